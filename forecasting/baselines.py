@@ -1,0 +1,126 @@
+"""The references to beat: persistence, climatology, damped anomaly persistence, linear autoregression."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from forecasting.climatology import Climatology
+from forecasting.errors import SeriesError
+from forecasting.rolling import Roller, origins
+from forecasting.series import SstSeries
+from forecasting.timestep import Floats, Times, TimeStep
+
+BASELINES: Final = ("persistence", "climatology", "damped", "linear")
+
+
+class Baselines(BaseModel, frozen=True):
+    """All that the references learn from the past of one series.
+
+    Attributes:
+        step: of the series, as :class:`~forecasting.timestep.TimeStep` writes it.
+        climatology: the seasonal cycle that anomalies are taken from.
+        damping: share of the last anomaly that is left at each lead.
+        linear: weights of the window's anomalies, oldest first; empty where the series was too short for them.
+        intercept: °C, of the autoregression.
+    """
+
+    step: str
+    climatology: Climatology
+    damping: tuple[float, ...]
+    linear: tuple[float, ...]
+    intercept: float
+
+    @classmethod
+    def fit(cls, series: SstSeries, window: int, fill_limit: int, horizon: int) -> "Baselines":
+        """Fit to the whole of ``series``, leads 1 to ``horizon``.
+
+        Damping is the regression of the anomaly on the one ``lead`` steps before, through the origin. The linear
+        autoregression is ordinary least squares on windows of ``window`` anomalies, and needs twice as many windows
+        as weights.
+
+        Raises:
+            SeriesError: if the series is too short for a climatology.
+        """
+        climatology = Climatology.fit(series)
+        anomalies = series.values - climatology(series.times)
+        damping = tuple(_regress(anomalies[:-lead], anomalies[lead:]) for lead in range(1, horizon + 1))
+        known = origins(SstSeries(anomalies, series.start, series.step), window, fill_limit, 0, len(series))
+        weights: Floats = np.zeros(window + 1)
+        if fitted := len(known) >= 2 * (window + 1):
+            terms = np.column_stack([known.windows, np.ones(len(known))])
+            weights = np.asarray(np.linalg.lstsq(terms, known.targets[:, 0], rcond=None)[0], dtype=np.float64)
+        return cls(
+            step=str(series.step),
+            climatology=climatology,
+            damping=damping,
+            linear=tuple(map(float, weights[:-1])) if fitted else (),
+            intercept=float(weights[-1]),
+        )
+
+    def rollers(self) -> dict[str, Roller]:
+        """The references by name, in the order of :data:`BASELINES`; without ``linear`` where it has no weights."""
+        step = TimeStep.parse(self.step)
+        rollers: dict[str, Roller] = {
+            "persistence": Persistence(),
+            "climatology": _ClimatologyForecast(self.climatology, step),
+            "damped": _DampedAnomaly(self.climatology, step, np.asarray(self.damping)),
+        }
+        if self.linear:
+            rollers["linear"] = _Linear(self.climatology, step, np.asarray(self.linear), self.intercept)
+        return rollers
+
+
+def _regress(before: Floats, after: Floats) -> float:
+    both = np.isfinite(before) & np.isfinite(after)
+    variance = float(before[both] @ before[both])
+    return float(before[both] @ after[both]) / variance if variance else 0.0
+
+
+class Persistence:
+    """The last value stays."""
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        """See :class:`~forecasting.rolling.Roller`."""
+        return np.repeat(windows[:, -1:], horizon, axis=1)
+
+
+@dataclass(frozen=True)
+class _ClimatologyForecast:
+    climatology: Climatology
+    step: TimeStep
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        return self.climatology(self.step.shift(valid_time[:, None], np.arange(horizon)))
+
+
+@dataclass(frozen=True)
+class _DampedAnomaly:
+    climatology: Climatology
+    step: TimeStep
+    damping: Floats
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        if horizon > len(self.damping):
+            raise SeriesError(f"damped anomaly persistence was fitted for {len(self.damping)} leads, not {horizon}")
+        seasonal = self.climatology(self.step.shift(valid_time[:, None], np.arange(-1, horizon)))
+        anomaly = windows[:, -1:] - seasonal[:, :1]
+        return seasonal[:, 1:] + anomaly * self.damping[:horizon]
+
+
+@dataclass(frozen=True)
+class _Linear:
+    climatology: Climatology
+    step: TimeStep
+    weights: Floats
+    intercept: float
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        window = len(self.weights)
+        seasonal = self.climatology(self.step.shift(valid_time[:, None], np.arange(-window, horizon)))
+        anomalies = np.empty((len(windows), window + horizon))
+        anomalies[:, :window] = windows[:, -window:] - seasonal[:, :window]
+        for lead in range(horizon):
+            anomalies[:, window + lead] = anomalies[:, lead : lead + window] @ self.weights + self.intercept
+        return seasonal[:, window:] + anomalies[:, window:]

@@ -1,0 +1,47 @@
+"""What can go wrong, as one tree. No HTTP here: the service has the table that speaks it.
+
+ForecastError
+├── SeriesError      a series that cannot be used: which value, why, and what to do
+│   └── FileError    a file that holds no usable series: which line or column
+├── RequestError     a horizon, level or unit that a model does not offer
+├── UnknownNameError no dataset or model of that name; says which there are
+└── ReleaseError     a release on disk that is missing, incomplete or altered
+"""
+
+
+class ForecastError(Exception):
+    """Root of every error that this project raises on purpose; ``str()`` is a sentence for a person."""
+
+
+class SeriesError(ForecastError):
+    """A series that cannot be used.
+
+    ``index`` is the position of the offending value in the caller's input, where one value is to blame.
+    """
+
+    def __init__(self, message: str, *, index: int | None = None) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class FileError(SeriesError):
+    """A file from which no usable series can be read."""
+
+
+class RequestError(ForecastError):
+    """Something asked of a model that it does not offer.
+
+    ``field`` names the parameter that asked for it.
+    """
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class UnknownNameError(ForecastError):
+    """No dataset or model of this name."""
+
+
+class ReleaseError(ForecastError):
+    """A release that is missing, incomplete, or not what its manifest says."""

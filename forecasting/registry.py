@@ -1,0 +1,190 @@
+"""The artifacts folder → loaded releases, found by name."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import ValidationError
+
+from forecasting.baselines import BASELINES, Baselines
+from forecasting.checkpoint import CELLS, digest, load
+from forecasting.errors import ReleaseError, RequestError, UnknownNameError
+from forecasting.forecaster import Forecaster
+from forecasting.release import Release, dataset_names, open_current
+from forecasting.report import Report, parse_report
+from forecasting.series import SstSeries
+from forecasting.timestep import TimeStep, parse_time
+
+BEST: Final = "best"
+ALL: Final = "all"
+
+
+@dataclass(frozen=True)
+class LoadedRelease:
+    """A release in memory, verified.
+
+    Attributes:
+        release: where it came from.
+        forecasters: the networks by cell, in the order of :data:`~forecasting.checkpoint.CELLS`.
+        baselines: fitted on the training place's train and validation parts.
+        recent: the last stretch of the series that was trained on.
+        report: what training found.
+        digests: sha256 of each checkpoint, by cell.
+        predictions: ``predictions.csv``.
+        plots: ``comparison`` as ``png`` and ``svg``.
+    """
+
+    release: Release
+    forecasters: Mapping[str, Forecaster]
+    baselines: Baselines
+    recent: SstSeries
+    report: Report
+    digests: Mapping[str, str]
+    predictions: pd.DataFrame
+    plots: Mapping[str, bytes]
+
+    @classmethod
+    def load(cls, release: Release, device: torch.device) -> "LoadedRelease":
+        """Verify every file of ``release``, then load and warm up its networks.
+
+        Raises:
+            ReleaseError: if a file is missing, altered, or not what it should be.
+        """
+        files = {name: release.read(name) for name in release.manifest.files}
+        cells = [cell for cell in CELLS if f"{cell}.pt" in files]
+        if not cells:
+            raise ReleaseError(f"{release.path} holds no checkpoint")
+        forecasters = {cell: _load_forecaster(release, cell, files[f"{cell}.pt"], device) for cell in cells}
+        try:
+            report = parse_report(release.read("report.json"))
+            baselines = Baselines.model_validate_json(release.read("baselines.json"))
+            recent = _read_recent(release.read("recent.csv"), TimeStep.parse(report.step))
+            predictions = pd.read_csv(io.BytesIO(release.read("predictions.csv")), index_col="time")
+        except (ReleaseError, ValidationError, ValueError) as error:
+            raise ReleaseError(f"{release.path}: {error}") from None
+        digests = {cell: digest(files[f"{cell}.pt"]) for cell in cells}
+        plots = {kind: release.read(f"comparison.{kind}") for kind in ("png", "svg")}
+        return cls(release, forecasters, baselines, recent, report, digests, predictions, plots)
+
+    def select(self, cell: str) -> list[Forecaster]:
+        """The networks that ``best``, ``all`` or the name of a cell means; empty where there is none."""
+        if cell == ALL:
+            return list(self.forecasters.values())
+        chosen = self.forecasters.get(self.report.best.name if cell == BEST else cell)
+        return [chosen] if chosen else []
+
+
+def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str = "cpu") -> Forecaster:
+    """Load the network ``<dataset>-<cell>`` from an artifacts folder: what a notebook starts with.
+
+    Raises:
+        UnknownNameError: if there is no such model.
+        ReleaseError: if its release cannot be used.
+    """
+    dataset, _, cell = model.rpartition("-")
+    release = open_current(Path(artifacts), dataset)
+    if f"{cell}.pt" not in release.manifest.files:
+        there = ", ".join(f"{dataset}-{one}" for one in CELLS if f"{one}.pt" in release.manifest.files)
+        raise UnknownNameError(f"no model {model!r}; there are: {there}")
+    return _load_forecaster(release, cell, release.read(f"{cell}.pt"), choose_device(device))
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        RequestError: if there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    if name != "cpu" and (kind != "cuda" or not (index or "0").isdecimal()):
+        raise RequestError(f"device {name!r} is none of auto, cpu, cuda and cuda:N", field="device")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise RequestError(f"device {name!r}: torch sees {torch.cuda.device_count()} GPUs here", field="device")
+    return torch.device(name)
+
+
+class Registry:
+    """The releases that are loaded, by dataset."""
+
+    def __init__(self, releases: Mapping[str, LoadedRelease], default_dataset: str) -> None:
+        self.releases = releases
+        self.default_dataset = default_dataset
+
+    @classmethod
+    def open(cls, artifacts: Path, device: torch.device, default_dataset: str) -> "Registry":
+        """Load the current release of every dataset in ``artifacts``.
+
+        Raises:
+            ReleaseError: if a release cannot be used, or the default dataset has none.
+        """
+        names = dataset_names(artifacts)
+        if default_dataset not in names:
+            raise ReleaseError(
+                f"{artifacts} holds no release of the default dataset {default_dataset!r} "
+                f"(there are: {', '.join(names) or 'none'}); train one with python -m training"
+            )
+        return cls({name: LoadedRelease.load(open_current(artifacts, name), device) for name in names}, default_dataset)
+
+    @property
+    def models(self) -> list[Forecaster]:
+        """Every network that is loaded."""
+        return [forecaster for release in self.releases.values() for forecaster in release.forecasters.values()]
+
+    def dataset(self, name: str | None) -> LoadedRelease:
+        """The release of a dataset; of the default one where None.
+
+        Raises:
+            UnknownNameError: if it is not loaded.
+        """
+        name = name or self.default_dataset
+        if name not in self.releases:
+            raise UnknownNameError(f"no dataset {name[:64]!r}; there are: {', '.join(self.releases)}")
+        return self.releases[name]
+
+    def resolve(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease, list[Forecaster]]:
+        """What ``model`` means: ``best``, ``all``, a cell, or a full name, within ``dataset``.
+
+        Raises:
+            UnknownNameError: if there is no such model or dataset.
+            RequestError: if a full name contradicts ``dataset``.
+        """
+        full = {forecaster.metadata.model: forecaster for forecaster in self.models}
+        if model in full:
+            own = full[model].metadata.dataset
+            if dataset not in (None, own):
+                self.dataset(dataset)
+                raise RequestError(f"model {model} is of dataset {own}, not of {dataset}", field="model")
+            return self.releases[own], [full[model]]
+        release = self.dataset(dataset)
+        chosen = release.select(model)
+        if not chosen:
+            hint = f"{model} comes with each forecast, under baselines; " if model in BASELINES else ""
+            raise UnknownNameError(f"no model {model[:64]!r}: {hint}there are {', '.join([BEST, ALL, *CELLS, *full])}")
+        return release, chosen
+
+
+def _load_forecaster(release: Release, cell: str, content: bytes, device: torch.device) -> Forecaster:
+    path = release.path / f"{cell}.pt"
+    try:
+        module, metadata = load(content, device)
+    except ReleaseError as error:
+        raise ReleaseError(f"{path} {error}") from None
+    if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
+        raise ReleaseError(f"{path} is the checkpoint {metadata.model} of release {metadata.version}")
+    forecaster = Forecaster(module, metadata, device)
+    forecaster.warm_up()
+    return forecaster
+
+
+def _read_recent(content: bytes, step: TimeStep) -> SstSeries:
+    rows = list(csv.DictReader(io.StringIO(content.decode())))
+    values = np.asarray([float(row["sst"] or "nan") for row in rows])
+    return SstSeries(values, parse_time(rows[0]["time"]), step)

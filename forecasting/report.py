@@ -1,0 +1,129 @@
+"""The report of a release: what was trained on what, and how good each model is."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ValidationError
+
+from forecasting.accuracy import Accuracy, skill
+from forecasting.checkpoint import Period
+from forecasting.errors import ReleaseError
+
+Split = Literal["train", "validation", "test"]
+
+
+class LossCurves(BaseModel, frozen=True):
+    """Mean loss by epoch, while the number of epochs was chosen on the validation part."""
+
+    train: tuple[float, ...]
+    validation: tuple[float, ...]
+
+
+class ModelReport(BaseModel, frozen=True):
+    """One row of the comparison.
+
+    Attributes:
+        name: the cell, or the baseline.
+        kind: ``recurrent`` or ``baseline``.
+        accuracy: by split, per lead.
+        p_value: of Diebold and Mariano's test against the best baseline on the test part, per lead; None where there
+            is no telling.
+        coverage: of the intervals on the test part, by level in percent, per lead.
+        parameters: number of trained weights.
+        train_seconds: wall time of fitting.
+        latency_ms: median time of one forecast alone.
+        epochs: that the final weights were trained for.
+        loss: by epoch.
+    """
+
+    name: str
+    kind: Literal["recurrent", "baseline"]
+    accuracy: dict[Split, Accuracy]
+    p_value: tuple[float | None, ...] | None = None
+    coverage: dict[int, tuple[float, ...]] | None = None
+    parameters: int | None = None
+    train_seconds: float | None = None
+    latency_ms: float | None = None
+    epochs: int | None = None
+    loss: LossCurves | None = None
+
+
+class SeedSpread(BaseModel, frozen=True):
+    """RMSE at lead 1 on the test part, °C, over several seeds: the mean and the standard deviation (n − 1)."""
+
+    seeds: tuple[int, ...]
+    rmse: tuple[float, ...]
+    mean: float
+    std: float
+
+
+class Report(BaseModel, frozen=True):
+    """``report.json`` of a release.
+
+    Attributes:
+        dataset: its name.
+        version: of the release.
+        created: ISO 8601.
+        step: as :class:`~forecasting.timestep.TimeStep` writes it.
+        units: ``celsius``.
+        window: values that a forecast starts from.
+        horizon: leads that were evaluated.
+        data_file: name of the file that was trained on.
+        data_sha256: of it.
+        notes: what reading the file had to change.
+        periods: of the three parts.
+        climatology: the harmonics of the reference, in words.
+        configuration: every setting of the training.
+        libraries: versions.
+        models: the networks, then the baselines.
+        seeds: spread over seeds, by cell; empty where one seed was trained.
+    """
+
+    dataset: str
+    version: str
+    created: str
+    step: str
+    units: str
+    window: int
+    horizon: int
+    data_file: str
+    data_sha256: str
+    notes: tuple[str, ...]
+    periods: dict[Split, Period]
+    climatology: str
+    configuration: dict[str, int | float | str | bool]
+    libraries: dict[str, str]
+    models: tuple[ModelReport, ...]
+    seeds: dict[str, SeedSpread]
+
+    @property
+    def networks(self) -> tuple[ModelReport, ...]:
+        """The recurrent models."""
+        return tuple(model for model in self.models if model.kind == "recurrent")
+
+    @property
+    def baselines(self) -> tuple[ModelReport, ...]:
+        """The references."""
+        return tuple(model for model in self.models if model.kind == "baseline")
+
+    @property
+    def best(self) -> ModelReport:
+        """The network with the lowest validation RMSE at lead 1."""
+        return min(self.networks, key=lambda model: model.accuracy["validation"].rmse[0])
+
+    def skill(self, model: ModelReport, lead: int) -> dict[str, float | None]:
+        """Skill of ``model`` on the test part at ``lead``, against each baseline by name; None if that has no error."""
+        rmse = model.accuracy["test"].rmse[lead - 1]
+        return {one.name: skill(rmse, one.accuracy["test"].rmse[lead - 1]) for one in self.baselines}
+
+
+def parse_report(content: bytes) -> Report:
+    """Read ``report.json``.
+
+    Raises:
+        ReleaseError: if it is not of this schema.
+    """
+    try:
+        return Report.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ReleaseError(f"its report cannot be used: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -1,0 +1,65 @@
+"""Rolling origin: every step of a part is forecast from the window before it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series import SstSeries, fill_gaps
+from forecasting.timestep import Floats, Times
+
+
+class Roller(Protocol):
+    """Anything that forecasts from windows: a network or a baseline."""
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        """Forecast ``horizon`` leads.
+
+        Args:
+            windows: °C without gaps, ``(n, window)``.
+            valid_time: of lead 1, ``(n,)``.
+            horizon: number of leads.
+
+        Returns:
+            °C, ``(n, horizon)``.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Windows of one series with what followed them.
+
+    Attributes:
+        windows: °C, ``(n, window)``, short gaps interpolated; the last value of each is an observation.
+        valid_time: of lead 1, ``(n,)``.
+        targets: °C, ``(n, horizon)``; NaN where nothing was observed or the time lies outside the part.
+        position: of lead 1 in the series, ``(n,)``.
+    """
+
+    windows: Floats
+    valid_time: Times
+    targets: Floats
+    position: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+
+def origins(series: SstSeries, window: int, fill_limit: int, begin: int, end: int, horizon: int = 1) -> Origins:
+    """Every usable origin whose leads reach into the part ``begin`` to ``end`` (exclusive) of ``series``.
+
+    A window may begin before the part. It is usable if its last value was observed and its gaps are at most
+    ``fill_limit`` long, so that nothing is filled by looking ahead. Each lead has the same targets: those of the part.
+    """
+    first = np.arange(max(begin - horizon + 1, window), end)
+    filled = fill_gaps(series.values, fill_limit)
+    if not len(first):
+        return Origins(np.empty((0, window)), series.times[:0], np.empty((0, horizon)), first)
+    windows = np.lib.stride_tricks.sliding_window_view(filled, window)[first - window]
+    leads = first[:, None] + np.arange(horizon)
+    inside = (leads >= begin) & (leads < end)
+    targets = np.where(inside, series.values[np.minimum(leads, len(series) - 1)], np.nan)
+    usable = np.isfinite(series.values[first - 1]) & np.isfinite(windows).all(axis=1) & np.isfinite(targets).any(axis=1)
+    return Origins(windows[usable], series.times[first[usable]], targets[usable], first[usable])

@@ -1,0 +1,228 @@
+"""What a valid SST series is: °C on a regular grid of times in UTC, NaN where a value is missing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from forecasting.errors import SeriesError
+from forecasting.timestep import Floats, Times, TimeStep, grid_positions, infer_step, short
+
+Units = Literal["celsius", "kelvin", "fahrenheit"]
+UNITS: Final[tuple[Units, ...]] = get_args(Units)
+
+SEA_RANGE: Final = (-3.0, 45.0)
+"""°C. Sea water freezes at −1.9 and shallow tropical bays stay under 40; the rest is margin for sensors."""
+
+MAX_STEPS: Final = 10_000_000
+"""Steps that a grid may span: past it, one wrong time is likelier than so long a series."""
+
+
+def to_celsius(values: npt.ArrayLike, units: Units) -> Floats:
+    """Temperatures on ``units``' scale as °C."""
+    array = np.asarray(values, dtype=np.float64)
+    if units == "kelvin":
+        return array - 273.15
+    return (array - 32.0) / 1.8 if units == "fahrenheit" else array
+
+
+def from_celsius(values: npt.ArrayLike, units: Units) -> Floats:
+    """°C as temperatures on ``units``' scale."""
+    array = np.asarray(values, dtype=np.float64)
+    if units == "kelvin":
+        return array + 273.15
+    return array * 1.8 + 32.0 if units == "fahrenheit" else array
+
+
+def _position(index: int) -> str:
+    return f"value {index}"
+
+
+@dataclass(frozen=True)
+class SstSeries:
+    """A regular series of sea-surface temperature.
+
+    Attributes:
+        values: °C, float64 ``(n,)``; NaN where missing.
+        start: time of the first value, UTC.
+        step: what lies between two values.
+        notes: what was changed on the way in, a sentence each; missing values aside.
+    """
+
+    values: Floats
+    start: np.datetime64
+    step: TimeStep
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def times(self) -> Times:
+        """The time of each value."""
+        return self.step.range(self.start, len(self))
+
+    @property
+    def years(self) -> float:
+        """The span in Julian years."""
+        return len(self) * self.step.seconds / 31_557_600
+
+    def part(self, begin: int, end: int) -> "SstSeries":
+        """The values from position ``begin`` up to ``end``, as a series of their own."""
+        return SstSeries(self.values[begin:end], self.times[begin], self.step)
+
+    def until_last_observation(self) -> "SstSeries":
+        """The series without missing values at its end."""
+        observed = np.flatnonzero(np.isfinite(self.values))
+        return SstSeries(self.values[: observed[-1] + 1], self.start, self.step, self.notes)
+
+    def describe(self) -> tuple[str, ...]:
+        """The notes, and a sentence on the missing values where there are any."""
+        runs = missing_runs(self.values)
+        if not len(runs):
+            return self.notes
+        lengths = runs[:, 1] - runs[:, 0]
+        longest = short(self.times[runs[lengths.argmax(), 0]])
+        count = f"{lengths.sum()} of {len(self)} values are missing"
+        gaps = "1 gap" if len(runs) == 1 else f"{len(runs)} gaps"
+        return (*self.notes, f"{count}, in {gaps}; the longest, of {lengths.max()}, begins {longest}")
+
+    def to_pandas(self) -> "pd.Series[float]":
+        """The values with their times (UTC) as index."""
+        index = pd.DatetimeIndex(self.times, name="time").tz_localize("UTC")
+        return pd.Series(self.values, index=index, name="sst")
+
+    @classmethod
+    def from_pandas(
+        cls, series: "pd.Series[float]", *, units: Units = "celsius", step: TimeStep | None = None
+    ) -> "SstSeries":
+        """A series from a pandas Series whose index holds times (UTC where without a zone), or monthly periods.
+
+        Raises:
+            SeriesError: if the index holds no times, or the values make no valid series.
+        """
+        index = series.index
+        if isinstance(index, pd.PeriodIndex):
+            index = index.to_timestamp()
+        if not isinstance(index, pd.DatetimeIndex):
+            raise SeriesError("the index of the Series must hold times: set it with pandas.to_datetime")
+        if index.tz is not None:
+            index = index.tz_convert("UTC").tz_localize(None)
+        try:
+            values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError) as error:
+            raise SeriesError(f"the values of the Series must be numbers: {error}") from None
+        return cls.from_observations(index.to_numpy().astype("datetime64[s]"), to_celsius(values, units), step=step)
+
+    @classmethod
+    def from_observations(
+        cls,
+        times: Times,
+        values: Floats,
+        *,
+        step: TimeStep | None = None,
+        place: Callable[[int], str] = _position,
+    ) -> "SstSeries":
+        """Put observations on a regular grid.
+
+        Unsorted times are sorted; a repeated time keeps its first value; a time that is absent becomes a missing
+        value. Sorting and repeats leave a note.
+
+        Args:
+            times: of the observations, UTC, ``(n,)``, in any order.
+            values: °C, ``(n,)``, NaN where missing.
+            step: of the grid; told from the times where None.
+            place: says in words where the i-th observation stands in the caller's input.
+
+        Raises:
+            SeriesError: if a value is no sea temperature, the times are not regular, or nothing is observed.
+        """
+        check_temperatures(values, place)
+        if np.isnat(times).any():
+            i = int(np.isnat(times).argmax())
+            raise SeriesError(f"{place(i)} has no time", index=i)
+        if not len(times):
+            raise SeriesError("the series holds no values")
+        if not np.isfinite(values).any():
+            raise SeriesError("every value of the series is missing")
+        order = np.argsort(times, kind="stable")
+        notes = [] if (order[:-1] < order[1:]).all() else ["the times were not in order and have been sorted"]
+        repeated = np.concatenate(([False], np.diff(times[order]).astype(np.int64) == 0))
+        if repeated.any():
+            notes.append(_describe_repeats(times[order], order, repeated, place))
+            order = order[~repeated]
+        times, values = times[order], values[order]
+
+        def original(i: int) -> str:
+            return place(int(order[i]))
+
+        step = step or infer_step(times, original)
+        positions = grid_positions(times, step, original)
+        if positions[-1] >= MAX_STEPS:
+            raise SeriesError(
+                f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps ({step}): "
+                "look for a wrong time at either end"
+            )
+        grid = np.full(positions[-1] + 1, np.nan)
+        grid[positions] = values
+        start = step.shift(times[:1], 0)[0]
+        return cls(grid, start, step, tuple(notes))
+
+
+def check_temperatures(values: Floats, place: Callable[[int], str]) -> None:
+    """Let through °C that a sea can have, and NaN.
+
+    Raises:
+        SeriesError: naming the first value that is none, with the likely remedy.
+    """
+    low, high = SEA_RANGE
+    wrong = ~np.isnan(values) & ~((values >= low) & (values <= high))
+    if not wrong.any():
+        return
+    i = int(wrong.argmax())
+    value = values[i]
+    if 200.0 < np.nanmedian(values) < 330.0:
+        remedy = "the values look like kelvin: say so by units"
+    elif 50.0 < np.nanmedian(values) < 110.0:
+        remedy = "the values look like degrees Fahrenheit: say so by units"
+    elif wrong.mean() < 0.5:
+        remedy = "if it stands for a missing value, leave it empty or name it as missing"
+    else:
+        remedy = "check that these are sea temperatures in °C"
+    raise SeriesError(f"{place(i)} is {value:g} °C, which no sea has ({low:g} to {high:g}); {remedy}", index=i)
+
+
+def _describe_repeats(
+    times: Times, order: npt.NDArray[np.intp], repeated: npt.NDArray[np.bool_], place: Callable[[int], str]
+) -> str:
+    count, first = int(repeated.sum()), int(repeated.argmax())
+    where = f"{place(int(order[first]))} ({short(times[first])})"
+    if count > 1 and count > 0.01 * len(times):
+        raise SeriesError(
+            f"{count} of {len(times)} times are repeated, the first at {where}: "
+            "does the input hold several stations or depths? Keep one",
+            index=int(order[first]),
+        )
+    return f"{count} repeated time{'s' if count > 1 else ''}, the first value of each kept: {where}"
+
+
+def missing_runs(values: Floats) -> npt.NDArray[np.intp]:
+    """Begin and end (exclusive) of each run of NaN: ``(runs, 2)``."""
+    edges = np.diff(np.concatenate(([0], np.isnan(values).astype(np.int8), [0])))
+    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
+
+
+def fill_gaps(values: Floats, limit: int) -> Floats:
+    """Interpolate linearly across gaps of up to ``limit`` values that have a value on either side.
+
+    A gap at the start or end, and a longer one, stays. A window that ends in an observed value is thereby filled from
+    its own past alone.
+    """
+    filled = values.copy()
+    for begin, end in missing_runs(values):
+        if begin > 0 and end < len(values) and end - begin <= limit:
+            filled[begin:end] = np.interp(np.arange(begin, end), [begin - 1, end], [values[begin - 1], values[end]])
+    return filled

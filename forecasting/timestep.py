@@ -1,0 +1,193 @@
+"""The step of a regular series: a calendar month, or a fixed number of seconds.
+
+Times are ``numpy.datetime64[s]`` in UTC throughout the core. A monthly value stands at the first instant of its month.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import SeriesError
+
+Times = npt.NDArray[np.datetime64]
+Floats = npt.NDArray[np.float64]
+
+DAY: Final = 86_400
+YEAR: Final = 31_557_600
+"""Seconds of a Julian year, 365.25 days: the period of the seasonal cycle."""
+
+_NAMES: Final = {"hour": 3_600, "day": DAY, "week": 7 * DAY}
+_ISO: Final = re.compile(r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?)")
+_TOLERANCE: Final = 0.1
+"""How far, in steps, an observation may stand from its place on the regular grid."""
+
+
+@dataclass(frozen=True)
+class TimeStep:
+    """``seconds`` between two values; a calendar month counts as a twelfth of a Julian year."""
+
+    seconds: int
+    calendar_month: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "TimeStep":
+        """Read ``month``, ``week``, ``day``, ``hour`` or an ISO 8601 duration (``PT30M``, ``P7D``, ``P1M``).
+
+        Raises:
+            SeriesError: if the text is none of these.
+        """
+        if text in ("month", "P1M"):
+            return MONTH
+        if text in _NAMES:
+            return cls(_NAMES[text])
+        match = _ISO.fullmatch(text)
+        parts = [int(part or 0) for part in match.groups()] if match else []
+        seconds = sum(part * unit for part, unit in zip(parts, (7 * DAY, DAY, 3_600, 60, 1), strict=False))
+        if not seconds:
+            raise SeriesError(
+                f"step {text[:40]!r} is not understood: write month, week, day, hour, or an ISO 8601 duration as PT30M"
+            )
+        return cls(seconds)
+
+    def __str__(self) -> str:
+        """The name that :meth:`parse` reads back."""
+        if self.calendar_month:
+            return "month"
+        for name, seconds in _NAMES.items():
+            if seconds == self.seconds:
+                return name
+        days, rest = divmod(self.seconds, DAY)
+        hours, rest = divmod(rest, 3_600)
+        minutes, rest = divmod(rest, 60)
+        date = f"{days}D" if days else ""
+        clock = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (rest, "S")) if n)
+        return f"P{date}" + (f"T{clock}" if clock else "")
+
+    @property
+    def is_under_a_day(self) -> bool:
+        """Whether the series resolves the daily cycle."""
+        return self.seconds < DAY
+
+    def shift(self, times: Times, steps: npt.ArrayLike) -> Times:
+        """``times`` moved by ``steps``, which may be negative; the two broadcast.
+
+        Months follow the calendar, and lose the time within the month.
+        """
+        steps = np.asarray(steps, dtype=np.int64)
+        if self.calendar_month:
+            moved: Times = times.astype("datetime64[M]") + steps.astype("timedelta64[M]")
+        else:
+            moved = times + (steps * self.seconds).astype("timedelta64[s]")
+        return moved.astype("datetime64[s]")
+
+    def range(self, start: np.datetime64, count: int) -> Times:
+        """``count`` times from ``start`` on."""
+        return self.shift(np.asarray(start, dtype="datetime64[s]"), np.arange(count))
+
+    def place(self, times: Times, start: np.datetime64) -> Floats:
+        """How many steps each of ``times`` stands after ``start``; whole where it is on the grid."""
+        if self.calendar_month:
+            months = (times.astype("datetime64[M]") - np.asarray(start).astype("datetime64[M]")).astype(np.int64)
+            return months.astype(np.float64)
+        steps: Floats = (times - start).astype(np.int64) / self.seconds
+        return steps
+
+
+MONTH: Final = TimeStep(YEAR // 12, calendar_month=True)
+
+
+def unix_seconds(times: Times) -> Floats:
+    """Seconds since 1970-01-01T00:00:00Z."""
+    return times.astype("datetime64[s]").astype(np.int64).astype(np.float64)
+
+
+def iso(time: np.datetime64) -> str:
+    """ISO 8601 in UTC, to the second: ``2010-12-01T00:00:00Z``."""
+    return f"{np.asarray(time).astype('datetime64[s]')}Z"
+
+
+def short(time: np.datetime64) -> str:
+    """As :func:`iso`, without a midnight: what a message to a person shows."""
+    return iso(time).replace("T00:00:00Z", "").replace(":00Z", "Z")
+
+
+def parse_time(text: str) -> np.datetime64:
+    """An ISO 8601 time as UTC; without an offset it is UTC already.
+
+    Raises:
+        SeriesError: if the text is no such time.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SeriesError(f"time {text[:40]!r} is not an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z") from None
+    offset = moment.utcoffset()
+    naive = np.datetime64(moment.replace(tzinfo=None), "s")
+    return naive - np.timedelta64(int(offset.total_seconds()) if offset else 0, "s")
+
+
+def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
+    """The step of a series whose ``times`` are sorted and distinct, gaps allowed.
+
+    ``place`` says in words where the i-th time stands in the caller's input.
+
+    Raises:
+        SeriesError: if there are too few times, or no step that at least half of the intervals share.
+    """
+    if len(times) < 2:
+        raise SeriesError("a series needs at least two times, or its step cannot be told")
+    intervals = np.diff(times).astype(np.int64)
+    if _is_monthly(times, intervals):
+        return MONTH
+    lengths, counts = np.unique(intervals, return_counts=True)
+    commonest = lengths[counts == counts.max()]
+    step = int(commonest[np.abs(commonest - np.median(intervals)).argmin()])
+    odd = np.abs(intervals - step) > _TOLERANCE * step
+    if odd.mean() > 0.5:
+        raise SeriesError(
+            f"the times are not regular: the commonest interval is {TimeStep(step)}, and {place(int(odd.argmax()) + 1)} "
+            f"is the first of {int(odd.sum())} that do not follow it; bring the series to one step first"
+        )
+    if step > 31 * DAY:
+        raise SeriesError(f"a step of {step / DAY:.0f} days is longer than a month, which is the longest handled here")
+    return TimeStep(step)
+
+
+def _is_monthly(times: Times, intervals: npt.NDArray[np.int64]) -> bool:
+    months = times.astype("datetime64[M]").astype(np.int64)
+    if not 28 * DAY <= np.median(intervals) <= 31 * DAY or (np.diff(months) < 1).any():
+        return False
+    # Thirty days, again and again, is a fixed step that only looks like months for a while.
+    return len(intervals) < 4 or len(np.unique(intervals)) > 1
+
+
+def grid_positions(times: Times, step: TimeStep, place: Callable[[int], str]) -> npt.NDArray[np.int64]:
+    """The place of each of the sorted ``times`` on the regular grid that starts at the first.
+
+    Raises:
+        SeriesError: if a time stands between two places, or two share one.
+    """
+    exact = step.place(times, times[0])
+    positions = np.round(exact).astype(np.int64)
+    off = np.abs(exact - positions) > _TOLERANCE
+    if off.any():
+        i = int(off.argmax())
+        raise SeriesError(
+            f"the times are not regular: {place(i)} ({short(times[i])}) is not a whole number of steps ({step}) after "
+            f"the first ({short(times[0])}); correct that time, or bring the series to one step first",
+            index=i,
+        )
+    same = np.diff(positions) == 0
+    if same.any():
+        i = int(same.argmax()) + 1
+        raise SeriesError(
+            f"{place(i)} ({short(times[i])}) falls into the same {step} as the value before it: "
+            f"keep one value for each {step}",
+            index=i,
+        )
+    return positions

@@ -1,0 +1,82 @@
+"""What a network was trained on, and the stated test of whether a window is unlike it."""
+
+from typing import Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from forecasting.series import SstSeries
+from forecasting.timestep import Floats
+
+LEVEL_MARGIN: Final = 2.0
+"""One-step spreads by which a window may leave the range of training before it counts as unlike it."""
+
+ACTIVITY_RATIO: Final = 1.5
+"""How far a window's changes may lie beyond the calmest and the liveliest of training."""
+
+
+class TrainingRange(BaseModel, frozen=True):
+    """Level, spread and season of the data that the weights were fitted on.
+
+    Attributes:
+        minimum: °C.
+        maximum: °C.
+        spread: standard deviation of one-step increments, °C.
+        calmest: smallest root mean square increment within a window, °C.
+        liveliest: largest, °C.
+        months: calendar months (1 to 12) that values were seen in.
+    """
+
+    minimum: float
+    maximum: float
+    spread: float
+    calmest: float
+    liveliest: float
+    months: tuple[int, ...]
+
+    @classmethod
+    def of(cls, series: SstSeries, windows: Floats) -> "TrainingRange":
+        """From the series that the network was fitted on and its windows ``(n, window)``, both °C."""
+        activity = _activity(windows)
+        observed = series.times[np.isfinite(series.values)]
+        return cls(
+            minimum=round(float(np.nanmin(series.values)), 6),
+            maximum=round(float(np.nanmax(series.values)), 6),
+            spread=round(float(np.nanstd(np.diff(series.values))), 6),
+            calmest=round(float(activity.min()), 6),
+            liveliest=round(float(activity.max()), 6),
+            months=tuple(map(int, np.unique(_month(observed)))),
+        )
+
+    def differences(self, window: Floats, valid_time: np.datetime64) -> list[str]:
+        """In what way a window of °C, forecast at ``valid_time``, is unlike training; empty where it is not.
+
+        Level: a value lies over :data:`LEVEL_MARGIN` spreads outside the range of training. Spread: the root mean
+        square of the window's increments is over :data:`ACTIVITY_RATIO` times the largest, or under the smallest by
+        that ratio. Season: training held no value of that calendar month.
+        """
+        found = []
+        low, high = float(window.min()), float(window.max())
+        margin = LEVEL_MARGIN * self.spread
+        if low < self.minimum - margin or high > self.maximum + margin:
+            found.append(f"it holds {low:.2f} to {high:.2f} °C, training {self.minimum:.2f} to {self.maximum:.2f} °C")
+        activity = float(_activity(window[None])[0])
+        if not self.calmest / ACTIVITY_RATIO <= activity <= self.liveliest * ACTIVITY_RATIO:
+            found.append(
+                f"its values change by {activity:.3f} °C a step, in training by {self.calmest:.3f} to "
+                f"{self.liveliest:.3f} °C"
+            )
+        month = int(_month(np.asarray([valid_time]))[0])
+        if month not in self.months:
+            found.append(f"training held no value of month {month}")
+        return found
+
+
+def _activity(windows: Floats) -> Floats:
+    rms: Floats = np.sqrt(np.mean(np.diff(windows, axis=1) ** 2, axis=1))
+    return rms
+
+
+def _month(times: "np.typing.NDArray[np.datetime64]") -> "np.typing.NDArray[np.int64]":
+    months: np.typing.NDArray[np.int64] = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return months

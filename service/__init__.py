@@ -1,0 +1,1 @@
+"""The HTTP service: forecasts and comparisons from published checkpoints."""

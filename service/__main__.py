@@ -1,0 +1,67 @@
+"""``python -m service``."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+import uvicorn
+from pydantic import ValidationError
+
+from forecasting.errors import ForecastError
+from service.app import open_registry
+from service.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until stopped; returns the exit status: 0 stopped, 2 refused with a sentence."""
+    options = _parser().parse_args(arguments)
+    # Workers are processes of their own, and read their settings from the environment.
+    os.environ |= {f"SST_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}
+    try:
+        settings = Settings()
+        models = open_registry(settings).models
+    except ValidationError as error:
+        first = error.errors()[0]
+        print(f"service: SST_{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}", file=sys.stderr)
+        return 2
+    except ForecastError as error:
+        print(f"service: {error}", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s:     %(message)s")
+    names = ", ".join(forecaster.metadata.model for forecaster in models)
+    print(_greeting(settings, names), flush=True)
+    uvicorn.run(
+        "service.app:app_from_environment",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_level=settings.log_level,
+        server_header=False,
+    )
+    return 0
+
+
+def _greeting(settings: Settings, names: str) -> str:
+    address = f"http://{settings.host}:{settings.port}"
+    return f"Serving {names} on {address} (documentation: {address}/docs). Try:\n\n  curl '{address}/forecast'\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Serve SST forecasts over HTTP.",
+        epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/service.md lists them all.",
+    )
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 8000)")
+    parser.add_argument("--artifacts", type=Path, help="folder of published releases (default: artifacts)")
+    parser.add_argument("--workers", type=int, help="processes (default: 1)")
+    parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

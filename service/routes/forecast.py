@@ -1,0 +1,193 @@
+"""Forecasts: of what follows a dataset's own last observation, and of callers' series."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query
+
+from forecasting.errors import SeriesError
+from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecaster
+from forecasting.registry import ALL
+from forecasting.series import SstSeries, Units, check_temperatures, from_celsius, to_celsius
+from forecasting.timestep import Floats, TimeStep, iso, parse_time
+from service.dependencies import DatasetQuery, HorizonQuery, JsonBody, ModelQuery, RegistryDep, SettingsDep
+from service.errors import Place, ProblemError
+from service.openapi import problems
+from service.schemas import (
+    AllForecasts,
+    ExceedanceOut,
+    ForecastRequest,
+    IntervalOut,
+    ModelForecast,
+    SeriesFailure,
+    SeriesForecast,
+    SeriesIn,
+    WarningOut,
+)
+from service.settings import Settings
+
+router = APIRouter(prefix="/forecast", tags=["forecast"])
+
+DEFAULT_LEVELS = (80, 95)
+_DECIMALS = 6
+
+Results = Sequence[Forecast | SeriesError]
+
+
+@router.get("", responses=problems(404, 422, 503))
+def forecast_dataset(
+    registry: RegistryDep,
+    dataset: DatasetQuery = None,
+    model: ModelQuery = "best",
+    horizon: HorizonQuery = 1,
+    level: Annotated[list[int] | None, Query(description="percent; repeatable; default 80 and 95")] = None,
+) -> ModelForecast | AllForecasts:
+    """The forecast that follows the dataset's own last observation."""
+    release, forecasters = registry.resolve(model, dataset)
+
+    def run(forecaster: Forecaster, levels: Sequence[int]) -> Results:
+        return [forecaster.forecast(release.recent, horizon, levels, baselines=release.baselines)]
+
+    return _answer(model, forecasters, level, "celsius", [release.release.dataset], [], run)
+
+
+@router.post("", responses=problems(400, 404, 413, 415, 422, 503), dependencies=[JsonBody])
+def forecast_series(
+    registry: RegistryDep,
+    settings: SettingsDep,
+    request: ForecastRequest,
+    strict: Annotated[bool, Query(description="answer 422 if any series cannot be forecast from")] = False,
+) -> ModelForecast | AllForecasts:
+    """Forecasts for the caller's series, one or thousands. A bad one gets an error in its place."""
+    _check_limits(request, settings)
+    _, forecasters = registry.resolve(request.model, request.dataset)
+    ids = [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
+    thresholds = to_celsius(request.thresholds, request.units).tolist()
+    parsed = [_parse(one, forecasters[0].step, request.units) for one in request.series]
+
+    def run(forecaster: Forecaster, levels: Sequence[int]) -> Results:
+        usable = [one for one in parsed if isinstance(one, SstSeries)]
+        done = iter(forecaster.forecast_many(usable, request.horizon, levels, thresholds))
+        results: Results = [next(done) if isinstance(one, SstSeries) else one for one in parsed]
+        if strict:
+            _refuse_failures(ids, results)
+        return results
+
+    return _answer(request.model, forecasters, request.levels, request.units, ids, request.thresholds, run)
+
+
+def _check_limits(request: ForecastRequest, settings: Settings) -> None:
+    if len(request.series) > settings.max_series:
+        detail = f"{len(request.series)} series are too many: send at most {settings.max_series} in one request"
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, [Place(location="body.series", message=detail)])
+    for i, one in enumerate(request.series):
+        if len(one.values) > settings.max_values:
+            detail = f"{len(one.values)} values are too many: send at most {settings.max_values} in one series"
+            where = f"body.series[{i}].values"
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, [Place(location=where, message=detail)])
+
+
+def _parse(series: SeriesIn, step: TimeStep, units: Units) -> SstSeries | SeriesError:
+    """A series from the wire, or what is wrong with it."""
+    try:
+        values = to_celsius([np.nan if value is None else value for value in series.values], units)
+        if series.step is not None and TimeStep.parse(series.step) != step:
+            raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
+        if (series.start is None) == (series.timestamps is None):
+            raise SeriesError("give either start, or timestamps with one time for each value")
+        if series.timestamps is not None:
+            return _with_timestamps(series.timestamps, values)
+        check_temperatures(values, _place)
+        start = np.asarray([parse_time(series.start or "")])
+        return SstSeries(values, step.shift(start, 0)[0], step)
+    except SeriesError as error:
+        return error
+
+
+def _with_timestamps(timestamps: list[str], values: Floats) -> SstSeries:
+    if len(timestamps) != len(values):
+        raise SeriesError(f"there are {len(timestamps)} timestamps for {len(values)} values; send one for each")
+    times = []
+    for i, text in enumerate(timestamps):
+        try:
+            times.append(parse_time(text))
+        except SeriesError as error:
+            raise SeriesError(f"timestamps[{i}]: {error}", index=i) from None
+    return SstSeries.from_observations(np.asarray(times), values, place=_place)
+
+
+def _place(index: int) -> str:
+    return f"values[{index}]"
+
+
+def _refuse_failures(ids: Sequence[str], results: Results) -> None:
+    places = [
+        Place(location=f"body.series[{i}]", message=f"series {ids[i]!r}: {result}")
+        for i, result in enumerate(results)
+        if isinstance(result, SeriesError)
+    ]
+    if places:
+        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, places[0].message + more, places)
+
+
+def _answer(
+    model: str,
+    forecasters: Sequence[Forecaster],
+    levels: Sequence[int] | None,
+    units: Units,
+    ids: Sequence[str],
+    thresholds: Sequence[float],
+    run: Callable[[Forecaster, Sequence[int]], Results],
+) -> ModelForecast | AllForecasts:
+    answers = []
+    for forecaster in forecasters:
+        metadata = forecaster.metadata
+        offered = [level for level in DEFAULT_LEVELS if level in metadata.errors.half_width]
+        results = run(forecaster, offered if levels is None else levels)
+        forecasts = [_write(name, result, units, thresholds) for name, result in zip(ids, results, strict=True)]
+        answers.append(
+            ModelForecast(
+                model=metadata.model, version=metadata.version, units=units, step=metadata.step, forecasts=forecasts
+            )
+        )
+    return AllForecasts(models=answers) if model == ALL else answers[0]
+
+
+def _write(
+    name: str, result: Forecast | SeriesError, units: Units, thresholds: Sequence[float]
+) -> SeriesForecast | SeriesFailure:
+    if isinstance(result, SeriesError):
+        return SeriesFailure(id=name, error=str(result))
+
+    def temperatures(celsius: Floats) -> list[float]:
+        return _rounded(from_celsius(celsius, units))
+
+    return SeriesForecast(
+        id=name,
+        timestamps=[iso(time) for time in result.times],
+        sst=temperatures(result.sst),
+        intervals=[
+            IntervalOut(
+                level=interval.level,
+                lower=temperatures(interval.lower),
+                upper=temperatures(interval.upper),
+                calibrated=interval.calibrated,
+            )
+            for interval in result.intervals
+        ],
+        exceedance=[
+            ExceedanceOut(threshold=threshold, probability=_rounded(probability))
+            for threshold, probability in zip(thresholds, result.exceedance, strict=True)
+        ],
+        baselines={baseline: temperatures(values) for baseline, values in result.baselines.items()},
+        warnings=[WarningOut.model_validate(warning, from_attributes=True) for warning in result.warnings],
+    )
+
+
+def _rounded(values: Floats) -> list[float]:
+    rounded: list[float] = np.round(values, _DECIMALS).tolist()
+    return rounded

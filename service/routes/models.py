@@ -1,0 +1,54 @@
+"""What is loaded."""
+
+from fastapi import APIRouter
+
+from forecasting.errors import UnknownNameError
+from forecasting.forecaster import Forecaster
+from forecasting.registry import ALL, LoadedRelease
+from service.dependencies import DatasetQuery, RegistryDep
+from service.openapi import problems
+from service.schemas import ModelDetail, ModelList, ModelSummary
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+
+@router.get("", responses=problems(503))
+def list_models(registry: RegistryDep) -> ModelList:
+    """Every model that is loaded."""
+    models = [
+        _summary(release, forecaster)
+        for release in registry.releases.values()
+        for forecaster in release.forecasters.values()
+    ]
+    return ModelList(default_dataset=registry.default_dataset, models=models)
+
+
+@router.get("/{model}", responses=problems(404, 422, 503))
+def get_model(registry: RegistryDep, model: str, dataset: DatasetQuery = None) -> ModelDetail:
+    """One model, by full name, by cell, or as ``best``."""
+    if model == ALL:
+        raise UnknownNameError("all is not one model; GET /models lists them")
+    release, (forecaster,) = registry.resolve(model, dataset)
+    summary = _summary(release, forecaster)
+    return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json"))
+
+
+def _summary(release: LoadedRelease, forecaster: Forecaster) -> ModelSummary:
+    metadata = forecaster.metadata
+    test = metadata.accuracy["test"]
+    return ModelSummary(
+        model=metadata.model,
+        dataset=metadata.dataset,
+        cell=metadata.cell,
+        version=metadata.version,
+        window=metadata.window,
+        step=metadata.step,
+        units=metadata.units,
+        horizon=metadata.horizon,
+        levels=list(metadata.errors.half_width),
+        training_period={"start": metadata.periods["train"].start, "end": metadata.periods["validation"].end},
+        accuracy={"mae": test.mae[0], "rmse": test.rmse[0], "mape": test.mape[0], "bias": test.bias[0]},
+        sha256=release.digests[metadata.cell],
+        device=str(forecaster.device),
+        best=release.report.best.name == metadata.cell,
+    )

@@ -1,0 +1,221 @@
+"""What goes over the wire."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from forecasting.series import Units
+
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Level = Annotated[int, Field(ge=1, le=99, strict=True)]
+
+EXAMPLE_VALUES: Final = (
+    24.81, 26.19, 26.86, 25.91, 24.47, 23.30, 21.94, 20.76, 20.21, 20.59, 21.55, 22.72,
+    24.62, 25.92, None, 25.79, 24.36, 22.56, 20.87, 19.73, 19.38, 19.65, 20.49, 21.84,
+)  # fmt: skip
+"""Two years of months, made up in the likeness of Niño 1+2, one of them missing."""
+
+EXAMPLE: Final[dict[str, Any]] = {
+    "model": "gru",
+    "horizon": 3,
+    "levels": [80, 95],
+    "thresholds": [25.0],
+    "series": [{"id": "pier", "start": "2009-01-01", "values": list(EXAMPLE_VALUES)}],
+}
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SeriesIn(_Request):
+    """A series: ``values`` with ``start`` (regular, at the model's step), or with ``timestamps``."""
+
+    id: str | None = Field(default=None, max_length=256, description="returned as given; default: its place, from 0")
+    values: list[Finite | None] = Field(
+        min_length=1, description="SST, oldest first; null where missing; at least the model's window"
+    )
+    start: str | None = Field(default=None, description="ISO 8601 time of the first value; UTC without an offset")
+    timestamps: list[str] | None = Field(default=None, description="ISO 8601 time of each value, in place of start")
+    step: str | None = Field(
+        default=None, description="month, week, day, hour or ISO 8601 (PT30M); refused where it is not the model's"
+    )
+
+
+class ForecastRequest(_Request):
+    """Forecasts for the caller's series, one or thousands."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    dataset: str | None = Field(default=None, description="whose release; default: the default dataset")
+    model: str = Field(default="best", description="best, all, rnn, lstm, gru, or a full name as nino12-gru")
+    horizon: int = Field(default=1, ge=1, strict=True, description="steps ahead")
+    levels: list[Level] | None = Field(
+        default=None, max_length=16, description="percent; default 80 and 95; [] asks for no intervals"
+    )
+    thresholds: list[Finite] = Field(
+        default=[], max_length=16, description="temperatures whose probability of being exceeded is wanted"
+    )
+    units: Units = Field(default="celsius", description="of values, thresholds and answer")
+    series: list[SeriesIn] = Field(min_length=1)
+
+
+class IntervalOut(BaseModel):
+    """A prediction interval, one value a step ahead."""
+
+    level: int = Field(description="percent", examples=[80])
+    lower: list[float]
+    upper: list[float]
+    calibrated: bool = Field(description="false where the window is unlike what the model was trained on")
+
+
+class ExceedanceOut(BaseModel):
+    """Probability that SST exceeds a threshold, one value a step ahead."""
+
+    threshold: float
+    probability: list[float]
+
+
+class WarningOut(BaseModel):
+    """Something the reader of a forecast should know."""
+
+    code: Literal["adjusted", "gap_filled", "outside_training", "no_climatology"]
+    message: str
+
+
+class SeriesForecast(BaseModel):
+    """The forecast of one series."""
+
+    id: str
+    timestamps: list[str] = Field(description="valid times, UTC")
+    sst: list[float]
+    intervals: list[IntervalOut]
+    exceedance: list[ExceedanceOut]
+    baselines: dict[str, list[float]] = Field(description="what the references say: persistence always")
+    warnings: list[WarningOut]
+
+
+class SeriesFailure(BaseModel):
+    """A series that could not be forecast from; its neighbours are not touched by it."""
+
+    id: str
+    error: str
+
+
+class ModelForecast(BaseModel):
+    """What one model forecasts, in the order of the request's series."""
+
+    model: str = Field(examples=["nino12-gru"])
+    version: str = Field(description="of the release")
+    units: Units
+    step: str = Field(examples=["month"])
+    forecasts: list[SeriesForecast | SeriesFailure]
+
+
+class AllForecasts(BaseModel):
+    """With ``model: all``: one entry a model."""
+
+    models: list[ModelForecast]
+
+
+class TestPeriod(BaseModel):
+    """The held-out part that accuracy is measured on."""
+
+    start: str
+    end: str
+    n: int = Field(description="forecasts that were scored at this horizon")
+
+
+class ComparedModel(BaseModel):
+    """Errors of one model on the test part, °C."""
+
+    model: str
+    kind: Literal["recurrent", "baseline"]
+    mae: float
+    rmse: float
+    mape: float | None = Field(description="percent; null only where every observation is within 0.01 of 0 °C")
+    bias: float = Field(description="mean of forecast minus observation")
+    skill: dict[str, float | None] = Field(
+        description="1 − RMSE / RMSE of each baseline; null where that baseline has no error"
+    )
+
+
+class ComparedNetwork(ComparedModel):
+    """A network's row; baselines have no more than errors."""
+
+    p_value: float | None = Field(description="Diebold–Mariano against the best baseline; null where it cannot be told")
+    coverage: dict[str, float] = Field(description="share of observations inside the intervals, by level in percent")
+    parameters: int
+    latency_ms: float = Field(description="median of a forecast alone, on the machine that trained")
+    train_seconds: float
+
+
+class Comparison(BaseModel):
+    """Accuracy on the test part: RNN, LSTM and GRU first, then the baselines."""
+
+    dataset: str
+    version: str
+    units: Literal["celsius"]
+    step: str
+    horizon: int
+    test: TestPeriod
+    best: str = Field(description="the network with the lowest validation RMSE")
+    models: list[ComparedNetwork | ComparedModel]
+
+
+class Predictions(BaseModel):
+    """One-step forecasts of the test part: what the plot draws."""
+
+    dataset: str
+    version: str
+    units: Literal["celsius"]
+    step: str
+    timestamps: list[str]
+    observed: list[float]
+    predictions: dict[str, list[float]] = Field(description="by model; baselines included")
+
+
+class ModelSummary(BaseModel):
+    """A model that is loaded."""
+
+    model: str
+    dataset: str
+    cell: str
+    version: str
+    window: int
+    step: str
+    units: str
+    horizon: int = Field(description="most steps ahead that may be asked for")
+    levels: list[int] = Field(description="of prediction intervals, percent")
+    training_period: Mapping[str, str]
+    accuracy: Mapping[str, float | None] = Field(description="on the test part, one step ahead, °C")
+    sha256: str
+    device: str
+    best: bool = Field(description="whether best means this model")
+
+
+class ModelList(BaseModel):
+    """Every model that is loaded."""
+
+    default_dataset: str
+    models: list[ModelSummary]
+
+
+class ModelDetail(ModelSummary):
+    """A model with all that is known about it."""
+
+    metadata: dict[str, Any] = Field(description="as stored in the checkpoint")
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"] = "live"
+
+
+class Ready(BaseModel):
+    """Every model is loaded, verified and warmed up."""
+
+    status: Literal["ready"] = "ready"
+    models: list[str]

@@ -1,0 +1,75 @@
+"""The real thing made small: checkpoints of two epochs, once a session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import torch
+
+from forecasting.forecaster import Forecaster
+from forecasting.readers import read_csv
+from forecasting.registry import Registry, load_forecaster
+from forecasting.series import SstSeries
+from forecasting.timestep import MONTH, TimeStep
+from service.settings import Settings
+from tests.serving import serve
+from training.config import TrainingConfig
+from training.run import Published, train
+
+ROOT = Path(__file__).parent.parent
+NINO12 = ROOT / "data" / "nino12.csv"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def nino12() -> SstSeries:
+    return read_csv(NINO12)
+
+
+@pytest.fixture(scope="session")
+def small() -> TrainingConfig:
+    """Two epochs of a hidden state of four."""
+    return TrainingConfig.for_step(MONTH, epochs=2, hidden=4, seeds=2)
+
+
+@pytest.fixture(scope="session")
+def published(nino12: SstSeries, small: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    return train(nino12, NINO12, "nino12", tmp_path_factory.mktemp("artifacts"), small)
+
+
+@pytest.fixture(scope="session")
+def artifacts(published: Published) -> Path:
+    """A folder with nino12, and the buoy's first weeks as a second dataset with another step."""
+    folder = published.path.parent.parent
+    buoy = ROOT / "data" / "neracoos-b01.csv"
+    series = read_csv(buoy).part(0, 1_000)
+    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, window=24)
+    train(series, buoy, "buoy", folder, config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def registry(artifacts: Path) -> Registry:
+    return Registry.open(artifacts, torch.device("cpu"), "nino12")
+
+
+@pytest.fixture(scope="session")
+def gru(published: Published) -> Forecaster:
+    return load_forecaster("nino12-gru", published.path.parent.parent)
+
+
+@pytest.fixture(scope="session")
+def client(artifacts: Path) -> Iterator[httpx.Client]:
+    with serve(Settings(artifacts=artifacts)) as client:
+        yield client
+
+
+def daily(values: "np.typing.ArrayLike", start: str = "2001-01-01") -> SstSeries:
+    """A daily series of these values."""
+    return SstSeries(np.asarray(values, dtype=np.float64), np.datetime64(start, "s"), TimeStep.parse("day"))

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from forecasting.climatology import Climatology
+from forecasting.errors import SeriesError
+from forecasting.series import SstSeries
+from forecasting.timestep import DAY, MONTH, YEAR, TimeStep, unix_seconds
+from tests.conftest import daily
+
+
+def test_a_seasonal_cycle_is_found_again_beyond_its_data() -> None:
+    """Three harmonics fitted on two years give the third."""
+    times = daily(np.zeros(1_096)).times
+    angle = 2 * np.pi * unix_seconds(times) / YEAR
+    truth = 15 + 4 * np.cos(angle) - np.sin(angle) + 0.5 * np.cos(2 * angle) + 0.2 * np.sin(3 * angle)
+    series = daily(truth[:731])
+    series.values[100:130] = np.nan
+    np.testing.assert_allclose(Climatology.fit(series)(times[731:]), truth[731:], atol=1e-6)
+
+
+def test_months_divide_the_year_into_twelve_equal_parts() -> None:
+    month = np.arange(60)
+    truth = 20 + 3 * np.cos(2 * np.pi * month / 12)
+    series = SstSeries(truth[:48], np.datetime64("2001-01-01", "s"), MONTH)
+    np.testing.assert_allclose(Climatology.fit(series)(MONTH.range(series.start, 60)), truth, atol=1e-9)
+
+
+def test_steps_under_a_day_have_a_daily_cycle() -> None:
+    step = TimeStep.parse("hour")
+    times = step.range(np.datetime64("2001-01-01", "s"), 24 * 20)
+    truth = 10 + np.sin(2 * np.pi * unix_seconds(times) / DAY)
+    fitted = Climatology.fit(SstSeries(truth[:240], times[0], step))
+    np.testing.assert_allclose(fitted(times), truth, atol=1e-9)
+
+
+@pytest.mark.parametrize(("days", "harmonics"), [(400, 3), (365, 1), (300, 1), (200, 0)])
+def test_no_harmonic_swings_where_nothing_was_observed(days: int, harmonics: int) -> None:
+    assert Climatology.fit(daily(np.linspace(10, 12, days))).annual_harmonics == harmonics
+
+
+def test_too_few_values_are_refused() -> None:
+    series = daily([10.0, np.nan] + [np.nan] * 398)
+    with pytest.raises(SeriesError, match="at least 7 observed values, not 1"):
+        Climatology.fit(series)

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read_csv
+from forecasting.timestep import iso
+from tests.conftest import NINO12, ROOT
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "series.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def lines(header: str, *rows: str) -> str:
+    return "\n".join((header, *rows)) + "\n"
+
+
+def test_nino12_is_read_as_61_years_of_months() -> None:
+    series = read_csv(NINO12)
+    assert (len(series), str(series.step), iso(series.start)) == (732, "month", "1950-01-01T00:00:00Z")
+    assert series.values[0] == 23.11
+    assert series.describe() == ()
+
+
+def test_the_buoy_is_put_on_its_grid_with_its_faults_named() -> None:
+    series = read_csv(ROOT / "data" / "neracoos-b01.csv")
+    assert (len(series), str(series.step), int(np.isnan(series.values).sum())) == (19_249, "PT30M", 24)
+    assert series.describe() == (
+        "1 repeated time, the first value of each kept: line 19212 (2017-03-21T16:30Z)",
+        "24 of 19249 values are missing, in 2 gaps; the longest, of 23, begins 2016-07-08T02:00Z",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lines("time,sst", "2001-01-01,10.5", "2001-01-02,11", "2001-01-03,"),
+        lines("date;quality;Temp (°C)", "2001-01-01;1;10.5", "2001-01-02;1;11", "2001-01-03;1;NaN"),
+        lines("Timestamp\tdepth\tWTMP", "2001-01-01T00:00:00Z\t1\t10.5", "2001-01-02T00:00:00Z\t1\t11", "2001-01-03\t1\t"),
+        "\ufeff" + lines(" date , anything ", "2001-01-01, 10.5", "2001-01-02, 11", "2001-01-03, null") + "\n\n",
+        lines("time,sst", "2001-01-01T01:00:00+01:00,10.5", "2001-01-01T22:00:00-02:00,11", "2001-01-03T00:00:00Z,"),
+    ],
+)  # fmt: skip
+def test_columns_are_found_by_their_usual_names(tmp_path: Path, text: str) -> None:
+    series = read_csv(write(tmp_path, text))
+    np.testing.assert_array_equal(series.values, [10.5, 11, np.nan])
+    assert iso(series.start) == "2001-01-01T00:00:00Z"
+
+
+def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
+    text = lines("when,a,b", "2001-01-01,280.15,1", "2001-01-02,-999,2", "2001-01-03,283.15,3")
+    series = read_csv(write(tmp_path, text), time_column="when", value_column="a", units="kelvin", missing=(-999.0,))
+    np.testing.assert_allclose(series.values, [7, np.nan, 10])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no data"),
+        ("time,sst\n", "holds no data"),
+        (lines("time,sst", "2001-01-01,10", "2001-01-02"), "line 3 has 1 columns where the header has 2"),
+        (lines("time,time", "2001-01-01,10"), "same name"),
+        (lines("when,sst", "2001-01-01,10"), "no column named time or date.*when, sst"),
+        (lines("time,a,b", "2001-01-01,1,2"), "2 columns that could be SST; name it with --value-column, one of a, b"),
+        (lines("time,name", "2001-01-01,x"), "no column of numbers"),
+        (lines("time,sst", "2001-01-01,10", "2001-01-02,warm"), "line 3: 'warm' in column sst is no number"),
+        (lines("time,sst", "2001-01-01,10", "soon,11"), "line 3: time 'soon' is not an ISO 8601 time"),
+        (lines("time,sst", "2001-01-01,10", ",11"), "line 3: the time is empty"),
+        (lines("time,sst", "2001-01-01,10", "2001-01-02,-999", "2001-01-03,9"), "line 3 is -999 °C.*missing"),
+        (lines("time,sst", "2001-01-01,", "2001-01-02,", "2001-01-03,NaN"), "every value of the series is missing"),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_a_sentence_with_place_and_remedy(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(FileError, match=said) as caught:
+        read_csv(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_column_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    path = write(tmp_path, lines("time,sst", "2001-01-01,10"))
+    with pytest.raises(FileError, match="no column 'depth'; its columns are time, sst"):
+        read_csv(path, value_column="depth")
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(FileError, match="UTF-8"):
+        read_csv(tmp_path / "a.csv")
+    with pytest.raises(FileError, match="No such file"):
+        read_csv(tmp_path / "b.csv")

@@ -1,0 +1,31 @@
+"""A real server on a loopback socket, in a thread of the test process."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+
+from service.app import create_app
+from service.settings import Settings
+
+
+@contextmanager
+def serve(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of a service with these settings; both are gone afterwards.
+
+    The socket listens before the server runs, so the first request waits for it by itself.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning", server_header=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
+            client.get("/health/ready").raise_for_status()
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()

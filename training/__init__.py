@@ -1,0 +1,1 @@
+"""Offline training: an SST series in, a release of checkpoints out."""

@@ -1,0 +1,172 @@
+"""The command line of training."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from forecasting.checkpoint import CELLS
+from forecasting.errors import ForecastError, RequestError
+from forecasting.readers import read_csv
+from forecasting.series import UNITS, SstSeries
+from forecasting.table import accuracy_table
+from training.config import DEFAULT_SEED, TrainingConfig
+from training.parallel import jobs
+from training.publish import rollback
+from training.run import Published, train
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0 done, 2 refused with a sentence, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments[:1] == ["rollback"]:
+            return _rollback(_rollback_parser().parse_args(arguments[1:]))
+        return _train(_train_parser().parse_args(arguments))
+    except ForecastError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("training: interrupted; nothing was published", file=sys.stderr)
+        return 130
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _train_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Train an RNN, an LSTM and a GRU on an SST series and publish them as a release.",
+        epilog="python -m training rollback NAME [VERSION] makes an older release serve again.",
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV with a time and a value column")
+    data.add_argument("--time-column", metavar="NAME", help="default: found by the usual names")
+    data.add_argument("--value-column", metavar="NAME", help="default: found by the usual names")
+    data.add_argument("--units", choices=UNITS, default="celsius", help="of the values (default: %(default)s)")
+    data.add_argument(
+        "--missing",
+        type=float,
+        action="append",
+        default=[],
+        metavar="NUMBER",
+        help="stands for a missing value; repeatable",
+    )
+    model = parser.add_argument_group("networks", "the same for every cell; defaults for the window go by the step")
+    model.add_argument("--cells", type=_cells, metavar="LIST", help="default: rnn,lstm,gru")
+    model.add_argument("--window", type=int, metavar="N", help="values that a forecast starts from")
+    model.add_argument("--horizon", type=int, metavar="N", help="leads that are evaluated and calibrated")
+    model.add_argument("--hidden", type=int, metavar="N", help="size of the hidden state")
+    model.add_argument("--layers", type=int, metavar="N", help="recurrent layers")
+    model.add_argument("--epochs", type=int, metavar="N", help="at most")
+    model.add_argument("--seed", type=int, metavar="N", help=f"default: {DEFAULT_SEED}")
+    model.add_argument("--seeds", type=int, metavar="N", help="train N seeds for the spread, publish the first")
+    release = parser.add_argument_group("release")
+    release.add_argument("--name", required=True, help="of the dataset: artifacts/NAME/VERSION/")
+    release.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    release.add_argument("--keep", type=_count, metavar="N", help="old releases that stay; default: all")
+    release.add_argument(
+        "--publish-if-not-worse", action="store_true", help="let the old one serve on if its validation RMSE is lower"
+    )
+    parser.add_argument(
+        "--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def _rollback_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training rollback", description="Make an older release serve.")
+    parser.add_argument("name", help="of the dataset")
+    parser.add_argument("version", nargs="?", help="default: the one before the current")
+    parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    return parser
+
+
+def _cells(text: str) -> tuple[str, ...]:
+    named = {cell.strip() for cell in text.split(",")}
+    if not named <= set(CELLS):
+        raise argparse.ArgumentTypeError(f"{text!r}: cells are {', '.join(CELLS)}")
+    return tuple(cell for cell in CELLS if cell in named)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _count(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    version = rollback(options.out, options.name, options.version)
+    print(f"{options.out / options.name}: {version} serves now")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    torch.set_num_threads(1)
+    series = read_csv(
+        options.data,
+        time_column=options.time_column,
+        value_column=options.value_column,
+        units=options.units,
+        missing=tuple(options.missing),
+    )
+    config = _config(series, options)
+    print(_understood(options.data, series))
+    with tqdm(total=config.epochs * len(jobs(config)), unit=" epochs", disable=options.quiet or None) as bar:
+        published = train(
+            series,
+            options.data,
+            options.name,
+            options.out,
+            config,
+            keep=options.keep,
+            if_not_worse=options.publish_if_not_worse,
+            workers=options.workers,
+            progress=bar.update,
+        )
+    print(_summary(published))
+    return 0
+
+
+def _config(series: SstSeries, options: argparse.Namespace) -> TrainingConfig:
+    names = ("cells", "window", "horizon", "hidden", "layers", "epochs", "seed", "seeds")
+    settings: dict[str, Any] = {name: getattr(options, name) for name in names}
+    try:
+        return TrainingConfig.for_step(series.step, **settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RequestError(
+            f"--{first['loc'][0]} {first['input']}: {first['msg']}", field=str(first["loc"][0])
+        ) from None
+
+
+def _understood(path: Path, series: SstSeries) -> str:
+    lines = [f"{path}: {len(series)} values, one a {series.step}, from {series.times[0]} to {series.times[-1]}"]
+    return "\n".join(lines + [f"  {note}" for note in series.describe()])
+
+
+def _summary(published: Published) -> str:
+    report = published.report
+    test = report.periods["test"]
+    lines = [f"\nTest part {test.start} to {test.end}, one {report.step} ahead, °C:\n", accuracy_table(report), ""]
+    for cell, spread in report.seeds.items():
+        lines.append(f"{cell}: test RMSE {spread.mean:.4f} ± {spread.std:.4f} over {len(spread.seeds)} seeds")
+    lines += [f"removed {version}" for version in published.removed]
+    state = "serves now" if published.serves else "does not serve: its validation RMSE is worse than the current one's"
+    return "\n".join([*lines, f"{published.path} {state}"])

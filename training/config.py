@@ -1,0 +1,69 @@
+"""What a training run is set to: one configuration for all cells, and one rule of defaults for all data."""
+
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from forecasting.checkpoint import CELLS
+from forecasting.timestep import DAY, TimeStep
+
+DEFAULT_SEED: Final = 0
+
+
+class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
+    """Settings of one run; the same for every cell.
+
+    Attributes:
+        cells: to train.
+        window: values that a forecast starts from.
+        horizon: leads that are evaluated and calibrated.
+        fill_limit: longest gap, in steps, that is interpolated inside a window.
+        hidden: size of the hidden state.
+        layers: recurrent layers.
+        epochs: at most, while the number of epochs is chosen on the validation part.
+        seed: of the initial weights and the order of batches.
+        seeds: how many seeds to train for the spread; the first is published.
+        learning_rate: peak of the schedule.
+    """
+
+    cells: tuple[str, ...] = CELLS
+    window: int = Field(ge=2, le=1_000)
+    horizon: int = Field(ge=1, le=1_000)
+    fill_limit: int = Field(ge=0)
+    hidden: int = Field(default=32, ge=1, le=1_024)
+    layers: int = Field(default=1, ge=1, le=8)
+    epochs: int = Field(default=100, ge=1, le=10_000)
+    seed: int = Field(default=DEFAULT_SEED, ge=0, le=2**31)
+    seeds: int = Field(default=1, ge=1, le=100)
+    learning_rate: float = Field(default=3e-3, gt=0, le=1)
+
+    @classmethod
+    def for_step(cls, step: TimeStep, **settings: Any) -> "TrainingConfig":
+        """The defaults for a series of this step, but for those ``settings`` that are not None.
+
+        The window is two years of months, half a year of weeks, thirty days, or a day of anything shorter (24 to 48
+        steps); the horizon a year of months, thirteen weeks, fourteen days, or a day. A gap of an eighth of the
+        window is filled.
+
+        Raises:
+            pydantic.ValidationError: if a setting is out of range.
+        """
+        given = {name: value for name, value in settings.items() if value is not None}
+        window, horizon = _window_and_horizon(step)
+        window = given.setdefault("window", window)
+        given.setdefault("horizon", horizon)
+        given.setdefault("fill_limit", window // 8)
+        return cls(**given)
+
+    def flat(self) -> dict[str, int | float | str | bool]:
+        """Every setting as plain values, for the metadata."""
+        return {**self.model_dump(), "cells": ",".join(self.cells)}
+
+
+def _window_and_horizon(step: TimeStep) -> tuple[int, int]:
+    if step.calendar_month:
+        return 24, 12
+    if step.is_under_a_day:
+        a_day = min(max(round(DAY / step.seconds), 24), 48)
+        return a_day, a_day
+    return (30, 14) if step.seconds < 5 * DAY else (26, 13)

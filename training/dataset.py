@@ -1,0 +1,84 @@
+"""A series divided in time, and what the networks are fitted on."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from forecasting.checkpoint import Period
+from forecasting.errors import SeriesError
+from forecasting.report import Split
+from forecasting.rolling import Origins, origins
+from forecasting.series import SstSeries
+from forecasting.timestep import iso
+from training.config import TrainingConfig
+
+TRAIN_SHARE: Final = 0.7
+VALIDATION_SHARE: Final = 0.1
+
+MINIMUM_VALIDATION: Final = 10
+"""Residuals at every lead: what an interval of 90 % needs is 9."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A series with its parts: 70 % train, 10 % validation, 20 % test, in this order in time."""
+
+    series: SstSeries
+    window: int
+    horizon: int
+    fill_limit: int
+
+    @classmethod
+    def divide(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
+        """Divide ``series`` and make sure that each part can be used.
+
+        Raises:
+            SeriesError: saying what is missing and what to do.
+        """
+        dataset = cls(series, config.window, config.horizon, config.fill_limit)
+        dataset._check()
+        return dataset
+
+    @property
+    def bounds(self) -> dict[Split, tuple[int, int]]:
+        """Begin and end (exclusive) of each part."""
+        n = len(self.series)
+        train_end, validation_end = int(n * TRAIN_SHARE), int(n * (TRAIN_SHARE + VALIDATION_SHARE))
+        return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
+
+    def periods(self) -> dict[Split, Period]:
+        """The parts in words and dates."""
+        times = self.series.times
+        return {
+            split: Period(start=iso(times[begin]), end=iso(times[end - 1]), n=end - begin)
+            for split, (begin, end) in self.bounds.items()
+        }
+
+    def origins(self, split: Split, horizon: int | None = None) -> Origins:
+        """The origins of one part, at the run's horizon where none is given."""
+        begin, end = self.bounds[split]
+        return origins(self.series, self.window, self.fill_limit, begin, end, horizon or self.horizon)
+
+    def past(self, split: Split) -> SstSeries:
+        """The series up to the end of a part: all that a fit on it may see."""
+        return self.series.part(0, self.bounds[split][1])
+
+    def _check(self) -> None:
+        shortest = int(np.ceil(3 * self.window / TRAIN_SHARE))
+        shortest = max(shortest, MINIMUM_VALIDATION * 10)
+        if len(self.series) < shortest:
+            raise SeriesError(
+                f"{len(self.series)} values are too few to train on: a window of {self.window} needs at least "
+                f"{shortest}; bring a longer series or set a smaller --window"
+            )
+        if np.nanstd(np.diff(self.past("train").values)) < 1e-6:
+            raise SeriesError("the values of the training part hardly change: there is nothing to learn")
+        least: dict[Split, int] = {"train": 2 * self.window, "validation": MINIMUM_VALIDATION, "test": 1}
+        for split, needed in least.items():
+            found = np.isfinite(self.origins(split).targets).sum(axis=0)
+            if found.min() < needed:
+                raise SeriesError(
+                    f"too much is missing: the {split} part has {int(found.min())} values that follow a window "
+                    f"without long gaps, and needs {needed}; bring a fuller series or set a smaller --window"
+                )

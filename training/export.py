@@ -1,0 +1,120 @@
+"""Fitted networks → checkpoints whose published accuracy is that of the exported file."""
+
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from forecasting.accuracy import Accuracy
+from forecasting.checkpoint import CheckpointMetadata, load, save, script
+from forecasting.forecaster import Forecaster, NetworkRoller
+from forecasting.intervals import ErrorDistribution
+from forecasting.report import Split
+from forecasting.rolling import origins
+from forecasting.training_range import TrainingRange
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.evaluate import Evaluation
+from training.fit import Fit
+
+CPU: Final = torch.device("cpu")
+_TIMED_CALLS: Final = 100
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What one release's checkpoints have in common."""
+
+    dataset: str
+    version: str
+    created: str
+    data_sha256: str
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A checkpoint on disk, loaded again, its metadata lacking only what is measured on it.
+
+    Attributes:
+        fit: where the weights came from.
+        module: the compiled final network.
+        forecaster: the file as loaded.
+        path: of the file.
+    """
+
+    fit: Fit
+    module: torch.jit.ScriptModule
+    forecaster: Forecaster
+    path: Path
+
+    def complete(self, accuracy: dict[Split, Accuracy], baselines: dict[str, dict[Split, Accuracy]]) -> None:
+        """Write the file anew, with all that was measured inside, and the sidecar."""
+        metadata = self.forecaster.metadata
+        metadata = CheckpointMetadata.model_validate(
+            {**metadata.model_dump(), "accuracy": accuracy, "baselines": baselines, "latency_ms": self.latency_ms()}
+        )
+        save(self.module, metadata, self.path)
+        self.path.with_suffix(".json").write_text(metadata.model_dump_json(indent=1) + "\n")
+
+    def latency_ms(self) -> float:
+        """Median wall time of one forecast alone, milliseconds."""
+        window = np.full((1, self.forecaster.metadata.window), self.forecaster.metadata.training_range.minimum)
+        valid_time = np.zeros(1, dtype="datetime64[s]")
+        seconds = []
+        for _ in range(_TIMED_CALLS):
+            begin = time.perf_counter()
+            self.forecaster.roll(window, valid_time, 1)
+            seconds.append(time.perf_counter() - begin)
+        return round(1_000 * float(np.median(seconds)), 3)
+
+
+def validate(fit: Fit, dataset: Dataset) -> Evaluation:
+    """Forecast the validation part with the weights that have not seen it."""
+    roller = NetworkRoller(script(fit.selected), dataset.series.step, CPU)
+    return Evaluation.run(dataset.origins("validation"), {fit.cell: roller})
+
+
+def export(fit: Fit, dataset: Dataset, config: TrainingConfig, identity: Identity, folder: Path) -> Exported:
+    """Write the final weights of ``fit`` as ``<cell>.pt`` into ``folder``, and load the file again."""
+    validation = validate(fit, dataset)
+    seen = dataset.past("validation")
+    windows = origins(seen, config.window, config.fill_limit, 0, len(seen)).windows
+    module = script(fit.final)
+    metadata = CheckpointMetadata(
+        dataset=identity.dataset,
+        version=identity.version,
+        cell=fit.cell,
+        window=config.window,
+        step=str(seen.step),
+        step_seconds=seen.step.seconds,
+        horizon=config.horizon,
+        fill_limit=config.fill_limit,
+        units="celsius",
+        periods=dict(dataset.periods()),
+        training_range=TrainingRange.of(seen, windows),
+        accuracy={"validation": validation.accuracy(fit.cell)},
+        baselines={},
+        errors=ErrorDistribution.calibrate(validation.residuals(fit.cell)),
+        configuration=config.flat(),
+        seed=fit.seed,
+        parameters=sum(weights.numel() for weights in fit.final.parameters()),
+        train_seconds=fit.seconds,
+        latency_ms=0.0,
+        libraries=libraries(),
+        data_sha256=identity.data_sha256,
+        created=identity.created,
+    )
+    path = folder / f"{fit.cell}.pt"
+    save(module, metadata, path)
+    forecaster = Forecaster(*load(path.read_bytes(), CPU), CPU)
+    forecaster.warm_up()
+    return Exported(fit, module, forecaster, path)
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what makes a checkpoint what it is."""
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}

@@ -1,0 +1,77 @@
+"""Fits of several cells and seeds, in one process or in several."""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import torch
+
+from forecasting.errors import ForecastError
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.fit import Fit, fit
+
+Progress = Callable[[int], object]
+"""Told of so many epochs done."""
+
+Job = tuple[str, int]
+"""Cell and seed."""
+
+_POLL_SECONDS = 0.1
+
+
+def jobs(config: TrainingConfig) -> list[Job]:
+    """What there is to fit: every cell with every seed, the published seed first."""
+    return [(cell, config.seed + k) for k in range(config.seeds) for cell in config.cells]
+
+
+def fit_all(
+    dataset: Dataset, config: TrainingConfig, workers: int = 1, progress: Progress | None = None
+) -> dict[Job, Fit]:
+    """Fit every job; the result does not depend on ``workers``.
+
+    Raises:
+        ForecastError: if a worker process is lost.
+    """
+    todo = jobs(config)
+    told = progress or (lambda epochs: None)
+    if workers == 1 or len(todo) == 1:
+        return {job: fit(dataset, config, *job, told) for job in todo}
+    context = multiprocessing.get_context("spawn")
+    epochs, stop = context.SimpleQueue(), context.Event()
+    setup = (dataset, config, epochs, stop)
+    try:
+        with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, setup) as pool:
+            try:
+                fits = {job: pool.submit(_fit_job, job) for job in todo}
+                while wait(fits.values(), _POLL_SECONDS).not_done:
+                    while not epochs.empty():
+                        told(epochs.get())
+                return {job: future.result() for job, future in fits.items()}
+            except BaseException:
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    except BrokenProcessPool:
+        raise ForecastError("a process that was fitting a network died, perhaps for want of memory") from None
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start_worker(*setup: Any) -> None:
+    torch.set_num_threads(1)
+    _worker.update(zip(("dataset", "config", "epochs", "stop"), setup, strict=True))
+
+
+def _fit_job(job: Job) -> Fit:
+    parent = multiprocessing.parent_process()
+
+    def told(epochs: int) -> None:
+        if _worker["stop"].is_set() or not (parent and parent.is_alive()):
+            raise SystemExit
+        _worker["epochs"].put(epochs)
+
+    return fit(_worker["dataset"], _worker["config"], *job, told)

@@ -1,0 +1,104 @@
+"""Releases on disk: staged, published by a rename, pruned, rolled back."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from forecasting.checkpoint import digest
+from forecasting.errors import ReleaseError, UnknownNameError
+from forecasting.release import CURRENT, MANIFEST, Manifest, ManifestEntry, current_version, dataset_names, versions
+
+
+def next_version(dataset: Path, now: datetime | None = None) -> str:
+    """A version of this second that sorts after every one there is."""
+    moment = now or datetime.now(UTC)
+    taken = versions(dataset)
+    while taken and f"{moment:%Y%m%dT%H%M%SZ}" <= taken[-1]:
+        moment = datetime.strptime(taken[-1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=1)
+    return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+@contextmanager
+def staging(dataset: Path) -> Iterator[Path]:
+    """A folder to fill, beside the releases so that a rename can publish it; gone afterwards, whatever happens."""
+    existed = dataset.exists()
+    dataset.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".publishing-", dir=dataset))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not existed and not any(dataset.iterdir()):
+            dataset.rmdir()
+
+
+def publish(folder: Path, dataset: Path, version: str) -> Path:
+    """Seal ``folder`` with a manifest and give it its name; it does not serve yet.
+
+    Raises:
+        ReleaseError: if the version exists.
+    """
+    files = {
+        file.name: ManifestEntry(sha256=digest(content := file.read_bytes()), bytes=len(content))
+        for file in sorted(folder.iterdir())
+    }
+    manifest = Manifest(dataset=dataset.name, version=version, files=files)
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n")
+    folder.chmod(0o755)
+    target = dataset / version
+    try:
+        folder.rename(target)
+    except OSError as error:
+        raise ReleaseError(f"{target} cannot be published: {error.strerror}") from None
+    return target
+
+
+def point_current(dataset: Path, version: str) -> None:
+    """Make ``version`` the one that serves, at once or not at all."""
+    handle, name = tempfile.mkstemp(prefix=".publishing-", dir=dataset)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(version + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(dataset / CURRENT)
+    except BaseException:
+        Path(name).unlink()
+        raise
+
+
+def prune(dataset: Path, keep: int) -> list[str]:
+    """Remove all but the ``keep`` newest releases besides the one that serves; returns those removed."""
+    serving = current_version(dataset)
+    old = [version for version in versions(dataset) if version != serving]
+    removed = old[: max(len(old) - keep, 0)]
+    for version in removed:
+        shutil.rmtree(dataset / version)
+    return removed
+
+
+def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
+    """Make an older release serve: ``version``, or the one before the current.
+
+    Raises:
+        UnknownNameError: if there is no such dataset or version.
+        ReleaseError: if there is nothing to go back to.
+    """
+    if name not in dataset_names(artifacts):
+        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; there are: {', '.join(dataset_names(artifacts))}")
+    dataset = artifacts / name
+    there = versions(dataset)
+    if version is None:
+        before = [one for one in there if one < (current_version(dataset) or "")]
+        if not before:
+            raise ReleaseError(f"{dataset} holds no release older than the one that serves")
+        version = before[-1]
+    elif version not in there:
+        raise UnknownNameError(f"no release {version!r} of {name}; there are: {', '.join(there)}")
+    point_current(dataset, version)
+    return version

@@ -1,0 +1,233 @@
+"""One training run, from a file to a published release."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from forecasting.accuracy import Accuracy
+from forecasting.baselines import BASELINES, Baselines
+from forecasting.checkpoint import digest, script
+from forecasting.climatology import Climatology
+from forecasting.errors import ReleaseError, RequestError
+from forecasting.forecaster import NetworkRoller
+from forecasting.release import current_version, is_dataset_name, open_current
+from forecasting.report import ModelReport, Report, SeedSpread, Split, parse_report
+from forecasting.rolling import Roller
+from forecasting.series import SstSeries
+from forecasting.timestep import iso
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.evaluate import Evaluation
+from training.export import CPU, Exported, Identity, export, libraries
+from training.fit import Fit
+from training.parallel import Progress, fit_all
+from training.plot import save_comparison
+from training.publish import next_version, point_current, prune, publish, staging
+
+RECENT_WINDOWS: Final = 4
+"""Windows of the series' end that a release carries: what a forecast starts from, and some to look at."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What came of a run.
+
+    Attributes:
+        path: of the release.
+        report: its report.
+        serves: whether ``current`` names it.
+        removed: old releases that were removed.
+    """
+
+    path: Path
+    report: Report
+    serves: bool
+    removed: tuple[str, ...]
+
+
+def train(
+    series: SstSeries,
+    data_file: Path,
+    name: str,
+    out: Path,
+    config: TrainingConfig,
+    *,
+    keep: int | None = None,
+    if_not_worse: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Published:
+    """Train every cell on ``series``, evaluate them, and publish a release of ``name`` in ``out``.
+
+    Nothing is written before the networks are fitted, and nothing half written stays.
+
+    Args:
+        series: to learn from.
+        data_file: it was read from; named, and its digest kept, in the release.
+        name: of the dataset.
+        out: the artifacts folder.
+        config: settings of the run.
+        keep: old releases to keep besides the one that serves; all where None.
+        if_not_worse: leave ``current`` alone where the best cell's validation RMSE is worse than that of the
+            release that serves.
+        workers: processes to fit in.
+        progress: told of every epoch.
+
+    Raises:
+        RequestError: if ``name`` cannot name a dataset.
+        SeriesError: if the series cannot be trained on.
+        ReleaseError: if the release cannot be written.
+    """
+    if not is_dataset_name(name):
+        raise RequestError(
+            f"{name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots and dashes", field="name"
+        )
+    series = series.until_last_observation()
+    dataset = Dataset.divide(series, config)
+    fits = fit_all(dataset, config, workers, progress)
+    folder = out / name
+    try:
+        with staging(folder) as stage:
+            identity = _identity(folder, data_file)
+            report = _fill(stage, dataset, config, fits, identity, data_file.name)
+            path = publish(stage, folder, identity.version)
+    except OSError as error:
+        raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror}") from None
+    serves = not (if_not_worse and _is_worse(report, out))
+    if serves:
+        point_current(folder, identity.version)
+    removed = prune(folder, keep) if keep is not None else []
+    return Published(path, report, serves, tuple(removed))
+
+
+def _identity(folder: Path, data_file: Path) -> Identity:
+    version = next_version(folder)
+    created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Identity(folder.name, version, created, digest(data_file.read_bytes()))
+
+
+def _fill(
+    stage: Path,
+    dataset: Dataset,
+    config: TrainingConfig,
+    fits: dict[tuple[str, int], Fit],
+    identity: Identity,
+    data_file: str,
+) -> Report:
+    """Put every file of the release into ``stage``."""
+    exported = {cell: export(fits[cell, config.seed], dataset, config, identity, stage) for cell in config.cells}
+    baselines = Baselines.fit(dataset.past("validation"), config.window, config.fill_limit, config.horizon)
+    rollers: dict[str, Roller] = {cell: one.forecaster for cell, one in exported.items()} | baselines.rollers()
+    accuracy, test = _evaluate(dataset, config, exported, rollers)
+    references: dict[str, dict[Split, Accuracy]] = {name: accuracy[name] for name in BASELINES if name in accuracy}
+    for cell, one in exported.items():
+        one.complete(accuracy[cell], references)
+    report = Report(
+        dataset=identity.dataset,
+        version=identity.version,
+        created=identity.created,
+        step=str(dataset.series.step),
+        units="celsius",
+        window=config.window,
+        horizon=config.horizon,
+        data_file=data_file,
+        data_sha256=identity.data_sha256,
+        notes=dataset.series.describe(),
+        periods=dataset.periods(),
+        climatology=_describe(baselines.climatology),
+        configuration=config.flat(),
+        libraries=libraries(),
+        models=tuple(_model_report(name, accuracy[name], test, exported) for name in rollers),
+        seeds=_seed_spread(dataset, config, fits) if config.seeds > 1 else {},
+    )
+    (stage / "report.json").write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n")
+    (stage / "baselines.json").write_text(baselines.model_dump_json() + "\n")
+    predictions = test.one_step()
+    predictions.round(4).to_csv(stage / "predictions.csv")
+    save_comparison(predictions, report, stage)
+    _write_recent(dataset.series, config.window, stage / "recent.csv")
+    return report
+
+
+def _evaluate(
+    dataset: Dataset, config: TrainingConfig, exported: dict[str, Exported], rollers: dict[str, Roller]
+) -> tuple[dict[str, dict[Split, Accuracy]], Evaluation]:
+    """Accuracy of every model on every part, and the evaluation of the test part.
+
+    On the validation part each model is one that has not seen it: the networks before their refit, and references
+    fitted on the training part.
+    """
+    test = Evaluation.run(dataset.origins("test"), rollers)
+    train = Evaluation.run(dataset.origins("train"), rollers)
+    earlier = Baselines.fit(dataset.past("train"), config.window, config.fill_limit, config.horizon).rollers()
+    validation = Evaluation.run(dataset.origins("validation"), earlier)
+    accuracy: dict[str, dict[Split, Accuracy]] = {}
+    for name in rollers:
+        unseen = exported[name].forecaster.metadata.accuracy["validation"] if name in exported else None
+        accuracy[name] = {
+            "train": train.accuracy(name),
+            "validation": unseen or validation.accuracy(name),
+            "test": test.accuracy(name),
+        }
+    return accuracy, test
+
+
+def _model_report(
+    name: str, accuracy: dict[Split, Accuracy], test: Evaluation, exported: dict[str, Exported]
+) -> ModelReport:
+    if name not in exported:
+        return ModelReport(name=name, kind="baseline", accuracy=accuracy)
+    one = exported[name]
+    metadata = one.forecaster.metadata
+    return ModelReport(
+        name=name,
+        kind="recurrent",
+        accuracy=accuracy,
+        p_value=test.p_values(name, [other for other in test.predicted if other not in exported]),
+        coverage=test.coverage(name, metadata.errors),
+        parameters=metadata.parameters,
+        train_seconds=metadata.train_seconds,
+        latency_ms=one.latency_ms(),
+        epochs=one.fit.epochs,
+        loss=one.fit.loss,
+    )
+
+
+def _seed_spread(dataset: Dataset, config: TrainingConfig, fits: dict[tuple[str, int], Fit]) -> dict[str, SeedSpread]:
+    spread = {}
+    one_step = dataset.origins("test", horizon=1)
+    for cell in config.cells:
+        seeds = tuple(seed for fitted, seed in fits if fitted == cell)
+        rollers = {str(seed): NetworkRoller(script(fits[cell, seed].final), dataset.series.step, CPU) for seed in seeds}
+        evaluation = Evaluation.run(one_step, rollers)
+        rmse = tuple(evaluation.accuracy(str(seed)).rmse[0] for seed in seeds)
+        spread[cell] = SeedSpread(
+            seeds=seeds,
+            rmse=rmse,
+            mean=round(float(np.mean(rmse)), 6),
+            std=round(float(np.std(rmse, ddof=1)), 6),
+        )
+    return spread
+
+
+def _describe(climatology: Climatology) -> str:
+    said = f"mean and {climatology.annual_harmonics} harmonics of the year"
+    return said + (f", {climatology.daily_harmonics} of the day" if climatology.daily_harmonics else "")
+
+
+def _write_recent(series: SstSeries, window: int, path: Path) -> None:
+    end = series.part(max(len(series) - RECENT_WINDOWS * window, 0), len(series))
+    times = [iso(time) for time in end.times]
+    pd.DataFrame({"time": times, "sst": end.values}).to_csv(path, index=False)
+
+
+def _is_worse(report: Report, out: Path) -> bool:
+    """Whether the best network's validation RMSE is above that of the release that serves."""
+    if current_version(out / report.dataset) is None:
+        return False
+    serving = parse_report(open_current(out, report.dataset).read("report.json"))
+    return report.best.accuracy["validation"].rmse[0] > serving.best.accuracy["validation"].rmse[0]
