@@ -92,10 +92,10 @@ class TimeStep:
     def place(self, times: Times, start: np.datetime64) -> Floats:
         """How many steps each of ``times`` stands after ``start``; whole where it is on the grid."""
         if self.calendar_month:
-            months = (times.astype("datetime64[M]") - np.asarray(start).astype("datetime64[M]")).astype(np.int64)
-            return months.astype(np.float64)
-        steps: Floats = (times - start).astype(np.int64) / self.seconds
-        return steps
+            offset, length = times.astype("datetime64[M]") - np.asarray(start).astype("datetime64[M]"), 1
+        else:
+            offset, length = times - start, self.seconds
+        return np.asarray(offset.astype(np.int64) / length, dtype=np.float64)
 
 
 MONTH: Final = TimeStep(YEAR // 12, calendar_month=True)
@@ -150,8 +150,9 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     odd = np.abs(intervals - step) > _TOLERANCE * step
     if odd.mean() > 0.5:
         raise SeriesError(
-            f"the times are not regular: the commonest interval is {TimeStep(step)}, and {place(int(odd.argmax()) + 1)} "
-            f"is the first of {int(odd.sum())} that do not follow it; bring the series to one step first"
+            f"the times are not regular: the commonest interval is {TimeStep(step)}, and "
+            f"{place(int(odd.argmax()) + 1)} is the first of {int(odd.sum())} that do not follow it; "
+            "bring the series to one step first"
         )
     if step > 31 * DAY:
         raise SeriesError(f"a step of {step / DAY:.0f} days is longer than a month, which is the longest handled here")

@@ -11,6 +11,7 @@ import torch
 from fastapi import FastAPI
 
 from forecasting.registry import Registry, choose_device
+from service.body_limit import BodyLimitMiddleware
 from service.errors import install_error_handlers
 from service.openapi import install_openapi
 from service.request_id import RequestIdMiddleware
@@ -57,9 +58,9 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("sst-forecasting"),
         description=_DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
     )
     app.state.settings = settings
+    app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
     install_error_handlers(app)
     install_openapi(app)

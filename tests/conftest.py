@@ -16,6 +16,7 @@ from forecasting.timestep import MONTH, TimeStep
 from service.settings import Settings
 from tests.serving import serve
 from training.config import TrainingConfig
+from training.dataset import Dataset
 from training.run import Published, train
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +41,7 @@ def small() -> TrainingConfig:
 
 @pytest.fixture(scope="session")
 def published(nino12: SstSeries, small: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    return train(nino12, NINO12, "nino12", tmp_path_factory.mktemp("artifacts"), small)
+    return train(Dataset.divide(nino12, small), NINO12, "nino12", tmp_path_factory.mktemp("artifacts"), small)
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +50,8 @@ def artifacts(published: Published) -> Path:
     folder = published.path.parent.parent
     buoy = ROOT / "data" / "neracoos-b01.csv"
     series = read_csv(buoy).part(0, 1_000)
-    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, window=24)
-    train(series, buoy, "buoy", folder, config)
+    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, window=24, horizon=4)
+    train(Dataset.divide(series, config), buoy, "buoy", folder, config)
     return folder
 
 

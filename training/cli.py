@@ -17,6 +17,8 @@ from forecasting.readers import read_csv
 from forecasting.series import UNITS, SstSeries
 from forecasting.table import accuracy_table
 from training.config import DEFAULT_SEED, TrainingConfig
+from training.dataset import Dataset
+from training.fit import total_epochs
 from training.parallel import jobs
 from training.publish import rollback
 from training.run import Published, train
@@ -67,7 +69,7 @@ def _train_parser() -> argparse.ArgumentParser:
     model.add_argument("--horizon", type=int, metavar="N", help="leads that are evaluated and calibrated")
     model.add_argument("--hidden", type=int, metavar="N", help="size of the hidden state")
     model.add_argument("--layers", type=int, metavar="N", help="recurrent layers")
-    model.add_argument("--epochs", type=int, metavar="N", help="at most")
+    model.add_argument("--epochs", type=int, metavar="N", help="passes over the training windows")
     model.add_argument("--seed", type=int, metavar="N", help=f"default: {DEFAULT_SEED}")
     model.add_argument("--seeds", type=int, metavar="N", help="train N seeds for the spread, publish the first")
     release = parser.add_argument_group("release")
@@ -119,18 +121,14 @@ def _rollback(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
-    series = read_csv(
-        options.data,
-        time_column=options.time_column,
-        value_column=options.value_column,
-        units=options.units,
-        missing=tuple(options.missing),
-    )
+    series = _read(options)
     config = _config(series, options)
     print(_understood(options.data, series))
-    with tqdm(total=config.epochs * len(jobs(config)), unit=" epochs", disable=options.quiet or None) as bar:
+    dataset = Dataset.divide(series, config)
+    epochs = total_epochs(dataset, config) * len(jobs(config))
+    with tqdm(total=epochs, unit=" epochs", disable=options.quiet or None) as bar:
         published = train(
-            series,
+            dataset,
             options.data,
             options.name,
             options.out,
@@ -142,6 +140,17 @@ def _train(options: argparse.Namespace) -> int:
         )
     print(_summary(published))
     return 0
+
+
+def _read(options: argparse.Namespace) -> SstSeries:
+    series = read_csv(
+        options.data,
+        time_column=options.time_column,
+        value_column=options.value_column,
+        units=options.units,
+        missing=tuple(options.missing),
+    )
+    return series.until_last_observation()
 
 
 def _config(series: SstSeries, options: argparse.Namespace) -> TrainingConfig:

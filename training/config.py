@@ -1,5 +1,7 @@
 """What a training run is set to: one configuration for all cells, and one rule of defaults for all data."""
 
+import math
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
@@ -20,10 +22,14 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         fill_limit: longest gap, in steps, that is interpolated inside a window.
         hidden: size of the hidden state.
         layers: recurrent layers.
-        epochs: at most, while the number of epochs is chosen on the validation part.
+        epochs: passes over the training windows; by :meth:`schedule` where None.
         seed: of the initial weights and the order of batches.
         seeds: how many seeds to train for the spread; the first is published.
-        learning_rate: peak of the schedule.
+        learning_rate: at the peak of the schedule.
+        weight_decay: of AdamW, on matrices alone.
+        dropout: of the last hidden state.
+        huber_delta: one-step spreads at which the loss turns from squared to linear.
+        harmonics: of the year (and, under daily steps, one of the day) that the networks see.
     """
 
     cells: tuple[str, ...] = CELLS
@@ -32,10 +38,14 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     fill_limit: int = Field(ge=0)
     hidden: int = Field(default=32, ge=1, le=1_024)
     layers: int = Field(default=1, ge=1, le=8)
-    epochs: int = Field(default=100, ge=1, le=10_000)
+    epochs: int | None = Field(default=None, ge=1, le=10_000)
     seed: int = Field(default=DEFAULT_SEED, ge=0, le=2**31)
     seeds: int = Field(default=1, ge=1, le=100)
     learning_rate: float = Field(default=3e-3, gt=0, le=1)
+    weight_decay: float = Field(default=0.3, ge=0)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    huber_delta: float = Field(default=1.0, gt=0)
+    harmonics: int = Field(default=1, ge=1, le=4)
 
     @classmethod
     def for_step(cls, step: TimeStep, **settings: Any) -> "TrainingConfig":
@@ -55,9 +65,28 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         given.setdefault("fill_limit", window // 8)
         return cls(**given)
 
+    def schedule(self, windows: int) -> "Schedule":
+        """Batch size and epochs for so many training windows.
+
+        Where ``epochs`` is None: thirty, but at least 600 steps of the optimiser for a short series and at most 1 500
+        for a long one.
+        """
+        batch = min(64 if windows < 3_000 else 128, windows)
+        batches = math.ceil(windows / batch)
+        steps = min(max(30 * batches, 600), 1_500)
+        return Schedule(batch=batch, epochs=self.epochs or math.ceil(steps / batches))
+
     def flat(self) -> dict[str, int | float | str | bool]:
         """Every setting as plain values, for the metadata."""
-        return {**self.model_dump(), "cells": ",".join(self.cells)}
+        return {**self.model_dump(exclude_none=True), "cells": ",".join(self.cells)}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Windows a step of the optimiser, and passes over all of them."""
+
+    batch: int
+    epochs: int
 
 
 def _window_and_horizon(step: TimeStep) -> tuple[int, int]:

@@ -1,5 +1,10 @@
-"""Fitting one network."""
+"""Fitting one network: on the training part, to see how it does on the validation part; then on both, to be published.
 
+AdamW with a linear warm-up and a cosine descent to nothing, so that the last weights are the ones to keep. What was
+tried, and how it was chosen, is in docs/study.md.
+"""
+
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +21,12 @@ from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.networks import RecurrentForecaster, Scaling
 
+WARM_UP = 0.1
+"""Share of the steps over which the learning rate rises."""
+
+CLIP = 1.0
+"""Norm that gradients are clipped to."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -25,9 +36,9 @@ class Fit:
         cell: ``rnn``, ``lstm`` or ``gru``.
         seed: of its initial weights and batches.
         selected: fitted on the training part alone: what validation residuals are measured with.
-        final: fitted on train and validation, for as many epochs: what is published.
-        epochs: that were chosen.
-        loss: by epoch, in squared one-step spreads, while they were chosen.
+        final: fitted on train and validation in the same way: what is published.
+        epochs: passes over the windows.
+        loss: by epoch of ``selected``, in squared one-step spreads.
         seconds: wall time.
     """
 
@@ -66,70 +77,88 @@ class _Examples:
             torch.cat([self.target, other.target]),
         )
 
+    def take(self, chosen: Tensor) -> "_Examples":
+        return _Examples(self.sst[chosen], self.valid_time[chosen], self.target[chosen])
+
 
 def fit(dataset: Dataset, config: TrainingConfig, cell: str, seed: int, told: Callable[[int], object]) -> Fit:
     """Fit one network on ``dataset``; the same arguments give the same weights on the same machine.
 
-    ``told`` hears of the epochs done: ``config.epochs`` in all.
+    ``told`` hears of every epoch: :func:`total_epochs` in all.
     """
     begin = time.perf_counter()
     train = _Examples.of(dataset.origins("train", horizon=1))
     validation = _Examples.of(dataset.origins("validation", horizon=1))
-    selected = _Run(config, cell, seed, dataset.past("train"), train)
-    losses: list[tuple[float, float]] = []
-    best: tuple[float, int, dict[str, Tensor]] = (float("inf"), 0, {})
-    for epoch in range(1, config.epochs + 1):
-        losses.append((selected.epoch(), selected.loss(validation)))
-        told(1)
-        if losses[-1][1] < best[0]:
-            best = losses[-1][1], epoch, {k: v.clone() for k, v in selected.network.state_dict().items()}
-        elif epoch - best[1] >= 20:
-            break
-    selected.network.load_state_dict(best[2])
-    final = _Run(config, cell, seed, dataset.past("validation"), train.joined(validation))
-    for _ in range(best[1]):
-        final.epoch()
-    told(config.epochs - len(losses))
-    return Fit(
-        cell=cell,
-        seed=seed,
-        selected=selected.network,
-        final=final.network,
-        epochs=best[1],
-        loss=LossCurves(train=tuple(a for a, _ in losses), validation=tuple(b for _, b in losses)),
-        seconds=round(time.perf_counter() - begin, 2),
-    )
+    selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, validation)
+    final, _ = _descend(config, cell, seed, dataset.past("validation"), train.joined(validation), told, None)
+    seconds = round(time.perf_counter() - begin, 2)
+    return Fit(cell, seed, selected, final, config.schedule(len(train)).epochs, loss, seconds)
 
 
-class _Run:
-    """A network on its way."""
+def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
+    """How many epochs one :func:`fit` takes."""
+    train, validation = (len(dataset.origins(part, horizon=1)) for part in ("train", "validation"))
+    return config.schedule(train).epochs + config.schedule(train + validation).epochs
 
-    def __init__(self, config: TrainingConfig, cell: str, seed: int, seen: SstSeries, examples: _Examples) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.network = RecurrentForecaster(
-                cell, config.hidden, config.layers, config.window, seen.step, Scaling.of(seen)
-            )
-        self.examples = examples
-        self.generator = torch.Generator().manual_seed(seed)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, weight_decay=1e-2)
 
-    def epoch(self) -> float:
-        order = torch.randperm(len(self.examples), generator=self.generator)
-        total = 0.0
-        for batch in order.split(64):
-            self.optimiser.zero_grad()
-            loss = self._batch_loss(self.examples, batch)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimiser.step()
-            total += loss.item() * len(batch)
-        return total / len(order)
+def _descend(
+    config: TrainingConfig,
+    cell: str,
+    seed: int,
+    seen: SstSeries,
+    examples: _Examples,
+    told: Callable[[int], object],
+    validation: _Examples | None,
+) -> tuple[RecurrentForecaster, LossCurves]:
+    """Train a new network on ``examples``, scaled by ``seen``; the curves hold the loss on ``validation`` if given."""
+    schedule = config.schedule(len(examples))
+    curves: tuple[list[float], list[float]] = ([], [])
+    # Dropout draws from the global generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = RecurrentForecaster(cell, config, seen.step, Scaling.of(seen))
+        optimiser = _optimiser(network, config)
+        steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
+        rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
+        for _ in range(schedule.epochs):
+            network.train()
+            total = 0.0
+            for batch in torch.randperm(len(examples)).split(schedule.batch):
+                optimiser.zero_grad()
+                loss = _loss(network, examples.take(batch), config.huber_delta)
+                loss.backward()
+                nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+                optimiser.step()
+                rate.step()
+                total += loss.item() * len(batch)
+            curves[0].append(round(total / len(examples), 6))
+            if validation is not None:
+                curves[1].append(_evaluate(network, validation, config.huber_delta))
+            told(1)
+    return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
-    def _batch_loss(self, examples, batch):
-        predicted = self.network(examples.sst[batch], examples.valid_time[batch])
-        return nn.functional.mse_loss(predicted, examples.target[batch]) / self.network.spread**2
 
-    @torch.no_grad()
-    def loss(self, examples: _Examples) -> float:
-        return self._batch_loss(examples, torch.arange(len(examples))).item()
+def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    matrices = [weights for weights in network.parameters() if weights.ndim > 1]
+    biases = [weights for weights in network.parameters() if weights.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+
+
+def _rate(step: int, steps: int) -> float:
+    """Share of the peak learning rate at ``step``, from 0."""
+    warm = max(1, round(WARM_UP * steps))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _loss(network: RecurrentForecaster, examples: _Examples, delta: float) -> Tensor:
+    """Huber's loss of the increments, in one-step spreads."""
+    error = (network(examples.sst, examples.valid_time) - examples.target) / network.spread
+    return nn.functional.huber_loss(error, torch.zeros_like(error), delta=delta)
+
+
+@torch.no_grad()
+def _evaluate(network: RecurrentForecaster, examples: _Examples, delta: float) -> float:
+    return round(_loss(network.eval(), examples, delta).item(), 6)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, YEAR, TimeStep
+from training.config import TrainingConfig
 
 _CELLS: Final = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -47,21 +48,26 @@ class RecurrentForecaster(nn.Module):
     step stands in the year and, under daily steps, in the day. Its output is the increment from the last value.
     """
 
-    def __init__(self, cell: str, hidden: int, layers: int, window: int, step: TimeStep, scaling: Scaling) -> None:
+    def __init__(self, cell: str, config: TrainingConfig, step: TimeStep, scaling: Scaling) -> None:
         super().__init__()
+        window = config.window
         self.offsets: Tensor
         self.window = window
         self.step_seconds = step.seconds
         self.mean = scaling.mean
         self.std = scaling.std
         self.spread = scaling.spread
-        self.annual = scaling.annual
-        self.daily = step.is_under_a_day
+        self.annual_harmonics = config.harmonics if scaling.annual else 0
+        self.daily_harmonics = 1 if step.is_under_a_day else 0
         self.year = YEAR
         self.day = DAY
-        inputs = 2 + 2 * self.annual + 2 * self.daily
-        self.cell = _CELLS[cell](inputs, hidden, layers, batch_first=True)
-        self.head = nn.Linear(hidden, 1)
+        inputs = 2 + 2 * (self.annual_harmonics + self.daily_harmonics)
+        self.cell = _CELLS[cell](inputs, config.hidden, config.layers, batch_first=True)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(config.hidden, 1)
+        # The network begins as persistence.
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
         offsets = torch.arange(-window, 0, dtype=torch.float64) * step.seconds
         self.register_buffer("offsets", offsets, persistent=False)
 
@@ -78,16 +84,18 @@ class RecurrentForecaster(nn.Module):
         last = sst[:, -1:]
         columns = [(sst - last) / self.spread, (sst - self.mean) / self.std]
         seconds = valid_time.unsqueeze(1) + self.offsets
-        if self.annual:
-            columns += _circle(seconds, self.year)
-        if self.daily:
-            columns += _circle(seconds, self.day)
+        columns += _circles(seconds, self.year, self.annual_harmonics)
+        columns += _circles(seconds, self.day, self.daily_harmonics)
         states, _ = self.cell(torch.stack(columns, dim=2))
-        increment: Tensor = self.head(states[:, -1])[:, 0]
+        increment: Tensor = self.head(self.dropout(states[:, -1]))[:, 0]
         return last[:, 0] + self.spread * increment
 
 
-def _circle(seconds: Tensor, period: int) -> list[Tensor]:
+def _circles(seconds: Tensor, period: int, harmonics: int) -> list[Tensor]:
     """Cosine and sine of the phase, reckoned in float64: Unix seconds overflow the precision of float32."""
-    angle = (torch.remainder(seconds, period) * (2 * torch.pi / period)).to(torch.float32)
-    return [torch.cos(angle), torch.sin(angle)]
+    turn = torch.remainder(seconds, period) * (2 * torch.pi / period)
+    columns: list[Tensor] = []
+    for k in range(1, harmonics + 1):
+        angle = (k * turn).to(torch.float32)
+        columns += [torch.cos(angle), torch.sin(angle)]
+    return columns

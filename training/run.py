@@ -50,7 +50,7 @@ class Published:
 
 
 def train(
-    series: SstSeries,
+    dataset: Dataset,
     data_file: Path,
     name: str,
     out: Path,
@@ -61,12 +61,12 @@ def train(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Published:
-    """Train every cell on ``series``, evaluate them, and publish a release of ``name`` in ``out``.
+    """Train every cell on ``dataset``, evaluate them, and publish a release of ``name`` in ``out``.
 
     Nothing is written before the networks are fitted, and nothing half written stays.
 
     Args:
-        series: to learn from.
+        dataset: to learn from.
         data_file: it was read from; named, and its digest kept, in the release.
         name: of the dataset.
         out: the artifacts folder.
@@ -79,15 +79,12 @@ def train(
 
     Raises:
         RequestError: if ``name`` cannot name a dataset.
-        SeriesError: if the series cannot be trained on.
         ReleaseError: if the release cannot be written.
     """
     if not is_dataset_name(name):
         raise RequestError(
             f"{name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots and dashes", field="name"
         )
-    series = series.until_last_observation()
-    dataset = Dataset.divide(series, config)
     fits = fit_all(dataset, config, workers, progress)
     folder = out / name
     try:

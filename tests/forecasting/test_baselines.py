@@ -71,8 +71,8 @@ def test_a_short_series_has_no_linear_reference() -> None:
 
 
 def test_a_lead_that_damping_was_not_fitted_for_is_refused() -> None:
+    fitted = Baselines.fit(autoregressive([0.8], 400), 5, 0, 1).rollers()["damped"]
     with pytest.raises(SeriesError, match="fitted for 1 leads, not 2"):
-        fitted = Baselines.fit(autoregressive([0.8], 400), 5, 0, 1).rollers()["damped"]
         fitted.roll(np.ones((1, 5)), np.zeros(1, dtype="datetime64[s]"), 2)
 
 

@@ -40,7 +40,7 @@ def test_the_buoy_is_put_on_its_grid_with_its_faults_named() -> None:
     [
         lines("time,sst", "2001-01-01,10.5", "2001-01-02,11", "2001-01-03,"),
         lines("date;quality;Temp (°C)", "2001-01-01;1;10.5", "2001-01-02;1;11", "2001-01-03;1;NaN"),
-        lines("Timestamp\tdepth\tWTMP", "2001-01-01T00:00:00Z\t1\t10.5", "2001-01-02T00:00:00Z\t1\t11", "2001-01-03\t1\t"),
+        lines("Timestamp\tdepth\tWTMP", "2001-01-01T00:00Z\t1\t10.5", "2001-01-02T00:00Z\t1\t11", "2001-01-03\t1\t"),
         "\ufeff" + lines(" date , anything ", "2001-01-01, 10.5", "2001-01-02, 11", "2001-01-03, null") + "\n\n",
         lines("time,sst", "2001-01-01T01:00:00+01:00,10.5", "2001-01-01T22:00:00-02:00,11", "2001-01-03T00:00:00Z,"),
     ],

@@ -1,0 +1,205 @@
+import httpx
+import numpy as np
+import pytest
+import torch
+
+from forecasting.checkpoint import load
+from forecasting.registry import Registry
+from forecasting.series import SstSeries
+from forecasting.timestep import iso
+from training.run import Published
+
+Json = dict  # type: ignore[type-arg]
+
+
+def body(nino12: SstSeries, n: int = 30, **fields: object) -> Json:
+    """A request with the last ``n`` months of nino12."""
+    values = [round(value, 2) for value in nino12.values[-n:].tolist()]
+    series = {"id": "pier", "start": iso(nino12.times[-n]), "values": values}
+    return {"model": "gru", "series": [series], **fields}
+
+
+def answered(response: httpx.Response) -> Json:
+    assert response.status_code == 200, response.text
+    answer: Json = response.json()
+    return answer
+
+
+def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Client, registry: Registry) -> None:
+    answer = answered(client.get("/forecast", params={"model": "gru", "horizon": 3}))
+    assert (answer["model"], answer["units"], answer["step"]) == ("nino12-gru", "celsius", "month")
+    assert answer["version"] == registry.dataset("nino12").release.version
+    (forecast,) = answer["forecasts"]
+    assert forecast["timestamps"] == ["2011-01-01T00:00:00Z", "2011-02-01T00:00:00Z", "2011-03-01T00:00:00Z"]
+    assert list(forecast["baselines"]) == ["persistence", "climatology", "damped", "linear"]
+    assert forecast["baselines"]["persistence"] == [22.07] * 3
+    assert [interval["level"] for interval in forecast["intervals"]] == [80, 95]
+
+
+def test_levels_of_a_dataset_forecast_can_be_chosen(client: httpx.Client) -> None:
+    answer = answered(client.get("/forecast?level=50&level=90"))
+    assert [interval["level"] for interval in answer["forecasts"][0]["intervals"]] == [50, 90]
+
+
+def test_another_dataset_is_asked_for_by_name(client: httpx.Client) -> None:
+    answer = answered(client.get("/forecast?dataset=buoy&model=lstm&horizon=4"))
+    assert (answer["model"], answer["step"]) == ("buoy-lstm", "PT30M")
+
+
+def test_a_callers_series_is_answered_with_what_the_checkpoint_says(
+    client: httpx.Client, nino12: SstSeries, published: Published
+) -> None:
+    answer = answered(client.post("/forecast", json=body(nino12)))
+    module, _ = load((published.path / "gru.pt").read_bytes(), torch.device("cpu"))
+    window = torch.tensor(nino12.values[None, -24:], dtype=torch.float32)
+    valid_time = torch.tensor([1_293_840_000.0], dtype=torch.float64)  # 2011-01-01
+    with torch.inference_mode():
+        expected = float(module(window, valid_time))
+    (forecast,) = answer["forecasts"]
+    assert forecast["id"] == "pier"
+    assert forecast["timestamps"] == ["2011-01-01T00:00:00Z"]
+    assert forecast["sst"] == pytest.approx([expected], abs=1e-5)
+
+
+def test_all_three_models_answer_at_once(client: httpx.Client, nino12: SstSeries) -> None:
+    answer = answered(client.post("/forecast", json=body(nino12, model="all", horizon=2)))
+    assert [model["model"] for model in answer["models"]] == ["nino12-rnn", "nino12-lstm", "nino12-gru"]
+    assert all(len(model["forecasts"][0]["sst"]) == 2 for model in answer["models"])
+
+
+def test_thousands_of_series_come_back_in_their_order(client: httpx.Client, nino12: SstSeries) -> None:
+    start = iso(nino12.times[-24])
+    series = [{"start": start, "values": (nino12.values[-24:] + i / 1_000).tolist()} for i in range(1_000)]
+    together = answered(client.post("/forecast", json={"model": "gru", "levels": [], "series": series}))["forecasts"]
+    assert [forecast["id"] for forecast in together] == [str(i) for i in range(1_000)]
+    assert np.all(np.diff([forecast["sst"][0] for forecast in together]) > 0)
+    alone = answered(client.post("/forecast", json={"model": "gru", "series": series[777:778]}))["forecasts"][0]
+    assert together[777]["sst"] == pytest.approx(alone["sst"], abs=1e-5)
+
+
+def test_timestamps_serve_in_place_of_a_start(client: httpx.Client, nino12: SstSeries) -> None:
+    regular = body(nino12)
+    stamped = body(nino12)
+    del stamped["series"][0]["start"]
+    stamped["series"][0]["timestamps"] = [str(time)[:7] + "-15T12:00:00+02:00" for time in nino12.times[-30:]]
+    assert (
+        answered(client.post("/forecast", json=stamped))["forecasts"]
+        == answered(client.post("/forecast", json=regular))["forecasts"]
+    )
+
+
+def test_timestamps_out_of_order_are_sorted_and_said_to_be(client: httpx.Client, nino12: SstSeries) -> None:
+    request = body(nino12)
+    series = request["series"][0]
+    series["timestamps"] = [iso(time) for time in nino12.times[-30:]][::-1]
+    series["values"].reverse()
+    del series["start"]
+    (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
+    assert [warning["code"] for warning in forecast["warnings"]] == ["adjusted"]
+    assert forecast["timestamps"] == ["2011-01-01T00:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("units", "there", "back"),
+    [
+        ("kelvin", lambda c: c + 273.15, lambda k: k - 273.15),
+        ("fahrenheit", lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
+    ],
+)
+def test_answers_come_in_the_units_of_the_request(  # type: ignore[no-untyped-def]
+    client: httpx.Client, nino12: SstSeries, units: str, there, back
+) -> None:
+    celsius = body(nino12, thresholds=[23.0])
+    other = body(nino12, units=units, thresholds=[there(23.0)])
+    other["series"][0]["values"] = [there(value) for value in celsius["series"][0]["values"]]
+    (expected,) = answered(client.post("/forecast", json=celsius))["forecasts"]
+    answer = answered(client.post("/forecast", json=other))
+    (forecast,) = answer["forecasts"]
+    assert answer["units"] == units
+    assert back(forecast["sst"][0]) == pytest.approx(expected["sst"][0], abs=1e-4)
+    for one, two in zip(forecast["intervals"], expected["intervals"], strict=True):
+        assert back(one["lower"][0]) == pytest.approx(two["lower"][0], abs=1e-4)
+    assert back(forecast["baselines"]["persistence"][0]) == pytest.approx(expected["baselines"]["persistence"][0])
+    assert forecast["exceedance"][0]["probability"] == pytest.approx(expected["exceedance"][0]["probability"], abs=1e-4)
+
+
+def test_no_levels_ask_for_no_intervals(client: httpx.Client, nino12: SstSeries) -> None:
+    (forecast,) = answered(client.post("/forecast", json=body(nino12, levels=[])))["forecasts"]
+    assert forecast["intervals"] == []
+
+
+def test_a_filled_gap_is_told(client: httpx.Client, nino12: SstSeries) -> None:
+    request = body(nino12)
+    request["series"][0]["values"][20] = None
+    (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
+    assert {"code": "gap_filled", "message": "1 missing value interpolated: 2010-03-01"} in forecast["warnings"]
+
+
+def test_water_unlike_the_training_place_is_marked(client: httpx.Client, nino12: SstSeries) -> None:
+    request = body(nino12)
+    request["series"][0]["values"] = [value - 18 for value in request["series"][0]["values"]]
+    (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
+    assert "outside_training" in [warning["code"] for warning in forecast["warnings"]]
+    assert [interval["calibrated"] for interval in forecast["intervals"]] == [False, False]
+
+
+def test_one_bad_series_gets_an_error_in_its_place(client: httpx.Client, nino12: SstSeries) -> None:
+    request = body(nino12)
+    good = request["series"][0]
+    request["series"] = [good, {**good, "id": "short", "values": good["values"][:5]}, good]
+    first, bad, last = answered(client.post("/forecast", json=request))["forecasts"]
+    assert bad == {"id": "short", "error": "5 values are too few: nino12-gru needs at least 24"}
+    assert first == last
+    assert "sst" in first
+
+
+def test_strict_makes_a_bad_series_an_error_of_the_whole(client: httpx.Client, nino12: SstSeries) -> None:
+    request = body(nino12)
+    good = request["series"][0]
+    request["series"] = [good, {**good, "id": "short", "values": good["values"][:5]}]
+    response = client.post("/forecast?strict=true", json=request)
+    assert response.status_code == 422
+    assert response.json()["detail"] == "series 'short': 5 values are too few: nino12-gru needs at least 24"
+    assert response.json()["errors"][0]["location"] == "body.series[1]"
+    assert client.post("/forecast?strict=true", json=body(nino12)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"values": [24.0] * 29 + [None]}, "the last value is missing"),
+        ({"values": [24.0] * 20 + [None] * 4 + [24.0] * 6}, "missing values from 2010-03-01 to 2010-06-01"),
+        ({"values": [24.0] * 29 + [99.9]}, "values[29] is 99.9 °C, which no sea has"),
+        ({"values": [297.0] * 30}, "the values look like kelvin"),
+        ({"values": [1e300] * 30}, "which no sea has"),
+        ({"start": "soon"}, "'soon' is not an ISO 8601 time"),
+        ({"start": None}, "give either start, or timestamps"),
+        ({"timestamps": ["2010-01-01"]}, "give either start, or timestamps"),
+        ({"start": None, "timestamps": ["2010-01-01"]}, "there are 1 timestamps for 30 values"),
+        ({"start": None, "timestamps": ["2010-01-01"] * 29 + ["x"]}, "timestamps[29]: time 'x'"),
+        ({"start": None, "timestamps": ["2010-01-01"] * 30}, "times are repeated"),
+        ({"step": "day"}, "the step is day, and this model forecasts steps of month"),
+        ({"step": "fortnight"}, "step 'fortnight' is not understood"),
+        (
+            {"start": None, "timestamps": [f"2010-01-{day:02}" for day in range(1, 31)]},
+            "the step is day, and nino12-gru forecasts steps of month",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_series_is_said_in_a_sentence(
+    client: httpx.Client, nino12: SstSeries, change: Json, error: str
+) -> None:
+    request = body(nino12)
+    request["series"][0] |= change
+    (failure,) = answered(client.post("/forecast", json=request))["forecasts"]
+    assert failure["id"] == "pier"
+    assert error in failure["error"]
+
+
+@pytest.mark.parametrize(
+    "start", ["0001-01-01", "9999-01-01", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00"]
+)
+def test_the_ends_of_the_calendar_are_answered(client: httpx.Client, nino12: SstSeries, start: str) -> None:
+    request = body(nino12, horizon=12)
+    request["series"][0]["start"] = start
+    assert len(answered(client.post("/forecast", json=request))["forecasts"]) == 1
