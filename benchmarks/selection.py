@@ -49,7 +49,7 @@ def read(argument: str) -> SstSeries:
     series = read_csv(Path(path), value_column=column or None)
     if monthly:
         means = series.to_pandas().dropna().tz_localize(None).resample("MS").mean()
-        series = SstSeries(means.to_numpy(), means.index.to_numpy()[0].astype("datetime64[s]"), MONTH)
+        series = SstSeries.from_pandas(means, step=MONTH)
     return series.part(0, int(len(series) * SEEN)).until_last_observation()
 
 

@@ -2,10 +2,9 @@
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -16,6 +15,7 @@ from forecasting.errors import ForecastError, RequestError
 from forecasting.readers import read_csv
 from forecasting.series import UNITS, SstSeries
 from forecasting.table import accuracy_table
+from forecasting.timestep import short
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.dataset import Dataset
 from training.fit import total_epochs
@@ -26,7 +26,6 @@ from training.run import Published, train
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 done, 2 refused with a sentence, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments[:1] == ["rollback"]:
@@ -38,10 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("training: interrupted; nothing was published", file=sys.stderr)
         return 130
-
-
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _train_parser() -> argparse.ArgumentParser:
@@ -166,7 +161,9 @@ def _config(series: SstSeries, options: argparse.Namespace) -> TrainingConfig:
 
 
 def _understood(path: Path, series: SstSeries) -> str:
-    lines = [f"{path}: {len(series)} values, one a {series.step}, from {series.times[0]} to {series.times[-1]}"]
+    lines = [
+        f"{path}: {len(series)} values, one a {series.step}, from {short(series.times[0])} to {short(series.times[-1])}"
+    ]
     return "\n".join(lines + [f"  {note}" for note in series.describe()])
 
 

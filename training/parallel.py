@@ -46,7 +46,9 @@ def fit_all(
         with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, setup) as pool:
             try:
                 fits = {job: pool.submit(_fit_job, job) for job in todo}
-                while wait(fits.values(), _POLL_SECONDS).not_done:
+                busy = True
+                while busy:
+                    busy = bool(wait(fits.values(), _POLL_SECONDS).not_done)
                     while not epochs.empty():
                         told(epochs.get())
                 return {job: future.result() for job, future in fits.items()}

@@ -23,7 +23,8 @@ def autoregressive(coefficients: list[float], n: int = 40_000) -> SstSeries:
 def roll(series: SstSeries, name: str, window: int, horizon: int) -> "np.typing.NDArray[np.float64]":
     fitted = Baselines.fit(series, window, 0, horizon).rollers()[name]
     valid_time = series.step.shift(series.times[-1:], 1)
-    return fitted.roll(series.values[None, -window:], valid_time, horizon)[0]
+    rolled: np.typing.NDArray[np.float64] = fitted.roll(series.values[None, -window:], valid_time, horizon)[0]
+    return rolled
 
 
 def test_persistence_is_the_last_value() -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import httpx
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from forecasting.series import SstSeries
 from forecasting.timestep import iso
 from training.run import Published
 
-Json = dict  # type: ignore[type-arg]
+Json = dict[str, Any]
 
 
 def body(nino12: SstSeries, n: int = 30, **fields: object) -> Json:

@@ -1,0 +1,121 @@
+"""The command as a user types it, in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from forecasting.release import current_version, versions
+from tests.conftest import NINO12
+from training.cli import main
+
+ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
+
+
+def training(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "training", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+def quick(folder: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return training("--data", NINO12, "--name", "nino12", "--out", folder, "--epochs", "1", "--hidden", "2",
+                    "--horizon", "1", *arguments)  # fmt: skip
+
+
+def test_the_table_of_the_lesson_is_printed_and_the_release_serves(tmp_path: Path) -> None:
+    done = quick(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "732 values, one a month, from 1950-01-01 to 2010-12-01" in done.stdout
+    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert [row.split("|")[1].strip() for row in rows] == [
+        *("Model", "-" * 28, "RNN", "LSTM", "GRU"),
+        *("persistence", "climatology", "damped anomaly persistence", "linear autoregression"),
+    ]
+    assert f"{current_version(tmp_path / 'nino12')} serves now" in done.stdout
+
+
+def test_old_releases_are_kept_as_asked_and_can_serve_again(tmp_path: Path) -> None:
+    for _ in range(3):
+        assert quick(tmp_path, "--cells", "rnn", "--keep", "1").returncode == 0
+    older, newer = versions(tmp_path / "nino12")
+    back = training("rollback", "nino12", "--out", tmp_path)
+    assert back.returncode == 0
+    assert f"{older} serves now" in back.stdout
+    assert current_version(tmp_path / "nino12") == older
+    refused = training("rollback", "nino12", "--out", tmp_path)
+    assert refused.returncode == 2
+    assert "no release older" in refused.stderr
+    assert training("rollback", "nino12", newer, "--out", tmp_path).returncode == 0
+
+
+def csv(folder: Path, *rows: str) -> Path:
+    path = folder / "series.csv"
+    path.write_text("\n".join(("time,sst", *rows)) + "\n")
+    return path
+
+
+def days(n: int) -> list[str]:
+    return [f"2001-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        ([f"{day},15" for day in days(20)], [], "20 values are too few to train on"),
+        (["2001-01-01,15", "2001-01-02,15", "2001-01-09,15", "2001-03-01,15"], [], "not regular"),
+        (["2001-01-01,", "2001-01-02,"], [], "every value of the series is missing"),
+        (["2001-01-01,15", "2001-01-02,-999", "2001-01-03,14"], [], "line 3 is -999 °C"),
+        (["2001-01-01,290", "2001-01-02,291"], [], "look like kelvin"),
+        (["2001-01-01,15"], ["--value-column", "wtmp"], "no column 'wtmp'; its columns are time, sst"),
+        (["2001-01-01,15"], ["--time-column", "when"], "no column 'when'"),
+        (["2001-01-01,15", "2001-01-02,15"], ["--window", "1"], "--window 1"),
+        (["2001-01-01,15", "2001-01-02,15"], ["--cells", "transformer"], "cells are rnn, lstm, gru"),
+    ],
+)
+def test_what_cannot_be_trained_on_gets_one_sentence_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[str], options: list[str], said: str
+) -> None:
+    arguments = ["--data", str(csv(tmp_path, *rows)), "--name", "x", "--out", str(tmp_path / "out"), *options]
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main(arguments))
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_cannot_be_used_is_refused_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--data", str(NINO12), "--name", "../x", "--out", str(tmp_path)]) == 2
+    assert "cannot name a dataset" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = quick(tmp_path / "file")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_the_release_that_was_there_still_stands(tmp_path: Path, interrupt: signal.Signals) -> None:
+    assert quick(tmp_path, "--cells", "rnn").returncode == 0
+    before = sorted(path.name for path in (tmp_path / "nino12").rglob("*"))
+    command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, "--epochs", "9999", "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()  # the file is read, and training begins
+    process.send_signal(interrupt)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; nothing was published" in errors
+    assert "Traceback" not in errors
+    assert sorted(path.name for path in (tmp_path / "nino12").rglob("*")) == before

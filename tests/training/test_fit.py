@@ -1,0 +1,105 @@
+"""What training may see, and that it does the same again."""
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.baselines import Baselines
+from forecasting.series import SstSeries
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.fit import Fit, fit, total_epochs
+from training.networks import RecurrentForecaster, Scaling
+from training.parallel import fit_all
+
+
+def weights(network: RecurrentForecaster) -> dict[str, torch.Tensor]:
+    return network.state_dict()
+
+
+def assert_same(one: RecurrentForecaster, other: RecurrentForecaster) -> None:
+    torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=0)
+    assert (one.mean, one.std, one.spread) == (other.mean, other.std, other.spread)
+
+
+def run(series: SstSeries, config: TrainingConfig, cell: str = "gru") -> Fit:
+    return fit(Dataset.divide(series, config), config, cell, 0, lambda epochs: None)
+
+
+@pytest.fixture(scope="module")
+def fitted(nino12: SstSeries, small: TrainingConfig) -> Fit:
+    return run(nino12, small)
+
+
+def changed(series: SstSeries, begin: int, end: int) -> SstSeries:
+    """The series with other values from ``begin`` to ``end``."""
+    values = series.values.copy()
+    values[begin:end] = 25 + np.random.default_rng(0).normal(0, 2, end - begin)
+    return SstSeries(values, series.start, series.step)
+
+
+def test_the_same_seed_gives_the_same_weights(nino12: SstSeries, small: TrainingConfig, fitted: Fit) -> None:
+    torch.rand(7)  # what happened to the global generator before makes no difference
+    again = run(nino12, small)
+    assert_same(again.selected, fitted.selected)
+    assert_same(again.final, fitted.final)
+    assert again.loss == fitted.loss
+
+
+def test_another_seed_gives_other_weights(nino12: SstSeries, small: TrainingConfig, fitted: Fit) -> None:
+    other = fit(Dataset.divide(nino12, small), small, "gru", 1, lambda epochs: None)
+    assert not torch.equal(weights(other.final)["head.weight"], weights(fitted.final)["head.weight"])
+
+
+def test_the_test_part_changes_neither_weights_nor_scaling_nor_climatology(
+    nino12: SstSeries, small: TrainingConfig, fitted: Fit
+) -> None:
+    other = changed(nino12, 585, 732)
+    again = run(other, small)
+    assert_same(again.selected, fitted.selected)
+    assert_same(again.final, fitted.final)
+
+    def baselines(series: SstSeries) -> Baselines:
+        return Baselines.fit(Dataset.divide(series, small).past("validation"), 24, 3, 12)
+
+    assert baselines(other) == baselines(nino12)
+
+
+def test_the_validation_part_changes_the_published_weights_alone(
+    nino12: SstSeries, small: TrainingConfig, fitted: Fit
+) -> None:
+    again = run(changed(nino12, 512, 585), small)
+    assert_same(again.selected, fitted.selected)
+    assert again.final.mean != fitted.final.mean
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_three_cells_have_one_configuration(nino12: SstSeries, small: TrainingConfig, cell: str) -> None:
+    network = run(nino12, small, cell).final
+    assert (network.cell.hidden_size, network.cell.num_layers, network.cell.input_size) == (4, 1, 4)
+    assert type(network.cell).__name__.lower() == cell
+
+
+def test_training_brings_the_loss_down(nino12: SstSeries) -> None:
+    config = TrainingConfig.for_step(nino12.step, epochs=6, hidden=8)
+    curves = run(nino12, config).loss
+    assert len(curves.train) == len(curves.validation) == 6
+    assert curves.train[-1] < 0.8 * curves.train[0]
+    assert curves.validation[-1] < curves.validation[0]
+
+
+def test_a_network_begins_as_persistence(small: TrainingConfig, nino12: SstSeries) -> None:
+    network = RecurrentForecaster("lstm", small, nino12.step, Scaling.of(nino12)).eval()
+    sst = torch.tensor(nino12.values[None, :24], dtype=torch.float32)
+    assert float(network(sst, torch.zeros(1, dtype=torch.float64)).detach()) == sst[0, -1]
+
+
+def test_several_processes_fit_what_one_does(nino12: SstSeries, small: TrainingConfig) -> None:
+    dataset = Dataset.divide(nino12, small)
+    heard: list[int] = []
+    alone = fit_all(dataset, small, workers=1)
+    together = fit_all(dataset, small, workers=2, progress=heard.append)
+    assert list(together) == list(alone) == [(cell, seed) for seed in (0, 1) for cell in ("rnn", "lstm", "gru")]
+    for job, one in alone.items():
+        assert_same(one.final, together[job].final)
+    assert sum(heard) == 6 * total_epochs(dataset, small)

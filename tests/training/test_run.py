@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting.checkpoint import digest
+from forecasting.errors import RequestError
+from forecasting.registry import Registry
+from forecasting.release import Release, current_version
+from forecasting.series import SstSeries
+from tests.conftest import NINO12, daily
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.run import Published, train
+
+FILES = {
+    *("rnn.pt", "lstm.pt", "gru.pt", "rnn.json", "lstm.json", "gru.json"),
+    *("report.json", "baselines.json", "predictions.csv", "recent.csv", "comparison.png", "comparison.svg"),
+}
+
+
+def test_a_release_holds_all_that_programs_need(published: Published) -> None:
+    assert {path.name for path in published.path.iterdir()} == FILES | {"manifest.json"}
+    assert set(Release.open(published.path).manifest.files) == FILES
+    assert current_version(published.path.parent) == published.path.name
+
+
+def test_the_report_says_what_was_trained_on_what_and_how_it_went(published: Published) -> None:
+    report = published.report
+    assert report.data_sha256 == digest(NINO12.read_bytes())
+    assert [model.name for model in report.networks] == ["rnn", "lstm", "gru"]
+    assert [model.name for model in report.baselines] == ["persistence", "climatology", "damped", "linear"]
+    for model in report.networks:
+        assert model.loss is not None
+        assert len(model.loss.train) == len(model.loss.validation) == 2
+        assert model.coverage is not None
+        assert set(model.coverage) >= {80, 95}
+    for model in report.models:
+        assert {split: accuracy.n[0] for split, accuracy in model.accuracy.items()} == {
+            "train": 488,
+            "validation": 73,
+            "test": 147,
+        }
+    assert report.configuration["hidden"] == 4
+
+
+def test_the_spread_over_seeds_starts_with_the_published_one(published: Published) -> None:
+    for model in published.report.networks:
+        spread = published.report.seeds[model.name]
+        assert spread.seeds == (0, 1)
+        assert spread.rmse[0] == pytest.approx(model.accuracy["test"].rmse[0], abs=1e-5)
+        assert spread.mean == pytest.approx(np.mean(spread.rmse), abs=1e-5)
+        assert spread.std == pytest.approx(np.std(spread.rmse, ddof=1), abs=1e-5)
+
+
+def test_published_accuracy_is_that_of_the_files_through_the_forecaster_that_serves(
+    published: Published, registry: Registry, nino12: SstSeries, small: TrainingConfig
+) -> None:
+    test = Dataset.divide(nino12, small).origins("test")
+    for cell, forecaster in registry.dataset("nino12").forecasters.items():
+        error = forecaster.roll(test.windows, test.valid_time, 12) - test.targets
+        stated = next(model for model in published.report.networks if model.name == cell).accuracy["test"]
+        assert np.sqrt(np.nanmean(error**2, axis=0)) == pytest.approx(stated.rmse, abs=1e-5)
+        assert forecaster.metadata.accuracy["test"] == stated
+
+
+def test_predictions_are_one_step_ahead_on_the_test_part(published: Published, nino12: SstSeries) -> None:
+    table = pd.read_csv(published.path / "predictions.csv", index_col="time")
+    assert table["observed"].tolist() == nino12.values[585:].tolist()
+    assert table["persistence"].tolist() == nino12.values[584:731].tolist()
+    assert list(table.columns[1:4]) == ["rnn", "lstm", "gru"]
+
+
+def test_the_last_stretch_of_the_series_is_carried_along(published: Published, nino12: SstSeries) -> None:
+    recent = pd.read_csv(published.path / "recent.csv")
+    assert recent["time"].iloc[-1] == "2010-12-01T00:00:00Z"
+    assert recent["sst"].tolist() == nino12.values[-96:].tolist()
+
+
+def test_no_file_holds_nan(published: Published) -> None:
+    for path in published.path.glob("*.json"):
+        json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"a {name} in a release"))
+
+
+def test_a_worse_release_does_not_serve_where_that_was_asked(nino12: SstSeries, tmp_path: Path) -> None:
+    def publish(epochs: int, rate: float, if_not_worse: bool = True) -> Published:
+        config = TrainingConfig.for_step(
+            nino12.step, cells=("rnn",), epochs=epochs, hidden=4, learning_rate=rate, horizon=1
+        )
+        dataset = Dataset.divide(nino12, config)
+        return train(dataset, NINO12, "nino12", tmp_path, config, if_not_worse=if_not_worse, keep=5)
+
+    good = publish(5, 1e-2)
+    assert good.serves
+    worse = publish(1, 1e-6)
+    assert not worse.serves
+    assert current_version(tmp_path / "nino12") == good.path.name
+    assert worse.path.exists()
+    assert publish(6, 1e-2).serves
+    assert publish(1, 1e-6, if_not_worse=False).serves
+
+
+def test_one_cell_can_be_trained_alone(nino12: SstSeries, tmp_path: Path) -> None:
+    config = TrainingConfig.for_step(nino12.step, cells=("lstm",), epochs=1, hidden=2, horizon=2)
+    published = train(Dataset.divide(nino12, config), NINO12, "one", tmp_path, config)
+    assert [path.name for path in published.path.glob("*.pt")] == ["lstm.pt"]
+
+
+def test_a_series_with_gaps_is_trained_and_scored_on_what_was_observed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = 15 + 4 * np.cos(np.arange(900) / 58) + rng.normal(0, 0.3, 900)
+    values[rng.choice(890, 60, replace=False)] = np.nan
+    values[700:709] = np.nan
+    series = daily(values).until_last_observation()
+    config = TrainingConfig.for_step(series.step, cells=("rnn",), epochs=1, hidden=2)
+    published = train(Dataset.divide(series, config), NINO12, "gaps", tmp_path, config)
+    accuracy = published.report.networks[0].accuracy["test"]
+    assert all(0 < n < 180 for n in accuracy.n)
+    assert "are missing" in published.report.notes[-1]
+
+
+def test_a_name_that_is_no_folder_is_refused(nino12: SstSeries, small: TrainingConfig, tmp_path: Path) -> None:
+    for name in ("../up", "Upper", "", "a b", ".hidden"):
+        with pytest.raises(RequestError, match="cannot name a dataset"):
+            train(Dataset.divide(nino12, small), NINO12, name, tmp_path, small)
+    assert not list(tmp_path.iterdir())
