@@ -2,9 +2,10 @@
 
     python -m benchmarks.selection FILE[:COLUMN][@monthly] …
 
-Each series is cut to its first 80 %, which leaves the test part out, and divided anew into 70 / 10 / 20 %. A recipe is
-scored on the last of these, as test RMSE over that of the linear autoregression, averaged over cells and seeds, both
-for the weights fitted on the inner training part alone and for those fitted again with the validation part.
+Each series is cut to its first 60, 70 and 80 %, which leaves the test part out, and each cut is divided anew into
+70 / 10 / 20 %. A recipe is scored on the last of these, as RMSE one step ahead over that of the linear autoregression,
+averaged over cuts, cells and seeds: with weights fitted on the inner training part alone, with those fitted again with
+the validation part, and with the forecasts of all seeds of the latter averaged.
 """
 
 import argparse
@@ -15,90 +16,113 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from forecasting.accuracy import Accuracy
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CELLS, script
 from forecasting.forecaster import NetworkRoller
 from forecasting.readers import read_csv
-from forecasting.rolling import Roller
 from forecasting.series import SstSeries
-from forecasting.timestep import MONTH
+from forecasting.timestep import MONTH, Floats
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.evaluate import Evaluation
 from training.fit import fit
 
-SEEN: Final = 0.8
-"""Share of each series that is looked at: train and validation."""
+CUTS: Final = (0.6, 0.7, 0.8)
+"""Shares of each series that are looked at; the last is train and validation."""
+
+_REGULARISED: Final[dict[str, Any]] = {"dropout": 0.2, "weight_decay": 0.3}
 
 RECIPES: Final[dict[str, dict[str, Any]]] = {
-    "squared loss, no regularisation": {"huber_delta": 1e6, "dropout": 0.0, "weight_decay": 0.01},
+    "squared loss": {"huber_delta": 1e6},
     "Huber 1": {"dropout": 0.0, "weight_decay": 0.01},
-    "Huber 1, dropout 0.2": {"weight_decay": 0.01},
-    "Huber 1, dropout 0.2, decay 0.3": {},
-    "… with Huber 0.5": {"huber_delta": 0.5},
-    "… with two harmonics": {"harmonics": 2},
-    "… with half the window": {"window": 0.5},
-    "… with all three of these": {"huber_delta": 0.5, "harmonics": 2, "window": 0.5},
+    "Huber 1, dropout 0.2": {"dropout": 0.2, "weight_decay": 0.01},
+    "Huber 1, dropout 0.2, decay 0.3": _REGULARISED,
+    "… with Huber 0.5": _REGULARISED | {"huber_delta": 0.5},
+    "… with two harmonics": _REGULARISED | {"harmonics": 2},
+    "… with half the window": _REGULARISED | {"window": 0.5},
+    "… with half the epochs": _REGULARISED | {"epochs": 0.5},
+    "… with a learning rate of 0.001": _REGULARISED | {"learning_rate": 1e-3},
+    "… with dropout 0.4": _REGULARISED | {"dropout": 0.4},
 }
+"""Settings that differ from the defaults; a window or epochs under 1 are a share of the default."""
 
 
 def read(argument: str) -> SstSeries:
-    """The part of a series that may be looked at."""
+    """A series, the test part included."""
     argument, _, monthly = argument.partition("@")
     path, _, column = argument.partition(":")
     series = read_csv(Path(path), value_column=column or None)
-    if monthly:
-        means = series.to_pandas().dropna().tz_localize(None).resample("MS").mean()
-        series = SstSeries.from_pandas(means, step=MONTH)
-    return series.part(0, int(len(series) * SEEN)).until_last_observation()
+    if not monthly:
+        return series
+    means = series.to_pandas().dropna().tz_localize(None).resample("MS").mean()
+    return SstSeries.from_pandas(means, step=MONTH)
 
 
-def score(job: tuple[str, str, int]) -> tuple[float, float]:
-    """Ratios to the linear autoregression without and with the refit, mean over the cells."""
-    torch.set_num_threads(1)
-    argument, recipe, seed = job
-    series = read(argument)
+def configure(dataset: SstSeries, recipe: str) -> TrainingConfig:
+    """The default configuration but for what ``recipe`` changes."""
     settings = dict(RECIPES[recipe])
-    config = TrainingConfig.for_step(series.step, horizon=1)
+    default = TrainingConfig.for_step(dataset.step, horizon=1)
     if "window" in settings:
-        settings["window"] = int(config.window * settings["window"])
-    reference = Dataset.divide(series, config)
-    config = TrainingConfig.for_step(series.step, horizon=1, **settings)
-    dataset = Dataset.divide(series, config)
+        settings["window"] = int(default.window * settings["window"])
+    if "epochs" in settings:
+        windows = len(Dataset.divide(dataset, default).origins("train"))
+        settings["epochs"] = int(default.schedule(windows).epochs * settings["epochs"])
+    return TrainingConfig.for_step(dataset.step, horizon=1, **settings)
+
+
+def score(job: tuple[str, str, float, int]) -> list[float]:
+    """Ratios to the linear autoregression: fitted once, fitted again, seeds of the latter averaged; mean over cells."""
+    torch.set_num_threads(1)
+    argument, recipe, cut, seeds = job
+    whole = read(argument)
+    series = whole.part(0, int(len(whole) * cut)).until_last_observation()
+    reference = Dataset.divide(series, TrainingConfig.for_step(series.step, horizon=1))
     linear = Baselines.fit(reference.past("validation"), reference.window, reference.fill_limit, 1).rollers()["linear"]
     rmse = Evaluation.run(reference.origins("test"), {"linear": linear}).accuracy("linear").rmse[0]
-    ratios = []
-    for cell in CELLS:
-        fitted = fit(dataset, config, cell, seed, lambda epochs: None)
-        networks: dict[str, Roller] = {
-            name: NetworkRoller(script(network), series.step, torch.device("cpu"))
-            for name, network in (("once", fitted.selected), ("again", fitted.final))
-        }
-        test = Evaluation.run(dataset.origins("test"), networks)
-        ratios.append([test.accuracy(name).rmse[0] / rmse for name in networks])
-    once, again = np.mean(ratios, axis=0)
-    return float(once), float(again)
+    config = configure(series, recipe)
+    dataset = Dataset.divide(series, config)
+    ratios = [_score_cell(dataset, config, cell, seeds) for cell in CELLS]
+    return [float(ratio) / rmse for ratio in np.mean(ratios, axis=0)]
+
+
+def _score_cell(dataset: Dataset, config: TrainingConfig, cell: str, seeds: int) -> list[float]:
+    test = dataset.origins("test")
+
+    def predict(network: torch.nn.Module) -> Floats:
+        return NetworkRoller(script(network), dataset.series.step, torch.device("cpu")).roll(
+            test.windows, test.valid_time, 1
+        )
+
+    def rmse(predicted: Floats) -> float:
+        return Accuracy.of(test.targets, predicted).rmse[0]
+
+    fits = [fit(dataset, config, cell, seed, lambda epochs: None) for seed in range(seeds)]
+    once, again = [predict(one.selected) for one in fits], [predict(one.final) for one in fits]
+    together = np.mean(again, axis=0)
+    return [float(np.mean([rmse(one) for one in once])), float(np.mean([rmse(one) for one in again])), rmse(together)]
 
 
 def main() -> None:
-    """Print a table, one row a recipe."""
+    """Print a table, one row a recipe and way of fitting."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__.splitlines()[0])
     parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, or either with @monthly for monthly means")
     parser.add_argument("--recipes", default=",".join(map(str, range(len(RECIPES)))), help="numbers, from 0")
     parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
     recipes = [list(RECIPES)[int(number)] for number in options.recipes.split(",")]
-    jobs = [(one, recipe, seed) for recipe in recipes for one in options.series for seed in range(options.seeds)]
-    with ProcessPoolExecutor(2) as pool:
-        scores = np.asarray(list(pool.map(score, jobs)))
-    table = scores.reshape(len(recipes), len(options.series), options.seeds, 2).mean(axis=2)
+    jobs = [(one, recipe, cut, options.seeds) for recipe in recipes for one in options.series for cut in CUTS]
+    ways = ("train", "train + validation", "the same, seeds averaged")
     names = [Path(one).name.split("_")[0].removesuffix(".csv") + one[one.find(".csv") + 4 :] for one in options.series]
-    print("| recipe | fitted on | " + " | ".join(names) + " | mean |")
-    print("|---|---|" + "---:|" * (len(names) + 1))
-    for recipe, row in zip(recipes, table, strict=True):
-        for k, part in enumerate(("train", "train + validation")):
-            cells = " | ".join(f"{value:.3f}" for value in row[:, k])
-            print(f"| {recipe} | {part} | {cells} | {row[:, k].mean():.3f} |")
+    print("| recipe | fitted on | " + " | ".join(names) + " | mean | worst |")
+    print("|---|---|" + "---:|" * (len(names) + 2))
+    with ProcessPoolExecutor(2) as pool:
+        scores = pool.map(score, jobs)
+        for recipe in recipes:
+            rows = np.asarray([[next(scores) for _ in CUTS] for _ in names]).mean(axis=1).T
+            for way, row in zip(ways, rows, strict=True):
+                cells = " | ".join(f"{value:.3f}" for value in row)
+                print(f"| {recipe} | {way} | {cells} | {row.mean():.3f} | {row.max():.3f} |", flush=True)
 
 
 if __name__ == "__main__":

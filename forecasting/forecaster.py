@@ -38,16 +38,7 @@ class NetworkRoller:
         self.device = device
 
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
-        """Forecast ``horizon`` leads of each window, each lead from the ones before it.
-
-        Args:
-            windows: °C without gaps, ``(n, window)``.
-            valid_time: of lead 1, ``(n,)``.
-            horizon: number of leads.
-
-        Returns:
-            °C, ``(n, horizon)``.
-        """
+        """Forecast each lead from the ones before it; see :class:`~forecasting.rolling.Roller`."""
         times = torch.from_numpy(unix_seconds(self.step.shift(valid_time[:, None], np.arange(horizon))))
         values = torch.from_numpy(windows.astype(np.float32))
         batches = zip(values.split(BATCH), times.split(BATCH), strict=True)

@@ -12,7 +12,7 @@ Split = Literal["train", "validation", "test"]
 
 
 class LossCurves(BaseModel, frozen=True):
-    """Mean loss by epoch, while the number of epochs was chosen on the validation part."""
+    """Mean loss by epoch of the weights that have not seen the validation part, in one-step spreads."""
 
     train: tuple[float, ...]
     validation: tuple[float, ...]
@@ -25,8 +25,8 @@ class ModelReport(BaseModel, frozen=True):
         name: the cell, or the baseline.
         kind: ``recurrent`` or ``baseline``.
         accuracy: by split, per lead.
-        p_value: of Diebold and Mariano's test against the best baseline on the test part, per lead; None where there
-            is no telling.
+        p_value: of Diebold and Mariano's test against the baseline with the lowest test RMSE at that lead; None where
+            there is no telling.
         coverage: of the intervals on the test part, by level in percent, per lead.
         parameters: number of trained weights.
         train_seconds: wall time of fitting.

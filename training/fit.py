@@ -37,8 +37,8 @@ class Fit:
         seed: of its initial weights and batches.
         selected: fitted on the training part alone: what validation residuals are measured with.
         final: fitted on train and validation in the same way: what is published.
-        epochs: passes over the windows.
-        loss: by epoch of ``selected``, in squared one-step spreads.
+        epochs: that ``final`` was fitted for.
+        loss: Huber's, by epoch of ``selected``.
         seconds: wall time.
     """
 
@@ -90,9 +90,9 @@ def fit(dataset: Dataset, config: TrainingConfig, cell: str, seed: int, told: Ca
     train = _Examples.of(dataset.origins("train", horizon=1))
     validation = _Examples.of(dataset.origins("validation", horizon=1))
     selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, validation)
-    final, _ = _descend(config, cell, seed, dataset.past("validation"), train.joined(validation), told, None)
+    final, again = _descend(config, cell, seed, dataset.past("validation"), train.joined(validation), told, None)
     seconds = round(time.perf_counter() - begin, 2)
-    return Fit(cell, seed, selected, final, config.schedule(len(train)).epochs, loss, seconds)
+    return Fit(cell, seed, selected, final, len(again.train), loss, seconds)
 
 
 def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
