@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-HOST ?= 127.0.0.1
-PORT ?= 8000
-DATASET ?= nino12
+# Not from the environment, where HOST is often the machine's own name.
+HOST = 127.0.0.1
+PORT = $(or $(SST_PORT),8000)
+DATASET = $(or $(SST_DEFAULT_DATASET),nino12)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -50,5 +51,5 @@ $(BIN)/python:
 
 # Each stamp is one set of extras, installed again when pyproject.toml changes.
 $(VENV)/.service $(VENV)/.training $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --editable '.[$*]'
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@

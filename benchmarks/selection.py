@@ -42,6 +42,8 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "… with two harmonics": _REGULARISED | {"harmonics": 2},
     "… with half the window": _REGULARISED | {"window": 0.5},
     "… with half the epochs": _REGULARISED | {"epochs": 0.5},
+    "… with twice the epochs": _REGULARISED | {"epochs": 2.0},
+    "… with two harmonics and twice the epochs": _REGULARISED | {"epochs": 2.0, "harmonics": 2},
     "… with a learning rate of 0.001": _REGULARISED | {"learning_rate": 1e-3},
     "… with dropout 0.4": _REGULARISED | {"dropout": 0.4},
 }

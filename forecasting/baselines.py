@@ -37,8 +37,8 @@ class Baselines(BaseModel, frozen=True):
         """Fit to the whole of ``series``, leads 1 to ``horizon``.
 
         Damping is the regression of the anomaly on the one ``lead`` steps before, through the origin. The linear
-        autoregression is ordinary least squares on windows of ``window`` anomalies, and needs twice as many windows
-        as weights.
+        autoregression is ordinary least squares on windows of ``window`` anomalies, and needs four times as many
+        windows as weights.
 
         Raises:
             SeriesError: if the series is too short for a climatology.
@@ -48,7 +48,7 @@ class Baselines(BaseModel, frozen=True):
         damping = tuple(_regress(anomalies[:-lead], anomalies[lead:]) for lead in range(1, horizon + 1))
         known = origins(SstSeries(anomalies, series.start, series.step), window, fill_limit, 0, len(series))
         weights: Floats = np.zeros(window + 1)
-        if fitted := len(known) >= 2 * (window + 1):
+        if fitted := len(known) >= 4 * (window + 1):
             terms = np.column_stack([known.windows, np.ones(len(known))])
             weights = np.asarray(np.linalg.lstsq(terms, known.targets[:, 0], rcond=None)[0], dtype=np.float64)
         return cls(

@@ -32,14 +32,14 @@ class Climatology(BaseModel, frozen=True):
     def fit(cls, series: SstSeries) -> "Climatology":
         """Fit to the observed values of ``series``.
 
-        Three annual harmonics need a year of data. With three quarters of one, a single harmonic is fitted; with
-        less, none: the mean has to do, since a harmonic would be free to swing where nothing was observed.
+        Three annual harmonics need values of every calendar month. With nine months, and 0.6 years of values in all, a
+        single harmonic is fitted; with less, none: it would be free to swing where nothing was observed.
 
         Raises:
             SeriesError: if there are fewer observed values than coefficients.
         """
         cycle = cls(
-            annual_harmonics=ANNUAL_HARMONICS if series.years >= 1.0 else 1 if series.years >= 0.75 else 0,
+            annual_harmonics=_annual_harmonics(series),
             daily_harmonics=DAILY_HARMONICS if series.step.is_under_a_day else 0,
             calendar_months=series.step.calendar_month,
             coefficients=(),
@@ -65,3 +65,9 @@ class Climatology(BaseModel, frozen=True):
                 angle = 2 * np.pi * k * (turns % 1.0)
                 columns += [np.cos(angle), np.sin(angle)]
         return np.stack(columns, axis=1)
+
+
+def _annual_harmonics(series: SstSeries) -> int:
+    if series.holds_every_season:
+        return ANNUAL_HARMONICS
+    return 1 if len(series.observed_months) >= 9 and series.observed_years >= 0.6 else 0

@@ -3,7 +3,7 @@
 ForecastError
 ├── SeriesError      a series that cannot be used: which value, why, and what to do
 │   └── FileError    a file that holds no usable series: which line or column
-├── RequestError     a horizon, level or unit that a model does not offer
+├── RequestError     a horizon, level, device or setting that is not offered
 ├── UnknownNameError no dataset or model of that name; says which there are
 └── ReleaseError     a release on disk that is missing, incomplete or altered
 """
@@ -29,7 +29,7 @@ class FileError(SeriesError):
 
 
 class RequestError(ForecastError):
-    """Something asked of a model that it does not offer.
+    """Something asked for that is not offered: a horizon or level of a model, a device, a setting.
 
     ``field`` names the parameter that asked for it.
     """

@@ -17,12 +17,11 @@ class ForecastWarning:
 
 @dataclass(frozen=True)
 class Interval:
-    """Prediction interval at ``level`` percent, °C ``(horizon,)``; not ``calibrated`` outside the training range."""
+    """Prediction interval at ``level`` percent, °C ``(horizon,)``."""
 
     level: int
     lower: Floats
     upper: Floats
-    calibrated: bool
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,11 @@ class Forecast:
     exceedance: tuple[Floats, ...]
     baselines: dict[str, Floats]
     warnings: tuple[ForecastWarning, ...]
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the window is like what the network was trained on, so that its error distribution applies."""
+        return all(warning.code != "outside_training" for warning in self.warnings)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a valid time (UTC): ``sst``, then ``lower_80`` and ``upper_80`` for each level, in °C."""

@@ -12,6 +12,7 @@ from forecasting.baselines import Baselines, Persistence
 from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast import Forecast, ForecastWarning, Interval
+from forecasting.rolling import Roller
 from forecasting.series import SstSeries, fill_gaps, missing_runs
 from forecasting.timestep import Floats, Times, TimeStep, short, unix_seconds
 
@@ -19,7 +20,10 @@ BATCH: Final = 512
 """Windows a call of the network; larger batches cost no less for each (benchmarks/)."""
 
 CLIMATOLOGY_YEARS: Final = 2.0
-"""Years that a caller's series must span before a climatology of its own is taken from it."""
+"""Years of values, of every season, that a caller's series must hold before its climatology is taken from it."""
+
+
+_LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class Forecaster:
             )
         for level in levels:
             self.metadata.errors.half_widths(level, horizon)
-        prepared = [self._prepare(one) for one in series]
+        prepared = [self._prepare(one, horizon) for one in series]
         usable = [window for window in prepared if isinstance(window, _Window)]
         rolled = iter(self.roll(*_stack(usable, self.metadata.window), horizon))
         results: list[Forecast | SeriesError] = []
@@ -131,10 +135,13 @@ class Forecaster:
                 results.append(self._complete(one, window, next(rolled), levels, thresholds, baselines))
         return results
 
-    def _prepare(self, series: SstSeries) -> _Window | SeriesError:
+    def _prepare(self, series: SstSeries, horizon: int) -> _Window | SeriesError:
         """The last window of ``series``, gaps filled, with what is to be said about it."""
         try:
-            return self._window(series)
+            window = self._window(series)
+            if self.step.shift(np.asarray([window.valid_time]), horizon)[0] > _LAST_TIME:
+                raise SeriesError("the forecast would reach past the year 9999: look for a wrong time")
+            return window
         except SeriesError as error:
             return error
 
@@ -143,6 +150,8 @@ class Forecaster:
         if series.step != self.step:
             raise SeriesError(f"the step is {series.step}, and {self.metadata.model} forecasts steps of {self.step}")
         values = series.values
+        if not len(values):
+            raise SeriesError("the series holds no values")
         if np.isnan(values[-1]):
             raise SeriesError(
                 "the last value is missing: end the series at its last observation", index=len(values) - 1
@@ -191,13 +200,12 @@ class Forecaster:
     ) -> Forecast:
         horizon = len(sst)
         errors = self.metadata.errors
-        calibrated = all(warning.code != "outside_training" for warning in window.warnings)
         widths = [(level, errors.half_widths(level, horizon)) for level in levels]
-        references, absent = _references(series, window, horizon, baselines)
+        references, absent = _references(series, window, horizon, self.metadata.fill_limit, baselines)
         return Forecast(
             times=self.step.range(window.valid_time, horizon),
             sst=sst,
-            intervals=tuple(Interval(level, sst - width, sst + width, calibrated) for level, width in widths),
+            intervals=tuple(Interval(level, sst - width, sst + width) for level, width in widths),
             exceedance=tuple(errors.exceedance(sst, threshold) for threshold in thresholds),
             baselines=references,
             warnings=(*window.warnings, *absent),
@@ -211,23 +219,15 @@ def _stack(windows: Sequence[_Window], size: int) -> tuple[Floats, Times]:
 
 
 def _references(
-    series: SstSeries, window: _Window, horizon: int, baselines: Baselines | None
+    series: SstSeries, window: _Window, horizon: int, fill_limit: int, baselines: Baselines | None
 ) -> tuple[dict[str, Floats], tuple[ForecastWarning, ...]]:
     """Baseline forecasts of one series, and a warning where its past affords persistence alone."""
     absent: tuple[ForecastWarning, ...] = ()
-    rollers = {}
-    if baselines is None and series.years >= CLIMATOLOGY_YEARS:
-        baselines = Baselines.fit(series, len(window.values), 0, horizon)
-    if baselines is not None:
-        rollers = baselines.rollers()
-    else:
-        rollers = {"persistence": Persistence()}
-        absent = (
-            ForecastWarning(
-                "no_climatology",
-                f"a climatology of the place needs {CLIMATOLOGY_YEARS:g} years of values; this series has "
-                f"{series.years:.1f}",
-            ),
-        )
+    if baselines is None and series.observed_years >= CLIMATOLOGY_YEARS and series.holds_every_season:
+        baselines = Baselines.fit(series, len(window.values), fill_limit, horizon)
+    rollers: dict[str, Roller] = {"persistence": Persistence()} if baselines is None else baselines.rollers()
+    if baselines is None:
+        needs = f"a climatology of the place needs {CLIMATOLOGY_YEARS:g} years of values, of every month"
+        absent = (ForecastWarning("no_climatology", f"{needs}; this series holds {series.observed_years:.1f}"),)
     valid_time = np.asarray([window.valid_time])
     return {name: one.roll(window.values[None], valid_time, horizon)[0] for name, one in rollers.items()}, absent

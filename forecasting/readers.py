@@ -1,6 +1,7 @@
 """Files as users have them → series. Today: CSV with a time and a value column."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -8,15 +9,17 @@ import numpy as np
 import pandas as pd
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.series import SstSeries, Units, to_celsius
+from forecasting.series import SstSeries, Units
+from forecasting.timestep import Floats, Times, choose_clock
 
 _TIME_NAMES: Final = ("time", "date", "datetime", "timestamp", "valid_time", "month", "day")
+_ABSENT: Final = ("", "nan", "na", "n/a", "null", "none", "-", "--")
 _SST_NAMES: Final = ("sst", "sea_surface_temperature", "analysed_sst", "water_temperature", "sea_water_temperature",
                      "wtmp", "thetao", "temperature", "temp")  # fmt: skip
 
 
 def read_csv(
-    path: Path,
+    path: Path | str,
     *,
     time_column: str | None = None,
     value_column: str | None = None,
@@ -35,6 +38,7 @@ def read_csv(
     Raises:
         FileError: naming the file, the line or column, and the remedy.
     """
+    path = Path(path)
     try:
         table = _read_table(path)
         time_name = _time_column(table, time_column)
@@ -42,42 +46,50 @@ def read_csv(
         times = _times(table[time_name])
         values = _numbers(table[value_name])
         values[np.isin(values, missing)] = np.nan
-        return SstSeries.from_observations(times, to_celsius(values, units), place=_line)
+        lines = table.index
+
+        def place(i: int) -> str:
+            return f"line {lines[i]}"
+
+        series = SstSeries.from_observations(times, values, units=units, place=place)
     except SeriesError as error:
         raise FileError(f"{path}: {error}", index=error.index) from None
-
-
-def _line(index: int) -> str:
-    return f"line {index + 2}"
+    taken = f"time from column {time_name}, SST from column {value_name}, in {units}"
+    return replace(series, notes=(taken, *series.notes))
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """Every cell as text, so that a bad one can be named by its line."""
+    """Every cell as text, so that a bad one can be named; the index holds line numbers."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            separator = max(",;\t", key=header.count)
+            sample = [line for line in file.read(65_536).splitlines() if line.strip() and not line.startswith("#")]
+            separator = max(",;\t", key=sample[0].count) if sample else ","
             file.seek(0)
-            rows = list(csv.reader(file, delimiter=separator))
+            reader = csv.reader(file, delimiter=separator)
+            numbered = [(reader.line_num, _strip(row)) for row in reader]
     except OSError as error:
         raise FileError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise FileError("is not UTF-8 text; save it as CSV with UTF-8 encoding") from None
     except csv.Error as error:
         raise FileError(f"is not CSV: {error}") from None
-    while rows and not any(rows[-1]):
-        rows.pop()
+    rows = [(number, row) for number, row in numbered if any(row) and not row[0].startswith("#")]
     if len(rows) < 2:
         raise FileError("holds no data: a header line and one line a value are needed")
-    width = len(rows[0])
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != width:
+    (_, header), *body = rows
+    width = len(header)
+    for number, row in body:
+        if len(row) < width or any(row[width:]):
             raise FileError(f"line {number} has {len(row)} columns where the header has {width}; correct that line")
-    names = [name.strip() for name in rows[0]]
-    if len(set(names)) < width:
+    named = [k for k, name in enumerate(header) if name]
+    if len({header[k] for k in named}) < len(named):
         raise FileError("two columns have the same name in the header; rename one")
-    cells = [[cell.strip() for cell in row] for row in rows[1:]]
-    return pd.DataFrame(cells, columns=names, dtype=str)
+    cells = [[row[k] for k in named] for _, row in body]
+    return pd.DataFrame(cells, columns=[header[k] for k in named], index=[number for number, _ in body], dtype=str)
+
+
+def _strip(row: list[str]) -> list[str]:
+    return [cell.strip() for cell in row]
 
 
 def _columns(table: pd.DataFrame) -> str:
@@ -118,7 +130,16 @@ def _value_column(table: pd.DataFrame, asked: str | None, time_name: str) -> str
     raise FileError(f"{several}; name it with --value-column, one of {', '.join(others[:12])}")
 
 
-def _times(column: "pd.Series[str]") -> "np.typing.NDArray[np.datetime64]":
+def _times(column: "pd.Series[str]") -> Times:
+    """The times of a column, in UTC; months by the clock of the place."""
+    utc = _parse(column)
+    offset = column.str.contains(r"T.*[+-]\d\d:?\d\d$", regex=True)
+    if not offset.any():
+        return utc
+    return choose_clock(utc, _parse(column.str.replace(r"[+-]\d\d:?\d\d$", "", regex=True).where(offset, column)))
+
+
+def _parse(column: "pd.Series[str]") -> Times:
     try:
         parsed = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
     except (ValueError, OverflowError):
@@ -128,19 +149,22 @@ def _times(column: "pd.Series[str]") -> "np.typing.NDArray[np.datetime64]":
         i = int(bad.argmax())
         cell = column.iloc[i][:40]
         said = f"time {cell!r} is not" if cell else "the time is empty; it should be"
-        raise FileError(f"{_line(i)}: {said} an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z", index=i)
+        raise FileError(
+            f"line {column.index[i]}: {said} an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z; "
+            "write the times of the column so, or name another with --time-column",
+            index=i,
+        )
     return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
 
 
-def _numbers(column: "pd.Series[str]") -> "np.typing.NDArray[np.float64]":
+def _numbers(column: "pd.Series[str]") -> Floats:
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
-    absent = column.str.lower().isin(["", "nan", "na", "null", "none"]).to_numpy()
+    absent = column.str.lower().isin(_ABSENT).to_numpy()
     bad = np.isnan(numbers) & ~absent
     if bad.any():
         i = int(bad.argmax())
-        raise FileError(
-            f"{_line(i)}: {column.iloc[i][:40]!r} in column {column.name} is no number; leave it empty if missing",
-            index=i,
-        )
+        cell = column.iloc[i][:40]
+        remedy = "write it with a decimal point" if "," in cell else "leave it empty if it is missing"
+        raise FileError(f"line {column.index[i]}: {cell!r} in column {column.name} is no number; {remedy}", index=i)
     numbers[absent] = np.nan
     return numbers

@@ -10,11 +10,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import ValidationError
 
 from forecasting.baselines import BASELINES, Baselines
 from forecasting.checkpoint import CELLS, digest, load
-from forecasting.errors import ReleaseError, RequestError, UnknownNameError
+from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.forecaster import Forecaster
 from forecasting.release import Release, dataset_names, open_current
 from forecasting.report import Report, parse_report
@@ -62,14 +61,14 @@ class LoadedRelease:
             raise ReleaseError(f"{release.path} holds no checkpoint")
         forecasters = {cell: _load_forecaster(release, cell, files[f"{cell}.pt"], device) for cell in cells}
         try:
-            report = parse_report(release.read("report.json"))
-            baselines = Baselines.model_validate_json(release.read("baselines.json"))
-            recent = _read_recent(release.read("recent.csv"), TimeStep.parse(report.step))
-            predictions = pd.read_csv(io.BytesIO(release.read("predictions.csv")), index_col="time")
-        except (ReleaseError, ValidationError, ValueError) as error:
-            raise ReleaseError(f"{release.path}: {error}") from None
+            report = parse_report(files["report.json"])
+            baselines = Baselines.model_validate_json(files["baselines.json"])
+            recent = _read_recent(files["recent.csv"], TimeStep.parse(report.step))
+            predictions = pd.read_csv(io.BytesIO(files["predictions.csv"]), index_col="time")
+            plots = {kind: files[f"comparison.{kind}"] for kind in ("png", "svg")}
+        except (ForecastError, LookupError, ValueError) as error:
+            raise ReleaseError(f"{release.path} cannot be used: {error}") from None
         digests = {cell: digest(files[f"{cell}.pt"]) for cell in cells}
-        plots = {kind: release.read(f"comparison.{kind}") for kind in ("png", "svg")}
         return cls(release, forecasters, baselines, recent, report, digests, predictions, plots)
 
     def select(self, cell: str) -> list[Forecaster]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import SeriesError
-from forecasting.timestep import Floats, Times, TimeStep, grid_positions, infer_step, short
+from forecasting.timestep import YEAR, Floats, Times, TimeStep, anchor, choose_clock, grid_positions, infer_step, short
 
 Units = Literal["celsius", "kelvin", "fahrenheit"]
 UNITS: Final[tuple[Units, ...]] = get_args(Units)
@@ -19,6 +19,9 @@ SEA_RANGE: Final = (-3.0, 45.0)
 
 MAX_STEPS: Final = 10_000_000
 """Steps that a grid may span: past it, one wrong time is likelier than so long a series."""
+
+
+_SYMBOLS: Final[dict[Units, str]] = {"celsius": "°C", "kelvin": "kelvin", "fahrenheit": "°F"}
 
 
 def to_celsius(values: npt.ArrayLike, units: Units) -> Floats:
@@ -41,7 +44,7 @@ def _position(index: int) -> str:
     return f"value {index}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SstSeries:
     """A regular series of sea-surface temperature.
 
@@ -66,9 +69,20 @@ class SstSeries:
         return self.step.range(self.start, len(self))
 
     @property
-    def years(self) -> float:
-        """The span in Julian years."""
-        return len(self) * self.step.seconds / 31_557_600
+    def observed_years(self) -> float:
+        """Julian years' worth of observed values: gaps do not count."""
+        return int(np.isfinite(self.values).sum()) * self.step.seconds / YEAR
+
+    @property
+    def observed_months(self) -> tuple[int, ...]:
+        """Calendar months, 1 to 12, of which any value was observed."""
+        observed = self.times[np.isfinite(self.values)]
+        return tuple(map(int, np.unique(observed.astype("datetime64[M]").astype(np.int64) % 12 + 1)))
+
+    @property
+    def holds_every_season(self) -> bool:
+        """Whether there is a value of every calendar month, and close to a year of them in all."""
+        return len(self.observed_months) == 12 and self.observed_years >= 0.9
 
     def part(self, begin: int, end: int) -> "SstSeries":
         """The values from position ``begin`` up to ``end``, as a series of their own."""
@@ -109,13 +123,14 @@ class SstSeries:
             index = index.to_timestamp()
         if not isinstance(index, pd.DatetimeIndex):
             raise SeriesError("the index of the Series must hold times: set it with pandas.to_datetime")
-        if index.tz is not None:
-            index = index.tz_convert("UTC").tz_localize(None)
+        times = index.to_numpy() if index.tz is None else index.tz_convert("UTC").tz_localize(None).to_numpy()
+        local = index.tz_localize(None).to_numpy()
+        clock = choose_clock(times.astype("datetime64[s]"), local.astype("datetime64[s]"))
         try:
-            values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+            values = np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise SeriesError(f"the values of the Series must be numbers: {error}") from None
-        return cls.from_observations(index.to_numpy().astype("datetime64[s]"), to_celsius(values, units), step=step)
+        return cls.from_observations(clock, values, units=units, step=step)
 
     @classmethod
     def from_observations(
@@ -123,6 +138,7 @@ class SstSeries:
         times: Times,
         values: Floats,
         *,
+        units: Units = "celsius",
         step: TimeStep | None = None,
         place: Callable[[int], str] = _position,
     ) -> "SstSeries":
@@ -133,14 +149,15 @@ class SstSeries:
 
         Args:
             times: of the observations, UTC, ``(n,)``, in any order.
-            values: °C, ``(n,)``, NaN where missing.
+            values: in ``units``, ``(n,)``, NaN where missing.
+            units: of the values.
             step: of the grid; told from the times where None.
             place: says in words where the i-th observation stands in the caller's input.
 
         Raises:
             SeriesError: if a value is no sea temperature, the times are not regular, or nothing is observed.
         """
-        check_temperatures(values, place)
+        values = to_celsius(check_temperatures(values, units, place), units)
         if np.isnat(times).any():
             i = int(np.isnat(times).argmax())
             raise SeriesError(f"{place(i)} has no time", index=i)
@@ -160,7 +177,9 @@ class SstSeries:
             return place(int(order[i]))
 
         step = step or infer_step(times, original)
-        positions = grid_positions(times, step, original)
+        start = anchor(times, step)
+        positions = grid_positions(times, start, step, original)
+        positions -= positions[0]
         if positions[-1] >= MAX_STEPS:
             raise SeriesError(
                 f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps ({step}): "
@@ -168,31 +187,38 @@ class SstSeries:
             )
         grid = np.full(positions[-1] + 1, np.nan)
         grid[positions] = values
-        start = step.shift(times[:1], 0)[0]
         return cls(grid, start, step, tuple(notes))
 
 
-def check_temperatures(values: Floats, place: Callable[[int], str]) -> None:
-    """Let through °C that a sea can have, and NaN.
+def check_temperatures(values: Floats, units: Units, place: Callable[[int], str]) -> Floats:
+    """Let through temperatures that a sea can have, in ``units``, and NaN.
 
     Raises:
         SeriesError: naming the first value that is none, with the likely remedy.
     """
+    celsius = to_celsius(values, units)
     low, high = SEA_RANGE
-    wrong = ~np.isnan(values) & ~((values >= low) & (values <= high))
+    wrong = ~np.isnan(celsius) & ~((celsius >= low) & (celsius <= high))
     if not wrong.any():
-        return
+        return values
     i = int(wrong.argmax())
-    value = values[i]
-    if 200.0 < np.nanmedian(values) < 330.0:
-        remedy = "the values look like kelvin: say so by units"
-    elif 50.0 < np.nanmedian(values) < 110.0:
-        remedy = "the values look like degrees Fahrenheit: say so by units"
-    elif wrong.mean() < 0.5:
-        remedy = "if it stands for a missing value, leave it empty or name it as missing"
-    else:
-        remedy = "check that these are sea temperatures in °C"
-    raise SeriesError(f"{place(i)} is {value:g} °C, which no sea has ({low:g} to {high:g}); {remedy}", index=i)
+    least, most = from_celsius(SEA_RANGE, units)
+    raise SeriesError(
+        f"{place(i)} is {values[i]:g} {_SYMBOLS[units]}, which no sea has ({least:g} to {most:g}); "
+        f"{_remedy(values, units, float(wrong.mean()))}",
+        index=i,
+    )
+
+
+def _remedy(values: Floats, units: Units, wrong: float) -> str:
+    median = float(np.nanmedian(values))
+    typical: dict[Units, tuple[float, float]] = {"celsius": (-3, 45), "kelvin": (268, 320), "fahrenheit": (50, 110)}
+    for other, (least, most) in typical.items():
+        if other != units and wrong > 0.5 and least <= median <= most:
+            return f"the values look like {_SYMBOLS[other]}: give their units as {other}"
+    if wrong <= 0.5:
+        return "if it stands for a missing value, leave it empty or name it as missing"
+    return f"check that these are sea temperatures in {_SYMBOLS[units]}"
 
 
 def _describe_repeats(

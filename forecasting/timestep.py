@@ -116,8 +116,8 @@ def short(time: np.datetime64) -> str:
     return iso(time).replace("T00:00:00Z", "").replace(":00Z", "Z")
 
 
-def parse_time(text: str) -> np.datetime64:
-    """An ISO 8601 time as UTC; without an offset it is UTC already.
+def parse_time(text: str, *, local: bool = False) -> np.datetime64:
+    """An ISO 8601 time as UTC; without an offset it is UTC already. With ``local``, what the clock there shows.
 
     Raises:
         SeriesError: if the text is no such time.
@@ -126,13 +126,16 @@ def parse_time(text: str) -> np.datetime64:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise SeriesError(f"time {text[:40]!r} is not an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z") from None
-    offset = moment.utcoffset()
+    offset = None if local else moment.utcoffset()
     naive = np.datetime64(moment.replace(tzinfo=None), "s")
     return naive - np.timedelta64(int(offset.total_seconds()) if offset else 0, "s")
 
 
 def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     """The step of a series whose ``times`` are sorted and distinct, gaps allowed.
+
+    It is the commonest interval, where half of all intervals are exactly that; else the round step (minutes that divide
+    an hour, hours that divide a day, whole days) next to the median interval, which forgives stamps that wander.
 
     ``place`` says in words where the i-th time stands in the caller's input.
 
@@ -141,16 +144,15 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     """
     if len(times) < 2:
         raise SeriesError("a series needs at least two times, or its step cannot be told")
-    intervals = np.diff(times).astype(np.int64)
-    if _is_monthly(times, intervals):
+    if is_monthly(times):
         return MONTH
+    intervals = np.diff(times).astype(np.int64)
     lengths, counts = np.unique(intervals, return_counts=True)
-    commonest = lengths[counts == counts.max()]
-    step = int(commonest[np.abs(commonest - np.median(intervals)).argmin()])
-    odd = np.abs(intervals - step) > _TOLERANCE * step
+    step = int(lengths[counts.argmax()]) if counts.max() * 2 >= len(intervals) else _round_step(intervals)
+    odd = np.abs(intervals - step) > 2 * _TOLERANCE * step
     if odd.mean() > 0.5:
         raise SeriesError(
-            f"the times are not regular: the commonest interval is {TimeStep(step)}, and "
+            f"the times are not regular: the likeliest step is {TimeStep(step)}, and "
             f"{place(int(odd.argmax()) + 1)} is the first of {int(odd.sum())} that do not follow it; "
             "bring the series to one step first"
         )
@@ -159,28 +161,56 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     return TimeStep(step)
 
 
-def _is_monthly(times: Times, intervals: npt.NDArray[np.int64]) -> bool:
+def _round_step(intervals: npt.NDArray[np.int64]) -> int:
+    minutes, hours = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30), (1, 2, 3, 4, 6, 8, 12)
+    steps = np.asarray([60 * m for m in minutes] + [3_600 * h for h in hours] + [DAY * d for d in range(1, 32)])
+    median = float(np.median(intervals))
+    nearest = int(steps[np.abs(steps - median).argmin()])
+    return nearest if abs(nearest - median) <= _TOLERANCE * nearest else int(np.median(intervals))
+
+
+def is_monthly(times: Times) -> bool:
+    """Whether sorted times stand for calendar months, one a month, gaps allowed."""
+    intervals = np.diff(times).astype(np.int64)
     months = times.astype("datetime64[M]").astype(np.int64)
-    if not 28 * DAY <= np.median(intervals) <= 31 * DAY or (np.diff(months) < 1).any():
+    if len(times) < 2 or not 28 * DAY <= np.median(intervals) <= 31 * DAY or (np.diff(months) < 1).any():
         return False
     # Thirty days, again and again, is a fixed step that only looks like months for a while.
     return len(intervals) < 4 or len(np.unique(intervals)) > 1
 
 
-def grid_positions(times: Times, step: TimeStep, place: Callable[[int], str]) -> npt.NDArray[np.int64]:
-    """The place of each of the sorted ``times`` on the regular grid that starts at the first.
+def choose_clock(utc: Times, local: Times) -> Times:
+    """UTC, but for months the clock of the place: its midnight of the first may be last month in UTC."""
+    return local if is_monthly(np.unique(local)) else utc
+
+
+def anchor(times: Times, step: TimeStep) -> np.datetime64:
+    """Where the grid of sorted ``times`` starts: the first, moved by the median of how far all stand off."""
+    if step.calendar_month:
+        first: np.datetime64 = step.shift(times[:1], 0)[0]
+        return first
+    seconds = (times - times[0]).astype(np.int64)
+    off = seconds - np.round(seconds / step.seconds) * step.seconds
+    moved: np.datetime64 = times[0] + np.timedelta64(int(np.median(off)), "s")
+    return moved
+
+
+def grid_positions(
+    times: Times, start: np.datetime64, step: TimeStep, place: Callable[[int], str]
+) -> npt.NDArray[np.int64]:
+    """The place of each of the sorted ``times`` on the regular grid that starts at ``start``.
 
     Raises:
         SeriesError: if a time stands between two places, or two share one.
     """
-    exact = step.place(times, times[0])
+    exact = step.place(times, start)
     positions = np.round(exact).astype(np.int64)
     off = np.abs(exact - positions) > _TOLERANCE
     if off.any():
         i = int(off.argmax())
         raise SeriesError(
             f"the times are not regular: {place(i)} ({short(times[i])}) is not a whole number of steps ({step}) after "
-            f"the first ({short(times[0])}); correct that time, or bring the series to one step first",
+            f"{short(start)}; correct that time, or bring the series to one step first",
             index=i,
         )
     same = np.diff(positions) == 0

@@ -38,14 +38,13 @@ class TrainingRange(BaseModel, frozen=True):
     def of(cls, series: SstSeries, windows: Floats) -> "TrainingRange":
         """From the series that the network was fitted on and its windows ``(n, window)``, both °C."""
         activity = _activity(windows)
-        observed = series.times[np.isfinite(series.values)]
         return cls(
             minimum=round(float(np.nanmin(series.values)), 6),
             maximum=round(float(np.nanmax(series.values)), 6),
             spread=round(float(np.nanstd(np.diff(series.values))), 6),
             calmest=round(float(activity.min()), 6),
             liveliest=round(float(activity.max()), 6),
-            months=tuple(map(int, np.unique(_month(observed)))),
+            months=series.observed_months,
         )
 
     def differences(self, window: Floats, valid_time: np.datetime64) -> list[str]:
@@ -66,7 +65,7 @@ class TrainingRange(BaseModel, frozen=True):
                 f"its values change by {activity:.3f} °C a step, in training by {self.calmest:.3f} to "
                 f"{self.liveliest:.3f} °C"
             )
-        month = int(_month(np.asarray([valid_time]))[0])
+        month = int(np.asarray(valid_time).astype("datetime64[M]").astype(np.int64)) % 12 + 1
         if month not in self.months:
             found.append(f"training held no value of month {month}")
         return found
@@ -75,8 +74,3 @@ class TrainingRange(BaseModel, frozen=True):
 def _activity(windows: Floats) -> Floats:
     rms: Floats = np.sqrt(np.mean(np.diff(windows, axis=1) ** 2, axis=1))
     return rms
-
-
-def _month(times: "np.typing.NDArray[np.datetime64]") -> "np.typing.NDArray[np.int64]":
-    months: np.typing.NDArray[np.int64] = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    return months

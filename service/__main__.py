@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 from pydantic import ValidationError
+from uvicorn.supervisors import Multiprocess
 
 from forecasting.errors import ForecastError
 from service.app import open_registry
@@ -30,9 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"service: {error}", file=sys.stderr)
         return 2
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s:     %(message)s")
-    names = ", ".join(forecaster.metadata.model for forecaster in models)
-    print(_greeting(settings, names), flush=True)
-    uvicorn.run(
+    _serve(settings, ", ".join(forecaster.metadata.model for forecaster in models))
+    return 0
+
+
+def _serve(settings: Settings, names: str) -> None:
+    config = uvicorn.Config(
         "service.app:app_from_environment",
         factory=True,
         host=settings.host,
@@ -41,11 +45,19 @@ def main(arguments: list[str] | None = None) -> int:
         log_level=settings.log_level,
         server_header=False,
     )
-    return 0
+    server = uvicorn.Server(config)
+    # Bound before the greeting, which would be untrue where the port is taken.
+    listener = config.bind_socket()
+    print(_greeting(settings, listener.getsockname()[1], names), flush=True)
+    if settings.workers == 1:
+        server.run(sockets=[listener])
+    else:
+        Multiprocess(config, sockets=[listener]).run()
 
 
-def _greeting(settings: Settings, names: str) -> str:
-    address = f"http://{settings.host}:{settings.port}"
+def _greeting(settings: Settings, port: int, names: str) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{port}"
     return f"Serving {names} on {address} (documentation: {address}/docs). Try:\n\n  curl '{address}/forecast'\n"
 
 

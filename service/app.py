@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from forecasting.registry import Registry, choose_device
 from service.body_limit import BodyLimitMiddleware
 from service.errors import install_error_handlers
+from service.head import HeadMiddleware
 from service.openapi import install_openapi
 from service.request_id import RequestIdMiddleware
 from service.routes import compare, forecast, health, models
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
     install_error_handlers(app)

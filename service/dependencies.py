@@ -3,10 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from forecasting.registry import Registry
 from service.errors import ProblemError
+from service.schemas import ForecastRequest
 from service.settings import Settings
 
 
@@ -18,8 +21,22 @@ def _settings(request: Request) -> Settings:
 def _registry(request: Request) -> Registry:
     registry: Registry | None = getattr(request.state, "registry", None)
     if registry is None:
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the models are not loaded yet; try again soon")
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "the models are not loaded yet; try again soon",
+            headers={"Retry-After": "1"},
+        )
     return registry
+
+
+async def _forecast_body(request: Request) -> ForecastRequest:
+    """The body, read here rather than by FastAPI: the media type is checked before, and JSON has no NaN."""
+    _require_json(request)
+    try:
+        return ForecastRequest.model_validate_json(await request.body())
+    except ValidationError as error:
+        places = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
 
 
 def _require_json(request: Request) -> None:
@@ -37,8 +54,9 @@ def _require_json(request: Request) -> None:
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 RegistryDep = Annotated[Registry, Depends(_registry)]
-JsonBody = Depends(_require_json)
+ForecastBody = Annotated[ForecastRequest, Depends(_forecast_body)]
 
 DatasetQuery = Annotated[str | None, Query(description="whose release; default: the default dataset")]
 ModelQuery = Annotated[str, Query(description="best, all, rnn, lstm, gru, or a full name as nino12-gru")]
-HorizonQuery = Annotated[int, Query(ge=1, description="steps ahead")]
+ModelPath = Annotated[str, Path(description="full name as nino12-gru, rnn, lstm, gru, or best")]
+HorizonQuery = Annotated[int, Query(ge=1, le=10_000, description="steps ahead")]

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 
@@ -47,8 +48,15 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """A refusal of the service's own, by status and sentence."""
 
-    def __init__(self, status: HTTPStatus, detail: str, places: Sequence[Place] = ()) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        places: Sequence[Place] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.headers = headers
         self.status = status
         self.detail = detail
         self.places = tuple(places)
@@ -82,32 +90,53 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_bug)
 
 
+def _source(request: Request, field: str) -> str:
+    """Where a request carries ``field``."""
+    if field in request.path_params:
+        return "path"
+    return "query" if request.method == "GET" or field in request.query_params else "body"
+
+
 def _request_id(request: Request) -> str:
     return str(request.scope.get("request_id", ""))
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return problem_response(_request_id(request), error.status, error.detail, error.places)
+    return problem_response(_request_id(request), error.status, error.detail, error.places, error.headers)
 
 
 async def _on_forecast_error(request: Request, error: Exception) -> Response:
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
     if status is None:
         return await _on_bug(request, error)
-    places = [Place(location=error.field, message=str(error))] if isinstance(error, RequestError) else []
+    places = []
+    if isinstance(error, RequestError):
+        places = [Place(location=f"{_source(request, error.field)}.{error.field}", message=str(error))]
     return problem_response(_request_id(request), status, str(error), places)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = error.detail
+    detail, headers = error.detail, error.headers
     if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = f"there is nothing at {request.url.path}; /docs lists what there is"
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "")
-        detail = f"{request.method} is not allowed at {request.url.path}; {allowed} is"
-    return problem_response(_request_id(request), error.status_code, detail, headers=error.headers)
+        allowed = ", ".join(_methods(request))
+        detail = f"{request.method} is not allowed at {request.url.path}; {allowed}"
+        headers = {**(headers or {}), "Allow": allowed}
+    return problem_response(_request_id(request), error.status_code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method that some route answers at this path; HEAD wherever GET is."""
+
+    def answers(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    found = [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if answers(method)]
+    return sorted([*found, "HEAD"] if "GET" in found else found)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

@@ -1,17 +1,28 @@
 """The OpenAPI document: what FastAPI derives, with errors declared as the problem documents that they are."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from service.errors import PROBLEM_JSON, Problem
+
+_REF: Final = "#/components/schemas/{model}"
+_bodies: dict[str, type[BaseModel]] = {}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of an endpoint that can answer with these errors."""
     return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
+def request_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The ``openapi_extra`` of an endpoint that reads its JSON body itself."""
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    _bodies[model.__name__] = model
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -35,4 +46,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
                 content = response.get("content", {})
                 if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in content:
                     content[PROBLEM_JSON] = content.pop("application/json")
+    components = schema["components"]["schemas"]
+    for name, model in _bodies.items():
+        body = model.model_json_schema(ref_template=_REF)
+        components |= body.pop("$defs", {}) | {name: body}
     return schema

@@ -50,7 +50,7 @@ class ForecastRequest(_Request):
 
     dataset: str | None = Field(default=None, description="whose release; default: the default dataset")
     model: str = Field(default="best", description="best, all, rnn, lstm, gru, or a full name as nino12-gru")
-    horizon: int = Field(default=1, ge=1, strict=True, description="steps ahead")
+    horizon: int = Field(default=1, ge=1, le=10_000, strict=True, description="steps ahead")
     levels: list[Level] | None = Field(
         default=None, max_length=16, description="percent; default 80 and 95; [] asks for no intervals"
     )
@@ -75,6 +75,7 @@ class ExceedanceOut(BaseModel):
 
     threshold: float
     probability: list[float]
+    calibrated: bool = Field(description="false where the window is unlike what the model was trained on")
 
 
 class WarningOut(BaseModel):

@@ -1,9 +1,9 @@
 """Settings, read once from the environment (prefix ``SST_``) and the command line, then passed on."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65_535)
     workers: int = Field(default=1, ge=1, le=256)
     device: str = "auto"
-    log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
+    log_level: Annotated[
+        Literal["critical", "error", "warning", "info", "debug"], BeforeValidator(lambda text: str(text).lower())
+    ] = "info"
     max_body_bytes: int = Field(default=16 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)

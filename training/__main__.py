@@ -4,14 +4,23 @@ import signal
 import sys
 from typing import NoReturn
 
-from training.cli import main
-
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-if __name__ == "__main__":
-    # A termination cleans up as an interruption from the keyboard does.
+def _run() -> int:
+    # A termination cleans up as an interruption from the keyboard does. The rest is imported here because torch takes
+    # seconds to load, and an interruption may come meanwhile.
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(main())
+    try:
+        from training.cli import main
+
+        return main()
+    except KeyboardInterrupt:
+        print("training: interrupted; nothing was published", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(_run())

@@ -1,6 +1,7 @@
 """The command line of training."""
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -25,7 +26,9 @@ from training.run import Published, train
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0 done, 2 refused with a sentence, 130 interrupted."""
+    """Run a command; returns the exit status: 0 done, 2 refused with a sentence."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if arguments[:1] == ["rollback"]:
@@ -34,9 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
     except ForecastError as error:
         print(f"training: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("training: interrupted; nothing was published", file=sys.stderr)
-        return 130
 
 
 def _train_parser() -> argparse.ArgumentParser:

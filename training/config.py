@@ -42,8 +42,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     seed: int = Field(default=DEFAULT_SEED, ge=0, le=2**31)
     seeds: int = Field(default=1, ge=1, le=100)
     learning_rate: float = Field(default=3e-3, gt=0, le=1)
-    weight_decay: float = Field(default=0.01, ge=0)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.3, ge=0)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
     huber_delta: float = Field(default=1.0, gt=0)
     harmonics: int = Field(default=1, ge=1, le=4)
 

@@ -9,15 +9,19 @@ from forecasting.checkpoint import Period
 from forecasting.errors import SeriesError
 from forecasting.report import Split
 from forecasting.rolling import Origins, origins
-from forecasting.series import SstSeries
+from forecasting.series import SstSeries, fill_gaps
 from forecasting.timestep import iso
 from training.config import TrainingConfig
 
-TRAIN_SHARE: Final = 0.7
-VALIDATION_SHARE: Final = 0.1
+TRAIN_TENTHS: Final = 7
+VALIDATION_TENTHS: Final = 1
 
 MINIMUM_VALIDATION: Final = 10
 """Residuals at every lead: what an interval of 90 % needs is 9."""
+
+
+_STILL: Final = 1e-6
+"""°C by which a series has to change from step to step, to speak of changes."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Dataset:
     def bounds(self) -> dict[Split, tuple[int, int]]:
         """Begin and end (exclusive) of each part."""
         n = len(self.series)
-        train_end, validation_end = int(n * TRAIN_SHARE), int(n * (TRAIN_SHARE + VALIDATION_SHARE))
+        train_end, validation_end = n * TRAIN_TENTHS // 10, n * (TRAIN_TENTHS + VALIDATION_TENTHS) // 10
         return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
 
     def periods(self) -> dict[Split, Period]:
@@ -64,21 +68,32 @@ class Dataset:
         """The series up to the end of a part: all that a fit on it may see."""
         return self.series.part(0, self.bounds[split][1])
 
+    def last_usable_end(self) -> int:
+        """Where the last window ends (exclusive) that a forecast can start from."""
+        filled = fill_gaps(self.series.values, self.fill_limit)
+        whole = np.isfinite(np.lib.stride_tricks.sliding_window_view(filled, self.window)).all(axis=1)
+        usable = whole & np.isfinite(self.series.values[self.window - 1 :])
+        return int(np.flatnonzero(usable)[-1]) + self.window
+
     def _check(self) -> None:
-        shortest = int(np.ceil(3 * self.window / TRAIN_SHARE))
+        shortest = -(-(3 * self.window + self.horizon - 1) * 10 // TRAIN_TENTHS)
         shortest = max(shortest, MINIMUM_VALIDATION * 10)
         if len(self.series) < shortest:
             raise SeriesError(
-                f"{len(self.series)} values are too few to train on: a window of {self.window} needs at least "
-                f"{shortest}; bring a longer series or set a smaller --window"
+                f"{len(self.series)} values are too few to train on: a window of {self.window} and a horizon of "
+                f"{self.horizon} need at least {shortest}; bring a longer series, or set a smaller --window or "
+                "--horizon"
             )
-        if np.nanstd(np.diff(self.past("train").values)) < 1e-6:
+        increments = np.diff(self.past("train").values)
+        increments = increments[np.isfinite(increments)]
+        if len(increments) and increments.std() < _STILL:
             raise SeriesError("the values of the training part hardly change: there is nothing to learn")
         least: dict[Split, int] = {"train": 2 * self.window, "validation": MINIMUM_VALIDATION, "test": 1}
         for split, needed in least.items():
-            found = np.isfinite(self.origins(split).targets).sum(axis=0)
-            if found.min() < needed:
+            found = int(np.isfinite(self.origins(split).targets).sum(axis=0).min())
+            if found < needed:
                 raise SeriesError(
-                    f"too much is missing: the {split} part has {int(found.min())} values that follow a window "
-                    f"without long gaps, and needs {needed}; bring a fuller series or set a smaller --window"
+                    f"too much is missing: the {split} part has {found} values that follow a window without long "
+                    f"gaps at every lead up to {self.horizon}, and needs {needed}; bring a fuller series, or set a "
+                    "smaller --window or --horizon"
                 )

@@ -51,16 +51,19 @@ class Exported:
     forecaster: Forecaster
     path: Path
 
-    def complete(self, accuracy: dict[Split, Accuracy], baselines: dict[str, dict[Split, Accuracy]]) -> None:
+    def complete(
+        self, accuracy: dict[Split, Accuracy], baselines: dict[str, dict[Split, Accuracy]]
+    ) -> CheckpointMetadata:
         """Write the file anew, with all that was measured inside, and the sidecar."""
         metadata = self.forecaster.metadata
         metadata = CheckpointMetadata.model_validate(
-            {**metadata.model_dump(), "accuracy": accuracy, "baselines": baselines, "latency_ms": self.latency_ms()}
+            {**metadata.model_dump(), "accuracy": accuracy, "baselines": baselines, "latency_ms": self._latency_ms()}
         )
         save(self.module, metadata, self.path)
-        self.path.with_suffix(".json").write_text(metadata.model_dump_json(indent=1) + "\n")
+        self.path.with_suffix(".json").write_text(metadata.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        return metadata
 
-    def latency_ms(self) -> float:
+    def _latency_ms(self) -> float:
         """Median wall time of one forecast alone, milliseconds."""
         window = np.full((1, self.forecaster.metadata.window), self.forecaster.metadata.training_range.minimum)
         valid_time = np.zeros(1, dtype="datetime64[s]")

@@ -37,7 +37,7 @@ class Scaling:
             mean=float(np.nanmean(series.values)),
             std=float(np.nanstd(series.values)),
             spread=float(np.nanstd(np.diff(series.values))),
-            annual=series.years >= 1.0,
+            annual=series.holds_every_season,
         )
 
 

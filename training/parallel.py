@@ -35,6 +35,7 @@ def fit_all(
     Raises:
         ForecastError: if a worker process is lost.
     """
+    torch.set_num_threads(1)  # as each worker does: more threads add up in another order, and are slower
     todo = jobs(config)
     told = progress or (lambda epochs: None)
     if workers == 1 or len(todo) == 1:

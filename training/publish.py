@@ -1,5 +1,6 @@
 """Releases on disk: staged, published by a rename, pruned, rolled back."""
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -7,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from forecasting.checkpoint import digest
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.release import CURRENT, MANIFEST, Manifest, ManifestEntry, current_version, dataset_names, versions
+
+_STAGING: Final = ".publishing-"
 
 
 def next_version(dataset: Path, now: datetime | None = None) -> str:
@@ -24,16 +28,38 @@ def next_version(dataset: Path, now: datetime | None = None) -> str:
 
 @contextmanager
 def staging(dataset: Path) -> Iterator[Path]:
-    """A folder to fill, beside the releases so that a rename can publish it; gone afterwards, whatever happens."""
+    """A folder to fill, beside the releases so that a rename can publish it; gone afterwards, whatever happens.
+
+    It is locked while it is in use, so that one whose process was killed is known by its lock, and removed here.
+    """
     existed = dataset.exists()
     dataset.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".publishing-", dir=dataset))
+    _remove_abandoned(dataset)
+    folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=dataset))
+    lock = os.open(folder, os.O_RDONLY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
     finally:
+        os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
         if not existed and not any(dataset.iterdir()):
             dataset.rmdir()
+
+
+def _remove_abandoned(dataset: Path) -> None:
+    for entry in dataset.glob(f"{_STAGING}*"):
+        lock = os.open(entry, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(lock)
 
 
 def publish(folder: Path, dataset: Path, version: str) -> Path:
@@ -47,7 +73,7 @@ def publish(folder: Path, dataset: Path, version: str) -> Path:
         for file in sorted(folder.iterdir())
     }
     manifest = Manifest(dataset=dataset.name, version=version, files=files)
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n")
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     folder.chmod(0o755)
     target = dataset / version
     try:
@@ -59,7 +85,7 @@ def publish(folder: Path, dataset: Path, version: str) -> Path:
 
 def point_current(dataset: Path, version: str) -> None:
     """Make ``version`` the one that serves, at once or not at all."""
-    handle, name = tempfile.mkstemp(prefix=".publishing-", dir=dataset)
+    handle, name = tempfile.mkstemp(prefix=_STAGING, dir=dataset)
     try:
         with os.fdopen(handle, "w") as file:
             file.write(version + "\n")
@@ -68,14 +94,14 @@ def point_current(dataset: Path, version: str) -> None:
         Path(name).chmod(0o644)
         Path(name).replace(dataset / CURRENT)
     except BaseException:
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)
         raise
 
 
-def prune(dataset: Path, keep: int) -> list[str]:
-    """Remove all but the ``keep`` newest releases besides the one that serves; returns those removed."""
-    serving = current_version(dataset)
-    old = [version for version in versions(dataset) if version != serving]
+def prune(dataset: Path, keep: int, new: str | None = None) -> list[str]:
+    """Remove all but the ``keep`` newest releases besides the one that serves and ``new``; returns those removed."""
+    spared = {current_version(dataset), new}
+    old = [version for version in versions(dataset) if version not in spared]
     removed = old[: max(len(old) - keep, 0)]
     for version in removed:
         shutil.rmtree(dataset / version)

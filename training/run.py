@@ -10,15 +10,14 @@ import pandas as pd
 
 from forecasting.accuracy import Accuracy
 from forecasting.baselines import BASELINES, Baselines
-from forecasting.checkpoint import digest, script
+from forecasting.checkpoint import CheckpointMetadata, digest, script
 from forecasting.climatology import Climatology
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.forecaster import NetworkRoller
 from forecasting.release import current_version, is_dataset_name, open_current
 from forecasting.report import ModelReport, Report, SeedSpread, Split, parse_report
 from forecasting.rolling import Roller
-from forecasting.series import SstSeries
-from forecasting.timestep import iso
+from forecasting.timestep import iso, short
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.evaluate import Evaluation
@@ -63,7 +62,7 @@ def train(
 ) -> Published:
     """Train every cell on ``dataset``, evaluate them, and publish a release of ``name`` in ``out``.
 
-    Nothing is written before the networks are fitted, and nothing half written stays.
+    A release appears under its name when it is complete; nothing half written stays.
 
     Args:
         dataset: to learn from.
@@ -85,19 +84,22 @@ def train(
         raise RequestError(
             f"{name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots and dashes", field="name"
         )
-    fits = fit_all(dataset, config, workers, progress)
     folder = out / name
     try:
+        # Before the long part: whether this can be written, and what it has to be measured against.
+        with staging(folder):
+            to_beat = _serving_rmse(out, name) if if_not_worse else None
+        fits = fit_all(dataset, config, workers, progress)
         with staging(folder) as stage:
             identity = _identity(folder, data_file)
             report = _fill(stage, dataset, config, fits, identity, data_file.name)
             path = publish(stage, folder, identity.version)
+        serves = to_beat is None or report.best.accuracy["validation"].rmse[0] <= to_beat
+        if serves:
+            point_current(folder, identity.version)
+        removed = prune(folder, keep, identity.version) if keep is not None else []
     except OSError as error:
         raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror}") from None
-    serves = not (if_not_worse and _is_worse(report, out))
-    if serves:
-        point_current(folder, identity.version)
-    removed = prune(folder, keep) if keep is not None else []
     return Published(path, report, serves, tuple(removed))
 
 
@@ -121,8 +123,7 @@ def _fill(
     rollers: dict[str, Roller] = {cell: one.forecaster for cell, one in exported.items()} | baselines.rollers()
     accuracy, test = _evaluate(dataset, config, exported, rollers)
     references: dict[str, dict[Split, Accuracy]] = {name: accuracy[name] for name in BASELINES if name in accuracy}
-    for cell, one in exported.items():
-        one.complete(accuracy[cell], references)
+    completed = {cell: one.complete(accuracy[cell], references) for cell, one in exported.items()}
     report = Report(
         dataset=identity.dataset,
         version=identity.version,
@@ -133,20 +134,20 @@ def _fill(
         horizon=config.horizon,
         data_file=data_file,
         data_sha256=identity.data_sha256,
-        notes=dataset.series.describe(),
+        notes=(*dataset.series.describe(), *_stale(dataset)),
         periods=dataset.periods(),
         climatology=_describe(baselines.climatology),
         configuration=config.flat(),
         libraries=libraries(),
-        models=tuple(_model_report(name, accuracy[name], test, exported) for name in rollers),
+        models=tuple(_model_report(name, accuracy[name], test, completed, fits) for name in rollers),
         seeds=_seed_spread(dataset, config, fits) if config.seeds > 1 else {},
     )
-    (stage / "report.json").write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n")
-    (stage / "baselines.json").write_text(baselines.model_dump_json() + "\n")
+    (stage / "report.json").write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
+    (stage / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
     predictions = test.one_step()
     predictions.round(4).to_csv(stage / "predictions.csv")
     save_comparison(predictions, report, stage)
-    _write_recent(dataset.series, config.window, stage / "recent.csv")
+    _write_recent(dataset, stage / "recent.csv")
     return report
 
 
@@ -174,23 +175,27 @@ def _evaluate(
 
 
 def _model_report(
-    name: str, accuracy: dict[Split, Accuracy], test: Evaluation, exported: dict[str, Exported]
+    name: str,
+    accuracy: dict[Split, Accuracy],
+    test: Evaluation,
+    networks: dict[str, CheckpointMetadata],
+    fits: dict[tuple[str, int], Fit],
 ) -> ModelReport:
-    if name not in exported:
+    if name not in networks:
         return ModelReport(name=name, kind="baseline", accuracy=accuracy)
-    one = exported[name]
-    metadata = one.forecaster.metadata
+    metadata = networks[name]
+    fitted = fits[name, metadata.seed]
     return ModelReport(
         name=name,
         kind="recurrent",
         accuracy=accuracy,
-        p_value=test.p_values(name, [other for other in test.predicted if other not in exported]),
+        p_value=test.p_values(name, [other for other in test.predicted if other not in networks]),
         coverage=test.coverage(name, metadata.errors),
         parameters=metadata.parameters,
         train_seconds=metadata.train_seconds,
-        latency_ms=one.latency_ms(),
-        epochs=one.fit.epochs,
-        loss=one.fit.loss,
+        latency_ms=metadata.latency_ms,
+        epochs=fitted.epochs,
+        loss=fitted.loss,
     )
 
 
@@ -216,15 +221,25 @@ def _describe(climatology: Climatology) -> str:
     return said + (f", {climatology.daily_harmonics} of the day" if climatology.daily_harmonics else "")
 
 
-def _write_recent(series: SstSeries, window: int, path: Path) -> None:
-    end = series.part(max(len(series) - RECENT_WINDOWS * window, 0), len(series))
-    times = [iso(time) for time in end.times]
-    pd.DataFrame({"time": times, "sst": end.values}).to_csv(path, index=False)
+def _stale(dataset: Dataset) -> tuple[str, ...]:
+    """A note, where a long gap near the end keeps forecasts from starting at the last observation."""
+    end = dataset.last_usable_end()
+    if end == len(dataset.series):
+        return ()
+    last = short(dataset.series.times[end - 1])
+    return (f"forecasts of the dataset itself start after {last}: later windows have gaps too long to fill",)
 
 
-def _is_worse(report: Report, out: Path) -> bool:
-    """Whether the best network's validation RMSE is above that of the release that serves."""
-    if current_version(out / report.dataset) is None:
-        return False
-    serving = parse_report(open_current(out, report.dataset).read("report.json"))
-    return report.best.accuracy["validation"].rmse[0] > serving.best.accuracy["validation"].rmse[0]
+def _write_recent(dataset: Dataset, path: Path) -> None:
+    end = dataset.last_usable_end()
+    recent = dataset.series.part(max(end - RECENT_WINDOWS * dataset.window, 0), end)
+    times = [iso(time) for time in recent.times]
+    pd.DataFrame({"time": times, "sst": recent.values}).to_csv(path, index=False)
+
+
+def _serving_rmse(out: Path, name: str) -> float | None:
+    """Validation RMSE of the best network of the release that serves; None where none does."""
+    if current_version(out / name) is None:
+        return None
+    report = parse_report(open_current(out, name).read("report.json"))
+    return report.best.accuracy["validation"].rmse[0]

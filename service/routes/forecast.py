@@ -7,15 +7,15 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Query
 
-from forecasting.errors import SeriesError
+from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from forecasting.series import SstSeries, Units, check_temperatures, from_celsius, to_celsius
-from forecasting.timestep import Floats, TimeStep, iso, parse_time
-from service.dependencies import DatasetQuery, HorizonQuery, JsonBody, ModelQuery, RegistryDep, SettingsDep
+from forecasting.timestep import Floats, Times, TimeStep, iso, parse_time
+from service.dependencies import DatasetQuery, ForecastBody, HorizonQuery, ModelQuery, RegistryDep, SettingsDep
 from service.errors import Place, ProblemError
-from service.openapi import problems
+from service.openapi import problems, request_body
 from service.schemas import (
     AllForecasts,
     ExceedanceOut,
@@ -54,16 +54,19 @@ def forecast_dataset(
     return _answer(model, forecasters, level, "celsius", [release.release.dataset], [], run)
 
 
-@router.post("", responses=problems(400, 404, 413, 415, 422, 503), dependencies=[JsonBody])
+@router.post("", responses=problems(400, 404, 413, 415, 422, 503), openapi_extra=request_body(ForecastRequest))
 def forecast_series(
     registry: RegistryDep,
     settings: SettingsDep,
-    request: ForecastRequest,
+    request: ForecastBody,
+    dataset: DatasetQuery = None,
     strict: Annotated[bool, Query(description="answer 422 if any series cannot be forecast from")] = False,
 ) -> ModelForecast | AllForecasts:
     """Forecasts for the caller's series, one or thousands. A bad one gets an error in its place."""
     _check_limits(request, settings)
-    _, forecasters = registry.resolve(request.model, request.dataset)
+    if None not in (dataset, request.dataset) and dataset != request.dataset:
+        raise RequestError(f"dataset is {dataset} in the query and {request.dataset} in the body", field="dataset")
+    _, forecasters = registry.resolve(request.model, dataset or request.dataset)
     ids = [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
     thresholds = to_celsius(request.thresholds, request.units).tolist()
     parsed = [_parse(one, forecasters[0].step, request.units) for one in request.series]
@@ -93,30 +96,31 @@ def _check_limits(request: ForecastRequest, settings: Settings) -> None:
 def _parse(series: SeriesIn, step: TimeStep, units: Units) -> SstSeries | SeriesError:
     """A series from the wire, or what is wrong with it."""
     try:
-        values = to_celsius([np.nan if value is None else value for value in series.values], units)
+        values = np.asarray([np.nan if value is None else value for value in series.values])
         if series.step is not None and TimeStep.parse(series.step) != step:
             raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
         if (series.start is None) == (series.timestamps is None):
             raise SeriesError("give either start, or timestamps with one time for each value")
-        if series.timestamps is not None:
-            return _with_timestamps(series.timestamps, values)
-        check_temperatures(values, _place)
-        start = np.asarray([parse_time(series.start or "")])
-        return SstSeries(values, step.shift(start, 0)[0], step)
+        if series.start is not None:
+            celsius = to_celsius(check_temperatures(values, units, _place), units)
+            start = np.asarray([parse_time(series.start, local=step.calendar_month)])
+            return SstSeries(celsius, step.shift(start, 0)[0], step)
+        times = _times(series.timestamps or [], len(values), step)
+        return SstSeries.from_observations(times, values, units=units, step=step, place=_place)
     except SeriesError as error:
         return error
 
 
-def _with_timestamps(timestamps: list[str], values: Floats) -> SstSeries:
-    if len(timestamps) != len(values):
-        raise SeriesError(f"there are {len(timestamps)} timestamps for {len(values)} values; send one for each")
+def _times(timestamps: list[str], n: int, step: TimeStep) -> Times:
+    if len(timestamps) != n:
+        raise SeriesError(f"there are {len(timestamps)} timestamps for {n} values; send one for each")
     times = []
     for i, text in enumerate(timestamps):
         try:
-            times.append(parse_time(text))
+            times.append(parse_time(text, local=step.calendar_month))
         except SeriesError as error:
-            raise SeriesError(f"timestamps[{i}]: {error}", index=i) from None
-    return SstSeries.from_observations(np.asarray(times), values, place=_place)
+            raise SeriesError(f"timestamps[{i}]: {error}") from None
+    return np.asarray(times)
 
 
 def _place(index: int) -> str:
@@ -125,13 +129,25 @@ def _place(index: int) -> str:
 
 def _refuse_failures(ids: Sequence[str], results: Results) -> None:
     places = [
-        Place(location=f"body.series[{i}]", message=f"series {ids[i]!r}: {result}")
+        Place(location=_location(i, result), message=f"series {ids[i]!r}: {_sentence(result)}")
         for i, result in enumerate(results)
         if isinstance(result, SeriesError)
     ]
     if places:
         more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, places[0].message + more, places)
+
+
+def _location(series: int, error: SeriesError) -> str:
+    return f"body.series[{series}]" + ("" if error.index is None else f".values[{error.index}]")
+
+
+def _sentence(error: SeriesError) -> str:
+    """What is wrong, with the place of the value that is to blame."""
+    text = str(error)
+    if error.index is None or text.startswith("values["):
+        return text
+    return f"values[{error.index}]: {text}"
 
 
 def _answer(
@@ -161,7 +177,7 @@ def _write(
     name: str, result: Forecast | SeriesError, units: Units, thresholds: Sequence[float]
 ) -> SeriesForecast | SeriesFailure:
     if isinstance(result, SeriesError):
-        return SeriesFailure(id=name, error=str(result))
+        return SeriesFailure(id=name, error=_sentence(result))
 
     def temperatures(celsius: Floats) -> list[float]:
         return _rounded(from_celsius(celsius, units))
@@ -175,12 +191,12 @@ def _write(
                 level=interval.level,
                 lower=temperatures(interval.lower),
                 upper=temperatures(interval.upper),
-                calibrated=interval.calibrated,
+                calibrated=result.calibrated,
             )
             for interval in result.intervals
         ],
         exceedance=[
-            ExceedanceOut(threshold=threshold, probability=_rounded(probability))
+            ExceedanceOut(threshold=threshold, probability=_rounded(probability), calibrated=result.calibrated)
             for threshold, probability in zip(thresholds, result.exceedance, strict=True)
         ],
         baselines={baseline: temperatures(values) for baseline, values in result.baselines.items()},

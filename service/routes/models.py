@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from forecasting.errors import UnknownNameError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, LoadedRelease
-from service.dependencies import DatasetQuery, RegistryDep
+from service.dependencies import DatasetQuery, ModelPath, RegistryDep
 from service.openapi import problems
 from service.schemas import ModelDetail, ModelList, ModelSummary
 
@@ -24,7 +24,7 @@ def list_models(registry: RegistryDep) -> ModelList:
 
 
 @router.get("/{model}", responses=problems(404, 422, 503))
-def get_model(registry: RegistryDep, model: str, dataset: DatasetQuery = None) -> ModelDetail:
+def get_model(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = None) -> ModelDetail:
     """One model, by full name, by cell, or as ``best``."""
     if model == ALL:
         raise UnknownNameError("all is not one model; GET /models lists them")

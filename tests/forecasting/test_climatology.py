@@ -33,12 +33,18 @@ def test_steps_under_a_day_have_a_daily_cycle() -> None:
     np.testing.assert_allclose(fitted(times), truth, atol=1e-9)
 
 
-@pytest.mark.parametrize(("days", "harmonics"), [(400, 3), (365, 1), (300, 1), (200, 0)])
+@pytest.mark.parametrize(("days", "harmonics"), [(400, 3), (365, 3), (300, 1), (200, 0)])
 def test_no_harmonic_swings_where_nothing_was_observed(days: int, harmonics: int) -> None:
     assert Climatology.fit(daily(np.linspace(10, 12, days))).annual_harmonics == harmonics
 
 
+def test_a_long_span_with_few_values_has_no_season() -> None:
+    """Forty days of values two years after a lone one say nothing about July."""
+    assert Climatology.fit(daily([15.0] + [np.nan] * 730 + [15.0 + 0.01 * i for i in range(40)])).annual_harmonics == 0
+
+
 def test_too_few_values_are_refused() -> None:
-    series = daily([10.0, np.nan] + [np.nan] * 398)
-    with pytest.raises(SeriesError, match="at least 7 observed values, not 1"):
+    step = TimeStep.parse("hour")
+    series = SstSeries(np.asarray([10.0, np.nan, 11.0]), np.datetime64("2001-01-01", "s"), step)
+    with pytest.raises(SeriesError, match="at least 5 observed values, not 2"):
         Climatology.fit(series)

@@ -4,7 +4,7 @@ import pytest
 
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries, Units, fill_gaps, from_celsius, to_celsius
-from forecasting.timestep import iso
+from forecasting.timestep import TimeStep, iso
 
 NAN = float("nan")
 
@@ -46,13 +46,21 @@ def test_many_repeated_times_are_refused_as_several_stations() -> None:
         ([10.0, 11.0, -999.0, 12.0], "value 2 is -999 °C.*missing"),
         ([10.0, float("inf"), 11.0, 12.0], "value 1 is inf °C"),
         ([290.0, 291.0, 292.0, 291.0], "look like kelvin"),
-        ([66.0, 67.0, 68.0, 69.0], "look like degrees Fahrenheit"),
+        ([66.0, 67.0, 68.0, 69.0], "look like °F"),
         ([NAN] * 4, "every value"),
     ],
 )
 def test_values_that_no_sea_has_are_refused_with_the_likely_remedy(values: list[float], said: str) -> None:
     with pytest.raises(SeriesError, match=said):
         observe(days(4), values)
+
+
+def test_units_that_are_not_those_of_the_values_are_recognised_in_the_callers_own_scale() -> None:
+    stamps = np.asarray(days(4), dtype="datetime64[s]")
+    with pytest.raises(SeriesError, match=r"value 0 is 24 kelvin.*look like °C"):
+        SstSeries.from_observations(stamps, np.asarray([24.0, 25, 24, 23]), units="kelvin")
+    with pytest.raises(SeriesError, match="value 2 is 122 °F, which no sea has"):
+        SstSeries.from_observations(stamps, np.asarray([64.0, 65, 122, 63]), units="fahrenheit")
 
 
 def test_a_time_off_the_grid_is_named() -> None:
@@ -68,9 +76,25 @@ def test_two_values_in_one_month_are_refused() -> None:
         observe(stamps, [10.0] * 13)
 
 
-def test_seconds_of_jitter_are_forgiven() -> None:
-    stamps = ["2001-01-01T00:00:00", "2001-01-01T00:30:07", "2001-01-01T01:00:00", "2001-01-01T01:30:00"]
-    assert len(observe(stamps, [10.0] * 4)) == 4
+@pytest.mark.parametrize(("step", "jitter"), [("day", 1_800), ("PT10M", 5), ("hour", 60), ("PT30M", 20)])
+def test_stamps_that_wander_have_a_round_step_and_their_place(step: str, jitter: int) -> None:
+    rng = np.random.default_rng(2)
+    even = TimeStep.parse(step).range(np.datetime64("2001-01-01", "s"), 800)
+    stamps = even + rng.integers(-jitter, jitter + 1, 800).astype("timedelta64[s]")
+    series = SstSeries.from_observations(np.delete(stamps, 400), np.delete(np.arange(800) / 100 + 5, 400))
+    assert str(series.step) == step
+    assert len(series) == 800
+    assert np.flatnonzero(np.isnan(series.values)).tolist() == [400]
+
+
+def test_a_first_stamp_off_the_grid_is_the_one_that_is_named() -> None:
+    with pytest.raises(SeriesError, match="value 0"):
+        observe(["2001-01-01T09:00", *days(9)[1:]], [10.0] * 9)
+
+
+def test_months_go_by_the_clock_of_the_place() -> None:
+    index = pd.date_range("2001-01-01", periods=12, freq="MS", tz="Europe/Berlin")
+    assert iso(SstSeries.from_pandas(pd.Series([10.0] * 12, index=index)).start) == "2001-01-01T00:00:00Z"
 
 
 def test_one_wrong_year_does_not_make_a_grid_of_millions() -> None:

@@ -83,7 +83,7 @@ def test_the_step_is_told_from_the_times(stamps: list[str], step: str) -> None:
     ("stamps", "said"),
     [
         (["2001-01-01"], "at least two times"),
-        (["2001-01-01", "2001-01-02", "2001-01-04", "2001-01-09", "2001-01-20"], "row 1 is the first of 3"),
+        (["2001-01-01", "2001-01-02", "2001-01-04", "2001-01-09", "2001-01-20"], "row 1 is the first of 4"),
         (["2001-01-01", "2002-01-01", "2003-01-01"], "longer than a month"),
     ],
 )

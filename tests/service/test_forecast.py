@@ -169,10 +169,10 @@ def test_strict_makes_a_bad_series_an_error_of_the_whole(client: httpx.Client, n
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"values": [24.0] * 29 + [None]}, "the last value is missing"),
-        ({"values": [24.0] * 20 + [None] * 4 + [24.0] * 6}, "missing values from 2010-03-01 to 2010-06-01"),
+        ({"values": [24.0] * 29 + [None]}, "values[29]: the last value is missing"),
+        ({"values": [24.0] * 20 + [None] * 4 + [24.0] * 6}, "values[20]: missing values from 2010-03-01 to 2010-06-01"),
         ({"values": [24.0] * 29 + [99.9]}, "values[29] is 99.9 °C, which no sea has"),
-        ({"values": [297.0] * 30}, "the values look like kelvin"),
+        ({"values": [297.0] * 30}, "the values look like kelvin: give their units as kelvin"),
         ({"values": [1e300] * 30}, "which no sea has"),
         ({"start": "soon"}, "'soon' is not an ISO 8601 time"),
         ({"start": None}, "give either start, or timestamps"),
@@ -184,7 +184,7 @@ def test_strict_makes_a_bad_series_an_error_of_the_whole(client: httpx.Client, n
         ({"step": "fortnight"}, "step 'fortnight' is not understood"),
         (
             {"start": None, "timestamps": [f"2010-01-{day:02}" for day in range(1, 31)]},
-            "the step is day, and nino12-gru forecasts steps of month",
+            "values[1] (2010-01-02) falls into the same month as the value before it",
         ),
     ],
 )

@@ -28,11 +28,27 @@ def test_the_test_part_is_forecast_step_by_step(nino12: SstSeries) -> None:
     assert found.targets[:, 0].tolist() == nino12.values[585:].tolist()
 
 
-@pytest.mark.parametrize("n", [2, 60, 128])
+@pytest.mark.parametrize("n", [2, 60, 147])
 def test_a_short_series_is_refused_with_the_length_that_it_needs(n: int) -> None:
-    with pytest.raises(SeriesError, match=f"{n} values are too few.*at least 129.*--window"):
+    with pytest.raises(SeriesError, match=f"{n} values are too few.*at least 148.*--window or --horizon"):
         Dataset.divide(wave(n), DAILY)
-    Dataset.divide(wave(150), DAILY)
+
+
+def test_the_length_that_is_said_to_be_needed_is_enough() -> None:
+    assert len(Dataset.divide(wave(148), DAILY).origins("validation")) >= 10
+
+
+@pytest.mark.parametrize("n", [1_000, 2_000, 148, 151])
+def test_tenths_are_not_lost_to_rounding(n: int) -> None:
+    bounds = Dataset(wave(n), 30, 14, 3).bounds
+    assert (bounds["train"][1], bounds["validation"][1]) == (n * 7 // 10, n * 8 // 10)
+
+
+def test_a_long_gap_near_the_end_moves_the_start_of_the_datasets_own_forecast() -> None:
+    series = wave(400)
+    series.values[370:380] = np.nan
+    assert Dataset.divide(series, DAILY).last_usable_end() == 370
+    assert Dataset.divide(wave(400), DAILY).last_usable_end() == 400
 
 
 def test_a_series_that_is_mostly_gaps_is_refused() -> None:

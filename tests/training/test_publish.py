@@ -55,10 +55,21 @@ def test_nothing_half_written_stays(tmp_path: Path, dataset: Path) -> None:
     assert sorted(entry.name for entry in dataset.iterdir()) == [*versions(dataset), "current"]
 
 
+def test_what_a_killed_run_left_is_removed_and_what_another_is_filling_is_not(dataset: Path) -> None:
+    abandoned = dataset / ".publishing-dead"
+    abandoned.mkdir()
+    (abandoned / "gru.pt").write_bytes(b"half")
+    with staging(dataset) as one, staging(dataset) as other:
+        assert one.exists()
+        assert other.exists()
+        assert not abandoned.exists()
+
+
 def test_old_releases_are_kept_up_to_a_number_and_the_serving_one_always(dataset: Path) -> None:
     point_current(dataset, "20260101T000000Z")
     assert prune(dataset, keep=1) == ["20260102T000000Z"]
     assert versions(dataset) == ["20260101T000000Z", "20260103T000000Z"]
+    assert prune(dataset, keep=0, new="20260103T000000Z") == []
     assert prune(dataset, keep=0) == ["20260103T000000Z"]
     assert current_version(dataset) in versions(dataset)
 
