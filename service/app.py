@@ -17,6 +17,7 @@ from service.head import HeadMiddleware
 from service.openapi import install_openapi
 from service.request_id import RequestIdMiddleware
 from service.routes import compare, forecast, health, models
+from service.schemas import ForecastRequest
 from service.settings import Settings
 
 logger = logging.getLogger("service")
@@ -65,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
     install_error_handlers(app)
-    install_openapi(app)
+    install_openapi(app, bodies=[ForecastRequest])
     for resource in (forecast, compare, models, health):
         app.include_router(resource.router)
     return app

@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI derives, with errors declared as the problem documents that they are."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -10,7 +11,6 @@ from pydantic import BaseModel
 from service.errors import PROBLEM_JSON, Problem
 
 _REF: Final = "#/components/schemas/{model}"
-_bodies: dict[str, type[BaseModel]] = {}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -21,22 +21,21 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def request_body(model: type[BaseModel]) -> dict[str, Any]:
     """The ``openapi_extra`` of an endpoint that reads its JSON body itself."""
     schema = {"$ref": _REF.format(model=model.__name__)}
-    _bodies[model.__name__] = model
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def install_openapi(app: FastAPI) -> None:
-    """Make ``app`` describe itself so."""
+def install_openapi(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
+    """Make ``app`` describe itself so, with the schemas of the ``bodies`` that endpoints read themselves."""
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _describe(app)
+            app.openapi_schema = _describe(app, bodies)
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]
 
 
-def _describe(app: FastAPI) -> dict[str, Any]:
+def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]:
     schema = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )
@@ -47,7 +46,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
                 if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in content:
                     content[PROBLEM_JSON] = content.pop("application/json")
     components = schema["components"]["schemas"]
-    for name, model in _bodies.items():
+    for model in bodies:
         body = model.model_json_schema(ref_template=_REF)
-        components |= body.pop("$defs", {}) | {name: body}
+        components |= body.pop("$defs", {}) | {model.__name__: body}
     return schema

@@ -85,11 +85,13 @@ def test_horizons_reach_a_year_of_months_and_a_day_of_half_hours(release: Loaded
     assert release.report.horizon == {"nino12": 12, "neracoos-b01": 48}[release.report.dataset]
 
 
-def test_each_network_beats_persistence_climatology_and_damped_persistence_on_nino12() -> None:
+def test_each_network_beats_persistence_and_climatology_on_nino12_and_is_level_with_the_best_reference() -> None:
+    """That is all that 147 months say: against the best reference, no difference is significant at 5 %."""
     path = ROOT / "artifacts" / "nino12"
     report = json.loads((path / (path / "current").read_text().strip() / "report.json").read_text())
     rmse = {model["name"]: model["accuracy"]["test"]["rmse"][0] for model in report["models"]}
+    p_value = {model["name"]: model["p_value"][0] for model in report["models"] if model["kind"] == "recurrent"}
     for cell in CELLS:
-        for reference in ("persistence", "climatology", "damped"):
-            assert rmse[cell] < rmse[reference], (cell, reference)
-        assert rmse[cell] < 0.4645
+        assert rmse[cell] < 0.42 * rmse["persistence"]
+        assert rmse[cell] < 0.65 * rmse["climatology"]
+        assert p_value[cell] > 0.05

@@ -1,0 +1,83 @@
+"""What the README shows is what one gets."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+
+from forecasting import read_csv
+from forecasting.release import open_current
+from forecasting.report import parse_report
+from forecasting.table import accuracy_table
+from service.settings import Settings
+from tests.conftest import ROOT
+from tests.serving import serve
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[httpx.Client]:
+    with serve(Settings(artifacts=ROOT / "artifacts")) as client:
+        yield client
+
+
+def assert_close(one: Any, other: Any) -> None:
+    """Equal but for the last digits of numbers."""
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        for key, value in one.items():
+            assert_close(value, other[key])
+    elif isinstance(one, list):
+        assert len(one) == len(other)
+        for left, right in zip(one, other, strict=True):
+            assert_close(left, right)
+    else:
+        assert one == (pytest.approx(other, abs=1e-3) if isinstance(one, float) else other)
+
+
+def test_the_request_gets_the_answer_that_is_shown(shipped: httpx.Client) -> None:
+    (request,) = (json.loads(body) for body in re.findall(r"/forecast -d '(.*?)'\n", README, flags=re.DOTALL))
+    (shown,) = (json.loads(block) for block in blocks("json"))
+    assert_close(shipped.post("/forecast", json=request).raise_for_status().json(), shown)
+
+
+def test_the_addresses_that_are_shown_answer(shipped: httpx.Client) -> None:
+    paths = re.findall(r"curl '?http://127\.0\.0\.1:8000(/[^' \n]*)'?(?!.* -d)", README)
+    assert len(paths) >= 3
+    for path in paths:
+        if path != "/forecast" or "-d" not in path:
+            shipped.get(path).raise_for_status()
+
+
+def test_the_lines_of_python_lead_to_a_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (code,) = blocks("python")
+    *statements, last = code.strip().splitlines()
+    names: dict[str, Any] = {"series": read_csv("data/nino12.csv").to_pandas()}
+    exec("\n".join(statements), names)
+    table = eval(last, names)
+    assert isinstance(table, pd.DataFrame)
+    assert list(table.columns) == ["sst", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert len(table) == 3
+
+
+def test_the_tables_are_those_of_the_releases() -> None:
+    for name in ("nino12", "neracoos-b01"):
+        report = parse_report(open_current(ROOT / "artifacts", name).read("report.json"))
+        for row in accuracy_table(report).splitlines()[2:]:
+            assert re.sub(" +", " ", row) in re.sub(" +", " ", README)
+
+
+def test_every_file_that_is_linked_is_there() -> None:
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document}: {target}"
