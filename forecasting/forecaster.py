@@ -19,8 +19,11 @@ from forecasting.timestep import Floats, Times, TimeStep, short, unix_seconds
 BATCH: Final = 512
 """Windows a call of the network; larger batches cost no less for each (benchmarks/)."""
 
-CLIMATOLOGY_YEARS: Final = 2.0
-"""Years of values, of every season, that a caller's series must hold before its climatology is taken from it."""
+CLIMATOLOGY_YEARS: Final = 1.8
+"""Years of values, of every month, that a caller's series must hold before its climatology is taken from it.
+
+Two years, of which a tenth may be missing.
+"""
 
 
 _LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
@@ -227,7 +230,8 @@ def _references(
         baselines = Baselines.fit(series, len(window.values), fill_limit, horizon)
     rollers: dict[str, Roller] = {"persistence": Persistence()} if baselines is None else baselines.rollers()
     if baselines is None:
-        needs = f"a climatology of the place needs {CLIMATOLOGY_YEARS:g} years of values, of every month"
-        absent = (ForecastWarning("no_climatology", f"{needs}; this series holds {series.observed_years:.1f}"),)
+        held = f"{series.observed_years:.1f} years of values, of {len(series.observed_months)} calendar months"
+        needs = "a climatology of the place needs two years of values, a tenth of them missing at most, of every month"
+        absent = (ForecastWarning("no_climatology", f"{needs}; this series holds {held}"),)
     valid_time = np.asarray([window.valid_time])
     return {name: one.roll(window.values[None], valid_time, horizon)[0] for name, one in rollers.items()}, absent
