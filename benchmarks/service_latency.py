@@ -24,7 +24,7 @@ def measure() -> Iterator[str]:
     try:
         assert process.stderr is not None
         for line in process.stderr:
-            if "Uvicorn running" in line:
+            if "startup complete" in line:
                 break
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
             client.get("/health/ready").raise_for_status()

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import uvicorn
 from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
-from forecasting.errors import ForecastError
+from forecasting.errors import ForecastError, RequestError
 from service.app import open_registry
 from service.settings import Settings
 
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings()
         models = open_registry(settings).models
+        listener = _listen(settings)
     except ValidationError as error:
         first = error.errors()[0]
         print(f"service: SST_{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}", file=sys.stderr)
@@ -31,26 +33,34 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"service: {error}", file=sys.stderr)
         return 2
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s:     %(message)s")
-    _serve(settings, ", ".join(forecaster.metadata.model for forecaster in models))
+    names = ", ".join(forecaster.metadata.model for forecaster in models)
+    print(_greeting(settings, listener.getsockname()[1], names), flush=True)
+    _serve(settings, listener)
     return 0
 
 
-def _serve(settings: Settings, names: str) -> None:
+def _listen(settings: Settings) -> socket.socket:
+    """A socket that listens: whoever connects from now on is answered as soon as the models are loaded."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
+    except OSError as error:
+        address = f"{settings.host} port {settings.port}"
+        raise RequestError(f"cannot listen on {address}: {error.strerror}; choose another", field="port") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
     config = uvicorn.Config(
         "service.app:app_from_environment",
         factory=True,
-        host=settings.host,
-        port=settings.port,
         workers=settings.workers,
         log_level=settings.log_level,
         server_header=False,
     )
-    server = uvicorn.Server(config)
-    # Bound before the greeting, which would be untrue where the port is taken.
-    listener = config.bind_socket()
-    print(_greeting(settings, listener.getsockname()[1], names), flush=True)
     if settings.workers == 1:
-        server.run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
     else:
         Multiprocess(config, sockets=[listener]).run()
 

@@ -55,11 +55,9 @@ def test_a_file_becomes_a_service_that_answers(artifacts: Path) -> None:
         env=ENVIRONMENT | {"SST_DEFAULT_DATASET": "pier"},
     )  # fmt: skip
     assert process.stdout is not None
-    assert process.stderr is not None
     try:
         assert f"http://127.0.0.1:{port}" in process.stdout.readline()
-        assert any("Uvicorn running" in line for line in process.stderr)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             assert client.get("/health/ready").json()["models"] == ["pier-rnn", "pier-lstm", "pier-gru"]
             values = np.linspace(14, 15, 30)
             body = {"model": "lstm", "horizon": 2, "series": [{"start": "2017-06-01", "values": values.tolist()}]}
@@ -120,6 +118,17 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence(
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_stops_the_start_with_a_sentence(artifacts: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = {"SST_ARTIFACTS": str(artifacts), "SST_DEFAULT_DATASET": "pier", "SST_PORT": str(port)}
+        command = [sys.executable, "-m", "service"]
+        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | settings, check=False)
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
+    assert done.stdout == ""
 
 
 def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, tmp_path: Path) -> None:
