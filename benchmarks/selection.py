@@ -47,7 +47,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "… with a learning rate of 0.001": _REGULARISED | {"learning_rate": 1e-3},
     "… with dropout 0.4": _REGULARISED | {"dropout": 0.4},
 }
-"""Settings that differ from the defaults; a window or epochs under 1 are a share of the default."""
+"""Settings that differ from the defaults; a window or epochs are given as a share of the default."""
 
 
 def read(argument: str) -> SstSeries:
