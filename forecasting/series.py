@@ -157,7 +157,7 @@ class SstSeries:
         Raises:
             SeriesError: if a value is no sea temperature, the times are not regular, or nothing is observed.
         """
-        values = to_celsius(check_temperatures(values, units, place), units)
+        values = sea_temperatures(values, units, place)
         if np.isnat(times).any():
             i = int(np.isnat(times).argmax())
             raise SeriesError(f"{place(i)} has no time", index=i)
@@ -190,8 +190,8 @@ class SstSeries:
         return cls(grid, start, step, tuple(notes))
 
 
-def check_temperatures(values: Floats, units: Units, place: Callable[[int], str]) -> Floats:
-    """Let through temperatures that a sea can have, in ``units``, and NaN.
+def sea_temperatures(values: Floats, units: Units, place: Callable[[int], str]) -> Floats:
+    """Temperatures in ``units`` as °C, each one that a sea can have, or NaN.
 
     Raises:
         SeriesError: naming the first value that is none, with the likely remedy.
@@ -200,7 +200,7 @@ def check_temperatures(values: Floats, units: Units, place: Callable[[int], str]
     low, high = SEA_RANGE
     wrong = ~np.isnan(celsius) & ~((celsius >= low) & (celsius <= high))
     if not wrong.any():
-        return values
+        return celsius
     i = int(wrong.argmax())
     least, most = from_celsius(SEA_RANGE, units)
     raise SeriesError(

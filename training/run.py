@@ -122,6 +122,7 @@ def _fill(
     baselines = Baselines.fit(dataset.past("validation"), config.window, config.fill_limit, config.horizon)
     rollers: dict[str, Roller] = {cell: one.forecaster for cell, one in exported.items()} | baselines.rollers()
     accuracy, test = _evaluate(dataset, config, exported, rollers)
+    last_end = dataset.last_usable_end()
     references: dict[str, dict[Split, Accuracy]] = {name: accuracy[name] for name in BASELINES if name in accuracy}
     completed = {cell: one.complete(accuracy[cell], references) for cell, one in exported.items()}
     report = Report(
@@ -134,7 +135,7 @@ def _fill(
         horizon=config.horizon,
         data_file=data_file,
         data_sha256=identity.data_sha256,
-        notes=(*dataset.series.describe(), *_stale(dataset)),
+        notes=(*dataset.series.describe(), *_stale(dataset, last_end)),
         periods=dataset.periods(),
         climatology=_describe(baselines.climatology),
         configuration=config.flat(),
@@ -147,7 +148,7 @@ def _fill(
     predictions = test.one_step()
     predictions.round(4).to_csv(stage / "predictions.csv")
     save_comparison(predictions, report, stage)
-    _write_recent(dataset, stage / "recent.csv")
+    _write_recent(dataset, last_end, stage / "recent.csv")
     return report
 
 
@@ -221,17 +222,15 @@ def _describe(climatology: Climatology) -> str:
     return said + (f", {climatology.daily_harmonics} of the day" if climatology.daily_harmonics else "")
 
 
-def _stale(dataset: Dataset) -> tuple[str, ...]:
+def _stale(dataset: Dataset, end: int) -> tuple[str, ...]:
     """A note, where a long gap near the end keeps forecasts from starting at the last observation."""
-    end = dataset.last_usable_end()
     if end == len(dataset.series):
         return ()
     last = short(dataset.series.times[end - 1])
     return (f"forecasts of the dataset itself start after {last}: later windows have gaps too long to fill",)
 
 
-def _write_recent(dataset: Dataset, path: Path) -> None:
-    end = dataset.last_usable_end()
+def _write_recent(dataset: Dataset, end: int, path: Path) -> None:
     recent = dataset.series.part(max(end - RECENT_WINDOWS * dataset.window, 0), end)
     times = [iso(time) for time in recent.times]
     pd.DataFrame({"time": times, "sst": recent.values}).to_csv(path, index=False)

@@ -11,7 +11,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
-from forecasting.series import SstSeries, Units, check_temperatures, from_celsius, to_celsius
+from forecasting.series import SstSeries, Units, from_celsius, sea_temperatures, to_celsius
 from forecasting.timestep import Floats, Times, TimeStep, iso, parse_time
 from service.dependencies import DatasetQuery, ForecastBody, HorizonQuery, ModelQuery, RegistryDep, SettingsDep
 from service.errors import Place, ProblemError
@@ -84,13 +84,16 @@ def forecast_series(
 
 def _check_limits(request: ForecastRequest, settings: Settings) -> None:
     if len(request.series) > settings.max_series:
-        detail = f"{len(request.series)} series are too many: send at most {settings.max_series} in one request"
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, [Place(location="body.series", message=detail)])
+        raise RequestError(
+            f"{len(request.series)} series are too many: send at most {settings.max_series} in one request",
+            field="series",
+        )
     for i, one in enumerate(request.series):
         if len(one.values) > settings.max_values:
-            detail = f"{len(one.values)} values are too many: send at most {settings.max_values} in one series"
-            where = f"body.series[{i}].values"
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, [Place(location=where, message=detail)])
+            raise RequestError(
+                f"{len(one.values)} values are too many: send at most {settings.max_values} in one series",
+                field=f"series[{i}].values",
+            )
 
 
 def _parse(series: SeriesIn, step: TimeStep, units: Units) -> SstSeries | SeriesError:
@@ -102,7 +105,7 @@ def _parse(series: SeriesIn, step: TimeStep, units: Units) -> SstSeries | Series
         if (series.start is None) == (series.timestamps is None):
             raise SeriesError("give either start, or timestamps with one time for each value")
         if series.start is not None:
-            celsius = to_celsius(check_temperatures(values, units, _place), units)
+            celsius = sea_temperatures(values, units, _place)
             start = np.asarray([parse_time(series.start, local=step.calendar_month)])
             return SstSeries(celsius, step.shift(start, 0)[0], step)
         times = _times(series.timestamps or [], len(values), step)

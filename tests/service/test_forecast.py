@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -108,8 +109,12 @@ def test_timestamps_out_of_order_are_sorted_and_said_to_be(client: httpx.Client,
         ("fahrenheit", lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
     ],
 )
-def test_answers_come_in_the_units_of_the_request(  # type: ignore[no-untyped-def]
-    client: httpx.Client, nino12: SstSeries, units: str, there, back
+def test_answers_come_in_the_units_of_the_request(
+    client: httpx.Client,
+    nino12: SstSeries,
+    units: str,
+    there: Callable[[float], float],
+    back: Callable[[float], float],
 ) -> None:
     celsius = body(nino12, thresholds=[23.0])
     other = body(nino12, units=units, thresholds=[there(23.0)])
