@@ -111,11 +111,19 @@ def choose_device(name: str) -> torch.device:
 
 
 class Registry:
-    """The releases that are loaded, by dataset."""
+    """The releases that are loaded, by dataset.
+
+    Attributes:
+        releases: by dataset.
+        default_dataset: meant where none is named.
+        models: every network that is loaded.
+    """
 
     def __init__(self, releases: Mapping[str, LoadedRelease], default_dataset: str) -> None:
         self.releases = releases
         self.default_dataset = default_dataset
+        self.models = [one for release in releases.values() for one in release.forecasters.values()]
+        self._full = {forecaster.metadata.model: forecaster for forecaster in self.models}
 
     @classmethod
     def open(cls, artifacts: Path, device: torch.device, default_dataset: str) -> "Registry":
@@ -131,11 +139,6 @@ class Registry:
                 f"(there are: {', '.join(names) or 'none'}); train one with python -m training"
             )
         return cls({name: LoadedRelease.load(open_current(artifacts, name), device) for name in names}, default_dataset)
-
-    @property
-    def models(self) -> list[Forecaster]:
-        """Every network that is loaded."""
-        return [forecaster for release in self.releases.values() for forecaster in release.forecasters.values()]
 
     def dataset(self, name: str | None) -> LoadedRelease:
         """The release of a dataset; of the default one where None.
@@ -155,7 +158,7 @@ class Registry:
             UnknownNameError: if there is no such model or dataset.
             RequestError: if a full name contradicts ``dataset``.
         """
-        full = {forecaster.metadata.model: forecaster for forecaster in self.models}
+        full = self._full
         if model in full:
             own = full[model].metadata.dataset
             if dataset not in (None, own):

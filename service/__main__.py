@@ -58,6 +58,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
         workers=settings.workers,
         log_level=settings.log_level,
         server_header=False,
+        access_log=False,
     )
     if settings.workers == 1:
         uvicorn.Server(config).run(sockets=[listener])

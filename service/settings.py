@@ -19,6 +19,12 @@ class Settings(BaseSettings):
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         log_level: of the service and of uvicorn.
         max_body_bytes: largest request body.
+        max_waiting: most requests a process works on at once.
+        max_waiting_bytes: most that their bodies may hold together.
+        request_seconds: longest that a request may take.
+        drain_seconds: longest that a process which is told to stop works on what it has begun.
+        linger_seconds: how long it goes on saying that it stops, before it closes idle connections.
+        reload_seconds: between looks at which releases are current.
         max_series: most series in one request.
         max_values: most values in one series.
     """
@@ -35,5 +41,11 @@ class Settings(BaseSettings):
         Literal["critical", "error", "warning", "info", "debug"], BeforeValidator(lambda text: str(text).lower())
     ] = "info"
     max_body_bytes: int = Field(default=16 * 2**20, ge=1_024)
+    max_waiting: int = Field(default=256, ge=1)
+    max_waiting_bytes: int = Field(default=64 * 2**20, ge=1_024)
+    request_seconds: float = Field(default=30.0, gt=0)
+    drain_seconds: int = Field(default=30, ge=1)
+    linger_seconds: float = Field(default=1.0, ge=0)
+    reload_seconds: float = Field(default=10.0, gt=0)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
