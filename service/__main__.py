@@ -12,17 +12,24 @@ from pydantic import ValidationError
 from uvicorn.supervisors import Multiprocess
 
 from forecasting.errors import ForecastError, RequestError
+from service import keys_cli
 from service.app import open_registry
+from service.keys import read_keys
+from service.security import refuse_open_bind
 from service.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped; returns the exit status: 0 stopped, 2 refused with a sentence."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["key"]:
+        return keys_cli.main(arguments[1:])
     options = _parser().parse_args(arguments)
     # Workers are processes of their own, and read their settings from the environment.
     os.environ |= {f"SST_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}
     try:
         settings = Settings()
+        refuse_open_bind(settings, read_keys(settings))
         models = open_registry(settings).models
         listener = _listen(settings)
     except ValidationError as error:
@@ -76,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="Serve SST forecasts over HTTP.",
-        epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/service.md lists them all.",
+        epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/service.md lists them all. "
+        "python -m service key makes an API key.",
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 8000)")

@@ -1,10 +1,26 @@
 """Settings, read once from the environment (prefix ``SST_``) and the command line, then passed on."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9._\[\]:-]+")
+_EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
+
+
+def _split(origins: str) -> tuple[str, ...]:
+    """In lower case, as browsers send them."""
+    return tuple(origin.strip().lower() for origin in origins.split(",") if origin.strip())
+
+
+def _check_origins(origins: str) -> str:
+    for origin in _split(origins):
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin: write https://host or https://host:port, without a path")
+    return origins
 
 
 class Settings(BaseSettings):
@@ -27,6 +43,11 @@ class Settings(BaseSettings):
         reload_seconds: between looks at which releases are current.
         max_series: most series in one request.
         max_values: most values in one series.
+        keys: API keys, a line each as ``name:role:sha256``.
+        keys_file: a file of such lines.
+        allow_anonymous: whether forecasts need no key; None: on loopback alone.
+        rate_limit: requests a minute that each key may make of each worker; 0 sets none.
+        cors_origins: whose pages may call, with commas between them; empty: none but the service's own.
     """
 
     model_config = SettingsConfigDict(env_prefix="SST_", frozen=True)
@@ -49,3 +70,13 @@ class Settings(BaseSettings):
     reload_seconds: float = Field(default=10.0, gt=0)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
+    keys: SecretStr = SecretStr("")
+    keys_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    allow_anonymous: Annotated[bool | None, _EMPTY_IS_UNSET] = None
+    rate_limit: int = Field(default=6_000, ge=0)
+    cors_origins: Annotated[str, AfterValidator(_check_origins)] = ""
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Each of ``cors_origins``."""
+        return _split(self.cors_origins)
