@@ -9,14 +9,20 @@ from importlib.metadata import version
 
 import torch
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from forecasting.registry import Registry, choose_device
+from service import docs_page
 from service.errors import install_error_handlers
-from service.gate import Gate
+from service.gate import Gate, Guard
+from service.keys import read_keys
 from service.lifecycle import Lifecycle
 from service.openapi import install_openapi
+from service.rate_limit import RateLimiter
 from service.routes import compare, forecast, health, models
 from service.schemas import ForecastRequest
+from service.security import Access
+from service.security_headers import security_headers, with_cors
 from service.serving import Serving
 from service.settings import Settings
 
@@ -55,6 +61,8 @@ def create_app(settings: Settings) -> Gate:
         title="SST forecasting",
         version=version("sst-forecasting"),
         description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
         lifespan=lifespan,
     )
     app.state.settings = settings
@@ -63,9 +71,21 @@ def create_app(settings: Settings) -> Gate:
     install_openapi(app, bodies=[ForecastRequest])
     for resource in (forecast, compare, models, health):
         app.include_router(resource.router)
-    return Gate(app, settings, lifecycle, direct={"/forecast": forecast.direct(lifecycle, settings)})
+    guard = Guard(
+        access=Access(settings, read_keys(settings)),
+        limiter=RateLimiter(settings.rate_limit),
+        headers=security_headers(),
+        page_headers={docs_page.PATH: security_headers(docs_page.install_docs(app))},
+    )
+    return Gate(app, settings, lifecycle, guard, direct={"/forecast": forecast.direct(lifecycle, settings)})
 
 
-def app_from_environment() -> Gate:
+def serve(settings: Settings) -> ASGIApp:
+    """What the server calls: the application, and what browsers ask before they call it."""
+    # Preflights carry no key, so this stands outside of what checks keys.
+    return with_cors(create_app(settings), settings.origins)
+
+
+def app_from_environment() -> ASGIApp:
     """The application for the settings in the environment: what each worker process starts with."""
-    return create_app(Settings())
+    return serve(Settings())

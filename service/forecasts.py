@@ -13,7 +13,7 @@ from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, Registry
 from forecasting.series import SstSeries, Units, from_celsius, sea_temperatures, to_celsius
-from forecasting.timestep import Floats, Times, TimeStep, parse_time
+from forecasting.timestep import Times, TimeStep, parse_time
 from service.batching import SMALL
 from service.errors import Place, ProblemError
 from service.schemas import ForecastRequest, SeriesIn
@@ -179,10 +179,10 @@ class Answer:
         units: Units,
     ) -> None:
         self.metadata = forecaster.metadata
-        errors = self.metadata.errors
+        half_width = self.metadata.errors.half_width
         if levels is None:
-            levels = [level for level in DEFAULT_LEVELS if level in errors.half_width]
-        self.widths = [(level, errors.half_widths(level, horizon)) for level in levels]
+            levels = [level for level in DEFAULT_LEVELS if level in half_width]
+        self.widths = [(level, half_width[level][:horizon]) for level in levels]
         self.thresholds = list(zip(thresholds, to_celsius(thresholds, units).tolist(), strict=True))
         self.units = units
 
@@ -202,30 +202,35 @@ class Answer:
         }
 
     def _write_one(self, name: str, forecast: Forecast) -> Json:
-        sst, calibrated, write = forecast.sst, forecast.calibrated, self._write_temperatures
+        sst, calibrated, write = forecast.sst.tolist(), forecast.calibrated, self._write_temperatures
         return {
             "id": name,
             "timestamps": [f"{time.isoformat()}Z" for time in forecast.times.tolist()],
             "sst": write(sst),
             "intervals": [
-                {"level": level, "lower": write(sst - width), "upper": write(sst + width), "calibrated": calibrated}
-                for level, width in self.widths
+                {
+                    "level": level,
+                    "lower": write([value - width for value, width in zip(sst, widths, strict=True)]),
+                    "upper": write([value + width for value, width in zip(sst, widths, strict=True)]),
+                    "calibrated": calibrated,
+                }
+                for level, widths in self.widths
             ],
             "exceedance": [
                 {
                     "threshold": threshold,
-                    "probability": _rounded(self.metadata.errors.exceedance(sst, celsius)),
+                    "probability": _rounded(self.metadata.errors.exceedance(forecast.sst, celsius).tolist()),
                     "calibrated": calibrated,
                 }
                 for threshold, celsius in self.thresholds
             ],
-            "baselines": {baseline: write(values) for baseline, values in forecast.baselines.items()},
+            "baselines": {baseline: write(values.tolist()) for baseline, values in forecast.baselines.items()},
             "warnings": [{"code": warning.code, "message": warning.message} for warning in forecast.warnings],
         }
 
-    def _write_temperatures(self, celsius: Floats) -> list[float]:
-        return _rounded(celsius if self.units == "celsius" else from_celsius(celsius, self.units))
+    def _write_temperatures(self, celsius: list[float]) -> list[float]:
+        return _rounded(celsius if self.units == "celsius" else from_celsius(celsius, self.units).tolist())
 
 
-def _rounded(values: Floats) -> list[float]:
-    return [round(value, _DECIMALS) for value in values.tolist()]
+def _rounded(values: list[float]) -> list[float]:
+    return [round(value, _DECIMALS) for value in values]

@@ -10,6 +10,7 @@ import itertools
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -19,6 +20,9 @@ from starlette.types import Message, Receive, Scope, Send
 from service.bodies import read_body, too_large
 from service.errors import ProblemError, error_response
 from service.lifecycle import Lifecycle
+from service.rate_limit import RateLimiter
+from service.security import Access
+from service.security_headers import RawHeaders
 from service.settings import Settings
 
 Headers = dict[bytes, bytes]
@@ -39,12 +43,37 @@ _DIGITS: Final = 18
 """More of them state no length that a number needs to be made of."""
 
 
+@dataclass(frozen=True)
+class Guard:
+    """Who may call, how often, and what their browsers are told.
+
+    Attributes:
+        access: checks keys.
+        limiter: counts the calls of each.
+        headers: of every answer.
+        page_headers: in place of those, by path.
+    """
+
+    access: Access
+    limiter: RateLimiter
+    headers: RawHeaders
+    page_headers: Mapping[str, RawHeaders]
+
+
 class Gate:
     """The application that the server calls."""
 
-    def __init__(self, app: FastAPI, settings: Settings, lifecycle: Lifecycle, direct: Mapping[str, Direct]) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: Settings,
+        lifecycle: Lifecycle,
+        guard: Guard,
+        direct: Mapping[str, Direct],
+    ) -> None:
         """``direct`` answers POST by path, without ``app``."""
         self.app = app
+        self.guard = guard
         self.settings = settings
         self.lifecycle = lifecycle
         self.direct = direct
@@ -60,6 +89,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         call = _Call(scope, receive, send, self._deadline())
+        call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self._request_id(call.headers)
         self._calls[call] = None
         try:
@@ -115,6 +145,7 @@ class Gate:
                 raise self._unavailable()
         elif self._bytes + size > settings.max_waiting_bytes:
             raise self._unavailable()
+        self.guard.limiter.admit(self.guard.access.check(call.scope["path"], call.headers.get(b"authorization")))
         call.held = size
         self._bytes += size
 
@@ -156,7 +187,7 @@ def _too_late(seconds: float) -> ProblemError:
 class _Call:
     """One request on its way."""
 
-    __slots__ = ("_send", "deadline", "headers", "held", "overdue", "receive", "scope", "status", "task")
+    __slots__ = ("_send", "deadline", "headers", "held", "overdue", "own_headers", "receive", "scope", "status", "task")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, deadline: float) -> None:
         task = asyncio.current_task()
@@ -168,6 +199,7 @@ class _Call:
         self.task: asyncio.Task[object] = task
         self.overdue = False
         self.held = 0
+        self.own_headers: RawHeaders = ()
         self.status = 0
         self._send = send
 
@@ -175,8 +207,8 @@ class _Call:
         """Pass on what is answered, with what every answer carries."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = (b"x-request-id", self.scope["request_id"].encode())
-            message["headers"] = [*message["headers"], own]
+            request_id = (b"x-request-id", self.scope["request_id"].encode())
+            message["headers"] = [*message["headers"], request_id, *self.own_headers]
         await self._send(message)
 
     async def answer(self, content: bytes) -> None:

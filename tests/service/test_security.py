@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from forecasting.errors import RequestError
-from service.errors import ProblemError, problem_response
+from service.errors import ProblemError, error_response
 from service.keys import ANONYMOUS, Key, Keys, Role, new_key
 from service.security import Access, is_loopback, refuse_open_bind
 from service.settings import Settings
@@ -177,7 +177,7 @@ class Guard:
             try:
                 self.access.check(scope["path"], dict(scope["headers"]).get(b"authorization"))
             except ProblemError as error:
-                await problem_response("id", error.status, error.detail, headers=error.headers)(scope, receive, send)
+                await error_response(error, scope)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
