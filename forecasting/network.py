@@ -50,15 +50,23 @@ class NetworkRoller:
         rolled[order] = sst[:, size:]
         return rolled
 
+    def infer(self, windows: npt.NDArray[np.float32], seconds: Floats) -> npt.NDArray[np.float32]:
+        """The network itself, in batches: °C ``(n, window)`` and Unix seconds ``(n,)`` to °C ``(n,)``."""
+        return self._run(windows, seconds[:, None])[:, 0]
+
     def _roll(self, windows: Floats, times: Times) -> Floats:
-        values, seconds = torch.from_numpy(windows.astype(np.float32)), torch.from_numpy(unix_seconds(times))
+        return self._run(windows.astype(np.float32), unix_seconds(times)).astype(np.float64)
+
+    def _run(self, windows: npt.NDArray[np.float32], seconds: Floats) -> npt.NDArray[np.float32]:
+        values, times = torch.from_numpy(windows), torch.from_numpy(seconds)
         with torch.inference_mode():
             if len(windows) <= BATCH:
-                rolled = self._roll_batch(values, seconds)
+                rolled = self._roll_batch(values, times)
             else:
-                batches = zip(values.split(BATCH), seconds.split(BATCH), strict=True)
+                batches = zip(values.split(BATCH), times.split(BATCH), strict=True)
                 rolled = torch.cat([self._roll_batch(v, t) for v, t in batches])
-        return rolled.numpy().astype(np.float64)
+        array: npt.NDArray[np.float32] = rolled.numpy()
+        return array
 
     def _roll_batch(self, windows: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cuda":

@@ -1,7 +1,7 @@
 """Micro-batching: whatever waits when the network is free goes through it as one batch.
 
 A call of the network costs nearly the same for one window as for thirty (benchmarks/). Requests that arrive in the same
-turn of the event loop are therefore forecast together, without any of them waiting for others to come: before a batch
+turn of the event loop are therefore run together, without any of them waiting for others to come: before a batch
 starts, the loop turns as long as that brings in requests that the system has already received, and no longer.
 """
 
@@ -11,80 +11,55 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-import numpy as np
-
-from forecasting.errors import SeriesError
-from forecasting.forecast import Forecast
-from forecasting.forecaster import Forecaster
-from forecasting.series import SstSeries
 from service.errors import ProblemError
 
-SMALL: Final = 64
-"""Steps of the network (series × leads) up to which a request is batched; larger ones run apart, in pieces."""
-
 FULL: Final = 64
-"""Series waiting at which a batch starts without another turn of the loop."""
+"""Jobs waiting at which a batch starts without another turn of the loop."""
 
-PIECE: Final = 256
-"""Series that a large request is split into, so that several such requests advance side by side."""
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
-Results = list[Forecast | SeriesError]
-Record = Callable[[int, float, float], None]
-"""Hears of each batch: series, longest wait in seconds, seconds in the network."""
+Run = Callable[[Sequence[Job], float], Sequence[Result]]
+"""Does jobs together, given the seconds that the first of them has waited; one result a job."""
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
-    series: Sequence[SstSeries]
-    horizon: int
-    answer: "asyncio.Future[Results]"
+class _Waiting(Generic[Job, Result]):
+    job: Job
+    answer: "asyncio.Future[Result]"
     since: float
 
 
-class Batcher:
-    """Forecasts of one checkpoint, for many requests at once."""
+class Batcher(Generic[Job, Result]):
+    """Runs the small jobs of many requests together: on the event loop, or in ``workers`` where those are given.
 
-    def __init__(self, forecaster: Forecaster, workers: Executor, seconds: float, record: Record) -> None:
-        """``workers`` run what is too large for the event loop; ``seconds`` is how long a request may wait."""
-        self.forecaster = forecaster
-        self._workers = workers
+    A job that is cancelled, overdue (after ``seconds``) or bad does not touch its neighbours: it is left out, or where
+    the batch fails for it, each of the batch is run alone.
+    """
+
+    def __init__(self, run: Run[Job, Result], seconds: float, workers: Executor | None = None) -> None:
+        self._run = run
         self._seconds = seconds
-        self._record = record
-        self._inline = forecaster.device.type == "cpu"
-        self._queue: list[_Waiting] = []
+        self._workers = workers
+        self._queue: list[_Waiting[Job, Result]] = []
         self._seen = 0
         self._busy = False
 
-    async def forecast(self, series: Sequence[SstSeries], horizon: int) -> Results:
-        """Forecast what follows each of ``series``; levels and thresholds are the caller's to apply.
+    async def submit(self, job: Job) -> Result:
+        """The result of ``job``.
 
         Raises:
-            ProblemError: 504 if the network was not free in time.
+            ProblemError: 504 if its turn did not come in time.
+            Exception: whatever it failed with.
         """
-        if len(series) * horizon > SMALL:
-            return await self._apart(series, horizon)
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(series, horizon, loop.create_future(), time.perf_counter())
+        waiting: _Waiting[Job, Result] = _Waiting(job, loop.create_future(), time.perf_counter())
         self._queue.append(waiting)
         if len(self._queue) == 1 and not self._busy:
             loop.call_soon(self._turn)
         return await waiting.answer
-
-    async def _apart(self, series: Sequence[SstSeries], horizon: int) -> Results:
-        loop = asyncio.get_running_loop()
-        results: Results = []
-        for begin in range(0, len(series), PIECE):
-            piece = series[begin : begin + PIECE]
-            results += await loop.run_in_executor(self._workers, self._run_piece, piece, horizon)
-        return results
-
-    def _run_piece(self, series: Sequence[SstSeries], horizon: int) -> Results:
-        begin = time.perf_counter()
-        results = self.forecaster.forecast_each(series, np.full(len(series), horizon))
-        self._record(len(series), 0.0, time.perf_counter() - begin)
-        return results
 
     def _turn(self) -> None:
         """Start a batch, unless the last turn of the loop brought in more to wait for."""
@@ -93,26 +68,20 @@ class Batcher:
             self._seen = len(self._queue)
             loop.call_soon(self._turn)
             return
-        begin = time.perf_counter()
-        batch = [waiting for waiting in self._queue if self._is_wanted(waiting, begin)]
+        now = time.perf_counter()
+        batch = [waiting for waiting in self._queue if self._is_wanted(waiting, now)]
         self._queue, self._seen = [], 0
         if not batch:
             return
-        wait = begin - batch[0].since
-        if self._inline:
-            self._answer(batch, self._run(batch, wait))
+        jobs, wait = [waiting.job for waiting in batch], now - batch[0].since
+        if self._workers is None:
+            _answer(batch, self._run_all(jobs, wait))
         else:
             self._busy = True
-            running = loop.run_in_executor(self._workers, self._run, batch, wait)
+            running = loop.run_in_executor(self._workers, self._run_all, jobs, wait)
             running.add_done_callback(lambda done: self._finish(batch, done))
 
-    def _finish(self, batch: list[_Waiting], done: "asyncio.Future[list[Results | Exception]]") -> None:
-        self._busy = False
-        self._answer(batch, done.result())
-        if self._queue:
-            self._turn()
-
-    def _is_wanted(self, waiting: _Waiting, now: float) -> bool:
+    def _is_wanted(self, waiting: _Waiting[Job, Result], now: float) -> bool:
         if waiting.answer.done():
             return False
         if now - waiting.since > self._seconds:
@@ -121,33 +90,30 @@ class Batcher:
             return False
         return True
 
-    def _run(self, batch: list[_Waiting], wait: float) -> list[Results | Exception]:
-        begin = time.perf_counter()
+    def _run_all(self, jobs: list[Job], wait: float) -> "Sequence[Result | Exception]":
         try:
-            answers: list[Results | Exception] = list(self._run_together(batch))
+            return self._run(jobs, wait)
         except Exception:
-            # Nobody shall suffer for a neighbour: whatever failed, it fails alone.
-            answers = [self._run_alone(waiting) for waiting in batch]
-        self._record(sum(len(waiting.series) for waiting in batch), wait, time.perf_counter() - begin)
-        return answers
+            return [self._run_alone(job, wait) for job in jobs]
 
-    def _run_together(self, batch: list[_Waiting]) -> list[Results]:
-        series = [one for waiting in batch for one in waiting.series]
-        horizons = np.repeat([waiting.horizon for waiting in batch], [len(waiting.series) for waiting in batch])
-        results = iter(self.forecaster.forecast_each(series, horizons))
-        return [[next(results) for _ in waiting.series] for waiting in batch]
-
-    def _run_alone(self, waiting: _Waiting) -> Results | Exception:
+    def _run_alone(self, job: Job, wait: float) -> "Result | Exception":
         try:
-            return self._run_together([waiting])[0]
+            return self._run([job], wait)[0]
         except Exception as error:
             return error
 
-    def _answer(self, batch: list[_Waiting], answers: list[Results | Exception]) -> None:
-        for waiting, answer in zip(batch, answers, strict=True):
-            if waiting.answer.done():
-                continue
-            if isinstance(answer, Exception):
-                waiting.answer.set_exception(answer)
-            else:
-                waiting.answer.set_result(answer)
+    def _finish(self, batch: list[_Waiting[Job, Result]], done: "asyncio.Future[Sequence[Result | Exception]]") -> None:
+        self._busy = False
+        _answer(batch, done.result())
+        if self._queue:
+            self._turn()
+
+
+def _answer(batch: list[_Waiting[Job, Result]], results: "Sequence[Result | Exception]") -> None:
+    for waiting, result in zip(batch, results, strict=True):
+        if waiting.answer.done():
+            continue
+        if isinstance(result, Exception):
+            waiting.answer.set_exception(result)
+        else:
+            waiting.answer.set_result(result)

@@ -14,10 +14,9 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, Registry
 from forecasting.series import SstSeries, Units, from_celsius, sea_temperatures, to_celsius
 from forecasting.timestep import Times, TimeStep, parse_time
-from service.batching import SMALL
 from service.errors import Place, ProblemError
 from service.schemas import ForecastRequest, SeriesIn
-from service.serving import Serving
+from service.serving import SMALL, Serving
 from service.settings import Settings
 
 DEFAULT_LEVELS: Final = (80, 95)
@@ -48,7 +47,7 @@ async def forecast_series(
     ids = [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
     answers = []
     for forecaster in forecasters:
-        done = await serving.batcher(forecaster).forecast(usable, request.horizon) if usable else []
+        done = await serving.lane(forecaster).forecast(usable, request.horizon) if usable else []
         results: Results = done
         if len(done) < len(parsed):
             following = iter(done)
