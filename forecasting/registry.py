@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -139,6 +139,25 @@ class Registry:
                 f"(there are: {', '.join(names) or 'none'}); train one with python -m training"
             )
         return cls({name: LoadedRelease.load(open_current(artifacts, name), device) for name in names}, default_dataset)
+
+    def with_release(self, release: LoadedRelease) -> "Registry":
+        """This with ``release`` in place of the one of its dataset, if there is one."""
+        return Registry({**self.releases, release.release.dataset: release}, self.default_dataset)
+
+    def without(self, models: Collection[str]) -> "Registry":
+        """This without some of its networks, by full name."""
+        if not models:
+            return self
+        releases = {
+            name: replace(
+                release,
+                forecasters={
+                    cell: one for cell, one in release.forecasters.items() if one.metadata.model not in models
+                },
+            )
+            for name, release in self.releases.items()
+        }
+        return Registry(releases, self.default_dataset)
 
     def dataset(self, name: str | None) -> LoadedRelease:
         """The release of a dataset; of the default one where None.
