@@ -1,7 +1,7 @@
 """``python -m service``."""
 
 import argparse
-import logging
+import logging.config
 import os
 import socket
 import sys
@@ -13,6 +13,8 @@ from uvicorn.supervisors import Multiprocess
 
 from forecasting.errors import ForecastError, RequestError
 from service.app import open_registry
+from service.logs import log_config
+from service.metrics import shared_by_workers
 from service.settings import Settings
 
 
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ForecastError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s:     %(message)s")
+    logging.config.dictConfig(log_config(settings))
     names = ", ".join(forecaster.metadata.model for forecaster in models)
     print(_greeting(settings, listener.getsockname()[1], names), flush=True)
     _serve(settings, listener)
@@ -56,13 +58,15 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
         "service.app:app_from_environment",
         factory=True,
         workers=settings.workers,
-        log_level=settings.log_level,
+        log_config=log_config(settings),
+        access_log=False,
         server_header=False,
     )
     if settings.workers == 1:
         uvicorn.Server(config).run(sockets=[listener])
     else:
-        Multiprocess(config, sockets=[listener]).run()
+        with shared_by_workers():
+            Multiprocess(config, sockets=[listener]).run()
 
 
 def _greeting(settings: Settings, port: int, names: str) -> str:

@@ -9,14 +9,17 @@ from typing import TypedDict
 
 import torch
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
 
 from forecasting.registry import Registry, choose_device
 from service.body_limit import BodyLimitMiddleware
 from service.errors import install_error_handlers
 from service.head import HeadMiddleware
+from service.metrics import Metrics, loaded_models
 from service.openapi import install_openapi
 from service.request_id import RequestIdMiddleware
-from service.routes import compare, forecast, health, models
+from service.routes import compare, forecast, health, metrics, models
 from service.schemas import ForecastRequest
 from service.settings import Settings
 
@@ -41,8 +44,11 @@ def open_registry(settings: Settings) -> Registry:
     return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application for these settings; models are loaded when it starts, not before."""
+def create_app(settings: Settings, telemetry: TelemetryConfig | None = None) -> FastAPI:
+    """The application for these settings; models are loaded when it starts, not before.
+
+    ``telemetry`` is FastAPI's: OpenTelemetry providers other than the global ones.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
@@ -51,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         registry = open_registry(settings)
         gc.collect()
         gc.freeze()
+        app.state.metrics.models(loaded_models(registry))
         names = ", ".join(forecaster.metadata.model for forecaster in registry.models)
         logger.info("ready: %s", names)
         yield State(registry=registry)
@@ -60,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("sst-forecasting"),
         description=_DESCRIPTION,
         lifespan=lifespan,
+        telemetry=telemetry,
     )
     app.state.settings = settings
     app.add_middleware(HeadMiddleware)
@@ -67,8 +75,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestIdMiddleware)
     install_error_handlers(app)
     install_openapi(app, bodies=[ForecastRequest])
-    for resource in (forecast, compare, models, health):
+    for resource in (forecast, compare, models, health, metrics):
         app.include_router(resource.router)
+    app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
     return app
 
 

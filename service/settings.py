@@ -21,6 +21,8 @@ class Settings(BaseSettings):
         max_body_bytes: largest request body.
         max_series: most series in one request.
         max_values: most values in one series.
+        log_format: ``text``, ``json``, or ``auto``: text on a terminal, JSON elsewhere.
+        access_log: whether each request is logged.
     """
 
     model_config = SettingsConfigDict(env_prefix="SST_", frozen=True)
@@ -37,3 +39,5 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=16 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
+    log_format: Literal["auto", "text", "json"] = "auto"
+    access_log: bool = False
