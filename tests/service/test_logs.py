@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 from starlette.types import Receive, Scope, Send
 
 from service.app import create_app
@@ -125,6 +126,15 @@ def test_a_line_carries_the_ids_of_its_request(lines: Lines) -> None:
     lines.logger.info("slow")
     event = lines.one()
     assert (event["request_id"], event["trace_id"], event["span_id"]) == ("r-1", TRACE, SPAN)
+
+
+@pytest.mark.usefixtures("requested")
+def test_within_a_span_of_the_service_a_line_carries_that_one(lines: Lines) -> None:
+    with TracerProvider().get_tracer("test").start_as_current_span("work") as span:
+        lines.logger.info("slow")
+    event, context = lines.one(), span.get_span_context()
+    assert (event["trace_id"], event["span_id"]) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
+    assert event["request_id"] == "r-1"
 
 
 @pytest.mark.usefixtures("requested")
