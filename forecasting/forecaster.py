@@ -1,6 +1,6 @@
 """Series in, forecasts out: a loaded checkpoint at work, for any number of series and leads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,11 @@ from forecasting.forecast import Forecast, ForecastWarning
 from forecasting.network import BATCH, NetworkRoller
 from forecasting.references import References, own_references
 from forecasting.series import SstSeries
+from forecasting.timestep import Floats
 from forecasting.windows import Windows, last_windows
+
+Seen = Callable[[Floats, npt.NDArray[np.bool_]], None]
+"""Takes windows of °C ``(n, window)``, and whether each is unlike training ``(n,)``."""
 
 
 class Forecaster:
@@ -101,14 +105,20 @@ class Forecaster:
         levels: Sequence[int] = (),
         thresholds: Sequence[float] = (),
         baselines: Baselines | None = None,
+        seen: Seen | None = None,
     ) -> list[Forecast | SeriesError]:
-        """As :meth:`forecast_many`, but each series as far as its own horizon, ``(len(series),)``, unchecked."""
+        """As :meth:`forecast_many`, but each series as far as its own horizon, ``(len(series),)``, unchecked.
+
+        ``seen`` hears which windows were forecast from, and which of them are unlike training.
+        """
         windows, errors = last_windows(series, self.metadata, horizons)
         if not len(windows):
             return [errors[i] for i in range(len(series))]
         sst = self.network.roll_each(windows.values, windows.times, windows.leads)
         references = self._references([series[i] for i in windows.row], windows, baselines)
         unlike = self.metadata.training_range.unlike(windows.values, windows.times[:, 0])
+        if seen:
+            seen(windows.values, unlike)
         done: dict[int, Forecast | SeriesError] = dict(errors)
         rows = zip(windows.row.tolist(), windows.leads.tolist(), unlike.tolist(), strict=True)
         for k, (i, leads, outside) in enumerate(rows):

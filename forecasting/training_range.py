@@ -84,6 +84,22 @@ class TrainingRange(BaseModel, frozen=True):
             found.append(f"training held no value of month {month}")
         return found
 
+    def distances(self, windows: Floats) -> tuple[Floats, Floats]:
+        """How far windows ``(n, window)`` of °C lie from the middle of training: level and spread, each ``(n,)``.
+
+        Level: of a window's mean, in halves of the range of training's temperatures. Spread: of the root mean square
+        of its increments, in halves of the range from training's calmest to its liveliest. 0 is the middle, 1 the
+        edge.
+        """
+        level = _from_middle(windows.mean(axis=1), self.minimum, self.maximum)
+        return level, _from_middle(_activity(windows), self.calmest, self.liveliest)
+
+
+def _from_middle(values: Floats, low: float, high: float) -> Floats:
+    # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
+    distance: Floats = np.abs(2 * values - (low + high)) / max(high - low, 1e-6)
+    return distance
+
 
 def _activity(windows: Floats) -> Floats:
     increments = windows[:, 1:] - windows[:, :-1]

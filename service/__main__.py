@@ -1,7 +1,7 @@
 """``python -m service``."""
 
 import argparse
-import logging
+import logging.config
 import os
 import socket
 import sys
@@ -13,6 +13,8 @@ from forecasting.errors import ForecastError, RequestError
 from service import keys_cli
 from service.app import open_registry
 from service.keys import read_keys
+from service.logs import log_config
+from service.metrics import shared_by_workers
 from service.peers import Peers
 from service.security import refuse_open_bind
 from service.server import serve
@@ -40,10 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ForecastError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s:     %(message)s")
+    logging.config.dictConfig(log_config(settings))
     print(_greeting(settings, listener.getsockname()[1]), flush=True)
     if registry is None:
-        return Supervisor(settings, listener).run()
+        with shared_by_workers():
+            return Supervisor(settings, listener).run()
     serve(settings, listener, registry, Peers())
     return 0
 

@@ -10,6 +10,8 @@ from importlib.metadata import version
 
 import torch
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
 
 from forecasting.registry import Registry, choose_device
 from service import docs_page
@@ -17,16 +19,18 @@ from service.errors import install_error_handlers
 from service.gate import Gate, Guard
 from service.keys import read_keys
 from service.lifecycle import Lifecycle
+from service.metrics import Metrics
 from service.openapi import install_openapi
 from service.peers import Peers
 from service.rate_limit import RateLimiter
 from service.repository import Repository
-from service.routes import compare, forecast, health, models
+from service.routes import compare, forecast, health, metrics, models
 from service.schemas import ForecastRequest
 from service.security import Access
 from service.security_headers import security_headers
 from service.serving import Serving
 from service.settings import Settings
+from service.tracing import request_tracer
 
 logger = logging.getLogger("service")
 
@@ -45,13 +49,19 @@ def open_registry(settings: Settings) -> Registry:
     return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset)
 
 
-def create_app(settings: Settings, registry: Registry | None = None, peers: Peers | None = None) -> Gate:
+def create_app(
+    settings: Settings,
+    registry: Registry | None = None,
+    peers: Peers | None = None,
+    telemetry: TelemetryConfig | None = None,
+) -> Gate:
     """The application for these settings.
 
     Args:
         settings: what it is set to.
         registry: the models, where they are loaded already; else they are when the application starts.
         peers: the workers that serve together; None: this one alone.
+        telemetry: FastAPI's: OpenTelemetry providers other than the global ones.
     """
     lifecycle = Lifecycle()
     peers = peers or Peers()
@@ -68,9 +78,11 @@ def create_app(settings: Settings, registry: Registry | None = None, peers: Peer
                 settings.artifacts,
                 choose_device(settings.device),
                 lifecycle,
-                lambda loaded: Serving(loaded, workers, settings.request_seconds, lambda one: lambda *batch: None),
+                lambda loaded: Serving(loaded, workers, settings.request_seconds, app.state.metrics),
                 peers,
+                app.state.metrics,
             )
+            gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
             repository.start(registry or open_registry(settings))
             app.state.repository = repository
             await stack.enter_async_context(await peers.listen(repository.hear))
@@ -86,12 +98,13 @@ def create_app(settings: Settings, registry: Registry | None = None, peers: Peer
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        telemetry=telemetry,
     )
     app.state.settings = settings
     app.state.lifecycle = lifecycle
     install_error_handlers(app)
     install_openapi(app, bodies=[ForecastRequest])
-    for resource in (forecast, compare, models, health):
+    for resource in (forecast, compare, models, health, metrics):
         app.include_router(resource.router)
     guard = Guard(
         access=Access(settings, read_keys(settings)),
@@ -99,4 +112,7 @@ def create_app(settings: Settings, registry: Registry | None = None, peers: Peer
         headers=security_headers(),
         page_headers={docs_page.PATH: security_headers(docs_page.install_docs(app))},
     )
-    return Gate(app, settings, lifecycle, guard, direct={"/forecast": forecast.direct(lifecycle, settings)})
+    app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
+    direct = {"/forecast": forecast.direct(lifecycle, settings)}
+    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct)
+    return gate

@@ -44,7 +44,9 @@ async def _read_rest(receive: Receive, message: Message, limit: int) -> bytes:
 def too_large(limit: int) -> ProblemError:
     """The refusal of a body over the limit; the connection cannot go on behind a body that is not read."""
     detail = f"the body is too large: send at most {limit} bytes"
-    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers={"Connection": "close"})
+    return ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers={"Connection": "close"}, reason="body_too_large"
+    )
 
 
 def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:

@@ -37,6 +37,7 @@ def ready(lifecycle: Lifecycle) -> Serving:
             HTTPStatus.SERVICE_UNAVAILABLE,
             "the models are not loaded yet; try again soon",
             headers={"Retry-After": "1"},
+            reason="not_ready",
         )
     return lifecycle.serving
 

@@ -16,6 +16,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
+from service.instruments import Reason
 
 STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     SeriesError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -57,8 +58,11 @@ class ProblemError(Exception):
         detail: str,
         places: Sequence[Place] = (),
         headers: Mapping[str, str] | None = None,
+        reason: Reason | None = None,
     ) -> None:
+        """``reason`` counts it among the requests that were rejected before anyone worked on them."""
         super().__init__(detail)
+        self.reason = reason
         self.headers = headers
         self.status = status
         self.detail = detail

@@ -9,21 +9,27 @@ import asyncio
 import itertools
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from fastapi import FastAPI
+from opentelemetry.trace import Tracer
 from starlette.types import Message, Receive, Scope, Send
 
 from service.bodies import read_body, too_large
 from service.errors import ProblemError, error_response
+from service.instruments import OTHER
 from service.lifecycle import Lifecycle
+from service.logs import log_access, request_scope
+from service.metrics import Metrics
 from service.rate_limit import RateLimiter
 from service.security import Access
 from service.security_headers import RawHeaders
 from service.settings import Settings
+from service.tracing import traced
 
 Headers = dict[bytes, bytes]
 """Of a request, by name in lower case."""
@@ -69,6 +75,7 @@ class Gate:
         settings: Settings,
         lifecycle: Lifecycle,
         guard: Guard,
+        metrics: Metrics,
         direct: Mapping[str, Direct],
     ) -> None:
         """``direct`` answers POST by path, without ``app``."""
@@ -77,6 +84,9 @@ class Gate:
         self.settings = settings
         self.lifecycle = lifecycle
         self.direct = direct
+        self.metrics = metrics
+        self.tracer: Tracer | None = None
+        """Of requests that FastAPI does not see; set when the application starts, where tracing is on."""
         self._calls: dict[_Call, None] = {}
         self._bytes = 0
         self._ids = itertools.count(1)
@@ -88,9 +98,12 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        begin = time.perf_counter()
         call = _Call(scope, receive, send, self._deadline())
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self._request_id(call.headers)
+        request_scope.set(scope)
+        self.metrics.started()
         self._calls[call] = None
         try:
             await self._serve(call)
@@ -98,14 +111,18 @@ class Gate:
             if not call.overdue or call.status:
                 raise
             call.task.uncancel()
-            await call.refuse(_too_late(self.settings.request_seconds))
+            await self._refuse(call, _too_late(self.settings.request_seconds))
         except Exception as error:
             if call.status:
                 raise
-            await call.refuse(error)
+            await self._refuse(call, error)
         finally:
             del self._calls[call]
             self._bytes -= call.held
+            seconds = time.perf_counter() - begin
+            self.metrics.request(call.route, scope["method"], call.status, seconds)
+            if self.settings.access_log:
+                log_access(call.route, scope["method"], call.status, seconds)
 
     def _request_id(self, headers: Headers) -> str:
         """The client's own where it sent a sound one, else a new one."""
@@ -117,17 +134,44 @@ class Gate:
     async def _serve(self, call: "_Call") -> None:
         scope = call.scope
         self._admit(call)
-        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
-            # Routes see GET for HEAD; the server, which looks at its own scope, leaves the body out.
-            method = "GET" if scope["method"] == "HEAD" else scope["method"]
-            await self.app({**scope, "method": method}, call.receive, call.send)
-            return
-        body = await read_body(call.receive, call.headers, self.settings.max_body_bytes)
         direct = self.direct.get(scope["path"]) if scope["method"] == "POST" else None
-        if direct:
-            await call.answer(await direct(scope, call.headers, body))
-        else:
-            await self.app(call.with_plain_body(), call.replay(body), call.send)
+        if direct is None:
+            await self._pass_on(call)
+            return
+        call.route = scope["path"]
+        if self.tracer is None:
+            await self._answer(call, direct)
+            return
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            call.send_on = send
+            await self._answer(call, direct)
+
+        await traced(self.tracer, answer, call.route, scope, call.receive, call.send_on)
+
+    async def _answer(self, call: "_Call", direct: Direct) -> None:
+        body = await read_body(call.receive, call.headers, self.settings.max_body_bytes)
+        await call.answer(await direct(call.scope, call.headers, body))
+
+    async def _pass_on(self, call: "_Call") -> None:
+        """Have FastAPI answer."""
+        scope = {**call.scope}
+        try:
+            if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+                # Routes see GET for HEAD; the server, which looks at its own scope, leaves the body out.
+                scope["method"] = "GET" if scope["method"] == "HEAD" else scope["method"]
+                await self.app(scope, call.receive, call.send)
+            else:
+                body = await read_body(call.receive, call.headers, self.settings.max_body_bytes)
+                scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
+                await self.app(scope, call.replay(body), call.send)
+        finally:
+            call.route = getattr(scope.get("route"), "path", OTHER)
+
+    async def _refuse(self, call: "_Call", error: Exception) -> None:
+        if isinstance(error, ProblemError) and error.reason:
+            self.metrics.rejected(error.reason)
+        await error_response(error, call.scope)(call.scope, call.receive, call.send)
 
     def _admit(self, call: "_Call") -> None:
         """Let a request in, or not.
@@ -155,9 +199,10 @@ class Gate:
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "the service is about to stop; try again in a second",
                 headers={"Retry-After": "1", "Connection": "close"},
+                reason="draining",
             )
         detail = "too many requests are waiting; try again in a second"
-        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")
 
     def _deadline(self) -> float:
         """When a request that begins now is overdue; one timer watches over all, since one each would cost more."""
@@ -181,13 +226,25 @@ class Gate:
 
 def _too_late(seconds: float) -> ProblemError:
     detail = f"the request was not answered within {seconds:g} seconds; send less at once, or try again later"
-    return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"})
+    return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")
 
 
 class _Call:
     """One request on its way."""
 
-    __slots__ = ("_send", "deadline", "headers", "held", "overdue", "own_headers", "receive", "scope", "status", "task")
+    __slots__ = (
+        "deadline",
+        "headers",
+        "held",
+        "overdue",
+        "own_headers",
+        "receive",
+        "route",
+        "scope",
+        "send_on",
+        "status",
+        "task",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, deadline: float) -> None:
         task = asyncio.current_task()
@@ -200,8 +257,9 @@ class _Call:
         self.overdue = False
         self.held = 0
         self.own_headers: RawHeaders = ()
+        self.route = OTHER
         self.status = 0
-        self._send = send
+        self.send_on = send
 
     async def send(self, message: Message) -> None:
         """Pass on what is answered, with what every answer carries."""
@@ -209,23 +267,13 @@ class _Call:
             self.status = message["status"]
             request_id = (b"x-request-id", self.scope["request_id"].encode())
             message["headers"] = [*message["headers"], request_id, *self.own_headers]
-        await self._send(message)
+        await self.send_on(message)
 
     async def answer(self, content: bytes) -> None:
         """Answer with JSON."""
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._send({"type": "http.response.body", "body": content})
-
-    async def refuse(self, error: Exception) -> None:
-        """Answer with an error."""
-        await error_response(error, self.scope)(self.scope, self.receive, self.send)
-
-    def with_plain_body(self) -> Scope:
-        """The scope for a body that was decompressed."""
-        if b"content-encoding" not in self.headers:
-            return self.scope
-        return {**self.scope, "headers": [pair for pair in self.scope["headers"] if pair[0] != b"content-encoding"]}
+        await self.send_on({"type": "http.response.body", "body": content})
 
     def replay(self, body: bytes) -> Receive:
         """What the application receives in place of the body that was read."""

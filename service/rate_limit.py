@@ -53,4 +53,5 @@ class RateLimiter:
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"{key.name} calls too often: wait {seconds} s, or send more series in one request",
                 headers={"Retry-After": str(seconds)},
+                reason="rate_limited",
             )

@@ -17,6 +17,7 @@ from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
 from forecasting.registry import LoadedRelease, Registry
 from forecasting.release import current_versions, open_current
 from service.lifecycle import Lifecycle
+from service.metrics import Metrics, loaded_models
 from service.peers import Message, Peers
 from service.serving import Serving
 
@@ -35,11 +36,13 @@ class Repository:
         lifecycle: Lifecycle,
         serve: Callable[[Registry], Serving],
         peers: Peers,
+        metrics: Metrics,
     ) -> None:
         self.artifacts = artifacts
         self.device = device
         self.lifecycle = lifecycle
         self.peers = peers
+        self.metrics = metrics
         self.refused: dict[str, str] = {}
         """Why the current release of a dataset does not serve, by dataset."""
         self._tried: dict[str, str] = {}
@@ -134,10 +137,12 @@ class Repository:
             release = await asyncio.to_thread(self._load, dataset)
         except ForecastError as error:
             self.refused[dataset] = str(error)
+            self.metrics.reloaded("failed")
             logger.error("a new release of %s is refused, what was loaded serves on: %s", dataset, error)
             return
         self.refused.pop(dataset, None)
         self._put(self.registry.with_release(release))
+        self.metrics.reloaded("loaded")
         logger.info("%s now serves release %s", dataset, release.release.version)
 
     def _load(self, dataset: str) -> LoadedRelease:
@@ -145,7 +150,9 @@ class Repository:
 
     def _put(self, registry: Registry) -> None:
         self._registry = registry
-        self.lifecycle.serving = self._serve(registry.without(self._withdrawn()))
+        serving = self._serve(registry.without(self._withdrawn()))
+        self.lifecycle.serving = serving
+        self.metrics.models(loaded_models(serving.registry))
         # What is loaded is there to stay: collections need not look at it, which would stop all for 90 ms. What it
         # replaced was set aside in the same way, and is found only once it is back among the living.
         gc.unfreeze()

@@ -64,11 +64,13 @@ class Access:
 
     def _check_admin(self, authorization: bytes | None) -> Key:
         if not self._keys.has_admin:
-            raise ProblemError(HTTPStatus.FORBIDDEN, _MAKE_ADMIN_KEY)
+            raise ProblemError(HTTPStatus.FORBIDDEN, _MAKE_ADMIN_KEY, reason="forbidden")
         key = self._identify(_presented(authorization))
         if key.role is not Role.ADMIN:
             raise ProblemError(
-                HTTPStatus.FORBIDDEN, f"loading and unloading need an admin key, and {key.name}'s is a {key.role} key"
+                HTTPStatus.FORBIDDEN,
+                f"loading and unloading need an admin key, and {key.name}'s is a {key.role} key",
+                reason="forbidden",
             )
         return key
 
@@ -78,11 +80,15 @@ class Access:
                 HTTPStatus.UNAUTHORIZED,
                 "a key is needed: send the header Authorization: Bearer KEY",
                 headers=_CHALLENGE,
+                reason="unauthorized",
             )
         key = self._keys.find(presented)
         if key is None:
             raise ProblemError(
-                HTTPStatus.UNAUTHORIZED, "this key is none of the service's keys; ask its operator", headers=_INVALID
+                HTTPStatus.UNAUTHORIZED,
+                "this key is none of the service's keys; ask its operator",
+                headers=_INVALID,
+                reason="unauthorized",
             )
         return key
 

@@ -12,6 +12,7 @@ import uvicorn
 from forecasting.registry import Registry
 from service.app import create_app
 from service.lifecycle import Lifecycle
+from service.logs import log_config
 from service.peers import Peers
 from service.security_headers import with_cors
 from service.settings import Settings
@@ -28,7 +29,7 @@ def serve(settings: Settings, listener: socket.socket, registry: Registry, peers
     config = uvicorn.Config(
         with_cors(gate, settings.origins),
         lifespan="on",
-        log_level=settings.log_level,
+        log_config=log_config(settings),
         server_header=False,
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

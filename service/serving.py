@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Final
 
@@ -14,7 +14,9 @@ from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
+from forecasting.timestep import Floats
 from service.batching import Batcher
+from service.metrics import Metrics
 
 SMALL: Final = 64
 """Calls' worth of windows (series × leads) up to which a request is batched; larger ones run apart, in pieces."""
@@ -24,18 +26,17 @@ PIECE: Final = 256
 
 Results = list[Forecast | SeriesError]
 Float32s = npt.NDArray[np.float32]
-Record = Callable[[int, float, float], None]
-"""Hears of each batch: windows, longest wait and time in the network, both in seconds."""
 
 
 class Lane:
     """The way through one network."""
 
-    def __init__(self, forecaster: Forecaster, workers: Executor, seconds: float, record: Record) -> None:
+    def __init__(self, forecaster: Forecaster, workers: Executor, seconds: float, metrics: Metrics) -> None:
         """``workers`` run what is too large for the event loop; ``seconds`` is how long a request may wait."""
         self.forecaster = forecaster
         self._workers = workers
-        self._record = record
+        self._metrics = metrics
+        self._model = forecaster.metadata.model
         # A GPU would leave the event loop idle; a CPU would have to do the same work, and the switch of threads too.
         apart = None if forecaster.device.type == "cpu" else workers
         self._forecasts = Batcher(self._forecast_together, seconds, apart)
@@ -86,27 +87,29 @@ class Lane:
         begin = time.perf_counter()
         series = [one for many, _ in jobs for one in many]
         horizons = np.repeat([horizon for _, horizon in jobs], [len(many) for many, _ in jobs])
-        results = iter(self.forecaster.forecast_each(series, horizons))
-        self._record(len(series), wait, time.perf_counter() - begin)
+        results = iter(self.forecaster.forecast_each(series, horizons, seen=self._count_drift))
+        self._metrics.batch(self._model, len(series), wait, time.perf_counter() - begin)
         return [[next(results) for _ in many] for many, _ in jobs]
 
     def _infer_together(self, jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]], wait: float) -> list[Float32s]:
         begin = time.perf_counter()
         windows = np.concatenate([values for values, _ in jobs])
         forecast = self.forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
-        self._record(len(windows), wait, time.perf_counter() - begin)
+        self._metrics.batch(self._model, len(windows), wait, time.perf_counter() - begin)
         return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
+
+    def _count_drift(self, windows: Floats, outside: npt.NDArray[np.bool_]) -> None:
+        level, spread = self.forecaster.metadata.training_range.distances(windows)
+        self._metrics.drift(self._model, len(windows), float(level.sum()), float(spread.sum()), int(outside.sum()))
 
 
 class Serving:
     """A request takes one of these at its beginning, and is answered from it whatever is loaded meanwhile."""
 
-    def __init__(
-        self, registry: Registry, workers: Executor, seconds: float, record: Callable[[Forecaster], Record]
-    ) -> None:
+    def __init__(self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics) -> None:
         """See :class:`Lane`."""
         self.registry = registry
-        self._lanes = {one: Lane(one, workers, seconds, record(one)) for one in registry.models}
+        self._lanes = {one: Lane(one, workers, seconds, metrics) for one in registry.models}
 
     def lane(self, forecaster: Forecaster) -> Lane:
         """The lane of one of the registry's networks."""

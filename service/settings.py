@@ -48,6 +48,8 @@ class Settings(BaseSettings):
         allow_anonymous: whether forecasts need no key; None: on loopback alone.
         rate_limit: requests a minute that each key may make of each worker; 0 sets none.
         cors_origins: whose pages may call, with commas between them; empty: none but the service's own.
+        log_format: ``text``, ``json``, or ``auto``: text on a terminal, JSON elsewhere.
+        access_log: whether each request is logged.
     """
 
     model_config = SettingsConfigDict(env_prefix="SST_", frozen=True)
@@ -75,6 +77,8 @@ class Settings(BaseSettings):
     allow_anonymous: Annotated[bool | None, _EMPTY_IS_UNSET] = None
     rate_limit: int = Field(default=6_000, ge=0)
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = ""
+    log_format: Literal["auto", "text", "json"] = "auto"
+    access_log: bool = False
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Several workers on one socket: started, replaced when they die, and stopped together."""
 
-import logging
+import logging.config
 import multiprocessing
 import signal
 import socket
@@ -14,6 +14,8 @@ from types import FrameType
 
 from forecasting.errors import ForecastError
 from service.app import open_registry
+from service.logs import log_config
+from service.metrics import worker_ended
 from service.peers import Peers
 from service.server import serve
 from service.settings import Settings
@@ -32,10 +34,11 @@ _MARGIN = 5.0
 
 def work(settings: Settings, listener: socket.socket, folder: Path) -> None:
     """What a worker process does."""
+    logging.config.dictConfig(log_config(settings))
     try:
         registry = open_registry(settings)
     except ForecastError as error:
-        logger.error("service: %s", error)
+        logger.error("%s", error)
         sys.exit(REFUSED)
     serve(settings, listener, registry, Peers(folder))
 
@@ -63,6 +66,7 @@ class Supervisor:
                 for worker in [worker for worker in workers if worker.sentinel in ended and not self._stopping]:
                     workers.remove(worker)
                     worker.join()
+                    worker_ended(worker.pid or 0)
                     if worker.exitcode == REFUSED and not any(folder.glob("*.sock")):
                         self._stopping, status = True, REFUSED
                     else:

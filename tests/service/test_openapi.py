@@ -18,6 +18,7 @@ PATHS = {
     "/models/{model}": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
+    "/metrics": {"get"},
 }
 
 
