@@ -66,7 +66,7 @@ class Client:
     """A client of the service.
 
     Every method raises a :class:`~service.client.ServiceError` where the service cannot be reached or refuses.
-    Requests are sent again after a failed connection, a 429, 502, 503 or 504.
+    Requests are sent again after a failed connection, a 429, 502, 503 or 504. Threads may share a client.
 
     Args:
         base_url: of the service, as ``http://127.0.0.1:8000``; a path before its own is kept.

@@ -82,10 +82,10 @@ def batches(asked: Asked, stations: Sequence[Station], max_series: int, max_byte
         }
         | ({} if asked.dataset is None else {"dataset": asked.dataset})
     ).removesuffix("}")
-    frame = '%s, "series": [%s]}'
-    room = max_bytes - len(frame % (head, ""))
+    template = '%s, "series": [%s]}'
+    room = max_bytes - len(template % (head, ""))
     for group in _groups(stations, max_series, room):
-        yield Batch(tuple(one.name for one in group), frame % (head, ",".join(one.text for one in group)))
+        yield Batch(tuple(one.name for one in group), template % (head, ",".join(one.text for one in group)))
 
 
 def _groups(stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Sequence[Station]]:
