@@ -1,0 +1,113 @@
+"""What serves at one moment: the loaded releases, and for each of their networks a lane that work goes through."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import SeriesError
+from forecasting.forecast import Forecast
+from forecasting.forecaster import Forecaster
+from forecasting.registry import Registry
+from forecasting.series import SstSeries
+from service.batching import Batcher
+
+SMALL: Final = 64
+"""Calls' worth of windows (series × leads) up to which a request is batched; larger ones run apart, in pieces."""
+
+PIECE: Final = 256
+"""Series that a large request is split into, so that several such requests advance side by side."""
+
+Results = list[Forecast | SeriesError]
+Float32s = npt.NDArray[np.float32]
+Record = Callable[[int, float, float], None]
+"""Hears of each batch: windows, longest wait and time in the network, both in seconds."""
+
+
+class Lane:
+    """The way through one network."""
+
+    def __init__(self, forecaster: Forecaster, workers: Executor, seconds: float, record: Record) -> None:
+        """``workers`` run what is too large for the event loop; ``seconds`` is how long a request may wait."""
+        self.forecaster = forecaster
+        self._workers = workers
+        self._record = record
+        # A GPU would leave the event loop idle; a CPU would have to do the same work, and the switch of threads too.
+        apart = None if forecaster.device.type == "cpu" else workers
+        self._forecasts = Batcher(self._forecast_together, seconds, apart)
+        self._inferences = Batcher(self._infer_together, seconds, apart)
+
+    async def forecast(self, series: Sequence[SstSeries], horizon: int) -> Results:
+        """Forecast what follows each of ``series``; levels and thresholds are the caller's to apply.
+
+        Raises:
+            ProblemError: 504 if the network was not free in time.
+        """
+        if len(series) * horizon <= SMALL:
+            return await self._forecasts.submit((series, horizon))
+        loop = asyncio.get_running_loop()
+        results: Results = []
+        for begin in range(0, len(series), PIECE):
+            job = (series[begin : begin + PIECE], horizon)
+            results += (await loop.run_in_executor(self._workers, self._forecast_together, [job], 0.0))[0]
+        return results
+
+    async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
+        """Run the network itself.
+
+        Args:
+            windows: °C, ``(n, window)``, finite.
+            seconds: valid times, Unix seconds ``(n,)``.
+
+        Returns:
+            °C, ``(n,)``.
+
+        Raises:
+            ProblemError: 504 if the network was not free in time.
+        """
+        if len(windows) <= SMALL:
+            return await self._inferences.submit((windows, seconds))
+        loop = asyncio.get_running_loop()
+        pieces = [
+            (await loop.run_in_executor(self._workers, self._infer_together, [job], 0.0))[0]
+            for job in zip(
+                np.array_split(windows, range(PIECE, len(windows), PIECE)),
+                np.array_split(seconds, range(PIECE, len(windows), PIECE)),
+                strict=True,
+            )
+        ]
+        return np.concatenate(pieces)
+
+    def _forecast_together(self, jobs: Sequence[tuple[Sequence[SstSeries], int]], wait: float) -> list[Results]:
+        begin = time.perf_counter()
+        series = [one for many, _ in jobs for one in many]
+        horizons = np.repeat([horizon for _, horizon in jobs], [len(many) for many, _ in jobs])
+        results = iter(self.forecaster.forecast_each(series, horizons))
+        self._record(len(series), wait, time.perf_counter() - begin)
+        return [[next(results) for _ in many] for many, _ in jobs]
+
+    def _infer_together(self, jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]], wait: float) -> list[Float32s]:
+        begin = time.perf_counter()
+        windows = np.concatenate([values for values, _ in jobs])
+        forecast = self.forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
+        self._record(len(windows), wait, time.perf_counter() - begin)
+        return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
+
+
+class Serving:
+    """A request takes one of these at its beginning, and is answered from it whatever is loaded meanwhile."""
+
+    def __init__(
+        self, registry: Registry, workers: Executor, seconds: float, record: Callable[[Forecaster], Record]
+    ) -> None:
+        """See :class:`Lane`."""
+        self.registry = registry
+        self._lanes = {one: Lane(one, workers, seconds, record(one)) for one in registry.models}
+
+    def lane(self, forecaster: Forecaster) -> Lane:
+        """The lane of one of the registry's networks."""
+        return self._lanes[forecaster]
