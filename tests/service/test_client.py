@@ -22,12 +22,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from pydantic import SecretStr
 
 from forecasting.forecaster import Forecaster
 from forecasting.readers import read_csv
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from service.client import AnswerError, AsyncClient, Client, Place, ProblemError, ServiceError, UnavailableError
+from service.keys import Role, new_key
 from service.settings import Settings
 from tests.conftest import ROOT
 from tests.serving import serve
@@ -494,6 +496,17 @@ def test_the_key_is_sent_as_bearer_and_shown_nowhere(ask: Ask, caplog: pytest.Lo
     with Client(script.url, api_key=key) as one:
         assert repr(one) == f"Client({script.url!r})"
         assert key not in repr(vars(one))
+
+
+def test_a_service_with_keys_answers_the_one_who_has_one(ask: Ask, artifacts: Path) -> None:
+    presented, key = new_key("pier", Role.FORECAST)
+    settings = Settings(artifacts=artifacts, keys=SecretStr(key.line), allow_anonymous=False)
+    with serve(settings) as guarded:
+        url = str(guarded.base_url)
+        assert len(ask(url, "forecast_dataset", client={"api_key": presented})) == 1
+        with pytest.raises(ProblemError) as caught:
+            ask(url, "forecast_dataset")
+    assert caught.value.status == 401
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
