@@ -38,6 +38,9 @@ def serve(settings: Settings, listener: socket.socket, registry: Registry, peers
     DrainingServer(config, gate.lifecycle, settings.linger_seconds).run(sockets=[listener])
 
 
+_LAST_WORDS_SECONDS = 0.25
+
+
 class DrainingServer(uvicorn.Server):
     """Stops in three steps: says that it stops, closes idle connections, finishes what it has begun.
 
@@ -69,6 +72,13 @@ class DrainingServer(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._loop.call_later, self._linger, self._stop)
 
     def _stop(self) -> None:
+        """Accept nobody any more, and hear out those who just were: closing would lose what they are sending."""
+        assert self._loop is not None
+        for server in self.servers:
+            server.close()
+        self._loop.call_later(_LAST_WORDS_SECONDS, self._leave)
+
+    def _leave(self) -> None:
         self.should_exit = True
 
     def _abandoned(self, sentinel: int) -> None:

@@ -88,6 +88,8 @@ class Supervisor:
 
     def _end(self, workers: set[SpawnProcess]) -> None:
         """Tell all to stop, and see to it that they do."""
+        # Held open here, the socket would take in callers whom no worker accepts any more.
+        self.listener.close()
         for worker in workers:
             worker.terminate()
         deadline = time.monotonic() + self.settings.linger_seconds + self.settings.drain_seconds + _MARGIN
