@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -51,9 +50,11 @@ class Lane:
         """
         if len(series) * wanted.horizon <= SMALL:
             return await self._forecasts.submit((series, wanted))
-        run = partial(asyncio.get_running_loop().run_in_executor, self._workers, self._forecast_together)
+        loop = asyncio.get_running_loop()
         jobs = [(series[begin : begin + PIECE], wanted) for begin in range(0, len(series), PIECE)]
-        pieces = await asyncio.gather(*(run([job], 0.0) for job in jobs))
+        pieces = await asyncio.gather(
+            *(loop.run_in_executor(self._workers, self._forecast_together, [job], 0.0) for job in jobs)
+        )
         return [entry for (entries,) in pieces for entry in entries]
 
     async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
@@ -71,11 +72,13 @@ class Lane:
         """
         if len(windows) <= SMALL:
             return await self._inferences.submit((windows, seconds))
-        run = partial(asyncio.get_running_loop().run_in_executor, self._workers, self._infer_together)
+        loop = asyncio.get_running_loop()
         jobs = [
             (windows[begin : begin + PIECE], seconds[begin : begin + PIECE]) for begin in range(0, len(windows), PIECE)
         ]
-        pieces = await asyncio.gather(*(run([job], 0.0) for job in jobs))
+        pieces = await asyncio.gather(
+            *(loop.run_in_executor(self._workers, self._infer_together, [job], 0.0) for job in jobs)
+        )
         return np.concatenate([forecast for (forecast,) in pieces])
 
     def _forecast_together(self, jobs: Sequence[tuple[Sequence[SstSeries], Wanted]], wait: float) -> list[Entries]:
