@@ -1,6 +1,7 @@
 """Real processes and sockets, killed, told to stop, reloaded and flooded while clients call."""
 
 import asyncio
+import gzip
 import itertools
 import os
 import shutil
@@ -243,6 +244,15 @@ def test_bodies_that_wait_may_not_fill_the_memory(artifacts: Path) -> None:
             first.sendall(b" " * 59_999)
             assert b" 400 " in first.recv(4_096)
         assert httpx.post(f"{service.url}/forecast", content=b" " * 60_000).status_code == 415
+
+
+def test_bodies_without_a_stated_length_and_packed_ones_count_for_what_they_hold(artifacts: Path) -> None:
+    with running(artifacts, max_waiting_bytes=100_000) as service:
+        url, headers = f"{service.url}/forecast", {"Content-Type": "application/json"}
+        chunks = httpx.post(url, content=iter([b" " * 40_000] * 3), headers=headers)
+        packed = httpx.post(url, content=gzip.compress(b" " * 120_000), headers=headers | {"Content-Encoding": "gzip"})
+        assert [chunks.status_code, packed.status_code] == [503, 503]
+        assert httpx.post(url, content=iter([b" " * 40_000] * 2), headers=headers).status_code == 400
 
 
 def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(artifacts: Path, nino12: SstSeries) -> None:
