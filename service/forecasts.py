@@ -111,16 +111,15 @@ def parse_all(request: ForecastRequest, step: TimeStep) -> list[SstSeries | Seri
 
 def _parse(series: SeriesIn, step: TimeStep, units: Units) -> SstSeries | SeriesError:
     try:
-        values = np.array(series.values, dtype=np.float64)
         if series.step is not None and TimeStep.parse(series.step) != step:
             raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
-        if (series.start is None) == (series.timestamps is None):
+        values = np.array(series.values, dtype=np.float64)
+        if series.start is not None and series.timestamps is None:
+            celsius = sea_temperatures(values, units, _place)
+            return SstSeries(celsius, parse_time(series.start, local=step.calendar_month), step)
+        if series.timestamps is None or series.start is not None:
             raise SeriesError("give either start, or timestamps with one time for each value")
-        if series.start is not None:
-            return SstSeries(
-                sea_temperatures(values, units, _place), parse_time(series.start, local=step.calendar_month), step
-            )
-        times = _times(series.timestamps or [], len(values), step)
+        times = _times(series.timestamps, len(values), step)
         return SstSeries.from_observations(times, values, units=units, step=step, place=_place)
     except SeriesError as error:
         return error

@@ -51,11 +51,11 @@ class Lane:
         if len(series) * wanted.horizon <= SMALL:
             return await self._forecasts.submit((series, wanted))
         loop = asyncio.get_running_loop()
-        entries: Entries = []
-        for begin in range(0, len(series), PIECE):
-            job = (series[begin : begin + PIECE], wanted)
-            entries += (await loop.run_in_executor(self._workers, self._forecast_together, [job], 0.0))[0]
-        return entries
+        jobs = [(series[begin : begin + PIECE], wanted) for begin in range(0, len(series), PIECE)]
+        pieces = await asyncio.gather(
+            *(loop.run_in_executor(self._workers, self._forecast_together, [job], 0.0) for job in jobs)
+        )
+        return [entry for (entries,) in pieces for entry in entries]
 
     async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         """Run the network itself.
@@ -73,15 +73,13 @@ class Lane:
         if len(windows) <= SMALL:
             return await self._inferences.submit((windows, seconds))
         loop = asyncio.get_running_loop()
-        pieces = [
-            (await loop.run_in_executor(self._workers, self._infer_together, [job], 0.0))[0]
-            for job in zip(
-                np.array_split(windows, range(PIECE, len(windows), PIECE)),
-                np.array_split(seconds, range(PIECE, len(windows), PIECE)),
-                strict=True,
-            )
+        jobs = [
+            (windows[begin : begin + PIECE], seconds[begin : begin + PIECE]) for begin in range(0, len(windows), PIECE)
         ]
-        return np.concatenate(pieces)
+        pieces = await asyncio.gather(
+            *(loop.run_in_executor(self._workers, self._infer_together, [job], 0.0) for job in jobs)
+        )
+        return np.concatenate([forecast for (forecast,) in pieces])
 
     def _forecast_together(self, jobs: Sequence[tuple[Sequence[SstSeries], Wanted]], wait: float) -> list[Entries]:
         begin = time.perf_counter()
