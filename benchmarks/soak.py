@@ -71,7 +71,11 @@ class Load:
 
     async def _make(self, client: httpx.AsyncClient, call: Call) -> None:
         headers = {"Content-Type": "application/json"} if call.content is not None else {}
-        answer = await client.request(call.method, call.path, content=call.content, headers=headers)
+        try:
+            answer = await client.request(call.method, call.path, content=call.content, headers=headers)
+        except httpx.TransportError as error:
+            self.unexpected.append(f"{call.method} {call.path}: {type(error).__name__}")
+            return
         self.statuses[answer.status_code] += 1
         if answer.status_code != call.status:
             self.unexpected.append(f"{call.method} {call.path}: {answer.status_code} {answer.text[:200]}")

@@ -24,9 +24,9 @@ ROOT = Path(__file__).parent.parent
 NINO12 = ROOT / "data" / "nino12.csv"
 
 # Always the same examples, so that a test fails for what was changed and for nothing else; `make fuzz` takes others.
-_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
-settings.register_profile("repeatable", derandomize=True, max_examples=100, **_PATIENT)
-settings.register_profile("fuzz", print_blob=True, max_examples=2_000, **_PATIENT)
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=100)
+settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
 settings.load_profile("repeatable")
 
 

@@ -1,6 +1,7 @@
 """Whatever is posted to /forecast gets an answer that keeps the contract, or a problem document."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -31,6 +32,7 @@ from tests.service.requests_made_up import (
 )
 
 ANSWERS = TypeAdapter[AllForecasts | ModelForecast](AllForecasts | ModelForecast)
+Convert = Callable[[float], float]
 REFUSALS = {400, 404, 413, 415, 422}
 JSON = {"Content-Type": "application/json"}
 
@@ -169,7 +171,7 @@ def test_a_good_series_is_answered_the_same_among_any_neighbours(
 def test_units_change_what_is_written_and_nothing_else(
     client: httpx.Client, series: Json, horizon: int, model: str
 ) -> None:
-    conversions = {
+    conversions: dict[str, tuple[Convert, Convert]] = {
         "kelvin": (lambda c: c + 273.15, lambda k: k - 273.15),
         "fahrenheit": (lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
     }

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,6 +27,7 @@ CONFIG = schemathesis.Config.from_dict(
         "phases": {"fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}}},
     }
 )
+Case = schemathesis.Case[Any]
 document = schemathesis.openapi.from_dict(create_app(Settings()).app.openapi(), config=CONFIG)
 patient = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
@@ -50,7 +52,7 @@ def guarded(artifacts: Path) -> Iterator[httpx.Client]:
 @document.parametrize()
 @patient
 def test_an_open_service_answers_as_the_document_says(
-    case: schemathesis.Case, client: httpx.Client, session: requests.Session
+    case: Case, client: httpx.Client, session: requests.Session
 ) -> None:
     case.call_and_validate(base_url=str(client.base_url), session=session)
 
@@ -58,7 +60,7 @@ def test_an_open_service_answers_as_the_document_says(
 @document.parametrize()
 @patient
 def test_a_service_with_keys_answers_as_the_document_says(
-    case: schemathesis.Case, guarded: httpx.Client, session: requests.Session
+    case: Case, guarded: httpx.Client, session: requests.Session
 ) -> None:
     # Where the case has a key of its own, made up like the rest of it, that one is sent.
     headers = {} if "Authorization" in case.headers else {"Authorization": guarded.headers["Authorization"]}
