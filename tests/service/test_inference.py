@@ -310,9 +310,12 @@ def test_statistics_count_what_was_asked(infer_client: Any, nino12: SstSeries) -
     for part in ("success", "queue", "compute_infer"):
         assert after["inference_stats"][part]["count"] - before["inference_stats"][part]["count"] == 2
         assert after["inference_stats"][part]["ns"] > before["inference_stats"][part]["ns"]
-    spent = {part: after["inference_stats"][part]["ns"] for part in ("success", "queue", "compute_infer", "fail")}
-    assert spent["success"] >= spent["queue"] + spent["compute_infer"]
-    assert spent["fail"] == 0
+    assert after["inference_stats"]["fail"] == before["inference_stats"]["fail"]
+    spent = {
+        part: after["inference_stats"][part]["ns"] - before["inference_stats"][part]["ns"]
+        for part in ("success", "queue", "compute_infer")
+    }
+    assert spent["success"] >= spent["queue"] + spent["compute_infer"] - 1_000
     assert figures("nino12-rnn") == other
     assert figures("lstm") == after
     everything = infer_client.get_inference_statistics()["model_stats"]
