@@ -117,6 +117,6 @@ def create_app(
         page_headers={docs_page.PATH: security_headers(docs_page.install_docs(app))},
     )
     app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
-    direct = {"/forecast": forecast.direct(lifecycle, settings)}
+    direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}
     gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct)
     return gate

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, Final
@@ -16,11 +17,13 @@ from pydantic_core import to_json
 
 from forecasting.series import SEA_RANGE
 from service.errors import ProblemError
+from service.gate import JSON, Answer, Headers
 from service.inference_schemas import InferRequest, InputTensor
 
 Array = npt.NDArray[Any]
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+BINARY: Final = "application/octet-stream"
 OUTPUT: Final = "forecast"
 
 _HEADER_LENGTH: Final = HEADER_LENGTH.lower().encode()
@@ -66,13 +69,14 @@ _VALID_TIME: Final = TensorSpec(
 FORECAST: Final = TensorSpec(OUTPUT, "FP32", _FLOAT32, (_ROWS,))
 
 
+@cache
 def input_specs(window: int) -> tuple[TensorSpec, TensorSpec]:
     """``sst`` and ``valid_time`` of a network that sees so many values."""
     sst = TensorSpec("sst", "FP32", _FLOAT32, (_ROWS, window), *SEA_RANGE, "no temperature of a sea in °C")
     return sst, _VALID_TIME
 
 
-def read_request(body: bytes, headers: dict[bytes, bytes]) -> tuple[InferRequest, memoryview | None]:
+def read_request(body: bytes, headers: Headers) -> tuple[InferRequest, memoryview | None]:
     """An inference request, and the bytes behind its JSON; None where the header that says where they begin is absent.
 
     Raises:
@@ -246,7 +250,7 @@ def wants_binary(request: InferRequest) -> bool:
 
 def write_answer(
     model: str, version: str, request_id: str | None, forecast: npt.NDArray[np.float32], binary: bool
-) -> tuple[bytes, dict[str, str]]:
+) -> Answer:
     """The answer with ``forecast``, and the headers that say what it is."""
     output: dict[str, Any] = {"name": OUTPUT, "datatype": FORECAST.datatype, "shape": [len(forecast)]}
     answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": [output]}
@@ -254,11 +258,11 @@ def write_answer(
         answer["id"] = request_id
     if not binary:
         output["data"] = forecast.tolist()
-        return to_json(answer), {"content-type": "application/json"}
+        return to_json(answer), JSON
     content = forecast.astype(FORECAST.dtype, copy=False).tobytes()
     output["parameters"] = {"binary_data_size": len(content)}
     head = to_json(answer)
-    return head + content, {"content-type": "application/octet-stream", HEADER_LENGTH.lower(): str(len(head))}
+    return head + content, ((b"content-type", BINARY.encode()), (_HEADER_LENGTH, b"%d" % len(head)))
 
 
 def malformed(sentence: str) -> ProblemError:

@@ -7,17 +7,20 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version as installed_version
 from typing import Annotated, Any, Final
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from forecasting.errors import UnknownNameError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from service.dependencies import LifecycleDep, ServingDep, SettingsDep, ready, refuse_draining
+from service.gate import Answer, Direct, Headers
 from service.inference_schemas import (
     ConfigParameter,
     InferRequest,
@@ -37,7 +40,16 @@ from service.lifecycle import Lifecycle
 from service.openapi import path_parameters, refusals, request_body
 from service.serving import SMALL, Serving
 from service.settings import Settings
-from service.tensors import FORECAST, TensorSpec, input_specs, read_inputs, read_request, wants_binary, write_answer
+from service.tensors import (
+    BINARY,
+    FORECAST,
+    TensorSpec,
+    input_specs,
+    read_inputs,
+    read_request,
+    wants_binary,
+    write_answer,
+)
 
 router = APIRouter(prefix="/v2", tags=["inference protocol"])
 
@@ -61,8 +73,8 @@ _OF_VERSION: Final[dict[str, Any]] = {
         model="full name as nino12-gru, rnn, lstm, gru, or best", version="the release that is loaded"
     ),
 }
-_INFER_BODY: Final = request_body(InferRequest, "application/octet-stream")
-_INFER_ANSWER: Final[dict[str, Any]] = {"content": {"application/octet-stream": {}}}
+_INFER_BODY: Final = request_body(InferRequest, BINARY)
+_INFER_ANSWER: Final[dict[str, Any]] = {"content": {BINARY: {}}}
 _INFER_ERRORS: Final = refusals(400, 404, 413, 415, 503, 504)
 
 
@@ -180,29 +192,26 @@ async def infer(request: Request) -> Response:
     ``Inference-Header-Content-Length`` then holds the length of the JSON, and each input its length as the parameter
     ``binary_data_size``.
     """
-    # Hot, and therefore without dependencies: FastAPI takes longer over three of them than the network does.
-    lifecycle: Lifecycle = request.app.state.lifecycle
-    settings: Settings = request.app.state.settings
-    serving = ready(lifecycle)
-    forecaster = find_model(serving, request.path_params["model"], request.path_params.get("version"))
-    headers = dict(request.scope["headers"])
-    content, own_headers = await answer(serving, forecaster, headers, await request.body(), settings.max_series)
-    return Response(content, headers=own_headers)
+    state, scope = request.app.state, request.scope
+    content, headers = await _answer(
+        state.lifecycle, state.settings, scope, dict(scope["headers"]), await request.body()
+    )
+    return Response(content, headers={name.decode(): value.decode() for name, value in headers})
 
 
-async def answer(
-    serving: Serving, forecaster: Forecaster, headers: dict[bytes, bytes], body: bytes, max_rows: int
-) -> tuple[bytes, dict[str, str]]:
-    """The answer to an inference request, compressed where its sender reads that, and its headers.
+def direct(lifecycle: Lifecycle, settings: Settings) -> dict[str, Direct]:
+    """The same answers for the gate, which calls them without FastAPI, by their paths."""
+    answer = partial(_answer, lifecycle, settings)
+    return {f"{router.prefix}{path}/infer": answer for path in (_MODEL, _VERSION)}
 
-    Raises:
-        ProblemError: 400 that says what is malformed; 504 if the network was not free in time.
-        RequestValidationError: if the JSON is none, or not of the protocol's form.
-    """
+
+async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes) -> Answer:
+    serving, path = ready(lifecycle), scope["path_params"]
+    forecaster = find_model(serving, path["model"], path.get("version"))
     metadata = forecaster.metadata
     request, tail = read_request(body, headers)
     binary = wants_binary(request)
-    sst, valid_time = read_inputs(request, tail, input_specs(metadata.window), max_rows)
+    sst, valid_time = read_inputs(request, tail, input_specs(metadata.window), settings.max_series)
     forecast = await serving.lane(forecaster).infer(sst, valid_time) if len(sst) else np.empty(0, np.float32)
     content, own_headers = write_answer(metadata.model, metadata.version, request.id, forecast, binary)
     encoding = _encoding(headers) if len(content) >= _WORTH_IT else None
@@ -211,10 +220,10 @@ async def answer(
     compress = _COMPRESS[encoding]
     large = len(sst) > SMALL
     packed = await asyncio.to_thread(compress, content, _FASTEST) if large else compress(content, _FASTEST)
-    return packed, {**own_headers, "content-encoding": encoding}
+    return packed, (*own_headers, (b"content-encoding", encoding.encode()))
 
 
-def _encoding(headers: dict[bytes, bytes]) -> str | None:
+def _encoding(headers: Headers) -> str | None:
     """The compression that a client reads, of those that this protocol's clients do."""
     accepted = headers.get(b"accept-encoding", b"").decode("latin-1").lower().replace(" ", "")
     for offer in accepted.split(","):

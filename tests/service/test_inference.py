@@ -323,6 +323,17 @@ def test_statistics_count_what_was_asked(infer_client: Any, nino12: SstSeries) -
     assert after in everything
 
 
+def test_metrics_count_inference_by_the_paths_template(
+    infer_client: Any, client: httpx.Client, gru: Forecaster
+) -> None:
+    sst, valid_time = np.full((1, WINDOW), 24.5, np.float32), np.array([JANUARY_2011])
+    infer_client.infer("nino12-gru", inputs(sst, valid_time))
+    infer_client.infer("nino12-gru", inputs(sst, valid_time), model_version=gru.metadata.version)
+    text = client.get("/metrics").text
+    for path in ("/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer"):
+        assert f'sst_request_seconds_count{{method="POST",route="{path}",status="200"}}' in text
+
+
 @pytest.mark.anyio
 async def test_a_request_whose_client_leaves_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
     with ThreadPoolExecutor(1) as workers:
@@ -360,6 +371,20 @@ async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: 
             await client.get("/v2/models/stats"),
         ):
             assert "not loaded yet" in refused(answer, 503)
+
+
+def test_the_route_in_the_document_answers_as_the_gate_does(artifacts: Path, client: httpx.Client) -> None:
+    head, tail = binary_request(300)
+    head["parameters"] = {"binary_data_output": True}
+    with serve_app(create_app(Settings(artifacts=artifacts)).app) as bare:
+        for one, other in (
+            (bare.post(INFER, json=request(2)), client.post(INFER, json=request(2))),
+            (post_binary(bare, head, tail), post_binary(client, head, tail)),
+            (bare.post(INFER, json={}), client.post(INFER, json={})),
+        ):
+            assert (one.status_code, one.content) == (other.status_code, other.content)
+            for name in ("content-type", "content-encoding", "inference-header-content-length"):
+                assert one.headers.get(name) == other.headers.get(name)
 
 
 # As anybody might.
