@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from forecasting.errors import SeriesError
 from forecasting.intervals import ErrorDistribution
 from forecasting.timestep import Floats, Times
 
@@ -36,33 +39,20 @@ class Forecast:
     Attributes:
         times: valid times, ``(horizon,)``.
         sst: °C, ``(horizon,)``.
+        intervals: one a level asked for.
+        exceedance: probability that SST exceeds each threshold asked for, ``(horizon,)``, in their order.
         baselines: what the references say, °C ``(horizon,)``, by name.
         warnings: what its reader should know.
-        errors: calibrated errors of the network, from which intervals and probabilities are taken.
-        levels: of the intervals asked for, percent.
-        thresholds: °C whose exceedance probabilities were asked for.
-        calibrated: whether the window is like what the network was trained on, so that ``errors`` applies.
+        calibrated: whether the window is like what the network was trained on, so that its error distribution applies.
     """
 
     times: Times
     sst: Floats
+    intervals: tuple[Interval, ...]
+    exceedance: tuple[Floats, ...]
     baselines: dict[str, Floats]
     warnings: tuple[ForecastWarning, ...]
-    errors: ErrorDistribution
-    levels: Sequence[int]
-    thresholds: Sequence[float]
     calibrated: bool
-
-    @property
-    def intervals(self) -> tuple[Interval, ...]:
-        """One a level asked for."""
-        widths = [(level, self.errors.half_widths(level, len(self.sst))) for level in self.levels]
-        return tuple(Interval(level, self.sst - width, self.sst + width) for level, width in widths)
-
-    @property
-    def exceedance(self) -> tuple[Floats, ...]:
-        """Probability that SST exceeds each threshold asked for, ``(horizon,)``, in their order."""
-        return tuple(self.errors.exceedance(self.sst, threshold) for threshold in self.thresholds)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a valid time (UTC): ``sst``, then ``lower_80`` and ``upper_80`` for each level, in °C."""
@@ -71,3 +61,47 @@ class Forecast:
             columns[f"lower_{interval.level}"] = interval.lower
             columns[f"upper_{interval.level}"] = interval.upper
         return pd.DataFrame(columns, index=pd.DatetimeIndex(self.times, name="time").tz_localize("UTC"))
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of many series by one network, a row each; those that cannot be forecast from have none.
+
+    Attributes:
+        row: which series each is of, ``(n,)``, rising.
+        leads: wanted of each, ``(n,)``; what stands beyond them is of no meaning.
+        times: valid times, ``(n, longest)``.
+        sst: °C, ``(n, longest)``.
+        baselines: what the references say, °C ``(n, longest)``, by name; NaN where a series affords none.
+        warnings: what their readers should know.
+        calibrated: whether the window is like what the network was trained on, ``(n,)``.
+        failures: why there is no forecast, by series.
+    """
+
+    row: npt.NDArray[np.intp]
+    leads: npt.NDArray[np.int64]
+    times: Times
+    sst: Floats
+    baselines: dict[str, Floats]
+    warnings: Sequence[tuple[ForecastWarning, ...]]
+    calibrated: npt.NDArray[np.bool_]
+    failures: dict[int, SeriesError]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def one(self, k: int, errors: ErrorDistribution, levels: Sequence[int], thresholds: Sequence[float]) -> Forecast:
+        """The ``k``-th forecast, with intervals and probabilities from the network's ``errors``."""
+        n = int(self.leads[k])
+        sst = self.sst[k, :n]
+        widths = [(level, errors.half_widths(level, n)) for level in levels]
+        known = {name: values[k, :n] for name, values in self.baselines.items() if not np.isnan(values[k, 0])}
+        return Forecast(
+            times=self.times[k, :n],
+            sst=sst,
+            intervals=tuple(Interval(level, sst - width, sst + width) for level, width in widths),
+            exceedance=tuple(errors.exceedance(sst, threshold) for threshold in thresholds),
+            baselines=known,
+            warnings=self.warnings[k],
+            calibrated=bool(self.calibrated[k]),
+        )

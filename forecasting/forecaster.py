@@ -10,7 +10,7 @@ import torch
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import RequestError, SeriesError
-from forecasting.forecast import Forecast, ForecastWarning
+from forecasting.forecast import Forecast, Forecasts, ForecastWarning
 from forecasting.network import BATCH, NetworkRoller
 from forecasting.references import References, own_references
 from forecasting.series import SstSeries
@@ -96,62 +96,50 @@ class Forecaster:
             RequestError: if the horizon or a level is not offered.
         """
         self.check(horizon, levels)
-        return self.forecast_each(series, np.full(len(series), horizon), levels, thresholds, baselines)
+        forecasts = self.forecast_each(series, np.full(len(series), horizon), baselines)
+        done: dict[int, Forecast | SeriesError] = dict(forecasts.failures)
+        for k, i in enumerate(forecasts.row.tolist()):
+            done[i] = forecasts.one(k, self.metadata.errors, levels, thresholds)
+        return [done[i] for i in range(len(series))]
 
     def forecast_each(
         self,
         series: Sequence[SstSeries],
         horizons: npt.NDArray[np.int64],
-        levels: Sequence[int] = (),
-        thresholds: Sequence[float] = (),
         baselines: Baselines | None = None,
         seen: Seen | None = None,
-    ) -> list[Forecast | SeriesError]:
-        """As :meth:`forecast_many`, but each series as far as its own horizon, ``(len(series),)``, unchecked.
+    ) -> Forecasts:
+        """Forecast each of ``series`` as far as its own horizon, ``(len(series),)``, which is not checked.
 
-        ``seen`` hears which windows were forecast from, and which of them are unlike training.
+        ``baselines`` as in :meth:`forecast_many`; ``seen`` hears which windows were forecast from, and which of them
+        are unlike training.
         """
-        windows, errors = last_windows(series, self.metadata, horizons)
+        windows, failures = last_windows(series, self.metadata, horizons)
         if not len(windows):
-            return [errors[i] for i in range(len(series))]
+            empty = np.empty((0, 0))
+            return Forecasts(
+                windows.row, windows.leads, windows.times, empty, {}, [], np.empty(0, dtype=np.bool_), failures
+            )
         sst = self.network.roll_each(windows.values, windows.times, windows.leads)
-        references = self._references([series[i] for i in windows.row], windows, baselines)
+        references, absent = self._references([series[i] for i in windows.row], windows, baselines)
         unlike = self.metadata.training_range.unlike(windows.values, windows.times[:, 0])
         if seen:
             seen(windows.values, unlike)
-        done: dict[int, Forecast | SeriesError] = dict(errors)
-        rows = zip(windows.row.tolist(), windows.leads.tolist(), unlike.tolist(), strict=True)
-        for k, (i, leads, outside) in enumerate(rows):
-            known, absent = references[k]
-            warnings = windows.warnings[k]
-            if outside:
-                warnings += (self._outside(windows, k),)
-            if absent:
-                warnings += (absent,)
-            if leads < sst.shape[1]:
-                known = {name: values[:leads] for name, values in known.items()}
-            done[i] = Forecast(
-                windows.times[k, :leads],
-                sst[k, :leads],
-                known,
-                warnings,
-                self.metadata.errors,
-                levels,
-                thresholds,
-                not outside,
-            )
-        return [done[i] for i in range(len(series))]
+        warnings = windows.warnings
+        for k in np.flatnonzero(unlike).tolist():
+            warnings[k] += (self._outside(windows, k),)
+        for k, warning in absent.items():
+            warnings[k] += (warning,)
+        return Forecasts(windows.row, windows.leads, windows.times, sst, references, warnings, ~unlike, failures)
 
     def _references(
         self, series: Sequence[SstSeries], windows: Windows, baselines: Baselines | None
-    ) -> list[tuple[References, ForecastWarning | None]]:
+    ) -> tuple[References, dict[int, ForecastWarning]]:
         horizon = windows.times.shape[1]
         if baselines is None:
             return own_references(series, windows.values, horizon, self.metadata.fill_limit)
-        rolled = {
-            name: one.roll(windows.values, windows.times[:, 0], horizon) for name, one in baselines.rollers().items()
-        }
-        return [({name: rows[k] for name, rows in rolled.items()}, None) for k in range(len(windows))]
+        rollers = baselines.rollers()
+        return {name: one.roll(windows.values, windows.times[:, 0], horizon) for name, one in rollers.items()}, {}
 
     def _outside(self, windows: Windows, k: int) -> ForecastWarning:
         differences = self.metadata.training_range.differences(windows.values[k], windows.times[k, 0])

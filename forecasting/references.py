@@ -18,13 +18,13 @@ Two years, of which a tenth may be missing.
 """
 
 References = dict[str, Floats]
-"""Forecasts of the references, °C ``(horizon,)``, by name in the order of :data:`~forecasting.baselines.BASELINES`."""
+"""Forecasts of the references, °C ``(n, horizon)``, by name as in :data:`~forecasting.baselines.BASELINES`."""
 
 
 def own_references(
     series: Sequence[SstSeries], windows: Floats, horizon: int, fill_limit: int
-) -> list[tuple[References, ForecastWarning | None]]:
-    """What the past of each series affords, and a warning where that is persistence alone.
+) -> tuple[References, dict[int, ForecastWarning]]:
+    """What the past of each series affords; NaN, and for persistence alone a warning, where it does not.
 
     Args:
         series: of one step, each ending in an observed value.
@@ -32,21 +32,26 @@ def own_references(
         horizon: number of leads.
         fill_limit: longest gap, in steps, that is interpolated.
     """
-    found: list[References] = [{"persistence": row} for row in np.repeat(windows[:, -1:], horizon, axis=1)]
-    warnings: list[ForecastWarning | None] = [None] * len(series)
+    found = {"persistence": np.repeat(windows[:, -1:], horizon, axis=1)}
+    warnings: dict[int, ForecastWarning] = {}
+
+    def known(name: str) -> Floats:
+        if name not in found:
+            found[name] = np.full((len(series), horizon), np.nan)
+        return found[name]
+
     for rows, values, observed in _alike(series):
         if not _affords_climatology(series[rows[0]], gapless=observed is None):
-            for i in rows:
-                warnings[i] = _too_short(series[i])
+            warnings |= {i: _too_short(series[i]) for i in rows}
             continue
         starts = np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
-        climatology, damped = _seasonal(values, series[rows[0]].step, starts, observed, horizon)
-        for k, i in enumerate(rows):
-            found[i]["climatology"], found[i]["damped"] = climatology[k], damped[k]
+        known("climatology")[rows], known("damped")[rows] = _seasonal(
+            values, series[rows[0]].step, starts, observed, horizon
+        )
         if values.shape[1] >= linear_windows(windows.shape[1]):
             for i in rows:
-                found[i].update(_linear(series[i], windows[i], horizon, fill_limit))
-    return list(zip(found, warnings, strict=True))
+                known("linear")[i] = _linear(series[i], windows[i], horizon, fill_limit)
+    return found, warnings
 
 
 def _alike(series: Sequence[SstSeries]) -> Iterator[tuple[list[int], Floats, bytes | None]]:
@@ -104,9 +109,11 @@ def _seasonal(
     return climatology, climatology + anomalies[:, -1:] * damping(anomalies, horizon)
 
 
-def _linear(series: SstSeries, window: Floats, horizon: int, fill_limit: int) -> References:
+def _linear(series: SstSeries, window: Floats, horizon: int, fill_limit: int) -> Floats:
+    """°C ``(horizon,)``; NaN where gaps leave too few windows to fit."""
     rollers = Baselines.fit(series, len(window), fill_limit, horizon).rollers()
     if "linear" not in rollers:
-        return {}
+        return np.full(horizon, np.nan)
     valid_time = series.step.shift(np.asarray([series.start]), len(series))
-    return {"linear": rollers["linear"].roll(window[None], valid_time, horizon)[0]}
+    rolled: Floats = rollers["linear"].roll(window[None], valid_time, horizon)[0]
+    return rolled

@@ -73,7 +73,7 @@ def create_app(
         # Large requests run in a thread; it must not hold the event loop's thread up for long.
         sys.setswitchinterval(_SWITCH_SECONDS)
         async with AsyncExitStack() as stack:
-            workers = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="large"))
+            workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
             repository = Repository(
                 settings.artifacts,
                 choose_device(settings.device),

@@ -3,27 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from pydantic_core import to_json
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.forecast import Forecast
-from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, Registry
-from forecasting.series import SstSeries, Units, from_celsius, sea_temperatures, to_celsius
+from forecasting.series import SstSeries, Units, sea_temperatures
 from forecasting.timestep import Times, TimeStep, parse_time
 from service.errors import Place, ProblemError
 from service.schemas import ForecastRequest, SeriesIn
-from service.serving import SMALL, Serving
+from service.serving import SMALL, Lane, Serving
 from service.settings import Settings
-
-DEFAULT_LEVELS: Final = (80, 95)
-_DECIMALS: Final = 6
-
-Results = Sequence[Forecast | SeriesError]
-Json = dict[str, Any]
+from service.writing import Json, Wanted, model_forecast, sentence, write
 
 
 async def forecast_series(
@@ -43,21 +36,29 @@ async def forecast_series(
         forecaster.check(request.horizon, request.levels or ())
     large = len(request.series) > SMALL
     parsed = await _run(large, parse_all, request, forecasters[0].step)
-    usable = [one for one in parsed if isinstance(one, SstSeries)]
-    ids = [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
-    answers = []
-    for forecaster in forecasters:
-        done = await serving.lane(forecaster).forecast(usable, request.horizon) if usable else []
-        results: Results = done
-        if len(done) < len(parsed):
-            following = iter(done)
-            results = [next(following) if isinstance(one, SstSeries) else one for one in parsed]
-        if strict:
-            _refuse_failures(ids, results)
-        answer = Answer(forecaster, request.horizon, request.levels, request.thresholds, request.units)
-        answers.append((answer, ids, results))
-    content: bytes = await _run(large, _encode, request.model, answers)
+    wanted = Wanted(
+        request.horizon, None if request.levels is None else tuple(request.levels), request.thresholds, request.units
+    )
+    answers = [
+        await _answer(serving.lane(forecaster), parsed, request, wanted, strict=strict) for forecaster in forecasters
+    ]
+    content: bytes = await _run(large, to_json, {"models": answers} if request.model == ALL else answers[0])
     return content
+
+
+async def _answer(
+    lane: Lane, parsed: Sequence[SstSeries | SeriesError], request: ForecastRequest, wanted: Wanted, *, strict: bool
+) -> Json:
+    usable = [one for one in parsed if isinstance(one, SstSeries)]
+    done = await lane.forecast(usable, wanted) if usable else []
+    entries: list[Json | SeriesError] = list(done)
+    if len(done) < len(parsed):
+        following = iter(done)
+        entries = [next(following) if isinstance(one, SstSeries) else one for one in parsed]
+    ids = [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
+    if strict:
+        _refuse_failures(ids, entries)
+    return model_forecast(lane.forecaster, wanted.units, ids, entries)
 
 
 def forecast_dataset(
@@ -69,11 +70,14 @@ def forecast_dataset(
         ForecastError: if what is asked for is not offered.
     """
     release, forecasters = registry.resolve(model, dataset)
-    written = []
+    wanted = Wanted(horizon, None if levels is None else tuple(levels))
+    answers = []
     for forecaster in forecasters:
-        forecast = forecaster.forecast(release.recent, horizon, levels or (), baselines=release.baselines)
-        written.append(Answer(forecaster, horizon, levels, (), "celsius").write([release.release.dataset], [forecast]))
-    return {"models": written} if model == ALL else written[0]
+        forecaster.check(horizon, levels or ())
+        forecasts = forecaster.forecast_each([release.recent], np.asarray([horizon]), release.baselines)
+        entries = write(forecasts, range(1), forecaster.metadata.errors, wanted)
+        answers.append(model_forecast(forecaster, wanted.units, [release.release.dataset], entries))
+    return {"models": answers} if model == ALL else answers[0]
 
 
 async def _run(large: bool, function: Any, *arguments: Any) -> Any:
@@ -107,16 +111,15 @@ def parse_all(request: ForecastRequest, step: TimeStep) -> list[SstSeries | Seri
 
 def _parse(series: SeriesIn, step: TimeStep, units: Units) -> SstSeries | SeriesError:
     try:
-        values = np.array(series.values, dtype=np.float64)
         if series.step is not None and TimeStep.parse(series.step) != step:
             raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
-        if (series.start is None) == (series.timestamps is None):
+        values = np.array(series.values, dtype=np.float64)
+        if series.start is not None and series.timestamps is None:
+            celsius = sea_temperatures(values, units, _place)
+            return SstSeries(celsius, parse_time(series.start, local=step.calendar_month), step)
+        if series.timestamps is None or series.start is not None:
             raise SeriesError("give either start, or timestamps with one time for each value")
-        if series.start is not None:
-            return SstSeries(
-                sea_temperatures(values, units, _place), parse_time(series.start, local=step.calendar_month), step
-            )
-        times = _times(series.timestamps or [], len(values), step)
+        times = _times(series.timestamps, len(values), step)
         return SstSeries.from_observations(times, values, units=units, step=step, place=_place)
     except SeriesError as error:
         return error
@@ -138,10 +141,10 @@ def _place(index: int) -> str:
     return f"values[{index}]"
 
 
-def _refuse_failures(ids: Sequence[str], results: Results) -> None:
+def _refuse_failures(ids: Sequence[str], entries: Sequence[Json | SeriesError]) -> None:
     places = [
-        Place(location=_location(i, result), message=f"series {ids[i]!r}: {_sentence(result)}")
-        for i, result in enumerate(results)
+        Place(location=_location(i, result), message=f"series {ids[i]!r}: {sentence(result)}")
+        for i, result in enumerate(entries)
         if isinstance(result, SeriesError)
     ]
     if places:
@@ -151,85 +154,3 @@ def _refuse_failures(ids: Sequence[str], results: Results) -> None:
 
 def _location(series: int, error: SeriesError) -> str:
     return f"body.series[{series}]" + ("" if error.index is None else f".values[{error.index}]")
-
-
-def _sentence(error: SeriesError) -> str:
-    """What is wrong, with the place of the value that is to blame."""
-    text = str(error)
-    if error.index is None or text.startswith("values["):
-        return text
-    return f"values[{error.index}]: {text}"
-
-
-def _encode(model: str, answers: Sequence[tuple["Answer", Sequence[str], Results]]) -> bytes:
-    written = [answer.write(ids, results) for answer, ids, results in answers]
-    return to_json({"models": written} if model == ALL else written[0])
-
-
-class Answer:
-    """Writes forecasts of one network as they were asked for: levels, thresholds, units."""
-
-    def __init__(
-        self,
-        forecaster: Forecaster,
-        horizon: int,
-        levels: Sequence[int] | None,
-        thresholds: Sequence[float],
-        units: Units,
-    ) -> None:
-        self.metadata = forecaster.metadata
-        half_width = self.metadata.errors.half_width
-        if levels is None:
-            levels = [level for level in DEFAULT_LEVELS if level in half_width]
-        self.widths = [(level, half_width[level][:horizon]) for level in levels]
-        self.thresholds = list(zip(thresholds, to_celsius(thresholds, units).tolist(), strict=True))
-        self.units = units
-
-    def write(self, ids: Sequence[str], results: Results) -> Json:
-        """One entry a series, in their order: :class:`~service.schemas.ModelForecast`."""
-        return {
-            "model": self.metadata.model,
-            "version": self.metadata.version,
-            "units": self.units,
-            "step": self.metadata.step,
-            "forecasts": [
-                {"id": name, "error": _sentence(result)}
-                if isinstance(result, SeriesError)
-                else self._write_one(name, result)
-                for name, result in zip(ids, results, strict=True)
-            ],
-        }
-
-    def _write_one(self, name: str, forecast: Forecast) -> Json:
-        sst, calibrated, write = forecast.sst.tolist(), forecast.calibrated, self._write_temperatures
-        return {
-            "id": name,
-            "timestamps": [f"{time.isoformat()}Z" for time in forecast.times.tolist()],
-            "sst": write(sst),
-            "intervals": [
-                {
-                    "level": level,
-                    "lower": write([value - width for value, width in zip(sst, widths, strict=True)]),
-                    "upper": write([value + width for value, width in zip(sst, widths, strict=True)]),
-                    "calibrated": calibrated,
-                }
-                for level, widths in self.widths
-            ],
-            "exceedance": [
-                {
-                    "threshold": threshold,
-                    "probability": _rounded(self.metadata.errors.exceedance(forecast.sst, celsius).tolist()),
-                    "calibrated": calibrated,
-                }
-                for threshold, celsius in self.thresholds
-            ],
-            "baselines": {baseline: write(values.tolist()) for baseline, values in forecast.baselines.items()},
-            "warnings": [{"code": warning.code, "message": warning.message} for warning in forecast.warnings],
-        }
-
-    def _write_temperatures(self, celsius: list[float]) -> list[float]:
-        return _rounded(celsius if self.units == "celsius" else from_celsius(celsius, self.units).tolist())
-
-
-def _rounded(values: list[float]) -> list[float]:
-    return [round(value, _DECIMALS) for value in values]

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
-from forecasting.forecast import Forecast
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats
 from service.batching import Batcher
 from service.metrics import Metrics
+from service.writing import Json, Wanted, write
 
 SMALL: Final = 64
 """Calls' worth of windows (series × leads) up to which a request is batched; larger ones run apart, in pieces."""
@@ -24,7 +24,7 @@ SMALL: Final = 64
 PIECE: Final = 256
 """Series that a large request is split into, so that several such requests advance side by side."""
 
-Results = list[Forecast | SeriesError]
+Entries = list[Json | SeriesError]
 Float32s = npt.NDArray[np.float32]
 
 
@@ -42,20 +42,20 @@ class Lane:
         self._forecasts = Batcher(self._forecast_together, seconds, apart)
         self._inferences = Batcher(self._infer_together, seconds, apart)
 
-    async def forecast(self, series: Sequence[SstSeries], horizon: int) -> Results:
-        """Forecast what follows each of ``series``; levels and thresholds are the caller's to apply.
+    async def forecast(self, series: Sequence[SstSeries], wanted: Wanted) -> Entries:
+        """Forecast what follows each of ``series``: its entry in the answer, or what is wrong with it.
 
         Raises:
             ProblemError: 504 if the network was not free in time.
         """
-        if len(series) * horizon <= SMALL:
-            return await self._forecasts.submit((series, horizon))
+        if len(series) * wanted.horizon <= SMALL:
+            return await self._forecasts.submit((series, wanted))
         loop = asyncio.get_running_loop()
-        results: Results = []
-        for begin in range(0, len(series), PIECE):
-            job = (series[begin : begin + PIECE], horizon)
-            results += (await loop.run_in_executor(self._workers, self._forecast_together, [job], 0.0))[0]
-        return results
+        jobs = [(series[begin : begin + PIECE], wanted) for begin in range(0, len(series), PIECE)]
+        pieces = await asyncio.gather(
+            *(loop.run_in_executor(self._workers, self._forecast_together, [job], 0.0) for job in jobs)
+        )
+        return [entry for (entries,) in pieces for entry in entries]
 
     async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         """Run the network itself.
@@ -73,23 +73,30 @@ class Lane:
         if len(windows) <= SMALL:
             return await self._inferences.submit((windows, seconds))
         loop = asyncio.get_running_loop()
-        pieces = [
-            (await loop.run_in_executor(self._workers, self._infer_together, [job], 0.0))[0]
-            for job in zip(
-                np.array_split(windows, range(PIECE, len(windows), PIECE)),
-                np.array_split(seconds, range(PIECE, len(windows), PIECE)),
-                strict=True,
-            )
+        jobs = [
+            (windows[begin : begin + PIECE], seconds[begin : begin + PIECE]) for begin in range(0, len(windows), PIECE)
         ]
-        return np.concatenate(pieces)
+        pieces = await asyncio.gather(
+            *(loop.run_in_executor(self._workers, self._infer_together, [job], 0.0) for job in jobs)
+        )
+        return np.concatenate([forecast for (forecast,) in pieces])
 
-    def _forecast_together(self, jobs: Sequence[tuple[Sequence[SstSeries], int]], wait: float) -> list[Results]:
+    def _forecast_together(self, jobs: Sequence[tuple[Sequence[SstSeries], Wanted]], wait: float) -> list[Entries]:
         begin = time.perf_counter()
         series = [one for many, _ in jobs for one in many]
-        horizons = np.repeat([horizon for _, horizon in jobs], [len(many) for many, _ in jobs])
-        results = iter(self.forecaster.forecast_each(series, horizons, seen=self._count_drift))
+        asked = [wanted for many, wanted in jobs for _ in many]
+        horizons = np.asarray([wanted.horizon for wanted in asked])
+        forecasts = self.forecaster.forecast_each(series, horizons, seen=self._count_drift)
         self._metrics.batch(self._model, len(series), wait, time.perf_counter() - begin)
-        return [[next(results) for _ in many] for many, _ in jobs]
+        alike: dict[Wanted, list[int]] = {}
+        for k, i in enumerate(forecasts.row.tolist()):
+            alike.setdefault(asked[i], []).append(k)
+        done: dict[int, Json | SeriesError] = dict(forecasts.failures)
+        for wanted, rows in alike.items():
+            entries = write(forecasts, rows, self.forecaster.metadata.errors, wanted)
+            done.update(zip(forecasts.row[rows].tolist(), entries, strict=True))
+        following = iter(range(len(series)))
+        return [[done[next(following)] for _ in many] for many, _ in jobs]
 
     def _infer_together(self, jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]], wait: float) -> list[Float32s]:
         begin = time.perf_counter()

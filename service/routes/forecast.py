@@ -19,13 +19,14 @@ from service.dependencies import (
     SettingsDep,
     ready,
 )
-from service.forecasts import Json, forecast_dataset, forecast_series
+from service.forecasts import forecast_dataset, forecast_series
 from service.gate import Direct, Headers
 from service.lifecycle import Lifecycle
 from service.media import require_json
 from service.openapi import problems, request_body
 from service.schemas import AllForecasts, ForecastRequest, ModelForecast
 from service.settings import Settings
+from service.writing import Json
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 

@@ -160,9 +160,9 @@ def test_each_series_is_forecast_as_far_as_its_own_horizon(gru: Forecaster, nino
     crowd = [end(nino12, n) for n in (24, 60, 31, 24)]
     crowd[2].values[20] = np.nan
     horizons = np.asarray([3, 1, 12, 5])
-    for series, horizon, one in zip(crowd, horizons, gru.forecast_each(crowd, horizons), strict=True):
-        alone = gru.forecast(series, int(horizon))
-        assert isinstance(one, Forecast)
+    together = gru.forecast_each(crowd, horizons)
+    for k, (series, horizon) in enumerate(zip(crowd, horizons, strict=True)):
+        one, alone = together.one(k, gru.metadata.errors, (80,), ()), gru.forecast(series, int(horizon), levels=(80,))
         assert one.sst == pytest.approx(alone.sst, abs=1e-5)
         assert (one.times == alone.times).all()
         assert one.warnings == alone.warnings
@@ -174,7 +174,6 @@ def test_each_series_is_forecast_as_far_as_its_own_horizon(gru: Forecaster, nino
 def test_a_forecast_past_the_year_9999_is_refused_and_its_neighbours_are_not(gru: Forecaster) -> None:
     values = np.full(24, 24.0)
     late = SstSeries(values, np.datetime64("9997-11-01", "s"), gru.step)
-    bad, good = gru.forecast_each([late, late], np.asarray([4, 2]))
-    assert isinstance(bad, SeriesError)
-    assert "past the year 9999" in str(bad)
-    assert isinstance(good, Forecast)
+    forecasts = gru.forecast_each([late, late], np.asarray([4, 2]))
+    assert "past the year 9999" in str(forecasts.failures[0])
+    assert forecasts.row.tolist() == [1]
