@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings()
         refuse_open_bind(settings, read_keys(settings))
-        listener = _listen(settings)
         # Several workers load for themselves; one uses what is loaded here.
         registry = open_registry(settings) if settings.workers == 1 else None
+        listener = _listen(settings)
     except ValidationError as error:
         first = error.errors()[0]
         print(f"service: SST_{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}", file=sys.stderr)

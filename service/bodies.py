@@ -1,6 +1,7 @@
 """Request bodies, read up to a limit and decompressed up to the same."""
 
 import zlib
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.types import Message, Receive
@@ -10,8 +11,10 @@ from service.errors import ProblemError
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
+async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, hold: Callable[[int], object]) -> bytes:
     """The whole body, decompressed where it says that it is compressed.
+
+    ``hold`` hears how many bytes it takes in memory, as often as that grows, and may refuse.
 
     Raises:
         ProblemError: 413 past ``limit`` bytes, before or after decompression; 415 for another compression than gzip
@@ -20,14 +23,18 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.disconnect" or message.get("more_body"):
-        body = await _read_rest(receive, message, limit)
+        body = await _read_rest(receive, message, limit, hold)
     if len(body) > limit:
         raise too_large(limit)
     encoding = headers.get(b"content-encoding")
-    return body if encoding is None else decompress(body, encoding, limit)
+    if encoding is not None:
+        body = decompress(body, encoding, limit)
+    if encoding is not None or b"content-length" not in headers:
+        hold(len(body))
+    return body
 
 
-async def _read_rest(receive: Receive, message: Message, limit: int) -> bytes:
+async def _read_rest(receive: Receive, message: Message, limit: int, hold: Callable[[int], object]) -> bytes:
     pieces, size = [], 0
     while True:
         if message["type"] == "http.disconnect":
@@ -36,6 +43,7 @@ async def _read_rest(receive: Receive, message: Message, limit: int) -> bytes:
         size += len(pieces[-1])
         if size > limit:
             raise too_large(limit)
+        hold(size)
         if not message.get("more_body"):
             return b"".join(pieces)
         message = await receive()

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -150,7 +151,7 @@ class Gate:
         await traced(self.tracer, answer, call.route, scope, call.receive, call.send_on)
 
     async def _answer(self, call: "_Call", direct: Direct) -> None:
-        body = await read_body(call.receive, call.headers, self.settings.max_body_bytes)
+        body = await self._read(call)
         await call.answer(await direct(call.scope, call.headers, body))
 
     async def _pass_on(self, call: "_Call") -> None:
@@ -162,11 +163,28 @@ class Gate:
                 scope["method"] = "GET" if scope["method"] == "HEAD" else scope["method"]
                 await self.app(scope, call.receive, call.send)
             else:
-                body = await read_body(call.receive, call.headers, self.settings.max_body_bytes)
+                body = await self._read(call)
                 scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
                 await self.app(scope, call.replay(body), call.send)
         finally:
             call.route = getattr(scope.get("route"), "path", OTHER)
+
+    async def _read(self, call: "_Call") -> bytes:
+        limit = self.settings.max_body_bytes
+        return await read_body(call.receive, call.headers, limit, partial(self._hold, call))
+
+    def _hold(self, call: "_Call", size: int) -> None:
+        """Count so many bytes for a request, in all, among those that wait.
+
+        Raises:
+            ProblemError: if that is more than all may hold together.
+        """
+        more = size - call.held
+        if more > 0:
+            if self._bytes + more > self.settings.max_waiting_bytes:
+                raise self._unavailable()
+            call.held = size
+            self._bytes += more
 
     async def _refuse(self, call: "_Call", error: Exception) -> None:
         if isinstance(error, ProblemError) and error.reason:
@@ -184,14 +202,11 @@ class Gate:
         size = int(stated) if stated.isdigit() and len(stated) < _DIGITS else 0
         if size > settings.max_body_bytes:
             raise too_large(settings.max_body_bytes)
-        if self.lifecycle.draining or len(self._calls) > settings.max_waiting:
-            if not call.scope["path"].startswith(_ALWAYS):
-                raise self._unavailable()
-        elif self._bytes + size > settings.max_waiting_bytes:
+        full = self.lifecycle.draining or len(self._calls) > settings.max_waiting
+        if full and not call.scope["path"].startswith(_ALWAYS):
             raise self._unavailable()
+        self._hold(call, size)
         self.guard.limiter.admit(self.guard.access.check(call.scope["path"], call.headers.get(b"authorization")))
-        call.held = size
-        self._bytes += size
 
     def _unavailable(self) -> ProblemError:
         if self.lifecycle.draining:
