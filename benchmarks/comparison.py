@@ -20,8 +20,8 @@ _HEAD: Final = (
     "p99 / p50",
     "of echo",
     "of no-op",
-    "alone: p50 ms",
-    "of no-op",
+    "p50 ms alone",
+    "of no-op's alone",
 )
 
 

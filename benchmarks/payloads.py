@@ -14,6 +14,7 @@ from forecasting.timestep import Floats, Times, iso, unix_seconds
 WINDOW: Final = 24
 """Values that the networks on nino12 start from."""
 
+_SERIES: Final = Path(__file__).parent.parent / "data" / "nino12.csv"
 _MODELS: Final = ("rnn", "lstm", "gru", "best")
 _LONGEST: Final = 40
 
@@ -34,7 +35,7 @@ class Stretch:
 def stretches(n: int, shortest: int = WINDOW, longest: int = WINDOW) -> list[Stretch]:
     """``n`` different ones; the same at every call."""
     random = np.random.default_rng(n)
-    series = read_csv(Path("data/nino12.csv"))
+    series = read_csv(_SERIES)
     made = []
     for _ in range(n):
         length = int(random.integers(shortest, longest + 1))

@@ -64,12 +64,19 @@ class Server:
         Raises:
             RuntimeError: if it is another than 200, or a series in it has an error.
         """
-        self._connection.request("POST", self._path, body, _JSON)
-        response = self._connection.getresponse()
-        answer = response.read()
+        try:
+            response, answer = self._exchange(body)
+        except ConnectionError:
+            # Servers close connections that were idle for some seconds.
+            self.close()
+            response, answer = self._exchange(body)
         if response.status != http.HTTPStatus.OK or b'"error":' in answer:
             raise RuntimeError(f"{self.url} answered {response.status}: {answer[:500]!r} to {body[:500]!r}")
         return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def memory(self) -> tuple[float, float]:
         """Resident MiB, and how much of that is anonymous: not shared with the files it came from."""
@@ -78,11 +85,16 @@ class Server:
         resident, anonymous = (int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon"))
         return resident, anonymous
 
+    def _exchange(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request("POST", self._path, body, _JSON)
+        response = self._connection.getresponse()
+        return response, response.read()
+
     def _answers(self, body: bytes) -> bool:
         try:
             self.post(body)
         except (OSError, http.client.HTTPException, RuntimeError):
-            self._connection.close()
+            self.close()
             return False
         return True
 
@@ -98,8 +110,8 @@ def serving(program: Program, body: bytes) -> Iterator[Server]:
         port = listener.getsockname()[1]
         listener.close()
         process = _start(program, port, log)
+        server = Server(program, port, process)
         try:
-            server = Server(program, port, process)
             deadline = time.monotonic() + _START_SECONDS
             while not server._answers(body):
                 if process.poll() is not None or time.monotonic() > deadline:
@@ -108,6 +120,7 @@ def serving(program: Program, body: bytes) -> Iterator[Server]:
                 time.sleep(0.01)
             yield server
         finally:
+            server.close()
             _end(process)
 
 
