@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from benchmarks import load, machine
 from benchmarks.comparison import Row, compare
 from benchmarks.payloads import Stretch, simple_bodies, stretches, write
 from benchmarks.servers import ECHO, NO_OP, SERVICE, Program, serving
+from forecasting.registry import load_forecaster
 from forecasting.release import open_current
 
 _HERE: Final = Path(__file__).parent
 _ENVIRONMENTS: Final = Path(".venv-peers")
 _BODIES: Final = 500
 _ROUNDS: Final = 3
+_TOLERANCE: Final = 1e-5
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,14 @@ class Peer:
         command: starts it with its environment's Python.
         path: that forecasts.
         body: a request of its own protocol.
+        value: the forecast in an answer to that, °C.
     """
 
     package: str
     command: tuple[str, ...]
     path: str
     body: Callable[[Stretch], dict[str, Any]]
+    value: Callable[[Any], float]
 
 
 def _litserve_body(one: Stretch) -> dict[str, Any]:
@@ -54,11 +60,22 @@ def _mlserver_body(one: Stretch) -> dict[str, Any]:
     return {"inputs": [sst, {"name": "valid_time", "datatype": "FP64", "shape": [1, 1], "data": [one.valid_time]}]}
 
 
+def _mlserver_value(answer: Any) -> float:
+    value: float = answer["outputs"][0]["data"][0]
+    return value
+
+
 _BENTOML: Final = ("-m", "bentoml", "serve", "bentoml_server:Sst", "--host", "127.0.0.1", "--port", "{port}")
 PEERS: Final = (
-    Peer("litserve", ("litserve_server.py", "{port}"), "/predict", _litserve_body),
-    Peer("bentoml", _BENTOML, "/forecast", _bentoml_body),
-    Peer("mlserver", ("mlserver_server.py", "{port}"), "/v2/models/gru/infer", _mlserver_body),
+    Peer("litserve", ("litserve_server.py", "{port}"), "/predict", _litserve_body, lambda answer: answer["forecast"]),
+    Peer("bentoml", _BENTOML, "/forecast", _bentoml_body, lambda answer: answer[0]),
+    Peer(
+        "mlserver",
+        ("mlserver_server.py", "{port}"),
+        "/v2/models/gru/infer",
+        _mlserver_body,
+        lambda answer: answer["outputs"][0]["data"][0],
+    ),
 )
 
 
@@ -89,11 +106,24 @@ def _compare(peers: list[Peer], stack: ExitStack) -> None:
         bodies = [json.dumps(peer.body(one), separators=(",", ":")).encode() for one in stretches(_BODIES)]
         program = Program(peer.package, (python, *peer.command), peer.path, _folder(peer, folder))
         server = stack.enter_context(serving(program, bodies[0]))
-        for body in bodies:
-            server.post(body)
+        _check(peer, [server.post(body) for body in bodies])
         rows.append(Row(_version(python, peer.package), server.url, write(folder / f"{peer.package}.bodies", bodies)))
     for line in compare(rows[0], rows[1], rows[2:], _ROUNDS):
         print(line, flush=True)
+
+
+def _check(peer: Peer, answers: list[bytes]) -> None:
+    """Whether the peer says what the network says.
+
+    Raises:
+        RuntimeError: if it does not.
+    """
+    drawn = stretches(len(answers))
+    forecaster = load_forecaster("nino12-gru")
+    windows, times = np.array([one.values for one in drawn]), np.array([one.times[-1] for one in drawn])
+    error = np.abs(forecaster.roll(windows, times, 1)[:, 0] - [peer.value(json.loads(one)) for one in answers]).max()
+    if error > _TOLERANCE:
+        raise RuntimeError(f"{peer.package} is off by up to {error} °C")
 
 
 def _environment(peer: Peer) -> str:
