@@ -117,6 +117,8 @@ def _descend(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = RecurrentForecaster(cell, config, seen.step, Scaling.of(seen))
+        if config.autoregression:
+            network.linear.fit(examples.sst, examples.valid_time, examples.target)
         optimiser = _optimiser(network, config)
         steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
         rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
@@ -139,8 +141,9 @@ def _descend(
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    matrices = [weights for weights in network.parameters() if weights.ndim > 1]
-    biases = [weights for weights in network.parameters() if weights.ndim <= 1]
+    trained = [weights for weights in network.parameters() if weights.requires_grad]
+    matrices = [weights for weights in trained if weights.ndim > 1]
+    biases = [weights for weights in trained if weights.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": biases, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
 

@@ -1,4 +1,4 @@
-"""The network: one architecture for the three cells."""
+"""The network: one architecture for the three cells, a linear forecast plus what a recurrent cell adds to it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, YEAR, TimeStep
 from training.config import TrainingConfig
+from training.ridge import ridge
 
 _CELLS: Final = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -41,11 +42,61 @@ class Scaling:
         )
 
 
-class RecurrentForecaster(nn.Module):
-    """A recurrent cell read out at the last step.
+class SeasonalAutoregression(nn.Module):
+    """A linear autoregression whose answer to the last value and to the last increment varies with the season.
 
-    For each step of the window it sees the value relative to the last one, the standardised level, and where the
-    step stands in the year and, under daily steps, in the day. Its output is the increment from the last value.
+    It stands beside the cell as the autoregressive component of LSTNet does (Lai et al. 2018, SIGIR, 95), but its
+    weights come from a regression, not from descent. Its terms are a constant and harmonics of the time to forecast,
+    whose weights are free; and, shrunk together, the window relative to its last value, the level, and the last
+    increment and the level times harmonics of the year. All but the harmonics are in standard deviations of the series.
+    """
+
+    def __init__(self, window: int, step: TimeStep, scaling: Scaling) -> None:
+        super().__init__()
+        self.mean = scaling.mean
+        self.std = scaling.std
+        self.spread = scaling.spread
+        self.annual_harmonics = 3 if scaling.annual else 0
+        self.varying_harmonics = 2 if scaling.annual else 0
+        self.daily_harmonics = 2 if step.is_under_a_day else 0
+        self.year = YEAR
+        self.day = DAY
+        free = 1 + 2 * (self.annual_harmonics + self.daily_harmonics)
+        self.weights = nn.Parameter(torch.zeros(free + window + 4 * self.varying_harmonics), requires_grad=False)
+
+    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
+        """The increment from the last value, in one-step spreads, ``(batch,)``; arguments as the network's."""
+        free, shrunk = self.terms(sst, valid_time)
+        increment: Tensor = torch.cat([free, shrunk], dim=1) @ self.weights
+        return increment
+
+    @torch.jit.export
+    def terms(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor]:
+        """Free and shrunk terms, ``(batch, …)``."""
+        relative = (sst[:, :-1] - sst[:, -1:]) / self.std
+        level = (sst[:, -1:] - self.mean) / self.std
+        free = [torch.ones_like(valid_time, dtype=torch.float32)]
+        free += _circles(valid_time, self.year, self.annual_harmonics)
+        free += _circles(valid_time, self.day, self.daily_harmonics)
+        shrunk = [relative, level]
+        for season in _circles(valid_time, self.year, self.varying_harmonics):
+            shrunk += [relative[:, -1:] * season.unsqueeze(1), level * season.unsqueeze(1)]
+        return torch.stack(free, dim=1), torch.cat(shrunk, dim=1)
+
+    @torch.no_grad()
+    def fit(self, sst: Tensor, valid_time: Tensor, target: Tensor) -> None:
+        """Take the weights from windows, their valid times and the °C that followed, ``(n,)``."""
+        free, shrunk = self.terms(sst, valid_time)
+        increments = (target - sst[:, -1]) / self.spread
+        self.weights.copy_(ridge(free.double(), shrunk.double(), increments.double()))
+
+
+class RecurrentForecaster(nn.Module):
+    """A recurrent cell read out at the last step, beside a seasonal autoregression.
+
+    For each step of the window the cell sees the value relative to the last one, the standardised level, and where the
+    step stands in the year and, under daily steps, in the day. Its output is added to the increment from the last value
+    that the autoregression gives.
     """
 
     def __init__(self, cell: str, config: TrainingConfig, step: TimeStep, scaling: Scaling) -> None:
@@ -62,10 +113,11 @@ class RecurrentForecaster(nn.Module):
         self.year = YEAR
         self.day = DAY
         inputs = 2 + 2 * (self.annual_harmonics + self.daily_harmonics)
+        self.linear = SeasonalAutoregression(window, step, scaling)
         self.cell = _CELLS[cell](inputs, config.hidden, config.layers, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, 1)
-        # The network begins as persistence.
+        # The cell begins by adding nothing: the network begins as the autoregression, and as persistence before that.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         offsets = torch.arange(-window, 0, dtype=torch.float64) * step.seconds
@@ -88,6 +140,7 @@ class RecurrentForecaster(nn.Module):
         columns += _circles(seconds, self.day, self.daily_harmonics)
         states, _ = self.cell(torch.stack(columns, dim=2))
         increment: Tensor = self.head(self.dropout(states[:, -1]))[:, 0]
+        increment = increment + self.linear(sst, valid_time)
         return last[:, 0] + self.spread * increment
 
 

@@ -5,9 +5,13 @@ import pytest
 import torch
 
 from forecasting.baselines import Baselines
+from forecasting.checkpoint import script
+from forecasting.forecaster import NetworkRoller
+from forecasting.rolling import Roller
 from forecasting.series import SstSeries
 from training.config import TrainingConfig
 from training.dataset import Dataset
+from training.evaluate import Evaluation
 from training.fit import Fit, fit, total_epochs
 from training.networks import RecurrentForecaster, Scaling
 from training.parallel import fit_all
@@ -81,11 +85,47 @@ def test_the_three_cells_have_one_configuration(nino12: SstSeries, small: Traini
 
 
 def test_training_brings_the_loss_down(nino12: SstSeries) -> None:
-    config = TrainingConfig.for_step(nino12.step, epochs=6, hidden=8)
+    config = TrainingConfig.for_step(nino12.step, epochs=6, hidden=8, autoregression=False)
     curves = run(nino12, config).loss
     assert len(curves.train) == len(curves.validation) == 6
     assert curves.train[-1] < 0.8 * curves.train[0]
     assert curves.validation[-1] < curves.validation[0]
+
+
+def test_a_network_begins_as_a_linear_forecast_that_beats_the_linear_reference(nino12: SstSeries) -> None:
+    """On what it was fitted on: it has the reference's terms and more."""
+    config = TrainingConfig.for_step(nino12.step, epochs=1, hidden=4, learning_rate=1e-12)
+    dataset = Dataset.divide(nino12, config)
+    network = run(nino12, config).selected
+    known = dataset.origins("train", horizon=1)
+    rollers: dict[str, Roller] = {"network": NetworkRoller(script(network), nino12.step, torch.device("cpu"))}
+    rollers |= Baselines.fit(dataset.past("train"), config.window, config.fill_limit, 1).rollers()
+    evaluation = Evaluation.run(known, rollers)
+    assert evaluation.accuracy("network").rmse[0] < 0.99 * evaluation.accuracy("linear").rmse[0]
+
+
+def test_descent_leaves_the_weights_of_the_regression_alone(nino12: SstSeries, small: TrainingConfig) -> None:
+    once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).final for epochs in (1, 3))
+    assert torch.count_nonzero(once.linear.weights) == len(once.linear.weights)
+    torch.testing.assert_close(once.linear.weights, more.linear.weights, rtol=0, atol=0)
+    assert not torch.equal(weights(once)["head.weight"], weights(more)["head.weight"])
+
+
+def test_the_autoregression_can_be_left_out(nino12: SstSeries, small: TrainingConfig) -> None:
+    network = run(nino12, small.model_copy(update={"autoregression": False})).final
+    assert not network.linear.weights.any()
+
+
+def test_the_answer_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
+    linear, season = fitted.final.linear, 7_889_400.0
+    sst = torch.tensor(nino12.values[None, :24], dtype=torch.float32)
+
+    def answer(time: float) -> float:
+        when = torch.tensor([time], dtype=torch.float64)
+        return float(linear(sst + 1, when) - linear(sst, when))
+
+    assert abs(answer(0.0) - answer(season)) > 0.01
+    assert answer(0.0) == pytest.approx(answer(4 * season), abs=1e-4)
 
 
 def test_a_network_begins_as_persistence(small: TrainingConfig, nino12: SstSeries) -> None:
