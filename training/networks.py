@@ -75,13 +75,16 @@ class SeasonalAutoregression(nn.Module):
         """Free and shrunk terms, ``(batch, …)``."""
         relative = (sst[:, :-1] - sst[:, -1:]) / self.std
         level = (sst[:, -1:] - self.mean) / self.std
-        free = [torch.ones_like(valid_time, dtype=torch.float32)]
-        free += _circles(valid_time, self.year, self.annual_harmonics)
-        free += _circles(valid_time, self.day, self.daily_harmonics)
-        shrunk = [relative, level]
-        for season in _circles(valid_time, self.year, self.varying_harmonics):
-            shrunk += [relative[:, -1:] * season.unsqueeze(1), level * season.unsqueeze(1)]
-        return torch.stack(free, dim=1), torch.cat(shrunk, dim=1)
+        free, shrunk = [torch.ones_like(level)], [relative, level]
+        if self.annual_harmonics > 0:
+            season = _circle(valid_time, self.year, self.annual_harmonics)
+            varying = season[:, :, : self.varying_harmonics].flatten(1)
+            latest = torch.cat([relative[:, -1:], level], dim=1)
+            free.append(season.flatten(1))
+            shrunk.append((latest.unsqueeze(2) * varying.unsqueeze(1)).flatten(1))
+        if self.daily_harmonics > 0:
+            free.append(_circle(valid_time, self.day, self.daily_harmonics).flatten(1))
+        return torch.cat(free, dim=1), torch.cat(shrunk, dim=1)
 
     @torch.no_grad()
     def fit(self, sst: Tensor, valid_time: Tensor, target: Tensor) -> None:
@@ -152,3 +155,10 @@ def _circles(seconds: Tensor, period: int, harmonics: int) -> list[Tensor]:
         angle = (k * turn).to(torch.float32)
         columns += [torch.cos(angle), torch.sin(angle)]
     return columns
+
+
+def _circle(seconds: Tensor, period: int, harmonics: int) -> Tensor:
+    """The same at one time each, in fewer operations: ``(batch,)`` to ``(batch, 2, harmonics)``."""
+    turn = torch.remainder(seconds, period) * (2 * torch.pi / period)
+    angles = (turn.unsqueeze(1) * torch.arange(1, harmonics + 1, device=seconds.device)).to(torch.float32)
+    return torch.stack([torch.cos(angles), torch.sin(angles)], dim=1)
