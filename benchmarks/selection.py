@@ -21,7 +21,7 @@ import torch
 from forecasting.accuracy import Accuracy
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CELLS, script
-from forecasting.forecaster import NetworkRoller
+from forecasting.network import NetworkRoller
 from forecasting.readers import read_csv
 from forecasting.series import SstSeries
 from forecasting.timestep import MONTH, Floats

@@ -12,6 +12,9 @@ from forecasting.rolling import Roller, origins
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, Times, TimeStep
 
+_WINDOWS_A_WEIGHT: Final = 4
+"""Windows for each weight of the autoregression, below which it is not fitted."""
+
 BASELINES: Final = ("persistence", "climatology", "damped", "linear")
 
 
@@ -45,16 +48,15 @@ class Baselines(BaseModel, frozen=True):
         """
         climatology = Climatology.fit(series)
         anomalies = series.values - climatology(series.times)
-        damping = tuple(_regress(anomalies[:-lead], anomalies[lead:]) for lead in range(1, horizon + 1))
         known = origins(SstSeries(anomalies, series.start, series.step), window, fill_limit, 0, len(series))
         weights: Floats = np.zeros(window + 1)
-        if fitted := len(known) >= 4 * (window + 1):
+        if fitted := len(known) >= _WINDOWS_A_WEIGHT * (window + 1):
             terms = np.column_stack([known.windows, np.ones(len(known))])
             weights = np.asarray(np.linalg.lstsq(terms, known.targets[:, 0], rcond=None)[0], dtype=np.float64)
         return cls(
             step=str(series.step),
             climatology=climatology,
-            damping=damping,
+            damping=tuple(map(float, damping(anomalies[None], horizon)[0])),
             linear=tuple(map(float, weights[:-1])) if fitted else (),
             intercept=float(weights[-1]),
         )
@@ -72,10 +74,30 @@ class Baselines(BaseModel, frozen=True):
         return rollers
 
 
-def _regress(before: Floats, after: Floats) -> float:
-    both = np.isfinite(before) & np.isfinite(after)
-    variance = float(before[both] @ before[both])
-    return float(before[both] @ after[both]) / variance if variance else 0.0
+def damping(anomalies: Floats, horizon: int) -> Floats:
+    """Regression of each anomaly on the one ``lead`` steps before, through the origin.
+
+    Args:
+        anomalies: °C, ``(n, length)``, NaN where missing.
+        horizon: number of leads.
+
+    Returns:
+        Share that is left, ``(n, horizon)``; 0 at a lead that the series does not reach, or without anomalies.
+    """
+    observed = np.isfinite(anomalies)
+    known = np.where(observed, anomalies, 0.0)
+    shares = np.zeros((len(anomalies), horizon))
+    for lead in range(1, min(horizon, anomalies.shape[1] - 1) + 1):
+        before, after = known[:, :-lead], known[:, lead:]
+        variance = np.einsum("ij,ij,ij->i", before, before, observed[:, lead:])
+        together = np.einsum("ij,ij->i", before, after)
+        np.divide(together, variance, out=shares[:, lead - 1], where=variance > 0)
+    return shares
+
+
+def linear_windows(window: int) -> int:
+    """Values that a series must hold before it can have a linear autoregression on ``window`` of them."""
+    return window + _WINDOWS_A_WEIGHT * (window + 1)
 
 
 class Persistence:

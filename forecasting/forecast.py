@@ -1,21 +1,29 @@
 """What a forecast of one series consists of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from forecasting.errors import SeriesError
+from forecasting.intervals import ErrorDistribution
 from forecasting.timestep import Floats, Times
 
+WarningCode = Literal["adjusted", "gap_filled", "outside_training", "no_climatology"]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class ForecastWarning:
     """Something about a forecast that its reader should know; ``code`` is for programs."""
 
-    code: str
+    code: WarningCode
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
     """Prediction interval at ``level`` percent, °C ``(horizon,)``."""
 
@@ -24,7 +32,7 @@ class Interval:
     upper: Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """A forecast of one series.
 
@@ -35,6 +43,7 @@ class Forecast:
         exceedance: probability that SST exceeds each threshold asked for, ``(horizon,)``, in their order.
         baselines: what the references say, °C ``(horizon,)``, by name.
         warnings: what its reader should know.
+        calibrated: whether the window is like what the network was trained on, so that its error distribution applies.
     """
 
     times: Times
@@ -43,11 +52,7 @@ class Forecast:
     exceedance: tuple[Floats, ...]
     baselines: dict[str, Floats]
     warnings: tuple[ForecastWarning, ...]
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether the window is like what the network was trained on, so that its error distribution applies."""
-        return all(warning.code != "outside_training" for warning in self.warnings)
+    calibrated: bool
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a valid time (UTC): ``sst``, then ``lower_80`` and ``upper_80`` for each level, in °C."""
@@ -56,3 +61,47 @@ class Forecast:
             columns[f"lower_{interval.level}"] = interval.lower
             columns[f"upper_{interval.level}"] = interval.upper
         return pd.DataFrame(columns, index=pd.DatetimeIndex(self.times, name="time").tz_localize("UTC"))
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of many series by one network, a row each; those that cannot be forecast from have none.
+
+    Attributes:
+        row: which series each is of, ``(n,)``, rising.
+        leads: wanted of each, ``(n,)``; what stands beyond them is of no meaning.
+        times: valid times, ``(n, longest)``.
+        sst: °C, ``(n, longest)``.
+        baselines: what the references say, °C ``(n, longest)``, by name; NaN where a series affords none.
+        warnings: what their readers should know.
+        calibrated: whether the window is like what the network was trained on, ``(n,)``.
+        failures: why there is no forecast, by series.
+    """
+
+    row: npt.NDArray[np.intp]
+    leads: npt.NDArray[np.int64]
+    times: Times
+    sst: Floats
+    baselines: dict[str, Floats]
+    warnings: Sequence[tuple[ForecastWarning, ...]]
+    calibrated: npt.NDArray[np.bool_]
+    failures: dict[int, SeriesError]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def one(self, k: int, errors: ErrorDistribution, levels: Sequence[int], thresholds: Sequence[float]) -> Forecast:
+        """The ``k``-th forecast, with intervals and probabilities from the network's ``errors``."""
+        n = int(self.leads[k])
+        sst = self.sst[k, :n]
+        widths = [(level, errors.half_widths(level, n)) for level in levels]
+        known = {name: values[k, :n] for name, values in self.baselines.items() if not np.isnan(values[k, 0])}
+        return Forecast(
+            times=self.times[k, :n],
+            sst=sst,
+            intervals=tuple(Interval(level, sst - width, sst + width) for level, width in widths),
+            exceedance=tuple(errors.exceedance(sst, threshold) for threshold in thresholds),
+            baselines=known,
+            warnings=self.warnings[k],
+            calibrated=bool(self.calibrated[k]),
+        )

@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -111,11 +111,19 @@ def choose_device(name: str) -> torch.device:
 
 
 class Registry:
-    """The releases that are loaded, by dataset."""
+    """The releases that are loaded, by dataset.
+
+    Attributes:
+        releases: by dataset.
+        default_dataset: meant where none is named.
+        models: every network that is loaded.
+    """
 
     def __init__(self, releases: Mapping[str, LoadedRelease], default_dataset: str) -> None:
         self.releases = releases
         self.default_dataset = default_dataset
+        self.models = [one for release in releases.values() for one in release.forecasters.values()]
+        self._full = {forecaster.metadata.model: forecaster for forecaster in self.models}
 
     @classmethod
     def open(cls, artifacts: Path, device: torch.device, default_dataset: str) -> "Registry":
@@ -132,10 +140,24 @@ class Registry:
             )
         return cls({name: LoadedRelease.load(open_current(artifacts, name), device) for name in names}, default_dataset)
 
-    @property
-    def models(self) -> list[Forecaster]:
-        """Every network that is loaded."""
-        return [forecaster for release in self.releases.values() for forecaster in release.forecasters.values()]
+    def with_release(self, release: LoadedRelease) -> "Registry":
+        """This with ``release`` in place of the one of its dataset, if there is one."""
+        return Registry({**self.releases, release.release.dataset: release}, self.default_dataset)
+
+    def without(self, models: Collection[str]) -> "Registry":
+        """This without some of its networks, by full name."""
+        if not models:
+            return self
+        releases = {
+            name: replace(
+                release,
+                forecasters={
+                    cell: one for cell, one in release.forecasters.items() if one.metadata.model not in models
+                },
+            )
+            for name, release in self.releases.items()
+        }
+        return Registry(releases, self.default_dataset)
 
     def dataset(self, name: str | None) -> LoadedRelease:
         """The release of a dataset; of the default one where None.
@@ -155,7 +177,7 @@ class Registry:
             UnknownNameError: if there is no such model or dataset.
             RequestError: if a full name contradicts ``dataset``.
         """
-        full = {forecaster.metadata.model: forecaster for forecaster in self.models}
+        full = self._full
         if model in full:
             own = full[model].metadata.dataset
             if dataset not in (None, own):

@@ -144,3 +144,13 @@ def open_current(artifacts: Path, dataset: str) -> Release:
         known = ", ".join(dataset_names(artifacts)) or "none"
         raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; there are: {known}")
     return Release.open(artifacts / dataset / version)
+
+
+def current_versions(artifacts: Path) -> dict[str, str]:
+    """The version that serves, by dataset.
+
+    Raises:
+        ReleaseError: if the folder or a pointer cannot be read.
+    """
+    found = {name: current_version(artifacts / name) for name in dataset_names(artifacts)}
+    return {name: version for name, version in found.items() if version is not None}

@@ -198,6 +198,8 @@ def sea_temperatures(values: Floats, units: Units, place: Callable[[int], str]) 
     """
     celsius = to_celsius(values, units)
     low, high = SEA_RANGE
+    if len(celsius) and np.fmin.reduce(celsius) >= low and np.fmax.reduce(celsius) <= high:
+        return celsius
     wrong = ~np.isnan(celsius) & ~((celsius >= low) & (celsius <= high))
     if not wrong.any():
         return celsius

@@ -126,6 +126,8 @@ def parse_time(text: str, *, local: bool = False) -> np.datetime64:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise SeriesError(f"time {text[:40]!r} is not an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z") from None
+    if moment.tzinfo is None:
+        return np.datetime64(moment, "s")
     offset = None if local else moment.utcoffset()
     naive = np.datetime64(moment.replace(tzinfo=None), "s")
     return naive - np.timedelta64(int(offset.total_seconds()) if offset else 0, "s")

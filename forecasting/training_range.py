@@ -3,10 +3,11 @@
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel
 
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats
+from forecasting.timestep import Floats, Times
 
 LEVEL_MARGIN: Final = 2.0
 """One-step spreads by which a window may leave the range of training before it counts as unlike it."""
@@ -47,6 +48,19 @@ class TrainingRange(BaseModel, frozen=True):
             months=series.observed_months,
         )
 
+    def unlike(self, windows: Floats, valid_time: Times) -> npt.NDArray[np.bool_]:
+        """Which of ``windows`` ``(n, window)`` the test finds unlike training; :meth:`differences` says how."""
+        margin = LEVEL_MARGIN * self.spread
+        outside: npt.NDArray[np.bool_] = (windows.min(axis=1) < self.minimum - margin) | (
+            windows.max(axis=1) > self.maximum + margin
+        )
+        activity = _activity(windows)
+        outside |= (activity < self.calmest / ACTIVITY_RATIO) | (activity > self.liveliest * ACTIVITY_RATIO)
+        if len(self.months) < 12:
+            months = valid_time.astype("datetime64[M]").astype(np.int64) % 12 + 1
+            outside |= ~np.isin(months, self.months)
+        return outside
+
     def differences(self, window: Floats, valid_time: np.datetime64) -> list[str]:
         """In what way a window of °C, forecast at ``valid_time``, is unlike training; empty where it is not.
 
@@ -70,7 +84,24 @@ class TrainingRange(BaseModel, frozen=True):
             found.append(f"training held no value of month {month}")
         return found
 
+    def distances(self, windows: Floats) -> tuple[Floats, Floats]:
+        """How far windows ``(n, window)`` of °C lie from the middle of training: level and spread, each ``(n,)``.
+
+        Level: of a window's mean, in halves of the range of training's temperatures. Spread: of the root mean square
+        of its increments, in halves of the range from training's calmest to its liveliest. 0 is the middle, 1 the
+        edge.
+        """
+        level = _from_middle(windows.mean(axis=1), self.minimum, self.maximum)
+        return level, _from_middle(_activity(windows), self.calmest, self.liveliest)
+
+
+def _from_middle(values: Floats, low: float, high: float) -> Floats:
+    # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
+    distance: Floats = np.abs(2 * values - (low + high)) / max(high - low, 1e-6)
+    return distance
+
 
 def _activity(windows: Floats) -> Floats:
-    rms: Floats = np.sqrt(np.mean(np.diff(windows, axis=1) ** 2, axis=1))
+    increments = windows[:, 1:] - windows[:, :-1]
+    rms: Floats = np.sqrt(np.einsum("ij,ij->i", increments, increments) / increments.shape[1])
     return rms

@@ -1,30 +1,40 @@
 """``python -m service``."""
 
 import argparse
-import logging
+import logging.config
 import os
 import socket
 import sys
 from pathlib import Path
 
-import uvicorn
 from pydantic import ValidationError
-from uvicorn.supervisors import Multiprocess
 
 from forecasting.errors import ForecastError, RequestError
+from service import keys_cli
 from service.app import open_registry
+from service.keys import read_keys
+from service.logs import log_config
+from service.metrics import shared_by_workers
+from service.peers import Peers
+from service.security import refuse_open_bind
+from service.server import serve
 from service.settings import Settings
+from service.supervisor import Supervisor
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped; returns the exit status: 0 stopped, 2 refused with a sentence."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["key"]:
+        return keys_cli.main(arguments[1:])
     options = _parser().parse_args(arguments)
-    # Workers are processes of their own, and read their settings from the environment.
     os.environ |= {f"SST_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}
     try:
         settings = Settings()
-        models = open_registry(settings).models
+        refuse_open_bind(settings, read_keys(settings))
         listener = _listen(settings)
+        # Several workers load for themselves; one uses what is loaded here.
+        registry = open_registry(settings) if settings.workers == 1 else None
     except ValidationError as error:
         first = error.errors()[0]
         print(f"service: SST_{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}", file=sys.stderr)
@@ -32,10 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ForecastError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s:     %(message)s")
-    names = ", ".join(forecaster.metadata.model for forecaster in models)
-    print(_greeting(settings, listener.getsockname()[1], names), flush=True)
-    _serve(settings, listener)
+    logging.config.dictConfig(log_config(settings))
+    print(_greeting(settings, listener.getsockname()[1]), flush=True)
+    if registry is None:
+        with shared_by_workers():
+            return Supervisor(settings, listener).run()
+    serve(settings, listener, registry, Peers())
     return 0
 
 
@@ -51,31 +63,18 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _serve(settings: Settings, listener: socket.socket) -> None:
-    config = uvicorn.Config(
-        "service.app:app_from_environment",
-        factory=True,
-        workers=settings.workers,
-        log_level=settings.log_level,
-        server_header=False,
-    )
-    if settings.workers == 1:
-        uvicorn.Server(config).run(sockets=[listener])
-    else:
-        Multiprocess(config, sockets=[listener]).run()
-
-
-def _greeting(settings: Settings, port: int, names: str) -> str:
+def _greeting(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{port}"
-    return f"Serving {names} on {address} (documentation: {address}/docs). Try:\n\n  curl '{address}/forecast'\n"
+    return f"Serving on {address} (documentation: {address}/docs). Try:\n\n  curl '{address}/forecast'\n"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="Serve SST forecasts over HTTP.",
-        epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/service.md lists them all.",
+        epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/service.md lists them all. "
+        "python -m service key makes an API key.",
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 8000)")

@@ -1,35 +1,43 @@
 """The application: the one place where things are wired."""
 
-import gc
+import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import TypedDict
 
 import torch
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
 
 from forecasting.registry import Registry, choose_device
-from service.body_limit import BodyLimitMiddleware
+from service import docs_page
 from service.errors import install_error_handlers
-from service.head import HeadMiddleware
+from service.gate import Gate, Guard
+from service.keys import read_keys
+from service.lifecycle import Lifecycle
+from service.metrics import Metrics
 from service.openapi import install_openapi
-from service.request_id import RequestIdMiddleware
-from service.routes import compare, forecast, health, models
+from service.peers import Peers
+from service.rate_limit import RateLimiter
+from service.repository import Repository
+from service.routes import compare, forecast, health, metrics, models
 from service.schemas import ForecastRequest
+from service.security import Access
+from service.security_headers import security_headers
+from service.serving import Serving
 from service.settings import Settings
+from service.tracing import request_tracer
 
 logger = logging.getLogger("service")
 
+_SWITCH_SECONDS = 0.0005
+
 _DESCRIPTION = """Sea-surface temperature forecasts by recurrent networks, with prediction intervals, beside honest
 references. Temperatures are °C where not asked for otherwise; times are UTC."""
-
-
-class State(TypedDict):
-    """What lives from start to stop."""
-
-    registry: Registry
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -41,37 +49,70 @@ def open_registry(settings: Settings) -> Registry:
     return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application for these settings; models are loaded when it starts, not before."""
+def create_app(
+    settings: Settings,
+    registry: Registry | None = None,
+    peers: Peers | None = None,
+    telemetry: TelemetryConfig | None = None,
+) -> Gate:
+    """The application for these settings.
+
+    Args:
+        settings: what it is set to.
+        registry: the models, where they are loaded already; else they are when the application starts.
+        peers: the workers that serve together; None: this one alone.
+        telemetry: FastAPI's: OpenTelemetry providers other than the global ones.
+    """
+    lifecycle = Lifecycle()
+    peers = peers or Peers()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        # A second thread makes networks this small slower; a full collection over torch's heap stops all for 90 ms.
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # A second thread makes networks this small slower.
         torch.set_num_threads(1)
-        registry = open_registry(settings)
-        gc.collect()
-        gc.freeze()
-        names = ", ".join(forecaster.metadata.model for forecaster in registry.models)
-        logger.info("ready: %s", names)
-        yield State(registry=registry)
+        # Large requests run in a thread; it must not hold the event loop's thread up for long.
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        async with AsyncExitStack() as stack:
+            workers = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="large"))
+            repository = Repository(
+                settings.artifacts,
+                choose_device(settings.device),
+                lifecycle,
+                lambda loaded: Serving(loaded, workers, settings.request_seconds, app.state.metrics),
+                peers,
+                app.state.metrics,
+            )
+            gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
+            repository.start(registry or open_registry(settings))
+            app.state.repository = repository
+            await stack.enter_async_context(await peers.listen(repository.hear))
+            watching = asyncio.create_task(repository.watch(settings.reload_seconds))
+            stack.callback(watching.cancel)
+            logger.info("ready: %s", ", ".join(one.metadata.model for one in repository.registry.models))
+            yield
 
     app = FastAPI(
         title="SST forecasting",
         version=version("sst-forecasting"),
         description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
         lifespan=lifespan,
+        telemetry=telemetry,
     )
     app.state.settings = settings
-    app.add_middleware(HeadMiddleware)
-    app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
-    app.add_middleware(RequestIdMiddleware)
+    app.state.lifecycle = lifecycle
     install_error_handlers(app)
     install_openapi(app, bodies=[ForecastRequest])
-    for resource in (forecast, compare, models, health):
+    for resource in (forecast, compare, models, health, metrics):
         app.include_router(resource.router)
-    return app
-
-
-def app_from_environment() -> FastAPI:
-    """The application for the settings in the environment: what each worker process starts with."""
-    return create_app(Settings())
+    guard = Guard(
+        access=Access(settings, read_keys(settings)),
+        limiter=RateLimiter(settings.rate_limit),
+        headers=security_headers(),
+        page_headers={docs_page.PATH: security_headers(docs_page.install_docs(app))},
+    )
+    app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
+    direct = {"/forecast": forecast.direct(lifecycle, settings)}
+    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct)
+    return gate

@@ -9,11 +9,14 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import Scope
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
+from service.instruments import Reason
 
 STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     SeriesError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -23,6 +26,7 @@ STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
 }
 
 PROBLEM_JSON: Final = "application/problem+json"
+_JSON: Final = "application/json"
 
 logger = logging.getLogger("service")
 
@@ -54,108 +58,115 @@ class ProblemError(Exception):
         detail: str,
         places: Sequence[Place] = (),
         headers: Mapping[str, str] | None = None,
+        reason: Reason | None = None,
     ) -> None:
+        """``reason`` counts it among the requests that were rejected before anyone worked on them."""
         super().__init__(detail)
+        self.reason = reason
         self.headers = headers
         self.status = status
         self.detail = detail
         self.places = tuple(places)
 
 
-def problem_response(
-    request_id: str,
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error, the framework's own included, as :func:`error_response` does."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return error_response(error, request.scope)
+
+    for kind in (ProblemError, ForecastError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+def error_response(error: Exception, scope: Scope) -> Response:
+    """The answer to a request that failed so: a problem document, or under ``/v2`` what that protocol has."""
+    match error:
+        case ProblemError():
+            return _refusal(scope, error.status, error.detail, error.places, error.headers)
+        case ForecastError():
+            return _forecast_error(error, scope)
+        case RequestValidationError():
+            return _invalid_request(error, scope)
+        case HTTPException():
+            return _http_exception(error, scope)
+    logger.error("request %s failed", scope.get("request_id", ""), exc_info=error)
+    return _refusal(scope, HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service; its log has more")
+
+
+def _refusal(
+    scope: Scope,
     status: int,
     detail: str,
     places: Sequence[Place] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem document. ASCII, so that no text a client sent can fail to be encoded."""
+    """ASCII, so that no text a client sent can fail to be encoded."""
+    if is_inference_protocol(scope["path"]):
+        malformed = status == HTTPStatus.UNPROCESSABLE_ENTITY
+        content = json.dumps({"error": detail})
+        return Response(content, HTTPStatus.BAD_REQUEST if malformed else status, dict(headers or {}), _JSON)
     problem = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
-        request_id=request_id,
+        request_id=str(scope.get("request_id", "")),
         errors=list(places) or None,
     )
     content = json.dumps(problem.model_dump(exclude_none=True))
     return Response(content, status, dict(headers or {}), media_type=PROBLEM_JSON)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error, the framework's own included, as a problem document."""
-    app.add_exception_handler(ProblemError, _on_problem)
-    app.add_exception_handler(ForecastError, _on_forecast_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_bug)
+def is_inference_protocol(path: str) -> bool:
+    """Whether a path is the Open Inference Protocol's, whose errors have a form of their own."""
+    return path == "/v2" or path.startswith("/v2/")
 
 
-def _source(request: Request, field: str) -> str:
+def _source(scope: Scope, field: str) -> str:
     """Where a request carries ``field``."""
-    if field in request.path_params:
+    if field in scope.get("path_params", {}):
         return "path"
-    return "query" if request.method == "GET" or field in request.query_params else "body"
+    return "query" if scope["method"] == "GET" or field in QueryParams(scope["query_string"]) else "body"
 
 
-def _request_id(request: Request) -> str:
-    return str(request.scope.get("request_id", ""))
-
-
-async def _on_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)
-    return problem_response(_request_id(request), error.status, error.detail, error.places, error.headers)
-
-
-async def _on_forecast_error(request: Request, error: Exception) -> Response:
-    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
-    if status is None:
-        return await _on_bug(request, error)
+def _forecast_error(error: ForecastError, scope: Scope) -> Response:
+    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     places = []
     if isinstance(error, RequestError):
-        places = [Place(location=f"{_source(request, error.field)}.{error.field}", message=str(error))]
-    return problem_response(_request_id(request), status, str(error), places)
+        places = [Place(location=f"{_source(scope, error.field)}.{error.field}", message=str(error))]
+    return _refusal(scope, status, str(error), places)
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _http_exception(error: HTTPException, scope: Scope) -> Response:
     detail, headers = error.detail, error.headers
     if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
-        detail = f"there is nothing at {request.url.path}; /docs lists what there is"
+        detail = f"there is nothing at {scope['path']}; /docs lists what there is"
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = ", ".join(_methods(request))
-        detail = f"{request.method} is not allowed at {request.url.path}; {allowed}"
+        allowed = ", ".join(_methods(scope))
+        detail = f"{scope['method']} is not allowed at {scope['path']}; {allowed}"
         headers = {**(headers or {}), "Allow": allowed}
-    return problem_response(_request_id(request), error.status_code, detail, headers=headers)
+    return _refusal(scope, error.status_code, detail, headers=headers)
 
 
-def _methods(request: Request) -> list[str]:
+def _methods(scope: Scope) -> list[str]:
     """Every method that some route answers at this path; HEAD wherever GET is."""
 
     def answers(method: str) -> bool:
-        scope = {**request.scope, "method": method}
-        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+        return any(route.matches({**scope, "method": method})[0] is Match.FULL for route in scope["app"].routes)
 
     found = [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if answers(method)]
     return sorted([*found, "HEAD"] if "GET" in found else found)
 
 
-async def _on_invalid_request(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+def _invalid_request(error: RequestValidationError, scope: Scope) -> Response:
     found = error.errors()
     if found[0]["type"] == "json_invalid":
         reason = found[0].get("ctx", {}).get("error", found[0]["msg"])
-        return problem_response(_request_id(request), HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}")
+        return _refusal(scope, HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}")
     places = [Place(location=_location(one["loc"]), message=_message(one)) for one in found[:50]]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     detail = f"{places[0].location}: {places[0].message}{more}"
-    return problem_response(_request_id(request), HTTPStatus.UNPROCESSABLE_ENTITY, detail, places)
-
-
-async def _on_bug(request: Request, error: Exception) -> Response:
-    logger.error("request %s failed", _request_id(request), exc_info=error)
-    return problem_response(
-        _request_id(request), HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service; its log has more"
-    )
+    return _refusal(scope, HTTPStatus.UNPROCESSABLE_ENTITY, detail, places)
 
 
 def _location(loc: Sequence[int | str]) -> str:

@@ -45,6 +45,8 @@ def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]
                 content = response.get("content", {})
                 if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in content:
                     content[PROBLEM_JSON] = content.pop("application/json")
+            operation["security"] = [{}, {"key": []}]
+    schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     components = schema["components"]["schemas"]
     for model in bodies:
         body = model.model_json_schema(ref_template=_REF)

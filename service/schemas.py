@@ -54,8 +54,8 @@ class ForecastRequest(_Request):
     levels: list[Level] | None = Field(
         default=None, max_length=16, description="percent; default 80 and 95; [] asks for no intervals"
     )
-    thresholds: list[Finite] = Field(
-        default=[], max_length=16, description="temperatures whose probability of being exceeded is wanted"
+    thresholds: tuple[Finite, ...] = Field(
+        default=(), max_length=16, description="temperatures whose probability of being exceeded is wanted"
     )
     units: Units = Field(default="celsius", description="of values, thresholds and answer")
     series: list[SeriesIn] = Field(min_length=1)

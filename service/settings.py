@@ -1,10 +1,26 @@
 """Settings, read once from the environment (prefix ``SST_``) and the command line, then passed on."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9._\[\]:-]+")
+_EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
+
+
+def _split(origins: str) -> tuple[str, ...]:
+    """In lower case, as browsers send them."""
+    return tuple(origin.strip().lower() for origin in origins.split(",") if origin.strip())
+
+
+def _check_origins(origins: str) -> str:
+    for origin in _split(origins):
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin: write https://host or https://host:port, without a path")
+    return origins
 
 
 class Settings(BaseSettings):
@@ -19,8 +35,21 @@ class Settings(BaseSettings):
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         log_level: of the service and of uvicorn.
         max_body_bytes: largest request body.
+        max_waiting: most requests a process works on at once.
+        max_waiting_bytes: most that their bodies may hold together.
+        request_seconds: longest that a request may take.
+        drain_seconds: longest that a process which is told to stop works on what it has begun.
+        linger_seconds: how long it goes on saying that it stops, before it closes idle connections.
+        reload_seconds: between looks at which releases are current.
         max_series: most series in one request.
         max_values: most values in one series.
+        keys: API keys, a line each as ``name:role:sha256``.
+        keys_file: a file of such lines.
+        allow_anonymous: whether forecasts need no key; None: on loopback alone.
+        rate_limit: requests a minute that each key may make of each worker; 0 sets none.
+        cors_origins: whose pages may call, with commas between them; empty: none but the service's own.
+        log_format: ``text``, ``json``, or ``auto``: text on a terminal, JSON elsewhere.
+        access_log: whether each request is logged.
     """
 
     model_config = SettingsConfigDict(env_prefix="SST_", frozen=True)
@@ -35,5 +64,23 @@ class Settings(BaseSettings):
         Literal["critical", "error", "warning", "info", "debug"], BeforeValidator(lambda text: str(text).lower())
     ] = "info"
     max_body_bytes: int = Field(default=16 * 2**20, ge=1_024)
+    max_waiting: int = Field(default=256, ge=1)
+    max_waiting_bytes: int = Field(default=64 * 2**20, ge=1_024)
+    request_seconds: float = Field(default=30.0, gt=0)
+    drain_seconds: int = Field(default=30, ge=1)
+    linger_seconds: float = Field(default=1.0, ge=0)
+    reload_seconds: float = Field(default=10.0, gt=0)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
+    keys: SecretStr = SecretStr("")
+    keys_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
+    allow_anonymous: Annotated[bool | None, _EMPTY_IS_UNSET] = None
+    rate_limit: int = Field(default=6_000, ge=0)
+    cors_origins: Annotated[str, AfterValidator(_check_origins)] = ""
+    log_format: Literal["auto", "text", "json"] = "auto"
+    access_log: bool = False
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Each of ``cors_origins``."""
+        return _split(self.cors_origins)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from service.app import create_app
 from service.settings import Settings
@@ -14,12 +15,19 @@ from service.settings import Settings
 
 @contextmanager
 def serve(settings: Settings) -> Iterator[httpx.Client]:
-    """A client of a service with these settings; both are gone afterwards.
+    """A client of a service with these settings; both are gone afterwards."""
+    with serve_app(create_app(settings)) as client:
+        yield client
+
+
+@contextmanager
+def serve_app(app: ASGIApp) -> Iterator[httpx.Client]:
+    """The same for an application that is there already.
 
     The socket listens before the server runs, so the first request waits for it by itself.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning", server_header=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

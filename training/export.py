@@ -11,8 +11,9 @@ import torch
 
 from forecasting.accuracy import Accuracy
 from forecasting.checkpoint import CheckpointMetadata, load, save, script
-from forecasting.forecaster import Forecaster, NetworkRoller
+from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
+from forecasting.network import NetworkRoller
 from forecasting.report import Split
 from forecasting.rolling import origins
 from forecasting.training_range import TrainingRange

@@ -13,7 +13,7 @@ from forecasting.baselines import BASELINES, Baselines
 from forecasting.checkpoint import CheckpointMetadata, digest, script
 from forecasting.climatology import Climatology
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.forecaster import NetworkRoller
+from forecasting.network import NetworkRoller
 from forecasting.release import current_version, is_dataset_name, open_current
 from forecasting.report import ModelReport, Report, SeedSpread, Split, parse_report
 from forecasting.rolling import Roller

@@ -153,3 +153,27 @@ def test_a_window_unlike_the_training_is_marked_and_its_intervals_with_it(gru: F
     assert "outside_training" in codes(forecast)
     assert not forecast.calibrated
     assert "outside_training" not in codes(gru.forecast(nino12))
+
+
+def test_each_series_is_forecast_as_far_as_its_own_horizon(gru: Forecaster, nino12: SstSeries) -> None:
+    """Alone or in a crowd: neighbours with other horizons, lengths, starts and gaps change nothing."""
+    crowd = [end(nino12, n) for n in (24, 60, 31, 24)]
+    crowd[2].values[20] = np.nan
+    horizons = np.asarray([3, 1, 12, 5])
+    together = gru.forecast_each(crowd, horizons)
+    for k, (series, horizon) in enumerate(zip(crowd, horizons, strict=True)):
+        one, alone = together.one(k, gru.metadata.errors, (80,), ()), gru.forecast(series, int(horizon), levels=(80,))
+        assert one.sst == pytest.approx(alone.sst, abs=1e-5)
+        assert (one.times == alone.times).all()
+        assert one.warnings == alone.warnings
+        assert {name: values.tolist() for name, values in one.baselines.items()} == {
+            name: pytest.approx(values) for name, values in alone.baselines.items()
+        }
+
+
+def test_a_forecast_past_the_year_9999_is_refused_and_its_neighbours_are_not(gru: Forecaster) -> None:
+    values = np.full(24, 24.0)
+    late = SstSeries(values, np.datetime64("9997-11-01", "s"), gru.step)
+    forecasts = gru.forecast_each([late, late], np.asarray([4, 2]))
+    assert "past the year 9999" in str(forecasts.failures[0])
+    assert forecasts.row.tolist() == [1]

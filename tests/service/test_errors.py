@@ -1,5 +1,8 @@
 import gzip
 import json
+import re
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -47,10 +50,31 @@ def test_another_media_type_is_a_415_that_names_the_header(client: httpx.Client,
     assert "Content-Type: application/json" in refused(response, 415)["detail"]
 
 
-def test_a_compressed_body_is_a_415(client: httpx.Client) -> None:
-    content = gzip.compress(b"{}")
-    response = client.post("/forecast", content=content, headers={**JSON, "Content-Encoding": "gzip"})
-    assert "compressed" in refused(response, 415)["detail"]
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_compressed_body_is_read(
+    client: httpx.Client, nino12: SstSeries, encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    content = json.dumps(body(nino12)).encode()
+    plain = client.post("/forecast", content=content, headers=JSON)
+    packed = client.post("/forecast", content=compress(content), headers={**JSON, "Content-Encoding": encoding})
+    assert packed.status_code == 200
+    assert packed.json() == plain.json()
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "status", "said"),
+    [
+        (b"{}", "br", 415, "send gzip, deflate, or the body as it is"),
+        (b"{}", "gzip", 400, "cannot be decompressed as gzip"),
+        (gzip.compress(b"{}" * 100)[:-9], "gzip", 400, "ends before it is complete"),
+        (gzip.compress(b" " * (17 * 2**20)), "gzip", 413, "the body is too large: send at most 16777216 bytes"),
+    ],
+)
+def test_a_compression_that_is_broken_unknown_or_a_bomb_is_refused(
+    client: httpx.Client, content: bytes, encoding: str, status: int, said: str
+) -> None:
+    response = client.post("/forecast", content=content, headers={**JSON, "Content-Encoding": encoding})
+    assert said in refused(response, status)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -177,4 +201,4 @@ def test_too_many_series_or_values_are_a_422_that_says_how_many_there_may_be(
 def test_a_sound_request_id_is_kept_and_an_unsound_one_replaced(client: httpx.Client) -> None:
     assert client.get("/health/live", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
     long = client.get("/health/live", headers={"X-Request-ID": "x" * 500}).headers["x-request-id"]
-    assert len(long) == 32
+    assert re.fullmatch("[0-9a-f]{24}", long)

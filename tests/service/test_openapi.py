@@ -18,12 +18,13 @@ PATHS = {
     "/models/{model}": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
+    "/metrics": {"get"},
 }
 
 
 @pytest.fixture(scope="module")
 def document() -> Json:
-    return create_app(Settings()).openapi()
+    return create_app(Settings()).app.openapi()
 
 
 def test_every_resource_of_the_contract_is_there(document: Json) -> None:

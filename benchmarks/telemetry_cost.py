@@ -1,0 +1,57 @@
+"""What it costs to record a request, in this process and shared with other workers: microseconds."""
+
+import logging.config
+import os
+import subprocess
+import sys
+import timeit
+from collections.abc import Callable, Iterator
+
+from service.instruments import ModelInfo
+from service.logs import log_access, log_config, request_scope
+from service.metrics import Metrics, shared_by_workers
+from service.settings import Settings
+
+_CALLS = 20_000
+_MODEL = "nino12-gru"
+
+
+def measure() -> Iterator[str]:
+    """A line for the metrics of one worker, of several, and for an access log line."""
+    yield f"metrics, one worker: {_metrics_cost()}"
+    with shared_by_workers():
+        command = [sys.executable, "-c", "from benchmarks.telemetry_cost import _metrics_cost; print(_metrics_cost())"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    yield f"metrics, several workers: {done.stdout.strip()}"
+    yield f"access log: {_access_cost():.1f} µs a line"
+
+
+def _metrics_cost() -> str:
+    metrics = Metrics(["/forecast"])
+    metrics.models([ModelInfo(_MODEL, "", "", "", "", "")])
+
+    def request() -> None:
+        metrics.started()
+        metrics.request("/forecast", "POST", 200, 0.003)
+
+    def batch() -> None:
+        metrics.batch(_MODEL, 64, 0.001, 0.002)
+        metrics.drift(_MODEL, 64, 10.0, 10.0, 0)
+
+    return f"{_microseconds(request):.1f} µs a request, {_microseconds(batch):.1f} µs a batch"
+
+
+def _access_cost() -> float:
+    request_scope.set({"type": "http", "request_id": "0" * 32, "headers": [(b"host", b"localhost")]})
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        config = log_config(Settings(log_format="json"))
+        config["handlers"]["stderr"]["stream"] = nowhere
+        logging.config.dictConfig(config)
+        cost = _microseconds(lambda: log_access("/forecast", "POST", 200, 0.003))
+        logging.getLogger().handlers.clear()
+    return cost
+
+
+def _microseconds(call: Callable[[], None]) -> float:
+    """Of one call: the best of seven rounds, since other programs only ever add."""
+    return min(timeit.repeat(call, number=_CALLS, repeat=7)) / _CALLS * 1e6

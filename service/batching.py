@@ -1,0 +1,119 @@
+"""Micro-batching: whatever waits when the network is free goes through it as one batch.
+
+A call of the network costs nearly the same for one window as for thirty (benchmarks/). Requests that arrive in the same
+turn of the event loop are therefore run together, without any of them waiting for others to come: before a batch
+starts, the loop turns as long as that brings in requests that the system has already received, and no longer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Generic, TypeVar
+
+from service.errors import ProblemError
+
+FULL: Final = 64
+"""Jobs waiting at which a batch starts without another turn of the loop."""
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+Run = Callable[[Sequence[Job], float], Sequence[Result]]
+"""Does jobs together, given the seconds that the first of them has waited; one result a job."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting(Generic[Job, Result]):
+    job: Job
+    answer: "asyncio.Future[Result]"
+    since: float
+
+
+class Batcher(Generic[Job, Result]):
+    """Runs the small jobs of many requests together: on the event loop, or in ``workers`` where those are given.
+
+    A job that is cancelled, overdue (after ``seconds``) or bad does not touch its neighbours: it is left out, or where
+    the batch fails for it, each of the batch is run alone.
+    """
+
+    def __init__(self, run: Run[Job, Result], seconds: float, workers: Executor | None = None) -> None:
+        self._run = run
+        self._seconds = seconds
+        self._workers = workers
+        self._queue: list[_Waiting[Job, Result]] = []
+        self._seen = 0
+        self._busy = False
+
+    async def submit(self, job: Job) -> Result:
+        """The result of ``job``.
+
+        Raises:
+            ProblemError: 504 if its turn did not come in time.
+            Exception: whatever it failed with.
+        """
+        loop = asyncio.get_running_loop()
+        waiting: _Waiting[Job, Result] = _Waiting(job, loop.create_future(), time.perf_counter())
+        self._queue.append(waiting)
+        if len(self._queue) == 1 and not self._busy:
+            loop.call_soon(self._turn)
+        return await waiting.answer
+
+    def _turn(self) -> None:
+        """Start a batch, unless the last turn of the loop brought in more to wait for."""
+        loop = asyncio.get_running_loop()
+        if self._seen < len(self._queue) < FULL:
+            self._seen = len(self._queue)
+            loop.call_soon(self._turn)
+            return
+        now = time.perf_counter()
+        batch = [waiting for waiting in self._queue if self._is_wanted(waiting, now)]
+        self._queue, self._seen = [], 0
+        if not batch:
+            return
+        jobs, wait = [waiting.job for waiting in batch], now - batch[0].since
+        if self._workers is None:
+            _answer(batch, self._run_all(jobs, wait))
+        else:
+            self._busy = True
+            running = loop.run_in_executor(self._workers, self._run_all, jobs, wait)
+            running.add_done_callback(lambda done: self._finish(batch, done))
+
+    def _is_wanted(self, waiting: _Waiting[Job, Result], now: float) -> bool:
+        if waiting.answer.done():
+            return False
+        if now - waiting.since > self._seconds:
+            detail = f"the forecast did not start within {self._seconds:g} seconds; try again later"
+            waiting.answer.set_exception(ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail))
+            return False
+        return True
+
+    def _run_all(self, jobs: list[Job], wait: float) -> "Sequence[Result | Exception]":
+        try:
+            return self._run(jobs, wait)
+        except Exception:
+            return [self._run_alone(job, wait) for job in jobs]
+
+    def _run_alone(self, job: Job, wait: float) -> "Result | Exception":
+        try:
+            return self._run([job], wait)[0]
+        except Exception as error:
+            return error
+
+    def _finish(self, batch: list[_Waiting[Job, Result]], done: "asyncio.Future[Sequence[Result | Exception]]") -> None:
+        self._busy = False
+        _answer(batch, done.result())
+        if self._queue:
+            self._turn()
+
+
+def _answer(batch: list[_Waiting[Job, Result]], results: "Sequence[Result | Exception]") -> None:
+    for waiting, result in zip(batch, results, strict=True):
+        if waiting.answer.done():
+            continue
+        if isinstance(result, Exception):
+            waiting.answer.set_exception(result)
+        else:
+            waiting.answer.set_result(result)

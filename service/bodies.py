@@ -1,0 +1,71 @@
+"""Request bodies, read up to a limit and decompressed up to the same."""
+
+import zlib
+from http import HTTPStatus
+
+from starlette.types import Message, Receive
+
+from service.errors import ProblemError
+
+_WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
+
+
+async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
+    """The whole body, decompressed where it says that it is compressed.
+
+    Raises:
+        ProblemError: 413 past ``limit`` bytes, before or after decompression; 415 for another compression than gzip
+            and deflate; 400 where it cannot be decompressed, or the client left.
+    """
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.disconnect" or message.get("more_body"):
+        body = await _read_rest(receive, message, limit)
+    if len(body) > limit:
+        raise too_large(limit)
+    encoding = headers.get(b"content-encoding")
+    return body if encoding is None else decompress(body, encoding, limit)
+
+
+async def _read_rest(receive: Receive, message: Message, limit: int) -> bytes:
+    pieces, size = [], 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "the client left before its body was complete")
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > limit:
+            raise too_large(limit)
+        if not message.get("more_body"):
+            return b"".join(pieces)
+        message = await receive()
+
+
+def too_large(limit: int) -> ProblemError:
+    """The refusal of a body over the limit; the connection cannot go on behind a body that is not read."""
+    detail = f"the body is too large: send at most {limit} bytes"
+    return ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers={"Connection": "close"}, reason="body_too_large"
+    )
+
+
+def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """``body`` as it was before ``encoding`` (the header's value): see :func:`read_body`."""
+    name = encoding.strip().lower()
+    if name in (b"", b"identity"):
+        return body
+    if name not in _WINDOW_BITS:
+        said = name.decode("latin-1")[:64]
+        detail = f"the compression {said!r} is not read here: send gzip, deflate, or the body as it is"
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "gzip, deflate"})
+    machine = zlib.decompressobj(_WINDOW_BITS[name])
+    try:
+        plain = machine.decompress(body, limit + 1)
+    except zlib.error as error:
+        detail = f"the body cannot be decompressed as {name.decode()}: {error}"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from None
+    if len(plain) > limit:
+        raise too_large(limit)
+    if not machine.eof:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the {name.decode()} body ends before it is complete")
+    return plain

@@ -1,0 +1,22 @@
+"""A client of the service: pandas in, pandas out.
+
+from service.client import Client
+
+with Client("http://127.0.0.1:8000") as client:
+    client.forecast(series, horizon=3)
+
+It needs pandas and httpx (the extra ``client``), and neither torch nor a web framework.
+"""
+
+from service.client.clients import AsyncClient, Client
+from service.client.errors import AnswerError, Place, ProblemError, ServiceError, UnavailableError
+
+__all__ = [
+    "AnswerError",
+    "AsyncClient",
+    "Client",
+    "Place",
+    "ProblemError",
+    "ServiceError",
+    "UnavailableError",
+]

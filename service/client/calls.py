@@ -1,0 +1,159 @@
+"""Every call as a plan: what to send, when to wait, what to make of the answers; sync and async clients carry it out.
+
+A plan is a generator. It yields a :class:`Call`, and is sent what became of it; or a :class:`Wait`.
+"""
+
+import logging
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Generic, NoReturn, TypeVar
+
+import httpx
+import pandas as pd
+
+from service.client.errors import no_answer, not_understood, refusal
+from service.client.payload import Asked, Json, SeriesInput, batches, read_stations
+from service.client.retry import Outcome, RetryPolicy, is_passing, retry_after
+from service.client.tables import (
+    comparison_table,
+    forecast_rows,
+    forecast_table,
+    models_of,
+    models_table,
+    predictions_table,
+)
+
+logger = logging.getLogger("service.client")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to send."""
+
+    method: str
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    body: str | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Seconds to let pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """What a plan came to."""
+
+    result: T
+
+
+Plan = Generator[Call | Wait, Outcome | None, T]
+
+
+def advance(plan: Plan[T], outcome: Outcome | None = None) -> Call | Wait | Done[T]:
+    """The next step of a plan, now that the one before it came to ``outcome``."""
+    try:
+        return plan.send(outcome)
+    except StopIteration as stop:
+        return Done(stop.value)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The plans of every call.
+
+    Attributes:
+        address: of the service, for messages.
+        policy: of retries.
+        max_series: in one request.
+        max_bytes: of one request's body.
+    """
+
+    address: str
+    policy: RetryPolicy
+    max_series: int
+    max_bytes: int
+
+    def forecast(self, series: SeriesInput, asked: Asked, strict: bool | None) -> Plan[pd.DataFrame]:
+        """``POST /forecast``, as often as the size of ``series`` asks for."""
+        alone = isinstance(series, pd.Series)
+        params = {"strict": alone if strict is None else strict}
+        rows: list[Json] = []
+        for batch in batches(asked, read_stations(series), self.max_series, self.max_bytes):
+            call = Call("POST", "/forecast", params, batch.body)
+            rows += yield from self._ask(call, partial(forecast_rows, asked, batch.names))
+        return forecast_table(asked, rows)
+
+    def forecast_dataset(self, asked: Asked) -> Plan[pd.DataFrame]:
+        """``GET /forecast``."""
+        params = _given(dataset=asked.dataset, model=asked.model, horizon=asked.horizon, level=list(asked.levels))
+
+        def read(answer: Json) -> pd.DataFrame:
+            names = [forecast["id"] for forecast in models_of(asked, answer)[0]["forecasts"]]
+            return forecast_table(asked, forecast_rows(asked, names, answer))
+
+        return self._ask(Call("GET", "/forecast", params), read)
+
+    def compare(self, dataset: str | None, horizon: int) -> Plan[pd.DataFrame]:
+        """``GET /compare``."""
+        return self._ask(Call("GET", "/compare", _given(dataset=dataset, horizon=horizon)), comparison_table)
+
+    def predictions(self, dataset: str | None) -> Plan[pd.DataFrame]:
+        """``GET /compare/predictions``."""
+        return self._ask(Call("GET", "/compare/predictions", _given(dataset=dataset)), predictions_table)
+
+    def models(self) -> Plan[pd.DataFrame]:
+        """``GET /models``."""
+        return self._ask(Call("GET", "/models"), models_table)
+
+    def ready(self) -> Plan[bool]:
+        """``GET /health/ready``, once."""
+        call = Call("GET", "/health/ready")
+        outcome = yield call
+        if isinstance(outcome, httpx.Response) and not (outcome.is_success or is_passing(outcome)):
+            self._fail(call, outcome, tries=1)
+        return isinstance(outcome, httpx.Response) and outcome.is_success
+
+    def _ask(self, call: Call, read: Callable[[Json], T]) -> Plan[T]:
+        """Send ``call`` until it is answered or the policy gives up, and ``read`` the answer."""
+        response = yield from self._answer(call)
+        try:
+            return read(response.json())
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise not_understood(response, self.address + call.path) from error
+
+    def _answer(self, call: Call) -> Plan[httpx.Response]:
+        attempt = 0
+        while True:
+            outcome = yield call
+            assert outcome is not None
+            if isinstance(outcome, httpx.Response) and outcome.is_success:
+                return outcome
+            delay = self.policy.delay(attempt, outcome)
+            attempt += 1
+            if delay is None:
+                self._fail(call, outcome, tries=attempt)
+            logger.info("%s%s: %s; again in %.1f s", self.address, call.path, _in_short(outcome), delay)
+            if delay:
+                yield Wait(delay)
+
+    def _fail(self, call: Call, outcome: Outcome, tries: int) -> NoReturn:
+        address = self.address + call.path
+        if isinstance(outcome, httpx.Response):
+            raise refusal(outcome, address, retry_after(outcome, datetime.now(UTC)))
+        raise no_answer(outcome, address, tries) from outcome
+
+
+def _in_short(outcome: Outcome) -> str:
+    return str(outcome.status_code) if isinstance(outcome, httpx.Response) else type(outcome).__name__
+
+
+def _given(**params: object) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}

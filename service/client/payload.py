@@ -1,0 +1,182 @@
+"""pandas on the way out: series as the bodies of ``POST /forecast``."""
+
+import json
+import math
+import operator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+Json = dict[str, Any]
+Units = Literal["celsius", "kelvin", "fahrenheit"]
+SeriesInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | Mapping[Any, pd.Series[Any]]"
+
+MAX_ID: Final = 256
+"""Characters of a series' id that the service takes."""
+
+_SHORTEST_MONTH: Final = np.timedelta64(28, "D")
+
+
+@dataclass(frozen=True)
+class Station:
+    """A series on its way: the caller's name for it, and its JSON."""
+
+    name: Hashable
+    text: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a forecast is asked for, besides the series."""
+
+    model: str
+    dataset: str | None
+    horizon: int
+    levels: tuple[int, ...]
+    thresholds: tuple[float, ...] = ()
+    units: Units = "celsius"
+
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        dataset: str | None,
+        horizon: int,
+        levels: Sequence[int],
+        thresholds: Sequence[float] = (),
+        units: Units = "celsius",
+    ) -> "Asked":
+        """From a caller's arguments, whose numbers may be numpy's.
+
+        Raises:
+            TypeError: if the horizon or a level is no integer.
+            ValueError: if a threshold is not finite.
+        """
+        temperatures = tuple(map(float, thresholds))
+        if not all(map(math.isfinite, temperatures)):
+            raise ValueError(f"thresholds are {list(temperatures)}: each must be a finite temperature")
+        whole = tuple(map(operator.index, levels))
+        return cls(model, dataset, operator.index(horizon), whole, temperatures, units)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One request: the names of its series, in order, and its body."""
+
+    names: tuple[Hashable, ...]
+    body: str
+
+
+def batches(asked: Asked, stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Batch]:
+    """Requests of at most ``max_series`` series and ``max_bytes`` bytes; a series over that goes by itself."""
+    head = json.dumps(
+        {
+            "model": asked.model,
+            "horizon": asked.horizon,
+            "levels": asked.levels,
+            "thresholds": asked.thresholds,
+            "units": asked.units,
+        }
+        | ({} if asked.dataset is None else {"dataset": asked.dataset})
+    ).removesuffix("}")
+    template = '%s, "series": [%s]}'
+    room = max_bytes - len(template % (head, ""))
+    for group in _groups(stations, max_series, room):
+        yield Batch(tuple(one.name for one in group), template % (head, ",".join(one.text for one in group)))
+
+
+def _groups(stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Sequence[Station]]:
+    begin, size = 0, 0
+    for i, station in enumerate(stations):
+        length = len(station.text) + 1
+        if i > begin and (i - begin >= max_series or size + length > max_bytes):
+            yield stations[begin:i]
+            begin, size = i, 0
+        size += length
+    yield stations[begin:]
+
+
+def read_stations(series: SeriesInput) -> list[Station]:
+    """The series of a Series, of a DataFrame's columns, or of a mapping's values.
+
+    Raises:
+        TypeError: if they are something else.
+        ValueError: if there is none, an index holds no times, or a value is no number.
+    """
+    stations, index, times = [], None, ""
+    for name, one in _named(series):
+        if index is None or not one.index.is_(index):
+            index, times = one.index, _times(name, one)
+        stations.append(Station(name, _station(name, one, times)))
+    if not stations:
+        raise ValueError("there is no series to forecast: the DataFrame has no columns, or the mapping is empty")
+    return stations
+
+
+def _named(series: SeriesInput) -> "Iterator[tuple[Hashable, pd.Series[Any]]]":
+    """The series, each with the caller's name for it."""
+    if isinstance(series, pd.Series):
+        yield "0" if series.name is None else series.name, series
+        return
+    if not isinstance(series, pd.DataFrame | Mapping):
+        raise TypeError(f"series is a {type(series).__name__}: give a Series, a DataFrame or a mapping of Series")
+    for name, one in series.items():
+        if not isinstance(one, pd.Series):
+            raise TypeError(f"series {name!r} is a {type(one).__name__}: give a Series")
+        yield name, one
+
+
+def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:
+    values = _values(name, series)
+    return f'{{"id": {json.dumps(str(name)[:MAX_ID])}, {times}, "values": {json.dumps(values)}}}'
+
+
+def _values(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
+    try:
+        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"series {name!r}: its values must be numbers: {error}") from None
+    infinite = np.isinf(values)
+    if infinite.any():
+        where = series.index[int(infinite.argmax())]
+        raise ValueError(f"series {name!r}: the value at {where} is infinite; set it to NaN if it is missing")
+    return [None if math.isnan(value) else value for value in values.tolist()]
+
+
+def _times(name: Hashable, series: "pd.Series[Any]") -> str:
+    """The fields of JSON that say when: ``start`` and ``step`` of a regular index, else every time."""
+    index = series.index
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if not isinstance(index, pd.DatetimeIndex):
+        raise ValueError(
+            f"series {name!r}: its index must hold times, one column a station: set it with pandas.to_datetime"
+        )
+    if not len(index):
+        raise ValueError(f"series {name!r} holds no values")
+    if index.hasnans:
+        raise ValueError(f"series {name!r}: the time at position {int(index.isna().argmax())} is missing (NaT)")
+    step = _step(index)
+    fields: Json = {"start": index[0].isoformat(), "step": step}
+    if step is None:
+        # As they stand, offsets included: for months the service goes by the clock of the place.
+        fields = {"timestamps": [time.isoformat() for time in index]}
+    return json.dumps(fields)[1:-1]
+
+
+def _step(index: pd.DatetimeIndex) -> str | None:
+    """ISO 8601 name of the step of an index that is regular beyond doubt; None where the service is to judge."""
+    local = index.tz_localize(None).to_numpy()
+    months = local.astype("datetime64[M]")
+    if len(index) > 2 and (months == local).all() and (np.diff(months).astype(np.int64) == 1).all():
+        return "P1M"
+    intervals = np.diff(index.tz_convert(None).to_numpy() if index.tz is not None else local)
+    if not len(intervals) or not (intervals == intervals[0]).all():
+        return None
+    seconds = intervals[0] / np.timedelta64(1, "s")
+    if seconds < 1 or seconds % 1 or intervals[0] >= _SHORTEST_MONTH:
+        return None
+    return pd.Timedelta(seconds=int(seconds)).isoformat()

@@ -1,0 +1,111 @@
+"""pandas on the way back: the service's answers as DataFrames."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from service.client.payload import Asked, Json
+
+BASELINES: Final = ("persistence", "climatology", "damped", "linear")
+"""Columns that every forecast table has, whatever a series' own past affords."""
+
+
+def forecast_rows(asked: Asked, names: Sequence[Hashable], answer: Json) -> list[Json]:
+    """The rows of one answer to series of these ``names``: by series, then model, then time.
+
+    Raises:
+        KeyError, TypeError, ValueError: if the answer is of another shape.
+    """
+    models = models_of(asked, answer)
+    rows: list[Json] = []
+    for name, *forecasts in zip(names, *(model["forecasts"] for model in models), strict=True):
+        for model, forecast in zip(models, forecasts, strict=True):
+            key = {"station": name, "model": model["model"], "version": model["version"]}
+            rows.extend(_rows(asked, key, forecast))
+    return rows
+
+
+def models_of(asked: Asked, answer: Json) -> list[Json]:
+    """What each model asked for answered."""
+    models: list[Json] = answer["models"] if asked.model == "all" else [answer]
+    return models
+
+
+def _rows(asked: Asked, key: Json, forecast: Json) -> Iterator[Json]:
+    if "error" in forecast:
+        yield key | {"warnings": "", "error": forecast["error"]}
+        return
+    columns: dict[str, Sequence[Any]] = {"time": forecast["timestamps"], "sst": forecast["sst"]}
+    intervals = {interval["level"]: interval for interval in forecast["intervals"]}
+    for level in asked.levels:
+        columns[f"lower_{level}"] = intervals[level]["lower"]
+        columns[f"upper_{level}"] = intervals[level]["upper"]
+    for threshold, exceedance in zip(asked.thresholds, forecast["exceedance"], strict=True):
+        columns[_exceedance(threshold)] = exceedance["probability"]
+    columns |= forecast["baselines"]
+    shared = key | {"calibrated": _calibrated(forecast), "warnings": _warnings(forecast), "error": None}
+    for values in zip(*columns.values(), strict=True):
+        yield shared | dict(zip(columns, values, strict=True))
+
+
+def _calibrated(forecast: Json) -> bool:
+    marked = [*forecast["intervals"], *forecast["exceedance"]]
+    outside = any(warning["code"] == "outside_training" for warning in forecast["warnings"])
+    return not outside and all(one["calibrated"] for one in marked)
+
+
+def _warnings(forecast: Json) -> str:
+    return "; ".join(f"{warning['code']}: {warning['message']}" for warning in forecast["warnings"])
+
+
+def _exceedance(threshold: float) -> str:
+    return f"exceedance_{threshold:.12g}"
+
+
+def forecast_table(asked: Asked, rows: Sequence[Json]) -> pd.DataFrame:
+    """Rows as one table, whose columns do not depend on what became of the series."""
+    temperatures = ["sst"] + [f"{side}_{level}" for level in asked.levels for side in ("lower", "upper")]
+    probabilities = [_exceedance(threshold) for threshold in asked.thresholds]
+    named = ["station", "model", "version", "time", *temperatures, "calibrated", *probabilities, *BASELINES]
+    further = {column: None for row in rows for column in row if column not in {*named, "warnings", "error"}}
+    numbers = [*temperatures, *probabilities, *BASELINES, *further]
+    columns = list(dict.fromkeys([*named, *further, "warnings", "error"]))
+    table = pd.DataFrame.from_records(rows, columns=columns)
+    table["time"] = _utc(table["time"].tolist())
+    # Of objects, so that None stays None whether or not another row has an error.
+    table["error"] = pd.Series([row["error"] for row in rows], dtype="object")
+    return table.astype(dict.fromkeys(numbers, "float64") | {"calibrated": "boolean"})
+
+
+def comparison_table(answer: Json) -> pd.DataFrame:
+    """``GET /compare`` with a row for each model and baseline."""
+    table = _flat(answer["models"])
+    table.insert(1, "best", table.index == answer["best"])
+    test = answer["test"]
+    start, end = _utc([test["start"], test["end"]])
+    shared = {key: answer[key] for key in ("dataset", "version", "step", "horizon")}
+    return table.assign(**shared, n=test["n"], test_start=start, test_end=end).astype({"parameters": "Int64"})
+
+
+def predictions_table(answer: Json) -> pd.DataFrame:
+    """``GET /compare/predictions`` with a row for each time."""
+    index = pd.Index(_utc(answer["timestamps"]), name="time")
+    return pd.DataFrame({"observed": answer["observed"], **answer["predictions"]}, index=index, dtype="float64")
+
+
+def models_table(answer: Json) -> pd.DataFrame:
+    """``GET /models`` with a row for each model."""
+    table = _flat(answer["models"])
+    for edge in ("training_period_start", "training_period_end"):
+        table[edge] = _utc(table[edge].tolist())
+    return table.assign(default=table["dataset"] == answer["default_dataset"])
+
+
+def _flat(models: Sequence[Json]) -> pd.DataFrame:
+    """A row a model; what lies within a field, as ``skill.damped``, has a column as ``skill_damped``."""
+    return pd.json_normalize(list(models), sep="_").set_index("model")
+
+
+def _utc(times: Sequence[str]) -> pd.DatetimeIndex:
+    return pd.to_datetime(list(times), utc=True, format="ISO8601").as_unit("us")

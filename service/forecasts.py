@@ -1,0 +1,157 @@
+"""Forecasts for callers' series: from a request as it came over the wire to the answer as it goes back."""
+
+import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+from pydantic_core import to_json
+
+from forecasting.errors import RequestError, SeriesError
+from forecasting.registry import ALL, Registry
+from forecasting.series import SstSeries, Units, sea_temperatures
+from forecasting.timestep import Times, TimeStep, parse_time
+from service.errors import Place, ProblemError
+from service.schemas import ForecastRequest, SeriesIn
+from service.serving import SMALL, Lane, Serving
+from service.settings import Settings
+from service.writing import Json, Wanted, model_forecast, sentence, write
+
+
+async def forecast_series(
+    serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None, *, strict: bool
+) -> bytes:
+    """The answer to a request, as JSON of :class:`~service.schemas.ModelForecast` or ``AllForecasts``.
+
+    Raises:
+        ForecastError: if what is asked for is not offered.
+        ProblemError: 422 with ``strict`` if any series cannot be forecast from.
+    """
+    check_limits(request, settings)
+    if None not in (dataset, request.dataset) and dataset != request.dataset:
+        raise RequestError(f"dataset is {dataset} in the query and {request.dataset} in the body", field="dataset")
+    _, forecasters = serving.registry.resolve(request.model, dataset or request.dataset)
+    for forecaster in forecasters:
+        forecaster.check(request.horizon, request.levels or ())
+    large = len(request.series) > SMALL
+    parsed = await _run(large, parse_all, request, forecasters[0].step)
+    wanted = Wanted(
+        request.horizon, None if request.levels is None else tuple(request.levels), request.thresholds, request.units
+    )
+    answers = [
+        await _answer(serving.lane(forecaster), parsed, request, wanted, strict=strict) for forecaster in forecasters
+    ]
+    content: bytes = await _run(large, to_json, {"models": answers} if request.model == ALL else answers[0])
+    return content
+
+
+async def _answer(
+    lane: Lane, parsed: Sequence[SstSeries | SeriesError], request: ForecastRequest, wanted: Wanted, *, strict: bool
+) -> Json:
+    usable = [one for one in parsed if isinstance(one, SstSeries)]
+    done = await lane.forecast(usable, wanted) if usable else []
+    entries: list[Json | SeriesError] = list(done)
+    if len(done) < len(parsed):
+        following = iter(done)
+        entries = [next(following) if isinstance(one, SstSeries) else one for one in parsed]
+    ids = [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
+    if strict:
+        _refuse_failures(ids, entries)
+    return model_forecast(lane.forecaster, wanted.units, ids, entries)
+
+
+def forecast_dataset(
+    registry: Registry, dataset: str | None, model: str, horizon: int, levels: Sequence[int] | None
+) -> Json:
+    """What follows the last observation of a dataset's own series.
+
+    Raises:
+        ForecastError: if what is asked for is not offered.
+    """
+    release, forecasters = registry.resolve(model, dataset)
+    wanted = Wanted(horizon, None if levels is None else tuple(levels))
+    answers = []
+    for forecaster in forecasters:
+        forecaster.check(horizon, levels or ())
+        forecasts = forecaster.forecast_each([release.recent], np.asarray([horizon]), release.baselines)
+        entries = write(forecasts, range(1), forecaster.metadata.errors, wanted)
+        answers.append(model_forecast(forecaster, wanted.units, [release.release.dataset], entries))
+    return {"models": answers} if model == ALL else answers[0]
+
+
+async def _run(large: bool, function: Any, *arguments: Any) -> Any:
+    """Call ``function``, off the event loop where the request is large."""
+    return await asyncio.to_thread(function, *arguments) if large else function(*arguments)
+
+
+def check_limits(request: ForecastRequest, settings: Settings) -> None:
+    """Whether a request holds no more series and values than allowed.
+
+    Raises:
+        RequestError: if it does.
+    """
+    if len(request.series) > settings.max_series:
+        raise RequestError(
+            f"{len(request.series)} series are too many: send at most {settings.max_series} in one request",
+            field="series",
+        )
+    for i, one in enumerate(request.series):
+        if len(one.values) > settings.max_values:
+            raise RequestError(
+                f"{len(one.values)} values are too many: send at most {settings.max_values} in one series",
+                field=f"series[{i}].values",
+            )
+
+
+def parse_all(request: ForecastRequest, step: TimeStep) -> list[SstSeries | SeriesError]:
+    """Each series from the wire, or what is wrong with it."""
+    return [_parse(one, step, request.units) for one in request.series]
+
+
+def _parse(series: SeriesIn, step: TimeStep, units: Units) -> SstSeries | SeriesError:
+    try:
+        values = np.array(series.values, dtype=np.float64)
+        if series.step is not None and TimeStep.parse(series.step) != step:
+            raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
+        if (series.start is None) == (series.timestamps is None):
+            raise SeriesError("give either start, or timestamps with one time for each value")
+        if series.start is not None:
+            return SstSeries(
+                sea_temperatures(values, units, _place), parse_time(series.start, local=step.calendar_month), step
+            )
+        times = _times(series.timestamps or [], len(values), step)
+        return SstSeries.from_observations(times, values, units=units, step=step, place=_place)
+    except SeriesError as error:
+        return error
+
+
+def _times(timestamps: list[str], n: int, step: TimeStep) -> Times:
+    if len(timestamps) != n:
+        raise SeriesError(f"there are {len(timestamps)} timestamps for {n} values; send one for each")
+    times = []
+    for i, text in enumerate(timestamps):
+        try:
+            times.append(parse_time(text, local=step.calendar_month))
+        except SeriesError as error:
+            raise SeriesError(f"timestamps[{i}]: {error}") from None
+    return np.asarray(times)
+
+
+def _place(index: int) -> str:
+    return f"values[{index}]"
+
+
+def _refuse_failures(ids: Sequence[str], entries: Sequence[Json | SeriesError]) -> None:
+    places = [
+        Place(location=_location(i, result), message=f"series {ids[i]!r}: {sentence(result)}")
+        for i, result in enumerate(entries)
+        if isinstance(result, SeriesError)
+    ]
+    if places:
+        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, places[0].message + more, places)
+
+
+def _location(series: int, error: SeriesError) -> str:
+    return f"body.series[{series}]" + ("" if error.index is None else f".values[{error.index}]")

@@ -1,0 +1,285 @@
+"""The outermost layer: what every request passes, and the short way that POST /forecast takes from there.
+
+A request gets its id, is refused where the process drains, is full, or the body is too large, and is counted. FastAPI's
+own stack costs more than a forecast in a batch does, so POST /forecast is answered here, by the same function that its
+route in the OpenAPI document names.
+"""
+
+import asyncio
+import itertools
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI
+from opentelemetry.trace import Tracer
+from starlette.types import Message, Receive, Scope, Send
+
+from service.bodies import read_body, too_large
+from service.errors import ProblemError, error_response
+from service.instruments import OTHER
+from service.lifecycle import Lifecycle
+from service.logs import log_access, request_scope
+from service.metrics import Metrics
+from service.rate_limit import RateLimiter
+from service.security import Access
+from service.security_headers import RawHeaders
+from service.settings import Settings
+from service.tracing import traced
+
+Headers = dict[bytes, bytes]
+"""Of a request, by name in lower case."""
+
+Direct = Callable[[Scope, Headers, bytes], Awaitable[bytes]]
+"""Answers a request with JSON, from its scope, headers and body."""
+
+_SOUND: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_ALWAYS: Final = ("/health/", "/metrics", "/v2/health/")
+"""Answered also by a process that drains or is full: those who watch it need to hear so."""
+
+
+_LOOK_EVERY: Final = 0.25
+"""Seconds between looks for requests that are overdue."""
+
+_DIGITS: Final = 18
+"""More of them state no length that a number needs to be made of."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Who may call, how often, and what their browsers are told.
+
+    Attributes:
+        access: checks keys.
+        limiter: counts the calls of each.
+        headers: of every answer.
+        page_headers: in place of those, by path.
+    """
+
+    access: Access
+    limiter: RateLimiter
+    headers: RawHeaders
+    page_headers: Mapping[str, RawHeaders]
+
+
+class Gate:
+    """The application that the server calls."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: Settings,
+        lifecycle: Lifecycle,
+        guard: Guard,
+        metrics: Metrics,
+        direct: Mapping[str, Direct],
+    ) -> None:
+        """``direct`` answers POST by path, without ``app``."""
+        self.app = app
+        self.guard = guard
+        self.settings = settings
+        self.lifecycle = lifecycle
+        self.direct = direct
+        self.metrics = metrics
+        self.tracer: Tracer | None = None
+        """Of requests that FastAPI does not see; set when the application starts, where tracing is on."""
+        self._calls: dict[_Call, None] = {}
+        self._bytes = 0
+        self._ids = itertools.count(1)
+        self._prefix = os.urandom(8).hex()
+        self._watch: asyncio.TimerHandle | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begin = time.perf_counter()
+        call = _Call(scope, receive, send, self._deadline())
+        call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
+        scope["request_id"] = self._request_id(call.headers)
+        request_scope.set(scope)
+        self.metrics.started()
+        self._calls[call] = None
+        try:
+            await self._serve(call)
+        except asyncio.CancelledError:
+            if not call.overdue or call.status:
+                raise
+            call.task.uncancel()
+            await self._refuse(call, _too_late(self.settings.request_seconds))
+        except Exception as error:
+            if call.status:
+                raise
+            await self._refuse(call, error)
+        finally:
+            del self._calls[call]
+            self._bytes -= call.held
+            seconds = time.perf_counter() - begin
+            self.metrics.request(call.route, scope["method"], call.status, seconds)
+            if self.settings.access_log:
+                log_access(call.route, scope["method"], call.status, seconds)
+
+    def _request_id(self, headers: Headers) -> str:
+        """The client's own where it sent a sound one, else a new one."""
+        sent = headers.get(b"x-request-id")
+        if sent and _SOUND.fullmatch(sent):
+            return sent.decode()
+        return f"{self._prefix}{next(self._ids):08x}"
+
+    async def _serve(self, call: "_Call") -> None:
+        scope = call.scope
+        self._admit(call)
+        direct = self.direct.get(scope["path"]) if scope["method"] == "POST" else None
+        if direct is None:
+            await self._pass_on(call)
+            return
+        call.route = scope["path"]
+        if self.tracer is None:
+            await self._answer(call, direct)
+            return
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            call.send_on = send
+            await self._answer(call, direct)
+
+        await traced(self.tracer, answer, call.route, scope, call.receive, call.send_on)
+
+    async def _answer(self, call: "_Call", direct: Direct) -> None:
+        body = await read_body(call.receive, call.headers, self.settings.max_body_bytes)
+        await call.answer(await direct(call.scope, call.headers, body))
+
+    async def _pass_on(self, call: "_Call") -> None:
+        """Have FastAPI answer."""
+        scope = {**call.scope}
+        try:
+            if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+                # Routes see GET for HEAD; the server, which looks at its own scope, leaves the body out.
+                scope["method"] = "GET" if scope["method"] == "HEAD" else scope["method"]
+                await self.app(scope, call.receive, call.send)
+            else:
+                body = await read_body(call.receive, call.headers, self.settings.max_body_bytes)
+                scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-encoding"]
+                await self.app(scope, call.replay(body), call.send)
+        finally:
+            call.route = getattr(scope.get("route"), "path", OTHER)
+
+    async def _refuse(self, call: "_Call", error: Exception) -> None:
+        if isinstance(error, ProblemError) and error.reason:
+            self.metrics.rejected(error.reason)
+        await error_response(error, call.scope)(call.scope, call.receive, call.send)
+
+    def _admit(self, call: "_Call") -> None:
+        """Let a request in, or not.
+
+        Raises:
+            ProblemError: if not.
+        """
+        settings = self.settings
+        stated = call.headers.get(b"content-length", b"0")
+        size = int(stated) if stated.isdigit() and len(stated) < _DIGITS else 0
+        if size > settings.max_body_bytes:
+            raise too_large(settings.max_body_bytes)
+        if self.lifecycle.draining or len(self._calls) > settings.max_waiting:
+            if not call.scope["path"].startswith(_ALWAYS):
+                raise self._unavailable()
+        elif self._bytes + size > settings.max_waiting_bytes:
+            raise self._unavailable()
+        self.guard.limiter.admit(self.guard.access.check(call.scope["path"], call.headers.get(b"authorization")))
+        call.held = size
+        self._bytes += size
+
+    def _unavailable(self) -> ProblemError:
+        if self.lifecycle.draining:
+            return ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the service is about to stop; try again in a second",
+                headers={"Retry-After": "1", "Connection": "close"},
+                reason="draining",
+            )
+        detail = "too many requests are waiting; try again in a second"
+        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")
+
+    def _deadline(self) -> float:
+        """When a request that begins now is overdue; one timer watches over all, since one each would cost more."""
+        loop = asyncio.get_running_loop()
+        if self._watch is None:
+            self._watch = loop.call_later(_LOOK_EVERY, self._look)
+        return loop.time() + self.settings.request_seconds
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for call in self._calls:
+            # They stand in the order in which they began.
+            if call.deadline > now:
+                break
+            if not call.overdue:
+                call.overdue = True
+                call.task.cancel()
+        self._watch = loop.call_later(_LOOK_EVERY, self._look) if self._calls else None
+
+
+def _too_late(seconds: float) -> ProblemError:
+    detail = f"the request was not answered within {seconds:g} seconds; send less at once, or try again later"
+    return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")
+
+
+class _Call:
+    """One request on its way."""
+
+    __slots__ = (
+        "deadline",
+        "headers",
+        "held",
+        "overdue",
+        "own_headers",
+        "receive",
+        "route",
+        "scope",
+        "send_on",
+        "status",
+        "task",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, deadline: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.scope = scope
+        self.headers: Headers = dict(scope["headers"])
+        self.receive = receive
+        self.deadline = deadline
+        self.task: asyncio.Task[object] = task
+        self.overdue = False
+        self.held = 0
+        self.own_headers: RawHeaders = ()
+        self.route = OTHER
+        self.status = 0
+        self.send_on = send
+
+    async def send(self, message: Message) -> None:
+        """Pass on what is answered, with what every answer carries."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            request_id = (b"x-request-id", self.scope["request_id"].encode())
+            message["headers"] = [*message["headers"], request_id, *self.own_headers]
+        await self.send_on(message)
+
+    async def answer(self, content: bytes) -> None:
+        """Answer with JSON."""
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self.send_on({"type": "http.response.body", "body": content})
+
+    def replay(self, body: bytes) -> Receive:
+        """What the application receives in place of the body that was read."""
+        messages: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def receive() -> Message:
+            return next(messages, None) or await self.receive()
+
+        return receive

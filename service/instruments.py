@@ -1,0 +1,102 @@
+"""The metrics there are: names, labels, buckets, and what each says."""
+
+from typing import Final, Literal, NamedTuple, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+OTHER: Final = "other"
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+Reason = Literal[
+    "body_too_large", "deadline", "draining", "forbidden", "not_ready", "overloaded", "rate_limited", "unauthorized"
+]
+Outcome = Literal["loaded", "unchanged", "failed"]
+
+REASONS: Final[tuple[str, ...]] = (*get_args(Reason), OTHER)
+OUTCOMES: Final[tuple[str, ...]] = (*get_args(Outcome), OTHER)
+
+_REQUEST_SECONDS: Final = (
+    0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+_WORK_SECONDS: Final = (0.0001, *_REQUEST_SECONDS[:-3])
+_WINDOWS: Final = tuple(2**power for power in range(11))
+
+
+class ModelInfo(NamedTuple):
+    """What is said about a loaded network; ``sha256`` is cut to twelve digits."""
+
+    model: str
+    version: str
+    cell: str
+    dataset: str
+    device: str
+    sha256: str
+
+
+class Instruments:
+    """Every metric, in one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._requests()
+        self._batches()
+        self._models()
+        self._drift()
+
+    def _requests(self) -> None:
+        self.request_seconds = self._histogram(
+            "sst_request_seconds",
+            "From a request's arrival to its last byte; the count is the number of requests.",
+            ("route", "method", "status"),
+            _REQUEST_SECONDS,
+        )
+        self.in_flight = Gauge(
+            "sst_requests_in_flight",
+            "Requests that arrived and are not answered yet.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.rejected = self._counter("sst_rejected_total", "Requests refused before they were read.", "reason")
+
+    def _batches(self) -> None:
+        self.queue_wait_seconds = self._histogram(
+            "sst_queue_wait_seconds", "Wait of a batch's first request for its batch.", ("model",), _WORK_SECONDS
+        )
+        self.inference_seconds = self._histogram(
+            "sst_inference_seconds", "The network's work on a batch, every lead included.", ("model",), _WORK_SECONDS
+        )
+        self.batch_windows = self._histogram("sst_batch_windows", "Windows in a batch.", ("model",), _WINDOWS)
+
+    def _models(self) -> None:
+        self.model_info = Gauge(
+            "sst_model_info",
+            "1 for each network that is loaded.",
+            ModelInfo._fields,
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
+        self.reloads = self._counter("sst_reloads_total", "Looks for another release, by what came of it.", "outcome")
+
+    def _drift(self) -> None:
+        self.windows = self._counter("sst_input_windows_total", "Windows that were forecast from.", "model")
+        self.level_distance = self._counter(
+            "sst_input_level_distance_total",
+            "Sum over windows of the distance of the window's mean from the middle of training's temperatures, in "
+            "halves of their range: 0 the middle, 1 the edge. Its rate over that of sst_input_windows_total is the "
+            "mean distance.",
+            "model",
+        )
+        self.spread_distance = self._counter(
+            "sst_input_spread_distance_total",
+            "The same for the window's root mean square change a step, between training's calmest and liveliest.",
+            "model",
+        )
+        self.outside = self._counter(
+            "sst_input_outside_training_total", "Windows answered with the warning outside_training.", "model"
+        )
+
+    def _histogram(self, name: str, says: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, says, labels, registry=self.registry, buckets=buckets)
+
+    def _counter(self, name: str, says: str, label: str) -> Counter:
+        return Counter(name, says, (label,), registry=self.registry)

@@ -1,0 +1,181 @@
+"""API keys: who may call, known by digests from a file or the environment and never by the keys themselves."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from hmac import compare_digest
+from pathlib import Path
+from typing import Final
+
+from forecasting.errors import RequestError
+from service.settings import Settings
+
+MAX_NAME: Final = 32
+
+_KEY_BYTES: Final = 32
+_MAX_PRESENTED: Final = 512
+# Shorter than a key, so that a key in the wrong field is refused before it can turn up in a log as a name.
+_NAME: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{MAX_NAME}}}")
+_DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
+_PREFIX: Final = 8
+
+
+class Role(StrEnum):
+    """What a key may do: forecast, or load and unload models as well."""
+
+    FORECAST = "forecast"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One caller.
+
+    Attributes:
+        name: of the caller, for rate limit and logs.
+        role: what it may do.
+        digest: SHA-256 of the key, 32 bytes.
+        place: where it was read, for a sentence about it.
+    """
+
+    name: str
+    role: Role
+    digest: bytes = field(repr=False)
+    place: str = field(default="", repr=False, compare=False)
+
+    @property
+    def line(self) -> str:
+        """The line of a keys file that says this."""
+        return f"{self.name}:{self.role}:{self.digest.hex()}"
+
+
+ANONYMOUS: Final = Key("anonymous", Role.FORECAST, digest=b"")
+"""Whoever comes without a key where that was asked for by name: together one caller."""
+
+
+class Keys:
+    """The keys there are; immutable.
+
+    Raises:
+        RequestError: if two of them share a name or a digest; says where, and never what.
+    """
+
+    def __init__(self, keys: Sequence[Key] = ()) -> None:
+        names: dict[str, Key] = {}
+        by_prefix: dict[bytes, Key] = {}
+        for key in keys:
+            _refuse_second(key, names.setdefault(key.name, key), "name")
+            _refuse_second(key, by_prefix.setdefault(key.digest[:_PREFIX], key), "key")
+        self._by_prefix = by_prefix
+        self.has_admin = any(key.role is Role.ADMIN for key in keys)
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> "Keys":
+        """The keys of ``text``, a line each as ``name:role:sha256``; empty lines and ``#`` comments are left out.
+
+        Args:
+            text: content of a file or variable.
+            source: its name, for errors.
+
+        Raises:
+            RequestError: at the first broken line, by ``source`` and number; the line itself is never repeated.
+        """
+        lines = enumerate((line.strip() for line in text.splitlines()), start=1)
+        return cls([_parse(line, f"{source} line {i}") for i, line in lines if line and not line.startswith("#")])
+
+    def __len__(self) -> int:
+        return len(self._by_prefix)
+
+    def __add__(self, other: "Keys") -> "Keys":
+        return Keys([*self._by_prefix.values(), *other._by_prefix.values()])
+
+    def find(self, presented: bytes) -> Key | None:
+        """Whose key this is; None where it is nobody's.
+
+        The time taken tells nothing about any key: what is looked up and compared is a digest, and the comparison that
+        decides is one of constant time (docs/decisions/0006-keys.md).
+        """
+        if len(presented) > _MAX_PRESENTED:
+            return None
+        digest = sha256(presented).digest()
+        # The start of a digest names the one key that this could be; the whole of it decides.
+        key = self._by_prefix.get(digest[:_PREFIX])
+        return key if key is not None and compare_digest(key.digest, digest) else None
+
+
+def new_key(name: str, role: Role) -> tuple[str, Key]:
+    """A new random key of 256 bits as text, and what is kept of it.
+
+    Raises:
+        RequestError: if ``name`` cannot be one.
+    """
+    _refuse_bad_name(name, "--name")
+    presented = secrets.token_urlsafe(_KEY_BYTES)
+    return presented, Key(name, role, sha256(presented.encode()).digest())
+
+
+def read_keys(settings: Settings) -> Keys:
+    """The keys of ``SST_KEYS`` and ``SST_KEYS_FILE`` together.
+
+    Raises:
+        RequestError: if the file cannot be read or holds no key, or a line is broken.
+    """
+    keys = Keys.parse(settings.keys.get_secret_value(), "SST_KEYS")
+    return keys if settings.keys_file is None else keys + _read_file(settings.keys_file)
+
+
+def _read_file(path: Path) -> Keys:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RequestError(f"the keys file {path} cannot be read: {error.strerror}", field="keys_file") from None
+    except UnicodeDecodeError:
+        raise RequestError(f"the keys file {path} is not UTF-8 text", field="keys_file") from None
+    keys = Keys.parse(text, str(path))
+    if not keys:
+        raise RequestError(
+            f"the keys file {path} holds no key: add a line that python -m service key --name NAME prints, or unset "
+            "SST_KEYS_FILE",
+            field="keys_file",
+        )
+    return keys
+
+
+def _parse(line: str, place: str) -> Key:
+    fields = [part.strip() for part in line.split(":")]
+    if len(fields) != 3:
+        raise RequestError(
+            f"{place}: a key is name:role:sha256, and this is {len(fields)} of three fields; "
+            "python -m service key --name NAME prints such a line",
+            field="keys",
+        )
+    name, role, digest = fields
+    _refuse_bad_name(name, place)
+    if role not in set(Role):
+        raise RequestError(f"{place}: a key's role is {' or '.join(Role)}", field="keys")
+    if not _DIGEST.fullmatch(digest):
+        raise RequestError(
+            f"{place}: the last field is the key's SHA-256 in 64 hexadecimal digits, never the key itself; "
+            "python -m service key --name NAME prints such a line",
+            field="keys",
+        )
+    return Key(name, Role(role), bytes.fromhex(digest), place)
+
+
+def _refuse_bad_name(name: str, place: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise RequestError(
+            f"{place}: a key's name is 1 to {MAX_NAME} letters, digits, dots, hyphens or underscores", field="keys"
+        )
+    if name == ANONYMOUS.name:
+        raise RequestError(f"{place}: the name {name} is for callers without a key; choose another", field="keys")
+
+
+def _refuse_second(key: Key, first: Key, what: str) -> None:
+    if first is not key:
+        raise RequestError(
+            f"{key.place}: this {what} stands at {first.place} already; each key has its own", field="keys"
+        )

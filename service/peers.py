@@ -1,0 +1,65 @@
+"""The other workers of the same service, reached through a socket in a folder that they share."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+Message = dict[str, str]
+Handle = Callable[[Message], Awaitable[Message]]
+
+_LINE: Final = 64 * 1_024
+
+
+class Peers:
+    """All workers of a service, this one among them; this one alone where there is no ``folder``."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+
+    async def listen(self, handle: Handle) -> AbstractAsyncContextManager[object]:
+        """Answer what workers send from now on, by ``handle``, until the context that is returned ends."""
+        stack = AsyncExitStack()
+        if self.folder is None:
+            return stack
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                message = json.loads(await reader.readline())
+                writer.write(json.dumps(await handle(message)).encode() + b"\n")
+                await writer.drain()
+            finally:
+                writer.close()
+
+        path = self.folder / f"{os.getpid()}.sock"
+        stack.callback(path.unlink, missing_ok=True)
+        await stack.enter_async_context(await asyncio.start_unix_server(answer, path, limit=_LINE))
+        return stack
+
+    async def ask_others(self, message: Message) -> list[Message]:
+        """What each other worker answers; one that is gone is left out."""
+        if self.folder is None:
+            return []
+        own = f"{os.getpid()}.sock"
+        sockets = [path for path in sorted(self.folder.glob("*.sock")) if path.name != own]
+        answers = await asyncio.gather(*(self._ask(path, message) for path in sockets))
+        return [answer for answer in answers if answer is not None]
+
+    async def _ask(self, path: Path, message: Message) -> Message | None:
+        try:
+            reader, writer = await asyncio.open_unix_connection(path, limit=_LINE)
+        except OSError:
+            # Killed before it could take its socket with it.
+            path.unlink(missing_ok=True)
+            return None
+        try:
+            writer.write(json.dumps(message).encode() + b"\n")
+            answer: Message = json.loads(await reader.readline())
+            return answer
+        except (OSError, ValueError):
+            return None
+        finally:
+            writer.close()

@@ -1,0 +1,174 @@
+"""Following what is published, without a dropped request.
+
+Every worker looks at which releases are current, and hears at once of a load or an unload that any of them is asked
+for. A new release is loaded, verified and warmed up beside the old one, and then takes its place for the requests that
+come after; one that fails is refused, and the old one serves on.
+"""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
+from forecasting.registry import LoadedRelease, Registry
+from forecasting.release import current_versions, open_current
+from service.lifecycle import Lifecycle
+from service.metrics import Metrics, loaded_models
+from service.peers import Message, Peers
+from service.serving import Serving
+
+logger = logging.getLogger("service")
+
+_WITHDRAWN = "withdrawn"
+
+
+class Repository:
+    """What a worker serves of what is published."""
+
+    def __init__(
+        self,
+        artifacts: Path,
+        device: torch.device,
+        lifecycle: Lifecycle,
+        serve: Callable[[Registry], Serving],
+        peers: Peers,
+        metrics: Metrics,
+    ) -> None:
+        self.artifacts = artifacts
+        self.device = device
+        self.lifecycle = lifecycle
+        self.peers = peers
+        self.metrics = metrics
+        self.refused: dict[str, str] = {}
+        """Why the current release of a dataset does not serve, by dataset."""
+        self._tried: dict[str, str] = {}
+        self._serve = serve
+        self._lock = asyncio.Lock()
+        self._registry: Registry | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """Every release that is loaded, withdrawn models included."""
+        assert self._registry is not None
+        return self._registry
+
+    def start(self, registry: Registry) -> None:
+        """Serve what is loaded at the start."""
+        self._put(registry)
+
+    async def watch(self, seconds: float) -> None:
+        """Follow what is published, with a look every ``seconds``; does not return."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self._follow()
+            except Exception:
+                # Whatever is wrong with the folder, what is loaded serves on.
+                logger.exception("the artifacts folder %s could not be looked at", self.artifacts)
+
+    async def load(self, model: str) -> None:
+        """Serve the current release of a model's dataset, in every worker; undoes :meth:`unload`.
+
+        Raises:
+            UnknownNameError: if no such model is published.
+            ReleaseError: if the release is refused by any worker.
+        """
+        await self._tell({"do": "load", "model": model})
+
+    async def unload(self, model: str) -> None:
+        """Serve a model no longer, in any worker, until it is loaded again.
+
+        Raises:
+            UnknownNameError: if there is no such model.
+        """
+        await self._tell({"do": "unload", "model": model})
+
+    async def _tell(self, message: Message) -> None:
+        await self._do(message)
+        failed = [answer["error"] for answer in await self.peers.ask_others(message) if answer.get("error")]
+        if failed:
+            raise ReleaseError(f"{len(failed)} other workers refused: {failed[0]}")
+
+    async def hear(self, message: Message) -> Message:
+        """Do what another worker was asked for; answers with the ``error`` if there is one."""
+        try:
+            await self._do(message)
+        except ForecastError as error:
+            return {"error": str(error)}
+        return {}
+
+    async def _do(self, message: Message) -> None:
+        model = message["model"]
+        if message["do"] == "load":
+            await self._follow(again=True)
+        self._check(model)
+        dataset = model.rpartition("-")[0]
+        if message["do"] == "load" and dataset in self.refused:
+            raise ReleaseError(self.refused[dataset])
+        withdrawn = self._withdrawn()
+        (withdrawn.discard if message["do"] == "load" else withdrawn.add)(model)
+        self._remember(withdrawn)
+        self._put(self.registry)
+
+    def _check(self, model: str) -> None:
+        known = [forecaster.metadata.model for forecaster in self.registry.models]
+        if model not in known:
+            raise UnknownNameError(f"no model {model[:64]!r}; there are: {', '.join(known)}")
+
+    async def _follow(self, *, again: bool = False) -> None:
+        """Load what is current and not loaded; what was refused before only if ``again`` or if it has changed."""
+        async with self._lock:
+            published = await asyncio.to_thread(current_versions, self.artifacts)
+            for dataset, version in published.items():
+                loaded = self.registry.releases.get(dataset)
+                if loaded is not None and loaded.release.version == version:
+                    self.refused.pop(dataset, None)
+                    self._tried.pop(dataset, None)
+                elif again or self._tried.get(dataset) != version:
+                    self._tried[dataset] = version
+                    await self._replace(dataset)
+
+    async def _replace(self, dataset: str) -> None:
+        try:
+            release = await asyncio.to_thread(self._load, dataset)
+        except ForecastError as error:
+            self.refused[dataset] = str(error)
+            self.metrics.reloaded("failed")
+            logger.error("a new release of %s is refused, what was loaded serves on: %s", dataset, error)
+            return
+        self.refused.pop(dataset, None)
+        self._put(self.registry.with_release(release))
+        self.metrics.reloaded("loaded")
+        logger.info("%s now serves release %s", dataset, release.release.version)
+
+    def _load(self, dataset: str) -> LoadedRelease:
+        return LoadedRelease.load(open_current(self.artifacts, dataset), self.device)
+
+    def _put(self, registry: Registry) -> None:
+        self._registry = registry
+        serving = self._serve(registry.without(self._withdrawn()))
+        self.lifecycle.serving = serving
+        self.metrics.models(loaded_models(serving.registry))
+        # What is loaded is there to stay: collections need not look at it, which would stop all for 90 ms. What it
+        # replaced was set aside in the same way, and is found only once it is back among the living.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+
+    def _withdrawn(self) -> set[str]:
+        if self.peers.folder is None:
+            return self.lifecycle.withdrawn
+        try:
+            return set((self.peers.folder / _WITHDRAWN).read_text().split())
+        except FileNotFoundError:
+            return set()
+
+    def _remember(self, withdrawn: set[str]) -> None:
+        """For workers that are yet to start, in their shared folder."""
+        self.lifecycle.withdrawn = withdrawn
+        if self.peers.folder is not None:
+            (self.peers.folder / _WITHDRAWN).write_text("\n".join(sorted(withdrawn)))

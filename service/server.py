@@ -1,0 +1,88 @@
+"""One process that serves: the application on uvicorn, from the first request to the last."""
+
+import asyncio
+import logging
+import signal
+import socket
+from multiprocessing import parent_process
+from types import FrameType
+
+import uvicorn
+
+from forecasting.registry import Registry
+from service.app import create_app
+from service.lifecycle import Lifecycle
+from service.logs import log_config
+from service.peers import Peers
+from service.security_headers import with_cors
+from service.settings import Settings
+
+logger = logging.getLogger("service")
+
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than the proxies in front keep theirs, so that they close first."""
+
+
+def serve(settings: Settings, listener: socket.socket, registry: Registry, peers: Peers) -> None:
+    """Serve ``registry`` on ``listener`` until told to stop."""
+    gate = create_app(settings, registry, peers)
+    config = uvicorn.Config(
+        with_cors(gate, settings.origins),
+        lifespan="on",
+        log_config=log_config(settings),
+        server_header=False,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    DrainingServer(config, gate.lifecycle, settings.linger_seconds).run(sockets=[listener])
+
+
+_LAST_WORDS_SECONDS = 0.25
+
+
+class DrainingServer(uvicorn.Server):
+    """Stops in three steps: says that it stops, closes idle connections, finishes what it has begun.
+
+    For ``linger`` seconds every new request hears 503 with Retry-After, which a proxy takes elsewhere; a connection
+    closed at once could lose the request that is just arriving on it. A second signal skips that.
+    """
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, linger: float) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._linger = linger
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; and a worker whose supervisor dies stops too."""
+        self._loop = asyncio.get_running_loop()
+        parent = parent_process()
+        if parent is not None:
+            self._loop.add_reader(parent.sentinel, self._abandoned, parent.sentinel)
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop. The signal is not raised again, as uvicorn would: having stopped as told is status 0."""
+        if self._lifecycle.draining or self._loop is None or not self.started:
+            self.force_exit = self.should_exit and sig == signal.SIGINT
+            self.should_exit = True
+            return
+        self._lifecycle.draining = True
+        self._loop.call_soon_threadsafe(self._loop.call_later, self._linger, self._stop)
+
+    def _stop(self) -> None:
+        """Accept nobody any more, and hear out those who just were: closing would lose what they are sending."""
+        assert self._loop is not None
+        for server in self.servers:
+            server.close()
+        self._loop.call_later(_LAST_WORDS_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        self.should_exit = True
+
+    def _abandoned(self, sentinel: int) -> None:
+        assert self._loop is not None
+        self._loop.remove_reader(sentinel)
+        logger.error("the supervisor is gone: stopping")
+        self.handle_exit(signal.SIGTERM, None)

@@ -1,0 +1,125 @@
+"""What serves at one moment: the loaded releases, and for each of their networks a lane that work goes through."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import SeriesError
+from forecasting.forecaster import Forecaster
+from forecasting.registry import Registry
+from forecasting.series import SstSeries
+from forecasting.timestep import Floats
+from service.batching import Batcher
+from service.metrics import Metrics
+from service.writing import Json, Wanted, write
+
+SMALL: Final = 64
+"""Calls' worth of windows (series × leads) up to which a request is batched; larger ones run apart, in pieces."""
+
+PIECE: Final = 256
+"""Series that a large request is split into, so that several such requests advance side by side."""
+
+Entries = list[Json | SeriesError]
+Float32s = npt.NDArray[np.float32]
+
+
+class Lane:
+    """The way through one network."""
+
+    def __init__(self, forecaster: Forecaster, workers: Executor, seconds: float, metrics: Metrics) -> None:
+        """``workers`` run what is too large for the event loop; ``seconds`` is how long a request may wait."""
+        self.forecaster = forecaster
+        self._workers = workers
+        self._metrics = metrics
+        self._model = forecaster.metadata.model
+        # A GPU would leave the event loop idle; a CPU would have to do the same work, and the switch of threads too.
+        apart = None if forecaster.device.type == "cpu" else workers
+        self._forecasts = Batcher(self._forecast_together, seconds, apart)
+        self._inferences = Batcher(self._infer_together, seconds, apart)
+
+    async def forecast(self, series: Sequence[SstSeries], wanted: Wanted) -> Entries:
+        """Forecast what follows each of ``series``: its entry in the answer, or what is wrong with it.
+
+        Raises:
+            ProblemError: 504 if the network was not free in time.
+        """
+        if len(series) * wanted.horizon <= SMALL:
+            return await self._forecasts.submit((series, wanted))
+        loop = asyncio.get_running_loop()
+        entries: Entries = []
+        for begin in range(0, len(series), PIECE):
+            job = (series[begin : begin + PIECE], wanted)
+            entries += (await loop.run_in_executor(self._workers, self._forecast_together, [job], 0.0))[0]
+        return entries
+
+    async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
+        """Run the network itself.
+
+        Args:
+            windows: °C, ``(n, window)``, finite.
+            seconds: valid times, Unix seconds ``(n,)``.
+
+        Returns:
+            °C, ``(n,)``.
+
+        Raises:
+            ProblemError: 504 if the network was not free in time.
+        """
+        if len(windows) <= SMALL:
+            return await self._inferences.submit((windows, seconds))
+        loop = asyncio.get_running_loop()
+        pieces = [
+            (await loop.run_in_executor(self._workers, self._infer_together, [job], 0.0))[0]
+            for job in zip(
+                np.array_split(windows, range(PIECE, len(windows), PIECE)),
+                np.array_split(seconds, range(PIECE, len(windows), PIECE)),
+                strict=True,
+            )
+        ]
+        return np.concatenate(pieces)
+
+    def _forecast_together(self, jobs: Sequence[tuple[Sequence[SstSeries], Wanted]], wait: float) -> list[Entries]:
+        begin = time.perf_counter()
+        series = [one for many, _ in jobs for one in many]
+        asked = [wanted for many, wanted in jobs for _ in many]
+        horizons = np.asarray([wanted.horizon for wanted in asked])
+        forecasts = self.forecaster.forecast_each(series, horizons, seen=self._count_drift)
+        self._metrics.batch(self._model, len(series), wait, time.perf_counter() - begin)
+        alike: dict[Wanted, list[int]] = {}
+        for k, i in enumerate(forecasts.row.tolist()):
+            alike.setdefault(asked[i], []).append(k)
+        done: dict[int, Json | SeriesError] = dict(forecasts.failures)
+        for wanted, rows in alike.items():
+            entries = write(forecasts, rows, self.forecaster.metadata.errors, wanted)
+            done.update(zip(forecasts.row[rows].tolist(), entries, strict=True))
+        following = iter(range(len(series)))
+        return [[done[next(following)] for _ in many] for many, _ in jobs]
+
+    def _infer_together(self, jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]], wait: float) -> list[Float32s]:
+        begin = time.perf_counter()
+        windows = np.concatenate([values for values, _ in jobs])
+        forecast = self.forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
+        self._metrics.batch(self._model, len(windows), wait, time.perf_counter() - begin)
+        return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
+
+    def _count_drift(self, windows: Floats, outside: npt.NDArray[np.bool_]) -> None:
+        level, spread = self.forecaster.metadata.training_range.distances(windows)
+        self._metrics.drift(self._model, len(windows), float(level.sum()), float(spread.sum()), int(outside.sum()))
+
+
+class Serving:
+    """A request takes one of these at its beginning, and is answered from it whatever is loaded meanwhile."""
+
+    def __init__(self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics) -> None:
+        """See :class:`Lane`."""
+        self.registry = registry
+        self._lanes = {one: Lane(one, workers, seconds, metrics) for one in registry.models}
+
+    def lane(self, forecaster: Forecaster) -> Lane:
+        """The lane of one of the registry's networks."""
+        return self._lanes[forecaster]

@@ -1,0 +1,101 @@
+"""Several workers on one socket: started, replaced when they die, and stopped together."""
+
+import logging.config
+import multiprocessing
+import signal
+import socket
+import sys
+import tempfile
+import time
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import FrameType
+
+from forecasting.errors import ForecastError
+from service.app import open_registry
+from service.logs import log_config
+from service.metrics import worker_ended
+from service.peers import Peers
+from service.server import serve
+from service.settings import Settings
+
+logger = logging.getLogger("service")
+
+REFUSED = 2
+"""Exit status of a worker that cannot start, whatever is done."""
+
+_PATIENCE = 1.0
+"""Seconds between starts of a worker that keeps dying."""
+
+_MARGIN = 5.0
+"""Seconds that workers are given beyond their own time to stop, before they are killed."""
+
+
+def work(settings: Settings, listener: socket.socket, folder: Path) -> None:
+    """What a worker process does."""
+    logging.config.dictConfig(log_config(settings))
+    try:
+        registry = open_registry(settings)
+    except ForecastError as error:
+        logger.error("%s", error)
+        sys.exit(REFUSED)
+    serve(settings, listener, registry, Peers(folder))
+
+
+class Supervisor:
+    """Keeps ``settings.workers`` workers running on ``listener`` until told to stop."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self.settings = settings
+        self.listener = listener
+        self._context = multiprocessing.get_context("spawn")
+        self._stopping = False
+        self._wake_read, self._wake_write = self._context.Pipe(duplex=False)
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; returns the exit status: 0, or that of workers that could not start at all."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        with tempfile.TemporaryDirectory(prefix="sst-") as name:
+            folder = Path(name)
+            workers = {self._start(folder) for _ in range(self.settings.workers)}
+            status = 0
+            while not self._stopping:
+                ended = wait([*(worker.sentinel for worker in workers), self._wake_read])
+                for worker in [worker for worker in workers if worker.sentinel in ended and not self._stopping]:
+                    workers.remove(worker)
+                    worker.join()
+                    worker_ended(worker.pid or 0)
+                    if worker.exitcode == REFUSED and not any(folder.glob("*.sock")):
+                        self._stopping, status = True, REFUSED
+                    else:
+                        logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)
+                        self._wake_read.poll(_PATIENCE if worker.exitcode == REFUSED else 0)
+                        workers.add(self._start(folder))
+            self._end(workers)
+            return status
+
+    def _start(self, folder: Path) -> SpawnProcess:
+        worker = self._context.Process(target=work, args=(self.settings, self.listener, folder))
+        worker.start()
+        return worker
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._wake_write.send(number)
+
+    def _end(self, workers: set[SpawnProcess]) -> None:
+        """Tell all to stop, and see to it that they do."""
+        # Held open here, the socket would take in callers whom no worker accepts any more.
+        self.listener.close()
+        for worker in workers:
+            worker.terminate()
+        deadline = time.monotonic() + self.settings.linger_seconds + self.settings.drain_seconds + _MARGIN
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+            if worker.exitcode is None:
+                logger.error("worker %s did not stop in time and is killed", worker.pid)
+                worker.kill()
+                worker.join()

@@ -1,0 +1,120 @@
+"""Forecasts as they go over the wire, many at once: levels, thresholds and units as they were asked for."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.forecast import Forecasts
+from forecasting.forecaster import Forecaster
+from forecasting.intervals import ErrorDistribution
+from forecasting.series import Units, from_celsius, to_celsius
+from forecasting.timestep import Floats, Times
+
+DEFAULT_LEVELS: Final = (80, 95)
+_SCALE: Final = 1e6
+"""Values are written to six decimals."""
+
+Json = dict[str, Any]
+
+
+class Wanted(NamedTuple):
+    """What of a forecast is asked for.
+
+    Attributes:
+        horizon: number of leads.
+        levels: of intervals, percent; None: those of :data:`DEFAULT_LEVELS` that are calibrated.
+        thresholds: in ``units``, whose probability of being exceeded is wanted.
+        units: of all temperatures.
+    """
+
+    horizon: int
+    levels: tuple[int, ...] | None = None
+    thresholds: tuple[float, ...] = ()
+    units: Units = "celsius"
+
+
+def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, wanted: Wanted) -> list[Json]:
+    """The entries of some ``rows`` of ``forecasts``: :class:`~service.schemas.SeriesForecast`, but for their ``id``.
+
+    ``errors`` are those of the network, from which intervals and probabilities are taken.
+    """
+    levels = wanted.levels
+    if levels is None:
+        levels = tuple(level for level in DEFAULT_LEVELS if level in errors.half_width)
+    sst = forecasts.sst[rows, : wanted.horizon]
+    widths = np.asarray([errors.half_width[level][: wanted.horizon] for level in levels]).reshape(
+        len(levels), 1, wanted.horizon
+    )
+    names = list(forecasts.baselines)
+    references = [forecasts.baselines[name][rows, : wanted.horizon] for name in names]
+    table = np.concatenate([sst[None], sst - widths, sst + widths, *(one[None] for one in references)])
+    written = _rounded(table if wanted.units == "celsius" else from_celsius(table, wanted.units)).tolist()
+    absent = [] if len(names) == 1 else np.isnan(table[-len(names) :, :, 0]).tolist()
+    probabilities = [_exceedance(errors, sst, threshold, wanted.units) for threshold in wanted.thresholds]
+    columns = list(zip(range(1, 1 + len(levels)), range(1 + len(levels), 1 + 2 * len(levels)), levels, strict=True))
+    first = 1 + 2 * len(levels)
+    entries = []
+    for k, (row, times) in enumerate(zip(rows, _written_times(forecasts.times[rows, : wanted.horizon]), strict=True)):
+        calibrated = bool(forecasts.calibrated[row])
+        entries.append(
+            {
+                "id": None,
+                "timestamps": times,
+                "sst": written[0][k],
+                "intervals": [
+                    {"level": level, "lower": written[low][k], "upper": written[high][k], "calibrated": calibrated}
+                    for low, high, level in columns
+                ],
+                "exceedance": [
+                    {"threshold": threshold, "probability": probability[k], "calibrated": calibrated}
+                    for threshold, probability in zip(wanted.thresholds, probabilities, strict=True)
+                ],
+                "baselines": {
+                    name: written[first + c][k] for c, name in enumerate(names) if not (absent and absent[c][k])
+                },
+                "warnings": [{"code": one.code, "message": one.message} for one in forecasts.warnings[row]],
+            }
+        )
+    return entries
+
+
+def model_forecast(
+    forecaster: Forecaster, units: Units, ids: Sequence[str], entries: Sequence[Json | SeriesError]
+) -> Json:
+    """What one network says, in the order of the request's series: :class:`~service.schemas.ModelForecast`."""
+    metadata = forecaster.metadata
+    return {
+        "model": metadata.model,
+        "version": metadata.version,
+        "units": units,
+        "step": metadata.step,
+        "forecasts": [
+            {"id": name, "error": sentence(entry)} if isinstance(entry, SeriesError) else entry | {"id": name}
+            for name, entry in zip(ids, entries, strict=True)
+        ],
+    }
+
+
+def sentence(error: SeriesError) -> str:
+    """What is wrong, with the place of the value that is to blame."""
+    text = str(error)
+    if error.index is None or text.startswith("values["):
+        return text
+    return f"values[{error.index}]: {text}"
+
+
+def _exceedance(errors: ErrorDistribution, sst: Floats, threshold: float, units: Units) -> list[list[float]]:
+    celsius = float(to_celsius(threshold, units))
+    probabilities: list[list[float]] = _rounded(np.stack([errors.exceedance(row, celsius) for row in sst])).tolist()
+    return probabilities
+
+
+def _rounded(values: Floats) -> Floats:
+    return np.rint(values * _SCALE) / _SCALE
+
+
+def _written_times(times: Times) -> list[list[str]]:
+    written: list[list[str]] = np.char.add(np.datetime_as_string(times, unit="s"), "Z").tolist()
+    return written

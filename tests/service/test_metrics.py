@@ -1,0 +1,248 @@
+"""What Prometheus gets: counted once, for all processes, and never with a client's words in it."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from forecasting.registry import Registry
+from service.instruments import ModelInfo
+from service.metrics import Metrics, loaded_models, shared_by_workers, worker_ended
+from service.settings import Settings
+from tests.serving import serve
+
+GRU = ModelInfo("nino12-gru", "20260101T000000Z", "gru", "nino12", "cpu", "0123456789ab")
+NEWER = GRU._replace(version="20260202T000000Z")
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def parsed(text: str) -> Samples:
+    """Each sample by name and labels."""
+    families = text_string_to_metric_families(text)
+    return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+
+
+def samples(metrics: Metrics) -> Samples:
+    return parsed(metrics.exposition()[0].decode())
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    return found[name, frozenset(labels.items())]
+
+
+def versions(found: Samples) -> set[str]:
+    return {dict(labels)["version"] for name, labels in found if name == "sst_model_info"}
+
+
+def test_a_request_counts_once_by_route_method_and_status() -> None:
+    metrics = Metrics(["/forecast", "/models/{model}"])
+    for route, status, seconds in [("/forecast", 200, 0.0002), ("/forecast", 200, 0.03), ("/models/{model}", 404, 0.1)]:
+        metrics.started()
+        metrics.request(route, "GET", status, seconds)
+    found = samples(metrics)
+    labels = {"route": "/forecast", "method": "GET", "status": "200"}
+    assert value(found, "sst_request_seconds_count", **labels) == 2
+    assert value(found, "sst_request_seconds_sum", **labels) == pytest.approx(0.0302)
+    assert value(found, "sst_request_seconds_bucket", le="0.00025", **labels) == 1
+    assert value(found, "sst_request_seconds_count", route="/models/{model}", method="GET", status="404") == 1
+
+
+def test_requests_in_flight_are_those_that_have_not_ended() -> None:
+    metrics = Metrics(["/forecast"])
+    metrics.started()
+    metrics.started()
+    metrics.request("/forecast", "POST", 200, 0.001)
+    assert value(samples(metrics), "sst_requests_in_flight") == 1
+
+
+def test_batches_are_counted_by_model() -> None:
+    metrics = Metrics()
+    metrics.models([GRU])
+    metrics.batch("nino12-gru", 48, 0.002, 0.004)
+    found = samples(metrics)
+    assert value(found, "sst_batch_windows_sum", model="nino12-gru") == 48
+    assert value(found, "sst_batch_windows_bucket", model="nino12-gru", le="32.0") == 0
+    assert value(found, "sst_batch_windows_bucket", model="nino12-gru", le="64.0") == 1
+    assert value(found, "sst_queue_wait_seconds_sum", model="nino12-gru") == 0.002
+    assert value(found, "sst_inference_seconds_sum", model="nino12-gru") == 0.004
+
+
+def test_drift_is_a_mean_distance_and_a_count() -> None:
+    metrics = Metrics()
+    metrics.models([GRU])
+    metrics.drift("nino12-gru", 3, 0.6, 1.5, 0)
+    metrics.drift("nino12-gru", 1, 3.4, 0.5, 1)
+    found = samples(metrics)
+    windows = value(found, "sst_input_windows_total", model="nino12-gru")
+    assert value(found, "sst_input_level_distance_total", model="nino12-gru") / windows == 1
+    assert value(found, "sst_input_spread_distance_total", model="nino12-gru") / windows == 0.5
+    assert value(found, "sst_input_outside_training_total", model="nino12-gru") == 1
+
+
+def test_every_reason_and_outcome_is_there_before_it_happens() -> None:
+    metrics = Metrics()
+    metrics.rejected("overloaded")
+    metrics.reloaded("failed")
+    found = samples(metrics)
+    assert value(found, "sst_rejected_total", reason="overloaded") == 1
+    assert value(found, "sst_rejected_total", reason="draining") == 0
+    assert value(found, "sst_reloads_total", outcome="failed") == 1
+    assert value(found, "sst_reloads_total", outcome="loaded") == 0
+
+
+def test_models_follow_a_reload() -> None:
+    metrics = Metrics()
+    metrics.models([GRU])
+    assert versions(samples(metrics)) == {GRU.version}
+    metrics.models([NEWER])
+    found = samples(metrics)
+    assert versions(found) == {NEWER.version}
+    assert value(found, "sst_model_info", **NEWER._asdict()) == 1
+    metrics.models([GRU])
+    assert versions(samples(metrics)) == {GRU.version}
+
+
+def test_loaded_models_are_those_of_the_registry(registry: Registry) -> None:
+    infos = {info.model: info for info in loaded_models(registry)}
+    assert set(infos) == {f"{dataset}-{cell}" for dataset in ("nino12", "buoy") for cell in ("rnn", "lstm", "gru")}
+    release = registry.releases["nino12"]
+    assert infos["nino12-gru"] == ModelInfo(
+        "nino12-gru", release.release.version, "gru", "nino12", "cpu", release.digests["gru"][:12]
+    )
+
+
+def test_the_process_is_described_where_it_is_the_only_one() -> None:
+    assert value(samples(Metrics()), "process_resident_memory_bytes") > 0
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[httpx.Client]:
+    with serve(Settings()) as client:
+        yield client
+
+
+def scraped(client: httpx.Client) -> Samples:
+    return parsed(client.get("/metrics").raise_for_status().text)
+
+
+def test_metrics_are_served_in_prometheus_text_format(measured: httpx.Client) -> None:
+    response = measured.get("/metrics", headers={"Accept": "application/openmetrics-text; version=x, text/plain"})
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "\n# TYPE sst_request_seconds histogram\n" in response.text
+    found = parsed(response.text)
+    assert len(versions(found)) == 2
+    assert value(found, "sst_requests_in_flight") == 1
+
+
+def test_routes_are_templates(measured: httpx.Client) -> None:
+    before = scraped(measured)
+    for model in ("nino12-gru", "nino12-rnn", "transformer"):
+        measured.get(f"/models/{model}")
+    measured.delete("/models/nino12-gru")
+    measured.get("/docs").raise_for_status()
+    after = scraped(measured)
+
+    def counted(route: str, method: str, status: int) -> float:
+        labels = frozenset({("route", route), ("method", method), ("status", str(status))})
+        return after["sst_request_seconds_count", labels] - before.get(("sst_request_seconds_count", labels), 0)
+
+    assert counted("/models/{model}", "GET", 200) == 2
+    assert counted("/models/{model}", "GET", 404) == 1
+    assert counted("/models/{model}", "DELETE", 405) == 1
+    assert counted("/docs", "GET", 200) == 1
+
+
+def test_no_label_takes_what_a_client_made_up(measured: httpx.Client) -> None:
+    methods = ["PROPFIND", "PURGE", "MKCOL", "M-SEARCH", "TRACE"]
+    for number, method in enumerate(methods):
+        measured.get(f"/made-up-{number}")
+        measured.request(method, "/forecast")
+        measured.request(method, f"/made-up-{number}")
+    measured.get("/forecast?model=made-up&dataset=made-up", headers={"X-Request-ID": "made-up", "Host": "made-up"})
+    text = measured.get("/metrics").text
+    assert "made-up" not in text.lower()
+    assert not [method for method in methods if method in text]
+    found = parsed(text)
+    assert value(found, "sst_request_seconds_count", route="other", method="GET", status="404") == 5
+    assert value(found, "sst_request_seconds_count", route="/forecast", method="other", status="405") == 5
+    assert value(found, "sst_request_seconds_count", route="other", method="other", status="404") == 5
+
+
+def test_what_is_made_up_is_not_remembered_either() -> None:
+    metrics = Metrics(["/forecast"])
+    metrics.batch("made-up", 1, 0.1, 0.1)
+    size = len(metrics.exposition()[0].splitlines())
+    for number in range(50):
+        metrics.batch(f"made-up-{number}", 1, 0.1, 0.1)
+        metrics.drift(f"made-up-{number}", 1, 0.1, 0.1, 0)
+    assert len(metrics.exposition()[0].splitlines()) == size
+
+
+def work(requests: int, info: ModelInfo, done: Connection) -> None:
+    """A worker process: answers requests, holds one, and says what it sees when it is asked."""
+    metrics = Metrics(["/forecast"])
+    assert metrics.shared
+    metrics.models([GRU])
+    for _ in range(requests):
+        metrics.started()
+        metrics.request("/forecast", "POST", 200, 0.25)
+    metrics.batch("nino12-gru", requests, 0.001, 0.002)
+    metrics.models([info])
+    metrics.started()
+    done.send("ready")
+    while done.recv():
+        done.send(metrics.exposition()[0].decode())
+
+
+Worker = tuple[BaseProcess, Connection]
+
+
+def start(requests: int, info: ModelInfo) -> Worker:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=work, args=(requests, info, there), daemon=True)
+    process.start()
+    there.close()
+    assert here.recv() == "ready"
+    return process, here
+
+
+def seen_by(worker: Worker) -> Samples:
+    worker[1].send(True)
+    return parsed(worker[1].recv())
+
+
+def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
+    labels = {"route": "/forecast", "method": "POST", "status": "200"}
+    with shared_by_workers():
+        first, second = start(3, GRU), start(4, NEWER)
+        both = seen_by(first)
+        assert both == seen_by(second)
+        assert value(both, "sst_request_seconds_count", **labels) == 7
+        assert value(both, "sst_request_seconds_sum", **labels) == 1.75
+        assert value(both, "sst_batch_windows_sum", model="nino12-gru") == 7
+        assert value(both, "sst_requests_in_flight") == 2
+        assert versions(both) == {GRU.version, NEWER.version}
+        assert not [name for name, _ in both if name.startswith("process_")]
+
+        first[0].kill()
+        first[0].join()
+        worker_ended(first[0].pid or 0)
+        alone = seen_by(second)
+        assert value(alone, "sst_request_seconds_count", **labels) == 7
+        assert value(alone, "sst_requests_in_flight") == 1
+        assert versions(alone) == {NEWER.version}
+
+        second[1].send(False)
+        second[0].join()
+        folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        assert folder.is_dir()
+    assert not folder.exists()
+    assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ

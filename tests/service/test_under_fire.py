@@ -1,0 +1,281 @@
+"""Real processes and sockets, killed, told to stop, reloaded and flooded while clients call."""
+
+import asyncio
+import itertools
+import os
+import shutil
+import signal
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from forecasting.release import current_version
+from forecasting.series import SstSeries
+from service.keys import Role, new_key
+from tests.processes import Service, running
+from tests.service.test_forecast import Json, body
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.publish import point_current
+from training.run import train
+
+pytestmark = pytest.mark.anyio
+
+CLIENTS = 8
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Load:
+    """Clients that call one after the other until told to stop, and what became of each call."""
+
+    def __init__(self, url: str, request: Json) -> None:
+        self.url = url
+        self.request = request
+        self.answers: list[httpx.Response] = []
+        self.failures: list[httpx.TransportError] = []
+        self.enough = asyncio.Event()
+        self._changed = asyncio.Condition()
+
+    async def call(self) -> None:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+            while not self.enough.is_set():
+                try:
+                    self.answers.append(await client.post("/forecast", json=self.request))
+                except httpx.TransportError as error:
+                    self.failures.append(error)
+                    if isinstance(error, httpx.ConnectError):
+                        self.enough.set()
+                async with self._changed:
+                    self._changed.notify_all()
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Go on until something holds."""
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(true), timeout=60)
+
+    async def more(self, n: int) -> None:
+        """Go on for so many answers."""
+        goal = len(self.answers) + n
+        await self.until(lambda: len(self.answers) >= goal)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        return Counter(answer.status_code for answer in self.answers)
+
+
+@asynccontextmanager
+async def load(url: str, request: Json) -> AsyncIterator[Load]:
+    """Clients at work; when the context ends they have stopped."""
+    calls = Load(url, request)
+    async with asyncio.TaskGroup() as clients:
+        for _ in range(CLIENTS):
+            clients.create_task(calls.call())
+        yield calls
+        calls.enough.set()
+
+
+async def test_a_killed_worker_takes_only_its_own_requests_with_it_and_is_replaced(
+    artifacts: Path, nino12: SstSeries
+) -> None:
+    with running(artifacts, workers=2) as service:
+        service.wait_for("Application startup complete", times=2)
+        before = service.children()
+        async with load(service.url, body(nino12)) as calls:
+            await calls.more(50)
+            os.kill(min(before), signal.SIGKILL)
+            await calls.more(100)
+            await asyncio.to_thread(service.wait_for, "Application startup complete", 3)
+            await calls.more(50)
+        after = service.children()
+    assert calls.statuses == {200: len(calls.answers)}
+    # Each client waits for one answer at a time.
+    assert len(calls.failures) <= CLIENTS
+    assert len(after) == 2
+    assert min(before) not in after
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_told_to_stop_it_answers_what_it_began_and_refuses_the_rest_politely(
+    artifacts: Path, nino12: SstSeries, workers: int
+) -> None:
+    large = body(nino12)
+    large["series"] *= 2_000
+    with running(artifacts, workers=workers) as service:
+        async with load(service.url, body(nino12)) as calls, httpx.AsyncClient(timeout=60) as client:
+            await calls.more(50)
+            slow = asyncio.create_task(client.post(f"{service.url}/forecast", json=large))
+            await calls.more(10)
+            service.process.terminate()
+            # The first that finds nobody listening any more ends the load.
+            await calls.until(calls.enough.is_set)
+            assert (await slow).status_code in (200, 503)
+        assert await asyncio.to_thread(service.process.wait) == 0
+    assert set(calls.statuses) <= {200, 503}
+    assert {type(error) for error in calls.failures} == {httpx.ConnectError}
+    for answer in calls.answers:
+        if answer.status_code == 503:
+            assert answer.headers["retry-after"] == "1"
+            assert answer.headers["connection"] == "close"
+    assert not any("Traceback" in line for line in service.log)
+
+
+async def test_a_large_request_under_way_is_answered_before_the_end(artifacts: Path, nino12: SstSeries) -> None:
+    large = body(nino12, horizon=12)
+    large["series"] *= 3_000
+    with running(artifacts, linger_seconds=0) as service:
+        async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+            slow = asyncio.create_task(client.post("/forecast", json=large))
+            # Answered only once the large one has been read and has begun.
+            while not slow.done() and (await client.get("/health/live")).status_code == 200:
+                if await _works(service):
+                    break
+            service.process.terminate()
+            answer = await slow
+    assert answer.status_code == 200
+    assert len(answer.json()["forecasts"]) == 3_000
+    assert service.process.returncode == 0
+
+
+async def _works(service: Service) -> bool:
+    """Whether the thread for large requests has begun."""
+    tasks = Path(f"/proc/{service.process.pid}/task")
+    names = [(task / "comm").read_text() for task in tasks.iterdir()]
+    return len(names) > 1
+
+
+@pytest.fixture
+def two_releases(artifacts: Path, nino12: SstSeries, small: TrainingConfig, tmp_path: Path) -> Path:
+    """An artifacts folder of its own, with two releases of nino12."""
+    folder = tmp_path / "artifacts"
+    shutil.copytree(artifacts, folder)
+    config = small.model_copy(update={"seed": 7, "epochs": 1})
+    train(Dataset.divide(nino12, config), Path("data/nino12.csv"), "nino12", folder, config)
+    return folder
+
+
+async def test_fifty_reloads_under_load_drop_nothing_and_mix_nothing(two_releases: Path, nino12: SstSeries) -> None:
+    presented, key = new_key("ops", Role.ADMIN)
+    dataset = two_releases / "nino12"
+    both = sorted(path.name for path in dataset.iterdir() if path.is_dir())
+    with running(two_releases, workers=2, keys=key.line, reload_seconds=3_600) as service:
+        service.wait_for("Application startup complete", times=2)
+        headers = {"Authorization": f"Bearer {presented}"}
+        async with (
+            load(service.url, body(nino12, model="all")) as calls,
+            httpx.AsyncClient(base_url=service.url, headers=headers, timeout=60) as operator,
+        ):
+            for version in itertools.islice(itertools.cycle(both), 50):
+                point_current(dataset, version)
+                response = await operator.post("/v2/repository/models/nino12-gru/load", json={})
+                assert response.status_code == 200, response.text
+                # Every worker has followed: whichever answers, it serves that release.
+                for _ in range(4):
+                    async with httpx.AsyncClient(base_url=service.url) as stranger:
+                        assert (await stranger.get("/forecast")).json()["version"] == version
+    assert not calls.failures
+    assert calls.statuses == {200: len(calls.answers)}
+    seen: dict[str, set[tuple[float, ...]]] = {version: set() for version in both}
+    for answer in calls.answers:
+        models = answer.json()["models"]
+        (version,) = {model["version"] for model in models}
+        seen[version].add(tuple(round(model["forecasts"][0]["sst"][0], 3) for model in models))
+    # One forecast a release and network, each its own.
+    assert [len(values) for values in seen.values()] == [1, 1]
+    assert not seen[both[0]] & seen[both[1]]
+
+
+async def test_a_release_that_fails_is_refused_and_the_old_one_serves_on(two_releases: Path) -> None:
+    dataset = two_releases / "nino12"
+    good, bad = sorted(path.name for path in dataset.iterdir() if path.is_dir())
+    point_current(dataset, good)
+    checkpoint = dataset / bad / "gru.pt"
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    checkpoint.write_bytes(content)
+    presented, key = new_key("ops", Role.ADMIN)
+    with running(two_releases, keys=key.line, reload_seconds=0.05) as service, httpx.Client() as client:
+        point_current(dataset, bad)
+        service.wait_for("a new release of nino12 is refused, what was loaded serves on")
+        client.headers["Authorization"] = f"Bearer {presented}"
+        loaded = client.post(f"{service.url}/v2/repository/models/nino12-gru/load", json={})
+        assert loaded.status_code == 503
+        assert "gru.pt is not the file that was published" in loaded.json()["error"]
+        assert client.get(f"{service.url}/forecast").json()["version"] == good
+        content[len(content) // 2] ^= 1
+        checkpoint.write_bytes(content)
+        assert client.post(f"{service.url}/v2/repository/models/nino12-gru/load", json={}).status_code == 200
+        assert client.get(f"{service.url}/forecast").json()["version"] == bad
+        assert current_version(dataset) == bad
+
+
+async def test_a_flood_is_refused_quickly_and_leaves_no_trace(artifacts: Path, nino12: SstSeries) -> None:
+    request = body(nino12)
+    request["series"] *= 60
+    with running(artifacts, max_waiting=4) as service:
+
+        async def flood() -> list[httpx.Response]:
+            limits = httpx.Limits(max_connections=64)
+            async with httpx.AsyncClient(base_url=service.url, timeout=60, limits=limits) as client:
+                return await asyncio.gather(*(client.post("/forecast", json=request) for _ in range(400)))
+
+        answers = await flood()
+        held = service.resident()
+        answers += await flood()
+        assert service.resident() < held * 1.05
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) == {200, 503}
+    for answer in answers:
+        if answer.status_code == 503:
+            assert answer.headers["retry-after"] == "1"
+            assert "too many requests are waiting" in answer.json()["detail"]
+
+
+def test_bodies_that_wait_may_not_fill_the_memory(artifacts: Path) -> None:
+    with running(artifacts, max_waiting_bytes=100_000) as service:
+        head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", service.port)) as first:
+            first.sendall(head + b" ")
+            # The first holds its share from here on: it has been admitted before the second connects.
+            assert httpx.get(f"{service.url}/health/live").status_code == 200
+            refused = httpx.post(f"{service.url}/forecast", content=b" " * 60_000)
+            assert refused.status_code == 503
+            first.sendall(b" " * 59_999)
+            assert b" 400 " in first.recv(4_096)
+        assert httpx.post(f"{service.url}/forecast", content=b" " * 60_000).status_code == 415
+
+
+def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(artifacts: Path, nino12: SstSeries) -> None:
+    with running(artifacts, request_seconds=1) as service:
+        with socket.create_connection(("127.0.0.1", service.port)) as slow:
+            slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            slow.sendall(b"Content-Length: 100\r\n\r\n{")
+            assert httpx.post(f"{service.url}/forecast", json=body(nino12)).status_code == 200
+            answer = b""
+            while piece := slow.recv(4_096):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 504")
+        assert b"was not answered within 1 seconds" in answer
+        assert httpx.post(f"{service.url}/forecast", json=body(nino12)).status_code == 200
+
+
+def test_clients_that_leave_leave_nothing_behind(artifacts: Path, nino12: SstSeries) -> None:
+    content = httpx.Request("POST", "http://x", json=body(nino12)).content
+    head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: %d\r\n\r\n" % len(content)
+    with running(artifacts, max_waiting=8) as service:
+        for cut in (len(content), len(content) // 2, 0):
+            for _ in range(20):
+                with socket.create_connection(("127.0.0.1", service.port)) as client:
+                    client.sendall(head + content[:cut])
+        # More have left than may wait: had one stayed counted, this would be refused.
+        assert httpx.post(f"{service.url}/forecast", json=body(nino12)).status_code == 200
+    assert not any("Traceback" in line or "ERROR" in line for line in service.log)
