@@ -30,6 +30,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         dropout: of the last hidden state.
         huber_delta: one-step spreads at which the loss turns from squared to linear.
         autoregression: whether a linear forecast in closed form stands beside the cell.
+        share: whether, beside that forecast, the cell's output is scaled by what validation says it is worth.
         harmonics: of the year (and, under daily steps, one of the day) that the cell sees.
     """
 
@@ -47,6 +48,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     huber_delta: float = Field(default=1.0, gt=0)
     autoregression: bool = True
+    share: bool = True
     harmonics: int = Field(default=1, ge=1, le=4)
 
     @classmethod

@@ -6,9 +6,10 @@ import torch
 
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import script
-from forecasting.forecaster import NetworkRoller
+from forecasting.network import NetworkRoller
 from forecasting.rolling import Roller
 from forecasting.series import SstSeries
+from forecasting.timestep import unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.evaluate import Evaluation
@@ -23,7 +24,9 @@ def weights(network: RecurrentForecaster) -> dict[str, torch.Tensor]:
 
 def assert_same(one: RecurrentForecaster, other: RecurrentForecaster) -> None:
     torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=0)
-    assert (one.mean, one.std, one.spread) == (other.mean, other.std, other.spread)
+    assert (one.mean, one.spread) == (other.mean, other.spread)
+    torch.testing.assert_close(one.columns, other.columns, rtol=0, atol=0)
+    torch.testing.assert_close(one.linear.weights, other.linear.weights, rtol=0, atol=0)
 
 
 def run(series: SstSeries, config: TrainingConfig, cell: str = "gru") -> Fit:
@@ -106,7 +109,8 @@ def test_a_network_begins_as_a_linear_forecast_that_beats_the_linear_reference(n
 
 def test_descent_leaves_the_weights_of_the_regression_alone(nino12: SstSeries, small: TrainingConfig) -> None:
     once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).final for epochs in (1, 3))
-    assert torch.count_nonzero(once.linear.weights) == len(once.linear.weights)
+    linear = once.linear
+    assert torch.count_nonzero(linear.weights) == len(linear.free) + len(linear.shrunk)
     torch.testing.assert_close(once.linear.weights, more.linear.weights, rtol=0, atol=0)
     assert not torch.equal(weights(once)["head.weight"], weights(more)["head.weight"])
 
@@ -116,13 +120,40 @@ def test_the_autoregression_can_be_left_out(nino12: SstSeries, small: TrainingCo
     assert not network.linear.weights.any()
 
 
+@torch.no_grad()
+def test_the_cell_adds_the_share_that_does_best_on_validation(nino12: SstSeries, small: TrainingConfig) -> None:
+    config, series = small.model_copy(update={"epochs": 10}), nino12.part(200, 732)
+    with torch.enable_grad():
+        fitted, in_full = (run(series, config.model_copy(update={"share": share}), "rnn") for share in (True, False))
+    known = Dataset.divide(series, config).origins("validation", horizon=1)
+    sst, observed = torch.from_numpy(known.windows).float(), torch.from_numpy(known.targets[:, 0])
+    inputs, season = fitted.selected.known(sst, torch.from_numpy(unix_seconds(known.valid_time)))
+    added, linear = fitted.selected.added(inputs), fitted.selected.linear(inputs, season)
+
+    def error(share: float) -> float:
+        forecast = sst[:, -1] + fitted.selected.spread * (linear + share * added)
+        return float(torch.mean((forecast - observed) ** 2))
+
+    assert 0.1 < fitted.share < 0.9
+    assert min(np.linspace(0, 1, 101), key=error) == pytest.approx(fitted.share, abs=0.006)
+    torch.testing.assert_close(fitted.final.added(inputs), fitted.share * in_full.final.added(inputs))
+    assert in_full.share == 1
+
+
+def test_a_cell_that_does_harm_on_validation_adds_nothing(nino12: SstSeries, small: TrainingConfig) -> None:
+    fitted = run(nino12, small.model_copy(update={"epochs": 10}))
+    assert fitted.share == 0
+    assert not fitted.final.head.weight.any()
+
+
 def test_the_answer_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
-    linear, season = fitted.final.linear, 7_889_400.0
+    network, season = fitted.final, 7_889_400.0
     sst = torch.tensor(nino12.values[None, :24], dtype=torch.float32)
 
     def answer(time: float) -> float:
         when = torch.tensor([time], dtype=torch.float64)
-        return float(linear(sst + 1, when) - linear(sst, when))
+        warmer, seen = (network.linear(*network.known(window, when)) for window in (sst + 1, sst))
+        return float(warmer - seen)
 
     assert abs(answer(0.0) - answer(season)) > 0.01
     assert answer(0.0) == pytest.approx(answer(4 * season), abs=1e-4)
