@@ -200,7 +200,7 @@ class RecurrentForecaster(nn.Module):
 
     def size(self) -> int:
         """Number of fitted weights, the autoregression's among them."""
-        return sum(weights.numel() for weights in self.parameters()) + len(self.linear.free) + len(self.linear.shrunk)
+        return sum(weights.numel() for weights in self.parameters()) + int(torch.count_nonzero(self.linear.weights))
 
     @torch.no_grad()
     def scale_added(self, share: float) -> None:
