@@ -48,7 +48,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     huber_delta: float = Field(default=1.0, gt=0)
     autoregression: bool = True
-    share: bool = True
+    share: bool = False
     harmonics: int = Field(default=1, ge=1, le=4)
 
     @classmethod
