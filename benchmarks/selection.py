@@ -38,8 +38,8 @@ _LONG: Final[dict[str, Any]] = _CELL_ALONE | {"steps": (600, 1_500)}
 
 RECIPES: Final[dict[str, dict[str, Any]]] = {
     "the default": {},
-    "… the cell not trained": {"epochs": 1, "learning_rate": 1e-12, "share": False},
-    "… the cell in full": {"share": False},
+    "… with the share that validation gives the cell": {"share": True},
+    "… the cell not trained": {"epochs": 1, "learning_rate": 1e-12},
     "… the autoregression left out": _CELL_ALONE,
     "… with a learning rate of 0.001": {"learning_rate": 1e-3},
     "… with 600 to 1 500 steps": {"steps": (600, 1_500)},

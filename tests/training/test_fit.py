@@ -121,11 +121,11 @@ def test_the_autoregression_can_be_left_out(nino12: SstSeries, small: TrainingCo
 
 
 @pytest.mark.parametrize("begin", [0, 200])
-def test_the_cell_adds_the_share_that_does_best_on_validation(
+def test_the_cell_can_be_given_the_share_that_does_best_on_validation(
     nino12: SstSeries, small: TrainingConfig, begin: int
 ) -> None:
     series = nino12.part(begin, 732)
-    fitted, in_full = (run(series, small.model_copy(update={"share": share}), "rnn") for share in (True, False))
+    fitted, in_full = (run(series, config, "rnn") for config in (small.model_copy(update={"share": True}), small))
     known = Dataset.divide(series, small).origins("validation", horizon=1)
     sst, observed = torch.from_numpy(known.windows).float(), torch.from_numpy(known.targets[:, 0])
     with torch.no_grad():
@@ -135,7 +135,17 @@ def test_the_cell_adds_the_share_that_does_best_on_validation(
         best = float(torch.linalg.lstsq(added[:, None], rest[:, None]).solution)
         assert fitted.share == pytest.approx(np.clip(best, 0, 1), abs=1e-3)
         torch.testing.assert_close(fitted.final.added(inputs), fitted.share * in_full.final.added(inputs))
-    assert in_full.share == 1
+
+
+def test_by_default_each_cell_adds_all_that_it_learnt(nino12: SstSeries, small: TrainingConfig) -> None:
+    fits = [run(nino12, small, cell) for cell in ("rnn", "lstm", "gru")]
+    assert [one.share for one in fits] == [1, 1, 1]
+    known = Dataset.divide(nino12, small).origins("test", horizon=1)
+    sst, when = torch.from_numpy(known.windows).float(), torch.from_numpy(unix_seconds(known.valid_time))
+    with torch.no_grad():
+        rnn, lstm, gru = (one.final(sst, when) for one in fits)
+    for one, other in ((rnn, lstm), (rnn, gru), (lstm, gru)):
+        assert float((one - other).std()) > 1e-3
 
 
 def test_the_answer_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
