@@ -64,7 +64,7 @@ def own_references(
 
 
 def _of_like_length(series: Sequence[SstSeries]) -> Iterator[tuple[list[int], Floats]]:
-    """Series that are reckoned together: which, and their values ``(n, longest)``, NaN before those that are shorter."""
+    """Series that are reckoned together: which, and their values ``(n, longest)``, NaN before the shorter ones."""
     alike: dict[int, list[int]] = {}
     for i, one in enumerate(series):
         # At most half of a row is nothing but padding.
