@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test check install train data bench clean
+.PHONY: help serve test check install train data bench fuzz soak clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -42,8 +42,15 @@ data: $(VENV)/.dev ## make data/*.csv again from the packages that carry their s
 bench: $(VENV)/.dev ## the measurements behind the README's figures
 	$(BIN)/python -m benchmarks
 
+fuzz: $(VENV)/.dev ## the tests of made-up requests, twenty times as many and others each time
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/test_schemathesis.py tests/service/test_forecast_fuzz.py \
+		tests/service/test_forecast_together.py tests/service/test_batching.py
+
+soak: $(VENV)/.dev ## ten minutes of mixed load and reloads; fails if the service's memory grows
+	$(BIN)/python -m benchmarks.soak
+
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build
+	rm -rf $(VENV) .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; install one, or name it: make PYTHON=…"; exit 1; }

@@ -99,6 +99,9 @@ class Batcher(Generic[Job, Result]):
     def _run_alone(self, job: Job, wait: float) -> "Result | Exception":
         try:
             return self._run([job], [wait])[0]
+        except StopIteration as error:
+            # No future takes it as it is, and the rest of the batch would wait for ever.
+            return RuntimeError(f"StopIteration: {error}")
         except Exception as error:
             return error
 

@@ -9,8 +9,27 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from service.errors import PROBLEM_JSON, InferenceError, Problem, is_inference_protocol
+from service.security import is_open
 
 _REF: Final = "#/components/schemas/{model}"
+
+_HEADERS: Final = {
+    "X-Request-ID": {
+        "description": "the request's own where it sent a sound one, else a new one",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+    },
+    "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}},
+    "WWW-Authenticate": {"description": "what to send", "required": True, "schema": {"type": "string"}},
+}
+_ONLY_WITH: Final = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
+_REFUSALS: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+"""What any request may be answered with before its endpoint is reached, but for those that need no key."""
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -57,15 +76,34 @@ def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]
     )
     for path, operations in schema["paths"].items():
         for operation in operations.values():
-            for status, response in operation["responses"].items():
-                content = response.get("content", {})
-                problem = int(status) >= HTTPStatus.BAD_REQUEST and not is_inference_protocol(path)
-                if problem and "application/json" in content:
-                    content[PROBLEM_JSON] = content.pop("application/json")
-            operation["security"] = [{}, {"key": []}]
+            _describe_answers(path, operation)
+    schema["components"]["headers"] = _HEADERS
     schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     components = schema["components"]["schemas"]
     for model in bodies:
         body = model.model_json_schema(ref_template=_REF)
         components |= body.pop("$defs", {}) | {model.__name__: body}
     return schema
+
+
+def _describe_answers(path: str, operation: dict[str, Any]) -> None:
+    """Add what the gate answers and the headers of every answer; errors are problem documents, but under ``/v2``."""
+    answers = operation["responses"]
+    if not is_open(path):
+        operation["security"] = [{}, {"key": []}]
+        for refusal in _REFUSALS:
+            answers.setdefault(str(refusal.value), _refusal(path, refusal))
+    operation["responses"] = dict(sorted(answers.items()))
+    for status, answer in answers.items():
+        content = answer.get("content", {})
+        is_problem = int(status) >= HTTPStatus.BAD_REQUEST and not is_inference_protocol(path)
+        if is_problem and "application/json" in content:
+            content[PROBLEM_JSON] = content.pop("application/json")
+        names = ["X-Request-ID", *([_ONLY_WITH[status]] if status in _ONLY_WITH else [])]
+        answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _refusal(path: str, status: HTTPStatus) -> dict[str, Any]:
+    model = InferenceError if is_inference_protocol(path) else Problem
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}

@@ -7,6 +7,7 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from forecasting.forecaster import Forecaster
 from forecasting.readers import read_csv
@@ -21,6 +22,12 @@ from training.run import Published, train
 
 ROOT = Path(__file__).parent.parent
 NINO12 = ROOT / "data" / "nino12.csv"
+
+# Always the same examples, so that a test fails for what was changed and for nothing else; `make fuzz` takes others.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=100)
+settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -82,10 +82,12 @@ async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, header
     query, where = _NO_QUERY, "query"
     try:
         if scope["query_string"]:
-            query = _Query.model_validate(dict(parse_qsl(scope["query_string"].decode("latin-1"))))
+            pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            query = _Query.model_validate(dict(pairs))
         where = "body"
         request = _read(body)
     except ValidationError as error:
         places = error.errors(include_url=False, include_input=False)
         raise RequestValidationError([{**one, "loc": (where, *one["loc"])} for one in places]) from None
-    return await forecast_series(ready(lifecycle), settings, request, query.dataset, strict=query.strict), JSON
+    content = await forecast_series(ready(lifecycle), settings, request, query.dataset or None, strict=query.strict)
+    return content, JSON

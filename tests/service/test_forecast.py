@@ -171,6 +171,13 @@ def test_strict_makes_a_bad_series_an_error_of_the_whole(client: httpx.Client, n
     assert client.post("/forecast?strict=true", json=body(nino12)).status_code == 200
 
 
+def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino12: SstSeries) -> None:
+    refused = client.post("/forecast?strict=", json=body(nino12))
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["location"] == "query.strict"
+    assert client.post("/forecast?dataset=", json=body(nino12, dataset="nino12")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [

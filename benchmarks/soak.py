@@ -1,0 +1,239 @@
+"""``python -m benchmarks.soak``: a service under mixed load and reloads for minutes; does its memory stay?
+
+Clients forecast with every model and size, look at everything there is, send what is wrong, and leave before they are
+answered, while two releases take turns as the current one. After a warm-up the resident memory of the process is
+sampled. Exits with 1 if the mean of the last third of the samples is over 2 % above that of the first third, or any
+answer was not the expected one. Linux only: the figures are those of ``/proc``.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from forecasting.readers import read_csv
+from service.schemas import EXAMPLE, EXAMPLE_VALUES
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.publish import point_current
+from training.run import train
+
+DATASET: Final = "nino12"
+LIMIT_PERCENT: Final = 2.0
+CLIENTS: Final = 4
+SAMPLE_SECONDS: Final = 2.0
+RELOAD_SECONDS: Final = 5.0
+WARM_UP: Final = 0.2
+"""Of the whole time, before the first sample: caches, the allocator's arenas and each shape's first call fill up."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, and the status that it is to be answered with."""
+
+    status: int
+    method: str
+    path: str
+    content: bytes | None = None
+
+
+@dataclass
+class Load:
+    """What became of the calls."""
+
+    url: str
+    statuses: Counter[int] = field(default_factory=Counter)
+    versions: set[str] = field(default_factory=set)
+    left: int = 0
+    unexpected: list[str] = field(default_factory=list)
+
+    async def client(self, calls: Sequence[Call], first: int) -> None:
+        """Make the calls over and over, one after the other, on a new connection each time round."""
+        while True:
+            async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+                for call in (*calls[first:], *calls[:first]):
+                    await self._make(client, call)
+
+    async def _make(self, client: httpx.AsyncClient, call: Call) -> None:
+        headers = {"Content-Type": "application/json"} if call.content is not None else {}
+        try:
+            answer = await client.request(call.method, call.path, content=call.content, headers=headers)
+        except httpx.TransportError as error:
+            self.unexpected.append(f"{call.method} {call.path}: {type(error).__name__}")
+            return
+        self.statuses[answer.status_code] += 1
+        if answer.status_code != call.status:
+            self.unexpected.append(f"{call.method} {call.path}: {answer.status_code} {answer.text[:200]}")
+        elif call.path == "/forecast" and call.method == "GET":
+            self.versions.add(answer.json()["version"])
+
+    async def leavers(self) -> None:
+        """Connect, send some of a request or all of it, and leave without having read."""
+        address = httpx.URL(self.url)
+        body = json.dumps(EXAMPLE | {"series": _series(40)}).encode()
+        head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head += b"Content-Length: %d\r\n\r\n" % len(body)
+        for cut in itertools.cycle((0, 10, len(body) // 2, len(body))):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+            writer.write(head + body[:cut])
+            await writer.drain()
+            writer.close()
+            self.left += 1
+            await asyncio.sleep(0.02)
+
+
+def _series(n: int) -> list[dict[str, object]]:
+    values = [list(EXAMPLE_VALUES) for _ in range(n)]
+    return [{"id": f"station {i}", "start": "2009-01-01", "values": one} for i, one in enumerate(values)]
+
+
+def _calls() -> list[Call]:
+    """The round that each client makes."""
+
+    def forecast(status: int = 200, n: int = 1, **fields: object) -> Call:
+        return Call(status, "POST", "/forecast", json.dumps(EXAMPLE | {"series": _series(n)} | fields).encode())
+
+    models = ("best", "rnn", "lstm", "gru", "all")
+    sizes = ((1, 1), (1, 12), (5, 3), (40, 1), (200, 2))
+    sound = [forecast(n=n, model=model, horizon=horizon) for n, horizon in sizes for model in models]
+    sound += [forecast(n=1_000, levels=[]), forecast(units="kelvin", thresholds=[300.0, 310.5])]
+    paths = (
+        "/forecast",
+        "/compare",
+        "/compare?format=csv&horizon=6",
+        "/compare?format=markdown",
+        "/models",
+        "/metrics",
+    )
+    more = ("/compare/predictions", "/compare/plot", "/models/gru", "/health/ready", "/openapi.json", "/docs")
+    looks = [Call(200, "GET", path) for path in (*paths, *more)]
+    wrong = [
+        forecast(404, model="cnn"),
+        forecast(422, horizon=10_000),
+        forecast(422, colour="blue"),
+        forecast(200, series=[{"values": [1e6] * 30, "start": "2009-01-01"}, {"values": [24.0], "start": "soon"}]),
+        Call(422, "POST", "/forecast", b'{"series": [{"start": "2009-01-01", "values": [NaN]}]}'),
+        Call(400, "POST", "/forecast", b"[" * 100_000),
+        Call(404, "GET", "/forecast?model=" + "x" * 1_000),
+        Call(405, "DELETE", "/forecast"),
+        Call(404, "GET", "/nowhere"),
+    ]
+    pairs = itertools.zip_longest(sound, looks, wrong)
+    return [call for some in pairs for call in some if call is not None]
+
+
+@contextmanager
+def _releases() -> Iterator[tuple[Path, list[str]]]:
+    """A copy of the shipped releases with a second one of :data:`DATASET`, and the versions of the two."""
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = Path(folder) / "artifacts"
+        shutil.copytree("artifacts", artifacts)
+        data = Path(f"data/{DATASET}.csv")
+        series = read_csv(data)
+        config = TrainingConfig.for_step(series.step, epochs=2, seed=7)
+        train(Dataset.divide(series, config), data, DATASET, artifacts, config)
+        yield artifacts, sorted(path.name for path in (artifacts / DATASET).iterdir() if path.is_dir())[-2:]
+
+
+@contextmanager
+def _service(artifacts: Path) -> Iterator[tuple[int, str]]:
+    """A service process: its id and where it answers."""
+    command = [sys.executable, "-m", "service", "--port", "0", "--artifacts", str(artifacts)]
+    environment = os.environ | {"SST_RELOAD_SECONDS": "1", "SST_LOG_LEVEL": "warning"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        yield process.pid, re.findall(r"http://[0-9.:]+", process.stdout.readline())[0]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _resident(pid: int) -> dict[str, float]:
+    """MiB, by the names that the kernel has for them."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return {name: int(kib) / 1024 for name, kib in re.findall(r"(VmRSS|RssAnon):\s+(\d+) kB", status)}
+
+
+async def _take_turns(dataset: Path, versions: Sequence[str]) -> None:
+    for version in itertools.cycle(versions):
+        point_current(dataset, version)
+        await asyncio.sleep(RELOAD_SECONDS)
+
+
+async def soak(seconds: float, say: Callable[[str], None]) -> bool:
+    """Run it, and whether memory stayed and every answer was the expected one."""
+    with _releases() as (artifacts, versions), _service(artifacts) as (pid, url):
+        load, calls = Load(url), _calls()
+        work: list[Awaitable[None]] = [load.client(calls, i * len(calls) // CLIENTS) for i in range(CLIENTS)]
+        work += [load.leavers(), _take_turns(artifacts / DATASET, versions)]
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            (await client.get("/health/ready")).raise_for_status()
+        tasks = [asyncio.ensure_future(one) for one in work]
+        samples = []
+        await _while_running(tasks, seconds * WARM_UP)
+        for _ in range(round(seconds * (1 - WARM_UP) / SAMPLE_SECONDS)):
+            await _while_running(tasks, SAMPLE_SECONDS)
+            samples.append(_resident(pid))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    _report(load, say)
+    reloaded = load.versions == set(versions)
+    growth = {name: _grown(name, [sample[name] for sample in samples], say) for name in ("VmRSS", "RssAnon")}
+    return growth["VmRSS"] <= LIMIT_PERCENT and not load.unexpected and reloaded
+
+
+async def _while_running(tasks: Sequence["asyncio.Future[None]"], seconds: float) -> None:
+    """Let the tasks, which do not end by themselves, run; fails as the first of them that does."""
+    done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+def _report(load: Load, say: Callable[[str], None]) -> None:
+    statuses = ", ".join(f"{n} × {status}" for status, n in sorted(load.statuses.items()))
+    say(f"answers: {statuses}; {load.left} clients left early; releases seen: {', '.join(sorted(load.versions))}")
+    for line in load.unexpected[:20]:
+        say(f"unexpected: {line}")
+
+
+def _grown(name: str, samples: Sequence[float], say: Callable[[str], None]) -> float:
+    """Percent from the mean of the first third to that of the last."""
+    say(f"{name}, MiB, every {SAMPLE_SECONDS:g} s after the warm-up:")
+    for begin in range(0, len(samples), 20):
+        say("  " + " ".join(f"{sample:.0f}" for sample in samples[begin : begin + 20]))
+    third = len(samples) // 3
+    first, last = statistics.mean(samples[:third]), statistics.mean(samples[-third:])
+    growth = (last / first - 1) * 100
+    say(f"  first third {first:.1f}, last third {last:.1f}: {growth:+.2f} % (limit {LIMIT_PERCENT:g} %)")
+    return growth
+
+
+def main() -> int:
+    """0 if all is well."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    minutes: float = parser.parse_args().minutes
+    well = asyncio.run(soak(minutes * 60, lambda line: print(line, flush=True)))
+    print("memory stays" if well else "something is wrong: see above")
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Made-up requests: series that can be forecast from, series that cannot, and what is no request at all."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+Json = dict[str, Any]
+
+WINDOW: Final = 24
+"""Of the networks in tests, both datasets'."""
+
+Temperatures = st.integers(-200, 3_600).map(lambda hundredths: hundredths / 100)
+Offsets = st.integers(-14 * 4, 14 * 4).map(lambda quarters: timezone(timedelta(minutes=15 * quarters)))
+
+
+@dataclass(frozen=True)
+class Raw:
+    """JSON that Python has no value for."""
+
+    text: str
+
+
+def written(value: Any) -> str:
+    """``value`` as JSON, NaN and lone surrogates included, which JSON does not allow."""
+    if isinstance(value, Raw):
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {written(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return json.dumps(value)
+
+
+def nested(levels: int) -> Raw:
+    """So many arrays in one another."""
+    return Raw("[" * levels + "]" * levels)
+
+
+Surrogates = st.characters(categories=["Cs"])
+Numbers = st.one_of(
+    st.floats(),
+    st.integers(),
+    st.sampled_from([float("nan"), float("inf"), float("-inf"), 10**400, -(10**400)]),
+    st.sampled_from([Raw("1e400"), Raw("-1e400"), Raw("1e-400"), Raw("1E+00005"), Raw("-0"), Raw("0x10"), Raw("01")]),
+)
+Oddities = st.one_of(
+    Numbers,
+    st.none(),
+    st.booleans(),
+    st.text(max_size=20),
+    Surrogates,
+    st.sampled_from([nested(10), nested(300), nested(100_000), Raw('{"a": ' * 100_000), Raw("["), Raw("")]),
+)
+Anything = st.recursive(
+    Oddities,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=5),
+    max_leaves=10,
+)
+
+Steps = st.sampled_from(["month", "P1M", "week", "day", "hour", "PT30M", "P7D", "fortnight", "", "PT0S", "P999999W"])
+Edges = st.sampled_from(
+    [
+        "0001-01-01",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+        "9997-12-01",
+        "2000-02-29T12:00:00Z",
+        "1900-02-29",
+        "2016-12-31T23:59:60Z",
+        "2010-W05-3",
+        "20100101T000000Z",
+        "2010-01-01T00:00:00.123456789+00:00",
+        "2010-01-01T24:00:00",
+        "2010-13-01",
+        "-0001-01-01",
+        "10000-01-01",
+        "2010-03-28T02:30:00+01:00",
+    ]
+)
+Moments = st.one_of(Edges, st.datetimes(timezones=st.none() | Offsets).map(datetime.isoformat), st.text(max_size=12))
+
+
+@st.composite
+def sound_series(draw: st.DrawFn, most: int = 48) -> Json:
+    """A monthly series without gaps, of ``most`` values at most."""
+    values = draw(st.lists(Temperatures, min_size=WINDOW, max_size=most))
+    start = draw(st.datetimes(datetime(1, 1, 1), datetime(9_900, 1, 1)))
+    return {"start": start.isoformat(), "values": values}
+
+
+@st.composite
+def doubtful_series(draw: st.DrawFn) -> Json:
+    """A series that may have gaps, be too short, begin at any time, or be of another step."""
+    values = draw(st.lists(st.none() | Temperatures | st.floats(-1e9, 1e9), min_size=1, max_size=40))
+    series: Json = {"values": values, "id": draw(st.none() | st.text(max_size=256))}
+    if draw(st.booleans()):
+        series["start"] = draw(Moments)
+    if draw(st.integers(0, 3)) == 0:
+        n = len(values) + draw(st.sampled_from([0, 0, 0, 1, -1]))
+        series["timestamps"] = draw(st.lists(Moments, min_size=n, max_size=n))
+    if draw(st.integers(0, 3)) == 0:
+        series["step"] = draw(Steps)
+    return series
+
+
+def request(series: st.SearchStrategy[list[Json]]) -> st.SearchStrategy[Json]:
+    """Requests with these series, whose other fields are sound."""
+    fields = {
+        "model": st.sampled_from(["best", "all", "rnn", "lstm", "gru", "nino12-gru"]),
+        "horizon": st.integers(1, 12),
+        "levels": st.none() | st.lists(st.sampled_from([50, 80, 95]), max_size=4),
+        "thresholds": st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3),
+        "units": st.sampled_from(["celsius", "kelvin", "fahrenheit"]),
+    }
+    return st.fixed_dictionaries({"series": series}, optional=fields)
+
+
+@st.composite
+def broken_request(draw: st.DrawFn) -> Json:
+    """A request with some part replaced by anything at all."""
+    whole: Json = draw(request(st.lists(sound_series(30) | doubtful_series(), min_size=1, max_size=3)))
+    whole["series"] = [dict(one) for one in whole["series"]]
+    place = draw(st.sampled_from([whole, *whole["series"]]))
+    names = [
+        "model",
+        "dataset",
+        "horizon",
+        "levels",
+        "thresholds",
+        "units",
+        "series",
+        "id",
+        "values",
+        "start",
+        "colour",
+    ]
+    for name in draw(st.lists(st.sampled_from([*names, "timestamps", "step"]), min_size=1, max_size=2)):
+        place[name] = draw(Anything)
+    values = place.get("values")
+    if isinstance(values, list) and values:
+        values[draw(st.integers(0, len(values) - 1))] = draw(Oddities)
+    return whole
+
+
+def half_hours(start: datetime, n: int) -> list[datetime]:
+    """``n`` times from ``start`` (UTC) on, half an hour apart."""
+    return [start.replace(tzinfo=UTC) + timedelta(minutes=30 * i) for i in range(n)]
