@@ -165,6 +165,8 @@ class SstSeries:
             raise SeriesError("the series holds no values")
         if not np.isfinite(values).any():
             raise SeriesError("every value of the series is missing")
+        if step is not None and (times == step.range(times[0], len(times))).all():
+            return cls(values, times[0], step)
         order = np.argsort(times, kind="stable")
         notes = [] if (order[:-1] < order[1:]).all() else ["the times were not in order and have been sorted"]
         repeated = np.concatenate(([False], np.diff(times[order]).astype(np.int64) == 0))

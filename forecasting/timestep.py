@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -116,8 +117,11 @@ def short(time: np.datetime64) -> str:
     return iso(time).replace("T00:00:00Z", "").replace(":00Z", "Z")
 
 
+@lru_cache(maxsize=4_096)
 def parse_time(text: str, *, local: bool = False) -> np.datetime64:
     """An ISO 8601 time as UTC; without an offset it is UTC already. With ``local``, what the clock there shows.
+
+    Kept, since series that come together share their times.
 
     Raises:
         SeriesError: if the text is no such time.

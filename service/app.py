@@ -17,6 +17,7 @@ from forecasting.registry import Registry, choose_device
 from service import docs_page
 from service.errors import install_error_handlers
 from service.gate import Gate, Guard
+from service.inference_schemas import IndexRequest, InferRequest, LoadRequest
 from service.keys import read_keys
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
@@ -24,12 +25,14 @@ from service.openapi import install_openapi
 from service.peers import Peers
 from service.rate_limit import RateLimiter
 from service.repository import Repository
-from service.routes import compare, forecast, health, metrics, models
+from service.routes import compare, forecast, health, inference, metrics, models
+from service.routes import repository as model_repository
 from service.schemas import ForecastRequest
 from service.security import Access
 from service.security_headers import security_headers
 from service.serving import Serving
 from service.settings import Settings
+from service.statistics import Statistics
 from service.tracing import request_tracer
 
 logger = logging.getLogger("service")
@@ -65,6 +68,7 @@ def create_app(
     """
     lifecycle = Lifecycle()
     peers = peers or Peers()
+    statistics = Statistics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -78,7 +82,7 @@ def create_app(
                 settings.artifacts,
                 choose_device(settings.device),
                 lifecycle,
-                lambda loaded: Serving(loaded, workers, settings.request_seconds, app.state.metrics),
+                lambda loaded: Serving(loaded, workers, settings.request_seconds, app.state.metrics, statistics),
                 peers,
                 app.state.metrics,
             )
@@ -103,8 +107,8 @@ def create_app(
     app.state.settings = settings
     app.state.lifecycle = lifecycle
     install_error_handlers(app)
-    install_openapi(app, bodies=[ForecastRequest])
-    for resource in (forecast, compare, models, health, metrics):
+    install_openapi(app, bodies=[ForecastRequest, InferRequest, IndexRequest, LoadRequest])
+    for resource in (forecast, compare, models, health, inference, model_repository, metrics):
         app.include_router(resource.router)
     guard = Guard(
         access=Access(settings, read_keys(settings)),
@@ -113,6 +117,6 @@ def create_app(
         page_headers={docs_page.PATH: security_headers(docs_page.install_docs(app))},
     )
     app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
-    direct = {"/forecast": forecast.direct(lifecycle, settings)}
+    direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}
     gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct)
     return gate

@@ -21,8 +21,8 @@ FULL: Final = 64
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-Run = Callable[[Sequence[Job], float], Sequence[Result]]
-"""Does jobs together, given the seconds that the first of them has waited; one result a job."""
+Run = Callable[[Sequence[Job], Sequence[float]], Sequence[Result]]
+"""Does jobs together, given the seconds that each of them has waited, the first the longest; one result a job."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,12 +73,12 @@ class Batcher(Generic[Job, Result]):
         self._queue, self._seen = [], 0
         if not batch:
             return
-        jobs, wait = [waiting.job for waiting in batch], now - batch[0].since
+        jobs, waits = [waiting.job for waiting in batch], [now - waiting.since for waiting in batch]
         if self._workers is None:
-            _answer(batch, self._run_all(jobs, wait))
+            _answer(batch, self._run_all(jobs, waits))
         else:
             self._busy = True
-            running = loop.run_in_executor(self._workers, self._run_all, jobs, wait)
+            running = loop.run_in_executor(self._workers, self._run_all, jobs, waits)
             running.add_done_callback(lambda done: self._finish(batch, done))
 
     def _is_wanted(self, waiting: _Waiting[Job, Result], now: float) -> bool:
@@ -90,15 +90,15 @@ class Batcher(Generic[Job, Result]):
             return False
         return True
 
-    def _run_all(self, jobs: list[Job], wait: float) -> "Sequence[Result | Exception]":
+    def _run_all(self, jobs: list[Job], waits: list[float]) -> "Sequence[Result | Exception]":
         try:
-            return self._run(jobs, wait)
+            return self._run(jobs, waits)
         except Exception:
-            return [self._run_alone(job, wait) for job in jobs]
+            return [self._run_alone(job, wait) for job, wait in zip(jobs, waits, strict=True)]
 
     def _run_alone(self, job: Job, wait: float) -> "Result | Exception":
         try:
-            return self._run([job], wait)[0]
+            return self._run([job], [wait])[0]
         except StopIteration as error:
             # No future takes it as it is, and the rest of the batch would wait for ever.
             return RuntimeError(f"StopIteration: {error}")

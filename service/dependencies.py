@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from forecasting.registry import Registry
 from service.errors import ProblemError
 from service.lifecycle import Lifecycle
+from service.repository import Repository
 from service.serving import Serving
 from service.settings import Settings
 
@@ -42,6 +43,22 @@ def ready(lifecycle: Lifecycle) -> Serving:
     return lifecycle.serving
 
 
+def refuse_draining(lifecycle: Lifecycle) -> None:
+    """Whether the process goes on.
+
+    Raises:
+        ProblemError: 503 if it is about to stop.
+    """
+    if lifecycle.draining:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the service is about to stop", headers={"Retry-After": "1"})
+
+
+async def _repository(request: Request, serving: "ServingDep") -> Repository:
+    # Asked for behind what serves, which is there only once it is.
+    repository: Repository = request.app.state.repository
+    return repository
+
+
 def _registry(serving: "ServingDep") -> Registry:
     return serving.registry
 
@@ -50,6 +67,7 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(_serving)]
 RegistryDep = Annotated[Registry, Depends(_registry)]
+RepositoryDep = Annotated[Repository, Depends(_repository)]
 
 DatasetQuery = Annotated[
     str | None, Query(description="whose release; default: the default dataset", examples=["nino12"])

@@ -49,6 +49,12 @@ class Problem(BaseModel):
     errors: list[Place] | None = Field(default=None, description="each place, for a 422")
 
 
+class InferenceError(BaseModel):
+    """An error as the Open Inference Protocol has it."""
+
+    error: str = Field(examples=["input sst should have the datatype FP32, not 'FP64'"])
+
+
 class ProblemError(Exception):
     """A refusal of the service's own, by status and sentence."""
 

@@ -129,11 +129,11 @@ def _times(timestamps: list[str], n: int, step: TimeStep) -> Times:
     if len(timestamps) != n:
         raise SeriesError(f"there are {len(timestamps)} timestamps for {n} values; send one for each")
     times = []
-    for i, text in enumerate(timestamps):
-        try:
-            times.append(parse_time(text, local=step.calendar_month))
-        except SeriesError as error:
-            raise SeriesError(f"timestamps[{i}]: {error}") from None
+    try:
+        for text in timestamps:
+            times.append(parse_time(text, local=step.calendar_month))  # noqa: PERF401
+    except SeriesError as error:
+        raise SeriesError(f"timestamps[{len(times)}]: {error}") from None
     return np.asarray(times)
 
 

@@ -1,8 +1,8 @@
-"""The outermost layer: what every request passes, and the short way that POST /forecast takes from there.
+"""The outermost layer: what every request passes, and the short way that forecasts take from there.
 
 A request gets its id, is refused where the process drains, is full, or the body is too large, and is counted. FastAPI's
-own stack costs more than a forecast in a batch does, so POST /forecast is answered here, by the same function that its
-route in the OpenAPI document names.
+own stack costs more than a forecast in a batch does, so POST /forecast and the inference protocol's ``infer`` are
+answered here, by the same functions that their routes in the OpenAPI document name.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
+from starlette.routing import compile_path
 from starlette.types import Message, Receive, Scope, Send
 
 from service.bodies import read_body, too_large
@@ -35,8 +36,13 @@ from service.tracing import traced
 Headers = dict[bytes, bytes]
 """Of a request, by name in lower case."""
 
-Direct = Callable[[Scope, Headers, bytes], Awaitable[bytes]]
-"""Answers a request with JSON, from its scope, headers and body."""
+Answer = tuple[bytes, RawHeaders]
+"""A body, and the headers that say what it is."""
+
+Direct = Callable[[Scope, Headers, bytes], Awaitable[Answer]]
+"""Answers a request, from its scope (with ``path_params``), headers and body."""
+
+JSON: Final[RawHeaders] = ((b"content-type", b"application/json"),)
 
 _SOUND: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _ALWAYS: Final = ("/health/", "/metrics", "/v2/health/")
@@ -79,12 +85,12 @@ class Gate:
         metrics: Metrics,
         direct: Mapping[str, Direct],
     ) -> None:
-        """``direct`` answers POST by path, without ``app``."""
+        """``direct`` answers POST by the path's template, without ``app``."""
         self.app = app
         self.guard = guard
         self.settings = settings
         self.lifecycle = lifecycle
-        self.direct = direct
+        self._direct = [(compile_path(template)[0], template, answer) for template, answer in direct.items()]
         self.metrics = metrics
         self.tracer: Tracer | None = None
         """Of requests that FastAPI does not see; set when the application starts, where tracing is on."""
@@ -135,11 +141,10 @@ class Gate:
     async def _serve(self, call: "_Call") -> None:
         scope = call.scope
         self._admit(call)
-        direct = self.direct.get(scope["path"]) if scope["method"] == "POST" else None
+        direct = self._find_direct(call) if scope["method"] == "POST" else None
         if direct is None:
             await self._pass_on(call)
             return
-        call.route = scope["path"]
         if self.tracer is None:
             await self._answer(call, direct)
             return
@@ -150,9 +155,18 @@ class Gate:
 
         await traced(self.tracer, answer, call.route, scope, call.receive, call.send_on)
 
+    def _find_direct(self, call: "_Call") -> Direct | None:
+        for pattern, template, direct in self._direct:
+            match = pattern.match(call.scope["path"])
+            if match:
+                call.route = template
+                call.scope["path_params"] = match.groupdict()
+                return direct
+        return None
+
     async def _answer(self, call: "_Call", direct: Direct) -> None:
         body = await self._read(call)
-        await call.answer(await direct(call.scope, call.headers, body))
+        await call.answer(*await direct(call.scope, call.headers, body))
 
     async def _pass_on(self, call: "_Call") -> None:
         """Have FastAPI answer."""
@@ -284,9 +298,9 @@ class _Call:
             message["headers"] = [*message["headers"], request_id, *self.own_headers]
         await self.send_on(message)
 
-    async def answer(self, content: bytes) -> None:
-        """Answer with JSON."""
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+    async def answer(self, content: bytes, own_headers: RawHeaders) -> None:
+        """Answer with 200."""
+        headers = [*own_headers, (b"content-length", b"%d" % len(content))]
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
         await self.send_on({"type": "http.response.body", "body": content})
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from service.errors import PROBLEM_JSON, Problem, is_inference_protocol
+from service.errors import PROBLEM_JSON, InferenceError, Problem, is_inference_protocol
 from service.security import is_open
 
 _REF: Final = "#/components/schemas/{model}"
@@ -37,10 +37,26 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
-def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The ``openapi_extra`` of an endpoint that reads its JSON body itself."""
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same under ``/v2``, whose errors have a form of their own."""
+    return {status: {"model": InferenceError, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
+def request_body(model: type[BaseModel], *others: str, required: bool = True) -> dict[str, Any]:
+    """The ``openapi_extra`` of an endpoint that reads its body itself: JSON, or of ``others``' media types."""
     schema = {"$ref": _REF.format(model=model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {"application/json": {"schema": schema}, **{media_type: {} for media_type in others}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def path_parameters(**descriptions: str) -> dict[str, Any]:
+    """The ``openapi_extra`` of an endpoint that reads its path itself; one function then serves several paths."""
+    return {
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+            for name, text in descriptions.items()
+        ]
+    }
 
 
 def install_openapi(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
@@ -88,7 +104,6 @@ def _describe_answers(path: str, operation: dict[str, Any]) -> None:
 
 
 def _refusal(path: str, status: HTTPStatus) -> dict[str, Any]:
-    schema: dict[str, Any] = {"$ref": _REF.format(model=Problem.__name__)}
-    if is_inference_protocol(path):
-        schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+    model = InferenceError if is_inference_protocol(path) else Problem
+    schema = {"$ref": _REF.format(model=model.__name__)}
     return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}

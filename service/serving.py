@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import Executor
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from forecasting.series import SstSeries
 from forecasting.timestep import Floats
 from service.batching import Batcher
 from service.metrics import Metrics
+from service.statistics import ModelStatistics, Statistics
 from service.writing import Json, Wanted, write
 
 SMALL: Final = 64
@@ -26,14 +27,23 @@ PIECE: Final = 256
 
 Entries = list[Json | SeriesError]
 Float32s = npt.NDArray[np.float32]
+Answer = TypeVar("Answer")
 
 
 class Lane:
     """The way through one network."""
 
-    def __init__(self, forecaster: Forecaster, workers: Executor, seconds: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        forecaster: Forecaster,
+        workers: Executor,
+        seconds: float,
+        metrics: Metrics,
+        statistics: ModelStatistics,
+    ) -> None:
         """``workers`` run what is too large for the event loop; ``seconds`` is how long a request may wait."""
         self.forecaster = forecaster
+        self.statistics = statistics
         self._workers = workers
         self._metrics = metrics
         self._model = forecaster.metadata.model
@@ -48,12 +58,15 @@ class Lane:
         Raises:
             ProblemError: 504 if the network was not free in time.
         """
+        return await self._counted(self._forecast(series, wanted))
+
+    async def _forecast(self, series: Sequence[SstSeries], wanted: Wanted) -> Entries:
         if len(series) * wanted.horizon <= SMALL:
             return await self._forecasts.submit((series, wanted))
         loop = asyncio.get_running_loop()
         jobs = [(series[begin : begin + PIECE], wanted) for begin in range(0, len(series), PIECE)]
         pieces = await asyncio.gather(
-            *(loop.run_in_executor(self._workers, self._forecast_together, [job], 0.0) for job in jobs)
+            *(loop.run_in_executor(self._workers, self._forecast_together, [job], [0.0]) for job in jobs)
         )
         return [entry for (entries,) in pieces for entry in entries]
 
@@ -70,6 +83,9 @@ class Lane:
         Raises:
             ProblemError: 504 if the network was not free in time.
         """
+        return await self._counted(self._infer(windows, seconds))
+
+    async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         if len(windows) <= SMALL:
             return await self._inferences.submit((windows, seconds))
         loop = asyncio.get_running_loop()
@@ -77,17 +93,29 @@ class Lane:
             (windows[begin : begin + PIECE], seconds[begin : begin + PIECE]) for begin in range(0, len(windows), PIECE)
         ]
         pieces = await asyncio.gather(
-            *(loop.run_in_executor(self._workers, self._infer_together, [job], 0.0) for job in jobs)
+            *(loop.run_in_executor(self._workers, self._infer_together, [job], [0.0]) for job in jobs)
         )
         return np.concatenate([forecast for (forecast,) in pieces])
 
-    def _forecast_together(self, jobs: Sequence[tuple[Sequence[SstSeries], Wanted]], wait: float) -> list[Entries]:
+    async def _counted(self, work: Awaitable[Answer]) -> Answer:
+        begin = time.perf_counter()
+        try:
+            answer = await work
+        except BaseException:
+            self.statistics.failed(time.perf_counter() - begin)
+            raise
+        self.statistics.succeeded(time.perf_counter() - begin)
+        return answer
+
+    def _forecast_together(
+        self, jobs: Sequence[tuple[Sequence[SstSeries], Wanted]], waits: Sequence[float]
+    ) -> list[Entries]:
         begin = time.perf_counter()
         series = [one for many, _ in jobs for one in many]
         asked = [wanted for many, wanted in jobs for _ in many]
         horizons = np.asarray([wanted.horizon for wanted in asked])
         forecasts = self.forecaster.forecast_each(series, horizons, seen=self._count_drift)
-        self._metrics.batch(self._model, len(series), wait, time.perf_counter() - begin)
+        self._count_batch(len(series), waits, time.perf_counter() - begin)
         alike: dict[Wanted, list[int]] = {}
         for k, i in enumerate(forecasts.row.tolist()):
             alike.setdefault(asked[i], []).append(k)
@@ -98,12 +126,18 @@ class Lane:
         following = iter(range(len(series)))
         return [[done[next(following)] for _ in many] for many, _ in jobs]
 
-    def _infer_together(self, jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]], wait: float) -> list[Float32s]:
+    def _infer_together(
+        self, jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]], waits: Sequence[float]
+    ) -> list[Float32s]:
         begin = time.perf_counter()
         windows = np.concatenate([values for values, _ in jobs])
         forecast = self.forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
-        self._metrics.batch(self._model, len(windows), wait, time.perf_counter() - begin)
+        self._count_batch(len(windows), waits, time.perf_counter() - begin)
         return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
+
+    def _count_batch(self, windows: int, waits: Sequence[float], seconds: float) -> None:
+        self._metrics.batch(self._model, windows, waits[0], seconds)
+        self.statistics.batch(windows, waits, seconds)
 
     def _count_drift(self, windows: Floats, outside: npt.NDArray[np.bool_]) -> None:
         level, spread = self.forecaster.metadata.training_range.distances(windows)
@@ -113,10 +147,12 @@ class Lane:
 class Serving:
     """A request takes one of these at its beginning, and is answered from it whatever is loaded meanwhile."""
 
-    def __init__(self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics) -> None:
+    def __init__(
+        self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics, statistics: Statistics
+    ) -> None:
         """See :class:`Lane`."""
         self.registry = registry
-        self._lanes = {one: Lane(one, workers, seconds, metrics) for one in registry.models}
+        self._lanes = {one: Lane(one, workers, seconds, metrics, statistics.of(one)) for one in registry.models}
 
     def lane(self, forecaster: Forecaster) -> Lane:
         """The lane of one of the registry's networks."""

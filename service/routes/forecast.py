@@ -20,7 +20,7 @@ from service.dependencies import (
     ready,
 )
 from service.forecasts import forecast_dataset, forecast_series
-from service.gate import Direct, Headers
+from service.gate import JSON, Answer, Direct, Headers
 from service.lifecycle import Lifecycle
 from service.media import require_json
 from service.openapi import problems, request_body
@@ -59,8 +59,9 @@ async def post_forecast(
     strict: Annotated[bool, Query(description="answer 422 if any series cannot be forecast from")] = False,
 ) -> Response:
     """Forecasts for the caller's series, one or thousands. A bad one gets an error in its place."""
-    answer = await _answer(lifecycle, settings, request.scope, dict(request.scope["headers"]), await request.body())
-    return Response(answer, media_type="application/json")
+    headers = dict(request.scope["headers"])
+    content, _ = await _answer(lifecycle, settings, request.scope, headers, await request.body())
+    return Response(content, media_type="application/json")
 
 
 def direct(lifecycle: Lifecycle, settings: Settings) -> Direct:
@@ -76,7 +77,7 @@ class _Query(BaseModel):
 _NO_QUERY = _Query()
 
 
-async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes) -> bytes:
+async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes) -> Answer:
     require_json(headers)
     query, where = _NO_QUERY, "query"
     try:
@@ -88,4 +89,5 @@ async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, header
     except ValidationError as error:
         places = error.errors(include_url=False, include_input=False)
         raise RequestValidationError([{**one, "loc": (where, *one["loc"])} for one in places]) from None
-    return await forecast_series(ready(lifecycle), settings, request, query.dataset or None, strict=query.strict)
+    content = await forecast_series(ready(lifecycle), settings, request, query.dataset or None, strict=query.strict)
+    return content, JSON

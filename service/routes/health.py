@@ -1,11 +1,8 @@
 """Whether the process answers, and whether it can forecast."""
 
-from http import HTTPStatus
-
 from fastapi import APIRouter
 
-from service.dependencies import LifecycleDep, RegistryDep
-from service.errors import ProblemError
+from service.dependencies import LifecycleDep, RegistryDep, refuse_draining
 from service.openapi import problems
 from service.schemas import Live, Ready
 
@@ -21,6 +18,5 @@ async def live() -> Live:
 @router.get("/ready", responses=problems(503))
 async def ready(registry: RegistryDep, lifecycle: LifecycleDep) -> Ready:
     """Every model is loaded, verified and warmed up; 503 with the reason where not."""
-    if lifecycle.draining:
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the service is about to stop", headers={"Retry-After": "1"})
+    refuse_draining(lifecycle)
     return Ready(models=[forecaster.metadata.model for forecaster in registry.models])

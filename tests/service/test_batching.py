@@ -43,9 +43,9 @@ class Work:
     batches: list[list[int]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
 
-    def run(self, jobs: Sequence[Job], wait: float) -> list[int]:
+    def run(self, jobs: Sequence[Job], waits: Sequence[float]) -> list[int]:
         assert jobs
-        assert wait >= 0
+        assert all(wait >= 0 for wait in waits)
         self.batches.append([job.number for job in jobs])
         if any(job.bad for job in jobs):
             raise BadJobError(next(job.number for job in jobs if job.bad))
@@ -145,10 +145,10 @@ def test_what_arrives_while_a_batch_runs_goes_as_the_next(workers: Executor) -> 
     go: Future[None] = Future()
     started: list[Callable[[], object]] = []
 
-    def held(jobs: Sequence[Job], wait: float) -> list[int]:
+    def held(jobs: Sequence[Job], waits: Sequence[float]) -> list[int]:
         started[0]()
         go.result(60)
-        return work.run(jobs, wait)
+        return work.run(jobs, waits)
 
     asyncio.run(several())
     assert work.batches == [[0], [1, 2, 3]]
@@ -179,7 +179,7 @@ def test_an_overdue_job_is_told_so_and_its_neighbours_are_served(workers: Execut
 def test_whatever_a_job_raises_reaches_its_own_caller_alone(
     workers: Executor, in_thread: bool, error: Exception
 ) -> None:
-    def run(jobs: Sequence[Job], wait: float) -> list[int]:
+    def run(jobs: Sequence[Job], waits: Sequence[float]) -> list[int]:
         if any(job.bad for job in jobs):
             raise error
         return [job.number for job in jobs]

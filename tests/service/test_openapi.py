@@ -1,5 +1,6 @@
 """The document says all of the contract, and its examples run."""
 
+import re
 from typing import Any
 
 import httpx
@@ -19,6 +20,23 @@ PATHS = {
     "/health/live": {"get"},
     "/health/ready": {"get"},
     "/metrics": {"get"},
+    "/v2": {"get"},
+    "/v2/health/live": {"get"},
+    "/v2/health/ready": {"get"},
+    "/v2/models/stats": {"get"},
+    "/v2/models/{model}": {"get"},
+    "/v2/models/{model}/config": {"get"},
+    "/v2/models/{model}/infer": {"post"},
+    "/v2/models/{model}/ready": {"get"},
+    "/v2/models/{model}/stats": {"get"},
+    "/v2/models/{model}/versions/{version}": {"get"},
+    "/v2/models/{model}/versions/{version}/config": {"get"},
+    "/v2/models/{model}/versions/{version}/infer": {"post"},
+    "/v2/models/{model}/versions/{version}/ready": {"get"},
+    "/v2/models/{model}/versions/{version}/stats": {"get"},
+    "/v2/repository/index": {"post"},
+    "/v2/repository/models/{model}/load": {"post"},
+    "/v2/repository/models/{model}/unload": {"post"},
 }
 
 
@@ -40,15 +58,26 @@ def test_every_operation_and_field_is_described(document: Json) -> None:
         assert schema.get("description"), name
 
 
-def test_errors_are_declared_as_problem_documents(document: Json) -> None:
-    for operations in document["paths"].values():
+def test_errors_are_declared_as_problem_documents_but_for_the_inference_protocols(document: Json) -> None:
+    for path, operations in document["paths"].items():
+        media_type, model = "application/problem+json", "Problem"
+        if path.startswith("/v2"):
+            media_type, model = "application/json", "InferenceError"
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 if int(status) >= 400:
-                    schema = response["content"]["application/problem+json"]["schema"]
-                    assert schema == {"$ref": "#/components/schemas/Problem"}
+                    assert list(response["content"]) == [media_type]
+                    assert response["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{model}"}
     assert {"400", "404", "413", "415", "422", "503"} <= set(document["paths"]["/forecast"]["post"]["responses"])
+    assert "422" not in document["paths"]["/v2/models/{model}/infer"]["post"]["responses"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_every_part_of_a_path_is_a_parameter(document: Json) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
+            assert named == re.findall(r"{(\w+)}", path)
 
 
 def test_the_examples_run(document: Json, client: httpx.Client) -> None:
@@ -59,3 +88,10 @@ def test_the_examples_run(document: Json, client: httpx.Client) -> None:
             assert "error" not in forecast
             assert len(forecast["sst"]) == example["horizon"]
             assert len(forecast["exceedance"]) == len(example["thresholds"])
+
+
+def test_the_example_of_the_inference_protocol_runs(document: Json, client: httpx.Client) -> None:
+    (example,) = document["components"]["schemas"]["InferRequest"]["examples"]
+    answer = answered(client.post("/v2/models/nino12-gru/infer", json=example))
+    assert answer["id"] == example["id"]
+    assert len(answer["outputs"][0]["data"]) == 1
