@@ -85,7 +85,7 @@ async def answers(batcher: "Batcher[Job, int]", jobs: Sequence[Job]) -> list[Any
 
     tasks = [asyncio.create_task(call(job)) for job in jobs]
     leaving = [asyncio.create_task(leave(job, task)) for job, task in zip(jobs, tasks, strict=True) if job.leaves]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         found = await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*leaving)
         # Nothing is left behind: the next caller is served.
@@ -187,7 +187,7 @@ def test_whatever_a_job_raises_reaches_its_own_caller_alone(
     async def both() -> list[Any]:
         batcher: Batcher[Job, int] = Batcher(run, 60, workers if in_thread else None)
         jobs = [Job(0, 0, bad=True, leaves=None), Job(1, 0, bad=False, leaves=None)]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             return await asyncio.gather(*map(batcher.submit, jobs), return_exceptions=True)
 
     first, second = asyncio.run(both())

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
 from service.app import create_app
-from service.keys import Role, new_key
+from service.keys import Key, Role, new_key
+from service.security import is_open
 from service.settings import Settings
 from tests.serving import serve
 
@@ -41,11 +42,25 @@ def session() -> Iterator[requests.Session]:
 
 
 @pytest.fixture(scope="module")
-def guarded(artifacts: Path) -> Iterator[httpx.Client]:
-    """A service that asks for keys; the client has one of an admin."""
-    presented, key = new_key("ops", Role.ADMIN)
-    with serve(Settings(artifacts=artifacts, keys=SecretStr(key.line), allow_anonymous=False)) as client:
-        client.headers["Authorization"] = f"Bearer {presented}"
+def key() -> tuple[str, Key]:
+    """An admin's, as it is presented and as it is kept."""
+    return new_key("ops", Role.ADMIN)
+
+
+@pytest.fixture(scope="module")
+def guarded(artifacts: Path, key: tuple[str, Key]) -> Iterator[httpx.Client]:
+    """A service that asks for the key."""
+    keys = SecretStr(key[1].line)
+    with serve(Settings(artifacts=artifacts, keys=keys, allow_anonymous=False, rate_limit=0)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def exhausted(artifacts: Path, key: tuple[str, Key]) -> Iterator[httpx.Client]:
+    """A service whose one call a minute has been made."""
+    keys = SecretStr(key[1].line)
+    with serve(Settings(artifacts=artifacts, keys=keys, allow_anonymous=False, rate_limit=1)) as client:
+        client.get("/models", headers={"Authorization": f"Bearer {key[0]}"})
         yield client
 
 
@@ -60,8 +75,26 @@ def test_an_open_service_answers_as_the_document_says(
 @document.parametrize()
 @patient
 def test_a_service_with_keys_answers_as_the_document_says(
+    case: Case, guarded: httpx.Client, session: requests.Session, key: tuple[str, Key]
+) -> None:
+    headers = {"Authorization": f"Bearer {key[0]}"}
+    case.call_and_validate(base_url=str(guarded.base_url), session=session, headers=headers)
+
+
+@document.parametrize()
+@settings(patient, max_examples=10)
+def test_who_has_no_key_is_refused_as_the_document_says(
     case: Case, guarded: httpx.Client, session: requests.Session
 ) -> None:
-    # Where the case has a key of its own, made up like the rest of it, that one is sent.
-    headers = {} if "Authorization" in case.headers else {"Authorization": guarded.headers["Authorization"]}
-    case.call_and_validate(base_url=str(guarded.base_url), session=session, headers=headers)
+    response = case.call_and_validate(base_url=str(guarded.base_url), session=session)
+    assert is_open(case.path) or response.status_code == 401
+
+
+@document.parametrize()
+@settings(patient, max_examples=10)
+def test_who_calls_too_often_is_refused_as_the_document_says(
+    case: Case, exhausted: httpx.Client, session: requests.Session, key: tuple[str, Key]
+) -> None:
+    headers = {"Authorization": f"Bearer {key[0]}"}
+    response = case.call_and_validate(base_url=str(exhausted.base_url), session=session, headers=headers)
+    assert is_open(case.path) or response.status_code == 429
