@@ -49,6 +49,8 @@ def open_registry(settings: Settings) -> Registry:
     Raises:
         ForecastError: if there is no such device, or a release cannot be used.
     """
+    # A second thread makes networks this small slower, and their warm-up by seconds where the cores are busy.
+    torch.set_num_threads(1)
     return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset)
 
 
@@ -72,8 +74,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # A second thread makes networks this small slower.
-        torch.set_num_threads(1)
         # Large requests run in a thread; it must not hold the event loop's thread up for long.
         sys.setswitchinterval(_SWITCH_SECONDS)
         async with AsyncExitStack() as stack:
