@@ -24,11 +24,13 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
 
 
 def is_units_row(row: list[str]) -> bool:
-    """Whether the row below the header holds units: no number, no date, and units of time or of temperature."""
+    """Whether the row below the header holds units: those of time or of temperature among them, and no data."""
     said = [cell for cell in row if cell]
-    if any(_is_number(cell) or _DATE.fullmatch(cell) for cell in said):
+    if any(_DATE.fullmatch(cell) for cell in said):
         return False
-    return any(cell == "UTC" or " since " in cell or parse_units(cell) for cell in said)
+    if "UTC" in said:  # beside it units may look like numbers: salinity is in 1e-3
+        return True
+    return not any(_is_number(cell) for cell in said) and any(" since " in cell or parse_units(cell) for cell in said)
 
 
 def _is_number(cell: str) -> bool:

@@ -123,6 +123,8 @@ def _variable(data: "xr.Dataset", options: Options) -> str:
     by_name = [name for usual in _NAMES for name in names if name.lower() == usual]
     if by_name:
         return by_name[0]
+    if not names:
+        raise FileError("holds no variables")
     raise FileError(f"has no variable of sea temperature; name it with --value-column, one of {', '.join(names[:12])}")
 
 

@@ -122,11 +122,8 @@ def _reading(path: Path, kind: str, found: list[Observations], options: Options)
     if len(found) == 1:
         return Reading(path, kind, (understand(found[0], options),))
     stations = tuple(attempt(one, options) for one in found)
-    chosen = [station for station in stations if station.name == options.station]
-    if len(chosen) == 1:
-        if chosen[0].problem is not None:
-            raise FileError(f"station {options.station}: {chosen[0].problem}")
-        return Reading(path, kind, tuple(chosen))
+    places = " and " in (found[0].columns.station or "")
     names = [station.name or "" for station in stations]
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return Reading(path, kind, stations, f"holds {len(names)} stations: {listed}; choose one with --station")
+    remedy = "places: {}; choose one with --at LAT,LON" if places else "stations: {}; choose one with --station"
+    return Reading(path, kind, stations, f"holds {len(names)} {remedy.format(listed)}")

@@ -93,7 +93,7 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
         name = name_place(point)
         if options.station is None or part.station is not None or name == options.station:
             where = name if part.station is None else f"{part.station} {name}"
-            yield Part(where, part.column or f"{lat} and {lon}", part.rows & (points == point).all(axis=1))
+            yield Part(where, f"{lat} and {lon}", part.rows & (points == point).all(axis=1))
 
 
 def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:

@@ -63,8 +63,9 @@ def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
         raise FileError("is a NetCDF file inside gzip; unpack it first")
     if b"\x00" in data[:65_536]:
         raise FileError("is not UTF-8 text; save it as CSV with UTF-8 encoding")
+    notes: tuple[str, ...] = ()
     try:
-        text, notes = data.decode("utf-8-sig"), ()
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         text, notes = data.decode("latin-1"), (f"line {line} is not UTF-8; the file was read as Latin-1",)
