@@ -49,8 +49,8 @@ def read_grid(path: Path, kind: str, options: Options) -> list[Observations]:
         NoPlaceError: if it is a grid and no place was asked for.
     """
     xarray = _xarray()
-    engine = {"netcdf": "netcdf4", "zarr": "zarr"}[kind]
     try:
+        engine = "zarr" if kind == "zarr" else _engine(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries' advice on encodings is not for the user of the file
             with xarray.open_dataset(path, engine=engine, chunks=None) as data:
@@ -70,6 +70,21 @@ def _xarray() -> ModuleType:
     except ImportError:
         raise FileError("NetCDF and Zarr need xarray: pip install 'sst-forecasting[grids]'") from None
     return xarray
+
+
+def _engine(path: Path) -> str:
+    """Which library reads it: not netCDF's own, which a damaged classic file brings down with the process."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head == b"CDF\x05":
+        raise FileError("is NetCDF in its 64-bit data format; convert it, as by nccopy -k netCDF-4")
+    if head[:3] == b"CDF":
+        return "scipy"
+    import h5py
+
+    # Tried before h5netcdf does, which prints a traceback from its finaliser where this fails.
+    h5py.File(path, "r").close()
+    return "h5netcdf"
 
 
 def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:

@@ -46,13 +46,13 @@ contents = st.binary(max_size=200) | texts.map(str.encode) | altered().map(str.e
 
 
 def attempt(path: Path, resample: TimeStep | None = None) -> None:
+    """Any other exception than a FileError goes through."""
+    said = ""
     try:
-        reading = read(path, resample=resample)
-        assert isinstance(reading, Reading)
-        _ = reading.series
+        assert isinstance(read(path, resample=resample), Reading)
     except FileError as error:
-        assert str(error).startswith(f"{path}: ")
-        assert "\n" not in str(error)
+        said = str(error)
+    assert not said or (said.startswith(f"{path}: ") and "\n" not in said)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

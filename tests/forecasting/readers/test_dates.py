@@ -38,7 +38,7 @@ FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
 @pytest.mark.parametrize(("order", "step"), [("dmy", "month"), ("mdy", "day")])
 def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, order: DateOrder, step: str) -> None:
     path = write(tmp_path, "date,sst", *rows(FIRSTS))
-    with pytest.raises(FileError, match="line 2: '01/01/2010' may have its day or its month first.*--dates dmy or"):
+    with pytest.raises(FileError, match=r"line 2: '01/01/2010' may have its day or its month first.*--dates dmy or"):
         read(path)
     assert str(read(path, date_order=order).series.step) == step
 
@@ -97,7 +97,7 @@ AUTUMN += ["2010-10-31T02:00", "2010-10-31T02:30", "2010-10-31T03:00"]
 
 def test_a_clock_with_daylight_saving_is_refused_until_it_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(AUTUMN))
-    with pytest.raises(FileError, match="line 6: the clock goes back an hour at 2010-10-31T02:00.*--timezone"):
+    with pytest.raises(FileError, match=r"line 6: the clock goes back an hour at 2010-10-31T02:00.*--timezone"):
         read(path)
     series = read(path, timezone="Europe/Rome").series
     assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "PT30M", 7)

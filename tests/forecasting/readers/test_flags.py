@@ -49,5 +49,5 @@ def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:
 
 
 def test_a_flag_that_is_no_number_is_refused_by_its_line(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="line 2: 'good' in column sst_qc is no number.*--flags none"):
+    with pytest.raises(FileError, match=r"line 2: 'good' in column sst_qc is no number.*--flags none"):
         read(write(tmp_path, "time,sst,sst_qc", "2001-01-01,10,good", "2001-01-02,11,good"))

@@ -37,7 +37,9 @@ def composites(years: tuple[int, ...]) -> list[str]:
 
 def test_eight_days_that_begin_anew_each_january_are_refused_until_made_regular(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(composites((2001, 2002))))
-    with pytest.raises(FileError, match="steps of 8 days begin anew each January.*--resample month, or --resample P8D"):
+    with pytest.raises(
+        FileError, match=r"steps of 8 days begin anew each January.*--resample month, or --resample P8D"
+    ):
         read(path)
     assert len(read(path, resample=MONTH).series) == 24
     eight = read(path, resample=TimeStep.parse("P8D")).series
@@ -47,7 +49,9 @@ def test_eight_days_that_begin_anew_each_january_are_refused_until_made_regular(
 def test_irregular_times_are_refused_with_the_remedy(tmp_path: Path) -> None:
     times = ["2001-01-01", "2001-01-02", "2001-01-03", "2001-01-04T09:00", "2001-01-05"]
     path = write(tmp_path, "time,sst", *rows(times))
-    with pytest.raises(FileError, match="line 5 .*correct that time, or bring .* to one step first, as --resample day"):
+    with pytest.raises(
+        FileError, match=r"line 5 .*correct that time, or bring .* to one step first, as --resample day"
+    ):
         read(path)
     assert len(read(path, resample=DAY).series) == 5
 

@@ -17,7 +17,7 @@ def test_a_long_table_holds_a_series_for_each_station(tmp_path: Path) -> None:
     path = write(tmp_path, "time,station,sst", *LONG)
     reading = read(path)
     assert reading.names == ("pier", "buoy")
-    with pytest.raises(FileError, match="file.csv: holds 2 stations: pier, buoy; choose one with --station"):
+    with pytest.raises(FileError, match=r"file.csv: holds 2 stations: pier, buoy; choose one with --station"):
         _ = reading.series
     np.testing.assert_array_equal(read(path, station="buoy").series.values, [20, 21, 22])
     with pytest.raises(FileError, match="has no station 'quay'; it has pier, buoy"):
@@ -52,7 +52,7 @@ def test_one_station_that_cannot_be_used_does_not_hide_the_others(tmp_path: Path
 
 def test_places_part_a_table_whose_times_repeat_and_the_nearest_is_taken(tmp_path: Path) -> None:
     path = write(tmp_path, "time,latitude,longitude,sst", *GRID)
-    with pytest.raises(FileError, match="holds 4 places: 10.5N 30.5W, .*; choose one with --at LAT,LON"):
+    with pytest.raises(FileError, match=r"holds 4 places: 10.5N 30.5W, .*; choose one with --at LAT,LON"):
         _ = read(path).series
     assert read(path).names == ("10.5N 30.5W", "10.5N 29.5W", "11.5N 30.5W", "11.5N 29.5W")
     series = read(path, at=(11.3, 330.1)).series
