@@ -27,11 +27,12 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
     Raises:
         FileError: if the column cannot tell day from month, or tells both ways, naming the line.
     """
-    column = column.str.replace(r"\s*(UTC|GMT)$", "Z", regex=True)
     filled = column[column != ""]
     if not len(filled):
         return column
-    first = filled.iloc[0]
+    if filled.iloc[0].endswith(("UTC", "GMT")):
+        column = column.str.replace(r"\s*(UTC|GMT)$", "Z", regex=True)
+    first = column[filled.index[0]]
     if _NUMERIC.fullmatch(first):
         day_first = _day_first(column, order)
         return column.map(lambda cell: _numeric(cell, day_first))
@@ -39,7 +40,7 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
         return column.map(_named)
     if _YEAR_FIRST.fullmatch(first):
         return column.map(_year_first)
-    return column.str.replace(r"^(\d{4}-\d\d-\d\d)\s+", r"\1T", regex=True)
+    return column.str.replace(r"^(\d{4}-\d\d-\d\d)\s+", r"\1T", regex=True) if " " in first else column
 
 
 def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:

@@ -59,7 +59,7 @@ def read_grid(path: Path, kind: str, options: Options) -> list[Observations]:
         raise
     except ImportError as error:
         raise FileError(f"needs the package {error.name}: pip install 'sst-forecasting[grids]'") from None
-    except (Exception, RecursionError) as error:  # whatever three libraries make of a damaged file
+    except Exception as error:  # whatever five libraries make of a damaged file
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {said}") from None
 

@@ -76,7 +76,7 @@ def _series(means: Floats, short_of: int, start: np.datetime64, step: TimeStep, 
     kept = np.flatnonzero(np.isfinite(means))
     if not len(kept):
         raise SeriesError(f"no {step} is observed for half of its length; resample to a longer step")
-    said = f"resampled to one mean a {step} (UTC): {len(kept)} from at least half of their observations"
+    said = f"resampled to the mean of each {step} (UTC): {len(kept)} from at least half of their observations"
     if short_of:
         said += f", {short_of} with less, which count as missing"
     begin = step.range(start, int(kept[0]) + 1)[-1]

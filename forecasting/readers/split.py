@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock
@@ -53,12 +54,12 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     everything = np.ones(len(table.cells), dtype=np.bool_)
     parts = [Part(None, None, everything)]
     if column is not None:
-        names = table.cells[column]
-        parts = [Part(str(name), column, (names == name).to_numpy()) for name in names.unique()]
+        codes, names = pd.factorize(table.cells[column])
+        parts = [Part(str(name), column, codes == code) for code, name in enumerate(names)]
         if options.station is not None:
             parts = [part for part in parts if part.station == options.station]
             if not parts:
-                raise FileError(f"has no station {options.station!r}; it has {_list(list(names.unique()))}")
+                raise FileError(f"has no station {options.station!r}; it has {_list(list(names))}")
     for part in parts:
         for place in _places(table, clock, part, options):
             yield _depth(table, clock, place, options)

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
 from forecasting.readers.flags import flag_column, heed, is_flag_name
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
-from forecasting.readers.split import split
+from forecasting.readers.split import Part, split
 from forecasting.readers.table import Table, is_numeric, numbers
 from forecasting.readers.units import in_brackets, parse_units
 from forecasting.series import UNITS, Units
@@ -40,37 +39,40 @@ def observations(table: Table, options: Options) -> list[Observations]:
     """
     clock = find_clock(table, options)
     found: list[Observations] = []
+    parts = list(split(table, clock, options))
     for choice in _values(table, clock, options):
         values = numbers(table.cells[choice.value])
-        for part in split(table, clock, options):
+        flag_name = _flags(table, choice.value, options)
+        flags = None if flag_name is None else _flag_numbers(table, flag_name)
+        for part in parts:
             name = part.station if choice.station is None else choice.station
-            columns = Columns(clock.label, choice.value, part.column, _flags(table, choice.value, options))
-            found.append(_take(table, clock, part.rows, values, name, columns, part.notes, options))
+            columns = Columns(clock.label, choice.value, part.column, flag_name)
+            found.append(_take(table, clock, part, values, flags, name, columns, options))
     return found
 
 
 def _take(
     table: Table,
     clock: Clock,
-    rows: npt.NDArray[np.bool_],
+    part: Part,
     values: Floats,
+    flags: Floats | None,
     station: str | None,
     columns: Columns,
-    notes: tuple[str, ...],
     options: Options,
 ) -> Observations:
-    taken = values[rows]
+    taken = values[part.rows]
     taken[np.isin(taken, (*table.sentinels, *options.missing))] = np.nan
     counts: dict[int, int] = {}
     warnings: tuple[str, ...] = ()
-    if columns.flags is not None:
-        flagged = heed(taken, _flag_numbers(table, columns.flags)[rows], columns.flags)
+    if flags is not None:
+        flagged = heed(taken, flags[part.rows], str(columns.flags))
         taken, counts, warnings = flagged.values, flagged.counts, flagged.warnings
     units, units_from, doubt = _units(table, columns.value, options)
-    lines = table.cells.index.to_numpy()[rows]
-    said = (*table.notes, *notes, *_count(counts, columns.flags))
+    lines = table.cells.index.to_numpy()[part.rows]
+    said = (*table.notes, *part.notes, *_count(counts, columns.flags))
     return Observations(
-        station, clock.times(rows), taken, lambda i: f"line {lines[i]}", columns, units, units_from, counts, said,
+        station, clock.times(part.rows), taken, lambda i: f"line {lines[i]}", columns, units, units_from, counts, said,
         (*doubt, *warnings),
     )  # fmt: skip
 
