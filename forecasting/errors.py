@@ -2,6 +2,7 @@
 
 ForecastError
 ├── SeriesError      a series that cannot be used: which value, why, and what to do
+│   ├── IrregularError  its times follow no one step
 │   └── FileError    a file that holds no usable series: which line or column
 ├── RequestError     a horizon, level, device or setting that is not offered
 ├── UnknownNameError no dataset or model of that name; says which there are
@@ -22,6 +23,10 @@ class SeriesError(ForecastError):
     def __init__(self, message: str, *, index: int | None = None) -> None:
         super().__init__(message)
         self.index = index
+
+
+class IrregularError(SeriesError):
+    """A series whose times follow no one step: made coarser, it may."""
 
 
 class FileError(SeriesError):

@@ -167,12 +167,7 @@ class SstSeries:
             raise SeriesError("every value of the series is missing")
         if step is not None and (times == step.range(times[0], len(times))).all():
             return cls(values, times[0], step)
-        order = np.argsort(times, kind="stable")
-        notes = [] if (order[:-1] < order[1:]).all() else ["the times were not in order and have been sorted"]
-        repeated = np.concatenate(([False], np.diff(times[order]).astype(np.int64) == 0))
-        if repeated.any():
-            notes.append(_describe_repeats(times[order], order, repeated, place))
-            order = order[~repeated]
+        order, notes = in_order(times, place)
         times, values = times[order], values[order]
 
         def original(i: int) -> str:
@@ -189,7 +184,21 @@ class SstSeries:
             )
         grid = np.full(positions[-1] + 1, np.nan)
         grid[positions] = values
-        return cls(grid, start, step, tuple(notes))
+        return cls(grid, start, step, notes)
+
+
+def in_order(times: Times, place: Callable[[int], str]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
+    """Positions that sort ``times`` and keep the first of each, and what to say where that changes anything.
+
+    Raises:
+        SeriesError: if over a hundredth of the times are repeated.
+    """
+    order = np.argsort(times, kind="stable")
+    notes = () if (order[:-1] < order[1:]).all() else ("the times were not in order and have been sorted",)
+    repeated = np.concatenate(([False], np.diff(times[order]).astype(np.int64) == 0))
+    if not repeated.any():
+        return order, notes
+    return order[~repeated], (*notes, _describe_repeats(times[order], order, repeated, place))
 
 
 def sea_temperatures(values: Floats, units: Units, place: Callable[[int], str]) -> Floats:

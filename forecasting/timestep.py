@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.errors import SeriesError
+from forecasting.errors import IrregularError, SeriesError
 
 Times = npt.NDArray[np.datetime64]
 Floats = npt.NDArray[np.float64]
@@ -146,7 +146,8 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     ``place`` says in words where the i-th time stands in the caller's input.
 
     Raises:
-        SeriesError: if there are too few times, or no step that at least half of the intervals share.
+        SeriesError: if there are too few times.
+        IrregularError: if there is no step that at least half of the intervals share.
     """
     if len(times) < 2:
         raise SeriesError("a series needs at least two times, or its step cannot be told")
@@ -157,7 +158,7 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     step = int(lengths[counts.argmax()]) if counts.max() * 2 >= len(intervals) else _round_step(intervals)
     odd = np.abs(intervals - step) > 2 * _TOLERANCE * step
     if odd.mean() > 0.5:
-        raise SeriesError(
+        raise IrregularError(
             f"the times are not regular: the likeliest step is {TimeStep(step)}, and "
             f"{place(int(odd.argmax()) + 1)} is the first of {int(odd.sum())} that do not follow it; "
             "bring the series to one step first"
@@ -207,14 +208,14 @@ def grid_positions(
     """The place of each of the sorted ``times`` on the regular grid that starts at ``start``.
 
     Raises:
-        SeriesError: if a time stands between two places, or two share one.
+        IrregularError: if a time stands between two places, or two share one.
     """
     exact = step.place(times, start)
     positions = np.round(exact).astype(np.int64)
     off = np.abs(exact - positions) > _TOLERANCE
     if off.any():
         i = int(off.argmax())
-        raise SeriesError(
+        raise IrregularError(
             f"the times are not regular: {place(i)} ({short(times[i])}) is not a whole number of steps ({step}) after "
             f"{short(start)}; correct that time, or bring the series to one step first",
             index=i,
@@ -222,7 +223,7 @@ def grid_positions(
     same = np.diff(positions) == 0
     if same.any():
         i = int(same.argmax()) + 1
-        raise SeriesError(
+        raise IrregularError(
             f"{place(i)} ({short(times[i])}) falls into the same {step} as the value before it: "
             f"keep one value for each {step}",
             index=i,

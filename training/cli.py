@@ -4,8 +4,9 @@ import argparse
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from pydantic import ValidationError
@@ -13,26 +14,28 @@ from tqdm import tqdm
 
 from forecasting.checkpoint import CELLS
 from forecasting.errors import ForecastError, RequestError
-from forecasting.readers import read_csv
-from forecasting.series import UNITS, SstSeries
+from forecasting.series import SstSeries
 from forecasting.table import accuracy_table
 from forecasting.timestep import short
+from training import fetch_cli, inspect_cli
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.dataset import Dataset
 from training.fit import total_epochs
 from training.parallel import jobs
 from training.publish import rollback
+from training.reading import add_reading_options, read_with
 from training.run import Published, train
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0 done, 2 refused with a sentence."""
+    """Run a command; returns the exit status: 0 done, 2 refused with a sentence; inspect has 1 besides."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if arguments[:1] == ["rollback"]:
-            return _rollback(_rollback_parser().parse_args(arguments[1:]))
+        command = _COMMANDS.get(arguments[0]) if arguments else None
+        if command is not None:
+            return command(arguments[1:])
         return _train(_train_parser().parse_args(arguments))
     except ForecastError as error:
         print(f"training: {error}", file=sys.stderr)
@@ -43,21 +46,12 @@ def _train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description="Train an RNN, an LSTM and a GRU on an SST series and publish them as a release.",
-        epilog="python -m training rollback NAME [VERSION] makes an older release serve again.",
+        epilog="Other commands, each with --help: inspect FILE says what is understood of a file; fetch takes a series "
+        "from an ERDDAP server; rollback NAME [VERSION] makes an older release serve again.",
     )
     data = parser.add_argument_group("data")
-    data.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV with a time and a value column")
-    data.add_argument("--time-column", metavar="NAME", help="default: found by the usual names")
-    data.add_argument("--value-column", metavar="NAME", help="default: found by the usual names")
-    data.add_argument("--units", choices=UNITS, default="celsius", help="of the values (default: %(default)s)")
-    data.add_argument(
-        "--missing",
-        type=float,
-        action="append",
-        default=[],
-        metavar="NUMBER",
-        help="stands for a missing value; repeatable",
-    )
+    data.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
+    add_reading_options(data)
     model = parser.add_argument_group("networks", "the same for every cell; defaults for the window go by the step")
     model.add_argument("--cells", type=_cells, metavar="LIST", help="default: rnn,lstm,gru")
     model.add_argument("--window", type=int, metavar="N", help="values that a forecast starts from")
@@ -108,7 +102,8 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _rollback(options: argparse.Namespace) -> int:
+def _rollback(arguments: list[str]) -> int:
+    options = _rollback_parser().parse_args(arguments)
     version = rollback(options.out, options.name, options.version)
     print(f"{options.out / options.name}: {version} serves now")
     return 0
@@ -116,7 +111,7 @@ def _rollback(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
-    series = _read(options)
+    series = read_with(options.data, options).series.until_last_observation()
     config = _config(series, options)
     print(_understood(options.data, series))
     dataset = Dataset.divide(series, config)
@@ -135,17 +130,6 @@ def _train(options: argparse.Namespace) -> int:
         )
     print(_summary(published))
     return 0
-
-
-def _read(options: argparse.Namespace) -> SstSeries:
-    series = read_csv(
-        options.data,
-        time_column=options.time_column,
-        value_column=options.value_column,
-        units=options.units,
-        missing=tuple(options.missing),
-    )
-    return series.until_last_observation()
 
 
 def _config(series: SstSeries, options: argparse.Namespace) -> TrainingConfig:
@@ -176,3 +160,10 @@ def _summary(published: Published) -> str:
     lines += [f"removed {version}" for version in published.removed]
     state = "serves now" if published.serves else "does not serve: its validation RMSE is worse than the current one's"
     return "\n".join([*lines, f"{published.path} {state}"])
+
+
+_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "fetch": fetch_cli.main,
+    "inspect": inspect_cli.main,
+    "rollback": _rollback,
+}

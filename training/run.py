@@ -10,10 +10,11 @@ import pandas as pd
 
 from forecasting.accuracy import Accuracy
 from forecasting.baselines import BASELINES, Baselines
-from forecasting.checkpoint import CheckpointMetadata, digest, script
+from forecasting.checkpoint import CheckpointMetadata, script
 from forecasting.climatology import Climatology
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.network import NetworkRoller
+from forecasting.readers import content_digest
 from forecasting.release import current_version, is_dataset_name, open_current
 from forecasting.report import ModelReport, Report, SeedSpread, Split, parse_report
 from forecasting.rolling import Roller
@@ -106,7 +107,7 @@ def train(
 def _identity(folder: Path, data_file: Path) -> Identity:
     version = next_version(folder)
     created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Identity(folder.name, version, created, digest(data_file.read_bytes()))
+    return Identity(folder.name, version, created, content_digest(data_file))
 
 
 def _fill(

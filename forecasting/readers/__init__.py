@@ -1,0 +1,18 @@
+"""Files as users have them → series: CSV, ERDDAP, NDBC, NetCDF and Zarr, told apart by their content."""
+
+from forecasting.readers.options import FORMATS, DateOrder, Options, Place
+from forecasting.readers.read import content_digest, read, read_csv
+from forecasting.readers.reading import Columns, Reading, Station
+
+__all__ = [
+    "FORMATS",
+    "Columns",
+    "DateOrder",
+    "Options",
+    "Place",
+    "Reading",
+    "Station",
+    "content_digest",
+    "read",
+    "read_csv",
+]

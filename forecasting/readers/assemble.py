@@ -1,0 +1,68 @@
+"""Observations as they stand in a file → a series, or the reason why there is none."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from forecasting.errors import FileError, IrregularError, SeriesError
+from forecasting.readers.options import Options
+from forecasting.readers.reading import Observations, Station
+from forecasting.readers.resample import resample
+from forecasting.series import SstSeries
+from forecasting.timestep import DAY, Times
+
+
+def understand(found: Observations, options: Options) -> Station:
+    """One station with its series.
+
+    Raises:
+        FileError: if it holds no valid series: where, and what to do.
+    """
+    try:
+        series = _series(found, options)
+    except SeriesError as error:
+        raise FileError(str(error), index=error.index) from None
+    taken = f"time from column {found.columns.time}, SST from column {found.columns.value}, in {found.units}"
+    notes = (taken, *found.notes, *found.warnings, *series.notes)
+    return Station(
+        found.station, found.columns, found.units, found.units_from, found.flags, found.warnings,
+        replace(series, notes=notes),
+    )  # fmt: skip
+
+
+def attempt(found: Observations, options: Options) -> Station:
+    """As :func:`understand`, with the reason in place of an error."""
+    try:
+        return understand(found, options)
+    except FileError as error:
+        return Station(
+            found.station, found.columns, found.units, found.units_from, found.flags, found.warnings, None, str(error)
+        )
+
+
+def _series(found: Observations, options: Options) -> SstSeries:
+    if options.resample is not None and np.isfinite(found.values).any():
+        return resample(found, options.resample)
+    try:
+        return SstSeries.from_observations(found.times, found.values, units=found.units, place=found.place)
+    except IrregularError as error:
+        again = _yearly_restart(np.unique(found.times))
+        if again is not None:
+            raise FileError(
+                f"the steps of {again} days begin anew each January, so that they are no regular series; "
+                f"make one with --resample month, or --resample P{again}D from the first day on"
+            ) from None
+        raise FileError(f"{error}, as --resample day, week or month does", index=error.index) from None
+
+
+def _yearly_restart(times: Times) -> int | None:
+    """Days of a step that starts on every first of January, as 8-day composites do; None if there is none."""
+    days = times.astype("datetime64[D]")
+    since_new_year = (days - days.astype("datetime64[Y]")).astype(np.int64)
+    intervals = np.diff(times).astype(np.int64)
+    if len(intervals) < 3:
+        return None
+    step = int(np.median(intervals))
+    if step % DAY or step <= DAY or len(np.unique(times.astype("datetime64[Y]"))) < 2:
+        return None
+    return step // DAY if (since_new_year % (step // DAY) == 0).all() else None

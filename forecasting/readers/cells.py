@@ -1,0 +1,137 @@
+"""The cell of a grid that is next to a place and holds sea."""
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from forecasting.errors import FileError
+from forecasting.readers.geometry import distance_km, name_place
+from forecasting.readers.options import Place
+from forecasting.timestep import Floats
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_REACH: Final = 10
+"""Cells, each way, in which sea is looked for where the nearest cell is land."""
+_GLANCES: Final = 12
+"""Times at which a cell is looked at to tell land from sea."""
+
+_UNITS: Final = {
+    "latitude": ("degrees_north", "degree_north"),
+    "longitude": ("degrees_east", "degree_east"),
+}
+
+Index = dict[Hashable, int]
+
+
+class NoPlaceError(FileError):
+    """A grid, where no place was asked for: not unreadable, but no series yet."""
+
+
+def take_cell(
+    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, at: Place | None
+) -> tuple[Index, tuple[str, ...]]:
+    """Where on the grid the nearest sea is, and a sentence that says which cell that is.
+
+    Raises:
+        FileError: if the axes are no latitude and longitude, or the place is off the grid or far from any sea.
+        NoPlaceError: if no place was asked for.
+    """
+    dims = [dim for dim in value.dims if dim != along]
+    lat, lon = _axis(data, value, "latitude", "Y"), _axis(data, value, "longitude", "X")
+    if lat is None or lon is None or set(lat.dims) | set(lon.dims) != set(dims):
+        raise FileError(
+            f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} besides "
+            "time, which are no latitude and longitude by their attributes; bring one series"
+        )
+    lats, lons = np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64)
+    if at is None:
+        shape = " × ".join(str(value.sizes[dim]) for dim in dims)
+        raise NoPlaceError(f"is a grid of {shape} cells, {_extent(lats, lons)}; name a place with --at LAT,LON")
+    return _nearest_sea(value, along, (lat, lon), at)
+
+
+def _axis(data: "xr.Dataset", value: "xr.DataArray", standard: str, letter: str) -> "xr.DataArray | None":
+    short = standard[:3]
+    for name in data.variables:
+        one = data[name]
+        said = one.attrs.get("standard_name") == standard or one.attrs.get("axis") == letter
+        by_units = str(one.attrs.get("units", "")).lower() in _UNITS[standard]
+        usual = str(name).lower() in (standard, short, f"nav_{short}")
+        if (said or by_units or usual) and one.ndim in (1, 2) and set(one.dims) <= set(value.dims):
+            return one
+    return None
+
+
+def _extent(lats: Floats, lons: Floats) -> str:
+    south_west = (np.nanmin(lats), np.nanmin(lons))
+    north_east = (np.nanmax(lats), np.nanmax(lons))
+    return f"latitudes {south_west[0]:g} to {north_east[0]:g} and longitudes {south_west[1]:g} to {north_east[1]:g}"
+
+
+def _nearest_sea(
+    value: "xr.DataArray", along: Hashable, axes: "tuple[xr.DataArray, xr.DataArray]", at: Place
+) -> tuple[Index, tuple[str, ...]]:
+    lat, lon = axes
+    dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
+    nearest = _nearest(lat, lon, at)
+    box = {dim: _around(value.sizes[dim], nearest[dim]) for dim in dims}
+    near_lat, near_lon = _meshed(lat, lon, box)
+    km = distance_km(at, near_lat, near_lon)
+    _refuse_off_grid(at, near_lat, near_lon, float(np.nanmin(km)), axes)
+    sea = _sea(value, along, box, dims)
+    if not sea.any():
+        raise FileError(f"has no sea within {_REACH} cells of {name_place(at)}: choose another --at")
+    chosen = np.unravel_index(int(np.where(sea, km, np.inf).argmin()), km.shape)
+    there = name_place((near_lat[chosen], near_lon[chosen]))
+    said = f"cell {there}, {km[chosen]:.1f} km from {name_place(at)}"
+    if not sea[np.unravel_index(int(np.nanargmin(km)), km.shape)]:
+        said += ": the nearest that holds sea"
+    return {dim: box[dim].start + int(k) for dim, k in zip(dims, chosen, strict=True)}, (said,)
+
+
+def _nearest(lat: "xr.DataArray", lon: "xr.DataArray", at: Place) -> Index:
+    if lat.ndim == lon.ndim == 1:
+        off = (np.asarray(lon.values, dtype=np.float64) - at[1] + 180) % 360 - 180
+        return {
+            lat.dims[0]: int(np.nanargmin(np.abs(np.asarray(lat.values, dtype=np.float64) - at[0]))),
+            lon.dims[0]: int(np.nanargmin(np.abs(off))),
+        }
+    lon = lon.transpose(*lat.dims)
+    km = distance_km(at, np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64))
+    return dict(zip(lat.dims, map(int, np.unravel_index(int(np.nanargmin(km)), km.shape)), strict=True))
+
+
+def _around(size: int, at: int) -> slice:
+    return slice(max(0, at - _REACH), min(size, at + _REACH + 1))
+
+
+def _meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice]) -> tuple[Floats, Floats]:
+    near = [np.asarray(one.isel({d: box[d] for d in one.dims}).values, dtype=np.float64) for one in (lat, lon)]
+    if lat.ndim == 1:
+        north, east = np.meshgrid(near[0], near[1], indexing="ij")
+        return north, east
+    return near[0], near[1] if lat.dims == lon.dims else near[1].T
+
+
+def _refuse_off_grid(at: Place, lats: Floats, lons: Floats, km: float, axes: Any) -> None:
+    """A place farther from the nearest cell than the cells are from one another is not on the grid."""
+    spacing = np.inf
+    if lats.size > 1:
+        middle = tuple(n // 2 for n in lats.shape)
+        others = distance_km((lats[middle], lons[middle]), lats, lons)
+        row = others[:, middle[1]] if lats.shape[0] > 1 else others[middle[0]]
+        spacing = max(float(np.sort(row)[1]), float(np.partition(others.ravel(), 1)[1]))
+    if km > 2 * spacing:
+        extent = _extent(np.asarray(axes[0].values, dtype=np.float64), np.asarray(axes[1].values, dtype=np.float64))
+        raise FileError(f"does not reach {name_place(at)}: its grid has {extent}")
+
+
+def _sea(value: "xr.DataArray", along: Hashable, box: dict[Hashable, slice], dims: tuple[Hashable, ...]) -> Any:
+    """Which cells of the box hold a value at any of some times spread over all."""
+    count = value.sizes[along]
+    at = np.unique(np.linspace(0, count - 1, min(count, _GLANCES)).astype(int))
+    near = value.isel(box | {along: at}).transpose(along, *dims)
+    return np.isfinite(np.asarray(near.values, dtype=np.float64)).any(axis=0)

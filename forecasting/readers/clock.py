@@ -1,0 +1,211 @@
+"""The times of a table, as files write them, in UTC."""
+
+import zoneinfo
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from forecasting.errors import FileError
+from forecasting.readers.dates import from_units, rewrite
+from forecasting.readers.options import Options
+from forecasting.readers.table import Table, numbers
+from forecasting.timestep import Times, choose_clock, short
+
+_USUAL: Final = ("time", "date", "datetime", "timestamp", "valid_time", "date_time", "time_utc", "date_utc")
+_MONTHS: Final = ("month", "day")
+_PARTS: Final = {
+    "year": ("year", "yr", "yyyy", "yy"),
+    "month": ("month", "mon", "mo", "mm"),
+    "day": ("day", "dy", "dd"),
+    "doy": ("doy", "dayofyear", "day_of_year", "yearday", "jday"),
+    "hour": ("hour", "hr", "hh"),
+    "minute": ("minute", "min", "mn"),
+}
+_LIMITS: Final = {"year": (1, 9999), "month": (1, 12), "day": (1, 31), "doy": (1, 366), "hour": (0, 23),
+                  "minute": (0, 59)}  # fmt: skip
+_OFFSET: Final = r"T.*[+-]\d\d:?\d\d$"
+_HOUR: Final = np.timedelta64(3_600, "s")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The times of a table's rows, not yet parsed.
+
+    Attributes:
+        label: where they come from, in words.
+        names: of the columns that they are in.
+        texts: ISO 8601, where the cells could be understood so.
+        shown: cells, as an error shows them.
+        timezone: whose clock times without an offset go by; UTC where None.
+    """
+
+    label: str
+    names: tuple[str, ...]
+    texts: "pd.Series[str]"
+    shown: "pd.Series[str]"
+    timezone: str | None
+
+    def times(self, rows: "npt.NDArray[np.bool_]") -> Times:
+        """UTC, of some rows in their order; months by the clock of the place.
+
+        Raises:
+            FileError: if a cell is no time, or the clock is one with daylight saving, naming the line.
+        """
+        return _parse(self.texts[rows], self.shown[rows], self.timezone)
+
+
+def find_clock(table: Table, options: Options) -> Clock:
+    """The column, or columns, that hold the times.
+
+    Raises:
+        FileError: if there are none, or their cells cannot be understood, naming the line.
+    """
+    if options.time_column:
+        return _one(table, table.column(options.time_column), options)
+    plain = table.plain()
+    usual = [plain[name] for name in _USUAL if name in plain]
+    if len(usual) > 1 and table.cells[usual[0]].str.fullmatch(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?").all():
+        return _two_columns(table, usual[1], usual[0], options)
+    parts = {part: plain[name] for part, names in _PARTS.items() for name in reversed(names) if name in plain}
+    if not usual and "year" in parts and ("month" in parts or "doy" in parts):
+        texts = _compose(table, parts)
+        return Clock(" ".join(parts.values()), tuple(parts.values()), texts, texts, options.timezone)
+    usual += [plain[name] for name in _MONTHS if name in plain]
+    usual += [name for name in table.names if table.nameless and _is_dated(table, name)]
+    if not usual:
+        raise FileError(f"has no column named time or date; name it with --time-column, one of {table.describe()}")
+    return _one(table, usual[0], options)
+
+
+def _is_dated(table: Table, name: str) -> bool:
+    return bool(table.cells[name].str.match(r"\d{4}-\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{4}").iloc[0])
+
+
+def _one(table: Table, name: str, options: Options) -> Clock:
+    column = table.cells[name]
+    unit = table.units.get(name, "")
+    if " since " in unit:
+        times = from_units(numbers(column), unit, column)
+        texts = pd.Series(np.char.add(times.astype(str), "Z"), index=column.index, dtype=column.dtype)
+    else:
+        texts = rewrite(column, options.date_order)
+    return Clock(name, (name,), texts, column, options.timezone)
+
+
+def _two_columns(table: Table, date: str, clock: str, options: Options) -> Clock:
+    joined = table.cells[date] + " " + table.cells[clock].str.zfill(5)
+    texts = rewrite(joined, options.date_order).str.replace(" ", "T")
+    return Clock(f"{date} and {clock}", (date, clock), texts, joined, options.timezone)
+
+
+def _compose(table: Table, parts: dict[str, str]) -> "pd.Series[str]":
+    """ISO 8601 texts from columns of year, month, day and so on."""
+    fields = {part: _whole(table.cells[name], part) for part, name in parts.items()}
+    year = fields["year"].astype(str).str.zfill(4)
+    if "month" in fields:
+        day = fields["day"] if "day" in fields else fields["month"] * 0 + 1
+        text = year + "-" + _two(fields["month"]) + "-" + _two(day)
+    else:
+        text = year + "-" + fields["doy"].astype(str).str.zfill(3)
+        text = pd.to_datetime(text, format="%Y-%j", errors="coerce").dt.strftime("%Y-%m-%d").fillna("")
+    if "hour" not in fields:
+        return text
+    minute = fields["minute"] if "minute" in fields else fields["hour"] * 0
+    return text + "T" + _two(fields["hour"]) + ":" + _two(minute)
+
+
+def _two(column: "pd.Series[int]") -> "pd.Series[str]":
+    return column.astype(str).str.zfill(2)
+
+
+def _whole(column: "pd.Series[str]", part: str) -> "pd.Series[int]":
+    found = numbers(column)
+    low, high = _LIMITS[part]
+    bad = ~((found >= low) & (found <= high) & (found == np.round(found)))
+    if bad.any():
+        i = int(bad.argmax())
+        cell = column.iloc[i][:40]
+        hint = "; write years with four digits" if part == "year" else ""
+        raise FileError(f"line {column.index[i]}: {cell!r} in column {column.name} is no {part}{hint}", index=i)
+    if part == "year" and found.min() < 100:
+        i = int(found.argmin())
+        raise FileError(f"line {column.index[i]}: year {column.iloc[i]} needs four digits", index=i)
+    return pd.Series(found, index=column.index).astype(int)
+
+
+def _parse(texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | None) -> Times:
+    """ISO 8601 texts as UTC; months by the clock of the place."""
+    offset = texts.str.contains(_OFFSET, regex=True)
+    zoned = offset | texts.str.contains(r"[Zz]$", regex=True)
+    utc = _iso(texts, shown)
+    if not zoned.all():
+        naive = ~zoned.to_numpy()
+        if timezone:
+            utc[naive] = _localise(utc[naive], timezone, shown[naive])
+        else:
+            _refuse_local_clock(utc, naive, shown)
+    if not offset.any():
+        return utc
+    return choose_clock(utc, _iso(texts.str.replace(r"[+-]\d\d:?\d\d$", "", regex=True).where(offset, texts), shown))
+
+
+def _iso(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
+    try:
+        parsed = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
+    except (ValueError, OverflowError):
+        parsed = pd.Series(pd.NaT, index=texts.index).dt.tz_localize("UTC")
+    bad = parsed.isna().to_numpy()
+    if bad.any():
+        i = int(bad.argmax())
+        cell = shown.iloc[i][:40]
+        said = f"time {cell!r} is not" if cell else "the time is empty; it should be"
+        raise FileError(
+            f"line {texts.index[i]}: {said} an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z; "
+            "write the times of the column so, or name another with --time-column",
+            index=i,
+        )
+    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+
+
+def _localise(times: Times, timezone: str, shown: "pd.Series[str]") -> Times:
+    try:
+        zone = zoneinfo.ZoneInfo(timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise FileError(f"no time zone is named {timezone[:40]!r}; write it as Europe/Rome or Etc/GMT-1") from None
+    index = pd.DatetimeIndex(times)
+    try:
+        local = index.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
+    except ValueError:  # not in order, or not repeated: the clock alone cannot tell the two hours apart
+        local = index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    lost = local.isna()
+    if lost.any():
+        i = int(lost.argmax())
+        raise FileError(
+            f"line {shown.index[i]}: {shown.iloc[i][:40]!r} comes twice or never by the clock of {timezone}, which "
+            "changes there; write the times with their offset, or in UTC"
+        )
+    return local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+
+
+def _refuse_local_clock(times: Times, naive: "npt.NDArray[np.bool_]", shown: "pd.Series[str]") -> None:
+    """Times without an offset that step back an hour in a Sunday's night are a clock with daylight saving."""
+    gaps = np.diff(times)
+    usual = np.median(gaps.astype(np.int64)) if len(gaps) else 0
+    if not 0 < usual <= 3_600:
+        return
+    back = gaps == np.timedelta64(int(usual), "s") - _HOUR
+    night = (times[1:] - times[1:].astype("datetime64[D]")) < 4 * _HOUR
+    sunday = times[1:].astype("datetime64[D]").astype(np.int64) % 7 == 3
+    months = times[1:].astype("datetime64[M]").astype(np.int64) % 12 + 1
+    found = back & night & sunday & naive[1:] & np.isin(months, (3, 4, 9, 10, 11))
+    if found.any():
+        i = int(found.argmax()) + 1
+        raise FileError(
+            f"line {shown.index[i]}: the clock goes back an hour at {short(times[i])[:-1]}, as it does when daylight "
+            "saving ends, so these times are not UTC: say whose clock it is with --timezone, as Europe/Rome "
+            "(--timezone UTC if it is UTC all the same)",
+            index=i,
+        )

@@ -1,0 +1,114 @@
+"""Dates that are not ISO 8601, rewritten so that they are."""
+
+import re
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from forecasting.errors import FileError
+from forecasting.readers.options import DateOrder
+from forecasting.timestep import Floats, Times
+
+_CLOCK: Final = r"(?:[ T,]+(\d{1,2}):(\d\d)(:\d\d(?:\.\d+)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
+_NUMERIC: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})" + _CLOCK)
+_NAMED: Final = re.compile(r"(\d{1,2})([ -])([A-Za-z]{3,9})\2(\d{4})" + _CLOCK)
+_YEAR_FIRST: Final = re.compile(r"(\d{4})([/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SECONDS: Final = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3_600.0, "hr": 3_600.0,
+                   "h": 3_600.0, "day": 86_400.0, "d": 86_400.0}  # fmt: skip
+
+
+def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str]":
+    """A column of dates as ISO 8601, where they are written otherwise; cells that are no dates stay as they are.
+
+    Day and month are told apart by the whole column: 31/12/2010 settles it for every row.
+
+    Raises:
+        FileError: if the column cannot tell day from month, or tells both ways, naming the line.
+    """
+    filled = column[column != ""]
+    if not len(filled):
+        return column
+    if filled.iloc[0].endswith(("UTC", "GMT")):
+        column = column.str.replace(r"\s*(UTC|GMT)$", "Z", regex=True)
+    first = column[filled.index[0]]
+    if _NUMERIC.fullmatch(first):
+        day_first = _day_first(column, order)
+        return column.map(lambda cell: _numeric(cell, day_first))
+    if _NAMED.fullmatch(first):
+        return column.map(_named)
+    if _YEAR_FIRST.fullmatch(first):
+        return column.map(_year_first)
+    return column.str.replace(r"^(\d{4}-\d\d-\d\d)\s+", r"\1T", regex=True) if " " in first else column
+
+
+def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
+    parts = column.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})\2\d{4}")
+    one = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    two = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    if order is not None:
+        return order == "dmy"
+    day, month = one > 12, two > 12
+    if day.any() and month.any():
+        i, k = int(day.argmax()), int(month.argmax())
+        raise FileError(
+            f"line {column.index[i]} ({column.iloc[i][:20]}) has its day first and line {column.index[k]} "
+            f"({column.iloc[k][:20]}) its month; write all dates one way, best as 2010-12-31"
+        )
+    if day.any() or month.any() or parts[1].iloc[0] == ".":
+        return not month.any()
+    raise FileError(
+        f"line {column.index[0]}: {column.iloc[0][:20]!r} may have its day or its month first, and no other line "
+        "tells which; say --dates dmy or --dates mdy"
+    )
+
+
+def _numeric(cell: str, day_first: bool) -> str:
+    match = _NUMERIC.fullmatch(cell)
+    if match is None:
+        return cell
+    day, month = (match[1], match[3]) if day_first else (match[3], match[1])
+    return f"{match[4]}-{int(month):02}-{int(day):02}{_clock(match)}"
+
+
+def _named(cell: str) -> str:
+    match = _NAMED.fullmatch(cell)
+    if match is None or match[3][:3].lower() not in _MONTHS:
+        return cell
+    month = _MONTHS.index(match[3][:3].lower()) + 1
+    return f"{match[4]}-{month:02}-{int(match[1]):02}{_clock(match)}"
+
+
+def _year_first(cell: str) -> str:
+    match = _YEAR_FIRST.fullmatch(cell)
+    return cell if match is None else f"{match[1]}-{int(match[3]):02}-{int(match[4]):02}{_clock(match)}"
+
+
+def _clock(match: re.Match[str]) -> str:
+    """The time of day of a match, after a T; hours of a twelve-hour clock as of twenty-four."""
+    hour, minute, second, half, zone = match.groups()[4:]
+    if hour is None:
+        return ""
+    hours = int(hour) if not half else int(hour) % 12 + (12 if half.lower() == "pm" else 0)
+    return f"T{hours:02}:{minute}{second or ''}{zone or ''}"
+
+
+def from_units(values: Floats, units: str, shown: "pd.Series[str]") -> Times:
+    """Numbers in CF's units of time, as ``seconds since 1970-01-01T00:00:00Z``.
+
+    Raises:
+        FileError: if the units are not understood, or a number is missing or too far away.
+    """
+    unit, _, origin = units.partition(" since ")
+    start = pd.to_datetime(origin.strip(), utc=True, errors="coerce")
+    seconds = _SECONDS.get(unit.strip().lower(), _SECONDS.get(unit.strip().lower().rstrip("s")))
+    if seconds is None or pd.isna(start):
+        raise FileError(f"the times are in {units[:60]!r}, which is not understood; write them as 2010-12-01T06:00:00Z")
+    bad = ~(np.abs(values * seconds) < 1e11)
+    if bad.any():
+        i = int(bad.argmax())
+        raise FileError(f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in {units[:60]}", index=i)
+    origin_seconds = np.datetime64(start.tz_localize(None), "s")
+    moved: Times = origin_seconds + np.round(values * seconds).astype("timedelta64[s]")
+    return moved

@@ -1,0 +1,75 @@
+"""CSV: a header line and one line a row, separated by comma, semicolon or tab; ERDDAP's dialects with it."""
+
+import csv
+import io
+from itertools import islice
+from typing import Final
+
+import pandas as pd
+
+from forecasting.errors import FileError
+from forecasting.readers.erddap import Dialect, dialect, is_units_row
+from forecasting.readers.table import Table
+from forecasting.readers.units import in_brackets
+
+_SEPARATORS: Final = ",;\t"
+_FORMATS: Final[dict[Dialect | None, str]] = {
+    None: "CSV",
+    "csv": "ERDDAP .csv: names, then a row of units",
+    "csvp": "ERDDAP .csvp: names with units in brackets",
+    "csv0": "CSV without a header line, as ERDDAP's .csv0",
+}
+
+_Row = tuple[int, list[str]]
+"""Number of a line, and its cells."""
+
+
+def read_delimited(text: str, notes: tuple[str, ...] = ()) -> Table:
+    """The table in a CSV file; blank lines and those that begin with ``#`` are skipped.
+
+    Raises:
+        FileError: if it holds no table, naming the line.
+    """
+    rows = _rows(text)
+    if not rows:
+        raise FileError("holds no data: a header line and one line a value are needed")
+    kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
+    if kind == "csv0":
+        names = [f"column {k}" for k in range(1, len(rows[0][1]) + 1)]
+        return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes)
+    (_, header), *body = rows
+    units = {name: unit for name in header for unit in [in_brackets(name)[1]] if unit}
+    place = "the header"
+    if body and (kind == "csv" or is_units_row(body[0][1])):
+        number, row = body.pop(0)
+        units |= {name: unit for name, unit in zip(header, row, strict=False) if unit}
+        place = f"the unit row, line {number}"
+    if not body:
+        raise FileError("holds no data: a header line and one line a value are needed")
+    return Table(_FORMATS[kind], _frame(header, body), units, place, notes=notes)
+
+
+def _rows(text: str) -> list[_Row]:
+    lines = (line for line in io.StringIO(text) if line.strip() and not line.startswith("#"))
+    sample = list(islice(lines, 2))
+    separator = max(_SEPARATORS, key=sample[0].count) if sample else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
+    return [(number, row) for number, row in numbered if any(row) and not row[0].startswith("#")]
+
+
+def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:
+    width = len(header)
+    for number, row in body:
+        if len(row) < width or any(row[width:]):
+            raise FileError(f"line {number} has {len(row)} columns where the header has {width}; correct that line")
+    named = [k for k, name in enumerate(header) if name]
+    if not named:
+        raise FileError("has a header line without a name; write the names of the columns there")
+    if len({header[k] for k in named}) < len(named):
+        raise FileError("two columns have the same name in the header; rename one")
+    cells = [[row[k] for k in named] for _, row in body]
+    return pd.DataFrame(cells, columns=[header[k] for k in named], index=[number for number, _ in body], dtype=str)

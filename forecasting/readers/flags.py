@@ -1,0 +1,67 @@
+"""QARTOD quality flags: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from forecasting.timestep import Floats
+
+MEANINGS: Final = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing"}
+SUSPECT: Final = 3
+DROPPED: Final = (4, 9)
+
+_ENDINGS: Final = ("_qc_agg", "_qartod_agg", "_qc_flag", "_qc_flags", "_qc", "_qartod", "_flag", "_flags")
+_GENERAL: Final = ("qc_flag", "qc_flags", "qc_agg", "qc", "qartod", "qartod_flag", "quality_flag", "flag", "flags")
+_FLAG_NAME: Final = re.compile(r"(.*_)?(qc|qartod|flags?)(_(agg|flags?|tests?))?|quality(_.*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """Values after their flags were heeded.
+
+    Attributes:
+        values: NaN where the flag is 4 or 9.
+        counts: flag → how often it came.
+        warnings: on suspect values, or on flags that are not QARTOD's.
+    """
+
+    values: Floats
+    counts: dict[int, int]
+    warnings: tuple[str, ...]
+
+
+def is_flag_name(name: str) -> bool:
+    """Whether a column of this name holds quality flags, of whatever kind."""
+    return _FLAG_NAME.fullmatch(name) is not None
+
+
+def flag_column(names: Iterable[str], value: str) -> str | None:
+    """The column that flags ``value``: named after it, or the only one with a general name."""
+    plain = {name.lower(): name for name in names}
+    own = [f"{value.lower()}{ending}" for ending in _ENDINGS]
+    own += [f"qc_{value.lower()}", f"qartod_{value.lower()}"]
+    found = [plain[name] for name in (*own, *_GENERAL) if name in plain]
+    if found:
+        return found[0]
+    aggregates = [name for low, name in plain.items() if low.endswith("_qc_agg")]
+    return aggregates[0] if len(aggregates) == 1 else None
+
+
+def heed(values: Floats, flags: Floats, name: str) -> Flagged:
+    """Make missing what is flagged 4 or 9, and keep what is 3 with a warning; no flag counts as 2.
+
+    Flags of another scheme are not used, and a warning says so.
+    """
+    flags = np.where(np.isnan(flags), 2, flags)
+    found, counts = np.unique(flags, return_counts=True)
+    strange = [f"{flag:g}" for flag in found if flag not in MEANINGS]
+    if strange:
+        said = f"{name} holds {', '.join(strange[:5])}: these are not QARTOD flags (1, 2, 3, 4, 9), and were not used"
+        return Flagged(values, {}, (said,))
+    counted = {int(flag): int(count) for flag, count in zip(found, counts, strict=True)}
+    suspect = counted.get(SUSPECT, 0)
+    warnings = (f"{suspect} value{'s' if suspect > 1 else ''} flagged suspect (3) by {name}, kept",) if suspect else ()
+    return Flagged(np.where(np.isin(flags, DROPPED), np.nan, values), counted, warnings)

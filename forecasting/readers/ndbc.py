@@ -1,0 +1,51 @@
+"""NDBC's standard meteorological files, real-time and historical.
+
+Columns separated by blanks. A first line of names begins with ``#YY`` (``YY`` or ``YYYY`` before 2007), perhaps after a
+column of stations; since 2007 a second one holds units. Missing is ``MM`` (real time) or all nines (historical: 99.0,
+999.0). Minutes came in 2005, years of four digits in 1999. Times are UTC.
+"""
+
+import re
+from typing import Final
+
+import pandas as pd
+
+from forecasting.errors import FileError
+from forecasting.readers.table import Table
+
+_HEADER: Final = re.compile(r"#?\s*(#?STN\s+)?#?(YY|YYYY)\s+MM\s+DD\s+hh(\s+mm)?\b")
+_NINES: Final = (99.0, 999.0, 9999.0, 99.99, 999.99)
+_TIME_NAMES: Final = {"YY": "year", "YYYY": "year", "MM": "month", "DD": "day", "hh": "hour", "mm": "minute"}
+
+
+def is_ndbc(text: str) -> bool:
+    """Whether a file's text begins as NDBC's do."""
+    return _HEADER.match(text.lstrip()[:200]) is not None
+
+
+def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
+    """The table in a standard meteorological file; its columns of time get the names year to minute.
+
+    Raises:
+        FileError: if it holds no table, naming the line.
+    """
+    if not is_ndbc(text):
+        raise FileError("does not begin as an NDBC file does, with #YY MM DD hh")
+    lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    (_, header), *rest = lines
+    names = [_TIME_NAMES.get(name, name) for name in (word.lstrip("#") for word in header if word != "#")]
+    units: dict[str, str] = {}
+    if rest and rest[0][1][0].startswith("#"):
+        units = dict(zip(names, [word.lstrip("#") for word in rest[0][1]], strict=False))
+    body = [(number, row) for number, row in rest if not row[0].startswith("#")]
+    if len(set(names)) < len(names):
+        raise FileError("two columns have the same name in the header; rename one")
+    if not body:
+        raise FileError("holds no data: only header lines")
+    for number, row in body:
+        if len(row) != len(names):
+            raise FileError(f"line {number} has {len(row)} columns where the header has {len(names)}")
+    cells = pd.DataFrame([row for _, row in body], columns=names, index=[number for number, _ in body], dtype=str)
+    cells["year"] = cells["year"].str.replace(r"^([7-9]\d)$", r"19\1", regex=True)
+    kind = "NDBC standard meteorological"
+    return Table(kind, cells, units, "the unit row", _NINES, "celsius", notes=notes)

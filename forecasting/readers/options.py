@@ -1,0 +1,47 @@
+"""What a caller may say about a file instead of leaving it to be found."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from forecasting.series import Units
+from forecasting.timestep import TimeStep
+
+FORMATS: Final = ("csv", "erddap", "ndbc", "netcdf", "zarr")
+"""``erddap`` is CSV in one of ERDDAP's dialects."""
+
+DateOrder = Literal["dmy", "mdy"]
+Place = tuple[float, float]
+"""Latitude and longitude in degrees, north and east positive; longitudes of either habit."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Overrides of what would be found in the file; None leaves it to be found.
+
+    Attributes:
+        format: one of :data:`FORMATS`.
+        station: name of the one to take where a file holds several.
+        at: place to take from a grid, or from a table that holds several.
+        depth: metres, where the file holds several depths; the nearest is taken.
+        time_column: that holds the times.
+        value_column: column or variable that holds the temperatures.
+        flag_column: of QARTOD flags; ``none`` uses no flags.
+        units: of the values.
+        missing: numbers that stand for a missing value.
+        date_order: of dates as 03/04/2010.
+        timezone: IANA name of the clock that times without an offset go by; UTC where None.
+        resample: coarser step to average to.
+    """
+
+    format: str | None = None
+    station: str | None = None
+    at: Place | None = None
+    depth: float | None = None
+    time_column: str | None = None
+    value_column: str | None = None
+    flag_column: str | None = None
+    units: Units | None = None
+    missing: tuple[float, ...] = ()
+    date_order: DateOrder | None = None
+    timezone: str | None = None
+    resample: TimeStep | None = None

@@ -1,0 +1,129 @@
+"""The way in: a file → what was understood of it."""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from forecasting.errors import FileError, SeriesError
+from forecasting.readers.assemble import attempt, understand
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.ndbc import is_ndbc, read_ndbc
+from forecasting.readers.options import FORMATS, DateOrder, Options, Place
+from forecasting.readers.reading import Observations, Reading
+from forecasting.readers.tabular import observations
+from forecasting.readers.text import read_text, sniff_binary
+from forecasting.series import SstSeries, Units
+from forecasting.timestep import TimeStep
+
+_GRIDS: Final = {"netcdf": "NetCDF", "zarr": "Zarr"}
+
+
+def read(
+    path: Path | str,
+    *,
+    format: str | None = None,  # noqa: A002  the public name
+    station: str | None = None,
+    at: Place | None = None,
+    depth: float | None = None,
+    time_column: str | None = None,
+    value_column: str | None = None,
+    flag_column: str | None = None,
+    units: Units | None = None,
+    missing: tuple[float, ...] = (),
+    date_order: DateOrder | None = None,
+    timezone: str | None = None,
+    resample: TimeStep | None = None,
+) -> Reading:
+    """Read a file of SST; its format is told by its content.
+
+    Arguments are the attributes of :class:`~forecasting.readers.Options`. Where the file holds several stations, or a
+    grid and no place is asked for, the reading says so and has no series of its own.
+
+    Raises:
+        FileError: naming the file, the line, column or variable, and the remedy.
+    """
+    path = Path(path)
+    options = Options(
+        format, station, at, depth, time_column, value_column, flag_column, units, missing, date_order, timezone,
+        resample,
+    )  # fmt: skip
+    try:
+        return _read(path, options)
+    except SeriesError as error:
+        raise FileError(f"{path}: {error}", index=error.index) from None
+
+
+def read_csv(
+    path: Path | str,
+    *,
+    time_column: str | None = None,
+    value_column: str | None = None,
+    units: Units | None = None,
+    missing: tuple[float, ...] = (),
+) -> SstSeries:
+    """Read one series from a CSV file.
+
+    Args:
+        path: of the file; UTF-8, separated by comma, semicolon or tab.
+        time_column: its name; found by the usual names where None.
+        value_column: its name; found by the usual names, or as the only column of numbers, where None.
+        units: of the values; where None, as the header or a row of units says, or °C.
+        missing: numbers that stand for a missing value, as −999; an empty cell and ``NaN`` do anyway.
+
+    Raises:
+        FileError: naming the file, the line or column, and the remedy.
+    """
+    return read(
+        path, format="csv", time_column=time_column, value_column=value_column, units=units, missing=missing
+    ).series
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file, or of all files in a folder with their names.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    whole = hashlib.sha256()
+    for inner in sorted(inner for inner in path.rglob("*") if inner.is_file()):
+        whole.update(f"{inner.relative_to(path).as_posix()}\n{content_digest(inner)}\n".encode())
+    return whole.hexdigest()
+
+
+def _read(path: Path, options: Options) -> Reading:
+    if options.format is not None and options.format not in FORMATS:
+        raise FileError(f"format {options.format[:40]!r} is not one of {', '.join(FORMATS)}")
+    kind = sniff_binary(path) if options.format in (None, "netcdf", "zarr") or path.is_dir() else None
+    if options.format in _GRIDS:
+        kind = options.format
+    if kind is not None:
+        return _read_grid(path, kind, options)
+    text, notes = read_text(path)
+    ndbc = options.format == "ndbc" or (options.format is None and is_ndbc(text))
+    table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes)
+    return _reading(path, table.format, observations(table, options), options)
+
+
+def _read_grid(path: Path, kind: str, options: Options) -> Reading:
+    from forecasting.readers.grids import NoPlaceError, read_grid  # needs an extra
+
+    try:
+        return _reading(path, _GRIDS[kind], read_grid(path, kind, options), options)
+    except NoPlaceError as error:
+        return Reading(path, _GRIDS[kind], (), str(error))
+
+
+def _reading(path: Path, kind: str, found: list[Observations], options: Options) -> Reading:
+    if not found:
+        raise FileError("holds no observations")
+    if len(found) == 1:
+        return Reading(path, kind, (understand(found[0], options),))
+    stations = tuple(attempt(one, options) for one in found)
+    places = " and " in (found[0].columns.station or "")
+    names = [station.name or "" for station in stations]
+    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    remedy = "places: {}; choose one with --at LAT,LON" if places else "stations: {}; choose one with --station"
+    return Reading(path, kind, stations, f"holds {len(names)} {remedy.format(listed)}")

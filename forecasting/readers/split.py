@@ -1,0 +1,134 @@
+"""Rows of a table that belong together: one station, place and depth."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from forecasting.errors import FileError
+from forecasting.readers.clock import Clock
+from forecasting.readers.geometry import distance_km, name_place
+from forecasting.readers.options import Options, Place
+from forecasting.readers.table import Table, numbers
+from forecasting.timestep import Floats
+
+Rows = npt.NDArray[np.bool_]
+
+_STATIONS: Final = ("station", "station_id", "station_name", "stationid", "stn", "buoy", "buoy_id", "platform",
+                    "platform_code", "platform_id", "wmo_platform_code", "wmo", "site", "site_id")  # fmt: skip
+_DEPTHS: Final = ("depth", "zlev", "altitude", "z")
+_REPEATED: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one station.
+
+    Attributes:
+        station: its name, if it has one.
+        column: that tells it apart.
+        rows: which ones, ``(n,)``.
+        notes: on what was chosen.
+    """
+
+    station: str | None
+    column: str | None
+    rows: Rows
+    notes: tuple[str, ...] = ()
+
+
+def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
+    """The parts of a table, one a station; only the one that was asked for, where one was.
+
+    Stations go by their column. Places and depths part them only where times would be repeated otherwise, so that a
+    drifting buoy stays whole.
+
+    Raises:
+        FileError: if the one that was asked for is not there, or there are several depths and none was asked for.
+    """
+    plain = table.plain()
+    column = next((plain[name] for name in _STATIONS if name in plain), None)
+    everything = np.ones(len(table.cells), dtype=np.bool_)
+    parts = [Part(None, None, everything)]
+    if column is not None:
+        codes, names = pd.factorize(table.cells[column])
+        parts = [Part(str(name), column, codes == code) for code, name in enumerate(names)]
+        if options.station is not None:
+            parts = [part for part in parts if part.station == options.station]
+            if not parts:
+                raise FileError(f"has no station {options.station!r}; it has {_list(list(names))}")
+    for part in parts:
+        for place in _places(table, clock, part, options):
+            yield _depth(table, clock, place, options)
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _repeats(clock: Clock, rows: Rows) -> bool:
+    texts = clock.texts[rows]
+    return bool(texts.duplicated().sum() > max(1, _REPEATED * len(texts)))
+
+
+def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterator[Part]:
+    plain = table.plain()
+    lat = plain.get("latitude", plain.get("lat"))
+    lon = plain.get("longitude", plain.get("lon"))
+    if lat is None or lon is None or not _repeats(clock, part.rows):
+        yield part
+        return
+    points = np.stack([numbers(table.cells[lat]), numbers(table.cells[lon])], axis=1)
+    distinct = np.unique(points[part.rows], axis=0)
+    distinct = distinct[np.isfinite(distinct).all(axis=1)]
+    if options.at is not None and len(distinct):
+        km = distance_km(options.at, distinct[:, 0], distinct[:, 1])
+        chosen = distinct[int(km.argmin())]
+        note = f"the nearest place to {name_place(options.at)} is {name_place(chosen)}, {km.min():.1f} km away"
+        yield Part(part.station, part.column, part.rows & (points == chosen).all(axis=1), (note,))
+        return
+    for point in distinct:
+        name = name_place(point)
+        if options.station is None or part.station is not None or name == options.station:
+            where = name if part.station is None else f"{part.station} {name}"
+            yield Part(where, f"{lat} and {lon}", part.rows & (points == point).all(axis=1))
+
+
+def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
+    plain = table.plain()
+    column = next((plain[name] for name in _DEPTHS if name in plain), None)
+    if column is None or (options.depth is None and not _repeats(clock, part.rows)):
+        return part
+    depths = numbers(table.cells[column])
+    distinct = np.unique(depths[part.rows & np.isfinite(depths)])
+    if len(distinct) < 2:
+        return part
+    if options.depth is None:
+        listed = _list([f"{depth:g}" for depth in distinct])
+        raise FileError(f"holds several depths in column {column}: {listed}; choose one with --depth")
+    chosen = nearest_depth(distinct, options.depth)
+    note = f"{column} {chosen:g} of {len(distinct)} depths"
+    return Part(part.station, part.column, part.rows & (depths == chosen), (*part.notes, note))
+
+
+def nearest_depth(depths: Floats, asked: float) -> float:
+    """The depth next to the one that was asked for, whichever way the axis points."""
+    return float(depths[int(np.abs(np.abs(depths) - abs(asked)).argmin())])
+
+
+def place_of(text: str) -> Place:
+    """``LAT,LON`` in degrees.
+
+    Raises:
+        FileError: if the text is none.
+    """
+    try:
+        lat, lon = (float(part) for part in text.split(","))
+    except ValueError:
+        raise FileError(f"{text[:40]!r} is no place; write LAT,LON in degrees, as 43.6,-9.1") from None
+    if not (-90 <= lat <= 90 and -180 <= lon <= 360):
+        raise FileError(f"{text[:40]!r} is no place: latitudes are −90 to 90, longitudes −180 to 360")
+    return lat, lon

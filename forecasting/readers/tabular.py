@@ -1,0 +1,160 @@
+"""A table → the observations of each station in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from forecasting.errors import FileError
+from forecasting.readers.clock import Clock, find_clock
+from forecasting.readers.flags import flag_column, heed, is_flag_name
+from forecasting.readers.options import Options
+from forecasting.readers.reading import Columns, Observations
+from forecasting.readers.split import Part, split
+from forecasting.readers.table import Table, is_numeric, numbers
+from forecasting.readers.units import in_brackets, parse_units
+from forecasting.series import UNITS, Units
+from forecasting.timestep import Floats
+
+_SST_NAMES: Final = ("sst", "sea_surface_temperature", "analysed_sst", "water_temperature", "sea_water_temperature",
+                     "wtmp", "thetao", "tos", "temperature", "temp")  # fmt: skip
+_COORDINATES: Final = frozenset(("lat", "latitude", "lon", "longitude", "depth", "altitude", "zlev", "z", "elevation"))
+_MIN_WIDE: Final = 2
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A value column, and the station that the header names by it."""
+
+    value: str
+    station: str | None = None
+
+
+def observations(table: Table, options: Options) -> list[Observations]:
+    """What the table holds, one entry a station.
+
+    Raises:
+        FileError: naming the line or the column, and the remedy.
+    """
+    clock = find_clock(table, options)
+    found: list[Observations] = []
+    parts = list(split(table, clock, options))
+    for choice in _values(table, clock, options):
+        values = numbers(table.cells[choice.value])
+        flag_name = _flags(table, choice.value, options)
+        flags = None if flag_name is None else _flag_numbers(table, flag_name)
+        for part in parts:
+            name = part.station if choice.station is None else choice.station
+            columns = Columns(clock.label, choice.value, part.column, flag_name)
+            found.append(_take(table, clock, part, values, flags, name, columns, options))
+    return found
+
+
+def _take(
+    table: Table,
+    clock: Clock,
+    part: Part,
+    values: Floats,
+    flags: Floats | None,
+    station: str | None,
+    columns: Columns,
+    options: Options,
+) -> Observations:
+    taken = values[part.rows]
+    taken[np.isin(taken, (*table.sentinels, *options.missing))] = np.nan
+    counts: dict[int, int] = {}
+    warnings: tuple[str, ...] = ()
+    if flags is not None:
+        flagged = heed(taken, flags[part.rows], str(columns.flags))
+        taken, counts, warnings = flagged.values, flagged.counts, flagged.warnings
+    units, units_from, doubt = _units(table, columns.value, options)
+    lines = table.cells.index.to_numpy()[part.rows]
+    said = (*table.notes, *part.notes, *_count(counts, columns.flags))
+    return Observations(
+        station, clock.times(part.rows), taken, lambda i: f"line {lines[i]}", columns, units, units_from, counts, said,
+        (*doubt, *warnings),
+    )  # fmt: skip
+
+
+def _count(counts: dict[int, int], name: str | None) -> Iterator[str]:
+    dropped = sum(counts.get(flag, 0) for flag in (4, 9))
+    if dropped:
+        yield f"{dropped} value{'s' if dropped > 1 else ''} flagged 4 or 9 by {name} count as missing"
+
+
+def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
+    if options.value_column:
+        return [_Choice(table.column(options.value_column))]
+    others = [name for name in table.names if name not in clock.names]
+    plain = table.plain()
+    usual = next((plain[name] for name in _SST_NAMES if plain.get(name) in others), None)
+    if usual is not None:
+        return [_Choice(usual)]
+    candidates = [name for name in others if _may_hold_values(table, name)]
+    stated = [name for name in candidates if parse_units(table.units.get(name, "")) is not None]
+    if len(stated) == 1 or len(candidates) == 1:
+        return [_Choice((stated or candidates)[0])]
+    wide = [_Choice(name, station) for name in candidates for station in [_wide(name)] if station]
+    asked = [choice for choice in wide if choice.station == options.station]
+    asked += [_Choice(name, name) for name in candidates if name == options.station]
+    if options.station is not None and asked:
+        return asked[:1]
+    if len(wide) >= _MIN_WIDE:
+        return wide
+    several = f"has {len(candidates)} columns that could be SST" if candidates else "has no column of numbers"
+    raise FileError(f"{several}; name it with --value-column, one of {', '.join(candidates or others)[:400]}")
+
+
+def _may_hold_values(table: Table, name: str) -> bool:
+    plain = in_brackets(name)[0].lower()
+    return plain not in _COORDINATES and not is_flag_name(plain) and is_numeric(table.cells[name])
+
+
+def _wide(name: str) -> str | None:
+    """The station in the name of a column: ``nino34_sst``, ``sst_pier``, ``sst 46042``."""
+    plain = in_brackets(name)[0]
+    for usual in _SST_NAMES:
+        for mark in "_ .-":
+            if plain.lower().endswith(mark + usual):
+                return plain[: -len(usual) - 1]
+            if plain.lower().startswith(usual + mark):
+                return plain[len(usual) + 1 :]
+    return None
+
+
+def _flags(table: Table, value: str, options: Options) -> str | None:
+    if options.flag_column == "none":
+        return None
+    if options.flag_column:
+        return table.column(options.flag_column)
+    plain = {in_brackets(name)[0]: name for name in table.names if name != value}
+    found = flag_column(plain, in_brackets(value)[0])
+    return None if found is None else plain[found]
+
+
+def _flag_numbers(table: Table, name: str) -> Floats:
+    column = table.cells[name]
+    try:
+        return numbers(column)
+    except FileError as error:
+        raise FileError(f"{error}, or read without flags: --flags none", index=error.index) from None
+
+
+def _units(table: Table, value: str, options: Options) -> tuple[Units, str, tuple[str, ...]]:
+    """Units of a column, what says so, and a doubt where there is one."""
+    written = table.units.get(value)
+    stated = parse_units(written) if written else None
+    if options.units is not None:
+        doubt = f"the file says that {value} is in {written}; it was read in {options.units}, as asked"
+        return options.units, "as asked", (doubt,) if stated not in (None, options.units) else ()
+    if stated is not None:
+        return stated, f"by {table.units_place}", ()
+    if written and table.units_place != "the header":
+        raise FileError(
+            f"column {value} is in {written[:40]!r} by {table.units_place}, which is no unit of temperature known "
+            f"here; name another with --value-column, or say --units, one of {', '.join(UNITS)}"
+        )
+    if table.units_by_format is not None:
+        return table.units_by_format, "by the format", ()
+    return "celsius", "by default: the file does not say", ()

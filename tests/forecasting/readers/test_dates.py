@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import DateOrder, read, read_csv
+from forecasting.timestep import iso
+from tests.forecasting.readers.files import rows, write
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["31/12/2010", "01/01/2011", "02/01/2011"],
+        ["31.12.2010", "1.1.2011", "2.1.2011"],
+        ["12/31/2010", "01/01/2011", "01/02/2011"],
+        ["31-12-2010 00:00", "01-01-2011 00:00", "02-01-2011 00:00"],
+        ["12/31/2010 12:00 AM", "01/01/2011 12:00 AM", "01/02/2011 12:00 AM"],
+        ["31-Dec-2010", "01-Jan-2011", "02-Jan-2011"],
+        ["2010/12/31", "2011/1/1", "2011/1/2"],
+        ["2010-12-31 00:00:00 UTC", "2011-01-01 00:00:00 UTC", "2011-01-02 00:00:00 UTC"],
+        ["20101231", "20110101", "20110102"],
+    ],
+)
+def test_dates_are_read_as_people_write_them(tmp_path: Path, times: list[str]) -> None:
+    series = read_csv(write(tmp_path, "date,sst", *rows(times)))
+    assert (iso(series.start), str(series.step), len(series)) == ("2010-12-31T00:00:00Z", "day", 3)
+
+
+def test_afternoon_is_twelve_hours_later(tmp_path: Path) -> None:
+    series = read_csv(write(tmp_path, "date,sst", "31/12/2010 12:30 PM,10", "31/12/2010 1:30 PM,10"))
+    assert [iso(time) for time in series.times] == ["2010-12-31T12:30:00Z", "2010-12-31T13:30:00Z"]
+
+
+FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
+
+
+@pytest.mark.parametrize(("order", "step"), [("dmy", "month"), ("mdy", "day")])
+def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, order: DateOrder, step: str) -> None:
+    path = write(tmp_path, "date,sst", *rows(FIRSTS))
+    with pytest.raises(FileError, match=r"line 2: '01/01/2010' may have its day or its month first.*--dates dmy or"):
+        read(path)
+    assert str(read(path, date_order=order).series.step) == step
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (["31/12/2010", "01/13/2011"], r"line 2 \(31/12/2010\) has its day first and line 3 \(01/13/2011\) its month"),
+        (["31/12/2010", "2011-01-01x"], "line 3: time '2011-01-01x' is not"),
+        (["31/02/2010", "01/03/2010"], "line 2: time '31/02/2010' is not"),
+        (["31/12/10", "01/01/11"], "line 2: time '31/12/10' is not"),
+        (["31-Foo-2010"], "line 2: time '31-Foo-2010' is not"),
+    ],
+)
+def test_a_date_that_is_none_is_refused_by_its_line(tmp_path: Path, times: list[str], said: str) -> None:
+    with pytest.raises(FileError, match=said):
+        read(write(tmp_path, "date,sst", *rows(times)))
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "second", "start", "step"),
+    [
+        ("year,month,day,sst", "2010,12,31,10", "2011,1,1,10", "2010-12-31T00:00:00Z", "day"),
+        ("Year,Month,sst", "2010,12,10", "2011,1,10", "2010-12-01T00:00:00Z", "month"),
+        ("YYYY,MM,DD,hh,sst", "2010,12,31,23,10", "2011,01,01,00,10", "2010-12-31T23:00:00Z", "hour"),
+        ("year,month,day,hour,minute,sst", "2010,12,31,23,30,10", "2011,1,1,0,0,10", "2010-12-31T23:30:00Z", "PT30M"),
+        ("year,doy,sst", "2010,365,10", "2011,1,10", "2010-12-31T00:00:00Z", "day"),
+        ("date,time,sst", "2010-12-31,23:00,10", "2011-01-01,0:00,10", "2010-12-31T23:00:00Z", "hour"),
+        ("date,time,sst", "31/12/2010,23:00:00,10", "01/01/2011,0:00:00,10", "2010-12-31T23:00:00Z", "hour"),
+    ],
+)
+def test_a_time_may_stand_in_several_columns(
+    tmp_path: Path, header: str, first: str, second: str, start: str, step: str
+) -> None:
+    series = read_csv(write(tmp_path, header, first, second))
+    assert (iso(series.start), str(series.step), len(series)) == (start, step, 2)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("2010,13,1,10", "line 3: '13' in column month is no month"),
+        ("2010,2,30,10", "line 3: time '2010-02-30' is not"),
+        ("10,2,3,10", "line 3: year 10 needs four digits"),
+        ("2010,,3,10", "line 3: '' in column month is no month"),
+    ],
+)
+def test_a_part_of_a_time_that_is_none_is_refused_by_its_line(tmp_path: Path, row: str, said: str) -> None:
+    with pytest.raises(FileError, match=said):
+        read(write(tmp_path, "year,month,day,sst", "2010,1,1,10", row))
+
+
+AUTUMN = [f"2010-10-31T{hour:02}:{minute:02}" for hour in (1, 2) for minute in (0, 30)]
+AUTUMN += ["2010-10-31T02:00", "2010-10-31T02:30", "2010-10-31T03:00"]
+
+
+def test_a_clock_with_daylight_saving_is_refused_until_it_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows(AUTUMN))
+    with pytest.raises(FileError, match=r"line 6: the clock goes back an hour at 2010-10-31T02:00.*--timezone"):
+        read(path)
+    series = read(path, timezone="Europe/Rome").series
+    assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "PT30M", 7)
+
+
+def test_offsets_that_change_with_daylight_saving_are_followed(tmp_path: Path) -> None:
+    times = ["2010-10-31T01:00:00+02:00", "2010-10-31T02:00:00+02:00", "2010-10-31T02:00:00+01:00"]
+    series = read_csv(write(tmp_path, "time,sst", *rows(times)))
+    assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "hour", 3)
+
+
+def test_an_hour_that_the_clock_skips_is_refused_by_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows(["2010-03-28T01:00", "2010-03-28T02:00", "2010-03-28T03:00"]))
+    with pytest.raises(FileError, match="line 3: '2010-03-28T02:00' comes twice or never by the clock of Europe/Rome"):
+        read(path, timezone="Europe/Rome")
+    with pytest.raises(FileError, match="no time zone is named 'Europe/Atlantis'"):
+        read(path, timezone="Europe/Atlantis")
+
+
+def test_seconds_since_are_read_by_the_row_of_units(tmp_path: Path) -> None:
+    units = "seconds since 1970-01-01T00:00:00Z,degree_C"
+    series = read_csv(write(tmp_path, "time,sst", units, "1.2937536E9,10", "1.29384E9,10"))
+    assert (iso(series.start), str(series.step)) == ("2010-12-31T00:00:00Z", "day")

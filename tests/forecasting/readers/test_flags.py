@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read
+from tests.forecasting.readers.files import days, write
+
+FLAGS = ("1", "2", "3", "4", "9", "")
+
+
+@pytest.mark.parametrize("name", ["sst_qc", "sst_qc_agg", "SST_QC_Flag", "qc_flag", "sea_water_temperature_qc_agg"])
+def test_what_failed_or_is_missing_goes_and_what_is_suspect_stays_with_a_warning(tmp_path: Path, name: str) -> None:
+    values = (10, 11, 12, -99, 99, 15)
+    lines = [f"{day},{value},{flag}" for day, value, flag in zip(days(6), values, FLAGS, strict=True)]
+    reading = read(write(tmp_path, f"time,sst,{name}", *lines))
+    np.testing.assert_array_equal(reading.series.values, [10, 11, 12, np.nan, np.nan, 15])
+    (station,) = reading.stations
+    assert station.flags == {1: 1, 2: 2, 3: 1, 4: 1, 9: 1}
+    assert station.warnings == (f"1 value flagged suspect (3) by {name}, kept",)
+    assert f"2 values flagged 4 or 9 by {name} count as missing" in reading.series.notes
+
+
+def test_the_flags_of_another_column_are_left_alone(tmp_path: Path) -> None:
+    lines = [f"{day},10,35,4" for day in days(3)]
+    reading = read(write(tmp_path, "time,sst,salinity,salinity_qc", *lines))
+    assert reading.stations[0].columns.flags is None
+    assert np.isfinite(reading.series.values).all()
+
+
+@pytest.mark.parametrize("flags", ["0 1 1", "1 1 5"])
+def test_flags_of_another_scheme_are_not_used_and_a_warning_says_so(tmp_path: Path, flags: str) -> None:
+    lines = [f"{day},10,{flag}" for day, flag in zip(days(3), flags.split(), strict=True)]
+    (station,) = read(write(tmp_path, "time,sst,sst_qc", *lines)).stations
+    assert "these are not QARTOD flags" in station.warnings[0]
+    assert station.flags == {}
+
+
+def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "time,sst,sst_qc,judged", *(f"{day},10,{1 + 3 * (k == 1)},1" for k, day in enumerate(days(3)))
+    )
+    assert np.isnan(read(path).series.values).sum() == 1
+    assert np.isnan(read(path, flag_column="judged").series.values).sum() == 0
+    assert read(path, flag_column="none").stations[0].flags == {}
+    with pytest.raises(FileError, match="no column 'opinion'"):
+        read(path, flag_column="opinion")
+
+
+def test_a_flag_that_is_no_number_is_refused_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"line 2: 'good' in column sst_qc is no number.*--flags none"):
+        read(write(tmp_path, "time,sst,sst_qc", "2001-01-01,10,good", "2001-01-02,11,good"))

@@ -1,0 +1,219 @@
+"""NetCDF and Zarr as OISST, GHRSST, Copernicus and ERDDAP write them, with made-up values."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import iris_sample_data
+import numpy as np
+import pytest
+import xarray as xr
+
+from forecasting.errors import FileError
+from forecasting.readers import read
+from forecasting.timestep import iso
+
+TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
+LATS = np.arange(-1.0, 1.5, 0.5)
+LONS = np.arange(0.5, 360.0, 1.0)
+PACKED = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -999}
+
+Save = Callable[[xr.Dataset], Path]
+
+
+def field(offset: float = 15.0, land: bool = True) -> np.ndarray[Any, Any]:
+    """°C, (time, lat, lon): the value tells day and longitude; land from 20 to 30 °E."""
+    values = offset + np.arange(10)[:, None, None] / 10 + np.zeros((10, 5, 360)) + LONS / 100
+    if land:
+        values[:, :, 20:30] = np.nan
+    return values
+
+
+def oisst() -> xr.Dataset:
+    values = field()[:, None]
+    sst = xr.Variable(("time", "zlev", "lat", "lon"), values, {"units": "Celsius", "valid_max": 4500}, PACKED)
+    zlev = ("zlev", [0.0], {"units": "meters"})
+    axes = {"time": TIMES, "zlev": zlev, "lat": ("lat", LATS, {"units": "degrees_north"}),
+            "lon": ("lon", LONS, {"units": "degrees_east"})}  # fmt: skip
+    return xr.Dataset({"sst": sst, "anom": sst - 15, "err": sst * 0, "ice": sst * 0}, axes)
+
+
+def ghrsst() -> xr.Dataset:
+    cf = {"units": "kelvin", "standard_name": "sea_surface_foundation_temperature"}
+    packed = {"dtype": "int16", "scale_factor": 0.001, "add_offset": 298.15, "_FillValue": -32768}
+    sst = xr.Variable(("time", "lat", "lon"), field() + 273.15, cf, packed)
+    error = xr.Variable(("time", "lat", "lon"), field() * 0 + 0.3, {"units": "kelvin"})
+    west = (LONS + 180) % 360 - 180
+    data = xr.Dataset({"analysis_error": error, "analysed_sst": sst}, {"time": TIMES, "lat": LATS, "lon": west})
+    return data.sortby("lon")
+
+
+def copernicus() -> xr.Dataset:
+    cf = {"units": "degrees_C", "standard_name": "sea_water_potential_temperature"}
+    layers = np.stack([field(), field(5.0)], axis=1)
+    axes = {"time": TIMES, "depth": ("depth", [0.494, 100.0], {"units": "m", "axis": "Z"}), "latitude": LATS,
+            "longitude": LONS}  # fmt: skip
+    return xr.Dataset({"thetao": (("time", "depth", "latitude", "longitude"), layers, cf)}, axes)
+
+
+def buoy(**attributes: object) -> xr.Dataset:
+    """One place, flagged."""
+    values = np.array([10, 11, 12, -99, 14, 15, 16, 17, 18, 19.0])
+    flags = np.array([1, 1, 3, 4, 9, 1, 1, 1, 2, 1], dtype=np.int8)
+    cf = {"units": "degree_C", "standard_name": "sea_water_temperature", "ancillary_variables": "wt_tests"}
+    qartod = {"flag_values": np.array([1, 2, 3, 4, 9], dtype=np.int8), "standard_name": "aggregate_quality_flag"}
+    return xr.Dataset({"wt": ("time", values, cf | attributes), "wt_tests": ("time", flags, qartod)}, {"time": TIMES})
+
+
+@pytest.fixture(params=["netcdf4", "netcdf3", "zarr2", "zarr3"])
+def save(request: pytest.FixtureRequest, tmp_path: Path) -> Save:
+    def netcdf(data: xr.Dataset) -> Path:
+        path = tmp_path / "grid.nc"
+        engine: Any = "h5netcdf" if request.param == "netcdf4" else "scipy"
+        data.to_netcdf(path, engine=engine)
+        return path
+
+    def zarr(data: xr.Dataset) -> Path:
+        path = tmp_path / "grid.zarr"
+        version: Any = int(request.param[-1])
+        data.to_zarr(path, zarr_format=version, consolidated=False)
+        return path
+
+    return netcdf if request.param.startswith("netcdf") else zarr
+
+
+@pytest.mark.parametrize(("make", "value"), [(oisst, "sst"), (ghrsst, "analysed_sst")])
+def test_a_place_is_taken_by_cf_attributes_whatever_the_longitudes(
+    save: Save, make: Callable[[], xr.Dataset], value: str
+) -> None:
+    reading = read(save(make()), at=(0.1, -59.4))
+    (station,) = reading.stations
+    assert station.columns.value == value
+    np.testing.assert_allclose(reading.series.values, 15 + np.arange(10) / 10 + 3.005, atol=0.006)
+    assert (iso(reading.series.start), str(reading.series.step)) == ("2001-01-01T00:00:00Z", "day")
+    assert "cell 0N 59.5W, 15.7 km from 0.1N 59.4W" in reading.series.notes
+
+
+@pytest.fixture
+def netcdf(tmp_path: Path) -> Save:
+    def save(data: xr.Dataset) -> Path:
+        data.to_netcdf(tmp_path / "grid.nc", engine="h5netcdf")
+        return tmp_path / "grid.nc"
+
+    return save
+
+
+def test_land_gives_way_to_the_nearest_sea(netcdf: Save) -> None:
+    series = read(netcdf(oisst()), at=(0, 21.2)).series
+    np.testing.assert_allclose(series.values[0], 15.195, atol=0.006)
+    assert "cell 0N 19.5E, 189.0 km from 0N 21.2E: the nearest that holds sea" in series.notes
+
+
+def test_a_grid_without_a_place_says_what_it_covers(netcdf: Save) -> None:
+    reading = read(netcdf(oisst()))
+    assert reading.stations == ()
+    with pytest.raises(
+        FileError, match=r"is a grid of 5 × 360 cells, latitudes -1 to 1 and longitudes 0.5 to 359.5; name"
+    ):
+        _ = reading.series
+
+
+@pytest.mark.parametrize("at", [(50.0, 10.0), (-3.0, 10.0)])
+def test_a_place_off_the_grid_is_refused(netcdf: Save, at: tuple[float, float]) -> None:
+    with pytest.raises(FileError, match=r"does not reach .*latitudes -1 to 1"):
+        read(netcdf(oisst()), at=at)
+
+
+def test_a_depth_is_asked_for_where_there_are_several(netcdf: Save) -> None:
+    path = netcdf(copernicus())
+    with pytest.raises(FileError, match=r"2 depths along depth: 0.494, 100…; choose one with --depth"):
+        read(path, at=(0, 1.5))
+    series = read(path, at=(0, 1.5), depth=90).series
+    np.testing.assert_allclose(series.values[0], 5.015)
+    assert "depth 100 of 2" in series.notes
+
+
+def test_flags_are_found_by_ancillary_variables(save: Save) -> None:
+    reading = read(save(buoy()))
+    np.testing.assert_array_equal(np.isnan(reading.series.values).nonzero()[0], [3, 4])
+    assert reading.stations[0].columns.flags == "wt_tests"
+    assert reading.stations[0].warnings == ("1 value flagged suspect (3) by wt_tests, kept",)
+
+
+def test_quality_levels_of_ghrsst_are_not_taken_for_qartod(netcdf: Save) -> None:
+    data = ghrsst()
+    level = {"flag_values": np.arange(6, dtype=np.int8)}
+    data["quality_level"] = (("time", "lat", "lon"), np.full((10, 5, 360), 4, dtype=np.int8), level)
+    data["analysed_sst"].attrs["ancillary_variables"] = "quality_level"
+    reading = read(netcdf(data), at=(0, 0.5))
+    assert reading.stations[0].columns.flags is None
+    assert np.isfinite(reading.series.values).all()
+
+
+def test_stations_are_told_apart_by_their_role(netcdf: Save) -> None:
+    cf = {"units": "degree_C", "standard_name": "sea_surface_temperature"}
+    data = xr.Dataset(
+        {"temp": (("station", "time"), np.array([[10.0] * 10, [20.0] * 10]), cf),
+         "id": ("station", np.array(["pier", "buoy"], dtype=object), {"cf_role": "timeseries_id"})},
+        {"time": TIMES},
+    )  # fmt: skip
+    path = netcdf(data)
+    assert read(path).names == ("pier", "buoy")
+    assert read(path, station="buoy").series.values[0] == 20
+    with pytest.raises(FileError, match="no station 'quay'; it has pier, buoy"):
+        read(path, station="quay")
+
+
+def without_units() -> xr.Dataset:
+    data = buoy()
+    del data["wt"].attrs["units"]
+    data["wt"].values += 273.15
+    return data
+
+
+def test_units_that_are_not_stated_are_asked_for(netcdf: Save) -> None:
+    path = netcdf(without_units())
+    with pytest.raises(FileError, match="variable wt does not say its units; say --units, one of celsius, kelvin"):
+        read(path)
+    assert read(path, units="kelvin").series.values[0] == 10
+
+
+def no_time() -> xr.Dataset:
+    return buoy().isel(time=0, drop=True)
+
+
+def two_of_them() -> xr.Dataset:
+    data = buoy()
+    return data.assign(other=data["wt"])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (buoy(units="counts"), "variable wt is in 'counts', which is no unit of temperature"),
+        (no_time(), "variable wt has no dimension of time"),
+        (two_of_them(), "has 2 variables with the standard name sea_water_temperature: wt, other; choose with --value"),
+        (buoy().rename(wt="x").drop_attrs(), "no variable of sea temperature; name it with --value-column, one of x"),
+        (buoy().assign_coords(time=[TIMES[0]] * 10), "9 of 10 times are repeated"),
+        (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) besides time"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_by_its_variable(netcdf: Save, data: xr.Dataset, said: str) -> None:
+    with pytest.raises(FileError, match=said):
+        read(netcdf(data))
+
+
+def test_a_damaged_file_is_refused(netcdf: Save) -> None:
+    path = netcdf(oisst())
+    path.write_bytes(path.read_bytes()[:5_000])
+    with pytest.raises(FileError, match="cannot be read as NetCDF"):
+        read(path)
+
+
+def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
+    path = Path(iris_sample_data.path) / "ostia_monthly.nc"
+    series = read(path, at=(0, -30)).series
+    assert (len(series), str(series.step), iso(series.start)) == (54, "month", "2006-04-01T00:00:00Z")
+    assert 23 < series.values.min() < series.values.max() < 31
+    with pytest.raises(FileError, match="no sea within 10 cells of 0N 20E"):
+        read(path, at=(0, 20))

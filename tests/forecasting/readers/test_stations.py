@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read, read_csv
+from tests.forecasting.readers.files import days, write
+
+LONG = [
+    f"{day},{station},{base + k}" for k, day in enumerate(days(3)) for station, base in (("pier", 10), ("buoy", 20))
+]
+GRID = [f"{day},{lat},{lon},{lat}" for day in days(3) for lat in (10.5, 11.5) for lon in (-30.5, -29.5)]
+
+
+def test_a_long_table_holds_a_series_for_each_station(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,station,sst", *LONG)
+    reading = read(path)
+    assert reading.names == ("pier", "buoy")
+    with pytest.raises(FileError, match=r"file.csv: holds 2 stations: pier, buoy; choose one with --station"):
+        _ = reading.series
+    np.testing.assert_array_equal(read(path, station="buoy").series.values, [20, 21, 22])
+    with pytest.raises(FileError, match="has no station 'quay'; it has pier, buoy"):
+        read(path, station="quay")
+
+
+def test_a_wide_table_holds_a_series_for_each_column_named_after_sst(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,pier_sst,pier_ssta,buoy_sst", *(f"{day},10,-0.5,20" for day in days(3)))
+    assert read(path).names == ("pier", "buoy")
+    assert read(path, station="buoy").series.values[0] == 20
+    with pytest.raises(FileError, match="holds 2 stations: pier, buoy"):
+        read_csv(path)
+
+
+def test_a_column_may_be_taken_by_its_name_as_a_station(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,46042,46097", *(f"{day},10,20" for day in days(3)))
+    with pytest.raises(
+        FileError, match="2 columns that could be SST; name it with --value-column, one of 46042, 46097"
+    ):
+        read(path)
+    assert read(path, station="46097").series.values[0] == 20
+
+
+def test_one_station_that_cannot_be_used_does_not_hide_the_others(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,station,sst", *LONG, "2001-01-04,quay,-999", "2001-01-05,quay,9")
+    reading = read(path)
+    assert [station.series is not None for station in reading.stations] == [True, True, False]
+    assert "line 8 is -999 °C" in str(reading.stations[2].problem)
+    with pytest.raises(FileError, match="line 8 is -999 °C"):
+        read(path, station="quay")
+
+
+def test_places_part_a_table_whose_times_repeat_and_the_nearest_is_taken(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,latitude,longitude,sst", *GRID)
+    with pytest.raises(FileError, match=r"holds 4 places: 10.5N 30.5W, .*; choose one with --at LAT,LON"):
+        _ = read(path).series
+    assert read(path).names == ("10.5N 30.5W", "10.5N 29.5W", "11.5N 30.5W", "11.5N 29.5W")
+    series = read(path, at=(11.3, 330.1)).series
+    np.testing.assert_array_equal(series.values, [11.5] * 3)
+    assert "the nearest place to 11.3N 29.9W is 11.5N 29.5W, 48.9 km away" in series.notes
+
+
+def test_a_drifting_buoy_stays_one_series(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,latitude,longitude,sst", *(f"{day},{k},{k},10" for k, day in enumerate(days(3))))
+    assert len(read(path).series) == 3
+
+
+def test_several_depths_are_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,depth,sst", *(f"{day},{depth},{15 - depth}" for day in days(4) for depth in (1, 10)))
+    with pytest.raises(FileError, match="several depths in column depth: 1, 10; choose one with --depth"):
+        read(path)
+    series = read(path, depth=-9).series
+    np.testing.assert_array_equal(series.values, [5] * 4)
+    assert "depth 10 of 2 depths" in series.notes

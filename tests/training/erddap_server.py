@@ -1,0 +1,122 @@
+"""A server on a real socket that answers as ERDDAP does, faults included."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+from urllib.parse import unquote, urlsplit
+
+TABLE_INFO = """Row Type,Variable Name,Attribute Name,Data Type,Value
+attribute,NC_GLOBAL,cdm_data_type,String,TimeSeries
+attribute,NC_GLOBAL,license,String,"The data may be used and redistributed for free, but not for legal purposes."
+attribute,NC_GLOBAL,title,String,Buoy of a test
+variable,station,,String,
+attribute,station,cf_role,String,timeseries_id
+variable,time,,double,
+attribute,time,units,String,seconds since 1970-01-01T00:00:00Z
+variable,latitude,,double,
+variable,longitude,,double,
+variable,sea_water_temperature,,double,
+attribute,sea_water_temperature,units,String,degree_C
+variable,sea_water_temperature_qc_agg,,int,
+"""
+GRID_INFO = """Row Type,Variable Name,Attribute Name,Data Type,Value
+attribute,NC_GLOBAL,title,String,"Analysis of a test, daily"
+dimension,time,,double,"nValues=3, evenlySpaced=true, averageSpacing=1 day"
+attribute,time,units,String,seconds since 1970-01-01T00:00:00Z
+dimension,zlev,,float,"nValues=1, onlyValue=0.0"
+dimension,latitude,,float,"nValues=720, evenlySpaced=true, averageSpacing=0.25"
+dimension,longitude,,float,"nValues=1440, evenlySpaced=true, averageSpacing=0.25"
+attribute,longitude,actual_range,float,"0.125, 359.875"
+variable,sst,,float,"time, zlev, latitude, longitude"
+attribute,sst,units,String,degree_C
+"""
+TABLE = """time,station,latitude,longitude,sea_water_temperature,sea_water_temperature_qc_agg
+UTC,,degrees_north,degrees_east,degree_C,
+2001-01-01T00:00:00Z,46042,36.785,-122.396,11.5,1
+2001-01-01T01:00:00Z,46042,36.785,-122.396,11.6,4
+2001-01-01T02:00:00Z,46042,36.785,-122.396,NaN,9
+2001-01-01T03:00:00Z,46042,36.785,-122.396,11.8,3
+"""
+GRID = """time,zlev,latitude,longitude,sst
+UTC,m,degrees_north,degrees_east,degree_C
+2001-01-01T12:00:00Z,0.0,43.625,350.875,13.87
+2001-01-02T12:00:00Z,0.0,43.625,350.875,13.88
+2001-01-03T12:00:00Z,0.0,43.625,350.875,13.41
+"""
+
+
+def error(code: int, message: str) -> str:
+    return f'Error {{\n    code={code};\n    message="{message}";\n}}\n'
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server says to one request; ``promised`` bytes more are announced than sent."""
+
+    body: str = ""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    promised: int = 0
+
+
+@dataclass
+class Erddap:
+    """A running server: faults that it answers data with, one a request, before the data, and what was asked."""
+
+    url: str
+    faults: list[Answer] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, path: str, query: str) -> Answer:
+        pages = {"/erddap/info/buoy/index.csv": TABLE_INFO, "/erddap/info/oisst/index.csv": GRID_INFO}
+        if path in pages:
+            return Answer(pages[path])
+        if path.startswith("/erddap/info/"):
+            name = path.split("/")[3]
+            return Answer(error(404, f"Not Found: Currently unknown datasetID={name}"), 404)
+        self.asked.append(f"{path}?{unquote(query)}")
+        if self.faults:
+            return self.faults.pop(0)
+        return Answer({"/erddap/tabledap/buoy.csv": TABLE, "/erddap/griddap/oisst.csv": GRID}[path])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    erddap: ClassVar[Erddap]
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        asked = urlsplit(self.path)
+        # Tomcat, which ERDDAP runs in, refuses these where they are not percent-encoded.
+        assert not set('"<>[]{}|\\^` ') & set(asked.query), asked.query
+        answer = self.erddap.answer(asked.path, asked.query)
+        body = answer.body.encode()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "text/csv;charset=ISO-8859-1")
+        self.send_header("Content-Length", str(len(body) + answer.promised))
+        self.end_headers()
+        self.wfile.write(body)
+        if answer.promised:
+            self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def serving() -> Iterator[Erddap]:
+    handler = type("Handler", (_Handler,), {})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        erddap = Erddap(f"http://127.0.0.1:{server.server_address[1]}/erddap")
+        handler.erddap = erddap  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield erddap
+        finally:
+            server.shutdown()
+            thread.join()

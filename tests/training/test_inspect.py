@@ -1,0 +1,89 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from forecasting.release import open_current
+from tests.conftest import NINO12
+from training.cli import main
+
+QUICK = ["--epochs", "1", "--hidden", "2", "--cells", "rnn", "--workers", "1", "--quiet"]
+
+
+def write(folder: Path, *lines: str) -> Path:
+    path = folder / "series.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_file_that_can_be_trained_on_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(NINO12)]) == 0
+    assert capsys.readouterr().out == (
+        f"{NINO12}\n"
+        "  format     CSV\n"
+        "  time       time\n"
+        "  value      sst, celsius by default: the file does not say\n"
+        "  step       month: 732 values from 1950-01-01 to 2010-12-01\n"
+        "  range      18.95 to 29.24 °C\n"
+        "  trainable  yes\n"
+    )
+
+
+def test_one_that_is_too_short_is_described_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ("time,sst,sst_qc", "UTC,K,", "2001-01-01,283.15,1", "2001-01-02,284.15,4", "2001-01-03,285.15,3")
+    assert main(["inspect", str(write(tmp_path, *lines))]) == 1
+    said = capsys.readouterr().out
+    assert "  value      sst, kelvin by the unit row, line 2\n" in said
+    assert "  flags      sst_qc: 1 good (1), 1 suspect (3), 1 fail (4)\n" in said
+    assert "1 of 3 values are missing, in 1 gap" in said
+    assert "  trainable  no: 3 values are too few to train on" in said
+
+
+def test_the_worst_of_several_files_is_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(NINO12), str(tmp_path / "none.csv"), "--json"]) == 2
+    printed = capsys.readouterr()
+    (line,) = printed.out.splitlines()
+    found = json.loads(line)
+    assert found["trainable"]
+    assert found["stations"][0]["series"]["step"] == "month"
+    assert f"training: {tmp_path / 'none.csv'}: cannot be read: No such file or directory" in printed.err
+
+
+def test_several_stations_are_listed_until_one_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
+    lines = [f"{time},{name},{20 + k % 12}" for k, time in enumerate(months) for name in ("pier", "buoy")]
+    path = str(write(tmp_path, "time,station,sst", *lines))
+    assert main(["inspect", path]) == 1
+    assert "holds 2 stations: pier, buoy; choose one with --station" in capsys.readouterr().out
+    assert main(["inspect", path, "--station", "pier"]) == 0
+    assert main(["--data", path, "--name", "x", "--out", str(tmp_path), *QUICK]) == 2
+    assert "choose one with --station" in capsys.readouterr().err
+
+
+def test_training_takes_a_station_resampled_as_inspect_showed_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = [(year, month, day) for year in range(1990, 2002) for month in range(1, 13) for day in range(1, 29)]
+    lines = [f"{y}-{m:02}-{d:02},{name},{20 + m}" for y, m, d in days for name in ("pier", "buoy")]
+    path = write(tmp_path, "time,station,sst", *lines)
+    chosen = ["--station", "buoy", "--resample", "month"]
+    assert main(["inspect", str(path), *chosen]) == 0
+    assert "month: 144 values from 1990-01-01" in capsys.readouterr().out
+    out = tmp_path / "out"
+    assert main(["--data", str(path), *chosen, "--name", "buoy", "--out", str(out), *QUICK, "--window", "6"]) == 0
+    assert open_current(out, "buoy") is not None
+    assert "144 values, one a month" in capsys.readouterr().out
+
+
+def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
+    import numpy as np
+    import xarray as xr
+
+    time = np.arange("1990-01", "2002-01", dtype="datetime64[M]").astype("datetime64[ns]")
+    values = 290 + np.sin(np.arange(144) * np.pi / 6)
+    cf = {"units": "kelvin", "standard_name": "sea_surface_temperature"}
+    store = tmp_path / "sst.zarr"
+    xr.Dataset({"sst": ("time", values, cf)}, {"time": time}).to_zarr(store, consolidated=False)
+    out = tmp_path / "out"
+    assert main(["--data", str(store), "--name", "z", "--out", str(out), *QUICK, "--window", "6"]) == 0
+    assert len(list(out.glob("z/*/manifest.json"))) >= 1

@@ -1,0 +1,186 @@
+"""Series from ERDDAP servers: what a dataset holds, and the query for one series of it."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from training.download import FetchError
+
+Span = tuple[float, float]
+
+_STATIONS: Final = ("station", "station_id", "station_name", "stationid", "platform", "platform_code", "buoy",
+                    "buoy_id", "site", "wmo_platform_code")  # fmt: skip
+_DEPTHS: Final = ("depth", "altitude", "zlev", "lev")
+_KEPT: Final = ("title", "institution", "license", "infoUrl", "creator_name", "references", "time_coverage_end")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which part of a dataset: None is all of it.
+
+    Attributes:
+        variables: the temperatures first.
+        start: first time, ISO 8601.
+        end: last time, ISO 8601.
+        lat: degrees north, least and most; the nearest cell of a grid where they are the same.
+        lon: degrees east, likewise.
+        depth: likewise, in the dataset's own units.
+        station: name of a station in a table.
+    """
+
+    variables: tuple[str, ...]
+    start: str | None = None
+    end: str | None = None
+    lat: Span | None = None
+    lon: Span | None = None
+    depth: Span | None = None
+    station: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What an ERDDAP server says of a dataset.
+
+    Attributes:
+        dimensions: how many values each axis of a grid has, in the order of the axes; empty for a table.
+        variables: names of its variables, without axes.
+        attributes: by variable (``NC_GLOBAL`` for the dataset's own) and name.
+    """
+
+    dimensions: dict[str, int]
+    variables: tuple[str, ...]
+    attributes: dict[str, dict[str, str]]
+
+    @property
+    def protocol(self) -> str:
+        """``griddap`` or ``tabledap``."""
+        return "griddap" if self.dimensions else "tabledap"
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Title, licence and the like, as far as the server gives them."""
+        own = self.attributes.get("NC_GLOBAL", {})
+        return {name: own[name] for name in _KEPT if name in own}
+
+
+def server_address(text: str) -> str:
+    """The root of an ERDDAP server, from any of its pages' addresses."""
+    match = re.match(r"(https?://[^?#]*?/erddap)(/|$|\?|#)", text)
+    return match[1] if match else text.rstrip("/")
+
+
+def info_url(server: str, dataset: str) -> str:
+    """Where the server describes a dataset."""
+    return f"{server}/info/{quote(dataset, safe='')}/index.csv"
+
+
+def parse_info(text: str) -> DatasetInfo:
+    """Read ``info/<dataset>/index.csv``.
+
+    Raises:
+        FetchError: if it is none.
+    """
+    rows = csv.reader(io.StringIO(text))
+    if next(rows, [])[:3] != ["Row Type", "Variable Name", "Attribute Name"]:
+        raise FetchError("the server's description of the dataset is not ERDDAP's; check --erddap")
+    dimensions: dict[str, int] = {}
+    variables: list[str] = []
+    attributes: dict[str, dict[str, str]] = {}
+    for kind, variable, attribute, _, value in (row for row in rows if len(row) == 5):
+        if kind == "dimension":
+            count = re.search(r"nValues=(\d+)", value)
+            dimensions[variable] = int(count[1]) if count else 0
+        elif kind == "variable":
+            variables.append(variable)
+        elif kind == "attribute":
+            attributes.setdefault(variable, {})[attribute] = value
+    return DatasetInfo(dimensions, tuple(variables), attributes)
+
+
+def data_url(server: str, dataset: str, info: DatasetInfo, wanted: Wanted) -> str:
+    """The address of the series, as CSV with a row of units.
+
+    Raises:
+        FetchError: if the dataset has no such variable, or does not come down to one series: what to add.
+    """
+    for name in wanted.variables:
+        if name not in info.variables:
+            raise FetchError(f"{dataset} has no variable {name!r}; it has {', '.join(info.variables)[:400]}")
+    query = _grid_query(dataset, info, wanted) if info.dimensions else _table_query(dataset, info, wanted)
+    return f"{server}/{info.protocol}/{quote(dataset, safe='')}.csv?{query}"
+
+
+def _grid_query(dataset: str, info: DatasetInfo, wanted: Wanted) -> str:
+    if wanted.station is not None:
+        raise FetchError(f"{dataset} is a grid, without stations; choose a place with --lat and --lon")
+    spans = {"latitude": ("--lat", wanted.lat), "longitude": ("--lon", _longitudes(info, wanted.lon))}
+    spans |= dict.fromkeys(_DEPTHS, ("--depth", wanted.depth))
+    index = ""
+    for name, count in info.dimensions.items():
+        if name == "time":
+            first = f"({wanted.start})" if wanted.start else "0"
+            last = f"({wanted.end})" if wanted.end else "last"
+            index += f"[{first}:1:{last}]"
+            continue
+        option, span = spans.get(name, ("", None))
+        if span is None and count != 1:
+            remedy = f"choose with {option}" if option else "which cannot be chosen here"
+            raise FetchError(f"{dataset} has {count} values of {name}: {remedy}")
+        index += "[0]" if span is None else f"[({span[0]:.10g}):1:({span[1]:.10g})]"
+    return quote(",".join(name + index for name in wanted.variables), safe=",():")
+
+
+def _longitudes(info: DatasetInfo, lon: Span | None) -> Span | None:
+    """Longitudes by the habit of the dataset: −180 to 180, or 0 to 360."""
+    known = info.attributes.get("longitude", {}).get("actual_range", "").split(",")
+    if lon is None or len(known) != 2:
+        return lon
+    try:
+        low, high = float(known[0]), float(known[1])
+    except ValueError:
+        return lon
+    moved = tuple(one + 360 if one < 0 <= low else one - 360 if one > 180 >= high else one for one in lon)
+    return moved[0], moved[1]
+
+
+def _table_query(dataset: str, info: DatasetInfo, wanted: Wanted) -> str:
+    station = _station_variable(info)
+    depth = next((name for name in _DEPTHS if name in info.variables), None)
+    beside = (f"{name}{ending}" for name in wanted.variables for ending in ("_qc_agg", "_qc"))
+    taken = ("time", station, "latitude", "longitude", depth, *wanted.variables, *beside)
+    names = dict.fromkeys(name for name in taken if name in info.variables)
+    limits = [*_between("time", wanted.start, wanted.end)]
+    for name, span in (("latitude", wanted.lat), ("longitude", _longitudes(info, wanted.lon)), (depth, wanted.depth)):
+        if span is not None:
+            if name not in info.variables:
+                raise FetchError(f"{dataset} has no {name or 'depth'} to choose by; it has {', '.join(info.variables)}")
+            limits += _between(str(name), *(f"{one:.10g}" for one in span))
+    if wanted.station is not None:
+        if station is None:
+            raise FetchError(f"{dataset} has no variable of stations; leave --station away")
+        limits.append(f"{station}={_quoted(info, station, wanted.station)}")
+    return "&".join(quote(part, safe=",=:") for part in [",".join(str(name) for name in names), *limits])
+
+
+def _between(name: str, low: str | None, high: str | None) -> Iterable[str]:
+    if low is not None and low == high:
+        yield f"{name}={low}"
+        return
+    if low is not None:
+        yield f"{name}>={low}"
+    if high is not None:
+        yield f"{name}<={high}"
+
+
+def _station_variable(info: DatasetInfo) -> str | None:
+    role = [name for name in info.variables if info.attributes.get(name, {}).get("cf_role") == "timeseries_id"]
+    return next(iter([*role, *(name for name in _STATIONS if name in info.variables)]), None)
+
+
+def _quoted(info: DatasetInfo, variable: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

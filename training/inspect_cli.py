@@ -1,0 +1,138 @@
+"""``python -m training inspect``: what was understood of a file, and whether it can be trained on."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecasting.errors import FileError, SeriesError
+from forecasting.readers import Reading, Station
+from forecasting.readers.flags import MEANINGS
+from forecasting.series import SstSeries, missing_runs
+from forecasting.timestep import iso, short
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.reading import add_reading_options, read_with
+
+TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
+
+
+def main(arguments: list[str]) -> int:
+    """Inspect files; returns the exit status: 0 all can be trained on, 1 one cannot, 2 one cannot be read."""
+    options = _parser().parse_args(arguments)
+    worst = TRAINABLE
+    for path in options.files:
+        try:
+            found = describe(read_with(path, options))
+        except FileError as error:
+            print(f"training: {error}", file=sys.stderr)
+            worst = UNREADABLE
+            continue
+        print(json.dumps(found, ensure_ascii=False) if options.json else _text(found))
+        worst = max(worst, TRAINABLE if found["trainable"] else NOT_TRAINABLE)
+    return worst
+
+
+def describe(reading: Reading) -> dict[str, Any]:
+    """A reading as plain values: what ``--json`` prints."""
+    stations = [_station(station) for station in reading.stations]
+    problem = reading.problem or stations[0]["problem"]
+    return {
+        "file": str(reading.path),
+        "format": reading.format,
+        "trainable": problem is None,
+        "problem": problem,
+        "stations": stations,
+    }
+
+
+def untrainable(series: SstSeries) -> str | None:
+    """Why a series cannot be trained on with the defaults for its step; None where it can."""
+    try:
+        series = series.until_last_observation()
+        Dataset.divide(series, TrainingConfig.for_step(series.step))
+    except SeriesError as error:
+        return str(error)
+    return None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training inspect",
+        description="Say what is understood of files: columns, units, step, gaps, flags, and whether to train on them.",
+        epilog="Exit status: 0 every file can be trained on; 1 one cannot; 2 one cannot be read.",
+    )
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="one object a file, on a line of its own")
+    add_reading_options(parser.add_argument_group("reading"))
+    return parser
+
+
+def _station(station: Station) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": station.name,
+        "columns": {
+            role: name
+            for role in ("time", "value", "station", "flags")
+            if (name := getattr(station.columns, role)) is not None
+        },
+        "units": station.units,
+        "units_from": station.units_from,
+        "flags": {str(flag): count for flag, count in station.flags.items()},
+        "warnings": list(station.warnings),
+    }
+    if station.series is None:
+        return found | {"series": None, "problem": station.problem}
+    return found | {"series": _series(station.series), "problem": untrainable(station.series)}
+
+
+def _series(series: SstSeries) -> dict[str, Any]:
+    runs = missing_runs(series.values)
+    lengths = runs[:, 1] - runs[:, 0]
+    return {
+        "step": str(series.step),
+        "values": len(series),
+        "start": iso(series.times[0]),
+        "end": iso(series.times[-1]),
+        "least": round(float(np.nanmin(series.values)), 3),
+        "most": round(float(np.nanmax(series.values)), 3),
+        "missing": int(lengths.sum()),
+        "gaps": len(runs),
+        "longest_gap": int(lengths.max(initial=0)),
+        "notes": list(series.describe()[1:]),
+    }
+
+
+def _text(found: dict[str, Any]) -> str:
+    lines = [found["file"], f"  format     {found['format']}"]
+    for station in found["stations"]:
+        lines += _station_text(station)
+    lines.append(f"  trainable  {'yes' if found['trainable'] else 'no: ' + found['problem']}")
+    return "\n".join(lines)
+
+
+def _station_text(station: dict[str, Any]) -> list[str]:
+    columns = station["columns"]
+    lines = [f"  station    {station['name']}"] if station["name"] is not None else []
+    lines += [
+        f"  time       {columns['time']}",
+        f"  value      {columns['value']}, {station['units']} {station['units_from']}",
+    ]
+    if "flags" in columns:
+        counted = [f"{count} {MEANINGS[int(flag)]} ({flag})" for flag, count in station["flags"].items()]
+        lines.append(f"  flags      {columns['flags']}: {', '.join(counted) or 'not used'}")
+    series = station["series"]
+    if series is None:
+        return [*lines, f"  problem    {station['problem']}"]
+    start, end = (short(np.datetime64(series[which].rstrip("Z"), "s")) for which in ("start", "end"))
+    lines += [
+        f"  step       {series['step']}: {series['values']} values from {start} to {end}",
+        f"  range      {series['least']:g} to {series['most']:g} °C",
+    ]
+    lines += [f"  note       {note}" for note in series["notes"]]
+    if station["name"] is not None and station["problem"] is not None:
+        lines.append(f"  problem    {station['problem']}")
+    return lines
