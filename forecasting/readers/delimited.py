@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.erddap import Dialect, dialect, is_units_row
-from forecasting.readers.table import Table
+from forecasting.readers.table import Table, one_line
 from forecasting.readers.units import in_brackets
 
 _SEPARATORS: Final = ",;\t"
@@ -37,7 +37,8 @@ def read_delimited(text: str, notes: tuple[str, ...] = ()) -> Table:
     if kind == "csv0":
         names = [f"column {k}" for k in range(1, len(rows[0][1]) + 1)]
         return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes)
-    (_, header), *body = rows
+    (_, first), *body = rows
+    header = [one_line(name) for name in first]
     units = {name: unit for name in header for unit in [in_brackets(name)[1]] if unit}
     place = "the header"
     if body and (kind == "csv" or is_units_row(body[0][1])):

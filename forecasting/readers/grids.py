@@ -17,6 +17,7 @@ from forecasting.readers.flags import MEANINGS, flag_column, heed
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.split import nearest_depth
+from forecasting.readers.table import one_line
 from forecasting.readers.units import parse_units
 from forecasting.series import UNITS, Units
 from forecasting.timestep import Floats, Times, short
@@ -291,7 +292,7 @@ def _station_names(data: "xr.Dataset", dim: Hashable) -> list[str]:
 
 
 def _text(one: Any) -> str:
-    return (one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one)).strip()
+    return one_line(one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one))
 
 
 def _each_station(

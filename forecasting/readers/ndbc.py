@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.table import Table
+from forecasting.readers.table import Table, one_line
 
 _HEADER: Final = re.compile(r"#?\s*(#?STN\s+)?#?(YY|YYYY)\s+MM\s+DD\s+hh(\s+mm)?\b")
 _NINES: Final = (99.0, 999.0, 9999.0, 99.99, 999.99)
@@ -33,7 +33,7 @@ def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
         raise FileError("does not begin as an NDBC file does, with #YY MM DD hh")
     lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     (_, header), *rest = lines
-    names = [_TIME_NAMES.get(name, name) for name in (word.lstrip("#") for word in header if word != "#")]
+    names = [_TIME_NAMES.get(name, one_line(name)) for name in (word.lstrip("#") for word in header if word != "#")]
     units: dict[str, str] = {}
     if rest and rest[0][1][0].startswith("#"):
         units = dict(zip(names, [word.lstrip("#") for word in rest[0][1]], strict=False))

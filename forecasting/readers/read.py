@@ -10,6 +10,7 @@ from forecasting.readers.delimited import read_delimited
 from forecasting.readers.ndbc import is_ndbc, read_ndbc
 from forecasting.readers.options import FORMATS, DateOrder, Options, Place
 from forecasting.readers.reading import Observations, Reading
+from forecasting.readers.table import one_line
 from forecasting.readers.tabular import observations
 from forecasting.readers.text import read_text, sniff_binary
 from forecasting.series import SstSeries, Units
@@ -50,7 +51,7 @@ def read(
     try:
         return _read(path, options)
     except SeriesError as error:
-        raise FileError(f"{path}: {error}", index=error.index) from None
+        raise FileError(f"{path}: {one_line(str(error))}", index=error.index) from None
 
 
 def read_csv(

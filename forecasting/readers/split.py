@@ -12,7 +12,7 @@ from forecasting.errors import FileError
 from forecasting.readers.clock import Clock
 from forecasting.readers.geometry import distance_km, name_place
 from forecasting.readers.options import Options, Place
-from forecasting.readers.table import Table, numbers
+from forecasting.readers.table import Table, numbers, one_line
 from forecasting.timestep import Floats
 
 Rows = npt.NDArray[np.bool_]
@@ -55,11 +55,13 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     parts = [Part(None, None, everything)]
     if column is not None:
         codes, names = pd.factorize(table.cells[column])
-        parts = [Part(str(name), column, codes == code) for code, name in enumerate(names)]
+        parts = [Part(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
         if options.station is not None:
             parts = [part for part in parts if part.station == options.station]
             if not parts:
-                raise FileError(f"has no station {options.station!r}; it has {_list(list(names))}")
+                raise FileError(
+                    f"has no station {options.station!r}; it has {_list([one_line(name) for name in names])}"
+                )
     for part in parts:
         for place in _places(table, clock, part, options):
             yield _depth(table, clock, place, options)

@@ -68,6 +68,11 @@ class Table:
         return {in_brackets(name)[0].strip().lower().replace(" ", "_"): name for name in self.names}
 
 
+def one_line(text: str) -> str:
+    """A text from a file as a terminal can show it: control characters and ends of lines become blanks."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text).strip()
+
+
 def numbers(column: "pd.Series[str]") -> Floats:
     """A column as numbers, NaN where it is empty or says so.
 

@@ -1,5 +1,6 @@
 """NetCDF and Zarr as OISST, GHRSST, Copernicus and ERDDAP write them, with made-up values."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,10 @@ def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
     assert 23 < series.values.min() < series.values.max() < 31
     with pytest.raises(FileError, match="no sea within 10 cells of 0N 20E"):
         read(path, at=(0, 20))
+
+
+def test_without_the_extra_a_sentence_names_it(netcdf: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = netcdf(buoy())
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(FileError, match=r"need xarray: pip install 'sst-forecasting\[grids\]'"):
+        read(path)
