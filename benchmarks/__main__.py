@@ -1,15 +1,43 @@
-"""``python -m benchmarks``: every measurement, with the machine it ran on."""
+"""``python -m benchmarks [NAME…]``: measurements, all or those named, with the machine they ran on."""
 
-import os
-import platform
+import argparse
+from types import ModuleType
 
-import torch
+from benchmarks import (
+    footprint,
+    forecast_cost,
+    key_check,
+    large_request,
+    machine,
+    serving,
+    telemetry_cost,
+    training_time,
+)
 
-from benchmarks import forecast_cost, service_latency, telemetry_cost, training_time
+_MODULES = (serving, large_request, footprint, forecast_cost, key_check, telemetry_cost, training_time)
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+def main() -> None:
+    """Print what was measured, line by line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The measurements behind the figures.")
+    names = [_name(module) for module in _MODULES]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; default: all")
+    chosen = parser.parse_args().names or names
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        parser.error(f"there is no measurement {unknown[0]}; choose from {', '.join(names)}")
+    for line in machine.describe():
+        print(line)
+    for module in _MODULES:
+        if _name(module) in chosen:
+            print(f"\n{_name(module)}", flush=True)
+            for line in module.measure():
+                print(line, flush=True)
+
 
 if __name__ == "__main__":
-    machine = f"{platform.machine()}, {os.cpu_count()} cores"
-    print(f"{machine}, Python {platform.python_version()}, torch {torch.__version__}")
-    for measurement in (forecast_cost, service_latency, telemetry_cost, training_time):
-        for line in measurement.measure():
-            print(line, flush=True)
+    main()

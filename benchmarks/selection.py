@@ -3,12 +3,14 @@
     python -m benchmarks.selection FILE[:COLUMN][@monthly] …
 
 Each series is cut to its first 60, 70 and 80 %, which leaves the test part out, and each cut is divided anew into
-70 / 10 / 20 %. A recipe is scored on the last of these, as RMSE one step ahead over that of the linear autoregression,
-averaged over cuts, cells and seeds: with weights fitted on the inner training part alone, with those fitted again with
-the validation part, and with the forecasts of all seeds of the latter averaged.
+70 / 10 / 20 %. A recipe is scored on the last of these, as RMSE one step ahead over that of the linear autoregression
+(on the recipe's window or on the default one, whichever is better), averaged over cuts, cells and seeds: with weights
+fitted on the inner training part alone, with those fitted again with the validation part, and with the forecasts of all
+seeds of the latter averaged.
 """
 
 import argparse
+import math
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -31,23 +33,31 @@ from training.fit import fit
 CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series that are looked at; the last is train and validation."""
 
-_REGULARISED: Final[dict[str, Any]] = {"dropout": 0.2, "weight_decay": 0.3}
+_CELL_ALONE: Final[dict[str, Any]] = {"autoregression": False}
+_LONG: Final[dict[str, Any]] = _CELL_ALONE | {"steps": (600, 1_500)}
 
 RECIPES: Final[dict[str, dict[str, Any]]] = {
-    "squared loss": {"huber_delta": 1e6},
-    "Huber 1": {"dropout": 0.0, "weight_decay": 0.01},
-    "Huber 1, dropout 0.2": {"dropout": 0.2, "weight_decay": 0.01},
-    "Huber 1, dropout 0.2, decay 0.3": _REGULARISED,
-    "… with Huber 0.5": _REGULARISED | {"huber_delta": 0.5},
-    "… with two harmonics": _REGULARISED | {"harmonics": 2},
-    "… with half the window": _REGULARISED | {"window": 0.5},
-    "… with half the epochs": _REGULARISED | {"epochs": 0.5},
-    "… with twice the epochs": _REGULARISED | {"epochs": 2.0},
-    "… with two harmonics and twice the epochs": _REGULARISED | {"epochs": 2.0, "harmonics": 2},
-    "… with a learning rate of 0.001": _REGULARISED | {"learning_rate": 1e-3},
-    "… with dropout 0.4": _REGULARISED | {"dropout": 0.4},
+    "the default": {},
+    "… with the share that validation gives the cell": {"share": True},
+    "… the cell not trained": {"epochs": 1, "learning_rate": 1e-12},
+    "… the autoregression left out": _CELL_ALONE,
+    "… with a learning rate of 0.001": {"learning_rate": 1e-3},
+    "… with 600 to 1 500 steps": {"steps": (600, 1_500)},
+    "… with half the window": {"window": 0.5},
+    "… with Huber 2": {"huber_delta": 2.0},
+    "… with three harmonics for the cell": {"harmonics": 3},
+    "cell alone, 600 to 1 500 steps": _LONG,
+    "… with dropout 0, decay 0.01": _LONG | {"dropout": 0.0, "weight_decay": 0.01},
+    "… with Huber 0.5": _LONG | {"huber_delta": 0.5},
+    "… with two harmonics": _LONG | {"harmonics": 2},
+    "… with half the steps": _LONG | {"steps": (300, 750)},
+    "… with a rate of 0.001": _LONG | {"learning_rate": 1e-3},
+    "… with dropout 0.4": _LONG | {"dropout": 0.4},
 }
-"""Settings that differ from the defaults; a window or epochs are given as a share of the default."""
+"""Settings that differ from the defaults.
+
+A window is given as a share of the default; steps as the fewest and the most that thirty passes are brought to.
+"""
 
 
 def read(argument: str) -> SstSeries:
@@ -67,10 +77,19 @@ def configure(dataset: SstSeries, recipe: str) -> TrainingConfig:
     default = TrainingConfig.for_step(dataset.step, horizon=1)
     if "window" in settings:
         settings["window"] = int(default.window * settings["window"])
-    if "epochs" in settings:
+    if "steps" in settings:
+        fewest, most = settings.pop("steps")
         windows = len(Dataset.divide(dataset, default).origins("train"))
-        settings["epochs"] = int(default.schedule(windows).epochs * settings["epochs"])
+        batches = math.ceil(windows / default.schedule(windows).batch)
+        settings["epochs"] = math.ceil(min(max(30 * batches, fewest), most) / batches)
     return TrainingConfig.for_step(dataset.step, horizon=1, **settings)
+
+
+def linear_rmse(series: SstSeries, config: TrainingConfig) -> float:
+    """Of the linear autoregression on the window of ``config``, °C."""
+    dataset = Dataset.divide(series, config)
+    linear = Baselines.fit(dataset.past("validation"), config.window, config.fill_limit, 1).rollers()["linear"]
+    return Evaluation.run(dataset.origins("test"), {"linear": linear}).accuracy("linear").rmse[0]
 
 
 def score(job: tuple[str, str, float, int]) -> list[float]:
@@ -79,10 +98,8 @@ def score(job: tuple[str, str, float, int]) -> list[float]:
     argument, recipe, cut, seeds = job
     whole = read(argument)
     series = whole.part(0, int(len(whole) * cut)).until_last_observation()
-    reference = Dataset.divide(series, TrainingConfig.for_step(series.step, horizon=1))
-    linear = Baselines.fit(reference.past("validation"), reference.window, reference.fill_limit, 1).rollers()["linear"]
-    rmse = Evaluation.run(reference.origins("test"), {"linear": linear}).accuracy("linear").rmse[0]
     config = configure(series, recipe)
+    rmse = min(linear_rmse(series, one) for one in (config, TrainingConfig.for_step(series.step, horizon=1)))
     dataset = Dataset.divide(series, config)
     ratios = [_score_cell(dataset, config, cell, seeds) for cell in CELLS]
     return [float(ratio) / rmse for ratio in np.mean(ratios, axis=0)]
@@ -111,9 +128,10 @@ def main() -> None:
     parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, or either with @monthly for monthly means")
     parser.add_argument("--recipes", default=",".join(map(str, range(len(RECIPES)))), help="numbers, from 0")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
     options = parser.parse_args()
     recipes = [list(RECIPES)[int(number)] for number in options.recipes.split(",")]
-    jobs = [(one, recipe, cut, options.seeds) for recipe in recipes for one in options.series for cut in CUTS]
+    jobs = [(one, recipe, cut, options.seeds) for recipe in recipes for one in options.series for cut in options.cuts]
     ways = ("train", "train + validation", "the same, seeds averaged")
     names = [Path(one).name.split("_")[0].removesuffix(".csv") + one[one.find(".csv") + 4 :] for one in options.series]
     print("| recipe | fitted on | " + " | ".join(names) + " | mean | worst |")
@@ -121,7 +139,7 @@ def main() -> None:
     with ProcessPoolExecutor(2) as pool:
         scores = pool.map(score, jobs)
         for recipe in recipes:
-            rows = np.asarray([[next(scores) for _ in CUTS] for _ in names]).mean(axis=1).T
+            rows = np.asarray([[next(scores) for _ in options.cuts] for _ in names]).mean(axis=1).T
             for way, row in zip(ways, rows, strict=True):
                 cells = " | ".join(f"{value:.3f}" for value in row)
                 print(f"| {recipe} | {way} | {cells} | {row.mean():.3f} | {row.max():.3f} |", flush=True)

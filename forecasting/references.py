@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.baselines import Baselines, damping, linear_windows
 from forecasting.climatology import Harmonics, design, phases
@@ -16,6 +17,11 @@ CLIMATOLOGY_YEARS: Final = 1.8
 
 Two years, of which a tenth may be missing.
 """
+
+_SINGULAR: Final = 1e-10
+"""Relative size below which a term counts as not told apart by what was observed."""
+
+Bools = npt.NDArray[np.bool_]
 
 References = dict[str, Floats]
 """Forecasts of the references, °C ``(n, horizon)``, by name as in :data:`~forecasting.baselines.BASELINES`."""
@@ -40,42 +46,49 @@ def own_references(
             found[name] = np.full((len(series), horizon), np.nan)
         return found[name]
 
-    for rows, values, observed in _alike(series):
-        if not _affords_climatology(series[rows[0]], gapless=observed is None):
-            warnings |= {i: _too_short(series[i]) for i in rows}
-            continue
-        starts = np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
-        known("climatology")[rows], known("damped")[rows] = _seasonal(
-            values, series[rows[0]].step, starts, observed, horizon
-        )
-        if values.shape[1] >= linear_windows(windows.shape[1]):
-            for i in rows:
+    for rows, values in _of_like_length(series):
+        lengths = np.asarray([len(series[i]) for i in rows])
+        step, starts = series[rows[0]].step, np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
+        starts = step.shift(starts, lengths - values.shape[1])
+        affords = _afford_climatology(np.isfinite(values), lengths, step, starts)
+        warnings |= {rows[k]: _too_short(series[rows[k]]) for k in np.flatnonzero(~affords).tolist()}
+        chosen = [rows[k] for k in np.flatnonzero(affords).tolist()]
+        if chosen:
+            known("climatology")[chosen], known("damped")[chosen] = _seasonal(
+                values[affords], step, starts[affords], horizon
+            )
+        for i in chosen:
+            if len(series[i]) >= linear_windows(windows.shape[1]):
                 known("linear")[i] = _linear(series[i], windows[i], horizon, fill_limit)
     return found, warnings
 
 
-def _alike(series: Sequence[SstSeries]) -> Iterator[tuple[list[int], Floats, bytes | None]]:
-    """Series that can be reckoned together: which, their values ``(n, length)``, and what they observed if not all."""
-    lengths: dict[int, list[int]] = {}
+def _of_like_length(series: Sequence[SstSeries]) -> Iterator[tuple[list[int], Floats]]:
+    """Series that are reckoned together: which, and their values ``(n, longest)``, NaN before the shorter ones."""
+    alike: dict[int, list[int]] = {}
     for i, one in enumerate(series):
-        lengths.setdefault(len(one.values), []).append(i)
-    for length, rows in lengths.items():
-        values = np.concatenate([series[i].values for i in rows]).reshape(len(rows), length)
-        gaps = np.isnan(values.sum(axis=1))
-        if not gaps.any():
-            yield rows, values, None
-            continue
-        if not gaps.all():
-            yield [i for i, gap in zip(rows, gaps, strict=True) if not gap], values[~gaps], None
-        for k in np.flatnonzero(gaps).tolist():
-            yield [rows[k]], values[k : k + 1], np.isfinite(values[k]).tobytes()
+        # At most half of a row is nothing but padding.
+        alike.setdefault(len(one.values).bit_length(), []).append(i)
+    for rows in alike.values():
+        longest = max(len(series[i].values) for i in rows)
+        values = np.full((len(rows), longest), np.nan)
+        for k, i in enumerate(rows):
+            values[k, longest - len(series[i].values) :] = series[i].values
+        yield rows, values
 
 
-def _affords_climatology(series: SstSeries, *, gapless: bool) -> bool:
-    """Whether a series holds enough of every season; see :data:`CLIMATOLOGY_YEARS`."""
-    if gapless:
-        return len(series) * series.step.seconds / YEAR >= CLIMATOLOGY_YEARS
-    return series.observed_years >= CLIMATOLOGY_YEARS and series.holds_every_season
+def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: TimeStep, starts: Times) -> Bools:
+    """Which series hold enough of every season; see :data:`CLIMATOLOGY_YEARS`.
+
+    ``observed`` is ``(n, longest)``; ``starts`` are the times of its first column. A month of which there are more
+    than all values that are missing is not missing, so that only series with larger gaps are looked at.
+    """
+    seen = observed.sum(axis=1)
+    afford: Bools = seen * step.seconds / YEAR >= CLIMATOLOGY_YEARS
+    for k in np.flatnonzero(afford & (lengths - seen >= lengths * step.seconds // YEAR)).tolist():
+        months = step.range(starts[k], observed.shape[1])[observed[k]].astype("datetime64[M]").astype(np.int64) % 12
+        afford[k] = np.bincount(months, minlength=12).all()
+    return afford
 
 
 def _too_short(series: SstSeries) -> ForecastWarning:
@@ -84,29 +97,32 @@ def _too_short(series: SstSeries) -> ForecastWarning:
     return ForecastWarning("no_climatology", f"{needs}; this series holds {held}")
 
 
-def _seasonal(
-    values: Floats, step: TimeStep, starts: Times, observed: bytes | None, horizon: int
-) -> tuple[Floats, Floats]:
-    """Climatology and damped anomaly persistence, °C ``(n, horizon)`` each, of series that observed the same steps.
+def _seasonal(values: Floats, step: TimeStep, starts: Times, horizon: int) -> tuple[Floats, Floats]:
+    """Climatology and damped anomaly persistence, °C ``(n, horizon)`` each, of ``(n, length)``, NaN where missing.
 
     As :class:`~forecasting.baselines.Baselines` fits them, but for many at once.
     """
-    n = values.shape[1]
+    n, phase = values.shape[1], phases(step, starts).tolist()
     harmonics = Harmonics.whole(step)
-    seen = values if observed is None else values[:, np.frombuffer(observed, dtype=np.bool_)]
-    of_phase = {
-        phase: design(harmonics, step, phase, n, horizon, observed) for phase in set(phases(step, starts).tolist())
-    }
-    if len(of_phase) == 1:
-        (one,) = of_phase.values()
-        fitted = (seen @ one.solve.T) @ one.terms.T
+    of_phase = {one: design(harmonics, step, one, n, horizon) for one in set(phase)}
+    terms = np.stack([of_phase[one].terms for one in phase])
+    if np.isnan(values).any():
+        coefficients = _solve(terms[:, :n], values)
     else:
-        designs = [of_phase[phase] for phase in phases(step, starts).tolist()]
-        coefficients = np.einsum("nij,nj->ni", np.stack([one.solve for one in designs]), seen)
-        fitted = np.einsum("nij,nj->ni", np.stack([one.terms for one in designs]), coefficients)
-    anomalies = values - fitted[:, :n]
-    climatology = fitted[:, n:]
+        coefficients = np.einsum("nij,nj->ni", np.stack([of_phase[one].solve for one in phase]), values)
+    fitted = np.einsum("nij,nj->ni", terms, coefficients)
+    anomalies, climatology = values - fitted[:, :n], fitted[:, n:]
     return climatology, climatology + anomalies[:, -1:] * damping(anomalies, horizon)
+
+
+def _solve(terms: Floats, values: Floats) -> Floats:
+    """Least squares of ``(n, length)`` on ``terms`` ``(n, length, count)`` by normal equations: ``(n, count)``."""
+    observed = np.isfinite(values)
+    seen = terms * observed[:, :, None]
+    inverse = np.linalg.pinv(seen.transpose(0, 2, 1) @ seen, rcond=_SINGULAR, hermitian=True)
+    together = np.einsum("nij,ni->nj", seen, np.where(observed, values, 0.0))
+    coefficients: Floats = np.einsum("nij,nj->ni", inverse, together)
+    return coefficients
 
 
 def _linear(series: SstSeries, window: Floats, horizon: int, fill_limit: int) -> Floats:

@@ -127,10 +127,9 @@ def _fill(series: SstSeries, metadata: CheckpointMetadata) -> tuple[Floats, Fore
     tail = series.values[-size - metadata.fill_limit - 1 :]
     window = fill_gaps(tail, metadata.fill_limit)[-size:]
     offset = len(series) - size
-    times = series.times[offset:]
     if np.isnan(window).any():
-        raise _gap(window, times, offset, metadata.fill_limit)
-    missing = times[np.isnan(series.values[offset:])]
+        raise _gap(window, series.times[offset:], offset, metadata.fill_limit)
+    missing = series.step.shift(np.asarray(series.start), offset + np.flatnonzero(np.isnan(series.values[offset:])))
     shown = ", ".join(short(time) for time in missing[:3]) + (", …" if len(missing) > 3 else "")
     noun = "value" if len(missing) == 1 else "values"
     return window, ForecastWarning("gap_filled", f"{len(missing)} missing {noun} interpolated: {shown}")

@@ -53,10 +53,12 @@ class DrainingServer(uvicorn.Server):
         self._lifecycle = lifecycle
         self._linger = linger
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: list[socket.socket] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's; and a worker whose supervisor dies stops too."""
         self._loop = asyncio.get_running_loop()
+        self._listeners = sockets or []
         parent = parent_process()
         if parent is not None:
             self._loop.add_reader(parent.sentinel, self._abandoned, parent.sentinel)
@@ -72,7 +74,14 @@ class DrainingServer(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._loop.call_later, self._linger, self._stop)
 
     def _stop(self) -> None:
-        """Accept nobody any more, and hear out those who just were: closing would lose what they are sending."""
+        """Let nobody in any more, and hear out those who just came: closing would lose what they are sending."""
+        assert self._loop is not None
+        for listener in self._listeners:
+            # The system holds callers back from now on; those that it has taken in are accepted still.
+            listener.listen(0)
+        self._loop.call_later(_LAST_WORDS_SECONDS, self._close)
+
+    def _close(self) -> None:
         assert self._loop is not None
         for server in self.servers:
             server.close()

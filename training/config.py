@@ -29,7 +29,9 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         weight_decay: of AdamW, on matrices alone.
         dropout: of the last hidden state.
         huber_delta: one-step spreads at which the loss turns from squared to linear.
-        harmonics: of the year (and, under daily steps, one of the day) that the networks see.
+        autoregression: whether a linear forecast in closed form stands beside the cell.
+        share: whether, beside that forecast, the cell's output is scaled by what validation says it is worth.
+        harmonics: of the year (and, under daily steps, one of the day) that the cell sees.
     """
 
     cells: tuple[str, ...] = CELLS
@@ -45,6 +47,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     weight_decay: float = Field(default=0.3, ge=0)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     huber_delta: float = Field(default=1.0, gt=0)
+    autoregression: bool = True
+    share: bool = False
     harmonics: int = Field(default=1, ge=1, le=4)
 
     @classmethod
@@ -68,12 +72,11 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     def schedule(self, windows: int) -> "Schedule":
         """Batch size and epochs for so many training windows.
 
-        Where ``epochs`` is None: thirty, but at least 600 steps of the optimiser for a short series and at most 1 500
-        for a long one.
+        Where ``epochs`` is None: twenty, but at most 3 000 steps of the optimiser for a long series.
         """
         batch = min(64 if windows < 3_000 else 128, windows)
         batches = math.ceil(windows / batch)
-        steps = min(max(30 * batches, 600), 1_500)
+        steps = min(20 * batches, 3_000)
         return Schedule(batch=batch, epochs=self.epochs or math.ceil(steps / batches))
 
     def flat(self) -> dict[str, int | float | str | bool]:

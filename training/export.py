@@ -105,7 +105,7 @@ def export(fit: Fit, dataset: Dataset, config: TrainingConfig, identity: Identit
         errors=ErrorDistribution.calibrate(validation.residuals(fit.cell)),
         configuration=config.flat(),
         seed=fit.seed,
-        parameters=sum(weights.numel() for weights in fit.final.parameters()),
+        parameters=fit.final.size(),
         train_seconds=fit.seconds,
         latency_ms=0.0,
         libraries=libraries(),

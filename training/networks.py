@@ -1,5 +1,6 @@
-"""The network: one architecture for the three cells."""
+"""The network: one architecture for the three cells, a linear forecast plus what a recurrent cell adds to it."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, YEAR, TimeStep
 from training.config import TrainingConfig
+from training.ridge import ridge
 
 _CELLS: Final = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -41,35 +43,135 @@ class Scaling:
         )
 
 
-class RecurrentForecaster(nn.Module):
-    """A recurrent cell read out at the last step.
+class Calendar(nn.Module):
+    """Where a time stands in the year and in the day: one, then cosine and sine of every harmonic.
 
-    For each step of the window it sees the value relative to the last one, the standardised level, and where the
-    step stands in the year and, under daily steps, in the day. Its output is the increment from the last value.
+    Args:
+        annual: harmonics of the year.
+        daily: harmonics of the day.
+    """
+
+    def __init__(self, annual: int, daily: int) -> None:
+        super().__init__()
+        self.rates: Tensor
+        self.phases: Tensor
+        self.annual = annual
+        self.daily = daily
+        turns = [k / YEAR for k in range(1, annual + 1)] + [k / DAY for k in range(1, daily + 1)]
+        rates = [0.0] + [2 * math.pi * turn for turn in turns for _ in range(2)]
+        phases = [math.pi / 2] + [math.pi / 2, 0.0] * len(turns)
+        # In float64: Unix seconds overflow the precision of float32.
+        self.register_buffer("rates", torch.tensor(rates, dtype=torch.float64), persistent=False)
+        self.register_buffer("phases", torch.tensor(phases, dtype=torch.float64), persistent=False)
+
+    def forward(self, time: Tensor) -> Tensor:
+        """Of Unix seconds, float64 ``(batch,)``: float32 ``(batch, columns)``."""
+        columns: Tensor = torch.sin(torch.addcmul(self.phases, time.unsqueeze(1), self.rates)).to(torch.float32)
+        return columns
+
+    def places(self, annual: int, daily: int) -> list[int]:
+        """Columns of the first so many harmonics of the year and of the day."""
+        day = 1 + 2 * self.annual
+        return [*range(1, 1 + 2 * annual), *range(day, day + 2 * daily)]
+
+    def turn(self, seconds: float) -> Tensor:
+        """Matrix that takes the calendar of a time, as a row, to that of ``seconds`` later; float64."""
+        one = torch.ones(1, 1, dtype=torch.float64)
+        matrix: Tensor = torch.block_diag(one, *(_rotation(float(rate) * seconds) for rate in self.rates[1::2]))
+        return matrix
+
+
+def _rotation(angle: float) -> Tensor:
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return torch.tensor([[cosine, sine], [-sine, cosine]], dtype=torch.float64)
+
+
+class SeasonalAutoregression(nn.Module):
+    """A linear autoregression whose answer to the last value and to the last increment varies with the season.
+
+    It stands beside the cell as the autoregressive component of LSTNet does (Lai et al. 2018, SIGIR, 95), but its
+    weights come from a regression, not from descent. Each term is an input of the network times a column of the
+    calendar of the time to forecast. Three harmonics of the year and all of the day stand alone, with a constant; their
+    weights are free. Shrunk together are those of the window relative to its last value, of the level, and of the last
+    increment and the level times two harmonics of the year.
+    """
+
+    def __init__(self, window: int, calendar: Calendar, std: float) -> None:
+        super().__init__()
+        self.weights: Tensor
+        self.std = std
+        level = window
+        alone = [0, *calendar.places(min(calendar.annual, 3), calendar.daily)]
+        varying = calendar.places(min(calendar.annual, 2), 0)
+        self.free = [(level + 1, column) for column in alone]
+        self.shrunk = [(row, 0) for row in (*range(window - 1), level)]
+        self.shrunk += [(row, column) for row in (window - 2, level) for column in varying]
+        columns = len(calendar.rates)
+        self.register_buffer("weights", torch.zeros(window + 1 + columns, columns))
+
+    def forward(self, known: Tensor, season: Tensor) -> Tensor:
+        """The increment from the last value, in one-step spreads.
+
+        Args:
+            known: the window relative to its last value, °C, the level, °C, and the calendar, ``(batch, …)``.
+            season: the calendar of the time to forecast, ``(batch, columns)``.
+
+        Returns:
+            ``(batch,)``.
+        """
+        increment: Tensor = (season * (known @ self.weights)).sum(1)
+        return increment
+
+    @torch.no_grad()
+    def fit(self, known: Tensor, season: Tensor, increments: Tensor) -> None:
+        """Take the weights from what was known and the increments that followed, in one-step spreads, ``(n,)``."""
+
+        def terms(places: list[tuple[int, int]]) -> Tensor:
+            rows, columns = zip(*places, strict=True)
+            return (known[:, rows] * season[:, columns]).double()
+
+        found = ridge(terms(self.free), terms(self.shrunk) / self.std, increments.double())
+        found[len(self.free) :] /= self.std
+        rows, columns = zip(*self.free, *self.shrunk, strict=True)
+        self.weights[rows, columns] = found.float()
+
+
+class RecurrentForecaster(nn.Module):
+    """A recurrent cell read out at the last step, beside a seasonal autoregression.
+
+    For each step of the window the cell sees the value relative to the last one, the standardised level, and where the
+    step stands in the year and, under daily steps, in the day. Its output is added to the increment from the last value
+    that the autoregression gives.
     """
 
     def __init__(self, cell: str, config: TrainingConfig, step: TimeStep, scaling: Scaling) -> None:
         super().__init__()
-        window = config.window
-        self.offsets: Tensor
-        self.window = window
+        self.columns: Tensor
+        self.window = config.window
         self.step_seconds = step.seconds
         self.mean = scaling.mean
-        self.std = scaling.std
         self.spread = scaling.spread
-        self.annual_harmonics = config.harmonics if scaling.annual else 0
-        self.daily_harmonics = 1 if step.is_under_a_day else 0
-        self.year = YEAR
-        self.day = DAY
-        inputs = 2 + 2 * (self.annual_harmonics + self.daily_harmonics)
-        self.cell = _CELLS[cell](inputs, config.hidden, config.layers, batch_first=True)
+        self.calendar = Calendar(max(3, config.harmonics) if scaling.annual else 0, 2 if step.is_under_a_day else 0)
+        self.linear = SeasonalAutoregression(config.window, self.calendar, scaling.std)
+        seen = self.calendar.places(config.harmonics if scaling.annual else 0, 1 if step.is_under_a_day else 0)
+        self.inputs = 2 + len(seen)
+        self.cell = _CELLS[cell](self.inputs, config.hidden, config.layers, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, 1)
-        # The network begins as persistence.
+        # The cell begins by adding nothing: the network begins as the autoregression, and as persistence before that.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        offsets = torch.arange(-window, 0, dtype=torch.float64) * step.seconds
-        self.register_buffer("offsets", offsets, persistent=False)
+        self.register_buffer("columns", self._columns(scaling, seen), persistent=False)
+
+    def _columns(self, scaling: Scaling, seen: list[int]) -> Tensor:
+        """Matrix from what is known to what the cell sees: all of it is linear, the calendar of each step too."""
+        level = self.window
+        columns = torch.zeros(level + 1 + len(self.calendar.rates), self.window, self.inputs, dtype=torch.float64)
+        for place in range(self.window):
+            columns[place, place, 0] = 1 / scaling.spread
+            columns[[place, level], place, 1] = 1 / scaling.std
+            columns[level + 1 :, place, 2:] = self.calendar.turn((place - self.window) * self.step_seconds)[:, seen]
+        return columns.flatten(1).to(torch.float32)
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
         """Forecast one step.
@@ -81,21 +183,27 @@ class RecurrentForecaster(nn.Module):
         Returns:
             °C, float32 ``(batch,)``.
         """
-        last = sst[:, -1:]
-        columns = [(sst - last) / self.spread, (sst - self.mean) / self.std]
-        seconds = valid_time.unsqueeze(1) + self.offsets
-        columns += _circles(seconds, self.year, self.annual_harmonics)
-        columns += _circles(seconds, self.day, self.daily_harmonics)
-        states, _ = self.cell(torch.stack(columns, dim=2))
+        known, season = self.known(sst, valid_time)
+        increment = self.added(known) + self.linear(known, season)
+        return torch.add(sst[:, -1], increment, alpha=self.spread)
+
+    def known(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor]:
+        """What the cell and the autoregression take; arguments as those of :meth:`forward`."""
+        last, season = sst[:, -1:], self.calendar(valid_time)
+        return torch.cat([sst - last, last - self.mean, season], dim=1), season
+
+    def added(self, known: Tensor) -> Tensor:
+        """What the cell adds to the autoregression, in one-step spreads, ``(batch,)``."""
+        states, _ = self.cell((known @ self.columns).view(-1, self.window, self.inputs))
         increment: Tensor = self.head(self.dropout(states[:, -1]))[:, 0]
-        return last[:, 0] + self.spread * increment
+        return increment
 
+    def size(self) -> int:
+        """Number of fitted weights, the autoregression's among them."""
+        return sum(weights.numel() for weights in self.parameters()) + int(torch.count_nonzero(self.linear.weights))
 
-def _circles(seconds: Tensor, period: int, harmonics: int) -> list[Tensor]:
-    """Cosine and sine of the phase, reckoned in float64: Unix seconds overflow the precision of float32."""
-    turn = torch.remainder(seconds, period) * (2 * torch.pi / period)
-    columns: list[Tensor] = []
-    for k in range(1, harmonics + 1):
-        angle = (k * turn).to(torch.float32)
-        columns += [torch.cos(angle), torch.sin(angle)]
-    return columns
+    @torch.no_grad()
+    def scale_added(self, share: float) -> None:
+        """From now on let the cell add ``share`` of what it does."""
+        self.head.weight.mul_(share)
+        self.head.bias.mul_(share)

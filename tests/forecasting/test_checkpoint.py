@@ -22,8 +22,9 @@ def config(window: int, **settings: int) -> TrainingConfig:
 
 
 def awake(network: RecurrentForecaster) -> RecurrentForecaster:
-    """A network whose head is not the zero that it begins with."""
+    """A network whose head and autoregression are not the zero that they begin with."""
     torch.nn.init.normal_(network.head.weight)
+    torch.nn.init.normal_(network.linear.weights, std=0.1)
     return network.eval()
 
 

@@ -25,6 +25,7 @@ from service.metrics import Metrics
 from service.serving import Serving
 from service.settings import Settings
 from service.statistics import Statistics
+from tests.conftest import ROOT
 from tests.service.test_forecast import Json, answered, body
 from tests.serving import serve, serve_app
 
@@ -385,6 +386,16 @@ def test_the_route_in_the_document_answers_as_the_gate_does(artifacts: Path, cli
             assert (one.status_code, one.content) == (other.status_code, other.content)
             for name in ("content-type", "content-encoding", "inference-header-content-length"):
                 assert one.headers.get(name) == other.headers.get(name)
+
+
+def test_the_documentations_example_runs(client: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:
+    section = (ROOT / "docs" / "service.md").read_text(encoding="utf-8").partition("## Open Inference Protocol")[2]
+    example = section.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(example.replace("127.0.0.1:8000", address(client)), names)
+    names["client"].close()
+    (forecast,) = json.loads(capsys.readouterr().out)
+    assert 15 < forecast < 30
 
 
 # As anybody might.

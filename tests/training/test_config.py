@@ -35,8 +35,10 @@ def test_a_setting_out_of_range_is_refused(setting: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("windows", "batch", "epochs"), [(40, 40, 600), (488, 64, 75), (2_000, 64, 30), (13_000, 128, 15)]
+    ("windows", "batch", "epochs"), [(40, 40, 20), (488, 64, 20), (13_000, 128, 20), (29_000, 128, 14)]
 )
-def test_a_short_series_is_passed_over_more_often(windows: int, batch: int, epochs: int) -> None:
+def test_a_series_is_passed_over_twenty_times_within_three_thousand_steps(
+    windows: int, batch: int, epochs: int
+) -> None:
     schedule = TrainingConfig.for_step(TimeStep.parse("day")).schedule(windows)
     assert (schedule.batch, schedule.epochs) == (batch, epochs)

@@ -5,9 +5,14 @@ import pytest
 import torch
 
 from forecasting.baselines import Baselines
+from forecasting.checkpoint import script
+from forecasting.network import NetworkRoller
+from forecasting.rolling import Roller
 from forecasting.series import SstSeries
+from forecasting.timestep import unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
+from training.evaluate import Evaluation
 from training.fit import Fit, fit, total_epochs
 from training.networks import RecurrentForecaster, Scaling
 from training.parallel import fit_all
@@ -19,7 +24,9 @@ def weights(network: RecurrentForecaster) -> dict[str, torch.Tensor]:
 
 def assert_same(one: RecurrentForecaster, other: RecurrentForecaster) -> None:
     torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=0)
-    assert (one.mean, one.std, one.spread) == (other.mean, other.std, other.spread)
+    assert (one.mean, one.spread) == (other.mean, other.spread)
+    torch.testing.assert_close(one.columns, other.columns, rtol=0, atol=0)
+    torch.testing.assert_close(one.linear.weights, other.linear.weights, rtol=0, atol=0)
 
 
 def run(series: SstSeries, config: TrainingConfig, cell: str = "gru") -> Fit:
@@ -81,11 +88,77 @@ def test_the_three_cells_have_one_configuration(nino12: SstSeries, small: Traini
 
 
 def test_training_brings_the_loss_down(nino12: SstSeries) -> None:
-    config = TrainingConfig.for_step(nino12.step, epochs=6, hidden=8)
+    config = TrainingConfig.for_step(nino12.step, epochs=6, hidden=8, autoregression=False)
     curves = run(nino12, config).loss
     assert len(curves.train) == len(curves.validation) == 6
     assert curves.train[-1] < 0.8 * curves.train[0]
     assert curves.validation[-1] < curves.validation[0]
+
+
+def test_a_network_begins_as_a_linear_forecast_that_beats_the_linear_reference(nino12: SstSeries) -> None:
+    """On what it was fitted on: it has the reference's terms and more."""
+    config = TrainingConfig.for_step(nino12.step, epochs=1, hidden=4, learning_rate=1e-12)
+    dataset = Dataset.divide(nino12, config)
+    network = run(nino12, config).selected
+    known = dataset.origins("train", horizon=1)
+    rollers: dict[str, Roller] = {"network": NetworkRoller(script(network), nino12.step, torch.device("cpu"))}
+    rollers |= Baselines.fit(dataset.past("train"), config.window, config.fill_limit, 1).rollers()
+    evaluation = Evaluation.run(known, rollers)
+    assert evaluation.accuracy("network").rmse[0] < 0.99 * evaluation.accuracy("linear").rmse[0]
+
+
+def test_descent_leaves_the_weights_of_the_regression_alone(nino12: SstSeries, small: TrainingConfig) -> None:
+    once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).final for epochs in (1, 3))
+    linear = once.linear
+    assert torch.count_nonzero(linear.weights) == len(linear.free) + len(linear.shrunk)
+    torch.testing.assert_close(once.linear.weights, more.linear.weights, rtol=0, atol=0)
+    assert not torch.equal(weights(once)["head.weight"], weights(more)["head.weight"])
+
+
+def test_the_autoregression_can_be_left_out(nino12: SstSeries, small: TrainingConfig) -> None:
+    network = run(nino12, small.model_copy(update={"autoregression": False})).final
+    assert not network.linear.weights.any()
+
+
+@pytest.mark.parametrize("begin", [0, 200])
+def test_the_cell_can_be_given_the_share_that_does_best_on_validation(
+    nino12: SstSeries, small: TrainingConfig, begin: int
+) -> None:
+    series = nino12.part(begin, 732)
+    fitted, in_full = (run(series, config, "rnn") for config in (small.model_copy(update={"share": True}), small))
+    known = Dataset.divide(series, small).origins("validation", horizon=1)
+    sst, observed = torch.from_numpy(known.windows).float(), torch.from_numpy(known.targets[:, 0])
+    with torch.no_grad():
+        inputs, season = fitted.selected.known(sst, torch.from_numpy(unix_seconds(known.valid_time)))
+        added, rest = fitted.selected.added(inputs).double(), (observed - sst[:, -1]) / fitted.selected.spread
+        rest = rest - fitted.selected.linear(inputs, season)
+        best = float(torch.linalg.lstsq(added[:, None], rest[:, None]).solution)
+        assert fitted.share == pytest.approx(np.clip(best, 0, 1), abs=1e-3)
+        torch.testing.assert_close(fitted.final.added(inputs), fitted.share * in_full.final.added(inputs))
+
+
+def test_by_default_each_cell_adds_all_that_it_learnt(nino12: SstSeries, small: TrainingConfig) -> None:
+    fits = [run(nino12, small, cell) for cell in ("rnn", "lstm", "gru")]
+    assert [one.share for one in fits] == [1, 1, 1]
+    known = Dataset.divide(nino12, small).origins("test", horizon=1)
+    sst, when = torch.from_numpy(known.windows).float(), torch.from_numpy(unix_seconds(known.valid_time))
+    with torch.no_grad():
+        rnn, lstm, gru = (one.final(sst, when) for one in fits)
+    for one, other in ((rnn, lstm), (rnn, gru), (lstm, gru)):
+        assert float((one - other).std()) > 1e-3
+
+
+def test_the_answer_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
+    network, season = fitted.final, 7_889_400.0
+    sst = torch.tensor(nino12.values[None, :24], dtype=torch.float32)
+
+    def answer(time: float) -> float:
+        when = torch.tensor([time], dtype=torch.float64)
+        warmer, seen = (network.linear(*network.known(window, when)) for window in (sst + 1, sst))
+        return float(warmer - seen)
+
+    assert abs(answer(0.0) - answer(season)) > 0.01
+    assert answer(0.0) == pytest.approx(answer(4 * season), abs=1e-4)
 
 
 def test_a_network_begins_as_persistence(small: TrainingConfig, nino12: SstSeries) -> None:

@@ -1,0 +1,139 @@
+"""Servers as processes of their own on a free port of the loopback interface."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+_START_SECONDS: Final = 90.0
+_STOP_SECONDS: Final = 20.0
+_JSON: Final = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run.
+
+    Attributes:
+        name: what its row is called.
+        command: with ``{port}`` for the port.
+        path: that is called.
+        folder: to run in; None: this one.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    path: str = "/forecast"
+    folder: Path | None = None
+
+
+def uvicorn(name: str, factory: str) -> Program:
+    """An ASGI application on uvicorn, set up as the service's own."""
+    options = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+    return Program(name, (sys.executable, "-m", "uvicorn", "--factory", factory, "--port", "{port}", *options))
+
+
+ECHO: Final = uvicorn("bare ASGI echo", "benchmarks.floors:echo")
+NO_OP: Final = uvicorn("FastAPI no-op", "benchmarks.floors:no_op")
+THREAD_POOL: Final = uvicorn("FastAPI, thread pool", "benchmarks.thread_pool:create")
+SERVICE: Final = Program("this service", (sys.executable, "-m", "service", "--port", "{port}"))
+
+
+class Server:
+    """A program that answers."""
+
+    def __init__(self, program: Program, port: int, process: "subprocess.Popen[bytes]") -> None:
+        self.pid = process.pid
+        self.url = f"http://127.0.0.1:{port}{program.path}"
+        self._path = program.path
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def post(self, body: bytes) -> bytes:
+        """The answer, over a connection that stays open.
+
+        Raises:
+            RuntimeError: if it is another than 200, or a series in it has an error.
+        """
+        try:
+            response, answer = self._exchange(body)
+        except ConnectionError:
+            # Servers close connections that were idle for some seconds.
+            self.close()
+            response, answer = self._exchange(body)
+        if response.status != http.HTTPStatus.OK or b'"error":' in answer:
+            raise RuntimeError(f"{self.url} answered {response.status}: {answer[:500]!r} to {body[:500]!r}")
+        return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def memory(self) -> tuple[float, float]:
+        """Resident MiB, and how much of that is anonymous: not shared with the files it came from."""
+        lines = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        resident, anonymous = (int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon"))
+        return resident, anonymous
+
+    def _exchange(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request("POST", self._path, body, _JSON)
+        response = self._connection.getresponse()
+        return response, response.read()
+
+    def _answers(self, body: bytes) -> bool:
+        try:
+            self.post(body)
+        except (OSError, http.client.HTTPException, RuntimeError):
+            self.close()
+            return False
+        return True
+
+
+@contextmanager
+def serving(program: Program, body: bytes) -> Iterator[Server]:
+    """``program``, once it answers ``body``; ended afterwards.
+
+    Raises:
+        RuntimeError: if it ends, or does not answer in time.
+    """
+    with tempfile.TemporaryFile() as log, socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        listener.close()
+        process = _start(program, port, log)
+        server = Server(program, port, process)
+        try:
+            deadline = time.monotonic() + _START_SECONDS
+            while not server._answers(body):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise RuntimeError(f"{program.name} does not answer:\n{log.read()[-4000:].decode()}")
+                time.sleep(0.01)
+            yield server
+        finally:
+            server.close()
+            _end(process)
+
+
+def _start(program: Program, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    command = [part.replace("{port}", str(port)) for part in program.command]
+    # A session of its own, so that whatever it starts can be ended with it.
+    return subprocess.Popen(command, stdout=log, stderr=log, cwd=program.folder, start_new_session=True)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

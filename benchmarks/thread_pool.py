@@ -1,0 +1,55 @@
+"""The obvious way to write this service: a synchronous FastAPI endpoint, which FastAPI runs in a thread a request."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fastapi import FastAPI
+
+from forecasting.forecaster import Forecaster
+from forecasting.registry import Registry
+from forecasting.series import SstSeries
+from forecasting.timestep import iso, parse_time
+from service.schemas import ForecastRequest, SeriesIn
+
+
+def create() -> FastAPI:
+    """The application, with the models loaded. Its answers hold what the service's do."""
+    torch.set_num_threads(1)
+    registry = Registry.open(Path("artifacts"), torch.device("cpu"), "nino12")
+    app = FastAPI()
+
+    # Without a response model, whose validation would cost it more.
+    @app.post("/forecast", response_model=None)
+    def forecast(request: ForecastRequest) -> dict[str, Any]:
+        _, (forecaster,) = registry.resolve(request.model, request.dataset)
+        return {
+            "model": forecaster.metadata.model,
+            "version": forecaster.metadata.version,
+            "forecasts": [_forecast(forecaster, request.horizon, one) for one in request.series],
+        }
+
+    return app
+
+
+def _forecast(forecaster: Forecaster, horizon: int, series: SeriesIn) -> dict[str, Any]:
+    forecast = forecaster.forecast(_read(series, forecaster), horizon)
+    return {
+        "id": series.id,
+        "timestamps": [iso(time) for time in forecast.times],
+        "sst": forecast.sst.tolist(),
+        "intervals": [
+            {"level": one.level, "lower": one.lower.tolist(), "upper": one.upper.tolist()} for one in forecast.intervals
+        ],
+        "baselines": {name: values.tolist() for name, values in forecast.baselines.items()},
+        "warnings": [{"code": one.code, "message": one.message} for one in forecast.warnings],
+    }
+
+
+def _read(series: SeriesIn, forecaster: Forecaster) -> SstSeries:
+    values = np.array(series.values, dtype=np.float64)
+    if series.timestamps is None:
+        return SstSeries(values, parse_time(series.start or ""), forecaster.step)
+    times = np.array([parse_time(text) for text in series.timestamps])
+    return SstSeries.from_observations(times, values, step=forecaster.step)
