@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,8 @@ class Load:
     statuses: Counter[int] = field(default_factory=Counter)
     versions: set[str] = field(default_factory=set)
     left: int = 0
+    held_up: float = 0.0
+    """Seconds, the longest that this process itself stood still: more than a few, and the machine did."""
     unexpected: list[str] = field(default_factory=list)
 
     async def client(self, calls: Sequence[Call], first: int) -> None:
@@ -94,12 +97,23 @@ class Load:
             await writer.drain()
             writer.close()
             self.left += 1
+            before = time.monotonic()
             await asyncio.sleep(0.02)
+            self.held_up = max(self.held_up, time.monotonic() - before)
 
 
 def _series(n: int) -> list[dict[str, object]]:
     values = [list(EXAMPLE_VALUES) for _ in range(n)]
     return [{"id": f"station {i}", "start": "2009-01-01", "values": one} for i, one in enumerate(values)]
+
+
+def _tensors(n: int) -> bytes:
+    """The body of an inference on ``n`` windows."""
+    inputs = [
+        {"name": "sst", "datatype": "FP32", "shape": [n, 24], "data": [24.0] * 24 * n},
+        {"name": "valid_time", "datatype": "FP64", "shape": [n], "data": [0.0] * n},
+    ]
+    return json.dumps({"inputs": inputs}).encode()
 
 
 def _calls() -> list[Call]:
@@ -120,9 +134,21 @@ def _calls() -> list[Call]:
         "/models",
         "/metrics",
     )
-    more = ("/compare/predictions", "/compare/plot", "/models/gru", "/health/ready", "/openapi.json", "/docs")
+    more = (
+        "/v2/models/stats",
+        "/v2/models/nino12-gru",
+        "/compare/predictions",
+        "/compare/plot",
+        "/models/gru",
+        "/health/ready",
+        "/openapi.json",
+        "/docs",
+    )
     looks = [Call(200, "GET", path) for path in (*paths, *more)]
+    infer = "/v2/models/nino12-lstm/infer"
+    sound += [Call(200, "POST", infer, _tensors(n)) for n in (1, 30, 500)]
     wrong = [
+        Call(400, "POST", infer, _tensors(0)[:-1]),
         forecast(404, model="cnn"),
         forecast(422, horizon=10_000),
         forecast(422, colour="blue"),
@@ -209,6 +235,7 @@ async def _while_running(tasks: Sequence["asyncio.Future[None]"], seconds: float
 def _report(load: Load, say: Callable[[str], None]) -> None:
     statuses = ", ".join(f"{n} × {status}" for status, n in sorted(load.statuses.items()))
     say(f"answers: {statuses}; {load.left} clients left early; releases seen: {', '.join(sorted(load.versions))}")
+    say(f"the clients themselves stood still for {load.held_up:.1f} s at most")
     for line in load.unexpected[:20]:
         say(f"unexpected: {line}")
 
