@@ -39,6 +39,13 @@ LIMIT_PERCENT: Final = 2.0
 CLIENTS: Final = 4
 SAMPLE_SECONDS: Final = 2.0
 RELOAD_SECONDS: Final = 5.0
+_INFER: Final = "/v2/models/nino12-lstm/infer"
+_LOOKS: Final = {
+    "": ["forecast", "models", "models/gru", "metrics", "health/ready", "openapi.json", "docs"],
+    "compare": ["", "?format=csv&horizon=6", "?format=markdown", "/predictions", "/plot"],
+    "v2/models/": ["stats", "gru", "gru/config"],
+}
+"""What there is to look at, by how its path begins."""
 WARM_UP: Final = 0.2
 """Of the whole time, before the first sample: caches, the allocator's arenas and each shape's first call fill up."""
 
@@ -116,51 +123,31 @@ def _tensors(n: int) -> bytes:
     return json.dumps({"inputs": inputs}).encode()
 
 
+def _forecast(status: int = 200, n: int = 1, **fields: object) -> Call:
+    return Call(status, "POST", "/forecast", json.dumps(EXAMPLE | {"series": _series(n)} | fields).encode())
+
+
 def _calls() -> list[Call]:
-    """The round that each client makes."""
-
-    def forecast(status: int = 200, n: int = 1, **fields: object) -> Call:
-        return Call(status, "POST", "/forecast", json.dumps(EXAMPLE | {"series": _series(n)} | fields).encode())
-
-    models = ("best", "rnn", "lstm", "gru", "all")
+    """The round that each client makes: what is sound, what is there to look at, and what is wrong, in turns."""
     sizes = ((1, 1), (1, 12), (5, 3), (40, 1), (200, 2))
-    sound = [forecast(n=n, model=model, horizon=horizon) for n, horizon in sizes for model in models]
-    sound += [forecast(n=1_000, levels=[]), forecast(units="kelvin", thresholds=[300.0, 310.5])]
-    paths = (
-        "/forecast",
-        "/compare",
-        "/compare?format=csv&horizon=6",
-        "/compare?format=markdown",
-        "/models",
-        "/metrics",
-    )
-    more = (
-        "/v2/models/stats",
-        "/v2/models/nino12-gru",
-        "/compare/predictions",
-        "/compare/plot",
-        "/models/gru",
-        "/health/ready",
-        "/openapi.json",
-        "/docs",
-    )
-    looks = [Call(200, "GET", path) for path in (*paths, *more)]
-    infer = "/v2/models/nino12-lstm/infer"
-    sound += [Call(200, "POST", infer, _tensors(n)) for n in (1, 30, 500)]
+    models = ("best", "rnn", "lstm", "gru", "all")
+    sound = [_forecast(n=n, model=model, horizon=horizon) for n, horizon in sizes for model in models]
+    sound += [_forecast(n=1_000, levels=[]), _forecast(units="kelvin", thresholds=[300.0, 310.5])]
+    sound += [Call(200, "POST", _INFER, _tensors(n)) for n in (1, 30, 500)]
     wrong = [
-        Call(400, "POST", infer, _tensors(0)[:-1]),
-        forecast(404, model="cnn"),
-        forecast(422, horizon=10_000),
-        forecast(422, colour="blue"),
-        forecast(200, series=[{"values": [1e6] * 30, "start": "2009-01-01"}, {"values": [24.0], "start": "soon"}]),
+        _forecast(404, model="cnn"),
+        _forecast(422, horizon=10_000),
+        _forecast(422, colour="blue"),
+        _forecast(200, series=[{"values": [1e6] * 30, "start": "2009-01-01"}, {"values": [24.0], "start": "soon"}]),
         Call(422, "POST", "/forecast", b'{"series": [{"start": "2009-01-01", "values": [NaN]}]}'),
         Call(400, "POST", "/forecast", b"[" * 100_000),
+        Call(400, "POST", _INFER, b"{"),
         Call(404, "GET", "/forecast?model=" + "x" * 1_000),
         Call(405, "DELETE", "/forecast"),
         Call(404, "GET", "/nowhere"),
     ]
-    pairs = itertools.zip_longest(sound, looks, wrong)
-    return [call for some in pairs for call in some if call is not None]
+    looks = [Call(200, "GET", f"/{begin}{end}") for begin, ends in _LOOKS.items() for end in ends]
+    return [call for some in itertools.zip_longest(sound, looks, wrong) for call in some if call is not None]
 
 
 @contextmanager
