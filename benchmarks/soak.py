@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,13 @@ LIMIT_PERCENT: Final = 2.0
 CLIENTS: Final = 4
 SAMPLE_SECONDS: Final = 2.0
 RELOAD_SECONDS: Final = 5.0
+_INFER: Final = "/v2/models/nino12-lstm/infer"
+_LOOKS: Final = {
+    "": ["forecast", "models", "models/gru", "metrics", "health/ready", "openapi.json", "docs"],
+    "compare": ["", "?format=csv&horizon=6", "?format=markdown", "/predictions", "/plot"],
+    "v2/models/": ["stats", "gru", "gru/config"],
+}
+"""What there is to look at, by how its path begins."""
 WARM_UP: Final = 0.2
 """Of the whole time, before the first sample: caches, the allocator's arenas and each shape's first call fill up."""
 
@@ -60,6 +68,8 @@ class Load:
     statuses: Counter[int] = field(default_factory=Counter)
     versions: set[str] = field(default_factory=set)
     left: int = 0
+    held_up: float = 0.0
+    """Seconds, the longest that this process itself stood still: more than a few, and the machine did."""
     unexpected: list[str] = field(default_factory=list)
 
     async def client(self, calls: Sequence[Call], first: int) -> None:
@@ -94,7 +104,9 @@ class Load:
             await writer.drain()
             writer.close()
             self.left += 1
+            before = time.monotonic()
             await asyncio.sleep(0.02)
+            self.held_up = max(self.held_up, time.monotonic() - before)
 
 
 def _series(n: int) -> list[dict[str, object]]:
@@ -102,39 +114,40 @@ def _series(n: int) -> list[dict[str, object]]:
     return [{"id": f"station {i}", "start": "2009-01-01", "values": one} for i, one in enumerate(values)]
 
 
+def _tensors(n: int) -> bytes:
+    """The body of an inference on ``n`` windows."""
+    inputs = [
+        {"name": "sst", "datatype": "FP32", "shape": [n, 24], "data": [24.0] * 24 * n},
+        {"name": "valid_time", "datatype": "FP64", "shape": [n], "data": [0.0] * n},
+    ]
+    return json.dumps({"inputs": inputs}).encode()
+
+
+def _forecast(status: int = 200, n: int = 1, **fields: object) -> Call:
+    return Call(status, "POST", "/forecast", json.dumps(EXAMPLE | {"series": _series(n)} | fields).encode())
+
+
 def _calls() -> list[Call]:
-    """The round that each client makes."""
-
-    def forecast(status: int = 200, n: int = 1, **fields: object) -> Call:
-        return Call(status, "POST", "/forecast", json.dumps(EXAMPLE | {"series": _series(n)} | fields).encode())
-
-    models = ("best", "rnn", "lstm", "gru", "all")
+    """The round that each client makes: what is sound, what is there to look at, and what is wrong, in turns."""
     sizes = ((1, 1), (1, 12), (5, 3), (40, 1), (200, 2))
-    sound = [forecast(n=n, model=model, horizon=horizon) for n, horizon in sizes for model in models]
-    sound += [forecast(n=1_000, levels=[]), forecast(units="kelvin", thresholds=[300.0, 310.5])]
-    paths = (
-        "/forecast",
-        "/compare",
-        "/compare?format=csv&horizon=6",
-        "/compare?format=markdown",
-        "/models",
-        "/metrics",
-    )
-    more = ("/compare/predictions", "/compare/plot", "/models/gru", "/health/ready", "/openapi.json", "/docs")
-    looks = [Call(200, "GET", path) for path in (*paths, *more)]
+    models = ("best", "rnn", "lstm", "gru", "all")
+    sound = [_forecast(n=n, model=model, horizon=horizon) for n, horizon in sizes for model in models]
+    sound += [_forecast(n=1_000, levels=[]), _forecast(units="kelvin", thresholds=[300.0, 310.5])]
+    sound += [Call(200, "POST", _INFER, _tensors(n)) for n in (1, 30, 500)]
     wrong = [
-        forecast(404, model="cnn"),
-        forecast(422, horizon=10_000),
-        forecast(422, colour="blue"),
-        forecast(200, series=[{"values": [1e6] * 30, "start": "2009-01-01"}, {"values": [24.0], "start": "soon"}]),
+        _forecast(404, model="cnn"),
+        _forecast(422, horizon=10_000),
+        _forecast(422, colour="blue"),
+        _forecast(200, series=[{"values": [1e6] * 30, "start": "2009-01-01"}, {"values": [24.0], "start": "soon"}]),
         Call(422, "POST", "/forecast", b'{"series": [{"start": "2009-01-01", "values": [NaN]}]}'),
         Call(400, "POST", "/forecast", b"[" * 100_000),
+        Call(400, "POST", _INFER, b"{"),
         Call(404, "GET", "/forecast?model=" + "x" * 1_000),
         Call(405, "DELETE", "/forecast"),
         Call(404, "GET", "/nowhere"),
     ]
-    pairs = itertools.zip_longest(sound, looks, wrong)
-    return [call for some in pairs for call in some if call is not None]
+    looks = [Call(200, "GET", f"/{begin}{end}") for begin, ends in _LOOKS.items() for end in ends]
+    return [call for some in itertools.zip_longest(sound, looks, wrong) for call in some if call is not None]
 
 
 @contextmanager
@@ -209,6 +222,7 @@ async def _while_running(tasks: Sequence["asyncio.Future[None]"], seconds: float
 def _report(load: Load, say: Callable[[str], None]) -> None:
     statuses = ", ".join(f"{n} × {status}" for status, n in sorted(load.statuses.items()))
     say(f"answers: {statuses}; {load.left} clients left early; releases seen: {', '.join(sorted(load.versions))}")
+    say(f"the clients themselves stood still for {load.held_up:.1f} s at most")
     for line in load.unexpected[:20]:
         say(f"unexpected: {line}")
 

@@ -85,6 +85,8 @@ def create_app(
                 lambda loaded: Serving(loaded, workers, settings.request_seconds, app.state.metrics, statistics),
                 peers,
                 app.state.metrics,
+                # A thread has memory of its own, which it keeps: loading in any thread of several would fill each.
+                stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load")),
             )
             gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
             repository.start(registry or open_registry(settings))

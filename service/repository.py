@@ -9,6 +9,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 
 import torch
@@ -37,7 +38,9 @@ class Repository:
         serve: Callable[[Registry], Serving],
         peers: Peers,
         metrics: Metrics,
+        loader: Executor,
     ) -> None:
+        """``loader`` should be one thread: it loads into the memory that the release before the last has left."""
         self.artifacts = artifacts
         self.device = device
         self.lifecycle = lifecycle
@@ -47,6 +50,7 @@ class Repository:
         """Why the current release of a dataset does not serve, by dataset."""
         self._tried: dict[str, str] = {}
         self._serve = serve
+        self._loader = loader
         self._lock = asyncio.Lock()
         self._registry: Registry | None = None
 
@@ -134,7 +138,7 @@ class Repository:
 
     async def _replace(self, dataset: str) -> None:
         try:
-            release = await asyncio.to_thread(self._load, dataset)
+            release = await asyncio.get_running_loop().run_in_executor(self._loader, self._load, dataset)
         except ForecastError as error:
             self.refused[dataset] = str(error)
             self.metrics.reloaded("failed")
