@@ -147,10 +147,16 @@ def open_current(artifacts: Path, dataset: str) -> Release:
 
 
 def current_versions(artifacts: Path) -> dict[str, str]:
-    """The version that serves, by dataset.
+    """The version that serves, by dataset; empty where its pointer names none.
 
     Raises:
-        ReleaseError: if the folder or a pointer cannot be read.
+        ReleaseError: if the folder cannot be read.
     """
-    found = {name: current_version(artifacts / name) for name in dataset_names(artifacts)}
-    return {name: version for name, version in found.items() if version is not None}
+    found = {}
+    for name in dataset_names(artifacts):
+        try:
+            found[name] = current_version(artifacts / name) or ""
+        except ReleaseError:
+            # One that cannot be read keeps no other from being followed; opening it says what is wrong.
+            found[name] = ""
+    return found

@@ -21,6 +21,10 @@ MAX_STEPS: Final = 10_000_000
 """Steps that a grid may span: past it, one wrong time is likelier than so long a series."""
 
 
+_SPARSE: Final = 1_000
+_SPARSEST: Final = 100
+"""Steps that a grid may span without any value, and for each: two times must not ask for the memory of thousands."""
+
 _SYMBOLS: Final[dict[Units, str]] = {"celsius": "°C", "kelvin": "kelvin", "fahrenheit": "°F"}
 
 
@@ -177,10 +181,10 @@ class SstSeries:
         start = anchor(times, step)
         positions = grid_positions(times, start, step, original)
         positions -= positions[0]
-        if positions[-1] >= MAX_STEPS:
+        if positions[-1] >= min(MAX_STEPS, _SPARSE + _SPARSEST * len(times)):
             raise SeriesError(
-                f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps ({step}): "
-                "look for a wrong time at either end"
+                f"from {short(times[0])} to {short(times[-1])} there are {positions[-1]:,} steps ({step}), and only "
+                f"{len(times)} values: look for a wrong time at either end"
             )
         grid = np.full(positions[-1] + 1, np.nan)
         grid[positions] = values

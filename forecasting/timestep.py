@@ -24,6 +24,7 @@ YEAR: Final = 31_557_600
 
 _NAMES: Final = {"hour": 3_600, "day": DAY, "week": 7 * DAY}
 _ISO: Final = re.compile(r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?)")
+_LONGEST_TIME: Final = 64
 _TOLERANCE: Final = 0.1
 """How far, in steps, an observation may stand from its place on the regular grid."""
 
@@ -117,15 +118,19 @@ def short(time: np.datetime64) -> str:
     return iso(time).replace("T00:00:00Z", "").replace(":00Z", "Z")
 
 
-@lru_cache(maxsize=4_096)
 def parse_time(text: str, *, local: bool = False) -> np.datetime64:
     """An ISO 8601 time as UTC; without an offset it is UTC already. With ``local``, what the clock there shows.
-
-    Kept, since series that come together share their times.
 
     Raises:
         SeriesError: if the text is no such time.
     """
+    # Longer ones are valid with any number of digits, and shall not be kept.
+    return _parse_time(text, local) if len(text) <= _LONGEST_TIME else _parse_time.__wrapped__(text, local)
+
+
+@lru_cache(maxsize=4_096)
+def _parse_time(text: str, local: bool) -> np.datetime64:
+    """Kept, since series that come together share their times."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

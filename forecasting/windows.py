@@ -138,7 +138,7 @@ def _fill(series: SstSeries, metadata: CheckpointMetadata) -> tuple[Floats, Fore
 def _gap(window: Floats, times: Times, offset: int, fill_limit: int) -> SeriesError:
     begin, end = missing_runs(window)[0]
     where = f"from {short(times[begin])} to {short(times[end - 1])}"
-    if begin == 0 and end - begin <= fill_limit:
+    if begin == 0 and offset == 0 and end - begin <= fill_limit:
         remedy = "send the value before it too, so that it can be interpolated"
     else:
         remedy = f"gaps of up to {fill_limit} are interpolated"

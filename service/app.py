@@ -92,6 +92,8 @@ def create_app(
             repository.start(registry or open_registry(settings))
             app.state.repository = repository
             await stack.enter_async_context(await peers.listen(repository.hear))
+            # What was withdrawn before it listened.
+            repository.refresh()
             watching = asyncio.create_task(repository.watch(settings.reload_seconds))
             stack.callback(watching.cancel)
             logger.info("ready: %s", ", ".join(one.metadata.model for one in repository.registry.models))

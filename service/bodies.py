@@ -74,6 +74,9 @@ def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from None
     if len(plain) > limit:
         raise too_large(limit)
+    if machine.unused_data:
+        detail = f"something follows the {name.decode()} body; send it as one piece"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
     if not machine.eof:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"the {name.decode()} body ends before it is complete")
     return plain

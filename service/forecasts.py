@@ -14,7 +14,7 @@ from forecasting.series import SstSeries, Units, sea_temperatures
 from forecasting.timestep import Times, TimeStep, parse_time
 from service.errors import Place, ProblemError
 from service.schemas import ForecastRequest, SeriesIn
-from service.serving import SMALL, Lane, Serving
+from service.serving import Lane, Serving, is_small
 from service.settings import Settings
 from service.writing import Json, Wanted, model_forecast, sentence, write
 
@@ -34,7 +34,7 @@ async def forecast_series(
     _, forecasters = serving.registry.resolve(request.model, dataset or request.dataset)
     for forecaster in forecasters:
         forecaster.check(request.horizon, request.levels or ())
-    large = len(request.series) > SMALL
+    large = not is_small([len(one.values) for one in request.series], request.horizon)
     parsed = await _run(large, parse_all, request, forecasters[0].step)
     wanted = Wanted(
         request.horizon, None if request.levels is None else tuple(request.levels), request.thresholds, request.units

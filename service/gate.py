@@ -115,10 +115,10 @@ class Gate:
         try:
             await self._serve(call)
         except asyncio.CancelledError:
-            if not call.overdue or call.status:
+            if call.status or not (call.overdue or self.lifecycle.draining):
                 raise
             call.task.uncancel()
-            await self._refuse(call, _too_late(self.settings.request_seconds))
+            await self._refuse(call, _too_late(self.settings.request_seconds) if call.overdue else self._unavailable())
         except Exception as error:
             if call.status:
                 raise

@@ -1,10 +1,11 @@
 """The other workers of the same service, reached through a socket in a folder that they share."""
 
 import asyncio
+import fcntl
 import json
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -48,13 +49,25 @@ class Peers:
         answers = await asyncio.gather(*(self._ask(path, message) for path in sockets))
         return [answer for answer in answers if answer is not None]
 
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """No other worker is in here meanwhile."""
+        if self.folder is None:
+            yield
+            return
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     async def _ask(self, path: Path, message: Message) -> Message | None:
         try:
             reader, writer = await asyncio.open_unix_connection(path, limit=_LINE)
-        except OSError:
+        except (FileNotFoundError, ConnectionRefusedError):
             # Killed before it could take its socket with it.
             path.unlink(missing_ok=True)
             return None
+        except OSError as error:
+            return {"error": f"worker {path.stem} could not be asked: {error.strerror}"}
         try:
             writer.write(json.dumps(message).encode() + b"\n")
             answer: Message = json.loads(await reader.readline())

@@ -8,6 +8,7 @@ come after; one that fails is refused, and the old one serves on.
 import asyncio
 import gc
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -92,7 +93,7 @@ class Repository:
         await self._tell({"do": "unload", "model": model})
 
     async def _tell(self, message: Message) -> None:
-        await self._do(message)
+        await self._do(message, asked=True)
         failed = [answer["error"] for answer in await self.peers.ask_others(message) if answer.get("error")]
         if failed:
             raise ReleaseError(f"{len(failed)} other workers refused: {failed[0]}")
@@ -100,12 +101,16 @@ class Repository:
     async def hear(self, message: Message) -> Message:
         """Do what another worker was asked for; answers with the ``error`` if there is one."""
         try:
-            await self._do(message)
+            await self._do(message, asked=False)
         except ForecastError as error:
             return {"error": str(error)}
+        except Exception as error:
+            logger.exception("%s failed", message["do"])
+            return {"error": f"{type(error).__name__}: {error}"}
         return {}
 
-    async def _do(self, message: Message) -> None:
+    async def _do(self, message: Message, *, asked: bool) -> None:
+        """Load or unload; only the worker that was ``asked`` writes down what is withdrawn, for all."""
         model = message["model"]
         if message["do"] == "load":
             await self._follow(again=True)
@@ -113,9 +118,12 @@ class Repository:
         dataset = model.rpartition("-")[0]
         if message["do"] == "load" and dataset in self.refused:
             raise ReleaseError(self.refused[dataset])
-        withdrawn = self._withdrawn()
-        (withdrawn.discard if message["do"] == "load" else withdrawn.add)(model)
-        self._remember(withdrawn)
+        if asked:
+            self._withdraw(model, withdrawn=message["do"] == "unload")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Serve what is loaded but for what is withdrawn by now."""
         self._put(self.registry)
 
     def _check(self, model: str) -> None:
@@ -133,14 +141,16 @@ class Repository:
                     self.refused.pop(dataset, None)
                     self._tried.pop(dataset, None)
                 elif again or self._tried.get(dataset) != version:
-                    self._tried[dataset] = version
-                    await self._replace(dataset)
+                    await self._replace(dataset, version)
 
-    async def _replace(self, dataset: str) -> None:
+    async def _replace(self, dataset: str, version: str) -> None:
         try:
             release = await asyncio.get_running_loop().run_in_executor(self._loader, self._load, dataset)
-        except ForecastError as error:
-            self.refused[dataset] = str(error)
+        except Exception as error:
+            # A bug, or memory that is not there, is no reason to stop serving what is loaded either.
+            known = isinstance(error, ForecastError)
+            self.refused[dataset] = str(error) if known else f"{type(error).__name__}: {error}"
+            self._tried[dataset] = version
             self.metrics.reloaded("failed")
             logger.error("a new release of %s is refused, what was loaded serves on: %s", dataset, error)
             return
@@ -171,8 +181,13 @@ class Repository:
         except FileNotFoundError:
             return set()
 
-    def _remember(self, withdrawn: set[str]) -> None:
-        """For workers that are yet to start, in their shared folder."""
-        self.lifecycle.withdrawn = withdrawn
-        if self.peers.folder is not None:
-            (self.peers.folder / _WITHDRAWN).write_text("\n".join(sorted(withdrawn)))
+    def _withdraw(self, model: str, *, withdrawn: bool) -> None:
+        """Write down whether a model is withdrawn: for all workers, those that are yet to start among them."""
+        with self.peers.exclusively():
+            names = self._withdrawn()
+            (names.add if withdrawn else names.discard)(model)
+            self.lifecycle.withdrawn = names
+            if self.peers.folder is not None:
+                fresh = self.peers.folder / f"{_WITHDRAWN}.{os.getpid()}"
+                fresh.write_text("\n".join(sorted(names)))
+                fresh.replace(self.peers.folder / _WITHDRAWN)

@@ -66,8 +66,11 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop. The signal is not raised again, as uvicorn would: having stopped as told is status 0."""
+        if self._lifecycle.draining and sig == signal.SIGTERM and parent_process() is not None:
+            # Told twice: by whoever told the whole group, and by the supervisor.
+            return
         if self._lifecycle.draining or self._loop is None or not self.started:
-            self.force_exit = self.should_exit and sig == signal.SIGINT
+            self.force_exit |= self.should_exit and sig == signal.SIGINT
             self.should_exit = True
             return
         self._lifecycle.draining = True
@@ -76,6 +79,8 @@ class DrainingServer(uvicorn.Server):
     def _stop(self) -> None:
         """Let nobody in any more, and hear out those who just came: closing would lose what they are sending."""
         assert self._loop is not None
+        if self.should_exit:
+            return
         for listener in self._listeners:
             # The system holds callers back from now on; those that it has taken in are accepted still.
             listener.listen(0)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
@@ -22,12 +22,31 @@ from service.writing import Json, Wanted, write
 SMALL: Final = 64
 """Calls' worth of windows (series × leads) up to which a request is batched; larger ones run apart, in pieces."""
 
+SMALL_VALUES: Final = 20_000
+"""The same for values in all: references are fitted to every one of them."""
+
 PIECE: Final = 256
 """Series that a large request is split into, so that several such requests advance side by side."""
 
 Entries = list[Json | SeriesError]
 Float32s = npt.NDArray[np.float32]
 Answer = TypeVar("Answer")
+
+
+def is_small(lengths: Sequence[int], horizon: int) -> bool:
+    """Whether series of these lengths cost little enough to be forecast on the event loop."""
+    return len(lengths) * horizon <= SMALL and sum(lengths) <= SMALL_VALUES
+
+
+def _pieces(series: Sequence[SstSeries]) -> Iterator[Sequence[SstSeries]]:
+    """In order, each of at most :data:`PIECE` series, and :data:`SMALL_VALUES` values unless one alone has more."""
+    begin = values = 0
+    for i, one in enumerate(series):
+        values += len(one)
+        if i > begin and (i - begin == PIECE or values > SMALL_VALUES):
+            yield series[begin:i]
+            begin, values = i, len(one)
+    yield series[begin:]
 
 
 class Lane:
@@ -61,10 +80,10 @@ class Lane:
         return await self._counted(self._forecast(series, wanted))
 
     async def _forecast(self, series: Sequence[SstSeries], wanted: Wanted) -> Entries:
-        if len(series) * wanted.horizon <= SMALL:
+        if is_small([len(one) for one in series], wanted.horizon):
             return await self._forecasts.submit((series, wanted))
         loop = asyncio.get_running_loop()
-        jobs = [(series[begin : begin + PIECE], wanted) for begin in range(0, len(series), PIECE)]
+        jobs = [(piece, wanted) for piece in _pieces(series)]
         pieces = await asyncio.gather(
             *(loop.run_in_executor(self._workers, self._forecast_together, [job], [0.0]) for job in jobs)
         )

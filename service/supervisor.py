@@ -2,6 +2,7 @@
 
 import logging.config
 import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -28,6 +29,8 @@ REFUSED = 2
 _PATIENCE = 1.0
 """Seconds between starts of a worker that keeps dying."""
 
+_LONGEST_FOLDER = 60
+
 _MARGIN = 5.0
 """Seconds that workers are given beyond their own time to stop, before they are killed."""
 
@@ -41,6 +44,11 @@ def work(settings: Settings, listener: socket.socket, folder: Path) -> None:
         logger.error("%s", error)
         sys.exit(REFUSED)
     serve(settings, listener, registry, Peers(folder))
+
+
+def _short_folder() -> str | None:
+    """Where the shared folder stands: paths of sockets in it must stay under some hundred characters."""
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER else None  # noqa: S108
 
 
 class Supervisor:
@@ -57,10 +65,14 @@ class Supervisor:
         """Run until SIGTERM or SIGINT; returns the exit status: 0, or that of workers that could not start at all."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        with tempfile.TemporaryDirectory(prefix="sst-") as name:
-            folder = Path(name)
-            workers = {self._start(folder) for _ in range(self.settings.workers)}
-            status = 0
+        with tempfile.TemporaryDirectory(prefix="sst-", dir=_short_folder()) as name:
+            return self._watch(Path(name))
+
+    def _watch(self, folder: Path) -> int:
+        workers: set[SpawnProcess] = set()
+        status = 0
+        try:
+            workers |= {self._start(folder) for _ in range(self.settings.workers)}
             while not self._stopping:
                 ended = wait([*(worker.sentinel for worker in workers), self._wake_read])
                 for worker in [worker for worker in workers if worker.sentinel in ended and not self._stopping]:
@@ -71,10 +83,12 @@ class Supervisor:
                         self._stopping, status = True, REFUSED
                     else:
                         logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)
-                        self._wake_read.poll(_PATIENCE if worker.exitcode == REFUSED else 0)
+                        # One that ends by itself would most likely do so again at once.
+                        self._wake_read.poll(_PATIENCE if (worker.exitcode or 0) > 0 else 0)
                         workers.add(self._start(folder))
+        finally:
             self._end(workers)
-            return status
+        return status
 
     def _start(self, folder: Path) -> SpawnProcess:
         worker = self._context.Process(target=work, args=(self.settings, self.listener, folder))

@@ -56,7 +56,7 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
     """Observed and predicted SST of the test part, one step ahead, for each model."""
     release = registry.dataset(dataset)
     table = release.predictions
-    networks = set(release.forecasters)
+    networks = {model.name for model in release.report.models if model.kind == "recurrent"}
     return Predictions(
         dataset=release.report.dataset,
         version=release.report.version,

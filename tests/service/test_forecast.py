@@ -217,3 +217,10 @@ def test_the_ends_of_the_calendar_are_answered(client: httpx.Client, nino12: Sst
     request = body(nino12, horizon=12)
     request["series"][0]["start"] = start
     assert len(answered(client.post("/forecast", json=request))["forecasts"]) == 1
+
+
+def test_two_times_far_apart_are_refused_rather_than_filled(client: httpx.Client) -> None:
+    """A grid between them would ask for the memory of thousands."""
+    series = {"timestamps": ["0001-01-01", "9999-11-01"], "values": [20.0, 21.0]}
+    forecast = answered(client.post("/forecast", json={"model": "gru", "series": [series]}))["forecasts"][0]
+    assert "look for a wrong time at either end" in forecast["error"]
