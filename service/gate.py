@@ -151,7 +151,13 @@ class Gate:
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             call.send_on = send
-            await self._answer(call, direct)
+            try:
+                await self._answer(call, direct)
+            except Exception as error:
+                # Within the span, so that it says how the request ended.
+                if call.status:
+                    raise
+                await self._refuse(call, error)
 
         await traced(self.tracer, answer, call.route, scope, call.receive, call.send_on)
 

@@ -84,6 +84,17 @@ def test_a_forecast_past_fastapi_has_a_span_of_the_same_kind(
     assert set(ours.attributes) <= set(fastapis.attributes or ())
 
 
+def test_a_refused_forecast_is_no_fault_in_its_span(
+    provider: TracerProvider, exporter: InMemorySpanExporter, artifacts: Path
+) -> None:
+    with serve_app(create_app(Settings(artifacts=artifacts), telemetry={"tracer_provider": provider})) as client:
+        assert client.post("/forecast", json={"series": []}).status_code == 422
+    span = server_span(exporter, "POST /forecast")
+    assert span.attributes is not None
+    assert span.attributes["http.response.status_code"] == 422
+    assert span.status.status_code is not StatusCode.ERROR
+
+
 async def _unavailable(scope: Scope, receive: Receive, send: Send) -> None:
     assert scope["type"] == "http"
     await Response(b"{}", 503)(scope, receive, send)

@@ -281,3 +281,21 @@ def test_clients_that_leave_leave_nothing_behind(artifacts: Path, nino12: SstSer
         # More have left than may wait: had one stayed counted, this would be refused.
         assert httpx.post(f"{service.url}/forecast", json=body(nino12)).status_code == 200
     assert not any("Traceback" in line or "ERROR" in line for line in service.log)
+
+
+def test_a_request_that_is_cut_off_by_the_end_hears_503(artifacts: Path) -> None:
+    with running(artifacts, drain_seconds=1, linger_seconds=0) as service:
+        with socket.create_connection(("127.0.0.1", service.port)) as slow:
+            slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            slow.sendall(b"Content-Length: 100\r\n\r\n{")
+            # Admitted before it is told to stop: the scrape counts it beside itself.
+            while "sst_requests_in_flight 2.0" not in httpx.get(f"{service.url}/metrics").text:
+                pass
+            service.process.terminate()
+            answer = b""
+            while piece := slow.recv(4_096):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"the service is about to stop" in answer
+        assert service.process.wait() == 0
+    assert not any("Traceback" in line for line in service.log)
