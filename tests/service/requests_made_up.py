@@ -1,7 +1,6 @@
 """Made-up requests: series that can be forecast from, series that cannot, and what is no request at all."""
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
@@ -16,11 +15,14 @@ Temperatures = st.integers(-200, 3_600).map(lambda hundredths: hundredths / 100)
 Offsets = st.integers(-14 * 4, 14 * 4).map(lambda quarters: timezone(timedelta(minutes=15 * quarters)))
 
 
-@dataclass(frozen=True)
 class Raw:
     """JSON that Python has no value for."""
 
-    text: str
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Raw({self.text[:80]!r}, {len(self.text)} characters)"
 
 
 def written(value: Any) -> str:

@@ -16,15 +16,18 @@ REQUESTS = st.one_of(
 )
 
 
-@st.composite
-def sized_request(draw: st.DrawFn) -> Json:
-    """A request of 1 to 200 series: few different ones, over and over."""
-    asked: Json = draw(REQUESTS)
-    if isinstance(asked["series"], list) and asked["series"]:
-        size = draw(st.sampled_from([1, 2, 5, 63, 64, 65, 200]))
-        series = [one | {"id": None} if isinstance(one, dict) else one for one in asked["series"]]
-        asked["series"] = (series * size)[:size]
-    return asked
+SIZES = st.sampled_from([1, 2, 5, 63, 64, 65, 200])
+
+
+def sized(asked: Json, size: int) -> Json:
+    """The request with ``size`` series: the few that it has, over and over, where it has any."""
+    series = asked["series"]
+    if not isinstance(series, list) or not series:
+        return asked
+    # A body that is too large is refused before it is read, which a client may see as a broken connection.
+    size = min(size, 4_000_000 // len(written(series)) + 1)
+    unnamed = [one | {"id": None} if isinstance(one, dict) else one for one in series]
+    return asked | {"series": (unnamed * size)[:size]}
 
 
 async def ask_together(url: httpx.URL, contents: list[bytes]) -> list[httpx.Response]:
@@ -32,10 +35,12 @@ async def ask_together(url: httpx.URL, contents: list[bytes]) -> list[httpx.Resp
         return await asyncio.gather(*(client.post("/forecast", content=one, headers=JSON) for one in contents))
 
 
-@given(asked=st.lists(sized_request(), min_size=2, max_size=12))
+@given(asked=st.lists(st.tuples(REQUESTS, SIZES), min_size=2, max_size=12))
 @settings(max_examples=max(20, settings().max_examples // 5))
-def test_a_request_is_answered_the_same_alone_and_beside_others(client: httpx.Client, asked: list[Json]) -> None:
-    contents = [written(one).encode() for one in asked]
+def test_a_request_is_answered_the_same_alone_and_beside_others(
+    client: httpx.Client, asked: list[tuple[Json, int]]
+) -> None:
+    contents = [written(sized(*one)).encode() for one in asked]
     together = asyncio.run(ask_together(client.base_url, contents))
     for content, beside in zip(contents, together, strict=True):
         alone = client.post("/forecast", content=content, headers=JSON)
