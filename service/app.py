@@ -92,7 +92,7 @@ def create_app(
             repository.start(registry or open_registry(settings))
             app.state.repository = repository
             await stack.enter_async_context(await peers.listen(repository.hear))
-            # What was withdrawn before it listened.
+            # Only now: what is withdrawn from here on is heard.
             repository.refresh()
             watching = asyncio.create_task(repository.watch(settings.reload_seconds))
             stack.callback(watching.cancel)

@@ -62,8 +62,8 @@ class Repository:
         return self._registry
 
     def start(self, registry: Registry) -> None:
-        """Serve what is loaded at the start."""
-        self._put(registry)
+        """Begin with what is loaded; it serves from :meth:`refresh` on."""
+        self._registry = registry
 
     async def watch(self, seconds: float) -> None:
         """Follow what is published, with a look every ``seconds``; does not return."""
