@@ -3,17 +3,12 @@
 import io
 import json
 import logging
-import os
-import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from starlette.types import Receive, Scope, Send
@@ -21,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from service.app import create_app
 from service.logs import JsonFormatter, TextFormatter, access_logger, log_access, log_config, request_scope
 from service.settings import Settings
+from tests.processes import running
 from tests.service.test_trace_context import SPAN, TRACE
 from tests.serving import serve_app
 
@@ -209,22 +205,8 @@ def test_text_is_for_terminals_and_json_for_programs(
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_every_line_of_a_service_is_json(artifacts: Path, workers: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "service", "--port", str(port), "--workers", workers],
-        env=os.environ | {"SST_ARTIFACTS": str(artifacts), "SST_LOG_FORMAT": "json"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert "Serving" in process.stdout.readline()
-        httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=60).raise_for_status()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
-    events = [json.loads(line) for line in errors.splitlines()]
+    with running(artifacts, log_format="json", workers=workers) as service:
+        pass
+    events = [json.loads(line) for line in service.log]
     assert {"service", "uvicorn.error"} <= {event["logger"] for event in events}
     assert any(event["message"].startswith("ready: ") for event in events)
