@@ -21,13 +21,13 @@ import torch
 from forecasting.accuracy import Accuracy
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CELLS, script
+from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.readers import read_csv
 from forecasting.series import SstSeries
 from forecasting.timestep import MONTH, Floats
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.evaluate import Evaluation
 from training.fit import fit
 
 CUTS: Final = (0.6, 0.7, 0.8)

@@ -11,6 +11,7 @@ import torch
 
 from forecasting.accuracy import Accuracy
 from forecasting.checkpoint import CheckpointMetadata, load, save, script
+from forecasting.evaluation import Evaluation
 from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
 from forecasting.network import NetworkRoller
@@ -19,7 +20,6 @@ from forecasting.rolling import origins
 from forecasting.training_range import TrainingRange
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.evaluate import Evaluation
 from training.fit import Fit
 
 CPU: Final = torch.device("cpu")

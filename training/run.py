@@ -13,6 +13,7 @@ from forecasting.baselines import BASELINES, Baselines
 from forecasting.checkpoint import CheckpointMetadata, script
 from forecasting.climatology import Climatology
 from forecasting.errors import ReleaseError, RequestError
+from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.readers import content_digest
 from forecasting.release import current_version, is_dataset_name, open_current
@@ -21,7 +22,6 @@ from forecasting.rolling import Roller
 from forecasting.timestep import iso, short
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.evaluate import Evaluation
 from training.export import CPU, Exported, Identity, export, libraries
 from training.fit import Fit
 from training.parallel import Progress, fit_all

@@ -11,13 +11,13 @@ import torch
 
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CELLS, digest
+from forecasting.evaluation import Evaluation
 from forecasting.readers import read_csv
 from forecasting.registry import LoadedRelease
 from forecasting.release import open_current
 from tests.conftest import ROOT
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.evaluate import Evaluation
 
 NAMES = ("nino12", "neracoos-b01")
 

@@ -6,13 +6,13 @@ import torch
 
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import script
+from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.rolling import Roller
 from forecasting.series import SstSeries
 from forecasting.timestep import unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.evaluate import Evaluation
 from training.fit import Fit, fit, total_epochs
 from training.networks import RecurrentForecaster, Scaling
 from training.parallel import fit_all
