@@ -100,6 +100,11 @@ def linear_windows(window: int) -> int:
     return window + _WINDOWS_A_WEIGHT * (window + 1)
 
 
+def most_lags(length: int) -> int:
+    """The longest window that a linear autoregression can have on ``length`` values, and at least 1."""
+    return max((length - _WINDOWS_A_WEIGHT) // (_WINDOWS_A_WEIGHT + 1), 1)
+
+
 class Persistence:
     """The last value stays."""
 
