@@ -12,7 +12,7 @@ from forecasting.errors import SeriesError
 from forecasting.intervals import ErrorDistribution
 from forecasting.timestep import Floats, Times
 
-WarningCode = Literal["adjusted", "gap_filled", "outside_training", "no_climatology"]
+WarningCode = Literal["adjusted", "gap_filled", "outside_training", "no_climatology", "no_linear", "scored_later"]
 
 
 @dataclass(frozen=True, slots=True)

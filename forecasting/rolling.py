@@ -46,6 +46,10 @@ class Origins:
     def __len__(self) -> int:
         return len(self.windows)
 
+    def take(self, rows: "slice | npt.NDArray[np.intp]") -> "Origins":
+        """Some of them."""
+        return Origins(self.windows[rows], self.valid_time[rows], self.targets[rows], self.position[rows])
+
 
 def origins(series: SstSeries, window: int, fill_limit: int, begin: int, end: int, horizon: int = 1) -> Origins:
     """Every usable origin whose leads reach into the part ``begin`` to ``end`` (exclusive) of ``series``.

@@ -1,5 +1,7 @@
 """The table of the lesson: Model | MAE | RMSE | MAPE (%), the references under the networks."""
 
+from collections.abc import Sequence
+
 from forecasting.report import ModelReport, Report
 
 TITLES = {
@@ -15,8 +17,13 @@ TITLES = {
 
 def accuracy_table(report: Report, lead: int = 1) -> str:
     """Accuracy on the test part at ``lead``, as aligned Markdown."""
+    return models_table(report.models, lead)
+
+
+def models_table(models: Sequence[ModelReport], lead: int = 1) -> str:
+    """The same for models that are in no report."""
     head = [("Model", "MAE", "RMSE", "MAPE (%)")]
-    rows = head + [_row(model, lead) for model in report.models]
+    rows = head + [_row(model, lead) for model in models]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         "| " + " | ".join(_pad(cell, width, k) for k, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"

@@ -11,9 +11,7 @@ from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import SeriesError
 from forecasting.forecast import ForecastWarning
 from forecasting.series import SstSeries, fill_gaps, missing_runs
-from forecasting.timestep import Floats, Times, short
-
-_LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
+from forecasting.timestep import LAST_TIME, Floats, Times, short
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def last_windows(
     ahead = np.add.outer([len(one.values) for one in kept], np.arange(leads.max()))
     times = step.shift(np.asarray([one.start for one in kept], dtype="datetime64[s]")[:, None], ahead)
     windows = Windows(np.asarray(rows), values, times, leads, [_adjusted(one) for one in kept])
-    doubtful = np.isnan(values.min(axis=1)) | (times[:, -1] > _LAST_TIME)
+    doubtful = np.isnan(values.min(axis=1)) | (times[:, -1] > LAST_TIME)
     if doubtful.any():
         windows, refused = _mend(kept, windows, doubtful, metadata)
         errors |= refused
@@ -87,7 +85,7 @@ def _mend(
     errors = {}
     for k in np.flatnonzero(doubtful).tolist():
         try:
-            if windows.times[k, windows.leads[k] - 1] > _LAST_TIME:
+            if windows.times[k, windows.leads[k] - 1] > LAST_TIME:
                 raise SeriesError("the forecast would reach past the year 9999: look for a wrong time")
             if np.isnan(values[k]).any():
                 values[k], said = _fill(series[k], metadata)

@@ -15,6 +15,7 @@ from fastapi.telemetry import TelemetryConfig
 
 from forecasting.registry import Registry, choose_device
 from service import docs_page
+from service.comparison_schemas import CompareRequest
 from service.errors import install_error_handlers
 from service.gate import Gate, Guard
 from service.inference_schemas import IndexRequest, InferRequest, LoadRequest
@@ -111,7 +112,7 @@ def create_app(
     app.state.settings = settings
     app.state.lifecycle = lifecycle
     install_error_handlers(app)
-    install_openapi(app, bodies=[ForecastRequest, InferRequest, IndexRequest, LoadRequest])
+    install_openapi(app, bodies=[ForecastRequest, CompareRequest, InferRequest, IndexRequest, LoadRequest])
     for resource in (forecast, compare, models, health, inference, model_repository, metrics):
         app.include_router(resource.router)
     guard = Guard(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic_core import to_json
@@ -13,10 +13,12 @@ from forecasting.registry import ALL, Registry
 from forecasting.series import SstSeries, Units, sea_temperatures
 from forecasting.timestep import Times, TimeStep, parse_time
 from service.errors import Place, ProblemError
-from service.schemas import ForecastRequest, SeriesIn
+from service.schemas import ForecastRequest, SeriesIn, SeriesRequest
 from service.serving import Lane, Serving, is_small
 from service.settings import Settings
 from service.writing import Json, Wanted, model_forecast, sentence, write
+
+Value = TypeVar("Value", str, int)
 
 
 async def forecast_series(
@@ -29,9 +31,8 @@ async def forecast_series(
         ProblemError: 422 with ``strict`` if any series cannot be forecast from.
     """
     check_limits(request, settings)
-    if None not in (dataset, request.dataset) and dataset != request.dataset:
-        raise RequestError(f"dataset is {dataset} in the query and {request.dataset} in the body", field="dataset")
-    _, forecasters = serving.registry.resolve(request.model, dataset or request.dataset)
+    dataset = agreed("dataset", dataset, request.dataset)
+    _, forecasters = serving.registry.resolve(request.model, dataset)
     for forecaster in forecasters:
         forecaster.check(request.horizon, request.levels or ())
     large = not is_small([len(one.values) for one in request.series], request.horizon)
@@ -55,9 +56,9 @@ async def _answer(
     if len(done) < len(parsed):
         following = iter(done)
         entries = [next(following) if isinstance(one, SstSeries) else one for one in parsed]
-    ids = [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
+    ids = names(request)
     if strict:
-        _refuse_failures(ids, entries)
+        refuse_failures(ids, entries)
     return model_forecast(lane.forecaster, wanted.units, ids, entries)
 
 
@@ -85,7 +86,23 @@ async def _run(large: bool, function: Any, *arguments: Any) -> Any:
     return await asyncio.to_thread(function, *arguments) if large else function(*arguments)
 
 
-def check_limits(request: ForecastRequest, settings: Settings) -> None:
+def agreed(field: str, query: Value | None, body: Value | None) -> Value | None:
+    """What the query or the body says of ``field``; None where neither does.
+
+    Raises:
+        RequestError: if they contradict each other.
+    """
+    if query is None or body is None or query == body:
+        return body if query is None else query
+    raise RequestError(f"{field} is {query} in the query and {body} in the body", field=field)
+
+
+def names(request: SeriesRequest) -> list[str]:
+    """How the answer calls each series."""
+    return [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
+
+
+def check_limits(request: SeriesRequest, settings: Settings) -> None:
     """Whether a request holds no more series and values than allowed.
 
     Raises:
@@ -104,7 +121,7 @@ def check_limits(request: ForecastRequest, settings: Settings) -> None:
             )
 
 
-def parse_all(request: ForecastRequest, step: TimeStep) -> list[SstSeries | SeriesError]:
+def parse_all(request: SeriesRequest, step: TimeStep) -> list[SstSeries | SeriesError]:
     """Each series from the wire, or what is wrong with it."""
     return [_parse(one, step, request.units) for one in request.series]
 
@@ -141,7 +158,12 @@ def _place(index: int) -> str:
     return f"values[{index}]"
 
 
-def _refuse_failures(ids: Sequence[str], entries: Sequence[Json | SeriesError]) -> None:
+def refuse_failures(ids: Sequence[str], entries: Sequence[object]) -> None:
+    """Whether no series has an error.
+
+    Raises:
+        ProblemError: 422, naming each that has.
+    """
     places = [
         Place(location=_location(i, result), message=f"series {ids[i]!r}: {sentence(result)}")
         for i, result in enumerate(entries)

@@ -1,11 +1,31 @@
 """Media types of request bodies."""
 
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 
 from service.errors import ProblemError
 
 _JSON: Final = b"application/json"
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def read_json(model: type[Body], headers: dict[bytes, bytes], body: bytes) -> Body:
+    """The body as ``model`` has it.
+
+    Raises:
+        ProblemError: 415 if it is not announced as JSON.
+        RequestValidationError: if it is none, or another.
+    """
+    require_json(headers)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        places = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
 
 
 def require_json(headers: dict[bytes, bytes]) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from forecasting.forecast import WarningCode
 from forecasting.series import Units
 
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
@@ -43,12 +44,19 @@ class SeriesIn(_Request):
     )
 
 
-class ForecastRequest(_Request):
+class SeriesRequest(_Request):
+    """What every request with series says."""
+
+    dataset: str | None = Field(default=None, description="whose release; default: the default dataset")
+    units: Units = Field(default="celsius", description="of all temperatures, the answer's among them")
+    series: list[SeriesIn] = Field(min_length=1)
+
+
+class ForecastRequest(SeriesRequest):
     """Forecasts for the caller's series, one or thousands."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    dataset: str | None = Field(default=None, description="whose release; default: the default dataset")
     model: str = Field(default="best", description="best, all, rnn, lstm, gru, or a full name as nino12-gru")
     horizon: int = Field(default=1, ge=1, le=10_000, strict=True, description="steps ahead")
     levels: list[Level] | None = Field(
@@ -57,8 +65,6 @@ class ForecastRequest(_Request):
     thresholds: tuple[Finite, ...] = Field(
         default=(), max_length=16, description="temperatures whose probability of being exceeded is wanted"
     )
-    units: Units = Field(default="celsius", description="of values, thresholds and answer")
-    series: list[SeriesIn] = Field(min_length=1)
 
 
 class IntervalOut(BaseModel):
@@ -81,7 +87,7 @@ class ExceedanceOut(BaseModel):
 class WarningOut(BaseModel):
     """Something the reader of a forecast should know."""
 
-    code: Literal["adjusted", "gap_filled", "outside_training", "no_climatology"]
+    code: WarningCode
     message: str
 
 

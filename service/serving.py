@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
@@ -171,8 +171,13 @@ class Serving:
     ) -> None:
         """See :class:`Lane`."""
         self.registry = registry
+        self._workers = workers
         self._lanes = {one: Lane(one, workers, seconds, metrics, statistics.of(one)) for one in registry.models}
 
     def lane(self, forecaster: Forecaster) -> Lane:
         """The lane of one of the registry's networks."""
         return self._lanes[forecaster]
+
+    async def apart(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        """What ``function`` returns, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)

@@ -50,13 +50,13 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
     names = list(forecasts.baselines)
     references = [forecasts.baselines[name][rows, : wanted.horizon] for name in names]
     table = np.concatenate([sst[None], sst - widths, sst + widths, *(one[None] for one in references)])
-    written = _rounded(table if wanted.units == "celsius" else from_celsius(table, wanted.units)).tolist()
+    written = rounded(table if wanted.units == "celsius" else from_celsius(table, wanted.units)).tolist()
     absent = [] if len(names) == 1 else np.isnan(table[-len(names) :, :, 0]).tolist()
     probabilities = [_exceedance(errors, sst, threshold, wanted.units) for threshold in wanted.thresholds]
     columns = list(zip(range(1, 1 + len(levels)), range(1 + len(levels), 1 + 2 * len(levels)), levels, strict=True))
     first = 1 + 2 * len(levels)
     entries = []
-    for k, (row, times) in enumerate(zip(rows, _written_times(forecasts.times[rows, : wanted.horizon]), strict=True)):
+    for k, (row, times) in enumerate(zip(rows, written_times(forecasts.times[rows, : wanted.horizon]), strict=True)):
         calibrated = bool(forecasts.calibrated[row])
         entries.append(
             {
@@ -107,14 +107,15 @@ def sentence(error: SeriesError) -> str:
 
 def _exceedance(errors: ErrorDistribution, sst: Floats, threshold: float, units: Units) -> list[list[float]]:
     celsius = float(to_celsius(threshold, units))
-    probabilities: list[list[float]] = _rounded(np.stack([errors.exceedance(row, celsius) for row in sst])).tolist()
+    probabilities: list[list[float]] = rounded(np.stack([errors.exceedance(row, celsius) for row in sst])).tolist()
     return probabilities
 
 
-def _rounded(values: Floats) -> Floats:
+def rounded(values: Floats) -> Floats:
+    """To as many decimals as are written."""
     return np.rint(values * _SCALE) / _SCALE
 
 
-def _written_times(times: Times) -> list[list[str]]:
-    written: list[list[str]] = np.char.add(np.datetime_as_string(times, unit="s"), "Z").tolist()
-    return written
+def written_times(times: Times) -> Any:
+    """ISO 8601 in UTC, in lists as ``times`` are shaped."""
+    return np.char.add(np.datetime_as_string(times, unit="s"), "Z").tolist()

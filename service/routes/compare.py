@@ -1,40 +1,42 @@
-"""How good the models are on the held-out test part, beside the references."""
+"""How good the models are on the held-out test part, or on the caller's series, beside the references."""
 
-import csv
-import io
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
 from forecasting.registry import LoadedRelease
-from forecasting.report import ModelReport
 from forecasting.table import accuracy_table
-from service.dependencies import DatasetQuery, HorizonQuery, RegistryDep
-from service.openapi import problems
-from service.schemas import ComparedModel, ComparedNetwork, Comparison, Predictions, TestPeriod
+from service.comparison_schemas import CompareRequest, OwnComparison
+from service.comparison_tables import comparison_csv, own_csv, own_markdown
+from service.comparisons import QueryFields, compare_series, compared_model, written
+from service.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
+from service.media import read_json
+from service.openapi import problems, request_body
+from service.schemas import Comparison, Predictions, TestPeriod
+
+FormatQuery = Annotated[Literal["json", "csv", "markdown"], Query(description="of the answer")]
 
 router = APIRouter(prefix="/compare", tags=["compare"])
 
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "markdown": "text/markdown; charset=utf-8"}
+_TEXTS: dict[str, Any] = {"content": {name: {"schema": {"type": "string"}} for name in ("text/csv", "text/markdown")}}
 _PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 
 
 @router.get(
     "",
     response_model=Comparison,
-    responses={
-        200: {"content": {"text/csv": {"schema": {"type": "string"}}, "text/markdown": {"schema": {"type": "string"}}}},
-        **problems(404, 422, 503),
-    },
+    responses={200: _TEXTS, **problems(404, 422, 503)},
 )
 def compare(
     registry: RegistryDep,
     dataset: DatasetQuery = None,
     horizon: HorizonQuery = 1,
-    format: Annotated[Literal["json", "csv", "markdown"], Query(description="of the answer")] = "json",
+    format: FormatQuery = "json",
 ) -> Any:
     """MAE, RMSE and MAPE of RNN, LSTM and GRU, then of the references."""
     release = registry.dataset(dataset)
@@ -47,8 +49,33 @@ def compare(
         return Response(accuracy_table(release.report, horizon) + "\n", media_type=_MEDIA_TYPES[format])
     comparison = _comparison(release, horizon)
     if format == "csv":
-        return Response(_as_csv(comparison), media_type=_MEDIA_TYPES[format])
+        return Response(comparison_csv(comparison.models), media_type=_MEDIA_TYPES[format])
     return comparison
+
+
+@router.post(
+    "",
+    response_model=OwnComparison,
+    responses={200: _TEXTS, **problems(400, 404, 413, 415, 422, 503, 504)},
+    openapi_extra=request_body(CompareRequest),
+)
+async def post_compare(
+    request: Request,
+    serving: ServingDep,
+    settings: SettingsDep,
+    dataset: DatasetQuery = None,
+    horizon: Annotated[int | None, Query(ge=1, le=10_000, description="steps ahead; default 1")] = None,
+    format: FormatQuery = "json",
+    strict: Annotated[bool, Query(description="answer 422 if any series cannot be compared on")] = False,
+) -> Response:
+    """The same on the caller's series: every model and baseline rolled through each, one step at a time."""
+    wanted = read_json(CompareRequest, dict(request.scope["headers"]), await request.body())
+    compared = await compare_series(serving, settings, wanted, QueryFields(dataset, horizon), strict=strict)
+    if format == "json":
+        answer = await serving.apart(written, compared, wanted.predictions)
+        return Response(await serving.apart(to_json, answer), media_type="application/json")
+    table = own_csv if format == "csv" else own_markdown
+    return Response(await serving.apart(table, compared), media_type=_MEDIA_TYPES[format])
 
 
 @router.get("/predictions", responses=problems(404, 422, 503))
@@ -99,43 +126,5 @@ def _comparison(release: LoadedRelease, horizon: int) -> Comparison:
         horizon=horizon,
         test=TestPeriod(start=test.start, end=test.end, n=report.models[0].accuracy["test"].n[horizon - 1]),
         best=f"{report.dataset}-{report.best.name}",
-        models=[_compared(release, model, horizon) for model in report.models],
+        models=[compared_model(release, model, report.models, horizon) for model in report.models],
     )
-
-
-def _compared(release: LoadedRelease, model: ModelReport, horizon: int) -> ComparedModel:
-    accuracy = model.accuracy["test"]
-    lead = horizon - 1
-    errors = ComparedModel(
-        model=model.name,
-        kind=model.kind,
-        mae=accuracy.mae[lead],
-        rmse=accuracy.rmse[lead],
-        mape=accuracy.mape[lead],
-        bias=accuracy.bias[lead],
-        skill=release.report.skill(model, horizon),
-    )
-    if model.kind == "baseline":
-        return errors
-    return ComparedNetwork(
-        **errors.model_dump(exclude={"model"}),
-        model=f"{release.report.dataset}-{model.name}",
-        p_value=model.p_value[lead] if model.p_value else None,
-        coverage={str(level): by_lead[lead] for level, by_lead in (model.coverage or {}).items()},
-        parameters=model.parameters or 0,
-        latency_ms=model.latency_ms or 0.0,
-        train_seconds=model.train_seconds or 0.0,
-    )
-
-
-def _as_csv(comparison: Comparison) -> str:
-    """One row a model, skill in a column for each reference; an empty cell is not known or does not apply."""
-    names = ["model", "kind", "mae", "rmse", "mape", "bias"]
-    references = list(comparison.models[0].skill)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names + [f"skill_{reference}" for reference in references] + ["p_value"])
-    for model in comparison.models:
-        p_value = model.p_value if isinstance(model, ComparedNetwork) else None
-        writer.writerow([getattr(model, name) for name in names] + [model.skill[r] for r in references] + [p_value])
-    return text.getvalue()

@@ -12,7 +12,7 @@ from tests.service.test_forecast import Json, answered
 
 PATHS = {
     "/forecast": {"get", "post"},
-    "/compare": {"get"},
+    "/compare": {"get", "post"},
     "/compare/predictions": {"get"},
     "/compare/plot": {"get"},
     "/models": {"get"},
@@ -88,6 +88,15 @@ def test_the_examples_run(document: Json, client: httpx.Client) -> None:
             assert "error" not in forecast
             assert len(forecast["sst"]) == example["horizon"]
             assert len(forecast["exceedance"]) == len(example["thresholds"])
+
+
+def test_the_examples_of_a_comparison_run(document: Json, client: httpx.Client) -> None:
+    examples: list[Any] = document["components"]["schemas"]["CompareRequest"]["examples"]
+    assert examples
+    for example in examples:
+        answer = answered(client.post("/compare", json=example))
+        assert answer["test"]["n"] > 0
+        assert "error" not in answer["series"][0]
 
 
 def test_the_example_of_the_inference_protocol_runs(document: Json, client: httpx.Client) -> None:

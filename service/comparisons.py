@@ -1,0 +1,184 @@
+"""Comparisons: a release's own, and every model rolled through callers' series."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from forecasting.accuracy import skill
+from forecasting.comparison import Rolled, rolling_through, score
+from forecasting.errors import SeriesError
+from forecasting.forecaster import Forecaster
+from forecasting.registry import LoadedRelease
+from forecasting.report import ModelReport
+from forecasting.series import SstSeries, Units, from_celsius
+from service.comparison_schemas import CompareRequest
+from service.forecasts import agreed, check_limits, names, parse_all, refuse_failures
+from service.schemas import ComparedModel, ComparedNetwork
+from service.serving import Serving
+from service.settings import Settings
+from service.writing import Json, rounded, sentence, written_times
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Series by series, how the models of a release did.
+
+    Attributes:
+        release: theirs.
+        forecasters: the networks among them.
+        horizon: the lead that was scored.
+        units: of errors.
+        ids: of the series.
+        rolled: what the models said of each, or what is wrong with it.
+    """
+
+    release: LoadedRelease
+    forecasters: Sequence[Forecaster]
+    horizon: int
+    units: Units
+    ids: Sequence[str]
+    rolled: Sequence[Rolled | SeriesError]
+
+    def scores(self, rolled: Rolled, *, significance: bool = True) -> list[ModelReport]:
+        """Of each model, at its only lead."""
+        errors = {one.metadata.cell: one.metadata.errors for one in self.forecasters}
+        return score(rolled, errors, self.horizon, self.units, significance=significance)
+
+    def pooled(self) -> tuple[Rolled, list[ModelReport]] | None:
+        """All series together; None where there is none to compare on."""
+        usable = [one for one in self.rolled if isinstance(one, Rolled)]
+        if not usable:
+            return None
+        together = Rolled.pooled(usable) if len(usable) > 1 else usable[0]
+        # Places that lie together err together: more of them are no more evidence.
+        return together, self.scores(together, significance=len(usable) == 1)
+
+
+async def compare_series(
+    serving: Serving, settings: Settings, request: CompareRequest, query: "QueryFields", *, strict: bool
+) -> Compared:
+    """Roll the models that are asked for through each series.
+
+    Raises:
+        ForecastError: if what is asked for is not offered.
+        ProblemError: 422 with ``strict`` if any series cannot be compared on.
+    """
+    check_limits(request, settings)
+    release, forecasters = serving.registry.resolve(request.model, agreed("dataset", query.dataset, request.dataset))
+    horizon = agreed("horizon", query.horizon, request.horizon) or 1
+    forecasters[0].check(horizon, ())
+    parsed = await serving.apart(parse_all, request, forecasters[0].step)
+    rolled = [
+        one if isinstance(one, SeriesError) else await _roll(serving, one, forecasters, horizon) for one in parsed
+    ]
+    if strict:
+        refuse_failures(names(request), rolled)
+    return Compared(release, forecasters, horizon, request.units, names(request), rolled)
+
+
+@dataclass(frozen=True)
+class QueryFields:
+    """What the query may say in place of the body."""
+
+    dataset: str | None = None
+    horizon: int | None = None
+
+
+async def _roll(
+    serving: Serving, series: SstSeries, forecasters: Sequence[Forecaster], horizon: int
+) -> Rolled | SeriesError:
+    """In turns, so that other large requests have theirs, and one that is given up ends soon."""
+    rolling = rolling_through(series, forecasters, horizon)
+    while True:
+        done = await serving.apart(_advance, rolling)
+        if done is not None:
+            return done
+
+
+def _advance(rolling: Generator[None, None, Rolled]) -> Rolled | SeriesError | None:
+    try:
+        next(rolling)
+    except StopIteration as done:
+        rolled: Rolled = done.value
+        return rolled
+    except SeriesError as error:
+        return error
+    return None
+
+
+def written(compared: Compared, predictions: bool) -> Json:
+    """As :class:`~service.comparison_schemas.OwnComparison`."""
+    report = compared.release.report
+    answer: Json = {
+        "dataset": report.dataset,
+        "version": report.version,
+        "units": compared.units,
+        "step": report.step,
+        "horizon": compared.horizon,
+        "best": f"{report.dataset}-{report.best.name}",
+        "models": [],
+        "series": [
+            {"id": name, "error": sentence(one)}
+            if isinstance(one, SeriesError)
+            else {"id": name} | _one(compared, one, compared.scores(one), predictions=predictions)
+            for name, one in zip(compared.ids, compared.rolled, strict=True)
+        ],
+    }
+    pooled = compared.pooled()
+    return answer if pooled is None else answer | _of_all(compared, *pooled)
+
+
+def _of_all(compared: Compared, rolled: Rolled, scores: Sequence[ModelReport]) -> Json:
+    models = [compared_model(compared.release, one, scores, 1) for one in scores]
+    return {
+        "test": rolled.period.model_dump(),
+        "lowest_rmse": min(models, key=lambda one: one.rmse).model,
+        "models": [one.model_dump() for one in models],
+    }
+
+
+def _one(compared: Compared, rolled: Rolled, scores: Sequence[ModelReport], *, predictions: bool) -> Json:
+    entry = _of_all(compared, rolled, scores)
+    entry["warnings"] = [{"code": one.code, "message": one.message} for one in rolled.warnings]
+    if predictions:
+        columns = {full_name(compared.release, one): rolled.predicted[one.name] for one in scores}
+        shown = {name: rounded(from_celsius(column, compared.units)).tolist() for name, column in columns.items()}
+        entry["predictions"] = {
+            "timestamps": written_times(rolled.times),
+            "observed": rounded(from_celsius(rolled.observed, compared.units)).tolist(),
+            "predicted": shown,
+        }
+    return entry
+
+
+def full_name(release: LoadedRelease, model: ModelReport) -> str:
+    """As a request calls a model."""
+    return model.name if model.kind == "baseline" else f"{release.report.dataset}-{model.name}"
+
+
+def compared_model(
+    release: LoadedRelease, model: ModelReport, beside: Sequence[ModelReport], lead: int
+) -> ComparedModel:
+    """One row of a comparison, at ``lead``, with its skill over the references ``beside`` it."""
+    accuracy = model.accuracy["test"]
+    k = lead - 1
+    references = {one.name: one.accuracy["test"].rmse[k] for one in beside if one.kind == "baseline"}
+    errors = ComparedModel(
+        model=full_name(release, model),
+        kind=model.kind,
+        mae=accuracy.mae[k],
+        rmse=accuracy.rmse[k],
+        mape=accuracy.mape[k],
+        bias=accuracy.bias[k],
+        skill={name: skill(accuracy.rmse[k], rmse) for name, rmse in references.items()},
+    )
+    if model.kind == "baseline":
+        return errors
+    trained = next(one for one in release.report.networks if one.name == model.name)
+    return ComparedNetwork(
+        **errors.model_dump(),
+        p_value=model.p_value[k] if model.p_value else None,
+        coverage={str(level): by_lead[k] for level, by_lead in (model.coverage or {}).items()},
+        parameters=trained.parameters or 0,
+        latency_ms=trained.latency_ms or 0.0,
+        train_seconds=trained.train_seconds or 0.0,
+    )
