@@ -26,7 +26,7 @@ from service.openapi import install_openapi
 from service.peers import Peers
 from service.rate_limit import RateLimiter
 from service.repository import Repository
-from service.routes import compare, forecast, health, inference, metrics, models
+from service.routes import compare, forecast, health, inference, metrics, models, series
 from service.routes import repository as model_repository
 from service.schemas import ForecastRequest
 from service.security import Access
@@ -113,7 +113,7 @@ def create_app(
     app.state.lifecycle = lifecycle
     install_error_handlers(app)
     install_openapi(app, bodies=[ForecastRequest, CompareRequest, InferRequest, IndexRequest, LoadRequest])
-    for resource in (forecast, compare, models, health, inference, model_repository, metrics):
+    for resource in (forecast, compare, series, models, health, inference, model_repository, metrics):
         app.include_router(resource.router)
     guard = Guard(
         access=Access(settings, read_keys(settings)),

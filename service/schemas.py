@@ -11,6 +11,9 @@ from forecasting.series import Units
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
 
+MAX_ID: Final = 256
+"""Characters of a series' id."""
+
 EXAMPLE_VALUES: Final = (
     24.81, 26.19, 26.86, 25.91, 24.47, 23.30, 21.94, 20.76, 20.21, 20.59, 21.55, 22.72,
     24.62, 25.92, None, 25.79, 24.36, 22.56, 20.87, 19.73, 19.38, 19.65, 20.49, 21.84,
@@ -33,7 +36,7 @@ class _Request(BaseModel):
 class SeriesIn(_Request):
     """A series: ``values`` with ``start`` (regular, at the model's step), or with ``timestamps``."""
 
-    id: str | None = Field(default=None, max_length=256, description="returned as given; default: its place, from 0")
+    id: str | None = Field(default=None, max_length=MAX_ID, description="returned as given; default: its place, from 0")
     values: list[Finite | None] = Field(
         min_length=1, description="SST, oldest first; null where missing; at least the model's window"
     )

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.readers import Reading, Station
+from forecasting.readers import Reading, Station, describe
 from forecasting.readers.flags import MEANINGS
-from forecasting.series import SstSeries, missing_runs
-from forecasting.timestep import iso, short
+from forecasting.series import SstSeries
+from forecasting.timestep import short
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.reading import add_reading_options, read_with
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     worst = TRAINABLE
     for path in options.files:
         try:
-            found = describe(read_with(path, options))
+            found = describe_file(read_with(path, options))
         except FileError as error:
             print(f"training: {error}", file=sys.stderr)
             worst = UNREADABLE
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     return worst
 
 
-def describe(reading: Reading) -> dict[str, Any]:
+def describe_file(reading: Reading) -> dict[str, Any]:
     """A reading as plain values: what ``--json`` prints."""
     stations = [_station(station) for station in reading.stations]
     problem = reading.problem or stations[0]["problem"]
@@ -72,38 +72,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _station(station: Station) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": station.name,
-        "columns": {
-            role: name
-            for role in ("time", "value", "station", "flags")
-            if (name := getattr(station.columns, role)) is not None
-        },
-        "units": station.units,
-        "units_from": station.units_from,
-        "flags": {str(flag): count for flag, count in station.flags.items()},
-        "warnings": list(station.warnings),
-    }
-    if station.series is None:
-        return found | {"series": None, "problem": station.problem}
-    return found | {"series": _series(station.series), "problem": untrainable(station.series)}
-
-
-def _series(series: SstSeries) -> dict[str, Any]:
-    runs = missing_runs(series.values)
-    lengths = runs[:, 1] - runs[:, 0]
-    return {
-        "step": str(series.step),
-        "values": len(series),
-        "start": iso(series.times[0]),
-        "end": iso(series.times[-1]),
-        "least": round(float(np.nanmin(series.values)), 3),
-        "most": round(float(np.nanmax(series.values)), 3),
-        "missing": int(lengths.sum()),
-        "gaps": len(runs),
-        "longest_gap": int(lengths.max(initial=0)),
-        "notes": list(series.describe()[1:]),
-    }
+    found = describe(station)
+    return found if station.series is None else found | {"problem": untrainable(station.series)}
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Files as users have them → series: CSV, ERDDAP, NDBC, NetCDF and Zarr, told apart by their content."""
 
+from forecasting.readers.describe import describe
 from forecasting.readers.options import FORMATS, DateOrder, Options, Place
-from forecasting.readers.read import content_digest, read, read_csv
+from forecasting.readers.read import content_digest, read, read_content, read_csv
 from forecasting.readers.reading import Columns, Reading, Station
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Reading",
     "Station",
     "content_digest",
+    "describe",
     "read",
+    "read_content",
     "read_csv",
 ]

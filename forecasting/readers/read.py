@@ -12,7 +12,7 @@ from forecasting.readers.options import FORMATS, DateOrder, Options, Place
 from forecasting.readers.reading import Observations, Reading
 from forecasting.readers.table import one_line
 from forecasting.readers.tabular import observations
-from forecasting.readers.text import read_text, sniff_binary
+from forecasting.readers.text import MAX_TEXT, read_text, sniff_binary
 from forecasting.series import SstSeries, Units
 from forecasting.timestep import TimeStep
 
@@ -49,9 +49,27 @@ def read(
         resample,
     )  # fmt: skip
     try:
-        return _read(path, options)
+        return _read(path, path, options)
     except SeriesError as error:
         raise FileError(f"{path}: {one_line(str(error))}", index=error.index) from None
+
+
+def read_content(content: bytes, options: Options, *, name: str = "the file", limit: int = MAX_TEXT) -> Reading:
+    """Read what a file of text holds, as :func:`read` does the file.
+
+    Args:
+        content: of the file, packed by gzip or not.
+        options: what is said of it.
+        name: that errors call it by.
+        limit: bytes of text that are read, unpacked.
+
+    Raises:
+        FileError: as :func:`read` does; also for a grid, which comes from a file alone.
+    """
+    try:
+        return _read(content, Path(name), options, limit)
+    except SeriesError as error:
+        raise FileError(f"{name}: {one_line(str(error))}", index=error.index) from None
 
 
 def read_csv(
@@ -94,15 +112,18 @@ def content_digest(path: Path) -> str:
     return whole.hexdigest()
 
 
-def _read(path: Path, options: Options) -> Reading:
+def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_TEXT) -> Reading:
     if options.format is not None and options.format not in FORMATS:
         raise FileError(f"format {options.format[:40]!r} is not one of {', '.join(FORMATS)}")
-    kind = sniff_binary(path) if options.format in (None, "netcdf", "zarr") or path.is_dir() else None
+    folder = isinstance(source, Path) and source.is_dir()
+    kind = sniff_binary(source) if options.format in (None, "netcdf", "zarr") or folder else None
     if options.format in _GRIDS:
         kind = options.format
     if kind is not None:
-        return _read_grid(path, kind, options)
-    text, notes = read_text(path)
+        if isinstance(source, bytes):
+            raise FileError(f"is {_GRIDS[kind]}, which is read from a file on disk alone; send the series as CSV")
+        return _read_grid(source, kind, options)
+    text, notes = read_text(source, limit)
     ndbc = options.format == "ndbc" or (options.format is None and is_ndbc(text))
     table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes)
     return _reading(path, table.format, observations(table, options), options)

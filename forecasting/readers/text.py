@@ -1,10 +1,11 @@
 """The bytes of a file: what they are, and as text."""
 
 import gzip
+import io
 import re
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from forecasting.errors import FileError
 
@@ -23,12 +24,14 @@ _REFUSED: Final = {
 _ERDDAP_ERROR: Final = re.compile(r'\s*Error \{\s*code=(\d+);\s*message="(.*?)";?\s*\}?\s*$', re.DOTALL)
 
 
-def sniff_binary(path: Path) -> str | None:
-    """``netcdf`` or ``zarr`` where it is one; None for what may be text.
+def sniff_binary(path: Path | bytes) -> str | None:
+    """``netcdf`` or ``zarr`` where a file, or its content, is one; None for what may be text.
 
     Raises:
         FileError: if it cannot be read, or is of a kind that is not handled.
     """
+    if isinstance(path, bytes):
+        return _kind(path[:8])
     if path.is_dir():
         if any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata")):
             return "zarr"
@@ -50,15 +53,15 @@ def _kind(head: bytes) -> str | None:
     return None
 
 
-def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
-    """A text file, gzip or not, and notes on how it was read.
+def read_text(path: Path | bytes, limit: int = MAX_TEXT) -> tuple[str, tuple[str, ...]]:
+    """A text file, or its content, gzip or not, and notes on how it was read.
 
-    UTF-8, or else Latin-1, which older ERDDAP servers write.
+    UTF-8, or else Latin-1, which older ERDDAP servers write. At most ``limit`` bytes are read, unpacked.
 
     Raises:
         FileError: if it cannot be read, is too long, or is no text.
     """
-    data = _bytes(path)
+    data = _unpacked(path, limit)
     if _kind(data[:8]) is not None:
         raise FileError("is a NetCDF file inside gzip; unpack it first")
     if b"\x00" in data[:65_536]:
@@ -73,20 +76,24 @@ def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     return text, notes
 
 
-def _bytes(path: Path) -> bytes:
+def _unpacked(path: Path | bytes, limit: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_TEXT + 1)
+        with _open(path) as file:
+            data = file.read(limit + 1)
         if data.startswith(_GZIP):
-            with gzip.open(path) as packed:
-                data = packed.read(MAX_TEXT + 1)
+            with _open(path) as file, gzip.open(file) as packed:
+                data = packed.read(limit + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise FileError("is a gzip file that is damaged or cut short; fetch it again") from None
     except (OSError, ValueError) as error:
         raise FileError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > MAX_TEXT:
-        raise FileError(f"holds over {MAX_TEXT >> 20} MiB of text; keep one station or a shorter time")
+    if len(data) > limit:
+        raise FileError(f"holds over {limit / 2**20:g} MiB of text; keep one station or a shorter time")
     return data
+
+
+def _open(path: Path | bytes) -> BinaryIO:
+    return io.BytesIO(path) if isinstance(path, bytes) else path.open("rb")
 
 
 def _refuse_answers(text: str) -> None:

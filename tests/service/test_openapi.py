@@ -15,6 +15,7 @@ PATHS = {
     "/compare": {"get", "post"},
     "/compare/predictions": {"get"},
     "/compare/plot": {"get"},
+    "/series": {"post"},
     "/models": {"get"},
     "/models/{model}": {"get"},
     "/health/live": {"get"},
@@ -97,6 +98,12 @@ def test_the_examples_of_a_comparison_run(document: Json, client: httpx.Client) 
         answer = answered(client.post("/compare", json=example))
         assert answer["test"]["n"] > 0
         assert "error" not in answer["series"][0]
+
+
+def test_the_example_of_a_file_runs(document: Json, client: httpx.Client) -> None:
+    content = document["paths"]["/series"]["post"]["requestBody"]["content"]["text/csv"]
+    answer = answered(client.post("/series", content=content["example"], headers={"Content-Type": "text/csv"}))
+    assert answer["series"][0]["values"] == [24.81, 26.19, None, 25.91]
 
 
 def test_the_example_of_the_inference_protocol_runs(document: Json, client: httpx.Client) -> None:

@@ -1,0 +1,130 @@
+"""Files as users have them: what was understood, and the series in them as requests take them."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import numpy as np
+
+from forecasting.checkpoint import CheckpointMetadata
+from forecasting.errors import FileError
+from forecasting.readers import Options, Station, describe, read_content
+from forecasting.readers.text import sniff_binary
+from forecasting.registry import Registry
+from forecasting.series import SstSeries
+from forecasting.timestep import iso
+from forecasting.windows import last_windows
+from service.errors import Place, ProblemError
+from service.schemas import MAX_ID
+from service.settings import Settings
+from service.writing import Json, rounded
+
+_NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
+_OPTION: Final = re.compile(
+    r"--(station|at|depth|time-column|value-column|flags|units|missing|dates|timezone|resample)\b(?: (?=\w))?"
+)
+
+
+def require_file(headers: Mapping[bytes, bytes], content: bytes) -> None:
+    """Whether a body can be a file of text.
+
+    Raises:
+        ProblemError: 415 if not, with what to send.
+    """
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip()
+    if _NOT_THE_FILE.fullmatch(media_type):
+        raise _unsupported(f"{media_type.decode('latin-1')[:64]!r} is no file: send the file itself as the body")
+    try:
+        binary = sniff_binary(content)
+    except FileError as error:
+        raise _unsupported(f"the file {error}") from None
+    if binary is not None:
+        raise _unsupported("the file is NetCDF, which is not read over HTTP; send one place's series as CSV")
+
+
+def _unsupported(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+
+
+def read_file(content: bytes, options: Options, registry: Registry, settings: Settings) -> Json:
+    """As :class:`~service.file_schemas.FileReading`.
+
+    Raises:
+        ProblemError: 422 if the file cannot be understood: where, and what to do.
+    """
+    try:
+        reading = read_content(content, options, limit=settings.max_body_bytes)
+    except FileError as error:
+        said = in_query(str(error))
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)]) from None
+    metadata = [one.metadata for release in registry.releases.values() for one in [*release.forecasters.values()][:1]]
+    stations = [_Found(_name(i, one), one, *_sendable(one, settings)) for i, one in enumerate(reading.stations)]
+    return {
+        "format": reading.format,
+        "problem": _told(reading.problem),
+        "stations": [_station(found, metadata) for found in stations],
+        "units": "celsius",
+        "series": [_sent(found.name, found.series) for found in stations if found.series is not None],
+    }
+
+
+def in_query(text: str) -> str:
+    """A sentence that names options of the command line, with the query's parameters in their place."""
+    return _OPTION.sub(lambda found: found[1].replace("-", "_") + "=", text)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A station of the file, and its series as far as it can be sent."""
+
+    name: str
+    station: Station
+    series: SstSeries | None
+    problem: str | None
+
+
+def _name(i: int, station: Station) -> str:
+    return str(i) if station.name is None else station.name[:MAX_ID]
+
+
+def _sendable(station: Station, settings: Settings) -> tuple[SstSeries | None, str | None]:
+    if station.series is None:
+        return None, _told(station.problem)
+    series = station.series.until_last_observation()
+    if len(series) > settings.max_values:
+        most = f"{len(series)} values are too many: a request takes {settings.max_values} in one series"
+        return None, f"{most}; send a shorter time, or make the step coarser with resample="
+    return series, None
+
+
+def _told(problem: str | None) -> str | None:
+    return None if problem is None else in_query(problem)
+
+
+def _station(found: _Found, metadata: Sequence[CheckpointMetadata]) -> Json:
+    said = describe(found.station)
+    answer: Json = {
+        "id": found.name,
+        "name": said["name"],
+        "columns": said["columns"],
+        "units": said["units"],
+        "units_from": said["units_from"],
+        "flags": said["flags"],
+        "warnings": said["warnings"],
+        "problem": found.problem,
+        "forecast": [] if found.series is None else [_use(found.series, one) for one in metadata],
+    }
+    return answer if said["series"] is None else answer | {"summary": said["series"]}
+
+
+def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
+    _, errors = last_windows([series], metadata, np.asarray([1]))
+    return {"dataset": metadata.dataset, "problem": str(errors[0]) if errors else None}
+
+
+def _sent(name: str, series: SstSeries) -> Json:
+    values = [None if math.isnan(value) else value for value in rounded(series.values).tolist()]
+    return {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}

@@ -1,0 +1,39 @@
+"""Files as users have them: what was understood of them."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from service.dependencies import ServingDep, SettingsDep
+from service.file_schemas import FileQuery, FileReading
+from service.files import read_file, require_file
+from service.openapi import problems
+
+router = APIRouter(prefix="/series", tags=["series"])
+
+EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n2010-04-01,25.91\n"
+
+_FILE: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "The file itself: CSV wide or long, ERDDAP's dialects, NDBC's files; gzip or not.",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}, "example": EXAMPLE},
+            "text/plain": {"schema": {"type": "string"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@router.post("", response_model=FileReading, responses=problems(400, 413, 415, 422, 503, 504), openapi_extra=_FILE)
+async def post_series(
+    request: Request, serving: ServingDep, settings: SettingsDep, query: Annotated[FileQuery, Query()]
+) -> Response:
+    """What is understood of a file of SST, and its series as POST /forecast and POST /compare take them."""
+    content = await request.body()
+    require_file(dict(request.scope["headers"]), content)
+    answer = await serving.apart(read_file, content, query.options(), serving.registry, settings)
+    return Response(await serving.apart(to_json, answer), media_type="application/json")
