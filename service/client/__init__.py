@@ -10,11 +10,13 @@ It needs pandas and httpx (the extra ``client``), and neither torch nor a web fr
 
 from service.client.clients import AsyncClient, Client
 from service.client.errors import AnswerError, Place, ProblemError, ServiceError, UnavailableError
+from service.client.files import FileReading
 
 __all__ = [
     "AnswerError",
     "AsyncClient",
     "Client",
+    "FileReading",
     "Place",
     "ProblemError",
     "ServiceError",

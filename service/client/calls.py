@@ -14,9 +14,12 @@ import httpx
 import pandas as pd
 
 from service.client.errors import no_answer, not_understood, refusal
-from service.client.payload import Asked, Json, SeriesInput, batches, read_stations
+from service.client.files import FileReading, file_reading
+from service.client.payload import Asked, Comparing, Json, SeriesInput, batches, read_stations
 from service.client.retry import Outcome, RetryPolicy, is_passing, retry_after
 from service.client.tables import (
+    compared_rows,
+    compared_table,
     comparison_table,
     forecast_rows,
     forecast_table,
@@ -37,7 +40,8 @@ class Call:
     method: str
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    body: str | None = None
+    body: str | bytes | None = None
+    media_type: str = "application/json"
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Calls:
         alone = isinstance(series, pd.Series)
         params = {"strict": alone if strict is None else strict}
         rows: list[Json] = []
-        for batch in batches(asked, read_stations(series), self.max_series, self.max_bytes):
+        for batch in batches(asked.fields, read_stations(series), self.max_series, self.max_bytes):
             call = Call("POST", "/forecast", params, batch.body)
             rows += yield from self._ask(call, partial(forecast_rows, asked, batch.names))
         return forecast_table(asked, rows)
@@ -104,6 +108,21 @@ class Calls:
     def compare(self, dataset: str | None, horizon: int) -> Plan[pd.DataFrame]:
         """``GET /compare``."""
         return self._ask(Call("GET", "/compare", _given(dataset=dataset, horizon=horizon)), comparison_table)
+
+    def compare_series(self, series: SeriesInput, asked: Comparing, strict: bool | None) -> Plan[pd.DataFrame]:
+        """``POST /compare``, as often as the size of ``series`` asks for."""
+        alone = isinstance(series, pd.Series)
+        params = {"strict": alone if strict is None else strict}
+        rows: list[Json] = []
+        for batch in batches(asked.fields, read_stations(series), self.max_series, self.max_bytes):
+            call = Call("POST", "/compare", params, batch.body)
+            rows += yield from self._ask(call, partial(compared_rows, batch.names))
+        return compared_table(rows)
+
+    def read_series(self, content: bytes, options: Mapping[str, Any]) -> Plan[FileReading]:
+        """``POST /series``."""
+        call = Call("POST", "/series", _given(**options), content, "application/octet-stream")
+        return self._ask(call, file_reading)
 
     def predictions(self, dataset: str | None) -> Plan[pd.DataFrame]:
         """``GET /compare/predictions``."""

@@ -5,13 +5,14 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, Unpack
 
 import httpx
 import pandas as pd
 
 from service.client.calls import Call, Calls, Done, Plan, Wait, advance
-from service.client.payload import Asked, SeriesInput, Units
+from service.client.files import File, FileOptions, FileReading, content_of
+from service.client.payload import Asked, Comparing, SeriesInput, Units
 from service.client.retry import Outcome, RetryPolicy
 
 T = TypeVar("T")
@@ -59,7 +60,7 @@ def _content(call: Call) -> dict[str, Any]:
     """Arguments of httpx's ``request`` for a call."""
     if call.body is None:
         return {"params": call.params}
-    return {"params": call.params, "content": call.body, "headers": {"Content-Type": "application/json"}}
+    return {"params": call.params, "content": call.body, "headers": {"Content-Type": call.media_type}}
 
 
 class Client:
@@ -163,6 +164,53 @@ class Client:
         """
         return self._run(self._calls.compare(dataset, horizon))
 
+    def compare_series(
+        self,
+        series: SeriesInput,
+        *,
+        model: str = "all",
+        dataset: str | None = None,
+        horizon: int = 1,
+        units: Units = "celsius",
+        strict: bool | None = None,
+    ) -> pd.DataFrame:
+        """How good each model and baseline is on one's own series, rolled through them one step at a time.
+
+        Args:
+            series: as for :meth:`forecast`.
+            model: ``all``, ``best``, a cell, or a full name; the baselines come always.
+            dataset: whose release; None means the service's default.
+            horizon: steps ahead that are scored.
+            units: of the values and the errors.
+            strict: as for :meth:`forecast`.
+
+        Returns:
+            A row for each station and model, in this order: ``station``, ``model``, ``kind``, ``n``, ``start`` and
+            ``end`` (what was scored, UTC), ``mae``, ``rmse``, ``mape``, ``bias``, ``skill_persistence`` and so on (NaN
+            over a baseline that the series does not afford), ``p_value``, ``coverage_80`` and so on, ``dataset``,
+            ``version``, ``step``, ``horizon``, ``warnings`` and ``error``. A series that failed has one row.
+
+        Raises:
+            TypeError, ValueError, ServiceError: as for :meth:`forecast`.
+        """
+        return self._run(self._calls.compare_series(series, Comparing(model, dataset, horizon, units), strict))
+
+    def read_series(self, file: File, **options: Unpack[FileOptions]) -> FileReading:
+        """Have the service read a file of CSV, ERDDAP's or NDBC's, gzip or not.
+
+        Args:
+            file: its path, or what it holds.
+            options: what would not be found in the file, as ``station``, ``resample`` or ``missing``.
+
+        Returns:
+            Its series, as :meth:`forecast` and :meth:`compare_series` take them, and what was understood.
+
+        Raises:
+            OSError: if the file cannot be read.
+            ServiceError: as for :meth:`forecast`; a ProblemError names the line of the file that is wrong.
+        """
+        return self._run(self._calls.read_series(content_of(file), options))
+
     def predictions(self, dataset: str | None = None) -> pd.DataFrame:
         """Observed and predicted SST of the test part, one step ahead, °C.
 
@@ -264,6 +312,23 @@ class AsyncClient:
     async def compare(self, dataset: str | None = None, *, horizon: int = 1) -> pd.DataFrame:
         """As :meth:`Client.compare`."""
         return await self._run(self._calls.compare(dataset, horizon))
+
+    async def compare_series(
+        self,
+        series: SeriesInput,
+        *,
+        model: str = "all",
+        dataset: str | None = None,
+        horizon: int = 1,
+        units: Units = "celsius",
+        strict: bool | None = None,
+    ) -> pd.DataFrame:
+        """As :meth:`Client.compare_series`."""
+        return await self._run(self._calls.compare_series(series, Comparing(model, dataset, horizon, units), strict))
+
+    async def read_series(self, file: File, **options: Unpack[FileOptions]) -> FileReading:
+        """As :meth:`Client.read_series`."""
+        return await self._run(self._calls.read_series(content_of(file), options))
 
     async def predictions(self, dataset: str | None = None) -> pd.DataFrame:
         """As :meth:`Client.predictions`."""

@@ -1,4 +1,4 @@
-"""pandas on the way out: series as the bodies of ``POST /forecast``."""
+"""pandas on the way out: series as the bodies of ``POST /forecast`` and ``POST /compare``."""
 
 import json
 import math
@@ -61,6 +61,38 @@ class Asked:
         whole = tuple(map(operator.index, levels))
         return cls(model, dataset, operator.index(horizon), whole, temperatures, units)
 
+    @property
+    def fields(self) -> Json:
+        """Of a request, but for its series."""
+        return _stated(
+            model=self.model,
+            horizon=self.horizon,
+            levels=self.levels,
+            thresholds=self.thresholds,
+            units=self.units,
+            dataset=self.dataset,
+        )
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """What a comparison on series is asked for, besides them."""
+
+    model: str
+    dataset: str | None
+    horizon: int
+    units: Units
+
+    @property
+    def fields(self) -> Json:
+        """Of a request, but for its series."""
+        horizon = operator.index(self.horizon)
+        return _stated(model=self.model, horizon=horizon, units=self.units, dataset=self.dataset)
+
+
+def _stated(**fields: object) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -70,18 +102,12 @@ class Batch:
     body: str
 
 
-def batches(asked: Asked, stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Batch]:
-    """Requests of at most ``max_series`` series and ``max_bytes`` bytes; a series over that goes by itself."""
-    head = json.dumps(
-        {
-            "model": asked.model,
-            "horizon": asked.horizon,
-            "levels": asked.levels,
-            "thresholds": asked.thresholds,
-            "units": asked.units,
-        }
-        | ({} if asked.dataset is None else {"dataset": asked.dataset})
-    ).removesuffix("}")
+def batches(fields: Json, stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Batch]:
+    """Requests of at most ``max_series`` series and ``max_bytes`` bytes, with these ``fields``.
+
+    A series over that goes by itself.
+    """
+    head = json.dumps(fields).removesuffix("}")
     template = '%s, "series": [%s]}'
     room = max_bytes - len(template % (head, ""))
     for group in _groups(stations, max_series, room):

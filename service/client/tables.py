@@ -88,6 +88,37 @@ def comparison_table(answer: Json) -> pd.DataFrame:
     return table.assign(**shared, n=test["n"], test_start=start, test_end=end).astype({"parameters": "Int64"})
 
 
+def compared_rows(names: Sequence[Hashable], answer: Json) -> list[Json]:
+    """The rows of one answer of ``POST /compare`` to series of these ``names``: by series, then model.
+
+    Raises:
+        KeyError, TypeError, ValueError: if the answer is of another shape.
+    """
+    shared = {key: answer[key] for key in ("dataset", "version", "step", "horizon")}
+    rows: list[Json] = []
+    for name, one in zip(names, answer["series"], strict=True):
+        if "error" in one:
+            rows.append({"station": name, **shared, "warnings": "", "error": one["error"]})
+            continue
+        test, said = one["test"], {"warnings": _warnings(one), "error": None}
+        period = {"n": test["n"], "start": test["start"], "end": test["end"]}
+        rows += [{"station": name, **model, **shared, **period, **said} for model in one["models"]]
+    return rows
+
+
+def compared_table(rows: Sequence[Json]) -> pd.DataFrame:
+    """Rows as one table; what lies within a field has a column as ``skill_damped``."""
+    table = pd.json_normalize(list(rows), sep="_")
+    named = ["station", "model", "kind", "n", "start", "end", "mae", "rmse", "mape", "bias"]
+    named += [*(f"skill_{name}" for name in BASELINES), "p_value"]
+    last = ["dataset", "version", "step", "horizon", "warnings", "error"]
+    table = table.reindex(columns=list(dict.fromkeys([*named, *table.columns.difference(last, sort=False), *last])))
+    numbers = dict.fromkeys(["mae", "rmse", "mape", "bias", *(f"skill_{name}" for name in BASELINES), "p_value"], float)
+    for edge in ("start", "end"):
+        table[edge] = pd.to_datetime(table[edge], utc=True, format="ISO8601")
+    return table.astype({**numbers, "n": "Int64", "error": "object"})
+
+
 def predictions_table(answer: Json) -> pd.DataFrame:
     """``GET /compare/predictions`` with a row for each time."""
     index = pd.Index(_utc(answer["timestamps"]), name="time")

@@ -342,6 +342,45 @@ def test_a_comparison_has_a_row_for_each_model_and_baseline(ask: Ask, url: str, 
     assert table["test_start"].iloc[0] == pd.Timestamp("1998-10-01", tz="UTC")
 
 
+def test_a_comparison_on_ones_own_series_has_a_row_for_each_station_and_model(
+    ask: Ask, url: str, client: httpx.Client, nino12: SstSeries
+) -> None:
+    months = nino12.part(600, 700).to_pandas()
+    frame = pd.DataFrame({"a": months, "b": months.iloc[:60], "short": months.iloc[:10]})
+    table = ask(url, "compare_series", {name: column.dropna() for name, column in frame.items()})
+    values = months.round(9).tolist()
+    there = client.post("/compare", json={"series": [{"start": "2000-01-01", "values": values}]}).json()
+    one = table[table.station == "a"].set_index("model")
+    assert list(one.index) == [model["model"] for model in there["models"]]
+    assert one.rmse.tolist() == pytest.approx([model["rmse"] for model in there["models"]], abs=1e-5)
+    assert one.skill_persistence["nino12-gru"] == pytest.approx(there["models"][2]["skill"]["persistence"], abs=1e-5)
+    assert set(table[table.station == "b"].n) == {36}
+    (failed,) = table[table.station == "short"].error
+    assert failed.startswith("10 values are too few")
+    with pytest.raises(ProblemError, match="10 values are too few"):
+        ask(url, "compare_series", months.iloc[:10])
+
+
+def test_a_file_is_read_and_its_series_forecast_from(ask: Ask, url: str, nino12: SstSeries) -> None:
+    path = ROOT / "data" / "nino12.csv"
+    for file in (path, str(path), path.read_bytes()):
+        reading = ask(url, "read_series", file)
+        assert_frame_equal(reading.series["0"].to_frame("sst"), nino12.to_pandas().to_frame(), check_index_type=False,
+                           check_freq=False, check_dtype=False)  # fmt: skip
+    assert reading.problem is None
+    assert reading.stations.loc["0", "summary_step"] == "month"
+    forecast = ask(url, "forecast", reading.series, model="gru")
+    assert forecast.sst.tolist() == pytest.approx(ask(url, "forecast_dataset", model="gru").sst.tolist(), abs=1e-4)
+
+
+def test_what_is_said_of_a_file_is_heeded_and_what_is_wrong_with_it_told(ask: Ask, url: str) -> None:
+    days = "\n".join(["when,sst", *(f"2001-{1 + k // 28:02}-{1 + k % 28:02},{10 + k % 3}" for k in range(84))])
+    reading = ask(url, "read_series", days.encode(), time_column="when", resample="month", missing=[12, 13])
+    assert list(reading.series["0"].index.month) == [1, 2, 3]
+    with pytest.raises(ProblemError, match="name it with time_column="):
+        ask(url, "read_series", days.encode())
+
+
 def test_predictions_stand_beside_the_observations(ask: Ask, url: str, registry: Registry) -> None:
     table = ask(url, "predictions", "nino12")
     expected = registry.dataset("nino12").predictions
