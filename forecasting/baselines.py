@@ -48,17 +48,13 @@ class Baselines(BaseModel, frozen=True):
         """
         climatology = Climatology.fit(series)
         anomalies = series.values - climatology(series.times)
-        known = origins(SstSeries(anomalies, series.start, series.step), window, fill_limit, 0, len(series))
-        weights: Floats = np.zeros(window + 1)
-        if fitted := len(known) >= _WINDOWS_A_WEIGHT * (window + 1):
-            terms = np.column_stack([known.windows, np.ones(len(known))])
-            weights = np.asarray(np.linalg.lstsq(terms, known.targets[:, 0], rcond=None)[0], dtype=np.float64)
+        linear, intercept = autoregression(SstSeries(anomalies, series.start, series.step), window, fill_limit)
         return cls(
             step=str(series.step),
             climatology=climatology,
             damping=tuple(map(float, damping(anomalies[None], horizon)[0])),
-            linear=tuple(map(float, weights[:-1])) if fitted else (),
-            intercept=float(weights[-1]),
+            linear=tuple(map(float, linear)),
+            intercept=intercept,
         )
 
     def rollers(self) -> dict[str, Roller]:
@@ -86,13 +82,33 @@ def damping(anomalies: Floats, horizon: int) -> Floats:
     """
     observed = np.isfinite(anomalies)
     known = np.where(observed, anomalies, 0.0)
+    squares = known * known
     shares = np.zeros((len(anomalies), horizon))
     for lead in range(1, min(horizon, anomalies.shape[1] - 1) + 1):
-        before, after = known[:, :-lead], known[:, lead:]
-        variance = np.einsum("ij,ij,ij->i", before, before, observed[:, lead:])
-        together = np.einsum("ij,ij->i", before, after)
+        variance = (squares[:, :-lead] * observed[:, lead:]).sum(axis=1)
+        together = (known[:, :-lead] * known[:, lead:]).sum(axis=1)
         np.divide(together, variance, out=shares[:, lead - 1], where=variance > 0)
     return shares
+
+
+def autoregression(anomalies: SstSeries, window: int, fill_limit: int) -> tuple[Floats, float]:
+    """Weights of ``window`` anomalies, oldest first, and intercept, °C; no weights where windows are too few."""
+    known = origins(anomalies, window, fill_limit, 0, len(anomalies))
+    if len(known) < _WINDOWS_A_WEIGHT * (window + 1):
+        return np.empty(0), 0.0
+    terms = np.column_stack([known.windows, np.ones(len(known))])
+    weights = np.asarray(np.linalg.lstsq(terms, known.targets[:, 0], rcond=None)[0], dtype=np.float64)
+    return weights[:-1], float(weights[-1])
+
+
+def roll_autoregression(anomalies: Floats, weights: Floats, intercept: float, horizon: int) -> Floats:
+    """What follows windows of anomalies ``(n, window)``, each lead from the ones before it: ``(n, horizon)``."""
+    window = len(weights)
+    rolled = np.empty((len(anomalies), window + horizon))
+    rolled[:, :window] = anomalies
+    for lead in range(horizon):
+        rolled[:, window + lead] = rolled[:, lead : lead + window] @ weights + intercept
+    return rolled[:, window:]
 
 
 def linear_windows(window: int) -> int:
@@ -146,8 +162,5 @@ class _Linear:
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
         window = len(self.weights)
         seasonal = self.climatology(self.step.shift(valid_time[:, None], np.arange(-window, horizon)))
-        anomalies = np.empty((len(windows), window + horizon))
-        anomalies[:, :window] = windows[:, -window:] - seasonal[:, :window]
-        for lead in range(horizon):
-            anomalies[:, window + lead] = anomalies[:, lead : lead + window] @ self.weights + self.intercept
-        return seasonal[:, window:] + anomalies[:, window:]
+        anomalies = windows[:, -window:] - seasonal[:, :window]
+        return seasonal[:, window:] + roll_autoregression(anomalies, self.weights, self.intercept, horizon)

@@ -137,7 +137,7 @@ class Forecaster:
     ) -> tuple[References, dict[int, ForecastWarning]]:
         horizon = windows.times.shape[1]
         if baselines is None:
-            return own_references(series, windows.values, horizon, self.metadata.fill_limit)
+            return own_references(series, windows.values, windows.times[:, 0], horizon, self.metadata.fill_limit)
         rollers = baselines.rollers()
         return {name: one.roll(windows.values, windows.times[:, 0], horizon) for name, one in rollers.items()}, {}
 

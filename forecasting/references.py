@@ -1,15 +1,16 @@
 """The references that callers' series afford from their own past."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.baselines import Baselines, damping, linear_windows
+from forecasting.baselines import autoregression, damping, linear_windows, roll_autoregression
 from forecasting.climatology import Harmonics, design, phases
 from forecasting.forecast import ForecastWarning
-from forecasting.series import SstSeries
+from forecasting.series import SstSeries, end_aligned
 from forecasting.timestep import YEAR, Floats, Times, TimeStep
 
 CLIMATOLOGY_YEARS: Final = 1.8
@@ -21,6 +22,10 @@ Two years, of which a tenth may be missing.
 _SINGULAR: Final = 1e-10
 """Relative size below which a term counts as not told apart by what was observed."""
 
+_EVERY_MONTH: Final = 2**12 - 1
+_SHORT: Final = 32
+"""Values up to which series are reckoned together, whatever their lengths."""
+
 Bools = npt.NDArray[np.bool_]
 
 References = dict[str, Floats]
@@ -28,53 +33,44 @@ References = dict[str, Floats]
 
 
 def own_references(
-    series: Sequence[SstSeries], windows: Floats, horizon: int, fill_limit: int
+    series: Sequence[SstSeries], windows: Floats, valid_time: Times, horizon: int, fill_limit: int
 ) -> tuple[References, dict[int, ForecastWarning]]:
     """What the past of each series affords; NaN, and for persistence alone a warning, where it does not.
 
     Args:
         series: of one step, each ending in an observed value.
         windows: their last ones without gaps, °C ``(n, window)``.
+        valid_time: of lead 1, ``(n,)``.
         horizon: number of leads.
         fill_limit: longest gap, in steps, that is interpolated.
     """
     found = {"persistence": np.repeat(windows[:, -1:], horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}
-
-    def known(name: str) -> Floats:
-        if name not in found:
-            found[name] = np.full((len(series), horizon), np.nan)
-        return found[name]
-
-    for rows, values in _of_like_length(series):
-        lengths = np.asarray([len(series[i]) for i in rows])
-        step, starts = series[rows[0]].step, np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
-        starts = step.shift(starts, lengths - values.shape[1])
-        affords = _afford_climatology(np.isfinite(values), lengths, step, starts)
-        warnings |= {rows[k]: _too_short(series[rows[k]]) for k in np.flatnonzero(~affords).tolist()}
-        chosen = [rows[k] for k in np.flatnonzero(affords).tolist()]
-        if chosen:
-            known("climatology")[chosen], known("damped")[chosen] = _seasonal(
-                values[affords], step, starts[affords], horizon
-            )
-        for i in chosen:
-            if len(series[i]) >= linear_windows(windows.shape[1]):
-                known("linear")[i] = _linear(series[i], windows[i], horizon, fill_limit)
+    step, lengths = series[0].step, np.asarray([len(one.values) for one in series])
+    for rows in _of_like_length(lengths):
+        values = end_aligned([series[i].values for i in rows.tolist()])
+        starts = step.shift(valid_time[rows], -values.shape[1])
+        affords = _afford_climatology(np.isfinite(values), lengths[rows], step, starts)
+        if not affords.all():
+            warnings |= {i: _too_short(series[i]) for i in rows[~affords].tolist()}
+            rows, values, starts = rows[affords], values[affords], starts[affords]
+        if len(rows):
+            seasonal = _Seasonal.fit(values, step, starts, horizon)
+            for name, forecast in seasonal.references(windows[rows], lengths[rows], fill_limit):
+                if name not in found:
+                    found[name] = np.full((len(series), horizon), np.nan)
+                found[name][rows] = forecast
     return found, warnings
 
 
-def _of_like_length(series: Sequence[SstSeries]) -> Iterator[tuple[list[int], Floats]]:
-    """Series that are reckoned together: which, and their values ``(n, longest)``, NaN before the shorter ones."""
-    alike: dict[int, list[int]] = {}
-    for i, one in enumerate(series):
-        # At most half of a row is nothing but padding.
-        alike.setdefault(len(one.values).bit_length(), []).append(i)
-    for rows in alike.values():
-        longest = max(len(series[i].values) for i in rows)
-        values = np.full((len(rows), longest), np.nan)
-        for k, i in enumerate(rows):
-            values[k, longest - len(series[i].values) :] = series[i].values
-        yield rows, values
+def _of_like_length(lengths: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.intp]]:
+    """Series that are reckoned together, by place: padded to the longest of them, none is more than twice as long.
+
+    But for short ones, for which another group would cost more than padding does.
+    """
+    _, magnitudes = np.frexp(np.maximum(lengths, _SHORT))
+    for magnitude in np.unique(magnitudes).tolist():
+        yield np.flatnonzero(magnitudes == magnitude)
 
 
 def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: TimeStep, starts: Times) -> Bools:
@@ -85,9 +81,12 @@ def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: T
     """
     seen = observed.sum(axis=1)
     afford: Bools = seen * step.seconds / YEAR >= CLIMATOLOGY_YEARS
-    for k in np.flatnonzero(afford & (lengths - seen >= lengths * step.seconds // YEAR)).tolist():
-        months = step.range(starts[k], observed.shape[1])[observed[k]].astype("datetime64[M]").astype(np.int64) % 12
-        afford[k] = np.bincount(months, minlength=12).all()
+    doubtful = np.flatnonzero(afford & (lengths - seen >= lengths * step.seconds // YEAR))
+    if len(doubtful):
+        times = step.shift(starts[doubtful, None], np.arange(observed.shape[1]))
+        months = times.astype("datetime64[M]").astype(np.int64) % 12
+        held = np.bitwise_or.reduce(np.where(observed[doubtful], 1 << months, 0), axis=1)
+        afford[doubtful] = held == _EVERY_MONTH
     return afford
 
 
@@ -97,39 +96,83 @@ def _too_short(series: SstSeries) -> ForecastWarning:
     return ForecastWarning("no_climatology", f"{needs}; this series holds {held}")
 
 
-def _seasonal(values: Floats, step: TimeStep, starts: Times, horizon: int) -> tuple[Floats, Floats]:
-    """Climatology and damped anomaly persistence, °C ``(n, horizon)`` each, of ``(n, length)``, NaN where missing.
+@dataclass(frozen=True)
+class _Seasonal:
+    """Seasonal cycles of many series, fitted as :class:`~forecasting.baselines.Baselines` fits one.
 
-    As :class:`~forecasting.baselines.Baselines` fits them, but for many at once.
+    Attributes:
+        step: of all.
+        starts: of the first column, ``(n,)``.
+        anomalies: °C, ``(n, length)``; NaN where missing.
+        past: the cycle at those times, °C.
+        leads: and at those to forecast, °C ``(n, horizon)``.
     """
-    n, phase = values.shape[1], phases(step, starts).tolist()
-    harmonics = Harmonics.whole(step)
-    of_phase = {one: design(harmonics, step, one, n, horizon) for one in set(phase)}
-    terms = np.stack([of_phase[one].terms for one in phase])
-    if np.isnan(values).any():
-        coefficients = _solve(terms[:, :n], values)
-    else:
-        coefficients = np.einsum("nij,nj->ni", np.stack([of_phase[one].solve for one in phase]), values)
-    fitted = np.einsum("nij,nj->ni", terms, coefficients)
-    anomalies, climatology = values - fitted[:, :n], fitted[:, n:]
-    return climatology, climatology + anomalies[:, -1:] * damping(anomalies, horizon)
+
+    step: TimeStep
+    starts: Times
+    anomalies: Floats
+    past: Floats
+    leads: Floats
+
+    @classmethod
+    def fit(cls, values: Floats, step: TimeStep, starts: Times, horizon: int) -> "_Seasonal":
+        """To ``values``, °C ``(n, length)``, NaN where missing."""
+        n, phase = values.shape[1], phases(step, starts).tolist()
+        harmonics = Harmonics.whole(step)
+        of_phase = {one: design(harmonics, step, one, n, horizon) for one in set(phase)}
+        terms = np.stack([of_phase[one].terms for one in phase])
+        if np.isnan(values).any():
+            coefficients = _solve(terms[:, :n], values)
+        else:
+            coefficients = np.stack([of_phase[one].solve for one in phase]) @ values[:, :, None]
+        fitted = (terms @ coefficients)[:, :, 0]
+        return cls(step, starts, values - fitted[:, :n], fitted[:, :n], fitted[:, n:])
+
+    def references(
+        self, windows: Floats, lengths: npt.NDArray[np.int64], fill_limit: int
+    ) -> Iterator[tuple[str, Floats]]:
+        """Each by name, °C ``(n, horizon)``, from ``windows`` ``(n, window)`` of series so long."""
+        horizon = self.leads.shape[1]
+        yield "climatology", self.leads
+        yield "damped", self.leads + self.anomalies[:, -1:] * damping(self.anomalies, horizon)
+        long = np.flatnonzero(lengths >= linear_windows(windows.shape[1])).tolist()
+        if long:
+            linear = np.full(self.leads.shape, np.nan)
+            for k in long:
+                linear[k] = self._linear(k, windows[k], int(lengths[k]), fill_limit)
+            yield "linear", linear
+
+    def _linear(self, k: int, window: Floats, length: int, fill_limit: int) -> Floats:
+        """The autoregression of one series, °C ``(horizon,)``; NaN where gaps leave too few windows to fit."""
+        starts = self.step.shift(self.starts[k : k + 1], self.anomalies.shape[1] - length)
+        own = SstSeries(self.anomalies[k, -length:], starts[0], self.step)
+        weights, intercept = autoregression(own, len(window), fill_limit)
+        if not len(weights):
+            return np.full(self.leads.shape[1], np.nan)
+        anomalies = (window - self.past[k, -len(window) :])[None]
+        linear: Floats = self.leads[k] + roll_autoregression(anomalies, weights, intercept, self.leads.shape[1])[0]
+        return linear
 
 
 def _solve(terms: Floats, values: Floats) -> Floats:
-    """Least squares of ``(n, length)`` on ``terms`` ``(n, length, count)`` by normal equations: ``(n, count)``."""
+    """Least squares of ``(n, length)`` on ``terms`` ``(n, length, count)`` by normal equations: ``(n, count, 1)``."""
     observed = np.isfinite(values)
     seen = terms * observed[:, :, None]
-    inverse = np.linalg.pinv(seen.transpose(0, 2, 1) @ seen, rcond=_SINGULAR, hermitian=True)
-    together = np.einsum("nij,ni->nj", seen, np.where(observed, values, 0.0))
-    coefficients: Floats = np.einsum("nij,nj->ni", inverse, together)
+    transposed = seen.transpose(0, 2, 1)
+    together = transposed @ np.where(observed, values, 0.0)[:, :, None]
+    coefficients: Floats = _inverse(transposed @ seen) @ together
     return coefficients
 
 
-def _linear(series: SstSeries, window: Floats, horizon: int, fill_limit: int) -> Floats:
-    """°C ``(horizon,)``; NaN where gaps leave too few windows to fit."""
-    rollers = Baselines.fit(series, len(window), fill_limit, horizon).rollers()
-    if "linear" not in rollers:
-        return np.full(horizon, np.nan)
-    valid_time = series.step.shift(np.asarray([series.start]), len(series))
-    rolled: Floats = rollers["linear"].roll(window[None], valid_time, horizon)[0]
-    return rolled
+def _inverse(products: Floats) -> Floats:
+    """Of symmetric matrices ``(n, k, k)``, each the pseudo-inverse where that is another."""
+    inverse: Floats
+    try:
+        inverse = np.asarray(np.linalg.inv(products), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        inverse = np.full(products.shape, np.nan)
+    condition = np.abs(products).sum(axis=1).max(axis=1) * np.abs(inverse).sum(axis=1).max(axis=1)
+    unsound = ~(condition < 1 / _SINGULAR)
+    if unsound.any():
+        inverse[unsound] = np.linalg.pinv(products[unsound], rcond=_SINGULAR, hermitian=True)
+    return inverse

@@ -1,6 +1,6 @@
 """What a valid SST series is: °C on a regular grid of times in UTC, NaN where a value is missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -258,14 +258,31 @@ def missing_runs(values: Floats) -> npt.NDArray[np.intp]:
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
+def end_aligned(series: Sequence[Floats]) -> Floats:
+    """Values of several series, all ending in the last column: ``(n, longest)``, NaN before the shorter ones."""
+    lengths = np.asarray([len(one) for one in series])
+    longest = int(lengths.max())
+    together = np.concatenate(series)
+    if len(together) == len(series) * longest:
+        return together.reshape(len(series), longest)
+    table = np.full((len(series), longest), np.nan)
+    table[np.arange(longest) >= (longest - lengths)[:, None]] = together
+    return table
+
+
 def fill_gaps(values: Floats, limit: int) -> Floats:
     """Interpolate linearly across gaps of up to ``limit`` values that have a value on either side.
 
     A gap at the start or end, and a longer one, stays. A window that ends in an observed value is thereby filled from
-    its own past alone.
+    its own past alone. Series ``(n,)``, or many at once ``(…, n)``.
     """
+    missing = np.isnan(values)
+    places = np.arange(values.shape[-1])
+    before = np.maximum.accumulate(np.where(missing, -1, places), axis=-1)
+    after = np.minimum.accumulate(np.where(missing, len(places), places)[..., ::-1], axis=-1)[..., ::-1]
     filled = values.copy()
-    for begin, end in missing_runs(values):
-        if begin > 0 and end < len(values) and end - begin <= limit:
-            filled[begin:end] = np.interp(np.arange(begin, end), [begin - 1, end], [values[begin - 1], values[end]])
+    fillable = np.nonzero(missing & (before >= 0) & (after < len(places)) & (after - before <= limit + 1))
+    series, place, begin, end = fillable[:-1], fillable[-1], before[fillable], after[fillable]
+    first = values[(*series, begin)]
+    filled[fillable] = (values[(*series, end)] - first) / (end - begin) * (place - begin) + first
     return filled

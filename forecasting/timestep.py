@@ -118,7 +118,16 @@ def iso(time: np.datetime64) -> str:
 
 def short(time: np.datetime64) -> str:
     """As :func:`iso`, without a midnight: what a message to a person shows."""
-    return iso(time).replace("T00:00:00Z", "").replace(":00Z", "Z")
+    return _shortened(iso(time))
+
+
+def shorts(times: Times) -> list[str]:
+    """Each of ``times`` ``(n,)`` as :func:`short` has it."""
+    return [_shortened(text + "Z") for text in np.datetime_as_string(times, unit="s").tolist()]
+
+
+def _shortened(text: str) -> str:
+    return text.replace("T00:00:00Z", "").replace(":00Z", "Z")
 
 
 def parse_time(text: str, *, local: bool = False) -> np.datetime64:

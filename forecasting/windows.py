@@ -1,7 +1,9 @@
 """The last window of each of many series: what a network forecasts from, with what is to be said about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -10,8 +12,8 @@ import numpy.typing as npt
 from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import SeriesError
 from forecasting.forecast import ForecastWarning
-from forecasting.series import SstSeries, fill_gaps, missing_runs
-from forecasting.timestep import LAST_TIME, Floats, Times, short
+from forecasting.series import SstSeries, end_aligned, fill_gaps, missing_runs
+from forecasting.timestep import LAST_TIME, Floats, Times, short, shorts
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,34 @@ def _mend(
     series: Sequence[SstSeries], windows: Windows, doubtful: npt.NDArray[np.bool_], metadata: CheckpointMetadata
 ) -> tuple[Windows, dict[int, SeriesError]]:
     """The windows with their gaps filled, but for those that cannot be used: what is wrong with these, by row."""
+    rows = np.flatnonzero(doubtful)
+    # A gap that may be filled begins at most so far before the window.
+    tails = end_aligned([series[k].values[-metadata.window - metadata.fill_limit - 1 :] for k in rows.tolist()])
     values, warnings = windows.values.copy(), list(windows.warnings)
+    values[rows] = fill_gaps(tails, metadata.fill_limit)[:, -metadata.window :]
     usable = np.ones(len(windows), dtype=np.bool_)
-    errors = {}
-    for k in np.flatnonzero(doubtful).tolist():
-        try:
-            if windows.times[k, windows.leads[k] - 1] > LAST_TIME:
-                raise SeriesError("the forecast would reach past the year 9999: look for a wrong time")
-            if np.isnan(values[k]).any():
-                values[k], said = _fill(series[k], metadata)
-                warnings[k] += (said,)
-        except SeriesError as error:
-            usable[k] = False
-            errors[int(windows.row[k])] = error
-    kept = [said for said, use in zip(warnings, usable, strict=True) if use]
+    late = windows.times[rows, windows.leads[rows] - 1] > LAST_TIME
+    usable[rows] = ~late & ~np.isnan(values[rows]).any(axis=1)
+    errors = {
+        int(windows.row[k]): _why_unusable(series[k], values[k], metadata) for k in np.flatnonzero(~usable).tolist()
+    }
+    for k, said in _say_filled(windows, usable, metadata):
+        warnings[k] += (said,)
+    kept = [said for said, use in zip(warnings, usable.tolist(), strict=True) if use]
     return Windows(windows.row[usable], values[usable], windows.times[usable], windows.leads[usable], kept), errors
+
+
+def _say_filled(
+    windows: Windows, usable: npt.NDArray[np.bool_], metadata: CheckpointMetadata
+) -> Iterator[tuple[int, ForecastWarning]]:
+    """For each usable one of ``windows``, as they were before, that had gaps: its place, and the warning about them."""
+    where, place = np.nonzero(np.isnan(windows.values) & usable[:, None])
+    times = shorts(metadata.time_step.shift(windows.times[where, 0], place - metadata.window))
+    for k, missing in groupby(zip(where.tolist(), times, strict=True), key=itemgetter(0)):
+        shown = [time for _, time in missing]
+        noun = "value" if len(shown) == 1 else "values"
+        listed = ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
+        yield k, ForecastWarning("gap_filled", f"{len(shown)} missing {noun} interpolated: {listed}")
 
 
 def _unsuited(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError:
@@ -112,25 +127,14 @@ def _no_last_value(series: SstSeries) -> SeriesError:
     return SeriesError("the last value is missing: end the series at its last observation", index=len(series) - 1)
 
 
-def _fill(series: SstSeries, metadata: CheckpointMetadata) -> tuple[Floats, ForecastWarning]:
-    """The last window with its gaps filled, and the warning that says so.
-
-    Raises:
-        SeriesError: if a gap cannot be filled.
-    """
-    size = metadata.window
+def _why_unusable(series: SstSeries, window: Floats, metadata: CheckpointMetadata) -> SeriesError:
+    """``window``: the last one, as far as its gaps could be filled."""
+    if not np.isnan(window).any():
+        return SeriesError("the forecast would reach past the year 9999: look for a wrong time")
     if np.isnan(series.values[-1]):
-        raise _no_last_value(series)
-    # A gap that may be filled begins at most so far before the window.
-    tail = series.values[-size - metadata.fill_limit - 1 :]
-    window = fill_gaps(tail, metadata.fill_limit)[-size:]
-    offset = len(series) - size
-    if np.isnan(window).any():
-        raise _gap(window, series.times[offset:], offset, metadata.fill_limit)
-    missing = series.step.shift(np.asarray(series.start), offset + np.flatnonzero(np.isnan(series.values[offset:])))
-    shown = ", ".join(short(time) for time in missing[:3]) + (", …" if len(missing) > 3 else "")
-    noun = "value" if len(missing) == 1 else "values"
-    return window, ForecastWarning("gap_filled", f"{len(missing)} missing {noun} interpolated: {shown}")
+        return _no_last_value(series)
+    offset = len(series) - len(window)
+    return _gap(window, series.times[offset:], offset, metadata.fill_limit)
 
 
 def _gap(window: Floats, times: Times, offset: int, fill_limit: int) -> SeriesError:

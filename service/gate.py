@@ -131,6 +131,11 @@ class Gate:
             if self.settings.access_log:
                 log_access(call.route, scope["method"], call.status, seconds)
 
+    def is_direct(self, url: bytes) -> bool:
+        """Whether a POST to ``url``, as a client wrote it, is answered here, and no span is wanted of it."""
+        path = url.partition(b"?")[0].decode("latin-1")
+        return self.tracer is None and any(pattern.match(path) for pattern, _, _ in self._direct)
+
     def _request_id(self, headers: Headers) -> str:
         """The client's own where it sent a sound one, else a new one."""
         sent = headers.get(b"x-request-id")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+from functools import partial
 from multiprocessing import parent_process
 from types import FrameType
 
@@ -14,6 +15,7 @@ from service.app import create_app
 from service.lifecycle import Lifecycle
 from service.logs import log_config
 from service.peers import Peers
+from service.protocol import Protocol
 from service.security_headers import with_cors
 from service.settings import Settings
 
@@ -28,6 +30,7 @@ def serve(settings: Settings, listener: socket.socket, registry: Registry, peers
     gate = create_app(settings, registry, peers)
     config = uvicorn.Config(
         with_cors(gate, settings.origins),
+        http=partial(Protocol, gate),  # type: ignore[arg-type]
         lifespan="on",
         log_config=log_config(settings),
         server_header=False,

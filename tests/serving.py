@@ -4,12 +4,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.app import create_app
+from service.gate import Gate
+from service.protocol import Protocol
 from service.settings import Settings
 
 
@@ -27,7 +31,9 @@ def serve_app(app: ASGIApp) -> Iterator[httpx.Client]:
     The socket listens before the server runs, so the first request waits for it by itself.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
+    http = partial(Protocol, app) if isinstance(app, Gate) else HttpToolsProtocol
+    config = uvicorn.Config(app, log_level="warning", server_header=False, http=http)  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -4,12 +4,16 @@ import pytest
 from forecasting.baselines import Baselines
 from forecasting.references import own_references
 from forecasting.series import SstSeries
-from forecasting.timestep import MONTH, TimeStep
+from forecasting.timestep import MONTH, Times, TimeStep
 
 
 def monthly(start: str, n: int, seed: int) -> SstSeries:
     noise = np.random.default_rng(seed).normal(0, 0.4, n)
     return SstSeries(20 + 3 * np.sin(np.arange(n) * np.pi / 6) + noise, np.datetime64(start, "s"), MONTH)
+
+
+def next_times(series: list[SstSeries]) -> Times:
+    return np.asarray([one.step.range(one.start, len(one) + 1)[-1] for one in series])
 
 
 def fitted_alone(series: SstSeries, window: int, horizon: int) -> dict[str, list[float]]:
@@ -26,7 +30,7 @@ def test_references_of_many_series_are_those_of_each_alone() -> None:
     series[1].values[7] = np.nan
     series[3].values[[2, 9]] = np.nan
     windows = np.stack([one.values[-12:] for one in series])
-    found, warnings = own_references(series, windows, 4, 3)
+    found, warnings = own_references(series, windows, next_times(series), 4, 3)
     assert not warnings
     for i, one in enumerate(series):
         expected = fitted_alone(one, 12, 4)
@@ -39,6 +43,6 @@ def test_references_of_many_series_are_those_of_each_alone() -> None:
 def test_a_daily_climatology_needs_two_years(years: float, names: list[str]) -> None:
     n = round(years * 365.25)
     series = SstSeries(15 + 4 * np.cos(np.arange(n) / 58), np.datetime64("2001-03-05", "s"), TimeStep.parse("day"))
-    found, warnings = own_references([series], series.values[None, -400:], 1, 3)
+    found, warnings = own_references([series], series.values[None, -400:], next_times([series]), 1, 3)
     assert list(found) == names
     assert bool(warnings) == (len(names) == 1)

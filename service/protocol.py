@@ -1,0 +1,130 @@
+"""HTTP/1.1 as uvicorn speaks it, with a short way for requests that come in one piece.
+
+uvicorn's general way costs more than a forecast in a batch does: it lets an application receive and answer piece by
+piece. A request to one of the gate's own paths whose body arrives together with its head needs none of that. The gate
+is called the same: what is refused, and how, is written there once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from service.gate import Gate
+
+_UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
+"""Headers with which a request goes the general way."""
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, gate: Gate, **arguments: Any) -> None:
+        """``arguments`` are those that uvicorn gives."""
+        super().__init__(**arguments)
+        self.gate = gate
+        self.never = asyncio.Event()
+        """Stands where uvicorn tells a request that waits that there is more; none waits here."""
+        self._pieces: list[bytes] | None = None
+        """Of the body of a request that may go the short way, while its head and body are read."""
+
+    def data_received(self, data: bytes) -> None:
+        """What has come in."""
+        super().data_received(data)
+        if self._pieces is not None and not self.transport.is_closing():
+            # The rest of the body is yet to come.
+            self._go_the_general_way()
+
+    def on_headers_complete(self) -> None:
+        """The head has been read."""
+        if self._may_be_short():
+            self._pieces = []
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body has been read."""
+        if self._pieces is None:
+            super().on_body(body)
+        else:
+            self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        """The request has been read."""
+        if self._pieces is None:
+            super().on_message_complete()
+            return
+        body, self._pieces = b"".join(self._pieces), None
+        self.scope["method"] = "POST"
+        path, _, query = self.url.partition(b"?")
+        self.scope |= {"path": path.decode("ascii"), "raw_path": path, "query_string": query}
+        self.cycle = _WholeRequest(self, body)
+        self._start_asgi_task(self.cycle, self.gate)  # type: ignore[arg-type]
+
+    def _may_be_short(self) -> bool:
+        """Whether a request can do without waiting, streaming, pipelining, compression and tracing."""
+        parser, cycle = self.parser, self.cycle
+        return (
+            parser.get_method() == b"POST"
+            and self.gate.is_direct(self.url)
+            and (cycle is None or cycle.response_complete)
+            and not self.flow.write_paused
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and _UNUSUAL.isdisjoint([name for name, _ in self.headers])
+        )
+
+    def _go_the_general_way(self) -> None:
+        pieces, self._pieces = self._pieces or [], None
+        super().on_headers_complete()
+        for piece in pieces:
+            super().on_body(piece)
+
+
+class _WholeRequest(RequestResponseCycle):
+    """A request that has been read, and an answer that is sent in one piece."""
+
+    def __init__(self, protocol: Protocol, body: bytes) -> None:
+        self.scope = protocol.scope
+        self.transport = protocol.transport
+        self.logger = protocol.logger
+        self.default_headers = protocol.server_state.default_headers
+        self.on_response: Callable[..., None] = protocol.on_response_complete
+        self.message_event = protocol.never
+        self.disconnected = self.response_started = self.response_complete = False
+        self.keep_alive = True
+        self._body: bytes | None = body
+        self._start: Any = None
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """The body."""
+        if self._body is None:
+            return {"type": "http.disconnect"}
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Head and body, written as one."""
+        if message["type"] == "http.response.start":
+            self.response_started = True
+            self._start = message
+            return
+        assert message["type"] == "http.response.body"
+        assert not message.get("more_body")
+        if self.disconnected:
+            return
+        lines = [STATUS_LINE[self._start["status"]]]
+        for name, value in (*self.default_headers, *self._start["headers"]):
+            if name == b"connection":
+                # It says close: nothing else is ever said here.
+                self.keep_alive = False
+            else:
+                lines += (name, b": ", value, b"\r\n")
+        lines += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", message["body"])
+        self.transport.write(b"".join(lines))
+        self.response_complete = True
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()

@@ -1,0 +1,86 @@
+"""However a request comes in, whole, in pieces or behind another, it is answered alike, in its turn."""
+
+import socket
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import BytesParser
+from io import BufferedReader
+from pathlib import Path
+
+import httpx
+import pytest
+
+from forecasting.series import SstSeries
+from service.settings import Settings
+from tests.service.test_forecast import body
+from tests.serving import serve
+
+
+@pytest.fixture(scope="module")
+def client(artifacts: Path) -> Iterator[httpx.Client]:
+    with serve(Settings(artifacts=artifacts)) as client:
+        yield client
+
+
+@pytest.fixture
+def wire(client: httpx.Client) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=60) as wire:
+        yield wire
+
+
+def written(content: bytes, *headers: str, path: str = "/forecast") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+    return "\r\n".join([*lines, f"Content-Length: {len(content)}", "", ""]).encode() + content
+
+
+def read(stream: BufferedReader) -> tuple[int, Message, bytes]:
+    status = int(stream.readline().split()[1])
+    lines = iter(stream.readline, b"\r\n")
+    headers = BytesParser().parsebytes(b"".join(lines))
+    return status, headers, stream.read(int(headers["content-length"]))
+
+
+@pytest.fixture
+def content(nino12: SstSeries) -> bytes:
+    return httpx.Request("POST", "http://x", json=body(nino12)).content
+
+
+def test_whole_and_in_pieces_it_gets_the_same_answer(wire: socket.socket, content: bytes) -> None:
+    stream = wire.makefile("rb")
+    request = written(content, "X-Request-ID: mine")
+    answers = []
+    for cut in (len(request), request.index(b"\r\n\r\n") + 4, len(request) - 1, 10):
+        wire.sendall(request[:cut])
+        # Answered only once the first piece has been read.
+        httpx.get(f"http://127.0.0.1:{wire.getpeername()[1]}/health/live").raise_for_status()
+        wire.sendall(request[cut:])
+        status, headers, answer = read(stream)
+        answers.append((status, sorted((name, text) for name, text in headers.items() if name != "date"), answer))
+    assert answers[0][0] == 200
+    assert answers == [answers[0]] * 4
+
+
+def test_requests_sent_at_once_are_answered_in_their_order(wire: socket.socket, content: bytes) -> None:
+    ids = [f"r-{i}" for i in range(5)]
+    bodies = [content, b"{", content, b"[]", content]
+    requests = [written(one, f"X-Request-ID: {name}") for one, name in zip(bodies, ids, strict=True)]
+    wire.sendall(b"".join(requests) + b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-ID: last\r\n\r\n")
+    stream = wire.makefile("rb")
+    found = [read(stream) for _ in (*ids, "last")]
+    assert [headers["x-request-id"] for _, headers, _ in found] == [*ids, "last"]
+    assert [status for status, _, _ in found] == [200, 400, 200, 422, 200, 200]
+
+
+def test_a_client_that_closes_after_its_request_is_told_so_and_closed(wire: socket.socket, content: bytes) -> None:
+    wire.sendall(written(content, "Connection: close"))
+    stream = wire.makefile("rb")
+    status, headers, _ = read(stream)
+    assert (status, headers["connection"]) == (200, "close")
+    assert stream.read() == b""
+
+
+def test_a_path_that_merely_looks_like_one_is_not_taken_for_it(wire: socket.socket, content: bytes) -> None:
+    stream = wire.makefile("rb")
+    for path, expected in (("/forecast?strict=true", 200), ("/%66orecast", 200), ("/forecastle", 404), ("/v2/x/", 404)):
+        wire.sendall(written(content, path=path))
+        assert read(stream)[0] == expected
