@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import SeriesError
 from forecasting.forecast import ForecastWarning
+from forecasting.metadata import CheckpointMetadata
 from forecasting.series import SstSeries, fill_gaps, missing_runs
 from forecasting.timestep import Floats, Times, short
 
