@@ -57,6 +57,6 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment; on Debian: apt install python3-venv"; exit 1; }
 
 # Each stamp is one set of extras, installed again when pyproject.toml changes.
-$(VENV)/.service $(VENV)/.training $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
+$(VENV)/.service $(VENV)/.training $(VENV)/.scoring $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@

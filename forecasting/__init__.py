@@ -6,13 +6,17 @@ forecaster = load_forecaster("nino12-gru")
 forecaster.forecast(series, horizon=3).to_pandas()
 """
 
+from typing import TYPE_CHECKING, Any
+
 from forecasting.errors import FileError, ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from forecasting.forecast import Forecast
-from forecasting.forecaster import Forecaster
 from forecasting.readers import read_csv
-from forecasting.registry import Registry, load_forecaster
 from forecasting.series import SstSeries
 from forecasting.timestep import TimeStep
+
+if TYPE_CHECKING:
+    from forecasting.forecaster import Forecaster
+    from forecasting.registry import Registry, load_forecaster
 
 __all__ = [
     "FileError",
@@ -29,3 +33,16 @@ __all__ = [
     "load_forecaster",
     "read_csv",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Loading torch takes seconds, which those who only read files shall not wait for.
+    if name == "Forecaster":
+        from forecasting.forecaster import Forecaster
+
+        return Forecaster
+    if name in ("Registry", "load_forecaster"):
+        from forecasting import registry
+
+        return getattr(registry, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

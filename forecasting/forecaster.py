@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 
 from forecasting.baselines import Baselines
-from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast import Forecast, Forecasts, ForecastWarning
+from forecasting.metadata import CheckpointMetadata
 from forecasting.network import BATCH, NetworkRoller
 from forecasting.references import References, own_references
 from forecasting.series import SstSeries

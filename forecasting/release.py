@@ -7,8 +7,8 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from forecasting.checkpoint import digest
 from forecasting.errors import ReleaseError, UnknownNameError
+from forecasting.metadata import digest
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"

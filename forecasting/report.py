@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from forecasting.accuracy import Accuracy, skill
-from forecasting.checkpoint import Period
 from forecasting.errors import ReleaseError
+from forecasting.metadata import Period
 
 Split = Literal["train", "validation", "test"]
 

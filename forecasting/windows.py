@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import SeriesError
 from forecasting.forecast import ForecastWarning
+from forecasting.metadata import CheckpointMetadata
 from forecasting.series import SstSeries, end_aligned, fill_gaps, missing_runs
 from forecasting.timestep import LAST_TIME, Floats, Times, short, shorts
 

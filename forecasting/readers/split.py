@@ -49,8 +49,7 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     Raises:
         FileError: if the one that was asked for is not there, or there are several depths and none was asked for.
     """
-    plain = table.plain()
-    column = next((plain[name] for name in _STATIONS if name in plain), None)
+    column = station_column(table)
     everything = np.ones(len(table.cells), dtype=np.bool_)
     parts = [Part(None, None, everything)]
     if column is not None:
@@ -65,6 +64,12 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     for part in parts:
         for place in _places(table, clock, part, options):
             yield _depth(table, clock, place, options)
+
+
+def station_column(table: Table) -> str | None:
+    """The column that names stations, if there is one."""
+    plain = table.plain()
+    return next((plain[name] for name in _STATIONS if name in plain), None)
 
 
 def _list(names: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from forecasting.readers.units import in_brackets
 from forecasting.series import Units
 from forecasting.timestep import Floats
 
-_ABSENT = ("", "nan", "na", "n/a", "null", "none", "-", "--", "mm")
+ABSENT: Final = ("", "nan", "na", "n/a", "null", "none", "-", "--", "mm")
+"""What cells without a number say, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def numbers(column: "pd.Series[str]") -> Floats:
         FileError: naming the line of the first cell that is no number.
     """
     found = _to_numbers(column)
-    absent = column.str.lower().isin(_ABSENT).to_numpy()
+    absent = column.str.lower().isin(ABSENT).to_numpy()
     bad = np.isnan(found) & ~absent
     if bad.any():
         i = int(bad.argmax())
@@ -94,6 +96,11 @@ def numbers(column: "pd.Series[str]") -> Floats:
 def is_numeric(column: "pd.Series[str]") -> bool:
     """Whether any cell is a number."""
     return bool(np.isfinite(_to_numbers(column)).any())
+
+
+def is_empty(column: "pd.Series[str]") -> bool:
+    """Whether every cell is empty, or says so."""
+    return bool(column.str.lower().isin(ABSENT).all())
 
 
 def _to_numbers(column: "pd.Series[str]") -> Floats:

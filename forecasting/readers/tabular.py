@@ -11,8 +11,8 @@ from forecasting.readers.clock import Clock, find_clock
 from forecasting.readers.flags import flag_column, heed, is_flag_name
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
-from forecasting.readers.split import Part, split
-from forecasting.readers.table import Table, is_numeric, numbers
+from forecasting.readers.split import Part, split, station_column
+from forecasting.readers.table import Table, is_empty, is_numeric, numbers
 from forecasting.readers.units import in_brackets, parse_units
 from forecasting.series import UNITS, Units
 from forecasting.timestep import Floats
@@ -29,6 +29,58 @@ class _Choice:
 
     value: str
     station: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a table hold what, as some of its rows tell.
+
+    Attributes:
+        time: columns that make a time together.
+        values: columns of temperatures, with the station that each is of where the header names them.
+        station: column that tells stations apart.
+        flags: column of QARTOD flags, by column of temperatures.
+        units: by column of temperatures.
+        sentinels: numbers that stand for a missing value.
+    """
+
+    time: tuple[str, ...]
+    values: dict[str, str | None]
+    station: str | None
+    flags: dict[str, str]
+    units: dict[str, Units]
+    sentinels: tuple[float, ...]
+
+
+def find_layout(table: Table, options: Options) -> Layout:
+    """Which columns hold what; the table may be the head of a longer one.
+
+    Where there is no column of stations and none with a usual name, every column that may hold temperatures is a
+    station.
+
+    Raises:
+        FileError: naming the column, and the remedy.
+    """
+    clock = find_clock(table, options)
+    station = station_column(table)
+    values = _stations_of_columns(table, clock) if station is None and options.value_column is None else {}
+    if not values:
+        values = {choice.value: choice.station for choice in _values(table, clock, options)}
+    flags = {value: name for value in values for name in [_flags(table, value, options)] if name is not None}
+    units = {value: _units(table, value, options)[0] for value in values}
+    return Layout(clock.names, values, station, flags, units, (*table.sentinels, *options.missing))
+
+
+def _stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
+    others = [name for name in table.names if name not in clock.names]
+    plain = table.plain()
+    if any(plain.get(name) in others for name in _SST_NAMES):
+        return {}
+    # One that is empty so far is a station that begins later.
+    kept = [
+        name for name in others if _may_hold_values(table, name) or (_is_free(name) and is_empty(table.cells[name]))
+    ]
+    return {name: _wide(name) or in_brackets(name)[0] for name in kept} if len(kept) >= _MIN_WIDE else {}
 
 
 def observations(table: Table, options: Options) -> list[Observations]:
@@ -107,8 +159,13 @@ def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
 
 
 def _may_hold_values(table: Table, name: str) -> bool:
+    return _is_free(name) and is_numeric(table.cells[name])
+
+
+def _is_free(name: str) -> bool:
+    """Whether the name does not say that the column holds something else."""
     plain = in_brackets(name)[0].lower()
-    return plain not in _COORDINATES and not is_flag_name(plain) and is_numeric(table.cells[name])
+    return plain not in _COORDINATES and not is_flag_name(plain)
 
 
 def _wide(name: str) -> str | None:

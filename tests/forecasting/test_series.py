@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.series import SstSeries, Units, fill_gaps, from_celsius, to_celsius
+from forecasting.series import SstSeries, Units, fill_gaps, fill_gaps_each, from_celsius, to_celsius
 from forecasting.timestep import TimeStep, iso
 
 NAN = float("nan")
@@ -142,3 +142,12 @@ def test_short_gaps_are_interpolated_and_long_ones_and_the_ends_stay() -> None:
     values = np.asarray([NAN, 10, NAN, 12, NAN, NAN, NAN, 16, NAN])
     np.testing.assert_array_equal(fill_gaps(values, 2), [NAN, 10, 11, 12, NAN, NAN, NAN, 16, NAN])
     np.testing.assert_array_equal(fill_gaps(values, 3), [NAN, 10, 11, 12, 13, 14, 15, 16, NAN])
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+def test_gaps_of_many_series_are_filled_as_those_of_each(limit: int) -> None:
+    random = np.random.default_rng(limit)
+    values = np.where(random.random((200, 20)) < 0.3, np.nan, random.normal(15, 5, (200, 20)))
+    values[0] = np.nan
+    alone = np.stack([fill_gaps(one, limit) for one in values])
+    np.testing.assert_allclose(fill_gaps_each(values, limit), alone, rtol=1e-14)

@@ -1,0 +1,241 @@
+"""NetCDF and Zarr by their CF attributes: which variable holds what.
+
+xarray is imported when a grid is read, and not before: it comes with an extra.
+"""
+
+import warnings
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from forecasting.errors import FileError, SeriesError
+from forecasting.readers.flags import MEANINGS, flag_column
+from forecasting.readers.options import Options
+from forecasting.readers.split import nearest_depth
+from forecasting.readers.units import parse_units
+from forecasting.series import UNITS, Units
+from forecasting.timestep import Times
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+STANDARD_NAMES: Final = (
+    "sea_surface_temperature",
+    "sea_surface_foundation_temperature",
+    "sea_surface_subskin_temperature",
+    "sea_surface_skin_temperature",
+    "sea_water_temperature",
+    "sea_water_potential_temperature",
+    "sea_water_conservative_temperature",
+    "surface_temperature",
+)
+_NAMES: Final = ("sst", "analysed_sst", "sea_surface_temperature", "thetao", "tos", "water_temp", "wtmp",
+                 "sea_water_temperature", "temperature", "temp")  # fmt: skip
+_DEPTHS: Final = ("depth", "zlev", "altitude", "lev", "deptht", "z")
+
+
+@contextmanager
+def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
+    """A ``netcdf`` file or ``zarr`` store, its values not yet read.
+
+    Raises:
+        FileError: if it cannot be opened.
+    """
+    xarray = _xarray()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries' advice on encodings is not for the user of the file
+        with readable(kind):
+            data = xarray.open_dataset(path, engine="zarr" if kind == "zarr" else _engine(path), chunks=None)
+        with data:
+            yield data
+
+
+@contextmanager
+def readable(kind: str) -> Iterator[None]:
+    """Around what reads a ``netcdf`` file or ``zarr`` store.
+
+    Raises:
+        FileError: in place of whatever five libraries make of a damaged file.
+    """
+    try:
+        yield
+    except SeriesError:
+        raise
+    except ImportError as error:
+        raise FileError(f"needs the package {error.name}: pip install 'sst-forecasting[grids]'") from None
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {said}") from None
+
+
+def _xarray() -> ModuleType:
+    try:
+        import xarray
+    except ImportError:
+        raise FileError("NetCDF and Zarr need xarray: pip install 'sst-forecasting[grids]'") from None
+    return xarray
+
+
+def _engine(path: Path) -> str:
+    """Which library reads it: not netCDF's own, which a damaged classic file brings down with the process."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head == b"CDF\x05":
+        raise FileError("is NetCDF in its 64-bit data format; convert it, as by nccopy -k netCDF-4")
+    if head[:3] == b"CDF":
+        return "scipy"
+    import h5py
+
+    # Tried before h5netcdf does, which prints a traceback from its finaliser where this fails.
+    h5py.File(path, "r").close()
+    return "h5netcdf"
+
+
+def find_variable(data: "xr.Dataset", options: Options) -> str:
+    """The variable of sea temperature: asked for, by its standard name, or by a usual name.
+
+    Raises:
+        FileError: if there is none, or several and no telling which.
+    """
+    names = [str(name) for name in data.data_vars]
+    if options.value_column:
+        if options.value_column not in data.variables:
+            raise FileError(f"has no variable {options.value_column!r}; its variables are {', '.join(names[:12])}")
+        return options.value_column
+    for standard in STANDARD_NAMES:
+        found = [name for name in names if data[name].attrs.get("standard_name") == standard]
+        if found:
+            return _only(found, f"with the standard name {standard}")
+    by_name = [name for usual in _NAMES for name in names if name.lower() == usual]
+    if by_name:
+        return by_name[0]
+    if not names:
+        raise FileError("holds no variables")
+    raise FileError(f"has no variable of sea temperature; name it with --value-column, one of {', '.join(names[:12])}")
+
+
+def _only(found: list[str], said: str) -> str:
+    usual = [name for name in found if name.lower() in _NAMES]
+    if len(found) > 1 and len(usual) != 1:
+        raise FileError(f"has {len(found)} variables {said}: {', '.join(found[:12])}; choose with --value-column")
+    return usual[0] if len(found) > 1 else found[0]
+
+
+def find_units(variable: "xr.DataArray", options: Options) -> tuple[Units, str, tuple[str, ...]]:
+    """Units of a variable, what says so, and a doubt where there is one.
+
+    Raises:
+        FileError: if they are not stated, or are none of temperature.
+    """
+    written = variable.attrs.get("units")
+    stated = parse_units(str(written)) if written is not None else None
+    name = variable.name
+    if options.units is not None:
+        said = f"the file says that {name} is in {written}; it was read in {options.units}, as asked"
+        return options.units, "as asked", (said,) if stated not in (None, options.units) else ()
+    if stated is not None:
+        return stated, "by the attribute units", ()
+    if written is None:
+        raise FileError(f"variable {name} does not say its units; say --units, one of {', '.join(UNITS)}")
+    raise FileError(
+        f"variable {name} is in {str(written)[:40]!r}, which is no unit of temperature known here; "
+        f"name another with --value-column, or say --units, one of {', '.join(UNITS)}"
+    )
+
+
+def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: Options) -> str:
+    """The variable of valid times: one-dimensional, along a dimension of the temperatures."""
+    if options.time_column:
+        if options.time_column not in data.variables:
+            raise FileError(f"has no variable {options.time_column!r}")
+        return options.time_column
+    along = [
+        str(name)
+        for name in data.variables
+        if data[name].dtype.kind == "M" and data[name].ndim == 1 and data[name].dims[0] in variable.dims
+    ]
+    for usual in (
+        *(n for n in along if data[n].attrs.get("standard_name") == "time"),
+        "time",
+        *map(str, variable.dims),
+    ):
+        if usual in along:
+            return usual
+    if len(along) == 1:
+        return along[0]
+    raise FileError(
+        f"variable {variable.name} has no dimension of time that CF's units, as 'days since 1970-01-01', describe; "
+        "name its variable with --time-column, or join the files of each time into one first"
+    )
+
+
+def find_times(data: "xr.Dataset", name: str) -> Times:
+    """The values of the variable of times.
+
+    Raises:
+        FileError: if it holds none.
+    """
+    variable = data[name]
+    if variable.dtype.kind != "M" or variable.ndim != 1:
+        raise FileError(f"variable {name} holds no times; its units should be as 'days since 1970-01-01'")
+    times: Times = np.asarray(variable.values).astype("datetime64[s]")
+    return times
+
+
+def find_flags(data: "xr.Dataset", value: str, options: Options) -> str | None:
+    """The variable of QARTOD flags: asked for, or ancillary with flags of QARTOD, or named as such."""
+    if options.flag_column == "none":
+        return None
+    if options.flag_column:
+        if options.flag_column not in data.variables:
+            raise FileError(f"has no variable {options.flag_column!r}")
+        return options.flag_column
+    shape = set(data[value].dims)
+    fitting = [
+        str(n) for n in data.data_vars if n != value and set(data[n].dims) == shape and data[n].dtype.kind in "iuf"
+    ]
+    ancillary = [name for name in str(data[value].attrs.get("ancillary_variables", "")).split() if name in fitting]
+    qartod = [name for name in ancillary if _is_qartod(data[name])]
+    aggregate = [name for name in qartod if data[name].attrs.get("standard_name") == "aggregate_quality_flag"]
+    return next(iter([*aggregate, *qartod]), None) or flag_column(fitting, value)
+
+
+def _is_qartod(variable: "xr.DataArray") -> bool:
+    values = variable.attrs.get("flag_values")
+    if values is None:
+        return variable.attrs.get("standard_name") == "aggregate_quality_flag"
+    return set(np.atleast_1d(values).tolist()) <= set(MEANINGS) and len(np.atleast_1d(values)) > 1
+
+
+def along_own(variable: "xr.DataArray", index: dict[Hashable, int]) -> dict[Hashable, int]:
+    """The part of ``index`` that is along a dimension of ``variable``."""
+    return {dim: at for dim, at in index.items() if dim in variable.dims}
+
+
+def one_depth(
+    data: "xr.Dataset", taken: "dict[str, xr.DataArray]", along: Hashable, options: Options, notes: list[str]
+) -> "dict[str, xr.DataArray]":
+    """The variables without their dimension of depth, where they have one.
+
+    Raises:
+        FileError: if there are several depths and none was asked for.
+    """
+    for dim in taken["value"].dims:
+        axis = data[dim] if dim in data.variables else None
+        is_depth = str(dim).lower() in _DEPTHS or (axis is not None and axis.attrs.get("axis") == "Z")
+        if not is_depth or dim == along or axis is None or axis.ndim != 1:
+            continue
+        depths = np.asarray(axis.values, dtype=np.float64)
+        if len(depths) > 1 and options.depth is None:
+            listed = ", ".join(f"{depth:g}" for depth in depths[:12])
+            raise FileError(f"holds {len(depths)} depths along {dim}: {listed}…; choose one with --depth")
+        chosen = depths[0] if options.depth is None else nearest_depth(depths, options.depth)
+        if len(depths) > 1 or chosen != 0:
+            notes.append(f"{dim} {chosen:g}" + (f" of {len(depths)}" if len(depths) > 1 else ", the only one"))
+        at = int(np.flatnonzero(depths == chosen)[0])
+        taken = {name: one.isel(along_own(one, {dim: at})) for name, one in taken.items()}
+    return taken

@@ -1,0 +1,33 @@
+"""``python -m scoring``."""
+
+import signal
+import sys
+from typing import NoReturn
+
+from scoring.arguments import parser
+from scoring.start import load_torch_aside, processes_for
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _run() -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        options = parser().parse_args()
+        if processes_for(options):
+            load_torch_aside()
+        from scoring.cli import main
+
+        return main(options)
+    except KeyboardInterrupt:
+        print("scoring: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"scoring: stopped: {error}; the same command goes on from here", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(_run())

@@ -1,0 +1,230 @@
+"""The command line of batch scoring."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tqdm import tqdm
+
+from forecasting.errors import FileError, ForecastError, RequestError
+from forecasting.metadata import CheckpointMetadata
+from forecasting.readers.options import Options
+from forecasting.readers.text import sniff_binary
+from scoring import run as running
+from scoring.engines import Engine, InProcess, Processes
+from scoring.errors import ScoringError
+from scoring.model import ModelFile, find_model
+from scoring.plan import Fingerprint, Plan, installed
+from scoring.start import processes_for
+from scoring.work import WorkFolder, locked
+
+if TYPE_CHECKING:
+    from scoring.run import Input, Result
+
+DONE: Final = 0
+REFUSED: Final = 2
+FAILED_CHUNKS: Final = 3
+
+OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
+                  ".pq": "parquet"}  # fmt: skip
+GRIDS: Final = ("netcdf", "zarr")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run; returns the exit status: 0 done, 2 refused with a sentence, 3 done but for some chunks."""
+    begun = time.perf_counter()
+    try:
+        return _main(options, begun)
+    except ForecastError as error:
+        print(f"scoring: {error}", file=sys.stderr)
+        return REFUSED
+
+
+def _main(options: argparse.Namespace, begun: float) -> int:
+    kind = _output_kind(options.output)
+    given = _input(options.input, kind, options)
+    model, metadata = _model(options)
+    count = processes_for(options)
+    with locked(options.output, restart=options.restart) as work:
+        if _is_complete(work, options.output):
+            _say(f"{options.output} is complete; nothing is left to do")
+            return DONE
+        _refuse_existing(options, work)
+        with _engine(options, count, model) as engine:
+            fingerprint = Fingerprint.of(options.input)
+            plan = _plan(options, kind, fingerprint, model, metadata)
+            run = running.Run(given, options.output, kind, model, metadata, plan, fingerprint, begun)
+            with _named(options.input):
+                result = running.execute(run, work, engine, _Bar(given.unit, options.quiet), _say)
+            running.finish(run, work, result)
+    _tell(run, result)
+    return FAILED_CHUNKS if result.failed else DONE
+
+
+def _output_kind(output: Path) -> str:
+    kind = OUTPUTS.get(output.suffix.lower())
+    if kind is None:
+        raise ScoringError(f"{output}: the ending says what to write; use one of {', '.join(OUTPUTS)}")
+    if not output.absolute().parent.is_dir():
+        raise ScoringError(f"{output}: there is no folder {output.absolute().parent}; make it first")
+    return kind
+
+
+def _input(path: Path, kind: str, options: argparse.Namespace) -> "Input":
+    """The input by its content; the modules of the other kind are not loaded.
+
+    Raises:
+        ForecastError: if it is neither grid nor table, or not of the output's kind.
+    """
+    reading = Options(
+        time_column=options.time_column, value_column=options.variable, flag_column=options.flags, units=options.units,
+        missing=tuple(options.missing), depth=options.depth,
+    )  # fmt: skip
+    with _named(path):
+        found = _grid_kind(path)
+        if found is not None and kind not in GRIDS:
+            raise FileError("is a grid, whose forecasts are a grid too: write .nc or .zarr")
+        if found is None and kind in GRIDS:
+            raise FileError("is a table, whose forecasts are a table too: write .csv or .parquet")
+    if found is not None:
+        from scoring.grids.run import GridInput
+
+        return GridInput(path, found, reading, options.horizon, options.levels)
+    from scoring.tables.run import TableInput
+
+    return TableInput(path, reading, options.horizon, options.levels)
+
+
+def _grid_kind(path: Path) -> str | None:
+    if not path.exists():
+        raise FileError("is not there")
+    if path.is_dir() and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata")):
+        return None
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(4) == b"PAR1":
+                return None
+    return sniff_binary(path)
+
+
+def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
+    model, metadata = find_model(options.artifacts, options.dataset, options.model, options.device)
+    if not 1 <= options.horizon <= metadata.horizon:
+        raise RequestError(
+            f"--horizon {options.horizon} is out of range: {metadata.model} forecasts 1 to {metadata.horizon} steps "
+            f"({metadata.step})",
+            field="horizon",
+        )
+    offered = metadata.errors.half_width
+    unknown = [level for level in options.levels if level not in offered]
+    if unknown:
+        raise RequestError(
+            f"--levels {unknown[0]}: no such interval is calibrated; offered: {', '.join(map(str, offered)) or 'none'}",
+            field="levels",
+        )
+    return model, metadata
+
+
+def _is_complete(work: WorkFolder, output: Path) -> bool:
+    """Whether a run was killed after its output stood in place; what it left is removed."""
+    if not work.has_placed(output) or work.failures():
+        return False
+    work.remove()
+    return True
+
+
+def _refuse_existing(options: argparse.Namespace, work: WorkFolder) -> None:
+    if options.output.exists() and not options.overwrite and not work.has_placed(options.output):
+        work.remove_if_empty()
+        raise ScoringError(f"{options.output} is there already; name another, or replace it with --overwrite")
+
+
+@contextmanager
+def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterator[Engine]:
+    engine: Engine
+    if options.cluster:
+        from scoring.cluster import Cluster
+
+        engine = Cluster(options.cluster)
+    else:
+        engine = Processes(count, model) if count else InProcess()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _plan(
+    options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: ModelFile, metadata: CheckpointMetadata
+) -> Plan:
+    said = {name: getattr(options, name) for name in ("time_column", "variable", "flags", "units", "missing", "depth")}
+    return Plan(
+        input_sha256=fingerprint.sha256,
+        model=metadata.model,
+        version=metadata.version,
+        model_sha256=model.sha256,
+        horizon=options.horizon,
+        levels=options.levels,
+        chunk=options.chunk or (65_536 if kind in GRIDS else 250_000),
+        output=kind,
+        device=options.device,
+        reading={name: one for name, one in said.items() if one not in (None, [])},
+        libraries=installed(),
+    )
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What is wrong with a file says which file it is."""
+    try:
+        yield
+    except FileError as error:
+        message = str(error)
+        raise (error if message.startswith(str(path)) else FileError(f"{path}: {message}")) from None
+
+
+class _Bar:
+    """A bar with rate and time left, where standard error is a terminal."""
+
+    def __init__(self, unit: str, quiet: bool) -> None:
+        self._unit = unit
+        self._quiet = quiet
+        self._bar: tqdm[Any] | None = None
+
+    def begin(self, total: int, done: int) -> None:
+        """See :class:`scoring.run.Progress`."""
+        self._bar = tqdm(total=total, initial=done, unit=f" {self._unit}", unit_scale=True, disable=self._quiet or None)
+
+    def update(self, places: int) -> None:
+        """See :class:`scoring.run.Progress`."""
+        assert self._bar is not None
+        self._bar.update(places)
+        if self._bar.n >= (self._bar.total or 0):
+            self._bar.close()
+
+
+def _say(text: str) -> None:
+    print(f"scoring: {text}", file=sys.stderr)
+
+
+def _tell(run: "running.Run", result: "Result") -> None:
+    for note in result.notes:
+        _say(note)
+    counts = result.counts
+    said = [
+        f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}"
+    ]
+    said += [f"{count:,} without: {why}" for why, count in counts.missing.items()]
+    said += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
+    said.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
+    print(f"{run.output}: {'; '.join(said)}")
+    if result.failed:
+        first = min(result.failed)
+        _say(
+            f"{len(result.failed)} of {result.chunks} chunks could not be scored; chunk {first}: "
+            f"{result.failed[first]}. The same command tries them again"
+        )

@@ -1,0 +1,1 @@
+"""Grids: NetCDF and Zarr in, either out."""

@@ -1,0 +1,81 @@
+"""From the chunks of a grid to the file that was asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from scoring.grids.job import NOT_EVALUATED, read_part
+from scoring.grids.sinks import SINKS, Index, Sink
+from scoring.grids.stage import Layout
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The output without its forecasts.
+
+    Attributes:
+        skeleton: coordinates, times and global attributes.
+        attributes: of each variable of forecasts, by name.
+    """
+
+    skeleton: xr.Dataset
+    attributes: dict[str, dict[str, Any]]
+
+
+def write_grid(path: Path, kind: str, layout: Layout, shell: Shell, content: Callable[[int], bytes | None]) -> None:
+    """Write the file; ``content`` gives the part of a chunk, or None where it could not be scored."""
+    sink = SINKS[kind](path, shell.skeleton)
+    try:
+        _create(sink, layout, shell)
+        for chunk in range(len(layout.bounds) - 1):
+            part = content(chunk)
+            for name, values in _arrays(part, layout, chunk).items():
+                index, shaped = _place(layout, chunk, values)
+                sink.write(name, index, shaped)
+    finally:
+        sink.close()
+
+
+def _create(sink: Sink, layout: Layout, shell: Shell) -> None:
+    sizes = dict(zip((dim for dim in layout.dims if dim != layout.along), layout.shape, strict=True))
+    rows = _rows(layout, 0)
+    for name, attributes in shell.attributes.items():
+        dims = {dim: sizes.get(dim, len(layout.valid_times)) for dim in layout.dims}
+        if name == "quality":
+            del dims[layout.along]
+        # A chunk of the file is what one chunk of the run fills.
+        first = next(iter(sizes), None)
+        chunks = tuple(1 if dim == layout.along else rows if dim == first else size for dim, size in dims.items())
+        sink.create(name, dims, chunks, "int8" if name == "quality" else "float32", attributes)
+
+
+def _rows(layout: Layout, chunk: int) -> int:
+    return (layout.bounds[chunk + 1] - layout.bounds[chunk]) // _wide(layout)
+
+
+def _wide(layout: Layout) -> int:
+    return int(np.prod(layout.shape[1:], dtype=np.int64))
+
+
+def _arrays(part: bytes | None, layout: Layout, chunk: int) -> dict[str, npt.NDArray[np.generic]]:
+    if part is not None:
+        return read_part(part)
+    return {"quality": np.full(layout.bounds[chunk + 1] - layout.bounds[chunk], NOT_EVALUATED, dtype=np.int8)}
+
+
+def _place(layout: Layout, chunk: int, values: npt.NDArray[np.generic]) -> tuple[Index, npt.NDArray[np.generic]]:
+    """Where in the file the cells of a chunk belong, and their values in its order of dimensions."""
+    begin = layout.bounds[chunk] // _wide(layout)
+    rows = slice(begin, begin + _rows(layout, chunk))
+    rest = [rows, *(slice(None) for _ in layout.shape[1:])] if layout.shape else []
+    shape = (_rows(layout, chunk), *layout.shape[1:]) if layout.shape else ()
+    if values.ndim == 1:
+        return tuple(rest), values.reshape(shape)
+    at = layout.dims.index(layout.along)
+    index = (*rest[:at], slice(None), *rest[at:])
+    return index, np.moveaxis(values.reshape(len(values), *shape), 0, at)

@@ -1,0 +1,117 @@
+"""A chunk of a grid: consecutive cells, scored at once."""
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.timestep import Times
+from scoring.grids.windows import NO_SEA, cell_windows
+from scoring.job import Counts, Part
+from scoring.model import ModelFile
+from scoring.score import score
+
+if TYPE_CHECKING:
+    from forecasting.forecaster import Forecaster
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+GOOD: Final = 1
+NOT_EVALUATED: Final = 2
+SUSPECT: Final = 3
+FAIL: Final = 4
+MISSING: Final = 9
+
+
+@dataclass(frozen=True)
+class GridJob:
+    """Forecasts for the cells of a staged grid.
+
+    Attributes:
+        model: whose forecasts.
+        levels: of intervals, percent.
+        staged: path of °C as raw float32, ``(steps, cells)``, the last step being the one that is issued from.
+        steps: in ``staged``.
+        bounds: where each chunk begins in the cells, and the last one ends.
+        valid_times: Unix seconds, ``(horizon,)``.
+    """
+
+    model: ModelFile
+    levels: tuple[int, ...]
+    staged: str
+    steps: int
+    bounds: tuple[int, ...]
+    valid_times: tuple[int, ...]
+
+    @property
+    def times(self) -> Times:
+        """Valid times, ``(horizon,)``."""
+        return np.asarray(self.valid_times, dtype="datetime64[s]")
+
+    @property
+    def chunks(self) -> int:
+        """How many there are."""
+        return len(self.bounds) - 1
+
+    def places(self, chunk: int) -> int:
+        """Cells of a chunk."""
+        return self.bounds[chunk + 1] - self.bounds[chunk]
+
+    def score(self, forecaster: "Forecaster", chunk: int) -> Part:
+        """The forecasts of a chunk: see :func:`read_part`."""
+        tail = self._read(chunk)
+        metadata = forecaster.metadata
+        windows = cell_windows(tail, metadata.window, metadata.fill_limit)
+        times = np.broadcast_to(self.times, (len(windows.cell), len(self.valid_times)))
+        scored = score(forecaster, windows.values, times, self.levels)
+        n = self.places(chunk)
+        quality = np.full(n, MISSING, dtype=np.int8)
+        quality[windows.bad] = FAIL
+        quality[windows.cell] = np.where(scored.unlike, SUSPECT, GOOD)
+        arrays: Arrays = {"quality": quality, "sst": _on_grid(scored.sst, windows.cell, n)}
+        for level, width in scored.widths.items():
+            arrays[f"lower_{level}"] = _on_grid(scored.sst - width, windows.cell, n)
+            arrays[f"upper_{level}"] = _on_grid(scored.sst + width, windows.cell, n)
+        warned = {
+            "gap_filled": int(windows.filled.sum()),
+            "outside_training": int(scored.unlike.sum()),
+            "no_sea_temperature": windows.missing.get(NO_SEA, 0),
+        }
+        warnings = {kind: count for kind, count in warned.items() if count}
+        return Part(_to_bytes(arrays), Counts(n, len(windows.cell), windows.missing, warnings))
+
+    def _read(self, chunk: int) -> npt.NDArray[np.float32]:
+        begin, end = self.bounds[chunk], self.bounds[chunk + 1]
+        try:
+            shape = (self.steps, self.bounds[-1])
+            return np.array(np.memmap(self.staged, dtype="<f4", mode="r", shape=shape)[:, begin:end])
+        except OSError:
+            raise FileNotFoundError(
+                f"{self.staged} is not there: the folder of OUTPUT has to be storage that all workers share"
+            ) from None
+
+
+def _on_grid(values: npt.NDArray[np.float64], cell: npt.NDArray[np.intp], n: int) -> npt.NDArray[np.float32]:
+    """``(len(cell), horizon)`` as ``(horizon, n)``, NaN elsewhere."""
+    field = np.full((values.shape[1], n), np.nan, dtype=np.float32)
+    field[:, cell] = values.T
+    return field
+
+
+def _to_bytes(arrays: Arrays) -> bytes:
+    file = io.BytesIO()
+    for name, array in arrays.items():
+        file.write(f"{name}\n".encode())
+        np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def read_part(content: bytes) -> Arrays:
+    """The arrays of a chunk: ``quality`` ``(cells,)``; ``sst``, ``lower_80`` and so on, °C ``(horizon, cells)``."""
+    file = io.BytesIO(content)
+    arrays: Arrays = {}
+    while name := file.readline().decode().strip():
+        arrays[name] = np.load(file, allow_pickle=False)
+    return arrays

@@ -1,0 +1,69 @@
+"""A grid from its file to its output, step by step."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+from forecasting.metadata import CheckpointMetadata
+from forecasting.readers.fields import open_field
+from forecasting.readers.options import Options
+from scoring.grids.assemble import Shell, write_grid
+from scoring.grids.job import GridJob
+from scoring.grids.skeleton import forecast_attributes, skeleton
+from scoring.grids.stage import CELLS, Layout, stage_cells
+from scoring.job import Written
+from scoring.model import ModelFile
+from scoring.work import WorkFolder
+
+_SHELL = "shell.pickle"
+
+
+@dataclass(frozen=True)
+class GridInput:
+    """A grid to be scored.
+
+    Attributes:
+        path: of the file or store.
+        kind: ``netcdf`` or ``zarr``.
+        options: how it is read.
+        horizon: leads.
+        levels: of intervals, percent.
+    """
+
+    path: Path
+    kind: str
+    options: Options
+    horizon: int
+    levels: tuple[int, ...]
+
+    unit = "cells"
+
+    def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
+        """Read the input into ``folder``.
+
+        Raises:
+            FileError: if it cannot be forecast from.
+        """
+        with open_field(self.path, self.kind, self.options) as field:
+            layout = stage_cells(field, metadata, self.horizon, chunk, folder)
+            bare = skeleton(field, layout, metadata, self.path.name)
+            shell = Shell(bare, forecast_attributes(field, bare, self.levels, metadata.model))
+        (folder / _SHELL).write_bytes(pickle.dumps(shell))
+        layout.save(folder)
+
+    def job(self, folder: Path, model: ModelFile) -> GridJob:
+        """What is to be done to what was staged in ``folder``."""
+        layout = Layout.read(folder)
+        return GridJob(
+            model, self.levels, str((folder / CELLS).resolve()), layout.steps, layout.bounds, layout.valid_times
+        )
+
+    def notes(self, folder: Path) -> tuple[str, ...]:
+        """What was chosen or left out while reading."""
+        return Layout.read(folder).notes
+
+    def write(self, work: WorkFolder, run: Written, path: Path) -> None:
+        """Write the output from the parts in ``work``."""
+        shell = pickle.loads((work.staged / _SHELL).read_bytes())  # noqa: S301  written by this program
+        layout = Layout.read(work.staged)
+        write_grid(path, run.kind, layout, shell, lambda chunk: None if chunk in run.failed else work.content(chunk))

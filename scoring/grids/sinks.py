@@ -1,0 +1,88 @@
+"""Files that forecasts on a grid are written to, row by row, after their skeleton."""
+
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import h5netcdf
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+import zarr
+
+Index = tuple[slice, ...]
+
+
+class Sink(Protocol):
+    """A file that is open for writing."""
+
+    def create(
+        self, name: str, dims: dict[str, int], chunks: tuple[int, ...], dtype: str, attributes: dict[str, Any]
+    ) -> None:
+        """Add a variable: sizes by dimension; missing everywhere."""
+
+    def write(self, name: str, index: Index, values: npt.NDArray[np.generic]) -> None:
+        """Set part of a variable."""
+
+    def close(self) -> None:
+        """Complete the file."""
+
+
+class NetcdfSink:
+    """NetCDF 4, compressed."""
+
+    def __init__(self, path: Path, skeleton: xr.Dataset) -> None:
+        skeleton.to_netcdf(path, engine="h5netcdf")
+        self._file = h5netcdf.File(path, "a")
+
+    def create(
+        self, name: str, dims: dict[str, int], chunks: tuple[int, ...], dtype: str, attributes: dict[str, Any]
+    ) -> None:
+        """See :class:`Sink`."""
+        for dim, size in dims.items():
+            if dim not in self._file.dimensions:
+                self._file.dimensions[dim] = size
+        fill = np.float32(np.nan) if dtype == "float32" else None
+        variable = self._file.create_variable(
+            name, tuple(dims), dtype, fillvalue=fill, chunks=chunks or None, **(_COMPRESSED if chunks else {})
+        )
+        variable.attrs.update(attributes)
+
+    def write(self, name: str, index: Index, values: npt.NDArray[np.generic]) -> None:
+        """See :class:`Sink`."""
+        self._file.variables[name][index] = values
+
+    def close(self) -> None:
+        """See :class:`Sink`."""
+        self._file.close()
+
+
+class ZarrSink:
+    """Zarr, format 3."""
+
+    def __init__(self, path: Path, skeleton: xr.Dataset) -> None:
+        skeleton.to_zarr(path, zarr_format=3, consolidated=False)
+        self._group = zarr.open_group(path, mode="a")
+
+    def create(
+        self, name: str, dims: dict[str, int], chunks: tuple[int, ...], dtype: str, attributes: dict[str, Any]
+    ) -> None:
+        """See :class:`Sink`."""
+        fill = np.nan if dtype == "float32" else 0
+        plain = {key: one.tolist() if isinstance(one, np.ndarray) else one for key, one in attributes.items()}
+        self._group.create_array(
+            name, shape=tuple(dims.values()), chunks=chunks, dtype=dtype, fill_value=fill,
+            dimension_names=tuple(dims), attributes=plain,
+        )  # fmt: skip
+
+    def write(self, name: str, index: Index, values: npt.NDArray[np.generic]) -> None:
+        """See :class:`Sink`."""
+        array = self._group[name]
+        assert isinstance(array, zarr.Array)
+        array[index] = values
+
+    def close(self) -> None:
+        """Every write is complete already."""
+
+
+_COMPRESSED: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+SINKS: Final[dict[str, type[NetcdfSink] | type[ZarrSink]]] = {"netcdf": NetcdfSink, "zarr": ZarrSink}

@@ -1,0 +1,126 @@
+"""The output of a grid without its forecasts: coordinates as they came, times, and attributes by CF."""
+
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from forecasting.metadata import CheckpointMetadata
+from forecasting.readers.cf import STANDARD_NAMES
+from forecasting.readers.fields import Field
+from forecasting.timestep import iso
+from scoring.grids.stage import Layout
+
+CONVENTIONS: Final = "CF-1.11"
+REFERENCE: Final = "forecast_reference_time"
+
+_AXES: Final = {
+    "latitude": ("lat", {"standard_name": "latitude", "units": "degrees_north"}),
+    "longitude": ("lon", {"standard_name": "longitude", "units": "degrees_east"}),
+}
+_TIME: Final = {"units": "seconds since 1970-01-01 00:00:00", "calendar": "standard", "dtype": "float64",
+                "_FillValue": None}  # fmt: skip
+_KEPT: Final = ("institution", "license", "references", "acknowledgement", "creator_name", "project")
+
+
+def skeleton(field: Field, layout: Layout, metadata: CheckpointMetadata, source: str) -> xr.Dataset:
+    """Coordinates and global attributes; ``source`` names the input file."""
+    coordinates = {name: one for name, one in _coordinates(field).items() if name not in (field.time, REFERENCE)}
+    data = xr.Dataset(coordinates)
+    valid = np.asarray(layout.valid_times, dtype="datetime64[s]")
+    time = {"standard_name": "time", "long_name": "valid time of the forecast", "axis": "T"}
+    issued = {"standard_name": REFERENCE, "long_name": "time of the last observation that was used"}
+    data[field.time] = xr.Variable((field.along,), valid, time, dict(_TIME))
+    data[REFERENCE] = xr.Variable((), np.datetime64(layout.issued, "s"), issued, dict(_TIME))
+    data.attrs = _attributes(field, layout, metadata, source)
+    # As variables: which of them are coordinates is said by the forecasts that they belong to.
+    return data.reset_coords()
+
+
+def _coordinates(field: Field) -> dict[str, xr.Variable]:
+    found: dict[str, xr.Variable] = {}
+    for name, one in field.value.coords.items():
+        if field.along in one.dims or (one.ndim == 0 and not _matters(one)):
+            continue
+        found[str(name)] = _plain(one.variable, str(name))
+        bounds = str(one.attrs.get("bounds", ""))
+        if bounds in field.data.variables and field.along not in field.data[bounds].dims:
+            found[bounds] = _plain(field.data[bounds].variable, bounds)
+        else:
+            found[str(name)].attrs.pop("bounds", None)
+    mapping = grid_mapping(field)
+    if mapping:
+        found[mapping] = _plain(field.data[mapping].variable, mapping)
+    return found
+
+
+def grid_mapping(field: Field) -> str | None:
+    """The variable that describes the projection, if the file has one."""
+    named = str(field.value.attrs.get("grid_mapping", field.value.encoding.get("grid_mapping", "")))
+    return named if named in field.data.variables else None
+
+
+def _matters(scalar: xr.DataArray) -> bool:
+    """A depth of 0, the only one there is, says nothing of a temperature of the surface."""
+    return scalar.dtype.kind not in "fiu" or bool(scalar != 0)
+
+
+def _plain(variable: xr.Variable, name: str) -> xr.Variable:
+    """With its values and attributes, but for how the file stored it."""
+    attributes = dict(variable.attrs)
+    for standard, (usual, complete) in _AXES.items():
+        is_axis = attributes.get("standard_name") == standard or name.lower() in (standard, usual, f"nav_{usual}")
+        if is_axis and variable.dtype.kind in "fiu":
+            attributes = {**complete, **attributes}
+    kind = {"_FillValue": None} if variable.dtype.kind == "f" else {}
+    return xr.Variable(variable.dims, np.asarray(variable.values), attributes, kind)
+
+
+def _attributes(field: Field, layout: Layout, metadata: CheckpointMetadata, source: str) -> dict[str, Any]:
+    given = {name: str(field.data.attrs[name]) for name in _KEPT if name in field.data.attrs}
+    issued = iso(np.datetime64(layout.issued, "s"))
+    done = f"python -m scoring: {layout.name} of {source}, forecast by {metadata.model} {metadata.version}"
+    history = "\n".join(filter(None, (str(field.data.attrs.get("history", "")).strip(), f"{done}, issued {issued}")))
+    return given | {
+        "Conventions": CONVENTIONS,
+        "title": f"Sea surface temperature, forecast from {issued} by {metadata.model}",
+        "source": f"recurrent network {metadata.model}, release {metadata.version}, on {layout.name} of {source}",
+        "history": history,
+        "comment": f"The network was trained on {metadata.dataset}; quality tells where its window was unlike that.",
+    }
+
+
+def forecast_attributes(
+    field: Field, data: xr.Dataset, levels: tuple[int, ...], model: str
+) -> dict[str, dict[str, Any]]:
+    """Attributes of the variables that hold forecasts, by name."""
+    scale = {"units": "degree_Celsius", "units_metadata": "temperature: on_scale"}
+    aside = [name for name in data.variables if name not in data.dims and field.along not in data[name].dims]
+    helpers = {str(one.attrs["bounds"]) for one in data.variables.values() if "bounds" in one.attrs}
+    mapping = grid_mapping(field)
+    coordinates = " ".join(sorted(str(name) for name in aside if name not in helpers | {mapping}))
+    shared = {"coordinates": coordinates} | ({"grid_mapping": mapping} if mapping else {})
+    bounds = {f"{side}_{level}": (side, level) for level in levels for side in ("lower", "upper")}
+    standard = field.value.attrs.get("standard_name")
+    found: dict[str, dict[str, Any]] = {
+        "sst": {
+            "standard_name": standard if standard in STANDARD_NAMES else "sea_surface_temperature",
+            "long_name": f"sea surface temperature, forecast by {model}",
+            **scale,
+            "cell_methods": str(field.value.attrs.get("cell_methods") or f"{field.time}: point"),
+            "ancillary_variables": " ".join(["quality", *bounds]),
+            **shared,
+        }
+    }
+    for name, (side, level) in bounds.items():
+        found[name] = {"long_name": f"{side} bound of the {level} % prediction interval", **scale, **shared}
+    found["quality"] = {
+        "standard_name": "aggregate_quality_flag",
+        "long_name": "quality of the forecast, in QARTOD's flags",
+        "flag_values": np.asarray([1, 2, 3, 4, 9], dtype=np.int8),
+        "flag_meanings": "good not_evaluated suspect fail missing",
+        "comment": "2: the chunk could not be scored. 3: the window is unlike training, and the intervals are not "
+        "calibrated for it. 4: the window holds a temperature that no sea has. 9: no window, as over land.",
+        **shared,
+    }
+    return found

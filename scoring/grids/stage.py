@@ -1,0 +1,169 @@
+"""From a grid's file to what its chunks need: °C by time, and the skeleton of the output."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import FileError
+from forecasting.metadata import CheckpointMetadata
+from forecasting.readers.fields import Field
+from forecasting.series import in_order
+from forecasting.timestep import Times, anchor, grid_positions, infer_step, short
+
+_SLAB: Final = 8_000_000
+"""Values that are read and decoded at once."""
+
+CELLS: Final = "cells.f4"
+_LAYOUT: Final = "layout.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a staged grid holds.
+
+    Attributes:
+        steps: staged, the last being the one that is issued from.
+        bounds: where each chunk begins in the cells, and the last one ends; whole rows of the first dimension.
+        valid_times: Unix seconds, one a lead.
+        issued: Unix seconds.
+        dims: of the output, in the order of the input.
+        along: that of time.
+        shape: sizes of the other dimensions.
+        name: of the variable that was read.
+        notes: what was chosen or left out, a sentence each.
+    """
+
+    steps: int
+    bounds: tuple[int, ...]
+    valid_times: tuple[int, ...]
+    issued: int
+    dims: tuple[str, ...]
+    along: str
+    shape: tuple[int, ...]
+    name: str
+    notes: tuple[str, ...]
+
+    def save(self, folder: Path) -> None:
+        """Write it beside what it describes."""
+        (folder / _LAYOUT).write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Layout":
+        """Read it back."""
+        found: dict[str, Any] = json.loads((folder / _LAYOUT).read_text())
+        values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in found.items()}
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Where the regular steps that are staged stand in the file; −1 where one is absent."""
+
+    at: npt.NDArray[np.intp]
+    issued: np.datetime64
+
+
+def stage_cells(field: Field, metadata: CheckpointMetadata, horizon: int, chunk: int, folder: Path) -> Layout:
+    """Write the last steps of ``field`` to ``folder``, °C as float32 by time, and say what they are.
+
+    Raises:
+        FileError: if the grid cannot be forecast from.
+    """
+    steps = _last_steps(field, metadata)
+    with (folder / CELLS).open("wb") as file:
+        for indices in _runs(steps.at):
+            _copy(field, indices, file)
+    ahead = metadata.time_step.shift(np.asarray([steps.issued]), np.arange(1, horizon + 1))
+    return Layout(
+        steps=len(steps.at),
+        bounds=_bounds(field, chunk),
+        valid_times=tuple(ahead.astype(np.int64).tolist()),
+        issued=int(steps.issued.astype(np.int64)),
+        dims=tuple(map(str, field.value.dims)),
+        along=field.along,
+        shape=field.shape,
+        name=str(field.value.name),
+        notes=(*field.notes, *_left_out(field, steps, metadata)),
+    )
+
+
+def _bounds(field: Field, chunk: int) -> tuple[int, ...]:
+    rows = field.shape[0] if field.dims else 1
+    wide = max(1, field.cells // max(rows, 1))
+    each = max(1, chunk // wide)
+    return (*range(0, rows * wide, each * wide), rows * wide)
+
+
+def _last_steps(field: Field, metadata: CheckpointMetadata) -> _Steps:
+    """The window, and before it as much as a gap may begin in, up to the last time with any value."""
+    order, _ = in_order(field.times, _place(field.times))
+    times = field.times[order]
+    if len(times) < metadata.window:
+        raise FileError(f"holds {len(times)} times; {metadata.model} needs at least {metadata.window}")
+    step = infer_step(times, _place(times))
+    if step != metadata.time_step:
+        raise FileError(f"its step is {step}, and {metadata.model} forecasts steps of {metadata.time_step}")
+    start = anchor(times, step)
+    positions = grid_positions(times, start, step, _place(times))
+    last = len(order) - 1
+    while not _any_value(field, int(order[last])):
+        last -= 1
+        if last < 0:
+            raise FileError(f"every value of {field.value.name} is missing")
+    end = int(positions[last])
+    begin = max(int(positions[0]), end + 1 - metadata.window - metadata.fill_limit - 1)
+    if end + 1 - begin < metadata.window:
+        raise FileError(f"holds {end + 1 - begin} steps; {metadata.model} needs at least {metadata.window}")
+    at = np.full(end + 1 - begin, -1, dtype=np.intp)
+    kept = (positions >= begin) & (positions <= end)
+    at[positions[kept] - begin] = order[kept]
+    issued: np.datetime64 = step.range(start, end + 1)[-1]
+    return _Steps(at, issued)
+
+
+def _place(times: Times) -> Callable[[int], str]:
+    return lambda i: f"time {short(times[i])}"
+
+
+def _any_value(field: Field, step: int) -> bool:
+    """Whether any cell has a value at ``step``; most often the first rows tell."""
+    rows = field.shape[0] if field.dims else 1
+    each = max(1, rows // 16)
+    middle = [*range(rows // 2, rows, each), *range(0, rows // 2, each)]
+    return any(bool(np.isfinite(field.celsius(slice(step, step + 1), slice(row, row + each))).any()) for row in middle)
+
+
+def _runs(at: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
+    """Pieces of ``at`` that stand side by side in the file, or are all absent."""
+    follows = (np.diff(at) == 1) & (at[:-1] >= 0)
+    yield from np.split(at, np.flatnonzero(~follows) + 1)
+
+
+def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
+    """Append the cells at consecutive ``indices`` of the file, a slab at a time."""
+    if indices[0] < 0:
+        for _ in indices:
+            np.full(field.cells, np.nan, dtype="<f4").tofile(file)
+        return
+    at_once = max(1, _SLAB // max(field.cells, 1))
+    rows = field.shape[0] if field.dims else 1
+    rows_at_once = max(1, _SLAB // max(1, field.cells // max(rows, 1)))
+    for begin in range(int(indices[0]), int(indices[-1]) + 1, at_once):
+        steps = slice(begin, min(begin + at_once, int(indices[-1]) + 1))
+        for row in range(0, rows, rows if at_once > 1 else rows_at_once):
+            some = slice(row, rows if at_once > 1 else row + rows_at_once)
+            field.celsius(steps, some).astype("<f4", copy=False).tofile(file)
+
+
+def _left_out(field: Field, steps: _Steps, metadata: CheckpointMetadata) -> Iterator[str]:
+    absent = int((steps.at < 0).sum())
+    if absent:
+        yield f"{absent} of the last {len(steps.at)} steps ({metadata.step}) are absent from the file"
+    latest = field.times.max()
+    if latest > steps.issued and metadata.time_step.place(np.asarray([latest]), steps.issued)[0] >= 1:
+        yield f"no cell has a value after {short(steps.issued)}, which is what the forecasts are issued from"

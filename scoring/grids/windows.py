@@ -1,0 +1,64 @@
+"""The last window of each cell of a grid, as :func:`forecasting.windows.last_windows` takes that of a series."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series import SEA_RANGE, fill_gaps_each
+from forecasting.timestep import Floats
+
+Bools = npt.NDArray[np.bool_]
+
+LAND: Final = "no value at any time: land"
+NO_LAST: Final = "the last value is missing"
+GAP: Final = "a gap too long to fill"
+NO_SEA: Final = "a value that no sea has"
+
+
+@dataclass(frozen=True)
+class CellWindows:
+    """Windows without gaps.
+
+    Attributes:
+        cell: which cells they are of, ``(n,)``.
+        values: °C, ``(n, window)``.
+        filled: whether any value was interpolated, ``(n,)``.
+        missing: why other cells have none, and how many.
+        bad: which cells hold a value that no sea has.
+    """
+
+    cell: npt.NDArray[np.intp]
+    values: Floats
+    filled: Bools
+    missing: dict[str, int]
+    bad: npt.NDArray[np.intp]
+
+
+def cell_windows(tail: npt.NDArray[np.float32], window: int, fill_limit: int) -> CellWindows:
+    """The last windows of cells, short gaps interpolated.
+
+    Args:
+        tail: °C, ``(steps, cells)``, NaN where missing: the window, and before it what a gap may begin in.
+        window: its size.
+        fill_limit: longest gap that is interpolated.
+    """
+    observed = np.isfinite(tail)
+    land = ~observed.any(axis=0)
+    last = np.asarray(observed[-1])
+    no_last = ~last & ~land
+    cell = np.flatnonzero(last)
+    values = tail.T[cell].astype(np.float64)
+    gaps: Bools = np.isnan(tail[-window:, cell]).sum(axis=0) > 0
+    if gaps.any():
+        values[gaps] = fill_gaps_each(values[gaps], fill_limit)
+    values = values[:, -window:]
+    too_long = gaps & np.isnan(values).any(axis=1)
+    low, high = SEA_RANGE
+    with np.errstate(invalid="ignore"):
+        wrong = ~too_long & ((values < low) | (values > high)).any(axis=1)
+    usable = ~(too_long | wrong)
+    found = {LAND: land.sum(), NO_LAST: no_last.sum(), GAP: too_long.sum(), NO_SEA: wrong.sum()}
+    missing = {why: int(count) for why, count in found.items() if count}
+    return CellWindows(cell[usable], values[usable], gaps[usable], missing, cell[wrong])

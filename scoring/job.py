@@ -1,0 +1,95 @@
+"""What is to be done to each chunk, as it travels to whoever does it."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from scoring.model import ModelFile
+
+if TYPE_CHECKING:
+    from forecasting.forecaster import Forecaster
+
+
+@dataclass
+class Counts:
+    """What became of the places of a chunk, or of all.
+
+    Attributes:
+        places: cells of a grid, or stations of a table.
+        forecast: how many of them have a forecast.
+        missing: why the others have none, and how many.
+        warnings: by kind, how many places.
+    """
+
+    places: int = 0
+    forecast: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: "Counts") -> None:
+        """Add those of another chunk."""
+        self.places += other.places
+        self.forecast += other.forecast
+        for mine, theirs in ((self.missing, other.missing), (self.warnings, other.warnings)):
+            for kind, count in theirs.items():
+                mine[kind] = mine.get(kind, 0) + count
+
+
+@dataclass(frozen=True)
+class Part:
+    """The forecasts of one chunk, as bytes of the job's own format."""
+
+    content: bytes
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a chunk could not be scored, in a sentence."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is to be known to write an output.
+
+    Attributes:
+        kind: of the file.
+        model: full name.
+        version: of its release.
+        failed: why chunks could not be scored.
+    """
+
+    kind: str
+    model: str
+    version: str
+    failed: dict[int, str]
+
+
+class Job(Protocol):
+    """Chunks of one kind, scored by one model. Can be pickled."""
+
+    @property
+    def model(self) -> ModelFile:
+        """Whose forecasts are wanted."""
+
+    @property
+    def chunks(self) -> int:
+        """How many there are, numbered from 0."""
+
+    def places(self, chunk: int) -> int:
+        """Cells or stations of a chunk."""
+
+    def score(self, forecaster: "Forecaster", chunk: int) -> Part:
+        """The forecasts of a chunk."""
+
+
+def attempt(job: Job, chunk: int) -> Part | Failure:
+    """Score a chunk, wherever this process runs; what goes wrong is an answer, not an end."""
+    try:
+        return job.score(job.model.load(), chunk)
+    except MemoryError:
+        return Failure("there was not enough memory; try a smaller --chunk")
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        return Failure(f"{type(error).__name__}: {said}" if said else type(error).__name__)

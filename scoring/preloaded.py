@@ -1,0 +1,10 @@
+"""What every process that scores needs, loaded once in the one that they are forked from."""
+
+import torch
+
+import scoring.grids.job
+from forecasting import checkpoint, forecaster
+
+__all__ = ["checkpoint", "forecaster", "scoring"]
+
+torch.set_num_threads(1)

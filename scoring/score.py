@@ -1,0 +1,54 @@
+"""Windows in, forecasts out: what grids and tables have in common."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.metadata import CheckpointMetadata
+from forecasting.timestep import Floats, Times
+
+if TYPE_CHECKING:
+    from forecasting.forecaster import Forecaster
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Forecasts from windows, a row each.
+
+    Attributes:
+        sst: °C, ``(n, horizon)``.
+        widths: half-widths of intervals, °C ``(n or 1, horizon)``, by level in percent.
+        unlike: whether the window is unlike training, so that the intervals are not calibrated for it, ``(n,)``.
+    """
+
+    sst: Floats
+    widths: dict[int, Floats]
+    unlike: npt.NDArray[np.bool_]
+
+
+def score(forecaster: "Forecaster", windows: Floats, times: Times, levels: tuple[int, ...]) -> Scored:
+    """Forecast from windows without gaps.
+
+    Args:
+        forecaster: that offers the levels.
+        windows: °C, ``(n, window)``.
+        times: valid times, ``(n, horizon)``.
+        levels: of intervals, percent.
+    """
+    if not len(windows):
+        none = np.empty((0, times.shape[1]))
+        return Scored(none, dict.fromkeys(levels, none), np.empty(0, dtype=np.bool_))
+    sst = forecaster.network.roll_each(windows, times, np.full(len(windows), times.shape[1]))
+    widths = {level: half_widths(forecaster.metadata, level, times) for level in levels}
+    return Scored(sst, widths, forecaster.metadata.training_range.unlike(windows, times[:, 0]))
+
+
+def half_widths(metadata: CheckpointMetadata, level: int, times: Times) -> Floats:
+    """Half-widths of the intervals at ``level`` percent around forecasts at ``times`` ``(n, horizon)``; broadcasts.
+
+    Raises:
+        RequestError: if the level is not offered.
+    """
+    return metadata.errors.half_widths(level, times.shape[1])[None]

@@ -1,0 +1,42 @@
+"""What begins before anything slow is loaded: torch takes seconds to load, which pass beside the reading."""
+
+import argparse
+import multiprocessing
+import os
+from pathlib import Path
+from typing import Final
+
+from scoring.arguments import cores
+
+_LARGE_GRID: Final = 4_000_000
+_LARGE_TABLE: Final = 256_000_000
+"""Bytes of input from which several processes pay for their start."""
+
+
+def processes_for(options: argparse.Namespace) -> int:
+    """How many processes a run uses besides the command's own; 0 where that alone is faster."""
+    if options.cluster:
+        return 0
+    if options.processes is not None:
+        return int(options.processes)
+    is_grid = options.output.suffix.lower() in (".nc", ".nc4", ".zarr")
+    large = _bytes(options.input) >= (_LARGE_GRID if is_grid else _LARGE_TABLE)
+    return cores() if large and cores() > 1 else 0
+
+
+def load_torch_aside() -> None:
+    """Have another process begin to load torch, from which those that score are forked."""
+    # One thread each: the pools of the numeric libraries would outnumber the cores.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        forkserver.set_forkserver_preload(["scoring.preloaded"])
+        forkserver.ensure_running()
+
+
+def _bytes(path: Path) -> int:
+    if path.is_dir():
+        return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+    return path.stat().st_size if path.exists() else 0

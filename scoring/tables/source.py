@@ -1,0 +1,164 @@
+"""Tables as Arrow reads them: CSV or Parquet, one file or a folder of them, piece by piece."""
+
+import csv
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.dataset as pads
+
+from forecasting.errors import FileError
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.options import Options
+from forecasting.readers.table import ABSENT, Table, one_line
+from forecasting.readers.tabular import Layout, find_layout
+
+_HEAD: Final = 200
+"""Rows that tell what the columns hold."""
+_BLOCK: Final = 8_000_000
+"""Bytes of CSV that are read at once."""
+_BATCH: Final = 131_072
+"""Rows of Parquet that are."""
+_SUFFIXES: Final = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".gz": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_NULLS: Final = sorted({one for text in ABSENT for one in (text, text.upper(), text.title(), "NaN")})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows.
+
+    Attributes:
+        columns: by name; only those that the layout names.
+        first: number of the first row in its file, from 1.
+        source: the file.
+        layout: what the columns hold.
+    """
+
+    columns: dict[str, pa.Array]
+    first: int
+    source: Path
+    layout: Layout
+
+
+def read_batches(path: Path, options: Options) -> Iterator[Batch]:
+    """The rows of a file, or of all files in a folder by name.
+
+    Raises:
+        FileError: naming the file, and what is wrong with it.
+    """
+    for file in _files(path):
+        try:
+            yield from _read_parquet(file, options) if _is_parquet(file) else _read_csv(file, options)
+        except FileError as error:
+            raise FileError(f"{file}: {error}") from None
+        except (pa.ArrowException, OSError) as error:
+            raise FileError(f"{file}: cannot be read: {_sentence(error)}") from None
+
+
+def _sentence(error: Exception) -> str:
+    said = " ".join(str(error).split())[:200]
+    if "invalid UTF8" in said:
+        return "it is not UTF-8 text; save it so"
+    return said
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and not _is_hidden(file, path))
+    if not found:
+        raise FileError(f"{path}: holds no .csv and no .parquet")
+    return found
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+
+
+def _is_parquet(file: Path) -> bool:
+    with file.open("rb") as head:
+        return head.read(4) == b"PAR1"
+
+
+def _read_parquet(file: Path, options: Options) -> Iterator[Batch]:
+    data = pads.dataset(file, format="parquet")
+    head = data.head(_HEAD, use_threads=False)
+    if not head.num_rows:
+        return
+    cells = pd.DataFrame({name: _texts(head[name]) for name in head.column_names}, dtype=str)
+    layout = find_layout(Table("Parquet", cells), options)
+    first = 1
+    names = _used(layout)
+    for batch in data.to_batches(columns=names, batch_size=_BATCH, batch_readahead=2, fragment_readahead=1):
+        if batch.num_rows:
+            yield Batch(dict(zip(names, batch.columns, strict=True)), first, file, layout)
+        first += batch.num_rows
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    """Cells as a CSV file would have them."""
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s", getattr(column.type, "tz", None)), safe=False)
+    return ["" if cell is None else _text(cell) for cell in column.to_pylist()]
+
+
+def _text(cell: object) -> str:
+    return pd.Timestamp(cell).isoformat() if isinstance(cell, pd.Timestamp) or hasattr(cell, "isoformat") else str(cell)  # type: ignore[arg-type]
+
+
+def _used(layout: Layout) -> list[str]:
+    station = [layout.station] if layout.station is not None else []
+    return list(dict.fromkeys([*layout.time, *station, *layout.values, *layout.flags.values()]))
+
+
+def _read_csv(file: Path, options: Options) -> Iterator[Batch]:
+    head = _head(file)
+    table = read_delimited(head)
+    layout = find_layout(table, options)
+    header, separator = _header(head)
+    positions = {name: k for k, name in enumerate(table.names if table.nameless else header)}
+    wanted = {name: f"f{positions[name]}" for name in _used(layout)}
+    with pa.input_stream(str(file), compression="detect") as stream:
+        reader = pacsv.open_csv(
+            stream,
+            pacsv.ReadOptions(
+                block_size=_BLOCK,
+                skip_rows=int(table.cells.index[0]) - 1,
+                autogenerate_column_names=True,
+                use_threads=False,
+            ),
+            pacsv.ParseOptions(delimiter=separator),
+            pacsv.ConvertOptions(
+                column_types=dict.fromkeys(wanted.values(), pa.string()),
+                include_columns=list(wanted.values()),
+                null_values=_NULLS,
+                strings_can_be_null=True,
+            ),
+        )
+        first = 1
+        for batch in reader:
+            yield Batch(dict(zip(wanted, batch.columns, strict=True)), first, file, layout)
+            first += batch.num_rows
+
+
+def _head(file: Path) -> str:
+    with file.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    with gzip.open(file) if packed else file.open("rb") as lines:
+        text = b"".join(islice(lines, _HEAD))
+    if b"\x00" in text:
+        raise FileError("is neither CSV nor Parquet")
+    return text.decode("utf-8-sig", "replace")
+
+
+def _header(head: str) -> tuple[list[str], str]:
+    """Names of all columns, and what separates them: as the reader of CSV takes them."""
+    lines = [line for line in head.splitlines() if line.strip() and not line.startswith("#")]
+    separator = max(",;\t", key=lines[0].count)
+    return [one_line(cell.strip()) for cell in next(csv.reader([lines[0]], delimiter=separator))], separator
