@@ -47,8 +47,8 @@ class Evaluation:
     def coverage(self, model: str, errors: ErrorDistribution) -> dict[int, tuple[float, ...]]:
         """Share of observations inside the intervals, by level, per lead."""
         predicted, observed = self.predicted[model], self.origins.targets
-        leads = predicted.shape[1]
-        widths = {level: errors.half_widths(level, leads) for level in errors.half_width}
+        times, scale = self.origins.times, errors.scale(self.origins.windows)
+        widths = {level: errors.half_widths(level, times, scale) for level in errors.half_width}
         return {level: coverage(observed, predicted - w, predicted + w) for level, w in widths.items()}
 
     def one_step(self) -> pd.DataFrame:

@@ -102,7 +102,7 @@ def export(fit: Fit, dataset: Dataset, config: TrainingConfig, identity: Identit
         training_range=TrainingRange.of(seen, windows),
         accuracy={"validation": validation.accuracy(fit.cell)},
         baselines={},
-        errors=ErrorDistribution.calibrate(validation.residuals(fit.cell)),
+        errors=ErrorDistribution.calibrate(validation.residuals(fit.cell), validation.origins),
         configuration=config.flat(),
         seed=fit.seed,
         parameters=fit.final.size(),
