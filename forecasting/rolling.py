@@ -1,5 +1,6 @@
 """Rolling origin: every step of a part is forecast from the window before it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,3 +75,14 @@ def origins(series: SstSeries, window: int, fill_limit: int, begin: int, end: in
     targets = np.where(inside, series.values[np.minimum(leads, len(series) - 1)], np.nan)
     usable = np.isfinite(series.values[first - 1]) & np.isfinite(windows).all(axis=1) & np.isfinite(targets).any(axis=1)
     return Origins(windows[usable], series.times[first[usable]], targets[usable], first[usable], series.step)
+
+
+def joined(parts: Sequence[Origins]) -> Origins:
+    """Origins of several series of one step as one."""
+    return Origins(
+        np.concatenate([part.windows for part in parts]),
+        np.concatenate([part.valid_time for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.position for part in parts]),
+        parts[0].step,
+    )

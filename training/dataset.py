@@ -1,5 +1,6 @@
 """A series divided in time, and what the networks are fitted on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +44,16 @@ class Dataset:
         dataset = cls(series, config.window, config.horizon, config.fill_limit)
         dataset._check()
         return dataset
+
+    @property
+    def stations(self) -> "Mapping[str, Dataset]":
+        """What is trained on, by name: one series has none."""
+        return {"": self}
+
+    @property
+    def left_out(self) -> "Mapping[str, Dataset]":
+        """Stations that are kept out of training, to be evaluated on."""
+        return {}
 
     @property
     def bounds(self) -> dict[Split, tuple[int, int]]:
