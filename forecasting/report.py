@@ -120,6 +120,26 @@ class SeedSpread(BaseModel, frozen=True):
     std: float
 
 
+class Drift(BaseModel, frozen=True):
+    """How far the test part lies from what the weights were fitted on.
+
+    Attributes:
+        minimum: °C, of what they were fitted on.
+        maximum: °C.
+        below: share of the test part's values under it.
+        above: share over it.
+        anomaly: mean of the test part's values less the climatology of what came before, °C: its warming.
+        unlike: share of the test part's windows that are marked ``outside_training``.
+    """
+
+    minimum: float
+    maximum: float
+    below: float
+    above: float
+    anomaly: float
+    unlike: float
+
+
 class StationReport(BaseModel, frozen=True):
     """One station of a panel.
 
@@ -156,6 +176,7 @@ class Report(BaseModel, frozen=True):
         libraries: versions.
         models: the networks, then the baselines.
         seeds: spread over seeds, by cell; empty where one seed was trained.
+        drift: of the test part out of what the weights were fitted on.
         stations: of a panel; empty where one series was trained on. ``models`` are then of all that were trained on.
         left_out: accuracy on the test parts of all stations that were left out of training together, by model.
     """
@@ -176,6 +197,7 @@ class Report(BaseModel, frozen=True):
     libraries: dict[str, str]
     models: tuple[ModelReport, ...]
     seeds: dict[str, SeedSpread]
+    drift: Drift | None = None
     stations: tuple[StationReport, ...] = ()
     left_out: dict[str, Accuracy] = {}
 
@@ -193,6 +215,12 @@ class Report(BaseModel, frozen=True):
     def best(self) -> ModelReport:
         """The network with the lowest validation RMSE at lead 1."""
         return min(self.networks, key=lambda model: model.accuracy["validation"].rmse[0])
+
+    @property
+    def shown_leads(self) -> tuple[int, ...]:
+        """The leads that are shown to a reader: a week of days, else six steps, and the last."""
+        first = 7 if self.step == "day" else 6
+        return (*range(1, min(first, self.horizon) + 1), *([self.horizon] if self.horizon > first else []))
 
     def skill(self, model: ModelReport, lead: int) -> dict[str, float | None]:
         """Skill of ``model`` on the test part at ``lead``, against each baseline by name; None if that has no error."""

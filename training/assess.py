@@ -9,8 +9,9 @@ from forecasting.accuracy import Accuracy, anomaly_correlation
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CheckpointMetadata
 from forecasting.evaluation import Evaluation
-from forecasting.report import ModelReport, Split, StationReport
+from forecasting.report import Drift, ModelReport, Split, StationReport
 from forecasting.rolling import Roller
+from forecasting.training_range import TrainingRange
 from forecasting.verification import exceedance, intervals, probability_score, skills
 from training.config import TrainingConfig
 from training.dataset import Dataset
@@ -94,6 +95,23 @@ def assess(dataset: Dataset, config: TrainingConfig, exported: Mapping[str, Expo
             "test": test.accuracy(name),
         }
     return Assessment(accuracy, stations, left_out)
+
+
+def drift(assessed: Assessment, trained: TrainingRange) -> Drift:
+    """How far the test part lies from what the weights were fitted on, whose range is ``trained``."""
+    test = Evaluation.joined(list(assessed.stations.values()))
+    observed = test.origins.targets[:, 0]
+    known = np.isfinite(observed)
+    values, usual = observed[known], test.predicted["climatology"][known, 0]
+    unlike = trained.unlike(test.origins.windows[known], test.origins.valid_time[known])
+    return Drift(
+        minimum=trained.minimum,
+        maximum=trained.maximum,
+        below=round(float((values < trained.minimum).mean()), 6),
+        above=round(float((values > trained.maximum).mean()), 6),
+        anomaly=round(float((values - usual).mean()), 6),
+        unlike=round(float(unlike.mean()), 6),
+    )
 
 
 def _rolled(station: Dataset, config: TrainingConfig, split: Split, networks: Mapping[str, Roller]) -> Evaluation:

@@ -19,7 +19,8 @@ from forecasting.readers import content_digest
 from forecasting.release import current_version, is_dataset_name, open_current
 from forecasting.report import Report, SeedSpread, Split, parse_report
 from forecasting.timestep import iso, short
-from training.assess import assess
+from training.assess import assess, drift
+from training.card import model_card
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.export import CPU, Identity, export, libraries
@@ -27,6 +28,7 @@ from training.fit import Fit
 from training.parallel import Progress, fit_all
 from training.plot import save_comparison
 from training.publish import next_version, point_current, prune, publish, staging
+from training.readable import readable_report
 
 RECENT_WINDOWS: Final = 4
 """Windows of the series' end that a release carries: what a forecast starts from, and some to look at."""
@@ -144,10 +146,13 @@ def _fill(
         libraries=libraries(),
         models=assessed.models(dataset, completed, fits),
         seeds=_seed_spread(dataset, config, fits) if config.seeds > 1 else {},
+        drift=drift(assessed, next(iter(completed.values())).training_range),
         stations=assessed.station_reports(dataset),
         left_out=assessed.left_out_accuracy(),
     )
     (stage / "report.json").write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
+    (stage / "report.md").write_text(readable_report(report), encoding="utf-8")
+    (stage / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
     (stage / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
     predictions = next(iter(assessed.stations.values())).one_step()
     predictions.round(4).to_csv(stage / "predictions.csv")

@@ -17,6 +17,7 @@ PATHS = {
     "/compare/plot": {"get"},
     "/models": {"get"},
     "/models/{model}": {"get"},
+    "/models/{model}/card": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
     "/metrics": {"get"},
