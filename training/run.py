@@ -122,7 +122,8 @@ def _fill(
 ) -> Report:
     """Put every file of the release into ``stage``."""
     exported = {cell: export(fits[cell, config.seed], dataset, config, identity, stage) for cell in config.cells}
-    baselines = Baselines.fit(dataset.past("validation"), config.window, config.fill_limit, config.horizon)
+    first = next(iter(dataset.stations.values()))
+    baselines = Baselines.fit(first.past("validation"), config.window, config.fill_limit, config.horizon)
     assessed = assess(dataset, config, exported)
     last_end = dataset.last_usable_end()
     references: dict[str, dict[Split, Accuracy]] = {
@@ -139,7 +140,7 @@ def _fill(
         horizon=config.horizon,
         data_file=data_file,
         data_sha256=identity.data_sha256,
-        notes=(*dataset.series.describe(), *_stale(dataset, last_end)),
+        notes=(*dataset.notes, *_stale(dataset, last_end)),
         periods=dataset.periods(),
         climatology=_describe(baselines.climatology),
         configuration=config.flat(),
