@@ -17,6 +17,8 @@ NEAR_ZERO: Final = 0.01
 """°C. Observations closer to 0 are left out of MAPE, which divides by them."""
 
 _DECIMALS: Final = 6
+_STILL: Final = 1e-12
+"""°C². Anomalies that vary by less are those of rounding."""
 
 
 class Accuracy(BaseModel, frozen=True):
@@ -75,6 +77,31 @@ def _mean_percentage(fractions: Floats) -> float | None:
 def skill(rmse: float, reference: float) -> float | None:
     """1 − RMSE / RMSE of the reference: 1 is perfect, 0 no better than it. None where the reference has no error."""
     return 1 - rmse / reference if reference > 0 else None
+
+
+def anomaly_correlation(observed: Floats, predicted: Floats, climatology: Floats) -> tuple[float | None, ...]:
+    """Correlation of forecast and observed anomalies by lead, each about its own mean; None where one does not vary.
+
+    The centred form of Murphy and Epstein (1989, Mon. Wea. Rev. 117, 572).
+
+    Args:
+        observed: °C ``(n, leads)``, NaN where there is none.
+        predicted: °C, ``(n, leads)``.
+        climatology: °C, ``(n, leads)``: what anomalies are taken from.
+    """
+    return tuple(
+        _correlation(observed[:, lead] - climatology[:, lead], predicted[:, lead] - climatology[:, lead])
+        for lead in range(observed.shape[1])
+    )
+
+
+def _correlation(one: Floats, other: Floats) -> float | None:
+    known = np.isfinite(one) & np.isfinite(other)
+    if not known.any():
+        return None
+    one, other = one[known] - one[known].mean(), other[known] - other[known].mean()
+    size = math.sqrt(float(one @ one) * float(other @ other))
+    return round(float(one @ other) / size, _DECIMALS) if size > _STILL * len(one) else None
 
 
 def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | None:

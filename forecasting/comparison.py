@@ -32,12 +32,14 @@ class Rolled:
         times: of the steps, ``(n,)``.
         observed: °C, ``(n,)``.
         predicted: °C, ``(n,)``, by name: the networks, then the references that the series affords.
+        scale: what the networks' errors are multiplied by, ``(n,)``, by cell.
         warnings: what a reader should know.
     """
 
     times: Times
     observed: Floats
     predicted: Mapping[str, Floats]
+    scale: Mapping[str, Floats]
     warnings: tuple[ForecastWarning, ...] = ()
 
     @property
@@ -53,6 +55,7 @@ class Rolled:
             np.concatenate([part.times for part in parts]),
             np.concatenate([part.observed for part in parts]),
             {name: np.concatenate([part.predicted[name] for part in parts]) for name in names},
+            {name: np.concatenate([part.scale[name] for part in parts]) for name in parts[0].scale},
         )
 
 
@@ -99,7 +102,8 @@ def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: 
             said = "gaps leave too few windows to fit the linear autoregression to"
             warnings.append(ForecastWarning("no_linear", said))
     times = series.step.shift(known.valid_time, horizon - 1)
-    return Rolled(times, known.targets[:, -1], predicted, (*warnings, *_unlike(known, metadata)))
+    scale = {network.metadata.cell: network.metadata.errors.scale(known.windows) for network in networks}
+    return Rolled(times, known.targets[:, -1], predicted, scale, (*warnings, *_unlike(known, metadata)))
 
 
 def score(
@@ -133,20 +137,16 @@ def score(
                 kind="recurrent",
                 accuracy={"test": accuracy[name]},
                 p_value=(None if p_value is None else round(p_value, 6),),
-                coverage=_coverage(rolled.observed, column, errors[name], horizon),
+                coverage=_coverage(rolled, name, errors[name], horizon),
             )
         )
     return reports
 
 
-def _coverage(
-    observed: Floats, predicted: Floats, errors: ErrorDistribution, lead: int
-) -> dict[int, tuple[float, ...]]:
-    widths = {level: half_widths[lead - 1] for level, half_widths in errors.half_width.items()}
-    return {
-        level: coverage(observed[:, None], predicted[:, None] - width, predicted[:, None] + width)
-        for level, width in widths.items()
-    }
+def _coverage(rolled: Rolled, cell: str, errors: ErrorDistribution, lead: int) -> dict[int, tuple[float, ...]]:
+    observed, predicted, times = rolled.observed[:, None], rolled.predicted[cell][:, None], rolled.times[:, None]
+    widths = {level: errors.half_widths(level, times, rolled.scale[cell], lead) for level in errors.half_width}
+    return {level: coverage(observed, predicted - width, predicted + width) for level, width in widths.items()}
 
 
 def _origins(series: SstSeries, metadata: CheckpointMetadata, horizon: int) -> Origins:

@@ -1,6 +1,6 @@
 """Rolling-origin evaluation: what each model says of every step of a part, and how good that is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,8 @@ import pandas as pd
 
 from forecasting.accuracy import Accuracy, coverage, diebold_mariano
 from forecasting.intervals import ErrorDistribution
-from forecasting.rolling import Origins, Roller
+from forecasting.rolling import Origins, Roller, joined
+from forecasting.sampling import Groups
 from forecasting.timestep import Floats, iso
 
 
@@ -26,6 +27,15 @@ class Evaluation:
         rolled = {name: one.roll(origins.windows, origins.valid_time, leads) for name, one in rollers.items()}
         return cls(origins, rolled)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Evaluation"]) -> "Evaluation":
+        """Those of several series as one, with the models that all of them have."""
+        if len(parts) == 1:
+            return parts[0]
+        names = [name for name in parts[0].predicted if all(name in part.predicted for part in parts)]
+        predicted = {name: np.concatenate([part.predicted[name] for part in parts]) for name in names}
+        return cls(joined([part.origins for part in parts]), predicted)
+
     def accuracy(self, model: str) -> Accuracy:
         """Of one model, per lead."""
         return Accuracy.of(self.origins.targets, self.predicted[model])
@@ -34,25 +44,41 @@ class Evaluation:
         """Observation minus forecast, °C ``(origins, leads)``, NaN where nothing was observed."""
         return self.origins.targets - self.predicted[model]
 
+    @property
+    def groups(self) -> Groups:
+        """Which of the distinct times each origin stands at, counted from 0 on: one each, where there is one series."""
+        groups: Groups = np.unique(self.origins.valid_time, return_inverse=True)[1]
+        return groups
+
+    def together(self, model: str) -> Floats:
+        """Errors of all series at a time as one, °C ``(times, leads)``: the root of the sum of their squares."""
+        squares, groups = self.residuals(model) ** 2, self.groups
+        known = np.isfinite(squares)
+        total, count = np.zeros((2, int(groups.max()) + 1, squares.shape[1]))
+        np.add.at(total, groups, np.where(known, squares, 0.0))
+        np.add.at(count, groups, known)
+        errors: Floats = np.sqrt(np.where(count > 0, total, np.nan))
+        return errors
+
     def p_values(self, model: str, references: list[str]) -> tuple[float | None, ...]:
         """Diebold and Mariano's test against the reference with the lowest RMSE, lead by lead."""
         rmse = {name: self.accuracy(name).rmse for name in references}
-        own = self.residuals(model)
+        own, others = self.together(model), {name: self.together(name) for name in references}
         values = []
         for lead in range(own.shape[1]):
             best = min(references, key=lambda name: rmse[name][lead])
-            values.append(diebold_mariano(own[:, lead], self.residuals(best)[:, lead], lead + 1))
+            values.append(diebold_mariano(own[:, lead], others[best][:, lead], lead + 1))
         return tuple(None if value is None else round(value, 6) for value in values)
 
     def coverage(self, model: str, errors: ErrorDistribution) -> dict[int, tuple[float, ...]]:
         """Share of observations inside the intervals, by level, per lead."""
         predicted, observed = self.predicted[model], self.origins.targets
-        leads = predicted.shape[1]
-        widths = {level: errors.half_widths(level, leads) for level in errors.half_width}
+        times, scale = self.origins.times, errors.scale(self.origins.windows)
+        widths = {level: errors.half_widths(level, times, scale) for level in errors.half_width}
         return {level: coverage(observed, predicted - w, predicted + w) for level, w in widths.items()}
 
     def one_step(self) -> pd.DataFrame:
-        """Observed and predicted °C at lead 1, one column a model, by ISO time."""
+        """Observed and predicted °C at lead 1, one column a model, by ISO time; of one series."""
         known = np.isfinite(self.origins.targets[:, 0])
         columns = {"observed": self.origins.targets[known, 0]}
         columns |= {name: predicted[known, 0] for name, predicted in self.predicted.items()}

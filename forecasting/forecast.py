@@ -75,6 +75,7 @@ class Forecasts:
         baselines: what the references say, °C ``(n, longest)``, by name; NaN where a series affords none.
         warnings: what their readers should know.
         calibrated: whether the window is like what the network was trained on, ``(n,)``.
+        scale: what the network's errors are multiplied by, ``(n,)``.
         failures: why there is no forecast, by series.
     """
 
@@ -85,6 +86,7 @@ class Forecasts:
     baselines: dict[str, Floats]
     warnings: Sequence[tuple[ForecastWarning, ...]]
     calibrated: npt.NDArray[np.bool_]
+    scale: Floats
     failures: dict[int, SeriesError]
 
     def __len__(self) -> int:
@@ -93,14 +95,14 @@ class Forecasts:
     def one(self, k: int, errors: ErrorDistribution, levels: Sequence[int], thresholds: Sequence[float]) -> Forecast:
         """The ``k``-th forecast, with intervals and probabilities from the network's ``errors``."""
         n = int(self.leads[k])
-        sst = self.sst[k, :n]
-        widths = [(level, errors.half_widths(level, n)) for level in levels]
+        sst, times, scale = self.sst[k, :n], self.times[k : k + 1, :n], self.scale[k : k + 1]
+        widths = [(level, errors.half_widths(level, times, scale)[0]) for level in levels]
         known = {name: values[k, :n] for name, values in self.baselines.items() if not np.isnan(values[k, 0])}
         return Forecast(
-            times=self.times[k, :n],
+            times=times[0],
             sst=sst,
             intervals=tuple(Interval(level, sst - width, sst + width) for level, width in widths),
-            exceedance=tuple(errors.exceedance(sst, threshold) for threshold in thresholds),
+            exceedance=tuple(errors.exceedance(sst[None], times, scale, threshold)[0] for threshold in thresholds),
             baselines=known,
             warnings=self.warnings[k],
             calibrated=bool(self.calibrated[k]),

@@ -50,7 +50,7 @@ class Forecaster:
                 field="horizon",
             )
         for level in levels:
-            self.metadata.errors.half_widths(level, horizon)
+            self.metadata.errors.check(level)
 
     def forecast(
         self,
@@ -116,10 +116,8 @@ class Forecaster:
         """
         windows, failures = last_windows(series, self.metadata, horizons)
         if not len(windows):
-            empty = np.empty((0, 0))
-            return Forecasts(
-                windows.row, windows.leads, windows.times, empty, {}, [], np.empty(0, dtype=np.bool_), failures
-            )
+            empty, none = np.empty((0, 0)), np.empty(0, dtype=np.bool_)
+            return Forecasts(windows.row, windows.leads, windows.times, empty, {}, [], none, np.empty(0), failures)
         sst = self.network.roll_each(windows.values, windows.times, windows.leads)
         references, absent = self._references([series[i] for i in windows.row], windows, baselines)
         unlike = self.metadata.training_range.unlike(windows.values, windows.times[:, 0])
@@ -130,7 +128,8 @@ class Forecaster:
             warnings[k] += (self._outside(windows, k),)
         for k, warning in absent.items():
             warnings[k] += (warning,)
-        return Forecasts(windows.row, windows.leads, windows.times, sst, references, warnings, ~unlike, failures)
+        scale = self.metadata.errors.scale(windows.values)
+        return Forecasts(windows.row, windows.leads, windows.times, sst, references, warnings, ~unlike, scale, failures)
 
     def _references(
         self, series: Sequence[SstSeries], windows: Windows, baselines: Baselines | None

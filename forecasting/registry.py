@@ -37,6 +37,7 @@ class LoadedRelease:
         digests: sha256 of each checkpoint, by cell.
         predictions: ``predictions.csv``.
         plots: ``comparison`` as ``png`` and ``svg``.
+        card: ``MODEL_CARD.md``; None in a release from before there was one.
     """
 
     release: Release
@@ -47,6 +48,7 @@ class LoadedRelease:
     digests: Mapping[str, str]
     predictions: pd.DataFrame
     plots: Mapping[str, bytes]
+    card: bytes | None
 
     @classmethod
     def load(cls, release: Release, device: torch.device) -> "LoadedRelease":
@@ -69,7 +71,8 @@ class LoadedRelease:
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
         digests = {cell: digest(files[f"{cell}.pt"]) for cell in cells}
-        return cls(release, forecasters, baselines, recent, report, digests, predictions, plots)
+        card = files.get("MODEL_CARD.md")
+        return cls(release, forecasters, baselines, recent, report, digests, predictions, plots, card)
 
     def select(self, cell: str) -> list[Forecaster]:
         """The networks that ``best``, ``all`` or the name of a cell means; empty where there is none."""

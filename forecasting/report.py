@@ -18,6 +18,60 @@ class LossCurves(BaseModel, frozen=True):
     validation: tuple[float, ...]
 
 
+class Skill(BaseModel, frozen=True):
+    """Against one reference on the test part, by lead.
+
+    Attributes:
+        value: 1 − RMSE / RMSE of the reference; None where that has no error.
+        lower: of the interval that holds 95 % of block-bootstrap resamples.
+        upper: of the same.
+        p_value: Diebold and Mariano's, two-sided; None where there is no telling.
+    """
+
+    value: tuple[float | None, ...]
+    lower: tuple[float | None, ...]
+    upper: tuple[float | None, ...]
+    p_value: tuple[float | None, ...]
+
+
+class Coverage(BaseModel, frozen=True):
+    """Share of observations inside intervals, by lead, and its standard error with autocorrelation counted."""
+
+    n: tuple[int, ...]
+    share: tuple[float, ...]
+    error: tuple[float, ...]
+
+
+class IntervalReport(BaseModel, frozen=True):
+    """Intervals of one level on the test part.
+
+    Attributes:
+        coverage: over all of it.
+        seasons: the same for each season that it holds.
+        score: mean interval score by lead, °C.
+    """
+
+    coverage: Coverage
+    seasons: dict[str, Coverage]
+    score: tuple[float, ...]
+
+
+class ExceedanceReport(BaseModel, frozen=True):
+    """Probabilities that a threshold is exceeded, on the test part.
+
+    Attributes:
+        threshold: °C.
+        quantile: of the values that the weights were fitted on, at which it stands.
+        brier: score by lead; the lower the better.
+        climatology: the same of how often those values exceeded it in the calendar month.
+    """
+
+    threshold: float
+    quantile: float
+    brier: tuple[float, ...]
+    climatology: tuple[float, ...]
+
+
 class ModelReport(BaseModel, frozen=True):
     """One row of the comparison.
 
@@ -28,6 +82,11 @@ class ModelReport(BaseModel, frozen=True):
         p_value: of Diebold and Mariano's test against the baseline with the lowest test RMSE at that lead; None where
             there is no telling.
         coverage: of the intervals on the test part, by level in percent, per lead.
+        anomaly_correlation: on the test part, per lead; None where anomalies do not vary.
+        skill: of a network, against each reference.
+        intervals: of a network, by level in percent.
+        crps: continuous ranked probability score on the test part, °C, per lead.
+        exceedance: of some thresholds.
         parameters: number of trained weights.
         train_seconds: wall time of fitting.
         latency_ms: median time of one forecast alone.
@@ -40,6 +99,11 @@ class ModelReport(BaseModel, frozen=True):
     accuracy: dict[Split, Accuracy]
     p_value: tuple[float | None, ...] | None = None
     coverage: dict[int, tuple[float, ...]] | None = None
+    anomaly_correlation: tuple[float | None, ...] | None = None
+    skill: dict[str, Skill] = {}
+    intervals: dict[int, IntervalReport] = {}
+    crps: tuple[float, ...] | None = None
+    exceedance: tuple[ExceedanceReport, ...] = ()
     parameters: int | None = None
     train_seconds: float | None = None
     latency_ms: float | None = None
@@ -54,6 +118,42 @@ class SeedSpread(BaseModel, frozen=True):
     rmse: tuple[float, ...]
     mean: float
     std: float
+
+
+class Drift(BaseModel, frozen=True):
+    """How far the test part lies from what the weights were fitted on.
+
+    Attributes:
+        minimum: °C, of what they were fitted on.
+        maximum: °C.
+        below: share of the test part's values under it.
+        above: share over it.
+        anomaly: mean of the test part's values less the climatology of what came before, °C: its warming.
+        unlike: share of the test part's windows that are marked ``outside_training``.
+    """
+
+    minimum: float
+    maximum: float
+    below: float
+    above: float
+    anomaly: float
+    unlike: float
+
+
+class StationReport(BaseModel, frozen=True):
+    """One station of a panel.
+
+    Attributes:
+        name: of the station.
+        trained_on: whether the weights were fitted on it, among others.
+        period: its test part.
+        accuracy: on that, by model; the references are fitted on the station's own train and validation parts.
+    """
+
+    name: str
+    trained_on: bool
+    period: Period
+    accuracy: dict[str, Accuracy]
 
 
 class Report(BaseModel, frozen=True):
@@ -76,6 +176,9 @@ class Report(BaseModel, frozen=True):
         libraries: versions.
         models: the networks, then the baselines.
         seeds: spread over seeds, by cell; empty where one seed was trained.
+        drift: of the test part out of what the weights were fitted on.
+        stations: of a panel; empty where one series was trained on. ``models`` are then of all that were trained on.
+        left_out: accuracy on the test parts of all stations that were left out of training together, by model.
     """
 
     dataset: str
@@ -94,6 +197,9 @@ class Report(BaseModel, frozen=True):
     libraries: dict[str, str]
     models: tuple[ModelReport, ...]
     seeds: dict[str, SeedSpread]
+    drift: Drift | None = None
+    stations: tuple[StationReport, ...] = ()
+    left_out: dict[str, Accuracy] = {}
 
     @property
     def networks(self) -> tuple[ModelReport, ...]:
@@ -109,6 +215,12 @@ class Report(BaseModel, frozen=True):
     def best(self) -> ModelReport:
         """The network with the lowest validation RMSE at lead 1."""
         return min(self.networks, key=lambda model: model.accuracy["validation"].rmse[0])
+
+    @property
+    def shown_leads(self) -> tuple[int, ...]:
+        """The leads that are shown to a reader: a week of days, else six steps, and the last."""
+        first = 7 if self.step == "day" else 6
+        return (*range(1, min(first, self.horizon) + 1), *([self.horizon] if self.horizon > first else []))
 
     def skill(self, model: ModelReport, lead: int) -> dict[str, float | None]:
         """Skill of ``model`` on the test part at ``lead``, against each baseline by name; None if that has no error."""

@@ -1,5 +1,6 @@
 """Rolling origin: every step of a part is forecast from the window before it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series import SstSeries, fill_gaps
-from forecasting.timestep import Floats, Times
+from forecasting.timestep import Floats, Times, TimeStep
 
 
 class Roller(Protocol):
@@ -36,19 +37,26 @@ class Origins:
         valid_time: of lead 1, ``(n,)``.
         targets: °C, ``(n, horizon)``; NaN where nothing was observed or the time lies outside the part.
         position: of lead 1 in the series, ``(n,)``.
+        step: of the series.
     """
 
     windows: Floats
     valid_time: Times
     targets: Floats
     position: npt.NDArray[np.int64]
+    step: TimeStep
+
+    @property
+    def times(self) -> Times:
+        """Valid times, ``(n, horizon)``."""
+        return self.step.shift(self.valid_time[:, None], np.arange(self.targets.shape[1]))
 
     def __len__(self) -> int:
         return len(self.windows)
 
     def take(self, rows: "slice | npt.NDArray[np.intp]") -> "Origins":
         """Some of them."""
-        return Origins(self.windows[rows], self.valid_time[rows], self.targets[rows], self.position[rows])
+        return Origins(self.windows[rows], self.valid_time[rows], self.targets[rows], self.position[rows], self.step)
 
 
 def origins(series: SstSeries, window: int, fill_limit: int, begin: int, end: int, horizon: int = 1) -> Origins:
@@ -60,10 +68,21 @@ def origins(series: SstSeries, window: int, fill_limit: int, begin: int, end: in
     first = np.arange(max(begin - horizon + 1, window), end)
     filled = fill_gaps(series.values, fill_limit)
     if not len(first):
-        return Origins(np.empty((0, window)), series.times[:0], np.empty((0, horizon)), first)
+        return Origins(np.empty((0, window)), series.times[:0], np.empty((0, horizon)), first, series.step)
     windows = np.lib.stride_tricks.sliding_window_view(filled, window)[first - window]
     leads = first[:, None] + np.arange(horizon)
     inside = (leads >= begin) & (leads < end)
     targets = np.where(inside, series.values[np.minimum(leads, len(series) - 1)], np.nan)
     usable = np.isfinite(series.values[first - 1]) & np.isfinite(windows).all(axis=1) & np.isfinite(targets).any(axis=1)
-    return Origins(windows[usable], series.times[first[usable]], targets[usable], first[usable])
+    return Origins(windows[usable], series.times[first[usable]], targets[usable], first[usable], series.step)
+
+
+def joined(parts: Sequence[Origins]) -> Origins:
+    """Origins of several series of one step as one."""
+    return Origins(
+        np.concatenate([part.windows for part in parts]),
+        np.concatenate([part.valid_time for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.position for part in parts]),
+        parts[0].step,
+    )

@@ -22,9 +22,12 @@ def accuracy_table(report: Report, lead: int = 1) -> str:
 
 def models_table(models: Sequence[ModelReport], lead: int = 1) -> str:
     """The same for models that are in no report."""
-    head = [("Model", "MAE", "RMSE", "MAPE (%)")]
-    rows = head + [_row(model, lead) for model in models]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return aligned([("Model", "MAE", "RMSE", "MAPE (%)"), *(_row(model, lead) for model in models)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Markdown of a head and rows, the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(_pad(cell, width, k) for k, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
         for row in rows
@@ -40,8 +43,13 @@ def _row(model: ModelReport, lead: int) -> tuple[str, str, str, str]:
         TITLES.get(model.name, model.name),
         f"{accuracy.mae[lead - 1]:.4f}",
         f"{accuracy.rmse[lead - 1]:.4f}",
-        "–" if mape is None else f"{mape:.2f}",
+        figure(mape, 2),
     )
+
+
+def figure(value: float | None, decimals: int = 4) -> str:
+    """A number as it is shown; a dash where there is none."""
+    return "–" if value is None else f"{value:.{decimals}f}"
 
 
 def _pad(cell: str, width: int, column: int) -> str:

@@ -38,13 +38,13 @@ class TrainingRange(BaseModel, frozen=True):
     @classmethod
     def of(cls, series: SstSeries, windows: Floats) -> "TrainingRange":
         """From the series that the network was fitted on and its windows ``(n, window)``, both °C."""
-        activity = _activity(windows)
+        moved = activity(windows)
         return cls(
             minimum=round(float(np.nanmin(series.values)), 6),
             maximum=round(float(np.nanmax(series.values)), 6),
             spread=round(float(np.nanstd(np.diff(series.values))), 6),
-            calmest=round(float(activity.min()), 6),
-            liveliest=round(float(activity.max()), 6),
+            calmest=round(float(moved.min()), 6),
+            liveliest=round(float(moved.max()), 6),
             months=series.observed_months,
         )
 
@@ -54,8 +54,8 @@ class TrainingRange(BaseModel, frozen=True):
         outside: npt.NDArray[np.bool_] = (windows.min(axis=1) < self.minimum - margin) | (
             windows.max(axis=1) > self.maximum + margin
         )
-        activity = _activity(windows)
-        outside |= (activity < self.calmest / ACTIVITY_RATIO) | (activity > self.liveliest * ACTIVITY_RATIO)
+        moved = activity(windows)
+        outside |= (moved < self.calmest / ACTIVITY_RATIO) | (moved > self.liveliest * ACTIVITY_RATIO)
         if len(self.months) < 12:
             months = valid_time.astype("datetime64[M]").astype(np.int64) % 12 + 1
             outside |= ~np.isin(months, self.months)
@@ -73,10 +73,10 @@ class TrainingRange(BaseModel, frozen=True):
         margin = LEVEL_MARGIN * self.spread
         if low < self.minimum - margin or high > self.maximum + margin:
             found.append(f"it holds {low:.2f} to {high:.2f} °C, training {self.minimum:.2f} to {self.maximum:.2f} °C")
-        activity = float(_activity(window[None])[0])
-        if not self.calmest / ACTIVITY_RATIO <= activity <= self.liveliest * ACTIVITY_RATIO:
+        moved = float(activity(window[None])[0])
+        if not self.calmest / ACTIVITY_RATIO <= moved <= self.liveliest * ACTIVITY_RATIO:
             found.append(
-                f"its values change by {activity:.3f} °C a step, in training by {self.calmest:.3f} to "
+                f"its values change by {moved:.3f} °C a step, in training by {self.calmest:.3f} to "
                 f"{self.liveliest:.3f} °C"
             )
         month = int(np.asarray(valid_time).astype("datetime64[M]").astype(np.int64)) % 12 + 1
@@ -92,7 +92,7 @@ class TrainingRange(BaseModel, frozen=True):
         edge.
         """
         level = _from_middle(windows.mean(axis=1), self.minimum, self.maximum)
-        return level, _from_middle(_activity(windows), self.calmest, self.liveliest)
+        return level, _from_middle(activity(windows), self.calmest, self.liveliest)
 
 
 def _from_middle(values: Floats, low: float, high: float) -> Floats:
@@ -101,7 +101,8 @@ def _from_middle(values: Floats, low: float, high: float) -> Floats:
     return distance
 
 
-def _activity(windows: Floats) -> Floats:
+def activity(windows: Floats) -> Floats:
+    """Root mean square increment within each of ``windows`` °C ``(n, window)``: ``(n,)``."""
     increments = windows[:, 1:] - windows[:, :-1]
     rms: Floats = np.sqrt(np.einsum("ij,ij->i", increments, increments) / increments.shape[1])
     return rms

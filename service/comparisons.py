@@ -8,11 +8,19 @@ from forecasting.comparison import Rolled, rolling_through, score
 from forecasting.errors import SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import LoadedRelease
-from forecasting.report import ModelReport
+from forecasting.report import Coverage, ModelReport
 from forecasting.series import SstSeries, Units, from_celsius
 from service.comparison_schemas import CompareRequest
 from service.forecasts import agreed, check_limits, names, parse_all, refuse_failures
-from service.schemas import ComparedModel, ComparedNetwork
+from service.schemas import (
+    BrierOut,
+    ComparedModel,
+    ComparedNetwork,
+    CoverageOut,
+    IntervalsOut,
+    SkillOut,
+    Verification,
+)
 from service.serving import Serving
 from service.settings import Settings
 from service.writing import Json, rounded, sentence, written_times
@@ -170,6 +178,7 @@ def compared_model(
         mape=accuracy.mape[k],
         bias=accuracy.bias[k],
         skill={name: skill(accuracy.rmse[k], rmse) for name, rmse in references.items()},
+        anomaly_correlation=model.anomaly_correlation[k] if model.anomaly_correlation else None,
     )
     if model.kind == "baseline":
         return errors
@@ -181,4 +190,33 @@ def compared_model(
         parameters=trained.parameters or 0,
         latency_ms=trained.latency_ms or 0.0,
         train_seconds=trained.train_seconds or 0.0,
+        verification=_verification(model, k),
     )
+
+
+def _verification(model: ModelReport, k: int) -> Verification | None:
+    if model.crps is None:
+        return None
+    return Verification(
+        skill={
+            name: SkillOut(lower=one.lower[k], upper=one.upper[k], p_value=one.p_value[k])
+            for name, one in model.skill.items()
+        },
+        intervals={
+            str(level): IntervalsOut(
+                **_covered(one.coverage, k).model_dump(),
+                score=one.score[k],
+                seasons={season: _covered(coverage, k) for season, coverage in one.seasons.items()},
+            )
+            for level, one in model.intervals.items()
+        },
+        crps=model.crps[k],
+        exceedance=[
+            BrierOut(threshold=one.threshold, brier=one.brier[k], climatology=one.climatology[k])
+            for one in model.exceedance
+        ],
+    )
+
+
+def _covered(coverage: Coverage, k: int) -> CoverageOut:
+    return CoverageOut(n=coverage.n[k], share=coverage.share[k], error=coverage.error[k])

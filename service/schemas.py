@@ -149,6 +149,49 @@ class ComparedModel(BaseModel):
     skill: dict[str, float | None] = Field(
         description="1 − RMSE / RMSE of each baseline; null where that baseline has no error"
     )
+    anomaly_correlation: float | None = Field(
+        default=None, description="null where anomalies do not vary, and on callers' series"
+    )
+
+
+class SkillOut(BaseModel):
+    """How sure the skill against one baseline is."""
+
+    lower: float | None = Field(description="of what 95 % of block-bootstrap resamples say; null where untold")
+    upper: float | None
+    p_value: float | None = Field(description="Diebold–Mariano; null where it cannot be told")
+
+
+class CoverageOut(BaseModel):
+    """Share of observations inside intervals."""
+
+    n: int
+    share: float
+    error: float = Field(description="standard error, autocorrelation counted")
+
+
+class IntervalsOut(CoverageOut):
+    """Intervals of one level on the test part."""
+
+    score: float = Field(description="mean interval score, the lower the better")
+    seasons: dict[str, CoverageOut] = Field(description="DJF, MAM, JJA, SON: those that the test part holds")
+
+
+class BrierOut(BaseModel):
+    """Probability that a threshold is exceeded."""
+
+    threshold: float
+    brier: float = Field(description="the lower the better")
+    climatology: float = Field(description="the same of how often it was exceeded before, in the calendar month")
+
+
+class Verification(BaseModel):
+    """What the test part says of a network beyond its errors."""
+
+    skill: dict[str, SkillOut] = Field(description="by baseline")
+    intervals: dict[str, IntervalsOut] = Field(description="by level in percent")
+    crps: float = Field(description="continuous ranked probability score")
+    exceedance: list[BrierOut]
 
 
 class ComparedNetwork(ComparedModel):
@@ -159,6 +202,9 @@ class ComparedNetwork(ComparedModel):
     parameters: int
     latency_ms: float = Field(description="median of a forecast alone, on the machine that trained")
     train_seconds: float
+    verification: Verification | None = Field(
+        default=None, description="null on callers' series, and in a release from before there was any"
+    )
 
 
 class Comparison(BaseModel):

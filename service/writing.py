@@ -43,25 +43,27 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
     levels = wanted.levels
     if levels is None:
         levels = tuple(level for level in DEFAULT_LEVELS if level in errors.half_width)
-    sst = forecasts.sst[rows, : wanted.horizon]
-    widths = np.asarray([errors.half_width[level][: wanted.horizon] for level in levels]).reshape(
-        len(levels), 1, wanted.horizon
-    )
+    sst, times = forecasts.sst[rows, : wanted.horizon], forecasts.times[rows, : wanted.horizon]
+    scale = forecasts.scale[rows]
+    widths = np.empty((len(levels), *sst.shape))
+    for k, level in enumerate(levels):
+        widths[k] = errors.half_widths(level, times, scale)
     names = list(forecasts.baselines)
     references = [forecasts.baselines[name][rows, : wanted.horizon] for name in names]
     table = np.concatenate([sst[None], sst - widths, sst + widths, *(one[None] for one in references)])
     written = rounded(table if wanted.units == "celsius" else from_celsius(table, wanted.units)).tolist()
     absent = [] if len(names) == 1 else np.isnan(table[-len(names) :, :, 0]).tolist()
-    probabilities = [_exceedance(errors, sst, threshold, wanted.units) for threshold in wanted.thresholds]
+    celsius = [float(to_celsius(threshold, wanted.units)) for threshold in wanted.thresholds]
+    probabilities = [rounded(errors.exceedance(sst, times, scale, threshold)).tolist() for threshold in celsius]
     columns = list(zip(range(1, 1 + len(levels)), range(1 + len(levels), 1 + 2 * len(levels)), levels, strict=True))
     first = 1 + 2 * len(levels)
     entries = []
-    for k, (row, times) in enumerate(zip(rows, written_times(forecasts.times[rows, : wanted.horizon]), strict=True)):
+    for k, (row, stamps) in enumerate(zip(rows, written_times(times), strict=True)):
         calibrated = bool(forecasts.calibrated[row])
         entries.append(
             {
                 "id": None,
-                "timestamps": times,
+                "timestamps": stamps,
                 "sst": written[0][k],
                 "intervals": [
                     {"level": level, "lower": written[low][k], "upper": written[high][k], "calibrated": calibrated}
@@ -103,12 +105,6 @@ def sentence(error: SeriesError) -> str:
     if error.index is None or text.startswith("values["):
         return text
     return f"values[{error.index}]: {text}"
-
-
-def _exceedance(errors: ErrorDistribution, sst: Floats, threshold: float, units: Units) -> list[list[float]]:
-    celsius = float(to_celsius(threshold, units))
-    probabilities: list[list[float]] = rounded(np.stack([errors.exceedance(row, celsius) for row in sst])).tolist()
-    return probabilities
 
 
 def rounded(values: Floats) -> Floats:

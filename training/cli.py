@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from forecasting.checkpoint import CELLS
-from forecasting.errors import ForecastError, RequestError
+from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.series import SstSeries
 from forecasting.table import accuracy_table
 from forecasting.timestep import short
@@ -21,6 +21,7 @@ from training import fetch_cli, inspect_cli
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.dataset import Dataset
 from training.fit import total_epochs
+from training.panel import Panel
 from training.parallel import jobs
 from training.publish import rollback
 from training.reading import add_reading_options, read_with
@@ -52,6 +53,9 @@ def _train_parser() -> argparse.ArgumentParser:
     data = parser.add_argument_group("data")
     data.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
     add_reading_options(data)
+    data.add_argument(
+        "--leave-out", type=_names, metavar="NAMES", help="stations to test on alone; none; default: a fifth of them"
+    )
     model = parser.add_argument_group("networks", "the same for every cell; defaults for the window go by the step")
     model.add_argument("--cells", type=_cells, metavar="LIST", help="default: rnn,lstm,gru")
     model.add_argument("--window", type=int, metavar="N", help="values that a forecast starts from")
@@ -90,6 +94,10 @@ def _cells(text: str) -> tuple[str, ...]:
     return tuple(cell for cell in CELLS if cell in named)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return () if text == "none" else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
@@ -111,10 +119,8 @@ def _rollback(arguments: list[str]) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
-    series = read_with(options.data, options).series.until_last_observation()
-    config = _config(series, options)
-    print(_understood(options.data, series))
-    dataset = Dataset.divide(series, config)
+    dataset, config = _dataset(options)
+    print(_understood(options.data, dataset))
     epochs = total_epochs(dataset, config) * len(jobs(config))
     with tqdm(total=epochs, unit=" epochs", disable=options.quiet or None) as bar:
         published = train(
@@ -132,6 +138,32 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
+    """One series, or a panel where the file holds several stations or cells were drawn from its grid.
+
+    Raises:
+        FileError: if there is nothing to train on: why, and what to do.
+    """
+    if options.sample is not None and options.at is not None:
+        raise RequestError("--at takes one cell of a grid, --sample draws several: give one of them", field="sample")
+    reading = read_with(options.data, options)
+    if len(reading.stations) < 2:
+        if options.sample is not None or options.leave_out is not None:
+            raise FileError(f"{options.data}: holds one series: --sample and --leave-out are for several")
+        series = reading.series.until_last_observation()
+        config = _config(series, options)
+        return Dataset.divide(series, config), config
+    known = {one.name or "": one.series for one in reading.stations if one.series is not None}
+    skipped = [f"{one.name}: {one.problem}" for one in reading.stations if one.series is None]
+    if not known:
+        raise FileError(f"{options.data}: none of its stations can be used: {skipped[0]}")
+    config = _config(next(iter(known.values())), options)
+    try:
+        return Panel.of(known, config, options.leave_out, skipped), config
+    except SeriesError as error:
+        raise FileError(f"{options.data}: {error}") from None
+
+
 def _config(series: SstSeries, options: argparse.Namespace) -> TrainingConfig:
     names = ("cells", "window", "horizon", "hidden", "layers", "epochs", "seed", "seeds")
     settings: dict[str, Any] = {name: getattr(options, name) for name in names}
@@ -144,7 +176,10 @@ def _config(series: SstSeries, options: argparse.Namespace) -> TrainingConfig:
         ) from None
 
 
-def _understood(path: Path, series: SstSeries) -> str:
+def _understood(path: Path, dataset: Dataset) -> str:
+    series = dataset.series
+    if isinstance(dataset, Panel):
+        return "\n".join([f"{path}: several stations, one value a {series.step}", *(f"  {n}" for n in dataset.notes)])
     lines = [
         f"{path}: {len(series)} values, one a {series.step}, from {short(series.times[0])} to {short(series.times[-1])}"
     ]

@@ -1,5 +1,6 @@
 """A series divided in time, and what the networks are fitted on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ from forecasting.errors import SeriesError
 from forecasting.report import Split
 from forecasting.rolling import Origins, origins
 from forecasting.series import SstSeries, fill_gaps
-from forecasting.timestep import iso
+from forecasting.timestep import Floats, iso
 from training.config import TrainingConfig
 
 TRAIN_TENTHS: Final = 7
@@ -32,6 +33,8 @@ class Dataset:
     window: int
     horizon: int
     fill_limit: int
+    cuts: tuple[np.datetime64, np.datetime64] | None = None
+    """Where validation and test part begin, where that is not for the series alone to say."""
 
     @classmethod
     def divide(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
@@ -41,14 +44,31 @@ class Dataset:
             SeriesError: saying what is missing and what to do.
         """
         dataset = cls(series, config.window, config.horizon, config.fill_limit)
-        dataset._check()
+        dataset.check()
         return dataset
+
+    @property
+    def stations(self) -> "Mapping[str, Dataset]":
+        """What is trained on, by name: one series has none."""
+        return {"": self}
+
+    @property
+    def left_out(self) -> "Mapping[str, Dataset]":
+        """Stations that are kept out of training, to be evaluated on."""
+        return {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the report should know of the data, a sentence each."""
+        return self.series.describe()
 
     @property
     def bounds(self) -> dict[Split, tuple[int, int]]:
         """Begin and end (exclusive) of each part."""
         n = len(self.series)
         train_end, validation_end = n * TRAIN_TENTHS // 10, n * (TRAIN_TENTHS + VALIDATION_TENTHS) // 10
+        if self.cuts is not None:
+            train_end, validation_end = map(int, np.searchsorted(self.series.times, self.cuts))
         return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
 
     def periods(self) -> dict[Split, Period]:
@@ -68,6 +88,11 @@ class Dataset:
         """The series up to the end of a part: all that a fit on it may see."""
         return self.series.part(0, self.bounds[split][1])
 
+    def windows_seen(self) -> Floats:
+        """Every window that the final weights may be fitted on, °C ``(n, window)``."""
+        seen = self.past("validation")
+        return origins(seen, self.window, self.fill_limit, 0, len(seen)).windows
+
     def last_usable_end(self) -> int:
         """Where the last window ends (exclusive) that a forecast can start from."""
         filled = fill_gaps(self.series.values, self.fill_limit)
@@ -75,7 +100,12 @@ class Dataset:
         usable = whole & np.isfinite(self.series.values[self.window - 1 :])
         return int(np.flatnonzero(usable)[-1]) + self.window
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Make sure that the series and each part can be used.
+
+        Raises:
+            SeriesError: saying what is missing and what to do.
+        """
         shortest = -(-(3 * self.window + self.horizon - 1) * 10 // TRAIN_TENTHS)
         shortest = max(shortest, MINIMUM_VALIDATION * 10)
         if len(self.series) < shortest:
@@ -84,11 +114,18 @@ class Dataset:
                 f"{self.horizon} need at least {shortest}; bring a longer series, or set a smaller --window or "
                 "--horizon"
             )
+        self.check_parts({"train": 2 * self.window, "validation": MINIMUM_VALIDATION, "test": 1})
+
+    def check_parts(self, least: Mapping[Split, int]) -> None:
+        """Make sure that each part has so many values that can be forecast, and that there are changes to learn from.
+
+        Raises:
+            SeriesError: saying what is missing and what to do.
+        """
         increments = np.diff(self.past("train").values)
         increments = increments[np.isfinite(increments)]
         if len(increments) and increments.std() < _STILL:
             raise SeriesError("the values of the training part hardly change: there is nothing to learn")
-        least: dict[Split, int] = {"train": 2 * self.window, "validation": MINIMUM_VALIDATION, "test": 1}
         for split, needed in least.items():
             found = int(np.isfinite(self.origins(split).targets).sum(axis=0).min())
             if found < needed:

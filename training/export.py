@@ -16,7 +16,6 @@ from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
 from forecasting.network import NetworkRoller
 from forecasting.report import Split
-from forecasting.rolling import origins
 from forecasting.training_range import TrainingRange
 from training.config import TrainingConfig
 from training.dataset import Dataset
@@ -86,7 +85,6 @@ def export(fit: Fit, dataset: Dataset, config: TrainingConfig, identity: Identit
     """Write the final weights of ``fit`` as ``<cell>.pt`` into ``folder``, and load the file again."""
     validation = validate(fit, dataset)
     seen = dataset.past("validation")
-    windows = origins(seen, config.window, config.fill_limit, 0, len(seen)).windows
     module = script(fit.final)
     metadata = CheckpointMetadata(
         dataset=identity.dataset,
@@ -99,10 +97,10 @@ def export(fit: Fit, dataset: Dataset, config: TrainingConfig, identity: Identit
         fill_limit=config.fill_limit,
         units="celsius",
         periods=dict(dataset.periods()),
-        training_range=TrainingRange.of(seen, windows),
+        training_range=TrainingRange.of(seen, dataset.windows_seen()),
         accuracy={"validation": validation.accuracy(fit.cell)},
         baselines={},
-        errors=ErrorDistribution.calibrate(validation.residuals(fit.cell)),
+        errors=ErrorDistribution.calibrate(validation.residuals(fit.cell), validation.origins),
         configuration=config.flat(),
         seed=fit.seed,
         parameters=fit.final.size(),

@@ -40,11 +40,14 @@ def describe_file(reading: Reading) -> dict[str, Any]:
     """A reading as plain values: what ``--json`` prints."""
     stations = [_station(station) for station in reading.stations]
     problem = reading.problem or stations[0]["problem"]
+    usable = [station["name"] for station in stations if station["problem"] is None]
+    panel = usable if len(stations) > 1 and len(usable) > 1 else []
     return {
         "file": str(reading.path),
         "format": reading.format,
-        "trainable": problem is None,
+        "trainable": problem is None or bool(panel),
         "problem": problem,
+        "panel": panel,
         "stations": stations,
     }
 
@@ -80,6 +83,9 @@ def _text(found: dict[str, Any]) -> str:
     lines = [found["file"], f"  format     {found['format']}"]
     for station in found["stations"]:
         lines += _station_text(station)
+    if found["panel"]:
+        lines.append(f"  trainable  yes, {len(found['panel'])} stations as a panel; the file {found['problem']}")
+        return "\n".join(lines)
     lines.append(f"  trainable  {'yes' if found['trainable'] else 'no: ' + found['problem']}")
     return "\n".join(lines)
 

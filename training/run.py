@@ -10,23 +10,25 @@ import pandas as pd
 
 from forecasting.accuracy import Accuracy
 from forecasting.baselines import BASELINES, Baselines
-from forecasting.checkpoint import CheckpointMetadata, script
+from forecasting.checkpoint import script
 from forecasting.climatology import Climatology
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.readers import content_digest
 from forecasting.release import current_version, is_dataset_name, open_current
-from forecasting.report import ModelReport, Report, SeedSpread, Split, parse_report
-from forecasting.rolling import Roller
+from forecasting.report import Report, SeedSpread, Split, parse_report
 from forecasting.timestep import iso, short
+from training.assess import assess, drift
+from training.card import model_card
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.export import CPU, Exported, Identity, export, libraries
+from training.export import CPU, Identity, export, libraries
 from training.fit import Fit
 from training.parallel import Progress, fit_all
 from training.plot import save_comparison
 from training.publish import next_version, point_current, prune, publish, staging
+from training.readable import readable_report
 
 RECENT_WINDOWS: Final = 4
 """Windows of the series' end that a release carries: what a forecast starts from, and some to look at."""
@@ -120,12 +122,14 @@ def _fill(
 ) -> Report:
     """Put every file of the release into ``stage``."""
     exported = {cell: export(fits[cell, config.seed], dataset, config, identity, stage) for cell in config.cells}
-    baselines = Baselines.fit(dataset.past("validation"), config.window, config.fill_limit, config.horizon)
-    rollers: dict[str, Roller] = {cell: one.forecaster for cell, one in exported.items()} | baselines.rollers()
-    accuracy, test = _evaluate(dataset, config, exported, rollers)
+    first = next(iter(dataset.stations.values()))
+    baselines = Baselines.fit(first.past("validation"), config.window, config.fill_limit, config.horizon)
+    assessed = assess(dataset, config, exported)
     last_end = dataset.last_usable_end()
-    references: dict[str, dict[Split, Accuracy]] = {name: accuracy[name] for name in BASELINES if name in accuracy}
-    completed = {cell: one.complete(accuracy[cell], references) for cell, one in exported.items()}
+    references: dict[str, dict[Split, Accuracy]] = {
+        name: assessed.accuracy[name] for name in BASELINES if name in assessed.accuracy
+    }
+    completed = {cell: one.complete(assessed.accuracy[cell], references) for cell, one in exported.items()}
     report = Report(
         dataset=identity.dataset,
         version=identity.version,
@@ -136,69 +140,26 @@ def _fill(
         horizon=config.horizon,
         data_file=data_file,
         data_sha256=identity.data_sha256,
-        notes=(*dataset.series.describe(), *_stale(dataset, last_end)),
+        notes=(*dataset.notes, *_stale(dataset, last_end)),
         periods=dataset.periods(),
         climatology=_describe(baselines.climatology),
         configuration=config.flat(),
         libraries=libraries(),
-        models=tuple(_model_report(name, accuracy[name], test, completed, fits) for name in rollers),
+        models=assessed.models(dataset, completed, fits),
         seeds=_seed_spread(dataset, config, fits) if config.seeds > 1 else {},
+        drift=drift(assessed, next(iter(completed.values())).training_range),
+        stations=assessed.station_reports(dataset),
+        left_out=assessed.left_out_accuracy(),
     )
     (stage / "report.json").write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
+    (stage / "report.md").write_text(readable_report(report), encoding="utf-8")
+    (stage / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
     (stage / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
-    predictions = test.one_step()
+    predictions = next(iter(assessed.stations.values())).one_step()
     predictions.round(4).to_csv(stage / "predictions.csv")
     save_comparison(predictions, report, stage)
     _write_recent(dataset, last_end, stage / "recent.csv")
     return report
-
-
-def _evaluate(
-    dataset: Dataset, config: TrainingConfig, exported: dict[str, Exported], rollers: dict[str, Roller]
-) -> tuple[dict[str, dict[Split, Accuracy]], Evaluation]:
-    """Accuracy of every model on every part, and the evaluation of the test part.
-
-    On the validation part each model is one that has not seen it: the networks before their refit, and references
-    fitted on the training part.
-    """
-    test = Evaluation.run(dataset.origins("test"), rollers)
-    train = Evaluation.run(dataset.origins("train"), rollers)
-    earlier = Baselines.fit(dataset.past("train"), config.window, config.fill_limit, config.horizon).rollers()
-    validation = Evaluation.run(dataset.origins("validation"), earlier)
-    accuracy: dict[str, dict[Split, Accuracy]] = {}
-    for name in rollers:
-        unseen = exported[name].forecaster.metadata.accuracy["validation"] if name in exported else None
-        accuracy[name] = {
-            "train": train.accuracy(name),
-            "validation": unseen or validation.accuracy(name),
-            "test": test.accuracy(name),
-        }
-    return accuracy, test
-
-
-def _model_report(
-    name: str,
-    accuracy: dict[Split, Accuracy],
-    test: Evaluation,
-    networks: dict[str, CheckpointMetadata],
-    fits: dict[tuple[str, int], Fit],
-) -> ModelReport:
-    if name not in networks:
-        return ModelReport(name=name, kind="baseline", accuracy=accuracy)
-    metadata = networks[name]
-    fitted = fits[name, metadata.seed]
-    return ModelReport(
-        name=name,
-        kind="recurrent",
-        accuracy=accuracy,
-        p_value=test.p_values(name, [other for other in test.predicted if other not in networks]),
-        coverage=test.coverage(name, metadata.errors),
-        parameters=metadata.parameters,
-        train_seconds=metadata.train_seconds,
-        latency_ms=metadata.latency_ms,
-        epochs=fitted.epochs,
-        loss=fitted.loss,
-    )
 
 
 def _seed_spread(dataset: Dataset, config: TrainingConfig, fits: dict[tuple[str, int], Fit]) -> dict[str, SeedSpread]:

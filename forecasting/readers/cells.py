@@ -39,6 +39,21 @@ def take_cell(
         FileError: if the axes are no latitude and longitude, or the place is off the grid or far from any sea.
         NoPlaceError: if no place was asked for.
     """
+    lat, lon = grid_axes(data, value, along)
+    dims = [dim for dim in value.dims if dim != along]
+    lats, lons = np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64)
+    if at is None:
+        shape = " × ".join(str(value.sizes[dim]) for dim in dims)
+        raise NoPlaceError(f"is a grid of {shape} cells, {_extent(lats, lons)}; name a place with --at LAT,LON")
+    return _nearest_sea(value, along, (lat, lon), at)
+
+
+def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tuple[xr.DataArray, xr.DataArray]":
+    """Latitudes and longitudes of a variable's cells.
+
+    Raises:
+        FileError: if its dimensions besides time are none.
+    """
     dims = [dim for dim in value.dims if dim != along]
     lat, lon = _axis(data, value, "latitude", "Y"), _axis(data, value, "longitude", "X")
     if lat is None or lon is None or set(lat.dims) | set(lon.dims) != set(dims):
@@ -46,11 +61,7 @@ def take_cell(
             f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} besides "
             "time, which are no latitude and longitude by their attributes; bring one series"
         )
-    lats, lons = np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64)
-    if at is None:
-        shape = " × ".join(str(value.sizes[dim]) for dim in dims)
-        raise NoPlaceError(f"is a grid of {shape} cells, {_extent(lats, lons)}; name a place with --at LAT,LON")
-    return _nearest_sea(value, along, (lat, lon), at)
+    return lat, lon
 
 
 def _axis(data: "xr.Dataset", value: "xr.DataArray", standard: str, letter: str) -> "xr.DataArray | None":
@@ -78,10 +89,10 @@ def _nearest_sea(
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     nearest = _nearest(lat, lon, at)
     box = {dim: _around(value.sizes[dim], nearest[dim]) for dim in dims}
-    near_lat, near_lon = _meshed(lat, lon, box)
+    near_lat, near_lon = meshed(lat, lon, box)
     km = distance_km(at, near_lat, near_lon)
     _refuse_off_grid(at, near_lat, near_lon, float(np.nanmin(km)), axes)
-    sea = _sea(value, along, box, dims)
+    sea = sea_of(value, along, box, dims)
     if not sea.any():
         raise FileError(f"has no sea within {_REACH} cells of {name_place(at)}: choose another --at")
     chosen = np.unravel_index(int(np.where(sea, km, np.inf).argmin()), km.shape)
@@ -108,7 +119,8 @@ def _around(size: int, at: int) -> slice:
     return slice(max(0, at - _REACH), min(size, at + _REACH + 1))
 
 
-def _meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice]) -> tuple[Floats, Floats]:
+def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice]) -> tuple[Floats, Floats]:
+    """Latitude and longitude of every cell of the box, in the order of their dimensions."""
     near = [np.asarray(one.isel({d: box[d] for d in one.dims}).values, dtype=np.float64) for one in (lat, lon)]
     if lat.ndim == 1:
         north, east = np.meshgrid(near[0], near[1], indexing="ij")
@@ -129,7 +141,7 @@ def _refuse_off_grid(at: Place, lats: Floats, lons: Floats, km: float, axes: Any
         raise FileError(f"does not reach {name_place(at)}: its grid has {extent}")
 
 
-def _sea(value: "xr.DataArray", along: Hashable, box: dict[Hashable, slice], dims: tuple[Hashable, ...]) -> Any:
+def sea_of(value: "xr.DataArray", along: Hashable, box: dict[Hashable, slice], dims: tuple[Hashable, ...]) -> Any:
     """Which cells of the box hold a value at any of some times spread over all."""
     count = value.sizes[along]
     at = np.unique(np.linspace(0, count - 1, min(count, _GLANCES)).astype(int))

@@ -25,6 +25,7 @@ from forecasting.readers.cf import (
 from forecasting.readers.flags import heed
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
+from forecasting.readers.sample import draw_cells
 from forecasting.readers.table import one_line
 from forecasting.timestep import Floats, Times, short
 
@@ -99,6 +100,11 @@ def _at_places(
         yield from _each_station(data, taken, station_dim, single, options, tuple(notes))
         return
     if set(rest) - set(single):
+        if options.sample is not None:
+            plane = {name: one.isel(along_own(one, single)) for name, one in taken.items()}
+            for name, variables, said in draw_cells(data, plane, along, options.sample, options.seed):
+                yield name, variables, (*notes, *said)
+            return
         index, said = take_cell(data, taken["value"].isel(single), along, options.at)
         yield None, {name: one.isel(along_own(one, single | index)) for name, one in taken.items()}, (*notes, *said)
         return

@@ -31,6 +31,8 @@ class Options:
         date_order: of dates as 03/04/2010.
         timezone: IANA name of the clock that times without an offset go by; UTC where None.
         resample: coarser step to average to.
+        sample: sea cells to draw from a grid.
+        seed: of the draw.
     """
 
     format: str | None = None
@@ -45,3 +47,5 @@ class Options:
     date_order: DateOrder | None = None
     timezone: str | None = None
     resample: TimeStep | None = None
+    sample: int | None = None
+    seed: int = 0

@@ -34,6 +34,8 @@ def read(
     date_order: DateOrder | None = None,
     timezone: str | None = None,
     resample: TimeStep | None = None,
+    sample: int | None = None,
+    seed: int = 0,
 ) -> Reading:
     """Read a file of SST; its format is told by its content.
 
@@ -46,7 +48,7 @@ def read(
     path = Path(path)
     options = Options(
         format, station, at, depth, time_column, value_column, flag_column, units, missing, date_order, timezone,
-        resample,
+        resample, sample, seed,
     )  # fmt: skip
     try:
         return _read(path, path, options)

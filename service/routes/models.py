@@ -1,6 +1,7 @@
 """What is loaded."""
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
 from forecasting.errors import UnknownNameError
 from forecasting.forecaster import Forecaster
@@ -31,6 +32,22 @@ def get_model(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = N
     release, (forecaster,) = registry.resolve(model, dataset)
     summary = _summary(release, forecaster)
     return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json"))
+
+
+@router.get(
+    "/{model}/card",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/markdown": {"schema": {"type": "string"}}}},
+        **problems(404, 422, 503),
+    },
+)
+def get_card(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
+    """The model card of the release: what it was trained on, for what it is meant, how far to trust it."""
+    release, _ = registry.resolve(model, dataset)
+    if release.card is None:
+        raise UnknownNameError(f"release {release.report.version} of {release.report.dataset} has no model card")
+    return Response(release.card, media_type="text/markdown; charset=utf-8")
 
 
 def _summary(release: LoadedRelease, forecaster: Forecaster) -> ModelSummary:

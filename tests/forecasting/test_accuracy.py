@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from forecasting.accuracy import Accuracy, coverage, diebold_mariano, skill
+from forecasting.accuracy import Accuracy, anomaly_correlation, coverage, diebold_mariano, skill
 
 NAN = float("nan")
 
@@ -70,3 +70,15 @@ def test_diebold_mariano_cannot_tell_equal_errors_apart() -> None:
 def test_coverage_counts_what_lies_inside() -> None:
     observed = np.asarray([[1.0], [2.0], [3.0], [NAN]])
     assert coverage(observed, np.full((4, 1), 1.5), np.full((4, 1), 3.0)) == pytest.approx((2 / 3,), abs=1e-6)
+
+
+def test_anomaly_correlation_is_that_of_departures_from_the_climatology() -> None:
+    rng = np.random.default_rng(5)
+    climatology = 15 + 3 * np.cos(np.arange(200)[:, None] / 10)
+    anomaly = rng.normal(0, 1, (200, 1))
+    observed = climatology + anomaly
+    predicted = climatology + 0.5 * anomaly + rng.normal(0, 0.5, (200, 1))
+    observed[4] = np.nan
+    expected = np.corrcoef((predicted - climatology)[observed > 0], anomaly[observed > 0])[0, 1]
+    assert anomaly_correlation(observed, predicted, climatology)[0] == pytest.approx(expected, abs=1e-6)
+    assert anomaly_correlation(observed, climatology, climatology) == (None,)

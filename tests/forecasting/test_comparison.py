@@ -170,8 +170,13 @@ def test_a_series_that_reaches_past_the_last_year_is_refused(networks: Sequence[
 
 def test_series_together_have_the_models_that_all_of_them_have() -> None:
     times = np.asarray(["2001-01-01", "2001-02-01"], dtype="datetime64[s]")
-    one = Rolled(times, np.asarray([1.0, 2.0]), {"gru": np.zeros(2), "persistence": np.ones(2), "damped": np.ones(2)})
-    two = Rolled(times[1:], np.asarray([3.0]), {"gru": np.full(1, 9.0), "persistence": np.ones(1)})
+    one = Rolled(
+        times,
+        np.asarray([1.0, 2.0]),
+        {"gru": np.zeros(2), "persistence": np.ones(2), "damped": np.ones(2)},
+        {"gru": np.ones(2)},
+    )
+    two = Rolled(times[1:], np.asarray([3.0]), {"gru": np.full(1, 9.0), "persistence": np.ones(1)}, {"gru": np.ones(1)})
     pooled = Rolled.pooled([one, two])
     assert pooled.observed.tolist() == [1, 2, 3]
     assert pooled.predicted["gru"].tolist() == [0, 0, 9]

@@ -60,7 +60,7 @@ def test_three_lines_lead_from_pandas_to_a_forecast(gru: Forecaster, nino12: Sst
 def test_intervals_are_those_of_the_checkpoint(gru: Forecaster, nino12: SstSeries) -> None:
     forecast = gru.forecast(nino12, 4, levels=(80, 90))
     for interval in forecast.intervals:
-        width = gru.metadata.errors.half_widths(interval.level, 4)
+        width = gru.metadata.errors.half_widths(interval.level, forecast.times[None], np.ones(1))[0]
         np.testing.assert_allclose(interval.upper - forecast.sst, width)
         np.testing.assert_allclose(forecast.sst - interval.lower, width)
     assert forecast.calibrated

@@ -1,23 +1,58 @@
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import RequestError
+from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
+from forecasting.rolling import Origins
+from forecasting.seasons import SEASONS, season_of
+from forecasting.series import SstSeries
+from forecasting.timestep import DAY, Floats, Times, TimeStep
+
+JANUARY, JULY = np.asarray([["2020-01-15"], ["2020-07-15"]], dtype="datetime64[s]")
+ALONE = np.ones(1)
+
+
+def width(errors: ErrorDistribution, level: int, leads: int = 1, times: Times = JANUARY) -> Floats:
+    widths: Floats = errors.half_widths(level, np.repeat(times[None], leads, axis=1), ALONE)[0]
+    return widths
+
+
+def exceedance(errors: ErrorDistribution, sst: float, threshold: float, times: Times = JANUARY) -> float:
+    return float(errors.exceedance(np.asarray([[sst]]), times[None], ALONE, threshold)[0, 0])
+
+
+def origins_of(years: float, window: int = 30, step: int = DAY, windows: Floats | None = None) -> Origins:
+    """Origins of one lead that follow each other from 2001-01-01 on."""
+    n = round(years * 365.25 * DAY / step)
+    times = TimeStep(step).range(np.datetime64("2001-01-01", "s"), n)
+    windows = np.tile([0.0, 1.0], (n, window // 2)) if windows is None else windows
+    return Origins(windows, times, np.zeros((n, 1)), np.arange(n), TimeStep(step))
+
+
+def loud_in_summer(origins: Origins, seed: int = 0) -> Floats:
+    """Residuals, three times as large from June to August."""
+    spread = np.where(season_of(origins.times) == SEASONS.index("JJA"), 3.0, 1.0)
+    return np.random.default_rng(seed).normal(0, 1, spread.shape) * spread
 
 
 def test_the_half_width_is_the_conformal_rank_of_absolute_residuals() -> None:
     """Of 19 residuals, ⌈20 · 0.80⌉ = 16th smallest and ⌈20 · 0.95⌉ = 19th."""
     residuals = np.arange(1.0, 20.0) * np.tile([1, -1], 10)[:19]
     errors = ErrorDistribution.calibrate(residuals[:, None])
-    assert errors.half_widths(80, 1).tolist() == [16.0]
-    assert errors.half_widths(95, 1).tolist() == [19.0]
+    assert width(errors, 80).tolist() == [16.0]
+    assert width(errors, 95).tolist() == [19.0]
 
 
 def test_a_level_that_the_residuals_are_too_few_for_is_not_offered() -> None:
     errors = ErrorDistribution.calibrate(np.arange(18.0)[:, None])
     assert 90 in errors.half_width
     with pytest.raises(RequestError, match="no interval of 95 % is calibrated; levels offered: 50, 60, 70, 80, 90"):
-        errors.half_widths(95, 1)
+        errors.check(95)
 
 
 def test_exchangeable_errors_are_covered_as_often_as_stated() -> None:
@@ -25,8 +60,7 @@ def test_exchangeable_errors_are_covered_as_often_as_stated() -> None:
     inside = []
     for _ in range(400):
         errors = rng.gumbel(0, 1, 74)
-        width = ErrorDistribution.calibrate(errors[:73, None]).half_widths(80, 1)[0]
-        inside.append(abs(errors[73]) <= width)
+        inside.append(abs(errors[73]) <= width(ErrorDistribution.calibrate(errors[:73, None]), 80)[0])
     assert np.mean(inside) == pytest.approx(0.8, abs=0.06)
 
 
@@ -35,7 +69,7 @@ def test_leads_are_calibrated_each_for_itself_with_gaps_left_out() -> None:
     residuals[5, 1] = np.nan
     errors = ErrorDistribution.calibrate(residuals)
     assert errors.n == (40, 39)
-    one, two = errors.half_widths(80, 2)
+    one, two = width(errors, 80, leads=2)
     assert two == pytest.approx(3 * one, rel=0.1)
 
 
@@ -44,10 +78,112 @@ def test_exceedance_is_the_share_of_errors_that_would_lift_sst_over_the_threshol
     errors = ErrorDistribution.calibrate(residuals)
     for threshold in (18.0, 19.5, 20.0, 21.0):
         share = float((20.0 + residuals > threshold).mean())
-        assert errors.exceedance(np.asarray([20.0]), threshold)[0] == pytest.approx(share, abs=0.01)
+        assert exceedance(errors, 20.0, threshold) == pytest.approx(share, abs=0.01)
 
 
 def test_exceedance_claims_no_certainty_beyond_what_was_seen() -> None:
     errors = ErrorDistribution.calibrate(np.linspace(-1, 1, 200)[:, None])
-    assert errors.exceedance(np.asarray([20.0]), 30.0)[0] == pytest.approx(0.01)
-    assert errors.exceedance(np.asarray([20.0]), 10.0)[0] == pytest.approx(0.99)
+    assert exceedance(errors, 20.0, 30.0) == pytest.approx(0.01)
+    assert exceedance(errors, 20.0, 10.0) == pytest.approx(0.99)
+
+
+def test_probabilities_are_interpolated_between_the_quantiles() -> None:
+    errors = ErrorDistribution.calibrate(np.random.default_rng(5).gumbel(0, 1, (300, 3)))
+    sst = np.linspace(15, 25, 60).reshape(20, 3)
+    found = errors.exceedance(sst, np.full((20, 3), JANUARY[0]), np.ones(20), 20.0)
+    for lead in range(3):
+        expected = 1 - np.interp(20.0 - sst[:, lead], errors.quantiles[lead], errors.probabilities)
+        np.testing.assert_allclose(found[:, lead], expected)
+
+
+def test_the_season_of_the_valid_time_has_its_own_intervals_and_probabilities() -> None:
+    origins = origins_of(2.1)
+    errors = ErrorDistribution.calibrate(loud_in_summer(origins), origins)
+    assert set(errors.seasons) == set(SEASONS)
+    assert width(errors, 80, times=JULY)[0] > 2 * width(errors, 80, times=JANUARY)[0]
+    assert exceedance(errors, 20.0, 22.0, JULY) > 5 * exceedance(errors, 20.0, 22.0, JANUARY)
+
+
+def test_seasonal_intervals_cover_each_season_as_stated_where_pooled_ones_do_not() -> None:
+    origins = origins_of(4)
+    calibrated = ErrorDistribution.calibrate(loud_in_summer(origins), origins)
+    pooled = ErrorDistribution.calibrate(loud_in_summer(origins))
+    fresh, summer = np.abs(loud_in_summer(origins, seed=1))[:, 0], season_of(origins.valid_time) == 2
+    one = np.ones(len(origins))
+    own = calibrated.half_widths(80, origins.times, one)[:, 0]
+    flat = pooled.half_widths(80, origins.times, one)[:, 0]
+    assert (fresh <= own)[summer].mean() == pytest.approx(0.8, abs=0.05)
+    assert (fresh <= flat)[summer].mean() < 0.6
+
+
+@pytest.mark.parametrize(("years", "step"), [(1.9, DAY), (2.5, 8 * DAY)])
+def test_residuals_of_under_two_years_or_under_40_a_season_are_pooled(years: float, step: int) -> None:
+    origins = origins_of(years, step=step)
+    errors = ErrorDistribution.calibrate(loud_in_summer(origins), origins)
+    assert errors.seasons == {}
+    assert width(errors, 80, times=JULY) == width(errors, 80, times=JANUARY)
+
+
+def test_a_level_that_a_season_is_too_small_for_is_the_pooled_one_and_no_narrower_than_the_one_below() -> None:
+    origins = origins_of(2.2, step=4 * DAY)
+    errors = ErrorDistribution.calibrate(loud_in_summer(origins), origins)
+    assert errors.seasons
+    assert min(table.n[0] for table in errors.seasons.values()) < 99
+    for table in errors.seasons.values():
+        assert list(table.half_width) == list(errors.half_width)
+        assert table.half_width[99][0] >= max(table.half_width[95][0], errors.half_width[99][0])
+
+
+def windows_of(amplitude: npt.ArrayLike, window: int = 30) -> Floats:
+    windows: Floats = np.asarray(amplitude)[:, None] * np.tile([0.0, 1.0], window // 2)
+    return windows
+
+
+def test_intervals_of_a_part_of_a_year_follow_how_lively_the_window_is() -> None:
+    """A calm spring says little of a stormy autumn: what carries over is the error in proportion to the changes."""
+    rng = np.random.default_rng(6)
+    amplitude = rng.uniform(0.5, 1.0, 183)
+    origins = origins_of(0.5, windows=windows_of(amplitude))
+    errors = ErrorDistribution.calibrate(rng.normal(0, 1, (183, 1)) * amplitude[:, None], origins)
+    later = rng.uniform(0.9, 1.4, 2_000)
+    inside = (
+        np.abs(rng.normal(0, 1, 2_000) * later)
+        <= (errors.half_widths(80, np.full((2_000, 1), JULY), errors.scale(windows_of(later)))[:, 0])
+    )
+    assert inside.mean() == pytest.approx(0.8, abs=0.06)
+
+
+def test_liveliness_beyond_what_was_seen_by_half_counts_no_more() -> None:
+    origins = origins_of(0.5, windows=windows_of(np.linspace(0.5, 1.0, 183)))
+    errors = ErrorDistribution.calibrate(np.ones((183, 1)), origins)
+    calm, lively, wild = errors.scale(windows_of([0.0, 1.4, 50.0]))
+    assert calm == pytest.approx(0.5 / 1.5 / 0.75, rel=0.01)
+    assert lively < wild == pytest.approx(1.5 / 0.75, rel=0.01)
+
+
+@pytest.mark.parametrize(("years", "window", "step"), [(1.1, 30, DAY), (0.9, 26, 7 * DAY)])
+def test_a_year_of_residuals_or_a_window_longer_than_a_season_leaves_liveliness_out(
+    years: float, window: int, step: int
+) -> None:
+    origins = origins_of(years, window, step)
+    errors = ErrorDistribution.calibrate(np.ones((len(origins), 1)), origins)
+    assert errors.liveliness is None
+    assert errors.scale(origins.windows[:3]).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_checkpoint_from_before_seasons_goes_on_being_read(gru: Forecaster) -> None:
+    stored = gru.metadata.model_dump(mode="json")
+    del stored["errors"]["seasons"], stored["errors"]["liveliness"]
+    errors = CheckpointMetadata.model_validate(stored).errors
+    assert width(errors, 80, times=JULY) == width(errors, 80, times=JANUARY) == errors.half_width[80][0]
+
+
+def test_a_forecast_takes_the_table_of_the_season_of_each_valid_time(gru: Forecaster, nino12: SstSeries) -> None:
+    origins = origins_of(2.1)
+    residuals = np.repeat(loud_in_summer(origins), 12, axis=1)
+    errors = ErrorDistribution.calibrate(residuals, replace(origins, targets=np.zeros((len(origins), 12))))
+    metadata = gru.metadata.model_copy(update={"errors": errors})
+    forecast = Forecaster(gru.network.module, metadata, gru.device).forecast(nino12, 12, levels=(80,))
+    widths = forecast.intervals[0].upper - forecast.sst
+    assert [str(time)[:7] for time in forecast.times[5:8]] == ["2011-06", "2011-07", "2011-08"]
+    assert widths[5:8].min() > 2 * np.delete(widths, [5, 6, 7]).max()

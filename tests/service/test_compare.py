@@ -50,6 +50,24 @@ def test_skill_is_against_each_reference(client: httpx.Client) -> None:
     assert models["persistence"]["skill"]["persistence"] == 0
 
 
+def test_a_network_comes_with_how_sure_its_figures_are(client: httpx.Client, registry: Registry) -> None:
+    report = registry.dataset("nino12").report
+    answer = answered(client.get("/compare?horizon=2"))
+    for entry, model in zip(answer["models"], report.models, strict=True):
+        correlation = model.anomaly_correlation
+        assert correlation is not None
+        assert entry["anomaly_correlation"] == correlation[1]
+        if model.kind == "baseline":
+            continue
+        verification = entry["verification"]
+        linear = verification["skill"]["linear"]
+        assert linear["lower"] <= entry["skill"]["linear"] <= linear["upper"]
+        assert verification["intervals"]["80"]["share"] == entry["coverage"]["80"]
+        assert set(verification["intervals"]["80"]["seasons"]) == {"DJF", "MAM", "JJA", "SON"}
+        assert verification["crps"] < entry["mae"]
+        assert len(verification["exceedance"]) == 3
+
+
 def test_the_table_comes_as_csv(client: httpx.Client) -> None:
     response = client.get("/compare?format=csv")
     assert response.headers["content-type"].startswith("text/csv")

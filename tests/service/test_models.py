@@ -30,3 +30,12 @@ def test_a_model_tells_all_that_its_checkpoint_holds(client: httpx.Client) -> No
     metadata = answered(client.get("/models/gru"))["metadata"]
     assert metadata["configuration"]["hidden"] == 4
     assert len(metadata["accuracy"]["test"]["rmse"]) == 12
+
+
+def test_the_card_of_a_model_is_that_of_its_release(client: httpx.Client, published: Published) -> None:
+    answer = client.get("/models/nino12-gru/card")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert answer.content == (published.path / "MODEL_CARD.md").read_bytes()
+    assert client.get("/models/best/card?dataset=buoy").text.startswith("# Model card: buoy ")
+    assert client.get("/models/nino34-gru/card").status_code == 404

@@ -18,6 +18,7 @@ PATHS = {
     "/series": {"post"},
     "/models": {"get"},
     "/models/{model}": {"get"},
+    "/models/{model}/card": {"get"},
     "/health/live": {"get"},
     "/health/ready": {"get"},
     "/metrics": {"get"},

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
+
 TABLE_INFO = """Row Type,Variable Name,Attribute Name,Data Type,Value
 attribute,NC_GLOBAL,cdm_data_type,String,TimeSeries
 attribute,NC_GLOBAL,license,String,"The data may be used and redistributed for free, but not for legal purposes."
@@ -48,6 +50,15 @@ UTC,m,degrees_north,degrees_east,degree_C
 """
 
 
+def year() -> str:
+    """A year of days at one cell, in the form of :data:`GRID`."""
+    rng = np.random.default_rng(0)
+    sst = 16 - 5 * np.cos(np.arange(366) * 2 * np.pi / 366) + np.cumsum(rng.normal(0, 0.15, 366))
+    days = np.datetime64("2024-01-01T12:00:00") + np.arange(366) * np.timedelta64(1, "D")
+    rows = [f"{day}Z,0.0,43.625,350.875,{value:.2f}" for day, value in zip(days, sst, strict=True)]
+    return "\n".join([*GRID.splitlines()[:2], *rows]) + "\n"
+
+
 def error(code: int, message: str) -> str:
     return f'Error {{\n    code={code};\n    message="{message}";\n}}\n'
 
@@ -71,7 +82,8 @@ class Erddap:
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str, query: str) -> Answer:
-        pages = {"/erddap/info/buoy/index.csv": TABLE_INFO, "/erddap/info/oisst/index.csv": GRID_INFO}
+        infos = {"buoy": TABLE_INFO, "oisst": GRID_INFO, "year": GRID_INFO.replace("nValues=3", "nValues=366")}
+        pages = {f"/erddap/info/{name}/index.csv": info for name, info in infos.items()}
         if path in pages:
             return Answer(pages[path])
         if path.startswith("/erddap/info/"):
@@ -80,7 +92,13 @@ class Erddap:
         self.asked.append(f"{path}?{unquote(query)}")
         if self.faults:
             return self.faults.pop(0)
-        return Answer({"/erddap/tabledap/buoy.csv": TABLE, "/erddap/griddap/oisst.csv": GRID}[path])
+        return Answer(
+            {
+                "/erddap/tabledap/buoy.csv": TABLE,
+                "/erddap/griddap/oisst.csv": GRID,
+                "/erddap/griddap/year.csv": year(),
+            }[path]
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):

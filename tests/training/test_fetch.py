@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from forecasting.readers import content_digest, read
+from forecasting.registry import load_forecaster
 from tests.training.erddap_server import GRID, TABLE, Answer, Erddap, error, serving
 from training.cli import main
 from training.download import Downloader, FetchError
@@ -67,6 +68,25 @@ def test_the_command_says_what_came_and_how_to_go_on(
     assert f"{target}: 3 rows from {erddap.url}/griddap/oisst.csv?sst" in capsys.readouterr().out
     assert "[(2001-01-01T00:00:00Z):1:(2001-01-03T12:00:00Z)]" in erddap.asked[0]
     assert main(["inspect", str(target)]) == 1  # three days are too few
+
+
+def test_two_commands_lead_from_a_server_to_a_daily_release_of_ones_own_place(
+    erddap: Erddap, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sst, out = str(tmp_path / "pier.csv"), tmp_path / "artifacts"
+    assert main(["fetch", "--erddap", erddap.url, "--dataset", "year", "--variable", "sst",
+                 "--lat", "43.6", "--lon=-9.1", "-o", sst]) == 0  # fmt: skip
+    assert main(["--data", sst, "--name", "pier", "--out", str(out), "--workers", "1", "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert "366 values, one a day, from 2024-01-01T12:00Z to 2024-12-31T12:00Z" in said
+    assert "serves now" in said
+    forecast = load_forecaster("pier-gru", out).forecast(read(sst).series, 7, levels=(80,))
+    assert str(forecast.times[0]) == "2025-01-01T12:00:00"
+    assert (forecast.intervals[0].lower < forecast.sst).all()
+    (release,) = out.glob("pier/2*")
+    card = (release / "MODEL_CARD.md").read_text()
+    assert "- test: " in card
+    assert "pier.csv" in card
 
 
 BUSY = Answer(error(503, "Service Unavailable: busy"), 503)

@@ -49,15 +49,16 @@ def test_the_worst_of_several_files_is_the_status(tmp_path: Path, capsys: pytest
     assert f"training: {tmp_path / 'none.csv'}: cannot be read: No such file or directory" in printed.err
 
 
-def test_several_stations_are_listed_until_one_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
     lines = [f"{time},{name},{20 + k % 12}" for k, time in enumerate(months) for name in ("pier", "buoy")]
     path = str(write(tmp_path, "time,station,sst", *lines))
-    assert main(["inspect", path]) == 1
-    assert "holds 2 stations: pier, buoy; choose one with --station" in capsys.readouterr().out
+    assert main(["inspect", path]) == 0
+    said = capsys.readouterr().out
+    assert "yes, 2 stations as a panel; the file holds 2 stations: pier, buoy; choose one with --station" in said
     assert main(["inspect", path, "--station", "pier"]) == 0
-    assert main(["--data", path, "--name", "x", "--out", str(tmp_path), *QUICK]) == 2
-    assert "choose one with --station" in capsys.readouterr().err
 
 
 def test_training_takes_a_station_resampled_as_inspect_showed_it(

@@ -18,6 +18,7 @@ from training.run import Published, train
 FILES = {
     *("rnn.pt", "lstm.pt", "gru.pt", "rnn.json", "lstm.json", "gru.json"),
     *("report.json", "baselines.json", "predictions.csv", "recent.csv", "comparison.png", "comparison.svg"),
+    *("report.md", "MODEL_CARD.md"),
 }
 
 
@@ -44,6 +45,69 @@ def test_the_report_says_what_was_trained_on_what_and_how_it_went(published: Pub
             "test": 147,
         }
     assert report.configuration["hidden"] == 4
+
+
+def test_the_report_has_skill_against_every_reference_with_its_uncertainty(published: Published) -> None:
+    report = published.report
+    for model in report.networks:
+        assert list(model.skill) == ["persistence", "climatology", "damped", "linear"]
+        for name, skill in model.skill.items():
+            assert len(skill.value) == report.horizon
+            assert skill.value[0] == pytest.approx(report.skill(model, 1)[name], abs=1e-5)
+            for value, low, high in zip(skill.value, skill.lower, skill.upper, strict=True):
+                assert value is not None
+                assert low is not None
+                assert high is not None
+                assert low <= value <= high
+        assert min(p for skill in model.skill.values() if (p := skill.p_value[0]) is not None) < 0.001
+
+
+def test_coverage_and_probabilities_are_those_of_an_independent_count(
+    published: Published, registry: Registry, nino12: SstSeries, small: TrainingConfig
+) -> None:
+    test = Dataset.divide(nino12, small).origins("test")
+    for cell, forecaster in registry.dataset("nino12").forecasters.items():
+        model = next(model for model in published.report.networks if model.name == cell)
+        off = np.abs(forecaster.roll(test.windows, test.valid_time, 12) - test.targets)[:, 0]
+        known = np.isfinite(off)
+        inside = off[known] <= forecaster.metadata.errors.half_width[80][0]
+        intervals = model.intervals[80]
+        assert intervals.coverage.share[0] == pytest.approx(inside.mean(), abs=1e-6)
+        months = test.valid_time[known].astype("datetime64[M]").astype(int) % 12
+        assert intervals.seasons["JJA"].share[0] == pytest.approx(inside[(months >= 5) & (months <= 7)].mean())
+        assert sum(season.n[0] for season in intervals.seasons.values()) == 147
+        assert model.crps is not None
+        assert 0 < model.crps[0] < model.accuracy["test"].mae[0]
+        assert all(one.brier[0] < one.climatology[0] < 0.25 for one in model.exceedance)
+
+
+def test_the_card_and_the_readable_report_say_what_the_report_does(published: Published) -> None:
+    report, best = published.report, published.report.best
+    card = (published.path / "MODEL_CARD.md").read_text()
+    assert f"sha256 `{report.data_sha256}`" in card
+    assert "1998-10-01T00:00:00Z to 2010-12-01T00:00:00Z, 147 steps" in card
+    assert f"{best.accuracy['test'].rmse[0]:.4f}" in card
+    covered = best.intervals[80].coverage
+    assert f"- 80 %: {100 * covered.share[0]:.1f} ± {100 * covered.error[0]:.1f} one step ahead" in card
+    for section in ("Trained on", "Meant for", "Not meant for", "Accuracy", "Coverage", "Drift"):
+        assert f"\n## {section}\n" in card
+    readable = (published.path / "report.md").read_text()
+    for lead in (1, 6, 12):
+        rmse = next(model for model in report.baselines if model.name == "damped").accuracy["test"].rmse[lead - 1]
+        assert f"| {rmse:.4f} |" in readable
+
+
+def test_drift_is_what_the_test_part_has_beyond_what_was_trained_on(tmp_path: Path) -> None:
+    """A sea that warms by half a degree a year."""
+    days = np.arange(900)
+    noise = np.random.default_rng(0).normal(0, 0.2, 900)
+    series = daily(15 + 3 * np.cos(days * 2 * np.pi / 365.25) + days / 730 + noise)
+    config = TrainingConfig.for_step(series.step, cells=("rnn",), epochs=1, hidden=2, horizon=2)
+    drift = train(Dataset.divide(series, config), NINO12, "warm", tmp_path, config).report.drift
+    assert drift is not None
+    assert drift.maximum == pytest.approx(series.values[:720].max(), abs=1e-6)
+    assert drift.above == pytest.approx((series.values[720:] > drift.maximum).mean(), abs=1e-6)
+    assert drift.anomaly > 0.05
 
 
 def test_the_spread_over_seeds_starts_with_the_published_one(published: Published) -> None:

@@ -1,0 +1,133 @@
+"""The report of a release as a person reads it: ``report.md``."""
+
+from collections.abc import Sequence
+
+from forecasting.report import Coverage, ModelReport, Report, Skill
+from forecasting.table import TITLES, aligned, figure
+
+Rows = list[Sequence[str]]
+
+
+def readable_report(report: Report) -> str:
+    """Every measure at the leads that are shown, as Markdown."""
+    test = report.periods["test"]
+    parts = [
+        f"# {report.dataset} {report.version}",
+        f"Test part {test.start} to {test.end}, forecast from every step before it; one step is a {report.step}. "
+        "Temperatures and errors are in °C. All leads are in `report.json`.",
+        *_accuracy(report),
+        *_skill(report),
+        *_intervals(report),
+        *_probabilities(report),
+        *_stations(report),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _accuracy(report: Report) -> list[str]:
+    parts = ["## Accuracy"]
+    for lead in report.shown_leads:
+        rows: Rows = [("Model", "MAE", "RMSE", "MAPE (%)", "bias", "anomaly correlation")]
+        rows += [_errors(model, lead - 1) for model in report.models]
+        parts += [f"### {_ahead(report, lead)}", aligned(rows)]
+    return parts
+
+
+def _errors(model: ModelReport, lead: int) -> Sequence[str]:
+    accuracy, correlation = model.accuracy["test"], model.anomaly_correlation
+    return (
+        TITLES[model.name],
+        figure(accuracy.mae[lead]),
+        figure(accuracy.rmse[lead]),
+        figure(accuracy.mape[lead], 2),
+        figure(accuracy.bias[lead]),
+        figure(correlation[lead] if correlation else None, 3),
+    )
+
+
+def _skill(report: Report) -> list[str]:
+    parts = [
+        "## Skill",
+        "1 − RMSE / RMSE of the reference, in percent; in brackets what 95 % of block-bootstrap resamples say, then "
+        "Diebold and Mariano's p-value that both are equally good.",
+    ]
+    for model in report.networks:
+        rows: Rows = [("steps ahead", *map(str, model.skill))]
+        rows += [
+            (str(lead), *(skill_in_words(skill, lead) for skill in model.skill.values())) for lead in report.shown_leads
+        ]
+        parts += [f"### {TITLES[model.name]}", aligned(rows)]
+    return parts
+
+
+def skill_in_words(skill: Skill, lead: int) -> str:
+    """``3.5 [1.2, 5.6] p 0.003``, in percent."""
+    value, lower, upper, p = (one[lead - 1] for one in (skill.value, skill.lower, skill.upper, skill.p_value))
+    bounds = "" if lower is None or upper is None else f" [{100 * lower:.1f}, {100 * upper:.1f}]"
+    significance = "< 0.001" if p is not None and p < 0.001 else figure(p, 3)
+    return "–" if value is None else f"{100 * value:.1f}{bounds} p {significance}"
+
+
+def _intervals(report: Report) -> list[str]:
+    parts = [
+        "## Intervals",
+        "Share of observations inside, in percent, ± its standard error with autocorrelation counted; mean interval "
+        "score and continuous ranked probability score (CRPS), the lower the better.",
+    ]
+    for model in report.networks:
+        levels = list(model.intervals)
+        rows: Rows = [
+            ("steps ahead", *(f"in {level} %" for level in levels), *(f"score {level} %" for level in levels), "CRPS")
+        ]
+        for lead in report.shown_leads:
+            covered = [coverage_in_words(model.intervals[level].coverage, lead) for level in levels]
+            scores = [figure(model.intervals[level].score[lead - 1]) for level in levels]
+            rows.append((str(lead), *covered, *scores, figure(model.crps[lead - 1] if model.crps else None)))
+        parts += [f"### {TITLES[model.name]}", aligned(rows)]
+        if levels:
+            parts += ["By season, one step ahead:", aligned(_by_season(model, levels))]
+    return parts
+
+
+def coverage_in_words(coverage: Coverage, lead: int) -> str:
+    """``79.6 ± 3.1``, in percent."""
+    return f"{100 * coverage.share[lead - 1]:.1f} ± {100 * coverage.error[lead - 1]:.1f}"
+
+
+def _by_season(model: ModelReport, levels: list[int]) -> Rows:
+    rows: Rows = [("season", "n", *(f"in {level} %" for level in levels))]
+    for season, coverage in model.intervals[levels[0]].seasons.items():
+        covered = (coverage_in_words(model.intervals[level].seasons[season], 1) for level in levels)
+        rows.append((season, str(coverage.n[0]), *covered))
+    return rows
+
+
+def _probabilities(report: Report) -> list[str]:
+    model = report.best
+    if not model.exceedance:
+        return []
+    rows: Rows = [("SST over", "quantile", *(_ahead(report, lead) for lead in report.shown_leads))]
+    for one in model.exceedance:
+        scores = (f"{one.brier[lead - 1]:.4f} ({one.climatology[lead - 1]:.4f})" for lead in report.shown_leads)
+        rows.append((f"{one.threshold:.2f} °C", f"{one.quantile:g}", *scores))
+    said = "Brier score of the probability that a threshold is exceeded, by the best network; in brackets that of how"
+    return ["## Probabilities", f"{said} often it was exceeded before, in the calendar month.", aligned(rows)]
+
+
+def _stations(report: Report) -> list[str]:
+    if not report.stations:
+        return []
+    names = [model.name for model in report.models]
+    rows: Rows = [("Station", "trained on", *(f"RMSE {name}" for name in names))]
+    for station in report.stations:
+        rmse = (figure(station.accuracy[name].rmse[0]) if name in station.accuracy else "–" for name in names)
+        rows.append((station.name, "yes" if station.trained_on else "no", *rmse))
+    if report.left_out:
+        rmse = (figure(report.left_out[name].rmse[0]) if name in report.left_out else "–" for name in names)
+        rows.append(("all left out", "no", *rmse))
+    said = "One step ahead. The references are fitted to each station's own past, also of those that were left out."
+    return ["## Stations", said, aligned(rows)]
+
+
+def _ahead(report: Report, lead: int) -> str:
+    return f"{lead} step{'s' if lead > 1 else ''} ahead ({report.step})"
