@@ -1,0 +1,2 @@
+export const heading = "data";
+export async function show(root, signal) {}
