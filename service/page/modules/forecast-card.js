@@ -65,7 +65,7 @@ function warnings(answers) {
   const box = h("div", { class: "notice warning" });
   fill(
     box,
-    h("h3", {}, "Before you rely on it"),
+    h("h2", {}, "Before you rely on it"),
     h("ul", {}, texts.map((text) => h("li", {}, text[0].toUpperCase() + text.slice(1))), loose && h("li", {}, "The intervals are not calibrated for such a window.")),
   );
   return box;

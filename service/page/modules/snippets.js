@@ -15,24 +15,6 @@ export function getSnippets(path) {
   return snippets(curl, python.join("\n"));
 }
 
-/**
- * For a request with JSON.
- * @param {string} path @param {Record<string, any>} body
- */
-export function postSnippets(path, body) {
-  const url = location.origin + path;
-  const json = JSON.stringify(body).replaceAll("'", "'\\''");
-  const curl = [`curl ${[...curlKey(), "-H 'Content-Type: application/json'"].join(" ")} '${url}' -d '${json}'`];
-  const python = [
-    "import httpx",
-    "",
-    `body = ${pythonic(body)}`,
-    `answer = httpx.post(${quote(url)}, json=body${pythonKey()})`,
-    "print(answer.raise_for_status().json())",
-  ];
-  return snippets(curl.join("\n"), python.join("\n"));
-}
-
 /** @param {string} curl @param {string} python */
 export function snippets(curl, python) {
   return h(
@@ -54,12 +36,37 @@ function pythonKey() {
 /** @param {string} text */
 const quote = (text) => JSON.stringify(text);
 
-/** A value as Python writes it. @param {unknown} value @returns {string} */
-function pythonic(value) {
-  if (value === null || value === undefined) return "None";
-  if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value !== "object") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(pythonic).join(", ")}]`;
-  const items = Object.entries(value).map(([name, one]) => `${INDENT}${quote(name)}: ${pythonic(one)},`);
-  return `{\n${items.join("\n")}\n}`;
+/** A mapping as Python writes it. @param {Record<string, any>} value */
+function inline(value) {
+  const items = Object.entries(value).map(([name, one]) => `${quote(name)}: ${JSON.stringify(one)}`);
+  return `{${items.join(", ")}}`;
+}
+
+/**
+ * For a file: first read by the service, then forecast.
+ * @param {string} file @param {Record<string, any>} reading what the service is told about it @param {Record<string, any>} body of the forecast
+ */
+export function fileSnippets(file, reading, body) {
+  const told = Object.fromEntries(Object.entries(reading).filter(([, value]) => value));
+  const query = new URLSearchParams(told).toString();
+  const series = `${location.origin}/series${query ? `?${query}` : ""}`;
+  const jq = Object.entries(body).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  const key = curlKey();
+  const curl = [
+    [`curl -s -H 'Content-Type: text/csv'`, ...key, `--data-binary '@${file.replaceAll("'", "'\\''")}' '${series}' |`].join(" "),
+    `  jq '{${[...jq, "series"].join(", ")}}' |`,
+    `  ${["curl -s -H 'Content-Type: application/json'", ...key, `--data-binary @- '${location.origin}/forecast'`].join(" ")}`,
+  ];
+  const python = [
+    "from pathlib import Path",
+    "",
+    "import httpx",
+    "",
+    `with httpx.Client(base_url=${quote(location.origin)}${pythonKey()}) as client:`,
+    `${INDENT}file = Path(${quote(file)}).read_bytes()`,
+    `${INDENT}found = client.post("/series", params=${inline(told)}, content=file).raise_for_status().json()`,
+    `${INDENT}body = ${inline(body)} | {"series": found["series"]}`,
+    `${INDENT}print(client.post("/forecast", json=body).raise_for_status().json())`,
+  ];
+  return snippets(curl.join("\n"), python.join("\n"));
 }

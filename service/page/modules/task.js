@@ -46,9 +46,10 @@ export function failure(error, again) {
   return h(
     "div",
     { class: "notice error", role: "alert" },
-    h("h3", {}, heading(error)),
+    h("strong", {}, heading(error)),
     h("p", {}, text),
     places(error),
+    error instanceof Refusal && error.shown,
     again && h("div", { class: "row" }, h("button", { type: "button", click: again }, "Try again")),
   );
 }
