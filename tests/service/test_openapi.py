@@ -14,6 +14,8 @@ PATHS = {
     "/forecast": {"get", "post"},
     "/compare": {"get", "post"},
     "/compare/predictions": {"get"},
+    "/compare/training": {"get"},
+    "/series": {"get"},
     "/compare/plot": {"get"},
     "/series": {"post"},
     "/models": {"get"},

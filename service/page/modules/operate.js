@@ -66,29 +66,34 @@ function datasetCard({ name, models, best }, standard, signal) {
       h("dl", { class: "facts" }, facts.flatMap(([fact, value]) => [h("dt", {}, fact), h("dd", {}, value)])),
       table(`Models of ${name}`, ["Model", ["RMSE", h("span", { class: "unit" }, " °C, one step")], "sha256"], rows),
     ),
-    models.map((one) => cardOf(one, signal)),
+    folded(`Model card of ${name}`, (stop) => modelCard(best, stop), signal),
+    models.map((one) => folded(`About ${one.model}`, (stop) => about(one, stop), signal)),
   );
 }
 
-/** The model card, fetched when it is opened. @param {any} model @param {AbortSignal} signal */
-function cardOf(model, signal) {
+/** Something that is fetched when it is opened. @param {string} name @param {(stop: AbortSignal) => Promise<Element>} work @param {AbortSignal} signal */
+function folded(name, work, signal) {
   const body = h("div", {});
   const open = (/** @type {any} */ event) => {
-    if (event.target.open && !body.childElementCount) run(body, "Loading the model card", signal, (stop) => card(model, stop), (made) => fill(body, made));
+    if (event.target.open && !body.childElementCount) run(body, `Loading: ${name}`, signal, work, (made) => fill(body, made));
   };
-  return h("details", { toggle: open }, h("summary", {}, `Model card of ${model.model}`), body);
+  return h("details", { toggle: open }, h("summary", {}, name), body);
 }
 
-/** The card that the release brings; without one, what the checkpoint says. @param {any} model @param {AbortSignal} signal */
-async function card(model, signal) {
-  const path = `/models/${encodeURIComponent(model.model)}`;
+/** The card that the release brings. @param {any} model @param {AbortSignal} signal */
+async function modelCard(model, signal) {
   try {
-    const text = await (await call(`${path}/card`, { signal })).text();
-    return h("pre", { class: "model-card", tabindex: "0", role: "group", "aria-label": `Model card of ${model.model}` }, text);
+    const text = await (await call(`/models/${encodeURIComponent(model.model)}/card`, { signal })).text();
+    return h("pre", { class: "model-card", tabindex: "0", role: "group", "aria-label": `Model card of ${model.dataset}` }, text);
   } catch (error) {
     if (!(error instanceof Refusal) || error.status !== 404) throw error;
+    return h("p", { class: "note" }, "This release has no model card; what its checkpoints say is below.");
   }
-  const { metadata } = await getJson(path, { signal });
+}
+
+/** What a checkpoint says of itself. @param {any} model @param {AbortSignal} signal */
+async function about(model, signal) {
+  const { metadata } = await getJson(`/models/${encodeURIComponent(model.model)}`, { signal });
   const settings = Object.entries(metadata.configuration).map(([name, value]) => `${name} ${value}`);
   const facts = [
     ["What it is", `A ${title(metadata.cell)} of ${count(metadata.parameters)} weights, seed ${metadata.seed}, trained in ${fixed(metadata.train_seconds, 1)} s`],
