@@ -115,7 +115,19 @@ def create_app(
     app.state.assets = Assets.find()
     install_error_handlers(app)
     install_openapi(app, bodies=[ForecastRequest, CompareRequest, InferRequest, IndexRequest, LoadRequest])
-    for resource in (forecast, compare, training, series, recent, models, health, inference, model_repository, metrics, page):
+    for resource in (
+        forecast,
+        compare,
+        training,
+        series,
+        recent,
+        models,
+        health,
+        inference,
+        model_repository,
+        metrics,
+        page,
+    ):
         app.include_router(resource.router)
     guard = Guard(
         access=Access(settings, read_keys(settings)),

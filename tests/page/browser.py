@@ -24,7 +24,9 @@ _FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-_AA: Final = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+_AA: Final = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
 _SETTLED: Final = "() => !document.querySelector('[aria-busy], .loading')"
 
 

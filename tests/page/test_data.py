@@ -12,7 +12,8 @@ DROP = """([name, text]) => {
   const data = new DataTransfer();
   data.items.add(new File([text], name));
   const target = document.querySelector(".drop");
-  for (const kind of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true}));
+  const how = {dataTransfer: data, bubbles: true, cancelable: true};
+  for (const kind of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(kind, how));
 }"""
 
 NDBC = "#YY  MM DD hh mm WTMP\n#yr  mo dy hr mn degC\n"
@@ -20,10 +21,10 @@ NDBC = "#YY  MM DD hh mm WTMP\n#yr  mo dy hr mn degC\n"
 
 def monthly(n: int = 60, missing: int = 30) -> str:
     rows = [
-        f"{2001 + i // 12}-{i % 12 + 1:02}-01,{'' if i == missing else round(24 + 2 * float(np.sin(i / 12 * 6.283)), 2)}"
+        f"{2001 + i // 12}-{i % 12 + 1:02}-01,{'' if i == missing else f'{24 + 2 * np.sin(i / 12 * 6.283):.2f}'}"
         for i in range(n)
     ]
-    return "when,water temperature\n" + "\n".join(rows) + "\n"
+    return "time,sst\n" + "\n".join(rows) + "\n"
 
 
 def daily_with_gaps(n: int = 3_650) -> str:
@@ -46,7 +47,7 @@ def drop(visit: Visit, name: str, text: str) -> Page:
 def test_a_dropped_file_is_plotted_with_its_gap_forecast_and_compared_on(visitor: Visitor, url: str) -> None:
     page = drop(visitor(), "pier.csv", monthly())
     understood = page.locator("section.card", has_text="What was understood")
-    expect(understood).to_contain_text("when, water temperature")
+    expect(understood).to_contain_text("time, sst")
     expect(understood).to_contain_text("1, in 1 gap")
     plot = understood.locator(".plot")
     values = plot.evaluate("plot => plot.data[0].y")
@@ -103,7 +104,10 @@ def test_a_series_that_is_too_short_is_said_to_be(visitor: Visitor) -> None:
 
 
 def test_ndbc_files_are_read_with_their_sentinel_as_missing(visitor: Visitor) -> None:
-    rows = [f"2020 {i // 48 + 1:02} 01 {i % 48 // 2:02} {i % 2 * 30:02} {999.0 if i == 20 else 10 + i / 50:.1f}" for i in range(48)]
+    rows = [
+        f"2020 {i // 48 + 1:02} 01 {i % 48 // 2:02} {i % 2 * 30:02} {999.0 if i == 20 else 10 + i / 50:.1f}"
+        for i in range(48)
+    ]
     page = drop(visitor(), "44007.txt", NDBC + "\n".join(rows) + "\n")
     card = page.locator("section.card", has_text="What was understood")
     expect(card).to_contain_text("NDBC")
@@ -157,7 +161,7 @@ def test_a_file_is_chosen_with_the_keyboard(visitor: Visitor) -> None:
     page = visitor().open("?view=data")
     page.locator("#file").focus()
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chooser.value.set_files({"name": "pier.csv", "mimeType": "text/csv", "buffer": monthly().encode()})
     expect(page.get_by_role("heading", name="What was understood")).to_be_visible()
 

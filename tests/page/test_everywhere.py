@@ -81,7 +81,9 @@ def test_no_place_catches_the_keyboard(visitor: Visitor) -> None:
     seen = set()
     for _ in range(80):
         page.keyboard.press("Tab")
-        seen.add(page.evaluate("[document.activeElement.tagName, document.activeElement.textContent.slice(0, 20)].join()"))
+        seen.add(
+            page.evaluate("[document.activeElement.tagName, document.activeElement.textContent.slice(0, 20)].join()")
+        )
         if page.evaluate("document.activeElement === document.querySelector('footer a:last-of-type')"):
             return
     pytest.fail(f"the footer was not reached: {seen}")
@@ -90,7 +92,9 @@ def test_no_place_catches_the_keyboard(visitor: Visitor) -> None:
 def test_first_paint_is_there_before_the_charts_library(visitor: Visitor) -> None:
     page = visitor().open()
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    library = page.evaluate("performance.getEntriesByType('resource').find(one => one.name.includes('plotly')).responseEnd")
+    library = page.evaluate(
+        "performance.getEntriesByType('resource').find(one => one.name.includes('plotly')).responseEnd"
+    )
     assert painted < library
 
 

@@ -13,7 +13,7 @@ def test_the_chosen_models_forecast_follows_the_end_of_the_series_with_its_bands
 ) -> None:
     page = visitor().open(f"?view=forecast&dataset={dataset}&model={model}&horizon=4")
     traces = page.locator(".plot").evaluate(DRAWN)
-    asked = {"dataset": dataset, "model": model, "horizon": 4}
+    asked: dict[str, str | int] = {"dataset": dataset, "model": model, "horizon": 4}
     answer = httpx.get(f"{url}/forecast", params=asked).json()["forecasts"][0]
     past = httpx.get(f"{url}/series", params={"dataset": dataset}).json()
     by_name = {one["name"]: one for one in traces if one.get("name")}

@@ -23,7 +23,7 @@ def test_a_key_is_asked_for_where_one_is_needed_and_kept_in_memory_only(visitor:
     visit = visitor(guarded)
     page = visit.page
     page.goto(f"{guarded}/?view=forecast")
-    field = page.get_by_label("Key")
+    field = page.get_by_role("textbox", name="Key")
     field.fill("not the key")
     assert visit.faults() == []
     page.keyboard.press("Enter")
@@ -37,7 +37,7 @@ def test_a_key_is_asked_for_where_one_is_needed_and_kept_in_memory_only(visitor:
     assert KEY not in page.content()
     assert KEY not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
     page.reload()
-    expect(page.get_by_label("Key")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Key")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("alert")).to_contain_text("a key is needed")
     assert all("401" in text for text in visit.complaints)

@@ -23,7 +23,9 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(client:
     assert policy["script-src"] == policy["connect-src"] == "'self'"
     assert "//" not in re.sub(r"</?[a-z]+>", "", " ".join(re.findall(r'(?:href|src)="([^"]+)"', html)))
     assert re.findall(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", html) == []
-    assert set(re.findall(r'modulepreload" href="[^"]+/(.*?)"', html)) == {f"{one.name}" for one in PAGE.glob("modules/*.js")}
+    assert set(re.findall(r'modulepreload" href="[^"]+/(.*?)"', html)) == {
+        f"{one.name}" for one in PAGE.glob("modules/*.js")
+    }
 
 
 def test_every_file_that_the_page_names_is_there_compressed_and_kept_for_good(client: httpx.Client) -> None:
@@ -64,7 +66,9 @@ def test_without_the_packages_the_page_names_no_charts() -> None:
     assert 'data-charts=""' in bytes(page(bare).body).decode()
 
 
-@pytest.mark.parametrize("path", ["/assets/", "/assets/page/../app.py", "/assets/plotly-0/plotly.min.js", "/assets/%2e%2e/app.py"])
+@pytest.mark.parametrize(
+    "path", ["/assets/", "/assets/page/../app.py", "/assets/plotly-0/plotly.min.js", "/assets/%2e%2e/app.py"]
+)
 def test_nothing_else_is_handed_out(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
