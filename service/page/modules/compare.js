@@ -30,7 +30,7 @@ function compose(root, datasets, signal) {
   const dataset = pick(datasets, read().dataset);
   const horizon = Math.min(Math.max(Number(read().horizon) || 1, 1), dataset.best.horizon);
   const intro = h("p", {}, "How far the forecasts of RNN, LSTM and GRU are from what was observed.");
-  const errors = h("div", {});
+  const errors = h("div", { class: "stack" });
   const plot = h("section", { class: "card" });
   const training = h("div", {});
   const options = datasets.map((one) => ({ value: one.name, text: `${one.name} (${rhythm(one.best.step)})` }));
@@ -83,8 +83,13 @@ function plotCard(part, signal) {
     h(
       "header",
       {},
-      h("h2", {}, "Observed and forecast, one step ahead"),
-      h("p", {}, `${written(part.timestamps[0], part.step)} – ${written(part.timestamps.at(-1), part.step)}, UTC`),
+      h(
+        "div",
+        {},
+        h("h2", {}, "Observed and forecast, one step ahead"),
+        h("p", {}, `${written(part.timestamps[0], part.step)} – ${written(part.timestamps.at(-1), part.step)}, UTC`),
+      ),
+      chart.zoomButtons(),
     ),
     h(
       "div",
@@ -94,7 +99,6 @@ function plotCard(part, signal) {
         write({ models: on.join(",") === CELLS.join(",") ? null : on.join(",") || "none" });
         chart.redraw();
       }),
-      chart.zoomButtons(),
     ),
     chart.element,
     apart !== null && h("p", { class: "note" }, `At any time the networks lie within ${fixed(apart, apart < 0.01 ? 3 : 2)} °C of one another on average, so their lines nearly coincide. Drag over the chart, or use its buttons, to zoom in; a double click shows all.`),
@@ -109,7 +113,7 @@ function showErrors(box, intro, dataset, horizon, signal) {
   return run(box, "Loading the table", signal, load, (comparison) => {
     fill(intro, ...sentence(comparison));
     const name = `${dataset}-${horizon}`;
-    const leads = h("div", { class: "leads" });
+    const leads = h("section", { class: "card" });
     showLeads(leads, dataset, comparison, signal);
     fill(
       box,
@@ -130,8 +134,9 @@ function showErrors(box, intro, dataset, horizon, signal) {
           ),
           meanings(),
         ),
-        h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "RMSE saved; right of the line is better")), skillBars(comparison), leads),
+        h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "RMSE saved; right of the line is better")), skillBars(comparison)),
       ),
+      leads,
     );
   });
 }

@@ -25,10 +25,11 @@ export function showLeads(box, dataset, comparison, signal) {
     Promise.all(cells.map((/** @type {string} */ cell) => getJson(withQuery(`/models/${cell}`, { dataset }), { signal: stop })));
   return run(box, "Loading the errors by lead", signal, load, (details) => {
     const errors = byModel(details.map((one) => one.metadata));
-    const chart = new Chart(`RMSE on the test part by lead, ${dataset}`, signal, { height: "15rem" });
+    const chart = new Chart(`RMSE on the test part by lead, ${dataset}`, signal, { height: "18rem" });
     chart.draw(() => figure(errors, comparison.step, comparison.horizon));
     fill(
       box,
+      h("header", {}, h("h2", {}, "Errors by lead"), h("p", {}, "how fast each loses touch with the sea")),
       chart.element,
       asTable("RMSE on the test part by lead, °C", () => ({
         head: ["Steps ahead", ...errors.map(([kind]) => title(kind))],

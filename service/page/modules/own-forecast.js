@@ -113,10 +113,15 @@ function comparisonCards(answer, signal) {
       h(
         "header",
         {},
-        h("h2", {}, "Your series as the models would have forecast it, one step ahead"),
-        h("p", {}, `${written(answer.test.start, answer.step)} – ${written(answer.test.end, answer.step)}, ${answer.test.n} forecasts`),
+        h(
+          "div",
+          {},
+          h("h2", {}, "Your series as the models would have forecast it, one step ahead"),
+          h("p", {}, `${written(answer.test.start, answer.step)} – ${written(answer.test.end, answer.step)}, ${answer.test.n} forecasts`),
+        ),
+        chart.zoomButtons(),
       ),
-      h("div", { class: "controls" }, toggles("Shown", kinds.map((value) => ({ value, text: named(value) })), shown, choose), chart.zoomButtons()),
+      h("div", { class: "controls" }, toggles("Shown", kinds.map((value) => ({ value, text: named(value) })), shown, choose)),
       chart.element,
       own.warnings.map((/** @type {any} */ one) => h("p", { class: "note" }, `${one.message[0].toUpperCase()}${one.message.slice(1)}.`)),
       asTable("Your series and its one-step forecasts, °C", () => comparisonRows(part, shown, chart.range())),
