@@ -30,6 +30,7 @@ export function comparisonFigure(part, shown, range) {
       line(kind, part.timestamps, errors(part, values), {
         name: `${title(kind)}, error`,
         yaxis: "y2",
+        legendrank: line(kind, [], []).legendrank + 100,
         hovertemplate: "%{y:+.2f} °C",
         line: { ...line(kind, [], []).line, width: 1.25 },
       }),
