@@ -13,12 +13,12 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test check install train data bench fuzz soak clean
+.PHONY: help serve test chromium check install train data bench fuzz soak clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-serve: $(VENV)/.service ## install, train if nothing is published, serve on HOST:PORT
+serve: $(VENV)/.page ## install, train if nothing is published, serve on HOST:PORT
 	@test -e artifacts/$(DATASET)/current || $(MAKE) --no-print-directory train
 	@SST_DEFAULT_DATASET=$(DATASET) $(BIN)/python -m service --host $(HOST) --port $(PORT)
 
@@ -27,8 +27,15 @@ train: $(VENV)/.training ## train and publish the default dataset
 
 install: $(VENV)/.dev ## everything, for working on the project
 
-test: $(VENV)/.dev ## all tests
+test: $(VENV)/.dev chromium ## all tests
 	$(BIN)/python -m pytest
+
+# The tests of the page look at it with a browser; without one they are skipped.
+chromium:
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Chromium, which the tests of the page use" && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
+	echo "The tests of the page are skipped: there is no Chromium, and it could not be installed; try: apt install chromium"
 
 check: $(VENV)/.dev ## style, types, and which package may import which
 	$(BIN)/ruff check .
@@ -57,6 +64,6 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment; on Debian: apt install python3-venv"; exit 1; }
 
 # Each stamp is one set of extras, installed again when pyproject.toml changes.
-$(VENV)/.service $(VENV)/.training $(VENV)/.scoring $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
+$(VENV)/.page $(VENV)/.training $(VENV)/.scoring $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@

@@ -15,6 +15,7 @@ from fastapi.telemetry import TelemetryConfig
 
 from forecasting.registry import Registry, choose_device
 from service import docs_page
+from service.assets import Assets
 from service.comparison_schemas import CompareRequest
 from service.errors import install_error_handlers
 from service.gate import Gate, Guard
@@ -26,11 +27,11 @@ from service.openapi import install_openapi
 from service.peers import Peers
 from service.rate_limit import RateLimiter
 from service.repository import Repository
-from service.routes import compare, forecast, health, inference, metrics, models, series
+from service.routes import compare, forecast, health, inference, metrics, models, page, recent, series, training
 from service.routes import repository as model_repository
 from service.schemas import ForecastRequest
 from service.security import Access
-from service.security_headers import security_headers
+from service.security_headers import PAGE_POLICY, security_headers
 from service.serving import Serving
 from service.settings import Settings
 from service.statistics import Statistics
@@ -111,15 +112,31 @@ def create_app(
     )
     app.state.settings = settings
     app.state.lifecycle = lifecycle
+    app.state.assets = Assets.find()
     install_error_handlers(app)
     install_openapi(app, bodies=[ForecastRequest, CompareRequest, InferRequest, IndexRequest, LoadRequest])
-    for resource in (forecast, compare, series, models, health, inference, model_repository, metrics):
+    for resource in (
+        forecast,
+        compare,
+        training,
+        series,
+        recent,
+        models,
+        health,
+        inference,
+        model_repository,
+        metrics,
+        page,
+    ):
         app.include_router(resource.router)
     guard = Guard(
         access=Access(settings, read_keys(settings)),
         limiter=RateLimiter(settings.rate_limit),
         headers=security_headers(),
-        page_headers={docs_page.PATH: security_headers(docs_page.install_docs(app))},
+        page_headers={
+            page.PATH: security_headers(PAGE_POLICY),
+            docs_page.PATH: security_headers(docs_page.install_docs(app, app.state.assets)),
+        },
     )
     app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
     direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}

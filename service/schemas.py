@@ -232,6 +232,45 @@ class Predictions(BaseModel):
     predictions: dict[str, list[float]] = Field(description="by model; baselines included")
 
 
+class SeedRun(BaseModel):
+    """A network trained once more from other random numbers."""
+
+    seed: int
+    rmse: float = Field(description="°C on the test part, one step ahead")
+
+
+class TrainedNetwork(BaseModel):
+    """How one network was fitted."""
+
+    model: str = Field(examples=["nino12-gru"])
+    parameters: int
+    epochs: int | None = Field(description="that its final weights were trained for; null where not recorded")
+    train_loss: list[float] = Field(description="mean by epoch, in one-step spreads; empty where not recorded")
+    validation_loss: list[float] = Field(description="the same on the validation part")
+    seeds: list[SeedRun] = Field(description="empty where one seed was trained")
+
+
+class TrainingRecord(BaseModel):
+    """How a dataset's networks were fitted."""
+
+    dataset: str
+    version: str
+    step: str
+    configuration: Mapping[str, int | float | str | bool] = Field(description="every setting of the training")
+    networks: list[TrainedNetwork]
+
+
+class RecentSeries(BaseModel):
+    """The end of a dataset's own series."""
+
+    dataset: str
+    version: str
+    units: Literal["celsius"]
+    step: str
+    timestamps: list[str] = Field(description="UTC")
+    values: list[float | None] = Field(description="null where none was measured")
+
+
 class ModelSummary(BaseModel):
     """A model that is loaded."""
 

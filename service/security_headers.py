@@ -12,8 +12,10 @@ ALWAYS: Final = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 # Styles, since an SVG plot opened by itself is a document, and so is a browser's own view of a picture.
 DATA_POLICY: Final = f"default-src 'none'; style-src 'unsafe-inline'; {ALWAYS}"
+# Styles may be inline: plotly.js brings some, and nothing on the page makes markup of text.
 PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self'; "
     f"connect-src 'self'; {ALWAYS}"
 )
 

@@ -1,0 +1,117 @@
+// @ts-check
+/** How good models are: the table, the bars of skill, and what the words mean. */
+
+import { fill, h } from "./dom.js";
+import { kindOf, named, title } from "./models.js";
+import { fixed, signedPercent } from "./numbers.js";
+import { choice } from "./controls.js";
+import { table } from "./table.js";
+
+const COLUMNS = ["mae", "rmse", "mape"];
+const PLACES = { mae: 4, rmse: 4, mape: 2 };
+const REFERENCES = ["persistence", "climatology", "damped", "linear"];
+
+/** The table Model | MAE | RMSE | MAPE. @param {any} comparison the answer of /compare */
+export function accuracyTable(comparison) {
+  const best = Object.fromEntries(COLUMNS.map((column) => [column, lowest(comparison.models, column)]));
+  const rows = comparison.models.map((/** @type {any} */ model) => [
+    named(kindOf(model.model)),
+    ...COLUMNS.map((column) => {
+      const text = fixed(model[column], /** @type {any} */ (PLACES)[column]);
+      return text === best[column] ? h("td", { class: "best" }, h("strong", {}, text)) : text;
+    }),
+  ]);
+  const made = table("Errors on the test part", ["Model", unit("MAE", "°C"), unit("RMSE", "°C"), unit("MAPE", "%")], rows);
+  const first = comparison.models.findIndex((/** @type {any} */ model) => model.kind === "baseline");
+  if (first > 0) made.querySelectorAll("tbody tr")[first].classList.add("first-reference");
+  return made;
+}
+
+/** Bars of each model's skill against a reference, which is chosen here. @param {any} comparison */
+export function skillBars(comparison) {
+  const body = h("div", {});
+  const known = REFERENCES.filter((name) => name in comparison.models[0].skill);
+  const show = (/** @type {string} */ reference) => fill(body, bars(comparison, reference), summary(comparison, reference));
+  show(known[0]);
+  return h(
+    "div",
+    { class: "skill" },
+    h("div", { class: "controls" }, choice("Against", known.map((value) => ({ value, text: title(value) })), known[0], show)),
+    body,
+  );
+}
+
+/** What the columns mean. */
+export function meanings() {
+  return h(
+    "details",
+    {},
+    h("summary", {}, "What the columns mean"),
+    h(
+      "dl",
+      { class: "terms" },
+      term("MAE", "Mean absolute error, °C: by how much a forecast is off, on average."),
+      term("RMSE", "Root of the mean squared error, °C: as MAE, but large misses count for more."),
+      term("MAPE", "Mean absolute error in percent of the temperature. It depends on where 0 °C lies, so compare it only within one place."),
+      term("Skill", "1 − RMSE / RMSE of the reference: the share of the reference's error that a model takes away. 0 % is no better; below it, worse."),
+      term("Persistence", "Tomorrow is as today. The sea changes slowly, so this is hard to beat over short leads."),
+      term("Climatology", "The usual temperature of the season at this place."),
+      term("Damped persistence", "Climatology, plus today's departure from it, fading with the lead."),
+      term("Linear autoregression", "A weighted sum of the departures within the network's own window."),
+    ),
+  );
+}
+
+/** @param {any} comparison @param {string} reference */
+function bars(comparison, reference) {
+  const rows = comparison.models.filter((/** @type {any} */ model) => model.model !== reference);
+  const values = rows.map((/** @type {any} */ row) => row.skill[reference] ?? 0);
+  // A reference that is worse by far would flatten the others: past −100 % its bar ends at the edge.
+  const low = Math.max(Math.min(0, ...values), -1);
+  const high = Math.max(0.05, ...values);
+  const place = (/** @type {number} */ value) => ((Math.min(Math.max(value, low), high) - low) / (high - low)) * 100;
+  return h(
+    "ul",
+    { class: "bars" },
+    rows.map((/** @type {any} */ row, /** @type {number} */ i) => {
+      const fillBar = h("span", { class: `fill ${kindOf(row.model)}` });
+      const zero = h("span", { class: "zero" });
+      const [from, to] = [place(0), place(values[i])].sort((a, b) => a - b);
+      fillBar.style.left = `${from}%`;
+      fillBar.style.width = `${to - from}%`;
+      zero.style.left = `${place(0)}%`;
+      return h(
+        "li",
+        {},
+        h("span", {}, title(kindOf(row.model))),
+        h("span", { class: "track", "aria-hidden": "true" }, fillBar, zero),
+        h("span", { class: "amount" }, values[i] < low ? `◂ ${signedPercent(values[i])}` : signedPercent(row.skill[reference])),
+      );
+    }),
+  );
+}
+
+/** @param {any} comparison @param {string} reference */
+function summary(comparison, reference) {
+  const best = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
+  const skill = best?.skill[reference];
+  if (skill === null || skill === undefined) return null;
+  const words = skill >= 0 ? `${fixed(skill * 100, 1)} % less RMSE` : `${fixed(-skill * 100, 1)} % more RMSE`;
+  return h("p", { class: "note" }, `${title(kindOf(best.model))} has ${words} than ${title(reference).toLowerCase()}.`);
+}
+
+/** @param {any[]} models @param {string} column the lowest of the networks and references, as it is written */
+function lowest(models, column) {
+  const values = models.map((model) => model[column]).filter((value) => value !== null);
+  return fixed(Math.min(...values), /** @type {any} */ (PLACES)[column]);
+}
+
+/** @param {string} name @param {string} text */
+function unit(name, text) {
+  return [name, h("span", { class: "unit" }, ` ${text}`)];
+}
+
+/** @param {string} name @param {string} meaning */
+function term(name, meaning) {
+  return h("div", {}, h("dt", {}, name), h("dd", {}, meaning));
+}

@@ -1,0 +1,153 @@
+// @ts-check
+/** A chart: drawn in the page's colours, zoomed with buttons as well as with the mouse, read with the arrow keys. */
+
+import { fill, h, say } from "./dom.js";
+import { hasCharts, plotly } from "./library.js";
+import { failure } from "./task.js";
+import { onTheme } from "./theme.js";
+import { layout } from "./layout.js";
+
+/**
+ * @typedef {object} Figure
+ * @property {any[]} data traces, as plotly.js has them
+ * @property {any} [layout] what differs from the page's own
+ * @property {number} points how many places there are to read
+ * @property {(index: number) => string} read what is shown at one of them, in words
+ * @property {(index: number) => {curveNumber: number, pointNumber: number}[]} at the points that belong to it
+ */
+
+const HELP = "Left and right arrow keys read the values; shift goes ten at a time, Home and End to the ends.";
+const MISSING =
+  "Charts need plotly.js, which this service was installed without: pip install 'sst-forecasting[page]'. The tables hold the same figures.";
+
+export class Chart {
+  /**
+   * @param {string} label what it shows
+   * @param {AbortSignal} signal ends it
+   * @param {{height?: string, zoomed?: (range: [string, string] | null) => void}} [how]
+   */
+  constructor(label, signal, how = {}) {
+    this.zoomed = how.zoomed ?? (() => {});
+    this.index = -1;
+    /** @type {(() => Figure) | null} */
+    this.make = null;
+    /** @type {Figure | null} */
+    this.figure = null;
+    this.plot = h("div", { class: "plot" }, h("p", { class: "loading" }, "Drawing…"));
+    if (how.height) this.plot.style.setProperty("--height", how.height);
+    this.element = h(
+      "div",
+      {
+        class: "chart",
+        role: "group",
+        tabindex: "0",
+        "aria-roledescription": "chart",
+        "aria-label": `${label}. ${HELP}`,
+        keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
+      },
+      this.plot,
+      h("span", { class: "keys", "aria-hidden": "true" }, "← → read values"),
+    );
+    onTheme(() => this.redraw(), signal);
+    const observer = new ResizeObserver(() => this.#resize());
+    observer.observe(this.plot);
+    signal.addEventListener("abort", () => this.#end(observer));
+    this.signal = signal;
+  }
+
+  /** Draw what `make` makes, now and whenever colours change. @param {() => Figure} make */
+  async draw(make) {
+    this.make = make;
+    await this.redraw();
+  }
+
+  async redraw() {
+    if (!this.make) return;
+    if (!hasCharts()) {
+      fill(this.plot, h("p", { class: "notice" }, MISSING));
+      this.plot.style.height = "auto";
+      return;
+    }
+    try {
+      const library = await plotly();
+      if (this.signal.aborted) return;
+      this.figure = this.make();
+      const first = !this.library;
+      if (first) fill(this.plot);
+      const config = { displayModeBar: false, scrollZoom: false, doubleClick: "reset", showTips: false };
+      await library.react(this.plot, this.figure.data, layout(this.figure.layout ?? {}), config);
+      this.library = library;
+      if (first) this.plot.on("plotly_relayout", () => this.zoomed(this.range()));
+    } catch (error) {
+      fill(this.plot, failure(error, null));
+    }
+  }
+
+  /** The stretch that is shown; null where it is all. @returns {[string, string] | null} */
+  range() {
+    const axis = this.plot.layout?.xaxis;
+    return axis?.range && !axis.autorange ? axis.range : null;
+  }
+
+  /** Show a stretch; null for all. @param {[string, string] | null} range */
+  zoom(range) {
+    const change = range ? { "xaxis.range": range, "xaxis.autorange": false } : { "xaxis.autorange": true };
+    return this.library?.relayout(this.plot, change);
+  }
+
+  /** Buttons that zoom, for hands without a mouse. */
+  zoomButtons() {
+    const button = (/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ click) =>
+      h("button", { type: "button", "aria-label": label, title: label, click }, text);
+    return h(
+      "div",
+      { class: "zoom", role: "group", "aria-label": "Zoom" },
+      button("+", "Zoom in", () => this.#move(0.5, 0)),
+      button("−", "Zoom out", () => this.#move(2, 0)),
+      button("‹", "Earlier", () => this.#move(1, -0.5)),
+      button("›", "Later", () => this.#move(1, 0.5)),
+      button("All", "Whole period", () => this.zoom(null)),
+    );
+  }
+
+  /** @param {number} factor of the stretch that is shown @param {number} shift in such stretches */
+  #move(factor, shift) {
+    const axis = this.plot.layout?.xaxis;
+    if (!axis?.range) return;
+    const [begin, end] = axis.range.map(milliseconds);
+    const centre = (begin + end) / 2 + shift * (end - begin);
+    const half = ((end - begin) / 2) * factor;
+    this.zoom([new Date(centre - half).toISOString(), new Date(centre + half).toISOString()]);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const points = this.figure?.points ?? 0;
+    const stride = event.shiftKey ? 10 : 1;
+    const start = this.index < 0 ? points : this.index;
+    /** @type {Record<string, number>} */
+    const goals = { ArrowLeft: start - stride, ArrowRight: this.index + stride, Home: 0, End: points - 1 };
+    if (!(event.key in goals) || !points || !this.figure) return;
+    event.preventDefault();
+    this.index = Math.min(Math.max(goals[event.key], 0), points - 1);
+    this.library?.Fx.hover(this.plot, this.figure.at(this.index), this.plot._fullLayout?._plots ? "xy" : undefined);
+    say(this.figure.read(this.index));
+  }
+
+  #resize() {
+    if (this.library && this.plot.offsetWidth) this.library.Plots.resize(this.plot);
+  }
+
+  /** @param {ResizeObserver} observer */
+  #end(observer) {
+    observer.disconnect();
+    this.library?.purge(this.plot);
+  }
+}
+
+/** @param {string | number} time as plotly.js writes times: without a zone, meaning UTC */
+function milliseconds(time) {
+  if (typeof time === "number") return time;
+  const text = time.replace(" ", "T");
+  return Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(text) || text.length <= 10 ? text : `${text}Z`);
+}

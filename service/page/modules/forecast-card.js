@@ -1,0 +1,77 @@
+// @ts-check
+/** A forecast to look at: chart, table, warnings, and the file to keep. */
+
+import { Chart } from "./chart.js";
+import { fill, h } from "./dom.js";
+import { csv, save } from "./download.js";
+import { forecastCsv, forecastFigure, forecastRows } from "./forecast-chart.js";
+import { toggles } from "./controls.js";
+import { named } from "./models.js";
+import { table } from "./table.js";
+
+/**
+ * @param {object} shown
+ * @param {string} shown.name of the series
+ * @param {import("./forecast-chart.js").Past} shown.past
+ * @param {import("./forecast-chart.js").Answer[]} shown.answers
+ * @param {string[]} shown.references
+ * @param {(references: string[]) => void} shown.refer told when others are chosen
+ * @param {AbortSignal} signal
+ */
+export function forecastCard({ name, past, answers, references, refer }, signal) {
+  let shown = references;
+  const chart = new Chart(`The end of ${name} and its forecast`, signal, { height: "26rem" });
+  chart.draw(() => forecastFigure(past, answers, shown));
+  const options = Object.keys(answers[0].baselines).map((value) => ({ value, text: named(value) }));
+  const { head, rows } = forecastRows(answers, past.step);
+  const chosen = (/** @type {string[]} */ on) => {
+    shown = on;
+    refer(on);
+    chart.redraw();
+  };
+  return [
+    warnings(answers),
+    h(
+      "section",
+      { class: "card" },
+      h(
+        "div",
+        { class: "controls" },
+        h("div", { class: "field" }, h("span", {}, "Lines"), h("div", { class: "row legend" }, named("observed"), answers.map((one) => named(kind(one.model))))),
+        toggles("References", options, shown, chosen),
+        chart.zoomButtons(),
+      ),
+      chart.element,
+    ),
+    h(
+      "section",
+      { class: "card" },
+      h(
+        "header",
+        {},
+        h("h2", {}, "Values, °C"),
+        h("button", { type: "button", class: "plain", click: () => save(`${name}-forecast.csv`, csv(forecastCsv(answers)), "text/csv") }, "CSV"),
+      ),
+      table(`Forecast of ${name}, °C`, head, rows, { class: "wide" }),
+    ),
+  ];
+}
+
+/** What the reader should know, said once where several models say it. @param {import("./forecast-chart.js").Answer[]} answers */
+function warnings(answers) {
+  const texts = [...new Set(answers.flatMap((one) => one.warnings.map((warning) => warning.message)))];
+  const loose = answers.some((one) => one.intervals.some((interval) => !interval.calibrated));
+  if (!texts.length && !loose) return null;
+  const box = h("div", { class: "notice warning" });
+  fill(
+    box,
+    h("h2", {}, "Before you rely on it"),
+    h("ul", {}, texts.map((text) => h("li", {}, text[0].toUpperCase() + text.slice(1))), loose && h("li", {}, "The intervals are not calibrated for such a window.")),
+  );
+  return box;
+}
+
+/** @param {string} model */
+function kind(model) {
+  return model.slice(model.lastIndexOf("-") + 1);
+}

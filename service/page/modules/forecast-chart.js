@@ -1,0 +1,152 @@
+// @ts-check
+/** The end of a series and what is forecast to follow it. */
+
+import { band, line } from "./lines.js";
+import { panelTitle, verticalLine } from "./layout.js";
+import { kindOf, title } from "./models.js";
+import { fixed } from "./numbers.js";
+import { hoverFormat, written } from "./times.js";
+import { colour } from "./theme.js";
+
+/**
+ * @typedef {object} Answer of one model for one series
+ * @property {string} model
+ * @property {string[]} timestamps
+ * @property {number[]} sst
+ * @property {{level: number, lower: number[], upper: number[], calibrated: boolean}[]} intervals
+ * @property {Record<string, number[]>} baselines
+ * @property {{code: string, message: string}[]} warnings
+ *
+ * @typedef {object} Past
+ * @property {string} step
+ * @property {string[]} timestamps
+ * @property {(number | null)[]} values
+ */
+
+/** The answers for the series at a place of a request. @param {any} answer of /forecast @param {number} place */
+export function answersOf(answer, place) {
+  return (answer.models ?? [answer]).map((/** @type {any} */ one) => ({ model: one.model, ...one.forecasts[place] }));
+}
+
+/**
+ * @param {Past} past
+ * @param {Answer[]} answers
+ * @param {string[]} references shown
+ * @returns {import("./chart.js").Figure}
+ */
+export function forecastFigure(past, answers, references) {
+  const last = lastObserved(past);
+  const origin = { x: past.timestamps[last], y: past.values[last] };
+  const from = (/** @type {Answer} */ one, /** @type {number[]} */ values) => ({ x: [origin.x, ...one.timestamps], y: [origin.y, ...values] });
+  const single = answers.length === 1;
+  const bands = answers.flatMap((one) =>
+    [...one.intervals]
+      .sort((a, b) => b.level - a.level)
+      // Bands of several models lie over each other: one each is as much as can be told apart.
+      .slice(single ? 0 : -1)
+      .flatMap((interval) => {
+        const { x, y } = from(one, interval.lower);
+        return band(kindOf(one.model), x, /** @type {number[]} */ (y), [/** @type {number} */ (origin.y), ...interval.upper], single ? 0.17 : 0.14);
+      }),
+  );
+  const observed = line("observed", past.timestamps, past.values, { hovertemplate: "<b>%{y:.2f} °C</b>" });
+  const lines = [...answers].reverse().map((one) => {
+    const { x, y } = from(one, one.sst);
+    const kind = kindOf(one.model);
+    const drawn = line(kind, x, y, { mode: single && x.length < 40 ? "lines+markers" : "lines", hovertemplate: ["", ...one.sst.map((_, i) => hover(one, i))] });
+    return { ...drawn, line: { ...drawn.line, width: 2.25 }, marker: { size: [0, ...one.sst.map(() => 6)], color: colour(kind) }, hoverinfo: ["skip", ...one.sst.map(() => "all")] };
+  });
+  const others = references.filter((name) => name in answers[0].baselines).map((name) => line(name, answers[0].timestamps, answers[0].baselines[name]));
+  return {
+    data: [...bands, observed, ...others, ...lines],
+    layout: {
+      xaxis: { hoverformat: hoverFormat(past.step), showgrid: false, range: stretch(past, answers) },
+      yaxis: { fixedrange: true, nticks: 7 },
+      shapes: [verticalLine(origin.x)],
+      annotations: [
+        panelTitle("SST, °C", 1),
+        { text: "last observation", x: origin.x, y: 1, yref: "paper", xanchor: "right", yanchor: "bottom", yshift: 4, showarrow: false, font: { size: 12, color: colour("muted") } },
+      ],
+    },
+    ...reading(past, answers, bands.length, others.length),
+  };
+}
+
+/** Reading from the last observed values through the forecast. @param {Past} past @param {Answer[]} answers @param {number} before @param {number} between */
+function reading(past, answers, before, between) {
+  const n = past.timestamps.length;
+  const leads = answers[0].timestamps.length;
+  return {
+    points: n + leads,
+    read: (/** @type {number} */ i) => {
+      if (i < n) return `${written(past.timestamps[i], past.step)}, observed ${past.values[i] === null ? "missing" : fixed(past.values[i], 2)}`;
+      const lead = i - n;
+      const said = answers.map((one) => `${title(kindOf(one.model))} ${fixed(one.sst[lead], 2)}${spoken(one, lead)}`);
+      return `${written(answers[0].timestamps[lead], past.step)}, forecast, ${said.join(", ")}`;
+    },
+    at: (/** @type {number} */ i) =>
+      i < n ? [{ curveNumber: before, pointNumber: i }] : answers.map((_, k) => ({ curveNumber: before + 1 + between + k, pointNumber: i - n + 1 })),
+  };
+}
+
+/** The rows of the forecast. @param {Answer[]} answers @param {string} step @returns {{head: string[], rows: (string | number)[][]}} */
+export function forecastRows(answers, step) {
+  const references = Object.keys(answers[0].baselines);
+  const head = [
+    "Valid time (UTC)",
+    ...answers.flatMap((one) => [title(kindOf(one.model)), ...one.intervals.map((interval) => `${interval.level} %`)]),
+    ...references.map(title),
+  ];
+  const rows = answers[0].timestamps.map((time, i) => [
+    written(time, step),
+    ...answers.flatMap((one) => [
+      fixed(one.sst[i], 2),
+      ...one.intervals.map((interval) => `${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`),
+    ]),
+    ...references.map((name) => fixed(answers[0].baselines[name][i], 2)),
+  ]);
+  return { head, rows };
+}
+
+/** The same for a file: full figures, a column for each bound. @param {Answer[]} answers */
+export function forecastCsv(answers) {
+  const references = Object.keys(answers[0].baselines);
+  const levels = answers[0].intervals.map((interval) => interval.level);
+  const head = ["time", "model", "sst", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), ...references];
+  const rows = answers.flatMap((one) =>
+    one.timestamps.map((time, i) => [
+      time,
+      one.model,
+      one.sst[i],
+      ...one.intervals.flatMap((interval) => [interval.lower[i], interval.upper[i]]),
+      ...references.map((name) => one.baselines[name]?.[i]),
+    ]),
+  );
+  return [head, ...rows];
+}
+
+/** What is shown at first: the forecast, and three times as much before it. @param {Past} past @param {Answer[]} answers */
+function stretch(past, answers) {
+  const leads = answers[0].timestamps.length;
+  const first = Math.max(0, past.timestamps.length - Math.max(3 * leads, 24));
+  return [past.timestamps[first], answers[0].timestamps[leads - 1]];
+}
+
+/** @param {Past} past */
+function lastObserved(past) {
+  let i = past.values.length - 1;
+  while (i > 0 && past.values[i] === null) i -= 1;
+  return i;
+}
+
+/** @param {Answer} one @param {number} i */
+function hover(one, i) {
+  const widest = one.intervals.map((interval) => `<br>${interval.level} %: ${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`);
+  return `<b>%{y:.2f} °C</b>${widest.join("")}`;
+}
+
+/** @param {Answer} one @param {number} i */
+function spoken(one, i) {
+  const [first] = one.intervals;
+  return first ? ` (${first.level} percent between ${fixed(first.lower[i], 2)} and ${fixed(first.upper[i], 2)})` : "";
+}

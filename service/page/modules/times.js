@@ -1,0 +1,42 @@
+// @ts-check
+/** Times, written as fits the step of a series. All are UTC. */
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** A time as people write it. @param {string} time ISO 8601 @param {string} step as the service names it */
+export function written(time, step) {
+  const [, year, month, day, clock] = /^(-?\d+)-(\d\d)-(\d\d)(?:T(\d\d:\d\d))?/.exec(time) ?? [];
+  if (year === undefined) return time;
+  const named = MONTHS[Number(month) - 1];
+  if (step === "month") return `${named} ${year}`;
+  const date = `${Number(day)} ${named} ${year}`;
+  return hasClock(step) ? `${date}, ${clock ?? "00:00"}` : date;
+}
+
+/** The same as plotly.js writes times. @param {string} step */
+export function hoverFormat(step) {
+  if (step === "month") return "%B %Y";
+  return hasClock(step) ? "%-d %b %Y, %H:%M UTC" : "%-d %b %Y";
+}
+
+/** So many steps in words. @param {number} n @param {string} step */
+export function steps(n, step) {
+  const unit = { month: "month", week: "week", day: "day", hour: "hour" }[step];
+  if (unit) return n === 1 ? `1 ${unit}` : `${n} ${unit}s`;
+  const minutes = /^PT(\d+)M$/.exec(step);
+  if (!minutes) return `${n} × ${step}`;
+  const total = n * Number(minutes[1]);
+  if (total % 60) return total < 60 ? `${total} minutes` : `${Math.floor(total / 60)} h ${total % 60} min`;
+  return total === 60 ? "1 hour" : `${total / 60} hours`;
+}
+
+/** The step as an adjective. @param {string} step */
+export function rhythm(step) {
+  const known = { month: "monthly", week: "weekly", day: "daily", hour: "hourly", PT30M: "half-hourly" };
+  return /** @type {Record<string, string>} */ (known)[step] ?? `every ${steps(1, step)}`;
+}
+
+/** @param {string} step */
+function hasClock(step) {
+  return !["month", "week", "day"].includes(step);
+}

@@ -1,0 +1,146 @@
+import json
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.conftest import Visitor
+
+DATASETS = ["nino12", "neracoos-b01"]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_table_says_what_the_api_says_with_the_best_in_bold(visitor: Visitor, url: str, dataset: str) -> None:
+    page = visitor().open(f"?dataset={dataset}")
+    rows = page.get_by_role("table", name="Errors on the test part").get_by_role("row").all()[1:]
+    models = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()["models"]
+    assert len(rows) == len(models) == 7
+    for row, model in zip(rows, models, strict=True):
+        cells = row.get_by_role("cell").all_inner_texts()
+        assert cells == [f"{model['mae']:.4f}", f"{model['rmse']:.4f}", f"{model['mape']:.2f}"]
+    lowest = min(model["rmse"] for model in models)
+    bold = page.locator("table strong").all_inner_texts()
+    assert f"{lowest:.4f}" in bold
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_observed_and_all_three_are_in_one_plot_with_errors_under_it(visitor: Visitor, url: str, dataset: str) -> None:
+    page = visitor().open(f"?dataset={dataset}")
+    drawn = page.locator(".plot").first.evaluate("plot => plot.data.map(one => [one.name, one.yaxis ?? 'y', one.y])")
+    answer = httpx.get(f"{url}/compare/predictions", params={"dataset": dataset}).json()
+    curves = {name: values for name, axis, values in drawn if axis == "y"}
+    assert curves["Observed"] == answer["observed"]
+    for cell in ("rnn", "lstm", "gru"):
+        assert curves[cell.upper()] == answer["predictions"][f"{dataset}-{cell}"]
+    errors = [name for name, axis, _ in drawn if axis == "y2"]
+    assert sorted(errors) == ["GRU, error", "LSTM, error", "RNN, error"]
+
+
+def test_hovering_shows_all_values_at_that_time(visitor: Visitor) -> None:
+    page = visitor().open("?models=rnn,lstm,gru,climatology")
+    page.locator(".plot .nsewdrag").first.hover()
+    label = page.locator(".plot .hoverlayer").first
+    for name in ("Observed", "RNN", "LSTM", "GRU", "Climatology", "GRU, error"):
+        expect(label).to_contain_text(name)
+
+
+def test_models_are_switched_on_and_off_and_the_address_keeps_it(visitor: Visitor) -> None:
+    first = visitor()
+    page = first.open("?dataset=nino12")
+    page.get_by_role("checkbox", name="LSTM").uncheck()
+    page.get_by_role("checkbox", name="Persistence", exact=True).check()
+    names = "plot => plot.data.map(one => one.name)"
+    assert "LSTM" not in page.locator(".plot").first.evaluate(names)
+    assert "Persistence" in page.locator(".plot").first.evaluate(names)
+    again = visitor().open(page.url.rpartition("/")[2])
+    assert again.locator(".plot").first.evaluate(names) == page.locator(".plot").first.evaluate(names)
+
+
+def test_zooming_is_kept_in_the_address(visitor: Visitor) -> None:
+    page = visitor().open("?dataset=nino12")
+    page.get_by_role("button", name="Zoom in").first.click()
+    page.wait_for_url("**from=**")
+    shown = "plot => plot.layout.xaxis.range.map(time => time.slice(0, 10))"
+    mine = page.locator(".plot").first.evaluate(shown)
+    other = visitor().open(page.url.rpartition("/")[2])
+    assert other.locator(".plot").first.evaluate(shown) == mine
+    page.get_by_role("button", name="Whole period").first.click()
+    page.wait_for_function("() => !location.search.includes('from=')")
+
+
+def test_dragging_zooms(visitor: Visitor) -> None:
+    page = visitor().open("?dataset=nino12")
+    box = page.locator(".plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 200, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 500, box["y"] + 60, steps=5)
+    page.mouse.up()
+    page.wait_for_url("**from=200**")
+
+
+def test_the_horizon_of_the_table_is_chosen(visitor: Visitor, url: str) -> None:
+    page = visitor().open("?dataset=nino12")
+    page.get_by_label("Steps ahead, in the table").fill("6")
+    expect(page.get_by_role("heading", name="Errors, 6 months ahead")).to_be_visible()
+    six = httpx.get(f"{url}/compare", params={"dataset": "nino12", "horizon": 6}).json()["models"][0]
+    table = page.get_by_role("table", name="Errors on the test part")
+    expect(table.get_by_role("row").nth(1)).to_contain_text(f"{six['mae']:.4f}")
+    assert "horizon=6" in page.url
+    page.get_by_label("Steps ahead, in the table").fill("99")
+    expect(page.get_by_text("a whole number from 1 to 12")).to_be_visible()
+
+
+def test_skill_is_shown_as_bars_against_a_reference_that_is_chosen(visitor: Visitor, url: str) -> None:
+    page = visitor().open("?dataset=neracoos-b01")
+    models = httpx.get(f"{url}/compare", params={"dataset": "neracoos-b01"}).json()["models"]
+    bars = page.locator(".bars")
+    assert models[0]["skill"]["persistence"] > 0
+    expect(bars).to_contain_text(f"+{models[0]['skill']['persistence'] * 100:.1f} %")
+    page.get_by_label("Against").select_option("climatology")
+    expect(bars).to_contain_text(f"+{models[0]['skill']['climatology'] * 100:.1f} %")
+    expect(bars).not_to_contain_text("Climatology")
+
+
+def test_what_the_columns_mean_is_a_click_away(visitor: Visitor) -> None:
+    page = visitor().open()
+    meaning = page.get_by_text("Root of the mean squared error")
+    expect(meaning).not_to_be_visible()
+    page.get_by_text("What the columns mean").click()
+    expect(meaning).to_be_visible()
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_loss_curves_and_the_effect_of_the_seed_are_those_of_the_training(
+    visitor: Visitor, url: str, dataset: str
+) -> None:
+    page = visitor().open(f"?dataset={dataset}")
+    answer = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()
+    traces = "plot => Object.fromEntries(plot.data.map(one => [one.name, [one.x, one.y]]))"
+    losses = page.locator("section.card", has_text="Loss by epoch").locator(".plot").evaluate(traces)
+    seeds = page.locator("section.card", has_text="Effect of the seed").locator(".plot").evaluate(traces)
+    for network in answer["networks"]:
+        name = network["model"].rpartition("-")[2].upper()
+        assert losses[f"{name}, validation"][1] == network["validation_loss"]
+        assert losses[f"{name}, training"][1] == network["train_loss"]
+        assert seeds[name][0] == [run["rmse"] for run in network["seeds"]]
+        assert len(network["seeds"]) == 5
+
+
+def test_the_dataset_is_chosen_from_a_list(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open()
+    page.get_by_label("Dataset").select_option("neracoos-b01")
+    expect(page.get_by_role("heading", name="Errors, 30 minutes ahead")).to_be_visible()
+    assert "dataset=neracoos-b01" in page.url
+    page.go_back()
+    expect(page.get_by_role("heading", name="Errors, 1 month ahead")).to_be_visible()
+
+
+def test_the_table_is_saved_as_csv(visitor: Visitor, url: str) -> None:
+    page = visitor().open("?dataset=nino12")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    text = saved.value.path().read_text()
+    assert text == httpx.get(f"{url}/compare", params={"dataset": "nino12", "format": "csv"}).text
+    assert json.dumps(saved.value.suggested_filename) == '"nino12-1.csv"'

@@ -1,0 +1,81 @@
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.conftest import Visitor
+
+DRAWN = "plot => plot.data.map(one => ({name: one.name, x: one.x, y: one.y, fill: one.fill}))"
+
+
+@pytest.mark.parametrize(("dataset", "model"), [("nino12", "gru"), ("neracoos-b01", "rnn")])
+def test_the_chosen_models_forecast_follows_the_end_of_the_series_with_its_bands(
+    visitor: Visitor, url: str, dataset: str, model: str
+) -> None:
+    page = visitor().open(f"?view=forecast&dataset={dataset}&model={model}&horizon=4")
+    traces = page.locator(".plot").evaluate(DRAWN)
+    asked: dict[str, str | int] = {"dataset": dataset, "model": model, "horizon": 4}
+    answer = httpx.get(f"{url}/forecast", params=asked).json()["forecasts"][0]
+    past = httpx.get(f"{url}/series", params={"dataset": dataset}).json()
+    by_name = {one["name"]: one for one in traces if one.get("name")}
+    assert by_name["Observed"]["y"] == past["values"]
+    assert by_name[model.upper()]["y"] == [past["values"][-1], *answer["sst"]]
+    upper = [one["y"][1:] for one in traces if one.get("fill") == "tonexty"]
+    assert sorted(upper) == sorted(interval["upper"] for interval in answer["intervals"])
+    first = page.get_by_role("table", name=f"Forecast of {dataset}").get_by_role("row").nth(1)
+    expect(first).to_contain_text(f"{answer['sst'][0]:.2f}")
+
+
+def test_all_three_are_shown_together(visitor: Visitor, url: str) -> None:
+    page = visitor().open("?view=forecast&dataset=nino12")
+    page.get_by_role("radio", name="All three").check()
+    expect(page.get_by_role("columnheader", name="RNN")).to_be_visible()
+    names = {one.get("name") for one in page.locator(".plot").evaluate(DRAWN)}
+    assert {"Observed", "RNN", "LSTM", "GRU"} <= names
+    assert "model=all" in page.url
+
+
+def test_the_horizon_asked_for_is_shown(visitor: Visitor) -> None:
+    page = visitor().open("?view=forecast&dataset=nino12&model=gru")
+    page.get_by_label("Steps ahead").fill("3")
+    expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
+    expect(page.get_by_text("3 months")).to_be_visible()
+
+
+def test_levels_and_references_are_chosen_and_kept_in_the_address(visitor: Visitor) -> None:
+    page = visitor().open("?view=forecast&dataset=nino12&model=gru&horizon=2")
+    page.get_by_role("checkbox", name="95 %").uncheck()
+    expect(page.get_by_role("columnheader", name="95 %")).to_have_count(0)
+    page.get_by_role("checkbox", name="Persistence", exact=True).check()
+    assert "levels=80" in page.url
+    other = visitor().open(page.url.rpartition("/")[2])
+    names = [one.get("name") for one in other.locator(".plot").evaluate(DRAWN)]
+    assert "Persistence" in names
+    expect(other.get_by_role("columnheader", name="95 %")).to_have_count(0)
+    other.get_by_role("checkbox", name="80 %").uncheck()
+    expect(other.get_by_role("columnheader", name="80 %")).to_have_count(0)
+
+
+def test_a_window_unlike_the_training_is_warned_of(visitor: Visitor) -> None:
+    page = visitor().open("?view=forecast&dataset=neracoos-b01&model=gru")
+    expect(page.get_by_text("The window is unlike the training")).to_be_visible()
+
+
+def test_the_same_request_as_a_program_makes_it_gives_the_same_values(visitor: Visitor) -> None:
+    page = visitor().open("?view=forecast&dataset=nino12&model=gru&horizon=2")
+    text = page.get_by_role("group", name="curl").inner_text()
+    address = text.split("'")[1]
+    values = httpx.get(address).json()["forecasts"][0]["sst"]
+    row = page.get_by_role("table").get_by_role("row").nth(2)
+    expect(row).to_contain_text(f"{values[1]:.2f}")
+
+
+def test_the_forecast_is_saved_as_csv(visitor: Visitor, url: str) -> None:
+    page = visitor().open("?view=forecast&dataset=nino12&model=all&horizon=2")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    head, *rows = saved.value.path().read_text().splitlines()
+    assert head.startswith("time,model,sst,lower_80,upper_80,lower_95,upper_95,persistence")
+    answer = httpx.get(f"{url}/forecast", params={"model": "all", "horizon": 2}).json()["models"]
+    assert len(rows) == 6
+    assert rows[0].startswith(f"{answer[0]['forecasts'][0]['timestamps'][0]},nino12-rnn,")
+    assert float(rows[0].split(",")[2]) == answer[0]["forecasts"][0]["sst"][0]

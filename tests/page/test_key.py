@@ -1,0 +1,44 @@
+from collections.abc import Iterator
+from hashlib import sha256
+
+import pytest
+from playwright.sync_api import expect
+
+from service.settings import Settings
+from tests.conftest import ROOT
+from tests.page.conftest import Visitor
+from tests.serving import serve
+
+KEY = "a-key-that-nobody-guesses"
+
+
+@pytest.fixture
+def guarded() -> Iterator[str]:
+    line = f"pier:forecast:{sha256(KEY.encode()).hexdigest()}"
+    with serve(Settings(artifacts=ROOT / "artifacts", allow_anonymous=False, keys=line)) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+def test_a_key_is_asked_for_where_one_is_needed_and_kept_in_memory_only(visitor: Visitor, guarded: str) -> None:
+    visit = visitor(guarded)
+    page = visit.page
+    page.goto(f"{guarded}/?view=forecast")
+    field = page.get_by_role("textbox", name="Key")
+    field.fill("not the key")
+    assert visit.faults() == []
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The key was refused")).to_be_visible()
+    field.fill(KEY)
+    page.get_by_role("button", name="Use key").click()
+    expect(page.get_by_role("table")).to_be_visible()
+    with page.expect_download():
+        page.get_by_role("button", name="CSV").click()
+    assert KEY not in page.url
+    assert KEY not in page.content()
+    assert KEY not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+    page.reload()
+    expect(page.get_by_role("textbox", name="Key")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_contain_text("a key is needed")
+    assert all("401" in text for text in visit.complaints)
+    visit.complaints.clear()

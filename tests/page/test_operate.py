@@ -1,0 +1,35 @@
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.conftest import Visitor
+
+
+@pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
+def test_what_is_loaded_is_shown_with_version_digest_period_and_device(
+    visitor: Visitor, url: str, dataset: str
+) -> None:
+    page = visitor().open("?view=operate")
+    models = [one for one in httpx.get(f"{url}/models").json()["models"] if one["dataset"] == dataset]
+    card = page.locator("section.card", has=page.get_by_role("heading", name=dataset))
+    expect(card).to_contain_text(models[0]["version"])
+    expect(card).to_contain_text(models[0]["training_period"]["start"][:4])
+    expect(card).to_contain_text(models[0]["device"])
+    for model in models:
+        assert model["sha256"] in card.locator("table").text_content().replace("\n", "")  # type: ignore[union-attr]
+
+
+def test_the_model_card_is_a_click_away(visitor: Visitor, url: str) -> None:
+    visit = visitor()
+    page = visit.open("?view=operate")
+    page.get_by_text("Model card of nino12-gru").click()
+    visit.settle()
+    card = page.locator("details", has_text="Model card of nino12-gru")
+    expect(card).to_contain_text("Trained" if card.locator("pre").count() else "Range of training")
+
+
+def test_it_says_whether_the_service_is_ready_and_leads_further(visitor: Visitor) -> None:
+    page = visitor().open("?view=operate")
+    expect(page.get_by_text("6 models are loaded, verified and warmed up.")).to_be_visible()
+    for name, href in (("API documentation", "/docs"), ("Metrics", "/metrics")):
+        expect(page.get_by_role("main").get_by_role("link", name=name)).to_have_attribute("href", href)
