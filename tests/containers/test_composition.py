@@ -1,0 +1,156 @@
+"""The composition at work: what it answers, what it may do, and what it takes up while it runs."""
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from forecasting.series import SstSeries
+from tests.containers.composition import PROJECT, Composition, ask, started
+from tests.containers.engine import docker, inspect
+from tests.service.test_forecast import body
+
+
+def test_a_forecast_comes_through_the_proxy(client: httpx.Client, nino12: SstSeries) -> None:
+    own = client.get("/forecast", params={"horizon": 3}).raise_for_status().json()
+    assert len(own["forecasts"][0]["sst"]) == 3
+    callers = client.post("/forecast", json=body(nino12)).raise_for_status().json()
+    assert callers["forecasts"][0]["timestamps"] == ["2011-01-01T00:00:00Z"]
+
+
+def test_both_replicas_answer(composition: Composition, client: httpx.Client) -> None:
+    def answered(replica: str) -> float:
+        counts = re.findall(r'sst_request_seconds_count\{.*route="/forecast".*\} (.*)', ask(replica, "/metrics"))
+        return sum(map(float, counts))
+
+    replicas = composition.replicas()
+    before = [answered(replica) for replica in replicas]
+    for _ in range(20):
+        client.get("/forecast").raise_for_status()
+    more = [answered(replica) - count for replica, count in zip(replicas, before, strict=True)]
+    assert len(more) == 2
+    assert sum(more) == 20
+    assert min(more) >= 5
+
+
+def test_nothing_is_published_but_on_this_machine(composition: Composition) -> None:
+    for container in composition.compose("ps", "--quiet").split():
+        for bound in inspect(container)["HostConfig"]["PortBindings"].values():
+            assert {place["HostIp"] for place in bound} == {"127.0.0.1"}
+
+
+def test_the_replicas_reach_nothing_outside(composition: Composition) -> None:
+    code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
+    (first, _) = composition.replicas()
+    tried = docker("exec", first, "sh", "-c", f'python -c "{code}" 2>&1 || true')
+    assert "Network is unreachable" in tried
+
+
+def test_every_container_is_nobody_with_no_rights_on_a_system_that_cannot_be_written(composition: Composition) -> None:
+    for container in composition.compose("ps", "--quiet").split():
+        status = dict(line.split(":\t", 1) for line in docker("exec", container, "cat", "/proc/1/status").splitlines())
+        assert "0" not in status["Uid"].split()
+        assert {name: int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == dict.fromkeys(
+            ("CapPrm", "CapEff", "CapBnd", "CapAmb"), 0
+        )
+        assert status["NoNewPrivs"] == "1"
+        for folder in ("/", "/etc", "/usr/local", "/app/artifacts"):
+            tried = docker("exec", "--user=0", container, "sh", "-c", f"mkdir -p {folder}/new 2>&1 || true")
+            assert "Read-only file system" in tried
+
+
+def test_replicas_are_nobody_in_particular(composition: Composition) -> None:
+    for replica in composition.replicas():
+        assert docker("exec", replica, "id", "-u") == "10001"
+
+
+def test_memory_and_processes_are_limited(composition: Composition) -> None:
+    for container in composition.compose("ps", "--quiet", "--all").split():
+        limits = inspect(container)["HostConfig"]
+        assert 0 < limits["Memory"] <= 2 * 2**30
+        assert 0 < limits["PidsLimit"] <= 256
+
+
+def test_what_takes_more_memory_than_a_replica_may_have_is_ended_and_the_replica_serves_on(
+    composition: Composition, client: httpx.Client
+) -> None:
+    (first, _) = composition.replicas()
+    before = started(first)[:2]
+    tried = docker("exec", first, "sh", "-c", "python -c 'bytearray(2 << 30)'; echo $?")
+    assert tried.splitlines()[-1] == "137"
+    assert started(first)[:2] == before
+    assert json.loads(ask(first, "/health/ready"))["status"] == "ready"
+
+
+@pytest.mark.anyio
+async def test_the_largest_requests_all_at_once_stay_within_the_memory(
+    composition: Composition, nino12: SstSeries
+) -> None:
+    request = body(nino12)
+    request["series"][0]["values"] *= 3_000
+    before = [started(replica)[:2] for replica in composition.replicas()]
+    async with httpx.AsyncClient(base_url=composition.url, timeout=120) as client:
+        request["series"] *= 24
+        content = json.dumps(request).encode()
+        assert 12e6 < len(content) < 16e6
+        answers = await asyncio.gather(
+            *(
+                client.post("/forecast", content=content, headers={"Content-Type": "application/json"})
+                for _ in range(12)
+            )
+        )
+    assert {answer.status_code for answer in answers} <= {200, 503, 504}
+    assert [started(replica)[:2] for replica in composition.replicas()] == before
+
+
+def test_a_new_release_is_taken_up_without_a_restart(composition: Composition, client: httpx.Client) -> None:
+    before = [started(replica) for replica in composition.replicas()]
+    old = client.get("/forecast").json()["version"]
+    command = "python -m training --data data/nino12.csv --name nino12 --epochs 1 --seeds 1 --quiet"
+    printed = composition.compose("run", "--rm", "--no-deps", "training", *command.split())
+    (new,) = re.findall(r"artifacts/nino12/(\w+) serves now", printed)
+    assert new > old
+    for replica in composition.replicas():
+        while json.loads(ask(replica, "/forecast"))["version"] == old:
+            pass
+        assert json.loads(ask(replica, "/forecast"))["version"] == new
+    assert [started(replica) for replica in composition.replicas()] == before
+
+
+def test_an_altered_release_is_refused_and_the_old_one_serves_on(
+    composition: Composition, client: httpx.Client
+) -> None:
+    good = client.get("/forecast").json()["version"]
+    bad = "20990101T000000Z"
+    composition.artifacts(
+        f"cp -r nino12/{good} nino12/{bad} && sed -i s/{good}/{bad}/ nino12/{bad}/manifest.json && "
+        f"printf x | dd conv=notrunc bs=1 seek=9999 of=nino12/{bad}/gru.pt && echo {bad} > nino12/current"
+    )
+    try:
+        while composition.logs().count("its sha256 differs") < 2:
+            pass
+        for replica in composition.replicas():
+            assert json.loads(ask(replica, "/health/ready"))["status"] == "ready"
+            assert json.loads(ask(replica, "/forecast"))["version"] == good
+    finally:
+        composition.artifacts(f"echo {good} > nino12/current && rm -r nino12/{bad}")
+
+
+def test_a_volume_that_holds_a_release_is_left_as_it_is(composition: Composition) -> None:
+    before = composition.artifacts("ls -lR")
+    printed = composition.compose("run", "--rm", "--no-deps", "training")
+    assert printed == "artifacts/nino12: a release is there already"
+    assert composition.artifacts("ls -lR") == before
+
+
+def test_the_volume_is_the_trainings_to_write_and_the_services_to_read(composition: Composition) -> None:
+    def mounted(container: str) -> Any:
+        (mount,) = [one for one in inspect(container)["Mounts"] if one["Type"] == "volume"]
+        assert mount["Name"] == f"{PROJECT}_artifacts"
+        return mount["RW"]
+
+    assert not any(map(mounted, composition.replicas()))
+    assert mounted(composition.compose("ps", "--all", "--quiet", "training"))

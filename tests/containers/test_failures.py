@@ -1,0 +1,91 @@
+"""Replicas killed, replaced and stopped while clients call."""
+
+import asyncio
+import json
+import time
+
+import httpx
+import pytest
+
+from forecasting.series import SstSeries
+from tests.conftest import ROOT
+from tests.containers.composition import Composition, ask, kill, started
+from tests.containers.engine import docker, inspect
+from tests.load import load
+from tests.service.test_forecast import body
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_killed_replica_costs_no_caller_an_answer_and_comes_back(
+    composition: Composition, nino12: SstSeries
+) -> None:
+    before = {replica: started(replica) for replica in composition.replicas()}
+    async with load(composition.url, body(nino12, model="all")) as calls:
+        for replica in before:
+            await calls.more(300)
+            await asyncio.to_thread(kill, replica)
+            await calls.more(300)
+            await asyncio.to_thread(composition.up)
+    assert not calls.failures
+    assert calls.statuses == {200: len(calls.answers)}
+    for replica, (start, restarts, _) in before.items():
+        again = started(replica)
+        assert again[0] > start
+        assert again[1] == restarts + 1
+
+
+async def test_replicas_are_replaced_one_by_one_and_no_request_is_lost(
+    composition: Composition, nino12: SstSeries
+) -> None:
+    old = composition.replicas()
+    async with load(composition.url, body(nino12)) as calls:
+        await calls.more(100)
+        script = str(ROOT / "deploy" / "rolling-update.sh")
+        await asyncio.to_thread(composition.run, [script, *composition.arguments])
+        await calls.more(100)
+    assert not calls.failures
+    assert calls.statuses == {200: len(calls.answers)}
+    new = composition.replicas()
+    assert len(new) == len(old)
+    assert not set(new) & set(old)
+    assert all(inspect(replica)["State"]["Health"]["Status"] == "healthy" for replica in new)
+
+
+async def test_a_replica_that_is_told_to_stop_ends_its_work_in_time_and_with_status_0(
+    composition: Composition, nino12: SstSeries
+) -> None:
+    (first, _) = composition.replicas()
+    grace = inspect(first)["Config"]["StopTimeout"]
+    large = body(nino12, horizon=12)
+    large["series"] *= 8_000
+    # Asked of the replica itself, so that nobody could answer in its place.
+    code = (
+        "import json, sys; from urllib.request import Request, urlopen; kind = {'Content-Type': 'application/json'}; "
+        "answer = urlopen(Request('http://127.0.0.1:8000/forecast', sys.stdin.buffer.read(), kind)); "
+        "print(json.dumps({'forecasts': len(json.load(answer)['forecasts'])}))"
+    )
+    slow = asyncio.create_task(
+        asyncio.to_thread(
+            docker, "exec", "--interactive", first, "python", "-c", code, stdin=json.dumps(large).encode()
+        )
+    )
+    # The scrape is one request in hand itself.
+    while "sst_requests_in_flight 2.0" not in await asyncio.to_thread(ask, first, "/metrics"):
+        assert not slow.done()
+    begun = time.monotonic()
+    await asyncio.to_thread(docker, "stop", first)
+    took = time.monotonic() - begun
+    assert json.loads(await slow)["forecasts"] == 8_000
+    state = inspect(first)["State"]
+    assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
+    assert took < grace
+    composition.up()
+
+
+def test_a_refusal_comes_through_the_proxy_as_the_service_wrote_it(composition: Composition) -> None:
+    with httpx.Client(base_url=composition.url, timeout=60) as client:
+        refused = client.post("/forecast", content=b" " * (17 << 20), headers={"Content-Type": "application/json"})
+        assert refused.status_code == 413
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert client.get("/nothing").status_code == 404

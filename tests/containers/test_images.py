@@ -1,0 +1,82 @@
+"""What the images hold, and how a container of each begins and ends by itself."""
+
+import json
+import subprocess
+
+import pytest
+
+from tests.containers.composition import IMAGES, PROJECT, Composition
+from tests.containers.conftest import Build
+from tests.containers.engine import docker, ends, inspect
+
+both = pytest.mark.parametrize("image", IMAGES.values(), ids=list(IMAGES))
+
+
+def python(image: str, code: str) -> str:
+    status, printed = ends(image, "python", "-c", code)
+    assert status == 0, printed
+    return printed.strip()
+
+
+def test_the_service_image_stays_under_its_size(build: Build) -> None:
+    layers = docker("history", "--format", "{{.Size}}\t{{.CreatedBy}}", "--no-trunc", IMAGES["service"])
+    assert inspect(IMAGES["service"])["Size"] < 1.1e9, layers
+
+
+@both
+def test_a_program_alone_can_be_run_and_by_nobody_who_may_change_it(build: Build, image: str) -> None:
+    assert inspect(image)["Config"]["User"] == "10001:10001"
+    found = python(
+        image,
+        "import glob, json, os, shutil; print(json.dumps({"
+        "'tools': [tool for tool in ('cc', 'gcc', 'g++', 'ld', 'make', 'git') if shutil.which(tool)],"
+        "'tests': glob.glob('/app/**/tests', recursive=True) + glob.glob('/opt/venv/**/tests', recursive=True),"
+        "'pip': glob.glob('/opt/venv/**/pip', recursive=True),"
+        "'open': [path for path in ('/app', '/app/forecasting', '/opt/venv') if os.access(path, os.W_OK)],"
+        "'programs': sorted(set(os.listdir('/app')) & {'service', 'training', 'scoring'})}))",
+    )
+    program = image.removeprefix("sst-forecasting-").removesuffix(":test")
+    assert json.loads(found) == {"tools": [], "tests": [], "pip": [], "open": [], "programs": [program]}
+
+
+@both
+def test_torch_is_the_build_for_cpus(build: Build, image: str) -> None:
+    assert python(image, "import torch; print(torch.version.cuda)") == "None"
+
+
+@both
+def test_a_secret_that_lies_in_the_folder_gets_into_no_image(build: Build, image: str) -> None:
+    assert build.forgotten not in docker("history", "--no-trunc", image)
+    container = docker("create", image)
+    try:
+        content = subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE)
+        assert content.stdout is not None
+        with content.stdout as stream:
+            tail = b""
+            while block := stream.read(1 << 20):
+                assert build.forgotten.encode() not in tail + block
+                tail = block[-100:]
+        assert content.wait() == 0
+    finally:
+        docker("rm", container)
+
+
+def test_a_service_that_was_told_of_no_keys_and_no_strangers_does_not_start(build: Build) -> None:
+    status, printed = ends(IMAGES["service"])
+    assert status == 2
+    assert printed.startswith("service: on 0.0.0.0 others than this machine could call, and there are no keys")
+
+
+def test_a_service_with_an_altered_checkpoint_never_becomes_ready(composition: Composition) -> None:
+    volume = f"{PROJECT}_altered"
+    copy = "cp -r /from/. artifacts && printf x | dd conv=notrunc bs=1 seek=9999 of=$(ls artifacts/*/*/gru.pt)"
+    volumes = ["-v", f"{PROJECT}_artifacts:/from:ro", "-v", f"{volume}:/app/artifacts"]
+    docker("run", "--rm", *volumes, IMAGES["training"], "sh", "-c", copy)
+    try:
+        status, printed = ends("-v", f"{volume}:/app/artifacts:ro", "-e", "SST_ALLOW_ANONYMOUS=true", IMAGES["service"])
+    finally:
+        docker("volume", "rm", volume)
+    assert status == 2
+    assert "gru.pt is not the file that was published: its sha256 differs" in printed
+    assert "Serving on" not in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,104 @@
+"""deploy/kubernetes/ as a cluster would read it."""
+
+import shutil
+import subprocess
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from service.settings import Settings
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "deploy" / "kubernetes"
+VERSIONS = ("1.32", "1.35")
+
+Manifest = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def manifests() -> list[Manifest]:
+    """Every object, as kustomize renders them, or where there is no kubectl, as they are written."""
+    kustomization = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+    if shutil.which("kubectl") is None:
+        files = [(FOLDER / name).read_text() for name in kustomization["resources"]]
+        return [manifest for file in files for manifest in yaml.safe_load_all(file)]
+    rendered = subprocess.run(["kubectl", "kustomize", FOLDER], capture_output=True, text=True, check=True).stdout
+    return list(yaml.safe_load_all(rendered))
+
+
+def of(manifests: list[Manifest], kind: str, name: str = "service") -> Manifest:
+    (found,) = [one for one in manifests if one["kind"] == kind and one["metadata"]["name"] == name]
+    return found
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here, which would render the manifests")
+def test_kustomize_puts_every_object_in_the_namespace_and_names_every_image(manifests: list[Manifest]) -> None:
+    for manifest in manifests:
+        if manifest["kind"] != "Namespace":
+            assert manifest["metadata"]["namespace"] == "sst-forecasting"
+    for kind, name in (("Deployment", "service"), ("Job", "training")):
+        (container,) = of(manifests, kind, name)["spec"]["template"]["spec"]["containers"]
+        assert container["image"].startswith("registry.example.com/sst-forecasting-")
+
+
+def test_every_file_of_the_folder_is_listed() -> None:
+    listed = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
+    assert sorted([*listed, "kustomization.yaml"]) == sorted(path.name for path in FOLDER.iterdir())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_object_is_what_its_schema_says_and_nothing_more(manifests: list[Manifest], version: str) -> None:
+    kinds = {manifest["kind"] for manifest in manifests}
+    assert kinds >= {"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "Job"}
+    for manifest in manifests:
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_pods_may_do_as_little_as_the_composition_lets_them(manifests: list[Manifest]) -> None:
+    for kind, name in (("Deployment", "service"), ("Job", "training")):
+        pod = of(manifests, kind, name)["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["runAsUser"] == 10_001
+        assert not pod["automountServiceAccountToken"]
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_a_rolling_update_takes_no_replica_away_before_another_is_ready_nor_before_it_has_drained(
+    manifests: list[Manifest],
+) -> None:
+    spec = of(manifests, "Deployment")["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    settings = {one["name"]: one["value"] for one in container["env"]}
+    drain = int(settings["SST_DRAIN_SECONDS"]) + int(settings["SST_LINGER_SECONDS"])
+    assert pod["terminationGracePeriodSeconds"] > container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain
+
+
+def test_every_setting_is_one_of_the_services(manifests: list[Manifest]) -> None:
+    (container,) = of(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
+    names = {one["name"].removeprefix("SST_").lower() for one in container["env"]}
+    assert names <= set(Settings.model_fields)
+
+
+def test_what_selects_replicas_selects_them(manifests: list[Manifest]) -> None:
+    labels = of(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"].items()
+    for kind, path in (
+        ("Service", ("selector",)),
+        ("Deployment", ("selector", "matchLabels")),
+        ("PodDisruptionBudget", ("selector", "matchLabels")),
+        ("NetworkPolicy", ("podSelector", "matchLabels")),
+    ):
+        selector = of(manifests, kind)["spec"]
+        for key in path:
+            selector = selector[key]
+        assert selector.items() <= labels

@@ -1,0 +1,60 @@
+"""Clients that keep a server busy while something happens to it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+CLIENTS = 8
+
+
+class Load:
+    """Clients that call one after the other until told to stop, and what became of each call."""
+
+    def __init__(self, url: str, request: dict[str, Any]) -> None:
+        self.url = url
+        self.request = request
+        self.answers: list[httpx.Response] = []
+        self.failures: list[httpx.TransportError] = []
+        self.enough = asyncio.Event()
+        self._changed = asyncio.Condition()
+
+    async def call(self) -> None:
+        async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
+            while not self.enough.is_set():
+                try:
+                    self.answers.append(await client.post("/forecast", json=self.request))
+                except httpx.TransportError as error:
+                    self.failures.append(error)
+                    if isinstance(error, httpx.ConnectError):
+                        self.enough.set()
+                async with self._changed:
+                    self._changed.notify_all()
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Go on until something holds."""
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(true), timeout=60)
+
+    async def more(self, n: int) -> None:
+        """Go on for so many answers."""
+        goal = len(self.answers) + n
+        await self.until(lambda: len(self.answers) >= goal)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        return Counter(answer.status_code for answer in self.answers)
+
+
+@asynccontextmanager
+async def load(url: str, request: dict[str, Any]) -> AsyncIterator[Load]:
+    """Clients at work; when the context ends they have stopped."""
+    calls = Load(url, request)
+    async with asyncio.TaskGroup() as clients:
+        for _ in range(CLIENTS):
+            clients.create_task(calls.call())
+        yield calls
+        calls.enough.set()
