@@ -1,8 +1,8 @@
 """Fitting one network: on the training part, to see how it does on the validation part; then on both, to be published.
 
-The cell learns alone, the weights of the autoregression are computed, and the two are mixed. AdamW with a linear warm-up
-and a cosine descent to nothing, so that the last weights are the ones to keep. What was tried, and how it was chosen, is
-in docs/study.md.
+The cell learns alone, the weights of the autoregression are computed, and the two are mixed. AdamW with a linear
+warm-up and a cosine descent to nothing, so that the last weights are the ones to keep. What was tried, and how it was
+chosen, is in docs/study.md.
 """
 
 import math
