@@ -34,25 +34,22 @@ CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series that are looked at; the last is train and validation."""
 
 _CELL_ALONE: Final[dict[str, Any]] = {"autoregression": False}
-_LONG: Final[dict[str, Any]] = _CELL_ALONE | {"steps": (600, 1_500)}
 
 RECIPES: Final[dict[str, dict[str, Any]]] = {
     "the default": {},
-    "… with the share that validation gives the cell": {"share": True},
-    "… the cell not trained": {"epochs": 1, "learning_rate": 1e-12},
-    "… the autoregression left out": _CELL_ALONE,
-    "… with a learning rate of 0.001": {"learning_rate": 1e-3},
-    "… with 600 to 1 500 steps": {"steps": (600, 1_500)},
+    "… the autoregression alone": {"cell_share": 0.0, "epochs": 1},
+    "… the cell alone": _CELL_ALONE,
+    "… with a share of 0.3": {"cell_share": 0.3},
+    "… with a share of 0.7": {"cell_share": 0.7},
+    "… a cell of 32": {"hidden": 32},
+    "… a cell of 8": {"hidden": 8},
+    "… a cell that sees the whole window": {"cell_window": 1_000},
+    "… a cell that sees 6 steps": {"cell_window": 6},
+    "… with half the steps": {"steps": (300, 750)},
     "… with half the window": {"window": 0.5},
     "… with Huber 2": {"huber_delta": 2.0},
-    "… with three harmonics for the cell": {"harmonics": 3},
-    "cell alone, 600 to 1 500 steps": _LONG,
-    "… with dropout 0, decay 0.01": _LONG | {"dropout": 0.0, "weight_decay": 0.01},
-    "… with Huber 0.5": _LONG | {"huber_delta": 0.5},
-    "… with two harmonics": _LONG | {"harmonics": 2},
-    "… with half the steps": _LONG | {"steps": (300, 750)},
-    "… with a rate of 0.001": _LONG | {"learning_rate": 1e-3},
-    "… with dropout 0.4": _LONG | {"dropout": 0.4},
+    "… with two harmonics for the cell": {"harmonics": 2},
+    "… with dropout 0.4": {"dropout": 0.4},
 }
 """Settings that differ from the defaults.
 

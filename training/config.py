@@ -29,8 +29,9 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         weight_decay: of AdamW, on matrices alone.
         dropout: of the last hidden state.
         huber_delta: one-step spreads at which the loss turns from squared to linear.
-        autoregression: whether a linear forecast in closed form stands beside the cell.
-        share: whether, beside that forecast, the cell's output is scaled by what validation says it is worth.
+        autoregression: whether a forecast in closed form stands beside the cell.
+        cell_share: of the cell in the forecast of both, with many windows; see :meth:`share`.
+        cell_window: values, the last of the window, that the cell sees.
         harmonics: of the year (and, under daily steps, one of the day) that the cell sees.
     """
 
@@ -38,7 +39,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     window: int = Field(ge=2, le=1_000)
     horizon: int = Field(ge=1, le=1_000)
     fill_limit: int = Field(ge=0)
-    hidden: int = Field(default=32, ge=1, le=1_024)
+    hidden: int = Field(default=16, ge=1, le=1_024)
     layers: int = Field(default=1, ge=1, le=8)
     epochs: int | None = Field(default=None, ge=1, le=10_000)
     seed: int = Field(default=DEFAULT_SEED, ge=0, le=2**31)
@@ -48,7 +49,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     huber_delta: float = Field(default=1.0, gt=0)
     autoregression: bool = True
-    share: bool = False
+    cell_share: float = Field(default=0.5, ge=0, le=1)
+    cell_window: int = Field(default=12, ge=1, le=1_000)
     harmonics: int = Field(default=1, ge=1, le=4)
 
     @classmethod
@@ -72,12 +74,19 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     def schedule(self, windows: int) -> "Schedule":
         """Batch size and epochs for so many training windows.
 
-        Where ``epochs`` is None: twenty, but at most 3 000 steps of the optimiser for a long series.
+        Where ``epochs`` is None: thirty, but at least 600 and at most 1 500 steps of the optimiser.
         """
         batch = min(64 if windows < 3_000 else 128, windows)
         batches = math.ceil(windows / batch)
-        steps = min(20 * batches, 3_000)
+        steps = min(max(30 * batches, 600), 1_500)
         return Schedule(batch=batch, epochs=self.epochs or math.ceil(steps / batches))
+
+    def share(self, windows: int) -> float:
+        """Of the cell in the forecast that it makes with the autoregression, for so many training windows.
+
+        The fewer there are to learn from, the less can the cell be trusted: a thousand halve it.
+        """
+        return self.cell_share * windows / (windows + 1_000) if self.autoregression else 1.0
 
     def flat(self) -> dict[str, int | float | str | bool]:
         """Every setting as plain values, for the metadata."""

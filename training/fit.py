@@ -1,7 +1,8 @@
 """Fitting one network: on the training part, to see how it does on the validation part; then on both, to be published.
 
-AdamW with a linear warm-up and a cosine descent to nothing, so that the last weights are the ones to keep. What was
-tried, and how it was chosen, is in docs/study.md.
+The cell learns alone, the weights of the autoregression are computed, and the two are mixed. AdamW with a linear
+warm-up and a cosine descent to nothing, so that the last weights are the ones to keep. What was tried, and how it was
+chosen, is in docs/study.md.
 """
 
 import math
@@ -36,10 +37,9 @@ class Fit:
         cell: ``rnn``, ``lstm`` or ``gru``.
         seed: of its initial weights and batches.
         selected: fitted on the training part alone: what validation residuals are measured with.
-        final: fitted on train and validation in the same way, its cell at ``share``: what is published.
-        share: of the cell's output that does best on validation, by ``selected``, from 0 to 1.
+        final: fitted on train and validation in the same way: what is published.
         epochs: that ``final`` was fitted for.
-        loss: Huber's, by epoch of ``selected``.
+        loss: Huber's, by epoch of ``selected``, of its cell alone.
         seconds: wall time.
     """
 
@@ -47,7 +47,6 @@ class Fit:
     seed: int
     selected: RecurrentForecaster
     final: RecurrentForecaster
-    share: float
     epochs: int
     loss: LossCurves
     seconds: float
@@ -97,10 +96,8 @@ def fit(dataset: Dataset, config: TrainingConfig, cell: str, seed: int, told: Ca
     validation = _Examples.of(dataset.origins("validation", horizon=1))
     selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, validation)
     final, again = _descend(config, cell, seed, dataset.past("validation"), train.joined(validation), told, None)
-    share = _share(selected, validation) if config.autoregression and config.share else 1.0
-    final.scale_added(share)
     seconds = round(time.perf_counter() - begin, 2)
-    return Fit(cell, seed, selected, final, share, len(again.train), loss, seconds)
+    return Fit(cell, seed, selected, final, len(again.train), loss, seconds)
 
 
 def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
@@ -125,8 +122,6 @@ def _descend(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = RecurrentForecaster(cell, config, seen.step, Scaling.of(seen))
-        if config.autoregression:
-            network.linear.fit(*network.known(examples.sst, examples.valid_time), examples.increments(network.spread))
         optimiser = _optimiser(network, config)
         steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
         rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
@@ -145,16 +140,11 @@ def _descend(
             if validation is not None:
                 curves[1].append(_evaluate(network, validation, config.huber_delta))
             told(1)
+    if config.autoregression:
+        known, season = network.known(examples.sst, examples.valid_time)
+        network.linear.fit(known, season, examples.increments(network.spread), examples.valid_time)
+        network.mix(config.share(len(examples)))
     return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
-
-
-@torch.no_grad()
-def _share(network: RecurrentForecaster, examples: _Examples) -> float:
-    """Of what the cell adds to the autoregression: the multiple, from 0 to 1, that comes closest to ``examples``."""
-    known, season = network.known(examples.sst, examples.valid_time)
-    added, rest = network.added(known), examples.increments(network.spread) - network.linear(known, season)
-    squares = float(added @ added)
-    return min(max(float(added @ rest) / squares, 0.0), 1.0) if squares > 0 else 1.0
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -7,8 +7,11 @@ from torch import Tensor
 
 _PENALTIES: Final = torch.logspace(-3, 6, 37, dtype=torch.float64)
 
+_RATIOS: Final = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Penalties on one group of terms over those on another, that are tried."""
 
-def ridge(free: Tensor, shrunk: Tensor, target: Tensor) -> Tensor:
+
+def ridge(free: Tensor, shrunk: Tensor, target: Tensor, worth: Tensor | None = None) -> Tensor:
     """Weights of ``free`` and ``shrunk`` terms that together come closest to ``target``.
 
     Least squares with a penalty on the squares of the shrunk terms' weights: the one that gives the least generalised
@@ -18,10 +21,34 @@ def ridge(free: Tensor, shrunk: Tensor, target: Tensor) -> Tensor:
         free: float64 ``(n, terms)``, whose weights cost nothing; a constant among them.
         shrunk: float64 ``(n, terms)``, all measured in the same unit.
         target: float64 ``(n,)``.
+        worth: of each row, float64 ``(n,)``; all the same where None.
 
     Returns:
         float64 ``(terms,)``, the free terms' first.
     """
+    return _solve(*_weighed(worth, free, shrunk, target))[1]
+
+
+def ridge_of_two(free: Tensor, shrunk: Tensor, other: Tensor, target: Tensor, worth: Tensor | None = None) -> Tensor:
+    """As :func:`ridge`, with a penalty of its own for a second group of shrunk terms, chosen in the same way."""
+    free, shrunk, other, target = _weighed(worth, free, shrunk, other, target)
+    found = []
+    for ratio in _RATIOS:
+        error, weights = _solve(free, torch.cat([shrunk, other / ratio**0.5], dim=1), target)
+        weights[free.shape[1] + shrunk.shape[1] :] /= ratio**0.5
+        found.append((error, weights))
+    return min(found, key=lambda one: one[0])[1]
+
+
+def _weighed(worth: Tensor | None, *columns: Tensor) -> tuple[Tensor, ...]:
+    if worth is None:
+        return columns
+    root = (worth / worth.mean()).sqrt()
+    return tuple(one * (root[:, None] if one.ndim > 1 else root) for one in columns)
+
+
+def _solve(free: Tensor, shrunk: Tensor, target: Tensor) -> tuple[float, Tensor]:
+    """The least cross-validation error, and the weights that give it."""
 
     def beyond_free(columns: Tensor) -> Tensor:
         """What the free terms do not explain."""
@@ -36,7 +63,8 @@ def ridge(free: Tensor, shrunk: Tensor, target: Tensor) -> Tensor:
     # Σ (rest − terms w)², with w = axes (kept · along)
     squares = rest @ rest - 2 * (kept * along**2).sum(1) + (kept**2 * power * along**2).sum(1)
     freedom = len(rest) - free.shape[1] - (kept * power).sum(1)
-    best = int(torch.argmin(torch.where(freedom > 0, squares / freedom**2, torch.inf)))
+    errors = torch.where(freedom > 0, squares / freedom**2, torch.inf)
+    best = int(torch.argmin(errors))
     weights = axes @ (kept[best] * along)
     offsets = torch.linalg.lstsq(free, (target - shrunk @ weights)[:, None], driver="gelsd").solution[:, 0]
-    return torch.cat([offsets, weights])
+    return float(errors[best]), torch.cat([offsets, weights])

@@ -95,9 +95,9 @@ def test_training_brings_the_loss_down(nino12: SstSeries) -> None:
     assert curves.validation[-1] < curves.validation[0]
 
 
-def test_a_network_begins_as_a_linear_forecast_that_beats_the_linear_reference(nino12: SstSeries) -> None:
+def test_the_autoregression_beats_the_linear_reference(nino12: SstSeries) -> None:
     """On what it was fitted on: it has the reference's terms and more."""
-    config = TrainingConfig.for_step(nino12.step, epochs=1, hidden=4, learning_rate=1e-12)
+    config = TrainingConfig.for_step(nino12.step, epochs=1, hidden=4, cell_share=0.0)
     dataset = Dataset.divide(nino12, config)
     network = run(nino12, config).selected
     known = dataset.origins("train", horizon=1)
@@ -110,7 +110,7 @@ def test_a_network_begins_as_a_linear_forecast_that_beats_the_linear_reference(n
 def test_descent_leaves_the_weights_of_the_regression_alone(nino12: SstSeries, small: TrainingConfig) -> None:
     once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).final for epochs in (1, 3))
     linear = once.linear
-    assert torch.count_nonzero(linear.weights) == len(linear.free) + len(linear.shrunk)
+    assert torch.count_nonzero(linear.weights) == len(linear.free) + len(linear.shrunk) + len(linear.bent)
     torch.testing.assert_close(once.linear.weights, more.linear.weights, rtol=0, atol=0)
     assert not torch.equal(weights(once)["head.weight"], weights(more)["head.weight"])
 
@@ -120,32 +120,65 @@ def test_the_autoregression_can_be_left_out(nino12: SstSeries, small: TrainingCo
     assert not network.linear.weights.any()
 
 
-@pytest.mark.parametrize("begin", [0, 200])
-def test_the_cell_can_be_given_the_share_that_does_best_on_validation(
-    nino12: SstSeries, small: TrainingConfig, begin: int
-) -> None:
-    series = nino12.part(begin, 732)
-    fitted, in_full = (run(series, config, "rnn") for config in (small.model_copy(update={"share": True}), small))
-    known = Dataset.divide(series, small).origins("validation", horizon=1)
-    sst, observed = torch.from_numpy(known.windows).float(), torch.from_numpy(known.targets[:, 0])
-    with torch.no_grad():
-        inputs, season = fitted.selected.known(sst, torch.from_numpy(unix_seconds(known.valid_time)))
-        added, rest = fitted.selected.added(inputs).double(), (observed - sst[:, -1]) / fitted.selected.spread
-        rest = rest - fitted.selected.linear(inputs, season)
-        best = float(torch.linalg.lstsq(added[:, None], rest[:, None]).solution)
-        assert fitted.share == pytest.approx(np.clip(best, 0, 1), abs=1e-3)
-        torch.testing.assert_close(fitted.final.added(inputs), fitted.share * in_full.final.added(inputs))
+def test_a_forecast_is_a_mix_of_the_cell_and_the_autoregression(nino12: SstSeries, small: TrainingConfig) -> None:
+    shares = (0.0, 0.5, 1.0)
+    fits = [run(nino12, small.model_copy(update={"cell_share": share}), "rnn") for share in shares]
+    linear, mixed, more = (rolled(one.final, nino12, small) for one in fits)
+    alone = rolled(run(nino12, small.model_copy(update={"autoregression": False}), "rnn").final, nino12, small)
+    windows = len(Dataset.divide(nino12, small).origins("train", 1)) + len(
+        Dataset.divide(nino12, small).origins("validation", 1)
+    )
+    share = small.share(windows)
+    assert share == pytest.approx(0.5 * windows / (windows + 1000))
+    torch.testing.assert_close(mixed, share * alone + (1 - share) * linear)
+    torch.testing.assert_close(more, 2 * share * alone + (1 - 2 * share) * linear)
 
 
-def test_by_default_each_cell_adds_all_that_it_learnt(nino12: SstSeries, small: TrainingConfig) -> None:
-    fits = [run(nino12, small, cell) for cell in ("rnn", "lstm", "gru")]
-    assert [one.share for one in fits] == [1, 1, 1]
-    known = Dataset.divide(nino12, small).origins("test", horizon=1)
-    sst, when = torch.from_numpy(known.windows).float(), torch.from_numpy(unix_seconds(known.valid_time))
-    with torch.no_grad():
-        rnn, lstm, gru = (one.final(sst, when) for one in fits)
+def test_the_three_cells_are_three_forecasts(nino12: SstSeries, small: TrainingConfig) -> None:
+    rnn, lstm, gru = (rolled(run(nino12, small, cell).final, nino12, small) for cell in ("rnn", "lstm", "gru"))
     for one, other in ((rnn, lstm), (rnn, gru), (lstm, gru)):
         assert float((one - other).std()) > 1e-3
+
+
+def test_the_cell_sees_the_last_steps_of_the_window(nino12: SstSeries, small: TrainingConfig) -> None:
+    network = run(nino12, small.model_copy(update={"cell_window": 6, "autoregression": False})).final
+    known = Dataset.divide(nino12, small).origins("test", horizon=1)
+    sst, when = torch.from_numpy(known.windows).float(), torch.from_numpy(unix_seconds(known.valid_time))
+    changed_before, changed_within = sst.clone(), sst.clone()
+    changed_before[:, :-6] += 3
+    changed_within[:, -6] += 3
+    with torch.no_grad():
+        forecast = network(sst, when)
+        torch.testing.assert_close(network(changed_before, when), forecast)
+        assert not torch.allclose(network(changed_within, when), forecast)
+
+
+@pytest.mark.parametrize("window", [2, 3])
+def test_the_shortest_windows_do(nino12: SstSeries, window: int) -> None:
+    config = TrainingConfig.for_step(nino12.step, window=window, epochs=1, hidden=4)
+    assert rolled(run(nino12, config).final, nino12, config).isfinite().all()
+
+
+def test_values_far_out_of_range_bend_nothing_beyond_its_bounds(nino12: SstSeries, small: TrainingConfig) -> None:
+    """Products grow no further: what is left is a line."""
+    config = small.model_copy(update={"cell_share": 0.0})
+    network = run(nino12, config).final
+    shape = torch.linspace(-1, 1, 24)
+    when = torch.zeros(3, dtype=torch.float64)
+    far = torch.stack([25 + size * (shape + 2) for size in (100.0, 200.0, 300.0)])
+    with torch.no_grad():
+        near, middle, end = network(far, when).double()
+    assert float(end - middle) == pytest.approx(float(middle - near), rel=1e-4)
+
+
+def rolled(network: RecurrentForecaster, series: SstSeries, config: TrainingConfig) -> torch.Tensor:
+    """Forecasts of one step of the test part, °C."""
+    known = Dataset.divide(series, config).origins("test", horizon=1)
+    with torch.no_grad():
+        forecasts: torch.Tensor = network(
+            torch.from_numpy(known.windows).float(), torch.from_numpy(unix_seconds(known.valid_time))
+        )
+    return forecasts
 
 
 def test_the_answer_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.ridge import ridge
+from training.ridge import ridge, ridge_of_two
 
 
 def terms(n: int, free: int, shrunk: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -53,3 +53,26 @@ def test_free_terms_that_repeat_each_other_do_no_harm() -> None:
     found = ridge(torch.cat([free, free[:, 1:]], dim=1), shrunk, target)
     assert torch.isfinite(found).all()
     torch.testing.assert_close(found[1] + found[2], torch.tensor(2.0, dtype=torch.float64), rtol=0, atol=1e-3)
+
+
+def test_a_group_that_tells_nothing_is_shrunk_more_than_one_that_does() -> None:
+    free, shrunk = terms(80, 2, 40)
+    telling, idle = shrunk[:, :10], shrunk[:, 10:]
+    noise = torch.from_numpy(np.random.default_rng(3).normal(size=80))
+    target = telling.sum(1) + noise
+    together = ridge(free, shrunk, target)
+    apart = ridge_of_two(free, telling, idle, target)
+    assert apart[12:].norm() < together[12:].norm()
+    assert (apart[2:12] - 1).norm() < (together[2:12] - 1).norm()
+
+
+def test_rows_that_are_worth_nothing_change_nothing() -> None:
+    free, shrunk = terms(60, 2, 4)
+    target = shrunk[:, 0] + torch.from_numpy(np.random.default_rng(4).normal(size=60))
+    worth = torch.ones(60, dtype=torch.float64)
+    worth[40:] = 1e-12
+    spoilt = target.clone()
+    spoilt[40:] += 100
+    torch.testing.assert_close(
+        ridge(free, shrunk, spoilt, worth), ridge(free, shrunk, target, worth), rtol=0, atol=1e-2
+    )
