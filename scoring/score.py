@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.metadata import CheckpointMetadata
 from forecasting.timestep import Floats, Times
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ class Scored:
 
     Attributes:
         sst: °C, ``(n, horizon)``.
-        widths: half-widths of intervals, °C ``(n or 1, horizon)``, by level in percent.
+        widths: half-widths of intervals, °C ``(n, horizon)``, by level in percent.
         unlike: whether the window is unlike training, so that the intervals are not calibrated for it, ``(n,)``.
     """
 
@@ -41,14 +40,7 @@ def score(forecaster: "Forecaster", windows: Floats, times: Times, levels: tuple
         none = np.empty((0, times.shape[1]))
         return Scored(none, dict.fromkeys(levels, none), np.empty(0, dtype=np.bool_))
     sst = forecaster.network.roll_each(windows, times, np.full(len(windows), times.shape[1]))
-    widths = {level: half_widths(forecaster.metadata, level, times) for level in levels}
+    errors = forecaster.metadata.errors
+    scale = errors.scale(windows)
+    widths = {level: errors.half_widths(level, times, scale) for level in levels}
     return Scored(sst, widths, forecaster.metadata.training_range.unlike(windows, times[:, 0]))
-
-
-def half_widths(metadata: CheckpointMetadata, level: int, times: Times) -> Floats:
-    """Half-widths of the intervals at ``level`` percent around forecasts at ``times`` ``(n, horizon)``; broadcasts.
-
-    Raises:
-        RequestError: if the level is not offered.
-    """
-    return metadata.errors.half_widths(level, times.shape[1])[None]

@@ -29,7 +29,7 @@ class StationForecasts:
         issued: time of the last observation, ``(n,)``.
         times: valid times, ``(n, horizon)``.
         sst: °C, ``(n, horizon)``.
-        widths: half-widths of intervals, °C ``(n or 1, horizon)``, by level in percent.
+        widths: half-widths of intervals, °C ``(n, horizon)``, by level in percent.
         warnings: kinds, by forecast.
         errors: why there is no forecast, by station.
     """
