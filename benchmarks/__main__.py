@@ -9,12 +9,13 @@ from benchmarks import (
     key_check,
     large_request,
     machine,
+    own_series,
     serving,
     telemetry_cost,
     training_time,
 )
 
-_MODULES = (serving, large_request, footprint, forecast_cost, key_check, telemetry_cost, training_time)
+_MODULES = (serving, large_request, own_series, footprint, forecast_cost, key_check, telemetry_cost, training_time)
 
 
 def _name(module: ModuleType) -> str:

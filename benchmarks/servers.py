@@ -53,6 +53,8 @@ class Server:
     """A program that answers."""
 
     def __init__(self, program: Program, port: int, process: "subprocess.Popen[bytes]") -> None:
+        self.process = process
+        self.port = port
         self.pid = process.pid
         self.url = f"http://127.0.0.1:{port}{program.path}"
         self._path = program.path

@@ -74,11 +74,17 @@ class LoadedRelease:
         card = files.get("MODEL_CARD.md")
         return cls(release, forecasters, baselines, recent, report, digests, predictions, plots, card)
 
+    @property
+    def best(self) -> str:
+        """The cell of the loaded network with the lowest validation RMSE; of all, where none is loaded."""
+        loaded = [model for model in self.report.networks if model.name in self.forecasters]
+        return min(loaded or self.report.networks, key=lambda model: model.accuracy["validation"].rmse[0]).name
+
     def select(self, cell: str) -> list[Forecaster]:
         """The networks that ``best``, ``all`` or the name of a cell means; empty where there is none."""
         if cell == ALL:
             return list(self.forecasters.values())
-        chosen = self.forecasters.get(self.report.best.name if cell == BEST else cell)
+        chosen = self.forecasters.get(self.best if cell == BEST else cell)
         return [chosen] if chosen else []
 
 
@@ -191,6 +197,8 @@ class Registry:
         chosen = release.select(model)
         if not chosen:
             hint = f"{model} comes with each forecast, under baselines; " if model in BASELINES else ""
+            if not release.forecasters:
+                raise UnknownNameError(f"no model of {release.release.dataset} is loaded; there are {', '.join(full)}")
             raise UnknownNameError(f"no model {model[:64]!r}: {hint}there are {', '.join([BEST, ALL, *CELLS, *full])}")
         return release, chosen
 

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, Times
 
+Bools = npt.NDArray[np.bool_]
+
 LEVEL_MARGIN: Final = 2.0
 """One-step spreads by which a window may leave the range of training before it counts as unlike it."""
 
@@ -48,18 +50,10 @@ class TrainingRange(BaseModel, frozen=True):
             months=series.observed_months,
         )
 
-    def unlike(self, windows: Floats, valid_time: Times) -> npt.NDArray[np.bool_]:
+    def unlike(self, windows: Floats, valid_time: Times) -> Bools:
         """Which of ``windows`` ``(n, window)`` the test finds unlike training; :meth:`differences` says how."""
-        margin = LEVEL_MARGIN * self.spread
-        outside: npt.NDArray[np.bool_] = (windows.min(axis=1) < self.minimum - margin) | (
-            windows.max(axis=1) > self.maximum + margin
-        )
-        moved = activity(windows)
-        outside |= (moved < self.calmest / ACTIVITY_RATIO) | (moved > self.liveliest * ACTIVITY_RATIO)
-        if len(self.months) < 12:
-            months = valid_time.astype("datetime64[M]").astype(np.int64) % 12 + 1
-            outside |= ~np.isin(months, self.months)
-        return outside
+        level, spread, season = self._test(windows, valid_time)
+        return level | spread | season
 
     def differences(self, window: Floats, valid_time: np.datetime64) -> list[str]:
         """In what way a window of °C, forecast at ``valid_time``, is unlike training; empty where it is not.
@@ -68,21 +62,29 @@ class TrainingRange(BaseModel, frozen=True):
         square of the window's increments is over :data:`ACTIVITY_RATIO` times the largest, or under the smallest by
         that ratio. Season: training held no value of that calendar month.
         """
-        found = []
-        low, high = float(window.min()), float(window.max())
-        margin = LEVEL_MARGIN * self.spread
-        if low < self.minimum - margin or high > self.maximum + margin:
-            found.append(f"it holds {low:.2f} to {high:.2f} °C, training {self.minimum:.2f} to {self.maximum:.2f} °C")
-        moved = float(activity(window[None])[0])
-        if not self.calmest / ACTIVITY_RATIO <= moved <= self.liveliest * ACTIVITY_RATIO:
-            found.append(
-                f"its values change by {moved:.3f} °C a step, in training by {self.calmest:.3f} to "
-                f"{self.liveliest:.3f} °C"
+        level, spread, season = (bool(found[0]) for found in self._test(window[None], np.asarray([valid_time])))
+        said = []
+        if level:
+            low, high = float(window.min()), float(window.max())
+            said.append(f"it holds {low:.2f} to {high:.2f} °C, training {self.minimum:.2f} to {self.maximum:.2f} °C")
+        if spread:
+            said.append(
+                f"its values change by {activity(window[None])[0]:.3f} °C a step, in training by {self.calmest:.3f} "
+                f"to {self.liveliest:.3f} °C"
             )
-        month = int(np.asarray(valid_time).astype("datetime64[M]").astype(np.int64)) % 12 + 1
-        if month not in self.months:
-            found.append(f"training held no value of month {month}")
-        return found
+        if season:
+            said.append(f"training held no value of month {_month(np.asarray(valid_time))}")
+        return said
+
+    def _test(self, windows: Floats, valid_time: Times) -> tuple[Bools, Bools, Bools]:
+        """Which windows are unlike training in level, in spread, and in season."""
+        margin = LEVEL_MARGIN * self.spread
+        level = (windows.min(axis=1) < self.minimum - margin) | (windows.max(axis=1) > self.maximum + margin)
+        moved = activity(windows)
+        spread = (moved < self.calmest / ACTIVITY_RATIO) | (moved > self.liveliest * ACTIVITY_RATIO)
+        if len(self.months) == 12:
+            return level, spread, np.zeros(len(windows), dtype=np.bool_)
+        return level, spread, ~np.isin(_month(valid_time), self.months)
 
     def distances(self, windows: Floats) -> tuple[Floats, Floats]:
         """How far windows ``(n, window)`` of °C lie from the middle of training: level and spread, each ``(n,)``.
@@ -93,6 +95,11 @@ class TrainingRange(BaseModel, frozen=True):
         """
         level = _from_middle(windows.mean(axis=1), self.minimum, self.maximum)
         return level, _from_middle(activity(windows), self.calmest, self.liveliest)
+
+
+def _month(times: Times) -> npt.NDArray[np.int64]:
+    months: npt.NDArray[np.int64] = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return months
 
 
 def _from_middle(values: Floats, low: float, high: float) -> Floats:

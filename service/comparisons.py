@@ -122,7 +122,7 @@ def written(compared: Compared, predictions: bool) -> Json:
         "units": compared.units,
         "step": report.step,
         "horizon": compared.horizon,
-        "best": f"{report.dataset}-{report.best.name}",
+        "best": f"{report.dataset}-{compared.release.best}",
         "models": [],
         "series": [
             {"id": name, "error": sentence(one)}

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from forecasting.errors import RequestError, SeriesError
+from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, Registry
 from forecasting.series import SstSeries, Units, sea_temperatures
 from forecasting.timestep import Times, TimeStep, parse_time
@@ -74,11 +75,19 @@ def forecast_dataset(
     wanted = Wanted(horizon, None if levels is None else tuple(levels))
     answers = []
     for forecaster in forecasters:
-        forecaster.check(horizon, levels or ())
+        _check_query(forecaster, horizon, levels or ())
         forecasts = forecaster.forecast_each([release.recent], np.asarray([horizon]), release.baselines)
         entries = write(forecasts, range(1), forecaster.metadata.errors, wanted)
         answers.append(model_forecast(forecaster, wanted.units, [release.release.dataset], entries))
     return {"models": answers} if model == ALL else answers[0]
+
+
+def _check_query(forecaster: Forecaster, horizon: int, levels: Sequence[int]) -> None:
+    """As the forecaster checks it; a query names each of its levels ``level``."""
+    try:
+        forecaster.check(horizon, levels)
+    except RequestError as error:
+        raise RequestError(str(error), field=error.field.replace("levels", "level")) from None
 
 
 async def _run(large: bool, function: Any, *arguments: Any) -> Any:

@@ -125,6 +125,6 @@ def _comparison(release: LoadedRelease, horizon: int) -> Comparison:
         step=report.step,
         horizon=horizon,
         test=TestPeriod(start=test.start, end=test.end, n=report.models[0].accuracy["test"].n[horizon - 1]),
-        best=f"{report.dataset}-{report.best.name}",
+        best=f"{report.dataset}-{release.best}",
         models=[compared_model(release, model, report.models, horizon) for model in report.models],
     )

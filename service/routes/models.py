@@ -67,5 +67,5 @@ def _summary(release: LoadedRelease, forecaster: Forecaster) -> ModelSummary:
         accuracy={"mae": test.mae[0], "rmse": test.rmse[0], "mape": test.mape[0], "bias": test.bias[0]},
         sha256=release.digests[metadata.cell],
         device=str(forecaster.device),
-        best=release.report.best.name == metadata.cell,
+        best=release.best == metadata.cell,
     )

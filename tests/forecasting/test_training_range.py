@@ -24,3 +24,20 @@ def test_a_training_part_without_any_range_is_no_division_by_zero() -> None:
     constant = RANGE.model_copy(update={"maximum": 10.0, "liveliest": 0.5})
     level, spread = constant.distances(np.asarray([[10.0, 10.5, 10.0], [10.0, 10.0, 10.0]]))
     assert np.isfinite([*level, *spread]).all()
+
+
+@pytest.mark.parametrize(
+    ("window", "month", "how"),
+    [
+        ([15.0, 16.0, 15.0], 1, []),
+        ([20.9, 20.0, 20.9], 3, []),
+        ([21.1, 20.1, 21.1], 1, ["it holds 20.10 to 21.10 °C, training 10.00 to 20.00 °C"]),
+        ([15.0, 15.3, 15.0], 2, ["its values change by 0.300 °C a step, in training by 0.500 to 1.500 °C"]),
+        ([15.0, 17.3, 15.0], 2, ["its values change by 2.300 °C a step, in training by 0.500 to 1.500 °C"]),
+        ([15.0, 16.0, 15.0], 7, ["training held no value of month 7"]),
+    ],
+)
+def test_a_window_unlike_training_is_said_to_be_in_what_it_is(window: list[float], month: int, how: list[str]) -> None:
+    time = np.datetime64(f"2001-{month:02}-01", "s")
+    assert RANGE.differences(np.asarray(window), time) == how
+    assert RANGE.unlike(np.asarray([window]), np.asarray([time])).tolist() == [bool(how)]

@@ -113,7 +113,7 @@ def test_head_is_answered_as_get_without_a_body(client: httpx.Client) -> None:
         ("/forecast?horizon=0", "query.horizon"),
         ("/forecast?horizon=many", "query.horizon"),
         ("/forecast?horizon=13", "query.horizon"),
-        ("/forecast?level=99", "query.levels"),
+        ("/forecast?level=99", "query.level"),
         ("/forecast?model=buoy-gru&dataset=nino12", "query.model"),
         ("/models/buoy-gru?dataset=nino12", "path.model"),
         ("/compare?horizon=13", "query.horizon"),

@@ -95,6 +95,23 @@ def test_an_unloaded_model_is_gone_everywhere_until_it_is_loaded_again(operator:
     assert operator.http.post("/forecast", json=body(nino12)).status_code == 200
 
 
+def test_best_is_the_best_of_what_is_loaded(operator: Operator) -> None:
+    validation = {
+        cell: operator.http.get(f"/models/nino12-{cell}").json()["metadata"]["accuracy"]["validation"]["rmse"][0]
+        for cell in ("rnn", "lstm", "gru")
+    }
+    order = [f"nino12-{cell}" for cell in sorted(validation, key=lambda cell: validation[cell])]
+    for k, model in enumerate(order):
+        assert operator.http.get("/forecast").json()["model"] == model
+        assert operator.http.get("/compare").json()["best"] == model
+        assert [one["model"] for one in operator.http.get("/models").json()["models"] if one["best"]][-1:] == [model]
+        operator.triton.unload_model(order[k], headers=operator.headers)
+    for name in ("best", "all", "gru"):
+        response = operator.http.get("/forecast", params={"model": name})
+        assert response.status_code == 404
+        assert response.json()["detail"] == "no model of nino12 is loaded; there are buoy-rnn, buoy-lstm, buoy-gru"
+
+
 def test_a_models_statistics_outlive_what_happens_to_others(operator: Operator, nino12: SstSeries) -> None:
     operator.triton.infer(GRU, inputs(*windows(nino12, 3)))
     before = operator.triton.get_inference_statistics(GRU)
