@@ -13,6 +13,7 @@ from forecasting.registry import Registry
 from service.app import create_app
 from service.lifecycle import Lifecycle
 from service.logs import log_config
+from service.one_write import OneWriteProtocol
 from service.peers import Peers
 from service.security_headers import with_cors
 from service.settings import Settings
@@ -29,6 +30,7 @@ def serve(settings: Settings, listener: socket.socket, registry: Registry, peers
     config = uvicorn.Config(
         with_cors(gate, settings.origins),
         lifespan="on",
+        http=OneWriteProtocol,
         log_config=log_config(settings),
         server_header=False,
         access_log=False,
