@@ -1,0 +1,49 @@
+"""uvicorn's HTTP/1.1, with the head of an answer and its body handed to the system at once.
+
+uvicorn writes them one after the other. A process that is killed between the two has begun an answer, and no proxy can
+ask another process for the rest; and the second write costs as much as the first.
+"""
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+class OneWriteProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin on a new connection."""
+        super().connection_made(cast(asyncio.Transport, _OneWrite(transport, self.loop)))
+
+
+class _OneWrite:
+    """A transport that holds a head back until what comes next, or until nothing has come at once."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        if not self._head and data.startswith(b"HTTP/1.1 ") and data.endswith(_END_OF_HEAD):
+            self._head = data
+            self._loop.call_soon(self._flush)
+        else:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

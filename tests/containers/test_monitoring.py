@@ -1,0 +1,50 @@
+"""Prometheus beside the composition, asked what the dashboard asks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from forecasting.series import SstSeries
+from tests.containers.composition import Composition
+from tests.containers.engine import has_image
+from tests.deploy.dashboard import queries
+from tests.service.test_forecast import body
+
+
+@pytest.fixture(scope="module")
+def prometheus(composition: Composition, nino12: SstSeries) -> Iterator[httpx.Client]:
+    """A client of it, after some requests and some rounds of collecting."""
+    configuration = composition.compose("--profile", "monitoring", "config", "--images")
+    (image,) = [name for name in configuration.splitlines() if name.startswith("prom/")]
+    if not has_image(image):
+        pytest.skip(f"the image {image} is not here and cannot be fetched")
+    composition.up("prometheus")
+    address = f"http://{composition.compose('port', 'prometheus', '9090')}"
+    try:
+        with httpx.Client(base_url=address) as client, httpx.Client(base_url=composition.url) as proxy:
+            while len(ask(client, 'count by (instance) (count_over_time(up{job="service"}[5m]) >= 2)')) < 2:
+                proxy.post("/forecast", json=body(nino12, model="all")).raise_for_status()
+            yield client
+    finally:
+        composition.compose("--profile", "monitoring", "rm", "--stop", "--force", "prometheus")
+
+
+def ask(client: httpx.Client, query: str) -> list[dict[str, Any]]:
+    """What Prometheus answers to a query."""
+    answer = client.get("/api/v1/query", params={"query": query})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["data"]["result"]
+    return found
+
+
+def test_both_replicas_and_the_proxy_are_collected(prometheus: httpx.Client) -> None:
+    up = {(one["metric"]["job"], one["value"][1]) for one in ask(prometheus, "count by (job) (up == 1)")}
+    assert up == {("service", "2"), ("proxy", "1")}
+
+
+@pytest.mark.parametrize("panel", queries())
+def test_every_panel_of_the_dashboard_shows_something(prometheus: httpx.Client, panel: str) -> None:
+    for query in queries()[panel]:
+        assert ask(prometheus, query), query

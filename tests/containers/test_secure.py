@@ -1,0 +1,97 @@
+"""The composition with keys and TLS: who gets in, and that nothing of it is written down."""
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from forecasting.series import SstSeries
+from service.keys import Role, new_key
+from tests.containers.composition import IMAGES, Composition
+from tests.containers.conftest import Build
+from tests.containers.engine import docker
+from tests.service.test_forecast import body
+
+
+class Secured:
+    """What the operator of a secured composition holds.
+
+    Attributes:
+        key: a caller's.
+        secrets: all that must never be seen, as lines.
+        client: of the proxy, without a key.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        self.key, kept = new_key("pier", Role.FORECAST)
+        self.digest = kept.digest.hex()
+        pem = certificate.private_key_and_cert_chain_pem.bytes().decode()
+        # Each container reads its file under a user of its own.
+        for name, text in (("keys", f"{kept.line}\n"), ("tls.pem", pem)):
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o644)
+        self.secrets = [self.key, self.digest, *certificate.private_key_pem.bytes().decode().splitlines()[1:-1]]
+        files = ("docker-compose.yml", "compose.secure.yml")
+        settings = {"SST_SECRETS": str(folder)}
+        self.composition = Composition(files, settings, ("https", 8443))
+        self.trust = ssl.create_default_context()
+        authority.configure_trust(self.trust)
+
+
+@pytest.fixture(scope="module")
+def secured(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    secured = Secured(tmp_path_factory.mktemp("secrets"))
+    secured.composition.up()
+    yield secured
+    secured.composition.down()
+
+
+@pytest.fixture
+def stranger(secured: Secured) -> Iterator[httpx.Client]:
+    """A client without a key."""
+    with httpx.Client(base_url=secured.composition.url, verify=secured.trust, timeout=60) as client:
+        yield client
+
+
+def test_a_forecast_comes_by_tls_to_who_has_a_key(secured: Secured, stranger: httpx.Client, nino12: SstSeries) -> None:
+    headers = {"Authorization": f"Bearer {secured.key}"}
+    answer = stranger.post("/forecast", json=body(nino12), headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
+
+
+def test_who_has_none_or_a_wrong_one_gets_no_forecast(stranger: httpx.Client) -> None:
+    assert stranger.get("/forecast").status_code == 401
+    assert stranger.get("/forecast", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert stranger.get("/health/ready").status_code == 200
+
+
+def test_what_is_measured_is_not_shown_to_the_world(stranger: httpx.Client) -> None:
+    assert stranger.get("/metrics").status_code == 404
+
+
+def test_nobody_gets_in_without_tls(secured: Secured) -> None:
+    address = secured.composition.url.removeprefix("https://")
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"http://{address}/health/ready")
+    published = docker(
+        "inspect", "-f", "{{json .NetworkSettings.Ports}}", secured.composition.compose("ps", "-q", "proxy")
+    )
+    assert "8080/tcp" not in published
+
+
+def test_no_secret_is_in_an_image_a_description_or_a_log(secured: Secured, stranger: httpx.Client) -> None:
+    stranger.get("/forecast", headers={"Authorization": f"Bearer {secured.key}"}).raise_for_status()
+    stranger.get("/forecast", headers={"Authorization": f"Bearer {secured.key}x"})
+    stranger.get("/forecast", params={"model": "none"}, headers={"Authorization": f"Bearer {secured.key}"})
+    containers = secured.composition.compose("ps", "--all", "--quiet").split()
+    written = [secured.composition.logs(), docker("inspect", *containers, *IMAGES.values())]
+    written += [docker("history", "--no-trunc", image) for image in IMAGES.values()]
+    assert "ready: nino12-rnn" in written[0]
+    for text in written:
+        assert not [secret for secret in secured.secrets if secret in text]

@@ -1,0 +1,71 @@
+"""What Prometheus collects, and what the dashboard asks it."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from forecasting.series import SstSeries
+from tests.conftest import ROOT
+from tests.deploy.dashboard import DASHBOARD, labels, metrics, queries
+from tests.processes import running
+from tests.service.test_forecast import body
+
+PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+GRAFANA = ROOT / "deploy" / "grafana"
+
+
+@pytest.fixture(scope="module")
+def exposition(artifacts: Path, nino12: SstSeries) -> str:
+    """``GET /metrics`` of a service that has answered, and refused, a little."""
+    with running(artifacts) as service, httpx.Client(base_url=service.url) as client:
+        client.post("/forecast", json=body(nino12, model="all")).raise_for_status()
+        client.post("/v2/repository/models/nino12-gru/load", json={})
+        return client.get("/metrics").text
+
+
+def test_every_query_of_the_dashboard_asks_for_what_the_service_counts_by_labels_that_it_has(exposition: str) -> None:
+    there: dict[str, set[str]] = {}
+    for name, inside in re.findall(r"^(\w+)(?:\{(.*)\})? ", exposition, flags=re.MULTILINE):
+        there.setdefault(name, {"job", "instance"}).update(re.findall(r"(\w+)=", inside))
+    asked = [query for panel in queries().values() for query in panel]
+    assert len(asked) > 15
+    for query in asked:
+        own = {name for name in metrics(query) if not name.startswith("haproxy_")}
+        assert own <= set(there), query
+        for name in own:
+            assert labels(query) <= there[name], query
+
+
+def test_every_metric_of_the_service_that_an_operator_watches_is_on_the_dashboard(exposition: str) -> None:
+    families = {
+        name for name in re.findall(r"^# TYPE (\w+) ", exposition, flags=re.MULTILINE) if name.startswith("sst_")
+    }
+    shown = " ".join(query for panel in queries().values() for query in panel)
+    assert {name for name in families if name not in shown} == set()
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="there is no promtool here (Debian: in the package prometheus)"
+)
+def test_promtool_finds_nothing_wrong_with_configuration_and_metrics(exposition: str) -> None:
+    subprocess.run(["promtool", "check", "config", PROMETHEUS], check=True, capture_output=True)
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=exposition, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_grafana_is_given_the_source_and_the_dashboard_that_the_composition_puts_there() -> None:
+    composition = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    targets = {one["source"]: one["target"] for one in composition["services"]["grafana"]["configs"]}
+    (provider,) = yaml.safe_load((GRAFANA / "dashboards.yml").read_text())["providers"]
+    assert Path(targets["dashboard"]).parent == Path(provider["options"]["path"])
+    assert ROOT / composition["configs"]["dashboard"]["file"] == DASHBOARD
+    (source,) = yaml.safe_load((GRAFANA / "datasources.yml").read_text())["datasources"]
+    assert f'"uid": "{source["uid"]}"' in DASHBOARD.read_text()
+    assert source["url"] == "http://prometheus:9090"
