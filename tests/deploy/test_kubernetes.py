@@ -33,7 +33,9 @@ def of(manifests: list[Manifest], kind: str, name: str = "service") -> Manifest:
     return found
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here, which would render the manifests")
+@pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="there is no kubectl here, which would render the manifests"
+)
 def test_kustomize_puts_every_object_in_the_namespace_and_names_every_image(manifests: list[Manifest]) -> None:
     for manifest in manifests:
         if manifest["kind"] != "Namespace":
