@@ -27,10 +27,13 @@ WORKDIR /distribution
 COPY pyproject.toml README.md LICENSE ./
 RUN sed -zi 's/\npackages = \[[^]]*\]/\npackages = []/' pyproject.toml
 
+# Of plotly the service hands out one file, and imports nothing.
 FROM torch AS service-packages
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,from=distribution,source=/distribution,target=/distribution,rw \
-    pip --python /opt/venv/bin/python install '/distribution[service,otel]' \
+    pip --python /opt/venv/bin/python install '/distribution[page,otel]' \
+    && find /opt/venv/lib/python3.11/site-packages/plotly -type f ! -name plotly.min.js -delete \
+    && rm -rf /opt/venv/share/jupyter /opt/venv/etc/jupyter \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
 FROM torch AS training-packages

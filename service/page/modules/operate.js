@@ -4,6 +4,7 @@
 import { call, getJson, Refusal } from "./api.js";
 import { loadDatasets } from "./datasets.js";
 import { fill, h } from "./dom.js";
+import { markdown } from "./markdown.js";
 import { named, title } from "./models.js";
 import { count, fixed } from "./numbers.js";
 import { table } from "./table.js";
@@ -84,7 +85,7 @@ function folded(name, work, signal) {
 async function modelCard(model, signal) {
   try {
     const text = await (await call(`/models/${encodeURIComponent(model.model)}/card`, { signal })).text();
-    return h("pre", { class: "model-card", tabindex: "0", role: "group", "aria-label": `Model card of ${model.dataset}` }, text);
+    return h("div", { class: "model-card" }, markdown(text));
   } catch (error) {
     if (!(error instanceof Refusal) || error.status !== 404) throw error;
     return h("p", { class: "note" }, "This release has no model card; what its checkpoints say is below.");
