@@ -73,6 +73,9 @@ def _train_parser() -> argparse.ArgumentParser:
         "--publish-if-not-worse", action="store_true", help="let the old one serve on if its validation RMSE is lower"
     )
     parser.add_argument(
+        "--resume", action="store_true", help="take up what is done of the same run, where it was interrupted"
+    )
+    parser.add_argument(
         "--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -131,6 +134,7 @@ def _train(options: argparse.Namespace) -> int:
             config,
             keep=options.keep,
             if_not_worse=options.publish_if_not_worse,
+            resume=options.resume,
             workers=options.workers,
             progress=bar.update,
         )

@@ -11,13 +11,11 @@ import torch
 from forecasting.errors import ForecastError
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.fit import Fit, fit
+from training.fit import Fit, fit, total_epochs
+from training.unfinished import Job, Unfinished
 
 Progress = Callable[[int], object]
 """Told of so many epochs done."""
-
-Job = tuple[str, int]
-"""Cell and seed."""
 
 _POLL_SECONDS = 0.1
 
@@ -28,21 +26,43 @@ def jobs(config: TrainingConfig) -> list[Job]:
 
 
 def fit_all(
-    dataset: Dataset, config: TrainingConfig, workers: int = 1, progress: Progress | None = None
+    dataset: Dataset,
+    config: TrainingConfig,
+    workers: int = 1,
+    progress: Progress | None = None,
+    unfinished: Unfinished | None = None,
 ) -> dict[Job, Fit]:
     """Fit every job; the result does not depend on ``workers``.
+
+    Each fit is kept in ``unfinished`` as it is done, and those that are there are not made again.
 
     Raises:
         ForecastError: if a worker process is lost.
     """
     torch.set_num_threads(1)  # as each worker does: more threads add up in another order, and are slower
-    todo = jobs(config)
+    every = jobs(config)
     told = progress or (lambda epochs: None)
-    if workers == 1 or len(todo) == 1:
-        return {job: fit(dataset, config, *job, told) for job in todo}
+    done = {job: known for job in every if unfinished and (known := unfinished.load(job))}
+    todo = [job for job in every if job not in done]
+    told(len(done) * total_epochs(dataset, config))
+    if workers == 1 or len(todo) < 2:
+        made = {job: _fit_and_keep(dataset, config, job, told, unfinished) for job in todo}
+    else:
+        made = _fit_in_processes(dataset, config, todo, workers, told, unfinished)
+    return {job: done.get(job) or made[job] for job in every}
+
+
+def _fit_in_processes(
+    dataset: Dataset,
+    config: TrainingConfig,
+    todo: list[Job],
+    workers: int,
+    told: Progress,
+    unfinished: Unfinished | None,
+) -> dict[Job, Fit]:
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.SimpleQueue(), context.Event()
-    setup = (dataset, config, epochs, stop)
+    setup = (dataset, config, epochs, stop, unfinished)
     try:
         with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, setup) as pool:
             try:
@@ -66,7 +86,7 @@ _worker: dict[str, Any] = {}
 
 def _start_worker(*setup: Any) -> None:
     torch.set_num_threads(1)
-    _worker.update(zip(("dataset", "config", "epochs", "stop"), setup, strict=True))
+    _worker.update(zip(("dataset", "config", "epochs", "stop", "unfinished"), setup, strict=True))
 
 
 def _fit_job(job: Job) -> Fit:
@@ -77,4 +97,13 @@ def _fit_job(job: Job) -> Fit:
             raise SystemExit
         _worker["epochs"].put(epochs)
 
-    return fit(_worker["dataset"], _worker["config"], *job, told)
+    return _fit_and_keep(_worker["dataset"], _worker["config"], job, told, _worker["unfinished"])
+
+
+def _fit_and_keep(
+    dataset: Dataset, config: TrainingConfig, job: Job, told: Progress, unfinished: Unfinished | None
+) -> Fit:
+    made = fit(dataset, config, *job, told)
+    if unfinished is not None:
+        unfinished.save(job, made)
+    return made

@@ -29,6 +29,7 @@ from training.parallel import Progress, fit_all
 from training.plot import save_comparison
 from training.publish import next_version, point_current, prune, publish, staging
 from training.readable import readable_report
+from training.unfinished import Unfinished
 
 RECENT_WINDOWS: Final = 4
 """Windows of the series' end that a release carries: what a forecast starts from, and some to look at."""
@@ -60,6 +61,7 @@ def train(
     *,
     keep: int | None = None,
     if_not_worse: bool = False,
+    resume: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Published:
@@ -76,6 +78,7 @@ def train(
         keep: old releases to keep besides the one that serves; all where None.
         if_not_worse: leave ``current`` alone where the best cell's validation RMSE is worse than that of the
             release that serves.
+        resume: take up the fits of the same run where it was interrupted; without it they are made anew.
         workers: processes to fit in.
         progress: told of every epoch.
 
@@ -92,7 +95,10 @@ def train(
         # Before the long part: whether this can be written, and what it has to be measured against.
         with staging(folder):
             to_beat = _serving_rmse(out, name) if if_not_worse else None
-        fits = fit_all(dataset, config, workers, progress)
+        unfinished = Unfinished.of(dataset, config, folder)
+        if not resume:
+            unfinished.remove()
+        fits = fit_all(dataset, config, workers, progress, unfinished)
         with staging(folder) as stage:
             identity = _identity(folder, data_file)
             report = _fill(stage, dataset, config, fits, identity, data_file.name)
@@ -100,6 +106,7 @@ def train(
         serves = to_beat is None or report.best.accuracy["validation"].rmse[0] <= to_beat
         if serves:
             point_current(folder, identity.version)
+        unfinished.remove()
         removed = prune(folder, keep, identity.version) if keep is not None else []
     except OSError as error:
         raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror}") from None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.release import current_version, versions
+from forecasting.release import current_version, open_current, versions
+from forecasting.report import parse_report
 from tests.conftest import NINO12
 from training.cli import main
 
@@ -100,6 +101,33 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_was_killed_is_resumed_to_what_it_would_have_been(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--hidden", "4", "--epochs",
+               "20", "--horizon", "2", "--seeds", "2"]  # fmt: skip
+    process = subprocess.Popen(
+        [*command, "--workers", "1", "--out", str(tmp_path / "killed")], stdout=subprocess.DEVNULL, env=ENVIRONMENT
+    )
+    kept = tmp_path / "killed" / "nino12"
+    while len(list(kept.glob(".unfinished-*/*.fit"))) < 2:
+        assert process.poll() is None, "it ended before it could be killed"
+    process.kill()
+    process.wait()
+    assert versions(kept) == []
+    resumed = subprocess.run(
+        [*command, "--resume", "--workers", "2", "--out", str(tmp_path / "killed")], env=ENVIRONMENT, check=False
+    )
+    assert resumed.returncode == 0
+    assert not list(kept.glob(".unfinished-*"))
+    assert subprocess.run([*command, "--out", str(tmp_path / "whole")], env=ENVIRONMENT, check=False).returncode == 0
+    one, two = (open_current(tmp_path / out, "nino12") for out in ("killed", "whole"))
+    assert one.read("predictions.csv") == two.read("predictions.csv")
+    first, second = (parse_report(release.read("report.json")) for release in (one, two))
+    for mine, theirs in zip(first.networks, second.networks, strict=True):
+        assert mine.accuracy == theirs.accuracy
+        assert mine.loss == theirs.loss
+    assert first.seeds == second.seeds
 
 
 @pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])

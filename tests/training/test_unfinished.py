@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.series import SstSeries
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.fit import Fit
+from training.parallel import fit_all
+from training.unfinished import Unfinished
+
+
+@pytest.fixture(scope="module")
+def quick(nino12: SstSeries) -> TrainingConfig:
+    return TrainingConfig.for_step(nino12.step, epochs=1, hidden=2, cells=("rnn", "gru"), horizon=2)
+
+
+def weights(fit: Fit) -> list[float]:
+    return torch.cat([one.flatten() for one in fit.final.state_dict().values()]).tolist()
+
+
+def test_a_fit_that_is_kept_is_taken_up_and_not_made_again(
+    nino12: SstSeries, quick: TrainingConfig, tmp_path: Path
+) -> None:
+    dataset = Dataset.divide(nino12, quick)
+    unfinished = Unfinished.of(dataset, quick, tmp_path)
+    first = fit_all(dataset, quick, unfinished=unfinished)
+    epochs: list[int] = []
+    again = fit_all(dataset, quick, progress=epochs.append, unfinished=unfinished)
+    assert epochs == [4]  # those of two fits, at once
+    for job, fit in first.items():
+        assert weights(again[job]) == weights(fit)
+        assert again[job].seconds == fit.seconds
+
+
+def test_a_damaged_file_is_made_again(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
+    dataset = Dataset.divide(nino12, quick)
+    unfinished = Unfinished.of(dataset, quick, tmp_path)
+    fits = fit_all(dataset, quick, unfinished=unfinished)
+    damaged = unfinished.folder / "gru-0.fit"
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    assert unfinished.load(("gru", 0)) is None
+    assert weights(fit_all(dataset, quick, unfinished=unfinished)["gru", 0]) == weights(fits["gru", 0])
+    assert unfinished.load(("gru", 0)) is not None
+
+
+def test_other_data_or_settings_take_up_nothing(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
+    def folder(series: SstSeries, config: TrainingConfig) -> Path:
+        return Unfinished.of(Dataset.divide(series, config), config, tmp_path).folder
+
+    other = SstSeries(np.where(np.arange(732) == 700, 24.0, nino12.values), nino12.start, nino12.step)
+    same = folder(nino12, quick)
+    assert folder(other, quick) != same
+    assert folder(nino12, quick.model_copy(update={"hidden": 3})) != same
+    assert folder(nino12, quick.model_copy(update={"seeds": 5, "cells": ("gru",)})) == same
