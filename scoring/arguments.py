@@ -34,6 +34,8 @@ def parser() -> argparse.ArgumentParser:
     reading.add_argument("--missing", type=float, action="append", default=[], metavar="X", help="stands for no value")
     reading.add_argument("--flags", metavar="NAME", help="variable or column of QARTOD flags; none: use no flags")
     reading.add_argument("--depth", type=float, metavar="METRES", help="where a grid holds several")
+    reading.add_argument("--dates", choices=("dmy", "mdy"), help="order of dates as 03/04/2010")
+    reading.add_argument("--timezone", metavar="NAME", help="of times without an offset, as Europe/Rome (default: UTC)")
     work = parser.add_argument_group("work")
     who = work.add_mutually_exclusive_group()
     who.add_argument("--processes", type=_count, metavar="N", help="0: this one; default: one a core if that pays")

@@ -32,6 +32,7 @@ FAILED_CHUNKS: Final = 3
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
                   ".pq": "parquet"}  # fmt: skip
 GRIDS: Final = ("netcdf", "zarr")
+_READING: Final = ("time_column", "variable", "flags", "units", "missing", "depth", "dates", "timezone")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -82,7 +83,7 @@ def _input(path: Path, kind: str, options: argparse.Namespace) -> "Input":
     """
     reading = Options(
         time_column=options.time_column, value_column=options.variable, flag_column=options.flags, units=options.units,
-        missing=tuple(options.missing), depth=options.depth,
+        missing=tuple(options.missing), depth=options.depth, date_order=options.dates, timezone=options.timezone,
     )  # fmt: skip
     with _named(path):
         found = _grid_kind(path)
@@ -161,7 +162,7 @@ def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterat
 def _plan(
     options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: ModelFile, metadata: CheckpointMetadata
 ) -> Plan:
-    said = {name: getattr(options, name) for name in ("time_column", "variable", "flags", "units", "missing", "depth")}
+    said = {name: getattr(options, name) for name in _READING}
     return Plan(
         input_sha256=fingerprint.sha256,
         model=metadata.model,

@@ -20,16 +20,21 @@ _AXES: Final = {
 }
 _TIME: Final = {"units": "seconds since 1970-01-01 00:00:00", "calendar": "standard", "dtype": "float64",
                 "_FillValue": None}  # fmt: skip
+_OWN: Final = (REFERENCE, "forecast_period")
+"""Coordinates that speak of when something was made: of the output, not of the input."""
+_NO_LEAP_SECONDS: Final = {"units_metadata": "leap_seconds: none"}
 _KEPT: Final = ("institution", "license", "references", "acknowledgement", "creator_name", "project")
 
 
 def skeleton(field: Field, layout: Layout, metadata: CheckpointMetadata, source: str) -> xr.Dataset:
     """Coordinates and global attributes; ``source`` names the input file."""
-    coordinates = {name: one for name, one in _coordinates(field).items() if name not in (field.time, REFERENCE)}
+    coordinates = {name: one for name, one in _coordinates(field).items() if name not in (field.time, *_OWN)}
     data = xr.Dataset(coordinates)
     valid = np.asarray(layout.valid_times, dtype="datetime64[s]")
     time = {"standard_name": "time", "long_name": "valid time of the forecast", "axis": "T"}
+    time |= _NO_LEAP_SECONDS
     issued = {"standard_name": REFERENCE, "long_name": "time of the last observation that was used"}
+    issued |= _NO_LEAP_SECONDS
     data[field.time] = xr.Variable((field.along,), valid, time, dict(_TIME))
     data[REFERENCE] = xr.Variable((), np.datetime64(layout.issued, "s"), issued, dict(_TIME))
     data.attrs = _attributes(field, layout, metadata, source)
@@ -107,7 +112,7 @@ def forecast_attributes(
             "standard_name": standard if standard in STANDARD_NAMES else "sea_surface_temperature",
             "long_name": f"sea surface temperature, forecast by {model}",
             **scale,
-            "cell_methods": str(field.value.attrs.get("cell_methods") or f"{field.time}: point"),
+            "cell_methods": _cell_methods(field),
             "ancillary_variables": " ".join(["quality", *bounds]),
             **shared,
         }
@@ -124,3 +129,12 @@ def forecast_attributes(
         **shared,
     }
     return found
+
+
+def _cell_methods(field: Field) -> str:
+    """As the input states them, if what they speak of is still there; else CF's own assumption."""
+    stated = str(field.value.attrs.get("cell_methods", ""))
+    spoken_of = [word[:-1] for word in stated.split() if word.endswith(":")]
+    if spoken_of and all(name in (*field.dims, field.time, "area") for name in spoken_of):
+        return stated
+    return f"{field.time}: point"

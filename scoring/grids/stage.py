@@ -103,8 +103,6 @@ def _last_steps(field: Field, metadata: CheckpointMetadata) -> _Steps:
     """The window, and before it as much as a gap may begin in, up to the last time with any value."""
     order, _ = in_order(field.times, _place(field.times))
     times = field.times[order]
-    if len(times) < metadata.window:
-        raise FileError(f"holds {len(times)} times; {metadata.model} needs at least {metadata.window}")
     step = infer_step(times, _place(times))
     if step != metadata.time_step:
         raise FileError(f"its step is {step}, and {metadata.model} forecasts steps of {metadata.time_step}")

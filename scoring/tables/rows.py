@@ -122,7 +122,7 @@ def _floats(column: pa.Array) -> tuple[Floats, npt.NDArray[np.intp]]:
 def _times(batch: Batch, options: Options) -> tuple[Times, dict[int, str]]:
     """UTC, and what is wrong with those that are none, by row of the batch."""
     names = batch.layout.time
-    found = _plain_times(batch.columns[names[0]]) if len(names) == 1 else None
+    found = _plain_times(batch.columns[names[0]]) if len(names) == 1 and options.timezone is None else None
     if found is None:
         return _written_times(batch, options)
     missing = np.flatnonzero(np.isnat(found))

@@ -1,0 +1,60 @@
+"""Monthly grids as OISST and GHRSST write them, with made-up values."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+MONTHS = np.arange("2009-01", "2011-01", dtype="datetime64[M]").astype("datetime64[ns]")
+Array = np.ndarray[Any, Any]
+
+
+def temperatures(rows: int = 6, columns: int = 8) -> Array:
+    """°C, (24, rows, columns), to hundredths; land in the first two columns."""
+    random = np.random.default_rng(5)
+    season = 3 * np.sin(2 * np.pi * np.arange(24) / 12)[:, None, None]
+    values = np.round(22 + season + random.normal(0, 0.4, (24, rows, columns)), 2)
+    values[:, :, :2] = np.nan
+    return values
+
+
+def oisst(values: Array) -> xr.Dataset:
+    """Packed, with a single depth, longitudes from 0 to 360."""
+    lat, lon = np.linspace(-5, 5, values.shape[1]), np.linspace(0.5, 359.5, values.shape[2])
+    packed = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -999}
+    sst = xr.Variable(("time", "zlev", "lat", "lon"), values[:, None], {"units": "Celsius", "valid_max": 4500}, packed)
+    axes = {"time": MONTHS, "zlev": ("zlev", [0.0], {"units": "meters"}),
+            "lat": ("lat", lat, {"units": "degrees_north", "grids": "Uniform"}),
+            "lon": ("lon", lon, {"units": "degrees_east"})}  # fmt: skip
+    return xr.Dataset({"sst": sst, "err": sst * 0}, axes, {"history": "made up", "institution": "none"})
+
+
+def ghrsst(values: Array) -> xr.Dataset:
+    """Kelvin, packed, longitudes from −180 to 180, latitudes descending."""
+    data = oisst(values)
+    packed = {"dtype": "int16", "scale_factor": 0.001, "add_offset": 298.15, "_FillValue": -32768}
+    cf = {"units": "kelvin", "standard_name": "sea_surface_foundation_temperature", "cell_methods": "time: mean"}
+    kelvin = xr.Variable(("time", "lat", "lon"), values + 273.15, cf, packed)
+    west = data["lon"].values - 180
+    return xr.Dataset({"analysed_sst": kelvin}, {"time": MONTHS, "lat": data["lat"], "lon": west}).isel(
+        lat=slice(None, None, -1)
+    )
+
+
+def save(data: xr.Dataset, path: Path) -> Path:
+    """As NetCDF, or as Zarr whose chunks hold one time each."""
+    if path.suffix == ".zarr":
+        encoding = {name: {"chunks": (1, *one.shape[1:])} for name, one in data.data_vars.items()}
+        data.to_zarr(path, consolidated=False, zarr_format=3, encoding=encoding)
+    else:
+        data.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def opened(path: Path) -> xr.Dataset:
+    """All of an output."""
+    engine: Any = "zarr" if path.suffix == ".zarr" else "h5netcdf"
+    options: Any = {"consolidated": False} if path.suffix == ".zarr" else {}
+    with xr.open_dataset(path, engine=engine, **options) as data:
+        return data.load()

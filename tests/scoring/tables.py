@@ -1,0 +1,43 @@
+"""Monthly tables with made-up values."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Array = np.ndarray[Any, Any]
+MONTHS = 40
+
+
+def values(stations: int) -> Array:
+    """°C ``(months, stations)``, the last one being December 2010."""
+    random = np.random.default_rng(stations)
+    season = 3 * np.sin(2 * np.pi * np.arange(MONTHS) / 12)[:, None]
+    return np.round(20 + season + random.normal(0, 0.4, (MONTHS, stations)), 2)
+
+
+def times() -> "pd.DatetimeIndex":
+    return pd.date_range("2007-09-01", periods=MONTHS, freq="MS", tz="UTC")
+
+
+def long_frame(sst: Array) -> pd.DataFrame:
+    """``station, time, sst``: all stations of a month, then those of the next."""
+    names = [f"S{i:03}" for i in range(sst.shape[1])]
+    return pd.DataFrame({"station": names * MONTHS, "time": np.repeat(times(), len(names)), "sst": sst.ravel()})
+
+
+def long_table(path: Path, stations: int) -> Path:
+    frame = long_frame(values(stations))
+    if path.suffix == ".csv":
+        frame.assign(time=frame["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")).to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, index=False)
+    return path
+
+
+def wide_table(path: Path, stations: int) -> Path:
+    frame = pd.DataFrame(values(stations), columns=[f"S{i:03}" for i in range(stations)])
+    frame.insert(0, "time", times().strftime("%Y-%m-%d"))
+    frame.to_csv(path, index=False)
+    return path

@@ -1,0 +1,144 @@
+"""Grids in, grids out: every cell held to separate code."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import iris_sample_data
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.scoring.commands import score
+from tests.scoring.grids import Array, ghrsst, oisst, opened, save, temperatures
+from tests.scoring.separate import checkpoint, forecast
+
+OSTIA = Path(iris_sample_data.path) / "ostia_monthly.nc"
+
+
+def expected(artifacts: Path, values: Array, horizon: int = 1, last: str = "2010-12") -> Array:
+    """°C ``(horizon, rows, columns)``."""
+    flat = forecast(checkpoint(artifacts, "nino12", "gru"), values.reshape(len(values), -1), last, horizon)
+    return flat.reshape(horizon, *values.shape[1:])
+
+
+@pytest.mark.parametrize("make", [oisst, ghrsst])
+@pytest.mark.parametrize(("given", "wanted"), [("in.nc", "out.zarr"), ("in.zarr", "out.nc")])
+def test_every_cell_is_forecast_as_separate_code_does(
+    artifacts: Path, tmp_path: Path, make: Callable[[Array], xr.Dataset], given: str, wanted: str
+) -> None:
+    values = temperatures()
+    data = make(values)
+    path = save(data, tmp_path / given)
+    status = score(path, tmp_path / wanted, "--model", "gru", "--artifacts", artifacts, "--horizon", 3, "--chunk", 16)
+    assert status == 0
+    found = opened(tmp_path / wanted)
+    upside_down = bool(data["lat"][0] > data["lat"][-1])
+    np.testing.assert_allclose(
+        found["sst"].values, expected(artifacts, values, 3)[:, :: -1 if upside_down else 1], atol=2e-4
+    )
+    np.testing.assert_array_equal(found["lat"], data["lat"])
+    np.testing.assert_array_equal(found["lon"], data["lon"])
+    assert found["sst"].dims == ("time", "lat", "lon")
+    assert found["time"].values.astype("datetime64[M]").astype(str).tolist() == ["2011-01", "2011-02", "2011-03"]
+    assert str(found["forecast_reference_time"].values.astype("datetime64[M]")) == "2010-12"
+
+
+def test_ostia_is_forecast_in_celsius_from_kelvin_with_its_land_missing(artifacts: Path, tmp_path: Path) -> None:
+    assert score(OSTIA, tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts) == 0
+    found = opened(tmp_path / "out.nc")
+    with xr.open_dataset(OSTIA, engine="h5netcdf") as given:
+        kelvin = given["surface_temperature"].values.astype(np.float64)
+        last = str(given["time"].values[-1].astype("datetime64[M]"))
+    np.testing.assert_allclose(found["sst"].values, expected(artifacts, kelvin - 273.15, last=last), atol=2e-3)
+    np.testing.assert_array_equal(np.isnan(found["sst"].values[0]), np.isnan(kelvin[-1]))
+    assert found["sst"].dims == ("time", "latitude", "longitude")
+
+
+def test_a_missing_month_is_bridged_be_it_absent_or_empty(artifacts: Path, tmp_path: Path) -> None:
+    values = temperatures()
+    gone = values.copy()
+    gone[20] = np.nan
+    wanted = expected(artifacts, gone)
+    assert np.isfinite(wanted[0, :, 2:]).all()
+    save(oisst(gone), tmp_path / "empty.nc")
+    # One time fewer than the window, but the step that is absent counts.
+    save(oisst(values).isel(time=[*range(20), *range(21, 24)]), tmp_path / "absent.nc")
+    assert score(tmp_path / "empty.nc", tmp_path / "a.nc", "--model", "gru", "--artifacts", artifacts) == 0
+    np.testing.assert_allclose(opened(tmp_path / "a.nc")["sst"].values, wanted, atol=2e-4)
+    assert score(tmp_path / "absent.nc", tmp_path / "b.nc", "--model", "gru", "--artifacts", artifacts) == 0
+    np.testing.assert_allclose(opened(tmp_path / "b.nc")["sst"].values, wanted, atol=2e-4)
+
+
+def test_dimensions_stay_in_the_order_they_came_in(artifacts: Path, tmp_path: Path) -> None:
+    values = temperatures()
+    path = save(oisst(values)[["sst"]].isel(zlev=0).transpose("lon", "time", "lat"), tmp_path / "in.nc")
+    assert score(path, tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts, "--chunk", 10) == 0
+    found = opened(tmp_path / "out.nc")["sst"]
+    assert found.dims == ("lon", "time", "lat")
+    np.testing.assert_allclose(found.values, np.moveaxis(expected(artifacts, values), 2, 0), atol=2e-4)
+
+
+def test_quality_tells_ice_gaps_and_wrong_values_from_forecasts(artifacts: Path, tmp_path: Path) -> None:
+    values = temperatures()
+    values[-1, 0, 2] = np.nan
+    values[5:15, 0, 3] = np.nan
+    values[15, 0, 4] = 60.0
+    assert score(save(oisst(values), tmp_path / "in.nc"), tmp_path / "out.nc", "--artifacts", artifacts) == 0
+    found = opened(tmp_path / "out.nc")
+    assert found["quality"].values[0, :5].tolist() == [9, 9, 9, 9, 4]
+    assert set(np.unique(found["quality"].values[1:, 2:])) <= {1, 3}
+    np.testing.assert_array_equal(np.isnan(found["sst"].values[0]), found["quality"].values > 3)
+
+
+@pytest.mark.parametrize("make", [oisst, ghrsst])
+def test_the_output_keeps_the_conventions(artifacts: Path, tmp_path: Path, make: Callable[[Array], xr.Dataset]) -> None:
+    path = save(make(temperatures()), tmp_path / "in.nc")
+    status = score(path, tmp_path / "out.nc", "--artifacts", artifacts, "--levels", "80,90", "--horizon", 2)
+    assert status == 0
+    checker = Path(sys.executable).with_name("compliance-checker")
+    command = [checker, "--test=cf:1.11", "--criteria=lenient", tmp_path / "out.nc"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert "Errors" not in checked.stdout, checked.stdout
+    found = opened(tmp_path / "out.nc")
+    attributes = found["sst"].attrs
+    assert (attributes["units"], attributes["units_metadata"]) == ("degree_Celsius", "temperature: on_scale")
+    assert attributes["ancillary_variables"] == "quality lower_80 upper_80 lower_90 upper_90"
+    assert "valid_max" not in attributes
+    assert found.attrs["history"].splitlines()[-1].startswith("python -m scoring: ")
+    sea = found["sst"].notnull()
+    assert bool(((found["lower_90"] < found["lower_80"]) & (found["lower_80"] < found["sst"])).where(sea, True).all())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data.isel(time=slice(10)), r"in.nc: holds 10 steps; nino12-gru needs at least 24"),
+        (lambda data: data.assign_coords(time=np.arange("2001-01-01", "2001-01-25", dtype="datetime64[D]")),
+         r"in.nc: its step is day, and nino12-gru forecasts steps of month"),
+        (lambda data: data.rename(sst="x", err="y").drop_attrs(), r"in.nc: has no variable of sea temperature"),
+        (lambda data: data * np.nan, r"in.nc: every value of sst is missing"),
+    ],
+)  # fmt: skip
+def test_a_grid_that_cannot_be_used_gets_one_sentence(
+    artifacts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[xr.Dataset], xr.Dataset],
+    said: str,
+) -> None:
+    save(change(oisst(temperatures())), tmp_path / "in.nc")
+    assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out.nc").exists()
+
+
+def test_a_grid_does_not_become_a_table(artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(oisst(temperatures()), tmp_path / "in.nc")
+    assert score(path, tmp_path / "out.csv", "--artifacts", artifacts) == 2
+    assert "is a grid, whose forecasts are a grid too" in capsys.readouterr().err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["in.nc"]

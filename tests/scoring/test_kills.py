@@ -1,0 +1,146 @@
+"""A command that is killed at any moment, and given again: as if it had never been."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.scoring.commands import finish, members, score, snapshot, start, wait_for, work_folder
+from tests.scoring.grids import oisst, save, temperatures
+from tests.scoring.tables import long_table
+
+Reached = Callable[[Path], bool]
+
+
+def parts(count: int) -> Reached:
+    return lambda work: len(list((work / "parts").glob("*.part"))) >= count
+
+
+def exists(name: str) -> Reached:
+    return lambda work: (work / name).exists()
+
+
+GRID = {"planned": exists("plan.json"), "staged": exists("staged"), "parts": parts(3), "all": parts(20),
+        "complete": exists("complete.zarr")}  # fmt: skip
+
+
+def kill_when(process: "subprocess.Popen[str]", work: Path, reached: Reached, *, group: bool) -> None:
+    """Kill the command, or its whole group, as soon as its work folder shows how far it is, or when it is over."""
+    wait_for(process, lambda: reached(work))
+    if group:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    finish(process)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(oisst(temperatures(40, 24)), tmp_path_factory.mktemp("grid") / "in.nc")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(grid: Path, artifacts: Path) -> dict[str, bytes]:
+    output = grid.with_name("out.zarr")
+    assert score(grid, output, *options(artifacts)) == 0
+    return snapshot(output)
+
+
+def options(artifacts: Path) -> tuple[object, ...]:
+    return ("--model", "gru", "--artifacts", artifacts, "--levels", "80", "--horizon", "2", "--chunk", "48")
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["command", "group"])
+@pytest.mark.parametrize("moment", GRID)
+def test_a_grid_is_byte_for_byte_the_same_after_a_kill(
+    grid: Path, artifacts: Path, undisturbed: dict[str, bytes], tmp_path: Path, moment: str, group: bool
+) -> None:
+    output = tmp_path / "out.zarr"
+    command = (grid, output, *options(artifacts), "--processes", "2")
+    process = start(*command)
+    kill_when(process, work_folder(output), GRID[moment], group=group)
+    # What the kill left of its session goes by itself, and leaves everything as it was.
+    before = snapshot(work_folder(output))
+    wait_for(None, lambda: not members(process.pid))
+    assert snapshot(work_folder(output)) == before
+    done = len(list((work_folder(output) / "parts").glob("*.part")))
+    assert not output.exists()
+    status, _, said = finish(start(*command))
+    assert status == 0, said
+    assert snapshot(output) == undisturbed
+    assert (f"{done} of 20 chunks were finished before" in said) == (done > 0)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out.zarr", "out.zarr.summary.json"]
+
+
+@pytest.mark.parametrize("moment", ["plan.json", "staged.half", "staged", "parts", "complete.csv", "placed"])
+def test_a_table_is_byte_for_byte_the_same_after_a_kill(artifacts: Path, tmp_path: Path, moment: str) -> None:
+    table = long_table(tmp_path / "in.csv", stations=60)
+    wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
+    common = ("--artifacts", artifacts, "--chunk", "200")
+    assert score(table, wanted, *common) == 0
+    reached = parts(2) if moment == "parts" else exists(moment)
+    kill_when(start(table, output, *common), work_folder(output), reached, group=True)
+    status, _, said = finish(start(table, output, *common))
+    # Killed between the last rename and the end, it is complete.
+    assert status == 0, said
+    assert output.read_bytes() == wanted.read_bytes()
+    assert not work_folder(output).exists()
+
+
+@pytest.fixture
+def cut_off(grid: Path, artifacts: Path, tmp_path: Path) -> Path:
+    """The output of a run that was killed half-way."""
+    output = tmp_path / "out.nc"
+    kill_when(start(grid, output, *options(artifacts)), work_folder(output), parts(3), group=True)
+    return output
+
+
+def test_another_input_or_model_does_not_go_on_with_what_was_begun(
+    cut_off: Path, grid: Path, artifacts: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    begun = snapshot(work_folder(cut_off))
+    other = save(oisst(temperatures(40, 24) + 0.01), tmp_path / "in.nc")
+    assert score(other, cut_off, *options(artifacts)) == 2
+    assert "the input has changed; restore that, or begin anew with --restart" in capsys.readouterr().err
+    assert score(grid, cut_off, *options(artifacts), "--model", "rnn") == 2
+    assert "model was nino12-gru and is nino12-rnn" in capsys.readouterr().err
+    after = snapshot(work_folder(cut_off))
+    assert after == begun
+    assert score(other, cut_off, *options(artifacts), "--restart") == 0
+
+
+def test_an_output_that_exists_is_replaced_only_when_asked(
+    grid: Path, artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.nc"
+    output.write_text("precious")
+    assert score(grid, output, *options(artifacts)) == 2
+    assert "is there already; name another, or replace it with --overwrite" in capsys.readouterr().err
+    assert output.read_text() == "precious"
+    assert not work_folder(output).exists()
+    assert score(grid, output, *options(artifacts), "--overwrite") == 0
+    assert output.stat().st_size > 1_000
+
+
+def test_two_commands_do_not_write_one_output(grid: Path, artifacts: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.nc"
+    first = start(grid, output, *options(artifacts))
+    wait_for(first, lambda: (work_folder(output) / "plan.json").exists())
+    os.kill(first.pid, signal.SIGSTOP)
+    second, _, said = finish(start(grid, output, *options(artifacts)))
+    os.kill(first.pid, signal.SIGCONT)
+    assert (second, "another command is writing" in said) == (2, True)
+    assert finish(first)[0] == 0
+
+
+def test_an_interruption_says_that_the_command_goes_on(grid: Path, artifacts: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.nc"
+    process = start(grid, output, *options(artifacts), "--processes", "2")
+    wait_for(process, lambda: parts(1)(work_folder(output)))
+    process.terminate()
+    status, _, said = finish(process)
+    assert (status, said.splitlines()[-1]) == (130, "scoring: interrupted; the same command goes on from here")
+    assert not members(process.pid)

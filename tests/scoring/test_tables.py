@@ -1,0 +1,126 @@
+"""Tables in, tables out: every station held to separate code."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.scoring.commands import score
+from tests.scoring.separate import checkpoint, forecast
+from tests.scoring.tables import MONTHS, long_frame, long_table, times, values, wide_table
+
+COLUMNS = ["station", "issued", "time", "sst", "lower_80", "upper_80", "model", "version", "error", "warnings"]
+
+
+def read(path: Path) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, parse_dates=["issued", "time"])
+
+
+@pytest.mark.parametrize("write", [long_table, wide_table])
+@pytest.mark.parametrize(("given", "wanted"), [("in.csv", "out.parquet"), ("in.parquet", "out.csv")])
+def test_every_station_is_forecast_as_separate_code_does(
+    artifacts: Path, tmp_path: Path, write: Callable[[Path, int], Path], given: str, wanted: str
+) -> None:
+    table = write(tmp_path / given, 11)
+    command = ("--model", "gru", "--artifacts", artifacts, "--horizon", 2, "--levels", "80", "--chunk", 100)
+    assert score(table, tmp_path / wanted, *command) == 0
+    found = read(tmp_path / wanted)
+    assert list(found.columns) == COLUMNS
+    expected = forecast(checkpoint(artifacts, "nino12", "gru"), values(11), "2010-12", 2)
+    np.testing.assert_allclose(found["sst"].to_numpy().reshape(11, 2), expected.T, atol=2e-4)
+    assert found["station"].tolist() == [f"S{i:03}" for i in range(11) for _ in range(2)]
+    assert set(found["issued"].astype(str)) == {"2010-12-01 00:00:00+00:00"}
+    assert found["time"].dt.strftime("%Y-%m").tolist() == ["2011-01", "2011-02"] * 11
+    assert found["error"].isna().all()
+    assert (found["upper_80"] > found["sst"]).all()
+
+
+def test_a_folder_of_files_is_one_table(artifacts: Path, tmp_path: Path) -> None:
+    frame = long_frame(values(6))
+    (tmp_path / "in").mkdir()
+    for month, some in frame.groupby("time"):
+        some.to_parquet(tmp_path / "in" / f"{month:%Y%m}.parquet", index=False)
+    long_table(tmp_path / "whole.parquet", 6)
+    for name, source in (("a", "in"), ("b", "whole.parquet")):
+        assert score(tmp_path / source, tmp_path / f"{name}.csv", "--artifacts", artifacts) == 0
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_chunks_and_processes_do_not_show_in_the_forecasts(artifacts: Path, tmp_path: Path) -> None:
+    table = long_table(tmp_path / "in.csv", 30)
+    outputs = []
+    for name, options in (("a", ()), ("b", ("--chunk", 90)), ("c", ("--chunk", 90, "--processes", 2))):
+        assert score(table, tmp_path / f"{name}.csv", "--artifacts", artifacts, *options) == 0
+        outputs.append(tmp_path / f"{name}.csv")
+    assert outputs[1].read_bytes() == outputs[2].read_bytes()
+    np.testing.assert_allclose(read(outputs[0])["sst"], read(outputs[1])["sst"], atol=2e-5)
+
+
+def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Path) -> None:
+    frame = long_frame(values(6)).sample(frac=1, random_state=1)
+    frame["time"] = frame["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = frame["sst"].astype(object)
+    at = {name: frame.index[frame["station"] == name] for name in frame["station"].unique()}
+    text[at["S001"][0]] = "cold"
+    text[at["S002"][3]] = 99.0
+    frame.loc[at["S003"][7], "time"] = "yesterday"
+    text[frame.index[(frame["station"] == "S004") & (frame["time"] == "2010-12-01T00:00:00Z")]] = ""
+    frame["sst"] = text
+    frame = frame[(frame["station"] != "S005") | (frame["time"] >= "2010-01")]
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "gru", "--artifacts", artifacts) == 0
+    found = read(tmp_path / "out.csv").set_index("station")
+    assert "'cold' in column sst is no number" in found.loc["S001", "error"]
+    assert "99 °C, which no sea has" in found.loc["S002", "error"]
+    assert "'yesterday' is not an ISO 8601 time" in found.loc["S003", "error"]
+    assert "12 values are too few: nino12-gru needs at least 24" in found.loc["S005", "error"]
+    assert found.loc[["S001", "S002", "S003", "S005"], "sst"].isna().all()
+    last = forecast(checkpoint(artifacts, "nino12", "gru"), values(6), "2010-12")[0, 0]
+    assert found.loc["S000", "sst"] == pytest.approx(last, abs=2e-4)
+    # A station that ends earlier is forecast from where it ends.
+    assert f"{found.loc['S004', 'issued']:%Y-%m}" == "2010-11"
+    earlier = forecast(checkpoint(artifacts, "nino12", "gru"), values(6)[:-1], "2010-11")[0, 4]
+    assert found.loc["S004", "sst"] == pytest.approx(earlier, abs=2e-4)
+    summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
+    assert (summary["stations"], summary["forecast"], sum(summary["missing"].values())) == (6, 2, 4)
+
+
+def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path: Path) -> None:
+    sst = values(3)
+    sst[30, 1] = np.nan
+    frame = long_frame(sst)
+    frame["sst [K]"] = frame.pop("sst") + 273.15
+    frame["time"] = frame["time"].dt.strftime("%d/%m/%Y")
+    frame.to_csv(tmp_path / "in.csv", index=False, sep=";")
+    options = ("--model", "gru", "--artifacts", artifacts, "--dates", "dmy")
+    assert score(tmp_path / "in.csv", tmp_path / "out.csv", *options) == 0
+    found = read(tmp_path / "out.csv")
+    expected = forecast(checkpoint(artifacts, "nino12", "gru"), sst, "2010-12")[0]
+    np.testing.assert_allclose(found["sst"], expected, atol=2e-4)
+    assert "gap_filled" in found["warnings"][1]
+
+
+def test_memory_stays_the_same_for_ten_times_the_rows(artifacts: Path, tmp_path: Path) -> None:
+    peaks = []
+    for stations in (5_000, 50_000):
+        long_table(tmp_path / f"{stations}.parquet", stations)
+        code = (
+            "import resource, sys; from scoring.arguments import parser; from scoring.cli import main;"
+            "status = main(parser().parse_args(sys.argv[1:]));"
+            "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        command = [sys.executable, "-c", code, tmp_path / f"{stations}.parquet", tmp_path / f"{stations}.csv"]
+        command += ["--artifacts", artifacts, "--chunk", "50000"]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        status, peak = out.splitlines()[-1].split()
+        assert status == "0"
+        peaks.append(int(peak))
+    assert peaks[1] < peaks[0] * 1.25, peaks
+    assert len(times()) == MONTHS
