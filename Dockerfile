@@ -45,7 +45,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM torch AS scoring-packages
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,from=distribution,source=/distribution,target=/distribution,rw \
-    pip --python /opt/venv/bin/python install '/distribution[scoring,grids]' \
+    pip --python /opt/venv/bin/python install '/distribution[scoring]' \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
 # Programs are compiled while their image is made, since nothing can be written where it runs.

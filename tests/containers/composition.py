@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 from tests.containers.engine import docker, inspect
 
 PROJECT = "sst-containers-test"
-IMAGES = {name: f"sst-forecasting-{name}:test" for name in ("service", "training")}
+IMAGES = {name: f"sst-forecasting-{name}:test" for name in ("service", "training", "scoring")}
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def build() -> Iterator[Build]:
     try:
         for file in left:
             file.write_text(forgotten.forgotten)
-        composition.compose("build", "service", "training")
+        composition.compose("--profile", "*", "build")
     finally:
         for file in left:
             file.unlink()
