@@ -10,15 +10,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from service.gate import Gate
+from service.one_write import OneWriteProtocol
 
 _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
 """Headers with which a request goes the general way."""
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(OneWriteProtocol):
     """One connection."""
 
     def __init__(self, gate: Gate, **arguments: Any) -> None:

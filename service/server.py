@@ -14,7 +14,6 @@ from forecasting.registry import Registry
 from service.app import create_app
 from service.lifecycle import Lifecycle
 from service.logs import log_config
-from service.one_write import OneWriteProtocol
 from service.peers import Peers
 from service.protocol import Protocol
 from service.security_headers import with_cors
@@ -33,7 +32,6 @@ def serve(settings: Settings, listener: socket.socket, registry: Registry, peers
         with_cors(gate, settings.origins),
         http=partial(Protocol, gate),  # type: ignore[arg-type]
         lifespan="on",
-        http=OneWriteProtocol,
         log_config=log_config(settings),
         server_header=False,
         access_log=False,

@@ -49,9 +49,7 @@ def test_every_metric_of_the_service_that_an_operator_watches_is_on_the_dashboar
     assert {name for name in families if name not in shown} == set()
 
 
-@pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="there is no promtool here"
-)
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool here")
 def test_promtool_finds_nothing_wrong_with_configuration_and_metrics(exposition: str) -> None:
     subprocess.run(["promtool", "check", "config", PROMETHEUS], check=True, capture_output=True)
     done = subprocess.run(
