@@ -1,6 +1,6 @@
 """What ``POST /series`` is told about a file, and what it says of it."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,9 @@ from forecasting.readers import DateOrder, Options, Place
 from forecasting.readers.split import place_of
 from forecasting.series import Units
 from forecasting.timestep import TimeStep
+
+MOST_STATIONS: Final = 500
+"""In one file: each is described."""
 
 
 class FileQuery(BaseModel):
@@ -48,6 +51,7 @@ class FileQuery(BaseModel):
             date_order=self.dates,
             timezone=self.timezone,
             resample=None if self.resample is None else _step(self.resample),
+            most_stations=MOST_STATIONS,
         )
 
 
@@ -96,6 +100,12 @@ class Use(BaseModel):
     problem: str | None = Field(description="null where they can")
 
 
+class Training(BaseModel):
+    """Whether ``python -m training`` can train on a series, with its defaults."""
+
+    problem: str | None = Field(description="null where it can")
+
+
 class StationOut(BaseModel):
     """One station of the file, understood; a file with one series has one, whose name is null."""
 
@@ -108,6 +118,7 @@ class StationOut(BaseModel):
     warnings: list[str] = Field(description="what should be looked at")
     summary: SeriesSummary | None = Field(default=None, description="absent where there is a problem")
     problem: str | None = Field(description="why there is no series, and what to do; null where there is one")
+    training: Training
     forecast: list[Use] = Field(description="datasets of the same step, whose models could be asked")
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.checkpoint import CheckpointMetadata
+from forecasting.division import untrainable
 from forecasting.errors import FileError
 from forecasting.readers import Options, Station, describe, read_content
 from forecasting.readers.text import sniff_binary
@@ -115,6 +116,7 @@ def _station(found: _Found, metadata: Sequence[CheckpointMetadata]) -> Json:
         "flags": said["flags"],
         "warnings": said["warnings"],
         "problem": found.problem,
+        "training": {"problem": found.problem if found.series is None else untrainable(found.series)},
         "forecast": [] if found.series is None else [_use(found.series, one) for one in metadata],
     }
     return answer if said["series"] is None else answer | {"summary": said["series"]}

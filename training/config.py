@@ -7,7 +7,8 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from forecasting.checkpoint import CELLS
-from forecasting.timestep import DAY, TimeStep
+from forecasting.division import Shape
+from forecasting.timestep import TimeStep
 
 DEFAULT_SEED: Final = 0
 
@@ -65,9 +66,9 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
             pydantic.ValidationError: if a setting is out of range.
         """
         given = {name: value for name, value in settings.items() if value is not None}
-        window, horizon = _window_and_horizon(step)
-        window = given.setdefault("window", window)
-        given.setdefault("horizon", horizon)
+        shape = Shape.for_step(step)
+        window = given.setdefault("window", shape.window)
+        given.setdefault("horizon", shape.horizon)
         given.setdefault("fill_limit", window // 8)
         return cls(**given)
 
@@ -99,12 +100,3 @@ class Schedule:
 
     batch: int
     epochs: int
-
-
-def _window_and_horizon(step: TimeStep) -> tuple[int, int]:
-    if step.calendar_month:
-        return 24, 12
-    if step.is_under_a_day:
-        a_day = min(max(round(DAY / step.seconds), 24), 48)
-        return a_day, a_day
-    return (30, 14) if step.seconds < 5 * DAY else (26, 13)

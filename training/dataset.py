@@ -2,27 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from forecasting.checkpoint import Period
-from forecasting.errors import SeriesError
+from forecasting.division import Shape, check_length, check_parts, divide
 from forecasting.report import Split
 from forecasting.rolling import Origins, origins
 from forecasting.series import SstSeries, fill_gaps
 from forecasting.timestep import Floats, iso
 from training.config import TrainingConfig
-
-TRAIN_TENTHS: Final = 7
-VALIDATION_TENTHS: Final = 1
-
-MINIMUM_VALIDATION: Final = 10
-"""Residuals at every lead: what an interval of 90 % needs is 9."""
-
-
-_STILL: Final = 1e-6
-"""°C by which a series has to change from step to step, to speak of changes."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +55,15 @@ class Dataset:
     def bounds(self) -> dict[Split, tuple[int, int]]:
         """Begin and end (exclusive) of each part."""
         n = len(self.series)
-        train_end, validation_end = n * TRAIN_TENTHS // 10, n * (TRAIN_TENTHS + VALIDATION_TENTHS) // 10
-        if self.cuts is not None:
-            train_end, validation_end = map(int, np.searchsorted(self.series.times, self.cuts))
+        if self.cuts is None:
+            return divide(n)
+        train_end, validation_end = map(int, np.searchsorted(self.series.times, self.cuts))
         return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
+
+    @property
+    def shape(self) -> Shape:
+        """What a forecast is made of."""
+        return Shape(self.window, self.horizon, self.fill_limit)
 
     def periods(self) -> dict[Split, Period]:
         """The parts in words and dates."""
@@ -106,15 +100,8 @@ class Dataset:
         Raises:
             SeriesError: saying what is missing and what to do.
         """
-        shortest = -(-(3 * self.window + self.horizon - 1) * 10 // TRAIN_TENTHS)
-        shortest = max(shortest, MINIMUM_VALIDATION * 10)
-        if len(self.series) < shortest:
-            raise SeriesError(
-                f"{len(self.series)} values are too few to train on: a window of {self.window} and a horizon of "
-                f"{self.horizon} need at least {shortest}; bring a longer series, or set a smaller --window or "
-                "--horizon"
-            )
-        self.check_parts({"train": 2 * self.window, "validation": MINIMUM_VALIDATION, "test": 1})
+        check_length(len(self.series), self.shape)
+        self.check_parts(self.shape.least)
 
     def check_parts(self, least: Mapping[Split, int]) -> None:
         """Make sure that each part has so many values that can be forecast, and that there are changes to learn from.
@@ -122,15 +109,4 @@ class Dataset:
         Raises:
             SeriesError: saying what is missing and what to do.
         """
-        increments = np.diff(self.past("train").values)
-        increments = increments[np.isfinite(increments)]
-        if len(increments) and increments.std() < _STILL:
-            raise SeriesError("the values of the training part hardly change: there is nothing to learn")
-        for split, needed in least.items():
-            found = int(np.isfinite(self.origins(split).targets).sum(axis=0).min())
-            if found < needed:
-                raise SeriesError(
-                    f"too much is missing: the {split} part has {found} values that follow a window without long "
-                    f"gaps at every lead up to {self.horizon}, and needs {needed}; bring a fuller series, or set a "
-                    "smaller --window or --horizon"
-                )
+        check_parts(self.past("train"), self.origins, self.horizon, least)

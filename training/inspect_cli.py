@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.errors import FileError, SeriesError
+from forecasting.division import untrainable
+from forecasting.errors import FileError
 from forecasting.readers import Reading, Station, describe
 from forecasting.readers.flags import MEANINGS
-from forecasting.series import SstSeries
 from forecasting.timestep import short
-from training.config import TrainingConfig
-from training.dataset import Dataset
 from training.reading import add_reading_options, read_with
 
 TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
@@ -50,16 +48,6 @@ def describe_file(reading: Reading) -> dict[str, Any]:
         "panel": panel,
         "stations": stations,
     }
-
-
-def untrainable(series: SstSeries) -> str | None:
-    """Why a series cannot be trained on with the defaults for its step; None where it can."""
-    try:
-        series = series.until_last_observation()
-        Dataset.divide(series, TrainingConfig.for_step(series.step))
-    except SeriesError as error:
-        return str(error)
-    return None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,13 +8,14 @@ from typing import Final
 import numpy as np
 
 from forecasting.checkpoint import Period
+from forecasting.division import MINIMUM_VALIDATION, TRAIN_TENTHS, VALIDATION_TENTHS
 from forecasting.errors import RequestError, SeriesError
 from forecasting.report import Split
 from forecasting.rolling import Origins, joined
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats
 from training.config import TrainingConfig
-from training.dataset import MINIMUM_VALIDATION, TRAIN_TENTHS, VALIDATION_TENTHS, Dataset
+from training.dataset import Dataset
 
 LEFT_OUT_SHARE: Final = 0.2
 """Of the stations, kept out of training where it is not said which; one at least, and none of fewer than three."""

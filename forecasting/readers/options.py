@@ -31,6 +31,7 @@ class Options:
         date_order: of dates as 03/04/2010.
         timezone: IANA name of the clock that times without an offset go by; UTC where None.
         resample: coarser step to average to.
+        most_stations: more in one table are refused, unless one is asked for; each costs a look at every row.
         sample: sea cells to draw from a grid.
         seed: of the draw.
     """
@@ -49,3 +50,4 @@ class Options:
     resample: TimeStep | None = None
     sample: int | None = None
     seed: int = 0
+    most_stations: int | None = None

@@ -54,6 +54,8 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     parts = [Part(None, None, everything)]
     if column is not None:
         codes, names = pd.factorize(table.cells[column])
+        if options.station is None:
+            _refuse_many(len(names), "stations", "station", options)
         parts = [Part(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
         if options.station is not None:
             parts = [part for part in parts if part.station == options.station]
@@ -70,6 +72,13 @@ def station_column(table: Table) -> str | None:
     """The column that names stations, if there is one."""
     plain = table.plain()
     return next((plain[name] for name in _STATIONS if name in plain), None)
+
+
+def _refuse_many(count: int, of: str, option: str, options: Options) -> None:
+    if options.most_stations is not None and count > options.most_stations:
+        raise FileError(
+            f"holds {count} {of}, and at most {options.most_stations} are taken; choose one with --{option}"
+        )
 
 
 def _list(names: list[str]) -> str:
@@ -91,7 +100,9 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
     points = np.stack([numbers(table.cells[lat]), numbers(table.cells[lon])], axis=1)
     distinct = np.unique(points[part.rows], axis=0)
     distinct = distinct[np.isfinite(distinct).all(axis=1)]
-    if options.at is not None and len(distinct):
+    if options.at is None:
+        _refuse_many(len(distinct), "places", "at LAT,LON", options)
+    elif len(distinct):
         km = distance_km(options.at, distinct[:, 0], distinct[:, 1])
         chosen = distinct[int(km.argmin())]
         note = f"the nearest place to {name_place(options.at)} is {name_place(chosen)}, {km.min():.1f} km away"

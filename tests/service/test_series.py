@@ -103,12 +103,26 @@ def test_several_stations_are_all_there_and_one_can_be_chosen(client: httpx.Clie
     assert [one["id"] for one in chosen["series"]] == ["b"]
 
 
+def test_of_too_many_stations_one_has_to_be_chosen(client: httpx.Client) -> None:
+    months = monthly(30).splitlines()[1:]
+    text = "\n".join(["time,sst,station", *(f"{month},{k}" for k in range(501) for month in months)])
+    detail = refusal(client, text)
+    assert detail == "the file: holds 501 stations, and at most 500 are taken; choose one with station="
+    assert [one["id"] for one in post(client, text, station="77")["series"]] == ["77"]
+
+
 def test_it_says_whose_models_can_forecast_from_it(client: httpx.Client) -> None:
     long, short = (post(client, monthly(n))["stations"][0]["forecast"] for n in (36, 20))
     assert {one["dataset"]: one["problem"] for one in long}["nino12"] is None
     problems = {one["dataset"]: one["problem"] for one in short}
     assert problems["nino12"] == "20 values are too few: nino12-rnn needs at least 24"
     assert problems["buoy"] == "the step is month, and buoy-rnn forecasts steps of PT30M"
+
+
+def test_it_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> None:
+    assert post(client, NINO12.read_bytes())["stations"][0]["training"] == {"problem": None}
+    problem = post(client, monthly(36))["stations"][0]["training"]["problem"]
+    assert problem.startswith("36 values are too few to train on: a window of 24 and a horizon of 12 need at least 119")
 
 
 def test_what_is_found_can_be_overridden(client: httpx.Client) -> None:

@@ -1,0 +1,119 @@
+"""A series divided in time, 70 % train, 10 % validation, 20 % test, and whether that leaves enough to train on."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.rolling import Origins, origins
+from forecasting.series import SstSeries
+from forecasting.timestep import DAY, TimeStep
+
+Part = Literal["train", "validation", "test"]
+
+TRAIN_TENTHS: Final = 7
+VALIDATION_TENTHS: Final = 1
+
+MINIMUM_VALIDATION: Final = 10
+"""Residuals at every lead: what an interval of 90 % needs is 9."""
+
+_STILL: Final = 1e-6
+"""°C by which a series has to change from step to step, to speak of changes."""
+
+
+class Shape(NamedTuple):
+    """What a forecast is made of.
+
+    Attributes:
+        window: values that it starts from.
+        horizon: leads.
+        fill_limit: longest gap, in steps, that is interpolated inside a window.
+    """
+
+    window: int
+    horizon: int
+    fill_limit: int
+
+    @classmethod
+    def for_step(cls, step: TimeStep) -> "Shape":
+        """The defaults.
+
+        Two years of months, half a year of weeks, thirty days, or a day of anything shorter (24 to 48 steps); the
+        horizon a year of months, thirteen weeks, fourteen days, or a day; a gap of an eighth of the window.
+        """
+        if step.calendar_month:
+            return cls(24, 12, 3)
+        if step.is_under_a_day:
+            a_day = min(max(round(DAY / step.seconds), 24), 48)
+            return cls(a_day, a_day, a_day // 8)
+        return cls(30, 14, 3) if step.seconds < 5 * DAY else cls(26, 13, 3)
+
+    @property
+    def least(self) -> dict[Part, int]:
+        """Values with a forecast at every lead that each part needs."""
+        return {"train": 2 * self.window, "validation": MINIMUM_VALIDATION, "test": 1}
+
+
+def divide(n: int) -> dict[Part, tuple[int, int]]:
+    """Begin and end (exclusive) of each part of ``n`` values."""
+    train_end, validation_end = n * TRAIN_TENTHS // 10, n * (TRAIN_TENTHS + VALIDATION_TENTHS) // 10
+    return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
+
+
+def check_length(n: int, shape: Shape) -> None:
+    """Make sure that ``n`` values are enough to train on.
+
+    Raises:
+        SeriesError: saying how many are.
+    """
+    shortest = -(-(3 * shape.window + shape.horizon - 1) * 10 // TRAIN_TENTHS)
+    shortest = max(shortest, MINIMUM_VALIDATION * 10)
+    if n < shortest:
+        raise SeriesError(
+            f"{n} values are too few to train on: a window of {shape.window} and a horizon of {shape.horizon} need at "
+            f"least {shortest}; bring a longer series, or set a smaller --window or --horizon"
+        )
+
+
+def check_parts(train: SstSeries, of_part: Callable[[Part], Origins], horizon: int, least: Mapping[Part, int]) -> None:
+    """Make sure that each part has so many values that can be forecast, and that there are changes to learn from.
+
+    Args:
+        train: the part that is fitted on.
+        of_part: the origins of each part.
+        horizon: number of leads.
+        least: values with a forecast at every lead that each part needs.
+
+    Raises:
+        SeriesError: saying what is missing and what to do.
+    """
+    increments = np.diff(train.values)
+    increments = increments[np.isfinite(increments)]
+    if len(increments) and increments.std() < _STILL:
+        raise SeriesError("the values of the training part hardly change: there is nothing to learn")
+    for part, needed in least.items():
+        found = int(np.isfinite(of_part(part).targets).sum(axis=0).min())
+        if found < needed:
+            raise SeriesError(
+                f"too much is missing: the {part} part has {found} values that follow a window without long gaps at "
+                f"every lead up to {horizon}, and needs {needed}; bring a fuller series, or set a smaller "
+                "--window or --horizon"
+            )
+
+
+def untrainable(series: SstSeries) -> str | None:
+    """Why a series cannot be trained on with the defaults for its step; None where it can."""
+    try:
+        series = series.until_last_observation()
+        shape = Shape.for_step(series.step)
+        check_length(len(series), shape)
+        bounds = divide(len(series))
+
+        def of_part(part: Part) -> Origins:
+            return origins(series, shape.window, shape.fill_limit, *bounds[part], shape.horizon)
+
+        check_parts(series.part(*bounds["train"]), of_part, shape.horizon, shape.least)
+    except SeriesError as error:
+        return str(error)
+    return None
