@@ -9,12 +9,13 @@ from benchmarks import (
     key_check,
     large_request,
     machine,
+    scoring,
     serving,
     telemetry_cost,
     training_time,
 )
 
-_MODULES = (serving, large_request, footprint, forecast_cost, key_check, telemetry_cost, training_time)
+_MODULES = (serving, large_request, footprint, forecast_cost, key_check, telemetry_cost, training_time, scoring)
 
 
 def _name(module: ModuleType) -> str:
