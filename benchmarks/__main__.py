@@ -10,12 +10,23 @@ from benchmarks import (
     large_request,
     machine,
     own_series,
+    scoring,
     serving,
     telemetry_cost,
     training_time,
 )
 
-_MODULES = (serving, large_request, own_series, footprint, forecast_cost, key_check, telemetry_cost, training_time)
+_MODULES = (
+    serving,
+    large_request,
+    own_series,
+    footprint,
+    forecast_cost,
+    key_check,
+    telemetry_cost,
+    training_time,
+    scoring,
+)
 
 
 def _name(module: ModuleType) -> str:

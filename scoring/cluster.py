@@ -36,7 +36,7 @@ class Cluster:
         waiting = iter(chunks)
         threads = sum(worker["nthreads"] for worker in self._client.scheduler_info(n_workers=-1)["workers"].values())
         chunk_of: dict[Any, int] = {}
-        futures = as_completed(raise_errors=False)
+        futures = as_completed(loop=self._client.loop, raise_errors=False)
         for chunk in islice(waiting, max(1, threads) * _AHEAD):
             futures.add(self._submit(job, chunk, chunk_of))
         for future in futures:

@@ -1,0 +1,159 @@
+"""Batch scoring from cold start to finished file, beside one bare thread that does the same without any of it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+_GRID: Final = (720, 1440)
+_STATIONS: Final = 10_000
+_MONTHS: Final = 100
+_TREND: Final = (0.1, 1.0, 3.0)
+
+_BARE_GRID: Final = """
+import sys, numpy as np, torch, xarray as xr
+torch.set_num_threads(1)
+source, output, checkpoint = sys.argv[1:]
+with xr.open_dataset(source, engine="h5netcdf") as data:
+    sst = data["sst"].values
+module = torch.jit.load(checkpoint)
+windows = np.ascontiguousarray(sst.reshape(len(sst), -1).T[:, -24:])
+sea = np.flatnonzero(np.isfinite(windows).all(axis=1))
+inputs, times = torch.from_numpy(windows[sea].astype("f4")), torch.full((512,), 1293840000.0, dtype=torch.float64)
+with torch.inference_mode():
+    found = torch.cat([module(some, times[: len(some)]) for some in inputs.split(512)]).numpy()
+field = np.full(windows.shape[0], np.nan, dtype="f4")
+field[sea] = found
+xr.Dataset({"sst": (("lat", "lon"), field.reshape(sst.shape[1:]))}).to_netcdf(output, engine="h5netcdf")
+"""
+
+_BARE_TABLE: Final = """
+import sys, numpy as np, pandas as pd, torch
+torch.set_num_threads(1)
+source, output, checkpoint = sys.argv[1:]
+table = pd.read_csv(source, parse_dates=["time"])
+module = torch.jit.load(checkpoint)
+names, windows = [], []
+for name, some in table.groupby("station", sort=False):
+    names.append(name)
+    windows.append(some["sst"].to_numpy()[-24:])
+inputs, times = torch.from_numpy(np.stack(windows).astype("f4")), torch.full((512,), 1293840000.0, dtype=torch.float64)
+with torch.inference_mode():
+    found = torch.cat([module(some, times[: len(some)]) for some in inputs.split(512)]).numpy()
+pd.DataFrame({"station": names, "sst": found}).to_csv(output, index=False)
+"""
+
+
+def measure() -> Iterator[str]:
+    """Lines: grid and table, bare and with the command; memory; how the time grows with the cells."""
+    version = Path("artifacts/nino12/current").read_text().strip()
+    checkpoint = f"artifacts/nino12/{version}/gru.pt"
+    with tempfile.TemporaryDirectory() as folder:
+        grid, table = Path(folder) / "grid.nc", Path(folder) / "table.csv"
+        write_grid(grid, _GRID)
+        yield _compare("grid of 720 × 1440, 24 months", grid, Path(folder) / "out.nc", _BARE_GRID, checkpoint)
+        write_table(table)
+        yield _compare(
+            "table of 1 000 000 rows, 10 000 stations", table, Path(folder) / "out.csv", _BARE_TABLE, checkpoint
+        )
+        for share in _TREND:
+            write_grid(grid, (round(_GRID[0] * share), _GRID[1]))
+            seconds, _ = _run(_command(grid, Path(folder) / "out.nc"))
+            yield f"{share:.0%} of that grid's cells: {seconds:.1f} s"
+
+
+def _compare(what: str, source: Path, output: Path, bare: str, checkpoint: str) -> str:
+    """The better of two runs each, in turn."""
+    bare_seconds, seconds, peaks = [], [], []
+    for _ in range(2):
+        bare_seconds.append(
+            _run([sys.executable, "-W", "ignore", "-c", bare, str(source), f"{output}.bare", checkpoint])[0]
+        )
+        one, peak = _run(_command(source, output))
+        seconds.append(one)
+        peaks.append(peak)
+    return (
+        f"{what}: {min(seconds):.1f} s, a bare thread {min(bare_seconds):.1f} s; "
+        f"peak memory of all processes {max(peaks) / 2**20:.0f} MiB"
+    )
+
+
+def _command(source: Path, output: Path) -> list[str]:
+    return [sys.executable, "-m", "scoring", str(source), str(output), "--model", "gru", "--overwrite", "--quiet"]
+
+
+def _run(command: Sequence[str]) -> tuple[float, int]:
+    """Seconds, and the most bytes that all processes held together (shared pages counted once)."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
+    peak, over = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not over.wait(0.1):
+            peak = max(peak, _held(process.pid))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    status = process.wait()
+    seconds = time.perf_counter() - begin
+    over.set()
+    watching.join()
+    if status:
+        raise RuntimeError(f"status {status}: {' '.join(command)[:200]}")
+    return seconds, peak
+
+
+def _held(session: int) -> int:
+    total = 0
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdecimal() and os.getsid(int(entry.name)) == session:
+                lines = (entry / "smaps_rollup").read_text().splitlines()
+                total += sum(int(line.split()[1]) * 1_024 for line in lines if line.startswith("Pss:"))
+        except OSError:
+            continue
+    return total
+
+
+def write_grid(path: Path, shape: tuple[int, int]) -> None:
+    """Two years of months, packed as OISST packs them, 30 % land."""
+    random = np.random.default_rng(1)
+    months = np.arange("2009-01", "2011-01", dtype="datetime64[M]").astype("datetime64[ns]")
+    lat, lon = np.linspace(-89.875, 89.875, shape[0]), np.linspace(0.125, 359.875, shape[1])
+    season = 3 * np.sin(2 * np.pi * np.arange(24) / 12).astype("f4")[:, None, None]
+    values = (
+        24 * np.cos(np.radians(lat)).astype("f4")[:, None] + season + random.normal(0, 0.4, (24, *shape)).astype("f4")
+    )
+    values[:, np.kron(random.random((shape[0] // 8, shape[1] // 8)) < 0.3, np.ones((8, 8), dtype=bool))] = np.nan
+    sst = xr.Variable(("time", "lat", "lon"), np.clip(values, -1.8, 35), {"units": "Celsius"})
+    axes = {
+        "time": months,
+        "lat": ("lat", lat, {"units": "degrees_north"}),
+        "lon": ("lon", lon, {"units": "degrees_east"}),
+    }
+    packed = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -999, "zlib": True, "complevel": 4,
+              "chunksizes": (1, *shape)}  # fmt: skip
+    xr.Dataset({"sst": sst}, axes).to_netcdf(path, engine="h5netcdf", encoding={"sst": packed})
+
+
+def write_table(path: Path) -> None:
+    """A hundred months of each station, month by month."""
+    random = np.random.default_rng(1)
+    months = np.datetime64("2011-01") - np.arange(_MONTHS, 0, -1)
+    season = 3 * np.sin(2 * np.pi * np.arange(_MONTHS) / 12)[:, None]
+    values = np.round(20 + season + random.normal(0, 0.4, (_MONTHS, _STATIONS)), 2)
+    names = np.asarray([f"S{i:05}" for i in range(_STATIONS)])
+    times = np.repeat(np.char.add(months.astype("datetime64[D]").astype(str), "T00:00:00Z"), _STATIONS)
+    frame = pd.DataFrame({"station": np.tile(names, _MONTHS), "time": times, "sst": values.ravel()})
+    frame.to_csv(path, index=False)
