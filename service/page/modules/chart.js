@@ -2,7 +2,7 @@
 /** A chart: drawn in the page's colours, zoomed with buttons as well as with the mouse, read with the arrow keys. */
 
 import { fill, h, say } from "./dom.js";
-import { hasCharts, plotly } from "./library.js";
+import { hasCharts, plotly, turn } from "./library.js";
 import { failure } from "./task.js";
 import { onTheme } from "./theme.js";
 import { layout } from "./layout.js";
@@ -70,6 +70,7 @@ export class Chart {
     }
     try {
       const library = await plotly();
+      await turn();
       if (this.signal.aborted) return;
       this.figure = this.make();
       const first = !this.library;

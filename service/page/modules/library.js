@@ -4,6 +4,15 @@
 /** @type {Promise<any> | null} */
 let loading = null;
 
+/** @type {Promise<void>} */
+let queue = Promise.resolve();
+
+/** Resolves when the page has had time to show what was drawn before: one chart must not wait for all. */
+export function turn() {
+  queue = queue.then(() => new Promise((resolve) => setTimeout(resolve)));
+  return queue;
+}
+
 /** Whether the service has the library to give. */
 export function hasCharts() {
   return Boolean(document.body.dataset.charts);
