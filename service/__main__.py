@@ -54,8 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _listen(settings: Settings) -> socket.socket:
     """A socket that listens: whoever connects from now on is answered as soon as the models are loaded."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # "Every address" means those of IPv4 too.
+    both = settings.host == "::" and socket.has_dualstack_ipv6()
     try:
-        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2_048)
+        listener = socket.create_server(
+            (settings.host, settings.port), family=family, backlog=2_048, dualstack_ipv6=both
+        )
     except OSError as error:
         address = f"{settings.host} port {settings.port}"
         raise RequestError(f"cannot listen on {address}: {error.strerror}; choose another", field="port") from None

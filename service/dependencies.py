@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 
 from forecasting.registry import Registry
-from service.errors import ProblemError
+from service.errors import ProblemError, about_to_stop
 from service.lifecycle import Lifecycle
 from service.repository import Repository
 from service.serving import Serving
@@ -50,7 +50,7 @@ def refuse_draining(lifecycle: Lifecycle) -> None:
         ProblemError: 503 if it is about to stop.
     """
     if lifecycle.draining:
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the service is about to stop", headers={"Retry-After": "1"})
+        raise about_to_stop()
 
 
 async def _repository(request: Request, serving: "ServingDep") -> Repository:

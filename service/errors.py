@@ -75,6 +75,16 @@ class ProblemError(Exception):
         self.places = tuple(places)
 
 
+def about_to_stop() -> ProblemError:
+    """What a process that drains says to whatever is new."""
+    return ProblemError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the service is about to stop; try again in a second",
+        headers={"Retry-After": "1", "Connection": "close"},
+        reason="draining",
+    )
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Answer every error, the framework's own included, as :func:`error_response` does."""
 

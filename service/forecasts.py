@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
+from itertools import accumulate, chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +14,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, Registry
 from forecasting.series import SstSeries, Units, sea_temperatures
-from forecasting.timestep import Times, TimeStep, parse_time
+from forecasting.timestep import Floats, Times, TimeStep, parse_time
 from service.errors import Place, ProblemError
 from service.schemas import ForecastRequest, SeriesIn, SeriesRequest
 from service.serving import Lane, Serving, is_small
@@ -132,14 +134,20 @@ def check_limits(request: SeriesRequest, settings: Settings) -> None:
 
 def parse_all(request: SeriesRequest, step: TimeStep) -> list[SstSeries | SeriesError]:
     """Each series from the wire, or what is wrong with it."""
-    return [_parse(one, step, request.units) for one in request.series]
+    values = np.array([*chain.from_iterable(one.values for one in request.series)], dtype=np.float64)
+    units: Units = request.units
+    # Looked at together, which costs less; where one is wrong, each is looked at for itself.
+    with suppress(SeriesError):
+        values, units = sea_temperatures(values, units, _place), "celsius"
+    ends = [*accumulate(len(one.values) for one in request.series)]
+    bounds = zip(request.series, [0, *ends], ends, strict=False)
+    return [_parse(one, values[begin:end], step, units) for one, begin, end in bounds]
 
 
-def _parse(series: SeriesIn, step: TimeStep, units: Units) -> SstSeries | SeriesError:
+def _parse(series: SeriesIn, values: Floats, step: TimeStep, units: Units) -> SstSeries | SeriesError:
     try:
         if series.step is not None and TimeStep.parse(series.step) != step:
             raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
-        values = np.array(series.values, dtype=np.float64)
         if series.start is not None and series.timestamps is None:
             celsius = sea_temperatures(values, units, _place)
             return SstSeries(celsius, parse_time(series.start, local=step.calendar_month), step)
@@ -160,7 +168,7 @@ def _times(timestamps: list[str], n: int, step: TimeStep) -> Times:
             times.append(parse_time(text, local=step.calendar_month))  # noqa: PERF401
     except SeriesError as error:
         raise SeriesError(f"timestamps[{len(times)}]: {error}") from None
-    return np.asarray(times)
+    return np.asarray(times, dtype="datetime64[s]")
 
 
 def _place(index: int) -> str:

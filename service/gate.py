@@ -22,7 +22,7 @@ from starlette.routing import compile_path
 from starlette.types import Message, Receive, Scope, Send
 
 from service.bodies import read_body, too_large
-from service.errors import ProblemError, error_response
+from service.errors import ProblemError, about_to_stop, error_response
 from service.instruments import OTHER
 from service.lifecycle import Lifecycle
 from service.logs import log_access, request_scope
@@ -235,12 +235,7 @@ class Gate:
 
     def _unavailable(self) -> ProblemError:
         if self.lifecycle.draining:
-            return ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "the service is about to stop; try again in a second",
-                headers={"Retry-After": "1", "Connection": "close"},
-                reason="draining",
-            )
+            return about_to_stop()
         detail = "too many requests are waiting; try again in a second"
         return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")
 

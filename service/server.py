@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from functools import partial
 from multiprocessing import parent_process
 from types import FrameType
@@ -38,10 +39,11 @@ def serve(settings: Settings, listener: socket.socket, registry: Registry, peers
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-    DrainingServer(config, gate.lifecycle, settings.linger_seconds).run(sockets=[listener])
+    DrainingServer(config, gate.lifecycle, settings.linger_seconds, settings.write_seconds).run(sockets=[listener])
 
 
 _LAST_WORDS_SECONDS = 0.25
+_TICKS_A_LOOK = 5
 
 
 class DrainingServer(uvicorn.Server):
@@ -49,10 +51,14 @@ class DrainingServer(uvicorn.Server):
 
     For ``linger`` seconds every new request hears 503 with Retry-After, which a proxy takes elsewhere; a connection
     closed at once could lose the request that is just arriving on it. A second signal skips that.
+
+    All the while it closes connections whose clients take nothing of their answers for ``patience`` seconds.
     """
 
-    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, linger: float) -> None:
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, linger: float, patience: float) -> None:
         super().__init__(config)
+        self._patience = patience
+        self._unread: dict[asyncio.Transport, tuple[int, float]] = {}
         self._lifecycle = lifecycle
         self._linger = linger
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,6 +72,25 @@ class DrainingServer(uvicorn.Server):
         if parent is not None:
             self._loop.add_reader(parent.sentinel, self._abandoned, parent.sentinel)
         await super().startup(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """As uvicorn's, ten times a second."""
+        if counter % _TICKS_A_LOOK == 0:
+            self._drop_unread()
+        return await super().on_tick(counter)
+
+    def _drop_unread(self) -> None:
+        now, before, self._unread = time.monotonic(), self._unread, {}
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            size = transport.get_write_buffer_size()
+            if not size:
+                continue
+            known = before.get(transport)
+            self._unread[transport] = known if known and known[0] == size else (size, now)
+            if now - self._unread[transport][1] > self._patience:
+                logger.warning("a client took nothing of its answer for %g seconds and is let go", self._patience)
+                transport.abort()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop. The signal is not raised again, as uvicorn would: having stopped as told is status 0."""

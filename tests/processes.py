@@ -67,7 +67,7 @@ def running(artifacts: Path, **settings: object) -> Iterator[Service]:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )
     assert process.stdout is not None
-    url = re.findall(r"http://[0-9.:]+", process.stdout.readline())[0]
+    url = re.findall(r"http://[0-9.:\[\]]+", process.stdout.readline())[0]
     service = Service(process, url)
     reader = threading.Thread(target=service.read)
     reader.start()

@@ -31,8 +31,8 @@ def test_a_fit_sees_nothing_from_its_position_on() -> None:
 def test_a_fit_is_what_a_forecast_from_there_would_stand_beside() -> None:
     series = monthly(200)
     past = series.part(0, 150)
-    found, _ = own_references([past], past.values[None, -24:], series.times[[150]], 3, 3)
     valid_time = series.times[[150]]
+    found, _ = own_references([past], past.values[None, -24:], valid_time, 3, 3)
     for name, one in ExpandingReferences(series, 24, 3, 3).fit(150).items():
         np.testing.assert_allclose(one.roll(past.values[None, -24:], valid_time, 3), found[name], atol=1e-9)
 

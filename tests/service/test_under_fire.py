@@ -219,6 +219,21 @@ def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(arti
         assert httpx.post(f"{service.url}/forecast", json=body(nino12)).status_code == 200
 
 
+def test_a_client_that_does_not_read_its_answer_is_let_go(artifacts: Path, nino12: SstSeries) -> None:
+    large = body(nino12, horizon=12)
+    large["series"] *= 5_000
+    content = httpx.Request("POST", "http://x", json=large).content
+    head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with running(artifacts, write_seconds=1) as service, socket.socket() as deaf:
+        # The system holds little for the client, so that the service must hold the rest.
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        deaf.connect(("127.0.0.1", service.port))
+        deaf.sendall(head + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+        service.wait_for("a client took nothing of its answer for 1 seconds and is let go")
+        assert httpx.post(f"{service.url}/forecast", json=body(nino12)).status_code == 200
+    assert not any("Traceback" in line for line in service.log)
+
+
 def test_clients_that_leave_leave_nothing_behind(artifacts: Path, nino12: SstSeries) -> None:
     content = httpx.Request("POST", "http://x", json=body(nino12)).content
     head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -249,3 +264,10 @@ def test_a_request_that_is_cut_off_by_the_end_hears_503(artifacts: Path) -> None
         assert b"the service is about to stop" in answer
         assert service.process.wait() == 0
     assert not any("Traceback" in line for line in service.log)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_every_address_is_every_address(artifacts: Path) -> None:
+    with running(artifacts, host="::", allow_anonymous="true") as service:
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{host}:{service.port}/health/ready").status_code == 200
