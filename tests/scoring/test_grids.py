@@ -98,7 +98,7 @@ def test_the_output_keeps_the_conventions(artifacts: Path, tmp_path: Path, make:
     status = score(path, tmp_path / "out.nc", "--artifacts", artifacts, "--levels", "80,90", "--horizon", 2)
     assert status == 0
     checker = Path(sys.executable).with_name("compliance-checker")
-    command = [checker, "--test=cf:1.11", "--criteria=lenient", tmp_path / "out.nc"]
+    command = [str(checker), "--test=cf:1.11", "--criteria=lenient", str(tmp_path / "out.nc")]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
     assert "Errors" not in checked.stdout, checked.stdout

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Pa
     frame = frame[(frame["station"] != "S005") | (frame["time"] >= "2010-01")]
     frame.to_csv(tmp_path / "in.csv", index=False)
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "gru", "--artifacts", artifacts) == 0
-    found = read(tmp_path / "out.csv").set_index("station")
+    found: Any = read(tmp_path / "out.csv").set_index("station")
     assert "'cold' in column sst is no number" in found.loc["S001", "error"]
     assert "99 °C, which no sea has" in found.loc["S002", "error"]
     assert "'yesterday' is not an ISO 8601 time" in found.loc["S003", "error"]
@@ -116,8 +117,8 @@ def test_memory_stays_the_same_for_ten_times_the_rows(artifacts: Path, tmp_path:
             "status = main(parser().parse_args(sys.argv[1:]));"
             "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
-        command = [sys.executable, "-c", code, tmp_path / f"{stations}.parquet", tmp_path / f"{stations}.csv"]
-        command += ["--artifacts", artifacts, "--chunk", "50000"]
+        command = [sys.executable, "-c", code, str(tmp_path / f"{stations}.parquet"), str(tmp_path / f"{stations}.csv")]
+        command += ["--artifacts", str(artifacts), "--chunk", "50000"]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         status, peak = out.splitlines()[-1].split()
         assert status == "0"
