@@ -100,32 +100,21 @@ def one_step_ahead(name: str) -> tuple[dict[str, float], dict[str, float]]:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_each_network_beats_persistence_and_climatology_on_nino12(cell: str) -> None:
-    """And is level with the linear autoregression: 147 months tell no difference from the best reference at 5 %."""
+def test_each_network_beats_every_reference_on_nino12(cell: str) -> None:
+    """Though 147 months tell no difference from the better of the linear two at 5 %."""
     rmse, p_value = one_step_ahead("nino12")
-    assert rmse[cell] < 0.401 * rmse["persistence"]
-    assert rmse[cell] < 0.623 * rmse["climatology"]
-    assert rmse[cell] < 1.005 * rmse["linear"]
+    assert rmse[cell] < 0.39 * rmse["persistence"]
+    assert rmse[cell] < 0.605 * rmse["climatology"]
+    assert rmse[cell] < 0.976 * min(rmse["damped"], rmse["linear"])
+    assert rmse[cell] < 0.4645
     assert p_value[cell] > 0.05
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru"])
-def test_rnn_and_gru_are_under_every_reference_on_nino12(cell: str) -> None:
-    rmse, _ = one_step_ahead("nino12")
-    assert rmse[cell] < 0.998 * min(rmse[name] for name in ("persistence", "climatology", "damped", "linear"))
-    assert rmse[cell] < 0.4645
-
-
-def test_the_lstm_is_behind_the_linear_references_on_nino12() -> None:
-    rmse, _ = one_step_ahead("nino12")
-    assert rmse["linear"] < 0.4645 < rmse["damped"] < rmse["lstm"]
-
-
 @pytest.mark.parametrize("cell", CELLS)
-def test_over_five_seeds_each_cell_is_under_damped_persistence_on_nino12(cell: str) -> None:
+def test_over_five_seeds_each_cell_is_under_every_reference_on_nino12(cell: str) -> None:
     report = json.loads((published("nino12") / "report.json").read_text())
     rmse, _ = one_step_ahead("nino12")
-    assert report["seeds"][cell]["mean"] < rmse["damped"]
+    assert max(report["seeds"][cell]["rmse"]) < 0.98 * min(rmse["damped"], rmse["linear"])
 
 
 @pytest.mark.parametrize("name", NAMES)
