@@ -48,6 +48,8 @@ _SOUND: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _ALWAYS: Final = ("/health/", "/metrics", "/v2/health/")
 """Answered also by a process that drains or is full: those who watch it need to hear so."""
 
+_ESCAPES: Final = frozenset(b"%#")
+"""In a URL: what says that it has to be taken apart with care."""
 
 _LOOK_EVERY: Final = 0.25
 """Seconds between looks for requests that are overdue."""
@@ -133,8 +135,10 @@ class Gate:
 
     def is_direct(self, url: bytes) -> bool:
         """Whether a POST to ``url``, as a client wrote it, is answered here, and no span is wanted of it."""
+        if self.tracer is not None or not _ESCAPES.isdisjoint(url):
+            return False
         path = url.partition(b"?")[0].decode("latin-1")
-        return self.tracer is None and any(pattern.match(path) for pattern, _, _ in self._direct)
+        return any(pattern.match(path) for pattern, _, _ in self._direct)
 
     def _request_id(self, headers: Headers) -> str:
         """The client's own where it sent a sound one, else a new one."""

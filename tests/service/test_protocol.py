@@ -84,3 +84,19 @@ def test_a_path_that_merely_looks_like_one_is_not_taken_for_it(wire: socket.sock
     for path, expected in (("/forecast?strict=true", 200), ("/%66orecast", 200), ("/forecastle", 404), ("/v2/x/", 404)):
         wire.sendall(written(content, path=path))
         assert read(stream)[0] == expected
+
+
+def test_an_address_with_escapes_or_a_fragment_is_read_alike_whole_and_in_pieces(
+    wire: socket.socket, content: bytes
+) -> None:
+    stream = wire.makefile("rb")
+    for path, sent, expected in (
+        ("/forecast?strict=true#end", content, 200),
+        ("/v2/models/nino12%2Dgru/infer", b"{}", 400),
+    ):
+        request = written(sent, path=path)
+        for pieces in ([request], [request[:-1], request[-1:]]):
+            for piece in pieces:
+                wire.sendall(piece)
+                httpx.get(f"http://127.0.0.1:{wire.getpeername()[1]}/health/live").raise_for_status()
+            assert read(stream)[0] == expected
