@@ -11,6 +11,7 @@ from typing import Final
 
 import torch
 
+import forecasting
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.export import libraries
@@ -43,8 +44,9 @@ class Unfinished:
         for name, station in dataset.stations.items():
             digest.update(f"{name} {station.series.start} {station.series.step} {station.bounds}".encode())
             digest.update(station.series.values.tobytes())
-        for source in sorted(Path(__file__).parent.glob("*.py")):
-            digest.update(source.read_bytes())
+        for package in (Path(__file__).parent, Path(forecasting.__file__).parent):
+            for source in sorted(package.rglob("*.py")):
+                digest.update(source.read_bytes())
         return cls(releases / f"{_PREFIX}{digest.hexdigest()[:16]}")
 
     def load(self, job: Job) -> Fit | None:

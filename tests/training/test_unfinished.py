@@ -1,3 +1,7 @@
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +59,33 @@ def test_other_data_or_settings_take_up_nothing(nino12: SstSeries, quick: Traini
     assert folder(other, quick) != same
     assert folder(nino12, quick.model_copy(update={"hidden": 3})) != same
     assert folder(nino12, quick.model_copy(update={"seeds": 5, "cells": ("gru",)})) == same
+
+
+_FOLDER_OF_A_RUN = """
+from pathlib import Path
+import numpy as np
+from forecasting.series import SstSeries
+from forecasting.timestep import TimeStep
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.unfinished import Unfinished
+
+series = SstSeries(np.sin(np.arange(400.0)), np.datetime64("1990-01-01", "s"), TimeStep.parse("month"))
+config = TrainingConfig.for_step(series.step)
+print(Unfinished.of(Dataset.divide(series, config), config, Path()).folder)
+"""
+
+
+def test_another_version_of_the_core_takes_up_nothing(tmp_path: Path) -> None:
+    for package in ("forecasting", "training"):
+        shutil.copytree(Path(__file__).parents[2] / package, tmp_path / package)
+
+    def folder() -> str:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        command = [sys.executable, "-c", _FOLDER_OF_A_RUN]
+        return subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    before = folder()
+    with (tmp_path / "forecasting" / "rolling.py").open("a") as file:
+        file.write("# Another version.\n")
+    assert folder() != before
