@@ -29,7 +29,7 @@ from service.rate_limit import RateLimiter
 from service.repository import Repository
 from service.routes import compare, forecast, health, inference, metrics, models, page, recent, series, training
 from service.routes import repository as model_repository
-from service.schemas import ForecastRequest
+from service.schemas import FailedLine, ForecastLine, ForecastRequest
 from service.security import Access
 from service.security_headers import PAGE_POLICY, security_headers
 from service.serving import Serving
@@ -114,7 +114,9 @@ def create_app(
     app.state.lifecycle = lifecycle
     app.state.assets = Assets.find()
     install_error_handlers(app)
-    install_openapi(app, bodies=[ForecastRequest, CompareRequest, InferRequest, IndexRequest, LoadRequest])
+    install_openapi(
+        app, bodies=[ForecastRequest, ForecastLine, FailedLine, CompareRequest, InferRequest, IndexRequest, LoadRequest]
+    )
     for resource in (
         forecast,
         compare,
@@ -140,5 +142,6 @@ def create_app(
     )
     app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
     direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}
-    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct)
+    streams = {"/forecast": forecast.stream(lifecycle, settings)}
+    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams)
     return gate

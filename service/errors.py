@@ -176,13 +176,20 @@ def _methods(scope: Scope) -> list[str]:
 
 def _invalid_request(error: RequestValidationError, scope: Scope) -> Response:
     found = error.errors()
+    detail = invalid(found, "the body")
     if found[0]["type"] == "json_invalid":
-        reason = found[0].get("ctx", {}).get("error", found[0]["msg"])
-        return _refusal(scope, HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}")
+        return _refusal(scope, HTTPStatus.BAD_REQUEST, detail)
     places = [Place(location=_location(one["loc"]), message=_message(one)) for one in found[:50]]
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    detail = f"{places[0].location}: {places[0].message}{more}"
     return _refusal(scope, HTTPStatus.UNPROCESSABLE_ENTITY, detail, places)
+
+
+def invalid(found: Sequence[Mapping[str, Any]], what: str) -> str:
+    """A sentence of what pydantic found in ``what`` that was sent: the first place, and how many more there are."""
+    first = found[0]
+    if first["type"] == "json_invalid":
+        return f"{what} is not JSON: {first.get('ctx', {}).get('error', first['msg'])}"
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{_location(first['loc']) or what}: {_message(first)}{more}"
 
 
 def _location(loc: Sequence[int | str]) -> str:

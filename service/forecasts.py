@@ -39,14 +39,14 @@ async def forecast_series(
     for forecaster in forecasters:
         forecaster.check(request.horizon, request.levels or ())
     large = not is_small([len(one.values) for one in request.series], request.horizon)
-    parsed = await _run(large, parse_all, request, forecasters[0].step)
+    parsed = await run(large, parse_all, request, forecasters[0].step)
     wanted = Wanted(
         request.horizon, None if request.levels is None else tuple(request.levels), request.thresholds, request.units
     )
     answers = [
         await _answer(serving.lane(forecaster), parsed, request, wanted, strict=strict) for forecaster in forecasters
     ]
-    content: bytes = await _run(large, to_json, {"models": answers} if request.model == ALL else answers[0])
+    content: bytes = await run(large, to_json, {"models": answers} if request.model == ALL else answers[0])
     return content
 
 
@@ -77,22 +77,26 @@ def forecast_dataset(
     wanted = Wanted(horizon, None if levels is None else tuple(levels))
     answers = []
     for forecaster in forecasters:
-        _check_query(forecaster, horizon, levels or ())
+        check_query(forecaster, horizon, levels or ())
         forecasts = forecaster.forecast_each([release.recent], np.asarray([horizon]), release.baselines)
         entries = write(forecasts, range(1), forecaster.metadata.errors, wanted)
         answers.append(model_forecast(forecaster, wanted.units, [release.release.dataset], entries))
     return {"models": answers} if model == ALL else answers[0]
 
 
-def _check_query(forecaster: Forecaster, horizon: int, levels: Sequence[int]) -> None:
-    """As the forecaster checks it; a query names each of its levels ``level``."""
+def check_query(forecaster: Forecaster, horizon: int, levels: Sequence[int]) -> None:
+    """As the forecaster checks it; a query names each of its levels ``level``.
+
+    Raises:
+        RequestError: if it does not forecast so far, or no such interval.
+    """
     try:
         forecaster.check(horizon, levels)
     except RequestError as error:
         raise RequestError(str(error), field=error.field.replace("levels", "level")) from None
 
 
-async def _run(large: bool, function: Any, *arguments: Any) -> Any:
+async def run(large: bool, function: Any, *arguments: Any) -> Any:
     """Call ``function``, off the event loop where the request is large."""
     return await asyncio.to_thread(function, *arguments) if large else function(*arguments)
 

@@ -10,7 +10,8 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -19,13 +20,15 @@ from typing import Final
 from fastapi import FastAPI
 from opentelemetry.trace import Tracer
 from starlette.routing import compile_path
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from service.bodies import read_body, too_large
+from service.call import Call, Headers
 from service.errors import ProblemError, about_to_stop, error_response
 from service.instruments import OTHER
 from service.lifecycle import Lifecycle
 from service.logs import log_access, request_scope
+from service.media import NDJSON, is_ndjson
 from service.metrics import Metrics
 from service.rate_limit import RateLimiter
 from service.security import Access
@@ -33,14 +36,14 @@ from service.security_headers import RawHeaders
 from service.settings import Settings
 from service.tracing import traced
 
-Headers = dict[bytes, bytes]
-"""Of a request, by name in lower case."""
-
 Answer = tuple[bytes, RawHeaders]
 """A body, and the headers that say what it is."""
 
 Direct = Callable[[Scope, Headers, bytes], Awaitable[Answer]]
 """Answers a request, from its scope (with ``path_params``), headers and body."""
+
+Stream = Callable[[Scope, Headers, Receive], AsyncGenerator[bytes]]
+"""Answers a request piece by piece, while it comes in."""
 
 JSON: Final[RawHeaders] = ((b"content-type", b"application/json"),)
 
@@ -53,9 +56,6 @@ _ESCAPES: Final = frozenset(b"%#")
 
 _LOOK_EVERY: Final = 0.25
 """Seconds between looks for requests that are overdue."""
-
-_DIGITS: Final = 18
-"""More of them state no length that a number needs to be made of."""
 
 
 @dataclass(frozen=True)
@@ -86,17 +86,19 @@ class Gate:
         guard: Guard,
         metrics: Metrics,
         direct: Mapping[str, Direct],
+        streams: Mapping[str, Stream],
     ) -> None:
-        """``direct`` answers POST by the path's template, without ``app``."""
+        """``direct`` answers POST by the path's template, without ``app``; ``streams`` by path, where it is NDJSON."""
         self.app = app
         self.guard = guard
         self.settings = settings
         self.lifecycle = lifecycle
         self._direct = [(compile_path(template)[0], template, answer) for template, answer in direct.items()]
+        self._streams = streams
         self.metrics = metrics
         self.tracer: Tracer | None = None
         """Of requests that FastAPI does not see; set when the application starts, where tracing is on."""
-        self._calls: dict[_Call, None] = {}
+        self._calls: dict[Call, None] = {}
         self._bytes = 0
         self._ids = itertools.count(1)
         self._prefix = os.urandom(8).hex()
@@ -108,7 +110,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         begin = time.perf_counter()
-        call = _Call(scope, receive, send, self._deadline())
+        call = Call(scope, receive, send, self._deadline())
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self._request_id(call.headers)
         request_scope.set(scope)
@@ -117,12 +119,12 @@ class Gate:
         try:
             await self._serve(call)
         except asyncio.CancelledError:
-            if call.status or not (call.overdue or self.lifecycle.draining):
+            if call.is_beyond_refusal or not (call.overdue or self.lifecycle.draining):
                 raise
             call.task.uncancel()
-            await self._refuse(call, _too_late(self.settings.request_seconds) if call.overdue else self._unavailable())
+            await self._refuse(call, self._too_late(call) if call.overdue else self._unavailable())
         except Exception as error:
-            if call.status:
+            if call.is_beyond_refusal:
                 raise
             await self._refuse(call, error)
         finally:
@@ -133,12 +135,12 @@ class Gate:
             if self.settings.access_log:
                 log_access(call.route, scope["method"], call.status, seconds)
 
-    def is_direct(self, url: bytes) -> bool:
-        """Whether a POST to ``url``, as a client wrote it, is answered here, and no span is wanted of it."""
+    def is_direct(self, url: bytes, headers: Headers) -> bool:
+        """Whether a POST to ``url``, as a client wrote it, is answered here, whole, and no span is wanted of it."""
         if self.tracer is not None or not _ESCAPES.isdisjoint(url):
             return False
         path = url.partition(b"?")[0].decode("latin-1")
-        return any(pattern.match(path) for pattern, _, _ in self._direct)
+        return any(pattern.match(path) for pattern, _, _ in self._direct) and not is_ndjson(headers)
 
     def _request_id(self, headers: Headers) -> str:
         """The client's own where it sent a sound one, else a new one."""
@@ -147,21 +149,24 @@ class Gate:
             return sent.decode()
         return f"{self._prefix}{next(self._ids):08x}"
 
-    async def _serve(self, call: "_Call") -> None:
+    async def _serve(self, call: Call) -> None:
         scope = call.scope
+        stream = self._streams.get(scope["path"]) if scope["method"] == "POST" and is_ndjson(call.headers) else None
+        call.streams = stream is not None
         self._admit(call)
         direct = self._find_direct(call) if scope["method"] == "POST" else None
         if direct is None:
             await self._pass_on(call)
             return
+        work = partial(self._answer, call, direct) if stream is None else partial(self._stream, call, stream)
         if self.tracer is None:
-            await self._answer(call, direct)
+            await work()
             return
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             call.send_on = send
             try:
-                await self._answer(call, direct)
+                await work()
             except Exception as error:
                 # Within the span, so that it says how the request ended.
                 if call.status:
@@ -170,7 +175,7 @@ class Gate:
 
         await traced(self.tracer, answer, call.route, scope, call.receive, call.send_on)
 
-    def _find_direct(self, call: "_Call") -> Direct | None:
+    def _find_direct(self, call: Call) -> Direct | None:
         for pattern, template, direct in self._direct:
             match = pattern.match(call.scope["path"])
             if match:
@@ -179,11 +184,25 @@ class Gate:
                 return direct
         return None
 
-    async def _answer(self, call: "_Call", direct: Direct) -> None:
+    async def _answer(self, call: Call, direct: Direct) -> None:
         body = await self._read(call)
         await call.answer(*await direct(call.scope, call.headers, body))
 
-    async def _pass_on(self, call: "_Call") -> None:
+    async def _stream(self, call: Call, stream: Stream) -> None:
+        """Answer while the request comes in; each piece of the answer has a deadline of its own."""
+        async with aclosing(stream(call.scope, call.headers, call.receive)) as pieces:
+            async for piece in pieces:
+                await call.pass_piece(piece, NDJSON)
+                self._renew(call)
+        await call.pass_piece(b"", NDJSON, last=True)
+
+    def _renew(self, call: Call) -> None:
+        """Give a call a new deadline, and the place among the others that goes with it."""
+        del self._calls[call]
+        call.deadline = self._deadline()
+        self._calls[call] = None
+
+    async def _pass_on(self, call: Call) -> None:
         """Have FastAPI answer."""
         scope = {**call.scope}
         try:
@@ -198,11 +217,11 @@ class Gate:
         finally:
             call.route = getattr(scope.get("route"), "path", OTHER)
 
-    async def _read(self, call: "_Call") -> bytes:
+    async def _read(self, call: Call) -> bytes:
         limit = self.settings.max_body_bytes
         return await read_body(call.receive, call.headers, limit, partial(self._hold, call))
 
-    def _hold(self, call: "_Call", size: int) -> None:
+    def _hold(self, call: Call, size: int) -> None:
         """Count so many bytes for a request, in all, among those that wait.
 
         Raises:
@@ -215,21 +234,25 @@ class Gate:
             call.held = size
             self._bytes += more
 
-    async def _refuse(self, call: "_Call", error: Exception) -> None:
+    async def _refuse(self, call: Call, error: Exception) -> None:
         if isinstance(error, ProblemError) and error.reason:
             self.metrics.rejected(error.reason)
-        await error_response(error, call.scope)(call.scope, call.receive, call.send)
+        response = error_response(error, call.scope)
+        if call.status:
+            # The server cuts the connection where an answer is not brought to its end, so that nobody takes it for one.
+            await call.pass_piece(bytes(response.body) + b"\n", NDJSON)
+        else:
+            await response(call.scope, call.receive, call.send)
 
-    def _admit(self, call: "_Call") -> None:
+    def _admit(self, call: Call) -> None:
         """Let a request in, or not.
 
         Raises:
             ProblemError: if not.
         """
         settings = self.settings
-        stated = call.headers.get(b"content-length", b"0")
-        size = int(stated) if stated.isdigit() and len(stated) < _DIGITS else 0
-        if size > settings.max_body_bytes:
+        size = settings.max_stream_bytes if call.streams else call.stated_length
+        if size > settings.max_body_bytes and not call.streams:
             raise too_large(settings.max_body_bytes)
         full = self.lifecycle.draining or len(self._calls) > settings.max_waiting
         if full and not call.scope["path"].startswith(_ALWAYS):
@@ -254,7 +277,7 @@ class Gate:
         loop = asyncio.get_running_loop()
         now = loop.time()
         for call in self._calls:
-            # They stand in the order in which they began.
+            # They stand in the order of their deadlines.
             if call.deadline > now:
                 break
             if not call.overdue:
@@ -262,63 +285,9 @@ class Gate:
                 call.task.cancel()
         self._watch = loop.call_later(_LOOK_EVERY, self._look) if self._calls else None
 
-
-def _too_late(seconds: float) -> ProblemError:
-    detail = f"the request was not answered within {seconds:g} seconds; send less at once, or try again later"
-    return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")
-
-
-class _Call:
-    """One request on its way."""
-
-    __slots__ = (
-        "deadline",
-        "headers",
-        "held",
-        "overdue",
-        "own_headers",
-        "receive",
-        "route",
-        "scope",
-        "send_on",
-        "status",
-        "task",
-    )
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send, deadline: float) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.scope = scope
-        self.headers: Headers = dict(scope["headers"])
-        self.receive = receive
-        self.deadline = deadline
-        self.task: asyncio.Task[object] = task
-        self.overdue = False
-        self.held = 0
-        self.own_headers: RawHeaders = ()
-        self.route = OTHER
-        self.status = 0
-        self.send_on = send
-
-    async def send(self, message: Message) -> None:
-        """Pass on what is answered, with what every answer carries."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            request_id = (b"x-request-id", self.scope["request_id"].encode())
-            message["headers"] = [*message["headers"], request_id, *self.own_headers]
-        await self.send_on(message)
-
-    async def answer(self, content: bytes, own_headers: RawHeaders) -> None:
-        """Answer with 200."""
-        headers = [*own_headers, (b"content-length", b"%d" % len(content))]
-        await self.send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self.send_on({"type": "http.response.body", "body": content})
-
-    def replay(self, body: bytes) -> Receive:
-        """What the application receives in place of the body that was read."""
-        messages: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-        async def receive() -> Message:
-            return next(messages, None) or await self.receive()
-
-        return receive
+    def _too_late(self, call: Call) -> ProblemError:
+        seconds = self.settings.request_seconds
+        detail = f"the request was not answered within {seconds:g} seconds; send less at once, or try again later"
+        if call.streams:
+            detail = f"no line could be answered for {seconds:g} seconds; send and read without longer pauses"
+        return ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail, headers={"Connection": "close"}, reason="deadline")

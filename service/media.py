@@ -7,8 +7,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from service.errors import ProblemError
+from service.security_headers import RawHeaders
 
 _JSON: Final = b"application/json"
+
+NDJSON_TYPE: Final = "application/x-ndjson"
+NDJSON: Final[RawHeaders] = ((b"content-type", NDJSON_TYPE.encode()),)
+"""Of an answer: JSON, one value a line."""
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -28,6 +33,17 @@ def read_json(model: type[Body], headers: dict[bytes, bytes], body: bytes) -> Bo
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
 
 
+def is_ndjson(headers: dict[bytes, bytes]) -> bool:
+    """Whether the headers announce JSON, one value a line."""
+    stated = headers.get(b"content-type", b"")
+    # Most announce something shorter, and are not looked at any closer.
+    return len(stated) >= len(NDJSON_TYPE) and _media_type(stated) == NDJSON_TYPE.encode()
+
+
+def _media_type(stated: bytes) -> bytes:
+    return stated.partition(b";")[0].strip().lower()
+
+
 def require_json(headers: dict[bytes, bytes]) -> None:
     """Whether the headers announce JSON.
 
@@ -37,7 +53,7 @@ def require_json(headers: dict[bytes, bytes]) -> None:
     stated = headers.get(b"content-type", b"")
     if stated == _JSON:
         return
-    media_type = stated.partition(b";")[0].strip().lower()
+    media_type = _media_type(stated)
     if media_type == _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
         return
     said = f"{media_type.decode('latin-1')[:64]!r} is not" if media_type else "no media type was sent; it should be"

@@ -49,6 +49,12 @@ def request_body(model: type[BaseModel], *others: str, required: bool = True) ->
     return {"requestBody": {"required": required, "content": content}}
 
 
+def lines(media_type: str, *models: type[BaseModel]) -> dict[str, Any]:
+    """The ``content`` of a body with a JSON value of one of ``models`` on each line."""
+    one_of = [{"$ref": _REF.format(model=model.__name__)} for model in models]
+    return {media_type: {"schema": one_of[0] if len(one_of) == 1 else {"anyOf": one_of}}}
+
+
 def path_parameters(**descriptions: str) -> dict[str, Any]:
     """The ``openapi_extra`` of an endpoint that reads its path itself; one function then serves several paths."""
     return {

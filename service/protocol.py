@@ -69,7 +69,7 @@ class Protocol(OneWriteProtocol):
         parser, cycle = self.parser, self.cycle
         return (
             parser.get_method() == b"POST"
-            and self.gate.is_direct(self.url)
+            and self.gate.is_direct(self.url, dict(self.headers))
             and (cycle is None or cycle.response_complete)
             and not self.flow.write_paused
             and parser.get_http_version() == "1.1"

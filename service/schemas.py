@@ -113,6 +113,19 @@ class SeriesFailure(BaseModel):
     error: str
 
 
+class ForecastLine(SeriesForecast):
+    """The same as a line of an answer in NDJSON."""
+
+    model: str = Field(examples=["nino12-gru"])
+    version: str = Field(description="of the release")
+
+
+class FailedLine(SeriesFailure):
+    """A line that could not be forecast from; its neighbours are not touched by it."""
+
+    line: int = Field(description="its number in the request, from 1")
+
+
 class ModelForecast(BaseModel):
     """What one model forecasts, in the order of the request's series."""
 

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
         drain_seconds: longest that a process which is told to stop works on what it has begun.
         linger_seconds: how long it goes on saying that it stops, before it closes idle connections.
         reload_seconds: between looks at which releases are current.
+        max_line_bytes: longest line of a request that is answered line by line.
         max_series: most series in one request.
         max_values: most values in one series.
         keys: API keys, a line each as ``name:role:sha256``.
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     drain_seconds: int = Field(default=30, ge=1)
     linger_seconds: float = Field(default=1.0, ge=0)
     reload_seconds: float = Field(default=10.0, gt=0)
+    max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
     keys: SecretStr = SecretStr("")
@@ -81,6 +83,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[str, AfterValidator(_check_origins)] = ""
     log_format: Literal["auto", "text", "json"] = "auto"
     access_log: bool = False
+
+    @property
+    def max_stream_bytes(self) -> int:
+        """Most that a request which is answered line by line holds of its body."""
+        return min(self.max_line_bytes + 2**20, self.max_waiting_bytes)
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from forecasting.series import SEA_RANGE
+from service.call import Headers
 from service.errors import ProblemError
-from service.gate import JSON, Answer, Headers
+from service.gate import JSON, Answer
 from service.inference_schemas import InferRequest, InputTensor
 
 Array = npt.NDArray[Any]

@@ -1,6 +1,9 @@
 """Forecasts: of what follows a dataset's own last observation, and of callers' series."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -8,8 +11,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
+from service.call import Headers
 from service.dependencies import (
     DatasetQuery,
     HorizonQuery,
@@ -19,16 +23,26 @@ from service.dependencies import (
     SettingsDep,
     ready,
 )
+from service.errors import ProblemError
 from service.forecasts import forecast_dataset, forecast_series
-from service.gate import JSON, Answer, Direct, Headers
+from service.gate import JSON, Answer, Direct, Stream
 from service.lifecycle import Lifecycle
-from service.media import require_json
-from service.openapi import problems, request_body
-from service.schemas import AllForecasts, ForecastRequest, ModelForecast
+from service.media import NDJSON_TYPE, require_json
+from service.openapi import lines, problems, request_body
+from service.schemas import AllForecasts, FailedLine, ForecastLine, ForecastRequest, ModelForecast, SeriesIn
 from service.settings import Settings
+from service.streaming import LinesQuery, forecast_lines
 from service.writing import Json
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
+
+_BODY = request_body(ForecastRequest)
+_BODY["requestBody"]["content"] |= lines(NDJSON_TYPE, SeriesIn)
+_BODY["requestBody"]["description"] = (
+    "JSON; or, for more series than fit into a request, NDJSON: a series on each line, and all else in the query: "
+    "model, dataset, horizon, level and threshold (repeatable; an empty level asks for no intervals), units, strict. "
+    "It is answered line by line while it comes in."
+)
 
 _read = ForecastRequest.__pydantic_validator__.validate_json
 
@@ -48,8 +62,9 @@ def get_forecast(
 @router.post(
     "",
     response_model=ModelForecast | AllForecasts,
-    responses=problems(400, 404, 413, 415, 422, 503, 504),
-    openapi_extra=request_body(ForecastRequest),
+    responses=problems(400, 404, 413, 415, 422, 503, 504)
+    | {200: {"content": lines(NDJSON_TYPE, ForecastLine, FailedLine)}},
+    openapi_extra=_BODY,
 )
 async def post_forecast(
     request: Request,
@@ -67,6 +82,23 @@ async def post_forecast(
 def direct(lifecycle: Lifecycle, settings: Settings) -> Direct:
     """The same answer for the gate, which calls it without FastAPI."""
     return partial(_answer, lifecycle, settings)
+
+
+def stream(lifecycle: Lifecycle, settings: Settings) -> Stream:
+    """The answer to series that come line by line, for the gate."""
+    return partial(_stream, lifecycle, settings)
+
+
+async def _stream(
+    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, receive: Receive
+) -> AsyncGenerator[bytes]:
+    if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
+        detail = "lines are read as they come: send them without Content-Encoding"
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "identity"})
+    query = LinesQuery.read(scope["query_string"])
+    async with aclosing(forecast_lines(ready(lifecycle), settings, query, receive)) as pieces:
+        async for piece in pieces:
+            yield piece
 
 
 class _Query(BaseModel):

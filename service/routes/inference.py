@@ -19,8 +19,9 @@ from starlette.types import Scope
 from forecasting.errors import UnknownNameError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
+from service.call import Headers
 from service.dependencies import LifecycleDep, ServingDep, SettingsDep, ready, refuse_draining
-from service.gate import Answer, Direct, Headers
+from service.gate import Answer, Direct
 from service.inference_schemas import (
     ConfigParameter,
     InferRequest,

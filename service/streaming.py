@@ -1,0 +1,168 @@
+"""Forecasts for series that come in line by line, and go out so."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import parse_qs
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic_core import to_json
+from starlette.types import Receive
+
+from forecasting.errors import SeriesError
+from forecasting.forecaster import Forecaster
+from forecasting.registry import ALL
+from forecasting.series import SstSeries, Units
+from service.errors import ProblemError, invalid
+from service.forecasts import check_query, parse_all, run
+from service.lines import Line, read_lines
+from service.schemas import SeriesIn, SeriesRequest
+from service.serving import Serving
+from service.settings import Settings
+from service.writing import Json, Wanted, sentence
+
+_SMALL: Final = 8_192
+"""Bytes up to which a batch is read on the event loop."""
+
+_read = SeriesIn.__pydantic_validator__.validate_json
+
+
+def _without_blanks(value: object) -> object:
+    return [one for one in value if one != ""] if isinstance(value, list) else value
+
+
+class LinesQuery(BaseModel):
+    """What stands beside the series: in the query, since every line of the body is a series."""
+
+    model: str = "best"
+    dataset: str | None = None
+    horizon: int = Field(default=1, ge=1, le=10_000)
+    level: Annotated[list[Annotated[int, Field(ge=1, le=99)]] | None, BeforeValidator(_without_blanks)] = Field(
+        default=None, max_length=16
+    )
+    threshold: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(default=[], max_length=16)
+    units: Units = "celsius"
+    strict: bool = False
+
+    @classmethod
+    def read(cls, query_string: bytes) -> "LinesQuery":
+        """From a request's query.
+
+        Raises:
+            RequestValidationError: if a value is none of those allowed.
+        """
+        found: dict[str, Any] = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
+        repeatable = ("level", "threshold")
+        try:
+            return cls.model_validate({name: all_ if name in repeatable else all_[-1] for name, all_ in found.items()})
+        except ValidationError as error:
+            places = error.errors(include_url=False, include_input=False)
+            raise RequestValidationError([{**one, "loc": ("query", *one["loc"])} for one in places]) from None
+
+
+class _Place(NamedTuple):
+    """A line, and what was understood of it."""
+
+    number: int
+    id: str
+    series: SeriesIn | SeriesError
+
+
+async def forecast_lines(
+    serving: Serving, settings: Settings, query: LinesQuery, receive: Receive
+) -> AsyncGenerator[bytes]:
+    """A line of the answer for each line of the body, some hundred at once.
+
+    Raises:
+        ForecastError: before the first, if what is asked for is not offered.
+        ProblemError: if the client leaves; with ``strict`` 422 behind the lines before the first that has an error.
+    """
+    stream = _Stream(serving, settings, query)
+    async for lines in read_lines(receive, settings.max_line_bytes):
+        answers = await stream.answer(lines)
+        bad = next((one for one in answers if "error" in one), None) if query.strict else None
+        good = answers if bad is None else answers[: answers.index(bad)]
+        if good:
+            yield b"".join(to_json(one) + b"\n" for one in good)
+        if bad is not None:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"line {bad['line']}: {bad['error']}")
+
+
+class _Stream:
+    """What is the same for all lines of a request."""
+
+    def __init__(self, serving: Serving, settings: Settings, query: LinesQuery) -> None:
+        self._settings = settings
+        self._query = query
+        self._serving = serving
+        _, self._forecasters = serving.registry.resolve(query.model, query.dataset or None)
+        levels = None if query.level is None else tuple(query.level)
+        for forecaster in self._forecasters:
+            check_query(forecaster, query.horizon, levels or ())
+        self._wanted = Wanted(query.horizon, levels, tuple(query.threshold), query.units)
+        self._seen = 0
+
+    async def answer(self, lines: Sequence[Line]) -> list[Json]:
+        large = sum(len(line.content or b"") for line in lines) > _SMALL
+        places, parsed = await run(large, self._parse, lines)
+        usable = [one for one in parsed if isinstance(one, SstSeries)]
+        by_model = [
+            await self._serving.lane(forecaster).forecast(usable, self._wanted) if usable else []
+            for forecaster in self._forecasters
+        ]
+        following = zip(*by_model, strict=True)
+        return [
+            self._line(place, next(following)) if isinstance(one, SstSeries) else _failure(place, one)
+            for place, one in zip(places, parsed, strict=True)
+        ]
+
+    def _parse(self, lines: Sequence[Line]) -> tuple[list[_Place], list[SstSeries | SeriesError]]:
+        places = [self._read(line) for line in lines]
+        sound = [place.series for place in places if isinstance(place.series, SeriesIn)]
+        request = SeriesRequest.model_construct(units=self._wanted.units, series=sound)
+        following = iter(parse_all(request, self._forecasters[0].step))
+        return places, [next(following) if isinstance(place.series, SeriesIn) else place.series for place in places]
+
+    def _read(self, line: Line) -> _Place:
+        name = str(self._seen)
+        self._seen += 1
+        if line.content is None:
+            limit = self._settings.max_line_bytes
+            return _Place(line.number, name, SeriesError(f"the line is too long: send at most {limit} bytes"))
+        try:
+            series = _read(line.content)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_input=False)
+            return _Place(line.number, name, SeriesError(invalid(found, "the line")))
+        name = name if series.id is None else series.id
+        most = self._settings.max_values
+        if len(series.values) > most:
+            said = f"{len(series.values)} values are too many: send at most {most} in one series"
+            return _Place(line.number, name, SeriesError(said))
+        return _Place(line.number, name, series)
+
+    def _line(self, place: _Place, entries: Sequence[Json | SeriesError]) -> Json:
+        if self._query.model != ALL:
+            (entry,) = entries
+            if isinstance(entry, SeriesError):
+                return _failure(place, entry)
+            return entry | {"id": place.id} | _named(self._forecasters[0])
+        answers = [
+            _named(forecaster) | ({"error": sentence(entry)} if isinstance(entry, SeriesError) else _without_id(entry))
+            for forecaster, entry in zip(self._forecasters, entries, strict=True)
+        ]
+        failed = next((entry for entry in entries if isinstance(entry, SeriesError)), None)
+        return {"id": place.id, "models": answers} if failed is None else _failure(place, failed) | {"models": answers}
+
+
+def _failure(place: _Place, error: SeriesError) -> Json:
+    return {"id": place.id, "line": place.number, "error": sentence(error)}
+
+
+def _named(forecaster: Forecaster) -> Json:
+    return {"model": forecaster.metadata.model, "version": forecaster.metadata.version}
+
+
+def _without_id(entry: Mapping[str, Any]) -> Json:
+    return {name: value for name, value in entry.items() if name != "id"}
