@@ -13,7 +13,7 @@ both = pytest.mark.parametrize("image", IMAGES.values(), ids=list(IMAGES))
 
 
 def python(image: str, code: str) -> str:
-    status, printed = ends(image, "python", "-c", code)
+    status, printed = ends("--entrypoint=python", image, "-c", code)
     assert status == 0, printed
     return printed.strip()
 
@@ -69,9 +69,9 @@ def test_a_service_that_was_told_of_no_keys_and_no_strangers_does_not_start(buil
 
 def test_a_service_with_an_altered_checkpoint_never_becomes_ready(composition: Composition) -> None:
     volume = f"{PROJECT}_altered"
-    copy = "cp -r /from/. artifacts && printf x | dd conv=notrunc bs=1 seek=9999 of=$(ls artifacts/*/*/gru.pt)"
+    alter = "for file in artifacts/*/*/gru.pt; do printf x | dd conv=notrunc bs=1 seek=9999 of=$file; done"
     volumes = ["-v", f"{PROJECT}_artifacts:/from:ro", "-v", f"{volume}:/app/artifacts"]
-    docker("run", "--rm", *volumes, IMAGES["training"], "sh", "-c", copy)
+    docker("run", "--rm", *volumes, IMAGES["training"], "sh", "-c", f"cp -r /from/. artifacts && {alter}")
     try:
         status, printed = ends("-v", f"{volume}:/app/artifacts:ro", "-e", "SST_ALLOW_ANONYMOUS=true", IMAGES["service"])
     finally:
