@@ -40,6 +40,14 @@ def members(session: int) -> set[int]:
     return left
 
 
+def parent(pid: int) -> int:
+    """Process id of a process's parent; 0 where it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def snapshot(path: Path) -> dict[str, bytes]:
     """Every file of a file or folder, by name."""
     files = [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file())

@@ -1,0 +1,90 @@
+"""Chunks that cannot be scored: tried again, recorded, and reported; the others are done."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scoring.tables.stage import rows_file
+from tests.scoring.commands import finish, members, parent, score, snapshot, start, wait_for, work_folder
+from tests.scoring.grids import oisst, save, temperatures
+from tests.scoring.tables import long_table
+
+
+def test_a_chunk_that_cannot_be_read_is_tried_thrice_and_reported_with_status_3(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = long_table(tmp_path / "in.csv", stations=30)
+    wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
+    common = ("--model", "gru", "--artifacts", artifacts, "--chunk", "200")
+    assert score(table, wanted, *common) == 0
+    # Cut off with its input staged, of which a piece is damaged then.
+    process = start(table, output, *common)
+    wait_for(process, lambda: (work_folder(output) / "staged").exists())
+    process.kill()
+    finish(process)
+    damaged = rows_file(work_folder(output) / "staged", 2)
+    sound = damaged.read_bytes()
+    damaged.unlink()
+    damaged.mkdir()
+    (work_folder(output) / "parts" / "000002.part").unlink(missing_ok=True)
+    capsys.readouterr()
+    assert score(table, output, *common) == 3
+    said = capsys.readouterr().err
+    assert said.count("1 chunks failed and are tried again; chunk 2: IsADirectoryError") == 2
+    assert "1 of 6 chunks could not be scored; chunk 2: IsADirectoryError" in said
+    # The others are there, and those of the failed one say why they are not.
+    rows, all_rows = output.read_text().splitlines(), wanted.read_text().splitlines()
+    without = [i for i, row in enumerate(rows) if "IsADirectoryError" in row]
+    assert len(rows) == len(all_rows) == 31
+    assert len(without) == 5
+    assert [row for i, row in enumerate(rows) if i not in without] == [
+        row for i, row in enumerate(all_rows) if i not in without
+    ]
+    summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
+    assert summary["missing"] == {"its chunk could not be scored": 5}
+    # Mended, the same command scores that chunk alone, and nothing shows any more.
+    damaged.rmdir()
+    damaged.write_bytes(sound)
+    assert score(table, output, *common) == 0
+    assert "5 of 6 chunks were finished before and are not scored again" in capsys.readouterr().err
+    assert output.read_bytes() == wanted.read_bytes()
+    assert not work_folder(output).exists()
+
+
+def test_a_process_that_dies_costs_no_more_than_another_try(artifacts: Path, tmp_path: Path) -> None:
+    grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
+    wanted, output = tmp_path / "a" / "out.zarr", tmp_path / "b" / "out.zarr"
+    wanted.parent.mkdir()
+    output.parent.mkdir()
+    common = ("--model", "gru", "--artifacts", artifacts, "--chunk", "24")
+    assert score(grid, wanted, *common) == 0
+    command = start(grid, output, *common, "--processes", "2")
+    wait_for(command, lambda: any((work_folder(output) / "parts").glob("*.part")))
+    # Held, so that it cannot be over before the kill.
+    os.kill(command.pid, signal.SIGSTOP)
+    started = members(command.pid)
+    worker = max(pid for pid in started if parent(pid) in started - {command.pid})
+    os.kill(worker, signal.SIGKILL)
+    os.kill(command.pid, signal.SIGCONT)
+    status, _, said = finish(command)
+    assert "1 chunks failed and are tried again" in said
+    assert "the process that scored it ended with signal SIGKILL" in said
+    assert status == 0, said
+    assert snapshot(output) == snapshot(wanted)
+
+
+def test_a_damaged_grid_is_refused_with_a_sentence_and_nothing_is_written(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = save(oisst(temperatures()), tmp_path / "in.zarr")
+    chunk = next(path for path in sorted((grid / "sst" / "c").rglob("*")) if path.is_file())
+    chunk.write_bytes(np.random.default_rng(1).bytes(40))
+    output = tmp_path / "out.nc"
+    assert score(grid, output, "--artifacts", artifacts) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "in.zarr" in said
+    assert not output.exists()
