@@ -50,7 +50,7 @@ class Accuracy(BaseModel, frozen=True):
         n = np.isfinite(error).sum(axis=0)
         if not n.all():
             raise ValueError("accuracy needs an observation at every lead")
-        far = np.where(np.abs(observed) >= NEAR_ZERO, np.abs(error / np.where(observed == 0, np.nan, observed)), np.nan)
+        far = np.abs(error / np.where(np.abs(observed) >= NEAR_ZERO, observed, np.nan))
         return cls(
             n=tuple(map(int, n)),
             mae=_rounded(np.nanmean(np.abs(error), axis=0)),

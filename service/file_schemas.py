@@ -13,6 +13,9 @@ from forecasting.timestep import TimeStep
 MOST_STATIONS: Final = 500
 """In one file: each is described."""
 
+MOST_LINES: Final = 1_000_000
+"""In one file: half-hourly values of 57 years."""
+
 
 class FileQuery(BaseModel):
     """Overrides of what would be found in the file: those of ``python -m training inspect``."""
@@ -52,6 +55,7 @@ class FileQuery(BaseModel):
             timezone=self.timezone,
             resample=None if self.resample is None else _step(self.resample),
             most_stations=MOST_STATIONS,
+            most_lines=MOST_LINES,
         )
 
 

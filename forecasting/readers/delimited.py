@@ -56,10 +56,11 @@ def _rows(text: str) -> list[_Row]:
     separator = max(_SEPARATORS, key=sample[0].count) if sample else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
-        numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        stripped = ((reader.line_num, [cell.strip() for cell in row]) for row in reader)
+        # Blank lines are left out as they come: millions of them would fill the memory.
+        return [(number, row) for number, row in stripped if any(row) and not row[0].startswith("#")]
     except csv.Error as error:
         raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
-    return [(number, row) for number, row in numbered if any(row) and not row[0].startswith("#")]
 
 
 def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:

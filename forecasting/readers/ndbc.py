@@ -5,6 +5,7 @@ column of stations; since 2007 a second one holds units. Missing is ``MM`` (real
 999.0). Minutes came in 2005, years of four digits in 1999. Times are UTC.
 """
 
+import io
 import re
 from typing import Final
 
@@ -31,7 +32,7 @@ def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
     """
     if not is_ndbc(text):
         raise FileError("does not begin as an NDBC file does, with #YY MM DD hh")
-    lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(number, line.split()) for number, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip()]
     (_, header), *rest = lines
     names = [_TIME_NAMES.get(name, one_line(name)) for name in (word.lstrip("#") for word in header if word != "#")]
     units: dict[str, str] = {}

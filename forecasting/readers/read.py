@@ -126,9 +126,16 @@ def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_T
             raise FileError(f"is {_GRIDS[kind]}, which is read from a file on disk alone; send the series as CSV")
         return _read_grid(source, kind, options)
     text, notes = read_text(source, limit)
+    _check_lines(text, options.most_lines)
     ndbc = options.format == "ndbc" or (options.format is None and is_ndbc(text))
     table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes)
     return _reading(path, table.format, observations(table, options), options)
+
+
+def _check_lines(text: str, most: int | None) -> None:
+    lines = max(text.count("\n"), text.count("\r"))
+    if most is not None and lines > most:
+        raise FileError(f"holds {lines} lines, and at most {most} are taken; keep one station or a shorter time")
 
 
 def _read_grid(path: Path, kind: str, options: Options) -> Reading:

@@ -1,5 +1,6 @@
 """The page, and the files that it loads."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from string import Template
@@ -16,7 +17,7 @@ PATH: Final = "/"
 
 router = APIRouter(include_in_schema=False)
 
-_FOR_GOOD: Final = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+_FOR_GOOD: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _ASK_AGAIN: Final = {"Cache-Control": "no-cache"}
 
 
@@ -41,19 +42,20 @@ def asset(request: Request, assets: AssetsDep) -> Response:
     found = assets.by_path.get(request.scope["path"])
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    return _file(request, found)
+    return _file(request, found, _FOR_GOOD)
 
 
 @router.get("/favicon.ico")
 def icon(request: Request, assets: AssetsDep) -> Response:
     """The page's icon, for browsers that show other answers."""
-    return _file(request, assets.page.files["icon.svg"])
+    return _file(request, assets.page.files["icon.svg"], _ASK_AGAIN)
 
 
-def _file(request: Request, asset: Asset) -> Response:
+def _file(request: Request, asset: Asset, keep: Mapping[str, str]) -> Response:
+    headers = {**keep, "Vary": "Accept-Encoding"}
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(asset.content, headers=_FOR_GOOD, media_type=asset.media_type)
-    return Response(asset.compressed, headers=_FOR_GOOD | {"Content-Encoding": "gzip"}, media_type=asset.media_type)
+        return Response(asset.content, headers=headers, media_type=asset.media_type)
+    return Response(asset.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type=asset.media_type)
 
 
 def _charts(assets: Assets) -> str:

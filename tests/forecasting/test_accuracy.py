@@ -25,6 +25,11 @@ def test_percentages_leave_out_observations_at_zero() -> None:
     assert Accuracy.of(np.asarray([[0.0]]), np.asarray([[1.0]])).mape == (None,)
 
 
+def test_observations_too_small_to_divide_by_raise_no_warning() -> None:
+    accuracy = Accuracy.of(np.array([[1e-320], [10.0]]), np.array([[1.0], [11.0]]))
+    assert accuracy.mape == (10.0,)
+
+
 def test_a_lead_without_observations_has_no_accuracy() -> None:
     with pytest.raises(ValueError, match="at every lead"):
         Accuracy.of(np.asarray([[1.0, NAN]]), np.asarray([[1.0, 1.0]]))

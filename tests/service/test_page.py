@@ -41,6 +41,11 @@ def test_every_file_that_the_page_names_is_there_compressed_and_kept_for_good(cl
         assert plain.content == answer.content
 
 
+def test_the_icon_whose_address_stays_is_asked_for_again(client: httpx.Client) -> None:
+    headers = client.get("/favicon.ico").raise_for_status().headers
+    assert (headers["cache-control"], headers["vary"]) == ("no-cache", "Accept-Encoding")
+
+
 def test_modules_import_only_modules_that_are_there() -> None:
     for module in PAGE.glob("modules/*.js"):
         for name in re.findall(r'from "(.*?)"', module.read_text()):

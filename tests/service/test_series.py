@@ -111,6 +111,12 @@ def test_of_too_many_stations_one_has_to_be_chosen(client: httpx.Client) -> None
     assert [one["id"] for one in post(client, text, station="77")["series"]] == ["77"]
 
 
+@pytest.mark.parametrize("text", ["\n" * 1_000_001, "# remark\r" * 1_000_001, "1\n" * 1_000_001])
+def test_a_file_of_more_lines_than_fit_the_memory_is_refused(client: httpx.Client, text: str) -> None:
+    said = refusal(client, text)
+    assert said == ("the file: holds 1000001 lines, and at most 1000000 are taken; keep one station or a shorter time")
+
+
 def test_it_says_whose_models_can_forecast_from_it(client: httpx.Client) -> None:
     long, short = (post(client, monthly(n))["stations"][0]["forecast"] for n in (36, 20))
     assert {one["dataset"]: one["problem"] for one in long}["nino12"] is None
