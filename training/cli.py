@@ -14,14 +14,13 @@ from tqdm import tqdm
 
 from forecasting.checkpoint import CELLS
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
-from forecasting.series import SstSeries
 from forecasting.table import accuracy_table
-from forecasting.timestep import short
+from forecasting.timestep import TimeStep, short
 from training import fetch_cli, inspect_cli
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.dataset import Dataset
 from training.fit import total_epochs
-from training.panel import Panel
+from training.panel import Panel, commonest_step
 from training.parallel import jobs
 from training.publish import rollback
 from training.reading import add_reading_options, read_with
@@ -155,24 +154,24 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
         if options.sample is not None or options.leave_out is not None:
             raise FileError(f"{options.data}: holds one series: --sample and --leave-out are for several")
         series = reading.series.until_last_observation()
-        config = _config(series, options)
+        config = _config(series.step, options)
         return Dataset.divide(series, config), config
     known = {one.name or "": one.series for one in reading.stations if one.series is not None}
     skipped = [f"{one.name}: {one.problem}" for one in reading.stations if one.series is None]
     if not known:
         raise FileError(f"{options.data}: none of its stations can be used: {skipped[0]}")
-    config = _config(next(iter(known.values())), options)
+    config = _config(commonest_step(known.values()), options)
     try:
         return Panel.of(known, config, options.leave_out, skipped), config
     except SeriesError as error:
         raise FileError(f"{options.data}: {error}") from None
 
 
-def _config(series: SstSeries, options: argparse.Namespace) -> TrainingConfig:
+def _config(step: TimeStep, options: argparse.Namespace) -> TrainingConfig:
     names = ("cells", "window", "horizon", "hidden", "layers", "epochs", "seed", "seeds")
     settings: dict[str, Any] = {name: getattr(options, name) for name in names}
     try:
-        return TrainingConfig.for_step(series.step, **settings)
+        return TrainingConfig.for_step(step, **settings)
     except ValidationError as error:
         first = error.errors()[0]
         raise RequestError(

@@ -13,7 +13,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.report import Split
 from forecasting.rolling import Origins, joined
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats
+from forecasting.timestep import Floats, TimeStep
 from training.config import TrainingConfig
 from training.dataset import Dataset
 
@@ -150,9 +150,14 @@ class Panel(Dataset):
         return np.concatenate([one.windows_seen() for one in self.members.values()])
 
 
+def commonest_step(series: Iterable[SstSeries]) -> TimeStep:
+    """The step of most of ``series``; of those that as many have, the one that comes first."""
+    return Counter(one.step for one in series).most_common(1)[0][0]
+
+
 def _divided(series: Mapping[str, SstSeries], config: TrainingConfig) -> tuple[dict[str, Dataset], list[str]]:
     """The stations of the commonest step, divided; and why others cannot be used."""
-    step = Counter(one.step for one in series.values()).most_common(1)[0][0]
+    step = commonest_step(series.values())
     alike = {name: one for name, one in series.items() if one.step == step}
     times = np.sort(np.concatenate([one.times for one in alike.values()]))
     tenths = (TRAIN_TENTHS, TRAIN_TENTHS + VALIDATION_TENTHS)

@@ -11,6 +11,7 @@ from forecasting.registry import LoadedRelease, choose_device
 from forecasting.release import Release
 from forecasting.report import Report, parse_report
 from forecasting.series import SstSeries
+from forecasting.timestep import TimeStep
 from tests.conftest import daily
 from training.cli import main
 from training.config import TrainingConfig
@@ -127,6 +128,12 @@ def test_stations_that_cannot_be_used_are_left_aside_and_named(
     for reason in ("not used: s3: line", "which no sea has", "not used: s2: too much is missing"):
         assert reason in said
         assert any(reason in note for note in report.notes)
+
+
+def test_the_window_goes_by_the_step_of_most_stations_and_not_of_the_first(tmp_path: Path) -> None:
+    monthly = SstSeries(15 + np.cos(np.arange(200)), np.datetime64("2001-01-01", "s"), TimeStep.parse("month"))
+    report, _ = trained(long_csv(tmp_path, {"monthly": monthly, **stations(2)}), tmp_path / "out")
+    assert (report.step, report.window, report.horizon) == ("day", 30, 14)
 
 
 @pytest.mark.parametrize(
