@@ -125,3 +125,13 @@ def test_memory_stays_the_same_for_ten_times_the_rows(artifacts: Path, tmp_path:
         peaks.append(int(peak))
     assert peaks[1] < peaks[0] * 1.25, peaks
     assert len(times()) == MONTHS
+
+
+def test_a_refusal_leaves_nothing_and_the_corrected_input_is_scored(artifacts: Path, tmp_path: Path) -> None:
+    table, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    table.write_text("time,sst\n")
+    assert score(table, output, "--artifacts", artifacts) == 2
+    assert list(tmp_path.iterdir()) == [table]
+    frame = long_frame(values(2))
+    frame.to_csv(table, index=False)
+    assert score(table, output, "--artifacts", artifacts) == 0
