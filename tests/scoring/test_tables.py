@@ -91,6 +91,8 @@ def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Pa
     assert found.loc["S004", "sst"] == pytest.approx(earlier, abs=2e-4)
     summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
     assert (summary["stations"], summary["forecast"], sum(summary["missing"].values())) == (6, 2, 4)
+    assert "… values are too few: … needs at least …" in summary["missing"]
+    assert "row …: … in column sst is no number; leave it empty if it is missing" in summary["missing"]
 
 
 def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path: Path) -> None:
