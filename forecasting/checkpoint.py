@@ -44,8 +44,10 @@ def script(module: torch.nn.Module) -> torch.jit.ScriptModule:
 
 def save(module: torch.jit.ScriptModule, metadata: CheckpointMetadata, path: Path) -> None:
     """Write ``module`` with ``metadata`` inside to ``path``."""
+    content = io.BytesIO()  # to a full disk, torch would raise no OSError
     with _quiet():
-        torch.jit.save(module, str(path), _extra_files={_EXTRA: metadata.model_dump_json().encode()})
+        torch.jit.save(module, content, _extra_files={_EXTRA: metadata.model_dump_json().encode()})
+    path.write_bytes(content.getbuffer())
 
 
 def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, CheckpointMetadata]:

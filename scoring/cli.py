@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
 
-from forecasting.errors import FileError, ForecastError, RequestError
+from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.metadata import CheckpointMetadata
 from forecasting.readers.options import Options
 from forecasting.readers.text import sniff_binary
@@ -55,7 +55,7 @@ def _main(options: argparse.Namespace, begun: float) -> int:
             _say(f"{options.output} is complete; nothing is left to do")
             return DONE
         _refuse_existing(options, work)
-        with _engine(options, count, model) as engine:
+        with _kept_if_of_use(work), _engine(options, count, model) as engine:
             fingerprint = Fingerprint.of(options.input)
             plan = _plan(options, kind, fingerprint, model, metadata)
             run = running.Run(given, options.output, kind, model, metadata, plan, fingerprint, begun)
@@ -145,6 +145,17 @@ def _refuse_existing(options: argparse.Namespace, work: WorkFolder) -> None:
 
 
 @contextmanager
+def _kept_if_of_use(work: WorkFolder) -> Iterator[None]:
+    """A refusal before anything was staged leaves nothing that would stand in the way of corrected input."""
+    try:
+        yield
+    except ForecastError:
+        if not work.staged.exists():
+            work.remove()
+        raise
+
+
+@contextmanager
 def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterator[Engine]:
     engine: Engine
     if options.cluster:
@@ -183,7 +194,7 @@ def _named(path: Path) -> Iterator[None]:
     """What is wrong with a file says which file it is."""
     try:
         yield
-    except FileError as error:
+    except SeriesError as error:
         message = str(error)
         raise (error if message.startswith(str(path)) else FileError(f"{path}: {message}")) from None
 

@@ -49,7 +49,8 @@ class WorkFolder:
             ScoringError: if another was begun and not brought to its end.
         """
         file = self.path / "plan.json"
-        if file.exists() and self.has_placed(output) and plan.differences(file.read_text()):
+        is_of_use = self.staged.exists() and not self.has_placed(output)
+        if file.exists() and not is_of_use and plan.differences(file.read_text()):
             self.clear()
         if not file.exists():
             write_whole(file, plan.to_json().encode())

@@ -1,6 +1,7 @@
 """Fits of a run that was interrupted, kept beside the releases so that it can be resumed."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -61,9 +62,11 @@ class Unfinished:
     def save(self, job: Job, fit: Fit) -> None:
         """Keep a fit, whole or not at all."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        content = io.BytesIO()  # to a full disk, torch would say what nobody understands
+        torch.save(fit, content)
         handle, name = tempfile.mkstemp(dir=self.folder)
         with os.fdopen(handle, "wb") as file:
-            torch.save(fit, file)
+            file.write(content.getbuffer())
         Path(name).replace(self._path(job))
 
     def remove(self) -> None:

@@ -1,9 +1,10 @@
 """A chunk of a table: some stations with all of their rows, scored at once."""
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ from scoring.tables.stage import read_names, rows_file
 
 if TYPE_CHECKING:
     from forecasting.forecaster import Forecaster
+
+
+_PARTICULAR: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*(?<![,:;.])")
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,5 @@ def _sentence(error: SeriesError) -> str:
 
 
 def _kind(sentence: str) -> str:
-    """What sentences about many stations have in common: the words before what differs."""
-    words = []
-    for word in sentence.split():
-        if any(c.isdigit() for c in word):
-            break
-        words.append(word)
-    return " ".join(words).rstrip(":,;") or "a cell that cannot be read"
+    """What sentences about many stations have in common: all but cells, numbers and names."""
+    return _PARTICULAR.sub("…", sentence)

@@ -91,6 +91,8 @@ def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Pa
     assert found.loc["S004", "sst"] == pytest.approx(earlier, abs=2e-4)
     summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
     assert (summary["stations"], summary["forecast"], sum(summary["missing"].values())) == (6, 2, 4)
+    assert "… values are too few: … needs at least …" in summary["missing"]
+    assert "row …: … in column sst is no number; leave it empty if it is missing" in summary["missing"]
 
 
 def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path: Path) -> None:
@@ -125,3 +127,13 @@ def test_memory_stays_the_same_for_ten_times_the_rows(artifacts: Path, tmp_path:
         peaks.append(int(peak))
     assert peaks[1] < peaks[0] * 1.25, peaks
     assert len(times()) == MONTHS
+
+
+def test_a_refusal_leaves_nothing_and_the_corrected_input_is_scored(artifacts: Path, tmp_path: Path) -> None:
+    table, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    table.write_text("time,sst\n")
+    assert score(table, output, "--artifacts", artifacts) == 2
+    assert list(tmp_path.iterdir()) == [table]
+    frame = long_frame(values(2))
+    frame.to_csv(table, index=False)
+    assert score(table, output, "--artifacts", artifacts) == 0

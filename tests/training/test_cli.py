@@ -103,6 +103,15 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
 
 
+def test_a_full_disk_gets_a_sentence(tmp_path: Path) -> None:
+    command = ["--data", NINO12, "--name", "nino12", "--out", tmp_path, "--epochs", "1", "--cells", "gru", "--quiet"]
+    limited = ["sh", "-c", 'ulimit -f 80; exec "$@"', "sh", sys.executable, "-m", "training", *map(str, command)]
+    done = subprocess.run(limited, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"training: the release cannot be written to {tmp_path / 'nino12'}: File too large\n"
+    assert not versions(tmp_path / "nino12")
+
+
 def test_a_run_that_was_killed_is_resumed_to_what_it_would_have_been(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--hidden", "4", "--epochs",
                "3", "--horizon", "1", "--seeds", "2", "--workers", "1"]  # fmt: skip
