@@ -1,8 +1,9 @@
 import json
+import re
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.page.conftest import Visitor
 
@@ -144,3 +145,38 @@ def test_the_table_is_saved_as_csv(visitor: Visitor, url: str) -> None:
     text = saved.value.path().read_text()
     assert text == httpx.get(f"{url}/compare", params={"dataset": "nino12", "format": "csv"}).text
     assert json.dumps(saved.value.suggested_filename) == '"nino12-1.csv"'
+
+
+def test_an_answer_that_was_overtaken_is_not_shown(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?dataset=nino12")
+    late: list[Route] = []
+    page.route(re.compile(r"/compare\?.*horizon=6"), lambda route: late.append(route))
+    lead = page.get_by_label("Steps ahead, in the table")
+    with page.expect_request(re.compile("horizon=6")):
+        lead.fill("6")
+    lead.fill("2")
+    expect(page.get_by_role("heading", name="Errors, 2 months ahead")).to_be_visible()
+    late[0].continue_()
+    visit.settle()
+    expect(page.get_by_role("heading", name="Errors, 2 months ahead")).to_be_visible()
+
+
+def test_a_forecast_of_a_file_that_was_overtaken_is_not_shown(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=data")
+    page.get_by_role("button", name="Try an example").click()
+    visit.settle()
+    late: list[Route] = []
+    # Only the first is kept waiting.
+    page.route(re.compile("/forecast$"), lambda route: late.append(route), times=1)
+    lead = page.get_by_label("Steps ahead")
+    with page.expect_request(re.compile("/forecast$")):
+        lead.fill("6")
+    with page.expect_response(re.compile("/forecast$")):
+        lead.fill("2")
+    shown = page.locator("pre", has_text='"horizon": 2')
+    expect(shown).to_be_visible()
+    late[0].continue_()
+    visit.settle()
+    expect(shown).to_be_visible()

@@ -35,6 +35,12 @@ function compose(root, datasets, signal) {
   const training = h("div", {});
   const options = datasets.map((one) => ({ value: one.name, text: `${one.name} (${rhythm(one.best.step)})` }));
   const lead = { value: horizon, min: 1, max: dataset.best.horizon, unit: (/** @type {number} */ n) => steps(n, dataset.best.step) };
+  let leave = new AbortController();
+  const showAt = (/** @type {number} */ wanted) => {
+    leave.abort();
+    leave = new AbortController();
+    showErrors(errors, intro, dataset.name, wanted, AbortSignal.any([signal, leave.signal]));
+  };
   const controls = h(
     "div",
     { class: "controls" },
@@ -44,7 +50,7 @@ function compose(root, datasets, signal) {
     }),
     number("Steps ahead, in the table", lead, (wanted) => {
       write({ horizon: wanted === 1 ? null : wanted });
-      showErrors(errors, intro, dataset.name, wanted, signal);
+      showAt(wanted);
     }),
   );
   fill(
@@ -56,7 +62,7 @@ function compose(root, datasets, signal) {
     part("How they were trained", "For those who study the cells: they share one configuration, and only the cell differs.", training),
   );
   showPlot(plot, dataset.name, signal);
-  showErrors(errors, intro, dataset.name, horizon, signal);
+  showAt(horizon);
   showTraining(training, dataset.name, signal);
 }
 

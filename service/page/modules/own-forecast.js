@@ -38,9 +38,12 @@ export function ownForecast(box, own, signal) {
     model: ["best", ...CELLS].includes(read().model) ? read().model : "all",
     horizon: Math.min(Math.max(Math.round(Number(read().horizon) || Math.min(12, most)), 1), most),
   });
+  let leave = new AbortController();
   const renew = (/** @type {Record<string, any>} */ changes) => {
     write(changes);
-    showForecast(forecast, own, dataset, asked(), signal);
+    leave.abort();
+    leave = new AbortController();
+    showForecast(forecast, own, dataset, asked(), AbortSignal.any([signal, leave.signal]));
   };
   const models = [{ value: "best", text: `Best (${title(dataset.best.cell)})` }, ...CELLS.map((value) => ({ value, text: title(value) })), { value: "all", text: "All three" }];
   const others = own.datasets.map((one) => ({ value: one.name, text: one.name }));
