@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,9 @@ def parser() -> argparse.ArgumentParser:
     model.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     model.add_argument("--horizon", type=_positive, default=1, metavar="H", help="leads (default: 1)")
     model.add_argument("--levels", type=_levels, default=(), metavar="LIST", help="intervals, as 80,95 (default: none)")
-    model.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda, cuda:N or auto")
+    model.add_argument(
+        "--device", type=_device, default="cpu", metavar="NAME", help="cpu (default), cuda, cuda:N or auto"
+    )
     reading = parser.add_argument_group("input", "what is not found by itself")
     reading.add_argument("--variable", "--value-column", metavar="NAME", help="variable or column of temperatures")
     reading.add_argument("--time-column", metavar="NAME", help="variable or column of times")
@@ -57,6 +60,12 @@ def _positive(text: str) -> int:
     if _count(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
+
+
+def _device(text: str) -> str:
+    if re.fullmatch(r"cpu|auto|cuda(:\d+)?", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of cpu, auto, cuda and cuda:N")
+    return text
 
 
 def _levels(text: str) -> tuple[int, ...]:

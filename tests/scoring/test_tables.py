@@ -137,3 +137,10 @@ def test_a_refusal_leaves_nothing_and_the_corrected_input_is_scored(artifacts: P
     frame = long_frame(values(2))
     frame.to_csv(table, index=False)
     assert score(table, output, "--artifacts", artifacts) == 0
+
+
+def test_a_device_of_no_kind_is_refused_before_anything_is_written(artifacts: Path, tmp_path: Path) -> None:
+    long_frame(values(2)).to_csv(tmp_path / "in.csv", index=False)
+    with pytest.raises(SystemExit, match="2"):
+        score(tmp_path / "in.csv", tmp_path / "out.csv", "--artifacts", artifacts, "--device", "tpu")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
