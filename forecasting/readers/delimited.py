@@ -20,6 +20,9 @@ _FORMATS: Final[dict[Dialect | None, str]] = {
     "csv0": "CSV without a header line, as ERDDAP's .csv0",
 }
 
+_MOST_COLUMNS: Final = 20_000
+"""Each costs a look of its own."""
+
 _Row = tuple[int, list[str]]
 """Number of a line, and its cells."""
 
@@ -65,6 +68,8 @@ def _rows(text: str) -> list[_Row]:
 
 def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:
     width = len(header)
+    if width > _MOST_COLUMNS:
+        raise FileError(f"has {width} columns, of which at most {_MOST_COLUMNS} are read; write one line a value")
     for number, row in body:
         if len(row) < width or any(row[width:]):
             raise FileError(f"line {number} has {len(row)} columns where the header has {width}; correct that line")
