@@ -9,12 +9,30 @@ import pytest
 
 from forecasting.series import SstSeries
 from tests.conftest import ROOT
-from tests.containers.composition import Composition, ask, kill, started
+from tests.containers.composition import IMAGES, PROJECT, Composition, kill, started
 from tests.containers.engine import docker, inspect
 from tests.load import load
 from tests.service.test_forecast import body
 
 pytestmark = pytest.mark.anyio
+
+# Posts what it reads to one replica, so that no other could answer, and tells when the replica has it in hand. A scrape
+# counts itself; a probe of health that it meets is gone at the next one.
+ASK_AND_TELL = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from urllib.request import Request, urlopen
+
+replica = f"http://{sys.argv[1]}:8000"
+request = Request(f"{replica}/forecast", sys.stdin.buffer.read(), {"Content-Type": "application/json"})
+with ThreadPoolExecutor() as threads:
+    answer = threads.submit(lambda: json.load(urlopen(request)))
+    seen = 0
+    while seen < 3 and not answer.done():
+        seen = seen + 1 if b"sst_requests_in_flight 2.0" in urlopen(f"{replica}/metrics").read() else 0
+    print("in hand" if seen == 3 else "answered too soon", flush=True)
+    print(len(answer.result()["forecasts"]), "forecasts")
+"""
 
 
 async def test_a_killed_replica_costs_no_caller_an_answer_and_comes_back(
@@ -59,24 +77,24 @@ async def test_a_replica_that_is_told_to_stop_ends_its_work_in_time_and_with_sta
     grace = inspect(first)["Config"]["StopTimeout"]
     large = body(nino12, horizon=12)
     large["series"] *= 8_000
-    # Asked of the replica itself, so that nobody could answer in its place.
-    code = (
-        "import json, sys; from urllib.request import Request, urlopen; kind = {'Content-Type': 'application/json'}; "
-        "answer = urlopen(Request('http://127.0.0.1:8000/forecast', sys.stdin.buffer.read(), kind)); "
-        "print(json.dumps({'forecasts': len(json.load(answer)['forecasts'])}))"
-    )
-    slow = asyncio.create_task(
-        asyncio.to_thread(
-            docker, "exec", "--interactive", first, "python", "-c", code, stdin=json.dumps(large).encode()
-        )
-    )
-    # The scrape is one request in hand itself.
-    while "sst_requests_in_flight 2.0" not in await asyncio.to_thread(ask, first, "/metrics"):
-        assert not slow.done()
+    # From a container of its own, which outlives the replica.
+    network = f"{PROJECT}_replicas"
+    address = inspect(first)["NetworkSettings"]["Networks"][network]["IPAddress"]
+    slow = await asyncio.create_subprocess_exec(
+        "docker", "run", "--rm", "--interactive", "--network", network, IMAGES["service"],
+        "python", "-c", ASK_AND_TELL, address,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert slow.stdin is not None
+    assert slow.stdout is not None
+    slow.stdin.write(json.dumps(large).encode())
+    slow.stdin.close()
+    assert await slow.stdout.readline() == b"in hand\n"
     begun = time.monotonic()
     await asyncio.to_thread(docker, "stop", first)
     took = time.monotonic() - begun
-    assert json.loads(await slow)["forecasts"] == 8_000
+    assert await slow.stdout.read() == b"8000 forecasts\n"
+    assert await slow.wait() == 0
     state = inspect(first)["State"]
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
     assert took < grace
