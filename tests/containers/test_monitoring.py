@@ -24,7 +24,8 @@ def prometheus(composition: Composition, nino12: SstSeries) -> Iterator[httpx.Cl
     address = f"http://{composition.compose('port', 'prometheus', '9090')}"
     try:
         with httpx.Client(base_url=address) as client, httpx.Client(base_url=composition.url) as proxy:
-            while len(ask(client, 'count by (instance) (count_over_time(up{job="service"}[5m]) >= 2)')) < 2:
+            # A rate takes two samples, of each replica and of the proxy.
+            while len(ask(client, "count by (instance) (count_over_time(up[5m]) >= 2)")) < 3:
                 proxy.post("/forecast", json=body(nino12, model="all")).raise_for_status()
             yield client
     finally:
