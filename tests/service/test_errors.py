@@ -66,7 +66,7 @@ def test_a_compressed_body_is_read(
     [
         (b"{}", "br", 415, "send gzip, deflate, or the body as it is"),
         (b"{}", "gzip", 400, "cannot be decompressed as gzip"),
-        (gzip.compress(b"{}" * 100)[:-9], "gzip", 400, "ends before it is complete"),
+        (gzip.compress(b"{}" * 100, mtime=0)[:-9], "gzip", 400, "ends before it is complete"),
         (gzip.compress(b" " * (17 * 2**20)), "gzip", 413, "the body is too large: send at most 16777216 bytes"),
     ],
 )

@@ -61,7 +61,9 @@ def test_new_keys_are_256_random_bits_and_differ() -> None:
         (f"ops:forecast:{PIER.digest.hex()}", "this name stands at keys.txt line 2 already"),
         (f"pier:forecast:{OPS.digest.hex()}", "this key stands at keys.txt line 2 already"),
     ],
-)
+    ids=["a key alone", "a field more", "a key, no digest", "a digit less", "a key as role", "a role in capitals",
+         "a key as name", "no name", "a reserved name", "a name twice", "a key twice"],
+)  # fmt: skip
 def test_a_broken_line_is_named_by_file_and_number_and_never_repeated(line: str, said: str) -> None:
     with pytest.raises(RequestError) as refused:
         Keys.parse(f"# keys\n{OPS.line}\n\n{line}\n", "keys.txt")

@@ -113,6 +113,7 @@ def test_only_the_listed_paths_are_open_letter_for_letter(path: str) -> None:
     "header",
     ["", "Bearer", "Bearer ", "Bearer  ", f"Bearer{PRESENTED}", PRESENTED, f"Bearer {PRESENTED} x",
      f"Bearer {PIER.digest.hex()}", f"Token {PRESENTED}"],
+    ids=["empty", "no key", "a space", "two spaces", "no space", "no scheme", "more", "digest", "scheme"],
 )  # fmt: skip
 def test_a_header_out_of_shape_is_a_401(header: str) -> None:
     with pytest.raises(ProblemError) as refused:
