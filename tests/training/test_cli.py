@@ -1,9 +1,11 @@
 """The command as a user types it, in a process of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tests.conftest import NINO12
 from training.cli import main
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
+TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1")
 
 
 def training(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -22,8 +25,7 @@ def training(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 
 
 def quick(folder: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    return training("--data", NINO12, "--name", "nino12", "--out", folder, "--epochs", "1", "--hidden", "2",
-                    "--horizon", "1", *arguments)  # fmt: skip
+    return training("--data", NINO12, "--name", "nino12", "--out", folder, *TINY, *arguments)
 
 
 def test_the_table_of_the_lesson_is_printed_and_the_release_serves(tmp_path: Path) -> None:
@@ -38,18 +40,17 @@ def test_the_table_of_the_lesson_is_printed_and_the_release_serves(tmp_path: Pat
     assert f"{current_version(tmp_path / 'nino12')} serves now" in done.stdout
 
 
-def test_old_releases_are_kept_as_asked_and_can_serve_again(tmp_path: Path) -> None:
+def test_old_releases_are_kept_as_asked_and_can_serve_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ["--out", str(tmp_path)]
     for _ in range(3):
-        assert quick(tmp_path, "--cells", "rnn", "--keep", "1").returncode == 0
+        assert main(["--data", str(NINO12), "--name", "nino12", *folder, *TINY, "--cells", "rnn", "--keep", "1"]) == 0
     older, newer = versions(tmp_path / "nino12")
-    back = training("rollback", "nino12", "--out", tmp_path)
-    assert back.returncode == 0
-    assert f"{older} serves now" in back.stdout
+    assert main(["rollback", "nino12", *folder]) == 0
+    assert f"{older} serves now" in capsys.readouterr().out
     assert current_version(tmp_path / "nino12") == older
-    refused = training("rollback", "nino12", "--out", tmp_path)
-    assert refused.returncode == 2
-    assert "no release older" in refused.stderr
-    assert training("rollback", "nino12", newer, "--out", tmp_path).returncode == 0
+    assert main(["rollback", "nino12", *folder]) == 2
+    assert "no release older" in capsys.readouterr().err
+    assert main(["rollback", "nino12", newer, *folder]) == 0
 
 
 def csv(folder: Path, *rows: str) -> Path:
@@ -138,9 +139,19 @@ def test_a_run_that_was_killed_is_resumed_to_what_it_would_have_been(tmp_path: P
     assert first.seeds == second.seeds
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What is started heeds an interruption even where the tests themselves, run in the background, do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_the_release_that_was_there_still_stands(tmp_path: Path, interrupt: signal.Signals) -> None:
-    assert quick(tmp_path, "--cells", "rnn").returncode == 0
+def test_interrupted_the_release_that_was_there_still_stands(
+    artifacts: Path, tmp_path: Path, interrupt: signal.Signals, interruptible: None
+) -> None:
+    shutil.copytree(artifacts / "nino12", tmp_path / "nino12")
     before = sorted(path.name for path in (tmp_path / "nino12").rglob("*"))
     command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
     process = subprocess.Popen(
