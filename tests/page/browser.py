@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
@@ -73,6 +73,14 @@ class Visit:
     def settle(self) -> None:
         self.page.wait_for_load_state("networkidle")
         self.page.wait_for_function(_SETTLED)
+
+    def schemes(self) -> Iterator[Literal["light", "dark"]]:
+        """The page as it is shown now in each colour scheme of the system, one after the other."""
+        schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+        for scheme in schemes:
+            self.page.emulate_media(color_scheme=scheme)
+            self.settle()
+            yield scheme
 
     def faults(self) -> list[str]:
         """What axe-core finds, WCAG AA and good practice, as it is shown now."""
