@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test chromium check install train data bench fuzz soak clean
+.PHONY: help serve test code containers chromium check install train data bench fuzz soak clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -27,8 +27,14 @@ train: $(VENV)/.training ## train and publish the default dataset
 
 install: $(VENV)/.dev ## everything, for working on the project
 
-test: $(VENV)/.dev chromium ## all tests; those of the containers where there is a Docker engine
-	$(BIN)/python -m pytest
+test: code containers ## all tests
+
+# A file stays with one process, which makes its own checkpoints and servers.
+code: $(VENV)/.dev chromium ## the tests that need no Docker engine, on all processors
+	$(BIN)/python -m pytest --ignore=tests/containers --numprocesses=logical --maxprocesses=4 --dist=loadfile
+
+containers: $(VENV)/.dev ## the tests of the images and the composition, where there is a Docker engine
+	$(BIN)/python -m pytest tests/containers
 
 # The tests of the page look at it with a browser; without one they are skipped.
 chromium:
