@@ -2,6 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
+from typing import Any
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tests.conftest import ROOT
 
@@ -26,3 +32,20 @@ def labels(query: str) -> set[str]:
     """The names of the labels that a query groups or selects by."""
     grouped = [name for group in re.findall(r"\bby \(([^)]*)\)", query) for name in group.split(",")]
     return {name.strip() for name in grouped} | set(re.findall(r"(\w+)=", query))
+
+
+def unknown(written: dict[str, Any]) -> list[str]:
+    """Where a dashboard says what Grafana's own types of dashboards, panels and queries leave out or alter."""
+    register_default_plugins()
+    return list(_lost(written, json.loads(JSONEncoder().encode(Dashboard.from_json(written)))))
+
+
+def _lost(written: Any, kept: Any, place: str = "") -> Iterator[str]:
+    if isinstance(written, dict) and isinstance(kept, dict):
+        for name, value in written.items():
+            yield from _lost(value, kept.get(name), f"{place}/{name}")
+    elif isinstance(written, list) and isinstance(kept, list) and len(written) == len(kept):
+        for i, (one, other) in enumerate(zip(written, kept, strict=True)):
+            yield from _lost(one, other, f"{place}/{i}")
+    elif written != kept:
+        yield place

@@ -1,5 +1,6 @@
 """What Prometheus collects, and what the dashboard asks it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import yaml
 
 from forecasting.series import SstSeries
 from tests.conftest import ROOT
-from tests.deploy.dashboard import DASHBOARD, labels, metrics, queries
+from tests.deploy.dashboard import DASHBOARD, labels, metrics, queries, unknown
 from tests.processes import running
 from tests.service.test_forecast import body
 
@@ -56,6 +57,21 @@ def test_promtool_finds_nothing_wrong_with_configuration_and_metrics(exposition:
         ["promtool", "check", "metrics"], input=exposition, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_grafana_knows_every_field_of_the_dashboard_and_every_panel_has_a_place_of_its_own() -> None:
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    assert unknown(dashboard) == []
+    panels = dashboard["panels"]
+    taken = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in panels
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(set(taken)) == len(taken)
+    assert max(x for x, _ in taken) < 24
+    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 def test_grafana_is_given_the_source_and_the_dashboard_that_the_composition_puts_there() -> None:
