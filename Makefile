@@ -31,7 +31,8 @@ test: code containers ## all tests
 
 # A file stays with one process, which makes its own checkpoints and servers.
 code: $(VENV)/.dev chromium ## the tests that need no Docker engine, on all processors
-	$(BIN)/python -m pytest --ignore=tests/containers --numprocesses=logical --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest --ignore=tests/containers --numprocesses=logical --maxprocesses=4 \
+		--dist=loadfile --no-loadscope-reorder
 
 containers: $(VENV)/.dev ## the tests of the images and the composition, where there is a Docker engine
 	$(BIN)/python -m pytest tests/containers
