@@ -22,10 +22,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && rm -r $packages/torch/include $packages/torch/bin/protoc*
 
 # The distribution without its code: the list of what each program needs, and the version that a program says it is of.
+# Without anything else, so that packages are installed again only when that list changes.
 FROM python:3.11-slim AS distribution
 WORKDIR /distribution
-COPY pyproject.toml README.md LICENSE ./
-RUN sed -zi 's/\npackages = \[[^]]*\]/\npackages = []/' pyproject.toml
+COPY pyproject.toml LICENSE ./
+RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools\].*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
 
 # Of plotly the service hands out one file, and imports nothing.
 FROM torch AS service-packages

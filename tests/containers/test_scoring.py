@@ -9,8 +9,16 @@ import pytest
 
 from forecasting.series import SstSeries
 from tests.containers.composition import Composition
+from tests.scoring.grids import oisst, opened, save, temperatures
 
 SOMEBODY = pytest.param(12_345, marks=pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to others"))
+
+
+def score(composition: Composition, folder: Path, *arguments: str) -> None:
+    """The command of the composition, on the files of a folder."""
+    settings = {**composition.settings, "SST_FILES": str(folder)}
+    command = ["--profile", "scoring", "run", "--rm", "--no-deps", "scoring", *arguments]
+    replace(composition, settings=settings).compose(*command)
 
 
 @pytest.mark.parametrize("owner", [os.getuid(), SOMEBODY])
@@ -21,8 +29,13 @@ def test_a_table_beside_the_caller_is_scored_and_the_answer_is_the_callers(
     nino12.to_pandas().rename_axis("time").rename("sst").to_csv(source)
     for path in (tmp_path, source):
         os.chown(path, owner, owner if os.getuid() == 0 else -1)
-    settings = {**composition.settings, "SST_FILES": str(tmp_path)}
-    command = ["--profile", "scoring", "run", "--rm", "--no-deps", "scoring", "in.csv", "out.csv"]
-    replace(composition, settings=settings).compose(*command)
+    score(composition, tmp_path, "in.csv", "out.csv")
     assert (tmp_path / "out.csv").stat().st_uid == owner
     assert len(pd.read_csv(tmp_path / "out.csv")) == 1
+
+
+def test_a_grid_beside_the_caller_is_scored(composition: Composition, tmp_path: Path) -> None:
+    save(oisst(temperatures(6, 8)), tmp_path / "in.nc")
+    score(composition, tmp_path, "in.nc", "out.nc")
+    # Land is in two columns of eight.
+    assert int(opened(tmp_path / "out.nc")["sst"].notnull().sum()) == 36
