@@ -49,7 +49,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/venv/bin/python install '/distribution[scoring]' \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
-# Programs are compiled while their image is made, since nothing can be written where it runs.
+# Programs are compiled while their image is made, since nothing can be written where it runs; and may be read by the user
+# who runs them, whoever could read the folder that they were copied from.
 FROM training-packages AS training
 WORKDIR /app
 COPY data data
@@ -57,7 +58,7 @@ COPY forecasting forecasting
 COPY training training
 COPY deploy/fill-artifacts.sh deploy/
 # An empty volume takes its owner from this folder.
-RUN python -m compileall -q forecasting training && install -d -o sst -g sst artifacts
+RUN chmod -R a+rX . && python -m compileall -q forecasting training && install -d -o sst -g sst artifacts
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 CMD ["deploy/fill-artifacts.sh"]
@@ -66,7 +67,7 @@ FROM scoring-packages AS scoring
 WORKDIR /app
 COPY forecasting forecasting
 COPY scoring scoring
-RUN python -m compileall -q forecasting scoring
+RUN chmod -R a+rX . && python -m compileall -q forecasting scoring
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "scoring"]
@@ -77,7 +78,7 @@ FROM service-packages AS service
 WORKDIR /app
 COPY forecasting forecasting
 COPY service service
-RUN python -m compileall -q forecasting service
+RUN chmod -R a+rX . && python -m compileall -q forecasting service
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SST_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8000

@@ -42,18 +42,27 @@ class Build:
 
 @pytest.fixture(scope="session")
 def build() -> Iterator[Build]:
-    """The images, from a folder in which somebody has left a secret; no container is left afterwards."""
+    """The images, from a folder in which somebody has left a secret, and of which not all is for others to read.
+
+    No container is left afterwards.
+    """
     forgotten = Build(secrets.token_hex(32))
     left = [ROOT / "forgotten.pem", ROOT / "data" / "forgotten.pem"]
+    private = [ROOT / "forecasting" / "errors.py", ROOT / "data" / "nino12.csv", ROOT / "deploy" / "fill-artifacts.sh"]
+    modes = [file.stat().st_mode for file in private]
     composition = Composition(("docker-compose.yml", "tests/containers/compose.build.yml"))
     composition.down()
     try:
         for file in left:
             file.write_text(forgotten.forgotten)
+        for file, mode in zip(private, modes, strict=True):
+            file.chmod(mode & 0o700)
         composition.compose("--profile", "*", "build")
     finally:
         for file in left:
             file.unlink()
+        for file, mode in zip(private, modes, strict=True):
+            file.chmod(mode)
     yield forgotten
     composition.down()
 
