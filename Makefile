@@ -29,10 +29,12 @@ install: $(VENV)/.dev ## everything, for working on the project
 
 test: code containers ## all tests
 
-# A file stays with one process, which makes its own checkpoints and servers.
+# A file stays with one process, which makes its own checkpoints and servers. Schemathesis gives all operations one name,
+# by which pytest-xdist would run one of them.
 code: $(VENV)/.dev chromium ## the tests that need no Docker engine, on all processors
-	$(BIN)/python -m pytest --ignore=tests/containers --numprocesses=logical --maxprocesses=4 \
-		--dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/test_schemathesis.py \
+		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests/service/test_schemathesis.py
 
 containers: $(VENV)/.dev ## the tests of the images and the composition, where there is a Docker engine
 	$(BIN)/python -m pytest tests/containers

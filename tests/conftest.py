@@ -1,5 +1,6 @@
 """The real thing made small: checkpoints of two epochs, once a session."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,14 @@ _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=100)
 settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests are handed to several processes by name: of two with one name, one would be left out in silence."""
+    if hasattr(config, "workerinput"):
+        twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+        if twice:
+            raise pytest.UsageError(f"of each of these names there are several tests: {', '.join(twice)}")
 
 
 @pytest.fixture(scope="session", autouse=True)
