@@ -44,7 +44,7 @@ logger = logging.getLogger("service")
 
 _SWITCH_SECONDS = 0.0005
 
-_BODIES: Sequence[type[BaseModel]] = [
+_BODIES: Sequence[type[BaseModel]] = (
     ForecastRequest,
     ForecastLine,
     FailedLine,
@@ -52,7 +52,7 @@ _BODIES: Sequence[type[BaseModel]] = [
     InferRequest,
     IndexRequest,
     LoadRequest,
-]
+)
 _RESOURCES = (
     forecast,
     compare,
