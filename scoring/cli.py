@@ -111,7 +111,7 @@ def _is_grid(path: Path) -> bool:
 
 
 def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
-    model, metadata = find_model(options.artifacts, options.dataset, options.model, options.device)
+    model, metadata = find_model(options.artifacts, options.dataset, options.model, _device(options))
     if not 1 <= options.horizon <= metadata.horizon:
         raise RequestError(
             f"--horizon {options.horizon} is out of range: {metadata.model} forecasts 1 to {metadata.horizon} steps "
@@ -126,6 +126,19 @@ def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
             field="levels",
         )
     return model, metadata
+
+
+def _device(options: argparse.Namespace) -> str:
+    """The device that is meant. On a cluster, each worker finds its own.
+
+    Raises:
+        RequestError: if it is not there.
+    """
+    if options.device == "cpu" or options.cluster:
+        return str(options.device)
+    from forecasting.registry import choose_device
+
+    return str(choose_device(options.device))
 
 
 def _is_complete(work: WorkFolder, output: Path) -> bool:
@@ -159,7 +172,7 @@ def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterat
     if options.cluster:
         from scoring.cluster import Cluster
 
-        engine = Cluster(options.cluster)
+        engine = Cluster(options.cluster, _say)
     else:
         engine = Processes(count, model) if count else InProcess()
     try:
@@ -181,7 +194,7 @@ def _plan(
         levels=options.levels,
         chunk=options.chunk or (65_536 if kind in GRIDS else 250_000),
         output=kind,
-        device=options.device,
+        device=model.device,
         reading={name: one for name, one in said.items() if one not in (None, [])},
         libraries=installed(),
     )

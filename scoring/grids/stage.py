@@ -155,7 +155,7 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
     """Append the cells at consecutive ``indices`` of the file, a slab at a time."""
     if indices[0] < 0:
         for _ in indices:
-            np.full(field.cells, np.nan, dtype="<f4").tofile(file)
+            file.write(np.full(field.cells, np.nan, dtype="<f4").data)
         return
     at_once = max(1, _SLAB // max(field.cells, 1))
     rows = field.shape[0] if field.dims else 1
@@ -164,7 +164,7 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
         steps = slice(begin, min(begin + at_once, int(indices[-1]) + 1))
         for row in range(0, rows, rows if at_once > 1 else rows_at_once):
             some = slice(row, rows if at_once > 1 else row + rows_at_once)
-            field.celsius(steps, some).astype("<f4", copy=False).tofile(file)
+            file.write(np.ascontiguousarray(field.celsius(steps, some), dtype="<f4").data)
 
 
 def _left_out(field: Field, steps: Steps, metadata: CheckpointMetadata) -> Iterator[str]:

@@ -21,8 +21,8 @@ from forecasting.readers.tabular import Layout, find_layout
 
 _HEAD: Final = 200
 """Rows that tell what the columns hold."""
-_BLOCK: Final = 8_000_000
-"""Bytes of CSV that are read at once."""
+_BLOCK: Final = 2_000_000
+"""Bytes of CSV that are read at once; Arrow reads up to 32 such blocks ahead, whatever it is told."""
 _BATCH: Final = 131_072
 """Rows of Parquet that are."""
 _NULLS: Final = sorted({one for text in ABSENT for one in (text, text.upper(), text.title(), "NaN")})

@@ -16,7 +16,7 @@ from scoring.tables.rows import ROW, Rows, Stations, take_rows
 from scoring.tables.source import read_batches
 
 _LAYOUT: Final = "layout.json"
-_BLOCK: Final = 1_000_000
+_BLOCK: Final = 500_000
 """Rows that are sorted into chunks at once."""
 
 
@@ -89,7 +89,7 @@ def _write_all(files: Sequence[Path], options: Options, stations: Stations, into
     with into.open("wb") as every:
         for batch in read_batches(files, options):
             for rows in take_rows(batch, options, stations):
-                rows.tofile(every)
+                every.write(np.ascontiguousarray(rows).data)
                 counts = np.pad(counts, (0, len(stations.names) - len(counts)))
                 counts += np.bincount(rows["station"], minlength=len(counts))
     return counts
@@ -118,4 +118,4 @@ def _distribute(every: Path, bounds: Iterable[int], folder: Path) -> None:
 
 def _append(path: Path, rows: Rows) -> None:
     with path.open("ab") as file:
-        rows.tofile(file)
+        file.write(np.ascontiguousarray(rows).data)
