@@ -59,7 +59,7 @@ class GridInput:
         """
         with open_files(self.files, self.options) as field:
             layout = stage_cells(field, metadata, self.horizon, chunk, folder)
-            bare = skeleton(field, layout, metadata, self.path.name)
+            bare = skeleton(field, layout, metadata, self.path.absolute().name)
             shell = Shell(bare, forecast_attributes(field, bare, self.levels, metadata.model))
         (folder / _SHELL).write_bytes(pickle.dumps(shell))
         layout.save(folder)

@@ -1,5 +1,6 @@
 """Files that forecasts on a grid are written to, row by row, after their skeleton."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -92,9 +93,14 @@ def _reserve(path: Path, size: int) -> None:
     Raises:
         OSError: if there is no room for ``size`` bytes.
     """
-    if hasattr(os, "posix_fallocate"):
-        with path.open("wb") as file:
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("wb") as file:
+        try:
             os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # as file systems say that cannot reserve
+                raise
 
 
 _OVERHEAD: Final = 1_000_000
