@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
 
-from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
+from forecasting.errors import FileError, ForecastError, RequestError
 from forecasting.metadata import CheckpointMetadata
 from forecasting.readers.options import Options
 from forecasting.readers.text import sniff_binary
@@ -20,7 +20,7 @@ from scoring.engines import Engine, InProcess, Processes
 from scoring.errors import ScoringError
 from scoring.model import ModelFile, find_model
 from scoring.plan import Fingerprint, Plan, installed
-from scoring.source import Source, find_source
+from scoring.source import Source, find_source, named
 from scoring.start import processes_for
 from scoring.work import WorkFolder, locked
 
@@ -57,7 +57,7 @@ def _main(options: argparse.Namespace, begun: float) -> int:
             return DONE
         _refuse_existing(options, work)
         with _kept_if_of_use(work), _engine(options, count, model) as engine:
-            with _named(source.path):
+            with named(source.path):
                 narrowed = given.narrowed(metadata)
                 fingerprint = Fingerprint.of(narrowed.files)
                 plan = _plan(options, kind, fingerprint, model, metadata)
@@ -87,7 +87,7 @@ def _input(source: Source, kind: str, options: argparse.Namespace) -> "Input":
         time_column=options.time_column, value_column=options.variable, flag_column=options.flags, units=options.units,
         missing=tuple(options.missing), depth=options.depth, date_order=options.dates, timezone=options.timezone,
     )  # fmt: skip
-    with _named(source.files[0]):
+    with named(source.files[0]):
         is_grid = _is_grid(source.files[0])
         if is_grid and kind not in GRIDS:
             raise FileError("is a grid, whose forecasts are a grid too: write .nc or .zarr")
@@ -198,16 +198,6 @@ def _plan(
         reading={name: one for name, one in said.items() if one not in (None, [])},
         libraries=installed(),
     )
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """What is wrong with a file says which file it is."""
-    try:
-        yield
-    except SeriesError as error:
-        message = str(error)
-        raise (error if message.startswith(str(path)) else FileError(f"{path}: {message}")) from None
 
 
 class _Bar:

@@ -1,12 +1,13 @@
 """The files that INPUT names: one, a store, all of a folder, or those that fit a pattern. Nothing slow is loaded."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Final
 
-from forecasting.errors import FileError
+from forecasting.errors import FileError, SeriesError
 from scoring.errors import ScoringError
 
 STORE: Final = ("zarr.json", ".zgroup", ".zmetadata")
@@ -93,3 +94,13 @@ def is_plain_folder(path: Path) -> bool:
 def inside(path: Path) -> Iterator[Path]:
     """The file, or all files of a store or folder, in the order of their names."""
     yield from [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file())
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """What is wrong with a file says which file it is."""
+    try:
+        yield
+    except SeriesError as error:
+        message = str(error)
+        raise (error if message.startswith(str(path)) else FileError(f"{path}: {message}")) from None

@@ -16,6 +16,7 @@ from forecasting.readers.fields import Field, open_field
 from forecasting.readers.options import Options
 from forecasting.readers.text import sniff_binary
 from forecasting.timestep import Times, short
+from scoring.source import named
 
 _DECODING: Final = ("units", "calendar", "scale_factor", "add_offset", "_FillValue", "missing_value")
 """Attributes that say what stored times mean."""
@@ -48,7 +49,7 @@ class JoinedField(Field):
 
     def _read(self, run: range, rows: slice) -> Iterator[npt.NDArray[np.float32]]:
         file, begin = self.files[run[0]], self.steps[run[0]]
-        with _named(file), open_field(file, _kind(file), self.options) as field:
+        with named(file), open_field(file, _kind(file), self.options) as field:
             other = _difference(self.value, field.value, self.along)
             if other:
                 raise FileError(f"{other} of {self.first.name}; name files of one grid alone")
@@ -88,7 +89,7 @@ def open_files(files: Sequence[Path], options: Options) -> Iterator[Field]:
         FileError: if one cannot be read, or two hold the same time: which, and what to do.
     """
     with ExitStack() as stack:
-        with _named(files[0]):
+        with named(files[0]):
             field = stack.enter_context(open_field(files[0], _kind(files[0]), options))
         if len(files) > 1:
             field = _join(field, options, files, [_times(file, field.time, options) for file in files])
@@ -123,7 +124,7 @@ def _times(file: Path, name: str, options: Options) -> Times:
             return decoded.astype("datetime64[s]")
     except Exception:  # noqa: S110  whatever is unusual about a file: the reader of whole files knows, or says what
         pass
-    with _named(file), open_field(file, _kind(file), options) as field:
+    with named(file), open_field(file, _kind(file), options) as field:
         return field.times
 
 
@@ -136,13 +137,3 @@ def _kind(file: Path) -> str:
     if kind is None:
         raise FileError("is neither NetCDF nor Zarr")
     return kind
-
-
-@contextmanager
-def _named(file: Path) -> Iterator[None]:
-    """What is wrong with a file says which one it is."""
-    try:
-        yield
-    except FileError as error:
-        message = str(error)
-        raise (error if message.startswith(str(file)) else FileError(f"{file}: {message}")) from None
