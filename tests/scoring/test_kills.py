@@ -96,8 +96,8 @@ def test_a_table_is_byte_for_byte_the_same_after_a_kill(artifacts: Path, tmp_pat
     assert score(table, wanted, *common) == 0
     process = start(table, output, *common)
     kill_when(process, work_folder(output), TABLE[moment], group=True)
-    # Placed, it may have been over before the kill.
-    if process.returncode:
+    # Placed, all may have been done before the kill.
+    if work_folder(output).exists():
         assert score(table, output, *common) == 0
     assert output.read_bytes() == wanted.read_bytes()
     assert not work_folder(output).exists()
