@@ -14,6 +14,8 @@ export class Refusal extends Error {
     super(detail);
     this.status = status;
     this.places = places;
+    /** What could not be done, where that is known better than by the status. @type {string | null} */
+    this.heading = null;
     /** What it is about, to look at. @type {Element | null} */
     this.shown = null;
   }

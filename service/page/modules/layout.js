@@ -60,6 +60,16 @@ export function verticalLine(x) {
   };
 }
 
+/** A time axis from the first time to the last, without room on either side. @param {string[]} times */
+export function ends(times) {
+  return [times[0], times.at(-1)];
+}
+
+/** An axis with a range of its own, where there is one. @param {[number, number] | null} range */
+export function fitted(range) {
+  return range ? { range, autorange: false } : {};
+}
+
 function axis() {
   return {
     gridcolor: colour("line"),
@@ -70,5 +80,9 @@ function axis() {
     automargin: false,
     fixedrange: false,
     ticks: "",
+    // Where the pointer stands.
+    spikecolor: colour("edge"),
+    spikethickness: -1,
+    spikedash: "solid",
   };
 }
