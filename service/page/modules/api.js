@@ -38,7 +38,7 @@ export async function call(path, options = {}) {
     const refusal = await refused(answer);
     if (answer.status !== 401) throw refusal;
     const given = await askForKey(wrong || key !== "");
-    if (!given) throw refusal;
+    if (!given) throw new Refusal("Without one the service does not answer. It is asked for when you try again", 401);
     key = given;
   }
 }

@@ -10,7 +10,7 @@ export function layout(own) {
   const axes = Object.keys(own).filter((name) => /^[xy]axis/.test(name));
   const themed = Object.fromEntries(axes.map((name) => [name, { ...axis(), ...own[name] }]));
   return {
-    paper_bgcolor: "rgba(0,0,0,0)",
+    paper_bgcolor: colour("card"),
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: FAMILY, size: 12, color: colour("muted") },
     margin: { l: 44, r: 12, t: 22, b: 40 },
@@ -82,7 +82,7 @@ function axis() {
     ticks: "",
     // Where the pointer stands.
     spikecolor: colour("edge"),
-    spikethickness: -1,
+    spikethickness: 1,
     spikedash: "solid",
   };
 }

@@ -23,9 +23,10 @@ export function seriesFigure({ step, timestamps, values }, flagged, range) {
   const lone = places.map((i) => (values[i] !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? values[i] : null));
   const dots = { ...line("observed", times, lone), mode: "markers", marker: { size: 4, color: tint("observed", 0.7) }, hoverinfo: "skip" };
   const said = remarksByTime(flagged);
-  const gaps = missing(timestamps, values, axis);
+  const drawn = [missing(timestamps, values, axis), { ...observed, line: { color: colour("observed"), width: 1.5 } }, dots];
+  const marks = markTraces(flagged, axis);
   return {
-    data: [gaps, { ...observed, line: { color: colour("observed"), width: 1.5 } }, dots, ...markTraces(flagged, axis)],
+    data: [...drawn, ...marks],
     layout: {
       xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: ends(timestamps) },
       yaxis: { fixedrange: true, nticks: 6, ...fitted(axis) },
@@ -37,7 +38,10 @@ export function seriesFigure({ step, timestamps, values }, flagged, range) {
       const remark = said.get(timestamps[i]);
       return `${written(timestamps[i], step)}, ${values[i] === null ? "missing" : `${fixed(values[i], 2)} °C`}${remark ? `, flagged ${remark}` : ""}`;
     },
-    at: (i) => [{ curveNumber: 1, pointNumber: pointOf(places, i) }],
+    at: (i) => {
+      const marked = marks.map((mark, k) => ({ curveNumber: drawn.length + k, pointNumber: mark.x.indexOf(timestamps[i]) }));
+      return [{ curveNumber: 1, pointNumber: pointOf(places, i) }, ...marked.filter((one) => one.pointNumber >= 0)];
+    },
   };
 }
 
