@@ -108,7 +108,7 @@ def test_the_keyboard_reaches_every_control_in_turn_and_shows_where_it_is(shown:
     page = shown(query).page
     page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     names = page.evaluate(FOCUSABLE)
-    seen = []
+    seen: list[int] = []
     while len(seen) < len(names):
         page.keyboard.press("Tab")
         place, visible = page.evaluate(FOCUSED)

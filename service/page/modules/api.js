@@ -58,7 +58,7 @@ export async function postJson(path, content, signal) {
   });
 }
 
-/** Path and query. @param {string} path @param {Record<string, string | number | string[] | undefined>} query */
+/** Path and query. @param {string} path @param {Record<string, string | number | (string | number)[] | undefined>} query */
 export function withQuery(path, query) {
   const pairs = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {

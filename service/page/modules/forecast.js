@@ -76,7 +76,7 @@ function asked(dataset) {
 /** @param {HTMLElement} body @param {HTMLElement} intro @param {import("./datasets.js").Dataset} dataset @param {AbortSignal} signal */
 function showForecast(body, intro, dataset, signal) {
   const { model, horizon, levels } = asked(dataset);
-  const query = { dataset: dataset.name, model, horizon, level: levels };
+  const query = { dataset: dataset.name, model, horizon, level: levels.map(Number) };
   const load = (/** @type {AbortSignal} */ stop) =>
     Promise.all([getJson(withQuery("/forecast", query), { signal: stop }), getJson(withQuery("/series", { dataset: dataset.name }), { signal: stop })]);
   return run(body, "Forecasting", signal, load, ([answer, past]) => {

@@ -7,8 +7,8 @@ const FAMILY = getComputedStyle(document.documentElement).fontFamily;
 
 /** The page's layout, with a chart's own in it. @param {any} own */
 export function layout(own) {
-  const axes = Object.keys(own).filter((name) => /^[xy]axis/.test(name));
-  const themed = Object.fromEntries(axes.map((name) => [name, { ...axis(), ...own[name] }]));
+  const axes = new Set(["xaxis", "yaxis", ...Object.keys(own).filter((name) => /^[xy]axis/.test(name))]);
+  const themed = Object.fromEntries([...axes].map((name) => [name, { ...axis(), ...(name.startsWith("x") ? pointer() : {}), ...own[name] }]));
   return {
     paper_bgcolor: colour("card"),
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -24,8 +24,6 @@ export function layout(own) {
     },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     ...own,
-    xaxis: { ...axis(), ...own.xaxis },
-    yaxis: { ...axis(), ...own.yaxis },
     ...themed,
   };
 }
@@ -70,6 +68,11 @@ export function fitted(range) {
   return range ? { range, autorange: false } : {};
 }
 
+/** The line that stands where the pointer is. */
+function pointer() {
+  return { spikecolor: colour("edge"), spikethickness: 1, spikedash: "solid" };
+}
+
 function axis() {
   return {
     gridcolor: colour("line"),
@@ -80,9 +83,5 @@ function axis() {
     automargin: false,
     fixedrange: false,
     ticks: "",
-    // Where the pointer stands.
-    spikecolor: colour("edge"),
-    spikethickness: 1,
-    spikedash: "solid",
   };
 }

@@ -30,7 +30,7 @@ export function getSnippets(path, query) {
 export function fileSnippets({ name, blob }, reading, asked) {
   const { levels, ...rest } = asked;
   const series = location.origin + withQuery("/series", reading);
-  const forecast = location.origin + withQuery("/forecast", { ...rest, level: levels.map(String) });
+  const forecast = location.origin + withQuery("/forecast", { ...rest, level: levels });
   const curl = [
     ["curl -sSf", ...curlKey(), "-H 'Accept: application/x-ndjson' \\"].join(" "),
     `    --data-binary ${quoted(`@${name}`)} \\`,

@@ -3,8 +3,8 @@
 
 /** A sentence on its own: begun with a capital letter, ended with a full stop. @param {string} text */
 export function sentence(text) {
-  // The service calls what was sent "the file"; where it is shown, that goes without saying.
-  const said = text.replace(/^the file:? (?=line |column )/, "");
+  // The service puts the name of a file first, and calls what was sent "the file": before a place that goes without saying.
+  const said = text.replace(/^the file: (?=line |column )/, "").replace(/^the file: /, "the file ");
   return `${said[0]?.toUpperCase() ?? ""}${said.slice(1)}${/[.!?]$/.test(said) ? "" : "."}`;
 }
 
