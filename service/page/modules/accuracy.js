@@ -67,10 +67,11 @@ export function meanings() {
 function bars(comparison, reference) {
   const rows = comparison.models.filter((/** @type {any} */ model) => model.model !== reference);
   const values = rows.map((/** @type {any} */ row) => row.skill[reference] ?? 0);
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  const high = scaleFor(most);
-  // A reference that is worse by far would flatten the others: its bar ends at the edge.
-  const low = least < 0 ? -Math.min(scaleFor(-least), scaleFor(high * 1.5)) : 0;
+  const least = Math.min(...values);
+  const high = scaleFor(Math.max(...values));
+  // A reference that is worse by far would flatten the others: its bar ends at the edge, those of networks do not.
+  const worst = Math.min(...values.filter((_, i) => rows[i].kind === "recurrent"), -high * 1.5);
+  const low = least < 0 ? -Math.min(scaleFor(-least), scaleFor(-worst)) : 0;
   const place = (/** @type {number} */ value) => ((Math.min(Math.max(value, low), high) - low) / (high - low)) * 100;
   return h(
     "ul",

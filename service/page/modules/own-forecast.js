@@ -101,11 +101,12 @@ function comparisonCards(answer, signal) {
   const [own] = answer.series;
   const part = { step: answer.step, timestamps: own.predictions.timestamps, observed: own.predictions.observed, predictions: own.predictions.predicted };
   const kinds = Object.keys(part.predictions).map(kindOf);
-  let shown = CELLS.filter((kind) => kinds.includes(kind));
+  let shown = list(read().models, CELLS).filter((kind) => kinds.includes(kind));
   const chart = new Chart("Your series and its one-step forecasts, and the errors", signal, { height: "28rem" });
   chart.draw((range) => comparisonFigure(part, shown, range));
   const choose = (/** @type {string[]} */ on) => {
     shown = on;
+    write({ models: on.join(",") === CELLS.join(",") ? null : on.join(",") || "none" });
     chart.redraw();
   };
   const first = kindOf(answer.lowest_rmse);

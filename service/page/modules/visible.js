@@ -22,7 +22,7 @@ export function within(times, range) {
 
 /**
  * The places to draw. Of a long series those that are seen: all, or the extremes and gaps of each of many stretches, which
- * look the same and are drawn in a hundredth of the time. All columns have the same places, so that they are read together.
+ * look the same and are drawn sooner. All columns have the same places, so that they are read together.
  * @param {Values[]} columns @param {[number, number]} shown @returns {{places: number[], thinned: boolean}}
  */
 export function worthDrawing(columns, [first, after]) {
