@@ -180,26 +180,35 @@ def check_limits(request: SeriesRequest, settings: Settings) -> None:
 
 def parse_all(request: SeriesRequest, step: TimeStep) -> list[SstSeries | SeriesError]:
     """Each series from the wire, or what is wrong with it."""
-    values = np.array([*chain.from_iterable(one.values for one in request.series)], dtype=np.float64)
-    units: Units = request.units
+    series, units = request.series, request.units
+    if len(series) == 1:
+        return [_parse(series[0], np.array(series[0].values, dtype=np.float64), step, units)]
+    values = np.array([*chain.from_iterable(one.values for one in series)], dtype=np.float64)
     # Looked at together, which costs less; where one is wrong, each is looked at for itself.
+    checked = False
     with suppress(SeriesError):
-        values, units = sea_temperatures(values, units, _place), "celsius"
-    ends = [*accumulate(len(one.values) for one in request.series)]
-    bounds = zip(request.series, [0, *ends], ends, strict=False)
-    return [_parse(one, values[begin:end], step, units) for one, begin, end in bounds]
+        values, checked = sea_temperatures(values, units, _place), True
+    ends = [*accumulate(len(one.values) for one in series)]
+    return [
+        _parse(one, values[begin:end], step, units, checked=checked)
+        for one, begin, end in zip(series, [0, *ends], ends, strict=False)
+    ]
 
 
-def _parse(series: SeriesIn, values: Floats, step: TimeStep, units: Units) -> SstSeries | SeriesError:
+def _parse(
+    series: SeriesIn, values: Floats, step: TimeStep, units: Units, *, checked: bool = False
+) -> SstSeries | SeriesError:
+    """``checked``: whether ``values`` are sea temperatures in °C already, whatever the ``units`` were."""
     try:
         if series.step is not None and TimeStep.parse(series.step) != step:
             raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
         if series.start is not None and series.timestamps is None:
-            celsius = sea_temperatures(values, units, _place)
+            celsius = values if checked else sea_temperatures(values, units, _place)
             return SstSeries(celsius, parse_time(series.start, local=step.calendar_month), step)
         if series.timestamps is None or series.start is not None:
             raise SeriesError("give either start, or timestamps with one time for each value")
         times = _times(series.timestamps, len(values), step)
+        units = "celsius" if checked else units
         return SstSeries.from_observations(times, values, units=units, step=step, place=_place)
     except SeriesError as error:
         return error

@@ -139,13 +139,13 @@ class Lane:
         horizons = np.asarray([wanted.horizon for wanted in asked])
         forecasts = self.forecaster.forecast_each(series, horizons, seen=self._count_drift)
         self._count_batch(len(series), waits, time.perf_counter() - begin)
-        alike: dict[Wanted, list[int]] = {}
-        for k, i in enumerate(forecasts.row.tolist()):
+        rows, alike = forecasts.row.tolist(), dict[Wanted, list[int]]()
+        for k, i in enumerate(rows):
             alike.setdefault(asked[i], []).append(k)
         done: dict[int, Json | SeriesError] = dict(forecasts.failures)
-        for wanted, rows in alike.items():
-            entries = write(forecasts, rows, self.forecaster.metadata.errors, wanted)
-            done.update(zip(forecasts.row[rows].tolist(), entries, strict=True))
+        for wanted, some in alike.items():
+            entries = write(forecasts, some, self.forecaster.metadata.errors, wanted)
+            done.update(zip([rows[k] for k in some], entries, strict=True))
         following = iter(range(len(series)))
         return [[done[next(following)] for _ in many] for many, _ in jobs]
 
@@ -162,8 +162,8 @@ class Lane:
         self._metrics.batch(self._model, windows, waits[0], seconds)
         self.statistics.batch(windows, waits, seconds)
 
-    def _count_drift(self, windows: Floats, outside: npt.NDArray[np.bool_]) -> None:
-        level, spread = self.forecaster.metadata.training_range.distances(windows)
+    def _count_drift(self, windows: Floats, moved: Floats, outside: npt.NDArray[np.bool_]) -> None:
+        level, spread = self.forecaster.metadata.training_range.distances(windows, moved)
         self._metrics.drift(self._model, len(windows), float(level.sum()), float(spread.sum()), int(outside.sum()))
 
 
