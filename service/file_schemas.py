@@ -22,9 +22,11 @@ class FileQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["csv", "erddap", "ndbc"] | None = Field(default=None, description="default: told by the content")
+    format: Literal["csv", "erddap", "ndbc", "netcdf"] | None = Field(
+        default=None, description="default: told by the content"
+    )
     station: str | None = Field(default=None, description="which, where the file holds several")
-    at: str | None = Field(default=None, description="LAT,LON of the place, where the file holds several")
+    at: str | None = Field(default=None, description="LAT,LON of the place, where the file holds several, or a grid")
     depth: float | None = Field(default=None, allow_inf_nan=False, description="metres, where the file holds several")
     time_column: str | None = Field(default=None, description="default: found by the usual names")
     value_column: str | None = Field(default=None, description="default: found by the usual names")

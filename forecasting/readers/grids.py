@@ -26,6 +26,7 @@ from forecasting.readers.flags import heed
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.sample import draw_cells
+from forecasting.readers.split import refuse_many
 from forecasting.readers.table import one_line
 from forecasting.timestep import Floats, Times, short
 
@@ -56,6 +57,7 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
     if flags is not None:
         taken["flags"] = data[flags]
     columns = Columns(time, value, None, flags)
+    _check_size(data.sizes[along], options)
     for station, variables, notes in _at_places(data, taken, along, options):
         times = find_times(data, time)
         values = _numbers(variables["value"], options)
@@ -69,6 +71,11 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
         yield Observations(
             station, times, values, _placer(times), columns, units, units_from, counts, notes, (*doubt, *warned)
         )
+
+
+def _check_size(values: int, options: Options) -> None:
+    if options.most_lines is not None and values > options.most_lines:
+        raise FileError(f"holds {values} values, and at most {options.most_lines} are taken; keep a shorter time")
 
 
 def _placer(times: Times) -> Callable[[int], str]:
@@ -140,6 +147,9 @@ def _each_station(
     names = _station_names(data, dim)
     if options.station is not None and options.station not in names:
         raise FileError(f"has no station {options.station!r}; it has {', '.join(names[:12])}")
+    if options.station is None:
+        refuse_many(len(names), "stations", "station", options)
+        _check_size(sum(one.size for one in taken.values()), options)
     for at, name in enumerate(names):
         if options.station in (None, name):
             yield name, {key: one.isel(along_own(one, single | {dim: at})) for key, one in taken.items()}, notes

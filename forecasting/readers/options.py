@@ -32,7 +32,8 @@ class Options:
         timezone: IANA name of the clock that times without an offset go by; UTC where None.
         resample: coarser step to average to.
         most_stations: more in one table are refused, unless one is asked for; each costs a look at every row.
-        most_lines: more in one file of text are refused: each costs far more memory than its bytes.
+        most_lines: more in one file of text are refused, as are more values of a NetCDF file: each costs far more
+            memory than its bytes.
         sample: sea cells to draw from a grid.
         seed: of the draw.
     """

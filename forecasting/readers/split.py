@@ -55,7 +55,7 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     if column is not None:
         codes, names = pd.factorize(table.cells[column])
         if options.station is None:
-            _refuse_many(len(names), "stations", "station", options)
+            refuse_many(len(names), "stations", "station", options)
         parts = [Part(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
         if options.station is not None:
             parts = [part for part in parts if part.station == options.station]
@@ -74,7 +74,12 @@ def station_column(table: Table) -> str | None:
     return next((plain[name] for name in _STATIONS if name in plain), None)
 
 
-def _refuse_many(count: int, of: str, option: str, options: Options) -> None:
+def refuse_many(count: int, of: str, option: str, options: Options) -> None:
+    """Refuse a file of more stations or places than ``options`` take.
+
+    Raises:
+        FileError: saying how to choose one.
+    """
     if options.most_stations is not None and count > options.most_stations:
         raise FileError(
             f"holds {count} {of}, and at most {options.most_stations} are taken; choose one with --{option}"
@@ -101,7 +106,7 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
     distinct = np.unique(points[part.rows], axis=0)
     distinct = distinct[np.isfinite(distinct).all(axis=1)]
     if options.at is None:
-        _refuse_many(len(distinct), "places", "at LAT,LON", options)
+        refuse_many(len(distinct), "places", "at LAT,LON", options)
     elif len(distinct):
         km = distance_km(options.at, distinct[:, 0], distinct[:, 1])
         chosen = distinct[int(km.argmin())]
