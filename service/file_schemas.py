@@ -13,6 +13,9 @@ from forecasting.timestep import TimeStep
 MOST_STATIONS: Final = 500
 """In one file: each is described."""
 
+MOST_COLUMNS: Final = 1_000
+"""In one table: each is looked at by itself."""
+
 MOST_LINES: Final = 1_000_000
 """In one file: half-hourly values of 57 years."""
 
@@ -57,6 +60,7 @@ class FileQuery(BaseModel):
             timezone=self.timezone,
             resample=None if self.resample is None else _step(self.resample),
             most_stations=MOST_STATIONS,
+            most_columns=MOST_COLUMNS,
             most_lines=MOST_LINES,
         )
 

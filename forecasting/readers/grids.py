@@ -57,6 +57,10 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
     if flags is not None:
         taken["flags"] = data[flags]
     columns = Columns(time, value, None, flags)
+    if options.date_order is not None or options.timezone is not None:
+        raise FileError(
+            "has its times as CF does, in UTC, so --dates and --timezone say nothing of it; leave them away"
+        )
     _check_size(data.sizes[along], options)
     for station, variables, notes in _at_places(data, taken, along, options):
         times = find_times(data, time)
@@ -104,9 +108,12 @@ def _at_places(
     single = {dim: 0 for dim in rest if taken["value"].sizes[dim] == 1}
     station_dim = next((dim for dim in rest if dim not in single and _station_names(data, dim)), None)
     if station_dim is not None:
+        _refuse_places(options, "stations: choose one with --station, not")
         yield from _each_station(data, taken, station_dim, single, options, tuple(notes))
         return
     if set(rest) - set(single):
+        if options.station is not None:
+            raise FileError("is a grid, without stations: choose a place with --at LAT,LON, not --station")
         if options.sample is not None:
             plane = {name: one.isel(along_own(one, single)) for name, one in taken.items()}
             for name, variables, said in draw_cells(data, plane, along, options.sample, options.seed):
@@ -115,8 +122,15 @@ def _at_places(
         index, said = take_cell(data, taken["value"].isel(single), along, options.at)
         yield None, {name: one.isel(along_own(one, single | index)) for name, one in taken.items()}, (*notes, *said)
         return
+    _refuse_places(options, "one place, so there is nothing to choose from: leave away")
     squeezed = {name: one.isel(along_own(one, single)) for name, one in taken.items()}
     yield from _by_rows(data, squeezed, along, options, tuple(notes))
+
+
+def _refuse_places(options: Options, said: str) -> None:
+    asked = "--at" if options.at is not None else "--sample" if options.sample is not None else None
+    if asked is not None:
+        raise FileError(f"holds {said} {asked}")
 
 
 def _station_variable(data: "xr.Dataset", dim: Hashable) -> str | None:
@@ -162,6 +176,7 @@ def _by_rows(
     names = _station_names(data, along)
     if len(set(names)) > 1:
         raise FileError(f"holds {len(set(names))} stations in one list of rows; fetch one, or the same table as CSV")
-    if options.station is not None and names and options.station not in names:
-        raise FileError(f"has no station {options.station!r}; it has {names[0]}")
+    if options.station is not None and options.station not in names:
+        held = names[0] if names else "one series without a name: leave --station away"
+        raise FileError(f"has no station {options.station!r}; it has {held}")
     yield (names[0] if names else None), taken, notes

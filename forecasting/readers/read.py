@@ -128,7 +128,7 @@ def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_T
     text, notes = read_text(source, limit)
     _check_lines(text, options.most_lines)
     ndbc = options.format == "ndbc" or (options.format is None and is_ndbc(text))
-    table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes)
+    table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes, options.most_columns)
     return _reading(path, table.format, observations(table, options), options)
 
 

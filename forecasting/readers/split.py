@@ -100,6 +100,11 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
     lat = plain.get("latitude", plain.get("lat"))
     lon = plain.get("longitude", plain.get("lon"))
     if lat is None or lon is None or not _repeats(clock, part.rows):
+        if options.at is not None:
+            found = (
+                "no columns of latitude and longitude" if lat is None or lon is None else "one place, or one that moves"
+            )
+            raise FileError(f"has {found}, so --at has nothing to choose from; leave it away")
         yield part
         return
     points = np.stack([numbers(table.cells[lat]), numbers(table.cells[lon])], axis=1)
@@ -123,6 +128,8 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
 def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
     plain = table.plain()
     column = next((plain[name] for name in _DEPTHS if name in plain), None)
+    if column is None and options.depth is not None:
+        raise FileError("has no column of depths, so --depth has nothing to choose from; leave it away")
     if column is None or (options.depth is None and not _repeats(clock, part.rows)):
         return part
     depths = numbers(table.cells[column])
