@@ -76,7 +76,9 @@ def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
         "stations": [_station(found, metadata) for found in stations],
         "units": "celsius",
         "series": [_sent(found.name, found.series) for found in stations if found.series is not None],
-        "flagged": [_flagged(found.name, marked) for found in stations if (marked := found.station.marked) is not None],
+        "flagged": [
+            _flagged(found.name, one) for found in stations if (one := found.station.marked) and len(one.times)
+        ],
     }
 
 

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from service.settings import Settings
 from tests.conftest import ROOT
@@ -26,6 +26,8 @@ def profiles() -> Iterator[Profiles]:
     path = find_chromium()
     if path is None:
         pytest.skip("there is no Chromium to look at the page with: apt install chromium")
+    # Nothing here is a test of time: a browser beside other work may be slow.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         chromium = launch(playwright, path)
         yield Profiles(chromium)
