@@ -88,9 +88,7 @@ def check_parts(train: SstSeries, of_part: Callable[[Part], Origins], horizon: i
     Raises:
         SeriesError: saying what is missing and what to do.
     """
-    increments = np.diff(train.values)
-    increments = increments[np.isfinite(increments)]
-    if len(increments) and increments.std() < _STILL:
+    if is_still(train):
         raise SeriesError("the values of the training part hardly change: there is nothing to learn")
     for part, needed in least.items():
         found = int(np.isfinite(of_part(part).targets).sum(axis=0).min())
@@ -100,6 +98,13 @@ def check_parts(train: SstSeries, of_part: Callable[[Part], Origins], horizon: i
                 f"every lead up to {horizon}, and needs {needed}; bring a fuller series, or set a smaller "
                 "--window or --horizon"
             )
+
+
+def is_still(series: SstSeries) -> bool:
+    """Whether its values hardly change from step to step, so that there is nothing to learn."""
+    increments = np.diff(series.values)
+    increments = increments[np.isfinite(increments)]
+    return bool(len(increments)) and bool(increments.std() < _STILL)
 
 
 def untrainable(series: SstSeries) -> str | None:

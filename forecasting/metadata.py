@@ -41,7 +41,7 @@ class CheckpointMetadata(BaseModel, frozen=True):
         accuracy: of this network, by split. ``train`` and ``test`` are of the final weights, ``validation`` of the
             weights before they were refitted with it.
         baselines: accuracy of each reference, by name and split.
-        errors: calibrated on validation residuals out of sample.
+        errors: calibrated on residuals out of sample.
         configuration: every setting of the training.
         seed: of the initial weights and the order of batches.
         parameters: number of trained weights.

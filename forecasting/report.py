@@ -1,6 +1,6 @@
 """The report of a release: what was trained on what, and how good each model is."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -34,12 +34,24 @@ class Skill(BaseModel, frozen=True):
     p_value: tuple[float | None, ...]
 
 
+AS_STATED: Final = 0.03
+"""By how much coverage may always be off its level."""
+
+
 class Coverage(BaseModel, frozen=True):
     """Share of observations inside intervals, by lead, and its standard error with autocorrelation counted."""
 
     n: tuple[int, ...]
     share: tuple[float, ...]
     error: tuple[float, ...]
+
+    def misses(self, level: int) -> tuple[int, ...]:
+        """Leads at which coverage is farther from ``level`` percent than 3 points, and than two standard errors."""
+        return tuple(
+            lead
+            for lead, (share, error) in enumerate(zip(self.share, self.error, strict=True), start=1)
+            if abs(share - level / 100) > max(AS_STATED, 2 * error)
+        )
 
 
 class IntervalReport(BaseModel, frozen=True):

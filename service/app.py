@@ -21,6 +21,7 @@ from service.assets import Assets
 from service.comparison_schemas import CompareRequest
 from service.errors import install_error_handlers
 from service.gate import Gate
+from service.grid_files import GridFiles
 from service.inference_schemas import IndexRequest, InferRequest, LoadRequest
 from service.keys import read_keys
 from service.lifecycle import Lifecycle
@@ -127,6 +128,7 @@ def create_app(
     app.state.settings = settings
     app.state.lifecycle = lifecycle
     app.state.assets = Assets.find()
+    app.state.grid_files = GridFiles()
     install_error_handlers(app)
     install_openapi(app, bodies=_BODIES)
     for resource in _RESOURCES:

@@ -2,10 +2,11 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from forecasting.accuracy import skill
 from forecasting.comparison import Rolled, rolling_through, score
-from forecasting.errors import SeriesError
+from forecasting.errors import RequestError, SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import LoadedRelease
 from forecasting.report import Coverage, ModelReport
@@ -24,6 +25,11 @@ from service.schemas import (
 from service.serving import Serving
 from service.settings import Settings
 from service.writing import Json, rounded, sentence, written_times
+
+A_SERIES: Final = 0.02
+A_VALUE: Final = 3e-5
+A_FORECAST: Final = 3e-6
+"""Seconds of computing that a comparison costs, rather too many: for each series, value, and forecast of one step."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ async def compare_series(
     release, forecasters = serving.registry.resolve(request.model, agreed("dataset", query.dataset, request.dataset))
     horizon = agreed("horizon", query.horizon, request.horizon) or 1
     forecasters[0].check(horizon, ())
+    refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
     parsed = await serving.apart(parse_all, request, forecasters[0].step)
     rolled = [
         one if isinstance(one, SeriesError) else await _roll(serving, one, forecasters, horizon) for one in parsed
@@ -81,6 +88,28 @@ async def compare_series(
     if strict:
         refuse_failures(names(request), rolled)
     return Compared(release, forecasters, horizon, request.units, names(request), rolled)
+
+
+def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds: float) -> None:
+    """Whether a comparison can be expected to be done within half of the ``seconds`` that a request may take.
+
+    Raises:
+        RequestError: if not, with what can be asked for at once.
+    """
+    n, values = len(request.series), sum(len(one.values) for one in request.series)
+    work = n * A_SERIES + values * (A_VALUE + models * horizon * A_FORECAST)
+    share = seconds / 2 / work
+    if share >= 1:
+        return
+    if n > 1 and (most := int(n * share)):
+        remedy = f"send at most {most} such series in one request"
+    else:
+        remedy = "send shorter series, or ask for one model or a smaller horizon"
+    raise RequestError(
+        f"to roll {models} model{'s' if models > 1 else ''} {horizon} step{'s' if horizon > 1 else ''} ahead through "
+        f"{n} series of {values} values in all would take longer than a request may: {remedy}",
+        field="series",
+    )
 
 
 @dataclass(frozen=True)

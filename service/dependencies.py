@@ -7,6 +7,7 @@ from fastapi import Depends, Path, Query, Request
 
 from forecasting.registry import Registry
 from service.errors import ProblemError, about_to_stop
+from service.grid_files import GridFiles
 from service.lifecycle import Lifecycle
 from service.repository import Repository
 from service.serving import Serving
@@ -53,6 +54,11 @@ def refuse_draining(lifecycle: Lifecycle) -> None:
         raise about_to_stop()
 
 
+def _grid_files(request: Request) -> GridFiles:
+    grid_files: GridFiles = request.app.state.grid_files
+    return grid_files
+
+
 async def _repository(request: Request, serving: "ServingDep") -> Repository:
     # Asked for behind what serves, which is there only once it is.
     repository: Repository = request.app.state.repository
@@ -63,6 +69,7 @@ def _registry(serving: "ServingDep") -> Registry:
     return serving.registry
 
 
+GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(_serving)]

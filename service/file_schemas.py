@@ -13,6 +13,9 @@ from forecasting.timestep import TimeStep
 MOST_STATIONS: Final = 500
 """In one file: each is described."""
 
+MOST_COLUMNS: Final = 1_000
+"""In one table: each is looked at by itself."""
+
 MOST_FLAGGED: Final = 10_000
 """Values of one station, that are named with their flags."""
 
@@ -25,9 +28,11 @@ class FileQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["csv", "erddap", "ndbc"] | None = Field(default=None, description="default: told by the content")
+    format: Literal["csv", "erddap", "ndbc", "netcdf"] | None = Field(
+        default=None, description="default: told by the content"
+    )
     station: str | None = Field(default=None, description="which, where the file holds several")
-    at: str | None = Field(default=None, description="LAT,LON of the place, where the file holds several")
+    at: str | None = Field(default=None, description="LAT,LON of the place, where the file holds several, or a grid")
     depth: float | None = Field(default=None, allow_inf_nan=False, description="metres, where the file holds several")
     time_column: str | None = Field(default=None, description="default: found by the usual names")
     value_column: str | None = Field(default=None, description="default: found by the usual names")
@@ -58,6 +63,7 @@ class FileQuery(BaseModel):
             timezone=self.timezone,
             resample=None if self.resample is None else _step(self.resample),
             most_stations=MOST_STATIONS,
+            most_columns=MOST_COLUMNS,
             most_lines=MOST_LINES,
         )
 

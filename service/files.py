@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from forecasting.checkpoint import CheckpointMetadata
 from forecasting.division import untrainable
 from forecasting.errors import FileError
-from forecasting.readers import Options, Station, describe, read_content
+from forecasting.readers import Options, Reading, Station, describe, read_content
 from forecasting.readers.flags import Marked
 from forecasting.readers.text import sniff_binary
 from forecasting.registry import Registry
@@ -32,38 +32,42 @@ _OPTION: Final = re.compile(
 )
 
 
-def require_file(headers: Mapping[bytes, bytes], content: bytes) -> None:
-    """Whether a body can be a file of text.
+def require_file(headers: Mapping[bytes, bytes], content: bytes) -> bool:
+    """Whether a body can be a file, and if so, whether it is NetCDF; else it is text.
 
     Raises:
-        ProblemError: 415 if not, with what to send.
+        ProblemError: 415 if it cannot, with what to send.
     """
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip()
     if _NOT_THE_FILE.fullmatch(media_type):
         raise _unsupported(f"{media_type.decode('latin-1')[:64]!r} is no file: send the file itself as the body")
     try:
-        binary = sniff_binary(content)
+        return sniff_binary(content) is not None
     except FileError as error:
         raise _unsupported(f"the file {error}") from None
-    if binary is not None:
-        raise _unsupported("the file is NetCDF, which is not read over HTTP; send one place's series as CSV")
 
 
 def _unsupported(detail: str) -> ProblemError:
     return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
-def read_file(content: bytes, options: Options, registry: Registry, settings: Settings) -> Json:
-    """As :class:`~service.file_schemas.FileReading`.
+def not_understood(error: FileError) -> ProblemError:
+    """The answer to a file that is no series: 422, with where and what to do."""
+    said = in_query(str(error))
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)])
+
+
+def read_text_file(content: bytes, options: Options, settings: Settings) -> Reading:
+    """What is understood of a file of text.
 
     Raises:
-        ProblemError: 422 if the file cannot be understood: where, and what to do.
+        FileError: if nothing is: where, and what to do.
     """
-    try:
-        reading = read_content(content, options, limit=settings.max_body_bytes)
-    except FileError as error:
-        said = in_query(str(error))
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)]) from None
+    return read_content(content, options, limit=settings.max_body_bytes)
+
+
+def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
+    """As :class:`~service.file_schemas.FileReading`."""
     metadata = [one.metadata for release in registry.releases.values() for one in [*release.forecasters.values()][:1]]
     stations = [_Found(_name(i, one), one, *_sendable(one, settings)) for i, one in enumerate(reading.stations)]
     return {
@@ -79,7 +83,7 @@ def read_file(content: bytes, options: Options, registry: Registry, settings: Se
 
 
 def series_lines(reading: Json) -> bytes:
-    """The series of what :func:`read_file` answers, one a line.
+    """The series of what :func:`described` answers, one a line.
 
     Raises:
         ProblemError: 422 if there are none: why.

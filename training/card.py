@@ -4,7 +4,7 @@ from typing import Final
 
 from forecasting.report import ModelReport, Report, Split
 from forecasting.table import TITLES, accuracy_table
-from training.readable import coverage_in_words, skill_in_words
+from training.readable import coverage_in_words, misses_in_words, skill_in_words
 
 _USES: Final[dict[Split, str]] = {
     "train": "weights",
@@ -109,8 +109,10 @@ def _intervals(report: Report) -> list[str]:
         )
         lines.append(
             f"- {level} %: {coverage_in_words(quality.coverage, 1)} one step ahead, "
-            f"{coverage_in_words(quality.coverage, report.horizon)} at lead {report.horizon}; by season: {seasons}"
+            f"{coverage_in_words(quality.coverage, report.horizon)} at lead {report.horizon}; by season, one step "
+            f"ahead: {seasons}"
         )
+        lines.append(f"- {misses_in_words(quality.coverage, level)}")
     said = f"Share of the test part inside the intervals of {TITLES[best.name]}, in percent, ± its standard error:"
     return ["## Coverage", said, "\n".join(lines) or "The validation part is too short for 80 and 95 %."]
 

@@ -82,6 +82,15 @@ class Dataset:
         """The series up to the end of a part: all that a fit on it may see."""
         return self.series.part(0, self.bounds[split][1])
 
+    def before(self, time: np.datetime64) -> SstSeries:
+        """The values before a time: all that a fit which is to forecast from then on may see."""
+        return self.series.part(0, int(np.searchsorted(self.series.times, time)))
+
+    def origins_between(self, begin: np.datetime64, end: np.datetime64, horizon: int | None = None) -> Origins:
+        """The origins of the values from a time until before another, as of a part."""
+        first, last = map(int, np.searchsorted(self.series.times, (begin, end)))
+        return origins(self.series, self.window, self.fill_limit, first, last, horizon or self.horizon)
+
     def windows_seen(self) -> Floats:
         """Every window that the final weights may be fitted on, °C ``(n, window)``."""
         seen = self.past("validation")

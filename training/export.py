@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from forecasting.intervals import ErrorDistribution
 from forecasting.network import NetworkRoller
 from forecasting.report import Split
 from forecasting.training_range import TrainingRange
+from training.calibration import Residuals
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import Fit
@@ -81,9 +83,20 @@ def validate(fit: Fit, dataset: Dataset) -> Evaluation:
     return Evaluation.run(dataset.origins("validation"), {fit.cell: roller})
 
 
-def export(fit: Fit, dataset: Dataset, config: TrainingConfig, identity: Identity, folder: Path) -> Exported:
-    """Write the final weights of ``fit`` as ``<cell>.pt`` into ``folder``, and load the file again."""
+def export(
+    fit: Fit,
+    dataset: Dataset,
+    config: TrainingConfig,
+    identity: Identity,
+    folder: Path,
+    earlier: Sequence[Residuals] = (),
+) -> Exported:
+    """Write the final weights of ``fit`` as ``<cell>.pt`` into ``folder``, and load the file again.
+
+    Intervals are calibrated on the residuals of the validation part and on ``earlier`` ones.
+    """
     validation = validate(fit, dataset)
+    calibrated_on = Residuals.joined([*earlier, Residuals(validation.origins, validation.residuals(fit.cell))])
     seen = dataset.past("validation")
     module = script(fit.final)
     metadata = CheckpointMetadata(
@@ -100,7 +113,7 @@ def export(fit: Fit, dataset: Dataset, config: TrainingConfig, identity: Identit
         training_range=TrainingRange.of(seen, dataset.windows_seen()),
         accuracy={"validation": validation.accuracy(fit.cell)},
         baselines={},
-        errors=ErrorDistribution.calibrate(validation.residuals(fit.cell), validation.origins),
+        errors=ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins),
         configuration=config.flat(),
         seed=fit.seed,
         parameters=fit.final.size(),

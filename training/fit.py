@@ -141,10 +141,30 @@ def _descend(
                 curves[1].append(_evaluate(network, validation, config.huber_delta))
             told(1)
     if config.autoregression:
-        known, season = network.known(examples.sst, examples.valid_time)
-        network.linear.fit(known, season, examples.increments(network.spread), examples.valid_time)
-        network.mix(config.share(len(examples)))
+        _regress(network, examples, config.share(len(examples)))
     return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
+
+
+def fit_autoregression(config: TrainingConfig, seen: SstSeries, origins: Origins) -> RecurrentForecaster:
+    """A network that forecasts by its autoregression alone, which takes no descent.
+
+    Args:
+        config: of the run.
+        seen: what it is scaled by.
+        origins: to learn from, at lead 1.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = RecurrentForecaster(config.cells[0], config, seen.step, Scaling.of(seen))
+    _regress(network, _Examples.of(origins), 0.0)
+    return network.eval()
+
+
+def _regress(network: RecurrentForecaster, examples: _Examples, share: float) -> None:
+    """Compute the autoregression, and give the cell its share beside it."""
+    known, season = network.known(examples.sst, examples.valid_time)
+    network.linear.fit(known, season, examples.increments(network.spread), examples.valid_time)
+    network.mix(share)
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

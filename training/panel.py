@@ -145,6 +145,15 @@ class Panel(Dataset):
         """Of all stations that are trained on."""
         return JoinedSeries.of([one.past(split) for one in self.members.values()])
 
+    def before(self, time: np.datetime64) -> SstSeries:
+        """Of all stations that are trained on."""
+        pasts = [one.before(time) for one in self.members.values()]
+        return JoinedSeries.of([past for past in pasts if len(past)])
+
+    def origins_between(self, begin: np.datetime64, end: np.datetime64, horizon: int | None = None) -> Origins:
+        """Of all stations that are trained on."""
+        return joined([one.origins_between(begin, end, horizon) for one in self.members.values()])
+
     def windows_seen(self) -> Floats:
         """Of all stations that are trained on."""
         return np.concatenate([one.windows_seen() for one in self.members.values()])

@@ -71,8 +71,9 @@ def skill_in_words(skill: Skill, lead: int) -> str:
 def _intervals(report: Report) -> list[str]:
     parts = [
         "## Intervals",
-        "Share of observations inside, in percent, ± its standard error with autocorrelation counted; mean interval "
-        "score and continuous ranked probability score (CRPS), the lower the better.",
+        "Share of observations inside, in percent, ± its standard error with autocorrelation counted; in bold where it "
+        "is off its level by more than 3 points and more than two standard errors. Mean interval score and continuous "
+        "ranked probability score (CRPS), the lower the better.",
     ]
     for model in report.networks:
         levels = list(model.intervals)
@@ -80,10 +81,11 @@ def _intervals(report: Report) -> list[str]:
             ("steps ahead", *(f"in {level} %" for level in levels), *(f"score {level} %" for level in levels), "CRPS")
         ]
         for lead in report.shown_leads:
-            covered = [coverage_in_words(model.intervals[level].coverage, lead) for level in levels]
+            covered = [_marked(model.intervals[level].coverage, lead, level) for level in levels]
             scores = [figure(model.intervals[level].score[lead - 1]) for level in levels]
             rows.append((str(lead), *covered, *scores, figure(model.crps[lead - 1] if model.crps else None)))
         parts += [f"### {TITLES[model.name]}", aligned(rows)]
+        parts += [misses_in_words(model.intervals[level].coverage, level) for level in levels]
         if levels:
             parts += ["By season, one step ahead:", aligned(_by_season(model, levels))]
     return parts
@@ -94,10 +96,39 @@ def coverage_in_words(coverage: Coverage, lead: int) -> str:
     return f"{100 * coverage.share[lead - 1]:.1f} ± {100 * coverage.error[lead - 1]:.1f}"
 
 
+def _marked(coverage: Coverage, lead: int, level: int) -> str:
+    said = coverage_in_words(coverage, lead)
+    return f"**{said}**" if lead in coverage.misses(level) else said
+
+
+def misses_in_words(coverage: Coverage, level: int) -> str:
+    """At which leads coverage is not as stated, and how far off it is there, a sentence."""
+    leads = coverage.misses(level)
+    if not leads:
+        return f"{level} %: within 3 points or two standard errors at every lead."
+    off = [100 * coverage.share[lead - 1] - level for lead in leads]
+    listed = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in _runs(leads))
+    return (
+        f"{level} %: not within 3 points or two standard errors at {len(leads)} of {len(coverage.share)} leads "
+        f"({listed}), where it is {min(off):+.1f} to {max(off):+.1f} points off."
+    )
+
+
+def _runs(leads: Sequence[int]) -> list[list[int]]:
+    """Leads that follow each other, together."""
+    runs: list[list[int]] = []
+    for lead in leads:
+        if runs and lead == runs[-1][-1] + 1:
+            runs[-1].append(lead)
+        else:
+            runs.append([lead])
+    return runs
+
+
 def _by_season(model: ModelReport, levels: list[int]) -> Rows:
     rows: Rows = [("season", "n", *(f"in {level} %" for level in levels))]
     for season, coverage in model.intervals[levels[0]].seasons.items():
-        covered = (coverage_in_words(model.intervals[level].seasons[season], 1) for level in levels)
+        covered = (_marked(model.intervals[level].seasons[season], 1, level) for level in levels)
         rows.append((season, str(coverage.n[0]), *covered))
     return rows
 

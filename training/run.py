@@ -20,6 +20,7 @@ from forecasting.release import current_version, is_dataset_name, open_current
 from forecasting.report import Report, SeedSpread, Split, parse_report
 from forecasting.timestep import iso, short
 from training.assess import assess, drift
+from training.calibration import earlier_residuals
 from training.card import model_card
 from training.config import TrainingConfig
 from training.dataset import Dataset
@@ -128,7 +129,10 @@ def _fill(
     data_file: str,
 ) -> Report:
     """Put every file of the release into ``stage``."""
-    exported = {cell: export(fits[cell, config.seed], dataset, config, identity, stage) for cell in config.cells}
+    earlier = earlier_residuals(dataset, config)
+    exported = {
+        cell: export(fits[cell, config.seed], dataset, config, identity, stage, earlier) for cell in config.cells
+    }
     first = next(iter(dataset.stations.values()))
     baselines = Baselines.fit(first.past("validation"), config.window, config.fill_limit, config.horizon)
     assessed = assess(dataset, config, exported)

@@ -222,8 +222,9 @@ def one_depth(
     """The variables without their dimension of depth, where they have one.
 
     Raises:
-        FileError: if there are several depths and none was asked for.
+        FileError: if there are several depths and none was asked for, or one is asked for where there are none.
     """
+    chosen: float | None = None
     for dim in taken["value"].dims:
         axis = data[dim] if dim in data.variables else None
         is_depth = str(dim).lower() in _DEPTHS or (axis is not None and axis.attrs.get("axis") == "Z")
@@ -233,9 +234,11 @@ def one_depth(
         if len(depths) > 1 and options.depth is None:
             listed = ", ".join(f"{depth:g}" for depth in depths[:12])
             raise FileError(f"holds {len(depths)} depths along {dim}: {listed}…; choose one with --depth")
-        chosen = depths[0] if options.depth is None else nearest_depth(depths, options.depth)
+        chosen = float(depths[0]) if options.depth is None else nearest_depth(depths, options.depth)
         if len(depths) > 1 or chosen != 0:
             notes.append(f"{dim} {chosen:g}" + (f" of {len(depths)}" if len(depths) > 1 else ", the only one"))
         at = int(np.flatnonzero(depths == chosen)[0])
         taken = {name: one.isel(along_own(one, {dim: at})) for name, one in taken.items()}
+    if options.depth is not None and chosen is None:
+        raise FileError("has no dimension of depth, so --depth has nothing to choose from; leave it away")
     return taken

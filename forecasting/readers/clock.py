@@ -61,8 +61,16 @@ def find_clock(table: Table, options: Options) -> Clock:
     """The column, or columns, that hold the times.
 
     Raises:
-        FileError: if there are none, or their cells cannot be understood, naming the line.
+        FileError: if there are none, or their cells cannot be understood, naming the line; or if an order of dates is
+            asked for that are not written so.
     """
+    clock = _find_clock(table, options)
+    if options.date_order is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}").any():
+        raise FileError("has no dates as 03/04/2010 in it, so --dates says nothing of it; leave it away")
+    return clock
+
+
+def _find_clock(table: Table, options: Options) -> Clock:
     if options.time_column:
         return _one(table, table.column(options.time_column), options)
     plain = table.plain()
@@ -141,6 +149,8 @@ def _parse(texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | Non
     offset = texts.str.contains(_OFFSET, regex=True)
     zoned = offset | texts.str.contains(r"[Zz]$", regex=True)
     utc = _iso(texts, shown)
+    if zoned.all() and timezone:
+        raise FileError("has times that all say their offset, so --timezone says nothing of it; leave it away")
     if not zoned.all():
         naive = ~zoned.to_numpy()
         if timezone:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.erddap import Dialect, dialect, is_units_row
+from forecasting.readers.options import MOST_COLUMNS
 from forecasting.readers.table import Table, one_line
 from forecasting.readers.units import in_brackets
 
@@ -20,14 +21,11 @@ _FORMATS: Final[dict[Dialect | None, str]] = {
     "csv0": "CSV without a header line, as ERDDAP's .csv0",
 }
 
-_MOST_COLUMNS: Final = 20_000
-"""Each costs a look of its own."""
-
 _Row = tuple[int, list[str]]
 """Number of a line, and its cells."""
 
 
-def read_delimited(text: str, notes: tuple[str, ...] = ()) -> Table:
+def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = MOST_COLUMNS) -> Table:
     """The table in a CSV file; blank lines and those that begin with ``#`` are skipped.
 
     Raises:
@@ -36,6 +34,8 @@ def read_delimited(text: str, notes: tuple[str, ...] = ()) -> Table:
     rows = _rows(text)
     if not rows:
         raise FileError("holds no data: a header line and one line a value are needed")
+    if (width := len(rows[0][1])) > most_columns:
+        raise FileError(f"has {width} columns, and at most {most_columns} are taken; write one line a value")
     kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
     if kind == "csv0":
         names = [f"column {k}" for k in range(1, len(rows[0][1]) + 1)]
@@ -68,8 +68,6 @@ def _rows(text: str) -> list[_Row]:
 
 def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:
     width = len(header)
-    if width > _MOST_COLUMNS:
-        raise FileError(f"has {width} columns, of which at most {_MOST_COLUMNS} are read; write one line a value")
     for number, row in body:
         if len(row) < width or any(row[width:]):
             raise FileError(f"line {number} has {len(row)} columns where the header has {width}; correct that line")

@@ -26,6 +26,7 @@ from forecasting.readers.flags import Marked, heed
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.sample import draw_cells
+from forecasting.readers.split import refuse_many
 from forecasting.readers.table import one_line
 from forecasting.timestep import Floats, Times, short
 
@@ -56,6 +57,11 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
     if flags is not None:
         taken["flags"] = data[flags]
     columns = Columns(time, value, None, flags)
+    if options.date_order is not None or options.timezone is not None:
+        raise FileError(
+            "has its times as CF does, in UTC, so --dates and --timezone say nothing of it; leave them away"
+        )
+    _check_size(data.sizes[along], options)
     for station, variables, notes in _at_places(data, taken, along, options):
         times = find_times(data, time)
         values = _numbers(variables["value"], options)
@@ -72,6 +78,11 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
         yield Observations(
             station, times, values, _placer(times), columns, units, units_from, counts, notes, (*doubt, *warned), marked
         )
+
+
+def _check_size(values: int, options: Options) -> None:
+    if options.most_lines is not None and values > options.most_lines:
+        raise FileError(f"holds {values} values, and at most {options.most_lines} are taken; keep a shorter time")
 
 
 def _placer(times: Times) -> Callable[[int], str]:
@@ -100,9 +111,12 @@ def _at_places(
     single = {dim: 0 for dim in rest if taken["value"].sizes[dim] == 1}
     station_dim = next((dim for dim in rest if dim not in single and _station_names(data, dim)), None)
     if station_dim is not None:
+        _refuse_places(options, "stations: choose one with --station, not")
         yield from _each_station(data, taken, station_dim, single, options, tuple(notes))
         return
     if set(rest) - set(single):
+        if options.station is not None:
+            raise FileError("is a grid, without stations: choose a place with --at LAT,LON, not --station")
         if options.sample is not None:
             plane = {name: one.isel(along_own(one, single)) for name, one in taken.items()}
             for name, variables, said in draw_cells(data, plane, along, options.sample, options.seed):
@@ -111,8 +125,15 @@ def _at_places(
         index, said = take_cell(data, taken["value"].isel(single), along, options.at)
         yield None, {name: one.isel(along_own(one, single | index)) for name, one in taken.items()}, (*notes, *said)
         return
+    _refuse_places(options, "one place, so there is nothing to choose from: leave away")
     squeezed = {name: one.isel(along_own(one, single)) for name, one in taken.items()}
     yield from _by_rows(data, squeezed, along, options, tuple(notes))
+
+
+def _refuse_places(options: Options, said: str) -> None:
+    asked = "--at" if options.at is not None else "--sample" if options.sample is not None else None
+    if asked is not None:
+        raise FileError(f"holds {said} {asked}")
 
 
 def _station_variable(data: "xr.Dataset", dim: Hashable) -> str | None:
@@ -143,6 +164,9 @@ def _each_station(
     names = _station_names(data, dim)
     if options.station is not None and options.station not in names:
         raise FileError(f"has no station {options.station!r}; it has {', '.join(names[:12])}")
+    if options.station is None:
+        refuse_many(len(names), "stations", "station", options)
+        _check_size(sum(one.size for one in taken.values()), options)
     for at, name in enumerate(names):
         if options.station in (None, name):
             yield name, {key: one.isel(along_own(one, single | {dim: at})) for key, one in taken.items()}, notes
@@ -155,6 +179,7 @@ def _by_rows(
     names = _station_names(data, along)
     if len(set(names)) > 1:
         raise FileError(f"holds {len(set(names))} stations in one list of rows; fetch one, or the same table as CSV")
-    if options.station is not None and names and options.station not in names:
-        raise FileError(f"has no station {options.station!r}; it has {names[0]}")
+    if options.station is not None and options.station not in names:
+        held = names[0] if names else "one series without a name: leave --station away"
+        raise FileError(f"has no station {options.station!r}; it has {held}")
     yield (names[0] if names else None), taken, notes

@@ -9,6 +9,9 @@ from forecasting.timestep import TimeStep
 FORMATS: Final = ("csv", "erddap", "ndbc", "netcdf", "zarr")
 """``erddap`` is CSV in one of ERDDAP's dialects."""
 
+MOST_COLUMNS: Final = 20_000
+"""Of one table, where it is not said: each costs a look of its own."""
+
 DateOrder = Literal["dmy", "mdy"]
 Place = tuple[float, float]
 """Latitude and longitude in degrees, north and east positive; longitudes of either habit."""
@@ -32,7 +35,9 @@ class Options:
         timezone: IANA name of the clock that times without an offset go by; UTC where None.
         resample: coarser step to average to.
         most_stations: more in one table are refused, unless one is asked for; each costs a look at every row.
-        most_lines: more in one file of text are refused: each costs far more memory than its bytes.
+        most_columns: more in one table are refused.
+        most_lines: more in one file of text are refused, as are more values of a NetCDF file: each costs far more
+            memory than its bytes.
         sample: sea cells to draw from a grid.
         seed: of the draw.
     """
@@ -52,4 +57,5 @@ class Options:
     sample: int | None = None
     seed: int = 0
     most_stations: int | None = None
+    most_columns: int = MOST_COLUMNS
     most_lines: int | None = None

@@ -56,17 +56,17 @@ def read(
         raise FileError(f"{path}: {one_line(str(error))}", index=error.index) from None
 
 
-def read_content(content: bytes, options: Options, *, name: str = "the file", limit: int = MAX_TEXT) -> Reading:
-    """Read what a file of text holds, as :func:`read` does the file.
+def read_content(content: bytes | Path, options: Options, *, name: str = "the file", limit: int = MAX_TEXT) -> Reading:
+    """Read what a file holds under another name, as :func:`read` does the file.
 
     Args:
-        content: of the file, packed by gzip or not.
+        content: of a file of text, packed by gzip or not; or where any file lies.
         options: what is said of it.
         name: that errors call it by.
         limit: bytes of text that are read, unpacked.
 
     Raises:
-        FileError: as :func:`read` does; also for a grid, which comes from a file alone.
+        FileError: as :func:`read` does; also for the bytes of a grid, which comes from a file alone.
     """
     try:
         return _read(content, Path(name), options, limit)
@@ -128,7 +128,7 @@ def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_T
     text, notes = read_text(source, limit)
     _check_lines(text, options.most_lines)
     ndbc = options.format == "ndbc" or (options.format is None and is_ndbc(text))
-    table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes)
+    table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes, options.most_columns)
     return _reading(path, table.format, observations(table, options), options)
 
 

@@ -55,7 +55,7 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     if column is not None:
         codes, names = pd.factorize(table.cells[column])
         if options.station is None:
-            _refuse_many(len(names), "stations", "station", options)
+            refuse_many(len(names), "stations", "station", options)
         parts = [Part(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
         if options.station is not None:
             parts = [part for part in parts if part.station == options.station]
@@ -74,7 +74,12 @@ def station_column(table: Table) -> str | None:
     return next((plain[name] for name in _STATIONS if name in plain), None)
 
 
-def _refuse_many(count: int, of: str, option: str, options: Options) -> None:
+def refuse_many(count: int, of: str, option: str, options: Options) -> None:
+    """Refuse a file of more stations or places than ``options`` take.
+
+    Raises:
+        FileError: saying how to choose one.
+    """
     if options.most_stations is not None and count > options.most_stations:
         raise FileError(
             f"holds {count} {of}, and at most {options.most_stations} are taken; choose one with --{option}"
@@ -95,13 +100,18 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
     lat = plain.get("latitude", plain.get("lat"))
     lon = plain.get("longitude", plain.get("lon"))
     if lat is None or lon is None or not _repeats(clock, part.rows):
+        if options.at is not None:
+            found = (
+                "no columns of latitude and longitude" if lat is None or lon is None else "one place, or one that moves"
+            )
+            raise FileError(f"has {found}, so --at has nothing to choose from; leave it away")
         yield part
         return
     points = np.stack([numbers(table.cells[lat]), numbers(table.cells[lon])], axis=1)
     distinct = np.unique(points[part.rows], axis=0)
     distinct = distinct[np.isfinite(distinct).all(axis=1)]
     if options.at is None:
-        _refuse_many(len(distinct), "places", "at LAT,LON", options)
+        refuse_many(len(distinct), "places", "at LAT,LON", options)
     elif len(distinct):
         km = distance_km(options.at, distinct[:, 0], distinct[:, 1])
         chosen = distinct[int(km.argmin())]
@@ -118,6 +128,8 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
 def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
     plain = table.plain()
     column = next((plain[name] for name in _DEPTHS if name in plain), None)
+    if column is None and options.depth is not None:
+        raise FileError("has no column of depths, so --depth has nothing to choose from; leave it away")
     if column is None or (options.depth is None and not _repeats(clock, part.rows)):
         return part
     depths = numbers(table.cells[column])

@@ -100,7 +100,22 @@ def observations(table: Table, options: Options) -> list[Observations]:
             name = part.station if choice.station is None else choice.station
             columns = Columns(clock.label, choice.value, part.column, flag_name)
             found.append(_take(table, clock, part, values, flags, name, columns, options))
+    _check_choice(found, options)
     return found
+
+
+def _check_choice(found: list[Observations], options: Options) -> None:
+    """Refuse what was asked for and has no meaning here, lest another series be taken for it."""
+    if options.sample is not None:
+        raise FileError("is a table, and --sample draws cells of a grid; leave it away")
+    if options.station is None:
+        return
+    names = [one.station for one in found if one.station is not None]
+    if not names:
+        raise FileError("holds one series without a name, so --station has nothing to choose from; leave it away")
+    if not any(name == options.station or name.startswith(f"{options.station} ") for name in names):
+        listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        raise FileError(f"has no station {options.station!r}; it has {listed}")
 
 
 def _take(

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from service.dependencies import ServingDep, SettingsDep
+from forecasting.errors import FileError
+from service.dependencies import GridFilesDep, ServingDep, SettingsDep
 from service.file_schemas import FileQuery, FileReading, FoundSeries
-from service.files import read_file, require_file, series_lines
+from service.files import described, not_understood, read_text_file, require_file, series_lines
 from service.media import NDJSON_TYPE
 from service.openapi import lines, problems
 
@@ -25,10 +26,12 @@ EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n201
 _FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "The file itself: CSV wide or long, ERDDAP's dialects, NDBC's files; gzip or not.",
+        "description": "The file itself: CSV wide or long, ERDDAP's dialects, NDBC's files, gzip or not; NetCDF, where "
+        "the server has the extra grids.",
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": EXAMPLE},
             "text/plain": {"schema": {"type": "string"}},
+            "application/netcdf": {"schema": {"type": "string", "format": "binary"}},
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
         },
     }
@@ -42,12 +45,23 @@ _FILE: Final[dict[str, Any]] = {
     openapi_extra=_FILE,
 )
 async def post_series(
-    request: Request, serving: ServingDep, settings: SettingsDep, query: Annotated[FileQuery, Query()]
+    request: Request,
+    serving: ServingDep,
+    settings: SettingsDep,
+    grid_files: GridFilesDep,
+    query: Annotated[FileQuery, Query()],
 ) -> Response:
     """What is understood of a file of SST, and its series as POST /forecast and POST /compare take them."""
-    content = await request.body()
-    require_file(dict(request.scope["headers"]), content)
-    answer = await serving.apart(read_file, content, query.options(), serving.registry, settings)
+    content, options = await request.body(), query.options()
+    netcdf = require_file(dict(request.scope["headers"]), content) or options.format == "netcdf"
+    try:
+        if netcdf:
+            reading = await grid_files.read(content, options)
+        else:
+            reading = await serving.apart(read_text_file, content, options, settings)
+    except FileError as error:
+        raise not_understood(error) from None
+    answer = await serving.apart(described, reading, serving.registry, settings)
     if NDJSON_TYPE in request.headers.get("accept", ""):
         return Response(await serving.apart(series_lines, answer), media_type=NDJSON_TYPE)
     return Response(await serving.apart(to_json, answer), media_type="application/json")

@@ -4,6 +4,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import xarray as xr
 from playwright.sync_api import expect
 
 from tests.page.conftest import Shown, Visitor
@@ -212,3 +213,23 @@ def test_a_long_series_is_drawn_by_its_extremes_and_whole_where_it_is_zoomed_int
         card.get_by_role("button", name="Zoom in").click()
     expect(note).not_to_be_visible()
     assert n / 5 < len(card.locator(".plot").evaluate(drawn)) < n / 3
+
+
+def test_a_netcdf_grid_asks_for_the_place_and_takes_it(shown: Shown, tmp_path: Path) -> None:
+    months = np.arange("2001-01", "2005-01", dtype="datetime64[M]").astype("datetime64[ns]")
+    sst = 20 + 3 * np.sin(np.arange(48) / 6 * np.pi)[:, None, None] + np.arange(4).reshape(1, 2, 2)
+    places = {"time": months, "lat": [43.0, 44.0], "lon": [8.0, 9.0]}
+    grid = xr.Dataset({"sst": (("time", "lat", "lon"), sst, {"units": "degree_C"})}, places)
+    grid.to_netcdf(tmp_path / "grid.nc", engine="h5netcdf")
+    visit = shown("?view=data")
+    page = visit.page
+    page.evaluate("history.replaceState(null, '', '/?view=data')")
+    page.locator("#file").set_input_files(tmp_path / "grid.nc")
+    expect(page.get_by_role("alert")).to_contain_text("“Place, of several”", timeout=30_000)
+    page.get_by_text("How to read it").click()
+    page.get_by_label("Place, of several").fill("44,9")
+    page.get_by_label("Place, of several").press("Enter")
+    understood = page.locator("section.card", has_text="What was understood")
+    expect(understood).to_contain_text("20.00 to 26.00 °C", timeout=30_000)
+    visit.settle()
+    visit.complaints = [text for text in visit.complaints if "422" not in text]

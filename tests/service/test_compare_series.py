@@ -10,8 +10,11 @@ import httpx
 import numpy as np
 import pytest
 
+from forecasting.errors import RequestError
 from forecasting.series import SstSeries
 from forecasting.timestep import iso
+from service.comparison_schemas import CompareRequest
+from service.comparisons import refuse_long_work
 from service.settings import Settings
 from tests.service.test_forecast import Json, answered
 from tests.serving import serve
@@ -182,6 +185,22 @@ def test_limits_on_series_and_values_apply(strict_limits: httpx.Client, nino12: 
     assert response.json()["errors"][0]["location"] == "body.series[0].values"
     response = strict_limits.post("/compare", json={"series": [one_series(nino12, 30)] * 3})
     assert (response.status_code, response.json()["errors"][0]["location"]) == (422, "body.series")
+
+
+def test_what_would_take_too_long_is_refused_with_what_can_be_asked_for(
+    client: httpx.Client, nino12: SstSeries
+) -> None:
+    many = [one_series(nino12, 240, f"s{k}") for k in range(2_000)]
+    response = client.post("/compare", json={"series": many, "horizon": 12})
+    assert response.status_code == 422
+    detail = response.json()["detail"]
+    assert detail.startswith("to roll 3 models 12 steps ahead through 2000 series of 480000 values in all would take")
+    most = int(detail.split("send at most ")[1].split()[0])
+    assert 100 < most < 1_000
+    one = CompareRequest.model_validate({"series": many[:1]})
+    refuse_long_work(one, models=1, horizon=1, seconds=1)
+    with pytest.raises(RequestError, match=r"to roll 1 model 1 step ahead .* send shorter series, or ask for"):
+        refuse_long_work(one, models=1, horizon=1, seconds=0.01)
 
 
 def test_another_media_type_and_no_json_are_refused(client: httpx.Client) -> None:

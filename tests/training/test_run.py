@@ -9,10 +9,12 @@ from forecasting.checkpoint import digest
 from forecasting.errors import RequestError
 from forecasting.registry import Registry
 from forecasting.release import Release, current_version
+from forecasting.report import Coverage
 from forecasting.series import SstSeries
 from tests.conftest import NINO12, daily
 from training.config import TrainingConfig
 from training.dataset import Dataset
+from training.readable import coverage_in_words, misses_in_words
 from training.run import Published, train
 
 FILES = {
@@ -70,10 +72,12 @@ def test_coverage_and_probabilities_are_those_of_an_independent_count(
         model = next(model for model in published.report.networks if model.name == cell)
         off = np.abs(forecaster.roll(test.windows, test.valid_time, 12) - test.targets)[:, 0]
         known = np.isfinite(off)
-        inside = off[known] <= forecaster.metadata.errors.half_width[80][0]
+        months = test.valid_time[known].astype("datetime64[M]").astype(int) % 12
+        season = np.asarray(["DJF", "MAM", "JJA", "SON"])[(months + 1) % 12 // 3]
+        widths = {name: table.half_width[80][0] for name, table in forecaster.metadata.errors.seasons.items()}
+        inside = off[known] <= np.asarray([widths[name] for name in season])
         intervals = model.intervals[80]
         assert intervals.coverage.share[0] == pytest.approx(inside.mean(), abs=1e-6)
-        months = test.valid_time[known].astype("datetime64[M]").astype(int) % 12
         assert intervals.seasons["JJA"].share[0] == pytest.approx(inside[(months >= 5) & (months <= 7)].mean())
         assert sum(season.n[0] for season in intervals.seasons.values()) == 147
         assert model.crps is not None
@@ -89,12 +93,33 @@ def test_the_card_and_the_readable_report_say_what_the_report_does(published: Pu
     assert f"{best.accuracy['test'].rmse[0]:.4f}" in card
     covered = best.intervals[80].coverage
     assert f"- 80 %: {100 * covered.share[0]:.1f} ± {100 * covered.error[0]:.1f} one step ahead" in card
+    misses = covered.misses(80)
+    said = [line for line in card.splitlines() if line.startswith("- 80 %: ") and "two standard errors" in line]
+    assert len(said) == 1
+    assert (f"at {len(misses)} of 12 leads" if misses else "at every lead") in said[0]
     for section in ("Trained on", "Meant for", "Not meant for", "Accuracy", "Coverage", "Drift"):
         assert f"\n## {section}\n" in card
     readable = (published.path / "report.md").read_text()
     for lead in (1, 6, 12):
         rmse = next(model for model in report.baselines if model.name == "damped").accuracy["test"].rmse[lead - 1]
         assert f"| {rmse:.4f} |" in readable
+    for lead in (1, 12):
+        words = coverage_in_words(covered, lead)
+        assert (f" **{words}** |" if lead in misses else f" {words} |") in readable
+
+
+def test_coverage_is_as_stated_within_three_points_or_two_standard_errors() -> None:
+    coverage = Coverage(
+        n=(100,) * 6, share=(0.83, 0.84, 0.84, 0.76, 0.9, 0.9), error=(0.01, 0.01, 0.02, 0.01, 0.04, 0.06)
+    )
+    assert coverage.misses(80) == (2, 4, 5)
+    assert misses_in_words(coverage, 80) == (
+        "80 %: not within 3 points or two standard errors at 3 of 6 leads (2, 4 to 5), where it is -4.0 to +10.0 "
+        "points off."
+    )
+    assert misses_in_words(Coverage(n=(9,), share=(0.95,), error=(0.0,)), 95) == (
+        "95 %: within 3 points or two standard errors at every lead."
+    )
 
 
 def test_drift_is_what_the_test_part_has_beyond_what_was_trained_on(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ export function fileInput(take, before, text) {
       },
     },
     h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: "file", class: "link" }, "choose one", file)),
-    h("p", { class: "note" }, "CSV wide or long, ERDDAP's CSV, NDBC's text files; gzip too."),
+    h("p", { class: "note" }, "CSV wide or long, ERDDAP's CSV, NDBC's text files, gzip or not; NetCDF of a place or a grid."),
     held,
   );
   const use = () => {

@@ -1,0 +1,113 @@
+"""How well intervals cover, by what they are calibrated on; decided without any test part.
+
+    python -m benchmarks.coverage FILE[:COLUMN][@monthly] …
+
+Each series is cut to its first 60 and 80 %, which leaves its test part out, and each cut is divided anew into 70 / 10 /
+20 %. A network is fitted as training does; its intervals are calibrated on the inner validation part alone, or also on
+tenths before it, each forecast by a fit to what came before; and the last part says how often they cover.
+
+Printed for each cut and each way of calibrating: the share of leads whose coverage is as stated (within 3 points or two
+standard errors) at 80 and at 95 %; coverage less the level, in points, over all leads and, with its standard error, at
+the first, middle and last one; and the interval score over that of the first way, geometric mean over leads and levels.
+"""
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from benchmarks.selection import read
+from forecasting.checkpoint import script
+from forecasting.evaluation import Evaluation
+from forecasting.intervals import ErrorDistribution
+from forecasting.network import NetworkRoller
+from forecasting.report import IntervalReport
+from forecasting.verification import intervals
+from training.calibration import Residuals, earlier_residuals, rolled_residuals
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.export import CPU, validate
+from training.fit import fit
+
+CUTS: Final = (0.6, 0.8)
+"""Shares of each series that are looked at; the last is train and validation."""
+
+CELL: Final = "gru"
+LEVELS: Final = (80, 95)
+FIRST: Final = (6, 5, 4, 3)
+LAST: Final = 7
+"""The tenths of the training part that are tried as the first that is forecast, and where they end."""
+
+Found = dict[str, dict[int, IntervalReport]]
+"""By way of calibrating, by level."""
+
+
+def judge(job: tuple[str, float]) -> Found:
+    """What the intervals of one cut of a series are worth on its last fifth."""
+    torch.set_num_threads(1)
+    argument, cut = job
+    whole = read(argument)
+    series = whole.part(0, int(len(whole) * cut)).until_last_observation()
+    config = TrainingConfig.for_step(series.step, cells=(CELL,))
+    dataset = Dataset.divide(series, config)
+    fitted = fit(dataset, config, CELL, 0, lambda epochs: None)
+    validation = validate(fitted, dataset)
+    last = Residuals(validation.origins, validation.residuals(CELL))
+    roller = NetworkRoller(script(fitted.final), series.step, CPU)
+    test = Evaluation.run(dataset.origins("test"), {CELL: roller})
+    ways = {"validation": list[Residuals]()}
+    rolled = rolled_residuals(dataset, config, min(FIRST))
+    ways |= {f"from tenth {first} on": rolled[first - LAST :] for first in FIRST}
+    ways["as training does"] = earlier_residuals(dataset, config)
+    found = {}
+    for way, earlier in ways.items():
+        residuals = Residuals.joined([*earlier, last])
+        found[way] = intervals(test, CELL, ErrorDistribution.calibrate(residuals.values, residuals.origins))
+    return found
+
+
+def _row(name: str, way: str, found: dict[int, IntervalReport], base: dict[int, IntervalReport]) -> str:
+    cells = [name, way]
+    for level in LEVELS:
+        if level not in found:
+            cells += ["none", ""]
+            continue
+        coverage = found[level].coverage
+        off = 100 * np.asarray(coverage.share) - level
+        leads = (0, len(off) // 2, len(off) - 1)
+        told = ", ".join(f"{off[lead]:+.1f} ± {100 * coverage.error[lead]:.1f}" for lead in leads)
+        cells += [f"{1 - len(coverage.misses(level)) / len(off):.2f}", f"{off.mean():+.1f} ({told})"]
+    both = [level for level in LEVELS if level in found and level in base]
+    ratios = [np.log(np.divide(found[level].score, base[level].score)) for level in both]
+    cells.append(f"{np.exp(np.mean(ratios)):.3f}" if both else "")
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Print a table, one row a cut and way of calibrating, and their means."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__.splitlines()[0])
+    parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, or either with @monthly for monthly means")
+    parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: %(default)s)")
+    options = parser.parse_args()
+    jobs = [(series, cut) for series in options.series for cut in options.cuts]
+    print("| series | calibrated on | 80 %: as stated | less 80 | 95 %: as stated | less 95 | score |")
+    print("|---|---|---:|---|---:|---|---:|")
+    shares: dict[str, list[float]] = {}
+    with ProcessPoolExecutor(options.workers) as pool:
+        for (argument, cut), found in zip(jobs, pool.map(judge, jobs), strict=True):
+            name = f"{Path(argument.partition('@')[0].partition(':')[0]).name}{argument[argument.find('.csv') + 4 :]}"
+            for way, one in found.items():
+                print(_row(f"{name} {cut:g}", way, one, found["validation"]), flush=True)
+                leads = len(next(iter(one.values())).score)
+                missed = sum(len(one[k].coverage.misses(k)) if k in one else leads for k in LEVELS)
+                shares.setdefault(way, []).append(1 - missed / (len(LEVELS) * leads))
+    for way, every in shares.items():
+        print(f"{way}: {np.mean(every):.3f} of leads and levels as stated, mean over {len(every)} cuts")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Options that say nothing of a file are refused, lest another series be taken for what was asked."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from forecasting.errors import FileError
+from forecasting.readers import read
+from forecasting.timestep import iso
+
+DAYS = np.arange("2001-01-01", "2001-03-01", dtype="datetime64[D]")
+
+
+def table(path: Path, header: str, *rows: str) -> Path:
+    """Each row once a day, ``{}`` standing for the time."""
+    lines = [row.format(iso(day.astype("datetime64[s]"))) for day in DAYS for row in rows]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "options", "says"),
+    [
+        ("time,sst", ["{},15"], {"station": "pier"}, "holds one series without a name, so --station has nothing"),
+        ("time,a_sst,b_sst", ["{},15,16"], {"station": "c"}, "has no station 'c'; it has a, b"),
+        ("time,sst", ["{},15"], {"at": (40, 1)}, "has no columns of latitude and longitude, so --at has nothing"),
+        ("time,lat,lon,sst", ["{},40,1,15"], {"at": (40, 1)}, "has one place, or one that moves, so --at has nothing"),
+        ("time,sst", ["{},15"], {"depth": 5}, "has no column of depths, so --depth has nothing to choose from"),
+        ("time,sst", ["{},15"], {"sample": 3}, "is a table, and --sample draws cells of a grid"),
+        ("time,sst", ["{},15"], {"timezone": "Europe/Rome"}, "has times that all say their offset, so --timezone says"),
+        ("time,sst", ["{},15"], {"date_order": "dmy"}, "has no dates as 03/04/2010 in it, so --dates says nothing"),
+    ],
+)  # fmt: skip
+def test_of_a_table(tmp_path: Path, header: str, rows: list[str], options: dict[str, Any], says: str) -> None:
+    path = table(tmp_path / "sst.csv", header, *rows)
+    assert read(path).problem is None or options.get("station")
+    with pytest.raises(FileError) as refused:
+        read(path, **options)
+    assert f"{path}: {says}" in str(refused.value)
+
+
+def test_what_does_choose_goes_on_choosing(tmp_path: Path) -> None:
+    long = table(tmp_path / "long.csv", "time,station,sst", "{},pier,15", "{},buoy,16")
+    assert read(long, station="buoy").series.values[0] == 16
+    wide = table(tmp_path / "wide.csv", "time,pier_sst,buoy_sst", "{},15,16")
+    assert read(wide, station="buoy").series.values[0] == 16
+    places = table(tmp_path / "places.csv", "time,lat,lon,sst", "{},40,1,15", "{},41,1,16")
+    assert read(places, at=(41.1, 1)).series.values[0] == 16
+    assert read(places, station="41N 1E").series.values[0] == 16
+    one_depth = table(tmp_path / "depth.csv", "time,depth,sst", "{},0.5,15")
+    assert read(one_depth, depth=1).series.values[0] == 15
+
+
+@pytest.mark.parametrize(
+    ("dims", "options", "says"),
+    [
+        ((), {"at": (40, 1)}, "holds one place, so there is nothing to choose from: leave away --at"),
+        ((), {"sample": 2}, "holds one place, so there is nothing to choose from: leave away --sample"),
+        ((), {"station": "a"}, "has no station 'a'; it has one series without a name: leave --station away"),
+        ((), {"depth": 2}, "has no dimension of depth, so --depth has nothing to choose from"),
+        ((), {"timezone": "Europe/Rome"}, "has its times as CF does, in UTC, so --dates and --timezone say nothing"),
+        (("station",), {"at": (40, 1)}, "holds stations: choose one with --station, not --at"),
+        (("lat", "lon"), {"station": "a"}, "is a grid, without stations: choose a place with --at LAT,LON"),
+    ],
+)
+def test_of_a_grid(tmp_path: Path, dims: tuple[str, ...], options: dict[str, Any], says: str) -> None:
+    axes: dict[str, Any] = {"lat": [40.0, 41.0], "lon": [1.0, 2.0], "station": ["a", "b"]}
+    values = np.full((len(DAYS), *(2 for _ in dims)), 15.0)
+    data = xr.Dataset(
+        {"sst": (("time", *dims), values, {"units": "celsius"})},
+        {"time": DAYS.astype("datetime64[ns]"), **{dim: axes[dim] for dim in dims}},
+    )
+    data.to_netcdf(tmp_path / "sst.nc", engine="h5netcdf")
+    with pytest.raises(FileError) as refused:
+        read(tmp_path / "sst.nc", **options)
+    assert f"sst.nc: {says}" in str(refused.value)
