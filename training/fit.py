@@ -20,7 +20,8 @@ from forecasting.series import SstSeries
 from forecasting.timestep import unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.networks import RecurrentForecaster, Scaling
+from training.inputs import Scaling
+from training.networks import RecurrentForecaster
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate rises."""
