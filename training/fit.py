@@ -1,8 +1,8 @@
 """Fitting one network: on the training part, to see how it does on the validation part; then on both, to be published.
 
-The cell learns alone, the weights of the autoregression are computed, and the two are mixed. AdamW with a linear
-warm-up and a cosine descent to nothing, so that the last weights are the ones to keep. What was tried, and how it was
-chosen, is in docs/study.md.
+The cell learns alone; the weights of the autoregression are computed, for one step and then for its whole roll-out; and
+the two are mixed. AdamW with a linear warm-up and a cosine descent to nothing, so that the last weights are the ones to
+keep. What was tried, and how it was chosen, is in docs/study.md.
 """
 
 import math
@@ -10,24 +10,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from forecasting.report import LossCurves
-from forecasting.rolling import Origins
 from forecasting.series import SstSeries
-from forecasting.timestep import unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
+from training.examples import Examples
 from training.inputs import Scaling
 from training.networks import RecurrentForecaster
+from training.rollout import fit_to_rollout
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate rises."""
 
 CLIP = 1.0
 """Norm that gradients are clipped to."""
+
+MOST_LEADS = 48
+"""Leads of the roll-out that weights are fitted to, at most."""
 
 
 @dataclass(frozen=True)
@@ -53,48 +55,14 @@ class Fit:
     seconds: float
 
 
-@dataclass(frozen=True)
-class _Examples:
-    """Tensors of one part: °C, Unix seconds, °C."""
-
-    sst: Tensor
-    valid_time: Tensor
-    target: Tensor
-
-    @classmethod
-    def of(cls, origins: Origins) -> "_Examples":
-        return cls(
-            torch.from_numpy(origins.windows.astype(np.float32)),
-            torch.from_numpy(unix_seconds(origins.valid_time)),
-            torch.from_numpy(origins.targets[:, 0].astype(np.float32)),
-        )
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    def joined(self, other: "_Examples") -> "_Examples":
-        return _Examples(
-            torch.cat([self.sst, other.sst]),
-            torch.cat([self.valid_time, other.valid_time]),
-            torch.cat([self.target, other.target]),
-        )
-
-    def increments(self, spread: float) -> Tensor:
-        """From the last value, in one-step spreads."""
-        return (self.target - self.sst[:, -1]) / spread
-
-    def take(self, chosen: Tensor) -> "_Examples":
-        return _Examples(self.sst[chosen], self.valid_time[chosen], self.target[chosen])
-
-
 def fit(dataset: Dataset, config: TrainingConfig, cell: str, seed: int, told: Callable[[int], object]) -> Fit:
     """Fit one network on ``dataset``; the same arguments give the same weights on the same machine.
 
     ``told`` hears of every epoch: :func:`total_epochs` in all.
     """
     begin = time.perf_counter()
-    train = _Examples.of(dataset.origins("train", horizon=1))
-    validation = _Examples.of(dataset.origins("validation", horizon=1))
+    leads = min(config.horizon, MOST_LEADS)
+    train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
     selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, validation)
     final, again = _descend(config, cell, seed, dataset.past("validation"), train.joined(validation), told, None)
     seconds = round(time.perf_counter() - begin, 2)
@@ -112,11 +80,13 @@ def _descend(
     cell: str,
     seed: int,
     seen: SstSeries,
-    examples: _Examples,
+    examples: Examples,
     told: Callable[[int], object],
-    validation: _Examples | None,
+    validation: Examples | None,
 ) -> tuple[RecurrentForecaster, LossCurves]:
     """Train a new network on ``examples``, scaled by ``seen``; the curves hold the loss on ``validation`` if given."""
+    rolled, examples = examples, examples.with_next()
+    validation = validation.with_next() if validation else None
     schedule = config.schedule(len(examples))
     curves: tuple[list[float], list[float]] = ([], [])
     # Dropout draws from the global generator.
@@ -131,7 +101,7 @@ def _descend(
             total = 0.0
             for batch in torch.randperm(len(examples)).split(schedule.batch):
                 optimiser.zero_grad()
-                loss = _loss(network, examples.take(batch), config.huber_delta)
+                loss = _loss(network, examples.take(batch), config)
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), CLIP)
                 optimiser.step()
@@ -139,11 +109,15 @@ def _descend(
                 total += loss.item() * len(batch)
             curves[0].append(round(total / len(examples), 6))
             if validation is not None:
-                curves[1].append(_evaluate(network, validation, config.huber_delta))
+                curves[1].append(_evaluate(network, validation, config))
             told(1)
+    known, season = network.known(examples.sst, examples.valid_time[:, 0])
+    if not network.annual:
+        network.centre(known)
     if config.autoregression:
-        known, season = network.known(examples.sst, examples.valid_time)
-        network.linear.fit(known, season, examples.increments(network.spread), examples.valid_time)
+        increments = examples.increments(network.spread)
+        weights, costs = network.linear.fit(known, season, increments, examples.valid_time[:, 0])
+        fit_to_rollout(network, rolled, weights, costs, config.later_leads)
         network.mix(config.share(len(examples)))
     return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
@@ -163,12 +137,18 @@ def _rate(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _loss(network: RecurrentForecaster, examples: _Examples, delta: float) -> Tensor:
-    """Huber's loss of the increments, in one-step spreads."""
-    error = (network(examples.sst, examples.valid_time) - examples.target) / network.spread
-    return nn.functional.huber_loss(error, torch.zeros_like(error), delta=delta)
+def _loss(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> Tensor:
+    """Huber's loss of the increments, in one-step spreads, or as many as so many steps have of each other."""
+    sst, losses = examples.sst, []
+    for lead in range(min(config.cell_leads, examples.leads)):
+        said = network(sst, examples.valid_time[:, lead])
+        error = (said - examples.target[:, lead]) / (network.spread * math.sqrt(lead + 1))
+        error = error[error.isfinite()]
+        losses.append(nn.functional.huber_loss(error, torch.zeros_like(error), delta=config.huber_delta))
+        sst = torch.cat([sst[:, 1:], said[:, None]], dim=1)
+    return torch.stack(losses).nanmean()
 
 
 @torch.no_grad()
-def _evaluate(network: RecurrentForecaster, examples: _Examples, delta: float) -> float:
-    return round(_loss(network.eval(), examples, delta).item(), 6)
+def _evaluate(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> float:
+    return round(_loss(network.eval(), examples, config).item(), 6)

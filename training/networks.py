@@ -32,8 +32,9 @@ class RecurrentForecaster(nn.Module):
         self.spread = scaling.spread
         self.calendar = Calendar(max(3, config.harmonics) if scaling.annual else 0, 2 if step.is_under_a_day else 0)
         self.linear = SeasonalAutoregression(config.window, self.calendar, scaling, self.step_seconds)
-        seen = self.calendar.places(config.harmonics if scaling.annual else 0, 1 if step.is_under_a_day else 0)
-        self.inputs = 2 + len(seen)
+        seen = self.calendar.places(config.harmonics, 1 if step.is_under_a_day else 0) if scaling.annual else []
+        self.annual = scaling.annual
+        self.inputs = 1 + self.annual + len(seen)
         self.cell = _CELLS[cell](self.inputs, config.hidden, config.layers, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, 1)
@@ -48,8 +49,9 @@ class RecurrentForecaster(nn.Module):
         columns = torch.zeros(level + 1 + len(self.calendar.rates), self.seen, self.inputs, dtype=torch.float64)
         for step, place in enumerate(range(self.window - self.seen, self.window)):
             columns[place, step, 0] = 1 / scaling.spread
-            columns[[place, level], step, 1] = 1 / scaling.std
-            columns[level + 1 :, step, 2:] = self.calendar.turn((place - self.window) * self.step_seconds)[:, seen]
+            if scaling.annual:
+                columns[[place, level], step, 1] = 1 / scaling.std
+                columns[level + 1 :, step, 2:] = self.calendar.turn((place - self.window) * self.step_seconds)[:, seen]
         return columns.flatten(1).to(torch.float32)
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
@@ -80,6 +82,11 @@ class RecurrentForecaster(nn.Module):
     def size(self) -> int:
         """Number of fitted weights, the autoregression's among them."""
         return sum(weights.numel() for weights in self.parameters()) + int(torch.count_nonzero(self.linear.weights))
+
+    @torch.no_grad()
+    def centre(self, known: Tensor) -> None:
+        """Have the cell add nothing in the mean of what is ``known``, ``(n, …)``."""
+        self.head.bias.sub_(self.eval().added(known).mean())
 
     @torch.no_grad()
     def mix(self, share: float) -> None:
