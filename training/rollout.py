@@ -41,7 +41,7 @@ def fit_to_rollout(
     worth, best, least = torch.empty(0), weights, torch.inf
     for _ in range(_ITERATIONS + 1):
         network.linear.set(weights)
-        leads = list(_leads(network, examples))
+        leads = list(derivatives(network, examples))
         errors = (examples.target - torch.stack([said for said, _ in leads], dim=1)).double() / network.spread
         if not len(worth):
             worth = every * _worth(network, examples, errors, later)
@@ -55,7 +55,7 @@ def fit_to_rollout(
     network.linear.set(best)
 
 
-def _leads(network: RecurrentForecaster, examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
+def derivatives(network: RecurrentForecaster, examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
     """Forecasts of the autoregression, °C ``(n,)``, and their derivatives by its weights, ``(n, terms)``, by lead."""
     sst, window = examples.sst, examples.sst.shape[1]
     derivatives: list[Tensor] = []
