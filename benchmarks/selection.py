@@ -6,8 +6,8 @@ Each series is cut to its first 60, 70 and 80 %, which leaves the test part out,
 70 / 10 / 20 %. A recipe is scored on the last of these by two figures, averaged over cuts, cells and seeds: RMSE one
 step ahead over that of the linear autoregression (on the recipe's window or on the default one, whichever is better);
 and RMSE at each lead of the horizon over that of the best reference at that lead (persistence, climatology, damped or
-linear), averaged over leads. The last column is the mean over monthly, weekly, daily and shorter steps of the means over
-the series of each. ``--once`` scores weights fitted on the inner training part alone, too.
+linear), averaged over leads. The last column is the mean over monthly, weekly, daily and shorter steps of the means
+over the series of each. ``--once`` scores weights fitted on the inner training part alone, too.
 """
 
 import argparse

@@ -57,6 +57,10 @@ class Examples:
         """Some of them."""
         return Examples(self.sst[chosen], self.valid_time[chosen], self.target[chosen])
 
+    def to(self, device: torch.device) -> "Examples":
+        """On a device."""
+        return Examples(self.sst.to(device), self.valid_time.to(device), self.target.to(device))
+
     def increments(self, spread: float) -> Tensor:
         """From the last value to the first lead, in one-step spreads, ``(n,)``."""
         return (self.target[:, 0] - self.sst[:, -1]) / spread

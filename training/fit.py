@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,8 @@ from training.rollout import fit_to_rollout
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate rises."""
+
+CPU: Final = torch.device("cpu")
 
 CLIP = 1.0
 """Norm that gradients are clipped to."""
@@ -55,16 +58,26 @@ class Fit:
     seconds: float
 
 
-def fit(dataset: Dataset, config: TrainingConfig, cell: str, seed: int, told: Callable[[int], object]) -> Fit:
+def fit(
+    dataset: Dataset,
+    config: TrainingConfig,
+    cell: str,
+    seed: int,
+    told: Callable[[int], object],
+    device: torch.device = CPU,
+) -> Fit:
     """Fit one network on ``dataset``; the same arguments give the same weights on the same machine.
 
-    ``told`` hears of every epoch: :func:`total_epochs` in all.
+    ``told`` hears of every epoch: :func:`total_epochs` in all. The cell learns on ``device``; what is computed in
+    closed form, and the network that is returned, are on the CPU.
     """
     begin = time.perf_counter()
     leads = min(config.horizon, MOST_LEADS)
     train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
-    selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, validation)
-    final, again = _descend(config, cell, seed, dataset.past("validation"), train.joined(validation), told, None)
+    selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, device, validation)
+    final, again = _descend(
+        config, cell, seed, dataset.past("validation"), train.joined(validation), told, device, None
+    )
     seconds = round(time.perf_counter() - begin, 2)
     return Fit(cell, seed, selected, final, len(again.train), loss, seconds)
 
@@ -82,6 +95,7 @@ def _descend(
     seen: SstSeries,
     examples: Examples,
     told: Callable[[int], object],
+    device: torch.device,
     validation: Examples | None,
 ) -> tuple[RecurrentForecaster, LossCurves]:
     """Train a new network on ``examples``, scaled by ``seen``; the curves hold the loss on ``validation`` if given."""
@@ -90,9 +104,9 @@ def _descend(
     schedule = config.schedule(len(examples))
     curves: tuple[list[float], list[float]] = ([], [])
     # Dropout draws from the global generator.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        network = RecurrentForecaster(cell, config, seen.step, Scaling.of(seen))
+        network = RecurrentForecaster(cell, config, seen.step, Scaling.of(seen)).to(device)
         optimiser = _optimiser(network, config)
         steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
         rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
@@ -101,7 +115,7 @@ def _descend(
             total = 0.0
             for batch in torch.randperm(len(examples)).split(schedule.batch):
                 optimiser.zero_grad()
-                loss = _loss(network, examples.take(batch), config)
+                loss = _loss(network, examples.take(batch).to(device), config)
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), CLIP)
                 optimiser.step()
@@ -109,8 +123,9 @@ def _descend(
                 total += loss.item() * len(batch)
             curves[0].append(round(total / len(examples), 6))
             if validation is not None:
-                curves[1].append(_evaluate(network, validation, config))
+                curves[1].append(_evaluate(network, validation.to(device), config))
             told(1)
+    network.cpu()
     known, season = network.known(examples.sst, examples.valid_time[:, 0])
     if not network.annual:
         network.centre(known)
