@@ -33,15 +33,17 @@ from training.fit import fit
 CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series that are looked at; the last is train and validation."""
 
+_ALONE: Final[dict[str, Any]] = {"cell_share": 0.0, "epochs": 1}
 _CELL_ALONE: Final[dict[str, Any]] = {"autoregression": False}
 
 RECIPES: Final[dict[str, dict[str, Any]]] = {
     "the default": {},
-    "… the autoregression alone": {"cell_share": 0.0, "epochs": 1},
+    "… the autoregression alone": _ALONE,
     "… the cell alone": _CELL_ALONE,
     "… fitted one step ahead alone": {"later_leads": 0.0},
-    "… with later leads counting thrice": {"later_leads": 3.0},
-    "… the autoregression alone, fitted one step ahead": {"cell_share": 0.0, "epochs": 1, "later_leads": 0.0},
+    "… the autoregression alone, fitted one step ahead": {**_ALONE, "later_leads": 0.0},
+    "… the autoregression alone, later leads a third": {**_ALONE, "later_leads": 1 / 3},
+    "… the autoregression alone, later leads thrice": {**_ALONE, "later_leads": 3.0},
     "… a cell trained through four leads": {"cell_leads": 4},
     "… with a share of 0.3": {"cell_share": 0.3},
     "… with a share of 0.7": {"cell_share": 0.7},
@@ -94,10 +96,10 @@ def references(series: SstSeries, config: TrainingConfig) -> dict[str, Floats]:
     return {name: np.asarray(evaluation.accuracy(name).rmse) for name in evaluation.predicted}
 
 
-def score(job: tuple[str, str, float, int]) -> Floats:
+def score(job: tuple[str, str, float, tuple[str, ...], int]) -> Floats:
     """Ratios of RMSE fitted on train, and on train + validation: of lead 1 to linear, of all leads to the best."""
     torch.set_num_threads(1)
-    argument, recipe, cut, seeds = job
+    argument, recipe, cut, cells, seeds = job
     whole = read(argument)
     series = whole.part(0, int(len(whole) * cut)).until_last_observation()
     config = configure(series, recipe)
@@ -105,7 +107,7 @@ def score(job: tuple[str, str, float, int]) -> Floats:
     linear = min(one["linear"][0] for one in known)
     best = np.min([rmse for one in known for rmse in one.values()], axis=0)
     dataset = Dataset.divide(series, config)
-    fits = [fit(dataset, config, cell, seed, lambda epochs: None) for cell in CELLS for seed in range(seeds)]
+    fits = [fit(dataset, config, cell, seed, lambda epochs: None) for cell in cells for seed in range(seeds)]
     rmse = np.asarray([[_rmse(dataset, one) for one in (made.selected, made.final)] for made in fits])
     ratios = np.stack([rmse[:, :, 0] / linear, (rmse / best).mean(axis=2)], axis=2)
     return np.asarray(ratios.mean(axis=0))
@@ -139,13 +141,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__.splitlines()[0])
     parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, or either with @monthly for monthly means")
     parser.add_argument("--recipes", default=",".join(map(str, range(len(RECIPES)))), help="numbers, from 0")
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
     parser.add_argument("--once", action="store_true", help="also those fitted on the training part alone")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     recipes = [list(RECIPES)[int(number)] for number in options.recipes.split(",")]
-    jobs = [(one, recipe, cut, options.seeds) for recipe in recipes for one in options.series for cut in options.cuts]
+    varied = [(one, recipe, cut) for recipe in recipes for one in options.series for cut in options.cuts]
+    jobs = [(*one, tuple(options.cells), options.seeds) for one in varied]
     names = [Path(one).name.split("_")[0].removesuffix(".csv") + one[one.find(".csv") + 4 :] for one in options.series]
     steps = [_kind(read(one).step) for one in options.series]
     print("| recipe | " + " | ".join(names) + " | mean |")

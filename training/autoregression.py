@@ -23,8 +23,8 @@ class SeasonalAutoregression(nn.Module):
     of the anomaly, the last increment and the level, kept within bounds, two of them times a harmonic of the year too,
     and the last two increments through tanh, since large ones are answered otherwise than small ones.
 
-    Where not every season was seen, nothing is known of what is usual: a level, a trend or a mean course of the day
-    would be that of the seasons that were. Then what is left is the window relative to its last value, and tanh.
+    Where less than a year and a half was seen, nothing is known of what is usual: a level, a trend or a mean course
+    of the day would be that of the seasons that were. Then the window relative to its last value is left, and tanh.
     """
 
     def __init__(self, window: int, calendar: Calendar, scaling: Scaling, step_seconds: float) -> None:

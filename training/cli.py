@@ -59,7 +59,7 @@ def _train_parser() -> argparse.ArgumentParser:
     model = parser.add_argument_group("networks", "the same for every cell; defaults for the window go by the step")
     model.add_argument("--cells", type=_cells, metavar="LIST", help="default: rnn,lstm,gru")
     model.add_argument("--window", type=int, metavar="N", help="values that a forecast starts from")
-    model.add_argument("--horizon", type=int, metavar="N", help="leads that are evaluated and calibrated")
+    model.add_argument("--horizon", type=int, metavar="N", help="leads that are fitted to, evaluated and calibrated")
     model.add_argument("--hidden", type=int, metavar="N", help="size of the hidden state")
     model.add_argument("--layers", type=int, metavar="N", help="recurrent layers")
     model.add_argument("--epochs", type=int, metavar="N", help="passes over the training windows")

@@ -19,7 +19,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     Attributes:
         cells: to train.
         window: values that a forecast starts from.
-        horizon: leads that are evaluated and calibrated.
+        horizon: leads that are fitted to (see :attr:`later_leads`), evaluated and calibrated.
         fill_limit: longest gap, in steps, that is interpolated inside a window.
         hidden: size of the hidden state.
         layers: recurrent layers.

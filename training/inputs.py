@@ -19,7 +19,7 @@ class Scaling:
         mean: °C.
         std: °C.
         spread: standard deviation of one-step increments, °C.
-        annual: whether that part holds every season, so that the time of year may be used.
+        annual: whether that part repeats its seasons, so that level, time of year and time of day may be used.
     """
 
     mean: float
@@ -34,7 +34,7 @@ class Scaling:
             mean=float(np.nanmean(series.values)),
             std=float(np.nanstd(series.values)),
             spread=float(np.nanstd(np.diff(series.values))),
-            annual=series.holds_every_season,
+            annual=series.repeats_seasons,
         )
 
 

@@ -17,9 +17,10 @@ class RecurrentForecaster(nn.Module):
     """A recurrent cell read out at the last step, beside a seasonal autoregression.
 
     For each of the last steps of the window the cell sees the value relative to the last one, the standardised level,
-    and where the step stands in the year and, under daily steps, in the day. Its output is added to the increment from
-    the last value that the autoregression gives, which is nothing until it is fitted, after the cell has learnt; then
-    :meth:`mix` gives each of the two its share.
+    and where the step stands in the year and, under daily steps, in the day; the first of these alone, where less than
+    a year and a half was there to learn from. Its output is added to the increment from the last value that the
+    autoregression gives, which is nothing until it is fitted, after the cell has learnt; then :meth:`mix` gives each of
+    the two its share.
     """
 
     def __init__(self, cell: str, config: TrainingConfig, step: TimeStep, scaling: Scaling) -> None:
