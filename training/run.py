@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import torch
 
 from forecasting.accuracy import Accuracy
 from forecasting.baselines import BASELINES, Baselines
@@ -64,6 +65,7 @@ def train(
     if_not_worse: bool = False,
     resume: bool = False,
     workers: int = 1,
+    device: torch.device = CPU,
     progress: Progress | None = None,
 ) -> Published:
     """Train every cell on ``dataset``, evaluate them, and publish a release of ``name`` in ``out``.
@@ -81,6 +83,7 @@ def train(
             release that serves.
         resume: take up the fits of the same run where it was interrupted; without it they are made anew.
         workers: processes to fit in.
+        device: that cells learn on.
         progress: told of every epoch.
 
     Raises:
@@ -96,10 +99,10 @@ def train(
         # Before the long part: whether this can be written, and what it has to be measured against.
         with staging(folder):
             to_beat = _serving_rmse(out, name) if if_not_worse else None
-        unfinished = Unfinished.of(dataset, config, folder)
+        unfinished = Unfinished.of(dataset, config, folder, device)
         if not resume:
             unfinished.remove()
-        fits = fit_all(dataset, config, workers, progress, unfinished)
+        fits = fit_all(dataset, config, workers, progress, unfinished, device)
         with staging(folder) as stage:
             identity = _identity(folder, data_file)
             report = _fill(stage, dataset, config, fits, identity, data_file.name)
