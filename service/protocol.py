@@ -9,14 +9,21 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+import httptools
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from service.call import Headers
 from service.gate import Gate
 from service.one_write import OneWriteProtocol
+from service.security_headers import RawHeaders
+from service.short_way import ShortWay
 
 _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
 """Headers with which a request goes the general way."""
+
+
+_OF_UPGRADES: Final = frozenset({b"connection", b"http2-settings", b"upgrade"})
 
 
 class Protocol(OneWriteProtocol):
@@ -26,24 +33,47 @@ class Protocol(OneWriteProtocol):
         """``arguments`` are those that uvicorn gives."""
         super().__init__(**arguments)
         self.gate = gate
+        self.short_way = ShortWay(gate)
         self.never = asyncio.Event()
         """Stands where uvicorn tells a request that waits that there is more; none waits here."""
         self._pieces: list[bytes] | None = None
         """Of the body of a request that may go the short way, while its head and body are read."""
+        self._fields: Headers = {}
 
     def data_received(self, data: bytes) -> None:
         """What has come in."""
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay_with_http(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if self._pieces is not None and not self.transport.is_closing():
             # The rest of the body is yet to come.
             self._go_the_general_way()
 
     def on_headers_complete(self) -> None:
         """The head has been read."""
+        if self.parser.should_upgrade():
+            # Read once more, without the wish.
+            return
         if self._may_be_short():
             self._pieces = []
         else:
             super().on_headers_complete()
+
+    def _stay_with_http(self, rest: bytes) -> None:
+        """Read a request again that asks for another protocol, as Java's client does for HTTP/2, and answer it in this.
+
+        The parser takes what follows such a head for the other protocol, and would lose the body.
+        """
+        lines = [self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            if name not in _OF_UPGRADES:
+                lines += (name, b": ", value, b"\r\n")
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([*lines, b"\r\n", rest]))
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body has been read."""
@@ -54,27 +84,30 @@ class Protocol(OneWriteProtocol):
 
     def on_message_complete(self) -> None:
         """The request has been read."""
+        if self.parser.should_upgrade():
+            return
         if self._pieces is None:
             super().on_message_complete()
             return
         body, self._pieces = b"".join(self._pieces), None
-        self.scope["method"] = "POST"
         path, _, query = self.url.partition(b"?")
-        self.scope |= {"path": path.decode("ascii"), "raw_path": path, "query_string": query}
-        self.cycle = _WholeRequest(self, body)
-        self._start_asgi_task(self.cycle, self.gate)  # type: ignore[arg-type]
+        self.scope |= {"method": "POST", "path": path.decode("ascii"), "raw_path": path, "query_string": query}
+        self.cycle = cycle = _WholeRequest(self, body)
+        if not self.short_way.take(cycle, self._fields, body):
+            self._start_asgi_task(cycle, self.gate)  # type: ignore[arg-type]
 
     def _may_be_short(self) -> bool:
         """Whether a request can do without waiting, streaming, pipelining, compression and tracing."""
         parser, cycle = self.parser, self.cycle
+        self._fields = dict(self.headers)
         return (
             parser.get_method() == b"POST"
-            and self.gate.is_direct(self.url, dict(self.headers))
+            and self.gate.is_direct(self.url, self._fields)
             and (cycle is None or cycle.response_complete)
             and not self.flow.write_paused
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
-            and _UNUSUAL.isdisjoint([name for name, _ in self.headers])
+            and _UNUSUAL.isdisjoint(self._fields)
         )
 
     def _go_the_general_way(self) -> None:
@@ -114,16 +147,20 @@ class _WholeRequest(RequestResponseCycle):
             return
         assert message["type"] == "http.response.body"
         assert not message.get("more_body")
+        self.answer(self._start["status"], tuple(self._start["headers"]), message["body"])
+
+    def answer(self, status: int, headers: RawHeaders, content: bytes) -> None:
+        """Head and body, written as one."""
         if self.disconnected:
             return
-        lines = [STATUS_LINE[self._start["status"]]]
-        for name, value in (*self.default_headers, *self._start["headers"]):
+        lines = [STATUS_LINE[status]]
+        for name, value in (*self.default_headers, *headers):
             if name == b"connection":
                 # It says close: nothing else is ever said here.
                 self.keep_alive = False
             else:
                 lines += (name, b": ", value, b"\r\n")
-        lines += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", message["body"])
+        lines += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", content)
         self.transport.write(b"".join(lines))
         self.response_complete = True
         if not self.keep_alive:

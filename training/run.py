@@ -113,7 +113,7 @@ def train(
         unfinished.remove()
         removed = prune(folder, keep, identity.version) if keep is not None else []
     except OSError as error:
-        raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror}") from None
+        raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror or error}") from None
     return Published(path, report, serves, tuple(removed))
 
 
