@@ -125,7 +125,13 @@ def _descend(
             if validation is not None:
                 curves[1].append(_evaluate(network, validation.to(device), config))
             told(1)
-    network.cpu()
+    _complete(network.cpu(), rolled, config)
+    return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
+
+
+def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig) -> None:
+    """Put the autoregression beside the cell that has learnt; without seasons to know, have the cell not drift."""
+    examples = rolled.with_next()
     known, season = network.known(examples.sst, examples.valid_time[:, 0])
     if not network.annual:
         network.centre(known)
@@ -134,7 +140,6 @@ def _descend(
         weights, costs = network.linear.fit(known, season, increments, examples.valid_time[:, 0])
         fit_to_rollout(network, rolled, weights, costs, config.later_leads)
         network.mix(config.share(len(examples)))
-    return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -153,7 +158,7 @@ def _rate(step: int, steps: int) -> float:
 
 
 def _loss(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> Tensor:
-    """Huber's loss of the increments, in one-step spreads, or as many as so many steps have of each other."""
+    """Huber's loss over the cell's leads, in one-step spreads times the root of the lead, as of a random walk."""
     sst, losses = examples.sst, []
     for lead in range(min(config.cell_leads, examples.leads)):
         said = network(sst, examples.valid_time[:, lead])
