@@ -81,12 +81,14 @@ def damping(anomalies: Floats, horizon: int) -> Floats:
         Share that is left, ``(n, horizon)``; 0 at a lead that the series does not reach, or without anomalies.
     """
     observed = np.isfinite(anomalies)
-    known = np.where(observed, anomalies, 0.0)
+    complete = bool(observed.all())
+    known = anomalies if complete else np.where(observed, anomalies, 0.0)
     squares = known * known
     shares = np.zeros((len(anomalies), horizon))
     for lead in range(1, min(horizon, anomalies.shape[1] - 1) + 1):
-        variance = (squares[:, :-lead] * observed[:, lead:]).sum(axis=1)
-        together = (known[:, :-lead] * known[:, lead:]).sum(axis=1)
+        before = squares[:, :-lead]
+        variance = before.sum(axis=1) if complete else np.einsum("ij,ij->i", before, observed[:, lead:])
+        together = np.einsum("ij,ij->i", known[:, :-lead], known[:, lead:])
         np.divide(together, variance, out=shares[:, lead - 1], where=variance > 0)
     return shares
 

@@ -15,10 +15,11 @@ from forecasting.network import BATCH, NetworkRoller
 from forecasting.references import References, own_references
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats
+from forecasting.training_range import activity
 from forecasting.windows import Windows, last_windows
 
-Seen = Callable[[Floats, npt.NDArray[np.bool_]], None]
-"""Takes windows of °C ``(n, window)``, and whether each is unlike training ``(n,)``."""
+Seen = Callable[[Floats, Floats, npt.NDArray[np.bool_]], None]
+"""Takes windows of °C ``(n, window)``, their activity ``(n,)``, and whether each is unlike training ``(n,)``."""
 
 
 class Forecaster:
@@ -119,13 +120,16 @@ class Forecaster:
             empty, none = np.empty((0, 0)), np.empty(0, dtype=np.bool_)
             return Forecasts(windows.row, windows.leads, windows.times, empty, {}, [], none, np.empty(0), failures)
         sst = self.network.roll_each(windows.values, windows.times, windows.leads)
-        references, absent = self._references([series[i] for i in windows.row], windows, baselines)
-        unlike = self.metadata.training_range.unlike(windows.values, windows.times[:, 0])
+        used = series if len(windows) == len(series) else [series[i] for i in windows.row.tolist()]
+        references, absent = self._references(used, windows, baselines)
+        moved = activity(windows.values)
+        unlike = self.metadata.training_range.unlike(windows.values, windows.times[:, 0], moved)
         if seen:
-            seen(windows.values, unlike)
+            seen(windows.values, moved, unlike)
         warnings = windows.warnings
-        for k in np.flatnonzero(unlike).tolist():
-            warnings[k] += (self._outside(windows, k),)
+        if unlike.any():
+            for k in np.flatnonzero(unlike).tolist():
+                warnings[k] += (self._outside(windows, k),)
         for k, warning in absent.items():
             warnings[k] += (warning,)
         scale = self.metadata.errors.scale(windows.values)

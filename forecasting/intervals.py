@@ -139,6 +139,16 @@ class ErrorDistribution(BaseModel, frozen=True):
         """
         return self._of(self._widths[level][:, lead - 1 :], times) * scale[:, None]
 
+    def half_widths_of(self, levels: tuple[int, ...], times: Times, scale: Floats) -> Floats:
+        """The same for several levels, °C ``(levels, n, leads)``."""
+        widths = np.empty((len(levels), *times.shape))
+        season = None if len(self._tables) == 1 else (season_of(times), np.arange(times.shape[1]))
+        for k, level in enumerate(levels):
+            widths[k] = self._widths[level][0, : times.shape[1]] if season is None else self._widths[level][season]
+        if self.liveliness is not None:
+            widths *= scale[:, None]
+        return widths
+
     def quantiles_at(self, times: Times, scale: Floats) -> Floats:
         """Quantiles of observation minus forecast, °C ``(n, leads, probabilities)``; arguments as for half-widths."""
         return self._of(self._quantiles, times) * scale[:, None, None]

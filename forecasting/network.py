@@ -1,4 +1,7 @@
-"""A loaded TorchScript network at work: windows in, its own output rolled forward."""
+"""A loaded network at work: windows in, its own output rolled forward.
+
+On a GPU it is TorchScript's; on the CPU numpy's, where the checkpoint gives out its matrices.
+"""
 
 from typing import Final
 
@@ -6,19 +9,25 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from forecasting.folded import FoldedNetwork, fold
 from forecasting.timestep import Floats, Times, TimeStep, unix_seconds
 
 BATCH: Final = 512
 """Windows a call of the network; larger batches cost no less for each (benchmarks/)."""
 
 
+PIECE: Final = 128
+"""The same for a network in numpy: what it works on stays in the processor's cache."""
+
+
 class NetworkRoller:
-    """A TorchScript network of the checkpoint's contract on a device; rolls its own output forward."""
+    """A network of the checkpoint's contract on a device; rolls its own output forward."""
 
     def __init__(self, module: torch.jit.ScriptModule, step: TimeStep, device: torch.device) -> None:
         self.module = module
         self.step = step
         self.device = device
+        self.folded = fold(module, module.window) if device.type == "cpu" else None
 
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
         """Forecast each lead from the ones before it; see :class:`~forecasting.rolling.Roller`."""
@@ -58,6 +67,12 @@ class NetworkRoller:
         return self._run(windows.astype(np.float32), unix_seconds(times)).astype(np.float64)
 
     def _run(self, windows: npt.NDArray[np.float32], seconds: Floats) -> npt.NDArray[np.float32]:
+        if self.folded is not None:
+            if len(windows) <= PIECE:
+                return self._roll_folded(self.folded, windows, seconds)
+            begins = range(0, len(windows), PIECE)
+            pieces = [(windows[begin : begin + PIECE], seconds[begin : begin + PIECE]) for begin in begins]
+            return np.concatenate([self._roll_folded(self.folded, *piece) for piece in pieces])
         values, times = torch.from_numpy(windows), torch.from_numpy(seconds)
         with torch.inference_mode():
             if len(windows) <= BATCH:
@@ -67,6 +82,18 @@ class NetworkRoller:
                 rolled = torch.cat([self._roll_batch(v, t) for v, t in batches])
         array: npt.NDArray[np.float32] = rolled.numpy()
         return array
+
+    def _roll_folded(
+        self, folded: FoldedNetwork, windows: npt.NDArray[np.float32], seconds: Floats
+    ) -> npt.NDArray[np.float32]:
+        window, horizon = windows.shape[1], seconds.shape[1]
+        if horizon == 1:
+            return folded(windows, seconds[:, 0])[:, None]
+        sst = np.empty((len(windows), window + horizon), dtype=np.float32)
+        sst[:, :window] = windows
+        for lead in range(horizon):
+            sst[:, window + lead] = folded(sst[:, lead : lead + window], seconds[:, lead])
+        return sst[:, window:]
 
     def _roll_batch(self, windows: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cuda":

@@ -50,16 +50,18 @@ def own_references(
     for rows in _of_like_length(lengths):
         values = end_aligned([series[i].values for i in rows.tolist()])
         starts = step.shift(valid_time[rows], -values.shape[1])
-        affords = _afford_climatology(np.isfinite(values), lengths[rows], step, starts)
+        observed = np.isfinite(values)
+        affords = _afford_climatology(observed, lengths[rows], step, starts)
         if not affords.all():
             warnings |= {i: _too_short(series[i]) for i in rows[~affords].tolist()}
-            rows, values, starts = rows[affords], values[affords], starts[affords]
+            rows, values, starts, observed = rows[affords], values[affords], starts[affords], observed[affords]
         if len(rows):
-            seasonal = _Seasonal.fit(values, step, starts, horizon)
+            seasonal = _Seasonal.fit(values, observed, step, starts, horizon)
             for name, forecast in seasonal.references(windows[rows], lengths[rows], fill_limit):
-                if name not in found:
-                    found[name] = np.full((len(series), horizon), np.nan)
-                found[name][rows] = forecast
+                if len(rows) == len(series):
+                    found[name] = forecast
+                else:
+                    found.setdefault(name, np.full((len(series), horizon), np.nan))[rows] = forecast
     return found, warnings
 
 
@@ -68,6 +70,9 @@ def _of_like_length(lengths: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.i
 
     But for short ones, for which another group would cost more than padding does.
     """
+    if lengths.max() <= _SHORT:
+        yield np.arange(len(lengths))
+        return
     _, magnitudes = np.frexp(np.maximum(lengths, _SHORT))
     for magnitude in np.unique(magnitudes).tolist():
         yield np.flatnonzero(magnitudes == magnitude)
@@ -81,8 +86,9 @@ def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: T
     """
     seen = observed.sum(axis=1)
     afford: Bools = seen * step.seconds / YEAR >= CLIMATOLOGY_YEARS
-    doubtful = np.flatnonzero(afford & (lengths - seen >= lengths * step.seconds // YEAR))
-    if len(doubtful):
+    gappy = afford & (lengths - seen >= lengths * step.seconds // YEAR)
+    if gappy.any():
+        doubtful = np.flatnonzero(gappy)
         times = step.shift(starts[doubtful, None], np.arange(observed.shape[1]))
         months = times.astype("datetime64[M]").astype(np.int64) % 12
         held = np.bitwise_or.reduce(np.where(observed[doubtful], 1 << months, 0), axis=1)
@@ -115,14 +121,14 @@ class _Seasonal:
     leads: Floats
 
     @classmethod
-    def fit(cls, values: Floats, step: TimeStep, starts: Times, horizon: int) -> "_Seasonal":
-        """To ``values``, °C ``(n, length)``, NaN where missing."""
+    def fit(cls, values: Floats, observed: Bools, step: TimeStep, starts: Times, horizon: int) -> "_Seasonal":
+        """To ``values``, °C ``(n, length)``, NaN where not ``observed``."""
         n, phase = values.shape[1], phases(step, starts).tolist()
         harmonics = Harmonics.whole(step)
         of_phase = {one: design(harmonics, step, one, n, horizon) for one in set(phase)}
         terms = np.stack([of_phase[one].terms for one in phase])
-        if np.isnan(values).any():
-            coefficients = _solve(terms[:, :n], values)
+        if not observed.all():
+            coefficients = _solve(terms[:, :n], values, observed)
         else:
             coefficients = np.stack([of_phase[one].solve for one in phase]) @ values[:, :, None]
         fitted = (terms @ coefficients)[:, :, 0]
@@ -135,8 +141,9 @@ class _Seasonal:
         horizon = self.leads.shape[1]
         yield "climatology", self.leads
         yield "damped", self.leads + self.anomalies[:, -1:] * damping(self.anomalies, horizon)
-        long = np.flatnonzero(lengths >= linear_windows(windows.shape[1])).tolist()
-        if long:
+        enough = lengths >= linear_windows(windows.shape[1])
+        if enough.any():
+            long = np.flatnonzero(enough).tolist()
             linear = np.full(self.leads.shape, np.nan)
             for k in long:
                 linear[k] = self._linear(k, windows[k], int(lengths[k]), fill_limit)
@@ -154,9 +161,8 @@ class _Seasonal:
         return linear
 
 
-def _solve(terms: Floats, values: Floats) -> Floats:
+def _solve(terms: Floats, values: Floats, observed: Bools) -> Floats:
     """Least squares of ``(n, length)`` on ``terms`` ``(n, length, count)`` by normal equations: ``(n, count, 1)``."""
-    observed = np.isfinite(values)
     seen = terms * observed[:, :, None]
     transposed = seen.transpose(0, 2, 1)
     together = transposed @ np.where(observed, values, 0.0)[:, :, None]

@@ -207,11 +207,11 @@ def _load_forecaster(release: Release, cell: str, content: bytes, device: torch.
     path = release.path / f"{cell}.pt"
     try:
         module, metadata = load(content, device)
+        forecaster = Forecaster(module, metadata, device)
     except ReleaseError as error:
         raise ReleaseError(f"{path} {error}") from None
     if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
         raise ReleaseError(f"{path} is the checkpoint {metadata.model} of release {metadata.version}")
-    forecaster = Forecaster(module, metadata, device)
     forecaster.warm_up()
     return forecaster
 

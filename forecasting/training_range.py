@@ -50,10 +50,13 @@ class TrainingRange(BaseModel, frozen=True):
             months=series.observed_months,
         )
 
-    def unlike(self, windows: Floats, valid_time: Times) -> Bools:
-        """Which of ``windows`` ``(n, window)`` the test finds unlike training; :meth:`differences` says how."""
-        level, spread, season = self._test(windows, valid_time)
-        return level | spread | season
+    def unlike(self, windows: Floats, valid_time: Times, moved: Floats | None = None) -> Bools:
+        """Which of ``windows`` ``(n, window)`` the test finds unlike training; :meth:`differences` says how.
+
+        ``moved`` is their :func:`activity`, where that is known already.
+        """
+        level, spread, season = self._test(windows, valid_time, moved)
+        return level | spread if season is None else level | spread | season
 
     def differences(self, window: Floats, valid_time: np.datetime64) -> list[str]:
         """In what way a window of °C, forecast at ``valid_time``, is unlike training; empty where it is not.
@@ -62,7 +65,8 @@ class TrainingRange(BaseModel, frozen=True):
         square of the window's increments is over :data:`ACTIVITY_RATIO` times the largest, or under the smallest by
         that ratio. Season: training held no value of that calendar month.
         """
-        level, spread, season = (bool(found[0]) for found in self._test(window[None], np.asarray([valid_time])))
+        found = self._test(window[None], np.asarray([valid_time]))
+        level, spread, season = (one is not None and bool(one[0]) for one in found)
         said = []
         if level:
             low, high = float(window.min()), float(window.max())
@@ -76,25 +80,26 @@ class TrainingRange(BaseModel, frozen=True):
             said.append(f"training held no value of month {_month(np.asarray(valid_time))}")
         return said
 
-    def _test(self, windows: Floats, valid_time: Times) -> tuple[Bools, Bools, Bools]:
-        """Which windows are unlike training in level, in spread, and in season."""
+    def _test(
+        self, windows: Floats, valid_time: Times, moved: Floats | None = None
+    ) -> tuple[Bools, Bools, Bools | None]:
+        """Which windows are unlike training in level, in spread, and in season: None where it held every month."""
         margin = LEVEL_MARGIN * self.spread
         level = (windows.min(axis=1) < self.minimum - margin) | (windows.max(axis=1) > self.maximum + margin)
-        moved = activity(windows)
+        moved = activity(windows) if moved is None else moved
         spread = (moved < self.calmest / ACTIVITY_RATIO) | (moved > self.liveliest * ACTIVITY_RATIO)
-        if len(self.months) == 12:
-            return level, spread, np.zeros(len(windows), dtype=np.bool_)
-        return level, spread, ~np.isin(_month(valid_time), self.months)
+        return level, spread, None if len(self.months) == 12 else ~np.isin(_month(valid_time), self.months)
 
-    def distances(self, windows: Floats) -> tuple[Floats, Floats]:
+    def distances(self, windows: Floats, moved: Floats | None = None) -> tuple[Floats, Floats]:
         """How far windows ``(n, window)`` of °C lie from the middle of training: level and spread, each ``(n,)``.
 
         Level: of a window's mean, in halves of the range of training's temperatures. Spread: of the root mean square
         of its increments, in halves of the range from training's calmest to its liveliest. 0 is the middle, 1 the
-        edge.
+        edge. ``moved`` is their :func:`activity`, where that is known already.
         """
         level = _from_middle(windows.mean(axis=1), self.minimum, self.maximum)
-        return level, _from_middle(activity(windows), self.calmest, self.liveliest)
+        moved = activity(windows) if moved is None else moved
+        return level, _from_middle(moved, self.calmest, self.liveliest)
 
 
 def _month(times: Times) -> npt.NDArray[np.int64]:

@@ -15,10 +15,11 @@ from fastapi.telemetry import TelemetryConfig
 
 from forecasting.registry import Registry, choose_device
 from service import docs_page
+from service.admission import Guard
 from service.assets import Assets
 from service.comparison_schemas import CompareRequest
 from service.errors import install_error_handlers
-from service.gate import Gate, Guard
+from service.gate import Gate
 from service.inference_schemas import IndexRequest, InferRequest, LoadRequest
 from service.keys import read_keys
 from service.lifecycle import Lifecycle

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from service.errors import ProblemError
 
@@ -20,15 +20,29 @@ FULL: Final = 64
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+Told = TypeVar("Told", contravariant=True)
 
 Run = Callable[[Sequence[Job], Sequence[float]], Sequence[Result]]
 """Does jobs together, given the seconds that each of them has waited, the first the longest; one result a job."""
 
 
+class Answer(Protocol[Told]):
+    """Whoever waits for a result: a future, or less."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+
+    def set_result(self, result: Told, /) -> None:
+        """Here it is."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """There is none."""
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting(Generic[Job, Result]):
     job: Job
-    answer: "asyncio.Future[Result]"
+    answer: Answer[Result]
     since: float
 
 
@@ -54,12 +68,15 @@ class Batcher(Generic[Job, Result]):
             ProblemError: 504 if its turn did not come in time.
             Exception: whatever it failed with.
         """
-        loop = asyncio.get_running_loop()
-        waiting: _Waiting[Job, Result] = _Waiting(job, loop.create_future(), time.perf_counter())
-        self._queue.append(waiting)
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.put(job, answer)
+        return await answer
+
+    def put(self, job: Job, answer: Answer[Result]) -> None:
+        """Have ``answer`` told the result of ``job``, or what :meth:`submit` raises."""
+        self._queue.append(_Waiting(job, answer, time.perf_counter()))
         if len(self._queue) == 1 and not self._busy:
-            loop.call_soon(self._turn)
-        return await waiting.answer
+            asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
         """Start a batch, unless the last turn of the loop brought in more to wait for."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import accumulate, chain
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from pydantic_core import to_json
@@ -33,21 +33,63 @@ async def forecast_series(
         ForecastError: if what is asked for is not offered.
         ProblemError: 422 with ``strict`` if any series cannot be forecast from.
     """
-    check_limits(request, settings)
-    dataset = agreed("dataset", dataset, request.dataset)
-    _, forecasters = serving.registry.resolve(request.model, dataset)
-    for forecaster in forecasters:
-        forecaster.check(request.horizon, request.levels or ())
-    large = not is_small([len(one.values) for one in request.series], request.horizon)
+    forecasters, wanted = _understand(serving, settings, request, dataset)
+    large = not _is_small(request)
     parsed = await run(large, parse_all, request, forecasters[0].step)
-    wanted = Wanted(
-        request.horizon, None if request.levels is None else tuple(request.levels), request.thresholds, request.units
-    )
     answers = [
         await _answer(serving.lane(forecaster), parsed, request, wanted, strict=strict) for forecaster in forecasters
     ]
     content: bytes = await run(large, to_json, {"models": answers} if request.model == ALL else answers[0])
     return content
+
+
+class Small(NamedTuple):
+    """A request that one batch answers."""
+
+    lane: Lane
+    series: list[SstSeries]
+    wanted: Wanted
+    ids: list[str]
+
+    def written(self, entries: Sequence[Json | SeriesError]) -> bytes:
+        """The answer that :func:`forecast_series` gives, from what the lane says."""
+        return to_json(model_forecast(self.lane.forecaster, self.wanted.units, self.ids, entries))
+
+
+def small_request(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> Small | None:
+    """A request to one network, of few series, each of them sound; None where it is another.
+
+    Raises:
+        ForecastError: if what is asked for is not offered.
+    """
+    if not _is_small(request):
+        return None
+    forecasters, wanted = _understand(serving, settings, request, dataset)
+    parsed = parse_all(request, forecasters[0].step)
+    sound = [one for one in parsed if isinstance(one, SstSeries)]
+    if len(forecasters) > 1 or len(sound) < len(parsed):
+        return None
+    return Small(serving.lane(forecasters[0]), sound, wanted, names(request))
+
+
+def _is_small(request: ForecastRequest) -> bool:
+    return is_small([len(one.values) for one in request.series], request.horizon)
+
+
+def _understand(
+    serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None
+) -> tuple[list[Forecaster], Wanted]:
+    """Which networks are asked, and for what.
+
+    Raises:
+        ForecastError: if that is not offered.
+    """
+    check_limits(request, settings)
+    _, forecasters = serving.registry.resolve(request.model, agreed("dataset", dataset, request.dataset))
+    for forecaster in forecasters:
+        forecaster.check(request.horizon, request.levels or ())
+    levels = None if request.levels is None else tuple(request.levels)
+    return forecasters, Wanted(request.horizon, levels, request.thresholds, request.units)
 
 
 async def _answer(
@@ -138,26 +180,35 @@ def check_limits(request: SeriesRequest, settings: Settings) -> None:
 
 def parse_all(request: SeriesRequest, step: TimeStep) -> list[SstSeries | SeriesError]:
     """Each series from the wire, or what is wrong with it."""
-    values = np.array([*chain.from_iterable(one.values for one in request.series)], dtype=np.float64)
-    units: Units = request.units
+    series, units = request.series, request.units
+    if len(series) == 1:
+        return [_parse(series[0], np.array(series[0].values, dtype=np.float64), step, units)]
+    values = np.array([*chain.from_iterable(one.values for one in series)], dtype=np.float64)
     # Looked at together, which costs less; where one is wrong, each is looked at for itself.
+    checked = False
     with suppress(SeriesError):
-        values, units = sea_temperatures(values, units, _place), "celsius"
-    ends = [*accumulate(len(one.values) for one in request.series)]
-    bounds = zip(request.series, [0, *ends], ends, strict=False)
-    return [_parse(one, values[begin:end], step, units) for one, begin, end in bounds]
+        values, checked = sea_temperatures(values, units, _place), True
+    ends = [*accumulate(len(one.values) for one in series)]
+    return [
+        _parse(one, values[begin:end], step, units, checked=checked)
+        for one, begin, end in zip(series, [0, *ends], ends, strict=False)
+    ]
 
 
-def _parse(series: SeriesIn, values: Floats, step: TimeStep, units: Units) -> SstSeries | SeriesError:
+def _parse(
+    series: SeriesIn, values: Floats, step: TimeStep, units: Units, *, checked: bool = False
+) -> SstSeries | SeriesError:
+    """``checked``: whether ``values`` are sea temperatures in °C already, whatever the ``units`` were."""
     try:
         if series.step is not None and TimeStep.parse(series.step) != step:
             raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
         if series.start is not None and series.timestamps is None:
-            celsius = sea_temperatures(values, units, _place)
+            celsius = values if checked else sea_temperatures(values, units, _place)
             return SstSeries(celsius, parse_time(series.start, local=step.calendar_month), step)
         if series.timestamps is None or series.start is not None:
             raise SeriesError("give either start, or timestamps with one time for each value")
         times = _times(series.timestamps, len(values), step)
+        units = "celsius" if checked else units
         return SstSeries.from_observations(times, values, units=units, step=step, place=_place)
     except SeriesError as error:
         return error

@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -22,16 +21,15 @@ from opentelemetry.trace import Tracer
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
-from service.bodies import read_body, too_large
+from service.admission import Admission, Guard
+from service.bodies import read_body
 from service.call import Call, Headers
-from service.errors import ProblemError, about_to_stop, error_response
+from service.errors import ProblemError, error_response
 from service.instruments import OTHER
 from service.lifecycle import Lifecycle
 from service.logs import log_access, request_scope
 from service.media import NDJSON, is_ndjson
 from service.metrics import Metrics
-from service.rate_limit import RateLimiter
-from service.security import Access
 from service.security_headers import RawHeaders
 from service.settings import Settings
 from service.tracing import traced
@@ -48,31 +46,11 @@ Stream = Callable[[Scope, Headers, Receive], AsyncGenerator[bytes]]
 JSON: Final[RawHeaders] = ((b"content-type", b"application/json"),)
 
 _SOUND: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
-_ALWAYS: Final = ("/health/", "/metrics", "/v2/health/")
-"""Answered also by a process that drains or is full: those who watch it need to hear so."""
-
 _ESCAPES: Final = frozenset(b"%#")
 """In a URL: what says that it has to be taken apart with care."""
 
 _LOOK_EVERY: Final = 0.25
 """Seconds between looks for requests that are overdue."""
-
-
-@dataclass(frozen=True)
-class Guard:
-    """Who may call, how often, and what their browsers are told.
-
-    Attributes:
-        access: checks keys.
-        limiter: counts the calls of each.
-        headers: of every answer.
-        page_headers: in place of those, by path.
-    """
-
-    access: Access
-    limiter: RateLimiter
-    headers: RawHeaders
-    page_headers: Mapping[str, RawHeaders]
 
 
 class Gate:
@@ -93,13 +71,13 @@ class Gate:
         self.guard = guard
         self.settings = settings
         self.lifecycle = lifecycle
+        self.admission = Admission(settings, lifecycle, guard)
         self._direct = [(compile_path(template)[0], template, answer) for template, answer in direct.items()]
         self._streams = streams
         self.metrics = metrics
         self.tracer: Tracer | None = None
         """Of requests that FastAPI does not see; set when the application starts, where tracing is on."""
         self._calls: dict[Call, None] = {}
-        self._bytes = 0
         self._ids = itertools.count(1)
         self._prefix = os.urandom(8).hex()
         self._watch: asyncio.TimerHandle | None = None
@@ -112,9 +90,10 @@ class Gate:
         begin = time.perf_counter()
         call = Call(scope, receive, send, self._deadline())
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
-        scope["request_id"] = self._request_id(call.headers)
+        scope["request_id"] = self.request_id(call.headers)
         request_scope.set(scope)
         self.metrics.started()
+        self.admission.waiting += 1
         self._calls[call] = None
         try:
             await self._serve(call)
@@ -122,14 +101,15 @@ class Gate:
             if call.is_beyond_refusal or not (call.overdue or self.lifecycle.draining):
                 raise
             call.task.uncancel()
-            await self._refuse(call, self._too_late(call) if call.overdue else self._unavailable())
+            await self._refuse(call, self._too_late(call) if call.overdue else self.admission.unavailable())
         except Exception as error:
             if call.is_beyond_refusal:
                 raise
             await self._refuse(call, error)
         finally:
             del self._calls[call]
-            self._bytes -= call.held
+            self.admission.waiting -= 1
+            self.admission.release(call.held)
             seconds = time.perf_counter() - begin
             self.metrics.request(call.route, scope["method"], call.status, seconds)
             if self.settings.access_log:
@@ -142,7 +122,7 @@ class Gate:
         path = url.partition(b"?")[0].decode("latin-1")
         return any(pattern.match(path) for pattern, _, _ in self._direct) and not is_ndjson(headers)
 
-    def _request_id(self, headers: Headers) -> str:
+    def request_id(self, headers: Headers) -> str:
         """The client's own where it sent a sound one, else a new one."""
         sent = headers.get(b"x-request-id")
         if sent and _SOUND.fullmatch(sent):
@@ -227,12 +207,9 @@ class Gate:
         Raises:
             ProblemError: if that is more than all may hold together.
         """
-        more = size - call.held
-        if more > 0:
-            if self._bytes + more > self.settings.max_waiting_bytes:
-                raise self._unavailable()
+        if size > call.held:
+            self.admission.hold(size - call.held)
             call.held = size
-            self._bytes += more
 
     async def _refuse(self, call: Call, error: Exception) -> None:
         if isinstance(error, ProblemError) and error.reason:
@@ -250,21 +227,9 @@ class Gate:
         Raises:
             ProblemError: if not.
         """
-        settings = self.settings
-        size = settings.max_stream_bytes if call.streams else call.stated_length
-        if size > settings.max_body_bytes and not call.streams:
-            raise too_large(settings.max_body_bytes)
-        full = self.lifecycle.draining or len(self._calls) > settings.max_waiting
-        if full and not call.scope["path"].startswith(_ALWAYS):
-            raise self._unavailable()
-        self._hold(call, size)
-        self.guard.limiter.admit(self.guard.access.check(call.scope["path"], call.headers.get(b"authorization")))
-
-    def _unavailable(self) -> ProblemError:
-        if self.lifecycle.draining:
-            return about_to_stop()
-        detail = "too many requests are waiting; try again in a second"
-        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")
+        size = self.settings.max_stream_bytes if call.streams else call.stated_length
+        self.admission.admit(call.scope["path"], call.headers.get(b"authorization"), size, streams=call.streams)
+        call.held = size
 
     def _deadline(self) -> float:
         """When a request that begins now is overdue; one timer watches over all, since one each would cost more."""

@@ -12,8 +12,11 @@ from typing import Any, Final
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from service.call import Headers
 from service.gate import Gate
 from service.one_write import OneWriteProtocol
+from service.security_headers import RawHeaders
+from service.short_way import ShortWay
 
 _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
 """Headers with which a request goes the general way."""
@@ -26,10 +29,12 @@ class Protocol(OneWriteProtocol):
         """``arguments`` are those that uvicorn gives."""
         super().__init__(**arguments)
         self.gate = gate
+        self.short_way = ShortWay(gate)
         self.never = asyncio.Event()
         """Stands where uvicorn tells a request that waits that there is more; none waits here."""
         self._pieces: list[bytes] | None = None
         """Of the body of a request that may go the short way, while its head and body are read."""
+        self._fields: Headers = {}
 
     def data_received(self, data: bytes) -> None:
         """What has come in."""
@@ -58,23 +63,24 @@ class Protocol(OneWriteProtocol):
             super().on_message_complete()
             return
         body, self._pieces = b"".join(self._pieces), None
-        self.scope["method"] = "POST"
         path, _, query = self.url.partition(b"?")
-        self.scope |= {"path": path.decode("ascii"), "raw_path": path, "query_string": query}
-        self.cycle = _WholeRequest(self, body)
-        self._start_asgi_task(self.cycle, self.gate)  # type: ignore[arg-type]
+        self.scope |= {"method": "POST", "path": path.decode("ascii"), "raw_path": path, "query_string": query}
+        self.cycle = cycle = _WholeRequest(self, body)
+        if not self.short_way.take(cycle, self._fields, body):
+            self._start_asgi_task(cycle, self.gate)  # type: ignore[arg-type]
 
     def _may_be_short(self) -> bool:
         """Whether a request can do without waiting, streaming, pipelining, compression and tracing."""
         parser, cycle = self.parser, self.cycle
+        self._fields = dict(self.headers)
         return (
             parser.get_method() == b"POST"
-            and self.gate.is_direct(self.url, dict(self.headers))
+            and self.gate.is_direct(self.url, self._fields)
             and (cycle is None or cycle.response_complete)
             and not self.flow.write_paused
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
-            and _UNUSUAL.isdisjoint([name for name, _ in self.headers])
+            and _UNUSUAL.isdisjoint(self._fields)
         )
 
     def _go_the_general_way(self) -> None:
@@ -114,16 +120,20 @@ class _WholeRequest(RequestResponseCycle):
             return
         assert message["type"] == "http.response.body"
         assert not message.get("more_body")
+        self.answer(self._start["status"], tuple(self._start["headers"]), message["body"])
+
+    def answer(self, status: int, headers: RawHeaders, content: bytes) -> None:
+        """Head and body, written as one."""
         if self.disconnected:
             return
-        lines = [STATUS_LINE[self._start["status"]]]
-        for name, value in (*self.default_headers, *self._start["headers"]):
+        lines = [STATUS_LINE[status]]
+        for name, value in (*self.default_headers, *headers):
             if name == b"connection":
                 # It says close: nothing else is ever said here.
                 self.keep_alive = False
             else:
                 lines += (name, b": ", value, b"\r\n")
-        lines += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", message["body"])
+        lines += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", content)
         self.transport.write(b"".join(lines))
         self.response_complete = True
         if not self.keep_alive:

@@ -14,7 +14,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats
-from service.batching import Batcher
+from service.batching import Answer, Batcher
 from service.metrics import Metrics
 from service.statistics import ModelStatistics, Statistics
 from service.writing import Json, Wanted, write
@@ -30,7 +30,7 @@ PIECE: Final = 256
 
 Entries = list[Json | SeriesError]
 Float32s = npt.NDArray[np.float32]
-Answer = TypeVar("Answer")
+Returned = TypeVar("Returned")
 
 
 def is_small(lengths: Sequence[int], horizon: int) -> bool:
@@ -79,6 +79,10 @@ class Lane:
         """
         return await self._counted(self._forecast(series, wanted))
 
+    def put(self, series: Sequence[SstSeries], wanted: Wanted, answer: Answer[Entries]) -> None:
+        """The same for few series, without a task: ``answer`` is told; the statistics are left to it."""
+        self._forecasts.put((series, wanted), answer)
+
     async def _forecast(self, series: Sequence[SstSeries], wanted: Wanted) -> Entries:
         if is_small([len(one) for one in series], wanted.horizon):
             return await self._forecasts.submit((series, wanted))
@@ -116,7 +120,7 @@ class Lane:
         )
         return np.concatenate([forecast for (forecast,) in pieces])
 
-    async def _counted(self, work: Awaitable[Answer]) -> Answer:
+    async def _counted(self, work: Awaitable[Returned]) -> Returned:
         begin = time.perf_counter()
         try:
             answer = await work
@@ -135,13 +139,13 @@ class Lane:
         horizons = np.asarray([wanted.horizon for wanted in asked])
         forecasts = self.forecaster.forecast_each(series, horizons, seen=self._count_drift)
         self._count_batch(len(series), waits, time.perf_counter() - begin)
-        alike: dict[Wanted, list[int]] = {}
-        for k, i in enumerate(forecasts.row.tolist()):
+        rows, alike = forecasts.row.tolist(), dict[Wanted, list[int]]()
+        for k, i in enumerate(rows):
             alike.setdefault(asked[i], []).append(k)
         done: dict[int, Json | SeriesError] = dict(forecasts.failures)
-        for wanted, rows in alike.items():
-            entries = write(forecasts, rows, self.forecaster.metadata.errors, wanted)
-            done.update(zip(forecasts.row[rows].tolist(), entries, strict=True))
+        for wanted, some in alike.items():
+            entries = write(forecasts, some, self.forecaster.metadata.errors, wanted)
+            done.update(zip([rows[k] for k in some], entries, strict=True))
         following = iter(range(len(series)))
         return [[done[next(following)] for _ in many] for many, _ in jobs]
 
@@ -158,8 +162,8 @@ class Lane:
         self._metrics.batch(self._model, windows, waits[0], seconds)
         self.statistics.batch(windows, waits, seconds)
 
-    def _count_drift(self, windows: Floats, outside: npt.NDArray[np.bool_]) -> None:
-        level, spread = self.forecaster.metadata.training_range.distances(windows)
+    def _count_drift(self, windows: Floats, moved: Floats, outside: npt.NDArray[np.bool_]) -> None:
+        level, spread = self.forecaster.metadata.training_range.distances(windows, moved)
         self._metrics.drift(self._model, len(windows), float(level.sum()), float(spread.sum()), int(outside.sum()))
 
 
@@ -178,6 +182,6 @@ class Serving:
         """The lane of one of the registry's networks."""
         return self._lanes[forecaster]
 
-    async def apart(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+    async def apart(self, function: Callable[..., Returned], *arguments: object) -> Returned:
         """What ``function`` returns, off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)

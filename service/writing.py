@@ -1,6 +1,7 @@
 """Forecasts as they go over the wire, many at once: levels, thresholds and units as they were asked for."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from forecasting.forecast import Forecasts
 from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
 from forecasting.series import Units, from_celsius, to_celsius
-from forecasting.timestep import Floats, Times
+from forecasting.timestep import Floats, Times, iso
 
 DEFAULT_LEVELS: Final = (80, 95)
 _SCALE: Final = 1e6
@@ -43,20 +44,25 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
     levels = wanted.levels
     if levels is None:
         levels = tuple(level for level in DEFAULT_LEVELS if level in errors.half_width)
-    sst, times = forecasts.sst[rows, : wanted.horizon], forecasts.times[rows, : wanted.horizon]
-    scale = forecasts.scale[rows]
-    widths = np.empty((len(levels), *sst.shape))
-    for k, level in enumerate(levels):
-        widths[k] = errors.half_widths(level, times, scale)
-    names = list(forecasts.baselines)
-    references = [forecasts.baselines[name][rows, : wanted.horizon] for name in names]
-    table = np.concatenate([sst[None], sst - widths, sst + widths, *(one[None] for one in references)])
+    sst, times, scale = (
+        forecasts.sst[rows, : wanted.horizon],
+        forecasts.times[rows, : wanted.horizon],
+        forecasts.scale[rows],
+    )
+    names, first = list(forecasts.baselines), 1 + 2 * len(levels)
+    table = np.empty((first + len(names), *sst.shape))
+    table[0] = sst
+    if levels:
+        widths = errors.half_widths_of(levels, times, scale)
+        np.subtract(sst, widths, out=table[1 : 1 + len(levels)])
+        np.add(sst, widths, out=table[1 + len(levels) : first])
+    for c, name in enumerate(names, first):
+        table[c] = forecasts.baselines[name][rows, : wanted.horizon]
+    absent = [] if len(names) == 1 else np.isnan(table[first:, :, 0]).tolist()
     written = rounded(table if wanted.units == "celsius" else from_celsius(table, wanted.units)).tolist()
-    absent = [] if len(names) == 1 else np.isnan(table[-len(names) :, :, 0]).tolist()
     celsius = [float(to_celsius(threshold, wanted.units)) for threshold in wanted.thresholds]
     probabilities = [rounded(errors.exceedance(sst, times, scale, threshold)).tolist() for threshold in celsius]
-    columns = list(zip(range(1, 1 + len(levels)), range(1 + len(levels), 1 + 2 * len(levels)), levels, strict=True))
-    first = 1 + 2 * len(levels)
+    columns = list(zip(range(1, 1 + len(levels)), range(1 + len(levels), first), levels, strict=True))
     entries = []
     for k, (row, stamps) in enumerate(zip(rows, written_times(times), strict=True)):
         calibrated = bool(forecasts.calibrated[row])
@@ -109,9 +115,17 @@ def sentence(error: SeriesError) -> str:
 
 def rounded(values: Floats) -> Floats:
     """To as many decimals as are written."""
-    return np.rint(values * _SCALE) / _SCALE
+    scaled: Floats = np.rint(values * _SCALE)
+    scaled /= _SCALE
+    return scaled
 
 
-def written_times(times: Times) -> Any:
-    """ISO 8601 in UTC, in lists as ``times`` are shaped."""
-    return np.char.add(np.datetime_as_string(times, unit="s"), "Z").tolist()
+def written_times(times: Times) -> list[list[str]]:
+    """ISO 8601 in UTC, in lists as ``times`` ``(n, leads)`` are shaped."""
+    return [[_written_time(second) for second in row] for row in times.astype(np.int64).tolist()]
+
+
+@lru_cache(maxsize=16_384)
+def _written_time(second: int) -> str:
+    """Kept, since series that come together share their times."""
+    return iso(np.datetime64(second, "s"))

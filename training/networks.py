@@ -27,6 +27,7 @@ class RecurrentForecaster(nn.Module):
         super().__init__()
         self.columns: Tensor
         self.window = config.window
+        self.layers = config.layers
         self.seen = min(config.cell_window, config.window)
         self.step_seconds = step.seconds
         self.mean = scaling.mean
@@ -99,3 +100,40 @@ class RecurrentForecaster(nn.Module):
         self.head.weight.mul_(share)
         self.head.bias.mul_(share)
         self.linear.weights.mul_(1 - share)
+
+    @torch.jit.export
+    def folded(self) -> dict[str, Tensor]:
+        """The matrices of :class:`~forecasting.folded.FoldedNetwork`; none where the cell has more than one layer."""
+        if self.layers > 1:
+            return {}
+        size = self.head.weight.shape[1]
+        ahead, hidden = self.cell.weight_ih_l0, self.cell.weight_hh_l0
+        bias, hidden_bias = self.cell.bias_ih_l0, self.cell.bias_hh_l0.clone()
+        gates = torch.arange(len(bias))
+        if len(bias) == 4 * size:
+            # Input, forget, cell, output: the three that are sigmoids first.
+            gates = torch.cat([gates[: 2 * size], gates[3 * size :], gates[2 * size : 3 * size]])
+        if len(bias) == 3 * size:
+            # A GRU's reset multiplies the new state's; the rest are added to the inputs'.
+            bias = torch.cat([(bias + hidden_bias)[: 2 * size], bias[2 * size :]])
+            hidden_bias[: 2 * size] = 0.0
+        else:
+            bias = bias + hidden_bias
+            hidden_bias = torch.zeros_like(hidden_bias)
+        columns = self.columns.view(-1, self.seen, self.inputs).transpose(0, 1)
+        inputs = (columns @ ahead.t())[:, :, gates]
+        inputs[:, self.window + 1] += bias[gates]
+        return {
+            "phases": self.calendar.phases,
+            "rates": self.calendar.rates,
+            "mean": torch.tensor(self.mean, dtype=torch.float64),
+            "spread": torch.tensor(self.spread, dtype=torch.float64),
+            "views": self.linear.views,
+            "bounds": self.linear.bounds,
+            "weights": self.linear.weights,
+            "inputs": inputs,
+            "hidden": hidden.t()[:, gates],
+            "hidden_bias": hidden_bias[gates],
+            "head": self.head.weight[0],
+            "head_bias": self.head.bias[0],
+        }

@@ -109,17 +109,26 @@ class _Query(BaseModel):
 _NO_QUERY = _Query()
 
 
-async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes) -> Answer:
+def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[ForecastRequest, str | None, bool]:
+    """What a request asks for, the dataset that its query names, and whether it is strict.
+
+    Raises:
+        ProblemError: 415 if the body is not announced as JSON.
+        RequestValidationError: if the query or the body cannot be understood.
+    """
     require_json(headers)
     query, where = _NO_QUERY, "query"
     try:
-        if scope["query_string"]:
-            pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if query_string:
+            pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
             query = _Query.model_validate(dict(pairs))
         where = "body"
-        request = _read(body)
+        return _read(body), query.dataset or None, query.strict
     except ValidationError as error:
         places = error.errors(include_url=False, include_input=False)
         raise RequestValidationError([{**one, "loc": (where, *one["loc"])} for one in places]) from None
-    content = await forecast_series(ready(lifecycle), settings, request, query.dataset or None, strict=query.strict)
-    return content, JSON
+
+
+async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes) -> Answer:
+    request, dataset, strict = read_request(scope["query_string"], headers, body)
+    return await forecast_series(ready(lifecycle), settings, request, dataset, strict=strict), JSON

@@ -1,0 +1,88 @@
+"""Whether a request is let in: who calls, how often, and whether there is room among those that wait."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from service.bodies import too_large
+from service.errors import ProblemError, about_to_stop
+from service.lifecycle import Lifecycle
+from service.rate_limit import RateLimiter
+from service.security import Access
+from service.security_headers import RawHeaders
+from service.settings import Settings
+
+_ALWAYS = ("/health/", "/metrics", "/v2/health/")
+"""Answered also by a process that drains or is full: those who watch it need to hear so."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Who may call, how often, and what their browsers are told.
+
+    Attributes:
+        access: checks keys.
+        limiter: counts the calls of each.
+        headers: of every answer.
+        page_headers: in place of those, by path.
+    """
+
+    access: Access
+    limiter: RateLimiter
+    headers: RawHeaders
+    page_headers: Mapping[str, RawHeaders]
+
+
+class Admission:
+    """Counts what the process works on, and refuses what is too much.
+
+    Attributes:
+        guard: who may call.
+        waiting: requests that have been taken in and not answered.
+    """
+
+    def __init__(self, settings: Settings, lifecycle: Lifecycle, guard: Guard) -> None:
+        self.guard = guard
+        self.waiting = 0
+        self._settings = settings
+        self._lifecycle = lifecycle
+        self._bytes = 0
+
+    def admit(self, path: str, authorization: bytes | None, size: int, *, streams: bool = False) -> None:
+        """Let in a request that counts among :attr:`waiting`, and hold ``size`` bytes for it.
+
+        Raises:
+            ProblemError: if not; nothing is held then.
+        """
+        if size > self._settings.max_body_bytes and not streams:
+            raise too_large(self._settings.max_body_bytes)
+        full = self._lifecycle.draining or self.waiting > self._settings.max_waiting
+        if full and not path.startswith(_ALWAYS):
+            raise self.unavailable()
+        self.hold(size)
+        try:
+            self.guard.limiter.admit(self.guard.access.check(path, authorization))
+        except ProblemError:
+            self.release(size)
+            raise
+
+    def hold(self, size: int) -> None:
+        """Count so many bytes more among those that wait.
+
+        Raises:
+            ProblemError: if that is more than all may hold together.
+        """
+        if size > 0 and self._bytes + size > self._settings.max_waiting_bytes:
+            raise self.unavailable()
+        self._bytes += size
+
+    def release(self, size: int) -> None:
+        """Count them no more."""
+        self._bytes -= size
+
+    def unavailable(self) -> ProblemError:
+        """What a request hears for which there is no room."""
+        if self._lifecycle.draining:
+            return about_to_stop()
+        detail = "too many requests are waiting; try again in a second"
+        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")
