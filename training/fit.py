@@ -126,8 +126,7 @@ def _descend(
             if validation is not None:
                 curves[1].append(_evaluate(network, validation.to(device), config))
             told(1)
-    network.cpu()
-    _complete(network, rolled, config, config.share(len(examples)))
+    _complete(network.cpu(), rolled, config, config.share(len(examples)))
     return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
 
@@ -152,7 +151,7 @@ def leads_learnt(config: TrainingConfig) -> int:
 
 
 def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
-    """Compute the autoregression, and give the cell its ``share`` beside it."""
+    """Put the autoregression beside the cell, which keeps its ``share``; without seasons to know, have it not drift."""
     examples = rolled.with_next()
     known, season = network.known(examples.sst, examples.valid_time[:, 0])
     if not network.annual:
@@ -180,7 +179,7 @@ def _rate(step: int, steps: int) -> float:
 
 
 def _loss(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> Tensor:
-    """Huber's loss of the increments, in one-step spreads, or as many as so many steps have of each other."""
+    """Huber's loss over the cell's leads, in one-step spreads times the root of the lead, as of a random walk."""
     sst, losses = examples.sst, []
     for lead in range(min(config.cell_leads, examples.leads)):
         said = network(sst, examples.valid_time[:, lead])

@@ -25,8 +25,8 @@ from training.calibration import earlier_residuals
 from training.card import model_card
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.export import CPU, Identity, export, libraries
-from training.fit import Fit
+from training.export import Identity, export, libraries
+from training.fit import CPU, Fit
 from training.parallel import Progress, fit_all
 from training.plot import save_comparison
 from training.publish import next_version, point_current, prune, publish, staging

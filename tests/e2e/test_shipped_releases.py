@@ -131,3 +131,12 @@ def test_each_network_beats_every_reference_on_the_buoy(cell: str) -> None:
     rmse, p_value = one_step_ahead("neracoos-b01")
     assert rmse[cell] < 0.97 * min(rmse[name] for name in ("persistence", "climatology", "damped", "linear"))
     assert p_value[cell] < 0.001
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_on_the_buoy_no_reference_is_better_at_any_half_hour_of_a_day(cell: str) -> None:
+    report = json.loads((published("neracoos-b01") / "report.json").read_text())
+    rmse = {model["name"]: np.asarray(model["accuracy"]["test"]["rmse"]) for model in report["models"]}
+    best = np.min([rmse[name] for name in ("persistence", "climatology", "damped", "linear")], axis=0)
+    assert len(best) == 48
+    assert (rmse[cell] < best).all()

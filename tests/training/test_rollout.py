@@ -1,6 +1,7 @@
 """What the autoregression learns from its own roll-out."""
 
 import numpy as np
+import pytest
 import torch
 
 from forecasting.checkpoint import script
@@ -8,10 +9,12 @@ from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, TimeStep
+from tests.conftest import daily
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.examples import Examples
 from training.fit import fit
+from training.inputs import Scaling
 from training.networks import RecurrentForecaster
 from training.rollout import derivatives
 
@@ -71,6 +74,12 @@ def test_without_every_season_nothing_is_taken_to_be_usual() -> None:
     assert float((said - last[:, 0]).abs().mean()) > 0.05
     torch.testing.assert_close(warmer, said + 5, rtol=0, atol=1e-4)
     torch.testing.assert_close(opposite - last[:, 0], last[:, 0] - said, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("days", "known"), [(400, False), (500, False), (600, True)])
+def test_a_year_does_not_say_what_is_usual_and_a_year_and_a_half_does(days: int, known: bool) -> None:
+    values = 15 + 5 * np.sin(2 * np.pi * np.arange(days) / 365.25)
+    assert Scaling.of(daily(values)).annual is known
 
 
 def test_without_every_season_the_cell_adds_nothing_in_the_mean() -> None:
