@@ -29,7 +29,7 @@ from forecasting.verification import intervals
 from training.calibration import Residuals, earlier_residuals, rolled_residuals
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.export import CPU, validate
+from training.export import validate
 from training.fit import fit
 
 CUTS: Final = (0.6, 0.8)
@@ -56,7 +56,7 @@ def judge(job: tuple[str, float]) -> Found:
     fitted = fit(dataset, config, CELL, 0, lambda epochs: None)
     validation = validate(fitted, dataset)
     last = Residuals(validation.origins, validation.residuals(CELL))
-    roller = NetworkRoller(script(fitted.final), series.step, CPU)
+    roller = NetworkRoller(script(fitted.final), series.step, torch.device("cpu"))
     test = Evaluation.run(dataset.origins("test"), {CELL: roller})
     ways = {"validation": list[Residuals]()}
     rolled = rolled_residuals(dataset, config, min(FIRST))

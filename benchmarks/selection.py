@@ -3,10 +3,11 @@
     python -m benchmarks.selection FILE[:COLUMN][@monthly] …
 
 Each series is cut to its first 60, 70 and 80 %, which leaves the test part out, and each cut is divided anew into
-70 / 10 / 20 %. A recipe is scored on the last of these, as RMSE one step ahead over that of the linear autoregression
-(on the recipe's window or on the default one, whichever is better), averaged over cuts, cells and seeds: with weights
-fitted on the inner training part alone, with those fitted again with the validation part, and with the forecasts of all
-seeds of the latter averaged.
+70 / 10 / 20 %. A recipe is scored on the last of these by two figures, averaged over cuts, cells and seeds: RMSE one
+step ahead over that of the linear autoregression (on the recipe's window or on the default one, whichever is better);
+and RMSE at each lead of the horizon over that of the best reference at that lead (persistence, climatology, damped or
+linear), averaged over leads. The last column is the mean over monthly, weekly, daily and shorter steps of the means
+over the series of each. ``--once`` scores weights fitted on the inner training part alone, too.
 """
 
 import argparse
@@ -18,14 +19,13 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from forecasting.accuracy import Accuracy
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CELLS, script
 from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.readers import read_csv
 from forecasting.series import SstSeries
-from forecasting.timestep import MONTH, Floats
+from forecasting.timestep import DAY, MONTH, Floats, TimeStep
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import fit
@@ -33,12 +33,18 @@ from training.fit import fit
 CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series that are looked at; the last is train and validation."""
 
+_ALONE: Final[dict[str, Any]] = {"cell_share": 0.0, "epochs": 1}
 _CELL_ALONE: Final[dict[str, Any]] = {"autoregression": False}
 
 RECIPES: Final[dict[str, dict[str, Any]]] = {
     "the default": {},
-    "… the autoregression alone": {"cell_share": 0.0, "epochs": 1},
+    "… the autoregression alone": _ALONE,
     "… the cell alone": _CELL_ALONE,
+    "… fitted one step ahead alone": {"later_leads": 0.0},
+    "… the autoregression alone, fitted one step ahead": {**_ALONE, "later_leads": 0.0},
+    "… the autoregression alone, later leads a third": {**_ALONE, "later_leads": 1 / 3},
+    "… the autoregression alone, later leads thrice": {**_ALONE, "later_leads": 3.0},
+    "… a cell trained through four leads": {"cell_leads": 4},
     "… with a share of 0.3": {"cell_share": 0.3},
     "… with a share of 0.7": {"cell_share": 0.7},
     "… a cell of 32": {"hidden": 32},
@@ -71,75 +77,90 @@ def read(argument: str) -> SstSeries:
 def configure(dataset: SstSeries, recipe: str) -> TrainingConfig:
     """The default configuration but for what ``recipe`` changes."""
     settings = dict(RECIPES[recipe])
-    default = TrainingConfig.for_step(dataset.step, horizon=1)
+    default = TrainingConfig.for_step(dataset.step)
     if "window" in settings:
         settings["window"] = int(default.window * settings["window"])
     if "steps" in settings:
         fewest, most = settings.pop("steps")
-        windows = len(Dataset.divide(dataset, default).origins("train"))
+        windows = len(Dataset.divide(dataset, default).origins("train", horizon=1))
         batches = math.ceil(windows / default.schedule(windows).batch)
         settings["epochs"] = math.ceil(min(max(30 * batches, fewest), most) / batches)
-    return TrainingConfig.for_step(dataset.step, horizon=1, **settings)
+    return TrainingConfig.for_step(dataset.step, **settings)
 
 
-def linear_rmse(series: SstSeries, config: TrainingConfig) -> float:
-    """Of the linear autoregression on the window of ``config``, °C."""
+def references(series: SstSeries, config: TrainingConfig) -> dict[str, Floats]:
+    """RMSE of the references on the window of ``config``, °C, by name and lead."""
     dataset = Dataset.divide(series, config)
-    linear = Baselines.fit(dataset.past("validation"), config.window, config.fill_limit, 1).rollers()["linear"]
-    return Evaluation.run(dataset.origins("test"), {"linear": linear}).accuracy("linear").rmse[0]
+    fitted = Baselines.fit(dataset.past("validation"), config.window, config.fill_limit, config.horizon)
+    evaluation = Evaluation.run(dataset.origins("test"), fitted.rollers())
+    return {name: np.asarray(evaluation.accuracy(name).rmse) for name in evaluation.predicted}
 
 
-def score(job: tuple[str, str, float, int]) -> list[float]:
-    """Ratios to the linear autoregression: fitted once, fitted again, seeds of the latter averaged; mean over cells."""
+def score(job: tuple[str, str, float, tuple[str, ...], int]) -> Floats:
+    """Ratios of RMSE fitted on train, and on train + validation: of lead 1 to linear, of all leads to the best."""
     torch.set_num_threads(1)
-    argument, recipe, cut, seeds = job
+    argument, recipe, cut, cells, seeds = job
     whole = read(argument)
     series = whole.part(0, int(len(whole) * cut)).until_last_observation()
     config = configure(series, recipe)
-    rmse = min(linear_rmse(series, one) for one in (config, TrainingConfig.for_step(series.step, horizon=1)))
+    known = [references(series, one) for one in (config, TrainingConfig.for_step(series.step))]
+    linear = min(one["linear"][0] for one in known)
+    best = np.min([rmse for one in known for rmse in one.values()], axis=0)
     dataset = Dataset.divide(series, config)
-    ratios = [_score_cell(dataset, config, cell, seeds) for cell in CELLS]
-    return [float(ratio) / rmse for ratio in np.mean(ratios, axis=0)]
+    fits = [fit(dataset, config, cell, seed, lambda epochs: None) for cell in cells for seed in range(seeds)]
+    rmse = np.asarray([[_rmse(dataset, one) for one in (made.selected, made.final)] for made in fits])
+    ratios = np.stack([rmse[:, :, 0] / linear, (rmse / best).mean(axis=2)], axis=2)
+    return np.asarray(ratios.mean(axis=0))
 
 
-def _score_cell(dataset: Dataset, config: TrainingConfig, cell: str, seeds: int) -> list[float]:
-    test = dataset.origins("test")
+def _rmse(dataset: Dataset, network: torch.nn.Module) -> Floats:
+    """On the last part, °C, by lead."""
+    roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
+    return np.asarray(Evaluation.run(dataset.origins("test"), {"network": roller}).accuracy("network").rmse)
 
-    def predict(network: torch.nn.Module) -> Floats:
-        return NetworkRoller(script(network), dataset.series.step, torch.device("cpu")).roll(
-            test.windows, test.valid_time, 1
-        )
 
-    def rmse(predicted: Floats) -> float:
-        return Accuracy.of(test.targets, predicted).rmse[0]
+def _mean_over_steps(scores: Floats, steps: list[str]) -> Floats:
+    """Of scores ``(series, figures)``: over the series of each step, then over steps."""
+    each = [scores[[one == step for one in steps]].mean(axis=0) for step in sorted(set(steps))]
+    return np.asarray(np.mean(each, axis=0))
 
-    fits = [fit(dataset, config, cell, seed, lambda epochs: None) for seed in range(seeds)]
-    once, again = [predict(one.selected) for one in fits], [predict(one.final) for one in fits]
-    together = np.mean(again, axis=0)
-    return [float(np.mean([rmse(one) for one in once])), float(np.mean([rmse(one) for one in again])), rmse(together)]
+
+def _kind(step: TimeStep) -> str:
+    if step.calendar_month:
+        return "month"
+    return "shorter" if step.is_under_a_day else "week" if step.seconds >= 5 * DAY else "day"
+
+
+def _row(label: str, scores: Floats, steps: list[str]) -> str:
+    shown = [*scores, _mean_over_steps(scores, steps)]
+    return f"| {label} | " + " | ".join(f"{one:.3f}, {every:.3f}" for one, every in shown) + " |"
 
 
 def main() -> None:
-    """Print a table, one row a recipe and way of fitting."""
+    """Print a table, one row a recipe: lead 1 to linear, all leads to the best reference."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__.splitlines()[0])
     parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, or either with @monthly for monthly means")
     parser.add_argument("--recipes", default=",".join(map(str, range(len(RECIPES)))), help="numbers, from 0")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
+    parser.add_argument("--once", action="store_true", help="also those fitted on the training part alone")
+    parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     recipes = [list(RECIPES)[int(number)] for number in options.recipes.split(",")]
-    jobs = [(one, recipe, cut, options.seeds) for recipe in recipes for one in options.series for cut in options.cuts]
-    ways = ("train", "train + validation", "the same, seeds averaged")
+    varied = [(one, recipe, cut) for recipe in recipes for one in options.series for cut in options.cuts]
+    jobs = [(*one, tuple(options.cells), options.seeds) for one in varied]
     names = [Path(one).name.split("_")[0].removesuffix(".csv") + one[one.find(".csv") + 4 :] for one in options.series]
-    print("| recipe | fitted on | " + " | ".join(names) + " | mean | worst |")
-    print("|---|---|" + "---:|" * (len(names) + 2))
-    with ProcessPoolExecutor(2) as pool:
+    steps = [_kind(read(one).step) for one in options.series]
+    print("| recipe | " + " | ".join(names) + " | mean |")
+    print("|---|" + "---:|" * (len(names) + 1))
+    with ProcessPoolExecutor(options.workers) as pool:
         scores = pool.map(score, jobs)
         for recipe in recipes:
-            rows = np.asarray([[next(scores) for _ in options.cuts] for _ in names]).mean(axis=1).T
-            for way, row in zip(ways, rows, strict=True):
-                cells = " | ".join(f"{value:.3f}" for value in row)
-                print(f"| {recipe} | {way} | {cells} | {row.mean():.3f} | {row.max():.3f} |", flush=True)
+            once, again = np.mean([[next(scores) for _ in options.cuts] for _ in names], axis=1).swapaxes(0, 1)
+            if options.once:
+                print(_row(f"{recipe}, fitted on train", once, steps), flush=True)
+            print(_row(recipe, again, steps), flush=True)
 
 
 if __name__ == "__main__":

@@ -88,6 +88,11 @@ class SstSeries:
         """Whether there is a value of every calendar month, and close to a year of them in all."""
         return len(self.observed_months) == 12 and self.observed_years >= 0.9
 
+    @property
+    def repeats_seasons(self) -> bool:
+        """Whether it holds every season and half of them again: what is usual is known from more than one year."""
+        return self.holds_every_season and self.observed_years >= 1.5
+
     def part(self, begin: int, end: int) -> "SstSeries":
         """The values from position ``begin`` up to ``end``, as a series of their own."""
         return SstSeries(self.values[begin:end], self.times[begin], self.step)

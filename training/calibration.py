@@ -21,7 +21,7 @@ from forecasting.rolling import Origins, joined
 from forecasting.timestep import YEAR, Floats
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.fit import fit_autoregression
+from training.fit import fit_autoregression, leads_learnt
 
 FIRST_TENTH: Final = 4
 """Of the series, before which nothing is forecast."""
@@ -84,7 +84,7 @@ def _forecast(
 
     None where these are too few, or hardly change.
     """
-    past, learnt = dataset.before(begin), dataset.origins_between(start, begin, 1)
+    past, learnt = dataset.before(begin), dataset.origins_between(start, begin, leads_learnt(config))
     origins = dataset.origins_between(begin, end)
     if len(learnt) < 2 * config.window or not len(origins) or is_still(past):
         return None

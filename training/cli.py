@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from forecasting.checkpoint import CELLS
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
+from forecasting.registry import choose_device
 from forecasting.table import accuracy_table
 from forecasting.timestep import TimeStep, short
 from training import fetch_cli, inspect_cli
@@ -58,7 +59,7 @@ def _train_parser() -> argparse.ArgumentParser:
     model = parser.add_argument_group("networks", "the same for every cell; defaults for the window go by the step")
     model.add_argument("--cells", type=_cells, metavar="LIST", help="default: rnn,lstm,gru")
     model.add_argument("--window", type=int, metavar="N", help="values that a forecast starts from")
-    model.add_argument("--horizon", type=int, metavar="N", help="leads that are evaluated and calibrated")
+    model.add_argument("--horizon", type=int, metavar="N", help="leads that are fitted to, evaluated and calibrated")
     model.add_argument("--hidden", type=int, metavar="N", help="size of the hidden state")
     model.add_argument("--layers", type=int, metavar="N", help="recurrent layers")
     model.add_argument("--epochs", type=int, metavar="N", help="passes over the training windows")
@@ -76,6 +77,9 @@ def _train_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto (a GPU where there is one), cpu, cuda or cuda:N"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
@@ -121,6 +125,7 @@ def _rollback(arguments: list[str]) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
+    device = choose_device(options.device)
     dataset, config = _dataset(options)
     print(_understood(options.data, dataset))
     epochs = total_epochs(dataset, config) * len(jobs(config))
@@ -135,6 +140,7 @@ def _train(options: argparse.Namespace) -> int:
             if_not_worse=options.publish_if_not_worse,
             resume=options.resume,
             workers=options.workers,
+            device=device,
             progress=bar.update,
         )
     print(_summary(published))

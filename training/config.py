@@ -19,7 +19,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     Attributes:
         cells: to train.
         window: values that a forecast starts from.
-        horizon: leads that are evaluated and calibrated.
+        horizon: leads that are fitted to (see :attr:`later_leads`), evaluated and calibrated.
         fill_limit: longest gap, in steps, that is interpolated inside a window.
         hidden: size of the hidden state.
         layers: recurrent layers.
@@ -31,6 +31,9 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         dropout: of the last hidden state.
         huber_delta: one-step spreads at which the loss turns from squared to linear.
         autoregression: whether a forecast in closed form stands beside the cell.
+        later_leads: what the errors at later leads of the autoregression's roll-out count together in its fit; that at
+            the first counts 1.
+        cell_leads: of its roll-out that the cell is trained through.
         cell_share: of the cell in the forecast of both, with many windows; see :meth:`share`.
         cell_window: values, the last of the window, that the cell sees.
         harmonics: of the year (and, under daily steps, one of the day) that the cell sees.
@@ -50,6 +53,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     dropout: float = Field(default=0.2, ge=0, lt=1)
     huber_delta: float = Field(default=1.0, gt=0)
     autoregression: bool = True
+    later_leads: float = Field(default=1.0, ge=0)
+    cell_leads: int = Field(default=1, ge=1, le=48)
     cell_share: float = Field(default=0.5, ge=0, le=1)
     cell_window: int = Field(default=12, ge=1, le=1_000)
     harmonics: int = Field(default=1, ge=1, le=4)

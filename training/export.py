@@ -21,9 +21,8 @@ from forecasting.training_range import TrainingRange
 from training.calibration import Residuals
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.fit import Fit
+from training.fit import CPU, Fit
 
-CPU: Final = torch.device("cpu")
 _TIMED_CALLS: Final = 100
 
 

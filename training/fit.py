@@ -1,32 +1,39 @@
 """Fitting one network: on the training part, to see how it does on the validation part; then on both, to be published.
 
-The cell learns alone, the weights of the autoregression are computed, and the two are mixed. AdamW with a linear
-warm-up and a cosine descent to nothing, so that the last weights are the ones to keep. What was tried, and how it was
-chosen, is in docs/study.md.
+The cell learns alone; the weights of the autoregression are computed, for one step and then for its whole roll-out; and
+the two are mixed. AdamW with a linear warm-up and a cosine descent to nothing, so that the last weights are the ones to
+keep. What was tried, and how it was chosen, is in docs/study.md.
 """
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from forecasting.report import LossCurves
 from forecasting.rolling import Origins
 from forecasting.series import SstSeries
-from forecasting.timestep import unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.networks import RecurrentForecaster, Scaling
+from training.examples import Examples
+from training.inputs import Scaling
+from training.networks import RecurrentForecaster
+from training.rollout import fit_to_rollout
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate rises."""
 
+CPU: Final = torch.device("cpu")
+
 CLIP = 1.0
 """Norm that gradients are clipped to."""
+
+MOST_LEADS = 48
+"""Leads of the roll-out that weights are fitted to, at most."""
 
 
 @dataclass(frozen=True)
@@ -52,50 +59,26 @@ class Fit:
     seconds: float
 
 
-@dataclass(frozen=True)
-class _Examples:
-    """Tensors of one part: °C, Unix seconds, °C."""
-
-    sst: Tensor
-    valid_time: Tensor
-    target: Tensor
-
-    @classmethod
-    def of(cls, origins: Origins) -> "_Examples":
-        return cls(
-            torch.from_numpy(origins.windows.astype(np.float32)),
-            torch.from_numpy(unix_seconds(origins.valid_time)),
-            torch.from_numpy(origins.targets[:, 0].astype(np.float32)),
-        )
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    def joined(self, other: "_Examples") -> "_Examples":
-        return _Examples(
-            torch.cat([self.sst, other.sst]),
-            torch.cat([self.valid_time, other.valid_time]),
-            torch.cat([self.target, other.target]),
-        )
-
-    def increments(self, spread: float) -> Tensor:
-        """From the last value, in one-step spreads."""
-        return (self.target - self.sst[:, -1]) / spread
-
-    def take(self, chosen: Tensor) -> "_Examples":
-        return _Examples(self.sst[chosen], self.valid_time[chosen], self.target[chosen])
-
-
-def fit(dataset: Dataset, config: TrainingConfig, cell: str, seed: int, told: Callable[[int], object]) -> Fit:
+def fit(
+    dataset: Dataset,
+    config: TrainingConfig,
+    cell: str,
+    seed: int,
+    told: Callable[[int], object],
+    device: torch.device = CPU,
+) -> Fit:
     """Fit one network on ``dataset``; the same arguments give the same weights on the same machine.
 
-    ``told`` hears of every epoch: :func:`total_epochs` in all.
+    ``told`` hears of every epoch: :func:`total_epochs` in all. The cell learns on ``device``; what is computed in
+    closed form, and the network that is returned, are on the CPU.
     """
     begin = time.perf_counter()
-    train = _Examples.of(dataset.origins("train", horizon=1))
-    validation = _Examples.of(dataset.origins("validation", horizon=1))
-    selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, validation)
-    final, again = _descend(config, cell, seed, dataset.past("validation"), train.joined(validation), told, None)
+    leads = leads_learnt(config)
+    train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
+    selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, device, validation)
+    final, again = _descend(
+        config, cell, seed, dataset.past("validation"), train.joined(validation), told, device, None
+    )
     seconds = round(time.perf_counter() - begin, 2)
     return Fit(cell, seed, selected, final, len(again.train), loss, seconds)
 
@@ -111,17 +94,20 @@ def _descend(
     cell: str,
     seed: int,
     seen: SstSeries,
-    examples: _Examples,
+    examples: Examples,
     told: Callable[[int], object],
-    validation: _Examples | None,
+    device: torch.device,
+    validation: Examples | None,
 ) -> tuple[RecurrentForecaster, LossCurves]:
     """Train a new network on ``examples``, scaled by ``seen``; the curves hold the loss on ``validation`` if given."""
+    rolled, examples = examples, examples.with_next()
+    validation = validation.with_next() if validation else None
     schedule = config.schedule(len(examples))
     curves: tuple[list[float], list[float]] = ([], [])
     # Dropout draws from the global generator.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        network = RecurrentForecaster(cell, config, seen.step, Scaling.of(seen))
+        network = RecurrentForecaster(cell, config, seen.step, Scaling.of(seen)).to(device)
         optimiser = _optimiser(network, config)
         steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
         rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
@@ -130,7 +116,7 @@ def _descend(
             total = 0.0
             for batch in torch.randperm(len(examples)).split(schedule.batch):
                 optimiser.zero_grad()
-                loss = _loss(network, examples.take(batch), config.huber_delta)
+                loss = _loss(network, examples.take(batch).to(device), config)
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), CLIP)
                 optimiser.step()
@@ -138,10 +124,9 @@ def _descend(
                 total += loss.item() * len(batch)
             curves[0].append(round(total / len(examples), 6))
             if validation is not None:
-                curves[1].append(_evaluate(network, validation, config.huber_delta))
+                curves[1].append(_evaluate(network, validation.to(device), config))
             told(1)
-    if config.autoregression:
-        _regress(network, examples, config.share(len(examples)))
+    _complete(network.cpu(), rolled, config, config.share(len(examples)))
     return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
 
@@ -151,20 +136,31 @@ def fit_autoregression(config: TrainingConfig, seen: SstSeries, origins: Origins
     Args:
         config: of the run.
         seen: what it is scaled by.
-        origins: to learn from, at lead 1.
+        origins: to learn from, at :func:`leads_learnt`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = RecurrentForecaster(config.cells[0], config, seen.step, Scaling.of(seen))
-    _regress(network, _Examples.of(origins), 0.0)
+    _complete(network, Examples.of(origins), config, 0.0)
     return network.eval()
 
 
-def _regress(network: RecurrentForecaster, examples: _Examples, share: float) -> None:
-    """Compute the autoregression, and give the cell its share beside it."""
-    known, season = network.known(examples.sst, examples.valid_time)
-    network.linear.fit(known, season, examples.increments(network.spread), examples.valid_time)
-    network.mix(share)
+def leads_learnt(config: TrainingConfig) -> int:
+    """How many leads a network is fitted to."""
+    return min(config.horizon, MOST_LEADS)
+
+
+def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
+    """Put the autoregression beside the cell, which keeps its ``share``; without seasons to know, have it not drift."""
+    examples = rolled.with_next()
+    known, season = network.known(examples.sst, examples.valid_time[:, 0])
+    if not network.annual:
+        network.centre(known)
+    if config.autoregression:
+        increments = examples.increments(network.spread)
+        weights, costs = network.linear.fit(known, season, increments, examples.valid_time[:, 0])
+        fit_to_rollout(network, rolled, weights, costs, config.later_leads)
+        network.mix(share)
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -182,12 +178,18 @@ def _rate(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _loss(network: RecurrentForecaster, examples: _Examples, delta: float) -> Tensor:
-    """Huber's loss of the increments, in one-step spreads."""
-    error = (network(examples.sst, examples.valid_time) - examples.target) / network.spread
-    return nn.functional.huber_loss(error, torch.zeros_like(error), delta=delta)
+def _loss(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> Tensor:
+    """Huber's loss over the cell's leads, in one-step spreads times the root of the lead, as of a random walk."""
+    sst, losses = examples.sst, []
+    for lead in range(min(config.cell_leads, examples.leads)):
+        said = network(sst, examples.valid_time[:, lead])
+        error = (said - examples.target[:, lead]) / (network.spread * math.sqrt(lead + 1))
+        error = error[error.isfinite()]
+        losses.append(nn.functional.huber_loss(error, torch.zeros_like(error), delta=config.huber_delta))
+        sst = torch.cat([sst[:, 1:], said[:, None]], dim=1)
+    return torch.stack(losses).nanmean()
 
 
 @torch.no_grad()
-def _evaluate(network: RecurrentForecaster, examples: _Examples, delta: float) -> float:
-    return round(_loss(network.eval(), examples, delta).item(), 6)
+def _evaluate(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> float:
+    return round(_loss(network.eval(), examples, config).item(), 6)

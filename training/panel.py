@@ -46,6 +46,11 @@ class JoinedSeries(SstSeries):
         """Whether one of them does."""
         return any(part.holds_every_season for part in self.parts)
 
+    @property
+    def repeats_seasons(self) -> bool:
+        """Whether one of them does."""
+        return any(part.repeats_seasons for part in self.parts)
+
 
 @dataclass(frozen=True)
 class Panel(Dataset):

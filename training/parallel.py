@@ -11,7 +11,7 @@ import torch
 from forecasting.errors import ForecastError
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.fit import Fit, fit, total_epochs
+from training.fit import CPU, Fit, fit, total_epochs
 from training.unfinished import Job, Unfinished
 
 Progress = Callable[[int], object]
@@ -31,6 +31,7 @@ def fit_all(
     workers: int = 1,
     progress: Progress | None = None,
     unfinished: Unfinished | None = None,
+    device: torch.device = CPU,
 ) -> dict[Job, Fit]:
     """Fit every job; the result does not depend on ``workers``.
 
@@ -46,9 +47,9 @@ def fit_all(
     todo = [job for job in every if job not in done]
     told(len(done) * total_epochs(dataset, config))
     if workers == 1 or len(todo) < 2:
-        made = {job: _fit_and_keep(dataset, config, job, told, unfinished) for job in todo}
+        made = {job: _fit_and_keep(dataset, config, job, told, unfinished, device) for job in todo}
     else:
-        made = _fit_in_processes(dataset, config, todo, workers, told, unfinished)
+        made = _fit_in_processes(dataset, config, todo, workers, told, unfinished, device)
     return {job: done.get(job) or made[job] for job in every}
 
 
@@ -59,10 +60,11 @@ def _fit_in_processes(
     workers: int,
     told: Progress,
     unfinished: Unfinished | None,
+    device: torch.device,
 ) -> dict[Job, Fit]:
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.SimpleQueue(), context.Event()
-    setup = (dataset, config, epochs, stop, unfinished)
+    setup = (dataset, config, epochs, stop, unfinished, device)
     try:
         with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, setup) as pool:
             try:
@@ -86,7 +88,7 @@ _worker: dict[str, Any] = {}
 
 def _start_worker(*setup: Any) -> None:
     torch.set_num_threads(1)
-    _worker.update(zip(("dataset", "config", "epochs", "stop", "unfinished"), setup, strict=True))
+    _worker.update(zip(("dataset", "config", "epochs", "stop", "unfinished", "device"), setup, strict=True))
 
 
 def _fit_job(job: Job) -> Fit:
@@ -97,13 +99,18 @@ def _fit_job(job: Job) -> Fit:
             raise SystemExit
         _worker["epochs"].put(epochs)
 
-    return _fit_and_keep(_worker["dataset"], _worker["config"], job, told, _worker["unfinished"])
+    return _fit_and_keep(_worker["dataset"], _worker["config"], job, told, _worker["unfinished"], _worker["device"])
 
 
 def _fit_and_keep(
-    dataset: Dataset, config: TrainingConfig, job: Job, told: Progress, unfinished: Unfinished | None
+    dataset: Dataset,
+    config: TrainingConfig,
+    job: Job,
+    told: Progress,
+    unfinished: Unfinished | None,
+    device: torch.device,
 ) -> Fit:
-    made = fit(dataset, config, *job, told)
+    made = fit(dataset, config, *job, told, device)
     if unfinished is not None:
         unfinished.save(job, made)
     return made

@@ -1,6 +1,6 @@
 """Ridge regression in closed form, its penalty chosen by generalised cross-validation."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,33 +11,49 @@ _RATIOS: Final = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Penalties on one group of terms over those on another, that are tried."""
 
 
-def ridge(free: Tensor, shrunk: Tensor, target: Tensor, worth: Tensor | None = None) -> Tensor:
+class Solution(NamedTuple):
+    """What a regression found.
+
+    Attributes:
+        error: of generalised cross-validation.
+        weights: float64 ``(terms,)``, the free terms' first.
+        costs: penalty on the square of each weight, float64 ``(terms,)``; 0 for a free term's.
+    """
+
+    error: float
+    weights: Tensor
+    costs: Tensor
+
+
+def ridge(free: Tensor, shrunk: Tensor, target: Tensor, worth: Tensor | None = None) -> Solution:
     """Weights of ``free`` and ``shrunk`` terms that together come closest to ``target``.
 
     Least squares with a penalty on the squares of the shrunk terms' weights: the one that gives the least generalised
     cross-validation error (Golub, Heath and Wahba 1979, Technometrics 21, 215), which needs no part held out.
 
     Args:
-        free: float64 ``(n, terms)``, whose weights cost nothing; a constant among them.
+        free: float64 ``(n, terms)``, whose weights cost nothing; there may be none.
         shrunk: float64 ``(n, terms)``, all measured in the same unit.
         target: float64 ``(n,)``.
         worth: of each row, float64 ``(n,)``; all the same where None.
 
     Returns:
-        float64 ``(terms,)``, the free terms' first.
+        The free terms' weights first.
     """
-    return _solve(*_weighed(worth, free, shrunk, target))[1]
+    return _solve(*_weighed(worth, free, shrunk, target))
 
 
-def ridge_of_two(free: Tensor, shrunk: Tensor, other: Tensor, target: Tensor, worth: Tensor | None = None) -> Tensor:
+def ridge_of_two(free: Tensor, shrunk: Tensor, other: Tensor, target: Tensor, worth: Tensor | None = None) -> Solution:
     """As :func:`ridge`, with a penalty of its own for a second group of shrunk terms, chosen in the same way."""
     free, shrunk, other, target = _weighed(worth, free, shrunk, other, target)
+    first = free.shape[1] + shrunk.shape[1]
     found = []
     for ratio in _RATIOS:
-        error, weights = _solve(free, torch.cat([shrunk, other / ratio**0.5], dim=1), target)
-        weights[free.shape[1] + shrunk.shape[1] :] /= ratio**0.5
-        found.append((error, weights))
-    return min(found, key=lambda one: one[0])[1]
+        error, weights, costs = _solve(free, torch.cat([shrunk, other / ratio**0.5], dim=1), target)
+        weights[first:] /= ratio**0.5
+        costs[first:] *= ratio
+        found.append(Solution(error, weights, costs))
+    return min(found, key=lambda one: one.error)
 
 
 def _weighed(worth: Tensor | None, *columns: Tensor) -> tuple[Tensor, ...]:
@@ -47,13 +63,12 @@ def _weighed(worth: Tensor | None, *columns: Tensor) -> tuple[Tensor, ...]:
     return tuple(one * (root[:, None] if one.ndim > 1 else root) for one in columns)
 
 
-def _solve(free: Tensor, shrunk: Tensor, target: Tensor) -> tuple[float, Tensor]:
-    """The least cross-validation error, and the weights that give it."""
+def _solve(free: Tensor, shrunk: Tensor, target: Tensor) -> Solution:
+    """The one with the least cross-validation error."""
 
     def beyond_free(columns: Tensor) -> Tensor:
         """What the free terms do not explain."""
-        explained: Tensor = free @ torch.linalg.lstsq(free, columns, driver="gelsd").solution
-        return columns - explained
+        return columns - free @ _least_squares(free, columns)
 
     terms, rest = beyond_free(shrunk), beyond_free(target[:, None])[:, 0]
     power, axes = torch.linalg.eigh(terms.T @ terms)
@@ -66,5 +81,14 @@ def _solve(free: Tensor, shrunk: Tensor, target: Tensor) -> tuple[float, Tensor]
     errors = torch.where(freedom > 0, squares / freedom**2, torch.inf)
     best = int(torch.argmin(errors))
     weights = axes @ (kept[best] * along)
-    offsets = torch.linalg.lstsq(free, (target - shrunk @ weights)[:, None], driver="gelsd").solution[:, 0]
-    return float(errors[best]), torch.cat([offsets, weights])
+    offsets = _least_squares(free, (target - shrunk @ weights)[:, None])[:, 0]
+    costs = torch.cat([torch.zeros_like(offsets), torch.full_like(weights, float(_PENALTIES[best]))])
+    return Solution(float(errors[best]), torch.cat([offsets, weights]), costs)
+
+
+def _least_squares(terms: Tensor, target: Tensor) -> Tensor:
+    """Weights of ``terms`` for each column of ``target``, ``(terms, columns)``."""
+    if not terms.shape[1]:
+        return target.new_zeros(0, target.shape[1])
+    weights: Tensor = torch.linalg.lstsq(terms, target, driver="gelsd").solution
+    return weights

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import torch
 
 from forecasting.accuracy import Accuracy
 from forecasting.baselines import BASELINES, Baselines
@@ -24,8 +25,8 @@ from training.calibration import earlier_residuals
 from training.card import model_card
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.export import CPU, Identity, export, libraries
-from training.fit import Fit
+from training.export import Identity, export, libraries
+from training.fit import CPU, Fit
 from training.parallel import Progress, fit_all
 from training.plot import save_comparison
 from training.publish import next_version, point_current, prune, publish, staging
@@ -64,6 +65,7 @@ def train(
     if_not_worse: bool = False,
     resume: bool = False,
     workers: int = 1,
+    device: torch.device = CPU,
     progress: Progress | None = None,
 ) -> Published:
     """Train every cell on ``dataset``, evaluate them, and publish a release of ``name`` in ``out``.
@@ -81,6 +83,7 @@ def train(
             release that serves.
         resume: take up the fits of the same run where it was interrupted; without it they are made anew.
         workers: processes to fit in.
+        device: that cells learn on.
         progress: told of every epoch.
 
     Raises:
@@ -96,10 +99,10 @@ def train(
         # Before the long part: whether this can be written, and what it has to be measured against.
         with staging(folder):
             to_beat = _serving_rmse(out, name) if if_not_worse else None
-        unfinished = Unfinished.of(dataset, config, folder)
+        unfinished = Unfinished.of(dataset, config, folder, device)
         if not resume:
             unfinished.remove()
-        fits = fit_all(dataset, config, workers, progress, unfinished)
+        fits = fit_all(dataset, config, workers, progress, unfinished, device)
         with staging(folder) as stage:
             identity = _identity(folder, data_file)
             report = _fill(stage, dataset, config, fits, identity, data_file.name)
@@ -110,7 +113,7 @@ def train(
         unfinished.remove()
         removed = prune(folder, keep, identity.version) if keep is not None else []
     except OSError as error:
-        raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror}") from None
+        raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror or error}") from None
     return Published(path, report, serves, tuple(removed))
 
 

@@ -16,7 +16,7 @@ import forecasting
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.export import libraries
-from training.fit import Fit
+from training.fit import CPU, Fit
 
 Job = tuple[str, int]
 """Cell and seed."""
@@ -30,18 +30,19 @@ _OF_EVERY_FIT: Final = {"cells", "seed", "seeds"}
 class Unfinished:
     """What is done of a run, a file a fit; made with the first of them.
 
-    The folder's name is a digest of all that a fit depends on: data, settings, this program and its libraries. So a fit
+    The folder's name is a digest of all that a fit depends on: data, settings, kind of device, this program and its
+    libraries. So a fit
     is taken up only by a run that would have made the same.
     """
 
     folder: Path
 
     @classmethod
-    def of(cls, dataset: Dataset, config: TrainingConfig, releases: Path) -> "Unfinished":
-        """Of the run that fits ``config`` to ``dataset``, in the folder of its ``releases``."""
+    def of(cls, dataset: Dataset, config: TrainingConfig, releases: Path, device: torch.device = CPU) -> "Unfinished":
+        """Of the run that fits ``config`` to ``dataset`` on ``device``, in the folder of its ``releases``."""
         digest = hashlib.sha256()
         settings = {name: value for name, value in config.flat().items() if name not in _OF_EVERY_FIT}
-        digest.update(json.dumps([settings, libraries()], sort_keys=True).encode())
+        digest.update(json.dumps([settings, libraries(), device.type], sort_keys=True).encode())
         for name, station in dataset.stations.items():
             digest.update(f"{name} {station.series.start} {station.series.step} {station.bounds}".encode())
             digest.update(station.series.values.tobytes())

@@ -153,11 +153,7 @@ def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: Options) ->
         if options.time_column not in data.variables:
             raise FileError(f"has no variable {options.time_column!r}")
         return options.time_column
-    along = [
-        str(name)
-        for name in data.variables
-        if data[name].dtype.kind == "M" and data[name].ndim == 1 and data[name].dims[0] in variable.dims
-    ]
+    along = [str(name) for name in data.variables if _holds_times(data[name]) and data[name].dims[0] in variable.dims]
     for usual in (
         *(n for n in along if data[n].attrs.get("standard_name") == "time"),
         "time",
@@ -180,10 +176,34 @@ def find_times(data: "xr.Dataset", name: str) -> Times:
         FileError: if it holds none.
     """
     variable = data[name]
-    if variable.dtype.kind != "M" or variable.ndim != 1:
+    if not _holds_times(variable):
         raise FileError(f"variable {name} holds no times; its units should be as 'days since 1970-01-01'")
+    if variable.dtype.kind == "O":
+        return _of_another_calendar(variable)
     times: Times = np.asarray(variable.values).astype("datetime64[s]")
     return times
+
+
+def _holds_times(variable: "xr.DataArray") -> bool:
+    if variable.ndim != 1:
+        return False
+    # Where a calendar has no 29 February, as those of climate models, xarray gives objects.
+    return variable.dtype.kind == "M" or (
+        variable.dtype.kind == "O" and variable.size > 0 and hasattr(variable.values[0], "calendar")
+    )
+
+
+def _of_another_calendar(variable: "xr.DataArray") -> Times:
+    """Dates that are there in the usual calendar too; a day that another lacks is then missing."""
+    try:
+        times = [np.datetime64(one.isoformat().partition(".")[0], "s") for one in variable.values]
+    except ValueError:
+        calendar = variable.values[0].calendar
+        raise FileError(
+            f"variable {variable.name} goes by the calendar {calendar}, whose dates the usual one has not; convert it, "
+            "as by xarray's convert_calendar"
+        ) from None
+    return np.asarray(times, dtype="datetime64[s]")
 
 
 def find_flags(data: "xr.Dataset", value: str, options: Options) -> str | None:

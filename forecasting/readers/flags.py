@@ -61,6 +61,11 @@ def is_flag_name(name: str) -> bool:
     return _FLAG_NAME.fullmatch(name) is not None
 
 
+def may_be_flags(name: str) -> bool:
+    """Whether :func:`flag_column` could find a column of this name, in lower case."""
+    return is_flag_name(name) or name.startswith(("qc_", "qartod_"))
+
+
 def flag_column(names: Iterable[str], value: str) -> str | None:
     """The column that flags ``value``: named after it, or the only one with a general name."""
     plain = {name.lower(): name for name in names}

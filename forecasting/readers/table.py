@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from forecasting.errors import FileError
+from forecasting.readers.flags import may_be_flags
 from forecasting.readers.units import in_brackets
 from forecasting.series import Units
 from forecasting.timestep import Floats
@@ -40,7 +42,7 @@ class Table:
     nameless: bool = False
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Of the columns, in order."""
         return [str(name) for name in self.cells.columns]
@@ -67,7 +69,17 @@ class Table:
 
     def plain(self) -> dict[str, str]:
         """Column by its name in lower case, without units in brackets."""
+        return self._plain
+
+    @cached_property
+    def _plain(self) -> dict[str, str]:
         return {in_brackets(name)[0].strip().lower().replace(" ", "_"): name for name in self.names}
+
+    @cached_property
+    def flag_names(self) -> dict[str, str]:
+        """Columns that may be of quality flags, by their names without units in brackets."""
+        plain = {in_brackets(name)[0]: name for name in self.names}
+        return {short: name for short, name in plain.items() if may_be_flags(short.lower())}
 
 
 def one_line(text: str) -> str:

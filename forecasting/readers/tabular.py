@@ -11,11 +11,11 @@ from forecasting.readers.clock import Clock, find_clock
 from forecasting.readers.flags import Marked, flag_column, heed, is_flag_name
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
-from forecasting.readers.split import Part, split, station_column
+from forecasting.readers.split import Part, refuse_many, split, station_column
 from forecasting.readers.table import Table, is_empty, is_numeric, numbers
 from forecasting.readers.units import in_brackets, parse_units
 from forecasting.series import UNITS, Units
-from forecasting.timestep import Floats
+from forecasting.timestep import Floats, Times
 
 _SST_NAMES: Final = ("sst", "sea_surface_temperature", "analysed_sst", "water_temperature", "sea_water_temperature",
                      "wtmp", "thetao", "tos", "temperature", "temp")  # fmt: skip
@@ -92,14 +92,18 @@ def observations(table: Table, options: Options) -> list[Observations]:
     clock = find_clock(table, options)
     found: list[Observations] = []
     parts = list(split(table, clock, options))
-    for choice in _values(table, clock, options):
+    times = [clock.times(part.rows) for part in parts]
+    choices = _values(table, clock, options)
+    if options.station is None:
+        refuse_many(len(choices) * len(parts), "stations", "station", options)
+    for choice in choices:
         values = numbers(table.cells[choice.value])
         flag_name = _flags(table, choice.value, options)
         flags = None if flag_name is None else _flag_numbers(table, flag_name)
-        for part in parts:
+        for part, at in zip(parts, times, strict=True):
             name = part.station if choice.station is None else choice.station
             columns = Columns(clock.label, choice.value, part.column, flag_name)
-            found.append(_take(table, clock, part, values, flags, name, columns, options))
+            found.append(_take(table, part, at, values, flags, name, columns, options))
     _check_choice(found, options)
     return found
 
@@ -120,8 +124,8 @@ def _check_choice(found: list[Observations], options: Options) -> None:
 
 def _take(
     table: Table,
-    clock: Clock,
     part: Part,
+    times: Times,
     values: Floats,
     flags: Floats | None,
     station: str | None,
@@ -203,9 +207,9 @@ def _flags(table: Table, value: str, options: Options) -> str | None:
         return None
     if options.flag_column:
         return table.column(options.flag_column)
-    plain = {in_brackets(name)[0]: name for name in table.names if name != value}
-    found = flag_column(plain, in_brackets(value)[0])
-    return None if found is None else plain[found]
+    names = table.flag_names
+    found = flag_column([plain for plain, name in names.items() if name != value], in_brackets(value)[0])
+    return None if found is None else names[found]
 
 
 def _flag_numbers(table: Table, name: str) -> Floats:

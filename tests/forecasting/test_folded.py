@@ -13,7 +13,8 @@ from forecasting.folded import fold
 from forecasting.network import PIECE, NetworkRoller
 from forecasting.timestep import MONTH, TimeStep
 from tests.forecasting.test_checkpoint import SCALING, awake, config
-from training.networks import RecurrentForecaster, Scaling
+from training.inputs import Scaling
+from training.networks import RecurrentForecaster
 
 WINDOW = 12
 PART_OF_A_YEAR = Scaling(20.0, 2.0, 0.5, annual=False)

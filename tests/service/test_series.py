@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from forecasting.readers import read_csv
 from service.errors import Problem
-from service.file_schemas import FileReading
+from service.file_schemas import MOST_COLUMNS, MOST_STATIONS, FileReading
 from service.settings import Settings
 from tests.conftest import NINO12
 from tests.forecasting.readers import test_ndbc
@@ -221,6 +221,22 @@ def test_a_wrong_parameter_is_named(client: httpx.Client, parameters: Json, wher
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"%PDF-1.4", b"PAR1", b"GRIB"])
 def test_what_is_no_text_is_another_media_type(client: httpx.Client, content: bytes) -> None:
     assert refusal(client, content + bytes(50), status=415).startswith("the file is ")
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (MOST_COLUMNS, f"has {MOST_COLUMNS + 1} columns, and at most {MOST_COLUMNS} are taken"),
+        (MOST_STATIONS + 1, f"holds {MOST_STATIONS + 1} stations, and at most {MOST_STATIONS} are taken"),
+    ],
+)
+def test_a_table_of_more_columns_than_are_taken_is_refused(client: httpx.Client, columns: int, says: str) -> None:
+    header = ",".join(["time", *(f"s{k}_sst" for k in range(columns))])
+    rows = [",".join([f"2001-01-0{day}", *["15"] * columns]) for day in (1, 2, 3)]
+    assert says in refusal(client, "\n".join([header, *rows]))
+    if columns < MOST_COLUMNS:
+        answer = post(client, "\n".join([header, *rows]), station="s7")
+        assert answer["stations"][0]["columns"]["value"] == "s7_sst"
 
 
 @pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=x", "application/json"])

@@ -14,7 +14,8 @@ from forecasting.timestep import unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import Fit, fit, total_epochs
-from training.networks import RecurrentForecaster, Scaling
+from training.inputs import Scaling
+from training.networks import RecurrentForecaster
 from training.parallel import fit_all
 
 

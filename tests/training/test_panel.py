@@ -15,7 +15,7 @@ from forecasting.timestep import TimeStep
 from tests.conftest import daily
 from training.cli import main
 from training.config import TrainingConfig
-from training.networks import Scaling
+from training.inputs import Scaling
 from training.panel import Panel
 
 OSTIA = Path(iris_sample_data.path) / "ostia_monthly.nc"

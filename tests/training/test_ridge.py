@@ -15,7 +15,7 @@ def terms(n: int, free: int, shrunk: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_without_noise_the_weights_are_found() -> None:
     free, shrunk = terms(200, 3, 5)
     weights = torch.arange(1, 9, dtype=torch.float64)
-    found = ridge(free, shrunk, torch.cat([free, shrunk], dim=1) @ weights)
+    found = ridge(free, shrunk, torch.cat([free, shrunk], dim=1) @ weights).weights
     torch.testing.assert_close(found, weights, rtol=0, atol=1e-3)
 
 
@@ -23,7 +23,7 @@ def test_terms_that_tell_nothing_are_shrunk_and_free_ones_are_not() -> None:
     free, shrunk = terms(60, 2, 30)
     noise = torch.from_numpy(np.random.default_rng(1).normal(size=60))
     target = 5 + 3 * free[:, 1] + noise
-    found = ridge(free, shrunk, target)
+    found = ridge(free, shrunk, target).weights
     everything = torch.cat([free, shrunk], dim=1)
     plain = torch.linalg.lstsq(everything, target[:, None]).solution[:, 0]
     assert found[2:].norm() < 0.5 * plain[2:].norm()
@@ -43,14 +43,14 @@ def test_the_penalty_is_the_one_with_the_least_generalised_cross_validation_erro
         freedom = 50 - torch.trace(everything @ solve)
         candidates.append((float(rest @ rest / freedom**2), solve @ target))
     best = min(candidates, key=lambda one: one[0])[1]
-    torch.testing.assert_close(ridge(free, shrunk, target), best, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(ridge(free, shrunk, target).weights, best, rtol=1e-6, atol=1e-8)
 
 
 def test_free_terms_that_repeat_each_other_do_no_harm() -> None:
     """Two harmonics of the day seen every six hours, say."""
     free, shrunk = terms(80, 2, 3)
     target = 2 * free[:, 1] + shrunk[:, 0]
-    found = ridge(torch.cat([free, free[:, 1:]], dim=1), shrunk, target)
+    found = ridge(torch.cat([free, free[:, 1:]], dim=1), shrunk, target).weights
     assert torch.isfinite(found).all()
     torch.testing.assert_close(found[1] + found[2], torch.tensor(2.0, dtype=torch.float64), rtol=0, atol=1e-3)
 
@@ -60,8 +60,8 @@ def test_a_group_that_tells_nothing_is_shrunk_more_than_one_that_does() -> None:
     telling, idle = shrunk[:, :10], shrunk[:, 10:]
     noise = torch.from_numpy(np.random.default_rng(3).normal(size=80))
     target = telling.sum(1) + noise
-    together = ridge(free, shrunk, target)
-    apart = ridge_of_two(free, telling, idle, target)
+    together = ridge(free, shrunk, target).weights
+    apart = ridge_of_two(free, telling, idle, target).weights
     assert apart[12:].norm() < together[12:].norm()
     assert (apart[2:12] - 1).norm() < (together[2:12] - 1).norm()
 
@@ -74,5 +74,5 @@ def test_rows_that_are_worth_nothing_change_nothing() -> None:
     spoilt = target.clone()
     spoilt[40:] += 100
     torch.testing.assert_close(
-        ridge(free, shrunk, spoilt, worth), ridge(free, shrunk, target, worth), rtol=0, atol=1e-2
+        ridge(free, shrunk, spoilt, worth).weights, ridge(free, shrunk, target, worth).weights, rtol=0, atol=1e-2
     )

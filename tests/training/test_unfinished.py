@@ -59,6 +59,8 @@ def test_other_data_or_settings_take_up_nothing(nino12: SstSeries, quick: Traini
     assert folder(other, quick) != same
     assert folder(nino12, quick.model_copy(update={"hidden": 3})) != same
     assert folder(nino12, quick.model_copy(update={"seeds": 5, "cells": ("gru",)})) == same
+    on_gpu = Unfinished.of(Dataset.divide(nino12, quick), quick, tmp_path, torch.device("cuda"))
+    assert on_gpu.folder != same  # its arithmetic is another
 
 
 _FOLDER_OF_A_RUN = """

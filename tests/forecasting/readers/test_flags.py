@@ -10,7 +10,9 @@ from tests.forecasting.readers.files import days, write
 FLAGS = ("1", "2", "3", "4", "9", "")
 
 
-@pytest.mark.parametrize("name", ["sst_qc", "sst_qc_agg", "SST_QC_Flag", "qc_flag", "sea_water_temperature_qc_agg"])
+@pytest.mark.parametrize(
+    "name", ["sst_qc", "sst_qc_agg", "SST_QC_Flag", "qc_flag", "qc_sst", "sea_water_temperature_qc_agg"]
+)
 def test_what_failed_or_is_missing_goes_and_what_is_suspect_stays_with_a_warning(tmp_path: Path, name: str) -> None:
     values = (10, 11, 12, -99, 99, 15)
     lines = [f"{day},{value},{flag}" for day, value, flag in zip(days(6), values, FLAGS, strict=True)]

@@ -211,6 +211,23 @@ def test_a_damaged_file_is_refused(netcdf: Save) -> None:
         read(path)
 
 
+def test_dates_of_a_calendar_without_leap_days_are_read_and_the_days_that_it_lacks_are_missing(netcdf: Save) -> None:
+    times = xr.date_range("2003-12-01", periods=365, freq="D", calendar="noleap", use_cftime=True)
+    data = xr.Dataset({"thetao": ("time", np.linspace(14, 16, 365), {"units": "degC"})}, {"time": times})
+    series = read(netcdf(data)).series
+    assert (str(series.step), len(series), iso(series.start)) == ("day", 366, "2003-12-01T00:00:00Z")
+    assert [iso(time) for time in series.times[np.isnan(series.values)]] == ["2004-02-29T00:00:00Z"]
+
+
+def test_dates_that_the_usual_calendar_has_not_are_refused(netcdf: Save) -> None:
+    times = xr.date_range("2003-01-01", periods=120, freq="D", calendar="360_day", use_cftime=True)
+    data = xr.Dataset({"sst": ("time", np.linspace(14, 16, 120), {"units": "degC"})}, {"time": times})
+    with pytest.raises(
+        FileError, match="variable time goes by the calendar 360_day, whose dates the usual one has not"
+    ):
+        read(netcdf(data))
+
+
 def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
     path = Path(iris_sample_data.path) / "ostia_monthly.nc"
     series = read(path, at=(0, -30)).series

@@ -1,0 +1,95 @@
+"""What the autoregression learns from its own roll-out."""
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.checkpoint import script
+from forecasting.evaluation import Evaluation
+from forecasting.network import NetworkRoller
+from forecasting.series import SstSeries
+from forecasting.timestep import Floats, TimeStep
+from tests.conftest import daily
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.examples import Examples
+from training.fit import fit
+from training.inputs import Scaling
+from training.networks import RecurrentForecaster
+from training.rollout import derivatives
+
+
+def alone(series: SstSeries, **settings: float) -> tuple[RecurrentForecaster, Dataset]:
+    """An autoregression fitted to the training part of ``series``."""
+    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, cell_share=0.0, **settings)
+    dataset = Dataset.divide(series, config)
+    return fit(dataset, config, "rnn", 0, lambda epochs: None).selected, dataset
+
+
+def rmse(network: RecurrentForecaster, dataset: Dataset) -> Floats:
+    """On the training part, °C, by lead."""
+    roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
+    return np.asarray(Evaluation.run(dataset.origins("train"), {"network": roller}).accuracy("network").rmse)
+
+
+def half_hourly(n: int) -> SstSeries:
+    """Some weeks of tides, of a course of the day, and of warming."""
+    hours = np.arange(n) / 2
+    noise = np.random.default_rng(0).normal(0, 0.05, n)
+    values = 10 + hours / 200 + np.sin(2 * np.pi * hours / 12.42) + 0.5 * np.sin(2 * np.pi * hours / 24) + noise
+    return SstSeries(values, np.datetime64("2016-03-01", "s"), TimeStep.parse("PT30M"))
+
+
+def test_what_is_fitted_to_all_leads_errs_less_at_later_ones(nino12: SstSeries) -> None:
+    (one_step, dataset), (all_leads, _) = alone(nino12, later_leads=0.0), alone(nino12, later_leads=3.0)
+    ratio = rmse(all_leads, dataset) / rmse(one_step, dataset)
+    assert ratio[1:].mean() < 0.99
+    assert ratio[0] < 1.03
+
+
+def test_derivatives_are_those_of_the_roll_out(nino12: SstSeries) -> None:
+    """Against finite differences: the last lead's forecast by the weight of the last increment."""
+    network, dataset = alone(nino12)
+    some = Examples.of(dataset.origins("validation")).take(slice(0, 5))
+    rows, columns = network.linear.places()
+    place = rows.index(dataset.window - 2)
+    before = [said for said, _ in derivatives(network, some)]
+    expected = [by_weight[:, place] for _, by_weight in derivatives(network, some)]
+    with torch.no_grad():
+        network.linear.weights[rows[place], columns[place]] += 1e-3
+    after = [said for said, _ in derivatives(network, some)]
+    for lead in (0, 1, 11):
+        torch.testing.assert_close((after[lead] - before[lead]) / 1e-3, expected[lead], rtol=0.05, atol=0.02)
+
+
+def test_without_every_season_nothing_is_taken_to_be_usual() -> None:
+    """Five degrees more, and another time of day, are answered as the training's own; opposite windows oppositely."""
+    network, dataset = alone(half_hourly(2_000))
+    some = Examples.of(dataset.origins("test")).take(slice(0, 50))
+    with torch.no_grad():
+        said = network(some.sst, some.valid_time[:, 0])
+        warmer = network(some.sst + 5, some.valid_time[:, 0] + 20_000)
+        last = some.sst[:, -1:]
+        opposite = network(2 * last - some.sst, some.valid_time[:, 0])
+    assert float((said - last[:, 0]).abs().mean()) > 0.05
+    torch.testing.assert_close(warmer, said + 5, rtol=0, atol=1e-4)
+    torch.testing.assert_close(opposite - last[:, 0], last[:, 0] - said, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("days", "known"), [(400, False), (500, False), (600, True)])
+def test_a_year_does_not_say_what_is_usual_and_a_year_and_a_half_does(days: int, known: bool) -> None:
+    values = 15 + 5 * np.sin(2 * np.pi * np.arange(days) / 365.25)
+    assert Scaling.of(daily(values)).annual is known
+
+
+def test_without_every_season_the_cell_adds_nothing_in_the_mean() -> None:
+    """A season's warming is no reason to forecast warming."""
+    series = half_hourly(2_000)
+    config = TrainingConfig.for_step(series.step, epochs=3, hidden=4, autoregression=False)
+    dataset = Dataset.divide(series, config)
+    network = fit(dataset, config, "gru", 0, lambda epochs: None).selected
+    seen = Examples.of(dataset.origins("train", horizon=1))
+    with torch.no_grad():
+        increments = network(seen.sst, seen.valid_time[:, 0]) - seen.sst[:, -1]
+    assert float(increments.std()) > 1e-3
+    assert abs(float(increments.mean())) < 1e-5

@@ -1,0 +1,145 @@
+"""The autoregression that stands beside the recurrent cell."""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from training.inputs import Calendar, Scaling
+from training.ridge import ridge, ridge_of_two
+
+_BENT: Final = 7
+"""Bent terms before any is multiplied by a harmonic: five products, then two increments through tanh."""
+
+
+class SeasonalAutoregression(nn.Module):
+    """An autoregression in closed form whose answer varies with the season and with what the sea is like.
+
+    It stands beside the cell as the autoregressive component of LSTNet does (Lai et al. 2018, SIGIR, 95), but its
+    weights come from a regression, not from descent. Each term is something that is known times a column of the
+    calendar of the time to forecast. Three harmonics of the year and all of the day stand alone, with a constant; their
+    weights are free. Shrunk together are those of the window relative to its last value, of the level, and of the last
+    increment and the level times two harmonics of the year. Shrunk for themselves are those of bent terms: products
+    of the anomaly, the last increment and the level, kept within bounds, two of them times a harmonic of the year too,
+    and the last two increments through tanh, since large ones are answered otherwise than small ones.
+
+    Where less than a year and a half was seen, nothing is known of what is usual: a level, a trend or a mean course
+    of the day would be that of the seasons that were. Then the window relative to its last value is left, and tanh.
+    """
+
+    def __init__(self, window: int, calendar: Calendar, scaling: Scaling, step_seconds: float) -> None:
+        super().__init__()
+        self.weights: Tensor
+        self.views: Tensor
+        self.bounds: Tensor
+        self.std = scaling.std
+        self.calendar_before = calendar.turn(-step_seconds)
+        self.level = level = window
+        columns = len(calendar.rates)
+        bent = level + 1 + columns
+        self.free: list[tuple[int, int]] = []
+        self.shrunk = [(row, 0) for row in range(window - 1)]
+        self.bent = [(bent + k, 0) for k in range(5, _BENT)]
+        if scaling.annual:
+            varying, once = (calendar.places(most, 0) for most in (2, 1))
+            self.free += [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
+            self.shrunk += [(level, 0), *((row, column) for row in (window - 2, level) for column in varying)]
+            self.bent += [(bent + k, column) for k in range(5) for column in ([0, *once] if k < 2 else [0])]
+        # Of what the bent terms are made: the last two increments, in spreads; level and anomaly, in deviations.
+        views = torch.zeros(level + 1 + columns, 4)
+        views[window - 2, 0] = -1 / scaling.spread
+        views[level, 2] = 1 / scaling.std
+        if window > 2:
+            views[window - 3 : window - 1, 1] = torch.tensor([-1.0, 1.0]) / scaling.spread
+        self.register_buffer("views", views)
+        self.register_buffer("bounds", torch.tensor([3.0, 3.0, 3.0, 2.5]), persistent=False)
+        self.register_buffer("weights", torch.zeros(bent + _BENT, columns))
+
+    def forward(self, known: Tensor, season: Tensor) -> Tensor:
+        """The increment from the last value, in one-step spreads.
+
+        Args:
+            known: the window relative to its last value, °C, the level, °C, and the calendar, ``(batch, …)``.
+            season: the calendar of the time to forecast, ``(batch, columns)``.
+
+        Returns:
+            ``(batch,)``.
+        """
+        increment: Tensor = (season * (self.rows(known) @ self.weights)).sum(1)
+        return increment
+
+    def rows(self, known: Tensor) -> Tensor:
+        """What is known, and the bent terms beside it."""
+        seen = known @ self.views
+        increment, _, level, anomaly = torch.clamp(seen, -self.bounds, self.bounds).unbind(1)
+        products = [anomaly * anomaly, anomaly * increment, increment * increment, level * increment, level * level]
+        return torch.cat([known, torch.stack(products, dim=1), torch.tanh(seen[:, :2] / 2)], dim=1)
+
+    def places(self) -> tuple[list[int], list[int]]:
+        """Rows of what is known and columns of the calendar whose products are the terms, one a weight that varies."""
+        rows, columns = zip(*self.free, *self.shrunk, *self.bent, strict=True)
+        return list(rows), list(columns)
+
+    def terms(self, known: Tensor, season: Tensor) -> Tensor:
+        """What the weights multiply, in the order of :meth:`places`, ``(n, terms)``."""
+        rows, columns = self.places()
+        return self.rows(known)[:, rows] * season[:, columns]
+
+    @torch.no_grad()
+    def set(self, weights: Tensor) -> None:
+        """Take these weights, in the order of :meth:`places`."""
+        self.weights[self.places()] = weights.float()
+
+    @torch.no_grad()
+    def fit(self, known: Tensor, season: Tensor, increments: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the weights from what was known and what followed.
+
+        A window counts the less the older it is, and the less the more the increments of its season scatter.
+
+        Args:
+            known: as :meth:`forward` takes it, ``(n, …)``.
+            season: likewise, ``(n, columns)``.
+            increments: that followed, in one-step spreads, ``(n,)``.
+            time: Unix seconds at which they did, ``(n,)``.
+
+        Returns:
+            The weights in the order of :meth:`places`, and the penalty on the square of each, for windows that are
+            worth 1 in the mean; both float64 ``(terms,)``.
+        """
+        self._see_anomalies(known)
+        target, counts = increments.double(), [len(self.free), len(self.shrunk), len(self.bent)]
+        free, shrunk, bent = self.terms(known, season).double().split(counts, dim=1)
+        shrunk = shrunk / self.std
+        # In the unit of the others; a term that never varies stays as it is.
+        spread = bent.std(0) / shrunk.std(0).median()
+        spread = torch.where((spread > 0) & spread.isfinite(), spread, 1.0)
+        bent = bent / spread
+        worth = recency(time)
+        rest = target - torch.cat([free, shrunk], dim=1) @ ridge(free, shrunk, target, worth).weights
+        found = ridge_of_two(free, shrunk, bent, target, worth / scatter(rest, season))
+        unit = torch.cat([spread.new_ones(counts[0]), spread.new_full((counts[1],), self.std), spread])
+        weights = found.weights / unit
+        self.set(weights)
+        return weights, found.costs * unit**2
+
+    def _see_anomalies(self, known: Tensor) -> None:
+        """Have the view of the anomaly be that from the seasonal cycle of the windows' last values."""
+        level, calendar = known[:, self.level].double(), known[:, self.level + 1 :].double() @ self.calendar_before
+        cycle = torch.linalg.lstsq(calendar, level[:, None], driver="gelsd").solution[:, 0]
+        std = float((level - calendar @ cycle).std())
+        if std > 0:
+            self.views[self.level, 3] = 1 / std
+            self.views[self.level + 1 :, 3] = (-(self.calendar_before @ cycle) / std).float()
+
+
+def recency(time: Tensor) -> Tensor:
+    """What a window is worth for its age: half at the beginning of what is seen; of Unix seconds, ``(n,)``."""
+    return 0.5 ** ((time.max() - time) / (time.max() - time.min()).clamp_min(1.0))
+
+
+def scatter(rest: Tensor, season: Tensor) -> Tensor:
+    """Variance of ``rest`` by season: its logarithm regressed on the calendar, ``(n,)``."""
+    calendar = season[:, :5].double()
+    logarithm = torch.log(rest**2 + 0.01 * rest.var() + torch.finfo(torch.float64).tiny)
+    fitted: Tensor = calendar @ torch.linalg.lstsq(calendar, logarithm[:, None], driver="gelsd").solution[:, 0]
+    return torch.exp(fitted)
