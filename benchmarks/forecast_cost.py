@@ -1,31 +1,58 @@
-"""What a forecast costs the network, alone and in a batch, on one thread."""
+"""What a forecast costs on one thread, alone and in a batch: the network in TorchScript, in numpy, and all of it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.payloads import stretches
+from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
+from forecasting.series import SstSeries
 
 SECONDS = 0.5
+BATCHES = (1, 8, 32, 512)
 
 
 def measure() -> Iterator[str]:
-    """One line a model: microseconds a series at batches of 1, 64 and 512."""
+    """A table, a row a model: microseconds of processor time a series."""
     torch.set_num_threads(1)
     registry = Registry.open(Path("artifacts"), torch.device("cpu"), "nino12")
+    yield f"µs of processor time a series, in batches of {' / '.join(map(str, BATCHES))}:"
+    yield "| model | TorchScript | numpy | all of a forecast |"
+    yield "|---|---:|---:|---:|"
     for forecaster in registry.models:
-        costs = []
-        for batch in (1, 64, 512):
-            windows = np.full((batch, forecaster.metadata.window), forecaster.metadata.training_range.minimum)
-            times = np.zeros(batch, dtype="datetime64[s]")
-            calls, begin = 0, time.perf_counter()
-            while time.perf_counter() - begin < SECONDS:
-                forecaster.roll(windows, times, 1)
-                calls += 1
-            costs.append((time.perf_counter() - begin) / calls / batch * 1e6)
-        yield (
-            f"{forecaster.metadata.model}: " + " / ".join(f"{cost:.1f}" for cost in costs) + " µs (batch 1 / 64 / 512)"
-        )
+        if forecaster.metadata.dataset == registry.default_dataset:
+            columns = zip(*(_costs(forecaster, batch) for batch in BATCHES), strict=True)
+            yield f"| {forecaster.metadata.model} | {' | '.join(' / '.join(column) for column in columns)} |"
+
+
+def _costs(forecaster: Forecaster, batch: int) -> list[str]:
+    made = stretches(batch)
+    series = [SstSeries(one.values, one.times[0], forecaster.step) for one in made]
+    windows = np.stack([one.values for one in made]).astype(np.float32)
+    seconds = np.asarray([one.valid_time for one in made])
+    script, folded = forecaster.network.module, forecaster.network.folded
+    as_torch = torch.from_numpy(windows), torch.from_numpy(seconds)
+    horizons = np.ones(batch, dtype=np.int64)
+
+    def in_torch() -> None:
+        with torch.inference_mode():
+            script(*as_torch)
+
+    costs = [_cost(in_torch, batch)]
+    costs.append("" if folded is None else _cost(lambda: forecaster.network.infer(windows, seconds), batch))
+    costs.append(_cost(lambda: forecaster.forecast_each(series, horizons), batch))
+    return costs
+
+
+def _cost(call: Callable[[], object], batch: int) -> str:
+    for _ in range(10):
+        call()
+    calls, begin, used = 0, time.perf_counter(), time.thread_time()
+    while time.perf_counter() - begin < SECONDS:
+        call()
+        calls += 1
+    return f"{(time.thread_time() - used) / calls / batch * 1e6:.1f}"

@@ -6,6 +6,10 @@ import re
 from pathlib import Path
 from typing import Final
 
+OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
+                  ".pq": "parquet"}  # fmt: skip
+"""Kinds of output by the ending of its name."""
+GRIDS: Final = ("netcdf", "zarr")
 EXITS: Final = """\
 exit status: 0 done; 1 stopped by the machine, as by a full disk; 2 refused, with a sentence that says why;
 3 done, but for chunks that failed; 130 interrupted. After all but 0 and 2, the same command goes on."""
@@ -19,7 +23,10 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="INPUT", help="CSV or Parquet, a file or a folder; NetCDF or Zarr")
+    parser.add_argument(
+        "input", type=Path, nargs="+", metavar="INPUT",
+        help="NetCDF, Zarr, CSV or Parquet: a file, files, a folder of them, or a pattern as 'sst/*.nc'",
+    )  # fmt: skip
     parser.add_argument("output", type=Path, metavar="OUTPUT", help=".csv or .parquet; .nc or .zarr")
     model = parser.add_argument_group("forecast")
     model.add_argument("--model", default="best", metavar="NAME", help="rnn, lstm, gru, best (default) or nino12-gru")

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
 
-from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
+from forecasting.errors import FileError, ForecastError, RequestError
 from forecasting.metadata import CheckpointMetadata
 from forecasting.readers.options import Options
 from forecasting.readers.text import sniff_binary
 from scoring import run as running
+from scoring.arguments import GRIDS, OUTPUTS
 from scoring.engines import Engine, InProcess, Processes
 from scoring.errors import ScoringError
 from scoring.model import ModelFile, find_model
 from scoring.plan import Fingerprint, Plan, installed
+from scoring.source import Source, find_source, named
 from scoring.start import processes_for
 from scoring.work import WorkFolder, locked
 
@@ -29,9 +31,6 @@ DONE: Final = 0
 REFUSED: Final = 2
 FAILED_CHUNKS: Final = 3
 
-OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
-                  ".pq": "parquet"}  # fmt: skip
-GRIDS: Final = ("netcdf", "zarr")
 _READING: Final = ("time_column", "variable", "flags", "units", "missing", "depth", "dates", "timezone")
 
 
@@ -47,7 +46,9 @@ def main(options: argparse.Namespace) -> int:
 
 def _main(options: argparse.Namespace, begun: float) -> int:
     kind = _output_kind(options.output)
-    given = _input(options.input, kind, options)
+    source = find_source(options.input, grid=kind in GRIDS)
+    source.refuse(options.output)
+    given = _input(source, kind, options)
     model, metadata = _model(options)
     count = processes_for(options)
     with locked(options.output, restart=options.restart) as work:
@@ -56,10 +57,11 @@ def _main(options: argparse.Namespace, begun: float) -> int:
             return DONE
         _refuse_existing(options, work)
         with _kept_if_of_use(work), _engine(options, count, model) as engine:
-            fingerprint = Fingerprint.of(options.input)
-            plan = _plan(options, kind, fingerprint, model, metadata)
-            run = running.Run(given, options.output, kind, model, metadata, plan, fingerprint, begun)
-            with _named(options.input):
+            with named(source.path):
+                narrowed = given.narrowed(metadata)
+                fingerprint = Fingerprint.of(narrowed.files)
+                plan = _plan(options, kind, fingerprint, model, metadata)
+                run = running.Run(narrowed, options.output, kind, model, metadata, plan, fingerprint, begun)
                 result = running.execute(run, work, engine, _Bar(given.unit, options.quiet), _say)
             running.finish(run, work, result)
     _tell(run, result)
@@ -75,8 +77,8 @@ def _output_kind(output: Path) -> str:
     return kind
 
 
-def _input(path: Path, kind: str, options: argparse.Namespace) -> "Input":
-    """The input by its content; the modules of the other kind are not loaded.
+def _input(source: Source, kind: str, options: argparse.Namespace) -> "Input":
+    """The input by the content of its first file; the modules of the other kind are not loaded.
 
     Raises:
         ForecastError: if it is neither grid nor table, or not of the output's kind.
@@ -85,35 +87,31 @@ def _input(path: Path, kind: str, options: argparse.Namespace) -> "Input":
         time_column=options.time_column, value_column=options.variable, flag_column=options.flags, units=options.units,
         missing=tuple(options.missing), depth=options.depth, date_order=options.dates, timezone=options.timezone,
     )  # fmt: skip
-    with _named(path):
-        found = _grid_kind(path)
-        if found is not None and kind not in GRIDS:
+    with named(source.files[0]):
+        is_grid = _is_grid(source.files[0])
+        if is_grid and kind not in GRIDS:
             raise FileError("is a grid, whose forecasts are a grid too: write .nc or .zarr")
-        if found is None and kind in GRIDS:
+        if not is_grid and kind in GRIDS:
             raise FileError("is a table, whose forecasts are a table too: write .csv or .parquet")
-    if found is not None:
+    if is_grid:
         from scoring.grids.run import GridInput
 
-        return GridInput(path, found, reading, options.horizon, options.levels)
+        return GridInput(source.path, source.files, reading, options.horizon, options.levels)
     from scoring.tables.run import TableInput
 
-    return TableInput(path, reading, options.horizon, options.levels)
+    return TableInput(source.path, source.files, reading, options.horizon, options.levels)
 
 
-def _grid_kind(path: Path) -> str | None:
-    if not path.exists():
-        raise FileError("is not there")
-    if path.is_dir() and not any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata")):
-        return None
+def _is_grid(path: Path) -> bool:
     if path.is_file():
         with path.open("rb") as file:
             if file.read(4) == b"PAR1":
-                return None
-    return sniff_binary(path)
+                return False
+    return sniff_binary(path) is not None
 
 
 def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
-    model, metadata = find_model(options.artifacts, options.dataset, options.model, options.device)
+    model, metadata = find_model(options.artifacts, options.dataset, options.model, _device(options))
     if not 1 <= options.horizon <= metadata.horizon:
         raise RequestError(
             f"--horizon {options.horizon} is out of range: {metadata.model} forecasts 1 to {metadata.horizon} steps "
@@ -128,6 +126,19 @@ def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
             field="levels",
         )
     return model, metadata
+
+
+def _device(options: argparse.Namespace) -> str:
+    """The device that is meant. On a cluster, each worker finds its own.
+
+    Raises:
+        RequestError: if it is not there.
+    """
+    if options.device == "cpu" or options.cluster:
+        return str(options.device)
+    from forecasting.registry import choose_device
+
+    return str(choose_device(options.device))
 
 
 def _is_complete(work: WorkFolder, output: Path) -> bool:
@@ -161,7 +172,7 @@ def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterat
     if options.cluster:
         from scoring.cluster import Cluster
 
-        engine = Cluster(options.cluster)
+        engine = Cluster(options.cluster, _say)
     else:
         engine = Processes(count, model) if count else InProcess()
     try:
@@ -183,20 +194,10 @@ def _plan(
         levels=options.levels,
         chunk=options.chunk or (65_536 if kind in GRIDS else 250_000),
         output=kind,
-        device=options.device,
+        device=model.device,
         reading={name: one for name, one in said.items() if one not in (None, [])},
         libraries=installed(),
     )
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """What is wrong with a file says which file it is."""
-    try:
-        yield
-    except SeriesError as error:
-        message = str(error)
-        raise (error if message.startswith(str(path)) else FileError(f"{path}: {message}")) from None
 
 
 class _Bar:

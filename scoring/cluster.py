@@ -1,6 +1,6 @@
 """A Dask cluster as engine: the chunks go out, the forecasts come back, and the command alone writes them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from itertools import islice
 from typing import Any, Final
@@ -18,13 +18,14 @@ _AHEAD: Final = 2
 class Cluster:
     """The workers of a scheduler. One that dies is replaced by the others, as Dask does."""
 
-    def __init__(self, address: str, patience: float = 10.0) -> None:
+    def __init__(self, address: str, say: Callable[[str], None], patience: float = 10.0) -> None:
         """Connect to a scheduler; ``patience`` in seconds.
 
         Raises:
             ScoringError: if it does not answer.
         """
         self._address = address
+        self._say = say
         try:
             self._client = Client(address, timeout=patience, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -34,25 +35,30 @@ class Cluster:
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
         """See :class:`scoring.engines.Engine`."""
         waiting = iter(chunks)
-        threads = sum(worker["nthreads"] for worker in self._client.scheduler_info(n_workers=-1)["workers"].values())
         chunk_of: dict[Any, int] = {}
         futures = as_completed(loop=self._client.loop, raise_errors=False)
-        for chunk in islice(waiting, max(1, threads) * _AHEAD):
-            futures.add(self._submit(job, chunk, chunk_of))
+        if not self._threads():
+            self._say(f"the scheduler at {self._address} has no workers yet; waiting for the first")
+        self._hand_out(job, waiting, chunk_of, futures)
         for future in futures:
             yield chunk_of.pop(future.key), _outcome(future)
-            for chunk in islice(waiting, 1):
-                futures.add(self._submit(job, chunk, chunk_of))
+            self._hand_out(job, waiting, chunk_of, futures)
 
     def close(self) -> None:
         """Leave the cluster as it was."""
         self._client.close()
 
-    def _submit(self, job: Job, chunk: int, chunk_of: dict[Any, int]) -> "Future[Any]":
-        # Not pure: what failed and is tried again is another task.
-        future = self._client.submit(attempt, job, chunk, pure=False)
-        chunk_of[future.key] = chunk
-        return future
+    def _threads(self) -> int:
+        """Of all workers: they may come and go while a run lasts."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        return sum(worker["nthreads"] for worker in workers.values())
+
+    def _hand_out(self, job: Job, waiting: Iterator[int], chunk_of: dict[Any, int], futures: as_completed) -> None:
+        for chunk in islice(waiting, max(0, max(1, self._threads()) * _AHEAD - len(chunk_of))):
+            # Not pure: what failed and is tried again is another task.
+            future = self._client.submit(attempt, job, chunk, pure=False)
+            chunk_of[future.key] = chunk
+            futures.add(future)
 
 
 def _outcome(future: "Future[Any]") -> Part | Failure:

@@ -1,5 +1,6 @@
 """The identity of a run: what its output depends on. A run that was cut off is gone on with by the same plan only."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from typing import Final
 from forecasting.errors import FileError
 from forecasting.readers import content_digest
 from scoring.errors import ScoringError
+from scoring.source import inside
 
 _LIBRARIES: Final = ("torch", "numpy", "pyarrow", "xarray", "zarr", "h5netcdf")
 
@@ -81,37 +83,47 @@ class Fingerprint:
     """An input as it was when it was looked at.
 
     Attributes:
-        sha256: of its content.
+        files: that it consists of; one may be a folder.
+        sha256: of their content.
         stamps: size and time of change of each file.
     """
 
+    files: tuple[Path, ...]
     sha256: str
     stamps: tuple[tuple[str, int, int], ...]
 
     @classmethod
-    def of(cls, path: Path) -> "Fingerprint":
-        """Read all of ``path``, a file or a folder.
+    def of(cls, files: tuple[Path, ...]) -> "Fingerprint":
+        """Read all of ``files``, some of which may be folders.
 
         Raises:
             FileError: if it cannot be read.
         """
         try:
-            stamps = _stamps(path)
-            return cls(content_digest(path), stamps)
+            stamps = _stamps(files)
+            return cls(files, _digest(files), stamps)
         except OSError as error:
-            raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+            raise FileError(f"{error.filename or files[0]}: cannot be read: {error.strerror or error}") from None
 
-    def check(self, path: Path) -> None:
-        """Whether ``path`` is still as it was.
+    def check(self) -> None:
+        """Whether the files are still as they were.
 
         Raises:
             ScoringError: if it was changed meanwhile.
         """
-        if _stamps(path) != self.stamps:
-            raise ScoringError(f"{path} changed while it was read; start again when it is complete")
+        now = _stamps(self.files)
+        changed = sorted({name for name, *_ in set(now) ^ set(self.stamps)})
+        if changed:
+            raise ScoringError(f"{changed[0]} changed while it was read; start again when it is complete")
 
 
-def _stamps(path: Path) -> tuple[tuple[str, int, int], ...]:
-    files = [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file())
-    stats = [(str(file), file.stat()) for file in files]
+def _digest(files: tuple[Path, ...]) -> str:
+    if len(files) == 1:
+        return content_digest(files[0])
+    whole = "".join(f"{file.name}\n{content_digest(file)}\n" for file in files)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _stamps(files: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
+    stats = [(str(one), one.stat()) for file in files for one in inside(file)]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

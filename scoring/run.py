@@ -26,11 +26,18 @@ class Input(Protocol):
 
     @property
     def path(self) -> Path:
-        """Of the file or folder."""
+        """As it was named."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """That are read."""
 
     @property
     def unit(self) -> str:
         """What its places are called."""
+
+    def narrowed(self, metadata: CheckpointMetadata) -> "Input":
+        """The same without the files that no forecast depends on."""
 
     def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
         """Read it into a folder, as its chunks need it."""
@@ -113,7 +120,7 @@ def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say:
     if not work.staged.exists():
         with work.staging() as folder:
             run.input.stage(run.metadata, run.plan.chunk, folder)
-            run.fingerprint.check(run.input.path)
+            run.fingerprint.check()
     job = run.input.job(work.staged, run.model)
     done = work.finished()
     before = sum(one.places for one in done.values())
@@ -185,6 +192,7 @@ def _summary(run: Run, result: Result) -> dict[str, Any]:
     counts, plan = result.counts, run.plan
     return {
         "input": str(run.input.path),
+        "files": len(run.input.files),
         "input_sha256": plan.input_sha256,
         "output": str(run.output),
         "model": plan.model,

@@ -3,10 +3,11 @@
 import argparse
 import multiprocessing
 import os
-from pathlib import Path
 from typing import Final
 
-from scoring.arguments import cores
+from forecasting.errors import FileError
+from scoring.arguments import GRIDS, OUTPUTS, cores
+from scoring.source import find_source
 
 _LARGE_GRID: Final = 4_000_000
 _LARGE_TABLE: Final = 256_000_000
@@ -19,9 +20,12 @@ def processes_for(options: argparse.Namespace) -> int:
         return 0
     if options.processes is not None:
         return int(options.processes)
-    is_grid = options.output.suffix.lower() in (".nc", ".nc4", ".zarr")
-    large = _bytes(options.input) >= (_LARGE_GRID if is_grid else _LARGE_TABLE)
-    return cores() if large and cores() > 1 else 0
+    grid = OUTPUTS.get(options.output.suffix.lower()) in GRIDS
+    try:
+        size = find_source(options.input, grid=grid).size
+    except (FileError, OSError):
+        return 0  # which is said once all else is loaded
+    return cores() if size >= (_LARGE_GRID if grid else _LARGE_TABLE) and cores() > 1 else 0
 
 
 def load_torch_aside() -> None:
@@ -34,9 +38,3 @@ def load_torch_aside() -> None:
 
         forkserver.set_forkserver_preload(["scoring.preloaded"])
         forkserver.ensure_running()
-
-
-def _bytes(path: Path) -> int:
-    if path.is_dir():
-        return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
-    return path.stat().st_size if path.exists() else 0

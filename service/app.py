@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -12,6 +12,7 @@ import torch
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
+from pydantic import BaseModel
 
 from forecasting.registry import Registry, choose_device
 from service import docs_page
@@ -28,7 +29,8 @@ from service.openapi import install_openapi
 from service.peers import Peers
 from service.rate_limit import RateLimiter
 from service.repository import Repository
-from service.routes import compare, forecast, health, inference, metrics, models, page, recent, series, training
+from service.routes import compare, forecast, health, inference, models, page, recent, series, training
+from service.routes import metrics as metrics_route
 from service.routes import repository as model_repository
 from service.schemas import FailedLine, ForecastLine, ForecastRequest
 from service.security import Access
@@ -41,6 +43,29 @@ from service.tracing import request_tracer
 logger = logging.getLogger("service")
 
 _SWITCH_SECONDS = 0.0005
+
+_BODIES: Sequence[type[BaseModel]] = (
+    ForecastRequest,
+    ForecastLine,
+    FailedLine,
+    CompareRequest,
+    InferRequest,
+    IndexRequest,
+    LoadRequest,
+)
+_RESOURCES = (
+    forecast,
+    compare,
+    training,
+    series,
+    recent,
+    models,
+    health,
+    inference,
+    model_repository,
+    metrics_route,
+    page,
+)
 
 _DESCRIPTION = """Sea-surface temperature forecasts by recurrent networks, with prediction intervals, beside honest
 references. Temperatures are °C where not asked for otherwise; times are UTC."""
@@ -72,29 +97,17 @@ def create_app(
         telemetry: FastAPI's: OpenTelemetry providers other than the global ones.
     """
     lifecycle = Lifecycle()
-    peers = peers or Peers()
-    statistics = Statistics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Large requests run in a thread; it must not hold the event loop's thread up for long.
         sys.setswitchinterval(_SWITCH_SECONDS)
         async with AsyncExitStack() as stack:
-            workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
-            repository = Repository(
-                settings.artifacts,
-                choose_device(settings.device),
-                lifecycle,
-                lambda loaded: Serving(loaded, workers, settings.request_seconds, app.state.metrics, statistics),
-                peers,
-                app.state.metrics,
-                # A thread has memory of its own, which it keeps: loading in any thread of several would fill each.
-                stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load")),
-            )
+            repository = _repository(settings, lifecycle, peers or Peers(), app.state.metrics, stack)
             gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
             repository.start(registry or open_registry(settings))
             app.state.repository = repository
-            await stack.enter_async_context(await peers.listen(repository.hear))
+            await stack.enter_async_context(await repository.peers.listen(repository.hear))
             # Only now: what is withdrawn from here on is heard.
             repository.refresh()
             watching = asyncio.create_task(repository.watch(settings.reload_seconds))
@@ -115,24 +128,35 @@ def create_app(
     app.state.lifecycle = lifecycle
     app.state.assets = Assets.find()
     install_error_handlers(app)
-    install_openapi(
-        app, bodies=[ForecastRequest, ForecastLine, FailedLine, CompareRequest, InferRequest, IndexRequest, LoadRequest]
-    )
-    for resource in (
-        forecast,
-        compare,
-        training,
-        series,
-        recent,
-        models,
-        health,
-        inference,
-        model_repository,
-        metrics,
-        page,
-    ):
+    install_openapi(app, bodies=_BODIES)
+    for resource in _RESOURCES:
         app.include_router(resource.router)
-    guard = Guard(
+    guard = _guard(settings, app)
+    app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
+    direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}
+    streams = {"/forecast": forecast.stream(lifecycle, settings)}
+    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams)
+    return gate
+
+
+def _repository(
+    settings: Settings, lifecycle: Lifecycle, peers: Peers, metrics: Metrics, stack: AsyncExitStack
+) -> Repository:
+    """What loads releases and puts them to serve, with threads that end with ``stack``."""
+    workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
+    # A thread has memory of its own, which it keeps: loading in any thread of several would fill each.
+    loader = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
+    statistics = Statistics()
+
+    def serving(loaded: Registry) -> Serving:
+        return Serving(loaded, workers, settings.request_seconds, metrics, statistics)
+
+    return Repository(settings.artifacts, choose_device(settings.device), lifecycle, serving, peers, metrics, loader)
+
+
+def _guard(settings: Settings, app: FastAPI) -> Guard:
+    """Who may call; and the policies of the pages, whose routes are added to ``app`` here where they need files."""
+    return Guard(
         access=Access(settings, read_keys(settings)),
         limiter=RateLimiter(settings.rate_limit),
         headers=security_headers(),
@@ -141,8 +165,3 @@ def create_app(
             docs_page.PATH: security_headers(docs_page.install_docs(app, app.state.assets)),
         },
     )
-    app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
-    direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}
-    streams = {"/forecast": forecast.stream(lifecycle, settings)}
-    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams)
-    return gate

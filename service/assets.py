@@ -19,6 +19,9 @@ MEDIA_TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 
+LIBRARY: Final = "plotly.min.js"
+"""That draws charts."""
+
 PAGE: Final = Path(__file__).parent / "page"
 
 _LEVEL: Final = 6
@@ -79,7 +82,7 @@ class Assets:
         """Those that are installed."""
         return cls(
             page=_own(),
-            charts=_brought("plotly", "plotly", "package_data", ["plotly.min.js"]),
+            charts=_brought("plotly", "plotly", "package_data", [LIBRARY]),
             swagger=_brought(
                 "flask-swagger-ui", "flask_swagger_ui", "dist", ["swagger-ui-bundle.js", "swagger-ui.css"]
             ),

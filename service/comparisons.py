@@ -151,7 +151,7 @@ def _one(compared: Compared, rolled: Rolled, scores: Sequence[ModelReport], *, p
         columns = {full_name(compared.release, one): rolled.predicted[one.name] for one in scores}
         shown = {name: rounded(from_celsius(column, compared.units)).tolist() for name, column in columns.items()}
         entry["predictions"] = {
-            "timestamps": written_times(rolled.times),
+            "timestamps": written_times(rolled.times[None])[0],
             "observed": rounded(from_celsius(rolled.observed, compared.units)).tolist(),
             "predicted": shown,
         }

@@ -13,6 +13,9 @@ from forecasting.timestep import TimeStep
 MOST_STATIONS: Final = 500
 """In one file: each is described."""
 
+MOST_FLAGGED: Final = 10_000
+"""Values of one station, that are named with their flags."""
+
 MOST_LINES: Final = 1_000_000
 """In one file: half-hourly values of 57 years."""
 
@@ -135,6 +138,15 @@ class FoundSeries(BaseModel):
     values: list[float | None] = Field(description="°C; null where missing")
 
 
+class FlaggedSeries(BaseModel):
+    """Observed values that the file itself flags as suspect (3, kept) or fail (4, left out): lists of one length."""
+
+    id: str
+    timestamps: list[str]
+    sst: list[float] = Field(description="°C, as they stand in the file, whether or not a sea can be so")
+    flags: list[Literal[3, 4]] = Field(description="QARTOD")
+
+
 class FileReading(BaseModel):
     """What was understood of a file."""
 
@@ -143,3 +155,4 @@ class FileReading(BaseModel):
     stations: list[StationOut]
     units: Literal["celsius"] = Field(description="of the values in series")
     series: list[FoundSeries] = Field(description="of each station that has one")
+    flagged: list[FlaggedSeries] = Field(description=f"of each station that has such; its first {MOST_FLAGGED}")

@@ -8,17 +8,20 @@ from http import HTTPStatus
 from typing import Final
 
 import numpy as np
+from pydantic_core import to_json
 
 from forecasting.checkpoint import CheckpointMetadata
 from forecasting.division import untrainable
 from forecasting.errors import FileError
 from forecasting.readers import Options, Station, describe, read_content
+from forecasting.readers.flags import Marked
 from forecasting.readers.text import sniff_binary
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from forecasting.timestep import iso
 from forecasting.windows import last_windows
 from service.errors import Place, ProblemError
+from service.file_schemas import MOST_FLAGGED
 from service.schemas import MAX_ID
 from service.settings import Settings
 from service.writing import Json, rounded
@@ -69,7 +72,22 @@ def read_file(content: bytes, options: Options, registry: Registry, settings: Se
         "stations": [_station(found, metadata) for found in stations],
         "units": "celsius",
         "series": [_sent(found.name, found.series) for found in stations if found.series is not None],
+        "flagged": [
+            _flagged(found.name, one) for found in stations if (one := found.station.marked) and len(one.times)
+        ],
     }
+
+
+def series_lines(reading: Json) -> bytes:
+    """The series of what :func:`read_file` answers, one a line.
+
+    Raises:
+        ProblemError: 422 if there are none: why.
+    """
+    if not reading["series"]:
+        said = next(filter(None, (one["problem"] for one in reading["stations"])), reading["problem"])
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)])
+    return b"".join(to_json(one) + b"\n" for one in reading["series"])
 
 
 def in_query(text: str) -> str:
@@ -130,3 +148,8 @@ def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
 def _sent(name: str, series: SstSeries) -> Json:
     values = [None if math.isnan(value) else value for value in rounded(series.values).tolist()]
     return {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
+
+
+def _flagged(name: str, marked: Marked) -> Json:
+    times, values, flags = marked.times[:MOST_FLAGGED], marked.values[:MOST_FLAGGED], marked.flags[:MOST_FLAGGED]
+    return {"id": name, "timestamps": [*map(iso, times)], "sst": rounded(values).tolist(), "flags": flags.tolist()}

@@ -73,6 +73,7 @@ class Gate:
         self.lifecycle = lifecycle
         self.admission = Admission(settings, lifecycle, guard)
         self._direct = [(compile_path(template)[0], template, answer) for template, answer in direct.items()]
+        self._plain = frozenset(template.encode() for template in direct if "{" not in template)
         self._streams = streams
         self.metrics = metrics
         self.tracer: Tracer | None = None
@@ -117,10 +118,12 @@ class Gate:
 
     def is_direct(self, url: bytes, headers: Headers) -> bool:
         """Whether a POST to ``url``, as a client wrote it, is answered here, whole, and no span is wanted of it."""
-        if self.tracer is not None or not _ESCAPES.isdisjoint(url):
+        if self.tracer is not None or is_ndjson(headers):
             return False
+        if url in self._plain:
+            return True
         path = url.partition(b"?")[0].decode("latin-1")
-        return any(pattern.match(path) for pattern, _, _ in self._direct) and not is_ndjson(headers)
+        return _ESCAPES.isdisjoint(url) and any(pattern.match(path) for pattern, _, _ in self._direct)
 
     def request_id(self, headers: Headers) -> str:
         """The client's own where it sent a sound one, else a new one."""

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+import httptools
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
@@ -20,6 +21,9 @@ from service.short_way import ShortWay
 
 _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
 """Headers with which a request goes the general way."""
+
+
+_OF_UPGRADES: Final = frozenset({b"connection", b"http2-settings", b"upgrade"})
 
 
 class Protocol(OneWriteProtocol):
@@ -38,17 +42,38 @@ class Protocol(OneWriteProtocol):
 
     def data_received(self, data: bytes) -> None:
         """What has come in."""
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay_with_http(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if self._pieces is not None and not self.transport.is_closing():
             # The rest of the body is yet to come.
             self._go_the_general_way()
 
     def on_headers_complete(self) -> None:
         """The head has been read."""
+        if self.parser.should_upgrade():
+            # Read once more, without the wish.
+            return
         if self._may_be_short():
             self._pieces = []
         else:
             super().on_headers_complete()
+
+    def _stay_with_http(self, rest: bytes) -> None:
+        """Read a request again that asks for another protocol, as Java's client does for HTTP/2, and answer it in this.
+
+        The parser takes what follows such a head for the other protocol, and would lose the body.
+        """
+        lines = [self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            if name not in _OF_UPGRADES:
+                lines += (name, b": ", value, b"\r\n")
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([*lines, b"\r\n", rest]))
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body has been read."""
@@ -59,6 +84,8 @@ class Protocol(OneWriteProtocol):
 
     def on_message_complete(self) -> None:
         """The request has been read."""
+        if self.parser.should_upgrade():
+            return
         if self._pieces is None:
             super().on_message_complete()
             return

@@ -17,7 +17,6 @@ from service.errors import ProblemError, error_response
 from service.forecasts import Small, small_request
 from service.gate import JSON, Gate
 from service.logs import log_access, request_scope
-from service.media import is_ndjson
 from service.routes.forecast import read_request
 from service.security_headers import RawHeaders
 from service.serving import Entries
@@ -44,9 +43,12 @@ class ShortWay:
         self._own_headers = gate.guard.page_headers.get(PATH, gate.guard.headers)
 
     def take(self, exchange: Exchange, headers: Headers, body: bytes) -> bool:
-        """Whether the request is answered from here on; else it is as if it had not been looked at."""
+        """Whether the request is answered from here on; else it is as if it had not been looked at.
+
+        It is one that the gate answers whole (:meth:`~service.gate.Gate.is_direct`).
+        """
         scope, serving = exchange.scope, self._gate.lifecycle.serving
-        if scope["path"] != PATH or serving is None or self._gate.tracer is not None or is_ndjson(headers):
+        if scope["path"] != PATH or serving is None:
             return False
         begin = time.perf_counter()
         self._admission.waiting += 1

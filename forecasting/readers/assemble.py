@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from forecasting.errors import FileError, IrregularError, SeriesError
+from forecasting.readers.flags import Marked
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Observations, Station
 from forecasting.readers.resample import resample
-from forecasting.series import SstSeries
+from forecasting.series import SstSeries, to_celsius
 from forecasting.timestep import DAY, Times
 
 
@@ -26,7 +27,7 @@ def understand(found: Observations, options: Options) -> Station:
     notes = (taken, *found.notes, *found.warnings, *series.notes)
     return Station(
         found.station, found.columns, found.units, found.units_from, found.flags, found.warnings,
-        replace(series, notes=notes),
+        replace(series, notes=notes), marked=_placed(found, series, options),
     )  # fmt: skip
 
 
@@ -53,6 +54,17 @@ def _series(found: Observations, options: Options) -> SstSeries:
                 f"make one with --resample month, or --resample P{again}D from the first day on"
             ) from None
         raise FileError(f"{error}, as --resample day, week or month does", index=error.index) from None
+
+
+def _placed(found: Observations, series: SstSeries, options: Options) -> Marked | None:
+    """What is marked, on the grid of the series; where that holds means of several values, as it stands in the file."""
+    if found.marked is None:
+        return None
+    times = found.marked.times
+    if options.resample is None:
+        steps = np.rint(series.step.place(times, series.start)).astype(np.int64)
+        times = series.step.shift(np.asarray(series.start), steps)
+    return Marked(times, to_celsius(found.marked.values, found.units), found.marked.flags)
 
 
 def _yearly_restart(times: Times) -> int | None:

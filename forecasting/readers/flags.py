@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from forecasting.timestep import Floats
+from forecasting.timestep import Floats, Times
 
 MEANINGS: Final = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing"}
 SUSPECT: Final = 3
-DROPPED: Final = (4, 9)
+FAIL: Final = 4
+DROPPED: Final = (FAIL, 9)
 
 _ENDINGS: Final = ("_qc_agg", "_qartod_agg", "_qc_flag", "_qc_flags", "_qc", "_qartod", "_flag", "_flags")
 _GENERAL: Final = ("qc_flag", "qc_flags", "qc_agg", "qc", "qartod", "qartod_flag", "quality_flag", "flag", "flags")
@@ -31,6 +33,27 @@ class Flagged:
     values: Floats
     counts: dict[int, int]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Marked:
+    """Observed values that are flagged suspect or fail, as they stand in the file.
+
+    Attributes:
+        times: UTC, ``(n,)``.
+        values: ``(n,)``, in the units that its holder names.
+        flags: 3 or 4, ``(n,)``.
+    """
+
+    times: Times
+    values: Floats
+    flags: npt.NDArray[np.int64]
+
+    @classmethod
+    def among(cls, times: Times, values: Floats, flags: Floats) -> "Marked":
+        """Those among observations, of which some may lack a time, a value or a flag."""
+        kept = np.isin(flags, (SUSPECT, FAIL)) & np.isfinite(values) & ~np.isnat(times)
+        return cls(times[kept], values[kept], flags[kept].astype(np.int64))
 
 
 def is_flag_name(name: str) -> bool:

@@ -22,7 +22,7 @@ from forecasting.readers.cf import (
     opened,
     readable,
 )
-from forecasting.readers.flags import heed
+from forecasting.readers.flags import Marked, heed
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.sample import draw_cells
@@ -61,13 +61,16 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
         values = _numbers(variables["value"], options)
         counts: dict[int, int] = {}
         warned: tuple[str, ...] = ()
+        marked: Marked | None = None
         if flags is not None:
-            flagged = heed(values, np.asarray(variables["flags"].values, dtype=np.float64), flags)
+            given = np.asarray(variables["flags"].values, dtype=np.float64)
+            flagged = heed(values, given, flags)
+            marked = Marked.among(times, values, given) if flagged.counts else None
             values, counts, warned = flagged.values, flagged.counts, flagged.warnings
         kept = ~np.isnat(times)
         times, values = times[kept], values[kept]
         yield Observations(
-            station, times, values, _placer(times), columns, units, units_from, counts, notes, (*doubt, *warned)
+            station, times, values, _placer(times), columns, units, units_from, counts, notes, (*doubt, *warned), marked
         )
 
 

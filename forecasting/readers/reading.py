@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forecasting.errors import FileError
+from forecasting.readers.flags import Marked
 from forecasting.series import SstSeries, Units
 from forecasting.timestep import Floats, Times
 
@@ -41,6 +42,7 @@ class Observations:
         flags: QARTOD flag → how often it came.
         notes: what was chosen or changed, a sentence each.
         warnings: what the user should look at, a sentence each.
+        marked: values flagged suspect or fail, in ``units``; None where nothing is flagged.
     """
 
     station: str | None
@@ -53,6 +55,7 @@ class Observations:
     flags: dict[int, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    marked: Marked | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Station:
         warnings: what the user should look at.
         series: None where there is a problem.
         problem: why there is no series, and what to do.
+        marked: values flagged suspect or fail, °C, each at the time in the series that it belongs to; None where there
+            is no series, or nothing is flagged.
     """
 
     name: str | None
@@ -78,6 +83,7 @@ class Station:
     warnings: tuple[str, ...]
     series: SstSeries | None
     problem: str | None = None
+    marked: Marked | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
-from forecasting.readers.flags import flag_column, heed, is_flag_name
+from forecasting.readers.flags import Marked, flag_column, heed, is_flag_name
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.split import Part, split, station_column
@@ -117,15 +117,18 @@ def _take(
     taken[np.isin(taken, (*table.sentinels, *options.missing))] = np.nan
     counts: dict[int, int] = {}
     warnings: tuple[str, ...] = ()
+    marked: Marked | None = None
+    times = clock.times(part.rows)
     if flags is not None:
         flagged = heed(taken, flags[part.rows], str(columns.flags))
+        marked = Marked.among(times, taken, flags[part.rows]) if flagged.counts else None
         taken, counts, warnings = flagged.values, flagged.counts, flagged.warnings
     units, units_from, doubt = _units(table, columns.value, options)
     lines = table.cells.index.to_numpy()[part.rows]
     said = (*table.notes, *part.notes, *_count(counts, columns.flags))
     return Observations(
-        station, clock.times(part.rows), taken, lambda i: f"line {lines[i]}", columns, units, units_from, counts, said,
-        (*doubt, *warnings),
+        station, times, taken, lambda i: f"line {lines[i]}", columns, units, units_from, counts, said,
+        (*doubt, *warnings), marked,
     )  # fmt: skip
 
 

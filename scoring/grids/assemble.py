@@ -29,7 +29,7 @@ class Shell:
 
 def write_grid(path: Path, kind: str, layout: Layout, shell: Shell, content: Callable[[int], bytes | None]) -> None:
     """Write the file; ``content`` gives the part of a chunk, or None where it could not be scored."""
-    sink = SINKS[kind](path, shell.skeleton)
+    sink = SINKS[kind](path, shell.skeleton, _size(layout, shell))
     try:
         _create(sink, layout, shell)
         for chunk in range(len(layout.bounds) - 1):
@@ -39,6 +39,12 @@ def write_grid(path: Path, kind: str, layout: Layout, shell: Shell, content: Cal
                 sink.write(name, index, shaped)
     finally:
         sink.close()
+
+
+def _size(layout: Layout, shell: Shell) -> int:
+    """Bytes of all values."""
+    fields = len(shell.attributes) - 1
+    return shell.skeleton.nbytes + layout.bounds[-1] * (1 + 4 * fields * len(layout.valid_times))
 
 
 def _create(sink: Sink, layout: Layout, shell: Shell) -> None:

@@ -1,16 +1,16 @@
 """A grid from its file to its output, step by step."""
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.fields import open_field
 from forecasting.readers.options import Options
 from scoring.grids.assemble import Shell, write_grid
 from scoring.grids.job import GridJob
+from scoring.grids.joined import JoinedField, open_files
 from scoring.grids.skeleton import forecast_attributes, skeleton
-from scoring.grids.stage import CELLS, Layout, stage_cells
+from scoring.grids.stage import CELLS, Layout, last_steps, stage_cells
 from scoring.job import Written
 from scoring.model import ModelFile
 from scoring.work import WorkFolder
@@ -23,20 +23,33 @@ class GridInput:
     """A grid to be scored.
 
     Attributes:
-        path: of the file or store.
-        kind: ``netcdf`` or ``zarr``.
+        path: as it was named.
+        files: NetCDF files or Zarr stores that hold its times between them.
         options: how it is read.
         horizon: leads.
         levels: of intervals, percent.
     """
 
     path: Path
-    kind: str
+    files: tuple[Path, ...]
     options: Options
     horizon: int
     levels: tuple[int, ...]
 
     unit = "cells"
+
+    def narrowed(self, metadata: CheckpointMetadata) -> "GridInput":
+        """The same, of the files alone that hold the last steps: an archive of decades is not read for its last month.
+
+        Raises:
+            FileError: if it cannot be forecast from.
+        """
+        if len(self.files) == 1:
+            return self
+        with open_files(self.files, self.options) as field:
+            assert isinstance(field, JoinedField)
+            at = last_steps(field, metadata).at
+            return replace(self, files=tuple(sorted(set(field.files[int(at[at >= 0].min()) :]))))
 
     def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
         """Read the input into ``folder``.
@@ -44,9 +57,9 @@ class GridInput:
         Raises:
             FileError: if it cannot be forecast from.
         """
-        with open_field(self.path, self.kind, self.options) as field:
+        with open_files(self.files, self.options) as field:
             layout = stage_cells(field, metadata, self.horizon, chunk, folder)
-            bare = skeleton(field, layout, metadata, self.path.name)
+            bare = skeleton(field, layout, metadata, self.path.absolute().name)
             shell = Shell(bare, forecast_attributes(field, bare, self.levels, metadata.model))
         (folder / _SHELL).write_bytes(pickle.dumps(shell))
         layout.save(folder)

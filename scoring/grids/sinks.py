@@ -1,5 +1,7 @@
 """Files that forecasts on a grid are written to, row by row, after their skeleton."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -30,7 +32,8 @@ class Sink(Protocol):
 class NetcdfSink:
     """NetCDF 4, compressed."""
 
-    def __init__(self, path: Path, skeleton: xr.Dataset) -> None:
+    def __init__(self, path: Path, skeleton: xr.Dataset, size: int) -> None:
+        _reserve(path, size + _OVERHEAD)
         skeleton.to_netcdf(path, engine="h5netcdf")
         self._file = h5netcdf.File(path, "a")
 
@@ -59,7 +62,7 @@ class NetcdfSink:
 class ZarrSink:
     """Zarr, format 3."""
 
-    def __init__(self, path: Path, skeleton: xr.Dataset) -> None:
+    def __init__(self, path: Path, skeleton: xr.Dataset, size: int) -> None:
         skeleton.to_zarr(path, zarr_format=3, consolidated=False)
         self._group = zarr.open_group(path, mode="a")
 
@@ -84,5 +87,23 @@ class ZarrSink:
         """Every write is complete already."""
 
 
+def _reserve(path: Path, size: int) -> None:
+    """Refuse to begin where the disk is too full: HDF5 brings down the process when a file cannot be completed.
+
+    Raises:
+        OSError: if there is no room for ``size`` bytes.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # as file systems say that cannot reserve
+                raise
+
+
+_OVERHEAD: Final = 1_000_000
+"""Bytes of NetCDF besides the values, at most."""
 _COMPRESSED: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 SINKS: Final[dict[str, type[NetcdfSink] | type[ZarrSink]]] = {"netcdf": NetcdfSink, "zarr": ZarrSink}

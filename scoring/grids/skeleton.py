@@ -71,8 +71,8 @@ def _matters(scalar: xr.DataArray) -> bool:
 
 
 def _plain(variable: xr.Variable, name: str) -> xr.Variable:
-    """With its values and attributes, but for how the file stored it."""
-    attributes = dict(variable.attrs)
+    """With its values and attributes, but for how the file stored it, and a range that many files state backwards."""
+    attributes = {key: one for key, one in variable.attrs.items() if key != "actual_range"}
     for standard, (usual, complete) in _AXES.items():
         is_axis = attributes.get("standard_name") == standard or name.lower() in (standard, usual, f"nav_{usual}")
         if is_axis and variable.dtype.kind in "fiu":

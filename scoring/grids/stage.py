@@ -61,8 +61,13 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class _Steps:
-    """Where the regular steps that are staged stand in the file; −1 where one is absent."""
+class Steps:
+    """The regular steps that are staged.
+
+    Attributes:
+        at: where each stands in the field's times; −1 where it is absent.
+        issued: time of the last.
+    """
 
     at: npt.NDArray[np.intp]
     issued: np.datetime64
@@ -74,7 +79,7 @@ def stage_cells(field: Field, metadata: CheckpointMetadata, horizon: int, chunk:
     Raises:
         FileError: if the grid cannot be forecast from.
     """
-    steps = _last_steps(field, metadata)
+    steps = last_steps(field, metadata)
     with (folder / CELLS).open("wb") as file:
         for indices in _runs(steps.at):
             _copy(field, indices, file)
@@ -99,8 +104,12 @@ def _bounds(field: Field, chunk: int) -> tuple[int, ...]:
     return (*range(0, rows * wide, each * wide), rows * wide)
 
 
-def _last_steps(field: Field, metadata: CheckpointMetadata) -> _Steps:
-    """The window, and before it as much as a gap may begin in, up to the last time with any value."""
+def last_steps(field: Field, metadata: CheckpointMetadata) -> Steps:
+    """The window, and before it as much as a gap may begin in, up to the last time with any value.
+
+    Raises:
+        FileError: if the grid cannot be forecast from.
+    """
     order, _ = in_order(field.times, _place(field.times))
     times = field.times[order]
     step = infer_step(times, _place(times))
@@ -121,7 +130,7 @@ def _last_steps(field: Field, metadata: CheckpointMetadata) -> _Steps:
     kept = (positions >= begin) & (positions <= end)
     at[positions[kept] - begin] = order[kept]
     issued: np.datetime64 = step.range(start, end + 1)[-1]
-    return _Steps(at, issued)
+    return Steps(at, issued)
 
 
 def _place(times: Times) -> Callable[[int], str]:
@@ -146,7 +155,7 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
     """Append the cells at consecutive ``indices`` of the file, a slab at a time."""
     if indices[0] < 0:
         for _ in indices:
-            np.full(field.cells, np.nan, dtype="<f4").tofile(file)
+            file.write(np.full(field.cells, np.nan, dtype="<f4").data)
         return
     at_once = max(1, _SLAB // max(field.cells, 1))
     rows = field.shape[0] if field.dims else 1
@@ -155,10 +164,10 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
         steps = slice(begin, min(begin + at_once, int(indices[-1]) + 1))
         for row in range(0, rows, rows if at_once > 1 else rows_at_once):
             some = slice(row, rows if at_once > 1 else row + rows_at_once)
-            field.celsius(steps, some).astype("<f4", copy=False).tofile(file)
+            file.write(np.ascontiguousarray(field.celsius(steps, some), dtype="<f4").data)
 
 
-def _left_out(field: Field, steps: _Steps, metadata: CheckpointMetadata) -> Iterator[str]:
+def _left_out(field: Field, steps: Steps, metadata: CheckpointMetadata) -> Iterator[str]:
     absent = int((steps.at < 0).sum())
     if absent:
         yield f"{absent} of the last {len(steps.at)} steps ({metadata.step}) are absent from the file"

@@ -114,7 +114,7 @@ def _floats(column: pa.Array) -> tuple[Floats, npt.NDArray[np.intp]]:
         numbers = column.cast(pa.float64())
     except pa.ArrowInvalid:
         texts = pd.Series(column.cast(pa.string()).to_pylist(), dtype=object)
-        coerced = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
+        coerced = np.array(pd.to_numeric(texts, errors="coerce"), dtype=np.float64)
         return coerced, np.flatnonzero(np.isnan(coerced) & texts.notna().to_numpy())
     return np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64), np.empty(0, dtype=np.intp)
 

@@ -19,18 +19,24 @@ class TableInput:
     """A table to be scored.
 
     Attributes:
-        path: of the file, or of a folder of files.
+        path: as it was named.
+        files: that hold its rows.
         options: how it is read.
         horizon: leads.
         levels: of intervals, percent.
     """
 
     path: Path
+    files: tuple[Path, ...]
     options: Options
     horizon: int
     levels: tuple[int, ...]
 
     unit = "stations"
+
+    def narrowed(self, metadata: CheckpointMetadata) -> "TableInput":
+        """Itself: any file may hold rows of any station."""
+        return self
 
     def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
         """Read the input into ``folder``.
@@ -38,7 +44,7 @@ class TableInput:
         Raises:
             FileError: if it cannot be read.
         """
-        stage_rows(self.path, self.options, chunk, folder)
+        stage_rows(self.files, self.options, chunk, folder)
 
     def job(self, folder: Path, model: ModelFile) -> TableJob:
         """What is to be done to what was staged in ``folder``."""

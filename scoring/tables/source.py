@@ -1,8 +1,8 @@
-"""Tables as Arrow reads them: CSV or Parquet, one file or a folder of them, piece by piece."""
+"""Tables as Arrow reads them: CSV or Parquet, piece by piece."""
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,11 +21,10 @@ from forecasting.readers.tabular import Layout, find_layout
 
 _HEAD: Final = 200
 """Rows that tell what the columns hold."""
-_BLOCK: Final = 8_000_000
-"""Bytes of CSV that are read at once."""
+_BLOCK: Final = 2_000_000
+"""Bytes of CSV that are read at once; Arrow reads up to 32 such blocks ahead, whatever it is told."""
 _BATCH: Final = 131_072
 """Rows of Parquet that are."""
-_SUFFIXES: Final = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".gz": "csv", ".parquet": "parquet", ".pq": "parquet"}
 _NULLS: Final = sorted({one for text in ABSENT for one in (text, text.upper(), text.title(), "NaN")})
 
 
@@ -46,13 +45,13 @@ class Batch:
     layout: Layout
 
 
-def read_batches(path: Path, options: Options) -> Iterator[Batch]:
-    """The rows of a file, or of all files in a folder by name.
+def read_batches(files: Sequence[Path], options: Options) -> Iterator[Batch]:
+    """The rows of all files, one file after another.
 
     Raises:
         FileError: naming the file, and what is wrong with it.
     """
-    for file in _files(path):
+    for file in files:
         try:
             yield from _read_parquet(file, options) if _is_parquet(file) else _read_csv(file, options)
         except FileError as error:
@@ -66,19 +65,6 @@ def _sentence(error: Exception) -> str:
     if "invalid UTF8" in said:
         return "it is not UTF-8 text; save it so"
     return said
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and not _is_hidden(file, path))
-    if not found:
-        raise FileError(f"{path}: holds no .csv and no .parquet")
-    return found
-
-
-def _is_hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
 
 
 def _is_parquet(file: Path) -> bool:

@@ -1,7 +1,7 @@
 """From a table of any size to what its chunks need: the rows of some stations each, in memory of a fixed size."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from scoring.tables.rows import ROW, Rows, Stations, take_rows
 from scoring.tables.source import read_batches
 
 _LAYOUT: Final = "layout.json"
-_BLOCK: Final = 1_000_000
+_BLOCK: Final = 500_000
 """Rows that are sorted into chunks at once."""
 
 
@@ -59,14 +59,14 @@ def read_names(folder: Path, chunk: int) -> tuple[list[str], dict[int, str]]:
     return known["names"], {int(number): reason for number, reason in known["errors"].items()}
 
 
-def stage_rows(path: Path, options: Options, chunk: int, folder: Path) -> Staged:
-    """Write the rows of a table to ``folder``, those of a station into one chunk, and say what they are.
+def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path) -> Staged:
+    """Write the rows of ``files`` to ``folder``, those of a station into one chunk, and say what they are.
 
     Raises:
         FileError: if the table cannot be read.
     """
     stations, every = Stations(), folder / "every.rows"
-    counts = _write_all(path, options, stations, every)
+    counts = _write_all(files, options, stations, every)
     if not stations.names:
         raise FileError("holds no rows")
     bounds = _bounds(counts, chunk)
@@ -83,13 +83,13 @@ def stage_rows(path: Path, options: Options, chunk: int, folder: Path) -> Staged
     return staged
 
 
-def _write_all(path: Path, options: Options, stations: Stations, file: Path) -> npt.NDArray[np.int64]:
+def _write_all(files: Sequence[Path], options: Options, stations: Stations, into: Path) -> npt.NDArray[np.int64]:
     """Write every row as it comes; how many each station has."""
     counts = np.zeros(0, dtype=np.int64)
-    with file.open("wb") as every:
-        for batch in read_batches(path, options):
+    with into.open("wb") as every:
+        for batch in read_batches(files, options):
             for rows in take_rows(batch, options, stations):
-                rows.tofile(every)
+                every.write(np.ascontiguousarray(rows).data)
                 counts = np.pad(counts, (0, len(stations.names) - len(counts)))
                 counts += np.bincount(rows["station"], minlength=len(counts))
     return counts
@@ -118,4 +118,4 @@ def _distribute(every: Path, bounds: Iterable[int], folder: Path) -> None:
 
 def _append(path: Path, rows: Rows) -> None:
     with path.open("ab") as file:
-        rows.tofile(file)
+        file.write(np.ascontiguousarray(rows).data)

@@ -8,10 +8,12 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from service.assets import PAGE, Asset, Assets
+from service.assets import LIBRARY, PAGE, Asset, Assets
+from service.dependencies import SettingsDep
 
 PATH: Final = "/"
 
@@ -30,9 +32,12 @@ AssetsDep = Annotated[Assets, Depends(_assets)]
 
 
 @router.get(PATH)
-def page(assets: AssetsDep) -> HTMLResponse:
+def page(assets: AssetsDep, settings: SettingsDep) -> HTMLResponse:
     """The page: forecasts and models to look at."""
-    return HTMLResponse(_html(assets.page.folder, _charts(assets), tuple(assets.page.files)), headers=_ASK_AGAIN)
+    text = _html(assets.page.folder, _charts(assets), tuple(assets.page.files), settings.max_body_bytes)
+    # The largest file is asked for next, by whoever has not got it yet.
+    packed = BackgroundTask(lambda: assets.charts and assets.charts.files[LIBRARY].compressed)
+    return HTMLResponse(text, headers=_ASK_AGAIN, background=packed)
 
 
 # Not async: the first call of a large file compresses it.
@@ -59,13 +64,13 @@ def _file(request: Request, asset: Asset, keep: Mapping[str, str]) -> Response:
 
 
 def _charts(assets: Assets) -> str:
-    return f"{assets.charts.folder}/plotly.min.js" if assets.charts else ""
+    return f"{assets.charts.folder}/{LIBRARY}" if assets.charts else ""
 
 
 @lru_cache
-def _html(folder: str, charts: str, files: tuple[str, ...]) -> str:
+def _html(folder: str, charts: str, files: tuple[str, ...], largest: int) -> str:
     """The document, which names every module so that browsers load them at once."""
     modules = (name for name in files if name.startswith("modules/"))
     preloads = "\n  ".join(f'<link rel="modulepreload" href="{folder}/{name}">' for name in modules)
     text = (PAGE / "index.html").read_text(encoding="utf-8")
-    return Template(text).substitute(assets=folder, charts=charts, preloads=preloads)
+    return Template(text).substitute(assets=folder, charts=charts, preloads=preloads, largest=largest)

@@ -7,11 +7,18 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from service.dependencies import ServingDep, SettingsDep
-from service.file_schemas import FileQuery, FileReading
-from service.files import read_file, require_file
-from service.openapi import problems
+from service.file_schemas import FileQuery, FileReading, FoundSeries
+from service.files import read_file, require_file, series_lines
+from service.media import NDJSON_TYPE
+from service.openapi import lines, problems
 
 router = APIRouter(prefix="/series", tags=["series"])
+
+_AS_LINES: Final[dict[str, Any]] = {
+    "description": "What was understood. With `Accept: application/x-ndjson` only the series, one a line, as "
+    "POST /forecast takes them so.",
+    "content": lines(NDJSON_TYPE, FoundSeries),
+}
 
 EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n2010-04-01,25.91\n"
 
@@ -28,7 +35,12 @@ _FILE: Final[dict[str, Any]] = {
 }
 
 
-@router.post("", response_model=FileReading, responses=problems(400, 413, 415, 422, 503, 504), openapi_extra=_FILE)
+@router.post(
+    "",
+    response_model=FileReading,
+    responses={200: _AS_LINES, **problems(400, 413, 415, 422, 503, 504)},
+    openapi_extra=_FILE,
+)
 async def post_series(
     request: Request, serving: ServingDep, settings: SettingsDep, query: Annotated[FileQuery, Query()]
 ) -> Response:
@@ -36,4 +48,6 @@ async def post_series(
     content = await request.body()
     require_file(dict(request.scope["headers"]), content)
     answer = await serving.apart(read_file, content, query.options(), serving.registry, settings)
+    if NDJSON_TYPE in request.headers.get("accept", ""):
+        return Response(await serving.apart(series_lines, answer), media_type=NDJSON_TYPE)
     return Response(await serving.apart(to_json, answer), media_type="application/json")

@@ -5,15 +5,18 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
 
 PHONE: Final = 390
-TABLET: Final = 768
+TABLET: Final = 820
 DESKTOP: Final = 1440
+HEIGHT: Final = 900
+
+Scheme = Literal["light", "dark"]
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS: Final = (
@@ -25,8 +28,13 @@ _FLAGS: Final = (
     "--disable-sync",
 )
 _AA: Final = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    "resultTypes": ["violations"],
 }
+# Hundreds of rows that are made alike take axe-core as many times as long as the first of them.
+_BUT_REPEATED_ROWS: Final = {"exclude": [["table.values tbody tr:nth-child(n + 4)"]]}
+# What a click or a resize sets off has begun after a frame: then it says itself whether it is busy.
+_BEGUN: Final = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
 _SETTLED: Final = "() => !document.querySelector('[aria-busy], .loading')"
 
 
@@ -60,7 +68,7 @@ class Visit:
     dropped: bool = False
 
     def open(self, query: str = "") -> Page:
-        """Load the page at this query, and wait until nothing is being loaded any more."""
+        """Load the page at this query, and wait until nothing is being loaded or drawn any more."""
         self.page.goto(f"{self.url}/{query}")
         self.settle()
         if self.dropped:
@@ -71,12 +79,19 @@ class Visit:
         return self.page
 
     def settle(self) -> None:
-        self.page.wait_for_load_state("networkidle")
+        """Wait until nothing is being loaded or drawn any more."""
+        self.page.evaluate(_BEGUN)
         self.page.wait_for_function(_SETTLED)
 
+    def look(self, width: int, scheme: Scheme) -> None:
+        """See the same on a screen of this width, in light or dark."""
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.emulate_media(color_scheme=scheme)
+        self.settle()
+
     def faults(self) -> list[str]:
-        """What axe-core finds, WCAG AA and good practice, as it is shown now."""
-        results = Axe().run(self.page, options=_AA)
+        """What axe-core finds in what is shown now: WCAG AA and good practice."""
+        results = Axe().run(self.page, context=_BUT_REPEATED_ROWS, options=_AA)
         return [
             f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}"
             for one in results.response["violations"]
@@ -100,18 +115,41 @@ class Visit:
         self.dropped |= request.failure == "net::ERR_NETWORK_CHANGED"
 
 
+@dataclass
+class Profiles:
+    """Browser profiles: those of a kind are shared, so that what is kept for good is loaded once.
+
+    Attributes:
+        browser: that they are of.
+    """
+
+    browser: Browser
+    _shared: dict[bool, BrowserContext] = field(default_factory=dict)
+
+    def of(self, width: int) -> BrowserContext:
+        """The one for screens of this width: with a finger on a phone, with a mouse elsewhere."""
+        touch = width == PHONE
+        if touch not in self._shared:
+            self._shared[touch] = self.new(touch=touch)
+        return self._shared[touch]
+
+    def new(self, *, touch: bool = False) -> BrowserContext:
+        """One in which nothing was ever looked at."""
+        return self.browser.new_context(has_touch=touch, reduced_motion="reduce")
+
+
 @contextmanager
-def visit(browser: Browser, url: str, *, width: int = DESKTOP, **context: Any) -> Iterator[Visit]:
-    """A visit with a clean browser profile of this width; ``context`` goes to playwright."""
-    opened = browser.new_context(
-        viewport={"width": width, "height": 900}, has_touch=width == PHONE, reduced_motion="reduce", **context
-    )
+def visit(profile: BrowserContext, url: str, width: int, scheme: Scheme) -> Iterator[Visit]:
+    """A visit with a page of its own."""
+    page = profile.new_page()
     try:
-        one = Visit(opened.new_page(), url)
-        one.page.on("console", one._hear)
-        one.page.on("pageerror", lambda error: one.complaints.append(str(error)))
-        one.page.on("request", one._see)
-        one.page.on("requestfailed", one._fail)
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.emulate_media(color_scheme=scheme)
+        one = Visit(page, url)
+        page.on("console", one._hear)
+        page.on("pageerror", lambda error: one.complaints.append(str(error)))
+        page.on("request", one._see)
+        page.on("requestfailed", one._fail)
         yield one
     finally:
-        opened.close()
+        page.close()

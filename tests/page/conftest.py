@@ -1,27 +1,36 @@
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
-from functools import partial
+from contextlib import ExitStack
+from functools import cache
+from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from service.settings import Settings
 from tests.conftest import ROOT
-from tests.page.browser import Visit, find_chromium, launch, visit
+from tests.page.browser import DESKTOP, Profiles, Scheme, Visit, find_chromium, launch, visit
 from tests.serving import serve
 
-Visitor = Callable[..., Visit]
+
+class Visitor(Protocol):
+    """Begins a visit, with a profile that others have used, or a new one."""
+
+    def __call__(
+        self, at: str = ..., *, width: int = DESKTOP, scheme: Scheme = "light", new: bool = False
+    ) -> Visit: ...
 
 
 # Until the folder's tests are done, and no longer: playwright's own event loop is in the way of other tests'.
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def profiles() -> Iterator[Profiles]:
     path = find_chromium()
     if path is None:
         pytest.skip("there is no Chromium to look at the page with: apt install chromium")
+    # Nothing here is a test of time: a browser beside other work may be slow.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         chromium = launch(playwright, path)
-        yield chromium
+        yield Profiles(chromium)
         chromium.close()
 
 
@@ -32,15 +41,50 @@ def url() -> Iterator[str]:
         yield str(client.base_url).rstrip("/")
 
 
+Shown = Callable[[str], Visit]
+
+
+@pytest.fixture(scope="package")
+def kept(profiles: Profiles, url: str) -> Iterator[Shown]:
+    with ExitStack() as stack:
+
+        @cache
+        def open_once(query: str) -> Visit:
+            visited = stack.enter_context(visit(profiles.of(DESKTOP), url, DESKTOP, "light"))
+            visited.open(query)
+            return visited
+
+        yield open_once
+
+
 @pytest.fixture
-def visitor(browser: Browser, url: str) -> Iterator[Visitor]:
+def shown(kept: Shown) -> Iterator[Shown]:
+    """A view that is loaded once, for tests that change nothing of it, or do not mind what others changed."""
+    looked: list[Visit] = []
+
+    def look(query: str) -> Visit:
+        looked.append(kept(query))
+        return looked[-1]
+
+    yield look
+    for one in looked:
+        complaints, one.complaints = one.complaints, []
+        assert complaints == []
+        assert one.foreign == []
+
+
+@pytest.fixture
+def visitor(profiles: Profiles, url: str) -> Iterator[Visitor]:
     """Makes visits; at the end none of them may have heard a complaint or asked another host."""
     with ExitStack() as stack:
         visits: list[Visit] = []
 
-        def begin(at: str = url, **how: object) -> Visit:
-            made: AbstractContextManager[Visit] = partial(visit, browser, at)(**how)  # type: ignore[arg-type]
-            visits.append(stack.enter_context(made))
+        def begin(at: str = url, *, width: int = DESKTOP, scheme: Scheme = "light", new: bool = False) -> Visit:
+            profile = profiles.of(width)
+            if new:
+                profile = profiles.new()
+                stack.callback(profile.close)
+            visits.append(stack.enter_context(visit(profile, at, width, scheme)))
             return visits[-1]
 
         yield begin

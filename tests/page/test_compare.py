@@ -5,14 +5,14 @@ import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.page.conftest import Visitor
+from tests.page.conftest import Shown, Visitor
 
 DATASETS = ["nino12", "neracoos-b01"]
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_the_table_says_what_the_api_says_with_the_best_in_bold(visitor: Visitor, url: str, dataset: str) -> None:
-    page = visitor().open(f"?dataset={dataset}")
+def test_the_table_says_what_the_api_says_with_the_best_in_bold(shown: Shown, url: str, dataset: str) -> None:
+    page = shown(f"?dataset={dataset}").page
     rows = page.get_by_role("table", name="Errors on the test part").get_by_role("row").all()[1:]
     models = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()["models"]
     assert len(rows) == len(models) == 7
@@ -25,8 +25,8 @@ def test_the_table_says_what_the_api_says_with_the_best_in_bold(visitor: Visitor
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_observed_and_all_three_are_in_one_plot_with_errors_under_it(visitor: Visitor, url: str, dataset: str) -> None:
-    page = visitor().open(f"?dataset={dataset}")
+def test_observed_and_all_three_are_in_one_plot_with_errors_under_it(shown: Shown, url: str, dataset: str) -> None:
+    page = shown(f"?dataset={dataset}").page
     drawn = page.locator(".plot").first.evaluate("plot => plot.data.map(one => [one.name, one.yaxis ?? 'y', one.y])")
     answer = httpx.get(f"{url}/compare/predictions", params={"dataset": dataset}).json()
     curves = {name: values for name, axis, values in drawn if axis == "y"}
@@ -48,8 +48,8 @@ def test_hovering_shows_all_values_at_that_time(visitor: Visitor) -> None:
 def test_models_are_switched_on_and_off_and_the_address_keeps_it(visitor: Visitor) -> None:
     first = visitor()
     page = first.open("?dataset=nino12")
-    page.get_by_role("checkbox", name="LSTM").uncheck()
-    page.get_by_role("checkbox", name="Persistence", exact=True).check()
+    page.get_by_role("checkbox", name="LSTM").first.uncheck()
+    page.get_by_role("checkbox", name="Persistence", exact=True).first.check()
     names = "plot => plot.data.map(one => one.name)"
     assert "LSTM" not in page.locator(".plot").first.evaluate(names)
     assert "Persistence" in page.locator(".plot").first.evaluate(names)
@@ -78,6 +78,15 @@ def test_dragging_zooms(visitor: Visitor) -> None:
     page.mouse.move(box["x"] + 500, box["y"] + 60, steps=5)
     page.mouse.up()
     page.wait_for_url("**from=200**")
+    drawn = page.locator(".plot").first.evaluate("({layout, data}) => ({...layout, x: data[0].x, y: data[0].y})")
+    begin, end = (time.replace(" ", "T") for time in drawn["xaxis"]["range"])
+    values = [value for time, value in zip(drawn["x"], drawn["y"], strict=True) if begin <= time <= end]
+    # The temperatures that are left fill the plot.
+    low, high = drawn["yaxis"]["range"]
+    assert low < min(values) < low + 0.2 * (high - low)
+    assert high - 0.2 * (high - low) < max(values) < high
+    page.locator(".plot .nsewdrag").first.dblclick()
+    page.wait_for_function("() => !location.search.includes('from=')")
 
 
 def test_the_horizon_of_the_table_is_chosen(visitor: Visitor, url: str) -> None:
@@ -92,8 +101,8 @@ def test_the_horizon_of_the_table_is_chosen(visitor: Visitor, url: str) -> None:
     expect(page.get_by_text("a whole number from 1 to 12")).to_be_visible()
 
 
-def test_skill_is_shown_as_bars_against_a_reference_that_is_chosen(visitor: Visitor, url: str) -> None:
-    page = visitor().open("?dataset=neracoos-b01")
+def test_skill_is_shown_as_bars_against_a_reference_that_is_chosen(shown: Shown, url: str) -> None:
+    page = shown("?dataset=neracoos-b01").page
     models = httpx.get(f"{url}/compare", params={"dataset": "neracoos-b01"}).json()["models"]
     bars = page.locator(".bars")
     assert models[0]["skill"]["persistence"] > 0
@@ -103,8 +112,8 @@ def test_skill_is_shown_as_bars_against_a_reference_that_is_chosen(visitor: Visi
     expect(bars).not_to_contain_text("Climatology")
 
 
-def test_what_the_columns_mean_is_a_click_away(visitor: Visitor) -> None:
-    page = visitor().open()
+def test_what_the_columns_mean_is_a_click_away(shown: Shown) -> None:
+    page = shown("?dataset=nino12").page
     meaning = page.get_by_text("Root of the mean squared error")
     expect(meaning).not_to_be_visible()
     page.get_by_text("What the columns mean").click()
@@ -112,10 +121,8 @@ def test_what_the_columns_mean_is_a_click_away(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_loss_curves_and_the_effect_of_the_seed_are_those_of_the_training(
-    visitor: Visitor, url: str, dataset: str
-) -> None:
-    page = visitor().open(f"?dataset={dataset}")
+def test_loss_curves_and_the_effect_of_the_seed_are_those_of_the_training(shown: Shown, url: str, dataset: str) -> None:
+    page = shown(f"?dataset={dataset}").page
     answer = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()
     traces = "plot => Object.fromEntries(plot.data.map(one => [one.name, [one.x, one.y]]))"
     losses = page.locator("section.card", has_text="Loss by epoch").locator(".plot").evaluate(traces)
@@ -138,8 +145,8 @@ def test_the_dataset_is_chosen_from_a_list(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Errors, 1 month ahead")).to_be_visible()
 
 
-def test_the_table_is_saved_as_csv(visitor: Visitor, url: str) -> None:
-    page = visitor().open("?dataset=nino12")
+def test_the_table_is_saved_as_csv(shown: Shown, url: str) -> None:
+    page = shown("?dataset=nino12").page
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV").click()
     text = saved.value.path().read_text()

@@ -1,60 +1,30 @@
+import re
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.page.browser import Visit
-from tests.page.conftest import Visitor
+from tests.page.conftest import Shown, Visitor
+from tests.page.files import daily_with_gaps, drop, flagged, monthly
+from tests.page.snippets import run_curl, run_python
 
-DROP = """([name, text]) => {
-  const data = new DataTransfer();
-  data.items.add(new File([text], name));
-  const target = document.querySelector(".drop");
-  const how = {dataTransfer: data, bubbles: true, cancelable: true};
-  for (const kind of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(kind, how));
-}"""
-
+OBSERVED = "plot => plot.data.find(one => one.name === 'Observed').y"
 NDBC = "#YY  MM DD hh mm WTMP\n#yr  mo dy hr mn degC\n"
 
 
-def monthly(n: int = 60, missing: int = 30) -> str:
-    rows = [
-        f"{2001 + i // 12}-{i % 12 + 1:02}-01,{'' if i == missing else f'{24 + 2 * np.sin(i / 12 * 6.283):.2f}'}"
-        for i in range(n)
-    ]
-    return "time,sst\n" + "\n".join(rows) + "\n"
-
-
-def daily_with_gaps(n: int = 3_650) -> str:
-    random = np.random.default_rng(1)
-    times = np.datetime64("2010-01-01") + np.arange(n)
-    values = 22 + 3 * np.sin(2 * np.pi * np.arange(n) / 365.25) + random.normal(0, 0.3, n)
-    gap = (np.arange(n) % 700) < 20
-    rows = [f"{time},{'' if none else f'{value:.2f}'}" for time, value, none in zip(times, values, gap, strict=True)]
-    return "time,sst\n" + "\n".join(rows) + "\n"
-
-
-def drop(visit: Visit, name: str, text: str) -> Page:
-    page = visit.open("?view=data")
-    page.evaluate(DROP, [name, text])
-    page.locator("#main .stack .card, #main .notice, #main .busy").first.wait_for()
-    visit.settle()
-    return page
-
-
-def test_a_dropped_file_is_plotted_with_its_gap_forecast_and_compared_on(visitor: Visitor, url: str) -> None:
-    page = drop(visitor(), "pier.csv", monthly())
+def test_a_dropped_file_is_plotted_with_its_gap_forecast_and_compared_on(shown: Shown, url: str) -> None:
+    page = drop(shown("?view=data"), "pier.csv", monthly())
     understood = page.locator("section.card", has_text="What was understood")
     expect(understood).to_contain_text("time, sst")
     expect(understood).to_contain_text("1, in 1 gap")
     plot = understood.locator(".plot")
-    values = plot.evaluate("plot => plot.data[0].y")
+    values = plot.evaluate(OBSERVED)
     assert len(values) == 60
     assert values[30] is None
-    (shade,) = plot.evaluate("plot => plot.layout.shapes.map(one => [one.x0, one.x1])")
-    assert [time[:7] for time in shade] == ["2003-06", "2003-08"]
+    shade = plot.evaluate("plot => plot.data.find(one => one.name === 'Missing').x")
+    assert sorted({time[:7] for time in shade if time}) == ["2003-06", "2003-08"]
 
     series = httpx.post(f"{url}/series", content=monthly(), headers={"Content-Type": "text/csv"}).json()["series"]
     asked = {"model": "all", "horizon": 12, "series": series}
@@ -68,10 +38,10 @@ def test_a_dropped_file_is_plotted_with_its_gap_forecast_and_compared_on(visitor
         expect(row).to_contain_text(f"{model['rmse']:.4f}")
 
 
-def test_ten_years_of_daily_values_are_averaged_to_what_the_models_know(visitor: Visitor) -> None:
-    page = drop(visitor(), "mooring.csv", daily_with_gaps())
+def test_ten_years_of_daily_values_are_averaged_to_what_the_models_know(shown: Shown) -> None:
+    page = drop(shown("?view=data"), "mooring.csv", daily_with_gaps())
     expect(page.get_by_text("No model here has daily steps.")).to_be_visible()
-    assert page.locator(".plot").first.evaluate("plot => plot.data[0].y.length") == 3_650
+    assert page.locator(".plot").first.evaluate(f"plot => ({OBSERVED})(plot).length") == 3_650
     expect(page.get_by_role("table", name="Forecast of mooring.csv").get_by_role("row")).to_have_count(13)
     expect(page.get_by_role("heading", name="Errors on your series")).to_be_visible()
 
@@ -88,69 +58,99 @@ def test_pasted_text_is_read_and_stays_while_other_views_are_looked_at(visitor: 
     expect(page.get_by_role("heading", name="What was understood")).to_be_visible()
 
 
-def test_an_error_is_said_at_the_line_where_it_is(visitor: Visitor) -> None:
-    visit = visitor()
+def test_an_error_is_said_at_the_line_where_it_is(shown: Shown) -> None:
+    visit = shown("?view=data")
     page = drop(visit, "pier.csv", monthly().replace("2002-03-01,", "2002-03-01,warm"))
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("line 16")
+    expect(alert).to_contain_text("Line 16")
     expect(alert.locator("mark")).to_contain_text("2002-03-01,warm")
     assert all("422" in text for text in visit.complaints)
     visit.complaints.clear()
 
 
-def test_a_series_that_is_too_short_is_said_to_be(visitor: Visitor) -> None:
-    page = drop(visitor(), "short.csv", monthly(5))
+def test_a_series_that_is_too_short_is_said_to_be(shown: Shown) -> None:
+    page = drop(shown("?view=data"), "short.csv", monthly(5))
     expect(page.get_by_role("alert").first).to_contain_text("24")
 
 
-def test_ndbc_files_are_read_with_their_sentinel_as_missing(visitor: Visitor) -> None:
+def test_ndbc_files_are_read_with_their_sentinel_as_missing(shown: Shown) -> None:
     rows = [
         f"2020 {i // 48 + 1:02} 01 {i % 48 // 2:02} {i % 2 * 30:02} {999.0 if i == 20 else 10 + i / 50:.1f}"
         for i in range(48)
     ]
-    page = drop(visitor(), "44007.txt", NDBC + "\n".join(rows) + "\n")
+    page = drop(shown("?view=data"), "44007.txt", NDBC + "\n".join(rows) + "\n")
     card = page.locator("section.card", has_text="What was understood")
     expect(card).to_contain_text("NDBC")
     expect(card).to_contain_text("1, in 1 gap")
 
 
-def test_qartod_flags_are_counted_and_what_they_condemn_is_a_gap(visitor: Visitor) -> None:
-    head, *rows = monthly(60, 99).splitlines()
-    flagged = "\n".join([head + ",sst_qc", *(f"{row},{4 if i in (10, 11) else 1}" for i, row in enumerate(rows))])
-    card = drop(visitor(), "flagged.csv", flagged + "\n").locator("section.card", has_text="What was understood")
-    expect(card).to_contain_text("bad: 2")
+def test_what_the_file_flags_is_marked_in_the_plot_and_said(shown: Shown) -> None:
+    page = drop(shown("?view=data"), "flagged.csv", flagged())
+    card = page.locator("section.card", has_text="What was understood")
+    expect(card).to_contain_text("suspect: 1, fail: 2")
     expect(card).to_contain_text("2, in 1 gap")
-    expect(card).to_contain_text("flagged as suspect or bad")
+    expect(card.locator(".legend")).to_contain_text("Flagged suspect, kept")
+    expect(card.locator(".legend")).to_contain_text("Flagged fail, left out")
+    plot = card.locator(".plot")
+    marks = plot.evaluate(
+        "plot => Object.fromEntries("
+        "plot.data.filter(one => /Flagged/.test(one.name)).map(one => [one.name, [one.x, one.text]]))"
+    )
+    values = plot.evaluate(OBSERVED)
+    assert marks == {
+        "Flagged suspect, kept": [["2002-09-01T00:00:00Z"], [f"{values[20]:.2f} °C"]],
+        "Flagged fail, left out": [
+            ["2001-11-01T00:00:00Z", "2001-12-01T00:00:00Z"],
+            ["22.27 °C", "99.90 °C, beyond the scale"],
+        ],
+    }
+    # A value that is far off does not flatten the rest.
+    assert plot.evaluate("plot => plot.layout.yaxis.range[1]") < 30
+    card.get_by_text("As a table").click()
+    expect(card.get_by_role("row", name="Dec 2001")).to_contain_text("fail: 99.90")
+    card.locator(".chart").focus()
+    page.keyboard.press("Home")
+    for _ in range(2):
+        page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("#said")).to_contain_text("Sep 2002")
+    expect(page.locator("#said")).to_contain_text("flagged suspect")
+    expect(plot.locator(".hoverlayer")).to_contain_text("Flagged suspect, kept")
 
 
-def test_one_of_several_stations_is_chosen(visitor: Visitor) -> None:
-    visit = visitor()
+def test_one_of_several_stations_is_chosen(shown: Shown) -> None:
+    visit = shown("?view=data")
     rows = [row for line in monthly().splitlines()[1:] for row in (f"a,{line}", f"b,{line}")]
     page = drop(visit, "two.csv", "station,time,sst\n" + "\n".join(rows) + "\n")
-    if page.get_by_label("Station").count():
-        page.get_by_label("Station").select_option("b")
-        visit.settle()
-        expect(page.get_by_role("table", name="Forecast of b")).to_be_visible()
-    else:
-        expect(page.get_by_role("alert")).to_contain_text("station")
+    expect(page.get_by_role("table", name="Forecast of a")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_label("Station").select_option("b")
+    expect(page.get_by_role("table", name="Forecast of b")).to_be_visible()
+    assert "station=b" in page.url
+    snippet = page.get_by_role("group", name="Python, with httpx")
+    expect(snippet).to_contain_text('"station": "b"')
 
 
-def test_the_same_request_from_python_gives_the_same_forecast(
-    visitor: Visitor, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = drop(visitor(), "pier.csv", monthly())
-    (tmp_path / "pier.csv").write_text(monthly())
-    monkeypatch.chdir(tmp_path)
-    exec(page.get_by_role("group", name="Python, with httpx").inner_text(), {})
-    printed = capsys.readouterr().out
-    assert "'nino12-gru'" in printed
-    row = page.get_by_role("table", name="Forecast of pier.csv").get_by_role("row").nth(1)
+@pytest.mark.parametrize("name", ["pier.csv", "José's buoy (2).csv"])
+def test_the_same_request_from_a_program_gives_the_same_forecast(shown: Shown, tmp_path: Path, name: str) -> None:
+    page = drop(shown("?view=data"), name, monthly())
+    (tmp_path / name).write_text(monthly())
+    row = page.get_by_role("table", name=f"Forecast of {name}").get_by_role("row").nth(1)
     value = row.get_by_role("cell").first.inner_text()
-    assert f"'sst': [{value}"[:-1] in printed
+    for printed in (run_curl(page, tmp_path), run_python(page, tmp_path).replace("'", '"')):
+        first = re.findall(r'"model": ?"(nino12-\w+)".*?"sst": ?\[(.*?),|"sst": ?\[(.*?),', printed)[0]
+        assert f"{float(first[1] or first[2]):.2f}" == value
 
 
-def test_the_result_is_saved_as_csv(visitor: Visitor) -> None:
-    page = drop(visitor(), "pier.csv", monthly())
+def test_a_series_of_another_step_is_averaged_by_the_program_too(shown: Shown, tmp_path: Path) -> None:
+    page = drop(shown("?view=data"), "mooring.csv", daily_with_gaps(900))
+    (tmp_path / "mooring.csv").write_text(daily_with_gaps(900))
+    value = page.get_by_role("table", name="Forecast of mooring.csv").get_by_role("cell").first.inner_text()
+    for printed in (run_curl(page, tmp_path), run_python(page, tmp_path)):
+        assert f"{float(re.findall(r'.sst.: ?.(.*?),', printed)[0]):.2f}" == value
+
+
+def test_the_result_is_saved_as_csv(shown: Shown) -> None:
+    page = drop(shown("?view=data"), "pier.csv", monthly())
     with page.expect_download() as saved:
         page.locator("section.card", has_text="Values, °C").get_by_role("button", name="CSV").click()
     assert saved.value.suggested_filename == "pier.csv-forecast.csv"
@@ -166,9 +166,49 @@ def test_a_file_is_chosen_with_the_keyboard(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="What was understood")).to_be_visible()
 
 
-def test_axe_finds_nothing_when_a_file_was_read(visitor: Visitor) -> None:
-    for scheme in ("light", "dark"):
-        visit = visitor(width=390, color_scheme=scheme)
-        drop(visit, "pier.csv", monthly())
-        assert visit.faults() == []
-        assert visit.width() <= 390
+def test_a_file_that_is_too_large_is_said_to_be_before_it_is_sent(shown: Shown) -> None:
+    visit = shown("?view=data")
+    visit.page.evaluate("document.body.dataset.largest = 1000")
+    page = drop(visit, "buoys.csv", monthly())
+    expect(page.get_by_role("alert")).to_contain_text("buoys.csv is too large")
+    visit.page.evaluate("document.body.dataset.largest = 16777216")
+
+
+def test_what_an_error_asks_for_can_be_given_and_is_kept_in_the_address(visitor: Visitor) -> None:
+    visit = visitor()
+    visit.open("?view=data")
+    rows = [line.replace(",", ",3.5,") for line in monthly().splitlines()[1:]]
+    page = drop(visit, "two.csv", "\n".join(["day,depth_a,bottom", *rows]))
+    if page.get_by_role("alert").count() == 0:
+        page.get_by_label("Station").select_option("bottom")
+    page.get_by_text("How to read it").click()
+    field = page.get_by_label("Column of temperatures")
+    field.fill("bottom")
+    field.press("Enter")
+    expect(page.get_by_role("table", name="Forecast of two.csv")).to_be_visible()
+    assert "value_column=bottom" in page.url
+    field.fill("surface")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("two.csv cannot be read")
+    expect(page.get_by_role("alert")).to_contain_text("surface")
+    visit.complaints.clear()
+
+
+def test_a_long_series_is_drawn_by_its_extremes_and_whole_where_it_is_zoomed_into(shown: Shown) -> None:
+    n = 9_000
+    times = np.datetime64("2016-01-01T00:00") + np.arange(n) * np.timedelta64(30, "m")
+    values = 10 + 5 * np.sin(np.arange(n) / 900)
+    values[4_321] = 25
+    text = "\n".join(["time,sst", *(f"{time}Z,{value:.2f}" for time, value in zip(times, values, strict=True))])
+    page = drop(shown("?view=data"), "mooring.csv", text)
+    card = page.locator("section.card", has_text="What was understood")
+    note = card.get_by_text("drawn are the extremes")
+    drawn = f"plot => ({OBSERVED})(plot)"
+    expect(note).to_be_visible()
+    seen = card.locator(".plot").evaluate(drawn)
+    assert len(seen) < n / 2
+    assert max(seen) == 25
+    for _ in range(2):
+        card.get_by_role("button", name="Zoom in").click()
+    expect(note).not_to_be_visible()
+    assert n / 5 < len(card.locator(".plot").evaluate(drawn)) < n / 3

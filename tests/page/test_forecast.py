@@ -1,8 +1,11 @@
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.conftest import Visitor
+from tests.page.conftest import Shown, Visitor
+from tests.page.snippets import run_curl, run_python
 
 DRAWN = "plot => plot.data.map(one => ({name: one.name, x: one.x, y: one.y, fill: one.fill}))"
 
@@ -60,13 +63,13 @@ def test_a_window_unlike_the_training_is_warned_of(visitor: Visitor) -> None:
     expect(page.get_by_text("The window is unlike the training")).to_be_visible()
 
 
-def test_the_same_request_as_a_program_makes_it_gives_the_same_values(visitor: Visitor) -> None:
-    page = visitor().open("?view=forecast&dataset=nino12&model=gru&horizon=2")
-    text = page.get_by_role("group", name="curl").inner_text()
-    address = text.split("'")[1]
-    values = httpx.get(address).json()["forecasts"][0]["sst"]
-    row = page.get_by_role("table").get_by_role("row").nth(2)
-    expect(row).to_contain_text(f"{values[1]:.2f}")
+def test_the_same_request_from_a_program_gives_the_same_values(shown: Shown) -> None:
+    page = shown("?view=forecast&dataset=nino12&model=gru&horizon=2").page
+    second = page.get_by_role("table").get_by_role("row").nth(2)
+    for printed in (run_curl(page), run_python(page).replace("'", '"')):
+        assert '"nino12-gru"' in printed
+        (values,) = re.findall(r'"sst": ?\[(.*?)\]', printed)
+        expect(second).to_contain_text(f"{float(values.split(',')[1]):.2f}")
 
 
 def test_the_forecast_is_saved_as_csv(visitor: Visitor, url: str) -> None:

@@ -39,6 +39,6 @@ def test_a_key_is_asked_for_where_one_is_needed_and_kept_in_memory_only(visitor:
     page.reload()
     expect(page.get_by_role("textbox", name="Key")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("alert")).to_contain_text("a key is needed")
+    expect(page.get_by_role("alert")).to_contain_text("A key is needed")
     assert all("401" in text for text in visit.complaints)
     visit.complaints.clear()

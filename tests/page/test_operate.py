@@ -2,14 +2,12 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.conftest import Visitor
+from tests.page.conftest import Shown
 
 
 @pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
-def test_what_is_loaded_is_shown_with_version_digest_period_and_device(
-    visitor: Visitor, url: str, dataset: str
-) -> None:
-    page = visitor().open("?view=operate")
+def test_what_is_loaded_is_shown_with_version_digest_period_and_device(shown: Shown, url: str, dataset: str) -> None:
+    page = shown("?view=operate").page
     models = [one for one in httpx.get(f"{url}/models").json()["models"] if one["dataset"] == dataset]
     card = page.locator("section.card", has=page.get_by_role("heading", name=dataset))
     expect(card).to_contain_text(models[0]["version"])
@@ -19,9 +17,9 @@ def test_what_is_loaded_is_shown_with_version_digest_period_and_device(
         assert model["sha256"] in card.locator("table").text_content().replace("\n", "")  # type: ignore[union-attr]
 
 
-def test_the_model_card_is_a_click_away(visitor: Visitor, url: str) -> None:
-    visit = visitor()
-    page = visit.open("?view=operate")
+def test_the_model_card_is_a_click_away(shown: Shown, url: str) -> None:
+    visit = shown("?view=operate")
+    page = visit.page
     page.get_by_text("Model card of nino12").click()
     visit.settle()
     card = page.locator("details", has_text="Model card of nino12")
@@ -29,9 +27,9 @@ def test_the_model_card_is_a_click_away(visitor: Visitor, url: str) -> None:
     expect(card).to_contain_text(title.removeprefix("# "))
 
 
-def test_what_a_checkpoint_says_of_itself_is_a_click_away(visitor: Visitor, url: str) -> None:
-    visit = visitor()
-    page = visit.open("?view=operate")
+def test_what_a_checkpoint_says_of_itself_is_a_click_away(shown: Shown, url: str) -> None:
+    visit = shown("?view=operate")
+    page = visit.page
     page.get_by_text("About nino12-gru").click()
     visit.settle()
     metadata = httpx.get(f"{url}/models/nino12-gru").json()["metadata"]
@@ -40,8 +38,8 @@ def test_what_a_checkpoint_says_of_itself_is_a_click_away(visitor: Visitor, url:
     expect(about).to_contain_text(f"{metadata['training_range']['maximum']:.2f} °C")
 
 
-def test_it_says_whether_the_service_is_ready_and_leads_further(visitor: Visitor) -> None:
-    page = visitor().open("?view=operate")
+def test_it_says_whether_the_service_is_ready_and_leads_further(shown: Shown) -> None:
+    page = shown("?view=operate").page
     expect(page.get_by_text("6 models are loaded, verified and warmed up.")).to_be_visible()
     for name, href in (("API documentation", "/docs"), ("Metrics", "/metrics")):
         expect(page.get_by_role("main").get_by_role("link", name=name)).to_have_attribute("href", href)

@@ -25,7 +25,7 @@ def oisst(values: Array) -> xr.Dataset:
     packed = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -999}
     sst = xr.Variable(("time", "zlev", "lat", "lon"), values[:, None], {"units": "Celsius", "valid_max": 4500}, packed)
     axes = {"time": MONTHS, "zlev": ("zlev", [0.0], {"units": "meters"}),
-            "lat": ("lat", lat, {"units": "degrees_north", "grids": "Uniform"}),
+            "lat": ("lat", lat, {"units": "degrees_north", "actual_range": [5.0, -5.0]}),
             "lon": ("lon", lon, {"units": "degrees_east"})}  # fmt: skip
     return xr.Dataset({"sst": sst, "err": sst * 0}, axes, {"history": "made up", "institution": "none"})
 

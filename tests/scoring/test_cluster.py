@@ -1,12 +1,15 @@
 """A real Dask scheduler with two workers, one of which is killed."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from tests.scoring.commands import finish, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids import oisst, save, temperatures
@@ -19,29 +22,42 @@ def dask(*arguments: str) -> "subprocess.Popen[str]":
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, list["subprocess.Popen[str]"]]]:
-    """Address of a scheduler, and its two workers."""
+def cluster(tmp_path: Path) -> Iterator[tuple[str, Callable[[], "subprocess.Popen[str]"]]]:
+    """Address of a scheduler, and what starts a worker of it."""
     file = tmp_path / "scheduler.json"
     scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
     wait_for(scheduler, file.exists)
     address = json.loads(file.read_text())["address"]
     one = ("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
-    workers = [dask(*one, "--local-directory", str(tmp_path)) for _ in range(2)]
-    yield address, workers
-    for process in (*workers, scheduler):
+    processes = [scheduler]
+
+    def worker() -> "subprocess.Popen[str]":
+        processes.append(dask(*one, "--local-directory", str(tmp_path)))
+        return processes[-1]
+
+    yield address, worker
+    for process in reversed(processes):
         process.kill()
         process.wait()
 
 
-def test_a_run_outlives_a_worker_of_its_cluster(
-    cluster: tuple[str, list["subprocess.Popen[str]"]], artifacts: Path, tmp_path: Path
+def test_a_run_waits_for_workers_and_outlives_one(
+    cluster: tuple[str, Callable[[], "subprocess.Popen[str]"]], artifacts: Path, tmp_path: Path
 ) -> None:
-    address, workers = cluster
+    address, worker = cluster
     grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
     common = ("--artifacts", artifacts, "--chunk", "24", "--levels", "80")
     assert score(grid, tmp_path / "alone.zarr", *common) == 0
     output = tmp_path / "out.zarr"
     command = start(grid, output, *common, "--cluster", address)
+    assert command.stderr is not None
+    assert "has no workers yet; waiting for the first" in command.stderr.readline()
+    # Held until both are there, so that it has not done without one of them.
+    os.kill(command.pid, signal.SIGSTOP)
+    workers = [worker(), worker()]
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+    os.kill(command.pid, signal.SIGCONT)
     wait_for(command, lambda: len(list((work_folder(output) / "parts").glob("*.part"))) >= 2)
     workers[0].kill()
     status, _, said = finish(command)

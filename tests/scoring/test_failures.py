@@ -2,15 +2,22 @@
 
 import json
 import os
+import pickle
+import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import xarray as xr
 
+from scoring.model import find_model
 from scoring.tables.stage import rows_file
 from tests.scoring.commands import finish, members, parent, score, snapshot, start, wait_for, work_folder
-from tests.scoring.grids import oisst, save, temperatures
+from tests.scoring.grids import oisst, opened, save, temperatures
 from tests.scoring.tables import long_table
 
 
@@ -75,6 +82,50 @@ def test_a_process_that_dies_costs_no_more_than_another_try(artifacts: Path, tmp
     assert "the process that scored it ended with signal SIGKILL" in said
     assert status == 0, said
     assert snapshot(output) == snapshot(wanted)
+
+
+def test_a_full_disk_ends_with_status_1_and_the_same_command_goes_on(artifacts: Path, tmp_path: Path) -> None:
+    grid = save(oisst(temperatures()), tmp_path / "in.nc")
+    wanted, output = tmp_path / "wanted.nc", tmp_path / "out.nc"
+    common = ("--model", "gru", "--artifacts", str(artifacts))
+    # No file may grow over 32 KiB, which the output would.
+    command = [sys.executable, "-m", "scoring", str(grid), str(output), *common]
+    limited = ["bash", "-c", 'ulimit -f 32; exec "$@"', "bash", *command]
+    stopped = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert stopped.returncode == 1, stopped.stderr
+    assert stopped.stderr == "scoring: stopped: [Errno 27] File too large; the same command goes on from here\n"
+    assert not output.exists()
+    assert score(grid, output, *common) == 0
+    assert score(grid, wanted, *common) == 0
+    xr.testing.assert_identical(opened(output), opened(wanted))
+
+
+def test_a_disk_that_is_too_small_for_the_input_is_said_in_its_words(artifacts: Path, tmp_path: Path) -> None:
+    grid, table = save(oisst(temperatures(40, 24)), tmp_path / "in.nc"), long_table(tmp_path / "in.csv", 90)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (32_768, limits[1]))
+    try:
+        for given, output in ((grid, tmp_path / "out.zarr"), (table, tmp_path / "out.csv")):
+            with pytest.raises(OSError, match="File too large"):
+                score(given, output, "--artifacts", artifacts)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = long_table(tmp_path / "in.csv", stations=3)
+    assert score(table, tmp_path / "out.csv", "--artifacts", artifacts, "--device", "cuda") == 2
+    assert capsys.readouterr().err == "scoring: device 'cuda': torch sees 0 GPUs here\n"
+    assert list(tmp_path.iterdir()) == [table]
+
+
+def test_a_checkpoint_is_loaded_once_in_a_process(artifacts: Path) -> None:
+    model, _ = find_model(artifacts, "nino12", "rnn", "cpu")
+    travelled = pickle.loads(pickle.dumps(model))
+    assert travelled.load() is model.load()
 
 
 def test_a_damaged_grid_is_refused_with_a_sentence_and_nothing_is_written(

@@ -138,6 +138,16 @@ def test_a_grid_that_cannot_be_used_gets_one_sentence(
     assert not (tmp_path / "out.nc").exists()
 
 
+def test_the_variable_is_the_one_that_is_named(artifacts: Path, tmp_path: Path) -> None:
+    values = temperatures()
+    data = oisst(values)
+    data["night"] = (data["sst"] - 1).assign_attrs(units="Celsius")
+    path = save(data, tmp_path / "in.nc")
+    common = ("--model", "gru", "--artifacts", artifacts, "--variable", "night")
+    assert score(path, tmp_path / "out.nc", *common) == 0
+    np.testing.assert_allclose(opened(tmp_path / "out.nc")["sst"].values, expected(artifacts, values - 1), atol=2e-4)
+
+
 def test_a_grid_does_not_become_a_table(artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = save(oisst(temperatures()), tmp_path / "in.nc")
     assert score(path, tmp_path / "out.csv", "--artifacts", artifacts) == 2

@@ -74,6 +74,7 @@ def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Pa
     frame.loc[at["S003"][7], "time"] = "yesterday"
     text[frame.index[(frame["station"] == "S004") & (frame["time"] == "2010-12-01T00:00:00Z")]] = ""
     frame["sst"] = text
+    frame["sst_qc"] = 1
     frame = frame[(frame["station"] != "S005") | (frame["time"] >= "2010-01")]
     frame.to_csv(tmp_path / "in.csv", index=False)
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "gru", "--artifacts", artifacts) == 0

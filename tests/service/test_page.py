@@ -68,7 +68,7 @@ def test_another_content_has_another_address(tmp_path: Path, monkeypatch: pytest
 def test_without_the_packages_the_page_names_no_charts() -> None:
     found = Assets.find()
     bare = Assets(page=Bundle(found.page.folder, found.page.files), charts=None, swagger=None)
-    assert 'data-charts=""' in bytes(page(bare).body).decode()
+    assert 'data-charts=""' in bytes(page(bare, Settings()).body).decode()
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,16 @@ def test_an_address_with_escapes_or_a_fragment_is_read_alike_whole_and_in_pieces
                 wire.sendall(piece)
                 httpx.get(f"http://127.0.0.1:{wire.getpeername()[1]}/health/live").raise_for_status()
             assert read(stream)[0] == expected
+
+
+def test_a_client_that_would_rather_speak_http_2_is_answered_in_this(wire: socket.socket, content: bytes) -> None:
+    wish = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQBAAAAAAIAAAAA")
+    stream = wire.makefile("rb")
+    request = written(content, *wish)
+    for pieces in ([request], [request[:-9], request[-9:]], [request + written(content)], []):
+        for piece in pieces:
+            wire.sendall(piece)
+            httpx.get(f"http://127.0.0.1:{wire.getpeername()[1]}/health/live").raise_for_status()
+        status, _, answer = read(stream)
+        assert status == 200
+        assert b'"sst":' in answer

@@ -1,6 +1,7 @@
 """POST /series: a file in, what was understood of it out."""
 
 import gzip
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,40 @@ def test_units_flags_and_gaps_are_told(client: httpx.Client) -> None:
     assert (station["summary"]["missing"], station["summary"]["gaps"]) == (1, 1)
     (series,) = answer["series"]
     assert series["values"][6:9] == [17.85, None, 19.85]
+    (flagged,) = answer["flagged"]
+    assert flagged["timestamps"] == ["2000-08-01T00:00:00Z", "2000-10-01T00:00:00Z"]
+    assert flagged["sst"] == [18.85, 20.85]
+    assert flagged["flags"] == [4, 3]
+
+
+def test_flagged_values_stand_at_the_times_of_the_series(client: httpx.Client) -> None:
+    months = [
+        f"{2001 + k // 12}-{k % 12 + 1:02}-15,{'99' if k == 3 else 20},{4 if k == 3 else 9 if k == 5 else 1}"
+        for k in range(24)
+    ]
+    (flagged,) = post(client, "\n".join(["time,sst,sst_qc", *months]))["flagged"]
+    assert (flagged["timestamps"], flagged["sst"], flagged["flags"]) == (["2001-04-01T00:00:00Z"], [99], [4])
+    days = [f"2001-01-{k + 1:02}T12:0{int(k == 5)}:00Z,{20 + k % 5},{3 if k == 5 else 1}" for k in range(20)]
+    (flagged,) = post(client, "\n".join(["time,sst,sst_qc", *days]))["flagged"]
+    assert flagged["timestamps"] == ["2001-01-06T12:00:00Z"]
+
+
+def test_the_series_alone_go_straight_into_a_forecast_line_by_line(client: httpx.Client) -> None:
+    rows = [
+        f"{name},{year}-{month:02}-01,{20 + month % 7}"
+        for year in range(2001, 2004)
+        for month in range(1, 13)
+        for name in "ab"
+    ]
+    text = "\n".join(["station,time,sst", *rows])
+    lines = client.post("/series", content=text, headers=CSV | {"Accept": "application/x-ndjson"})
+    assert lines.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line) for line in lines.text.splitlines()] == post(client, text)["series"]
+    sent = {"Content-Type": "application/x-ndjson"}
+    answers = client.post("/forecast", params={"model": "gru"}, content=lines.content, headers=sent).text.splitlines()
+    assert [json.loads(line)["id"] for line in answers] == ["a", "b"]
+    none = client.post("/series", content="time,sst\n2001-01-01,20\n", headers=CSV | {"Accept": "application/x-ndjson"})
+    assert none.status_code == 422
 
 
 def test_missing_values_at_the_end_are_left_out_of_what_is_sent_on(client: httpx.Client) -> None:

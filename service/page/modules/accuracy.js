@@ -9,6 +9,7 @@ import { table } from "./table.js";
 
 const COLUMNS = ["mae", "rmse", "mape"];
 const PLACES = { mae: 4, rmse: 4, mape: 2 };
+const SCALES = [0.05, 0.1, 0.25, 0.5, 1];
 const REFERENCES = ["persistence", "climatology", "damped", "linear"];
 
 /** The table Model | MAE | RMSE | MAPE. @param {any} comparison the answer of /compare */
@@ -66,13 +67,16 @@ export function meanings() {
 function bars(comparison, reference) {
   const rows = comparison.models.filter((/** @type {any} */ model) => model.model !== reference);
   const values = rows.map((/** @type {any} */ row) => row.skill[reference] ?? 0);
-  // A reference that is worse by far would flatten the others: past −100 % its bar ends at the edge.
-  const low = Math.max(Math.min(0, ...values), -1);
-  const high = Math.max(0.05, ...values);
+  const least = Math.min(...values);
+  const high = scaleFor(Math.max(...values));
+  // A reference that is worse by far would flatten the others: its bar ends at the edge, those of networks do not.
+  const worst = Math.min(...values.filter((_, i) => rows[i].kind === "recurrent"), -high * 1.5);
+  const low = least < 0 ? -Math.min(scaleFor(-least), scaleFor(-worst)) : 0;
   const place = (/** @type {number} */ value) => ((Math.min(Math.max(value, low), high) - low) / (high - low)) * 100;
   return h(
     "ul",
     { class: "bars" },
+    h("li", { class: "scale", "aria-hidden": "true" }, h("span", {}), scale(low, high, place), h("span", {})),
     rows.map((/** @type {any} */ row, /** @type {number} */ i) => {
       const fillBar = h("span", { class: `fill ${kindOf(row.model)}` });
       const zero = h("span", { class: "zero" });
@@ -87,6 +91,25 @@ function bars(comparison, reference) {
         h("span", { class: "track", "aria-hidden": "true" }, fillBar, zero),
         h("span", { class: "amount" }, values[i] < low ? `◂ ${signedPercent(values[i])}` : signedPercent(row.skill[reference])),
       );
+    }),
+  );
+}
+
+/** @param {number} amount */
+function scaleFor(amount) {
+  return SCALES.find((end) => amount <= end) ?? 1;
+}
+
+/** What the ends of the bars mean. @param {number} low @param {number} high @param {(value: number) => number} place */
+function scale(low, high, place) {
+  const ends = [low, 0, high].filter((value, i) => i || value < 0);
+  return h(
+    "span",
+    { class: "ends" },
+    ends.map((value) => {
+      const tick = h("span", {}, value ? `${fixed(value * 100, Number.isInteger(Math.round(value * 1000) / 10) ? 0 : 1)} %` : "0");
+      tick.style.left = `${place(value)}%`;
+      return tick;
     }),
   );
 }

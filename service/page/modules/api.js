@@ -14,6 +14,8 @@ export class Refusal extends Error {
     super(detail);
     this.status = status;
     this.places = places;
+    /** What could not be done, where that is known better than by the status. @type {string | null} */
+    this.heading = null;
     /** What it is about, to look at. @type {Element | null} */
     this.shown = null;
   }
@@ -36,7 +38,7 @@ export async function call(path, options = {}) {
     const refusal = await refused(answer);
     if (answer.status !== 401) throw refusal;
     const given = await askForKey(wrong || key !== "");
-    if (!given) throw refusal;
+    if (!given) throw new Refusal("Without one the service does not answer. It is asked for when you try again", 401);
     key = given;
   }
 }
@@ -56,7 +58,7 @@ export async function postJson(path, content, signal) {
   });
 }
 
-/** Path and query. @param {string} path @param {Record<string, string | number | string[] | undefined>} query */
+/** Path and query. @param {string} path @param {Record<string, string | number | (string | number)[] | undefined>} query */
 export function withQuery(path, query) {
   const pairs = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {

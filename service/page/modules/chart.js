@@ -8,33 +8,39 @@ import { onTheme } from "./theme.js";
 import { layout } from "./layout.js";
 
 /**
+ * @typedef {import("./visible.js").Range} Range
  * @typedef {object} Figure
  * @property {any[]} data traces, as plotly.js has them
  * @property {any} [layout] what differs from the page's own
- * @property {number} points how many places there are to read
+ * @property {[number, number]} places to read: the first, and the one after the last
  * @property {(index: number) => string} read what is shown at one of them, in words
  * @property {(index: number) => {curveNumber: number, pointNumber: number}[]} at the points that belong to it
+ * @property {boolean} [thinned] whether only the extremes of each stretch are drawn
  */
 
 const HELP = "Left and right arrow keys read the values; shift goes ten at a time, Home and End to the ends.";
 const MISSING =
   "Charts need plotly.js, which this service was installed without: pip install 'sst-forecasting[page]'. The tables hold the same figures.";
+const THINNED = "There are more values than the screen can show: drawn are the extremes of each stretch. Zoom in for every value.";
 
 export class Chart {
   /**
    * @param {string} label what it shows
    * @param {AbortSignal} signal ends it
-   * @param {{height?: string, zoomed?: (range: [string, string] | null) => void}} [how]
+   * @param {{height?: string, range?: Range, zoomed?: (range: Range) => void}} [how] range: what is shown at first
    */
   constructor(label, signal, how = {}) {
     this.zoomed = how.zoomed ?? (() => {});
+    /** The stretch that is shown; null where it is all. @type {Range} */
+    this.range = how.range ?? null;
     this.index = -1;
-    /** @type {(() => Figure) | null} */
+    /** @type {((range: Range) => Figure) | null} */
     this.make = null;
     /** @type {Figure | null} */
     this.figure = null;
     this.plot = h("div", { class: "plot" }, h("p", { class: "loading" }, "Drawing…"));
     if (how.height) this.plot.style.setProperty("--height", how.height);
+    this.note = h("p", { class: "note", hidden: true }, THINNED);
     this.element = h(
       "div",
       {
@@ -46,6 +52,7 @@ export class Chart {
         keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
       },
       this.plot,
+      this.note,
       h("span", { class: "keys", "aria-hidden": "true" }, "← → read values"),
     );
     onTheme(() => this.redraw(), signal);
@@ -55,7 +62,7 @@ export class Chart {
     this.signal = signal;
   }
 
-  /** Draw what `make` makes, now and whenever colours change. @param {() => Figure} make */
+  /** Draw what `make` makes, now and whenever colours or the stretch that is shown change. @param {(range: Range) => Figure} make */
   async draw(make) {
     this.make = make;
     await this.redraw();
@@ -70,30 +77,35 @@ export class Chart {
     }
     try {
       const library = await plotly();
-      await turn();
+      if (!this.library) await turn();
       if (this.signal.aborted) return;
-      this.figure = this.make();
-      const first = !this.library;
-      if (first) fill(this.plot);
-      const config = { displayModeBar: false, scrollZoom: false, doubleClick: "reset", showTips: false };
-      await library.react(this.plot, this.figure.data, layout(this.figure.layout ?? {}), config);
-      this.library = library;
-      if (first) this.plot.on("plotly_relayout", () => this.zoomed(this.range()));
+      await this.#react(library, this.make(this.range));
     } catch (error) {
       fill(this.plot, failure(error, null));
     }
   }
 
-  /** The stretch that is shown; null where it is all. @returns {[string, string] | null} */
-  range() {
-    const axis = this.plot.layout?.xaxis;
-    return axis?.range && !axis.autorange ? axis.range : null;
+  /** @param {any} library @param {Figure} figure */
+  async #react(library, figure) {
+    this.figure = figure;
+    this.note.hidden = !figure.thinned;
+    const first = !this.library;
+    if (first) fill(this.plot);
+    const drawn = layout(figure.layout ?? {});
+    if (this.range) Object.assign(drawn.xaxis, { range: this.range, autorange: false });
+    const config = { displayModeBar: false, scrollZoom: false, doubleClick: false, showTips: false };
+    await library.react(this.plot, figure.data, drawn, config);
+    this.library = library;
+    if (!first) return;
+    this.plot.on("plotly_relayout", (/** @type {any} */ change) => this.#follow(change));
+    this.plot.on("plotly_doubleclick", () => this.zoom(null));
   }
 
-  /** Show a stretch; null for all. @param {[string, string] | null} range */
+  /** Show a stretch; null for all. @param {Range} range */
   zoom(range) {
-    const change = range ? { "xaxis.range": range, "xaxis.autorange": false } : { "xaxis.autorange": true };
-    return this.library?.relayout(this.plot, change);
+    this.range = range;
+    this.zoomed(range);
+    return this.redraw();
   }
 
   /** Buttons that zoom, for hands without a mouse. */
@@ -111,6 +123,12 @@ export class Chart {
     );
   }
 
+  /** What was dragged over. @param {any} change */
+  #follow(change) {
+    const [begin, end] = change["xaxis.range"] ?? [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+    if (begin !== undefined && end !== undefined) this.zoom([begin, end]);
+  }
+
   /** @param {number} factor of the stretch that is shown @param {number} shift in such stretches */
   #move(factor, shift) {
     const axis = this.plot.layout?.xaxis;
@@ -123,14 +141,20 @@ export class Chart {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const points = this.figure?.points ?? 0;
+    if (!this.figure || event.target !== this.element) return;
+    const [first, after] = this.figure.places;
     const stride = event.shiftKey ? 10 : 1;
-    const start = this.index < 0 ? points : this.index;
+    const inside = this.index >= first && this.index < after;
     /** @type {Record<string, number>} */
-    const goals = { ArrowLeft: start - stride, ArrowRight: this.index + stride, Home: 0, End: points - 1 };
-    if (!(event.key in goals) || !points || !this.figure) return;
+    const goals = {
+      ArrowLeft: inside ? this.index - stride : after - 1,
+      ArrowRight: inside ? this.index + stride : first,
+      Home: first,
+      End: after - 1,
+    };
+    if (!(event.key in goals) || first >= after) return;
     event.preventDefault();
-    this.index = Math.min(Math.max(goals[event.key], 0), points - 1);
+    this.index = Math.min(Math.max(goals[event.key], first), after - 1);
     this.library?.Fx.hover(this.plot, this.figure.at(this.index), this.plot._fullLayout?._plots ? "xy" : undefined);
     say(this.figure.read(this.index));
   }

@@ -11,9 +11,9 @@ import { loadDatasets, pick } from "./datasets.js";
 import { fill, h } from "./dom.js";
 import { saveAnswer } from "./download.js";
 import { CELLS, kindOf, named, title } from "./models.js";
-import { fixed } from "./numbers.js";
+import { count, fixed } from "./numbers.js";
 import { asTable } from "./table.js";
-import { run } from "./task.js";
+import { inTurn, run } from "./task.js";
 import { showLeads } from "./leads.js";
 import { rhythm, steps, written } from "./times.js";
 import { trainingCards } from "./training.js";
@@ -35,12 +35,8 @@ function compose(root, datasets, signal) {
   const training = h("div", {});
   const options = datasets.map((one) => ({ value: one.name, text: `${one.name} (${rhythm(one.best.step)})` }));
   const lead = { value: horizon, min: 1, max: dataset.best.horizon, unit: (/** @type {number} */ n) => steps(n, dataset.best.step) };
-  let leave = new AbortController();
-  const showAt = (/** @type {number} */ wanted) => {
-    leave.abort();
-    leave = new AbortController();
-    showErrors(errors, intro, dataset.name, wanted, AbortSignal.any([signal, leave.signal]));
-  };
+  const turn = inTurn(signal);
+  const showAt = (/** @type {number} */ wanted) => showErrors(errors, intro, dataset.name, wanted, turn());
   const controls = h(
     "div",
     { class: "controls" },
@@ -75,15 +71,15 @@ function showPlot(card, dataset, signal) {
 /** @param {any} part @param {AbortSignal} signal */
 function plotCard(part, signal) {
   const kinds = Object.keys(part.predictions).map(kindOf);
-  let shown = list(read().models, CELLS).filter((kind) => kinds.includes(kind));
+  const { from, to, models } = read();
+  let shown = list(models, CELLS).filter((kind) => kinds.includes(kind));
   const chart = new Chart(`Observed and forecast SST of ${part.dataset}, and the errors`, signal, {
     height: "31rem",
+    range: from && to ? [from, to] : null,
     zoomed: (range) => write({ from: range && short(range[0]), to: range && short(range[1]) }),
   });
   const apart = disagreement(part, CELLS);
-  const { from, to } = read();
-  const start = /** @type {[string, string] | null} */ (from && to ? [from, to] : null);
-  chart.draw(() => comparisonFigure(part, shown, chart.range() ?? (chart.library ? null : start)));
+  chart.draw((range) => comparisonFigure(part, shown, range));
   const options = kinds.map((value) => ({ value, text: named(value) }));
   return [
     h(
@@ -108,7 +104,7 @@ function plotCard(part, signal) {
     ),
     chart.element,
     apart !== null && h("p", { class: "note" }, `At any time the networks lie within ${fixed(apart, apart < 0.01 ? 3 : 2)} °C of one another on average, so their lines nearly coincide. Drag over the chart, or use its buttons, to zoom in; a double click shows all.`),
-    asTable(`Observed and forecast SST of ${part.dataset}, °C`, () => comparisonRows(part, shown, chart.range())),
+    asTable(`Observed and forecast SST of ${part.dataset}, °C`, () => comparisonRows(part, shown, chart.range)),
   ];
 }
 
@@ -129,7 +125,7 @@ function showErrors(box, intro, dataset, horizon, signal) {
         h(
           "section",
           { class: "card" },
-          h("header", {}, h("h2", {}, `Errors, ${steps(horizon, comparison.step)} ahead`), h("p", {}, `${comparison.test.n} forecasts`)),
+          h("header", {}, h("h2", {}, `Errors, ${steps(horizon, comparison.step)} ahead`), h("p", {}, `${count(comparison.test.n)} forecasts`)),
           accuracyTable(comparison),
           h(
             "div",

@@ -3,9 +3,10 @@
 
 import { hoverFormat, written } from "./times.js";
 import { kindOf, title } from "./models.js";
-import { panelTitle } from "./layout.js";
+import { ends, fitted, panelTitle } from "./layout.js";
 import { fixed } from "./numbers.js";
 import { line } from "./lines.js";
+import { pointOf, reach, within, worthDrawing } from "./visible.js";
 
 /**
  * @typedef {object} Predictions
@@ -18,16 +19,22 @@ import { line } from "./lines.js";
 /**
  * @param {Predictions} part
  * @param {string[]} shown kinds
- * @param {[string, string] | null} range
+ * @param {import("./visible.js").Range} range
  * @returns {import("./chart.js").Figure}
  */
 export function comparisonFigure(part, shown, range) {
   const models = chosen(part, shown);
+  const misses = models.map(([, values]) => errors(part, values));
+  const temperatures = [part.observed, ...models.map(([, values]) => values)];
+  const stretch = within(part.timestamps, range);
+  const { places, thinned } = worthDrawing([...temperatures, ...misses], stretch);
+  const at = (/** @type {any[]} */ values) => places.map((place) => values[place]);
+  const times = at(part.timestamps);
   const data = [
-    line("observed", part.timestamps, part.observed, { hovertemplate: "<b>%{y:.2f} °C</b>" }),
-    ...models.map(([kind, values]) => line(kind, part.timestamps, values)),
-    ...models.map(([kind, values]) =>
-      line(kind, part.timestamps, errors(part, values), {
+    line("observed", times, at(part.observed), { hovertemplate: "<b>%{y:.2f} °C</b>" }),
+    ...models.map(([kind, values]) => line(kind, times, at(values))),
+    ...models.map(([kind], i) =>
+      line(kind, times, at(misses[i]), {
         name: `${title(kind)}, error`,
         yaxis: "y2",
         legendrank: line(kind, [], []).legendrank + 100,
@@ -44,35 +51,34 @@ export function comparisonFigure(part, shown, range) {
         anchor: "y2",
         hoverformat: hoverFormat(part.step),
         showgrid: false,
-        ...(range ? { range, autorange: false } : { autorange: true }),
+        range: ends(part.timestamps),
       },
-      yaxis: { domain: [0.4, 1], fixedrange: true, nticks: 6 },
-      yaxis2: { domain: [0, 0.29], fixedrange: true, zeroline: true, nticks: 5 },
+      yaxis: { domain: [0.4, 1], fixedrange: true, nticks: 6, ...fitted(reach(temperatures, stretch)) },
+      yaxis2: { domain: [0, 0.29], fixedrange: true, zeroline: true, nticks: 5, ...fitted(reach([...misses, [0]], stretch)) },
       annotations: [panelTitle("SST, °C", 1), panelTitle("Error: forecast minus observed, °C", 0.29)],
     },
-    points: part.timestamps.length,
+    places: stretch,
+    thinned,
     read: (i) =>
       [
         written(part.timestamps[i], part.step),
         `observed ${fixed(part.observed[i], 2)}`,
         ...models.map(([kind, values]) => `${title(kind)} ${fixed(values[i], 2)}`),
       ].join(", "),
-    at: (i) => data.map((_, curve) => ({ curveNumber: curve, pointNumber: i })),
+    at: (i) => data.map((_, curveNumber) => ({ curveNumber, pointNumber: pointOf(places, i) })),
   };
 }
 
 /**
  * The rows of the same, within a range.
- * @param {Predictions} part @param {string[]} shown @param {[string, string] | null} range
+ * @param {Predictions} part @param {string[]} shown @param {import("./visible.js").Range} range
  */
 export function comparisonRows(part, shown, range) {
   const models = chosen(part, shown);
-  const [begin, end] = range ? range.map((time) => time.slice(0, 16).replace(" ", "T")) : ["", "~"];
-  const rows = part.timestamps.flatMap((time, i) =>
-    time >= begin && time <= end
-      ? [[written(time, part.step), fixed(part.observed[i], 2), ...models.map(([, values]) => fixed(values[i], 2))]]
-      : [],
-  );
+  const [first, after] = within(part.timestamps, range);
+  const rows = part.timestamps
+    .slice(first, after)
+    .map((time, i) => [written(time, part.step), ...[part.observed, ...models.map(([, values]) => values)].map((values) => fixed(values[first + i], 2))]);
   return { head: ["Time (UTC)", "Observed", ...models.map(([kind]) => title(kind))], rows };
 }
 

@@ -56,6 +56,16 @@ export function toggles(label, options, on, change, { pick = false } = {}) {
 }
 
 /**
+ * A line of text; told to `change` when it is left or sent.
+ * @param {string} label @param {string} value @param {string} hint what is meant where it is empty @param {(value: string) => void} change
+ */
+export function text(label, value, hint, change) {
+  const name = id("text");
+  const input = h("input", { id: name, type: "text", value, placeholder: hint, spellcheck: "false", autocomplete: "off", change: () => change(input.value) });
+  return h("div", { class: "field" }, h("label", { for: name }, label), input);
+}
+
+/**
  * A whole number within bounds; told to `change` when it is sound.
  * @param {string} label
  * @param {{value: number, min: number, max: number, unit: (n: number) => string}} bounds

@@ -1,13 +1,9 @@
 // @ts-check
 /** A file that is dropped, chosen or pasted. */
 
-import { h } from "./dom.js";
-
-/**
- * @typedef {object} Content
- * @property {string} name
- * @property {Blob} blob
- */
+import { fill, h } from "./dom.js";
+import { count } from "./numbers.js";
+import { megabytes } from "./words.js";
 
 const EXAMPLE_VALUES = [
   24.81, 26.19, 26.86, 25.91, 24.47, 23.3, 21.94, 20.76, 20.21, 20.59, 21.55, 22.72, 24.62, 25.92, null, 25.79, 24.36,
@@ -23,10 +19,11 @@ function example() {
 
 /**
  * The input, and what to do with what comes by it.
- * @param {(content: Content) => void} take
+ * @param {(content: import("./reading.js").Content) => void} take
+ * @param {import("./reading.js").Content | null} before what came by it last
  * @param {string} text what was pasted before
  */
-export function fileInput(take, text) {
+export function fileInput(take, before, text) {
   const area = h("textarea", {
     id: "pasted",
     value: text,
@@ -35,8 +32,18 @@ export function fileInput(take, text) {
     "aria-describedby": "pasted-note",
   });
   const file = h("input", { type: "file", id: "file", class: "hidden", change: () => file.files[0] && given(file.files[0]) });
-  const given = (/** @type {File} */ one) => take({ name: one.name, blob: one });
-  const pasted = () => take({ name: PASTED, blob: new Blob([area.value], { type: "text/csv" }) });
+  const held = h("p", { class: "held" });
+  const taken = (/** @type {import("./reading.js").Content} */ content) => {
+    fill(held, h("strong", {}, content.name), ` ${size(content.blob.size)}`);
+    take(content);
+  };
+  const given = (/** @type {File} */ one) => {
+    taken({ name: one.name, blob: one });
+    // The same file, mended, can be chosen again.
+    file.value = "";
+  };
+  const pasted = () => taken({ name: PASTED, blob: new Blob([area.value], { type: "text/csv" }) });
+  if (before) fill(held, h("strong", {}, before.name), ` ${size(before.blob.size)}`);
   const over = (/** @type {boolean} */ on) => (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     drop.classList.toggle("over", on);
@@ -55,6 +62,7 @@ export function fileInput(take, text) {
     },
     h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: "file", class: "link" }, "choose one", file)),
     h("p", { class: "note" }, "CSV wide or long, ERDDAP's CSV, NDBC's text files; gzip too."),
+    held,
   );
   const use = () => {
     area.value = example();
@@ -75,20 +83,7 @@ export function fileInput(take, text) {
   );
 }
 
-/** The lines around the one that a sentence names, to see what it is about. @param {string} sentence @param {string} text */
-export function excerpt(sentence, text) {
-  const [, found] = /\bline (\d+)/.exec(sentence) ?? [];
-  if (!found) return null;
-  const lines = text.split(/\r?\n/);
-  const at = Number(found) - 1;
-  if (at >= lines.length) return null;
-  const first = Math.max(0, at - 2);
-  return h(
-    "pre",
-    { class: "excerpt", tabindex: "0", role: "group", "aria-label": `The file around line ${found}` },
-    lines.slice(first, at + 3).map((content, i) => {
-      const shown = `${String(first + i + 1).padStart(5)}  ${content.slice(0, 200)}\n`;
-      return first + i === at ? h("mark", {}, shown) : shown;
-    }),
-  );
+/** @param {number} bytes */
+function size(bytes) {
+  return bytes < 1e5 ? `${count(bytes)} bytes` : megabytes(bytes);
 }

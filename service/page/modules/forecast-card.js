@@ -4,10 +4,11 @@
 import { Chart } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { csv, save } from "./download.js";
-import { forecastCsv, forecastFigure, forecastRows } from "./forecast-chart.js";
+import { endOf, forecastCsv, forecastFigure, forecastRows } from "./forecast-chart.js";
 import { toggles } from "./controls.js";
-import { named } from "./models.js";
+import { kindOf, named } from "./models.js";
 import { table } from "./table.js";
+import { sentence } from "./words.js";
 
 /**
  * @param {object} shown
@@ -20,8 +21,8 @@ import { table } from "./table.js";
  */
 export function forecastCard({ name, past, answers, references, refer }, signal) {
   let shown = references;
-  const chart = new Chart(`The end of ${name} and its forecast`, signal, { height: "26rem" });
-  chart.draw(() => forecastFigure(past, answers, shown));
+  const chart = new Chart(`The end of ${name} and its forecast`, signal, { height: "26rem", range: endOf(past, answers) });
+  chart.draw((range) => forecastFigure(past, answers, shown, range));
   const options = Object.keys(answers[0].baselines).map((value) => ({ value, text: named(value) }));
   const { head, rows } = forecastRows(answers, past.step);
   const chosen = (/** @type {string[]} */ on) => {
@@ -37,7 +38,7 @@ export function forecastCard({ name, past, answers, references, refer }, signal)
       h(
         "div",
         { class: "controls" },
-        h("div", { class: "field" }, h("span", {}, "Lines"), h("div", { class: "row legend" }, named("observed"), answers.map((one) => named(kind(one.model))))),
+        h("div", { class: "field" }, h("span", {}, "Lines"), h("div", { class: "row legend" }, named("observed"), answers.map((one) => named(kindOf(one.model))), bandKeys(answers))),
         toggles("References", options, shown, chosen),
         chart.zoomButtons(),
       ),
@@ -66,12 +67,15 @@ function warnings(answers) {
   fill(
     box,
     h("h2", {}, "Before you rely on it"),
-    h("ul", {}, texts.map((text) => h("li", {}, text[0].toUpperCase() + text.slice(1))), loose && h("li", {}, "The intervals are not calibrated for such a window.")),
+    h("ul", {}, texts.map((text) => h("li", {}, sentence(text))), loose && h("li", {}, "The intervals are not calibrated for such a window.")),
   );
   return box;
 }
 
-/** @param {string} model */
-function kind(model) {
-  return model.slice(model.lastIndexOf("-") + 1);
+/** What the bands are: each level of a single model, the narrowest of several. @param {import("./forecast-chart.js").Answer[]} answers */
+function bandKeys(answers) {
+  const levels = answers[0].intervals.map((interval) => interval.level).sort((a, b) => a - b);
+  const kind = answers.length === 1 ? kindOf(answers[0].model) : "observed";
+  const shown = answers.length === 1 ? levels : levels.slice(0, 1);
+  return shown.map((level, i) => h("span", { class: "named" }, h("span", { class: `mark band ${kind} ${i ? "outer" : ""}`, "aria-hidden": "true" }), `${level} %`));
 }

@@ -2,11 +2,12 @@
 /** The end of a series and what is forecast to follow it. */
 
 import { band, line } from "./lines.js";
-import { panelTitle, verticalLine } from "./layout.js";
+import { fitted, panelTitle, verticalLine } from "./layout.js";
 import { kindOf, title } from "./models.js";
 import { fixed } from "./numbers.js";
 import { hoverFormat, written } from "./times.js";
 import { colour } from "./theme.js";
+import { pointOf, reach, within, worthDrawing } from "./visible.js";
 
 /**
  * @typedef {object} Answer of one model for one series
@@ -32,9 +33,10 @@ export function answersOf(answer, place) {
  * @param {Past} past
  * @param {Answer[]} answers
  * @param {string[]} references shown
+ * @param {import("./visible.js").Range} range
  * @returns {import("./chart.js").Figure}
  */
-export function forecastFigure(past, answers, references) {
+export function forecastFigure(past, answers, references, range) {
   const last = lastObserved(past);
   const origin = { x: past.timestamps[last], y: past.values[last] };
   const from = (/** @type {Answer} */ one, /** @type {number[]} */ values) => ({ x: [origin.x, ...one.timestamps], y: [origin.y, ...values] });
@@ -49,7 +51,9 @@ export function forecastFigure(past, answers, references) {
         return band(kindOf(one.model), x, /** @type {number[]} */ (y), [/** @type {number} */ (origin.y), ...interval.upper], single ? 0.17 : 0.14);
       }),
   );
-  const observed = line("observed", past.timestamps, past.values, { hovertemplate: "<b>%{y:.2f} °C</b>" });
+  const stretch = within(past.timestamps, range);
+  const { places, thinned } = worthDrawing([past.values], stretch);
+  const observed = line("observed", places.map((i) => past.timestamps[i]), places.map((i) => past.values[i]), { hovertemplate: "<b>%{y:.2f} °C</b>" });
   const lines = [...answers].reverse().map((one) => {
     const { x, y } = from(one, one.sst);
     const kind = kindOf(one.model);
@@ -60,24 +64,30 @@ export function forecastFigure(past, answers, references) {
   return {
     data: [...bands, observed, ...others, ...lines],
     layout: {
-      xaxis: { hoverformat: hoverFormat(past.step), showgrid: false, range: stretch(past, answers) },
-      yaxis: { fixedrange: true, nticks: 7 },
+      xaxis: { hoverformat: hoverFormat(past.step), showgrid: false, range: [past.timestamps[0], answers[0].timestamps.at(-1)] },
+      yaxis: { fixedrange: true, nticks: 7, ...fitted(reachOf(past.values, stretch, [...bands, ...others, ...lines])) },
       shapes: [verticalLine(origin.x)],
       annotations: [
         panelTitle("SST, °C", 1),
         { text: "last observation", x: origin.x, y: 1, yref: "paper", xanchor: "right", yanchor: "bottom", yshift: 4, showarrow: false, font: { size: 12, color: colour("muted") } },
       ],
     },
-    ...reading(past, answers, bands.length, others.length),
+    thinned,
+    ...reading(past, answers, { stretch, places, range }, bands.length, others.length),
   };
 }
 
-/** Reading from the last observed values through the forecast. @param {Past} past @param {Answer[]} answers @param {number} before @param {number} between */
-function reading(past, answers, before, between) {
+/**
+ * Reading from the observed values through the forecast, as far as they are shown.
+ * @param {Past} past @param {Answer[]} answers
+ * @param {{stretch: [number, number], places: number[], range: import("./visible.js").Range}} seen
+ * @param {number} before @param {number} between
+ */
+function reading(past, answers, { stretch, places, range }, before, between) {
   const n = past.timestamps.length;
-  const leads = answers[0].timestamps.length;
+  const leads = within(answers[0].timestamps, range);
   return {
-    points: n + leads,
+    places: /** @type {[number, number]} */ ([stretch[0] < stretch[1] ? stretch[0] : n + leads[0], leads[0] < leads[1] ? n + leads[1] : stretch[1]]),
     read: (/** @type {number} */ i) => {
       if (i < n) return `${written(past.timestamps[i], past.step)}, observed ${past.values[i] === null ? "missing" : fixed(past.values[i], 2)}`;
       const lead = i - n;
@@ -85,7 +95,7 @@ function reading(past, answers, before, between) {
       return `${written(answers[0].timestamps[lead], past.step)}, forecast, ${said.join(", ")}`;
     },
     at: (/** @type {number} */ i) =>
-      i < n ? [{ curveNumber: before, pointNumber: i }] : answers.map((_, k) => ({ curveNumber: before + 1 + between + k, pointNumber: i - n + 1 })),
+      i < n ? [{ curveNumber: before, pointNumber: pointOf(places, i) }] : answers.map((_, k) => ({ curveNumber: before + 1 + between + k, pointNumber: i - n + 1 })),
   };
 }
 
@@ -125,11 +135,17 @@ export function forecastCsv(answers) {
   return [head, ...rows];
 }
 
-/** What is shown at first: the forecast, and three times as much before it. @param {Past} past @param {Answer[]} answers */
-function stretch(past, answers) {
+/** What is shown at first: the forecast, and three times as much before it. @param {Past} past @param {Answer[]} answers @returns {[string, string]} */
+export function endOf(past, answers) {
   const leads = answers[0].timestamps.length;
   const first = Math.max(0, past.timestamps.length - Math.max(3 * leads, 24));
   return [past.timestamps[first], answers[0].timestamps[leads - 1]];
+}
+
+/** Of what was observed in the stretch that is shown, and all that is drawn of the forecast. @param {(number | null)[]} values @param {[number, number]} stretch @param {any[]} drawn */
+function reachOf(values, [first, after], drawn) {
+  const columns = [values.slice(first, after), ...drawn.map((one) => one.y)];
+  return reach(columns, [0, Math.max(...columns.map((column) => column.length))]);
 }
 
 /** @param {Past} past */

@@ -10,7 +10,7 @@ import { answersOf } from "./forecast-chart.js";
 import { forecastCard } from "./forecast-card.js";
 import { title } from "./models.js";
 import { getSnippets } from "./snippets.js";
-import { run } from "./task.js";
+import { inTurn, run } from "./task.js";
 import { rhythm, steps, written } from "./times.js";
 
 export const heading = "Forecast";
@@ -28,12 +28,10 @@ function compose(root, datasets, signal) {
   const dataset = pick(datasets, read().dataset);
   const intro = h("p", {}, "What follows the last observation.");
   const body = h("div", { class: "stack" });
-  let leave = new AbortController();
+  const turn = inTurn(signal);
   const change = (/** @type {Record<string, string | number | null>} */ changes) => {
     write(changes);
-    leave.abort();
-    leave = new AbortController();
-    showForecast(body, intro, dataset, AbortSignal.any([signal, leave.signal]));
+    showForecast(body, intro, dataset, turn());
   };
   const anew = (/** @type {string} */ name) => {
     write({ dataset: name, horizon: null }, { step: true });
@@ -78,9 +76,9 @@ function asked(dataset) {
 /** @param {HTMLElement} body @param {HTMLElement} intro @param {import("./datasets.js").Dataset} dataset @param {AbortSignal} signal */
 function showForecast(body, intro, dataset, signal) {
   const { model, horizon, levels } = asked(dataset);
-  const path = withQuery("/forecast", { dataset: dataset.name, model, horizon, level: levels });
+  const query = { dataset: dataset.name, model, horizon, level: levels.map(Number) };
   const load = (/** @type {AbortSignal} */ stop) =>
-    Promise.all([getJson(path, { signal: stop }), getJson(withQuery("/series", { dataset: dataset.name }), { signal: stop })]);
+    Promise.all([getJson(withQuery("/forecast", query), { signal: stop }), getJson(withQuery("/series", { dataset: dataset.name }), { signal: stop })]);
   return run(body, "Forecasting", signal, load, ([answer, past]) => {
     const answers = answersOf(answer, 0).map((/** @type {any} */ one) => (levels.length ? one : { ...one, intervals: [] }));
     fill(intro, ...sentence(past, answers));
@@ -88,7 +86,7 @@ function showForecast(body, intro, dataset, signal) {
     fill(
       body,
       ...forecastCard({ name: dataset.name, past, answers, references: list(read().refs, REFERENCES), refer }, signal),
-      getSnippets(path),
+      getSnippets("/forecast", query),
     );
   });
 }

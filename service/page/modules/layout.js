@@ -7,10 +7,10 @@ const FAMILY = getComputedStyle(document.documentElement).fontFamily;
 
 /** The page's layout, with a chart's own in it. @param {any} own */
 export function layout(own) {
-  const axes = Object.keys(own).filter((name) => /^[xy]axis/.test(name));
-  const themed = Object.fromEntries(axes.map((name) => [name, { ...axis(), ...own[name] }]));
+  const axes = new Set(["xaxis", "yaxis", ...Object.keys(own).filter((name) => /^[xy]axis/.test(name))]);
+  const themed = Object.fromEntries([...axes].map((name) => [name, { ...axis(), ...(name.startsWith("x") ? pointer() : {}), ...own[name] }]));
   return {
-    paper_bgcolor: "rgba(0,0,0,0)",
+    paper_bgcolor: colour("card"),
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: FAMILY, size: 12, color: colour("muted") },
     margin: { l: 44, r: 12, t: 22, b: 40 },
@@ -24,8 +24,6 @@ export function layout(own) {
     },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     ...own,
-    xaxis: { ...axis(), ...own.xaxis },
-    yaxis: { ...axis(), ...own.yaxis },
     ...themed,
   };
 }
@@ -58,6 +56,21 @@ export function verticalLine(x) {
     y1: 1,
     line: { color: colour("edge"), width: 1, dash: "2px,3px" },
   };
+}
+
+/** A time axis from the first time to the last, without room on either side. @param {string[]} times */
+export function ends(times) {
+  return [times[0], times.at(-1)];
+}
+
+/** An axis with a range of its own, where there is one. @param {[number, number] | null} range */
+export function fitted(range) {
+  return range ? { range, autorange: false } : {};
+}
+
+/** The line that stands where the pointer is. */
+function pointer() {
+  return { spikecolor: colour("edge"), spikethickness: 1, spikedash: "solid" };
 }
 
 function axis() {

@@ -3,6 +3,7 @@
 
 import { address, read, write } from "./address.js";
 import { fill } from "./dom.js";
+import { hasCharts, plotly } from "./library.js";
 import { installTheme } from "./theme.js";
 import * as compare from "./compare.js";
 import * as forecast from "./forecast.js";
@@ -46,5 +47,7 @@ for (const link of links) {
 }
 
 addEventListener("popstate", show);
+// The first paint comes first; then the library comes while the figures for the first chart do.
+requestAnimationFrame(() => setTimeout(() => read().view !== "operate" && hasCharts() && plotly().catch(() => {})));
 installTheme(/** @type {HTMLSelectElement} */ (document.getElementById("theme")));
 show();

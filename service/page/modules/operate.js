@@ -55,7 +55,7 @@ function datasetCard({ name, models, best }, standard, signal) {
   const rows = models.map((one) => [
     h("span", { class: "named" }, named(one.cell), one.best && h("span", { class: "tag" }, "best")),
     fixed(one.accuracy.rmse, 4),
-    h("td", {}, h("code", { title: one.sha256 }, one.sha256.slice(0, 16), h("span", { class: "hidden" }, one.sha256.slice(16)))),
+    h("td", {}, h("code", { title: one.sha256 }, one.sha256.slice(0, 12), h("span", { class: "hidden" }, one.sha256.slice(12)))),
   ]);
   return h(
     "section",

@@ -12,16 +12,18 @@ import { csv, save } from "./download.js";
 import { answersOf } from "./forecast-chart.js";
 import { forecastCard } from "./forecast-card.js";
 import { CELLS, kindOf, named, title } from "./models.js";
+import { count } from "./numbers.js";
 import { fileSnippets } from "./snippets.js";
 import { asTable } from "./table.js";
-import { run } from "./task.js";
+import { inTurn, run } from "./task.js";
 import { steps, written } from "./times.js";
+import { sentence } from "./words.js";
 
 const LEVELS = [80, 95];
 
 /**
  * @typedef {object} Own
- * @property {string} file its name
+ * @property {import("./reading.js").Content} content the file
  * @property {any} series as /forecast takes it
  * @property {import("./forecast-chart.js").Past} past the same with its times
  * @property {import("./datasets.js").Dataset[]} datasets whose models can be asked
@@ -38,12 +40,10 @@ export function ownForecast(box, own, signal) {
     model: ["best", ...CELLS].includes(read().model) ? read().model : "all",
     horizon: Math.min(Math.max(Math.round(Number(read().horizon) || Math.min(12, most)), 1), most),
   });
-  let leave = new AbortController();
+  const turn = inTurn(signal);
   const renew = (/** @type {Record<string, any>} */ changes) => {
     write(changes);
-    leave.abort();
-    leave = new AbortController();
-    showForecast(forecast, own, dataset, asked(), AbortSignal.any([signal, leave.signal]));
+    showForecast(forecast, own, dataset, asked(), turn());
   };
   const models = [{ value: "best", text: `Best (${title(dataset.best.cell)})` }, ...CELLS.map((value) => ({ value, text: title(value) })), { value: "all", text: "All three" }];
   const others = own.datasets.map((one) => ({ value: one.name, text: one.name }));
@@ -80,8 +80,8 @@ function showForecast(box, own, dataset, { model, horizon }, signal) {
   return run(box, "Forecasting", signal, work, (answers) =>
     fill(
       box,
-      ...forecastCard({ name: own.series.id === "0" ? own.file : own.series.id, past: own.past, answers, references: list(read().refs, []), refer: (on) => write({ refs: on.join(",") }) }, signal),
-      fileSnippets(own.file, own.reading, body),
+      ...forecastCard({ name: own.series.id === "0" ? own.content.name : own.series.id, past: own.past, answers, references: list(read().refs, []), refer: (on) => write({ refs: on.join(",") }) }, signal),
+      fileSnippets(own.content, own.reading, body),
     ),
   );
 }
@@ -101,11 +101,12 @@ function comparisonCards(answer, signal) {
   const [own] = answer.series;
   const part = { step: answer.step, timestamps: own.predictions.timestamps, observed: own.predictions.observed, predictions: own.predictions.predicted };
   const kinds = Object.keys(part.predictions).map(kindOf);
-  let shown = CELLS.filter((kind) => kinds.includes(kind));
+  let shown = list(read().models, CELLS).filter((kind) => kinds.includes(kind));
   const chart = new Chart("Your series and its one-step forecasts, and the errors", signal, { height: "28rem" });
-  chart.draw(() => comparisonFigure(part, shown, chart.range()));
+  chart.draw((range) => comparisonFigure(part, shown, range));
   const choose = (/** @type {string[]} */ on) => {
     shown = on;
+    write({ models: on.join(",") === CELLS.join(",") ? null : on.join(",") || "none" });
     chart.redraw();
   };
   const first = kindOf(answer.lowest_rmse);
@@ -120,14 +121,14 @@ function comparisonCards(answer, signal) {
           "div",
           {},
           h("h2", {}, "Your series as the models would have forecast it, one step ahead"),
-          h("p", {}, `${written(answer.test.start, answer.step)} – ${written(answer.test.end, answer.step)}, ${answer.test.n} forecasts`),
+          h("p", {}, `${written(answer.test.start, answer.step)} – ${written(answer.test.end, answer.step)}, ${count(answer.test.n)} forecasts`),
         ),
         chart.zoomButtons(),
       ),
       h("div", { class: "controls" }, toggles("Shown", kinds.map((value) => ({ value, text: named(value) })), shown, choose)),
       chart.element,
-      own.warnings.map((/** @type {any} */ one) => h("p", { class: "note" }, `${one.message[0].toUpperCase()}${one.message.slice(1)}.`)),
-      asTable("Your series and its one-step forecasts, °C", () => comparisonRows(part, shown, chart.range())),
+      own.warnings.map((/** @type {any} */ one) => h("p", { class: "note" }, sentence(one.message))),
+      asTable("Your series and its one-step forecasts, °C", () => comparisonRows(part, shown, chart.range)),
     ),
     h(
       "div",

@@ -1,72 +1,94 @@
 // @ts-check
 /** The same request as a program makes it, to copy. */
 
-import { hasKey } from "./api.js";
+import { hasKey, withQuery } from "./api.js";
 import { h } from "./dom.js";
-import { code } from "./download.js";
+import { code, save } from "./download.js";
 
-const INDENT = "    ";
+const KEY = "Authorization: Bearer YOUR_KEY";
 
-/** For a request without a body. @param {string} path with its query */
-export function getSnippets(path) {
-  const url = location.origin + path;
-  const curl = ["curl", ...curlKey(), `'${url}'`].join(" ");
-  const python = ["import httpx", "", `answer = httpx.get(${quote(url)}${pythonKey()})`, "print(answer.raise_for_status().json())"];
+/** For a request without a body. @param {string} path @param {Record<string, any>} query */
+export function getSnippets(path, query) {
+  const curl = ["curl", ...curlKey(), quoted(location.origin + withQuery(path, query))].join(" ");
+  const python = [
+    "import httpx",
+    "",
+    "asked = {",
+    ...items(query).map((item) => `    ${item},`),
+    "}",
+    `answer = httpx.get(${JSON.stringify(location.origin + path)}, params=asked${pythonKey()})`,
+    "print(answer.raise_for_status().json())",
+  ];
   return snippets(curl, python.join("\n"));
-}
-
-/** @param {string} curl @param {string} python */
-export function snippets(curl, python) {
-  return h(
-    "section",
-    { class: "card" },
-    h("header", {}, h("h2", {}, "The same from a program")),
-    h("div", { class: "grid" }, code("curl", curl), code("Python, with httpx", python)),
-  );
-}
-
-function curlKey() {
-  return hasKey() ? ["-H 'Authorization: Bearer YOUR_KEY'"] : [];
-}
-
-function pythonKey() {
-  return hasKey() ? `, headers={"Authorization": "Bearer YOUR_KEY"}` : "";
-}
-
-/** @param {string} text */
-const quote = (text) => JSON.stringify(text);
-
-/** A mapping as Python writes it. @param {Record<string, any>} value */
-function inline(value) {
-  const items = Object.entries(value).map(([name, one]) => `${quote(name)}: ${JSON.stringify(one)}`);
-  return `{${items.join(", ")}}`;
 }
 
 /**
  * For a file: first read by the service, then forecast.
- * @param {string} file @param {Record<string, any>} reading what the service is told about it @param {Record<string, any>} body of the forecast
+ * @param {import("./reading.js").Content} content @param {Record<string, any>} reading what the service is told about it
+ * @param {{dataset: string, model: string, horizon: number, levels: number[]}} asked of the forecast
  */
-export function fileSnippets(file, reading, body) {
-  const told = Object.fromEntries(Object.entries(reading).filter(([, value]) => value));
-  const query = new URLSearchParams(told).toString();
-  const series = `${location.origin}/series${query ? `?${query}` : ""}`;
-  const jq = Object.entries(body).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
-  const key = curlKey();
+export function fileSnippets({ name, blob }, reading, asked) {
+  const { levels, ...rest } = asked;
+  const series = location.origin + withQuery("/series", reading);
+  const forecast = location.origin + withQuery("/forecast", { ...rest, level: levels });
   const curl = [
-    [`curl -s -H 'Content-Type: text/csv'`, ...key, `--data-binary '@${file.replaceAll("'", "'\\''")}' '${series}' |`].join(" "),
-    `  jq '{${[...jq, "series"].join(", ")}}' |`,
-    `  ${["curl -s -H 'Content-Type: application/json'", ...key, `--data-binary @- '${location.origin}/forecast'`].join(" ")}`,
+    ["curl -sSf", ...curlKey(), "-H 'Accept: application/x-ndjson' \\"].join(" "),
+    `    --data-binary ${quoted(`@${name}`)} \\`,
+    `    ${quoted(series)} |`,
+    ["curl -sS", ...curlKey(), "-H 'Content-Type: application/x-ndjson' \\"].join(" "),
+    "    --data-binary @- \\",
+    `    ${quoted(forecast)}`,
   ];
   const python = [
     "from pathlib import Path",
     "",
     "import httpx",
     "",
-    `with httpx.Client(base_url=${quote(location.origin)}${pythonKey()}) as client:`,
-    `${INDENT}file = Path(${quote(file)}).read_bytes()`,
-    `${INDENT}found = client.post("/series", params=${inline(told)}, content=file).raise_for_status().json()`,
-    `${INDENT}body = ${inline(body)} | {"series": found["series"]}`,
-    `${INDENT}print(client.post("/forecast", json=body).raise_for_status().json())`,
+    `with httpx.Client(base_url=${JSON.stringify(location.origin)}${pythonKey()}) as client:`,
+    "    found = client.post(",
+    '        "/series",',
+    ...(Object.keys(reading).length ? [`        params={${items(reading).join(", ")}},`] : []),
+    `        content=Path(${JSON.stringify(name)}).read_bytes(),`,
+    "    )",
+    "    asked = {",
+    ...items(asked).map((item) => `        ${item},`),
+    '        "series": found.raise_for_status().json()["series"],',
+    "    }",
+    '    answer = client.post("/forecast", json=asked, timeout=30)',
+    "    print(answer.raise_for_status().json())",
   ];
-  return snippets(curl.join("\n"), python.join("\n"));
+  const get = h("button", { type: "button", class: "plain", click: () => save(name, blob, "text/csv") }, `Save ${name}`);
+  return snippets(curl.join("\n"), python.join("\n"), h("p", { class: "note" }, `To be run where ${name} lies. `, name === "pasted.csv" && get));
+}
+
+/** @param {string} curl @param {string} python @param {Element | null} [note] */
+function snippets(curl, python, note = null) {
+  return h(
+    "section",
+    { class: "card" },
+    h("header", {}, h("h2", {}, "The same from a program"), note),
+    h("div", { class: "grid" }, code("curl", curl), code("Python, with httpx", python)),
+  );
+}
+
+function curlKey() {
+  return hasKey() ? [`-H '${KEY}'`] : [];
+}
+
+function pythonKey() {
+  const [name, value] = KEY.split(": ");
+  return hasKey() ? `, headers={"${name}": "${value}"}` : "";
+}
+
+/** As a shell takes it for one word. @param {string} text */
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** The items of a mapping as Python writes them. @param {Record<string, any>} values */
+function items(values) {
+  const written = (/** @type {any} */ value) => (Array.isArray(value) ? `[${value.map((one) => JSON.stringify(one)).join(", ")}]` : JSON.stringify(value));
+  return Object.entries(values)
+    .filter(([, value]) => value !== undefined && value !== "")
+    .map(([name, value]) => `${JSON.stringify(name)}: ${written(value)}`);
 }

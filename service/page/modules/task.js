@@ -3,8 +3,22 @@
 
 import { Refusal } from "./api.js";
 import { fill, h, say } from "./dom.js";
+import { sentence } from "./words.js";
 
 const PATIENCE = 250;
+
+/**
+ * Signals for work of which only the last counts: each ends the one before it, and all end with the view.
+ * @param {AbortSignal} signal
+ */
+export function inTurn(signal) {
+  let leave = new AbortController();
+  return () => {
+    leave.abort();
+    leave = new AbortController();
+    return AbortSignal.any([signal, leave.signal]);
+  };
+}
 
 /**
  * Do some work for a part of the page. Until it is done the part says so, and offers to stop it.
@@ -41,7 +55,7 @@ export async function run(part, label, signal, work, show) {
  */
 export function failure(error, again) {
   if (!(error instanceof Refusal)) console.error(error);
-  const text = error instanceof Error ? error.message : String(error);
+  const text = sentence(error instanceof Error ? error.message : String(error));
   say(text);
   return h(
     "div",
@@ -50,12 +64,18 @@ export function failure(error, again) {
     h("p", {}, text),
     places(error),
     error instanceof Refusal && error.shown,
-    again && h("div", { class: "row" }, h("button", { type: "button", click: again }, "Try again")),
+    again && mayPass(error) && h("div", { class: "row" }, h("button", { type: "button", click: again }, "Try again")),
   );
+}
+
+/** Whether the same may go well another time: what cannot be read today cannot be tomorrow. @param {unknown} error */
+function mayPass(error) {
+  return !(error instanceof Refusal) || ![400, 404, 413, 415, 422].includes(error.status);
 }
 
 /** @param {unknown} error */
 function heading(error) {
+  if (error instanceof Refusal && error.heading) return error.heading;
   const status = error instanceof Refusal ? error.status : -1;
   if (status === 0) return "No answer";
   if (status === 401 || status === 403) return "A key is needed";

@@ -16,11 +16,23 @@ export function installTheme(select) {
   select.value = chosen;
   root.dataset.theme = chosen;
   select.addEventListener("change", () => {
-    root.dataset.theme = select.value;
     remember(select.value);
-    listeners.forEach((listener) => listener());
+    wear(select.value);
   });
-  system.addEventListener("change", () => listeners.forEach((listener) => listener()));
+  system.addEventListener("change", tell);
+  // Paper is light.
+  addEventListener("beforeprint", () => wear("light"));
+  addEventListener("afterprint", () => wear(select.value));
+}
+
+/** @param {string} theme */
+function wear(theme) {
+  root.dataset.theme = theme;
+  tell();
+}
+
+function tell() {
+  listeners.forEach((listener) => listener());
 }
 
 /** Call a function whenever colours change, until the signal. @param {() => void} listener @param {AbortSignal} signal */

@@ -51,7 +51,7 @@ function lossFigure(networks) {
       margin: { l: 52, r: 10, t: 22, b: 44 },
       annotations: [panelTitle("Loss on the validation part", 1), panelTitle("Loss on the training part", 0.42)],
     },
-    points: longest(networks),
+    places: [0, longest(networks)],
     read: (i) => [`epoch ${i + 1}`, ...networks.map((one) => `${name(one)} validation ${fixed(one.validation_loss[i], 4)}`)].join(", "),
     at: (i) => data.flatMap((one, curveNumber) => (i < one.x.length ? [{ curveNumber, pointNumber: i }] : [])),
   };
@@ -109,11 +109,11 @@ function seedFigure(networks) {
     data: dots,
     layout: {
       hovermode: "closest",
-      xaxis: { title: { text: "RMSE, °C", standoff: 8 }, nticks: 6, zeroline: false },
+      xaxis: { title: { text: "RMSE, °C", standoff: 8 }, nticks: 5, zeroline: false, tickformat: ".4f" },
       yaxis: { fixedrange: true, autorange: "reversed", showgrid: false, tickfont: { size: 13, color: colour("ink") } },
       margin: { l: 52, r: 24, t: 8, b: 44 },
     },
-    points: runs.length,
+    places: [0, runs.length],
     read: (i) => `${title(runs[i].kind)}, seed ${runs[i].seed}, RMSE ${fixed(runs[i].rmse, 4)} °C`,
     at: (i) => {
       let left = i;
@@ -140,8 +140,8 @@ const longest = (networks) => Math.max(...networks.map((one) => one.train_loss.l
 /** @param {number} n */
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
-/** @param {number} n between ticks, for about eight of them */
-const step = (n) => Math.max(1, Math.round(n / 8));
+/** Between ticks, a round number, for about eight of them. @param {number} n */
+const step = (n) => [1, 2, 5, 10, 20, 50, 100, 200, 500].find((size) => n / size <= 9) ?? 1000;
 
 /** @param {number[]} values */
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;

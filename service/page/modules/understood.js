@@ -3,34 +3,60 @@
 
 import { Chart } from "./chart.js";
 import { h } from "./dom.js";
+import { flagName, markKeys, remarksByTime } from "./flags.js";
+import { named } from "./models.js";
 import { count, fixed } from "./numbers.js";
 import { seriesFigure } from "./series-chart.js";
 import { asTable } from "./table.js";
 import { steps, written } from "./times.js";
-
-/** @type {Record<string, string>} QARTOD's flags, as the manuals name them */
-const FLAGS = { 1: "good", 2: "not evaluated", 3: "suspect", 4: "bad", 9: "missing" };
+import { within } from "./visible.js";
+import { sentence } from "./words.js";
 
 /**
- * @param {string} format of the file
- * @param {any} station of the answer of /series
- * @param {import("./forecast-chart.js").Past} series
+ * @typedef {object} Found
+ * @property {string} format of the file
+ * @property {any} station of the answer of /series
+ * @property {import("./forecast-chart.js").Past} past the series
+ * @property {import("./flags.js").Flagged | null} flagged
+ *
+ * @param {Found} found
  * @param {AbortSignal} signal
  */
-export function understoodCard(format, station, series, signal) {
+export function understoodCard({ format, station, past, flagged }, signal) {
   const chart = new Chart(`The series ${station.name ?? ""}`, signal, { height: "20rem" });
-  chart.draw(() => seriesFigure(series));
-  const rows = () => ({
-    head: ["Time (UTC)", "SST"],
-    rows: series.timestamps.map((time, i) => [written(time, series.step), series.values[i] === null ? "missing" : fixed(series.values[i], 2)]),
-  });
+  chart.draw((range) => seriesFigure(past, flagged, range));
   return h(
     "section",
     { class: "card" },
     h("header", {}, h("h2", {}, "What was understood"), chart.zoomButtons()),
-    h("div", { class: "understood" }, facts(format, station, series), h("div", {}, chart.element, shaded(station), asTable("The series, °C", rows))),
+    h(
+      "div",
+      { class: "understood" },
+      facts(format, station, past),
+      h("div", {}, keys(station, flagged), chart.element, asTable("The series, °C", () => rows(past, flagged, chart.range))),
+    ),
     remarks(station),
   );
+}
+
+/** @param {any} station @param {import("./flags.js").Flagged | null} flagged */
+function keys(station, flagged) {
+  const gap = station.summary.missing > 0 && h("span", { class: "named" }, h("span", { class: "mark gap", "aria-hidden": "true" }), "Missing");
+  return h("div", { class: "row legend" }, named("observed"), gap, markKeys(flagged));
+}
+
+/** @param {import("./forecast-chart.js").Past} past @param {import("./flags.js").Flagged | null} flagged @param {import("./visible.js").Range} range */
+function rows({ step, timestamps, values }, flagged, range) {
+  const said = remarksByTime(flagged);
+  const [first, after] = within(timestamps, range);
+  return {
+    head: ["Time (UTC)", "SST", ...(said.size ? ["Flag"] : [])],
+    rows: timestamps.slice(first, after).map((time, i) => [
+      written(time, step),
+      values[first + i] === null ? "missing" : fixed(values[first + i], 2),
+      ...(said.size ? [said.get(time) ?? ""] : []),
+    ]),
+  };
 }
 
 /** @param {string} format @param {any} station @param {import("./forecast-chart.js").Past} series */
@@ -45,22 +71,15 @@ function facts(format, station, series) {
     ["To", written(summary.end, series.step)],
     ["Range", `${fixed(summary.least, 2)} to ${fixed(summary.most, 2)} °C`],
     ["Values", count(summary.values)],
-    ["Missing", summary.missing ? `${count(summary.missing)}, in ${summary.gaps} ${summary.gaps === 1 ? "gap" : "gaps"}; the longest of ${steps(summary.longest_gap, series.step)}` : "none"],
-    ["Flags", Object.entries(flags).map(([flag, n]) => `${FLAGS[flag] ?? `flag ${flag}`}: ${count(Number(n))}`).join(", ")],
+    ["Missing", summary.missing ? `${count(summary.missing)}, in ${count(summary.gaps)} ${summary.gaps === 1 ? "gap" : "gaps"}; the longest of ${steps(summary.longest_gap, series.step)}` : "none"],
+    ["Flags", Object.entries(flags).map(([flag, n]) => `${flagName(flag)}: ${count(Number(n))}`).join(", ")],
   ];
   return h("dl", { class: "facts" }, known.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
-/** @param {any} station */
-function shaded(station) {
-  const flagged = Object.entries(station.flags).some(([flag]) => Number(flag) > 2);
-  if (!station.summary.missing) return null;
-  return h("p", { class: "note" }, `Shaded: values that are missing${flagged ? ", or flagged as suspect or bad and so left out" : ""}.`);
-}
-
 /** What was changed, and what should be looked at. @param {any} station */
 function remarks(station) {
-  const notes = [...station.warnings, ...station.summary.notes];
+  const notes = [...new Set([...station.warnings, ...station.summary.notes])];
   if (!notes.length) return null;
-  return h("details", { open: station.warnings.length > 0 }, h("summary", {}, `Notes on the reading (${notes.length})`), h("ul", { class: "note" }, notes.map((note) => h("li", {}, note))));
+  return h("details", { open: station.warnings.length > 0 }, h("summary", {}, `Notes on the reading (${notes.length})`), h("ul", { class: "note" }, notes.map((note) => h("li", {}, sentence(note)))));
 }

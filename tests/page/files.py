@@ -1,0 +1,54 @@
+"""Files as people drop them on the page."""
+
+import numpy as np
+from playwright.sync_api import Page
+
+from tests.page.browser import Visit
+
+_DROP = """([name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name));
+  const target = document.querySelector(".drop");
+  const how = {dataTransfer: data, bubbles: true, cancelable: true};
+  for (const kind of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(kind, how));
+}"""
+
+
+def hand_over(visit: Visit, name: str, text: str) -> None:
+    """Drop a file on the view that is open, and wait for what comes of it."""
+    visit.page.evaluate(_DROP, [name, text])
+    visit.settle()
+
+
+def drop(visit: Visit, name: str, text: str) -> Page:
+    """The view Your data with this file; what was chosen for another one is forgotten."""
+    visit.page.evaluate("history.replaceState(null, '', '/?view=data')")
+    hand_over(visit, name, text)
+    return visit.page
+
+
+def monthly(n: int = 60, missing: int = 30) -> str:
+    """A CSV of months, of which one is missing."""
+    rows = [
+        f"{2001 + i // 12}-{i % 12 + 1:02}-01,{'' if i == missing else f'{24 + 2 * np.sin(i / 12 * 6.283):.2f}'}"
+        for i in range(n)
+    ]
+    return "time,sst\n" + "\n".join(rows) + "\n"
+
+
+def flagged() -> str:
+    """The same with QARTOD flags: two values failed, of which one is far off, and one is suspect."""
+    head, *rows = monthly(missing=99).splitlines()
+    rows[11] = rows[11].partition(",")[0] + ",99.9"
+    flags = {10: 4, 11: 4, 20: 3}
+    return "\n".join([head + ",sst_qc", *(f"{row},{flags.get(i, 1)}" for i, row in enumerate(rows))]) + "\n"
+
+
+def daily_with_gaps(n: int = 3_650) -> str:
+    """A CSV of ten years of days, three weeks missing in every two years."""
+    random = np.random.default_rng(1)
+    times = np.datetime64("2010-01-01") + np.arange(n)
+    values = 22 + 3 * np.sin(2 * np.pi * np.arange(n) / 365.25) + random.normal(0, 0.3, n)
+    gap = (np.arange(n) % 700) < 20
+    rows = [f"{time},{'' if none else f'{value:.2f}'}" for time, value, none in zip(times, values, gap, strict=True)]
+    return "time,sst\n" + "\n".join(rows) + "\n"

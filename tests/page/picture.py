@@ -1,0 +1,35 @@
+"""``python -m tests.page.picture``: the picture that the README opens with, of the releases that ship."""
+
+from contextlib import ExitStack
+from typing import Final
+
+from playwright.sync_api import sync_playwright
+
+from service.settings import Settings
+from tests.conftest import ROOT
+from tests.page.browser import Visit, find_chromium, launch
+from tests.serving import serve
+
+PICTURE: Final = ROOT / "docs" / "page.png"
+
+_SIZE: Final = {"width": 1200, "height": 900}
+_SCALE: Final = 1.3
+
+
+def main() -> None:
+    path = find_chromium()
+    if path is None:
+        raise SystemExit("there is no Chromium to take the picture with: apt install chromium fonts-inter")
+    with ExitStack() as stack:
+        client = stack.enter_context(serve(Settings(artifacts=ROOT / "artifacts")))
+        browser = launch(stack.enter_context(sync_playwright()), path)
+        page = browser.new_page(viewport=_SIZE, device_scale_factor=_SCALE, color_scheme="light")  # type: ignore[arg-type]
+        Visit(page, str(client.base_url).rstrip("/")).open("?view=compare&dataset=nino12")
+        page.locator(".plot .nsewdrag").first.hover()
+        page.locator(".hoverlayer .legend").first.wait_for()
+        page.screenshot(path=PICTURE)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""A grid whose times stand in files of their own, as agencies hand them out: all of them are one grid."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.scoring.commands import score
+from tests.scoring.grids import Array, oisst, opened, save, temperatures
+from tests.scoring.separate import checkpoint, forecast
+
+WITHOUT = 20
+"""The month whose file is absent."""
+
+
+def ersst(values: Array, month: int) -> xr.Dataset:
+    """One month as a file of ERSST v5: a depth ``lev``, minutes since the month began; every fifth in packed kelvin."""
+    data = oisst(values).isel(time=[month]).rename(zlev="lev")
+    stamp = str(data["time"].values[0].astype("datetime64[s]")).replace("T", " ")
+    data["time"].encoding = {"units": f"minutes since {stamp}", "dtype": "float32"}
+    if month % 5:
+        data["sst"].encoding = {"dtype": "float32", "_FillValue": np.float32(-999)}
+    else:
+        data["sst"] = (data["sst"] + 273.15).assign_attrs(units="kelvin")
+        data["sst"].encoding = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 273.15, "_FillValue": -32768}
+    return data
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file a month, of another grid long ago, with what else stands in such a folder."""
+    folder = tmp_path_factory.mktemp("archive") / "ersst"
+    (folder / "2010").mkdir(parents=True)
+    values = temperatures()
+    for month in set(range(24)) - {WITHOUT}:
+        year, number = divmod(month, 12)
+        inner = folder / "2010" if year else folder
+        save(ersst(values, month), inner / f"ersst.v5.{2009 + year}{number + 1:02}.nc")
+    old = ersst(temperatures(3, 4), 1)
+    save(old.assign_coords(time=old["time"] - np.timedelta64(20 * 365, "D")), folder / "ersst.v3.nc")
+    (folder / "README.txt").write_text("monthly means\n")
+    (folder / ".ersst.v5.201101.nc").write_bytes(b"half of a download")
+    return folder
+
+
+def test_a_folder_of_files_is_forecast_as_separate_code_does(archive: Path, artifacts: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.nc"
+    common = ("--model", "gru", "--artifacts", artifacts, "--chunk", 16)
+    assert score(archive, output, *common) == 0
+    values = temperatures()
+    values[WITHOUT] = np.nan
+    wanted = forecast(checkpoint(artifacts, "nino12", "gru"), values.reshape(24, -1), "2010-12")
+    found = opened(output)
+    np.testing.assert_allclose(found["sst"].values, wanted.reshape(1, *values.shape[1:]), atol=2e-4)
+    assert "sst of ersst, forecast by" in found.attrs["history"]
+    summary = json.loads((tmp_path / "out.nc.summary.json").read_text())
+    # Those of the window alone are read: neither the old grid, nor what is hidden or no grid.
+    assert summary["files"] == 23
+    assert any("1 of the last 24 steps (month) are absent" in note for note in summary["notes"])
+    # By a pattern, and one by one, they are the same.
+    files = sorted(archive.rglob("ersst.v5*.nc"))
+    assert score(archive / "**" / "ersst.v5.*.nc", tmp_path / "pattern.nc", *common) == 0
+    assert score(*files, tmp_path / "files.nc", *common) == 0
+    for name in ("pattern.nc", "files.nc"):
+        np.testing.assert_array_equal(opened(tmp_path / name)["sst"], found["sst"])
+
+
+def refused(capsys: pytest.CaptureFixture[str], artifacts: Path, *arguments: Any) -> str:
+    """What is said of a command that is refused in one sentence."""
+    assert score(*arguments, "--model", "gru", "--artifacts", artifacts) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    return said
+
+
+def test_files_that_do_not_belong_together_are_named(
+    archive: Path, artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, output = tmp_path / "in", tmp_path / "out.nc"
+    shutil.copytree(archive, folder)
+    twin = save(ersst(temperatures(), 7), folder / "ersst.v5.200908_preliminary.nc")
+    said = refused(capsys, artifacts, folder, output)
+    assert "ersst.v5.200908.nc: holds 2009-08-01, as ersst.v5.200908_preliminary.nc does; leave one of them out" in said
+    twin.unlink()
+    other = save(ersst(temperatures(6, 9), WITHOUT), folder / "ersst.v5.2010x.nc")
+    said = refused(capsys, artifacts, folder, output)
+    assert "ersst.v5.2010x.nc: its 9 places along lon are not the 8 of ersst.v5.201001.nc" in said
+    save(ersst(temperatures(), WITHOUT).isel(lat=slice(None, None, -1)), other)
+    assert "ersst.v5.2010x.nc: its lat is not that of ersst.v5.201001.nc" in refused(capsys, artifacts, folder, output)
+    other.write_text("<html>404</html>")
+    assert "ersst.v5.2010x.nc: is neither NetCDF nor Zarr" in refused(capsys, artifacts, folder, output)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "said"),
+    [
+        ("ersst", "ersst/out.nc", "stands in"),
+        ("ersst/ersst.v5.200902.nc", "ersst/ersst.v5.200902.nc", "is read too; name another output"),
+        ("ersst/*.grib", "out.nc", "no file fits this pattern"),
+        ("ersst/2010/ersst.v5.201003.nc", "out.csv", "is a grid, whose forecasts are a grid too"),
+        ("ersst", "out.csv", "holds grids, whose forecasts are a grid too"),
+        ("nowhere", "out.nc", "is not there"),
+        ("empty", "out.nc", "holds no file that ends in .nc or"),
+    ],
+)
+def test_an_input_that_cannot_be_meant_is_refused_with_a_sentence(
+    archive: Path, artifacts: Path, capsys: pytest.CaptureFixture[str], given: str, wanted: str, said: str
+) -> None:
+    (archive.parent / "empty").mkdir(exist_ok=True)
+    before = sorted(archive.rglob("*"))
+    assert said in refused(capsys, artifacts, archive.parent / given, archive.parent / wanted)
+    assert sorted(archive.rglob("*")) == before
