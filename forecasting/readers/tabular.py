@@ -137,7 +137,6 @@ def _take(
     counts: dict[int, int] = {}
     warnings: tuple[str, ...] = ()
     marked: Marked | None = None
-    times = clock.times(part.rows)
     if flags is not None:
         flagged = heed(taken, flags[part.rows], str(columns.flags))
         marked = Marked.among(times, taken, flags[part.rows]) if flagged.counts else None
