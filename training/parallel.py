@@ -1,10 +1,12 @@
 """Fits of several cells and seeds, in one process or in several."""
 
 import multiprocessing
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Final
 
 import torch
 
@@ -68,7 +70,8 @@ def _fit_in_processes(
     try:
         with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, setup) as pool:
             try:
-                fits = {job: pool.submit(_fit_job, job) for job in todo}
+                with _undisturbed():
+                    fits = {job: pool.submit(_fit_job, job) for job in todo}
                 busy = True
                 while busy:
                     busy = bool(wait(fits.values(), _POLL_SECONDS).not_done)
@@ -83,10 +86,25 @@ def _fit_in_processes(
         raise ForecastError("a process that was fitting a network died, perhaps for want of memory") from None
 
 
+_INTERRUPTIONS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Interruptions wait: a process whose start is interrupted says so by a traceback."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _worker: dict[str, Any] = {}
 
 
 def _start_worker(*setup: Any) -> None:
+    # SIGINT, which a terminal sends to every process, stays the parent's to heed.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     torch.set_num_threads(1)
     _worker.update(zip(("dataset", "config", "epochs", "stop", "unfinished", "device"), setup, strict=True))
 
