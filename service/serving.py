@@ -14,7 +14,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats
-from service.batching import Answer, Batcher
+from service.batching import Answer, Batcher, Job, Result, Run
 from service.metrics import Metrics
 from service.statistics import ModelStatistics, Statistics
 from service.writing import Json, Wanted, write
@@ -86,12 +86,11 @@ class Lane:
     async def _forecast(self, series: Sequence[SstSeries], wanted: Wanted) -> Entries:
         if is_small([len(one) for one in series], wanted.horizon):
             return await self._forecasts.submit((series, wanted))
-        loop = asyncio.get_running_loop()
-        jobs = [(piece, wanted) for piece in _pieces(series)]
-        pieces = await asyncio.gather(
-            *(loop.run_in_executor(self._workers, self._forecast_together, [job], [0.0]) for job in jobs)
-        )
-        return [entry for (entries,) in pieces for entry in entries]
+        entries: Entries = []
+        for piece in _pieces(series):
+            # One after the other: two threads would hand Python's lock back and forth for one request.
+            entries += await self._apart(self._forecast_together, (piece, wanted))
+        return entries
 
     async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         """Run the network itself.
@@ -111,14 +110,16 @@ class Lane:
     async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         if len(windows) <= SMALL:
             return await self._inferences.submit((windows, seconds))
-        loop = asyncio.get_running_loop()
-        jobs = [
-            (windows[begin : begin + PIECE], seconds[begin : begin + PIECE]) for begin in range(0, len(windows), PIECE)
-        ]
-        pieces = await asyncio.gather(
-            *(loop.run_in_executor(self._workers, self._infer_together, [job], [0.0]) for job in jobs)
-        )
-        return np.concatenate([forecast for (forecast,) in pieces])
+        pieces = []
+        for begin in range(0, len(windows), PIECE):
+            rows = slice(begin, begin + PIECE)
+            pieces.append(await self._apart(self._infer_together, (windows[rows], seconds[rows])))
+        return np.concatenate(pieces)
+
+    async def _apart(self, run: Run[Job, Result], job: Job) -> Result:
+        """A job too large for the event loop."""
+        (result,) = await asyncio.get_running_loop().run_in_executor(self._workers, run, [job], [0.0])
+        return result
 
     async def _counted(self, work: Awaitable[Returned]) -> Returned:
         begin = time.perf_counter()
