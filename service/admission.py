@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from service.bodies import too_large
 from service.errors import ProblemError, about_to_stop
+from service.keys import Key
 from service.lifecycle import Lifecycle
 from service.rate_limit import RateLimiter
 from service.security import Access
@@ -48,20 +49,28 @@ class Admission:
         self._lifecycle = lifecycle
         self._bytes = 0
 
-    def admit(self, path: str, authorization: bytes | None, size: int, *, streams: bool = False) -> None:
-        """Let in a request that counts among :attr:`waiting`, and hold ``size`` bytes for it.
+    def check(self, path: str, authorization: bytes | None, size: int, *, streams: bool = False) -> Key | None:
+        """Whose a request is, that counts among :attr:`waiting` and whose body has ``size`` bytes; None: nobody's.
 
         Raises:
-            ProblemError: if not; nothing is held then.
+            ProblemError: if it is too large, there is no room for it, or its caller may not.
         """
         if size > self._settings.max_body_bytes and not streams:
             raise too_large(self._settings.max_body_bytes)
         full = self._lifecycle.draining or self.waiting > self._settings.max_waiting
         if full and not path.startswith(_ALWAYS):
             raise self.unavailable()
+        return self.guard.access.check(path, authorization)
+
+    def admit(self, key: Key | None, size: int) -> None:
+        """Let in a request of ``key`` that was found good, and hold ``size`` bytes for it.
+
+        Raises:
+            ProblemError: if there is no room for so many, or the key calls too often; nothing is held then.
+        """
         self.hold(size)
         try:
-            self.guard.limiter.admit(self.guard.access.check(path, authorization))
+            self.guard.limiter.admit(key)
         except ProblemError:
             self.release(size)
             raise

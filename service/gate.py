@@ -231,7 +231,8 @@ class Gate:
             ProblemError: if not.
         """
         size = self.settings.max_stream_bytes if call.streams else call.stated_length
-        self.admission.admit(call.scope["path"], call.headers.get(b"authorization"), size, streams=call.streams)
+        path, authorization = call.scope["path"], call.headers.get(b"authorization")
+        self.admission.admit(self.admission.check(path, authorization, size, streams=call.streams), size)
         call.held = size
 
     def _deadline(self) -> float:

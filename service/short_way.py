@@ -9,9 +9,8 @@ import time
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from fastapi.exceptions import RequestValidationError
+from starlette.types import Scope
 
-from forecasting.errors import ForecastError
 from service.call import Headers
 from service.errors import ProblemError, error_response
 from service.forecasts import Small, small_request
@@ -53,11 +52,13 @@ class ShortWay:
         begin = time.perf_counter()
         self._admission.waiting += 1
         try:
+            key = self._admission.check(PATH, headers.get(b"authorization"), len(body))
             request, dataset, strict = read_request(scope["query_string"], headers, body)
             asked = None if strict else small_request(serving, self._settings, request, dataset)
             if asked is not None:
-                self._admission.admit(PATH, headers.get(b"authorization"), len(body))
-        except (ForecastError, ProblemError, RequestValidationError):
+                self._admission.admit(key, len(body))
+        except Exception:
+            # The gate meets the same, and says what it is.
             asked = None
         if asked is None:
             self._admission.waiting -= 1
@@ -69,20 +70,10 @@ class ShortWay:
 
     def finish(self, waiting: "_Waiting", result: Entries | Exception) -> None:
         """Answer a request that was taken."""
-        exchange, asked, seconds = waiting.exchange, waiting.asked, time.perf_counter() - waiting.begin
-        own = ((b"x-request-id", exchange.scope["request_id"].encode()), *self._own_headers)
-        status: int = HTTPStatus.OK
-        if isinstance(result, Exception):
-            asked.lane.statistics.failed(seconds)
-            if isinstance(result, ProblemError) and result.reason:
-                self._gate.metrics.rejected(result.reason)
-            response = error_response(result, exchange.scope)
-            status = response.status_code
-            exchange.answer(status, (*response.raw_headers, *own), bytes(response.body))
-        else:
-            asked.lane.statistics.succeeded(seconds)
-            content = asked.written(result)
-            exchange.answer(status, (*JSON, (b"content-length", b"%d" % len(content)), *own), content)
+        exchange, seconds = waiting.exchange, time.perf_counter() - waiting.begin
+        status, headers, content = self._written(waiting.asked, result, exchange.scope, seconds)
+        request_id = (b"x-request-id", exchange.scope["request_id"].encode())
+        exchange.answer(status, (*headers, request_id, *self._own_headers), content)
         self._admission.waiting -= 1
         self._admission.release(waiting.size)
         self._gate.metrics.request(PATH, "POST", status, seconds)
@@ -90,6 +81,19 @@ class ShortWay:
             token = request_scope.set(exchange.scope)
             log_access(PATH, "POST", status, seconds)
             request_scope.reset(token)
+
+    def _written(
+        self, asked: Small, result: Entries | Exception, scope: Scope, seconds: float
+    ) -> tuple[int, RawHeaders, bytes]:
+        if not isinstance(result, Exception):
+            asked.lane.statistics.succeeded(seconds)
+            content = asked.written(result)
+            return HTTPStatus.OK, (*JSON, (b"content-length", b"%d" % len(content))), content
+        asked.lane.statistics.failed(seconds)
+        if isinstance(result, ProblemError) and result.reason:
+            self._gate.metrics.rejected(result.reason)
+        response = error_response(result, scope)
+        return response.status_code, tuple(response.raw_headers), bytes(response.body)
 
 
 class _Waiting:
