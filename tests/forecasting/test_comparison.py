@@ -97,7 +97,7 @@ def test_scores_are_those_of_the_forecasts(networks: Sequence[Forecaster]) -> No
     assert scores["gru"].p_value == pytest.approx((expected,), abs=1e-6)
     coverage = scores["gru"].coverage
     assert coverage is not None
-    width = errors["gru"].half_width[80][1]
+    width = errors["gru"].half_widths(80, rolled.times[:, None], rolled.scale["gru"], lead=2)[:, 0]
     assert coverage[80] == pytest.approx((np.mean(np.abs(gru) <= width),), abs=1e-6)
 
 
