@@ -23,10 +23,12 @@ class Source:
     Attributes:
         path: as it was written; of several, their folder.
         files: files and Zarr stores, one at least.
+        folder: all of which is read, where one was named.
     """
 
     path: Path
     files: tuple[Path, ...]
+    folder: Path | None = None
 
     @property
     def size(self) -> int:
@@ -42,8 +44,8 @@ class Source:
         target = output.resolve()
         if target in (file.resolve() for file in self.files):
             raise ScoringError(f"{output} is read too; name another output")
-        if len(self.files) > 1 and self.path.is_dir() and self.path.resolve() in target.parents:
-            raise ScoringError(f"{output} stands in {self.path}, all of which is read; name one elsewhere")
+        if self.folder is not None and self.folder.resolve() in target.parents:
+            raise ScoringError(f"{output} stands in {self.folder}, all of which is read; name one elsewhere")
 
 
 def find_source(given: Sequence[Path], *, grid: bool) -> Source:
@@ -54,8 +56,10 @@ def find_source(given: Sequence[Path], *, grid: bool) -> Source:
     """
     if len(given) > 1:
         found = Source(given[0].parent, tuple(given))
+    elif is_plain_folder(given[0]):
+        found = Source(given[0], _in_folder(given[0], grid), folder=given[0])
     elif given[0].exists() or not has_magic(str(given[0])):
-        found = Source(given[0], _in_folder(given[0], grid) if is_plain_folder(given[0]) else (given[0],))
+        found = Source(given[0], (given[0],))
     else:
         found = Source(given[0], tuple(map(Path, sorted(glob(str(given[0]), recursive=True)))))  # noqa: PTH207  an absolute pattern too
         if not found.files:

@@ -6,6 +6,7 @@ starts, the loop turns as long as that brings in requests that the system has al
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -14,6 +15,8 @@ from http import HTTPStatus
 from typing import Final, Generic, Protocol, TypeVar
 
 from service.errors import ProblemError
+
+logger = logging.getLogger("service")
 
 FULL: Final = 64
 """Jobs waiting at which a batch starts without another turn of the loop."""
@@ -86,8 +89,8 @@ class Batcher(Generic[Job, Result]):
             loop.call_soon(self._turn)
             return
         now = time.perf_counter()
-        batch = [waiting for waiting in self._queue if self._is_wanted(waiting, now)]
-        self._queue, self._seen = [], 0
+        queue, self._queue, self._seen = self._queue, [], 0
+        batch = [waiting for waiting in queue if self._is_wanted(waiting, now)]
         if not batch:
             return
         jobs, waits = [waiting.job for waiting in batch], [now - waiting.since for waiting in batch]
@@ -103,7 +106,7 @@ class Batcher(Generic[Job, Result]):
             return False
         if now - waiting.since > self._seconds:
             detail = f"the forecast did not start within {self._seconds:g} seconds; try again later"
-            waiting.answer.set_exception(ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail))
+            _tell(waiting, ProblemError(HTTPStatus.GATEWAY_TIMEOUT, detail))
             return False
         return True
 
@@ -131,9 +134,16 @@ class Batcher(Generic[Job, Result]):
 
 def _answer(batch: list[_Waiting[Job, Result]], results: "Sequence[Result | Exception]") -> None:
     for waiting, result in zip(batch, results, strict=True):
-        if waiting.answer.done():
-            continue
+        if not waiting.answer.done():
+            _tell(waiting, result)
+
+
+def _tell(waiting: _Waiting[Job, Result], result: "Result | Exception") -> None:
+    try:
         if isinstance(result, Exception):
             waiting.answer.set_exception(result)
         else:
             waiting.answer.set_result(result)
+    except Exception:
+        # Whoever cannot be told does not keep the others of the batch from hearing.
+        logger.exception("an answer could not be given")

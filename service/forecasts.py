@@ -57,7 +57,9 @@ class Small(NamedTuple):
 
 
 def small_request(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> Small | None:
-    """A request to one network, of few series, each of them sound; None where it is another.
+    """A request to one network on the CPU, of few series, each of them sound; None where it is another.
+
+    On a GPU batches wait for threads, so that a request needs a deadline of its own.
 
     Raises:
         ForecastError: if what is asked for is not offered.
@@ -67,7 +69,7 @@ def small_request(serving: Serving, settings: Settings, request: ForecastRequest
     forecasters, wanted = _understand(serving, settings, request, dataset)
     parsed = parse_all(request, forecasters[0].step)
     sound = [one for one in parsed if isinstance(one, SstSeries)]
-    if len(forecasters) > 1 or len(sound) < len(parsed):
+    if len(forecasters) > 1 or len(sound) < len(parsed) or forecasters[0].device.type != "cpu":
         return None
     return Small(serving.lane(forecasters[0]), sound, wanted, names(request))
 

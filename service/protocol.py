@@ -23,7 +23,7 @@ _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transf
 """Headers with which a request goes the general way."""
 
 
-_OF_UPGRADES: Final = frozenset({b"connection", b"http2-settings", b"upgrade"})
+_OF_UPGRADES: Final = frozenset({b"http2-settings", b"upgrade"})
 
 
 class Protocol(OneWriteProtocol):
@@ -43,15 +43,24 @@ class Protocol(OneWriteProtocol):
     def data_received(self, data: bytes) -> None:
         """What has come in."""
         self._unset_keepalive_if_required()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._stay_with_http(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+        rest: bytes | None = data
+        while rest is not None:
+            rest = self._feed(rest)
         if self._pieces is not None and not self.transport.is_closing():
             # The rest of the body is yet to come.
             self._go_the_general_way()
+
+    def _feed(self, data: bytes) -> bytes | None:
+        """Have ``data`` read, and return what of it is to be read once more."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.parser.get_method() != b"CONNECT":
+                return self._without_upgrade() + data[upgrade.args[0] :]
+            self.send_400_response("CONNECT is not answered here.")
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        return None
 
     def on_headers_complete(self) -> None:
         """The head has been read."""
@@ -63,17 +72,23 @@ class Protocol(OneWriteProtocol):
         else:
             super().on_headers_complete()
 
-    def _stay_with_http(self, rest: bytes) -> None:
-        """Read a request again that asks for another protocol, as Java's client does for HTTP/2, and answer it in this.
+    def _without_upgrade(self) -> bytes:
+        """The head of a request that asks for another protocol, as Java's client does for HTTP/2, without the wish.
 
-        The parser takes what follows such a head for the other protocol, and would lose the body.
+        The parser takes what follows such a head for the other protocol, and would lose the body: another begins anew.
         """
-        lines = [self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n"]
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
         for name, value in self.headers:
-            if name not in _OF_UPGRADES:
-                lines += (name, b": ", value, b"\r\n")
+            kept = value
+            if name == b"connection":
+                tokens = [token.strip() for token in value.split(b",")]
+                kept = b", ".join(token for token in tokens if token.lower() not in _OF_UPGRADES)
+            if kept and name not in _OF_UPGRADES:
+                lines += (name, b": ", kept, b"\r\n")
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"".join([*lines, b"\r\n", rest]))
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return b"".join([*lines, b"\r\n"])
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body has been read."""
@@ -151,7 +166,8 @@ class _WholeRequest(RequestResponseCycle):
 
     def answer(self, status: int, headers: RawHeaders, content: bytes) -> None:
         """Head and body, written as one."""
-        if self.disconnected:
+        if self.disconnected or self.transport.is_closing():
+            # It is marked only where it was the connection's last request.
             return
         lines = [STATUS_LINE[status]]
         for name, value in (*self.default_headers, *headers):

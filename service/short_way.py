@@ -71,12 +71,15 @@ class ShortWay:
     def finish(self, waiting: "_Waiting", result: Entries | Exception) -> None:
         """Answer a request that was taken."""
         exchange, seconds = waiting.exchange, time.perf_counter() - waiting.begin
-        status, headers, content = self._written(waiting.asked, result, exchange.scope, seconds)
-        request_id = (b"x-request-id", exchange.scope["request_id"].encode())
-        exchange.answer(status, (*headers, request_id, *self._own_headers), content)
         self._admission.waiting -= 1
         self._admission.release(waiting.size)
-        self._gate.metrics.request(PATH, "POST", status, seconds)
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+        try:
+            status, headers, content = self._written(waiting.asked, result, exchange.scope, seconds)
+            request_id = (b"x-request-id", exchange.scope["request_id"].encode())
+            exchange.answer(status, (*headers, request_id, *self._own_headers), content)
+        finally:
+            self._gate.metrics.request(PATH, "POST", status, seconds)
         if self._settings.access_log:
             token = request_scope.set(exchange.scope)
             log_access(PATH, "POST", status, seconds)

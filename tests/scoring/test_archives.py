@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from scoring.errors import ScoringError
+from scoring.source import find_source
 from tests.scoring.commands import score
 from tests.scoring.grids import Array, oisst, opened, save, temperatures
 from tests.scoring.separate import checkpoint, forecast
@@ -114,3 +116,12 @@ def test_an_input_that_cannot_be_meant_is_refused_with_a_sentence(
     before = sorted(archive.rglob("*"))
     assert said in refused(capsys, artifacts, archive.parent / given, archive.parent / wanted)
     assert sorted(archive.rglob("*")) == before
+
+
+def test_an_output_may_stand_beside_files_that_were_named_and_not_in_a_folder_that_is_read(tmp_path: Path) -> None:
+    files = [tmp_path / "january.nc", tmp_path / "february.nc"]
+    files[0].touch()
+    with pytest.raises(ScoringError, match="all of which is read"):
+        find_source([tmp_path], grid=True).refuse(tmp_path / "results" / "out.nc")
+    files[1].touch()
+    find_source(files, grid=True).refuse(tmp_path / "out.nc")

@@ -193,3 +193,29 @@ def test_whatever_a_job_raises_reaches_its_own_caller_alone(
     first, second = asyncio.run(both())
     assert isinstance(first, Exception)
     assert second == 1
+
+
+class Deaf:
+    """A caller that cannot be told."""
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, result: int, /) -> None:
+        raise OSError("gone")
+
+    def set_exception(self, error: Exception, /) -> None:
+        raise OSError("gone")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_caller_that_cannot_be_told_keeps_none_from_hearing(apart: bool) -> None:
+    async def run() -> list[int]:
+        with ThreadPoolExecutor(1) as workers:
+            batcher = Batcher(Work().run, 60, workers if apart else None)
+            batcher.put(Job(0, 0, False, None), Deaf())
+            first = await asyncio.gather(*(batcher.submit(Job(i, 0, False, None)) for i in (1, 2)))
+            batcher.put(Job(3, 0, True, None), Deaf())
+            return [*first, await batcher.submit(Job(4, 0, False, None))]
+
+    assert asyncio.run(run()) == [1, 4, 16]

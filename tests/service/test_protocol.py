@@ -113,3 +113,40 @@ def test_a_client_that_would_rather_speak_http_2_is_answered_in_this(wire: socke
         status, _, answer = read(stream)
         assert status == 200
         assert b'"sst":' in answer
+
+
+def test_many_wishes_at_once_are_all_answered(wire: socket.socket) -> None:
+    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    wire.sendall(request * 300)
+    stream = wire.makefile("rb")
+    assert [read(stream)[0] for _ in range(300)] == [200] * 300
+
+
+def test_a_wish_does_not_keep_a_connection_open_that_was_to_be_closed(wire: socket.socket, content: bytes) -> None:
+    wire.sendall(written(content, "Connection: close, Upgrade", "Upgrade: h2c"))
+    stream = wire.makefile("rb")
+    status, headers, _ = read(stream)
+    assert (status, headers["connection"]) == (200, "close")
+    assert stream.read() == b""
+
+
+def test_connect_is_refused(wire: socket.socket) -> None:
+    wire.sendall(b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n" + b"X: %s\r\n" % bytes(30_000).replace(b"\0", b"x") + b"\r\n")
+    assert wire.makefile("rb").readline() == b"HTTP/1.1 400 Bad Request\r\n"
+
+
+def test_a_connection_that_breaks_costs_none_of_its_neighbours_their_answer(
+    client: httpx.Client, wire: socket.socket, content: bytes
+) -> None:
+    address = ("127.0.0.1", client.base_url.port or 0)
+    others = [socket.create_connection(address, timeout=60) for _ in range(12)]
+    look = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    wire.sendall(written(content) + look + b"\0garbage\r\n\r\n")
+    for other in others:
+        other.sendall(written(content))
+    for other in others:
+        with other:
+            assert read(other.makefile("rb"))[0] == 200
+    shown = client.get("/metrics").text
+    # The one that asks is in flight itself.
+    assert "\nsst_requests_in_flight 1.0\n" in shown
