@@ -161,7 +161,7 @@ def test_the_result_is_saved_as_csv(shown: Shown) -> None:
 def test_a_file_is_chosen_with_the_keyboard(visitor: Visitor) -> None:
     page = visitor().open("?view=data")
     # While the library of charts is compiled a key waits, and Chromium shows no chooser for one that waited too long.
-    page.wait_for_function("'Plotly' in window")
+    page.wait_for_function("() => 'Plotly' in window")
     page.locator("#file").focus()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
