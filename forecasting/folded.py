@@ -34,7 +34,8 @@ def fold(module: torch.jit.ScriptModule, window: int) -> "FoldedNetwork | None":
     Raises:
         ReleaseError: if the two do not forecast the same from made-up windows of ``window`` values.
     """
-    arrays = {name: tensor.detach().numpy() for name, tensor in module.folded().items()} if _folds(module) else {}
+    given = module.folded() if hasattr(module, "folded") else {}
+    arrays = {name: tensor.detach().numpy() for name, tensor in given.items()}
     if not arrays:
         return None
     folded = FoldedNetwork(arrays)
@@ -49,10 +50,6 @@ def fold(module: torch.jit.ScriptModule, window: int) -> "FoldedNetwork | None":
     if not apart <= _TOLERANCE:
         raise ReleaseError(f"contradicts itself: its matrices forecast otherwise than its network, by {apart:g} °C")
     return folded
-
-
-def _folds(module: torch.jit.ScriptModule) -> bool:
-    return hasattr(module, "folded")
 
 
 class FoldedNetwork:

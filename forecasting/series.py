@@ -291,17 +291,3 @@ def fill_gaps(values: Floats, limit: int) -> Floats:
     first = values[(*series, begin)]
     filled[fillable] = (values[(*series, end)] - first) / (end - begin) * (place - begin) + first
     return filled
-
-
-def fill_gaps_each(values: Floats, limit: int) -> Floats:
-    """As :func:`fill_gaps`, for many series of one length at once: ``(n, length)``."""
-    observed, place = np.isfinite(values), np.arange(values.shape[1])
-    before = np.maximum.accumulate(np.where(observed, place, -1), axis=1)
-    after = np.minimum.accumulate(np.where(observed, place, values.shape[1])[:, ::-1], axis=1)[:, ::-1]
-    inside = ~observed & (before >= 0) & (after < values.shape[1]) & (after - before - 1 <= limit)
-    row, at = np.nonzero(inside)
-    begin, end = before[row, at], after[row, at]
-    first, last = values[row, begin], values[row, end]
-    filled = values.copy()
-    filled[row, at] = first + (last - first) * ((at - begin) / (end - begin))
-    return filled

@@ -57,10 +57,14 @@ class Protocol(OneWriteProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             if self.parser.get_method() != b"CONNECT":
                 return self._without_upgrade() + data[upgrade.args[0] :]
-            self.send_400_response("CONNECT is not answered here.")
+            self._refuse("CONNECT is not answered here.")
         except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+            self._refuse("Invalid HTTP request received.")
         return None
+
+    def _refuse(self, said: str) -> None:
+        self.logger.warning(said)
+        self.send_400_response(said)
 
     def on_headers_complete(self) -> None:
         """The head has been read."""

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series import SEA_RANGE, fill_gaps_each
+from forecasting.series import SEA_RANGE, fill_gaps
 from forecasting.timestep import Floats
 
 Bools = npt.NDArray[np.bool_]
@@ -52,7 +52,7 @@ def cell_windows(tail: npt.NDArray[np.float32], window: int, fill_limit: int) ->
     values = tail.T[cell].astype(np.float64)
     gaps: Bools = np.isnan(tail[-window:, cell]).sum(axis=0) > 0
     if gaps.any():
-        values[gaps] = fill_gaps_each(values[gaps], fill_limit)
+        values[gaps] = fill_gaps(values[gaps], fill_limit)
     values = values[:, -window:]
     too_long = gaps & np.isnan(values).any(axis=1)
     low, high = SEA_RANGE

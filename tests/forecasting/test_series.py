@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.series import SstSeries, Units, fill_gaps, fill_gaps_each, from_celsius, to_celsius
+from forecasting.series import SstSeries, Units, fill_gaps, from_celsius, to_celsius
 from forecasting.timestep import TimeStep, iso
 
 NAN = float("nan")
@@ -150,4 +150,4 @@ def test_gaps_of_many_series_are_filled_as_those_of_each(limit: int) -> None:
     values = np.where(random.random((200, 20)) < 0.3, np.nan, random.normal(15, 5, (200, 20)))
     values[0] = np.nan
     alone = np.stack([fill_gaps(one, limit) for one in values])
-    np.testing.assert_allclose(fill_gaps_each(values, limit), alone, rtol=1e-14)
+    np.testing.assert_allclose(fill_gaps(values, limit), alone, rtol=1e-14)
