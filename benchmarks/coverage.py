@@ -4,7 +4,7 @@
 
 Each series is cut to its first 60 and 80 %, which leaves its test part out, and each cut is divided anew into 70 / 10 /
 20 %. A network is fitted as training does; its intervals are calibrated on the inner validation part alone, or also on
-tenths before it, each forecast by a fit to what came before; and the last part says how often they cover.
+twentieths before it, each forecast by a fit to what came before; and the last part says how often they cover.
 
 Printed for each cut and each way of calibrating: the share of leads whose coverage is as stated (within 3 points or two
 standard errors) at 80 and at 95 %; coverage less the level, in points, over all leads and, with its standard error, at
@@ -26,7 +26,7 @@ from forecasting.intervals import ErrorDistribution
 from forecasting.network import NetworkRoller
 from forecasting.report import IntervalReport
 from forecasting.verification import intervals
-from training.calibration import Residuals, earlier_residuals, rolled_residuals
+from training.calibration import FIRST, TWENTIETHS, Residuals, earlier_residuals
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.export import validate
@@ -37,9 +37,8 @@ CUTS: Final = (0.6, 0.8)
 
 CELL: Final = "gru"
 LEVELS: Final = (80, 95)
-FIRST: Final = (6, 5, 4, 3)
-LAST: Final = 7
-"""The tenths of the training part that are tried as the first that is forecast, and where they end."""
+TRIED: Final = (12, 10, FIRST, 6)
+"""The twentieths of the training part that are tried as the first that is forecast."""
 
 Found = dict[str, dict[int, IntervalReport]]
 """By way of calibrating, by level."""
@@ -58,10 +57,12 @@ def judge(job: tuple[str, float]) -> Found:
     last = Residuals(validation.origins, validation.residuals(CELL))
     roller = NetworkRoller(script(fitted.final), series.step, torch.device("cpu"))
     test = Evaluation.run(dataset.origins("test"), {CELL: roller})
+    rolled = earlier_residuals(dataset, config, min(TRIED))
     ways = {"validation": list[Residuals]()}
-    rolled = rolled_residuals(dataset, config, min(FIRST))
-    ways |= {f"from tenth {first} on": rolled[first - LAST :] for first in FIRST}
-    ways["as training does"] = earlier_residuals(dataset, config)
+    ways |= {
+        f"from twentieth {first} on{', as training does' if first == FIRST else ''}": rolled[first - TWENTIETHS :]
+        for first in TRIED
+    }
     found = {}
     for way, earlier in ways.items():
         residuals = Residuals.joined([*earlier, last])

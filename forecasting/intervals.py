@@ -2,12 +2,12 @@
 
 Split-conformal prediction: Lei et al. (2018, J. Am. Stat. Assoc. 113, 1094). The half-width at level 1 − α is the
 ⌈(n + 1)(1 − α)⌉-th smallest of n absolute residuals, and covers with that probability where future errors are
-exchangeable with those. Errors of one season seldom are with those of another: hence a table for each season where
-there are residuals enough, and, where the residuals hold but a part of the year, half-widths that follow how lively
-the window is (section 5.2 of the same paper).
+exchangeable with those. Errors of long ago seldom are: hence residuals that count the less the older they are (Barber
+et al. 2023, Ann. Stat. 51, 816). Nor are errors of one season with those of another: hence a table for each season
+where there are residuals enough, and, where there are not, half-widths that follow how lively the window is (section
+5.2 of the first paper).
 """
 
-import math
 from functools import cached_property
 from typing import Final
 
@@ -29,8 +29,11 @@ SEASON_RESIDUALS: Final = 40
 SEASON_YEARS: Final = 2.0
 """Years that residuals must span before seasons are told apart."""
 
+OLDEST_WORTH: Final = 0.5
+"""What the oldest residual counts, where the newest counts 1."""
+
 A_SEASON: Final = YEAR / 4
-"""Seconds. A longer window says nothing of how lively the sea is now."""
+"""Seconds. A window as long as that, but under a year, says more of the season than of how lively the sea is now."""
 
 _PROBABILITIES: Final = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)
 _DECIMALS: Final = 6
@@ -87,28 +90,22 @@ class ErrorDistribution(BaseModel, frozen=True):
     def calibrate(cls, residuals: Floats, origins: Origins | None = None) -> "ErrorDistribution":
         """From residuals out of sample.
 
-        Seasons have tables of their own where the residuals span two years and each season holds 40 at every lead.
-        Where they span under a year, and the windows less than a season, errors go by the liveliness of the window.
+        A residual counts the less the older it is. Seasons have tables of their own where the residuals span two years
+        and each season holds 40 at every lead. Where they do not, and the windows say how lively the sea is, errors go
+        by that.
 
         Args:
             residuals: observation minus forecast, °C ``(n, leads)``, NaN where there is none.
-            origins: that the forecasts started from; without them all are pooled.
+            origins: that the forecasts started from; without them all are pooled, and count the same.
         """
-        liveliness = None
-        if origins is not None and _are_of_a_part_of_the_year(origins):
+        worth = np.ones_like(residuals) if origins is None else _recency(origins.times)
+        pooled, liveliness = _table(residuals, worth), None
+        seasons = {} if origins is None else _by_season(residuals, worth, origins.times, pooled)
+        if origins is not None and not seasons and _say_how_lively(origins):
             moved = activity(origins.windows)
-            if moved.min() > 0:
-                liveliness = Liveliness.of(moved)
-                residuals = residuals * (liveliness.typical / moved)[:, None]
-        pooled = _table(residuals)
-        return cls(
-            n=pooled.n,
-            half_width=pooled.half_width,
-            probabilities=_PROBABILITIES,
-            quantiles=pooled.quantiles,
-            seasons={} if origins is None else _by_season(residuals, origins.times, pooled),
-            liveliness=liveliness,
-        )
+            liveliness = Liveliness.of(moved)
+            pooled = _table(residuals * (liveliness.typical / moved)[:, None], worth)
+        return cls(**dict(pooled), probabilities=_PROBABILITIES, seasons=seasons, liveliness=liveliness)
 
     def check(self, level: int) -> None:
         """Whether a level, in percent, is offered.
@@ -193,44 +190,61 @@ class ErrorDistribution(BaseModel, frozen=True):
         return np.asarray([table.quantiles for table in self._tables])
 
 
-def _table(residuals: Floats, pooled: ErrorTable | None = None) -> ErrorTable:
-    """Errors of ``residuals`` ``(n, leads)``; at levels that they are too few for, those of ``pooled``, or none."""
-    columns = [np.sort(column[np.isfinite(column)]) for column in residuals.T]
-    fewest = min(len(column) for column in columns)
-    absolute = [np.sort(np.abs(column)) for column in columns]
+def _table(residuals: Floats, worth: Floats, pooled: ErrorTable | None = None) -> ErrorTable:
+    """Errors of ``residuals``, each counting ``worth``, both ``(n, leads)``.
+
+    At levels that they are too few for, those of ``pooled``, or none.
+    """
+    known = [np.isfinite(column) for column in residuals.T]
+    columns = [(errors[at], counts[at]) for errors, counts, at in zip(residuals.T, worth.T, known, strict=True)]
+    fewest = min(len(errors) for errors, _ in columns)
     half_width: dict[int, tuple[float, ...]] = {}
     for level in LEVELS:
-        if _rank(fewest, level) <= fewest:
-            half_width[level] = tuple(_half_width(column, level) for column in absolute)
+        if (fewest + 1) * level <= fewest * 100:
+            half_width[level] = tuple(_half_width(errors, counts, level) for errors, counts in columns)
         elif pooled is not None and level in pooled.half_width:
             inner = half_width[max(half_width)]
             half_width[level] = tuple(map(max, pooled.half_width[level], inner))
-    quantiles = (tuple(round(float(q), _DECIMALS) for q in np.quantile(column, _PROBABILITIES)) for column in columns)
-    return ErrorTable(n=tuple(map(len, columns)), half_width=half_width, quantiles=tuple(quantiles))
+    quantiles = tuple(_quantiles(errors, counts) for errors, counts in columns)
+    return ErrorTable(n=tuple(len(errors) for errors, _ in columns), half_width=half_width, quantiles=quantiles)
 
 
-def _by_season(residuals: Floats, times: Times, pooled: ErrorTable) -> dict[str, ErrorTable]:
+def _by_season(residuals: Floats, worth: Floats, times: Times, pooled: ErrorTable) -> dict[str, ErrorTable]:
     """A table a season; empty where there are too few residuals to tell them apart."""
-    if _years(times) < SEASON_YEARS:
+    if float((times.max() - times.min()).astype(np.int64)) < SEASON_YEARS * YEAR:
         return {}
     season = season_of(times)
     parts = [np.where(season == k, residuals, np.nan) for k in range(len(SEASONS))]
     if min(int(np.isfinite(part).sum(axis=0).min()) for part in parts) < SEASON_RESIDUALS:
         return {}
-    return {name: _table(part, pooled) for name, part in zip(SEASONS, parts, strict=True)}
+    return {name: _table(part, worth, pooled) for name, part in zip(SEASONS, parts, strict=True)}
 
 
-def _are_of_a_part_of_the_year(origins: Origins) -> bool:
-    return _years(origins.times) < 1 and origins.windows.shape[1] * origins.step.seconds < A_SEASON
+def _say_how_lively(origins: Origins) -> bool:
+    """Whether windows differ by how lively the sea is, and not by the part of the year that they hold."""
+    span: float = origins.windows.shape[1] * origins.step.seconds
+    return (span < A_SEASON or span >= YEAR) and bool(activity(origins.windows).min() > 0)
 
 
-def _years(times: Times) -> float:
-    return float((times.max() - times.min()).astype(np.int64)) / YEAR
+def _recency(times: Times) -> Floats:
+    """What residuals count for their age, of ``times``; 1 for the newest."""
+    age = (times.max() - times).astype(np.int64)
+    worth: Floats = OLDEST_WORTH ** (age / max(int(age.max()), 1))
+    return worth
 
 
-def _rank(n: int, level: int) -> int:
-    return math.ceil((n + 1) * level / 100)
+def _half_width(residuals: Floats, worth: Floats, level: int) -> float:
+    """Of residuals ``(n,)`` that count ``worth``; the error to come counts 1, as the newest does."""
+    absolute = np.abs(residuals)
+    order = np.argsort(absolute)
+    rank = int(np.searchsorted(np.cumsum(worth[order]), level * (worth.sum() + 1) / 100))
+    return round(float(absolute[order[min(rank, len(order) - 1)]]), _DECIMALS)
 
 
-def _half_width(absolute: Floats, level: int) -> float:
-    return round(float(absolute[_rank(len(absolute), level) - 1]), _DECIMALS)
+def _quantiles(residuals: Floats, worth: Floats) -> tuple[float, ...]:
+    """Of residuals ``(n,)`` that count ``worth``; interpolated, as numpy does where all count the same."""
+    order = np.argsort(residuals)
+    counts = worth[order]
+    at = np.concatenate([[0.0], np.cumsum((counts[:-1] + counts[1:]) / 2)])
+    found = np.interp(np.multiply(_PROBABILITIES, at[-1]), at, residuals[order])
+    return tuple(round(float(quantile), _DECIMALS) for quantile in found)

@@ -1,7 +1,8 @@
 """Residuals out of sample that intervals are calibrated on, from before the validation part.
 
 The validation part is a tenth of a series: at long leads often a handful of errors that do not overlap, and of some
-seasons only. So the tenths before it are forecast too, each by an autoregression that is fitted to what came before it.
+seasons only. So the three tenths before it are forecast too, twentieth by twentieth, each by an autoregression that is
+fitted to what came before it.
 """
 
 from collections.abc import Sequence
@@ -13,21 +14,20 @@ import numpy as np
 import torch
 
 from forecasting.checkpoint import script
-from forecasting.division import TRAIN_TENTHS, VALIDATION_TENTHS, is_still
+from forecasting.division import TRAIN_TENTHS, is_still
 from forecasting.evaluation import Evaluation
-from forecasting.intervals import SEASON_YEARS
 from forecasting.network import NetworkRoller
 from forecasting.rolling import Origins, joined
-from forecasting.timestep import YEAR, Floats
+from forecasting.timestep import Floats
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import fit_autoregression, leads_learnt
 
-FIRST_TENTH: Final = 4
-"""Of the series, before which nothing is forecast."""
+TWENTIETHS: Final = 2 * TRAIN_TENTHS
+"""Of the series, that make the training part."""
 
-ENOUGH: Final = 20
-"""Errors at the longest lead that do not overlap, from which on the validation part is let alone."""
+FIRST: Final = 8
+"""Twentieths before which nothing is forecast."""
 
 _MODEL: Final = "autoregression"
 
@@ -45,34 +45,18 @@ class Residuals:
         return cls(joined([one.origins for one in parts]), np.concatenate([one.values for one in parts]))
 
 
-def earlier_residuals(dataset: Dataset, config: TrainingConfig) -> list[Residuals]:
-    """What to calibrate on besides the residuals of the validation part: rolled ones, where those do not suffice."""
-    return [] if suffices(dataset) else rolled_residuals(dataset, config)
+def earlier_residuals(dataset: Dataset, config: TrainingConfig, first: int = FIRST) -> list[Residuals]:
+    """What to calibrate on besides the residuals of the validation part.
 
-
-def suffices(dataset: Dataset) -> bool:
-    """Whether the validation part, which lies next to what is forecast, affords residuals enough.
-
-    It does if many errors do not overlap, and it holds two years, so that seasons can be told apart, or rolling would
-    not give two years either.
-    """
-    steps = min(end - begin for begin, end in (one.bounds["validation"] for one in dataset.stations.values()))
-    years = steps * dataset.series.step.seconds / YEAR
-    with_rolled = years * (TRAIN_TENTHS + VALIDATION_TENTHS - FIRST_TENTH) / VALIDATION_TENTHS
-    return steps >= ENOUGH * dataset.horizon and (years >= SEASON_YEARS or with_rolled < SEASON_YEARS)
-
-
-def rolled_residuals(dataset: Dataset, config: TrainingConfig, first: int = FIRST_TENTH) -> list[Residuals]:
-    """Residuals of the training part from its ``first`` tenth on, each tenth forecast by a fit to what came before.
-
-    A tenth whose past is too short to learn from is left out. There are none where the networks have no autoregression:
-    a cell would have to be taught for each.
+    Those of the training part from twentieth ``first`` on, counted from 0, each forecast by a fit to what came before.
+    One whose past is too short to learn from is left out. There are none where the networks have no autoregression: a
+    cell would have to be taught for each.
     """
     if not config.autoregression:
         return []
     times = np.unique(np.concatenate([one.past("train").times for one in dataset.stations.values()]))
     end = dataset.series.step.shift(times[-1:], 1)[0]
-    begins = [times[len(times) * tenth // TRAIN_TENTHS] for tenth in range(first, TRAIN_TENTHS)]
+    begins = [times[len(times) * twentieth // TWENTIETHS] for twentieth in range(first, TWENTIETHS)]
     found = [_forecast(dataset, config, times[0], *edges) for edges in pairwise([*begins, end])]
     return [one for one in found if one is not None]
 

@@ -7,7 +7,8 @@ from forecasting.table import TITLES, accuracy_table
 from training.readable import coverage_in_words, misses_in_words, skill_in_words
 
 _USES: Final[dict[Split, str]] = {
-    "train": "weights",
+    "train": "weights; after its first four sevenths, forecast by fits to what came before where that is long enough, "
+    "calibration of intervals too",
     "validation": "choice of the best and calibration of intervals, then weights too",
     "test": "the accuracy below, and nothing else",
 }
@@ -114,7 +115,7 @@ def _intervals(report: Report) -> list[str]:
         )
         lines.append(f"- {misses_in_words(quality.coverage, level)}")
     said = f"Share of the test part inside the intervals of {TITLES[best.name]}, in percent, ± its standard error:"
-    return ["## Coverage", said, "\n".join(lines) or "The validation part is too short for 80 and 95 %."]
+    return ["## Coverage", said, "\n".join(lines) or "Too few errors out of sample are known for 80 and 95 %."]
 
 
 def _drift(report: Report) -> list[str]:

@@ -161,14 +161,37 @@ def test_liveliness_beyond_what_was_seen_by_half_counts_no_more() -> None:
     assert lively < wild == pytest.approx(1.5 / 0.75, rel=0.01)
 
 
-@pytest.mark.parametrize(("years", "window", "step"), [(1.1, 30, DAY), (0.9, 26, 7 * DAY)])
-def test_a_year_of_residuals_or_a_window_longer_than_a_season_leaves_liveliness_out(
-    years: float, window: int, step: int
-) -> None:
+@pytest.mark.parametrize(("years", "window", "step"), [(0.5, 30, DAY), (1.9, 30, DAY), (12, 24, 30 * DAY)])
+def test_where_seasons_cannot_be_told_apart_errors_go_by_liveliness(years: float, window: int, step: int) -> None:
+    origins = origins_of(years, window, step)
+    errors = ErrorDistribution.calibrate(np.ones((len(origins), 1)), origins)
+    assert errors.seasons == {}
+    twice = errors.scale(origins.windows[:1] * 1.25) / errors.scale(origins.windows[:1])
+    assert twice == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize(("years", "window", "step"), [(2.1, 30, DAY), (0.9, 26, 7 * DAY), (2.8, 26, 7 * DAY)])
+def test_seasons_or_a_window_of_a_season_to_a_year_leave_liveliness_out(years: float, window: int, step: int) -> None:
     origins = origins_of(years, window, step)
     errors = ErrorDistribution.calibrate(np.ones((len(origins), 1)), origins)
     assert errors.liveliness is None
     assert errors.scale(origins.windows[:3]).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_recent_errors_count_more_than_old_ones() -> None:
+    """105 small errors, then 95 large ones: these count 0.56 of all, since the first count half."""
+    origins = origins_of(200 * 7 / 365.25, window=26, step=7 * DAY)
+    residuals = np.concatenate([np.linspace(0, 1, 105), np.linspace(2, 3, 95)])[:, None]
+    same, aged = ErrorDistribution.calibrate(residuals), ErrorDistribution.calibrate(residuals, origins)
+    assert width(same, 50)[0] <= 1
+    assert width(aged, 50)[0] >= 2
+    assert exceedance(same, 20.0, 21.5) < 0.5 < exceedance(aged, 20.0, 21.5)
+
+
+def test_a_level_needs_as_many_residuals_however_old_they_are() -> None:
+    for n, offered in ((18, False), (19, True)):
+        origins = origins_of(n * 7 / 365.25, window=26, step=7 * DAY)
+        assert (95 in ErrorDistribution.calibrate(np.ones((n, 1)), origins).half_width) is offered
 
 
 def test_a_checkpoint_from_before_seasons_goes_on_being_read(gru: Forecaster) -> None:

@@ -90,6 +90,8 @@ def test_the_card_and_the_readable_report_say_what_the_report_does(published: Pu
     card = (published.path / "MODEL_CARD.md").read_text()
     assert f"sha256 `{report.data_sha256}`" in card
     assert "1998-10-01T00:00:00Z to 2010-12-01T00:00:00Z, 147 steps" in card
+    parts = [line for line in card.splitlines() if line.startswith(("- train: ", "- validation: ", "- test: "))]
+    assert ["calibration" in line for line in parts] == [True, True, False]
     assert f"{best.accuracy['test'].rmse[0]:.4f}" in card
     covered = best.intervals[80].coverage
     assert f"- 80 %: {100 * covered.share[0]:.1f} ± {100 * covered.error[0]:.1f} one step ahead" in card
