@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel
 
 from forecasting.climatology import Climatology
@@ -14,6 +15,8 @@ from forecasting.timestep import Floats, Times, TimeStep
 
 _WINDOWS_A_WEIGHT: Final = 4
 """Windows for each weight of the autoregression, below which it is not fitted."""
+
+Bools = npt.NDArray[np.bool_]
 
 BASELINES: Final = ("persistence", "climatology", "damped", "linear")
 
@@ -52,7 +55,7 @@ class Baselines(BaseModel, frozen=True):
         return cls(
             step=str(series.step),
             climatology=climatology,
-            damping=tuple(map(float, damping(anomalies[None], horizon)[0])),
+            damping=tuple(map(float, damping(anomalies[None], np.isfinite(anomalies)[None], horizon)[0])),
             linear=tuple(map(float, linear)),
             intercept=intercept,
         )
@@ -70,26 +73,24 @@ class Baselines(BaseModel, frozen=True):
         return rollers
 
 
-def damping(anomalies: Floats, horizon: int) -> Floats:
+def damping(anomalies: Floats, observed: Bools, horizon: int) -> Floats:
     """Regression of each anomaly on the one ``lead`` steps before, through the origin.
 
     Args:
-        anomalies: °C, ``(n, length)``, NaN where missing.
+        anomalies: °C, ``(n, length)``.
+        observed: where they are none that is missing, ``(n, length)``.
         horizon: number of leads.
 
     Returns:
         Share that is left, ``(n, horizon)``; 0 at a lead that the series does not reach, or without anomalies.
     """
-    observed = np.isfinite(anomalies)
     complete = bool(observed.all())
     known = anomalies if complete else np.where(observed, anomalies, 0.0)
-    squares = known * known
     shares = np.zeros((len(anomalies), horizon))
     for lead in range(1, min(horizon, anomalies.shape[1] - 1) + 1):
-        before = squares[:, :-lead]
-        variance = before.sum(axis=1) if complete else np.einsum("ij,ij->i", before, observed[:, lead:])
-        together = np.einsum("ij,ij->i", known[:, :-lead], known[:, lead:])
-        np.divide(together, variance, out=shares[:, lead - 1], where=variance > 0)
+        before = known[:, :-lead]
+        variance = np.vecdot(before, before if complete else np.where(observed[:, lead:], before, 0.0))
+        np.divide(np.vecdot(before, known[:, lead:]), variance, out=shares[:, lead - 1], where=variance > 0)
     return shares
 
 

@@ -27,6 +27,9 @@ _HALF: Final = np.float32(0.5)
 _PRODUCTS: Final = ([3, 3, 0, 2, 2], [3, 0, 0, 0, 2])
 """Of the bounded increment (0), level (2) and anomaly (3), those that the autoregression knows."""
 
+_BENT: Final = [0, 1]
+"""Of the views, those whose bend it knows."""
+
 
 def fold(module: torch.jit.ScriptModule, window: int) -> "FoldedNetwork | None":
     """The network of a loaded module on the CPU; None where the module gives out no matrices.
@@ -71,17 +74,25 @@ class FoldedNetwork:
         self._phases = np.asarray(arrays["phases"], dtype=np.float64)
         self._rates = np.asarray(arrays["rates"], dtype=np.float64)
         self._mean, self._spread = np.float32(arrays["mean"]), np.float32(arrays["spread"])
-        self._bounds = single["bounds"]
-        known = len(single["views"])
-        # What is seen of the known, and its share of the autoregression, in one product.
-        self._linear = np.concatenate([single["views"], single["weights"][:known]], axis=1)
+        known, columns = len(single["views"]), [*_PRODUCTS[0], *_PRODUCTS[1]]
+        self._bounds = single["bounds"][columns]
+        # What is seen of the known, each as often as it is used, and its share of the autoregression, in one product.
+        seen = [single["views"][:, columns], single["views"][:, _BENT] * _HALF, single["weights"][:known]]
+        self._linear = np.concatenate(seen, axis=1)
         self._bent = single["weights"][known:]
-        self._inputs = np.ascontiguousarray(single["inputs"].transpose(0, 2, 1))
-        self._hidden = np.ascontiguousarray(single["hidden"].T)
-        self._hidden_bias = single["hidden_bias"][:, None]
         self._head, self._head_bias = single["head"], np.float32(arrays["head_bias"])
-        cells = {1: self._rnn, 3: self._gru, 4: self._lstm}
-        self._run = cells[len(self._hidden) // len(self._head)]
+        self._size = size = len(self._head)
+        inputs = np.ascontiguousarray(single["inputs"].transpose(0, 2, 1))
+        # The hidden state has a last row of ones, for the bias.
+        hidden = np.concatenate([single["hidden"].T, single["hidden_bias"][:, None]], axis=1)
+        cells = {1: (self._rnn, 0), 3: (self._gru, 2 * size), 4: (self._lstm, 3 * size)}
+        self._run, sigmoids = cells[len(hidden) // size]
+        # A sigmoid is a tangent of the half.
+        inputs[:, :sigmoids] *= _HALF
+        hidden[:sigmoids] *= _HALF
+        self._hidden = np.ascontiguousarray(hidden)
+        # A step each: as one product they would be large enough for OpenBLAS to wake threads, which cost more than it.
+        self._inputs = inputs
 
     def __call__(self, sst: Float32s, valid_time: Floats) -> Float32s:
         """As the checkpoint's ``forward``: °C ``(n, window)`` and Unix seconds ``(n,)`` to °C ``(n,)``."""
@@ -97,64 +108,71 @@ class FoldedNetwork:
 
     def _autoregression(self, known: Float32s, season: Float32s) -> Float32s:
         seen = known @ self._linear
-        bounded = np.minimum(np.maximum(seen[:, :4], -self._bounds), self._bounds)
-        bent = np.empty((len(known), 7), dtype=np.float32)
-        np.multiply(bounded[:, _PRODUCTS[0]], bounded[:, _PRODUCTS[1]], out=bent[:, :5])
-        np.tanh(seen[:, :2] * _HALF, out=bent[:, 5:])
+        factors, bend, n = seen[:, :10], seen[:, 10:12], len(_PRODUCTS[0])
+        np.minimum(factors, self._bounds, out=factors)
+        np.maximum(factors, -self._bounds, out=factors)
+        bent = np.empty((len(known), n + len(_BENT)), dtype=np.float32)
+        np.multiply(factors[:, :n], factors[:, n:], out=bent[:, :n])
+        np.tanh(bend, out=bent[:, n:])
         varying = bent @ self._bent
-        varying += seen[:, 4:]
-        increment: Float32s = np.einsum("ij,ij->i", varying, season)
+        varying += seen[:, 12:]
+        increment: Float32s = np.vecdot(varying, season)
         return increment
 
-    # Each takes the gates' inputs ``(steps, gates, n)``, which it writes over, and returns the last hidden state
-    # ``(size, n)``. Windows lie along the last axis, so that a gate's values lie together.
+    # Each takes the gates' inputs ``(steps, gates, n)`` and returns the last hidden state ``(size, n)``. Windows lie
+    # along the last axis, so that a gate's values lie together; views of what each step writes over are made once.
+
+    def _begin(self, n: int) -> tuple[Float32s, Float32s]:
+        """A state with its row of ones, and where the gates of a step are reckoned."""
+        state = np.zeros((self._size + 1, n), dtype=np.float32)
+        state[-1] = 1.0
+        return state, np.empty((len(self._hidden), n), dtype=np.float32)
 
     def _rnn(self, inputs: Float32s) -> Float32s:
-        state: Float32s = np.tanh(inputs[0])
-        for gates in inputs[1:]:
-            gates += self._hidden @ state
+        with_ones, gates = self._begin(inputs.shape[2])
+        state = with_ones[:-1]
+        for given in inputs:
+            np.matmul(self._hidden, with_ones, out=gates)
+            gates += given
             np.tanh(gates, out=state)
         return state
 
     def _lstm(self, inputs: Float32s) -> Float32s:
         """The gates' order is input, forget, output, cell, so that those which are sigmoids lie together."""
-        n, size = inputs.shape[2], len(self._head)
-        state, memory = np.zeros((2, size, n), dtype=np.float32)
-        for gates in inputs:
-            gates += self._hidden @ state
-            _sigmoid(gates[: 3 * size])
-            new = gates[3 * size :]
-            np.tanh(new, out=new)
-            new *= gates[:size]
-            memory *= gates[size : 2 * size]
+        with_ones, gates = self._begin(inputs.shape[2])
+        state, size = with_ones[:-1], self._size
+        sigmoids, new = gates[: 3 * size], gates[3 * size :]
+        take, keep, show = sigmoids[:size], sigmoids[size : 2 * size], sigmoids[2 * size :]
+        memory = np.zeros_like(new)
+        for given in inputs:
+            np.matmul(self._hidden, with_ones, out=gates)
+            gates += given
+            np.tanh(gates, out=gates)
+            sigmoids *= _HALF
+            sigmoids += _HALF
+            new *= take
+            memory *= keep
             memory += new
             np.tanh(memory, out=state)
-            state *= gates[2 * size : 3 * size]
+            state *= show
         return state
 
     def _gru(self, inputs: Float32s) -> Float32s:
         """The gates' order is reset, update, new."""
-        size = len(self._head)
-        state = np.zeros((size, inputs.shape[2]), dtype=np.float32)
-        for gates in inputs:
-            hidden = self._hidden @ state
-            both, new = gates[: 2 * size], gates[2 * size :]
-            both += hidden[: 2 * size]
-            _sigmoid(both)
-            last = hidden[2 * size :]
-            last += self._hidden_bias[2 * size :]
-            last *= both[:size]
-            new += last
+        with_ones, gates = self._begin(inputs.shape[2])
+        state, size = with_ones[:-1], self._size
+        sigmoids, new = gates[: 2 * size], gates[2 * size :]
+        reset, update = sigmoids[:size], sigmoids[size:]
+        for given, given_new in zip(inputs[:, : 2 * size], inputs[:, 2 * size :], strict=True):
+            np.matmul(self._hidden, with_ones, out=gates)
+            sigmoids += given
+            np.tanh(sigmoids, out=sigmoids)
+            sigmoids *= _HALF
+            sigmoids += _HALF
+            new *= reset
+            new += given_new
             np.tanh(new, out=new)
             state -= new
-            state *= both[size:]
+            state *= update
             state += new
         return state
-
-
-def _sigmoid(values: Float32s) -> None:
-    """In place, by the tangent, which the processor does for many values at once."""
-    values *= _HALF
-    np.tanh(values, out=values)
-    values *= _HALF
-    values += _HALF

@@ -77,6 +77,9 @@ class Forecasts:
         calibrated: whether the window is like what the network was trained on, ``(n,)``.
         scale: what the network's errors are multiplied by, ``(n,)``.
         failures: why there is no forecast, by series.
+        windows: that were forecast from, °C ``(n, window)``.
+        activity: of the windows, °C ``(n,)``; see :func:`~forecasting.training_range.activity`.
+        by_network: each network, which rows are its, and the seconds that it worked.
     """
 
     row: npt.NDArray[np.intp]
@@ -88,6 +91,9 @@ class Forecasts:
     calibrated: npt.NDArray[np.bool_]
     scale: Floats
     failures: dict[int, SeriesError]
+    windows: Floats
+    activity: Floats
+    by_network: Sequence[tuple[object, slice | list[int], float]]
 
     def __len__(self) -> int:
         return len(self.row)

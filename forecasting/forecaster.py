@@ -1,6 +1,7 @@
 """Series in, forecasts out: a loaded checkpoint at work, for any number of series and leads."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,12 @@ from forecasting.metadata import CheckpointMetadata
 from forecasting.network import BATCH, NetworkRoller
 from forecasting.references import References, own_references
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats
-from forecasting.training_range import activity
+from forecasting.timestep import TimeStep
+from forecasting.training_range import TrainingRange, activity
 from forecasting.windows import Windows, last_windows
 
-Seen = Callable[[Floats, Floats, npt.NDArray[np.bool_]], None]
-"""Takes windows of °C ``(n, window)``, their activity ``(n,)``, and whether each is unlike training ``(n,)``."""
+Alike = tuple[TimeStep, int, int, TrainingRange]
+"""What networks share that can forecast together: the step, the window, the longest gap filled, and the training."""
 
 
 class Forecaster:
@@ -31,6 +32,8 @@ class Forecaster:
         self.device = device
         self.network = NetworkRoller(module, self.step, device)
         self.roll = self.network.roll
+        self.alike: Alike = (self.step, metadata.window, metadata.fill_limit, metadata.training_range)
+        """What :func:`forecast_together` wants to be the same."""
 
     def warm_up(self) -> None:
         """Run the network at a few batch sizes, so that the first caller does not pay for its compilation."""
@@ -97,6 +100,8 @@ class Forecaster:
             RequestError: if the horizon or a level is not offered.
         """
         self.check(horizon, levels)
+        if not series:
+            return []
         forecasts = self.forecast_each(series, np.full(len(series), horizon), baselines)
         done: dict[int, Forecast | SeriesError] = dict(forecasts.failures)
         for k, i in enumerate(forecasts.row.tolist()):
@@ -108,42 +113,112 @@ class Forecaster:
         series: Sequence[SstSeries],
         horizons: npt.NDArray[np.int64],
         baselines: Baselines | None = None,
-        seen: Seen | None = None,
     ) -> Forecasts:
-        """Forecast each of ``series`` as far as its own horizon, ``(len(series),)``, which is not checked.
+        """Forecast each of ``series``, at least one, as far as its own horizon, ``(len(series),)``.
 
-        ``baselines`` as in :meth:`forecast_many`; ``seen`` hears which windows were forecast from, and which of them
-        are unlike training.
+        The horizons are not checked; ``baselines`` as in :meth:`forecast_many`.
         """
-        windows, failures = last_windows(series, self.metadata, horizons)
-        if not len(windows):
-            empty, none = np.empty((0, 0)), np.empty(0, dtype=np.bool_)
-            return Forecasts(windows.row, windows.leads, windows.times, empty, {}, [], none, np.empty(0), failures)
-        sst = self.network.roll_each(windows.values, windows.times, windows.leads)
-        used = series if len(windows) == len(series) else [series[i] for i in windows.row.tolist()]
-        references, absent = self._references(used, windows, baselines)
-        moved = activity(windows.values)
-        unlike = self.metadata.training_range.unlike(windows.values, windows.times[:, 0], moved)
-        if seen:
-            seen(windows.values, moved, unlike)
-        warnings = windows.warnings
-        if unlike.any():
-            for k in np.flatnonzero(unlike).tolist():
-                warnings[k] += (self._outside(windows, k),)
-        for k, warning in absent.items():
-            warnings[k] += (warning,)
-        scale = self.metadata.errors.scale(windows.values)
-        return Forecasts(windows.row, windows.leads, windows.times, sst, references, warnings, ~unlike, scale, failures)
+        return forecast_together(series, horizons, [self] * len(series), baselines)
 
-    def _references(
-        self, series: Sequence[SstSeries], windows: Windows, baselines: Baselines | None
-    ) -> tuple[References, dict[int, ForecastWarning]]:
-        horizon = windows.times.shape[1]
-        if baselines is None:
-            return own_references(series, windows.values, windows.times[:, 0], horizon, self.metadata.fill_limit)
-        rollers = baselines.rollers()
-        return {name: one.roll(windows.values, windows.times[:, 0], horizon) for name, one in rollers.items()}, {}
 
-    def _outside(self, windows: Windows, k: int) -> ForecastWarning:
-        differences = self.metadata.training_range.differences(windows.values[k], windows.times[k, 0])
-        return ForecastWarning("outside_training", f"the window is unlike the training: {'; '.join(differences)}")
+def forecast_together(
+    series: Sequence[SstSeries],
+    horizons: npt.NDArray[np.int64],
+    forecasters: Sequence[Forecaster],
+    baselines: Baselines | None = None,
+) -> Forecasts:
+    """Forecast each of ``series`` by its own network, as far as its own horizon.
+
+    All but the networks' own work is done for all of them at once.
+
+    Args:
+        series: regular series, at least one.
+        horizons: numbers of leads, ``(len(series),)``; not checked.
+        forecasters: one a series; all of them :attr:`~Forecaster.alike`.
+        baselines: fitted references of the place; where None, those that each series' own past affords.
+    """
+    metadata = forecasters[0].metadata
+    models = [one.metadata.model for one in forecasters]
+    windows, failures = last_windows(series, metadata, horizons, models)
+    row = windows.row.tolist()
+    if not row:
+        return _nothing(windows, failures)
+    used, networks = series, forecasters
+    if len(row) < len(series):
+        used, networks = [series[i] for i in row], [forecasters[i] for i in row]
+    references, absent = _references(used, windows, metadata, baselines)
+    moved = activity(windows.values)
+    unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], moved)
+    sst, scale = np.full(windows.times.shape, np.nan), np.empty(len(row))
+    by_network = list[tuple[Forecaster, slice | list[int], float]]()
+    for forecaster, rows in _by_network(networks):
+        values, leads, begin = windows.values[rows], windows.leads[rows], time.perf_counter()
+        longest = int(leads.max())
+        sst[rows, :longest] = forecaster.network.roll_each(values, windows.times[rows, :longest], leads)
+        by_network.append((forecaster, rows, time.perf_counter() - begin))
+        scale[rows] = forecaster.metadata.errors.scale(values)
+    warnings = windows.warnings
+    if unlike.any():
+        for k in np.flatnonzero(unlike).tolist():
+            warnings[k] += (_outside(windows, k, metadata),)
+    for k, warning in absent.items():
+        warnings[k] += (warning,)
+    return Forecasts(
+        row=windows.row,
+        leads=windows.leads,
+        times=windows.times,
+        sst=sst,
+        baselines=references,
+        warnings=warnings,
+        calibrated=~unlike,
+        scale=scale,
+        failures=failures,
+        windows=windows.values,
+        activity=moved,
+        by_network=by_network,
+    )
+
+
+def _nothing(windows: Windows, failures: dict[int, SeriesError]) -> Forecasts:
+    """Where no series can be forecast from, and there are no windows."""
+    none, empty = np.empty(0), np.empty((0, 0))
+    return Forecasts(
+        row=windows.row,
+        leads=windows.leads,
+        times=windows.times,
+        sst=empty,
+        baselines={},
+        warnings=[],
+        calibrated=none > 0,
+        scale=none,
+        failures=failures,
+        windows=empty,
+        activity=none,
+        by_network=[],
+    )
+
+
+def _by_network(forecasters: Sequence[Forecaster]) -> Iterator[tuple[Forecaster, slice | list[int]]]:
+    """Each network, and its rows; all of them as a slice, which copies nothing."""
+    rows: dict[Forecaster, list[int]] = {}
+    for k, forecaster in enumerate(forecasters):
+        rows.setdefault(forecaster, []).append(k)
+    if len(rows) == 1:
+        yield forecasters[0], slice(None)
+    else:
+        yield from rows.items()
+
+
+def _references(
+    series: Sequence[SstSeries], windows: Windows, metadata: CheckpointMetadata, baselines: Baselines | None
+) -> tuple[References, dict[int, ForecastWarning]]:
+    horizon = windows.times.shape[1]
+    if baselines is None:
+        return own_references(series, windows.values, windows.times[:, 0], horizon, metadata.fill_limit)
+    rollers = baselines.rollers()
+    return {name: one.roll(windows.values, windows.times[:, 0], horizon) for name, one in rollers.items()}, {}
+
+
+def _outside(windows: Windows, k: int, metadata: CheckpointMetadata) -> ForecastWarning:
+    differences = metadata.training_range.differences(windows.values[k], windows.times[k, 0])
+    return ForecastWarning("outside_training", f"the window is unlike the training: {'; '.join(differences)}")

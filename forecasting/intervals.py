@@ -8,6 +8,7 @@ where there are residuals enough, and, where there are not, half-widths that fol
 5.2 of the first paper).
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -136,15 +137,15 @@ class ErrorDistribution(BaseModel, frozen=True):
         """
         return self._of(self._widths[level][:, lead - 1 :], times) * scale[:, None]
 
-    def half_widths_of(self, levels: tuple[int, ...], times: Times, scale: Floats) -> Floats:
-        """The same for several levels, °C ``(levels, n, leads)``."""
-        widths = np.empty((len(levels), *times.shape))
-        season = None if len(self._tables) == 1 else (season_of(times), np.arange(times.shape[1]))
-        for k, level in enumerate(levels):
-            widths[k] = self._widths[level][0, : times.shape[1]] if season is None else self._widths[level][season]
-        if self.liveliness is not None:
-            widths *= scale[:, None]
-        return widths
+    def half_widths_of(self, levels: Sequence[int], times: Times, scale: Floats) -> Floats:
+        """The same for several levels, °C ``(levels, n or 1, leads)``."""
+        places, leads = [self._places[level] for level in levels], times.shape[1]
+        widths: Floats
+        if len(self._all_widths[0]) == 1:
+            widths = self._all_widths[places, :, :leads]
+        else:
+            widths = self._all_widths[np.asarray(places)[:, None, None], season_of(times), np.arange(leads)]
+        return widths if self.liveliness is None else widths * scale[:, None]
 
     def quantiles_at(self, times: Times, scale: Floats) -> Floats:
         """Quantiles of observation minus forecast, °C ``(n, leads, probabilities)``; arguments as for half-widths."""
@@ -183,6 +184,16 @@ class ErrorDistribution(BaseModel, frozen=True):
     def _widths(self) -> dict[int, Floats]:
         """By level, °C ``(seasons, leads)``; one row where they are pooled."""
         return {level: np.asarray([table.half_width[level] for table in self._tables]) for level in self.half_width}
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """Where each level stands in :attr:`_all_widths`."""
+        return {level: place for place, level in enumerate(self.half_width)}
+
+    @cached_property
+    def _all_widths(self) -> Floats:
+        """°C ``(levels, seasons, leads)``."""
+        return np.stack(list(self._widths.values()))
 
     @cached_property
     def _quantiles(self) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.baselines import autoregression, damping, linear_windows, roll_autoregression
-from forecasting.climatology import Harmonics, design, phases
+from forecasting.climatology import designs
 from forecasting.forecast import ForecastWarning
 from forecasting.series import SstSeries, end_aligned
 from forecasting.timestep import YEAR, Floats, Times, TimeStep
@@ -44,19 +44,18 @@ def own_references(
         horizon: number of leads.
         fill_limit: longest gap, in steps, that is interpolated.
     """
-    found = {"persistence": np.repeat(windows[:, -1:], horizon, axis=1)}
+    found = {"persistence": windows[:, -1:] + np.zeros(horizon)}
     warnings: dict[int, ForecastWarning] = {}
     step, lengths = series[0].step, np.asarray([len(one.values) for one in series])
     for rows in _of_like_length(lengths):
         values = end_aligned([series[i].values for i in rows.tolist()])
-        starts = step.shift(valid_time[rows], -values.shape[1])
         observed = np.isfinite(values)
-        affords = _afford_climatology(observed, lengths[rows], step, starts)
+        affords = _afford_climatology(observed, lengths[rows], step, valid_time[rows])
         if not affords.all():
             warnings |= {i: _too_short(series[i]) for i in rows[~affords].tolist()}
-            rows, values, starts, observed = rows[affords], values[affords], starts[affords], observed[affords]
+            rows, values, observed = rows[affords], values[affords], observed[affords]
         if len(rows):
-            seasonal = _Seasonal.fit(values, observed, step, starts, horizon)
+            seasonal = _Seasonal.fit(values, observed, step, valid_time[rows], horizon)
             for name, forecast in seasonal.references(windows[rows], lengths[rows], fill_limit):
                 if len(rows) == len(series):
                     found[name] = forecast
@@ -78,18 +77,21 @@ def _of_like_length(lengths: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.i
         yield np.flatnonzero(magnitudes == magnitude)
 
 
-def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: TimeStep, starts: Times) -> Bools:
+def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: TimeStep, valid_time: Times) -> Bools:
     """Which series hold enough of every season; see :data:`CLIMATOLOGY_YEARS`.
 
-    ``observed`` is ``(n, longest)``; ``starts`` are the times of its first column. A month of which there are more
-    than all values that are missing is not missing, so that only series with larger gaps are looked at.
+    ``observed`` is ``(n, longest)``, up to the step before ``valid_time``. A month of which there are more than all
+    values that are missing is not missing, so that only series with larger gaps are looked at.
     """
+    n, longest = observed.shape
+    if observed.all():
+        return np.full(n, longest * step.seconds / YEAR >= CLIMATOLOGY_YEARS)
     seen = observed.sum(axis=1)
     afford: Bools = seen * step.seconds / YEAR >= CLIMATOLOGY_YEARS
     gappy = afford & (lengths - seen >= lengths * step.seconds // YEAR)
     if gappy.any():
         doubtful = np.flatnonzero(gappy)
-        times = step.shift(starts[doubtful, None], np.arange(observed.shape[1]))
+        times = step.shift(valid_time[doubtful, None], np.arange(-longest, 0))
         months = times.astype("datetime64[M]").astype(np.int64) % 12
         held = np.bitwise_or.reduce(np.where(observed[doubtful], 1 << months, 0), axis=1)
         afford[doubtful] = held == _EVERY_MONTH
@@ -108,31 +110,28 @@ class _Seasonal:
 
     Attributes:
         step: of all.
-        starts: of the first column, ``(n,)``.
+        valid_time: of lead 1, ``(n,)``.
         anomalies: °C, ``(n, length)``; NaN where missing.
+        observed: where they are not, ``(n, length)``.
         past: the cycle at those times, °C.
         leads: and at those to forecast, °C ``(n, horizon)``.
     """
 
     step: TimeStep
-    starts: Times
+    valid_time: Times
     anomalies: Floats
+    observed: Bools
     past: Floats
     leads: Floats
 
     @classmethod
-    def fit(cls, values: Floats, observed: Bools, step: TimeStep, starts: Times, horizon: int) -> "_Seasonal":
+    def fit(cls, values: Floats, observed: Bools, step: TimeStep, valid_time: Times, horizon: int) -> "_Seasonal":
         """To ``values``, °C ``(n, length)``, NaN where not ``observed``."""
-        n, phase = values.shape[1], phases(step, starts).tolist()
-        harmonics = Harmonics.whole(step)
-        of_phase = {one: design(harmonics, step, one, n, horizon) for one in set(phase)}
-        terms = np.stack([of_phase[one].terms for one in phase])
-        if not observed.all():
-            coefficients = _solve(terms[:, :n], values, observed)
-        else:
-            coefficients = np.stack([of_phase[one].solve for one in phase]) @ values[:, :, None]
+        n = values.shape[1]
+        terms, solve = designs(step, valid_time, n, horizon)
+        coefficients = solve @ values[:, :, None] if observed.all() else _solve(terms[:, :n], values, observed)
         fitted = (terms @ coefficients)[:, :, 0]
-        return cls(step, starts, values - fitted[:, :n], fitted[:, :n], fitted[:, n:])
+        return cls(step, valid_time, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
 
     def references(
         self, windows: Floats, lengths: npt.NDArray[np.int64], fill_limit: int
@@ -140,7 +139,7 @@ class _Seasonal:
         """Each by name, °C ``(n, horizon)``, from ``windows`` ``(n, window)`` of series so long."""
         horizon = self.leads.shape[1]
         yield "climatology", self.leads
-        yield "damped", self.leads + self.anomalies[:, -1:] * damping(self.anomalies, horizon)
+        yield "damped", self.leads + self.anomalies[:, -1:] * damping(self.anomalies, self.observed, horizon)
         enough = lengths >= linear_windows(windows.shape[1])
         if enough.any():
             long = np.flatnonzero(enough).tolist()
@@ -151,7 +150,7 @@ class _Seasonal:
 
     def _linear(self, k: int, window: Floats, length: int, fill_limit: int) -> Floats:
         """The autoregression of one series, °C ``(horizon,)``; NaN where gaps leave too few windows to fit."""
-        starts = self.step.shift(self.starts[k : k + 1], self.anomalies.shape[1] - length)
+        starts = self.step.shift(self.valid_time[k : k + 1], -length)
         own = SstSeries(self.anomalies[k, -length:], starts[0], self.step)
         weights, intercept = autoregression(own, len(window), fill_limit)
         if not len(weights):

@@ -186,7 +186,7 @@ class SstSeries:
         start = anchor(times, step)
         positions = grid_positions(times, start, step, original)
         positions -= positions[0]
-        if positions[-1] >= min(MAX_STEPS, _SPARSE + _SPARSEST * len(times)):
+        if positions[-1] >= most_steps(len(times)):
             raise SeriesError(
                 f"from {short(times[0])} to {short(times[-1])} there are {positions[-1]:,} steps ({step}), and only "
                 f"{len(times)} values: look for a wrong time at either end"
@@ -194,6 +194,11 @@ class SstSeries:
         grid = np.full(positions[-1] + 1, np.nan)
         grid[positions] = values
         return cls(grid, start, step, notes)
+
+
+def most_steps(n: int) -> int:
+    """Steps that the grid of ``n`` observations may span."""
+    return min(MAX_STEPS, _SPARSE + _SPARSEST * n)
 
 
 def in_order(times: Times, place: Callable[[int], str]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:

@@ -55,8 +55,13 @@ class TrainingRange(BaseModel, frozen=True):
 
         ``moved`` is their :func:`activity`, where that is known already.
         """
+        moved = activity(windows) if moved is None else moved
+        low, high, calm, lively = self._bounds
+        alike = low <= windows.min() and windows.max() <= high and calm <= moved.min() and moved.max() <= lively
+        if alike and len(self.months) == 12:
+            return np.zeros(len(windows), dtype=np.bool_)
         level, spread, season = self._test(windows, valid_time, moved)
-        return level | spread if season is None else level | spread | season
+        return level | spread | season
 
     def differences(self, window: Floats, valid_time: np.datetime64) -> list[str]:
         """In what way a window of °C, forecast at ``valid_time``, is unlike training; empty where it is not.
@@ -65,8 +70,8 @@ class TrainingRange(BaseModel, frozen=True):
         square of the window's increments is over :data:`ACTIVITY_RATIO` times the largest, or under the smallest by
         that ratio. Season: training held no value of that calendar month.
         """
-        found = self._test(window[None], np.asarray([valid_time]))
-        level, spread, season = (one is not None and bool(one[0]) for one in found)
+        windows = window[None]
+        level, spread, season = map(bool, self._test(windows, np.asarray([valid_time]), activity(windows)))
         said = []
         if level:
             low, high = float(window.min()), float(window.max())
@@ -80,15 +85,18 @@ class TrainingRange(BaseModel, frozen=True):
             said.append(f"training held no value of month {_month(np.asarray(valid_time))}")
         return said
 
-    def _test(
-        self, windows: Floats, valid_time: Times, moved: Floats | None = None
-    ) -> tuple[Bools, Bools, Bools | None]:
-        """Which windows are unlike training in level, in spread, and in season: None where it held every month."""
+    def _test(self, windows: Floats, valid_time: Times, moved: Floats) -> tuple[Bools, Bools, Bools]:
+        """Which windows are unlike training in level, in spread, and in season."""
+        low, high, calm, lively = self._bounds
+        level = (windows.min(axis=1) < low) | (windows.max(axis=1) > high)
+        return level, (moved < calm) | (moved > lively), ~np.isin(_month(valid_time), self.months)
+
+    @property
+    def _bounds(self) -> tuple[float, float, float, float]:
+        """The lowest and highest value, and the least and greatest activity, of windows that are like training."""
         margin = LEVEL_MARGIN * self.spread
-        level = (windows.min(axis=1) < self.minimum - margin) | (windows.max(axis=1) > self.maximum + margin)
-        moved = activity(windows) if moved is None else moved
-        spread = (moved < self.calmest / ACTIVITY_RATIO) | (moved > self.liveliest * ACTIVITY_RATIO)
-        return level, spread, None if len(self.months) == 12 else ~np.isin(_month(valid_time), self.months)
+        calm, lively = self.calmest / ACTIVITY_RATIO, self.liveliest * ACTIVITY_RATIO
+        return self.minimum - margin, self.maximum + margin, calm, lively
 
     def distances(self, windows: Floats, moved: Floats | None = None) -> tuple[Floats, Floats]:
         """How far windows ``(n, window)`` of °C lie from the middle of training: level and spread, each ``(n,)``.
@@ -97,20 +105,27 @@ class TrainingRange(BaseModel, frozen=True):
         of its increments, in halves of the range from training's calmest to its liveliest. 0 is the middle, 1 the
         edge. ``moved`` is their :func:`activity`, where that is known already.
         """
-        level = _from_middle(windows.mean(axis=1), self.minimum, self.maximum)
-        moved = activity(windows) if moved is None else moved
-        return level, _from_middle(moved, self.calmest, self.liveliest)
+        found = np.empty((2, len(windows)))
+        windows.mean(axis=1, out=found[0])
+        found[1] = activity(windows) if moved is None else moved
+        twice_middle, range_ = self._middles
+        found *= 2
+        found -= twice_middle
+        np.abs(found, out=found)
+        found /= range_
+        return found[0], found[1]
+
+    @property
+    def _middles(self) -> tuple[Floats, Floats]:
+        """Twice the middle of level and of spread, and how far each ranges, ``(2, 1)``."""
+        low, high = np.array([[[self.minimum], [self.calmest]], [[self.maximum], [self.liveliest]]])
+        # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
+        return low + high, np.maximum(high - low, 1e-6)
 
 
 def _month(times: Times) -> npt.NDArray[np.int64]:
     months: npt.NDArray[np.int64] = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
     return months
-
-
-def _from_middle(values: Floats, low: float, high: float) -> Floats:
-    # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
-    distance: Floats = np.abs(2 * values - (low + high)) / max(high - low, 1e-6)
-    return distance
 
 
 def activity(windows: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """The last window of each of many series: what a network forecasts from, with what is to be said about it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -48,17 +49,25 @@ _NONE: Final = Windows(
 
 
 def last_windows(
-    series: Sequence[SstSeries], metadata: CheckpointMetadata, horizons: npt.NDArray[np.int64]
+    series: Sequence[SstSeries],
+    metadata: CheckpointMetadata,
+    horizons: npt.NDArray[np.int64],
+    models: Sequence[str] | None = None,
 ) -> tuple[Windows, dict[int, SeriesError]]:
     """The last window of each series, short gaps interpolated; and what is wrong with those that have none, by row.
 
-    Each window is wanted for as many leads as ``horizons`` ``(len(series),)`` says.
+    Args:
+        series: regular ones.
+        metadata: of the network that they are for, or of one that is alike.
+        horizons: for how many leads each window is wanted, ``(len(series),)``.
+        models: that each is for, where it is not ``metadata``'s.
     """
     step, size = metadata.time_step, metadata.window
     rows = [i for i, one in enumerate(series) if len(one.values) >= size and (one.step is step or one.step == step)]
     errors = {}
     if len(rows) < len(series):
-        errors = {i: _unsuited(series[i], metadata) for i in set(range(len(series))).difference(rows)}
+        unsuited = sorted(set(range(len(series))).difference(rows))
+        errors = {i: _unsuited(series[i], metadata, models[i] if models else metadata.model) for i in unsuited}
     if not rows:
         return _NONE, errors
     kept = [series[i] for i in rows]
@@ -67,8 +76,9 @@ def last_windows(
     ahead = np.add.outer([len(one.values) for one in kept], np.arange(leads.max()))
     times = step.shift(np.asarray([one.start for one in kept], dtype="datetime64[s]")[:, None], ahead)
     windows = Windows(np.asarray(rows), values, times, leads, [_adjusted(one) for one in kept])
-    doubtful = np.isnan(values.min(axis=1)) | (times[:, -1] > LAST_TIME)
-    if doubtful.any():
+    # A NaN is in every sum with it.
+    if math.isnan(values.sum()) or times.max() > LAST_TIME:
+        doubtful = np.isnan(values).any(axis=1) | (times[:, -1] > LAST_TIME)
         windows, refused = _mend(kept, windows, doubtful, metadata)
         errors |= refused
     return windows, errors
@@ -112,15 +122,15 @@ def _say_filled(
         yield k, ForecastWarning("gap_filled", f"{len(shown)} missing {noun} interpolated: {listed}")
 
 
-def _unsuited(series: SstSeries, metadata: CheckpointMetadata) -> SeriesError:
+def _unsuited(series: SstSeries, metadata: CheckpointMetadata, model: str) -> SeriesError:
     if series.step != metadata.time_step:
-        wanted = f"{metadata.model} forecasts steps of {metadata.time_step}"
+        wanted = f"{model} forecasts steps of {metadata.time_step}"
         return SeriesError(f"the step is {series.step}, and {wanted}")
     if not len(series):
         return SeriesError("the series holds no values")
     if np.isnan(series.values[-1]):
         return _no_last_value(series)
-    return SeriesError(f"{len(series)} values are too few: {metadata.model} needs at least {metadata.window}")
+    return SeriesError(f"{len(series)} values are too few: {model} needs at least {metadata.window}")
 
 
 def _no_last_value(series: SstSeries) -> SeriesError:

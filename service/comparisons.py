@@ -12,7 +12,8 @@ from forecasting.registry import LoadedRelease
 from forecasting.report import Coverage, ModelReport
 from forecasting.series import SstSeries, Units, from_celsius
 from service.comparison_schemas import CompareRequest
-from service.forecasts import agreed, check_limits, names, parse_all, refuse_failures
+from service.forecasts import agreed, check_limits, names, refuse_failures
+from service.parsing import parse_all
 from service.schemas import (
     BrierOut,
     ComparedModel,
@@ -81,7 +82,7 @@ async def compare_series(
     horizon = agreed("horizon", query.horizon, request.horizon) or 1
     forecasters[0].check(horizon, ())
     refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
-    parsed = await serving.apart(parse_all, request, forecasters[0].step)
+    parsed = await serving.apart(parse_all, request.series, request.units, forecasters[0].step)
     rolled = [
         one if isinstance(one, SeriesError) else await _roll(serving, one, forecasters, horizon) for one in parsed
     ]

@@ -112,6 +112,7 @@ class Gate:
             self.admission.waiting -= 1
             self.admission.release(call.held)
             seconds = time.perf_counter() - begin
+            self.metrics.ended(1)
             self.metrics.request(call.route, scope["method"], call.status, seconds)
             if self.settings.access_log:
                 log_access(call.route, scope["method"], call.status, seconds)

@@ -52,6 +52,7 @@ class Metrics:
     Attributes:
         shared: whether :meth:`exposition` speaks for every process that shares the folder.
         started: call without arguments when a request arrives.
+        ended: call when it is answered, with how many were.
     """
 
     def __init__(self, routes: Iterable[str] = ()) -> None:
@@ -62,7 +63,7 @@ class Metrics:
         self._routes = frozenset(routes)
         # Children and their methods are looked up once: labels() alone costs more than counting does.
         self.started: Callable[[], None] = instruments.in_flight.inc
-        self._ended: Callable[[], None] = instruments.in_flight.dec
+        self.ended: Callable[[float], None] = instruments.in_flight.dec
         self._requests: dict[tuple[str, str, int], Observe] = {}
         self._rejects = {reason: instruments.rejected.labels(reason).inc for reason in REASONS}
         self._reloads = {outcome: instruments.reloads.labels(outcome).inc for outcome in OUTCOMES}
@@ -73,11 +74,10 @@ class Metrics:
             ProcessCollector(registry=registry)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request that ended after ``seconds``; once for each :attr:`started`.
+        """Count a request that ended after ``seconds``; :attr:`ended` is another matter.
 
         ``route`` is the template that answered, and ``status`` what was sent.
         """
-        self._ended()
         observe = self._requests.get((route, method, status))
         if observe is None:
             observe = self._find_request(route, method, status)

@@ -27,6 +27,8 @@ class _OneWrite:
         self._transport = transport
         self._loop = loop
         self._head = b""
+        # Asked for each answer: found here it costs less.
+        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
         if not self._head and data.startswith(b"HTTP/1.1 ") and data.endswith(_END_OF_HEAD):

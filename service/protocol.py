@@ -7,6 +7,7 @@ is called the same: what is refused, and how, is written there once.
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import httptools
@@ -14,9 +15,8 @@ from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from service.call import Headers
-from service.gate import Gate
 from service.one_write import OneWriteProtocol
-from service.security_headers import RawHeaders
+from service.security_headers import as_lines
 from service.short_way import ShortWay
 
 _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
@@ -29,13 +29,16 @@ _OF_UPGRADES: Final = frozenset({b"http2-settings", b"upgrade"})
 class Protocol(OneWriteProtocol):
     """One connection."""
 
-    def __init__(self, gate: Gate, **arguments: Any) -> None:
+    def __init__(self, short_way: ShortWay, **arguments: Any) -> None:
         """``arguments`` are those that uvicorn gives."""
         super().__init__(**arguments)
-        self.gate = gate
-        self.short_way = ShortWay(gate)
+        self.short_way = short_way
+        self.gate = short_way.gate
         self.never = asyncio.Event()
         """Stands where uvicorn tells a request that waits that there is more; none waits here."""
+        self._idle: asyncio.TimerHandle | None = None
+        """Looks whether the connection is to be closed, since nothing came for long."""
+        self._idle_since = 0.0
         self._pieces: list[bytes] | None = None
         """Of the body of a request that may go the short way, while its head and body are read."""
         self._fields: Headers = {}
@@ -43,6 +46,7 @@ class Protocol(OneWriteProtocol):
     def data_received(self, data: bytes) -> None:
         """What has come in."""
         self._unset_keepalive_if_required()
+        self._idle_since = self.loop.time()
         rest: bytes | None = data
         while rest is not None:
             rest = self._feed(rest)
@@ -110,7 +114,9 @@ class Protocol(OneWriteProtocol):
             return
         body, self._pieces = b"".join(self._pieces), None
         path, _, query = self.url.partition(b"?")
-        self.scope |= {"method": "POST", "path": path.decode("ascii"), "raw_path": path, "query_string": query}
+        scope = self.scope
+        scope["method"], scope["path"] = "POST", path.decode("ascii")
+        scope["raw_path"], scope["query_string"] = path, query
         self.cycle = cycle = _WholeRequest(self, body)
         if not self.short_way.take(cycle, self._fields, body):
             self._start_asgi_task(cycle, self.gate)  # type: ignore[arg-type]
@@ -129,6 +135,34 @@ class Protocol(OneWriteProtocol):
             and _UNUSUAL.isdisjoint(self._fields)
         )
 
+    def on_whole_response_complete(self) -> None:
+        """As uvicorn's, which starts a timer for each answer and stops it at the next request: here one goes on."""
+        if self.pipeline:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
+        if self._idle is None:
+            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
+
+    def _look_whether_idle(self) -> None:
+        self._idle = None
+        if self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete):
+            # With the end of the next answer it begins anew.
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle = self.loop.call_later(left, self._look_whether_idle)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end of it."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        super().connection_lost(exc)
+
     def _go_the_general_way(self) -> None:
         pieces, self._pieces = self._pieces or [], None
         super().on_headers_complete()
@@ -139,17 +173,19 @@ class Protocol(OneWriteProtocol):
 class _WholeRequest(RequestResponseCycle):
     """A request that has been read, and an answer that is sent in one piece."""
 
+    # As uvicorn's begin.
+    disconnected = response_started = response_complete = False
+    keep_alive = True
+    _start: Any = None
+
     def __init__(self, protocol: Protocol, body: bytes) -> None:
         self.scope = protocol.scope
         self.transport = protocol.transport
         self.logger = protocol.logger
         self.default_headers = protocol.server_state.default_headers
-        self.on_response: Callable[..., None] = protocol.on_response_complete
+        self.on_response: Callable[..., None] = protocol.on_whole_response_complete
         self.message_event = protocol.never
-        self.disconnected = self.response_started = self.response_complete = False
-        self.keep_alive = True
         self._body: bytes | None = body
-        self._start: Any = None
 
     async def receive(self) -> ASGIReceiveEvent:
         """The body."""
@@ -166,23 +202,25 @@ class _WholeRequest(RequestResponseCycle):
             return
         assert message["type"] == "http.response.body"
         assert not message.get("more_body")
-        self.answer(self._start["status"], tuple(self._start["headers"]), message["body"])
+        headers = list(self._start["headers"])
+        kept = [header for header in headers if header[0] != b"connection"]
+        # It says close: nothing else is ever said here.
+        self.keep_alive = self.keep_alive and len(kept) == len(headers)
+        self.answer(self._start["status"], as_lines(kept), message["body"])
 
-    def answer(self, status: int, headers: RawHeaders, content: bytes) -> None:
-        """Head and body, written as one."""
-        if self.disconnected or self.transport.is_closing():
+    def answer(self, status: int, lines: bytes, content: bytes) -> None:
+        """Head and body, written as one; ``lines`` are those of the headers."""
+        transport = self.transport
+        if self.disconnected or transport.is_closing():
             # It is marked only where it was the connection's last request.
             return
-        lines = [STATUS_LINE[status]]
-        for name, value in (*self.default_headers, *headers):
-            if name == b"connection":
-                # It says close: nothing else is ever said here.
-                self.keep_alive = False
-            else:
-                lines += (name, b": ", value, b"\r\n")
-        lines += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", content)
-        self.transport.write(b"".join(lines))
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        transport.write(b"".join((STATUS_LINE[status], _dated(tuple(self.default_headers)), lines, end, content)))
         self.response_complete = True
         if not self.keep_alive:
-            self.transport.close()
+            transport.close()
         self.on_response()
+
+
+_dated = lru_cache(maxsize=2)(as_lines)
+"""Of the headers that every answer of a second has."""

@@ -1,6 +1,6 @@
 """What every answer tells browsers not to do with it, as raw ASGI headers that are made once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from starlette.middleware.cors import CORSMiddleware
@@ -18,6 +18,11 @@ PAGE_POLICY: Final = (
     "img-src 'self' data: blob:; font-src 'self'; "
     f"connect-src 'self'; {ALWAYS}"
 )
+
+
+def as_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as HTTP/1.1 has them, a line each."""
+    return b"".join([b"%s: %s\r\n" % header for header in headers])
 
 
 def security_headers(policy: str = DATA_POLICY) -> RawHeaders:

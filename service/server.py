@@ -19,6 +19,7 @@ from service.peers import Peers
 from service.protocol import Protocol
 from service.security_headers import with_cors
 from service.settings import Settings
+from service.short_way import ShortWay
 
 logger = logging.getLogger("service")
 
@@ -31,7 +32,7 @@ def serve(settings: Settings, listener: socket.socket, registry: Registry, peers
     gate = create_app(settings, registry, peers)
     config = uvicorn.Config(
         with_cors(gate, settings.origins),
-        http=partial(Protocol, gate),  # type: ignore[arg-type]
+        http=partial(Protocol, ShortWay(gate)),  # type: ignore[arg-type]
         lifespan="on",
         log_config=log_config(settings),
         server_header=False,

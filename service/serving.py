@@ -1,4 +1,4 @@
-"""What serves at one moment: the loaded releases, and for each of their networks a lane that work goes through."""
+"""What serves at one moment: the loaded releases, and the ways that work for their networks goes."""
 
 import asyncio
 import time
@@ -9,48 +9,69 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.errors import SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
-from forecasting.series import SstSeries
-from forecasting.timestep import Floats
+from forecasting.series import most_steps
+from forecasting.timestep import YEAR, TimeStep
 from service.batching import Answer, Batcher, Job, Result, Run
 from service.metrics import Metrics
+from service.schemas import SeriesIn
 from service.statistics import ModelStatistics, Statistics
-from service.writing import Json, Wanted, write
+from service.together import Asked, Entries, Together
 
 SMALL: Final = 64
-"""Calls' worth of windows (series × leads) up to which a request is batched; larger ones run apart, in pieces."""
+"""Calls' worth of windows (series × networks × leads) up to which a request is batched; larger ones run apart."""
 
 SMALL_VALUES: Final = 20_000
 """The same for values in all: references are fitted to every one of them."""
 
 PIECE: Final = 256
-"""Series that a large request is split into, so that several such requests advance side by side."""
+"""Windows that a large request is split into, so that several such requests advance side by side."""
 
-Entries = list[Json | SeriesError]
 Float32s = npt.NDArray[np.float32]
 Returned = TypeVar("Returned")
 
 
-def is_small(lengths: Sequence[int], horizon: int) -> bool:
-    """Whether series of these lengths cost little enough to be forecast on the event loop."""
-    return len(lengths) * horizon <= SMALL and sum(lengths) <= SMALL_VALUES
+def is_small(asked: Asked) -> bool:
+    """Whether a request costs little enough to be answered on the event loop."""
+    forecasters, series, wanted = asked
+    if len(series) * len(forecasters) * wanted.horizon > SMALL:
+        return False
+    steps, step = 0, forecasters[0].step
+    for one in series:
+        steps += len(one.values) if one.timestamps is None else _steps(one, step)
+    return steps <= SMALL_VALUES
 
 
-def _pieces(series: Sequence[SstSeries]) -> Iterator[Sequence[SstSeries]]:
-    """In order, each of at most :data:`PIECE` series, and :data:`SMALL_VALUES` values unless one alone has more."""
-    begin = values = 0
+def _steps(series: SeriesIn, step: TimeStep) -> int:
+    """How many steps the grid of ``series`` has at most: times may lie far apart."""
+    n, times = len(series.values), series.timestamps
+    if not times:
+        return n
+    try:
+        # Each begins with its year, and so sorts as text.
+        years = int(max(times)[:4]) - int(min(times)[:4]) + 1
+    except ValueError:
+        return n
+    return max(n, min(years * YEAR // step.seconds, most_steps(n)))
+
+
+def _pieces(asked: Asked) -> Iterator[Asked]:
+    """The same with some of the series at a time, in order: as many as :data:`PIECE` and :data:`SMALL_VALUES` allow."""
+    forecasters, series, _ = asked
+    step, most = forecasters[0].step, max(PIECE // len(forecasters), 1)
+    begin = steps = 0
     for i, one in enumerate(series):
-        values += len(one)
-        if i > begin and (i - begin == PIECE or values > SMALL_VALUES):
-            yield series[begin:i]
-            begin, values = i, len(one)
-    yield series[begin:]
+        own = _steps(one, step)
+        steps += own
+        if i > begin and (i - begin == most or steps > SMALL_VALUES):
+            yield asked._replace(series=series[begin:i])
+            begin, steps = i, own
+    yield asked._replace(series=series[begin:])
 
 
 class Lane:
-    """The way through one network."""
+    """The way of bare windows through one network, as the Open Inference Protocol sends them."""
 
     def __init__(
         self,
@@ -65,32 +86,7 @@ class Lane:
         self.statistics = statistics
         self._workers = workers
         self._metrics = metrics
-        self._model = forecaster.metadata.model
-        # A GPU would leave the event loop idle; a CPU would have to do the same work, and the switch of threads too.
-        apart = None if forecaster.device.type == "cpu" else workers
-        self._forecasts = Batcher(self._forecast_together, seconds, apart)
-        self._inferences = Batcher(self._infer_together, seconds, apart)
-
-    async def forecast(self, series: Sequence[SstSeries], wanted: Wanted) -> Entries:
-        """Forecast what follows each of ``series``: its entry in the answer, or what is wrong with it.
-
-        Raises:
-            ProblemError: 504 if the network was not free in time.
-        """
-        return await self._counted(self._forecast(series, wanted))
-
-    def put(self, series: Sequence[SstSeries], wanted: Wanted, answer: Answer[Entries]) -> None:
-        """The same for few series, without a task: ``answer`` is told; the statistics are left to it."""
-        self._forecasts.put((series, wanted), answer)
-
-    async def _forecast(self, series: Sequence[SstSeries], wanted: Wanted) -> Entries:
-        if is_small([len(one) for one in series], wanted.horizon):
-            return await self._forecasts.submit((series, wanted))
-        entries: Entries = []
-        for piece in _pieces(series):
-            # One after the other: two threads would hand Python's lock back and forth for one request.
-            entries += await self._apart(self._forecast_together, (piece, wanted))
-        return entries
+        self._batcher = Batcher(self._infer_together, seconds, _apart(forecaster, workers))
 
     async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         """Run the network itself.
@@ -105,50 +101,16 @@ class Lane:
         Raises:
             ProblemError: 504 if the network was not free in time.
         """
-        return await self._counted(self._infer(windows, seconds))
+        return await _counted(self._infer(windows, seconds), [self.statistics])
 
     async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         if len(windows) <= SMALL:
-            return await self._inferences.submit((windows, seconds))
+            return await self._batcher.submit((windows, seconds))
         pieces = []
         for begin in range(0, len(windows), PIECE):
             rows = slice(begin, begin + PIECE)
-            pieces.append(await self._apart(self._infer_together, (windows[rows], seconds[rows])))
+            pieces.append(await _alone(self._workers, self._infer_together, (windows[rows], seconds[rows])))
         return np.concatenate(pieces)
-
-    async def _apart(self, run: Run[Job, Result], job: Job) -> Result:
-        """A job too large for the event loop."""
-        (result,) = await asyncio.get_running_loop().run_in_executor(self._workers, run, [job], [0.0])
-        return result
-
-    async def _counted(self, work: Awaitable[Returned]) -> Returned:
-        begin = time.perf_counter()
-        try:
-            answer = await work
-        except BaseException:
-            self.statistics.failed(time.perf_counter() - begin)
-            raise
-        self.statistics.succeeded(time.perf_counter() - begin)
-        return answer
-
-    def _forecast_together(
-        self, jobs: Sequence[tuple[Sequence[SstSeries], Wanted]], waits: Sequence[float]
-    ) -> list[Entries]:
-        begin = time.perf_counter()
-        series = [one for many, _ in jobs for one in many]
-        asked = [wanted for many, wanted in jobs for _ in many]
-        horizons = np.asarray([wanted.horizon for wanted in asked])
-        forecasts = self.forecaster.forecast_each(series, horizons, seen=self._count_drift)
-        self._count_batch(len(series), waits, time.perf_counter() - begin)
-        rows, alike = forecasts.row.tolist(), dict[Wanted, list[int]]()
-        for k, i in enumerate(rows):
-            alike.setdefault(asked[i], []).append(k)
-        done: dict[int, Json | SeriesError] = dict(forecasts.failures)
-        for wanted, some in alike.items():
-            entries = write(forecasts, some, self.forecaster.metadata.errors, wanted)
-            done.update(zip([rows[k] for k in some], entries, strict=True))
-        following = iter(range(len(series)))
-        return [[done[next(following)] for _ in many] for many, _ in jobs]
 
     def _infer_together(
         self, jobs: Sequence[tuple[Float32s, npt.NDArray[np.float64]]], waits: Sequence[float]
@@ -156,16 +118,10 @@ class Lane:
         begin = time.perf_counter()
         windows = np.concatenate([values for values, _ in jobs])
         forecast = self.forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
-        self._count_batch(len(windows), waits, time.perf_counter() - begin)
+        seconds = time.perf_counter() - begin
+        self._metrics.batch(self.forecaster.metadata.model, len(windows), waits[0], seconds)
+        self.statistics.batch(len(windows), waits, seconds)
         return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
-
-    def _count_batch(self, windows: int, waits: Sequence[float], seconds: float) -> None:
-        self._metrics.batch(self._model, windows, waits[0], seconds)
-        self.statistics.batch(windows, waits, seconds)
-
-    def _count_drift(self, windows: Floats, moved: Floats, outside: npt.NDArray[np.bool_]) -> None:
-        level, spread = self.forecaster.metadata.training_range.distances(windows, moved)
-        self._metrics.drift(self._model, len(windows), float(level.sum()), float(spread.sum()), int(outside.sum()))
 
 
 class Serving:
@@ -176,13 +132,78 @@ class Serving:
     ) -> None:
         """See :class:`Lane`."""
         self.registry = registry
+        self.statistics = {one: statistics.of(one) for one in registry.models}
+        self._resolved: dict[tuple[str, str | None], list[Forecaster]] = {}
         self._workers = workers
-        self._lanes = {one: Lane(one, workers, seconds, metrics, statistics.of(one)) for one in registry.models}
+        self._lanes = {one: Lane(one, workers, seconds, metrics, own) for one, own in self.statistics.items()}
+        self._together = Together(self.statistics, metrics)
+        apart = _apart(registry.models[0], workers) if registry.models else None
+        self._batcher = Batcher(self._together.run, seconds, apart)
+
+    def resolve(self, model: str, dataset: str | None) -> list[Forecaster]:
+        """The networks that ``model`` means within ``dataset``.
+
+        Raises:
+            UnknownNameError: if there is no such model or dataset.
+            RequestError: if a full name contradicts ``dataset``.
+        """
+        found = self._resolved.get((model, dataset))
+        if found is None:
+            # Only names that mean something are kept, of which there are few.
+            _, found = self.registry.resolve(model, dataset)
+            self._resolved[model, dataset] = found
+        return found
 
     def lane(self, forecaster: Forecaster) -> Lane:
         """The lane of one of the registry's networks."""
         return self._lanes[forecaster]
 
+    async def forecast(self, asked: Asked) -> list[Entries]:
+        """The entries of the answer by each network that is asked; its own networks are counted.
+
+        Raises:
+            ProblemError: 504 if its turn did not come in time.
+        """
+        return await _counted(self._forecast(asked), [self.statistics[one] for one in asked.forecasters])
+
+    def put(self, asked: Asked, answer: Answer[list[Entries]]) -> None:
+        """The same for a small request, without a task: ``answer`` is told, and has to count."""
+        self._batcher.put(asked, answer)
+
     async def apart(self, function: Callable[..., Returned], *arguments: object) -> Returned:
         """What ``function`` returns, off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+    async def _forecast(self, asked: Asked) -> list[Entries]:
+        if is_small(asked):
+            return await self._batcher.submit(asked)
+        found: list[Entries] = [[] for _ in asked.forecasters]
+        for piece in _pieces(asked):
+            # One after the other: two threads would hand Python's lock back and forth for one request.
+            for entries, more in zip(found, await _alone(self._workers, self._together.run, piece), strict=True):
+                entries += more
+        return found
+
+
+def _apart(forecaster: Forecaster, workers: Executor) -> Executor | None:
+    """Where batches run: a GPU would leave the event loop idle; a CPU has the same work to do, and none to wait for."""
+    return None if forecaster.device.type == "cpu" else workers
+
+
+async def _alone(workers: Executor, run: Run[Job, Result], job: Job) -> Result:
+    """A job too large for the event loop."""
+    (result,) = await asyncio.get_running_loop().run_in_executor(workers, run, [job], [0.0])
+    return result
+
+
+async def _counted(work: Awaitable[Returned], statistics: Sequence[ModelStatistics]) -> Returned:
+    begin = time.perf_counter()
+    try:
+        answer = await work
+    except BaseException:
+        for one in statistics:
+            one.failed(time.perf_counter() - begin)
+        raise
+    for one in statistics:
+        one.succeeded(time.perf_counter() - begin)
+    return answer

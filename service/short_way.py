@@ -1,24 +1,28 @@
 """The short way: POST /forecast of few series, from a request that has been read whole to the bytes of its answer.
 
 It takes no task, no message and no future a request, and the answers of a batch are written one right after the other.
-What is not sure to be forecast by the time its batch begins is left to the gate, which answers and refuses everything;
-so what is refused, and how, is written there once.
+What the gate would refuse before it is forecast, and what is too large for a batch, is left to the gate, which answers
+and refuses everything; so what is refused, and how, is written there once.
 """
 
+import asyncio
+import logging
 import time
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from starlette.types import Scope
-
 from service.call import Headers
 from service.errors import ProblemError, error_response
-from service.forecasts import Small, small_request
+from service.forecasts import understand, written
 from service.gate import JSON, Gate
 from service.logs import log_access, request_scope
 from service.routes.forecast import read_request
-from service.security_headers import RawHeaders
-from service.serving import Entries
+from service.schemas import ForecastRequest
+from service.security_headers import as_lines
+from service.serving import Serving, is_small
+from service.together import Asked, Entries
+
+logger = logging.getLogger("service")
 
 PATH: Final = "/forecast"
 
@@ -28,86 +32,135 @@ class Exchange(Protocol):
 
     scope: Any
 
-    def answer(self, status: int, headers: RawHeaders, content: bytes) -> None:
-        """Write the whole answer."""
+    def answer(self, status: int, lines: bytes, content: bytes) -> None:
+        """Write the whole answer; ``lines`` are those of its headers."""
 
 
 class ShortWay:
-    """Takes the gate's place for the requests that it can answer."""
+    """Takes the gate's place for the requests that it can answer.
+
+    Attributes:
+        gate: that answers all others.
+    """
 
     def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-        self._settings = gate.settings
+        self.gate = gate
         self._admission = gate.admission
-        self._own_headers = gate.guard.page_headers.get(PATH, gate.guard.headers)
+        self._metrics = gate.metrics
+        own = gate.guard.page_headers.get(PATH, gate.guard.headers)
+        self._lines = as_lines((*JSON, *own))
+        self._lines_of_refusals = as_lines(own)
+        self._ready: list[tuple[Exchange, int, bytes, bytes]] = []
+        """Answers that are yet to be written."""
+        self._finished = 0
+        """Requests of which they are."""
 
     def take(self, exchange: Exchange, headers: Headers, body: bytes) -> bool:
         """Whether the request is answered from here on; else it is as if it had not been looked at.
 
         It is one that the gate answers whole (:meth:`~service.gate.Gate.is_direct`).
         """
-        scope, serving = exchange.scope, self._gate.lifecycle.serving
+        scope, gate, admission = exchange.scope, self.gate, self._admission
+        serving = gate.lifecycle.serving
         if scope["path"] != PATH or serving is None:
             return False
         begin = time.perf_counter()
-        self._admission.waiting += 1
+        admission.waiting += 1
         try:
-            key = self._admission.check(PATH, headers.get(b"authorization"), len(body))
+            key = admission.check(PATH, headers.get(b"authorization"), len(body))
             request, dataset, strict = read_request(scope["query_string"], headers, body)
-            asked = None if strict else small_request(serving, self._settings, request, dataset)
-            if asked is not None:
-                self._admission.admit(key, len(body))
+            asked = understand(serving, gate.settings, request, dataset)
+            # On a GPU batches wait for threads, so that a request needs a deadline of its own.
+            taken = is_small(asked) and asked.forecasters[0].device.type == "cpu"
+            if taken:
+                admission.admit(key, len(body))
         except Exception:
             # The gate meets the same, and says what it is.
-            asked = None
-        if asked is None:
-            self._admission.waiting -= 1
+            taken = False
+        if not taken:
+            admission.waiting -= 1
             return False
-        scope["request_id"] = self._gate.request_id(headers)
-        self._gate.metrics.started()
-        asked.lane.put(asked.series, asked.wanted, _Waiting(self, exchange, asked, len(body), begin))
+        scope["request_id"] = gate.request_id(headers)
+        self._metrics.started()
+        serving.put(asked, _Waiting(self, exchange, serving, request, asked, strict, len(body), begin))
         return True
 
-    def finish(self, waiting: "_Waiting", result: Entries | Exception) -> None:
-        """Answer a request that was taken."""
+    def finish(self, waiting: "_Waiting", result: list[Entries] | Exception) -> None:
+        """Answer a request that was taken, with the others of its batch."""
         exchange, seconds = waiting.exchange, time.perf_counter() - waiting.begin
         self._admission.waiting -= 1
         self._admission.release(waiting.size)
+        if not self._finished:
+            # A write wakes its reader. Right after one another they wake it once, where it would fall asleep between.
+            asyncio.get_running_loop().call_soon(self._write)
+        self._finished += 1
         status: int = HTTPStatus.INTERNAL_SERVER_ERROR
         try:
-            status, headers, content = self._written(waiting.asked, result, exchange.scope, seconds)
-            request_id = (b"x-request-id", exchange.scope["request_id"].encode())
-            exchange.answer(status, (*headers, request_id, *self._own_headers), content)
+            status, lines, content = self._written(waiting, result, seconds)
+            self._ready.append((exchange, status, lines, content))
         finally:
-            self._gate.metrics.request(PATH, "POST", status, seconds)
-        if self._settings.access_log:
+            self._metrics.request(PATH, "POST", status, seconds)
+        if self.gate.settings.access_log:
             token = request_scope.set(exchange.scope)
             log_access(PATH, "POST", status, seconds)
             request_scope.reset(token)
 
+    def _write(self) -> None:
+        ready, self._ready = self._ready, []
+        finished, self._finished = self._finished, 0
+        self._metrics.ended(finished)
+        for exchange, status, lines, content in ready:
+            try:
+                exchange.answer(status, lines, content)
+            except Exception:
+                # One that cannot be told does not keep the others from hearing.
+                logger.exception("an answer could not be written")
+
     def _written(
-        self, asked: Small, result: Entries | Exception, scope: Scope, seconds: float
-    ) -> tuple[int, RawHeaders, bytes]:
-        if not isinstance(result, Exception):
-            asked.lane.statistics.succeeded(seconds)
-            content = asked.written(result)
-            return HTTPStatus.OK, (*JSON, (b"content-length", b"%d" % len(content))), content
-        asked.lane.statistics.failed(seconds)
-        if isinstance(result, ProblemError) and result.reason:
-            self._gate.metrics.rejected(result.reason)
-        response = error_response(result, scope)
-        return response.status_code, tuple(response.raw_headers), bytes(response.body)
+        self, waiting: "_Waiting", result: list[Entries] | Exception, seconds: float
+    ) -> tuple[int, bytes, bytes]:
+        scope, statistics = waiting.exchange.scope, waiting.serving.statistics
+        own = b"content-length: %d\r\nx-request-id: %s\r\n"
+        request_id = scope["request_id"].encode()
+        try:
+            if isinstance(result, Exception):
+                raise result
+            content = written(waiting.request, waiting.asked, result, waiting.strict)
+        except Exception as error:
+            for one in waiting.asked.forecasters:
+                statistics[one].failed(seconds)
+            if isinstance(error, ProblemError) and error.reason:
+                self._metrics.rejected(error.reason)
+            response = error_response(error, scope)
+            lines = as_lines((*response.raw_headers, (b"x-request-id", request_id)))
+            return response.status_code, lines + self._lines_of_refusals, bytes(response.body)
+        for one in waiting.asked.forecasters:
+            statistics[one].succeeded(seconds)
+        return HTTPStatus.OK, self._lines + own % (len(content), request_id), content
 
 
 class _Waiting:
     """What the batcher tells how a request went."""
 
-    __slots__ = ("asked", "begin", "exchange", "size", "way")
+    __slots__ = ("asked", "begin", "exchange", "request", "serving", "size", "strict", "way")
 
-    def __init__(self, way: ShortWay, exchange: Exchange, asked: Small, size: int, begin: float) -> None:
+    def __init__(
+        self,
+        way: ShortWay,
+        exchange: Exchange,
+        serving: Serving,
+        request: ForecastRequest,
+        asked: Asked,
+        strict: bool,
+        size: int,
+        begin: float,
+    ) -> None:
         self.way = way
         self.exchange = exchange
+        self.serving = serving
+        self.request = request
         self.asked = asked
+        self.strict = strict
         self.size = size
         self.begin = begin
 
@@ -115,9 +168,9 @@ class _Waiting:
         """Whether it has been answered otherwise: never."""
         return False
 
-    def set_result(self, entries: Entries, /) -> None:
+    def set_result(self, found: list[Entries], /) -> None:
         """It went well."""
-        self.way.finish(self, entries)
+        self.way.finish(self, found)
 
     def set_exception(self, error: Exception, /) -> None:
         """It did not."""

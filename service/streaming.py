@@ -13,13 +13,14 @@ from starlette.types import Receive
 from forecasting.errors import SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
-from forecasting.series import SstSeries, Units
+from forecasting.series import Units
 from service.errors import ProblemError, invalid
-from service.forecasts import check_query, parse_all, run
+from service.forecasts import check_query, run
 from service.lines import Line, read_lines
-from service.schemas import SeriesIn, SeriesRequest
+from service.schemas import SeriesIn
 from service.serving import Serving
 from service.settings import Settings
+from service.together import Asked
 from service.writing import Json, Wanted, sentence
 
 _SMALL: Final = 8_192
@@ -105,24 +106,17 @@ class _Stream:
 
     async def answer(self, lines: Sequence[Line]) -> list[Json]:
         large = sum(len(line.content or b"") for line in lines) > _SMALL
-        places, parsed = await run(large, self._parse, lines)
-        usable = [one for one in parsed if isinstance(one, SstSeries)]
-        by_model = [
-            await self._serving.lane(forecaster).forecast(usable, self._wanted) if usable else []
-            for forecaster in self._forecasters
-        ]
+        places = await run(large, self._read_all, lines)
+        sound = [place.series for place in places if isinstance(place.series, SeriesIn)]
+        by_model = await self._serving.forecast(Asked(self._forecasters, sound, self._wanted)) if sound else []
         following = zip(*by_model, strict=True)
         return [
-            self._line(place, next(following)) if isinstance(one, SstSeries) else _failure(place, one)
-            for place, one in zip(places, parsed, strict=True)
+            self._line(place, next(following)) if isinstance(place.series, SeriesIn) else _failure(place, place.series)
+            for place in places
         ]
 
-    def _parse(self, lines: Sequence[Line]) -> tuple[list[_Place], list[SstSeries | SeriesError]]:
-        places = [self._read(line) for line in lines]
-        sound = [place.series for place in places if isinstance(place.series, SeriesIn)]
-        request = SeriesRequest.model_construct(units=self._wanted.units, series=sound)
-        following = iter(parse_all(request, self._forecasters[0].step))
-        return places, [next(following) if isinstance(place.series, SeriesIn) else place.series for place in places]
+    def _read_all(self, lines: Sequence[Line]) -> list[_Place]:
+        return [self._read(line) for line in lines]
 
     def _read(self, line: Line) -> _Place:
         name = str(self._seen)

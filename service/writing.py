@@ -44,10 +44,11 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
     levels = wanted.levels
     if levels is None:
         levels = tuple(level for level in DEFAULT_LEVELS if level in errors.half_width)
+    picked = slice(None) if len(rows) == len(forecasts) else np.asarray(rows)
     sst, times, scale = (
-        forecasts.sst[rows, : wanted.horizon],
-        forecasts.times[rows, : wanted.horizon],
-        forecasts.scale[rows],
+        forecasts.sst[picked, : wanted.horizon],
+        forecasts.times[picked, : wanted.horizon],
+        forecasts.scale[picked],
     )
     names, first = list(forecasts.baselines), 1 + 2 * len(levels)
     table = np.empty((first + len(names), *sst.shape))
@@ -57,51 +58,65 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
         np.subtract(sst, widths, out=table[1 : 1 + len(levels)])
         np.add(sst, widths, out=table[1 + len(levels) : first])
     for c, name in enumerate(names, first):
-        table[c] = forecasts.baselines[name][rows, : wanted.horizon]
-    absent = [] if len(names) == 1 else np.isnan(table[first:, :, 0]).tolist()
-    written = rounded(table if wanted.units == "celsius" else from_celsius(table, wanted.units)).tolist()
+        table[c] = forecasts.baselines[name][picked, : wanted.horizon]
+    absent = np.isnan(table[first:, :, 0])
+    if wanted.units != "celsius":
+        table = from_celsius(table, wanted.units)
+    ahead, *columns = rounded(table).tolist()
+    bounds = list(zip(levels, columns, columns[len(levels) :], strict=False))
+    references = list(zip(names, columns[first - 1 :], absent.tolist(), strict=True))
+    probabilities = _exceedance(errors, sst, times, scale, wanted)
+    calibrated = forecasts.calibrated[picked].tolist()
+    return [
+        {
+            "id": None,
+            "timestamps": stamps,
+            "sst": ahead[k],
+            "intervals": [
+                {"level": level, "lower": low[k], "upper": high[k], "calibrated": calibrated[k]}
+                for level, low, high in bounds
+            ],
+            "exceedance": [
+                {"threshold": threshold, "probability": probability[k], "calibrated": calibrated[k]}
+                for threshold, probability in probabilities
+            ],
+            "baselines": {name: values[k] for name, values, none in references if not none[k]},
+            "warnings": [{"code": one.code, "message": one.message} for one in forecasts.warnings[row]],
+        }
+        for k, (row, stamps) in enumerate(zip(rows, written_times(times), strict=True))
+    ]
+
+
+def _exceedance(
+    errors: ErrorDistribution, sst: Floats, times: Times, scale: Floats, wanted: Wanted
+) -> list[tuple[float, list[list[float]]]]:
+    """Each threshold, and the probabilities of being over it."""
     celsius = [float(to_celsius(threshold, wanted.units)) for threshold in wanted.thresholds]
     probabilities = [rounded(errors.exceedance(sst, times, scale, threshold)).tolist() for threshold in celsius]
-    columns = list(zip(range(1, 1 + len(levels)), range(1 + len(levels), first), levels, strict=True))
-    entries = []
-    for k, (row, stamps) in enumerate(zip(rows, written_times(times), strict=True)):
-        calibrated = bool(forecasts.calibrated[row])
-        entries.append(
-            {
-                "id": None,
-                "timestamps": stamps,
-                "sst": written[0][k],
-                "intervals": [
-                    {"level": level, "lower": written[low][k], "upper": written[high][k], "calibrated": calibrated}
-                    for low, high, level in columns
-                ],
-                "exceedance": [
-                    {"threshold": threshold, "probability": probability[k], "calibrated": calibrated}
-                    for threshold, probability in zip(wanted.thresholds, probabilities, strict=True)
-                ],
-                "baselines": {
-                    name: written[first + c][k] for c, name in enumerate(names) if not (absent and absent[c][k])
-                },
-                "warnings": [{"code": one.code, "message": one.message} for one in forecasts.warnings[row]],
-            }
-        )
-    return entries
+    return list(zip(wanted.thresholds, probabilities, strict=True))
 
 
 def model_forecast(
     forecaster: Forecaster, units: Units, ids: Sequence[str], entries: Sequence[Json | SeriesError]
 ) -> Json:
-    """What one network says, in the order of the request's series: :class:`~service.schemas.ModelForecast`."""
+    """What one network says, in the order of the request's series: :class:`~service.schemas.ModelForecast`.
+
+    The entries get their ``id`` here.
+    """
     metadata = forecaster.metadata
+    forecasts: list[Json] = []
+    for name, entry in zip(ids, entries, strict=True):
+        if isinstance(entry, SeriesError):
+            forecasts.append({"id": name, "error": sentence(entry)})
+        else:
+            entry["id"] = name
+            forecasts.append(entry)
     return {
         "model": metadata.model,
         "version": metadata.version,
         "units": units,
         "step": metadata.step,
-        "forecasts": [
-            {"id": name, "error": sentence(entry)} if isinstance(entry, SeriesError) else entry | {"id": name}
-            for name, entry in zip(ids, entries, strict=True)
-        ],
+        "forecasts": forecasts,
     }
 
 

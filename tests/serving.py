@@ -15,24 +15,31 @@ from service.app import create_app
 from service.gate import Gate
 from service.protocol import Protocol
 from service.settings import Settings
+from service.short_way import ShortWay
 
 
 @contextmanager
-def serve(settings: Settings) -> Iterator[httpx.Client]:
+def serve(settings: Settings, keep_alive_seconds: int = 60) -> Iterator[httpx.Client]:
     """A client of a service with these settings; both are gone afterwards."""
-    with serve_app(create_app(settings)) as client:
+    with serve_app(create_app(settings), keep_alive_seconds) as client:
         yield client
 
 
 @contextmanager
-def serve_app(app: ASGIApp) -> Iterator[httpx.Client]:
+def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Client]:
     """The same for an application that is there already.
 
     The socket listens before the server runs, so the first request waits for it by itself.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    http = partial(Protocol, app) if isinstance(app, Gate) else HttpToolsProtocol
-    config = uvicorn.Config(app, log_level="warning", server_header=False, http=http)  # type: ignore[arg-type]
+    http = partial(Protocol, ShortWay(app)) if isinstance(app, Gate) else HttpToolsProtocol
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        http=http,  # type: ignore[arg-type]
+        timeout_keep_alive=keep_alive_seconds,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -150,3 +150,13 @@ def test_a_connection_that_breaks_costs_none_of_its_neighbours_their_answer(
     shown = client.get("/metrics").text
     # The one that asks is in flight itself.
     assert "\nsst_requests_in_flight 1.0\n" in shown
+
+
+def test_a_connection_on_which_nothing_comes_any_more_is_closed(artifacts: Path, content: bytes) -> None:
+    with serve(Settings(artifacts=artifacts), keep_alive_seconds=1) as client:
+        port = client.base_url.port or 0
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as wire, wire.makefile("rb") as stream:
+            for _ in range(3):
+                wire.sendall(written(content))
+                assert read(stream)[0] == 200
+            assert stream.read() == b""

@@ -1,0 +1,152 @@
+"""Many requests at once: from series as they came over the wire to the entries of the answers."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.forecast import Forecasts
+from forecasting.forecaster import Forecaster, forecast_together
+from forecasting.series import SstSeries, Units
+from service.metrics import Metrics
+from service.parsing import parse_all
+from service.schemas import SeriesIn
+from service.statistics import ModelStatistics
+from service.writing import Json, Wanted, write
+
+Entries = list[Json | SeriesError]
+"""An entry a series, in their order; or what is wrong with it."""
+
+
+class Asked(NamedTuple):
+    """What a request asks for: its series, forecast by each of some networks of one release."""
+
+    forecasters: Sequence[Forecaster]
+    series: Sequence[SeriesIn]
+    wanted: Wanted
+
+
+class Together:
+    """Forecasts the series of many requests as one batch, whatever networks they ask for.
+
+    Networks of one release share all but their weights, as a rule: reading, windows and references are then one
+    piece of work, and each network is called once.
+    """
+
+    def __init__(self, statistics: Mapping[Forecaster, ModelStatistics], metrics: Metrics) -> None:
+        """``statistics`` of all networks that may be asked for."""
+        self._statistics = statistics
+        self._metrics = metrics
+        kinds = list(dict.fromkeys(one.alike for one in statistics))
+        self._kind = {one: kinds.index(one.alike) for one in statistics}
+
+    def run(self, jobs: Sequence[Asked], waits: Sequence[float]) -> list[list[Entries]]:
+        """For each of ``jobs``, the entries by each of its networks; ``waits`` are the seconds that it has waited."""
+        begin = time.perf_counter()
+        results: list[list[Entries]] = []
+        batches: dict[int, _Batch] = {}
+        waited: dict[Forecaster, list[float]] = {}
+        for (forecasters, _, wanted), parsed, wait in zip(jobs, self._parse_each(jobs), waits, strict=True):
+            own = []
+            for forecaster in forecasters:
+                kind = self._kind[forecaster]
+                batch = batches.get(kind)
+                if batch is None:
+                    batch = batches[kind] = _Batch()
+                own.append(batch.add(parsed, forecaster, wanted))
+                waited.setdefault(forecaster, []).append(wait)
+            results.append(own)
+        windows: dict[Forecaster, tuple[int, float]] = {}
+        for batch in batches.values():
+            if batch.holds_any:
+                windows |= self._count_windows(batch.run())
+        self._count(waited, windows, time.perf_counter() - begin)
+        return results
+
+    def _parse_each(self, jobs: Sequence[Asked]) -> list[list[SstSeries | SeriesError]]:
+        """The series of each job; those in the same units, for networks that are alike, are looked at together."""
+        alike: dict[tuple[int, Units], list[int]] = {}
+        for i, (forecasters, _, wanted) in enumerate(jobs):
+            alike.setdefault((self._kind[forecasters[0]], wanted.units), []).append(i)
+        parsed: list[list[SstSeries | SeriesError]] = [[]] * len(jobs)
+        for (_, units), some in alike.items():
+            series = [one for i in some for one in jobs[i].series]
+            found = parse_all(series, units, jobs[some[0]].forecasters[0].step)
+            end = 0
+            for i in some:
+                begin, end = end, end + len(jobs[i].series)
+                parsed[i] = found[begin:end]
+        return parsed
+
+    def _count_windows(self, forecasts: Forecasts) -> dict[Forecaster, tuple[int, float]]:
+        """How many windows each network was given, and the seconds that it worked; the drift of all is counted."""
+        worked = {}
+        for network, rows, seconds in forecasts.by_network:
+            assert isinstance(network, Forecaster)
+            windows, calibrated = forecasts.windows[rows], forecasts.calibrated[rows]
+            level, spread = network.metadata.training_range.distances(windows, forecasts.activity[rows])
+            outside = len(windows) - int(np.count_nonzero(calibrated))
+            sums = float(level.sum()), float(spread.sum())
+            self._metrics.drift(network.metadata.model, len(windows), *sums, outside)
+            worked[network] = len(windows), seconds
+        return worked
+
+    def _count(
+        self,
+        waited: Mapping[Forecaster, Sequence[float]],
+        windows: Mapping[Forecaster, tuple[int, float]],
+        seconds: float,
+    ) -> None:
+        for forecaster, waits in waited.items():
+            n, own_seconds = windows.get(forecaster, (0, 0.0))
+            if n:
+                self._metrics.batch(forecaster.metadata.model, n, waits[0], own_seconds)
+            self._statistics[forecaster].batch(n, waits, seconds)
+
+
+class _Batch:
+    """Series for networks that are alike, in lists that go side by side."""
+
+    def __init__(self) -> None:
+        self._series: list[SstSeries] = []
+        self._asked: list[tuple[Forecaster, Wanted]] = []
+        self._places: list[tuple[Entries, int]] = []
+
+    def add(self, parsed: Iterable[SstSeries | SeriesError], forecaster: Forecaster, wanted: Wanted) -> Entries:
+        """Take in the sound ones; the entries of all are complete once the batch has run."""
+        entries: Entries = []
+        asked = (forecaster, wanted)
+        for one in parsed:
+            if isinstance(one, SstSeries):
+                self._series.append(one)
+                self._asked.append(asked)
+                self._places.append((entries, len(entries)))
+                entries.append({})
+            else:
+                entries.append(one)
+        return entries
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether there is a sound series."""
+        return bool(self._series)
+
+    def run(self) -> Forecasts:
+        """Forecast, and fill in the entries."""
+        asked, places = self._asked, self._places
+        horizons = np.asarray([wanted.horizon for _, wanted in asked])
+        forecasts = forecast_together(self._series, horizons, [forecaster for forecaster, _ in asked])
+        alike: dict[tuple[Forecaster, Wanted], list[int]] = {}
+        rows = forecasts.row.tolist()
+        for k, i in enumerate(rows):
+            alike.setdefault(asked[i], []).append(k)
+        for (forecaster, wanted), some in alike.items():
+            for k, entry in zip(some, write(forecasts, some, forecaster.metadata.errors, wanted), strict=True):
+                entries, place = places[rows[k]]
+                entries[place] = entry
+        for i, error in forecasts.failures.items():
+            entries, place = places[i]
+            entries[place] = error
+        return forecasts

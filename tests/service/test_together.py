@@ -1,0 +1,148 @@
+"""Requests for several networks, datasets and units are one batch, and each gets what it would have got alone."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecasting.errors import SeriesError
+from forecasting.registry import Registry
+from forecasting.series import SstSeries
+from service.metrics import Metrics
+from service.schemas import SeriesIn
+from service.serving import SMALL, SMALL_VALUES, Serving, is_small
+from service.statistics import Statistics
+from service.together import Asked, Entries, Together
+from service.writing import Wanted
+
+ONE = Wanted(1)
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Executor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@pytest.fixture
+def serving(registry: Registry, workers: Executor) -> Serving:
+    return Serving(registry, workers, 60, Metrics(), Statistics())
+
+
+@pytest.fixture
+def together(serving: Serving) -> Together:
+    return Together(serving.statistics, Metrics())
+
+
+def monthly(nino12: SstSeries, begin: int, n: int = 24, *, stamped: bool = False) -> SeriesIn:
+    """``n`` months of the shipped series; with a time for each value where ``stamped``."""
+    part = nino12.part(begin, begin + n)
+    times = [f"{time}Z" for time in part.times]
+    values: list[float | None] = part.values.tolist()
+    return SeriesIn(values=values, timestamps=times) if stamped else SeriesIn(values=values, start=times[0])
+
+
+def half_hourly(n: int = 24) -> SeriesIn:
+    return SeriesIn(values=[10 + 0.1 * i for i in range(n)], start="2012-05-01T00:00:00Z")
+
+
+def assert_alike(one: Any, other: Any) -> None:
+    """Equal but for what another size of batch does to the last decimals."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for name in one:
+            assert_alike(one[name], other[name])
+    elif isinstance(one, list):
+        assert len(one) == len(other)
+        for left, right in zip(one, other, strict=True):
+            assert_alike(left, right)
+    elif isinstance(one, float):
+        assert one == pytest.approx(other, abs=1e-4)
+    elif isinstance(one, SeriesError):
+        assert str(one) == str(other)
+    else:
+        assert one == other
+
+
+def test_each_gets_what_it_would_have_got_alone(serving: Serving, together: Together, nino12: SstSeries) -> None:
+    rnn, lstm, gru = serving.resolve("all", "nino12")
+    (buoy,) = serving.resolve("gru", "buoy")
+    gappy = monthly(nino12, 50, 30)
+    gappy.values[20] = None
+    kelvin = SeriesIn(values=[value + 273.15 for value in nino12.values[:24]], start="1950-01-01")
+    jobs = [
+        Asked([gru], [monthly(nino12, 0)], ONE),
+        Asked([rnn], [monthly(nino12, 12, 40), gappy], Wanted(3, (80,))),
+        Asked([buoy], [half_hourly()], Wanted(4, (), (12.0,))),
+        Asked([lstm], [monthly(nino12, 60, 30, stamped=True), monthly(nino12, 0, 3)], ONE),
+        Asked([rnn, lstm, gru], [monthly(nino12, 100), SeriesIn(values=[99.0] * 24, start="2001-01-01")], Wanted(2)),
+        Asked([gru], [kelvin], Wanted(1, units="kelvin")),
+    ]
+    beside = together.run(jobs, [0.0] * len(jobs))
+    for asked, found in zip(jobs, beside, strict=True):
+        (alone,) = together.run([asked], [0.0])
+        assert len(found) == len(asked.forecasters)
+        assert_alike(found, alone)
+    bad = [[isinstance(entry, SeriesError) for entry in found[-1]] for found in beside]
+    assert bad == [[False], [False, False], [False], [False, True], [False, True], [False]]
+
+
+def test_values_and_forecasts_of_one_request_are_not_another_networks(
+    serving: Serving, together: Together, nino12: SstSeries
+) -> None:
+    networks = serving.resolve("all", "nino12")
+    series = monthly(nino12, 200)
+    found = together.run([Asked([one], [series], ONE) for one in networks], [0.0] * 3)
+    said: list[float] = [sst(entries[0]) for entries in found]
+    expected = [one.forecast(nino12.part(200, 224)).sst[0] for one in networks]
+    assert said == pytest.approx(expected, abs=1e-4)
+    assert len(set(said)) == 3
+
+
+def sst(entries: Entries) -> float:
+    (entry,) = entries
+    assert isinstance(entry, dict)
+    value: float = entry["sst"][0]
+    return value
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_times_given_one_by_one_in_any_order_are_the_series_that_begins_at_the_first(
+    serving: Serving, together: Together, nino12: SstSeries, order: list[int]
+) -> None:
+    plain, stamped = monthly(nino12, 60, 30), monthly(nino12, 60, 30, stamped=True)
+    assert stamped.timestamps
+    values, times = np.asarray(stamped.values), np.asarray(stamped.timestamps)
+    places = np.concatenate([order, np.arange(3, 30)])
+    mixed = SeriesIn(values=values[places].tolist(), timestamps=times[places].tolist())
+    networks = serving.resolve("gru", "nino12")
+    one, other = together.run([Asked(networks, [series], ONE) for series in (plain, mixed)], [0.0] * 2)
+    assert sst(one[0]) == pytest.approx(sst(other[0]), abs=1e-4)
+
+
+def test_statistics_count_each_network_by_its_own_windows(
+    serving: Serving, together: Together, nino12: SstSeries
+) -> None:
+    rnn, lstm, gru = serving.resolve("all", "nino12")
+    series = [monthly(nino12, begin) for begin in (0, 24, 48)]
+    together.run([Asked([gru], series, ONE), Asked([rnn, gru], series[:1], ONE)], [0.5, 0.25])
+    figures = [serving.statistics[one].snapshot() for one in (rnn, lstm, gru)]
+    assert [one["inference_count"] for one in figures] == [1, 0, 4]
+    assert [one["execution_count"] for one in figures] == [1, 0, 1]
+    assert [one["inference_stats"]["queue"]["ns"] for one in figures] == [250_000_000, 0, 750_000_000]
+
+
+def test_a_request_is_large_by_windows_and_by_the_steps_that_its_times_span(serving: Serving) -> None:
+    networks = serving.resolve("gru", "buoy")
+    assert is_small(Asked(networks, [half_hourly()] * SMALL, ONE))
+    assert not is_small(Asked(networks, [half_hourly()] * (SMALL + 1), ONE))
+    assert not is_small(Asked(networks, [half_hourly(SMALL_VALUES + 1)], ONE))
+    assert not is_small(Asked(serving.resolve("all", "buoy"), [half_hourly()] * (SMALL // 2), ONE))
+    n = 300
+    near = [f"2012-05-{1 + i // 48:02}T{i // 2 % 24:02}:{30 * (i % 2):02}:00Z" for i in range(n)]
+    far = [near[0], "2009-01-01T00:00:00Z", *near[2:]]
+    assert is_small(Asked(networks, [SeriesIn(values=[10.0] * n, timestamps=near)], ONE))
+    assert not is_small(Asked(networks, [SeriesIn(values=[10.0] * n, timestamps=far)], ONE))
+    assert is_small(Asked(networks, [SeriesIn(values=[10.0] * n, timestamps=["", *near[1:]])], ONE))
