@@ -18,8 +18,8 @@ DAILY_HARMONICS: Final = 2
 _LONGEST_KEPT: Final = 2_000
 """Values of a series up to which its :class:`Design` is kept: 256 of them stay under 60 MB."""
 
-_LONGEST_STACKED: Final = 240
-"""The same for those of every month of the year together: 32 of them stay under 12 MB."""
+_LONGEST_STACKED: Final = 60
+"""The same for those of every month of the year together, which take a millisecond to make: they stay under 5 MB."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,16 @@ def designs(step: TimeStep, valid_time: Times, n: int, leads: int) -> tuple[Floa
     """
     harmonics, phase = Harmonics.whole(step), phases(step, valid_time)
     if step.calendar_month and n <= _LONGEST_STACKED:
-        terms, solve = _designs_of_months(harmonics, step, n, leads)
-        return terms[phase], solve[phase]
+        # Whole years of leads, so that few of them are made.
+        terms, solve = _designs_of_months(harmonics, step, n, -(-leads // 12) * 12)
+        return terms[phase, : n + leads], solve[phase]
     phase = (phase - n) % 12 if step.calendar_month else phase - n * step.seconds
     different, which = np.unique(phase, return_inverse=True)
     found = [design(harmonics, step, one, n, leads) for one in different.tolist()]
     return np.stack([one.terms for one in found])[which], np.stack([one.solve for one in found])[which]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _designs_of_months(harmonics: Harmonics, step: TimeStep, n: int, leads: int) -> tuple[Floats, Floats]:
     """Those whose first lead is in each month of the year, ``(12, …)``."""
     found = [design(harmonics, step, (month - n) % 12, n, leads) for month in range(12)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ import pandas as pd
 from forecasting.errors import SeriesError
 from forecasting.intervals import ErrorDistribution
 from forecasting.timestep import Floats, Times
+
+if TYPE_CHECKING:
+    from forecasting.forecaster import Forecaster
 
 WarningCode = Literal["adjusted", "gap_filled", "outside_training", "no_climatology", "no_linear", "scored_later"]
 
@@ -93,7 +96,7 @@ class Forecasts:
     failures: dict[int, SeriesError]
     windows: Floats
     activity: Floats
-    by_network: Sequence[tuple[object, slice | list[int], float]]
+    by_network: "Sequence[tuple[Forecaster, slice | list[int], float]]"
 
     def __len__(self) -> int:
         return len(self.row)

@@ -59,10 +59,20 @@ class Batcher(Generic[Job, Result]):
     the batch fails for it, each of the batch is run alone.
     """
 
-    def __init__(self, run: Run[Job, Result], seconds: float, workers: Executor | None = None) -> None:
+    def __init__(
+        self,
+        run: Run[Job, Result],
+        seconds: float,
+        workers: Executor | None = None,
+        weigh: Callable[[Job], int] = lambda job: 0,
+        most: int = 0,
+    ) -> None:
+        """A batch holds jobs that weigh ``most`` together, or one that weighs more."""
         self._run = run
         self._seconds = seconds
         self._workers = workers
+        self._weigh = weigh
+        self._most = most
         self._queue: list[_Waiting[Job, Result]] = []
         self._seen = 0
         self._busy = False
@@ -92,8 +102,11 @@ class Batcher(Generic[Job, Result]):
             loop.call_soon(self._turn)
             return
         now = time.perf_counter()
-        queue, self._queue, self._seen = self._queue, [], 0
+        queue, self._seen = self._split(), 0
         batch = [waiting for waiting in queue if self._is_wanted(waiting, now)]
+        if self._queue and (self._workers is None or not batch):
+            # Whatever else waits on the loop has its turn between.
+            loop.call_soon(self._turn)
         if not batch:
             return
         jobs, waits = [waiting.job for waiting in batch], [now - waiting.since for waiting in batch]
@@ -103,6 +116,17 @@ class Batcher(Generic[Job, Result]):
             self._busy = True
             running = loop.run_in_executor(self._workers, self._run_all, jobs, waits)
             running.add_done_callback(lambda done: self._finish(batch, done))
+
+    def _split(self) -> list[_Waiting[Job, Result]]:
+        """What goes as one batch; the rest stays in the queue."""
+        weight = 0
+        for n, waiting in enumerate(self._queue):
+            weight += self._weigh(waiting.job)
+            if n and weight > self._most:
+                queue, self._queue = self._queue[:n], self._queue[n:]
+                return queue
+        queue, self._queue = self._queue, []
+        return queue
 
     def _is_wanted(self, waiting: _Waiting[Job, Result], now: float) -> bool:
         if waiting.answer.done():

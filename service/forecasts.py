@@ -47,7 +47,7 @@ def understand(serving: Serving, settings: Settings, request: ForecastRequest, d
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
     for forecaster in forecasters:
         forecaster.check(horizon, levels or ())
-    return Asked(forecasters, request.series, Wanted(horizon, levels, request.thresholds, request.units))
+    return Asked.of(forecasters, request.series, Wanted(horizon, levels, request.thresholds, request.units))
 
 
 def written(request: ForecastRequest, asked: Asked, found: Sequence[Entries], strict: bool) -> bytes:

@@ -135,6 +135,11 @@ class Protocol(OneWriteProtocol):
             and _UNUSUAL.isdisjoint(self._fields)
         )
 
+    def on_response_complete(self) -> None:
+        """An answer has been written."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+
     def on_whole_response_complete(self) -> None:
         """As uvicorn's, which starts a timer for each answer and stops it at the next request: here one goes on."""
         if self.pipeline:

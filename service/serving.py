@@ -11,19 +11,16 @@ import numpy.typing as npt
 
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
-from forecasting.series import most_steps
-from forecasting.timestep import YEAR, TimeStep
 from service.batching import Answer, Batcher, Job, Result, Run
 from service.metrics import Metrics
-from service.schemas import SeriesIn
 from service.statistics import ModelStatistics, Statistics
-from service.together import Asked, Entries, Together
+from service.together import Asked, Entries, Together, most_values
 
 SMALL: Final = 64
 """Calls' worth of windows (series × networks × leads) up to which a request is batched; larger ones run apart."""
 
 SMALL_VALUES: Final = 20_000
-"""The same for values in all: references are fitted to every one of them."""
+"""The same for values in all, once a network: references are fitted to every one. A batch holds no more either."""
 
 PIECE: Final = 256
 """Windows that a large request is split into, so that several such requests advance side by side."""
@@ -34,40 +31,22 @@ Returned = TypeVar("Returned")
 
 def is_small(asked: Asked) -> bool:
     """Whether a request costs little enough to be answered on the event loop."""
-    forecasters, series, wanted = asked
-    if len(series) * len(forecasters) * wanted.horizon > SMALL:
-        return False
-    steps, step = 0, forecasters[0].step
-    for one in series:
-        steps += len(one.values) if one.timestamps is None else _steps(one, step)
-    return steps <= SMALL_VALUES
-
-
-def _steps(series: SeriesIn, step: TimeStep) -> int:
-    """How many steps the grid of ``series`` has at most: times may lie far apart."""
-    n, times = len(series.values), series.timestamps
-    if not times:
-        return n
-    try:
-        # Each begins with its year, and so sorts as text.
-        years = int(max(times)[:4]) - int(min(times)[:4]) + 1
-    except ValueError:
-        return n
-    return max(n, min(years * YEAR // step.seconds, most_steps(n)))
+    windows = len(asked.series) * len(asked.forecasters) * asked.wanted.horizon
+    return windows <= SMALL and asked.steps <= SMALL_VALUES
 
 
 def _pieces(asked: Asked) -> Iterator[Asked]:
     """The same with some of the series at a time, in order: as many as :data:`PIECE` and :data:`SMALL_VALUES` allow."""
-    forecasters, series, _ = asked
-    step, most = forecasters[0].step, max(PIECE // len(forecasters), 1)
+    forecasters, series, wanted, _ = asked
+    most, step = max(PIECE // len(forecasters), 1), forecasters[0].step
     begin = steps = 0
     for i, one in enumerate(series):
-        own = _steps(one, step)
+        own = most_values(one, step) * len(forecasters)
         steps += own
         if i > begin and (i - begin == most or steps > SMALL_VALUES):
-            yield asked._replace(series=series[begin:i])
+            yield Asked(forecasters, series[begin:i], wanted, steps - own)
             begin, steps = i, own
-    yield asked._replace(series=series[begin:])
+    yield Asked(forecasters, series[begin:], wanted, steps)
 
 
 class Lane:
@@ -130,7 +109,7 @@ class Serving:
     def __init__(
         self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics, statistics: Statistics
     ) -> None:
-        """See :class:`Lane`."""
+        """Arguments as :class:`Lane` has them; ``statistics`` of all networks that have been loaded."""
         self.registry = registry
         self.statistics = {one: statistics.of(one) for one in registry.models}
         self._resolved: dict[tuple[str, str | None], list[Forecaster]] = {}
@@ -138,7 +117,7 @@ class Serving:
         self._lanes = {one: Lane(one, workers, seconds, metrics, own) for one, own in self.statistics.items()}
         self._together = Together(self.statistics, metrics)
         apart = _apart(registry.models[0], workers) if registry.models else None
-        self._batcher = Batcher(self._together.run, seconds, apart)
+        self._batcher = Batcher(self._together.run, seconds, apart, lambda asked: asked.steps, SMALL_VALUES)
 
     def resolve(self, model: str, dataset: str | None) -> list[Forecaster]:
         """The networks that ``model`` means within ``dataset``.

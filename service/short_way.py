@@ -50,10 +50,8 @@ class ShortWay:
         own = gate.guard.page_headers.get(PATH, gate.guard.headers)
         self._lines = as_lines((*JSON, *own))
         self._lines_of_refusals = as_lines(own)
-        self._ready: list[tuple[Exchange, int, bytes, bytes]] = []
-        """Answers that are yet to be written."""
-        self._finished = 0
-        """Requests of which they are."""
+        self._ready: list[_Waiting] = []
+        """Requests whose answers are yet to be written."""
 
     def take(self, exchange: Exchange, headers: Headers, body: bytes) -> bool:
         """Whether the request is answered from here on; else it is as if it had not been looked at.
@@ -86,35 +84,31 @@ class ShortWay:
         return True
 
     def finish(self, waiting: "_Waiting", result: list[Entries] | Exception) -> None:
-        """Answer a request that was taken, with the others of its batch."""
-        exchange, seconds = waiting.exchange, time.perf_counter() - waiting.begin
+        """Make the answer to a request that was taken; it is written with the others of its batch."""
         self._admission.waiting -= 1
         self._admission.release(waiting.size)
-        if not self._finished:
+        if not self._ready:
             # A write wakes its reader. Right after one another they wake it once, where it would fall asleep between.
             asyncio.get_running_loop().call_soon(self._write)
-        self._finished += 1
-        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
-        try:
-            status, lines, content = self._written(waiting, result, seconds)
-            self._ready.append((exchange, status, lines, content))
-        finally:
-            self._metrics.request(PATH, "POST", status, seconds)
-        if self.gate.settings.access_log:
-            token = request_scope.set(exchange.scope)
-            log_access(PATH, "POST", status, seconds)
-            request_scope.reset(token)
+        self._ready.append(waiting)
+        waiting.answer = self._written(waiting, result, time.perf_counter() - waiting.begin)
 
     def _write(self) -> None:
         ready, self._ready = self._ready, []
-        finished, self._finished = self._finished, 0
-        self._metrics.ended(finished)
-        for exchange, status, lines, content in ready:
+        self._metrics.ended(len(ready))
+        for waiting in ready:
+            exchange, (status, lines, content) = waiting.exchange, waiting.answer
             try:
                 exchange.answer(status, lines, content)
             except Exception:
                 # One that cannot be told does not keep the others from hearing.
                 logger.exception("an answer could not be written")
+            seconds = time.perf_counter() - waiting.begin
+            self._metrics.request(PATH, "POST", status, seconds)
+            if self.gate.settings.access_log:
+                token = request_scope.set(exchange.scope)
+                log_access(PATH, "POST", status, seconds)
+                request_scope.reset(token)
 
     def _written(
         self, waiting: "_Waiting", result: list[Entries] | Exception, seconds: float
@@ -142,7 +136,7 @@ class ShortWay:
 class _Waiting:
     """What the batcher tells how a request went."""
 
-    __slots__ = ("asked", "begin", "exchange", "request", "serving", "size", "strict", "way")
+    __slots__ = ("answer", "asked", "begin", "exchange", "request", "serving", "size", "strict", "way")
 
     def __init__(
         self,
@@ -163,6 +157,8 @@ class _Waiting:
         self.strict = strict
         self.size = size
         self.begin = begin
+        self.answer: tuple[int, bytes, bytes] = (HTTPStatus.INTERNAL_SERVER_ERROR, b"content-length: 0\r\n", b"")
+        """Status, lines of headers, and content; as it stands, where none could be made."""
 
     def done(self) -> bool:
         """Whether it has been answered otherwise: never."""

@@ -108,7 +108,7 @@ class _Stream:
         large = sum(len(line.content or b"") for line in lines) > _SMALL
         places = await run(large, self._read_all, lines)
         sound = [place.series for place in places if isinstance(place.series, SeriesIn)]
-        by_model = await self._serving.forecast(Asked(self._forecasters, sound, self._wanted)) if sound else []
+        by_model = await self._serving.forecast(Asked.of(self._forecasters, sound, self._wanted)) if sound else []
         following = zip(*by_model, strict=True)
         return [
             self._line(place, next(following)) if isinstance(place.series, SeriesIn) else _failure(place, place.series)

@@ -9,7 +9,8 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.forecast import Forecasts
 from forecasting.forecaster import Forecaster, forecast_together
-from forecasting.series import SstSeries, Units
+from forecasting.series import SstSeries, Units, most_steps
+from forecasting.timestep import YEAR, TimeStep
 from service.metrics import Metrics
 from service.parsing import parse_all
 from service.schemas import SeriesIn
@@ -21,11 +22,40 @@ Entries = list[Json | SeriesError]
 
 
 class Asked(NamedTuple):
-    """What a request asks for: its series, forecast by each of some networks of one release."""
+    """What a request asks for; made by :meth:`of`.
+
+    Attributes:
+        forecasters: networks of one release, at least one.
+        series: that each of them is to forecast, at least one.
+        wanted: of each forecast.
+        steps: values that references are fitted to, at most, over all networks.
+    """
 
     forecasters: Sequence[Forecaster]
     series: Sequence[SeriesIn]
     wanted: Wanted
+    steps: int
+
+    @classmethod
+    def of(cls, forecasters: Sequence[Forecaster], series: Sequence[SeriesIn], wanted: Wanted) -> "Asked":
+        """With its steps counted."""
+        steps, step = 0, forecasters[0].step
+        for one in series:
+            steps += len(one.values) if one.timestamps is None else most_values(one, step)
+        return cls(forecasters, series, wanted, steps * len(forecasters))
+
+
+def most_values(series: SeriesIn, step: TimeStep) -> int:
+    """How many values ``series`` can have on a regular grid: its times may lie far apart."""
+    n, times = len(series.values), series.timestamps
+    if not times:
+        return n
+    try:
+        # Each begins with its year, and so sorts as text.
+        years = int(max(times)[:4]) - int(min(times)[:4]) + 1
+    except ValueError:
+        return n
+    return max(n, min(years * YEAR // step.seconds, most_steps(n)))
 
 
 class Together:
@@ -48,7 +78,7 @@ class Together:
         results: list[list[Entries]] = []
         batches: dict[int, _Batch] = {}
         waited: dict[Forecaster, list[float]] = {}
-        for (forecasters, _, wanted), parsed, wait in zip(jobs, self._parse_each(jobs), waits, strict=True):
+        for (forecasters, _, wanted, _), parsed, wait in zip(jobs, self._parse_each(jobs), waits, strict=True):
             own = []
             for forecaster in forecasters:
                 kind = self._kind[forecaster]
@@ -58,19 +88,18 @@ class Together:
                 own.append(batch.add(parsed, forecaster, wanted))
                 waited.setdefault(forecaster, []).append(wait)
             results.append(own)
-        windows: dict[Forecaster, tuple[int, float]] = {}
-        for batch in batches.values():
-            if batch.holds_any:
-                windows |= self._count_windows(batch.run())
+        # Counted only once all have run: where one fails, each job runs again.
+        forecasts = [batch.run() for batch in batches.values() if batch.holds_any]
+        windows = {one: found for each in forecasts for one, found in self._count_windows(each).items()}
         self._count(waited, windows, time.perf_counter() - begin)
         return results
 
     def _parse_each(self, jobs: Sequence[Asked]) -> list[list[SstSeries | SeriesError]]:
         """The series of each job; those in the same units, for networks that are alike, are looked at together."""
         alike: dict[tuple[int, Units], list[int]] = {}
-        for i, (forecasters, _, wanted) in enumerate(jobs):
+        for i, (forecasters, _, wanted, _) in enumerate(jobs):
             alike.setdefault((self._kind[forecasters[0]], wanted.units), []).append(i)
-        parsed: list[list[SstSeries | SeriesError]] = [[]] * len(jobs)
+        parsed: list[list[SstSeries | SeriesError]] = [[] for _ in jobs]
         for (_, units), some in alike.items():
             series = [one for i in some for one in jobs[i].series]
             found = parse_all(series, units, jobs[some[0]].forecasters[0].step)
@@ -84,7 +113,6 @@ class Together:
         """How many windows each network was given, and the seconds that it worked; the drift of all is counted."""
         worked = {}
         for network, rows, seconds in forecasts.by_network:
-            assert isinstance(network, Forecaster)
             windows, calibrated = forecasts.windows[rows], forecasts.calibrated[rows]
             level, spread = network.metadata.training_range.distances(windows, forecasts.activity[rows])
             outside = len(windows) - int(np.count_nonzero(calibrated))
@@ -99,11 +127,9 @@ class Together:
         windows: Mapping[Forecaster, tuple[int, float]],
         seconds: float,
     ) -> None:
-        for forecaster, waits in waited.items():
-            n, own_seconds = windows.get(forecaster, (0, 0.0))
-            if n:
-                self._metrics.batch(forecaster.metadata.model, n, waits[0], own_seconds)
-            self._statistics[forecaster].batch(n, waits, seconds)
+        for forecaster, (n, own_seconds) in windows.items():
+            self._metrics.batch(forecaster.metadata.model, n, waited[forecaster][0], own_seconds)
+            self._statistics[forecaster].batch(n, waited[forecaster], seconds)
 
 
 class _Batch:

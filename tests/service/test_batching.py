@@ -127,6 +127,20 @@ def test_jobs_of_one_turn_run_as_one_batch() -> None:
     assert work.batches == [[job.number for job in jobs], [1_000]]
 
 
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_batch_weighs_no_more_than_it_may_unless_one_job_alone_does(workers: Executor, in_thread: bool) -> None:
+    work, weights = Work(), [1, 2, 3, 4, 9, 1]
+    jobs = [Job(i, 0, bad=False, leaves=None) for i in range(len(weights))]
+
+    async def all_answers() -> list[Any]:
+        weights.append(0)
+        batcher = Batcher(work.run, 60, workers if in_thread else None, lambda job: weights[job.number % 1_000], 5)
+        return await answers(batcher, jobs)
+
+    assert_own(jobs, asyncio.run(all_answers()))
+    assert work.batches[:-1] == [[0, 1], [2], [3], [4], [5]]
+
+
 def test_what_arrives_while_a_batch_runs_goes_as_the_next(workers: Executor) -> None:
     work = Work()
 

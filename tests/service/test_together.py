@@ -73,12 +73,12 @@ def test_each_gets_what_it_would_have_got_alone(serving: Serving, together: Toge
     gappy.values[20] = None
     kelvin = SeriesIn(values=[value + 273.15 for value in nino12.values[:24]], start="1950-01-01")
     jobs = [
-        Asked([gru], [monthly(nino12, 0)], ONE),
-        Asked([rnn], [monthly(nino12, 12, 40), gappy], Wanted(3, (80,))),
-        Asked([buoy], [half_hourly()], Wanted(4, (), (12.0,))),
-        Asked([lstm], [monthly(nino12, 60, 30, stamped=True), monthly(nino12, 0, 3)], ONE),
-        Asked([rnn, lstm, gru], [monthly(nino12, 100), SeriesIn(values=[99.0] * 24, start="2001-01-01")], Wanted(2)),
-        Asked([gru], [kelvin], Wanted(1, units="kelvin")),
+        Asked.of([gru], [monthly(nino12, 0)], ONE),
+        Asked.of([rnn], [monthly(nino12, 12, 40), gappy], Wanted(3, (80,))),
+        Asked.of([buoy], [half_hourly()], Wanted(4, (), (12.0,))),
+        Asked.of([lstm], [monthly(nino12, 60, 30, stamped=True), monthly(nino12, 0, 3)], ONE),
+        Asked.of([rnn, lstm, gru], [monthly(nino12, 100), SeriesIn(values=[99.0] * 24, start="2001-01-01")], Wanted(2)),
+        Asked.of([gru], [kelvin], Wanted(1, units="kelvin")),
     ]
     beside = together.run(jobs, [0.0] * len(jobs))
     for asked, found in zip(jobs, beside, strict=True):
@@ -94,7 +94,7 @@ def test_values_and_forecasts_of_one_request_are_not_another_networks(
 ) -> None:
     networks = serving.resolve("all", "nino12")
     series = monthly(nino12, 200)
-    found = together.run([Asked([one], [series], ONE) for one in networks], [0.0] * 3)
+    found = together.run([Asked.of([one], [series], ONE) for one in networks], [0.0] * 3)
     said: list[float] = [sst(entries[0]) for entries in found]
     expected = [one.forecast(nino12.part(200, 224)).sst[0] for one in networks]
     assert said == pytest.approx(expected, abs=1e-4)
@@ -118,7 +118,7 @@ def test_times_given_one_by_one_in_any_order_are_the_series_that_begins_at_the_f
     places = np.concatenate([order, np.arange(3, 30)])
     mixed = SeriesIn(values=values[places].tolist(), timestamps=times[places].tolist())
     networks = serving.resolve("gru", "nino12")
-    one, other = together.run([Asked(networks, [series], ONE) for series in (plain, mixed)], [0.0] * 2)
+    one, other = together.run([Asked.of(networks, [series], ONE) for series in (plain, mixed)], [0.0] * 2)
     assert sst(one[0]) == pytest.approx(sst(other[0]), abs=1e-4)
 
 
@@ -127,7 +127,7 @@ def test_statistics_count_each_network_by_its_own_windows(
 ) -> None:
     rnn, lstm, gru = serving.resolve("all", "nino12")
     series = [monthly(nino12, begin) for begin in (0, 24, 48)]
-    together.run([Asked([gru], series, ONE), Asked([rnn, gru], series[:1], ONE)], [0.5, 0.25])
+    together.run([Asked.of([gru], series, ONE), Asked.of([rnn, gru], series[:1], ONE)], [0.5, 0.25])
     figures = [serving.statistics[one].snapshot() for one in (rnn, lstm, gru)]
     assert [one["inference_count"] for one in figures] == [1, 0, 4]
     assert [one["execution_count"] for one in figures] == [1, 0, 1]
@@ -136,13 +136,15 @@ def test_statistics_count_each_network_by_its_own_windows(
 
 def test_a_request_is_large_by_windows_and_by_the_steps_that_its_times_span(serving: Serving) -> None:
     networks = serving.resolve("gru", "buoy")
-    assert is_small(Asked(networks, [half_hourly()] * SMALL, ONE))
-    assert not is_small(Asked(networks, [half_hourly()] * (SMALL + 1), ONE))
-    assert not is_small(Asked(networks, [half_hourly(SMALL_VALUES + 1)], ONE))
-    assert not is_small(Asked(serving.resolve("all", "buoy"), [half_hourly()] * (SMALL // 2), ONE))
+    assert is_small(Asked.of(networks, [half_hourly()] * SMALL, ONE))
+    assert not is_small(Asked.of(networks, [half_hourly()] * (SMALL + 1), ONE))
+    assert not is_small(Asked.of(networks, [half_hourly(SMALL_VALUES + 1)], ONE))
+    three = serving.resolve("all", "buoy")
+    assert not is_small(Asked.of(three, [half_hourly()] * (SMALL // 2), ONE))
+    assert not is_small(Asked.of(three, [half_hourly(SMALL_VALUES // 2)], ONE))
     n = 300
     near = [f"2012-05-{1 + i // 48:02}T{i // 2 % 24:02}:{30 * (i % 2):02}:00Z" for i in range(n)]
     far = [near[0], "2009-01-01T00:00:00Z", *near[2:]]
-    assert is_small(Asked(networks, [SeriesIn(values=[10.0] * n, timestamps=near)], ONE))
-    assert not is_small(Asked(networks, [SeriesIn(values=[10.0] * n, timestamps=far)], ONE))
-    assert is_small(Asked(networks, [SeriesIn(values=[10.0] * n, timestamps=["", *near[1:]])], ONE))
+    assert is_small(Asked.of(networks, [SeriesIn(values=[10.0] * n, timestamps=near)], ONE))
+    assert not is_small(Asked.of(networks, [SeriesIn(values=[10.0] * n, timestamps=far)], ONE))
+    assert is_small(Asked.of(networks, [SeriesIn(values=[10.0] * n, timestamps=["", *near[1:]])], ONE))
