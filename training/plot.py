@@ -14,7 +14,10 @@ from forecasting.table import TITLES
 COLOURS: Final = {"rnn": "#d55e00", "lstm": "#009e73", "gru": "#0072b2"}
 """Vermilion, green and blue of the Okabe–Ito palette: told apart with any colour vision, and in grey."""
 
-_STYLES: Final = {"rnn": (0, (1, 1)), "lstm": (0, (4, 1.5)), "gru": "solid"}
+_STYLES: Final = {"rnn": (-5.5, (2, 6)), "lstm": (0, (4, 4)), "gru": "solid"}
+_WIDTHS: Final = {"rnn": 2.0, "lstm": 2.0, "gru": 3.2}
+"""Points; the first lies above the others."""
+
 _CLOSE_UP: Final = 60
 """Steps shown large."""
 
@@ -40,9 +43,9 @@ def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
     )
     _draw_series(large, close, cells, thin=False)
     large.set_title(f"the last {len(close)} steps", loc="left", fontsize="medium")
-    large.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4, frameon=False)
+    large.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4, frameon=False, handlelength=4)
     for cell in cells:
-        error.plot(close.index, close[cell] - close["observed"], color=COLOURS[cell], linestyle=_STYLES[cell], lw=1.4)
+        _draw_line(error, cell, close[cell] - close["observed"], thin=False)
     error.axhline(0, color="0.3", lw=0.8)
     error.set_ylabel("error (°C)")
     for axes in (whole, large, error):
@@ -56,9 +59,15 @@ def _draw_series(axes: Axes, frame: pd.DataFrame, cells: list[str], *, thin: boo
     axes.plot(frame.index, frame["observed"], color="0.25", lw=1.0 if thin else 2.4, alpha=0.55, label="observed",
               marker=None if thin else "o", markersize=3)  # fmt: skip
     for cell in cells:
-        axes.plot(frame.index, frame[cell], color=COLOURS[cell], linestyle=_STYLES[cell] if not thin else "solid",
-                  lw=0.7 if thin else 1.5, label=TITLES[cell])  # fmt: skip
+        _draw_line(axes, cell, frame[cell], thin=thin)
     axes.set_ylabel("SST (°C)")
+
+
+def _draw_line(axes: Axes, cell: str, values: "pd.Series[float]", *, thin: bool) -> None:
+    """Dashes lie over the solid line, and dots in their gaps, so that each is seen where they coincide."""
+    width, order = _WIDTHS[cell], len(_WIDTHS) - list(_WIDTHS).index(cell)
+    axes.plot(values.index, values, color=COLOURS[cell], linestyle=_STYLES[cell], lw=width / 2 if thin else width,
+              zorder=2 + order / 10, label=TITLES[cell])  # fmt: skip
 
 
 def save_comparison(predictions: pd.DataFrame, report: Report, folder: Path) -> None:
