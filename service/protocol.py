@@ -217,7 +217,8 @@ class _WholeRequest(RequestResponseCycle):
         """Head and body, written as one; ``lines`` are those of the headers."""
         transport = self.transport
         if self.disconnected or transport.is_closing():
-            # It is marked only where it was the connection's last request.
+            # uvicorn marks it once the connection is lost, and the connection's last request alone.
+            self.disconnected = True
             return
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         transport.write(b"".join((STATUS_LINE[status], _dated(tuple(self.default_headers)), lines, end, content)))
