@@ -31,7 +31,7 @@ def _metrics_cost() -> str:
     metrics.models([ModelInfo(_MODEL, "", "", "", "", "")])
 
     def request() -> None:
-        metrics.started()
+        metrics.started(1)
         metrics.request("/forecast", "POST", 200, 0.003)
 
     def batch() -> None:

@@ -138,8 +138,7 @@ def forecast_together(
         baselines: fitted references of the place; where None, those that each series' own past affords.
     """
     metadata = forecasters[0].metadata
-    models = [one.metadata.model for one in forecasters]
-    windows, failures = last_windows(series, metadata, horizons, models)
+    windows, failures = last_windows(series, metadata, horizons, lambda i: forecasters[i].metadata.model)
     row = windows.row.tolist()
     if not row:
         return _nothing(windows, failures)
@@ -149,14 +148,15 @@ def forecast_together(
     references, absent = _references(used, windows, metadata, baselines)
     moved = activity(windows.values)
     unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], moved)
-    sst, scale = np.full(windows.times.shape, np.nan), np.empty(len(row))
+    sst, scale = np.full(windows.times.shape, np.nan), np.ones(len(row))
     by_network = list[tuple[Forecaster, slice | list[int], float]]()
     for forecaster, rows in _by_network(networks):
         values, leads, begin = windows.values[rows], windows.leads[rows], time.perf_counter()
         longest = int(leads.max())
         sst[rows, :longest] = forecaster.network.roll_each(values, windows.times[rows, :longest], leads)
         by_network.append((forecaster, rows, time.perf_counter() - begin))
-        scale[rows] = forecaster.metadata.errors.scale(values)
+        if forecaster.metadata.errors.liveliness is not None:
+            scale[rows] = forecaster.metadata.errors.scale(values)
     warnings = windows.warnings
     if unlike.any():
         for k in np.flatnonzero(unlike).tolist():

@@ -1,5 +1,6 @@
 """What a network was trained on, and the stated test of whether a window is unlike it."""
 
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -91,7 +92,7 @@ class TrainingRange(BaseModel, frozen=True):
         level = (windows.min(axis=1) < low) | (windows.max(axis=1) > high)
         return level, (moved < calm) | (moved > lively), ~np.isin(_month(valid_time), self.months)
 
-    @property
+    @cached_property
     def _bounds(self) -> tuple[float, float, float, float]:
         """The lowest and highest value, and the least and greatest activity, of windows that are like training."""
         margin = LEVEL_MARGIN * self.spread
@@ -131,5 +132,5 @@ def _month(times: Times) -> npt.NDArray[np.int64]:
 def activity(windows: Floats) -> Floats:
     """Root mean square increment within each of ``windows`` °C ``(n, window)``: ``(n,)``."""
     increments = windows[:, 1:] - windows[:, :-1]
-    rms: Floats = np.sqrt(np.einsum("ij,ij->i", increments, increments) / increments.shape[1])
+    rms: Floats = np.sqrt(np.vecdot(increments, increments) / increments.shape[1])
     return rms

@@ -1,7 +1,7 @@
 """The last window of each of many series: what a network forecasts from, with what is to be said about it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -52,7 +52,7 @@ def last_windows(
     series: Sequence[SstSeries],
     metadata: CheckpointMetadata,
     horizons: npt.NDArray[np.int64],
-    models: Sequence[str] | None = None,
+    model: Callable[[int], str] | None = None,
 ) -> tuple[Windows, dict[int, SeriesError]]:
     """The last window of each series, short gaps interpolated; and what is wrong with those that have none, by row.
 
@@ -60,14 +60,14 @@ def last_windows(
         series: regular ones.
         metadata: of the network that they are for, or of one that is alike.
         horizons: for how many leads each window is wanted, ``(len(series),)``.
-        models: that each is for, where it is not ``metadata``'s.
+        model: that a row is for, where it is not ``metadata``'s.
     """
     step, size = metadata.time_step, metadata.window
     rows = [i for i, one in enumerate(series) if len(one.values) >= size and (one.step is step or one.step == step)]
     errors = {}
     if len(rows) < len(series):
         unsuited = sorted(set(range(len(series))).difference(rows))
-        errors = {i: _unsuited(series[i], metadata, models[i] if models else metadata.model) for i in unsuited}
+        errors = {i: _unsuited(series[i], metadata, model(i) if model else metadata.model) for i in unsuited}
     if not rows:
         return _NONE, errors
     kept = [series[i] for i in rows]

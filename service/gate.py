@@ -93,7 +93,7 @@ class Gate:
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self.request_id(call.headers)
         request_scope.set(scope)
-        self.metrics.started()
+        self.metrics.started(1)
         self.admission.waiting += 1
         self._calls[call] = None
         try:

@@ -51,8 +51,8 @@ class Metrics:
 
     Attributes:
         shared: whether :meth:`exposition` speaks for every process that shares the folder.
-        started: call without arguments when a request arrives.
-        ended: call when it is answered, with how many were.
+        started: call when requests have arrived, with how many.
+        ended: call when they are answered, with how many were.
     """
 
     def __init__(self, routes: Iterable[str] = ()) -> None:
@@ -62,7 +62,7 @@ class Metrics:
         self._instruments = instruments = Instruments(registry)
         self._routes = frozenset(routes)
         # Children and their methods are looked up once: labels() alone costs more than counting does.
-        self.started: Callable[[], None] = instruments.in_flight.inc
+        self.started: Callable[[float], None] = instruments.in_flight.inc
         self.ended: Callable[[float], None] = instruments.in_flight.dec
         self._requests: dict[tuple[str, str, int], Observe] = {}
         self._rejects = {reason: instruments.rejected.labels(reason).inc for reason in REASONS}

@@ -17,6 +17,8 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin on a new connection."""
+        self.direct = transport
+        """For an answer that is one piece already, and follows one that has ended."""
         super().connection_made(cast(asyncio.Transport, _OneWrite(transport, self.loop)))
 
 

@@ -185,7 +185,7 @@ class _WholeRequest(RequestResponseCycle):
 
     def __init__(self, protocol: Protocol, body: bytes) -> None:
         self.scope = protocol.scope
-        self.transport = protocol.transport
+        self.transport = protocol.direct
         self.logger = protocol.logger
         self.default_headers = protocol.server_state.default_headers
         self.on_response: Callable[..., None] = protocol.on_whole_response_complete

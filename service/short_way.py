@@ -52,6 +52,8 @@ class ShortWay:
         self._lines_of_refusals = as_lines(own)
         self._ready: list[_Waiting] = []
         """Requests whose answers are yet to be written."""
+        self._new = 0
+        """Requests that are yet to be counted as being in flight."""
 
     def take(self, exchange: Exchange, headers: Headers, body: bytes) -> bool:
         """Whether the request is answered from here on; else it is as if it had not been looked at.
@@ -79,9 +81,15 @@ class ShortWay:
             admission.waiting -= 1
             return False
         scope["request_id"] = gate.request_id(headers)
-        self._metrics.started()
+        if not self._new:
+            asyncio.get_running_loop().call_soon(self._count_new)
+        self._new += 1
         serving.put(asked, _Waiting(self, exchange, serving, request, asked, strict, len(body), begin))
         return True
+
+    def _count_new(self) -> None:
+        new, self._new = self._new, 0
+        self._metrics.started(new)
 
     def finish(self, waiting: "_Waiting", result: list[Entries] | Exception) -> None:
         """Make the answer to a request that was taken; it is written with the others of its batch."""

@@ -111,14 +111,16 @@ class Together:
 
     def _count_windows(self, forecasts: Forecasts) -> dict[Forecaster, tuple[int, float]]:
         """How many windows each network was given, and the seconds that it worked; the drift of all is counted."""
-        worked = {}
+        worked: dict[Forecaster, tuple[int, float]] = {}
+        if not forecasts.by_network:
+            return worked
+        ones = np.ones(len(forecasts))
+        training = forecasts.by_network[0][0].metadata.training_range
+        drift = np.stack([ones, *training.distances(forecasts.windows, forecasts.activity), forecasts.calibrated])
         for network, rows, seconds in forecasts.by_network:
-            windows, calibrated = forecasts.windows[rows], forecasts.calibrated[rows]
-            level, spread = network.metadata.training_range.distances(windows, forecasts.activity[rows])
-            outside = len(windows) - int(np.count_nonzero(calibrated))
-            sums = float(level.sum()), float(spread.sum())
-            self._metrics.drift(network.metadata.model, len(windows), *sums, outside)
-            worked[network] = len(windows), seconds
+            n, level, spread, inside = drift[:, rows].sum(axis=1).tolist()
+            self._metrics.drift(network.metadata.model, int(n), level, spread, int(n - inside))
+            worked[network] = int(n), seconds
         return worked
 
     def _count(

@@ -67,6 +67,7 @@ def test_colours_are_as_the_system_has_them_and_as_chosen(visitor: Visitor) -> N
 
 def test_the_keyboard_alone_goes_to_a_view_switches_a_model_and_reads_a_chart(visitor: Visitor) -> None:
     page = visitor().open("?dataset=nino12")
+    expect(page.get_by_role("checkbox", name="GRU").first).to_be_visible()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")

@@ -44,7 +44,7 @@ def versions(found: Samples) -> set[str]:
 def test_a_request_counts_once_by_route_method_and_status() -> None:
     metrics = Metrics(["/forecast", "/models/{model}"])
     for route, status, seconds in [("/forecast", 200, 0.0002), ("/forecast", 200, 0.03), ("/models/{model}", 404, 0.1)]:
-        metrics.started()
+        metrics.started(1)
         metrics.ended(1)
         metrics.request(route, "GET", status, seconds)
     found = samples(metrics)
@@ -57,8 +57,8 @@ def test_a_request_counts_once_by_route_method_and_status() -> None:
 
 def test_requests_in_flight_are_those_that_have_not_ended() -> None:
     metrics = Metrics(["/forecast"])
-    metrics.started()
-    metrics.started()
+    metrics.started(1)
+    metrics.started(1)
     metrics.ended(1)
     metrics.request("/forecast", "POST", 200, 0.001)
     assert value(samples(metrics), "sst_requests_in_flight") == 1
@@ -193,12 +193,12 @@ def work(requests: int, info: ModelInfo, done: Connection) -> None:
     assert metrics.shared
     metrics.models([GRU])
     for _ in range(requests):
-        metrics.started()
+        metrics.started(1)
         metrics.ended(1)
         metrics.request("/forecast", "POST", 200, 0.25)
     metrics.batch("nino12-gru", requests, 0.001, 0.002)
     metrics.models([info])
-    metrics.started()
+    metrics.started(1)
     done.send("ready")
     while done.recv():
         done.send(metrics.exposition()[0].decode())
