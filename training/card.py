@@ -4,6 +4,7 @@ from typing import Final
 
 from forecasting.report import ModelReport, Report, Split
 from forecasting.table import TITLES, accuracy_table
+from forecasting.timestep import in_words, one_each
 from training.readable import coverage_in_words, misses_in_words, skill_in_words
 
 _USES: Final[dict[Split, str]] = {
@@ -25,7 +26,7 @@ def _head(report: Report) -> list[str]:
     return [
         f"# Model card: {report.dataset} {report.version}",
         f"{cells}: recurrent networks beside a linear autoregression, that forecast sea-surface temperature (SST) 1 to "
-        f"{report.horizon} steps ahead from {report.window} values, one a {report.step}. `best` is "
+        f"{report.horizon} steps ahead from {report.window} values, {one_each(report.step)}. `best` is "
         f"{TITLES[report.best.name]}, which the validation part picked.",
     ]
 
@@ -50,10 +51,10 @@ def _uses(report: Report) -> list[str]:
     where = "the stations it was trained on" if report.stations else "the place it was trained on"
     return [
         "## Meant for",
-        f"SST at {where}, at a step of one {report.step}{span}; for other places only after `POST /compare` on their "
-        "own series has shown that it beats the references there.",
+        f"SST at {where}, at a step of {in_words(report.step)}{span}; for other places only after `POST /compare` on "
+        "their own series has shown that it beats the references there.",
         "## Not meant for",
-        f"- Leads beyond {report.horizon} steps, or another step than one {report.step}.\n"
+        f"- Leads beyond {report.horizon} steps, or another step than {in_words(report.step)}.\n"
         "- Water or seasons unlike the training: the service marks such windows `outside_training`, and intervals "
         "there are not calibrated.\n"
         "- Decisions on which life or property depend, without a forecaster's judgement: nothing but past SST is known "

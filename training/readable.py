@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from forecasting.report import Coverage, ModelReport, Report, Skill
 from forecasting.table import TITLES, aligned, figure
+from forecasting.timestep import in_words
 
 Rows = list[Sequence[str]]
 
@@ -13,8 +14,8 @@ def readable_report(report: Report) -> str:
     test = report.periods["test"]
     parts = [
         f"# {report.dataset} {report.version}",
-        f"Test part {test.start} to {test.end}, forecast from every step before it; one step is a {report.step}. "
-        "Temperatures and errors are in °C. All leads are in `report.json`.",
+        f"Test part {test.start} to {test.end}, forecast from every step before it; one step is "
+        f"{in_words(report.step)}. Temperatures and errors are in °C. All leads are in `report.json`.",
         *_accuracy(report),
         *_skill(report),
         *_intervals(report),
