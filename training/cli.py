@@ -161,7 +161,10 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
             raise FileError(f"{options.data}: holds one series: --sample and --leave-out are for several")
         series = reading.series.until_last_observation()
         config = _config(series.step, options)
-        return Dataset.divide(series, config), config
+        try:
+            return Dataset.divide(series, config), config
+        except SeriesError as error:
+            raise FileError(f"{options.data}: {error}") from None
     known = {one.name or "": one.series for one in reading.stations if one.series is not None}
     skipped = [f"{one.name}: {one.problem}" for one in reading.stations if one.series is None]
     if not known:
