@@ -33,15 +33,10 @@ def _head(report: Report) -> list[str]:
 
 def _trained_on(report: Report) -> list[str]:
     lines = [f"- `{report.data_file}`, sha256 `{report.data_sha256}`"]
+    together = " of all stations together" if report.stations else ""
     for split, period in report.periods.items():
-        lines.append(f"- {split}: {period.start} to {period.end}, {period.n} steps: {_USES[split]}")
+        lines.append(f"- {split}: {period.start} to {period.end}, {period.n} steps{together}: {_USES[split]}")
     lines += [f"- {note}" for note in report.notes]
-    if report.stations:
-        trained = [station.name for station in report.stations if station.trained_on]
-        left_out = [station.name for station in report.stations if not station.trained_on]
-        lines.append(f"- {len(trained)} stations: {', '.join(trained)}")
-        if left_out:
-            lines.append(f"- left out of training, to be tested on: {', '.join(left_out)}")
     return ["## Trained on", "\n".join(lines)]
 
 

@@ -62,7 +62,9 @@ def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_l
     assert whole.rmse[0] == pytest.approx((squares / whole.n[0]) ** 0.5, abs=1e-5)
     loaded = LoadedRelease.load(Release.open(release), choose_device("cpu"))
     assert loaded.recent.values[-1] == pytest.approx(series["s0"].values[-1], abs=1e-4)
-    assert "left out of training, to be tested on: " + left.name in (release / "MODEL_CARD.md").read_text()
+    card = (release / "MODEL_CARD.md").read_text()
+    assert card.count("left out of training, to be tested on: " + left.name) == 1
+    assert f"{report.periods['train'].n} steps of all stations together: weights" in card
 
 
 def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -> None:
