@@ -110,6 +110,14 @@ def test_cells_of_a_grid_are_drawn_by_a_seed_and_are_those_that_their_place_name
         assert one.series.values.tolist() == read(OSTIA, at=(lat, lon)).series.values.tolist()
 
 
+def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(OSTIA), "--sample", "2"]) in (0, 1)
+    said = capsys.readouterr().out
+    assert "is a grid, from which " in said
+    assert "were drawn; choose one with --at LAT,LON" in said
+    assert "--station" not in said
+
+
 def test_a_panel_is_trained_from_a_grid_in_kelvin(tmp_path: Path) -> None:
     report, _ = trained(OSTIA, tmp_path / "out", "--sample", "30", "--window", "12", "--horizon", "3")
     assert len(report.stations) == 30
