@@ -3,6 +3,7 @@
 ForecastError
 ├── SeriesError      a series that cannot be used: which value, why, and what to do
 │   ├── IrregularError  its times follow no one step
+│   ├── RangeError      a value that no sea has
 │   └── FileError    a file that holds no usable series: which line or column
 ├── RequestError     a horizon, level, device or setting that is not offered
 ├── UnknownNameError no dataset or model of that name; says which there are
@@ -27,6 +28,17 @@ class SeriesError(ForecastError):
 
 class IrregularError(SeriesError):
     """A series whose times follow no one step: made coarser, it may."""
+
+
+class RangeError(SeriesError):
+    """A value that no sea has.
+
+    ``option`` is what a command line that reads files has for the likely remedy, where it has anything.
+    """
+
+    def __init__(self, message: str, *, index: int, option: str | None) -> None:
+        super().__init__(message, index=index)
+        self.option = option
 
 
 class FileError(SeriesError):

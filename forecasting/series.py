@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.errors import SeriesError
+from forecasting.errors import RangeError, SeriesError
 from forecasting.timestep import YEAR, Floats, Times, TimeStep, anchor, choose_clock, grid_positions, infer_step, short
 
 Units = Literal["celsius", "kelvin", "fahrenheit"]
@@ -219,7 +219,7 @@ def sea_temperatures(values: Floats, units: Units, place: Callable[[int], str]) 
     """Temperatures in ``units`` as °C, each one that a sea can have, or NaN.
 
     Raises:
-        SeriesError: naming the first value that is none, with the likely remedy.
+        RangeError: naming the first value that is none, with the likely remedy.
     """
     celsius = to_celsius(values, units)
     low, high = SEA_RANGE
@@ -230,22 +230,25 @@ def sea_temperatures(values: Floats, units: Units, place: Callable[[int], str]) 
         return celsius
     i = int(wrong.argmax())
     least, most = from_celsius(SEA_RANGE, units)
-    raise SeriesError(
-        f"{place(i)} is {values[i]:g} {_SYMBOLS[units]}, which no sea has ({least:g} to {most:g}); "
-        f"{_remedy(values, units, float(wrong.mean()))}",
+    remedy, option = _remedy(values, i, units, float(wrong.mean()))
+    raise RangeError(
+        f"{place(i)} is {values[i]:g} {_SYMBOLS[units]}, which no sea has ({least:g} to {most:g}); {remedy}",
         index=i,
+        option=option,
     )
 
 
-def _remedy(values: Floats, units: Units, wrong: float) -> str:
+def _remedy(values: Floats, first: int, units: Units, wrong: float) -> tuple[str, str | None]:
+    """In words, and as an option."""
     median = float(np.nanmedian(values))
     typical: dict[Units, tuple[float, float]] = {"celsius": (-3, 45), "kelvin": (268, 320), "fahrenheit": (50, 110)}
     for other, (least, most) in typical.items():
         if other != units and wrong > 0.5 and least <= median <= most:
-            return f"the values look like {_SYMBOLS[other]}: give their units as {other}"
+            return f"the values look like {_SYMBOLS[other]}: give their units as {other}", f"--units {other}"
     if wrong <= 0.5:
-        return "if it stands for a missing value, leave it empty or name it as missing"
-    return f"check that these are sea temperatures in {_SYMBOLS[units]}"
+        missing = f"--missing {values[first]:.15g}"
+        return "if it stands for a missing value, leave it empty or name it as missing", missing
+    return f"check that these are sea temperatures in {_SYMBOLS[units]}", None
 
 
 def _describe_repeats(

@@ -27,6 +27,8 @@ LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
 
 _NAMES: Final = {"hour": 3_600, "day": DAY, "week": 7 * DAY}
 _ISO: Final = re.compile(r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?)")
+_SIMPLE: Final = re.compile(r"PT?(\d+)([DHMS])")
+_UNITS: Final = {"D": "day", "H": "hour", "M": "minute", "S": "second"}
 _LONGEST_TIME: Final = 64
 _TOLERANCE: Final = 0.1
 """How far, in steps, an observation may stand from its place on the regular grid."""
@@ -101,6 +103,23 @@ class TimeStep:
         else:
             offset, length = times - start, self.seconds
         return np.asarray(offset.astype(np.int64) / length, dtype=np.float64)
+
+
+def in_words(step: str) -> str:
+    """A step by its name, as a sentence says how long it is: ``one hour``, ``30 minutes``."""
+    match = _SIMPLE.fullmatch(step)
+    if match is None:
+        return step if step.startswith("P") else f"one {step}"
+    count, unit = int(match[1]), _UNITS[match[2]]
+    return f"one {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def one_each(step: str) -> str:
+    """How often a value comes, by the name of the step: ``one a month``, ``one an hour``, ``one every 30 minutes``."""
+    words = in_words(step)
+    if not words.startswith("one "):
+        return f"one every {words}"
+    return "one an hour" if words == "one hour" else f"one a {words[4:]}"
 
 
 MONTH: Final = TimeStep(YEAR // 12, calendar_month=True)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,6 +18,9 @@ from starlette.types import Scope
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from service.instruments import Reason
+
+_SUBJECT: Final = re.compile("^(?:Input|Tuple|List|Dictionary|String|Value) should")
+"""What pydantic calls a value by its type in Python, which is not for who sends JSON to know."""
 
 STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     SeriesError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -204,4 +208,4 @@ def _message(error: Mapping[str, Any]) -> str:
         return str(error["ctx"]["error"])
     if error["type"] == "extra_forbidden":
         return "no such field; see /docs for those there are"
-    return str(error["msg"]).replace("Input should", "it should")
+    return _SUBJECT.sub("it should", str(error["msg"]), count=1).replace(" after validation", "")

@@ -28,7 +28,7 @@ from service.writing import Json, rounded
 
 _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
 _OPTION: Final = re.compile(
-    r"--(station|at|depth|time-column|value-column|flags|units|missing|dates|timezone|resample)\b(?: (?=\w))?"
+    r"--(station|at|depth|time-column|value-column|flags|units|missing|dates|timezone|resample)\b(?: (?=[\w-]))?"
 )
 
 

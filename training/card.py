@@ -4,6 +4,7 @@ from typing import Final
 
 from forecasting.report import ModelReport, Report, Split
 from forecasting.table import TITLES, accuracy_table
+from forecasting.timestep import in_words, one_each
 from training.readable import coverage_in_words, misses_in_words, skill_in_words
 
 _USES: Final[dict[Split, str]] = {
@@ -25,22 +26,17 @@ def _head(report: Report) -> list[str]:
     return [
         f"# Model card: {report.dataset} {report.version}",
         f"{cells}: recurrent networks beside a linear autoregression, that forecast sea-surface temperature (SST) 1 to "
-        f"{report.horizon} steps ahead from {report.window} values, one a {report.step}. `best` is "
+        f"{report.horizon} steps ahead from {report.window} values, {one_each(report.step)}. `best` is "
         f"{TITLES[report.best.name]}, which the validation part picked.",
     ]
 
 
 def _trained_on(report: Report) -> list[str]:
     lines = [f"- `{report.data_file}`, sha256 `{report.data_sha256}`"]
+    together = " of all stations together" if report.stations else ""
     for split, period in report.periods.items():
-        lines.append(f"- {split}: {period.start} to {period.end}, {period.n} steps: {_USES[split]}")
+        lines.append(f"- {split}: {period.start} to {period.end}, {period.n} steps{together}: {_USES[split]}")
     lines += [f"- {note}" for note in report.notes]
-    if report.stations:
-        trained = [station.name for station in report.stations if station.trained_on]
-        left_out = [station.name for station in report.stations if not station.trained_on]
-        lines.append(f"- {len(trained)} stations: {', '.join(trained)}")
-        if left_out:
-            lines.append(f"- left out of training, to be tested on: {', '.join(left_out)}")
     return ["## Trained on", "\n".join(lines)]
 
 
@@ -50,10 +46,10 @@ def _uses(report: Report) -> list[str]:
     where = "the stations it was trained on" if report.stations else "the place it was trained on"
     return [
         "## Meant for",
-        f"SST at {where}, at a step of one {report.step}{span}; for other places only after `POST /compare` on their "
-        "own series has shown that it beats the references there.",
+        f"SST at {where}, at a step of {in_words(report.step)}{span}; for other places only after `POST /compare` on "
+        "their own series has shown that it beats the references there.",
         "## Not meant for",
-        f"- Leads beyond {report.horizon} steps, or another step than one {report.step}.\n"
+        f"- Leads beyond {report.horizon} steps, or another step than {in_words(report.step)}.\n"
         "- Water or seasons unlike the training: the service marks such windows `outside_training`, and intervals "
         "there are not calibrated.\n"
         "- Decisions on which life or property depend, without a forecaster's judgement: nothing but past SST is known "

@@ -16,7 +16,7 @@ from forecasting.checkpoint import CELLS
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.registry import choose_device
 from forecasting.table import accuracy_table
-from forecasting.timestep import TimeStep, short
+from forecasting.timestep import TimeStep, in_words, one_each, short
 from training import fetch_cli, inspect_cli
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.dataset import Dataset
@@ -161,7 +161,10 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
             raise FileError(f"{options.data}: holds one series: --sample and --leave-out are for several")
         series = reading.series.until_last_observation()
         config = _config(series.step, options)
-        return Dataset.divide(series, config), config
+        try:
+            return Dataset.divide(series, config), config
+        except SeriesError as error:
+            raise FileError(f"{options.data}: {error}") from None
     known = {one.name or "": one.series for one in reading.stations if one.series is not None}
     skipped = [f"{one.name}: {one.problem}" for one in reading.stations if one.series is None]
     if not known:
@@ -187,18 +190,23 @@ def _config(step: TimeStep, options: argparse.Namespace) -> TrainingConfig:
 
 def _understood(path: Path, dataset: Dataset) -> str:
     series = dataset.series
+    each = one_each(str(series.step))
     if isinstance(dataset, Panel):
-        return "\n".join([f"{path}: several stations, one value a {series.step}", *(f"  {n}" for n in dataset.notes)])
-    lines = [
-        f"{path}: {len(series)} values, one a {series.step}, from {short(series.times[0])} to {short(series.times[-1])}"
-    ]
-    return "\n".join(lines + [f"  {note}" for note in series.describe()])
+        said, notes = f"{path}: several stations", dataset.notes
+    else:
+        said, notes = f"{path}: {len(series)} values", series.describe()
+        each += f", from {short(series.times[0])} to {short(series.times[-1])}"
+    return "\n".join([f"{said}, {each}", *(f"  {note}" for note in notes)])
 
 
 def _summary(published: Published) -> str:
     report = published.report
     test = report.periods["test"]
-    lines = [f"\nTest part {test.start} to {test.end}, one {report.step} ahead, °C:\n", accuracy_table(report), ""]
+    lines = [
+        f"\nTest part {test.start} to {test.end}, {in_words(report.step)} ahead, °C:\n",
+        accuracy_table(report),
+        "",
+    ]
     for cell, spread in report.seeds.items():
         lines.append(f"{cell}: test RMSE {spread.mean:.4f} ± {spread.std:.4f} over {len(spread.seeds)} seeds")
     lines += [f"removed {version}" for version in published.removed]

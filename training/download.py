@@ -22,6 +22,8 @@ ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 2.0
 _LONGEST_PAUSE: Final = 60.0
 _BUSY: Final = (408, 429, 500, 502, 503, 504)
+EMPTY_REMEDY: Final = "widen --from, --to or the place, and check --station"
+
 _TIMEOUT: Final = httpx.Timeout(120.0, connect=20.0)
 _ERROR_BODY: Final = 65_536
 
@@ -117,7 +119,9 @@ def _refuse(response: httpx.Response) -> None:
     if status in _BUSY:
         raise _TryAgainError(f"the server answered {status}: {said}", _retry_after(response))
     if "no matching results" in said:
-        said += "; widen --from, --to or the place, and check --station"
+        said += f"; {EMPTY_REMEDY}"
+    elif "unknown datasetID" in said:
+        said += "; check --dataset"
     raise FetchError(f"{_host(str(response.url))} answered {status}: {said}")
 
 

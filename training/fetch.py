@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from forecasting.readers import content_digest
-from training.download import Downloader, whole, write_json
+from training.download import EMPTY_REMEDY, Downloader, FetchError, whole, write_json
 from training.erddap import Wanted, data_url, info_url, parse_info, server_address
 
 
@@ -45,7 +45,9 @@ def fetch(server: str, dataset: str, wanted: Wanted, target: Path, downloader: D
         url = data_url(server, dataset, info, wanted)
         downloader.download(url, file)
         file.seek(0)
-        rows = max(0, sum(1 for _ in file) - 2)
+        rows = sum(1 for _ in file) - 2
+        if rows < 1:
+            raise FetchError(f"{server} sent no rows of {dataset}; {EMPTY_REMEDY}")
     note: dict[str, Any] = {
         "url": url,
         "accessed": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

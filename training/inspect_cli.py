@@ -3,16 +3,19 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forecasting.division import untrainable
-from forecasting.errors import FileError
+from forecasting.errors import FileError, SeriesError
 from forecasting.readers import Reading, Station, describe
 from forecasting.readers.flags import MEANINGS
 from forecasting.timestep import short
+from training.config import TrainingConfig
+from training.panel import Panel, commonest_step
 from training.reading import add_reading_options, read_with
 
 TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
@@ -37,14 +40,13 @@ def main(arguments: list[str]) -> int:
 def describe_file(reading: Reading) -> dict[str, Any]:
     """A reading as plain values: what ``--json`` prints."""
     stations = [_station(station) for station in reading.stations]
+    panel, refusal = _panel(reading.stations) if len(stations) > 1 else ([], None)
     problem = reading.problem or stations[0]["problem"]
-    usable = [station["name"] for station in stations if station["problem"] is None]
-    panel = usable if len(stations) > 1 and len(usable) > 1 else []
     return {
         "file": str(reading.path),
         "format": reading.format,
         "trainable": problem is None or bool(panel),
-        "problem": problem,
+        "problem": problem if refusal is None else f"{refusal}; the file {problem}",
         "panel": panel,
         "stations": stations,
     }
@@ -62,6 +64,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _panel(stations: Sequence[Station]) -> tuple[list[str], str | None]:
+    """Names of the stations that training would take together, or why it would not."""
+    known = {one.name or "": one.series for one in stations if one.series is not None}
+    if not known:
+        return [], "none of its stations can be used"
+    try:
+        panel = Panel.of(known, TrainingConfig.for_step(commonest_step(known.values())), ())
+    except SeriesError as error:
+        return [], str(error)
+    return list(panel.members), None
+
+
 def _station(station: Station) -> dict[str, Any]:
     found = describe(station)
     return found if station.series is None else found | {"problem": untrainable(station.series)}
@@ -70,7 +84,7 @@ def _station(station: Station) -> dict[str, Any]:
 def _text(found: dict[str, Any]) -> str:
     lines = [found["file"], f"  format     {found['format']}"]
     for station in found["stations"]:
-        lines += _station_text(station)
+        lines += _station_text(station, station["name"] in found["panel"])
     if found["panel"]:
         lines.append(f"  trainable  yes, {len(found['panel'])} stations as a panel; the file {found['problem']}")
         return "\n".join(lines)
@@ -78,7 +92,7 @@ def _text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _station_text(station: dict[str, Any]) -> list[str]:
+def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
     columns = station["columns"]
     lines = [f"  station    {station['name']}"] if station["name"] is not None else []
     lines += [
@@ -97,6 +111,6 @@ def _station_text(station: dict[str, Any]) -> list[str]:
         f"  range      {series['least']:g} to {series['most']:g} °C",
     ]
     lines += [f"  note       {note}" for note in series["notes"]]
-    if station["name"] is not None and station["problem"] is not None:
+    if station["name"] is not None and station["problem"] is not None and not in_panel:
         lines.append(f"  problem    {station['problem']}")
     return lines

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from forecasting.report import Report
 from forecasting.table import TITLES
+from forecasting.timestep import in_words
 
 COLOURS: Final = {"rnn": "#d55e00", "lstm": "#009e73", "gru": "#0072b2"}
 """Vermilion, green and blue of the Okabe–Ito palette: told apart with any colour vision, and in grey."""
@@ -20,6 +21,9 @@ _WIDTHS: Final = {"rnn": 2.0, "lstm": 2.0, "gru": 3.2}
 
 _CLOSE_UP: Final = 60
 """Steps shown large."""
+
+_JOINED: Final = 3
+"""Steps without a forecast that a line runs across; over more it would look like one."""
 
 
 def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
@@ -32,17 +36,19 @@ def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
     cells = [model.name for model in report.networks]
     frame = predictions.set_axis(pd.to_datetime(predictions.index).tz_localize(None))
     close = frame.iloc[-_CLOSE_UP:]
+    steps = len(close)
+    frame, close = _broken(frame), _broken(close)
     figure = Figure(figsize=(10, 7.2), layout="constrained")
     whole, large, error = figure.subplots(3, 1, height_ratios=(3, 3.6, 1.8))
     _draw_series(whole, frame, cells, thin=True)
     whole.axvspan(close.index[0], close.index[-1], color="0.5", alpha=0.12, linewidth=0)
     whole.set_title(
-        f"{report.dataset}: one {report.step} ahead on the test part, {frame.index[0]:%Y-%m-%d} to "
+        f"{report.dataset}: {in_words(report.step)} ahead on the test part, {frame.index[0]:%Y-%m-%d} to "
         f"{frame.index[-1]:%Y-%m-%d}",
         loc="left",
     )
     _draw_series(large, close, cells, thin=False)
-    large.set_title(f"the last {len(close)} steps", loc="left", fontsize="medium")
+    large.set_title(f"the last {steps} steps", loc="left", fontsize="medium")
     large.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4, frameon=False, handlelength=4)
     for cell in cells:
         _draw_line(error, cell, close[cell] - close["observed"], thin=False)
@@ -53,6 +59,13 @@ def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
         axes.grid(color="0.92")
         axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _broken(frame: pd.DataFrame) -> pd.DataFrame:
+    """With an empty row in each longer gap, where lines break off."""
+    after = frame.index.to_series().diff()
+    step = after.median()
+    return frame.reindex(frame.index.union(frame.index[after > (_JOINED + 1.5) * step] - step))
 
 
 def _draw_series(axes: Axes, frame: pd.DataFrame, cells: list[str], *, thin: bool) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from forecasting.report import Coverage, ModelReport, Report, Skill
 from forecasting.table import TITLES, aligned, figure
+from forecasting.timestep import in_words
 
 Rows = list[Sequence[str]]
 
@@ -13,8 +14,8 @@ def readable_report(report: Report) -> str:
     test = report.periods["test"]
     parts = [
         f"# {report.dataset} {report.version}",
-        f"Test part {test.start} to {test.end}, forecast from every step before it; one step is a {report.step}. "
-        "Temperatures and errors are in °C. All leads are in `report.json`.",
+        f"Test part {test.start} to {test.end}, forecast from every step before it; one step is "
+        f"{in_words(report.step)}. Temperatures and errors are in °C. All leads are in `report.json`.",
         *_accuracy(report),
         *_skill(report),
         *_intervals(report),
@@ -107,10 +108,12 @@ def misses_in_words(coverage: Coverage, level: int) -> str:
     if not leads:
         return f"{level} %: within 3 points or two standard errors at every lead."
     off = [100 * coverage.share[lead - 1] - level for lead in leads]
+    least, most = f"{min(off):+.1f}", f"{max(off):+.1f}"
+    span = least if least == most else f"{least} to {most}"
     listed = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in _runs(leads))
     return (
         f"{level} %: not within 3 points or two standard errors at {len(leads)} of {len(coverage.share)} leads "
-        f"({listed}), where it is {min(off):+.1f} to {max(off):+.1f} points off."
+        f"({listed}), where it is {span} points off."
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from forecasting.errors import FileError, IrregularError, SeriesError
+from forecasting.errors import FileError, IrregularError, RangeError, SeriesError
 from forecasting.readers.flags import Marked
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Observations, Station
@@ -21,6 +21,9 @@ def understand(found: Observations, options: Options) -> Station:
     """
     try:
         series = _series(found, options)
+    except RangeError as error:
+        how = f", as {error.option} does" if error.option else ""
+        raise FileError(f"{error}{how}", index=error.index) from None
     except SeriesError as error:
         raise FileError(str(error), index=error.index) from None
     taken = f"time from column {found.columns.time}, SST from column {found.columns.value}, in {found.units}"

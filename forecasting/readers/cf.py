@@ -68,8 +68,9 @@ def readable(kind: str) -> Iterator[None]:
     except ImportError as error:
         raise FileError(f"needs the package {error.name}: pip install 'sst-forecasting[grids]'") from None
     except Exception as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {said}") from None
+        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        whole = "see whether it is complete, or fetch it again"
+        raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {said}; {whole}") from None
 
 
 def _xarray() -> ModuleType:
@@ -252,8 +253,8 @@ def one_depth(
             continue
         depths = np.asarray(axis.values, dtype=np.float64)
         if len(depths) > 1 and options.depth is None:
-            listed = ", ".join(f"{depth:g}" for depth in depths[:12])
-            raise FileError(f"holds {len(depths)} depths along {dim}: {listed}…; choose one with --depth")
+            listed = ", ".join(f"{depth:g}" for depth in depths[:12]) + ("…" if len(depths) > 12 else "")
+            raise FileError(f"holds {len(depths)} depths along {dim}: {listed}; choose one with --depth")
         chosen = float(depths[0]) if options.depth is None else nearest_depth(depths, options.depth)
         if len(depths) > 1 or chosen != 0:
             notes.append(f"{dim} {chosen:g}" + (f" of {len(depths)}" if len(depths) > 1 else ", the only one"))

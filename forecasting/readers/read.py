@@ -156,5 +156,7 @@ def _reading(path: Path, kind: str, found: list[Observations], options: Options)
     places = " and " in (found[0].columns.station or "")
     names = [station.name or "" for station in stations]
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    if options.sample is not None:
+        return Reading(path, kind, stations, f"is a grid, from which {listed} were drawn; choose one with --at LAT,LON")
     remedy = "places: {}; choose one with --at LAT,LON" if places else "stations: {}; choose one with --station"
     return Reading(path, kind, stations, f"holds {len(names)} {remedy.format(listed)}")

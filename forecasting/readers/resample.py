@@ -8,7 +8,7 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.readers.reading import Observations
 from forecasting.series import MAX_STEPS, SstSeries, in_order, sea_temperatures
-from forecasting.timestep import DAY, Floats, Times, TimeStep, anchor, short
+from forecasting.timestep import DAY, Floats, Times, TimeStep, anchor, one_each, short
 
 SHARE: Final = 0.5
 """Of a coarser step, what has to be observed for its mean to count."""
@@ -29,7 +29,9 @@ def resample(found: Observations, step: TimeStep) -> SstSeries:
         raise SeriesError("a series needs at least two times, or its step cannot be told")
     pace = _pace(times)
     if pace > step.seconds * 1.1:  # a month of 31 days is as long as a month
-        raise SeriesError(f"one value every {TimeStep(pace)} cannot make one a {step}; resample to a longer step")
+        raise SeriesError(
+            f"one value every {TimeStep(pace)} cannot make {one_each(str(step))}; resample to a longer step"
+        )
     start = _start(times, step)
     positions = np.floor(step.place(times, start) + 1e-9).astype(np.int64)
     if positions[-1] >= MAX_STEPS:

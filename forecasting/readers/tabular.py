@@ -175,8 +175,18 @@ def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
         return asked[:1]
     if len(wide) >= _MIN_WIDE:
         return wide
+    if not others:
+        raise FileError(f"has no column besides {', '.join(clock.names)}; bring one of temperatures, too")
+    if not candidates:
+        _refuse_decimal_commas(table, others)
     several = f"has {len(candidates)} columns that could be SST" if candidates else "has no column of numbers"
     raise FileError(f"{several}; name it with --value-column, one of {', '.join(candidates or others)[:400]}")
+
+
+def _refuse_decimal_commas(table: Table, names: list[str]) -> None:
+    for name in names:
+        if _is_free(name) and table.cells[name].str.fullmatch(r"[+-]?\d+,\d+").any():
+            numbers(table.cells[name])
 
 
 def _may_hold_values(table: Table, name: str) -> bool:

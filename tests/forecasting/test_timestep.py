@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.timestep import MONTH, TimeStep, infer_step, iso, parse_time, unix_seconds
+from forecasting.timestep import MONTH, TimeStep, in_words, infer_step, iso, one_each, parse_time, unix_seconds
 
 
 def times(*texts: str) -> "np.typing.NDArray[np.datetime64]":
@@ -21,6 +21,22 @@ def test_a_step_reads_back_as_it_is_written(name: str) -> None:
 @pytest.mark.parametrize(("text", "name"), [("P7D", "week"), ("P1W", "week"), ("PT60M", "hour"), ("P1M", "month")])
 def test_equal_steps_have_one_name(text: str, name: str) -> None:
     assert str(TimeStep.parse(text)) == name
+
+
+@pytest.mark.parametrize(
+    ("step", "words", "each"),
+    [
+        ("month", "one month", "one a month"),
+        ("hour", "one hour", "one an hour"),
+        ("PT30M", "30 minutes", "one every 30 minutes"),
+        ("PT1M", "one minute", "one a minute"),
+        ("P8D", "8 days", "one every 8 days"),
+        ("P1DT6H", "P1DT6H", "one every P1DT6H"),
+    ],
+)
+def test_a_step_is_said_in_words(step: str, words: str, each: str) -> None:
+    assert in_words(step) == words
+    assert one_each(step) == each
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "fortnight", "PT0S", "30min", "P1Y", "-P1D", "PT30M\n"])

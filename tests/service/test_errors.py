@@ -202,3 +202,11 @@ def test_a_sound_request_id_is_kept_and_an_unsound_one_replaced(client: httpx.Cl
     assert client.get("/health/live", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
     long = client.get("/health/live", headers={"X-Request-ID": "x" * 500}).headers["x-request-id"]
     assert re.fullmatch("[0-9a-f]{24}", long)
+
+
+@pytest.mark.parametrize("field", ["levels", "thresholds"])
+def test_a_list_that_is_too_long_is_told_so_in_words_of_json(
+    client: httpx.Client, nino12: SstSeries, field: str
+) -> None:
+    problem = refused(client.post("/forecast", json=body(nino12) | {field: [80] * 200}), 422)
+    assert re.fullmatch(rf"body\.{field}: it should have at most \d+ items, not 200", problem["detail"])

@@ -129,6 +129,7 @@ HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"
         ([Answer(NO_MATCH, 404)], "answered 404: Not Found: Your query produced no matching results.*widen --from", 1),
         ([Answer(error(400, "Bad Request: Query error: x"), 400)], "answered 400: Bad Request: Query error: x", 1),
         ([Answer(NO_MATCH)], "Not Found: Your query produced no matching results", 1),
+        ([Answer("\n".join(GRID.splitlines()[:2]) + "\n")], "sent no rows of oisst; widen --from", 1),
         ([Answer(HTML)], r"answered with a web page \(Sign in\), not data", 1),
         ([Answer(HTML, 403)], "answered 403: Sign in", 1),
         ([Answer("", 302, {"Location": "/erddap/griddap/oisst.csv"})] * 30, "sends every request on to another", 21),
@@ -153,7 +154,11 @@ def test_a_fault_that_stays_is_one_sentence_and_leaves_the_old_file(
         ("oisst", Wanted(("tos",)), "oisst has no variable 'tos'; it has sst"),
         ("oisst", Wanted(("sst",), station="x"), "is a grid, without stations; choose a place with --lat and --lon"),
         ("buoy", Wanted(("sea_water_temperature",), depth=(1, 1)), "buoy has no depth to choose by"),
-        ("elsewhere", Wanted(("sst",)), "answered 404: Not Found: Currently unknown datasetID=elsewhere"),
+        (
+            "elsewhere",
+            Wanted(("sst",)),
+            "answered 404: Not Found: Currently unknown datasetID=elsewhere; check --dataset",
+        ),
     ],
 )
 def test_what_the_dataset_does_not_have_is_said_before_data_are_asked_for(

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forecasting.release import open_current
@@ -88,3 +89,35 @@ def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main(["--data", str(store), "--name", "z", "--out", str(out), *QUICK, "--window", "6"]) == 0
     assert len(list(out.glob("z/*/manifest.json"))) >= 1
+
+
+def test_stations_that_training_would_not_take_together_are_no_panel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
+    weeks = [str(np.datetime64("1990-01-01") + 7 * k) for k in range(400)]
+    lines = [f"{t},pier,{20 + k % 12}" for k, t in enumerate(weeks)] + [
+        f"{t},buoy,{9 + k % 12}" for k, t in enumerate(months)
+    ]
+    path = str(write(tmp_path, "time,station,sst", *lines))
+    assert main(["inspect", path, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["trainable"], found["panel"]) == (False, [])
+    why = "only one of its stations can be trained on: buoy: its step is month, that of most stations week"
+    assert found["problem"].startswith(why)
+    assert found["problem"].endswith("the file holds 2 stations: pier, buoy; choose one with --station")
+    assert main(["--data", path, "--name", "x", "--out", str(tmp_path / "out"), *QUICK]) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_a_station_too_short_for_itself_may_be_part_of_a_panel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
+    lines = [f"{t},{name},{20 + k % 12}" for name in ("pier", "buoy") for k, t in enumerate(months)]
+    short = [f"{t},new,{20 + k % 12}" for k, t in enumerate(months) if k > 60]
+    path = str(write(tmp_path, "time,station,sst", *lines, *short))
+    assert main(["inspect", path]) == 0
+    said = capsys.readouterr().out
+    assert "yes, 3 stations as a panel" in said
+    assert "problem" not in said

@@ -62,7 +62,9 @@ def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_l
     assert whole.rmse[0] == pytest.approx((squares / whole.n[0]) ** 0.5, abs=1e-5)
     loaded = LoadedRelease.load(Release.open(release), choose_device("cpu"))
     assert loaded.recent.values[-1] == pytest.approx(series["s0"].values[-1], abs=1e-4)
-    assert "left out of training, to be tested on: " + left.name in (release / "MODEL_CARD.md").read_text()
+    card = (release / "MODEL_CARD.md").read_text()
+    assert card.count("left out of training, to be tested on: " + left.name) == 1
+    assert f"{report.periods['train'].n} steps of all stations together: weights" in card
 
 
 def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -> None:
@@ -106,6 +108,14 @@ def test_cells_of_a_grid_are_drawn_by_a_seed_and_are_those_that_their_place_name
         assert one.name is not None
         lat, lon = (float(part[:-1]) * (-1 if part[-1] in "SW" else 1) for part in one.name.split())
         assert one.series.values.tolist() == read(OSTIA, at=(lat, lon)).series.values.tolist()
+
+
+def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(OSTIA), "--sample", "2"]) in (0, 1)
+    said = capsys.readouterr().out
+    assert "is a grid, from which " in said
+    assert "were drawn; choose one with --at LAT,LON" in said
+    assert "--station" not in said
 
 
 def test_a_panel_is_trained_from_a_grid_in_kelvin(tmp_path: Path) -> None:

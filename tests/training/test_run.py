@@ -119,6 +119,9 @@ def test_coverage_is_as_stated_within_three_points_or_two_standard_errors() -> N
         "80 %: not within 3 points or two standard errors at 3 of 6 leads (2, 4 to 5), where it is -4.0 to +10.0 "
         "points off."
     )
+    assert misses_in_words(Coverage(n=(9, 9), share=(0.8, 0.932), error=(0.0, 0.0)), 80) == (
+        "80 %: not within 3 points or two standard errors at 1 of 2 leads (2), where it is +13.2 points off."
+    )
     assert misses_in_words(Coverage(n=(9,), share=(0.95,), error=(0.0,)), 95) == (
         "95 %: within 3 points or two standard errors at every lead."
     )
