@@ -14,6 +14,7 @@ Part = Literal["train", "validation", "test"]
 
 TRAIN_TENTHS: Final = 7
 VALIDATION_TENTHS: Final = 1
+TEST_TENTHS: Final = 10 - TRAIN_TENTHS - VALIDATION_TENTHS
 
 MINIMUM_VALIDATION: Final = 10
 """Residuals at every lead: what an interval of 90 % needs is 9."""
@@ -68,7 +69,8 @@ def check_length(n: int, shape: Shape) -> None:
         SeriesError: saying how many are.
     """
     shortest = -(-(3 * shape.window + shape.horizon - 1) * 10 // TRAIN_TENTHS)
-    shortest = max(shortest, MINIMUM_VALIDATION * 10)
+    # Of a forecast that is longer than the test part no one could say how good it is.
+    shortest = max(shortest, MINIMUM_VALIDATION * 10, -(-shape.horizon * 10 // TEST_TENTHS))
     if n < shortest:
         raise SeriesError(
             f"{n} values are too few to train on: a window of {shape.window} and a horizon of {shape.horizon} need at "

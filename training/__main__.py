@@ -18,7 +18,7 @@ def _run() -> int:
 
         return main()
     except KeyboardInterrupt:
-        print("training: interrupted; nothing was published", file=sys.stderr)
+        print("training: interrupted; nothing was published or replaced", file=sys.stderr)
         return 130
 
 

@@ -17,13 +17,13 @@ from forecasting.errors import ForecastError
 from forecasting.readers.text import MAX_TEXT, erddap_error
 
 Pause = Callable[[float], object]
+Tell = Callable[[str], object]
 
 ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 2.0
 _LONGEST_PAUSE: Final = 60.0
 _BUSY: Final = (408, 429, 500, 502, 503, 504)
 EMPTY_REMEDY: Final = "widen --from, --to or the place, and check --station"
-
 _TIMEOUT: Final = httpx.Timeout(120.0, connect=20.0)
 _ERROR_BODY: Final = 65_536
 
@@ -47,18 +47,20 @@ class Downloader:
     Attributes:
         client: that asks.
         pause: called with seconds to wait before another attempt.
+        tell: called with a sentence where whoever waits would wonder.
     """
 
     client: httpx.Client
     pause: Pause = time.sleep
+    tell: Tell = lambda said: None
 
     @classmethod
     @contextmanager
-    def open(cls, pause: Pause = time.sleep) -> "Iterator[Downloader]":
+    def open(cls, pause: Pause = time.sleep, tell: Tell = lambda said: None) -> "Iterator[Downloader]":
         """A downloader with connections of its own, which follows redirects."""
         headers = {"User-Agent": "sst-forecasting"}
         with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=headers) as client:
-            yield cls(client, pause)
+            yield cls(client, pause, tell)
 
     def download(self, url: str, file: BinaryIO) -> None:
         """Write the CSV at ``url`` into ``file``, whole.
@@ -77,8 +79,9 @@ class Downloader:
             except _TryAgainError as error:
                 if attempt == ATTEMPTS:
                     raise FetchError(f"{_host(url)}: {error}, {ATTEMPTS} times; try again later") from None
-                wait = _FIRST_PAUSE * 2 ** (attempt - 1) if error.wait is None else error.wait
-                self.pause(min(wait, _LONGEST_PAUSE))
+                wait = min(_FIRST_PAUSE * 2 ** (attempt - 1) if error.wait is None else error.wait, _LONGEST_PAUSE)
+                self.tell(f"{_host(url)}: {error}; asked again in {wait:.0f} s")
+                self.pause(wait)
         return None
 
     def _once(self, url: str, file: BinaryIO) -> None:

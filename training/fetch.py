@@ -1,10 +1,12 @@
 """A series from an ERDDAP server into a file, with a note of where it came from."""
 
+import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from forecasting.readers import content_digest
 from training.download import EMPTY_REMEDY, Downloader, FetchError, whole, write_json
@@ -44,10 +46,15 @@ def fetch(server: str, dataset: str, wanted: Wanted, target: Path, downloader: D
         info = parse_info(described.getvalue().decode("utf-8", "replace"))
         url = data_url(server, dataset, info, wanted)
         downloader.download(url, file)
-        file.seek(0)
-        rows = sum(1 for _ in file) - 2
-        if rows < 1:
+        rows, values = _count(file, wanted.variables)
+        if not rows:
             raise FetchError(f"{server} sent no rows of {dataset}; {EMPTY_REMEDY}")
+        if not values:
+            named = ", ".join(wanted.variables)
+            raise FetchError(
+                f"{server} sent {rows} rows of {dataset} without a value of {named}: this may be land, or ice; choose "
+                "another place with --lat and --lon"
+            )
     note: dict[str, Any] = {
         "url": url,
         "accessed": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -58,3 +65,17 @@ def fetch(server: str, dataset: str, wanted: Wanted, target: Path, downloader: D
     }
     write_json(source, note)
     return Fetched(target, source, url, rows)
+
+
+def _count(file: BinaryIO, variables: Sequence[str]) -> tuple[int, int]:
+    """Rows of data, and those of them with a value of any of ``variables``, in CSV with a row of units."""
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+    try:
+        rows = csv.DictReader(text)
+        next(rows, None)
+        found = [any(row.get(name) not in (None, "", "NaN") for name in variables) for row in rows]
+    finally:
+        # The file is its owner's to close.
+        text.detach()
+    return len(found), sum(found)

@@ -1,6 +1,7 @@
 """``python -m training fetch``: a series from an ERDDAP server."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from forecasting.errors import ForecastError
@@ -16,7 +17,7 @@ def main(arguments: list[str]) -> int:
     wanted = Wanted(
         tuple(options.variable), options.start, options.end, options.lat, options.lon, options.depth, options.station
     )
-    with Downloader.open() as downloader:
+    with Downloader.open(tell=lambda said: print(said, file=sys.stderr)) as downloader:
         done = fetch(options.erddap, options.dataset, wanted, options.output, downloader)
     print(f"{done.path}: {done.rows} rows from {done.url}")
     print(f"{done.source}: where they came from, and their licence")

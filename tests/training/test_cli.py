@@ -71,6 +71,8 @@ def days(n: int) -> list[str]:
         (["2001-01-01,", "2001-01-02,"], [], "every value of the series is missing"),
         (["2001-01-01,15", "2001-01-02,-999", "2001-01-03,14"], [], "line 3 is -999 °C"),
         (["2001-01-01,290", "2001-01-02,291"], [], "look like kelvin"),
+        ([f"{day},15" for day in days(252)], ["--horizon", "57"], "a horizon of 57 need at least 285"),
+        (["2001-01-01,15", "2001-01-02,15"], ["--sample", "1"], "--sample 1: draw two or more"),
         (["2001-01-01,15"], ["--value-column", "wtmp"], "no column 'wtmp'; its columns are time, sst"),
         (["2001-01-01,15"], ["--time-column", "when"], "no column 'when'"),
         (["2001-01-01,15", "2001-01-02,15"], ["--window", "1"], "--window 1"),
@@ -167,6 +169,6 @@ def test_interrupted_the_release_that_was_there_still_stands(
     process.send_signal(interrupt)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; nothing was published" in errors
+    assert "interrupted; nothing was published or replaced" in errors
     assert "Traceback" not in errors
     assert sorted(path.name for path in (tmp_path / "nino12").rglob("*")) == before

@@ -1,6 +1,7 @@
 """Fetching from a server that answers as ERDDAP does, over a socket."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,10 +28,13 @@ def erddap() -> Iterator[Erddap]:
 def get(
     erddap: Erddap, target: Path, wanted: Wanted = GRID_WANTED, dataset: str = "oisst"
 ) -> tuple[Fetched, list[float]]:
-    """What was fetched, and the pauses that were made."""
+    """What was fetched, and the pauses that were made; each was told."""
     pauses: list[float] = []
-    with Downloader.open(pauses.append) as downloader:
-        return fetch(erddap.url, dataset, wanted, target, downloader), pauses
+    told: list[str] = []
+    with Downloader.open(pauses.append, told.append) as downloader:
+        done = fetch(erddap.url, dataset, wanted, target, downloader)
+    assert [said.rpartition("; ")[2] for said in told] == [f"asked again in {pause:.0f} s" for pause in pauses]
+    return done, pauses
 
 
 def test_a_cell_of_a_grid_comes_as_the_server_sent_it_with_its_source(erddap: Erddap, tmp_path: Path) -> None:
@@ -130,6 +134,11 @@ HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"
         ([Answer(error(400, "Bad Request: Query error: x"), 400)], "answered 400: Bad Request: Query error: x", 1),
         ([Answer(NO_MATCH)], "Not Found: Your query produced no matching results", 1),
         ([Answer("\n".join(GRID.splitlines()[:2]) + "\n")], "sent no rows of oisst; widen --from", 1),
+        (
+            [Answer(re.sub(r"13\.\d+", "NaN", GRID))],
+            "sent 3 rows of oisst without a value of sst: .* or ice; choose",
+            1,
+        ),
         ([Answer(HTML)], r"answered with a web page \(Sign in\), not data", 1),
         ([Answer(HTML, 403)], "answered 403: Sign in", 1),
         ([Answer("", 302, {"Location": "/erddap/griddap/oisst.csv"})] * 30, "sends every request on to another", 21),
