@@ -76,7 +76,7 @@ def _mean_percentage(fractions: Floats) -> float | None:
 
 def skill(rmse: float, reference: float) -> float | None:
     """1 − RMSE / RMSE of the reference: 1 is perfect, 0 no better than it. None where the reference has no error."""
-    return 1 - rmse / reference if reference > 0 else None
+    return round(1 - rmse / reference, _DECIMALS) if reference > 0 else None
 
 
 def anomaly_correlation(observed: Floats, predicted: Floats, climatology: Floats) -> tuple[float | None, ...]:

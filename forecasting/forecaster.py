@@ -148,15 +148,14 @@ def forecast_together(
     references, absent = _references(used, windows, metadata, baselines)
     moved = activity(windows.values)
     unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], moved)
-    sst, scale = np.full(windows.times.shape, np.nan), np.ones(len(row))
+    sst, scale = np.full(windows.times.shape, np.nan), np.empty(len(row))
     by_network = list[tuple[Forecaster, slice | list[int], float]]()
     for forecaster, rows in _by_network(networks):
         values, leads, begin = windows.values[rows], windows.leads[rows], time.perf_counter()
         longest = int(leads.max())
         sst[rows, :longest] = forecaster.network.roll_each(values, windows.times[rows, :longest], leads)
         by_network.append((forecaster, rows, time.perf_counter() - begin))
-        if forecaster.metadata.errors.liveliness is not None:
-            scale[rows] = forecaster.metadata.errors.scale(values)
+        scale[rows] = forecaster.metadata.errors.scale(values)
     warnings = windows.warnings
     if unlike.any():
         for k in np.flatnonzero(unlike).tolist():

@@ -207,7 +207,7 @@ def compared_model(
         rmse=accuracy.rmse[k],
         mape=accuracy.mape[k],
         bias=accuracy.bias[k],
-        skill={name: _skill(accuracy.rmse[k], rmse) for name, rmse in references.items()},
+        skill={name: skill(accuracy.rmse[k], rmse) for name, rmse in references.items()},
         anomaly_correlation=model.anomaly_correlation[k] if model.anomaly_correlation else None,
     )
     if model.kind == "baseline":
@@ -222,12 +222,6 @@ def compared_model(
         train_seconds=trained.train_seconds or 0.0,
         verification=_verification(model, k),
     )
-
-
-def _skill(rmse: float, reference: float) -> float | None:
-    """To as many decimals as errors are given with."""
-    found = skill(rmse, reference)
-    return None if found is None else round(found, 6)
 
 
 def _verification(model: ModelReport, k: int) -> Verification | None:

@@ -114,13 +114,13 @@ class Together:
         worked: dict[Forecaster, tuple[int, float]] = {}
         if not forecasts.by_network:
             return worked
-        ones = np.ones(len(forecasts))
         training = forecasts.by_network[0][0].metadata.training_range
-        drift = np.stack([ones, *training.distances(forecasts.windows, forecasts.activity), forecasts.calibrated])
+        drift = np.stack([*training.distances(forecasts.windows, forecasts.activity), ~forecasts.calibrated])
         for network, rows, seconds in forecasts.by_network:
-            n, level, spread, inside = drift[:, rows].sum(axis=1).tolist()
-            self._metrics.drift(network.metadata.model, int(n), level, spread, int(n - inside))
-            worked[network] = int(n), seconds
+            own = drift[:, rows]
+            level, spread, outside = own.sum(axis=1).tolist()
+            self._metrics.drift(network.metadata.model, own.shape[1], level, spread, int(outside))
+            worked[network] = own.shape[1], seconds
         return worked
 
     def _count(

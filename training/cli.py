@@ -21,7 +21,7 @@ from training import fetch_cli, inspect_cli
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.dataset import Dataset
 from training.fit import total_epochs
-from training.panel import Panel, commonest_step
+from training.panel import Panel, commonest_step, usable_series
 from training.parallel import jobs
 from training.publish import rollback
 from training.reading import add_reading_options, read_with
@@ -167,12 +167,9 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
             return Dataset.divide(series, config), config
         except SeriesError as error:
             raise FileError(f"{options.data}: {error}") from None
-    known = {one.name or "": one.series for one in reading.stations if one.series is not None}
-    skipped = [f"{one.name}: {one.problem}" for one in reading.stations if one.series is None]
-    if not known:
-        raise FileError(f"{options.data}: none of its stations can be used: {skipped[0]}")
-    config = _config(commonest_step(known.values()), options)
     try:
+        known, skipped = usable_series(reading.stations)
+        config = _config(commonest_step(known.values()), options)
         return Panel.of(known, config, options.leave_out, skipped), config
     except SeriesError as error:
         raise FileError(f"{options.data}: {error}") from None

@@ -15,7 +15,7 @@ from forecasting.readers import Reading, Station, describe
 from forecasting.readers.flags import MEANINGS
 from forecasting.timestep import short
 from training.config import TrainingConfig
-from training.panel import Panel, commonest_step
+from training.panel import Panel, commonest_step, usable_series
 from training.reading import add_reading_options, read_with
 
 TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
@@ -66,11 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _panel(stations: Sequence[Station]) -> tuple[list[str], str | None]:
     """Names of the stations that training would take together, or why it would not."""
-    known = {one.name or "": one.series for one in stations if one.series is not None}
-    if not known:
-        return [], "none of its stations can be used"
     try:
-        panel = Panel.of(known, TrainingConfig.for_step(commonest_step(known.values())), ())
+        known, skipped = usable_series(stations)
+        panel = Panel.of(known, TrainingConfig.for_step(commonest_step(known.values())), (), skipped)
     except SeriesError as error:
         return [], str(error)
     return list(panel.members), None

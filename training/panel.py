@@ -10,6 +10,7 @@ import numpy as np
 from forecasting.checkpoint import Period
 from forecasting.division import MINIMUM_VALIDATION, TRAIN_TENTHS, VALIDATION_TENTHS
 from forecasting.errors import RequestError, SeriesError
+from forecasting.readers import Station
 from forecasting.report import Split
 from forecasting.rolling import Origins, joined
 from forecasting.series import SstSeries
@@ -162,6 +163,19 @@ class Panel(Dataset):
     def windows_seen(self) -> Floats:
         """Of all stations that are trained on."""
         return np.concatenate([one.windows_seen() for one in self.members.values()])
+
+
+def usable_series(stations: Sequence[Station]) -> tuple[dict[str, SstSeries], list[str]]:
+    """The series of a file's stations by name, and sentences on those that have none.
+
+    Raises:
+        SeriesError: if no station has one.
+    """
+    known = {one.name or "": one.series for one in stations if one.series is not None}
+    skipped = [f"{one.name}: {one.problem}" for one in stations if one.series is None]
+    if not known:
+        raise SeriesError(f"none of its stations can be used: {skipped[0]}")
+    return known, skipped
 
 
 def commonest_step(series: Iterable[SstSeries]) -> TimeStep:

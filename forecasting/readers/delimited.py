@@ -66,15 +66,12 @@ def _rows(text: str) -> list[_Row]:
         raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
 
 
-def _counted(columns: int) -> str:
-    return f"{columns} column{'' if columns == 1 else 's'}"
-
-
 def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:
     width = len(header)
     for number, row in body:
         if len(row) < width or any(row[width:]):
-            raise FileError(f"line {number} has {_counted(len(row))} where the header has {width}; correct that line")
+            noun = "column" if len(row) == 1 else "columns"
+            raise FileError(f"line {number} has {len(row)} {noun} where the header has {width}; correct that line")
     named = [k for k, name in enumerate(header) if name]
     if not named:
         raise FileError("has a header line without a name; write the names of the columns there")

@@ -184,6 +184,7 @@ def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
 
 
 def _refuse_decimal_commas(table: Table, names: list[str]) -> None:
+    """As :func:`~forecasting.readers.table.numbers` does: it names the line and the remedy."""
     for name in names:
         if _is_free(name) and table.cells[name].str.fullmatch(r"[+-]?\d+,\d+").any():
             numbers(table.cells[name])
