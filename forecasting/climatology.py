@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries
-from forecasting.timestep import DAY, YEAR, Floats, Times, TimeStep, unix_seconds
+from forecasting.timestep import DAY, MONTH, YEAR, Floats, Times, TimeStep, unix_seconds
 
 ANNUAL_HARMONICS: Final = 3
 DAILY_HARMONICS: Final = 2
@@ -96,11 +96,12 @@ def designs(step: TimeStep, valid_time: Times, n: int, leads: int) -> tuple[Floa
     Returns:
         ``terms`` and ``solve`` of each: ``(k, n + leads, count)`` and ``(k, count, n)``.
     """
-    harmonics, phase = Harmonics.whole(step), phases(step, valid_time)
+    phase = phases(step, valid_time)
     if step.calendar_month and n <= _LONGEST_STACKED:
         # Whole years of leads, so that few of them are made.
-        terms, solve = _designs_of_months(harmonics, step, n, -(-leads // 12) * 12)
+        terms, solve = _designs_of_months(n, -(-leads // 12) * 12)
         return terms[phase, : n + leads], solve[phase]
+    harmonics = Harmonics.whole(step)
     phase = (phase - n) % 12 if step.calendar_month else phase - n * step.seconds
     different, which = np.unique(phase, return_inverse=True)
     found = [design(harmonics, step, one, n, leads) for one in different.tolist()]
@@ -108,9 +109,10 @@ def designs(step: TimeStep, valid_time: Times, n: int, leads: int) -> tuple[Floa
 
 
 @lru_cache(maxsize=64)
-def _designs_of_months(harmonics: Harmonics, step: TimeStep, n: int, leads: int) -> tuple[Floats, Floats]:
-    """Those whose first lead is in each month of the year, ``(12, …)``."""
-    found = [design(harmonics, step, (month - n) % 12, n, leads) for month in range(12)]
+def _designs_of_months(n: int, leads: int) -> tuple[Floats, Floats]:
+    """Those of monthly series whose first lead is in each month of the year, ``(12, …)``."""
+    harmonics = Harmonics.whole(MONTH)
+    found = [design(harmonics, MONTH, (month - n) % 12, n, leads) for month in range(12)]
     return np.stack([one.terms for one in found]), np.stack([one.solve for one in found])
 
 

@@ -24,7 +24,7 @@ _SINGULAR: Final = 1e-10
 
 _EVERY_MONTH: Final = 2**12 - 1
 _SHORT: Final = 32
-"""Values up to which series are reckoned together, whatever their lengths."""
+"""Series of up to twice as many values are reckoned together, whatever their lengths."""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -44,33 +44,35 @@ def own_references(
         horizon: number of leads.
         fill_limit: longest gap, in steps, that is interpolated.
     """
-    found = {"persistence": windows[:, -1:] + np.zeros(horizon)}
+    found = {"persistence": np.repeat(windows[:, -1:], horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}
     step, lengths = series[0].step, np.asarray([len(one.values) for one in series])
     for rows in _of_like_length(lengths):
-        values = end_aligned([series[i].values for i in rows.tolist()])
+        some = series if isinstance(rows, slice) else [series[i] for i in rows.tolist()]
+        values = end_aligned([one.values for one in some])
         observed = np.isfinite(values)
         affords = _afford_climatology(observed, lengths[rows], step, valid_time[rows])
         if not affords.all():
-            warnings |= {i: _too_short(series[i]) for i in rows[~affords].tolist()}
-            rows, values, observed = rows[affords], values[affords], observed[affords]
-        if len(rows):
+            places = np.arange(len(series))[rows]
+            warnings |= {i: _too_short(series[i]) for i in places[~affords].tolist()}
+            rows, values, observed = places[affords], values[affords], observed[affords]
+        if len(values):
             seasonal = _Seasonal.fit(values, observed, step, valid_time[rows], horizon)
             for name, forecast in seasonal.references(windows[rows], lengths[rows], fill_limit):
-                if len(rows) == len(series):
+                if len(values) == len(series):
                     found[name] = forecast
                 else:
                     found.setdefault(name, np.full((len(series), horizon), np.nan))[rows] = forecast
     return found, warnings
 
 
-def _of_like_length(lengths: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.intp]]:
+def _of_like_length(lengths: npt.NDArray[np.int64]) -> Iterator[slice | npt.NDArray[np.intp]]:
     """Series that are reckoned together, by place: padded to the longest of them, none is more than twice as long.
 
     But for short ones, for which another group would cost more than padding does.
     """
-    if lengths.max() <= _SHORT:
-        yield np.arange(len(lengths))
+    if lengths.max() < 2 * _SHORT:
+        yield slice(None)
         return
     _, magnitudes = np.frexp(np.maximum(lengths, _SHORT))
     for magnitude in np.unique(magnitudes).tolist():
@@ -90,12 +92,24 @@ def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: T
     afford: Bools = seen * step.seconds / YEAR >= CLIMATOLOGY_YEARS
     gappy = afford & (lengths - seen >= lengths * step.seconds // YEAR)
     if gappy.any():
-        doubtful = np.flatnonzero(gappy)
-        times = step.shift(valid_time[doubtful, None], np.arange(-longest, 0))
-        months = times.astype("datetime64[M]").astype(np.int64) % 12
-        held = np.bitwise_or.reduce(np.where(observed[doubtful], 1 << months, 0), axis=1)
-        afford[doubtful] = held == _EVERY_MONTH
+        afford[gappy] = _every_month(observed[gappy], step, valid_time[gappy])
     return afford
+
+
+def _every_month(observed: Bools, step: TimeStep, valid_time: Times) -> Bools:
+    """Which series have a value of every calendar month; arguments as :func:`_afford_climatology` has them."""
+    n, longest = observed.shape
+    every: Bools
+    if step.calendar_month:
+        # Values that lie twelve apart are of the same month.
+        years = np.zeros((n, -(-longest // 12), 12), dtype=np.bool_)
+        years.reshape(n, -1)[:, -longest:] = observed
+        every = years.any(axis=1).all(axis=1)
+    else:
+        times = step.shift(valid_time[:, None], np.arange(-longest, 0))
+        months = times.astype("datetime64[M]").astype(np.int64) % 12
+        every = np.bitwise_or.reduce(np.where(observed, 1 << months, 0), axis=1) == _EVERY_MONTH
+    return every
 
 
 def _too_short(series: SstSeries) -> ForecastWarning:
@@ -129,8 +143,8 @@ class _Seasonal:
         """To ``values``, °C ``(n, length)``, NaN where not ``observed``."""
         n = values.shape[1]
         terms, solve = designs(step, valid_time, n, horizon)
-        coefficients = solve @ values[:, :, None] if observed.all() else _solve(terms[:, :n], values, observed)
-        fitted = (terms @ coefficients)[:, :, 0]
+        coefficients = np.matvec(solve, values) if observed.all() else _solve(terms[:, :n], values, observed)
+        fitted = np.matvec(terms, coefficients)
         return cls(step, valid_time, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
 
     def references(
@@ -161,11 +175,10 @@ class _Seasonal:
 
 
 def _solve(terms: Floats, values: Floats, observed: Bools) -> Floats:
-    """Least squares of ``(n, length)`` on ``terms`` ``(n, length, count)`` by normal equations: ``(n, count, 1)``."""
+    """Least squares of ``(n, length)`` on ``terms`` ``(n, length, count)`` by normal equations: ``(n, count)``."""
     seen = terms * observed[:, :, None]
-    transposed = seen.transpose(0, 2, 1)
-    together = transposed @ np.where(observed, values, 0.0)[:, :, None]
-    coefficients: Floats = _inverse(transposed @ seen) @ together
+    together = np.vecmat(np.where(observed, values, 0.0), seen)
+    coefficients: Floats = np.matvec(_inverse(seen.transpose(0, 2, 1) @ seen), together)
     return coefficients
 
 

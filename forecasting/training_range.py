@@ -1,6 +1,6 @@
 """What a network was trained on, and the stated test of whether a window is unlike it."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -99,29 +99,29 @@ class TrainingRange(BaseModel, frozen=True):
         calm, lively = self.calmest / ACTIVITY_RATIO, self.liveliest * ACTIVITY_RATIO
         return self.minimum - margin, self.maximum + margin, calm, lively
 
-    def distances(self, windows: Floats, moved: Floats | None = None) -> tuple[Floats, Floats]:
-        """How far windows ``(n, window)`` of °C lie from the middle of training: level and spread, each ``(n,)``.
+    def distances(self, windows: Floats, moved: Floats | None = None) -> Floats:
+        """How far windows ``(n, window)`` of °C lie from the middle of training: level and spread, ``(2, n)``.
 
         Level: of a window's mean, in halves of the range of training's temperatures. Spread: of the root mean square
         of its increments, in halves of the range from training's calmest to its liveliest. 0 is the middle, 1 the
         edge. ``moved`` is their :func:`activity`, where that is known already.
         """
         found = np.empty((2, len(windows)))
-        windows.mean(axis=1, out=found[0])
+        np.add.reduce(windows, axis=1, out=found[0])
+        found[0] /= windows.shape[1]
         found[1] = activity(windows) if moved is None else moved
-        twice_middle, range_ = self._middles
-        found *= 2
-        found -= twice_middle
-        np.abs(found, out=found)
-        found /= range_
-        return found[0], found[1]
+        middle, half = _middle(self.minimum, self.maximum, self.calmest, self.liveliest)
+        found -= middle
+        found /= half
+        return np.abs(found, out=found)
 
-    @property
-    def _middles(self) -> tuple[Floats, Floats]:
-        """Twice the middle of level and of spread, and how far each ranges, ``(2, 1)``."""
-        low, high = np.array([[[self.minimum], [self.calmest]], [[self.maximum], [self.liveliest]]])
-        # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
-        return low + high, np.maximum(high - low, 1e-6)
+
+@lru_cache(maxsize=64)
+def _middle(minimum: float, maximum: float, calmest: float, liveliest: float) -> tuple[Floats, Floats]:
+    """Middle of level and of spread, and half of how far each ranges, ``(2, 1)``; kept, since every batch asks."""
+    low, high = np.array([[[minimum], [calmest]], [[maximum], [liveliest]]])
+    # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
+    return (low + high) / 2, np.maximum(high - low, 1e-6) / 2
 
 
 def _month(times: Times) -> npt.NDArray[np.int64]:

@@ -115,10 +115,12 @@ class Together:
         if not forecasts.by_network:
             return worked
         training = forecasts.by_network[0][0].metadata.training_range
-        drift = np.stack([*training.distances(forecasts.windows, forecasts.activity), ~forecasts.calibrated])
+        drift = np.empty((3, len(forecasts)))
+        drift[:2] = training.distances(forecasts.windows, forecasts.activity)
+        np.logical_not(forecasts.calibrated, out=drift[2])
         for network, rows, seconds in forecasts.by_network:
             own = drift[:, rows]
-            level, spread, outside = own.sum(axis=1).tolist()
+            level, spread, outside = np.add.reduce(own, axis=1).tolist()
             self._metrics.drift(network.metadata.model, own.shape[1], level, spread, int(outside))
             worked[network] = own.shape[1], seconds
         return worked
