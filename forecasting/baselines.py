@@ -73,23 +73,22 @@ class Baselines(BaseModel, frozen=True):
         return rollers
 
 
-def damping(anomalies: Floats, observed: Bools, horizon: int) -> Floats:
+def damping(anomalies: Floats, observed: Bools | None, horizon: int) -> Floats:
     """Regression of each anomaly on the one ``lead`` steps before, through the origin.
 
     Args:
         anomalies: °C, ``(n, length)``.
-        observed: where they are none that is missing, ``(n, length)``.
+        observed: where they are none that is missing, ``(n, length)``; None where none is.
         horizon: number of leads.
 
     Returns:
         Share that is left, ``(n, horizon)``; 0 at a lead that the series does not reach, or without anomalies.
     """
-    complete = bool(observed.all())
-    known = anomalies if complete else np.where(observed, anomalies, 0.0)
+    known = anomalies if observed is None else np.where(observed, anomalies, 0.0)
     shares = np.zeros((len(anomalies), horizon))
     for lead in range(1, min(horizon, anomalies.shape[1] - 1) + 1):
         before = known[:, :-lead]
-        variance = np.vecdot(before, before if complete else np.where(observed[:, lead:], before, 0.0))
+        variance = np.vecdot(before, before if observed is None else np.where(observed[:, lead:], before, 0.0))
         np.divide(np.vecdot(before, known[:, lead:]), variance, out=shares[:, lead - 1], where=variance > 0)
     return shares
 

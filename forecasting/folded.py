@@ -22,7 +22,8 @@ _LATEST: Final = 2e9
 _TOLERANCE: Final = 1e-3
 """Windows, Unix seconds and °C of the comparison with the module: single precision is good for a few millionths."""
 
-_HALF: Final = np.float32(0.5)
+_HALF: Final = np.array(0.5, dtype=np.float32)
+"""An array without dimensions, as all single numbers here: of any other kind numpy makes one at every use."""
 
 _PRODUCTS: Final = ([3, 3, 0, 2, 2], [3, 0, 0, 0, 2])
 """Of the bounded increment (0), level (2) and anomaly (3), those that the autoregression knows."""
@@ -70,17 +71,18 @@ class FoldedNetwork:
     """
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        single = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
+        single = {name: np.asarray(array, dtype=np.float32, order="C") for name, array in arrays.items()}
         self._phases = np.asarray(arrays["phases"], dtype=np.float64)
         self._rates = np.asarray(arrays["rates"], dtype=np.float64)
-        self._mean, self._spread = np.float32(arrays["mean"]), np.float32(arrays["spread"])
+        self._mean, self._spread = single["mean"], single["spread"]
         known, columns = len(single["views"]), [*_PRODUCTS[0], *_PRODUCTS[1]]
-        self._bounds = single["bounds"][columns]
+        self._upper = single["bounds"][columns]
+        self._lower = -self._upper
         # What is seen of the known, each as often as it is used, and its share of the autoregression, in one product.
         seen = [single["views"][:, columns], single["views"][:, _BENT] * _HALF, single["weights"][:known]]
         self._linear = np.concatenate(seen, axis=1)
         self._bent = single["weights"][known:]
-        self._head, self._head_bias = single["head"], np.float32(arrays["head_bias"])
+        self._head, self._head_bias = single["head"], single["head_bias"]
         self._size = size = len(self._head)
         inputs = np.ascontiguousarray(single["inputs"].transpose(0, 2, 1))
         # The hidden state has a last row of ones, for the bias.
@@ -97,24 +99,24 @@ class FoldedNetwork:
     def __call__(self, sst: Float32s, valid_time: Floats) -> Float32s:
         """As the checkpoint's ``forward``: °C ``(n, window)`` and Unix seconds ``(n,)`` to °C ``(n,)``."""
         last = sst[:, -1:]
-        season = np.sin(np.multiply.outer(valid_time, self._rates) + self._phases).astype(np.float32)
+        season = np.sin(valid_time[:, None] * self._rates + self._phases).astype(np.float32)
         known = np.concatenate([sst - last, last - self._mean, season], axis=1)
         increment = self._autoregression(known, season)
-        increment += self._head @ self._run(np.matmul(self._inputs, known.T))
+        increment += self._head.dot(self._run(np.matmul(self._inputs, known.T)))
         increment += self._head_bias
         increment *= self._spread
         increment += last[:, 0]
         return increment
 
     def _autoregression(self, known: Float32s, season: Float32s) -> Float32s:
-        seen = known @ self._linear
+        seen = known.dot(self._linear)
         factors, bend, n = seen[:, :10], seen[:, 10:12], len(_PRODUCTS[0])
-        np.minimum(factors, self._bounds, out=factors)
-        np.maximum(factors, -self._bounds, out=factors)
+        np.minimum(factors, self._upper, out=factors)
+        np.maximum(factors, self._lower, out=factors)
         bent = np.empty((len(known), n + len(_BENT)), dtype=np.float32)
         np.multiply(factors[:, :n], factors[:, n:], out=bent[:, :n])
         np.tanh(bend, out=bent[:, n:])
-        varying = bent @ self._bent
+        varying = bent.dot(self._bent)
         varying += seen[:, 12:]
         increment: Float32s = np.vecdot(varying, season)
         return increment
@@ -132,7 +134,7 @@ class FoldedNetwork:
         with_ones, gates = self._begin(inputs.shape[2])
         state = with_ones[:-1]
         for given in inputs:
-            np.matmul(self._hidden, with_ones, out=gates)
+            self._hidden.dot(with_ones, gates)
             gates += given
             np.tanh(gates, out=state)
         return state
@@ -145,7 +147,7 @@ class FoldedNetwork:
         take, keep, show = sigmoids[:size], sigmoids[size : 2 * size], sigmoids[2 * size :]
         memory = np.zeros_like(new)
         for given in inputs:
-            np.matmul(self._hidden, with_ones, out=gates)
+            self._hidden.dot(with_ones, gates)
             gates += given
             np.tanh(gates, out=gates)
             sigmoids *= _HALF
@@ -164,7 +166,7 @@ class FoldedNetwork:
         sigmoids, new = gates[: 2 * size], gates[2 * size :]
         reset, update = sigmoids[:size], sigmoids[size:]
         for given, given_new in zip(inputs[:, : 2 * size], inputs[:, 2 * size :], strict=True):
-            np.matmul(self._hidden, with_ones, out=gates)
+            self._hidden.dot(with_ones, gates)
             sigmoids += given
             np.tanh(sigmoids, out=sigmoids)
             sigmoids *= _HALF

@@ -44,18 +44,19 @@ def own_references(
         horizon: number of leads.
         fill_limit: longest gap, in steps, that is interpolated.
     """
-    found = {"persistence": np.repeat(windows[:, -1:], horizon, axis=1)}
+    found = {"persistence": windows[:, -1:].repeat(horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}
     step, lengths = series[0].step, np.asarray([len(one.values) for one in series])
     for rows in _of_like_length(lengths):
         some = series if isinstance(rows, slice) else [series[i] for i in rows.tolist()]
         values = end_aligned([one.values for one in some])
-        observed = np.isfinite(values)
-        affords = _afford_climatology(observed, lengths[rows], step, valid_time[rows])
+        observed = _observed(values)
+        affords = _afford_climatology(values, observed, lengths[rows], step, valid_time[rows])
         if not affords.all():
             places = np.arange(len(series))[rows]
             warnings |= {i: _too_short(series[i]) for i in places[~affords].tolist()}
-            rows, values, observed = places[affords], values[affords], observed[affords]
+            rows, values = places[affords], values[affords]
+            observed = None if observed is None else observed[affords]
         if len(values):
             seasonal = _Seasonal.fit(values, observed, step, valid_time[rows], horizon)
             for name, forecast in seasonal.references(windows[rows], lengths[rows], fill_limit):
@@ -64,6 +65,12 @@ def own_references(
                 else:
                     found.setdefault(name, np.full((len(series), horizon), np.nan))[rows] = forecast
     return found, warnings
+
+
+def _observed(values: Floats) -> Bools | None:
+    """Where ``values`` are none that is missing; None where none is."""
+    observed: Bools = np.isfinite(values)
+    return None if observed.all() else observed
 
 
 def _of_like_length(lengths: npt.NDArray[np.int64]) -> Iterator[slice | npt.NDArray[np.intp]]:
@@ -79,14 +86,16 @@ def _of_like_length(lengths: npt.NDArray[np.int64]) -> Iterator[slice | npt.NDAr
         yield np.flatnonzero(magnitudes == magnitude)
 
 
-def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: TimeStep, valid_time: Times) -> Bools:
+def _afford_climatology(
+    values: Floats, observed: Bools | None, lengths: npt.NDArray[np.int64], step: TimeStep, valid_time: Times
+) -> Bools:
     """Which series hold enough of every season; see :data:`CLIMATOLOGY_YEARS`.
 
-    ``observed`` is ``(n, longest)``, up to the step before ``valid_time``. A month of which there are more than all
+    ``values`` are ``(n, longest)``, up to the step before ``valid_time``. A month of which there are more than all
     values that are missing is not missing, so that only series with larger gaps are looked at.
     """
-    n, longest = observed.shape
-    if observed.all():
+    n, longest = values.shape
+    if observed is None:
         return np.full(n, longest * step.seconds / YEAR >= CLIMATOLOGY_YEARS)
     seen = observed.sum(axis=1)
     afford: Bools = seen * step.seconds / YEAR >= CLIMATOLOGY_YEARS
@@ -97,14 +106,14 @@ def _afford_climatology(observed: Bools, lengths: npt.NDArray[np.int64], step: T
 
 
 def _every_month(observed: Bools, step: TimeStep, valid_time: Times) -> Bools:
-    """Which series have a value of every calendar month; arguments as :func:`_afford_climatology` has them."""
+    """Which series, ``(n, longest)`` up to the step before ``valid_time``, have a value of every calendar month."""
     n, longest = observed.shape
     every: Bools
     if step.calendar_month:
         # Values that lie twelve apart are of the same month.
         years = np.zeros((n, -(-longest // 12), 12), dtype=np.bool_)
         years.reshape(n, -1)[:, -longest:] = observed
-        every = years.any(axis=1).all(axis=1)
+        every = np.logical_and.reduce(np.logical_or.reduce(years, axis=1), axis=1)
     else:
         times = step.shift(valid_time[:, None], np.arange(-longest, 0))
         months = times.astype("datetime64[M]").astype(np.int64) % 12
@@ -126,7 +135,7 @@ class _Seasonal:
         step: of all.
         valid_time: of lead 1, ``(n,)``.
         anomalies: °C, ``(n, length)``; NaN where missing.
-        observed: where they are not, ``(n, length)``.
+        observed: where they are not, ``(n, length)``; None where none is.
         past: the cycle at those times, °C.
         leads: and at those to forecast, °C ``(n, horizon)``.
     """
@@ -134,16 +143,18 @@ class _Seasonal:
     step: TimeStep
     valid_time: Times
     anomalies: Floats
-    observed: Bools
+    observed: Bools | None
     past: Floats
     leads: Floats
 
     @classmethod
-    def fit(cls, values: Floats, observed: Bools, step: TimeStep, valid_time: Times, horizon: int) -> "_Seasonal":
+    def fit(
+        cls, values: Floats, observed: Bools | None, step: TimeStep, valid_time: Times, horizon: int
+    ) -> "_Seasonal":
         """To ``values``, °C ``(n, length)``, NaN where not ``observed``."""
         n = values.shape[1]
         terms, solve = designs(step, valid_time, n, horizon)
-        coefficients = np.matvec(solve, values) if observed.all() else _solve(terms[:, :n], values, observed)
+        coefficients = np.matvec(solve, values) if observed is None else _solve(terms[:, :n], values, observed)
         fitted = np.matvec(terms, coefficients)
         return cls(step, valid_time, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
 

@@ -108,6 +108,7 @@ def create_app(
         # A batch's requests live side by side: to look for garbage among so few objects finds them, every time.
         gc.set_threshold(_OBJECTS)
         async with AsyncExitStack() as stack:
+            stack.enter_context(app.state.metrics.batches.on_loop())
             repository = _repository(settings, lifecycle, peers or Peers(), app.state.metrics, stack)
             gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
             repository.start(registry or open_registry(settings))

@@ -21,6 +21,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from forecasting.registry import Registry
+from service.batches import Batches
 from service.instruments import METHODS, OTHER, OUTCOMES, REASONS, Instruments, ModelInfo, Outcome, Reason
 
 Observe = Callable[[float], None]
@@ -53,6 +54,7 @@ class Metrics:
         shared: whether :meth:`exposition` speaks for every process that shares the folder.
         started: call when requests have arrived, with how many.
         ended: call when they are answered, with how many were.
+        batches: told of every batch of forecasts.
     """
 
     def __init__(self, routes: Iterable[str] = ()) -> None:
@@ -69,6 +71,7 @@ class Metrics:
         self._reloads = {outcome: instruments.reloads.labels(outcome).inc for outcome in OUTCOMES}
         self._infos: frozenset[ModelInfo] = frozenset()
         self._models = {OTHER: _Model(instruments, OTHER)}
+        self.batches = Batches(self.batch, self.drift)
         self._source: Collector = multiprocess.MultiProcessCollector(None) if self.shared else registry
         if not self.shared:
             ProcessCollector(registry=registry)
@@ -102,9 +105,9 @@ class Metrics:
         child.inference(inference_seconds)
 
     def drift(self, model: str, windows: int, level_sum: float, spread_sum: float, outside: int) -> None:
-        """Count a batch's distances from training.
+        """Count distances of windows from training.
 
-        ``level_sum`` and ``spread_sum`` are sums over its windows of
+        ``level_sum`` and ``spread_sum`` are sums over the windows of
         :meth:`~forecasting.training_range.TrainingRange.distances`; ``outside`` those that got ``outside_training``.
         """
         child = self._models.get(model) or self._models[OTHER]
@@ -131,6 +134,7 @@ class Metrics:
 
     def exposition(self) -> tuple[bytes, str]:
         """Prometheus's text format and its media type, for this process or for all that share a folder."""
+        self.batches.count()
         return generate_latest(_Shown(self._source)), CONTENT_TYPE_PLAIN_0_0_4
 
 

@@ -1,14 +1,13 @@
 """Series as they came over the wire, many at once."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import chain
 
 import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries, Units, sea_temperatures
-from forecasting.timestep import TimeStep, parse_time
+from forecasting.timestep import Floats, TimeStep, parse_time
 from service.schemas import SeriesIn
 
 
@@ -16,9 +15,9 @@ def parse_all(series: Sequence[SeriesIn], units: Units, step: TimeStep) -> list[
     """Each of ``series`` at ``step``, or what is wrong with it."""
     values = np.array([*chain.from_iterable([one.values for one in series])], dtype=np.float64)
     # Looked at together, which costs less; where one is wrong, each is looked at for itself.
-    checked = False
-    with suppress(SeriesError):
-        values, checked = sea_temperatures(values, units, _place), True
+    celsius = _if_all_sound(values, units)
+    checked = celsius is not None
+    values = values if celsius is None else celsius
     starts = [_start(one, step) for one in series]
     told = [start for start in starts if isinstance(start, list)]
     regular = iter(_are_regular(told, step) if told else ())
@@ -43,6 +42,13 @@ def parse_all(series: Sequence[SeriesIn], units: Units, step: TimeStep) -> list[
         except SeriesError as error:
             parsed.append(error)
     return parsed
+
+
+def _if_all_sound(values: Floats, units: Units) -> Floats | None:
+    try:
+        return sea_temperatures(values, units, _place)
+    except SeriesError:
+        return None
 
 
 def _start(series: SeriesIn, step: TimeStep) -> np.datetime64 | list[np.datetime64] | SeriesError:

@@ -26,6 +26,9 @@ logger = logging.getLogger("service")
 
 PATH: Final = "/forecast"
 
+_OK: Final = HTTPStatus.OK.value
+_NONE_MADE: Final = HTTPStatus.INTERNAL_SERVER_ERROR.value, b"content-length: 0\r\n", b""
+
 
 class Exchange(Protocol):
     """A request that has been read, and the way back to its client."""
@@ -138,7 +141,7 @@ class ShortWay:
             return response.status_code, lines + self._lines_of_refusals, bytes(response.body)
         for one in waiting.asked.forecasters:
             statistics[one].succeeded(seconds)
-        return HTTPStatus.OK, self._lines + own % (len(content), request_id), content
+        return _OK, self._lines + own % (len(content), request_id), content
 
 
 class _Waiting:
@@ -165,7 +168,7 @@ class _Waiting:
         self.strict = strict
         self.size = size
         self.begin = begin
-        self.answer: tuple[int, bytes, bytes] = (HTTPStatus.INTERNAL_SERVER_ERROR, b"content-length: 0\r\n", b"")
+        self.answer: tuple[int, bytes, bytes] = _NONE_MADE
         """Status, lines of headers, and content; as it stands, where none could be made."""
 
     def done(self) -> bool:

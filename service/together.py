@@ -90,8 +90,7 @@ class Together:
             results.append(own)
         # Counted only once all have run: where one fails, each job runs again.
         forecasts = [batch.run() for batch in batches.values() if batch.holds_any]
-        windows = {one: found for each in forecasts for one, found in self._count_windows(each).items()}
-        self._count(waited, windows, time.perf_counter() - begin)
+        self._count(forecasts, waited, time.perf_counter() - begin)
         return results
 
     def _parse_each(self, jobs: Sequence[Asked]) -> list[list[SstSeries | SeriesError]]:
@@ -109,31 +108,14 @@ class Together:
                 parsed[i] = found[begin:end]
         return parsed
 
-    def _count_windows(self, forecasts: Forecasts) -> dict[Forecaster, tuple[int, float]]:
-        """How many windows each network was given, and the seconds that it worked; the drift of all is counted."""
-        worked: dict[Forecaster, tuple[int, float]] = {}
-        if not forecasts.by_network:
-            return worked
-        training = forecasts.by_network[0][0].metadata.training_range
-        drift = np.empty((3, len(forecasts)))
-        drift[:2] = training.distances(forecasts.windows, forecasts.activity)
-        np.logical_not(forecasts.calibrated, out=drift[2])
-        for network, rows, seconds in forecasts.by_network:
-            own = drift[:, rows]
-            level, spread, outside = np.add.reduce(own, axis=1).tolist()
-            self._metrics.drift(network.metadata.model, own.shape[1], level, spread, int(outside))
-            worked[network] = own.shape[1], seconds
-        return worked
-
     def _count(
-        self,
-        waited: Mapping[Forecaster, Sequence[float]],
-        windows: Mapping[Forecaster, tuple[int, float]],
-        seconds: float,
+        self, forecasts: Iterable[Forecasts], waited: Mapping[Forecaster, Sequence[float]], seconds: float
     ) -> None:
-        for forecaster, (n, own_seconds) in windows.items():
-            self._metrics.batch(forecaster.metadata.model, n, waited[forecaster][0], own_seconds)
-            self._statistics[forecaster].batch(n, waited[forecaster], seconds)
+        for one in forecasts:
+            self._metrics.batches.add((one, waited))
+            for network, rows, _ in one.by_network:
+                n = len(one) if isinstance(rows, slice) else len(rows)
+                self._statistics[network].batch(n, waited[network], seconds)
 
 
 class _Batch:

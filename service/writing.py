@@ -43,7 +43,7 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
     """
     levels = wanted.levels
     if levels is None:
-        levels = tuple(level for level in DEFAULT_LEVELS if level in errors.half_width)
+        levels = tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
     picked = slice(None) if len(rows) == len(forecasts) else np.asarray(rows)
     sst, times, scale = (
         forecasts.sst[picked, : wanted.horizon],
@@ -65,7 +65,7 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
     ahead, *columns = rounded(table).tolist()
     bounds = list(zip(levels, columns, columns[len(levels) :], strict=False))
     references = list(zip(names, columns[first - 1 :], absent.tolist(), strict=True))
-    probabilities = _exceedance(errors, sst, times, scale, wanted)
+    probabilities = _exceedance(errors, sst, times, scale, wanted) if wanted.thresholds else []
     calibrated = forecasts.calibrated[picked].tolist()
     return [
         {

@@ -1,5 +1,6 @@
 """What Prometheus gets: counted once, for all processes, and never with a client's words in it."""
 
+import asyncio
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -8,10 +9,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
+from forecasting.series import SstSeries
+from service.batches import Batches
 from service.instruments import ModelInfo
 from service.metrics import Metrics, loaded_models, shared_by_workers, worker_ended
 from service.settings import Settings
@@ -141,6 +146,50 @@ def test_metrics_are_served_in_prometheus_text_format(measured: httpx.Client) ->
     found = parsed(response.text)
     assert len(versions(found)) == 2
     assert value(found, "sst_requests_in_flight") == 1
+
+
+def test_what_was_forecast_is_counted_when_it_is_asked_for(measured: httpx.Client, nino12: SstSeries) -> None:
+    """By batch and with its drift, though both wait until the answer is out."""
+    part = nino12.part(0, 24)
+    series = {"start": "1990-01-01", "values": part.values.tolist()}
+    strange = {"start": "1990-01-01", "values": (part.values + 10).tolist()}
+    before = scraped(measured)
+    measured.post("/forecast", json={"model": "nino12-lstm", "series": [series, strange]}).raise_for_status()
+    after = scraped(measured)
+
+    def grown(name: str) -> float:
+        return value(after, name, model="nino12-lstm") - value(before, name, model="nino12-lstm")
+
+    assert grown("sst_batch_windows_sum") == 2
+    assert grown("sst_inference_seconds_count") == 1
+    assert grown("sst_input_windows_total") == 2
+    assert grown("sst_input_outside_training_total") == 1
+    assert grown("sst_input_level_distance_total") > 1
+
+
+def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: SstSeries) -> None:
+    """Other processes read what this one has written, and do not ask it."""
+    batch = gru.forecast_each([nino12.part(0, 24)], np.asarray([1])), {gru: [0.0]}
+    counted: list[int] = []
+
+    async def forecast() -> None:
+        done = asyncio.Event()
+
+        def count_drift(model: str, windows: int, level: float, spread: float, outside: int) -> None:
+            counted.append(windows)
+            done.set()
+
+        batches = Batches(lambda *batch: None, count_drift)
+        with batches.on_loop():
+            for _ in range(3):
+                batches.add(batch)
+            assert not counted
+            await asyncio.wait_for(done.wait(), 60)
+            assert counted == [3]
+            batches.add(batch)
+
+    asyncio.run(forecast())
+    assert counted == [3, 1]
 
 
 def test_routes_are_templates(measured: httpx.Client) -> None:
