@@ -22,6 +22,9 @@ _LATEST: Final = 2e9
 _TOLERANCE: Final = 1e-3
 """Windows, Unix seconds and °C of the comparison with the module: single precision is good for a few millionths."""
 
+_ROUNDING: Final = 1e-6
+"""Of the largest singular value."""
+
 _HALF: Final = np.array(0.5, dtype=np.float32)
 """An array without dimensions, as all single numbers here: of any other kind numpy makes one at every use."""
 
@@ -42,7 +45,10 @@ def fold(module: torch.jit.ScriptModule, window: int) -> "FoldedNetwork | None":
     arrays = {name: tensor.detach().numpy() for name, tensor in given.items()}
     if not arrays:
         return None
-    folded = FoldedNetwork(arrays)
+    try:
+        folded = FoldedNetwork(arrays)
+    except np.linalg.LinAlgError:
+        raise ReleaseError("its matrices hold values that are no numbers") from None
     random = np.random.default_rng(0)
     steps = random.normal(0.0, arrays["spread"], (_TRIED, window))
     windows = np.asarray(arrays["mean"] + np.cumsum(steps, axis=1), dtype=np.float32)
@@ -75,26 +81,30 @@ class FoldedNetwork:
         self._phases = np.asarray(arrays["phases"], dtype=np.float64)
         self._rates = np.asarray(arrays["rates"], dtype=np.float64)
         self._mean, self._spread = single["mean"], single["spread"]
-        known, columns = len(single["views"]), [*_PRODUCTS[0], *_PRODUCTS[1]]
-        self._upper = single["bounds"][columns]
+        known, factors = len(single["views"]), [*_PRODUCTS[0], *_PRODUCTS[1]]
+        self._upper = single["bounds"][factors]
         self._lower = -self._upper
         # What is seen of the known, each as often as it is used, and its share of the autoregression, in one product.
-        seen = [single["views"][:, columns], single["views"][:, _BENT] * _HALF, single["weights"][:known]]
-        self._linear = np.concatenate(seen, axis=1)
+        views = [single["views"][:, factors], single["views"][:, _BENT] * _HALF, single["weights"][:known]]
+        self._linear = np.concatenate(views, axis=1)
         self._bent = single["weights"][known:]
         self._head, self._head_bias = single["head"], single["head_bias"]
         self._size = size = len(self._head)
-        inputs = np.ascontiguousarray(single["inputs"].transpose(0, 2, 1))
-        # The hidden state has a last row of ones, for the bias.
-        hidden = np.concatenate([single["hidden"].T, single["hidden_bias"][:, None]], axis=1)
+        columns, inputs = _factors(np.asarray(arrays["inputs"], dtype=np.float64))
+        self._steps = len(columns), len(inputs)
+        self._columns = np.concatenate(columns, axis=1, dtype=np.float32)
+        # The cell's state has a row of ones after the hidden state, for the bias, and then what the step sees.
+        hidden = np.concatenate([arrays["hidden"].T, arrays["hidden_bias"][:, None], inputs.T], axis=1)
         cells = {1: (self._rnn, 0), 3: (self._gru, 2 * size), 4: (self._lstm, 3 * size)}
         self._run, sigmoids = cells[len(hidden) // size]
         # A sigmoid is a tangent of the half.
-        inputs[:, :sigmoids] *= _HALF
-        hidden[:sigmoids] *= _HALF
-        self._hidden = np.ascontiguousarray(hidden)
-        # A step each: as one product they would be large enough for OpenBLAS to wake threads, which cost more than it.
-        self._inputs = inputs
+        hidden[:sigmoids] *= 0.5
+        if self._run == self._gru:
+            # What a GRU's new state takes from the input is not reset: it has rows of its own.
+            given = hidden[sigmoids:].copy()
+            given[:, : size + 1] = hidden[sigmoids:, size + 1 :] = 0.0
+            hidden = np.concatenate([hidden, given])
+        self._gates = np.ascontiguousarray(hidden, dtype=np.float32)
 
     def __call__(self, sst: Float32s, valid_time: Floats) -> Float32s:
         """As the checkpoint's ``forward``: °C ``(n, window)`` and Unix seconds ``(n,)`` to °C ``(n,)``."""
@@ -102,7 +112,9 @@ class FoldedNetwork:
         season = np.sin(valid_time[:, None] * self._rates + self._phases).astype(np.float32)
         known = np.concatenate([sst - last, last - self._mean, season], axis=1)
         increment = self._autoregression(known, season)
-        increment += self._head.dot(self._run(np.matmul(self._inputs, known.T)))
+        states = self._states(known)
+        self._run(states)
+        increment += self._head.dot(states[-1, : self._size])
         increment += self._head_bias
         increment *= self._spread
         increment += last[:, 0]
@@ -121,60 +133,70 @@ class FoldedNetwork:
         increment: Float32s = np.vecdot(varying, season)
         return increment
 
-    # Each takes the gates' inputs ``(steps, gates, n)`` and returns the last hidden state ``(size, n)``. Windows lie
-    # along the last axis, so that a gate's values lie together; views of what each step writes over are made once.
+    def _states(self, known: Float32s) -> Float32s:
+        """The cell's states before each step and after the last, ``(steps + 1, size + 1 + seen, n)``.
 
-    def _begin(self, n: int) -> tuple[Float32s, Float32s]:
-        """A state with its row of ones, and where the gates of a step are reckoned."""
-        state = np.zeros((self._size + 1, n), dtype=np.float32)
-        state[-1] = 1.0
-        return state, np.empty((len(self._hidden), n), dtype=np.float32)
+        The hidden ones are yet to be reckoned: the first is nothing. Windows lie along the last axis, so that a gate's
+        values lie together.
+        """
+        n, (steps, seen) = len(known), self._steps
+        states = np.zeros((steps + 1, self._size + 1 + seen, n), dtype=np.float32)
+        states[:, self._size] = 1.0
+        states[:-1, self._size + 1 :] = known.dot(self._columns).reshape(n, steps, seen).transpose(1, 2, 0)
+        return states
 
-    def _rnn(self, inputs: Float32s) -> Float32s:
-        with_ones, gates = self._begin(inputs.shape[2])
-        state = with_ones[:-1]
-        for given in inputs:
-            self._hidden.dot(with_ones, gates)
-            gates += given
-            np.tanh(gates, out=state)
-        return state
+    # Each fills in the hidden states. What a step writes over is made once.
 
-    def _lstm(self, inputs: Float32s) -> Float32s:
+    def _rnn(self, states: Float32s) -> None:
+        gates, hidden = self._gates, states[:, : self._size]
+        for state, following in zip(states[:-1], hidden[1:], strict=True):
+            np.tanh(gates.dot(state), out=following)
+
+    def _lstm(self, states: Float32s) -> None:
         """The gates' order is input, forget, output, cell, so that those which are sigmoids lie together."""
-        with_ones, gates = self._begin(inputs.shape[2])
-        state, size = with_ones[:-1], self._size
+        size, hidden = self._size, states[:, : self._size]
+        gates = np.empty((len(self._gates), states.shape[2]), dtype=np.float32)
         sigmoids, new = gates[: 3 * size], gates[3 * size :]
         take, keep, show = sigmoids[:size], sigmoids[size : 2 * size], sigmoids[2 * size :]
         memory = np.zeros_like(new)
-        for given in inputs:
-            self._hidden.dot(with_ones, gates)
-            gates += given
+        for state, following in zip(states[:-1], hidden[1:], strict=True):
+            self._gates.dot(state, gates)
             np.tanh(gates, out=gates)
             sigmoids *= _HALF
             sigmoids += _HALF
             new *= take
             memory *= keep
             memory += new
-            np.tanh(memory, out=state)
-            state *= show
-        return state
+            np.tanh(memory, out=following)
+            following *= show
 
-    def _gru(self, inputs: Float32s) -> Float32s:
-        """The gates' order is reset, update, new."""
-        with_ones, gates = self._begin(inputs.shape[2])
-        state, size = with_ones[:-1], self._size
-        sigmoids, new = gates[: 2 * size], gates[2 * size :]
+    def _gru(self, states: Float32s) -> None:
+        """The gates' order is reset, update, new by the state, new by the input."""
+        size, hidden = self._size, states[:, : self._size]
+        gates = np.empty((len(self._gates), states.shape[2]), dtype=np.float32)
+        sigmoids, new, given = gates[: 2 * size], gates[2 * size : 3 * size], gates[3 * size :]
         reset, update = sigmoids[:size], sigmoids[size:]
-        for given, given_new in zip(inputs[:, : 2 * size], inputs[:, 2 * size :], strict=True):
-            self._hidden.dot(with_ones, gates)
-            sigmoids += given
+        for state, before, following in zip(states[:-1], hidden[:-1], hidden[1:], strict=True):
+            self._gates.dot(state, gates)
             np.tanh(sigmoids, out=sigmoids)
             sigmoids *= _HALF
             sigmoids += _HALF
             new *= reset
-            new += given_new
+            new += given
             np.tanh(new, out=new)
-            state -= new
-            state *= update
-            state += new
-        return state
+            before -= new
+            before *= update
+            np.add(before, new, out=following)
+
+
+def _factors(inputs: Floats) -> tuple[Floats, Floats]:
+    """What each step sees of the known, ``(steps, known, seen)``, and what the gates make of it, ``(seen, gates)``.
+
+    Their products are ``inputs``, ``(steps, known, gates)``. A step sees a few numbers: as many as there are singular
+    values beyond the rounding of single precision.
+    """
+    steps, known, gates = inputs.shape
+    left, values, right = np.linalg.svd(inputs.reshape(steps * known, gates), full_matrices=False)
+    seen = max(int((values > _ROUNDING * values[0]).sum()), 1)
+    root = np.sqrt(values[:seen])
+    return (left[:, :seen] * root).reshape(steps, known, seen), root[:, None] * right[:seen]

@@ -72,6 +72,13 @@ def test_a_checkpoint_whose_matrices_say_otherwise_is_refused() -> None:
         fold(module, WINDOW)
 
 
+def test_a_checkpoint_of_numbers_that_are_none_is_refused() -> None:
+    network = made("gru")
+    torch.nn.init.constant_(network.cell.weight_ih_l0, torch.nan)
+    with pytest.raises(ReleaseError, match="no numbers"):
+        fold(loaded(network), WINDOW)
+
+
 def test_a_network_of_two_layers_stays_torchscript() -> None:
     assert fold(loaded(made("lstm", layers=2)), WINDOW) is None
 
