@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 import numpy as np
-from pydantic_core import to_json
+from orjson import dumps
 
 from forecasting.checkpoint import CheckpointMetadata
 from forecasting.division import untrainable
@@ -91,7 +91,7 @@ def series_lines(reading: Json) -> bytes:
     if not reading["series"]:
         said = next(filter(None, (one["problem"] for one in reading["stations"])), reading["problem"])
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)])
-    return b"".join(to_json(one) + b"\n" for one in reading["series"])
+    return b"".join(dumps(one) + b"\n" for one in reading["series"])
 
 
 def in_query(text: str) -> str:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import numpy as np
-from pydantic_core import to_json
+from orjson import dumps
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecaster import Forecaster
@@ -61,12 +61,12 @@ def written(request: ForecastRequest, asked: Asked, found: Sequence[Entries], st
         for entries in found:
             refuse_failures(ids, entries)
     if request.model != ALL:
-        return to_json(model_forecast(asked.forecasters[0], request.units, ids, found[0]))
+        return dumps(model_forecast(asked.forecasters[0], request.units, ids, found[0]))
     answers = [
         model_forecast(forecaster, request.units, ids, entries)
         for forecaster, entries in zip(asked.forecasters, found, strict=True)
     ]
-    return to_json({"models": answers})
+    return dumps({"models": answers})
 
 
 def forecast_dataset(

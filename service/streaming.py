@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 from fastapi.exceptions import RequestValidationError
+from orjson import dumps
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
-from pydantic_core import to_json
 from starlette.types import Receive
 
 from forecasting.errors import SeriesError
@@ -85,7 +85,7 @@ async def forecast_lines(
         bad = next((one for one in answers if "error" in one), None) if query.strict else None
         good = answers if bad is None else answers[: answers.index(bad)]
         if good:
-            yield b"".join(to_json(one) + b"\n" for one in good)
+            yield b"".join(dumps(one) + b"\n" for one in good)
         if bad is not None:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"line {bad['line']}: {bad['error']}")
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from fastapi.exceptions import RequestValidationError
+from orjson import dumps
 from pydantic import ValidationError
-from pydantic_core import to_json
 
 from forecasting.series import SEA_RANGE
 from service.call import Headers
@@ -259,10 +259,10 @@ def write_answer(
         answer["id"] = request_id
     if not binary:
         output["data"] = forecast.tolist()
-        return to_json(answer), JSON
+        return dumps(answer), JSON
     content = forecast.astype(FORECAST.dtype, copy=False).tobytes()
     output["parameters"] = {"binary_data_size": len(content)}
-    head = to_json(answer)
+    head = dumps(answer)
     return head + content, ((b"content-type", BINARY.encode()), (_HEADER_LENGTH, b"%d" % len(head)))
 
 

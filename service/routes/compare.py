@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic_core import to_json
+from orjson import dumps
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
@@ -73,7 +73,7 @@ async def post_compare(
     compared = await compare_series(serving, settings, wanted, QueryFields(dataset, horizon), strict=strict)
     if format == "json":
         answer = await serving.apart(written, compared, wanted.predictions)
-        return Response(await serving.apart(to_json, answer), media_type="application/json")
+        return Response(await serving.apart(dumps, answer), media_type="application/json")
     table = own_csv if format == "csv" else own_markdown
     return Response(await serving.apart(table, compared), media_type=_MEDIA_TYPES[format])
 

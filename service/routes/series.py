@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from pydantic_core import to_json
+from orjson import dumps
 from starlette.responses import Response
 
 from forecasting.errors import FileError
@@ -64,4 +64,4 @@ async def post_series(
     answer = await serving.apart(described, reading, serving.registry, settings)
     if NDJSON_TYPE in request.headers.get("accept", ""):
         return Response(await serving.apart(series_lines, answer), media_type=NDJSON_TYPE)
-    return Response(await serving.apart(to_json, answer), media_type="application/json")
+    return Response(await serving.apart(dumps, answer), media_type="application/json")
