@@ -6,6 +6,7 @@ is called the same: what is refused, and how, is written there once.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
@@ -39,6 +40,9 @@ class Protocol(OneWriteProtocol):
         self._idle: asyncio.TimerHandle | None = None
         """Looks whether the connection is to be closed, since nothing came for long."""
         self._idle_since = 0.0
+        self._busy_poll = short_way.gate.settings.busy_poll_microseconds / 1e6
+        self._awake_until = 0.0
+        """Until when the loop turns on, as :func:`time.perf_counter` has it."""
         self._pieces: list[bytes] | None = None
         """Of the body of a request that may go the short way, while its head and body are read."""
         self._fields: Headers = {}
@@ -47,6 +51,7 @@ class Protocol(OneWriteProtocol):
         """What has come in."""
         self._unset_keepalive_if_required()
         self._idle_since = self.loop.time()
+        self._awake_until = 0.0
         rest: bytes | None = data
         while rest is not None:
             rest = self._feed(rest)
@@ -147,8 +152,17 @@ class Protocol(OneWriteProtocol):
             return
         self.server_state.total_requests += 1
         self._idle_since = self.loop.time()
+        if self._busy_poll and len(self.connections) == 1:
+            # A core that has slept takes longer to wake, and then finds its caches cold. With several clients there is
+            # work before it sleeps, and whoever looks too early finds one request where there would have been a batch.
+            self._awake_until = time.perf_counter() + self._busy_poll
+            self.loop.call_soon(self._stay_awake)
         if self._idle is None:
             self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
+
+    def _stay_awake(self) -> None:
+        if time.perf_counter() < self._awake_until:
+            self.loop.call_soon(self._stay_awake)
 
     def _look_whether_idle(self) -> None:
         self._idle = None

@@ -1,6 +1,8 @@
 """However a request comes in, whole, in pieces or behind another, it is answered alike, in its turn."""
 
+import re
 import socket
+import time
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesParser
@@ -12,6 +14,7 @@ import pytest
 
 from forecasting.series import SstSeries
 from service.settings import Settings
+from tests.processes import running
 from tests.service.test_forecast import body
 from tests.serving import serve
 
@@ -160,3 +163,20 @@ def test_a_connection_on_which_nothing_comes_any_more_is_closed(artifacts: Path,
                 wire.sendall(written(content))
                 assert read(stream)[0] == 200
             assert stream.read() == b""
+
+
+def test_a_worker_falls_asleep_though_its_only_client_stays(artifacts: Path, content: bytes) -> None:
+    """It looks for the next request for a moment, and no longer."""
+    with running(artifacts, busy_poll_microseconds=10_000) as service:
+
+        def sleeps() -> int:
+            status = Path(f"/proc/{service.process.pid}/status").read_text()
+            return int(re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE)[0])
+
+        with socket.create_connection(("127.0.0.1", service.port), timeout=60) as wire, wire.makefile("rb") as stream:
+            for _ in range(2):
+                wire.sendall(written(content))
+                assert read(stream)[0] == 200
+                before, end = sleeps(), time.monotonic() + 60
+                while sleeps() < before + 3:
+                    assert time.monotonic() < end
