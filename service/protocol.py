@@ -152,7 +152,8 @@ class Protocol(OneWriteProtocol):
             return
         self.server_state.total_requests += 1
         self._idle_since = self.loop.time()
-        if self._busy_poll and len(self.connections) == 1:
+        before, self.short_way.latest = self.short_way.latest, self
+        if self._busy_poll and before is self:
             # A core that has slept takes longer to wake, and then finds its caches cold. With several clients there is
             # work before it sleeps, and whoever looks too early finds one request where there would have been a batch.
             self._awake_until = time.perf_counter() + self._busy_poll
@@ -180,6 +181,8 @@ class Protocol(OneWriteProtocol):
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
+        if self.short_way.latest is self:
+            self.short_way.latest = None
         super().connection_lost(exc)
 
     def _go_the_general_way(self) -> None:

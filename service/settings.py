@@ -39,7 +39,7 @@ class Settings(BaseSettings):
         max_waiting_bytes: most that their bodies may hold together.
         request_seconds: longest that a request may take.
         write_seconds: longest that a client may take nothing of an answer, before its connection is closed.
-        busy_poll_microseconds: how long a process with a single client looks for its next request before it sleeps.
+        busy_poll_microseconds: how long a process that answers one client alone looks for its next request.
         drain_seconds: longest that a process which is told to stop works on what it has begun.
         linger_seconds: how long it goes on saying that it stops, before it closes idle connections.
         reload_seconds: between looks at which releases are current.

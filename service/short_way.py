@@ -44,10 +44,12 @@ class ShortWay:
 
     Attributes:
         gate: that answers all others.
+        latest: the connection that was answered last, where it is still there.
     """
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
+        self.latest: object = None
         self._admission = gate.admission
         self._metrics = gate.metrics
         own = gate.guard.page_headers.get(PATH, gate.guard.headers)
