@@ -10,16 +10,21 @@ from pydantic import BaseModel
 
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries
-from forecasting.timestep import DAY, MONTH, YEAR, Floats, Times, TimeStep, unix_seconds
+from forecasting.timestep import DAY, YEAR, Floats, Times, TimeStep, unix_seconds
 
 ANNUAL_HARMONICS: Final = 3
 DAILY_HARMONICS: Final = 2
 
 _LONGEST_KEPT: Final = 2_000
-"""Values of a series up to which its :class:`Design` is kept: 256 of them stay under 60 MB."""
+"""Values of a series up to which its :class:`Design` is kept: 64 of them stay under 30 MB."""
 
-_LONGEST_STACKED: Final = 60
-"""The same for those of every month of the year together, which take a millisecond to make: they stay under 5 MB."""
+_LONGEST_MULTIPLIED: Final = 500
+"""Values up to which the products of terms are made once for all series: for more they would fill the memory."""
+
+_SINGULAR: Final = 1e-10
+"""Relative size below which a term counts as not told apart by what was observed."""
+
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,21 @@ class Harmonics:
         """Of terms: the mean, then cosine and sine of each harmonic, the year's before the day's."""
         return 1 + 2 * (self.annual + self.daily)
 
-    def terms(self, times: Times) -> Floats:
+    def at(self, times: Times) -> Floats:
         """Their values at ``times`` ``(n,)``: ``(n, count)``."""
         seconds = unix_seconds(times)
         year = times.astype("datetime64[M]").astype(np.int64) / 12 if self.calendar_months else seconds / YEAR
-        columns = [np.ones_like(seconds)]
-        for turns, harmonics in ((year, self.annual), (seconds / DAY, self.daily)):
+        return self._turned(year, seconds / DAY)
+
+    def after(self, step: TimeStep, steps: npt.NDArray[np.int64]) -> Floats:
+        """Their values so many ``steps`` ``(n,)`` after a time at which all cycles begin: ``(n, count)``."""
+        counted = steps.astype(np.float64)
+        year = counted / 12 if self.calendar_months else counted * (step.seconds / YEAR)
+        return self._turned(year, counted * (step.seconds / DAY))
+
+    def _turned(self, years: Floats, days: Floats) -> Floats:
+        columns = [np.ones_like(years)]
+        for turns, harmonics in ((years, self.annual), (days, self.daily)):
             for k in range(1, harmonics + 1):
                 angle = 2 * np.pi * k * (turns % 1.0)
                 columns += [np.cos(angle), np.sin(angle)]
@@ -60,68 +74,69 @@ class Harmonics:
 
 @dataclass(frozen=True)
 class Design:
-    """Least squares of harmonics on one axis of times, whatever the values.
+    """Least squares of harmonics on series that end a step before their first lead.
+
+    Whenever that is: cycles may begin anywhere, since a sine of another phase is a mix of sine and cosine.
 
     Attributes:
-        terms: at each of ``n`` times and those of the leads after them, ``(n + leads, count)``.
-        solve: coefficients from the observed values, ``(count, observed)``.
+        terms: at each of ``n`` steps and those of the leads after them, ``(n + leads, count)``.
+        solve: coefficients from ``n`` observed values, ``(count, n)``.
     """
 
     terms: Floats
     solve: Floats
 
+    def fit(self, values: Floats, observed: Bools | None) -> Floats:
+        """The cycle of each series at its steps and leads, °C ``(k, n + leads)``.
 
-def phases(step: TimeStep, starts: Times) -> npt.NDArray[np.int64]:
-    """What the harmonics of a series depend on, of all that its start says: for months, the month of the year."""
-    if step.calendar_month:
-        months: npt.NDArray[np.int64] = starts.astype("datetime64[M]").astype(np.int64) % 12
-        return months
-    return starts.astype("datetime64[s]").astype(np.int64)
+        Args:
+            values: °C, ``(k, n)``.
+            observed: where they are none that is missing, ``(k, n)``; None where none is.
+        """
+        coefficients = np.matvec(self.solve, values) if observed is None else self._solve(values, observed)
+        fitted: Floats = np.matvec(self.terms, coefficients)
+        return fitted
+
+    def _solve(self, values: Floats, observed: Bools) -> Floats:
+        """By normal equations, ``(k, count)``."""
+        n, count = values.shape[1], self.terms.shape[1]
+        terms = self.terms[:n]
+        if n <= _LONGEST_MULTIPLIED:
+            products = (terms[:, :, None] * terms[:, None, :]).reshape(n, count * count)
+            normal = np.vecmat(observed.astype(np.float64), products).reshape(-1, count, count)
+        else:
+            seen = terms * observed[:, :, None]
+            normal = seen.transpose(0, 2, 1) @ seen
+        together = np.vecmat(np.where(observed, values, 0.0), terms)
+        coefficients: Floats = np.matvec(_inverse(normal), together)
+        return coefficients
 
 
-def design(
-    harmonics: Harmonics, step: TimeStep, phase: int, n: int, leads: int = 0, observed: bytes | None = None
-) -> Design:
-    """The least squares of ``n`` values from ``phase`` on, of which ``observed`` (bytes of bool; None for all) count.
-
-    Kept, since series that share their times share it.
-    """
+def design(step: TimeStep, n: int, leads: int) -> Design:
+    """For all harmonics that series of ``n`` values at this ``step`` can have. Kept, since series share it."""
     make = _design if n <= _LONGEST_KEPT else _design.__wrapped__
-    return make(harmonics, step, phase, n, leads, observed)
-
-
-def designs(step: TimeStep, valid_time: Times, n: int, leads: int) -> tuple[Floats, Floats]:
-    """:class:`Design` for all that series of ``n`` values can have, whose first lead is at ``valid_time`` ``(k,)``.
-
-    Returns:
-        ``terms`` and ``solve`` of each: ``(k, n + leads, count)`` and ``(k, count, n)``.
-    """
-    phase = phases(step, valid_time)
-    if step.calendar_month and n <= _LONGEST_STACKED:
-        # Whole years of leads, so that few of them are made.
-        terms, solve = _designs_of_months(n, -(-leads // 12) * 12)
-        return terms[phase, : n + leads], solve[phase]
-    harmonics = Harmonics.whole(step)
-    phase = (phase - n) % 12 if step.calendar_month else phase - n * step.seconds
-    different, which = np.unique(phase, return_inverse=True)
-    found = [design(harmonics, step, one, n, leads) for one in different.tolist()]
-    return np.stack([one.terms for one in found])[which], np.stack([one.solve for one in found])[which]
+    return make(step, n, leads)
 
 
 @lru_cache(maxsize=64)
-def _designs_of_months(n: int, leads: int) -> tuple[Floats, Floats]:
-    """Those of monthly series whose first lead is in each month of the year, ``(12, …)``."""
-    harmonics = Harmonics.whole(MONTH)
-    found = [design(harmonics, MONTH, (month - n) % 12, n, leads) for month in range(12)]
-    return np.stack([one.terms for one in found]), np.stack([one.solve for one in found])
+def _design(step: TimeStep, n: int, leads: int) -> Design:
+    terms = Harmonics.whole(step).after(step, np.arange(-n, leads))
+    return Design(terms, np.asarray(np.linalg.pinv(terms[:n]), dtype=np.float64))
 
 
-@lru_cache(maxsize=256)
-def _design(harmonics: Harmonics, step: TimeStep, phase: int, n: int, leads: int, observed: bytes | None) -> Design:
-    start = np.datetime64(phase, "M" if step.calendar_month else "s")
-    terms = harmonics.terms(step.range(start, n + leads))
-    seen = terms[:n] if observed is None else terms[:n][np.frombuffer(observed, dtype=np.bool_)]
-    return Design(terms, np.asarray(np.linalg.pinv(seen), dtype=np.float64))
+def _inverse(products: Floats) -> Floats:
+    """Of symmetric matrices ``(n, k, k)``, each the pseudo-inverse where that is another."""
+    inverse: Floats
+    try:
+        inverse = np.asarray(np.linalg.inv(products), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        inverse = np.full(products.shape, np.nan)
+    # No eigenvalue is larger than their sum.
+    condition = np.trace(products, axis1=1, axis2=2) * np.trace(inverse, axis1=1, axis2=2)
+    unsound = ~(np.abs(condition) < 1 / _SINGULAR)
+    if unsound.any():
+        inverse[unsound] = np.linalg.pinv(products[unsound], rcond=_SINGULAR, hermitian=True)
+    return inverse
 
 
 class Climatology(BaseModel, frozen=True):
@@ -155,20 +170,19 @@ class Climatology(BaseModel, frozen=True):
         seen = int(observed.sum())
         if seen < harmonics.count:
             raise SeriesError(f"a climatology needs at least {harmonics.count} observed values, not {seen}")
-        mask = None if seen == len(series) else observed.tobytes()
-        phase = int(phases(series.step, np.asarray(series.start)))
-        solve = design(harmonics, series.step, phase, len(series), observed=mask).solve
+        terms = harmonics.at(series.times[observed])
+        coefficients = np.linalg.lstsq(terms, series.values[observed], rcond=None)[0]
         return cls(
             annual_harmonics=harmonics.annual,
             daily_harmonics=harmonics.daily,
             calendar_months=harmonics.calendar_months,
-            coefficients=tuple(map(float, solve @ series.values[observed])),
+            coefficients=tuple(map(float, coefficients)),
         )
 
     def __call__(self, times: Times) -> Floats:
         """°C at ``times``, of any shape."""
         harmonics = Harmonics(self.annual_harmonics, self.daily_harmonics, self.calendar_months)
-        values: Floats = harmonics.terms(times.reshape(-1)) @ np.asarray(self.coefficients)
+        values: Floats = harmonics.at(times.reshape(-1)) @ np.asarray(self.coefficients)
         return values.reshape(times.shape)
 
 

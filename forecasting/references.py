@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.baselines import autoregression, damping, linear_windows, roll_autoregression
-from forecasting.climatology import designs
+from forecasting.climatology import Bools, design
 from forecasting.forecast import ForecastWarning
 from forecasting.series import SstSeries, end_aligned
 from forecasting.timestep import YEAR, Floats, Times, TimeStep
@@ -19,14 +19,9 @@ CLIMATOLOGY_YEARS: Final = 1.8
 Two years, of which a tenth may be missing.
 """
 
-_SINGULAR: Final = 1e-10
-"""Relative size below which a term counts as not told apart by what was observed."""
-
 _EVERY_MONTH: Final = 2**12 - 1
 _SHORT: Final = 32
 """Series of up to twice as many values are reckoned together, whatever their lengths."""
-
-Bools = npt.NDArray[np.bool_]
 
 References = dict[str, Floats]
 """Forecasts of the references, °C ``(n, horizon)``, by name as in :data:`~forecasting.baselines.BASELINES`."""
@@ -153,9 +148,7 @@ class _Seasonal:
     ) -> "_Seasonal":
         """To ``values``, °C ``(n, length)``, NaN where not ``observed``."""
         n = values.shape[1]
-        terms, solve = designs(step, valid_time, n, horizon)
-        coefficients = np.matvec(solve, values) if observed is None else _solve(terms[:, :n], values, observed)
-        fitted = np.matvec(terms, coefficients)
+        fitted = design(step, n, horizon).fit(values, observed)
         return cls(step, valid_time, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
 
     def references(
@@ -183,25 +176,3 @@ class _Seasonal:
         anomalies = (window - self.past[k, -len(window) :])[None]
         linear: Floats = self.leads[k] + roll_autoregression(anomalies, weights, intercept, self.leads.shape[1])[0]
         return linear
-
-
-def _solve(terms: Floats, values: Floats, observed: Bools) -> Floats:
-    """Least squares of ``(n, length)`` on ``terms`` ``(n, length, count)`` by normal equations: ``(n, count)``."""
-    seen = terms * observed[:, :, None]
-    together = np.vecmat(np.where(observed, values, 0.0), seen)
-    coefficients: Floats = np.matvec(_inverse(seen.transpose(0, 2, 1) @ seen), together)
-    return coefficients
-
-
-def _inverse(products: Floats) -> Floats:
-    """Of symmetric matrices ``(n, k, k)``, each the pseudo-inverse where that is another."""
-    inverse: Floats
-    try:
-        inverse = np.asarray(np.linalg.inv(products), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        inverse = np.full(products.shape, np.nan)
-    condition = np.abs(products).sum(axis=1).max(axis=1) * np.abs(inverse).sum(axis=1).max(axis=1)
-    unsound = ~(condition < 1 / _SINGULAR)
-    if unsound.any():
-        inverse[unsound] = np.linalg.pinv(products[unsound], rcond=_SINGULAR, hermitian=True)
-    return inverse
