@@ -26,6 +26,9 @@ logger = logging.getLogger("service")
 
 PATH: Final = "/forecast"
 
+_LARGEST: Final = 2**16
+"""Bytes of a body. What is larger is seldom for a batch, and would be read twice."""
+
 _OK: Final = HTTPStatus.OK.value
 _NONE_MADE: Final = HTTPStatus.INTERNAL_SERVER_ERROR.value, b"content-length: 0\r\n", b""
 
@@ -67,7 +70,7 @@ class ShortWay:
         """
         scope, gate, admission = exchange.scope, self.gate, self._admission
         serving = gate.lifecycle.serving
-        if scope["path"] != PATH or serving is None:
+        if scope["path"] != PATH or serving is None or len(body) > _LARGEST:
             return False
         begin = time.perf_counter()
         admission.waiting += 1

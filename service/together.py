@@ -123,17 +123,18 @@ class _Batch:
 
     def __init__(self) -> None:
         self._series: list[SstSeries] = []
-        self._asked: list[tuple[Forecaster, Wanted]] = []
+        self._kinds: dict[tuple[Forecaster, Wanted], int] = {}
+        self._kind: list[int] = []
         self._places: list[tuple[Entries, int]] = []
 
     def add(self, parsed: Iterable[SstSeries | SeriesError], forecaster: Forecaster, wanted: Wanted) -> Entries:
         """Take in the sound ones; the entries of all are complete once the batch has run."""
         entries: Entries = []
-        asked = (forecaster, wanted)
+        kind = self._kinds.setdefault((forecaster, wanted), len(self._kinds))
         for one in parsed:
             if isinstance(one, SstSeries):
                 self._series.append(one)
-                self._asked.append(asked)
+                self._kind.append(kind)
                 self._places.append((entries, len(entries)))
                 entries.append({})
             else:
@@ -147,14 +148,16 @@ class _Batch:
 
     def run(self) -> Forecasts:
         """Forecast, and fill in the entries."""
-        asked, places = self._asked, self._places
-        horizons = np.asarray([wanted.horizon for _, wanted in asked])
-        forecasts = forecast_together(self._series, horizons, [forecaster for forecaster, _ in asked])
-        alike: dict[tuple[Forecaster, Wanted], list[int]] = {}
+        kinds, kind, places = list(self._kinds), self._kind, self._places
+        horizons = np.asarray([kinds[one][1].horizon for one in kind])
+        forecasts = forecast_together(self._series, horizons, [kinds[one][0] for one in kind])
+        alike: list[list[int]] = [[] for _ in kinds]
         rows = forecasts.row.tolist()
         for k, i in enumerate(rows):
-            alike.setdefault(asked[i], []).append(k)
-        for (forecaster, wanted), some in alike.items():
+            alike[kind[i]].append(k)
+        for (forecaster, wanted), some in zip(kinds, alike, strict=True):
+            if not some:
+                continue
             for k, entry in zip(some, write(forecasts, some, forecaster.metadata.errors, wanted), strict=True):
                 entries, place = places[rows[k]]
                 entries[place] = entry

@@ -67,6 +67,7 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
     references = list(zip(names, columns[first - 1 :], absent.tolist(), strict=True))
     probabilities = _exceedance(errors, sst, times, scale, wanted) if wanted.thresholds else []
     calibrated = forecasts.calibrated[picked].tolist()
+    said = [forecasts.warnings[row] for row in rows]
     return [
         {
             "id": None,
@@ -79,11 +80,13 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
             "exceedance": [
                 {"threshold": threshold, "probability": probability[k], "calibrated": calibrated[k]}
                 for threshold, probability in probabilities
-            ],
+            ]
+            if probabilities
+            else [],
             "baselines": {name: values[k] for name, values, none in references if not none[k]},
-            "warnings": [{"code": one.code, "message": one.message} for one in forecasts.warnings[row]],
+            "warnings": [{"code": one.code, "message": one.message} for one in warnings] if warnings else [],
         }
-        for k, (row, stamps) in enumerate(zip(rows, written_times(times), strict=True))
+        for k, (warnings, stamps) in enumerate(zip(said, written_times(times), strict=True))
     ]
 
 
