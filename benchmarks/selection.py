@@ -1,17 +1,20 @@
 """Which training recipe to make the default, decided without any test part.
 
-    python -m benchmarks.selection FILE[:COLUMN][@monthly] …
+    python -m benchmarks.selection FILE[:COLUMN][@monthly][#DAYS] …
 
 Each series is cut to its first 60, 70 and 80 %, which leaves the test part out, and each cut is divided anew into
 70 / 10 / 20 %. A recipe is scored on the last of these by two figures, averaged over cuts, cells and seeds: RMSE one
 step ahead over that of the linear autoregression (on the recipe's window or on the default one, whichever is better);
 and RMSE at each lead of the horizon over that of the best reference at that lead (persistence, climatology, damped or
 linear), averaged over leads. The last column is the mean over monthly, weekly, daily and shorter steps of the means
-over the series of each. ``--once`` scores weights fitted on the inner training part alone, too.
+over the series of each. With ``#DAYS`` two dozen stretches of so many days, begun evenly over what the last cut leaves,
+take the place of the cuts, but for those that cannot be trained on. ``--once`` scores weights fitted on the inner
+training part alone, too.
 """
 
 import argparse
 import math
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +24,7 @@ import torch
 
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CELLS, script
+from forecasting.errors import SeriesError
 from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.readers import read_csv
@@ -32,6 +36,9 @@ from training.fit import fit
 
 CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series that are looked at; the last is train and validation."""
+
+STRETCHES: Final = 24
+"""Of so many days each, that a series is divided into where it is followed by a number of them."""
 
 _ALONE: Final[dict[str, Any]] = {"cell_share": 0.0, "epochs": 1}
 _CELL_ALONE: Final[dict[str, Any]] = {"autoregression": False}
@@ -65,13 +72,23 @@ A window is given as a share of the default; steps as the fewest and the most th
 
 def read(argument: str) -> SstSeries:
     """A series, the test part included."""
-    argument, _, monthly = argument.partition("@")
+    argument, _, monthly = argument.partition("#")[0].partition("@")
     path, _, column = argument.partition(":")
     series = read_csv(Path(path), value_column=column or None)
     if not monthly:
         return series
     means = series.to_pandas().dropna().tz_localize(None).resample("MS").mean()
     return SstSeries.from_pandas(means, step=MONTH)
+
+
+def spans(argument: str, cuts: Sequence[float]) -> list[tuple[int, int]]:
+    """Begin and end (exclusive) of what is looked at of a series: its cuts, or stretches within the last of them."""
+    series, days = read(argument), argument.partition("#")[2]
+    ends = [int(len(series) * cut) for cut in cuts]
+    if not days:
+        return [(0, end) for end in ends]
+    length = round(float(days) * DAY / series.step.seconds)
+    return [(int(begin), int(begin) + length) for begin in np.linspace(0, max(ends) - length, STRETCHES)]
 
 
 def configure(dataset: SstSeries, recipe: str) -> TrainingConfig:
@@ -96,15 +113,21 @@ def references(series: SstSeries, config: TrainingConfig) -> dict[str, Floats]:
     return {name: np.asarray(evaluation.accuracy(name).rmse) for name in evaluation.predicted}
 
 
-def score(job: tuple[str, str, float, tuple[str, ...], int]) -> Floats:
-    """Ratios of RMSE fitted on train, and on train + validation: of lead 1 to linear, of all leads to the best."""
+def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats:
+    """Ratios of RMSE fitted on train, and on train + validation: of lead 1 to linear, of all leads to the best.
+
+    NaN where what is looked at cannot be trained on.
+    """
     torch.set_num_threads(1)
-    argument, recipe, cut, cells, seeds = job
-    whole = read(argument)
-    series = whole.part(0, int(len(whole) * cut)).until_last_observation()
-    config = configure(series, recipe)
+    argument, recipe, span, cells, seeds = job
+    series = read(argument).part(*span).until_last_observation()
+    try:
+        config = configure(series, recipe)
+        Dataset.divide(series, config)
+    except SeriesError:
+        return np.full((2, 2), np.nan)
     known = [references(series, one) for one in (config, TrainingConfig.for_step(series.step))]
-    linear = min(one["linear"][0] for one in known)
+    linear = min((one["linear"][0] for one in known if "linear" in one), default=math.nan)
     best = np.min([rmse for one in known for rmse in one.values()], axis=0)
     dataset = Dataset.divide(series, config)
     fits = [fit(dataset, config, cell, seed, lambda epochs: None) for cell in cells for seed in range(seeds)]
@@ -139,7 +162,7 @@ def _row(label: str, scores: Floats, steps: list[str]) -> str:
 def main() -> None:
     """Print a table, one row a recipe: lead 1 to linear, all leads to the best reference."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__.splitlines()[0])
-    parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, or either with @monthly for monthly means")
+    parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, either with @monthly for monthly means or #DAYS")
     parser.add_argument("--recipes", default=",".join(map(str, range(len(RECIPES)))), help="numbers, from 0")
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
     parser.add_argument("--seeds", type=int, default=1)
@@ -148,7 +171,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     recipes = [list(RECIPES)[int(number)] for number in options.recipes.split(",")]
-    varied = [(one, recipe, cut) for recipe in recipes for one in options.series for cut in options.cuts]
+    seen = {one: spans(one, options.cuts) for one in options.series}
+    varied = [(one, recipe, span) for recipe in recipes for one in options.series for span in seen[one]]
     jobs = [(*one, tuple(options.cells), options.seeds) for one in varied]
     names = [Path(one).name.split("_")[0].removesuffix(".csv") + one[one.find(".csv") + 4 :] for one in options.series]
     steps = [_kind(read(one).step) for one in options.series]
@@ -157,7 +181,8 @@ def main() -> None:
     with ProcessPoolExecutor(options.workers) as pool:
         scores = pool.map(score, jobs)
         for recipe in recipes:
-            once, again = np.mean([[next(scores) for _ in options.cuts] for _ in names], axis=1).swapaxes(0, 1)
+            found = [np.nanmean([next(scores) for _ in seen[one]], axis=0) for one in options.series]
+            once, again = np.swapaxes(found, 0, 1)
             if options.once:
                 print(_row(f"{recipe}, fitted on train", once, steps), flush=True)
             print(_row(recipe, again, steps), flush=True)

@@ -90,8 +90,8 @@ class SstSeries:
 
     @property
     def repeats_seasons(self) -> bool:
-        """Whether it holds every season and half of them again: what is usual is known from more than one year."""
-        return self.holds_every_season and self.observed_years >= 1.5
+        """Whether it holds close to two years: what is usual is known from more than one."""
+        return self.holds_every_season and self.observed_years >= 1.9
 
     def part(self, begin: int, end: int) -> "SstSeries":
         """The values from position ``begin`` up to ``end``, as a series of their own."""

@@ -5,11 +5,15 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from forecasting.timestep import DAY
 from training.inputs import Calendar, Scaling
 from training.ridge import ridge, ridge_of_two
 
 _BENT: Final = 7
 """Bent terms before any is multiplied by a harmonic: five products, then two increments through tanh."""
+
+DRIFTLESS: Final = 60 * DAY
+"""Seconds: the drift by season of a short series is shrunk as if so much without any had been seen beside it."""
 
 
 class SeasonalAutoregression(nn.Module):
@@ -23,8 +27,10 @@ class SeasonalAutoregression(nn.Module):
     of the anomaly, the last increment and the level, kept within bounds, two of them times a harmonic of the year too,
     and the last two increments through tanh, since large ones are answered otherwise than small ones.
 
-    Where less than a year and a half was seen, nothing is known of what is usual: a level, a trend or a mean course
-    of the day would be that of the seasons that were. Then the window relative to its last value is left, and tanh.
+    Where less than two years were seen, what is usual is hardly known: a level or a trend would be that of the seasons
+    that were. Then the window relative to its last value is left, and tanh; a drift with one harmonic of the year,
+    which cancels over a year, shrunk as :data:`DRIFTLESS` says; and the course of the day, which is free. That course
+    is ``doubtful``: seasons that were not seen may have another.
     """
 
     def __init__(self, window: int, calendar: Calendar, scaling: Scaling, step_seconds: float) -> None:
@@ -37,6 +43,8 @@ class SeasonalAutoregression(nn.Module):
         self.level = level = window
         columns = len(calendar.rates)
         bent = level + 1 + columns
+        self.driftless = DRIFTLESS / step_seconds
+        self.drift: list[tuple[int, int]] = []
         self.free: list[tuple[int, int]] = []
         self.shrunk = [(row, 0) for row in range(window - 1)]
         self.bent = [(bent + k, 0) for k in range(5, _BENT)]
@@ -45,6 +53,10 @@ class SeasonalAutoregression(nn.Module):
             self.free += [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
             self.shrunk += [(level, 0), *((row, column) for row in (window - 2, level) for column in varying)]
             self.bent += [(bent + k, column) for k in range(5) for column in ([0, *once] if k < 2 else [0])]
+        else:
+            self.drift += [(level + 1, column) for column in calendar.places(1, 0)]
+            self.free += [(level + 1, column) for column in calendar.places(0, calendar.daily)]
+        self.doubtful = not scaling.annual and calendar.daily > 0
         # Of what the bent terms are made: the last two increments, in spreads; level and anomaly, in deviations.
         views = torch.zeros(level + 1 + columns, 4)
         views[window - 2, 0] = -1 / scaling.spread
@@ -77,7 +89,7 @@ class SeasonalAutoregression(nn.Module):
 
     def places(self) -> tuple[list[int], list[int]]:
         """Rows of what is known and columns of the calendar whose products are the terms, one a weight that varies."""
-        rows, columns = zip(*self.free, *self.shrunk, *self.bent, strict=True)
+        rows, columns = zip(*self.drift, *self.free, *self.shrunk, *self.bent, strict=True)
         return list(rows), list(columns)
 
     def terms(self, known: Tensor, season: Tensor) -> Tensor:
@@ -107,16 +119,19 @@ class SeasonalAutoregression(nn.Module):
             worth 1 in the mean; both float64 ``(terms,)``.
         """
         self._see_anomalies(known)
-        target, counts = increments.double(), [len(self.free), len(self.shrunk), len(self.bent)]
+        target = increments.double()
+        counts = [len(self.drift) + len(self.free), len(self.shrunk), len(self.bent)]
         free, shrunk, bent = self.terms(known, season).double().split(counts, dim=1)
         shrunk = shrunk / self.std
         # In the unit of the others; a term that never varies stays as it is.
         spread = bent.std(0) / shrunk.std(0).median()
         spread = torch.where((spread > 0) & spread.isfinite(), spread, 1.0)
         bent = bent / spread
+        given = free.new_zeros(counts[0])
+        given[: len(self.drift)] = self.driftless
         worth = recency(time)
-        rest = target - torch.cat([free, shrunk], dim=1) @ ridge(free, shrunk, target, worth).weights
-        found = ridge_of_two(free, shrunk, bent, target, worth / scatter(rest, season))
+        rest = target - torch.cat([free, shrunk], dim=1) @ ridge(free, shrunk, target, worth, given).weights
+        found = ridge_of_two(free, shrunk, bent, target, worth / scatter(rest, season), given)
         unit = torch.cat([spread.new_ones(counts[0]), spread.new_full((counts[1],), self.std), spread])
         weights = found.weights / unit
         self.set(weights)

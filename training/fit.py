@@ -151,15 +151,25 @@ def leads_learnt(config: TrainingConfig) -> int:
 
 
 def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
-    """Put the autoregression beside the cell, which keeps its ``share``; without seasons to know, have it not drift."""
+    """Put the autoregression beside the cell, which keeps its ``share``; without seasons to know, have it not drift.
+
+    Where the course of the day is doubtful, the autoregression is the mean of one that knows it and one that does not.
+    """
     examples = rolled.with_next()
     known, season = network.known(examples.sst, examples.valid_time[:, 0])
     if not network.annual:
         network.centre(known)
     if config.autoregression:
         increments = examples.increments(network.spread)
-        weights, costs = network.linear.fit(known, season, increments, examples.valid_time[:, 0])
-        fit_to_rollout(network, rolled, weights, costs, config.later_leads)
+        linear, found = network.linear, []
+        # All that is free comes last, so that it stays.
+        alternatives = [[], linear.free] if linear.doubtful else [linear.free]
+        for free in alternatives:
+            linear.free = free
+            weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
+            fit_to_rollout(network, rolled, weights, costs, config.later_leads)
+            found.append(linear.weights.clone())
+        linear.weights.copy_(torch.stack(found).mean(0))
         network.mix(share)
 
 

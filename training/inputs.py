@@ -19,7 +19,7 @@ class Scaling:
         mean: °C.
         std: °C.
         spread: standard deviation of one-step increments, °C.
-        annual: whether that part repeats its seasons, so that level, time of year and time of day may be used.
+        annual: whether that part repeats its seasons, so that level, season and time of day may be used freely.
     """
 
     mean: float

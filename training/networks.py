@@ -18,7 +18,7 @@ class RecurrentForecaster(nn.Module):
 
     For each of the last steps of the window the cell sees the value relative to the last one, the standardised level,
     and where the step stands in the year and, under daily steps, in the day; the first of these alone, where less than
-    a year and a half was there to learn from. Its output is added to the increment from the last value that the
+    two years were there to learn from. Its output is added to the increment from the last value that the
     autoregression gives, which is nothing until it is fitted, after the cell has learnt; then :meth:`mix` gives each of
     the two its share.
     """
@@ -32,7 +32,7 @@ class RecurrentForecaster(nn.Module):
         self.step_seconds = step.seconds
         self.mean = scaling.mean
         self.spread = scaling.spread
-        self.calendar = Calendar(max(3, config.harmonics) if scaling.annual else 0, 2 if step.is_under_a_day else 0)
+        self.calendar = Calendar(max(3, config.harmonics) if scaling.annual else 1, 2 if step.is_under_a_day else 0)
         self.linear = SeasonalAutoregression(config.window, self.calendar, scaling, self.step_seconds)
         seen = self.calendar.places(config.harmonics, 1 if step.is_under_a_day else 0) if scaling.annual else []
         self.annual = scaling.annual

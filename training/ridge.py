@@ -17,7 +17,7 @@ class Solution(NamedTuple):
     Attributes:
         error: of generalised cross-validation.
         weights: float64 ``(terms,)``, the free terms' first.
-        costs: penalty on the square of each weight, float64 ``(terms,)``; 0 for a free term's.
+        costs: penalty on the square of each weight, float64 ``(terms,)``; what was given for a free term's.
     """
 
     error: float
@@ -25,31 +25,42 @@ class Solution(NamedTuple):
     costs: Tensor
 
 
-def ridge(free: Tensor, shrunk: Tensor, target: Tensor, worth: Tensor | None = None) -> Solution:
+def ridge(
+    free: Tensor, shrunk: Tensor, target: Tensor, worth: Tensor | None = None, given: Tensor | None = None
+) -> Solution:
     """Weights of ``free`` and ``shrunk`` terms that together come closest to ``target``.
 
     Least squares with a penalty on the squares of the shrunk terms' weights: the one that gives the least generalised
     cross-validation error (Golub, Heath and Wahba 1979, Technometrics 21, 215), which needs no part held out.
 
     Args:
-        free: float64 ``(n, terms)``, whose weights cost nothing; there may be none.
+        free: float64 ``(n, terms)``, whose weights cost nothing but what is ``given``; there may be none.
         shrunk: float64 ``(n, terms)``, all measured in the same unit.
         target: float64 ``(n,)``.
         worth: of each row, float64 ``(n,)``; all the same where None.
+        given: penalty on the square of each free term's weight, float64 ``(terms,)``; none where None.
 
     Returns:
         The free terms' weights first.
     """
-    return _solve(*_weighed(worth, free, shrunk, target))
+    free, shrunk, target = _weighed(worth, free, shrunk, target)
+    return _solve(free, shrunk, target, given)
 
 
-def ridge_of_two(free: Tensor, shrunk: Tensor, other: Tensor, target: Tensor, worth: Tensor | None = None) -> Solution:
+def ridge_of_two(
+    free: Tensor,
+    shrunk: Tensor,
+    other: Tensor,
+    target: Tensor,
+    worth: Tensor | None = None,
+    given: Tensor | None = None,
+) -> Solution:
     """As :func:`ridge`, with a penalty of its own for a second group of shrunk terms, chosen in the same way."""
     free, shrunk, other, target = _weighed(worth, free, shrunk, other, target)
     first = free.shape[1] + shrunk.shape[1]
     found = []
     for ratio in _RATIOS:
-        error, weights, costs = _solve(free, torch.cat([shrunk, other / ratio**0.5], dim=1), target)
+        error, weights, costs = _solve(free, torch.cat([shrunk, other / ratio**0.5], dim=1), target, given)
         weights[first:] /= ratio**0.5
         costs[first:] *= ratio
         found.append(Solution(error, weights, costs))
@@ -63,8 +74,16 @@ def _weighed(worth: Tensor | None, *columns: Tensor) -> tuple[Tensor, ...]:
     return tuple(one * (root[:, None] if one.ndim > 1 else root) for one in columns)
 
 
-def _solve(free: Tensor, shrunk: Tensor, target: Tensor) -> Solution:
+def _solve(free: Tensor, shrunk: Tensor, target: Tensor, given: Tensor | None) -> Solution:
     """The one with the least cross-validation error."""
+    given = free.new_zeros(free.shape[1]) if given is None else given
+    # A penalty that is given is a row more, in which the term stands alone and nothing follows.
+    rows = torch.diag(given.sqrt())[given > 0]
+    free, shrunk, target = (
+        torch.cat([free, rows]),
+        torch.cat([shrunk, shrunk.new_zeros(len(rows), shrunk.shape[1])]),
+        torch.cat([target, target.new_zeros(len(rows))]),
+    )
 
     def beyond_free(columns: Tensor) -> Tensor:
         """What the free terms do not explain."""
@@ -82,7 +101,7 @@ def _solve(free: Tensor, shrunk: Tensor, target: Tensor) -> Solution:
     best = int(torch.argmin(errors))
     weights = axes @ (kept[best] * along)
     offsets = _least_squares(free, (target - shrunk @ weights)[:, None])[:, 0]
-    costs = torch.cat([torch.zeros_like(offsets), torch.full_like(weights, float(_PENALTIES[best]))])
+    costs = torch.cat([given, torch.full_like(weights, float(_PENALTIES[best]))])
     return Solution(float(errors[best]), torch.cat([offsets, weights]), costs)
 
 
