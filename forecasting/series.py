@@ -89,9 +89,9 @@ class SstSeries:
         return len(self.observed_months) == 12 and self.observed_years >= 0.9
 
     @property
-    def repeats_seasons(self) -> bool:
-        """Whether it holds close to two years: what is usual is known from more than one."""
-        return self.holds_every_season and self.observed_years >= 1.9
+    def seasonal_years(self) -> float:
+        """Its observed years, where they are one at least and every season is among them; otherwise 0."""
+        return self.observed_years if self.holds_every_season and self.observed_years >= 1 else 0.0
 
     def part(self, begin: int, end: int) -> "SstSeries":
         """The values from position ``begin`` up to ``end``, as a series of their own."""

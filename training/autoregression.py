@@ -1,5 +1,6 @@
 """The autoregression that stands beside the recurrent cell."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -16,21 +17,48 @@ DRIFTLESS: Final = 60 * DAY
 """Seconds: the drift by season of a short series is shrunk as if so much without any had been seen beside it."""
 
 
+Places = list[tuple[int, int]]
+"""Of weights: a row of what is known, and a column of the calendar that it is multiplied by."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one of the regressions takes into account.
+
+    Attributes:
+        share: of its weights in the autoregression.
+        drift: shrunk as :data:`DRIFTLESS` says.
+        free: not shrunk.
+        shrunk: together.
+        bent: shrunk for themselves.
+    """
+
+    share: float
+    drift: Places
+    free: Places
+    shrunk: Places
+    bent: Places
+
+
 class SeasonalAutoregression(nn.Module):
     """An autoregression in closed form whose answer varies with the season and with what the sea is like.
 
     It stands beside the cell as the autoregressive component of LSTNet does (Lai et al. 2018, SIGIR, 95), but its
-    weights come from a regression, not from descent. Each term is something that is known times a column of the
-    calendar of the time to forecast. Three harmonics of the year and all of the day stand alone, with a constant; their
-    weights are free. Shrunk together are those of the window relative to its last value, of the level, and of the last
-    increment and the level times two harmonics of the year. Shrunk for themselves are those of bent terms: products
-    of the anomaly, the last increment and the level, kept within bounds, two of them times a harmonic of the year too,
-    and the last two increments through tanh, since large ones are answered otherwise than small ones.
+    weights come from regressions, not from descent. Each term is something that is known times a column of the
+    calendar of the time to forecast.
 
-    Where less than two years were seen, what is usual is hardly known: a level or a trend would be that of the seasons
-    that were. Then the window relative to its last value is left, and tanh; a drift with one harmonic of the year,
-    which cancels over a year, shrunk as :data:`DRIFTLESS` says; and the course of the day, which is free. That course
-    is ``doubtful``: seasons that were not seen may have another.
+    One regression takes the past to be usual. Three harmonics of the year and all of the day stand alone in it, with a
+    constant; their weights are free. Shrunk together are those of the window relative to its last value, of the level,
+    and of the last increment and the level times two harmonics of the year. Shrunk for themselves are those of bent
+    terms: products of the anomaly, the last increment and the level, kept within bounds, two of them times a harmonic
+    of the year too, and the last two increments through tanh, since large ones are answered otherwise than small ones.
+
+    But of few years level and trend may be those of the seasons that were. So another regression does without. Left to
+    it are the window relative to its last value, and tanh; a drift with one harmonic of the year, which cancels over a
+    year, shrunk as :data:`DRIFTLESS` says; and the course of the day, which is free. Under daily steps a third has no
+    course either: seasons that were not seen may have another.
+
+    The weights are the mean of those of these ``alternatives`` by their shares, as :attr:`Scaling.usual` has it.
     """
 
     def __init__(self, window: int, calendar: Calendar, scaling: Scaling, step_seconds: float) -> None:
@@ -44,19 +72,20 @@ class SeasonalAutoregression(nn.Module):
         columns = len(calendar.rates)
         bent = level + 1 + columns
         self.driftless = DRIFTLESS / step_seconds
-        self.drift: list[tuple[int, int]] = []
-        self.free: list[tuple[int, int]] = []
-        self.shrunk = [(row, 0) for row in range(window - 1)]
-        self.bent = [(bent + k, 0) for k in range(5, _BENT)]
-        if scaling.annual:
+        drift: Places = [(level + 1, column) for column in calendar.places(1, 0)]
+        course: Places = [(level + 1, column) for column in calendar.places(0, calendar.daily)]
+        shrunk: Places = [(row, 0) for row in range(window - 1)]
+        bends: Places = [(bent + k, 0) for k in range(5, _BENT)]
+        courses: list[Places] = [[], course] if course else [[]]
+        new = (1 - scaling.usual) / len(courses)
+        self.alternatives = [Terms(new, drift, free, shrunk, bends) for free in courses]
+        if scaling.usual:
             varying, once = (calendar.places(most, 0) for most in (2, 1))
-            self.free += [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
-            self.shrunk += [(level, 0), *((row, column) for row in (window - 2, level) for column in varying)]
-            self.bent += [(bent + k, column) for k in range(5) for column in ([0, *once] if k < 2 else [0])]
-        else:
-            self.drift += [(level + 1, column) for column in calendar.places(1, 0)]
-            self.free += [(level + 1, column) for column in calendar.places(0, calendar.daily)]
-        self.doubtful = not scaling.annual and calendar.daily > 0
+            free = [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
+            shrunk = [*shrunk, (level, 0), *((row, column) for row in (window - 2, level) for column in varying)]
+            bends = [*bends, *((bent + k, column) for k in range(5) for column in ([0, *once] if k < 2 else [0]))]
+            self.alternatives.append(Terms(scaling.usual, [], free, shrunk, bends))
+        self.taken = self.alternatives[-1]
         # Of what the bent terms are made: the last two increments, in spreads; level and anomaly, in deviations.
         views = torch.zeros(level + 1 + columns, 4)
         views[window - 2, 0] = -1 / scaling.spread
@@ -88,8 +117,9 @@ class SeasonalAutoregression(nn.Module):
         return torch.cat([known, torch.stack(products, dim=1), torch.tanh(seen[:, :2] / 2)], dim=1)
 
     def places(self) -> tuple[list[int], list[int]]:
-        """Rows of what is known and columns of the calendar whose products are the terms, one a weight that varies."""
-        rows, columns = zip(*self.drift, *self.free, *self.shrunk, *self.bent, strict=True)
+        """Rows and columns of the terms that are taken into account, one a weight that varies."""
+        taken = self.taken
+        rows, columns = zip(*taken.drift, *taken.free, *taken.shrunk, *taken.bent, strict=True)
         return list(rows), list(columns)
 
     def terms(self, known: Tensor, season: Tensor) -> Tensor:
@@ -99,7 +129,8 @@ class SeasonalAutoregression(nn.Module):
 
     @torch.no_grad()
     def set(self, weights: Tensor) -> None:
-        """Take these weights, in the order of :meth:`places`."""
+        """Have these weights, in the order of :meth:`places`, and no others."""
+        self.weights.zero_()
         self.weights[self.places()] = weights.float()
 
     @torch.no_grad()
@@ -120,7 +151,8 @@ class SeasonalAutoregression(nn.Module):
         """
         self._see_anomalies(known)
         target = increments.double()
-        counts = [len(self.drift) + len(self.free), len(self.shrunk), len(self.bent)]
+        taken = self.taken
+        counts = [len(taken.drift) + len(taken.free), len(taken.shrunk), len(taken.bent)]
         free, shrunk, bent = self.terms(known, season).double().split(counts, dim=1)
         shrunk = shrunk / self.std
         # In the unit of the others; a term that never varies stays as it is.
@@ -128,7 +160,7 @@ class SeasonalAutoregression(nn.Module):
         spread = torch.where((spread > 0) & spread.isfinite(), spread, 1.0)
         bent = bent / spread
         given = free.new_zeros(counts[0])
-        given[: len(self.drift)] = self.driftless
+        given[: len(taken.drift)] = self.driftless
         worth = recency(time)
         rest = target - torch.cat([free, shrunk], dim=1) @ ridge(free, shrunk, target, worth, given).weights
         found = ridge_of_two(free, shrunk, bent, target, worth / scatter(rest, season), given)

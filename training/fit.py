@@ -153,7 +153,7 @@ def leads_learnt(config: TrainingConfig) -> int:
 def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
     """Put the autoregression beside the cell, which keeps its ``share``; without seasons to know, have it not drift.
 
-    Where the course of the day is doubtful, the autoregression is the mean of one that knows it and one that does not.
+    The autoregression has the mean of the weights of its alternatives: one step ahead, the mean of their forecasts.
     """
     examples = rolled.with_next()
     known, season = network.known(examples.sst, examples.valid_time[:, 0])
@@ -162,14 +162,12 @@ def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingCo
     if config.autoregression:
         increments = examples.increments(network.spread)
         linear, found = network.linear, []
-        # All that is free comes last, so that it stays.
-        alternatives = [[], linear.free] if linear.doubtful else [linear.free]
-        for free in alternatives:
-            linear.free = free
+        for terms in linear.alternatives:
+            linear.taken = terms
             weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
             fit_to_rollout(network, rolled, weights, costs, config.later_leads)
-            found.append(linear.weights.clone())
-        linear.weights.copy_(torch.stack(found).mean(0))
+            found.append(terms.share * linear.weights)
+        linear.weights.copy_(torch.stack(found).sum(0))
         network.mix(share)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, YEAR
+
+HALF_USUAL: Final = 3.0
+"""Julian years, of which half of the autoregression takes what was seen to be usual."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,23 @@ class Scaling:
         mean: °C.
         std: °C.
         spread: standard deviation of one-step increments, °C.
-        annual: whether that part repeats its seasons, so that level, season and time of day may be used freely.
+        years: Julian years that say what is usual; 0 where less than one was seen, or not every season.
     """
 
     mean: float
     std: float
     spread: float
-    annual: bool
+    years: float
+
+    @property
+    def annual(self) -> bool:
+        """Whether close to two years were seen, so that the cell may be told level, season and time of day."""
+        return self.years >= 1.9
+
+    @property
+    def usual(self) -> float:
+        """Share of the autoregression that takes what was seen to be usual, beside one that does not."""
+        return self.years**2 / (self.years**2 + HALF_USUAL**2)
 
     @classmethod
     def of(cls, series: SstSeries) -> "Scaling":
@@ -34,7 +48,7 @@ class Scaling:
             mean=float(np.nanmean(series.values)),
             std=float(np.nanstd(series.values)),
             spread=float(np.nanstd(np.diff(series.values))),
-            annual=series.repeats_seasons,
+            years=series.seasonal_years,
         )
 
 

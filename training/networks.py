@@ -32,7 +32,7 @@ class RecurrentForecaster(nn.Module):
         self.step_seconds = step.seconds
         self.mean = scaling.mean
         self.spread = scaling.spread
-        self.calendar = Calendar(max(3, config.harmonics) if scaling.annual else 1, 2 if step.is_under_a_day else 0)
+        self.calendar = Calendar(max(3, config.harmonics) if scaling.usual else 1, 2 if step.is_under_a_day else 0)
         self.linear = SeasonalAutoregression(config.window, self.calendar, scaling, self.step_seconds)
         seen = self.calendar.places(config.harmonics, 1 if step.is_under_a_day else 0) if scaling.annual else []
         self.annual = scaling.annual

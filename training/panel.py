@@ -48,9 +48,9 @@ class JoinedSeries(SstSeries):
         return any(part.holds_every_season for part in self.parts)
 
     @property
-    def repeats_seasons(self) -> bool:
-        """Whether one of them does."""
-        return any(part.repeats_seasons for part in self.parts)
+    def seasonal_years(self) -> float:
+        """Of the one that has most: stations beside each other see the same years."""
+        return max(part.seasonal_years for part in self.parts)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from training.inputs import Scaling
 from training.networks import RecurrentForecaster
 
 WINDOW = 12
-PART_OF_A_YEAR = Scaling(20.0, 2.0, 0.5, annual=False)
+PART_OF_A_YEAR = Scaling(20.0, 2.0, 0.5, years=0.0)
 
 
 def loaded(network: RecurrentForecaster) -> torch.jit.ScriptModule:

@@ -111,7 +111,8 @@ def test_the_autoregression_beats_the_linear_reference(nino12: SstSeries) -> Non
 def test_descent_leaves_the_weights_of_the_regression_alone(nino12: SstSeries, small: TrainingConfig) -> None:
     once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).final for epochs in (1, 3))
     linear = once.linear
-    assert torch.count_nonzero(linear.weights) == len(linear.free) + len(linear.shrunk) + len(linear.bent)
+    every = {place for terms in linear.alternatives for place in (*terms.free, *terms.shrunk, *terms.bent)}
+    assert torch.count_nonzero(linear.weights) == len(every)
     torch.testing.assert_close(once.linear.weights, more.linear.weights, rtol=0, atol=0)
     assert not torch.equal(weights(once)["head.weight"], weights(more)["head.weight"])
 

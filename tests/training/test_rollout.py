@@ -112,7 +112,27 @@ def test_of_half_a_year_of_hours_the_course_of_the_day_is_learnt() -> None:
     assert (rmse["network"] < 1.06 * rmse["linear"]).all()
 
 
-def test_of_less_than_two_years_no_level_is_taken_to_be_usual() -> None:
+def some_years(phase: float, days: int, seed: int) -> SstSeries:
+    """A plain season, weather, and what wanders for a year at a time."""
+    season = 15 + 4 * np.sin(2 * np.pi * (np.arange(days) / 365.25 + phase))
+    return daily(season + persistent(days, 0.95, 0.6, seed) + persistent(days, 0.997, 0.8, seed + 500))
+
+
+def test_of_two_years_some_is_taken_to_be_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It errs less than what takes all of it, and hardly more than what takes nothing, where little is."""
+
+    def rmse() -> Floats:
+        years = [compared(some_years(k / 4, 1_000, seed=100 + k))["network"] for k in range(4)]
+        return np.asarray(np.sqrt(np.mean(np.square(years), axis=0)))
+
+    mixed = rmse()
+    monkeypatch.setattr("training.inputs.HALF_USUAL", 0.0)
+    assert np.mean(mixed / rmse()) < 0.97
+    monkeypatch.setattr("training.inputs.HALF_USUAL", 1e9)
+    assert np.mean(mixed / rmse()) < 1.03
+
+
+def test_of_less_than_a_year_no_level_is_taken_to_be_usual() -> None:
     """Five degrees more are answered as the training's own; the opposite, half a year later, oppositely."""
     network, dataset = alone(year(0.0, seed=0))
     some = Examples.of(dataset.origins("test")).take(slice(0, 50))
@@ -126,8 +146,16 @@ def test_of_less_than_two_years_no_level_is_taken_to_be_usual() -> None:
     torch.testing.assert_close(opposite - last[:, 0], last[:, 0] - said, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("days", "usual"), [(360, 0.0), (366, 0.1), (1_096, 0.5), (10_000, 0.99)], ids=["a year", "over", "three", "many"]
+)
+def test_the_more_years_were_seen_the_more_of_them_is_taken_to_be_usual(days: int, usual: float) -> None:
+    values = 15 + 5 * np.sin(2 * np.pi * np.arange(days) / 365.25)
+    assert Scaling.of(daily(values)).usual == pytest.approx(usual, abs=0.01)
+
+
 @pytest.mark.parametrize(("days", "known"), [(400, False), (650, False), (720, True)])
-def test_a_year_does_not_say_what_is_usual_and_two_years_do(days: int, known: bool) -> None:
+def test_of_two_years_the_cell_is_told_the_season_and_of_less_it_is_not(days: int, known: bool) -> None:
     values = 15 + 5 * np.sin(2 * np.pi * np.arange(days) / 365.25)
     assert Scaling.of(daily(values)).annual is known
 
