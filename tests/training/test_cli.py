@@ -160,7 +160,7 @@ def test_interrupted_the_release_that_was_there_still_stands(
     shutil.copytree(artifacts / "nino12", tmp_path / "nino12")
     before = sorted(path.name for path in (tmp_path / "nino12").rglob("*"))
     command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
-    # The interruption may come while a file is being opened, which Python then closes by itself, and says so if asked to.
+    # It may come while a file is being opened, which Python then closes by itself, and says so where it is asked to.
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error,ignore::ResourceWarning"}
     process = subprocess.Popen(
         [*command, "--epochs", "9999", "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
