@@ -7,9 +7,9 @@ Each series is cut to its first 60, 70 and 80 %, which leaves the test part out,
 step ahead over that of the linear autoregression (on the recipe's window or on the default one, whichever is better);
 and RMSE at each lead of the horizon over that of the best reference at that lead (persistence, climatology, damped or
 linear), averaged over leads. The last column is the mean over monthly, weekly, daily and shorter steps of the means
-over the series of each. With ``#DAYS`` two dozen stretches of so many days, begun evenly over what the last cut leaves,
-take the place of the cuts, but for those that cannot be trained on. ``--once`` scores weights fitted on the inner
-training part alone, too.
+over the series of each. With ``#DAYS`` two dozen stretches of so many days, begun evenly over the longest cut, take the
+place of the cuts, but for those that cannot be trained on. ``--once`` scores weights fitted on the inner training part
+alone, too.
 """
 
 import argparse
@@ -88,6 +88,8 @@ def spans(argument: str, cuts: Sequence[float]) -> list[tuple[int, int]]:
     if not days:
         return [(0, end) for end in ends]
     length = round(float(days) * DAY / series.step.seconds)
+    if length > max(ends):
+        raise SystemExit(f"{argument}: the series without its test part is shorter than {days} days")
     return [(int(begin), int(begin) + length) for begin in np.linspace(0, max(ends) - length, STRETCHES)]
 
 
@@ -123,13 +125,12 @@ def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats
     series = read(argument).part(*span).until_last_observation()
     try:
         config = configure(series, recipe)
-        Dataset.divide(series, config)
+        dataset = Dataset.divide(series, config)
     except SeriesError:
         return np.full((2, 2), np.nan)
     known = [references(series, one) for one in (config, TrainingConfig.for_step(series.step))]
     linear = min((one["linear"][0] for one in known if "linear" in one), default=math.nan)
     best = np.min([rmse for one in known for rmse in one.values()], axis=0)
-    dataset = Dataset.divide(series, config)
     fits = [fit(dataset, config, cell, seed, lambda epochs: None) for cell in cells for seed in range(seeds)]
     rmse = np.asarray([[_rmse(dataset, one) for one in (made.selected, made.final)] for made in fits])
     ratios = np.stack([rmse[:, :, 0] / linear, (rmse / best).mean(axis=2)], axis=2)

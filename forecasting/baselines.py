@@ -4,19 +4,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel
 
 from forecasting.climatology import Climatology
 from forecasting.errors import SeriesError
 from forecasting.rolling import Roller, origins
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats, Times, TimeStep
+from forecasting.timestep import Bools, Floats, Times, TimeStep
 
 _WINDOWS_A_WEIGHT: Final = 4
 """Windows for each weight of the autoregression, below which it is not fitted."""
-
-Bools = npt.NDArray[np.bool_]
 
 BASELINES: Final = ("persistence", "climatology", "damped", "linear")
 

@@ -10,21 +10,19 @@ from pydantic import BaseModel
 
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries
-from forecasting.timestep import DAY, YEAR, Floats, Times, TimeStep, unix_seconds
+from forecasting.timestep import DAY, YEAR, Bools, Floats, Times, TimeStep, unix_seconds
 
 ANNUAL_HARMONICS: Final = 3
 DAILY_HARMONICS: Final = 2
 
 _LONGEST_KEPT: Final = 2_000
-"""Values of a series up to which its :class:`Design` is kept: 64 of them stay under 30 MB."""
+"""Values of a series and leads, together, up to which their :class:`Design` is kept: 64 of them stay under 30 MB."""
 
 _LONGEST_MULTIPLIED: Final = 500
-"""Values up to which the products of terms are made once for all series: for more they would fill the memory."""
+"""Values up to which the products of terms are made once for all series, half a MB at most."""
 
 _SINGULAR: Final = 1e-10
 """Relative size below which a term counts as not told apart by what was observed."""
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -114,14 +112,14 @@ class Design:
 
 def design(step: TimeStep, n: int, leads: int) -> Design:
     """For all harmonics that series of ``n`` values at this ``step`` can have. Kept, since series share it."""
-    make = _design if n <= _LONGEST_KEPT else _design.__wrapped__
+    make = _design if n + leads <= _LONGEST_KEPT else _design.__wrapped__
     return make(step, n, leads)
 
 
 @lru_cache(maxsize=64)
 def _design(step: TimeStep, n: int, leads: int) -> Design:
     terms = Harmonics.whole(step).after(step, np.arange(-n, leads))
-    return Design(terms, np.asarray(np.linalg.pinv(terms[:n]), dtype=np.float64))
+    return Design(terms, np.asarray(np.linalg.pinv(terms[:n], rcond=_SINGULAR), dtype=np.float64))
 
 
 def _inverse(products: Floats) -> Floats:
@@ -171,7 +169,7 @@ class Climatology(BaseModel, frozen=True):
         if seen < harmonics.count:
             raise SeriesError(f"a climatology needs at least {harmonics.count} observed values, not {seen}")
         terms = harmonics.at(series.times[observed])
-        coefficients = np.linalg.lstsq(terms, series.values[observed], rcond=None)[0]
+        coefficients = np.linalg.lstsq(terms, series.values[observed], rcond=_SINGULAR)[0]
         return cls(
             annual_harmonics=harmonics.annual,
             daily_harmonics=harmonics.daily,

@@ -45,10 +45,9 @@ def fold(module: torch.jit.ScriptModule, window: int) -> "FoldedNetwork | None":
     arrays = {name: tensor.detach().numpy() for name, tensor in given.items()}
     if not arrays:
         return None
-    try:
-        folded = FoldedNetwork(arrays)
-    except np.linalg.LinAlgError:
-        raise ReleaseError("its matrices hold values that are no numbers") from None
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ReleaseError("its matrices hold values that are no numbers")
+    folded = FoldedNetwork(arrays)
     random = np.random.default_rng(0)
     steps = random.normal(0.0, arrays["spread"], (_TRIED, window))
     windows = np.asarray(arrays["mean"] + np.cumsum(steps, axis=1), dtype=np.float32)
@@ -195,8 +194,7 @@ def _factors(inputs: Floats) -> tuple[Floats, Floats]:
     Their products are ``inputs``, ``(steps, known, gates)``. A step sees a few numbers: as many as there are singular
     values beyond the rounding of single precision.
     """
-    steps, known, gates = inputs.shape
-    left, values, right = np.linalg.svd(inputs.reshape(steps * known, gates), full_matrices=False)
-    seen = max(int((values > _ROUNDING * values[0]).sum()), 1)
-    root = np.sqrt(values[:seen])
-    return (left[:, :seen] * root).reshape(steps, known, seen), root[:, None] * right[:seen]
+    flat = inputs.reshape(-1, inputs.shape[2])
+    squares, axes = np.linalg.eigh(flat.T @ flat)
+    axes = axes[:, squares > _ROUNDING**2 * squares[-1]]
+    return (flat @ axes).reshape(*inputs.shape[:2], axes.shape[1]), axes.T

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.baselines import autoregression, damping, linear_windows, roll_autoregression
-from forecasting.climatology import Bools, design
+from forecasting.climatology import design
 from forecasting.forecast import ForecastWarning
 from forecasting.series import SstSeries, end_aligned
-from forecasting.timestep import YEAR, Floats, Times, TimeStep
+from forecasting.timestep import YEAR, Bools, Floats, Times, TimeStep
 
 CLIMATOLOGY_YEARS: Final = 1.8
 """Years of values, of every month, that a caller's series must hold before its climatology is taken from it.
@@ -21,7 +21,7 @@ Two years, of which a tenth may be missing.
 
 _EVERY_MONTH: Final = 2**12 - 1
 _SHORT: Final = 32
-"""Series of up to twice as many values are reckoned together, whatever their lengths."""
+"""Series of fewer than twice as many values are reckoned together, whatever their lengths."""
 
 References = dict[str, Floats]
 """Forecasts of the references, °C ``(n, horizon)``, by name as in :data:`~forecasting.baselines.BASELINES`."""
@@ -53,7 +53,7 @@ def own_references(
             rows, values = places[affords], values[affords]
             observed = None if observed is None else observed[affords]
         if len(values):
-            seasonal = _Seasonal.fit(values, observed, step, valid_time[rows], horizon)
+            seasonal = _Seasonal.fit(values, observed, step, horizon)
             for name, forecast in seasonal.references(windows[rows], lengths[rows], fill_limit):
                 if len(values) == len(series):
                     found[name] = forecast
@@ -128,7 +128,6 @@ class _Seasonal:
 
     Attributes:
         step: of all.
-        valid_time: of lead 1, ``(n,)``.
         anomalies: °C, ``(n, length)``; NaN where missing.
         observed: where they are not, ``(n, length)``; None where none is.
         past: the cycle at those times, °C.
@@ -136,20 +135,17 @@ class _Seasonal:
     """
 
     step: TimeStep
-    valid_time: Times
     anomalies: Floats
     observed: Bools | None
     past: Floats
     leads: Floats
 
     @classmethod
-    def fit(
-        cls, values: Floats, observed: Bools | None, step: TimeStep, valid_time: Times, horizon: int
-    ) -> "_Seasonal":
+    def fit(cls, values: Floats, observed: Bools | None, step: TimeStep, horizon: int) -> "_Seasonal":
         """To ``values``, °C ``(n, length)``, NaN where not ``observed``."""
         n = values.shape[1]
         fitted = design(step, n, horizon).fit(values, observed)
-        return cls(step, valid_time, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
+        return cls(step, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
 
     def references(
         self, windows: Floats, lengths: npt.NDArray[np.int64], fill_limit: int
@@ -168,8 +164,8 @@ class _Seasonal:
 
     def _linear(self, k: int, window: Floats, length: int, fill_limit: int) -> Floats:
         """The autoregression of one series, °C ``(horizon,)``; NaN where gaps leave too few windows to fit."""
-        starts = self.step.shift(self.valid_time[k : k + 1], -length)
-        own = SstSeries(self.anomalies[k, -length:], starts[0], self.step)
+        # Anomalies: it does not matter when they begin.
+        own = SstSeries(self.anomalies[k, -length:], np.datetime64(0, "s"), self.step)
         weights, intercept = autoregression(own, len(window), fill_limit)
         if not len(weights):
             return np.full(self.leads.shape[1], np.nan)

@@ -17,6 +17,7 @@ from forecasting.errors import IrregularError, SeriesError
 
 Times = npt.NDArray[np.datetime64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 DAY: Final = 86_400
 YEAR: Final = 31_557_600

@@ -8,9 +8,7 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats, Times
-
-Bools = npt.NDArray[np.bool_]
+from forecasting.timestep import Bools, Floats, Times
 
 LEVEL_MARGIN: Final = 2.0
 """One-step spreads by which a window may leave the range of training before it counts as unlike it."""
@@ -118,7 +116,10 @@ class TrainingRange(BaseModel, frozen=True):
 
 @lru_cache(maxsize=64)
 def _middle(minimum: float, maximum: float, calmest: float, liveliest: float) -> tuple[Floats, Floats]:
-    """Middle of level and of spread, and half of how far each ranges, ``(2, 1)``; kept, since every batch asks."""
+    """Middle of level and of spread, and half of how far each ranges, ``(2, 1)``.
+
+    Kept here, since a model that held arrays could not be compared with another.
+    """
     low, high = np.array([[[minimum], [calmest]], [[maximum], [liveliest]]])
     # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
     return (low + high) / 2, np.maximum(high - low, 1e-6) / 2

@@ -10,12 +10,13 @@ import numpy as np
 
 from forecasting.forecast import Forecasts
 from forecasting.forecaster import Forecaster
+from forecasting.timestep import Bools, Floats
 
 SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most: its requests need not wait for that, and many together cost less."""
 
-Batch = tuple[Forecasts, Mapping[Forecaster, Sequence[float]]]
-"""What was forecast, and by network the seconds that its requests had waited, the first the longest."""
+ByNetwork = Sequence[tuple[Forecaster, slice | list[int], float]]
+"""Each network, which rows are its, and the seconds that it worked."""
 
 CountBatch = Callable[[str, int, float, float], None]
 """As :meth:`~service.metrics.Metrics.batch`."""
@@ -30,7 +31,7 @@ class Batches:
     def __init__(self, count_batch: CountBatch, count_drift: CountDrift) -> None:
         self._count_batch = count_batch
         self._count_drift = count_drift
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[tuple[ByNetwork, Floats, Floats, Bools, Mapping[Forecaster, Sequence[float]]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_due = False
 
@@ -44,9 +45,13 @@ class Batches:
             self._loop = None
             self.count()
 
-    def add(self, batch: Batch) -> None:
-        """Have a batch counted; from any thread."""
-        self._waiting.append(batch)
+    def add(self, forecasts: Forecasts, waits: Mapping[Forecaster, Sequence[float]]) -> None:
+        """Have a batch counted; from any thread.
+
+        ``waits`` are the seconds that each network's requests had waited, the first the longest.
+        """
+        # No more than is counted is held meanwhile.
+        self._waiting.append((forecasts.by_network, forecasts.windows, forecasts.activity, forecasts.calibrated, waits))
         loop = self._loop
         if loop is None:
             self.count()
@@ -58,20 +63,18 @@ class Batches:
         """Count those that wait; in any thread."""
         # First, so that a batch which comes meanwhile is counted now or has itself counted later.
         self._is_due = False
-        by_network: dict[Forecaster, list[tuple[Forecasts, slice | list[int]]]] = {}
-        for forecasts, waits in self._taken():
-            for network, rows, seconds in forecasts.by_network:
-                n = len(forecasts) if isinstance(rows, slice) else len(rows)
-                self._count_batch(network.metadata.model, n, waits[network][0], seconds)
-                by_network.setdefault(network, []).append((forecasts, rows))
-        for network, some in by_network.items():
-            windows = np.concatenate([one.windows[rows] for one, rows in some])
-            activity = np.concatenate([one.activity[rows] for one, rows in some])
-            outside = np.concatenate([~one.calibrated[rows] for one, rows in some])
+        drifted: dict[Forecaster, list[tuple[Floats, Floats, Bools]]] = {}
+        for by_network, windows, activity, calibrated, waits in self._taken():
+            for network, rows, seconds in by_network:
+                own = windows[rows]
+                self._count_batch(network.metadata.model, len(own), waits[network][0], seconds)
+                drifted.setdefault(network, []).append((own, activity[rows], calibrated[rows]))
+        for network, parts in drifted.items():
+            windows, activity, calibrated = (np.concatenate(some) for some in zip(*parts, strict=True))
             level, spread = network.metadata.training_range.distances(windows, activity).sum(axis=1).tolist()
-            self._count_drift(network.metadata.model, len(windows), level, spread, int(outside.sum()))
+            self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
-    def _taken(self) -> Iterator[Batch]:
+    def _taken(self) -> Iterator[tuple[ByNetwork, Floats, Floats, Bools, Mapping[Forecaster, Sequence[float]]]]:
         with suppress(IndexError):
             while True:
                 yield self._waiting.popleft()

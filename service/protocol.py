@@ -161,8 +161,13 @@ class Protocol(OneWriteProtocol):
         if self._idle is None:
             self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
 
+    @property
+    def is_awake(self) -> bool:
+        """Whether it looks for the next request now, and the loop does not sleep."""
+        return time.perf_counter() < self._awake_until
+
     def _stay_awake(self) -> None:
-        if time.perf_counter() < self._awake_until:
+        if self.is_awake:
             self.loop.call_soon(self._stay_awake)
 
     def _look_whether_idle(self) -> None:

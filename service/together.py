@@ -112,7 +112,7 @@ class Together:
         self, forecasts: Iterable[Forecasts], waited: Mapping[Forecaster, Sequence[float]], seconds: float
     ) -> None:
         for one in forecasts:
-            self._metrics.batches.add((one, waited))
+            self._metrics.batches.add(one, waited)
             for network, rows, _ in one.by_network:
                 n = len(one) if isinstance(rows, slice) else len(rows)
                 self._statistics[network].batch(n, waited[network], seconds)

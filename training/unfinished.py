@@ -31,8 +31,7 @@ class Unfinished:
     """What is done of a run, a file a fit; made with the first of them.
 
     The folder's name is a digest of all that a fit depends on: data, settings, kind of device, this program and its
-    libraries. So a fit
-    is taken up only by a run that would have made the same.
+    libraries. So a fit is taken up only by a run that would have made the same.
     """
 
     folder: Path

@@ -4,7 +4,7 @@ import pytest
 from forecasting.baselines import Baselines
 from forecasting.references import own_references
 from forecasting.series import SstSeries
-from forecasting.timestep import MONTH, Times, TimeStep
+from forecasting.timestep import MONTH, YEAR, Times, TimeStep
 
 
 def monthly(start: str, n: int, seed: int) -> SstSeries:
@@ -46,3 +46,22 @@ def test_a_daily_climatology_needs_two_years(years: float, names: list[str]) -> 
     found, warnings = own_references([series], series.values[None, -400:], next_times([series]), 1, 3)
     assert list(found) == names
     assert bool(warnings) == (len(names) == 1)
+
+
+@pytest.mark.parametrize("step", ["PT6H", "PT8H", "PT12H"])
+@pytest.mark.parametrize("years", [2.5, 4.0])
+@pytest.mark.parametrize("gap", [False, True])
+def test_few_values_a_day_have_no_course_of_the_day_made_up(step: str, years: float, gap: bool) -> None:
+    """Terms that they do not tell apart are left out alike, wherever the cycles begin and whatever is missing."""
+    of_step = TimeStep.parse(step)
+    n = round(years * YEAR / of_step.seconds)
+    noise = np.random.default_rng(0).normal(0, 0.5, n)
+    values = 15 + 4 * np.cos(2 * np.pi * np.arange(n) * of_step.seconds / YEAR) + noise
+    values[1000] = np.nan if gap else values[1000]
+    series = SstSeries(values, np.datetime64("2001-03-05T01:30:00", "s"), of_step)
+    found, _ = own_references([series], values[None, -24:], next_times([series]), 12, 3)
+    expected = fitted_alone(series, 24, 12)
+    truth = 15 + 4 * np.cos(2 * np.pi * np.arange(n, n + 12) * of_step.seconds / YEAR)
+    np.testing.assert_allclose(found["climatology"][0], truth, atol=0.1)
+    for name in ("climatology", "damped", "linear"):
+        np.testing.assert_allclose(found[name][0], expected[name], atol=1e-6, err_msg=name)

@@ -169,7 +169,7 @@ def test_what_was_forecast_is_counted_when_it_is_asked_for(measured: httpx.Clien
 
 def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: SstSeries) -> None:
     """Other processes read what this one has written, and do not ask it."""
-    batch = gru.forecast_each([nino12.part(0, 24)], np.asarray([1])), {gru: [0.0]}
+    forecasts = gru.forecast_each([nino12.part(0, 24)], np.asarray([1]))
     counted: list[int] = []
 
     async def forecast() -> None:
@@ -182,11 +182,11 @@ def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: Ss
         batches = Batches(lambda *batch: None, count_drift)
         with batches.on_loop():
             for _ in range(3):
-                batches.add(batch)
+                batches.add(forecasts, {gru: [0.0]})
             assert not counted
             await asyncio.wait_for(done.wait(), 60)
             assert counted == [3]
-            batches.add(batch)
+            batches.add(forecasts, {gru: [0.0]})
 
     asyncio.run(forecast())
     assert counted == [3, 1]

@@ -1,5 +1,6 @@
 """However a request comes in, whole, in pieces or behind another, it is answered alike, in its turn."""
 
+import asyncio
 import re
 import socket
 import time
@@ -8,12 +9,18 @@ from email.message import Message
 from email.parser import BytesParser
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from forecasting.series import SstSeries
+from service.app import create_app
+from service.protocol import Protocol
 from service.settings import Settings
+from service.short_way import ShortWay
 from tests.processes import running
 from tests.service.test_forecast import body
 from tests.serving import serve
@@ -180,3 +187,48 @@ def test_a_worker_falls_asleep_though_its_only_client_stays(artifacts: Path, con
                 before, end = sleeps(), time.monotonic() + 60
                 while sleeps() < before + 3:
                     assert time.monotonic() < end
+
+
+class Wire(asyncio.Transport):
+    """What a connection writes, and no socket."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.answered = asyncio.Event()
+
+    def write(self, data: Any) -> None:
+        self.answered.set()
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+@pytest.mark.parametrize(("microseconds", "awake"), [(1_000_000, [False, True, False, False, True]), (0, [False] * 5)])
+def test_a_worker_stays_awake_for_whom_it_answers_again(
+    artifacts: Path, content: bytes, microseconds: int, awake: list[bool]
+) -> None:
+    """Not for clients that take turns: looking too early, it would find one request where a batch is coming."""
+
+    async def ask() -> list[bool]:
+        gate = create_app(Settings(artifacts=artifacts, busy_poll_microseconds=microseconds))
+        config = uvicorn.Config(gate, server_header=False)
+        config.load()
+        way, seen = ShortWay(gate), []
+        async with gate.app.router.lifespan_context(gate.app):
+            connections = [Protocol(way, config=config, server_state=ServerState(), app_state={}) for _ in range(2)]
+            wires = [Wire() for _ in connections]
+            for connection, wire in zip(connections, wires, strict=True):
+                connection.connection_made(wire)
+            for which in (0, 0, 1, 0, 0):
+                wires[which].answered.clear()
+                connections[which].data_received(written(content))
+                await wires[which].answered.wait()
+                seen.append(connections[which].is_awake)
+            for connection in connections:
+                connection.connection_lost(None)
+        return seen
+
+    assert asyncio.run(ask()) == awake
