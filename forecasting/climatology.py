@@ -129,9 +129,9 @@ def _inverse(products: Floats) -> Floats:
         inverse = np.asarray(np.linalg.inv(products), dtype=np.float64)
     except np.linalg.LinAlgError:
         inverse = np.full(products.shape, np.nan)
-    # No eigenvalue is larger than their sum.
-    condition = np.trace(products, axis1=1, axis2=2) * np.trace(inverse, axis1=1, axis2=2)
-    unsound = ~(np.abs(condition) < 1 / _SINGULAR)
+    # By Frobenius's norm, which is no less than the largest singular value; NaN is unsound.
+    condition = np.linalg.norm(products, axis=(1, 2)) * np.linalg.norm(inverse, axis=(1, 2))
+    unsound = ~(condition < 1 / _SINGULAR)
     if unsound.any():
         inverse[unsound] = np.linalg.pinv(products[unsound], rcond=_SINGULAR, hermitian=True)
     return inverse
