@@ -18,6 +18,9 @@ SECONDS: Final = 0.05
 ByNetwork = Sequence[tuple[Forecaster, slice | list[int], float]]
 """Each network, which rows are its, and the seconds that it worked."""
 
+Batch = tuple[ByNetwork, Floats, Floats, Bools, Mapping[Forecaster, Sequence[float]]]
+"""Networks; windows, their activity, and whether they are calibrated; what each network's requests had waited."""
+
 CountBatch = Callable[[str, int, float, float], None]
 """As :meth:`~service.metrics.Metrics.batch`."""
 
@@ -31,7 +34,7 @@ class Batches:
     def __init__(self, count_batch: CountBatch, count_drift: CountDrift) -> None:
         self._count_batch = count_batch
         self._count_drift = count_drift
-        self._waiting: deque[tuple[ByNetwork, Floats, Floats, Bools, Mapping[Forecaster, Sequence[float]]]] = deque()
+        self._waiting: deque[Batch] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_due = False
 
@@ -74,7 +77,7 @@ class Batches:
             level, spread = network.metadata.training_range.distances(windows, activity).sum(axis=1).tolist()
             self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
-    def _taken(self) -> Iterator[tuple[ByNetwork, Floats, Floats, Bools, Mapping[Forecaster, Sequence[float]]]]:
+    def _taken(self) -> Iterator[Batch]:
         with suppress(IndexError):
             while True:
                 yield self._waiting.popleft()
