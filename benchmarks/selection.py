@@ -82,7 +82,7 @@ def read(argument: str) -> SstSeries:
 
 
 def spans(argument: str, cuts: Sequence[float]) -> list[tuple[int, int]]:
-    """Begin and end (exclusive) of what is looked at of a series: its cuts, or stretches within the last of them."""
+    """Begin and end (exclusive) of what is looked at of a series: its cuts, or stretches within the longest."""
     series, days = read(argument), argument.partition("#")[2]
     ends = [int(len(series) * cut) for cut in cuts]
     if not days:

@@ -39,7 +39,8 @@ def fold(module: torch.jit.ScriptModule, window: int) -> "FoldedNetwork | None":
     """The network of a loaded module on the CPU; None where the module gives out no matrices.
 
     Raises:
-        ReleaseError: if the two do not forecast the same from made-up windows of ``window`` values.
+        ReleaseError: if its matrices hold what is no number, or the two do not forecast the same from made-up windows
+            of ``window`` values.
     """
     given = module.folded() if hasattr(module, "folded") else {}
     arrays = {name: tensor.detach().numpy() for name, tensor in given.items()}

@@ -1,6 +1,6 @@
 """What a network was trained on, and the stated test of whether a window is unlike it."""
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -104,25 +104,11 @@ class TrainingRange(BaseModel, frozen=True):
         of its increments, in halves of the range from training's calmest to its liveliest. 0 is the middle, 1 the
         edge. ``moved`` is their :func:`activity`, where that is known already.
         """
-        found = np.empty((2, len(windows)))
-        np.add.reduce(windows, axis=1, out=found[0])
-        found[0] /= windows.shape[1]
-        found[1] = activity(windows) if moved is None else moved
-        middle, half = _middle(self.minimum, self.maximum, self.calmest, self.liveliest)
-        found -= middle
-        found /= half
-        return np.abs(found, out=found)
-
-
-@lru_cache(maxsize=64)
-def _middle(minimum: float, maximum: float, calmest: float, liveliest: float) -> tuple[Floats, Floats]:
-    """Middle of level and of spread, and half of how far each ranges, ``(2, 1)``.
-
-    Kept here, since a model that held arrays could not be compared with another.
-    """
-    low, high = np.array([[[minimum], [calmest]], [[maximum], [liveliest]]])
-    # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
-    return (low + high) / 2, np.maximum(high - low, 1e-6) / 2
+        low, high = np.array([[[self.minimum], [self.calmest]], [[self.maximum], [self.liveliest]]])
+        found = np.stack([windows.mean(axis=1), activity(windows) if moved is None else moved])
+        # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
+        distances: Floats = np.abs(found - (low + high) / 2) / (np.maximum(high - low, 1e-6) / 2)
+        return distances
 
 
 def _month(times: Times) -> npt.NDArray[np.int64]:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, YEAR
 
+CELL_YEARS: Final = 1.9
+"""Julian years that have to be seen before a cell is told what they were like."""
+
 HALF_USUAL: Final = 3.0
 """Julian years, of which half of the autoregression takes what was seen to be usual."""
 
@@ -34,7 +37,7 @@ class Scaling:
     @property
     def annual(self) -> bool:
         """Whether close to two years were seen, so that the cell may be told level, season and time of day."""
-        return self.years >= 1.9
+        return self.years >= CELL_YEARS
 
     @property
     def usual(self) -> float:

@@ -43,11 +43,6 @@ class JoinedSeries(SstSeries):
         return tuple(sorted({month for part in self.parts for month in part.observed_months}))
 
     @property
-    def holds_every_season(self) -> bool:
-        """Whether one of them does."""
-        return any(part.holds_every_season for part in self.parts)
-
-    @property
     def seasonal_years(self) -> float:
         """Of the one that has most: stations beside each other see the same years."""
         return max(part.seasonal_years for part in self.parts)

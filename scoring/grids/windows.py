@@ -7,9 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series import SEA_RANGE, fill_gaps
-from forecasting.timestep import Floats
-
-Bools = npt.NDArray[np.bool_]
+from forecasting.timestep import Bools, Floats
 
 LAND: Final = "no value at any time: land"
 NO_LAST: Final = "the last value is missing"
