@@ -1,7 +1,7 @@
 """The seasonal cycle of a place: a mean and harmonics of the year and, under daily steps, of the day."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,7 @@ _LONGEST_KEPT: Final = 2_000
 """Values of a series and leads, together, up to which their :class:`Design` is kept: 64 of them stay under 30 MB."""
 
 _LONGEST_MULTIPLIED: Final = 500
-"""Values up to which the products of terms are made once for all series, half a MB at most."""
+"""Values up to which a :class:`Design` keeps the products of its terms, and their sums' inverses; half a MB at most."""
 
 _SINGULAR: Final = 1e-10
 """Relative size below which a term counts as not told apart by what was observed."""
@@ -84,30 +84,51 @@ class Design:
     terms: Floats
     solve: Floats
 
-    def fit(self, values: Floats, observed: Bools | None) -> Floats:
+    def fit(self, values: Floats, observed: Bools | None, lengths: npt.NDArray[np.int64]) -> Floats:
         """The cycle of each series at its steps and leads, °C ``(k, n + leads)``.
 
         Args:
             values: °C, ``(k, n)``.
             observed: where they are none that is missing, ``(k, n)``; None where none is.
+            lengths: of the series, ``(k,)``: where one is shorter, nothing before it is observed.
         """
-        coefficients = np.matvec(self.solve, values) if observed is None else self._solve(values, observed)
+        if observed is None:
+            coefficients = np.matvec(self.solve, values)
+        else:
+            together = np.vecmat(np.where(observed, values, 0.0), self.terms[: values.shape[1]])
+            coefficients = np.matvec(self._inverses(observed, lengths), together)
         fitted: Floats = np.matvec(self.terms, coefficients)
         return fitted
 
-    def _solve(self, values: Floats, observed: Bools) -> Floats:
-        """By normal equations, ``(k, count)``."""
-        n, count = values.shape[1], self.terms.shape[1]
-        terms = self.terms[:n]
-        if n <= _LONGEST_MULTIPLIED:
-            products = (terms[:, :, None] * terms[:, None, :]).reshape(n, count * count)
-            normal = np.vecmat(observed.astype(np.float64), products).reshape(-1, count, count)
-        else:
-            seen = terms * observed[:, :, None]
-            normal = seen.transpose(0, 2, 1) @ seen
-        together = np.vecmat(np.where(observed, values, 0.0), terms)
-        coefficients: Floats = np.matvec(_inverse(normal), together)
-        return coefficients
+    def _inverses(self, observed: Bools, lengths: npt.NDArray[np.int64]) -> Floats:
+        """Of the normal equations of each series, ``(k, count, count)``."""
+        n = observed.shape[1]
+        if n > _LONGEST_MULTIPLIED:
+            seen = self.terms[:n] * observed[:, :, None]
+            return _inverse(seen.transpose(0, 2, 1) @ seen)
+        inverses: Floats = self._of_lengths[lengths]
+        gaps = np.flatnonzero(observed.sum(axis=1) < lengths)
+        if len(gaps):
+            count = self.terms.shape[1]
+            products = np.vecmat(observed[gaps].astype(np.float64), self._products)
+            inverses[gaps] = _inverse(products.reshape(-1, count, count))
+        return inverses
+
+    @cached_property
+    def _products(self) -> Floats:
+        """Of each two terms at each of the ``n`` steps, ``(n, count · count)``."""
+        n, count = self.solve.shape[1], self.terms.shape[1]
+        return (self.terms[:n, :, None] * self.terms[:n, None, :]).reshape(n, count * count)
+
+    @cached_property
+    def _of_lengths(self) -> Floats:
+        """What inverses are where nothing is missing, by how many of the last steps a series has."""
+        n, count = self.solve.shape[1], self.terms.shape[1]
+        normal = np.zeros((n + 1, count, count))
+        normal[1:] = self._products[::-1].cumsum(axis=0).reshape(n, count, count)
+        # With fewer values than terms there is none but a pseudo-inverse.
+        few = np.linalg.pinv(normal[:count], rcond=_SINGULAR, hermitian=True)
+        return np.concatenate([few, _inverse(normal[count:])])
 
 
 def design(step: TimeStep, n: int, leads: int) -> Design:
@@ -130,7 +151,8 @@ def _inverse(products: Floats) -> Floats:
     except np.linalg.LinAlgError:
         inverse = np.full(products.shape, np.nan)
     # By Frobenius's norm, which is no less than the largest singular value; NaN is unsound.
-    condition = np.linalg.norm(products, axis=(1, 2)) * np.linalg.norm(inverse, axis=(1, 2))
+    given, found = products.reshape(len(products), -1), inverse.reshape(len(products), -1)
+    condition = np.sqrt(np.vecdot(given, given) * np.vecdot(found, found))
     unsound = ~(condition < 1 / _SINGULAR)
     if unsound.any():
         inverse[unsound] = np.linalg.pinv(products[unsound], rcond=_SINGULAR, hermitian=True)

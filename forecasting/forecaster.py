@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from forecasting.baselines import Baselines
+from forecasting.batch import SeriesBatch
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast import Forecast, Forecasts, ForecastWarning
 from forecasting.metadata import CheckpointMetadata
@@ -18,6 +19,8 @@ from forecasting.series import SstSeries
 from forecasting.timestep import TimeStep
 from forecasting.training_range import TrainingRange, activity
 from forecasting.windows import Windows, last_windows
+
+Rows = slice | list[int]
 
 Alike = tuple[TimeStep, int, int, TrainingRange]
 """What networks share that can forecast together: the step, the window, the longest gap filled, and the training."""
@@ -118,11 +121,11 @@ class Forecaster:
 
         The horizons are not checked; ``baselines`` as in :meth:`forecast_many`.
         """
-        return forecast_together(series, horizons, [self] * len(series), baselines)
+        return forecast_together(SeriesBatch.of(series, self.step), horizons, [self] * len(series), baselines)
 
 
 def forecast_together(
-    series: Sequence[SstSeries],
+    series: SeriesBatch,
     horizons: npt.NDArray[np.int64],
     forecasters: Sequence[Forecaster],
     baselines: Baselines | None = None,
@@ -132,29 +135,28 @@ def forecast_together(
     All but the networks' own work is done for all of them at once.
 
     Args:
-        series: regular series, at least one.
+        series: at least one, at the networks' step.
         horizons: numbers of leads, ``(len(series),)``; not checked.
         forecasters: one a series; all of them :attr:`~Forecaster.alike`.
         baselines: fitted references of the place; where None, those that each series' own past affords.
     """
     metadata = forecasters[0].metadata
     windows, failures = last_windows(series, metadata, horizons, lambda i: forecasters[i].metadata.model)
-    row = windows.row.tolist()
-    if not row:
+    if not len(windows):
         return _nothing(windows, failures)
     used, networks = series, forecasters
-    if len(row) < len(series):
-        used, networks = [series[i] for i in row], [forecasters[i] for i in row]
+    if failures:
+        used, networks = series.take(windows.row), [forecasters[i] for i in windows.row.tolist()]
     references, absent = _references(used, windows, metadata, baselines)
     moved = activity(windows.values)
     unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], moved)
-    sst, scale = np.full(windows.times.shape, np.nan), np.empty(len(row))
-    by_network = list[tuple[Forecaster, slice | list[int], float]]()
-    for forecaster, rows in _by_network(networks):
+    sst, scale = np.full(windows.times.shape, np.nan), np.empty(len(windows))
+    worked: list[tuple[Forecaster, Rows, float]] = []
+    for forecaster, rows in by_network(networks):
         values, leads, begin = windows.values[rows], windows.leads[rows], time.perf_counter()
         longest = int(leads.max())
         sst[rows, :longest] = forecaster.network.roll_each(values, windows.times[rows, :longest], leads)
-        by_network.append((forecaster, rows, time.perf_counter() - begin))
+        worked.append((forecaster, rows, time.perf_counter() - begin))
         scale[rows] = forecaster.metadata.errors.scale(values)
     warnings = windows.warnings
     if unlike.any():
@@ -174,7 +176,7 @@ def forecast_together(
         failures=failures,
         windows=windows.values,
         activity=moved,
-        by_network=by_network,
+        by_network=worked,
     )
 
 
@@ -197,8 +199,8 @@ def _nothing(windows: Windows, failures: dict[int, SeriesError]) -> Forecasts:
     )
 
 
-def _by_network(forecasters: Sequence[Forecaster]) -> Iterator[tuple[Forecaster, slice | list[int]]]:
-    """Each network, and its rows; all of them as a slice, which copies nothing."""
+def by_network(forecasters: Sequence[Forecaster]) -> Iterator[tuple[Forecaster, Rows]]:
+    """Each network of those that rows are for, and its rows; all of them as a slice, which copies nothing."""
     rows: dict[Forecaster, list[int]] = {}
     for k, forecaster in enumerate(forecasters):
         rows.setdefault(forecaster, []).append(k)
@@ -209,7 +211,7 @@ def _by_network(forecasters: Sequence[Forecaster]) -> Iterator[tuple[Forecaster,
 
 
 def _references(
-    series: Sequence[SstSeries], windows: Windows, metadata: CheckpointMetadata, baselines: Baselines | None
+    series: SeriesBatch, windows: Windows, metadata: CheckpointMetadata, baselines: Baselines | None
 ) -> tuple[References, dict[int, ForecastWarning]]:
     horizon = windows.times.shape[1]
     if baselines is None:

@@ -1,6 +1,6 @@
 """The references that callers' series afford from their own past."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.baselines import autoregression, damping, linear_windows, roll_autoregression
+from forecasting.batch import SeriesBatch
 from forecasting.climatology import design
 from forecasting.forecast import ForecastWarning
-from forecasting.series import SstSeries, end_aligned
+from forecasting.series import SstSeries
 from forecasting.timestep import YEAR, Bools, Floats, Times, TimeStep
 
 CLIMATOLOGY_YEARS: Final = 1.8
@@ -19,7 +20,7 @@ CLIMATOLOGY_YEARS: Final = 1.8
 Two years, of which a tenth may be missing.
 """
 
-_EVERY_MONTH: Final = 2**12 - 1
+_MONTHS: Final = 12
 _SHORT: Final = 32
 """Series of fewer than twice as many values are reckoned together, whatever their lengths."""
 
@@ -28,12 +29,12 @@ References = dict[str, Floats]
 
 
 def own_references(
-    series: Sequence[SstSeries], windows: Floats, valid_time: Times, horizon: int, fill_limit: int
+    series: SeriesBatch, windows: Floats, valid_time: Times, horizon: int, fill_limit: int
 ) -> tuple[References, dict[int, ForecastWarning]]:
     """What the past of each series affords; NaN, and for persistence alone a warning, where it does not.
 
     Args:
-        series: of one step, each ending in an observed value.
+        series: each ending in an observed value.
         windows: their last ones without gaps, °C ``(n, window)``.
         valid_time: of lead 1, ``(n,)``.
         horizon: number of leads.
@@ -41,20 +42,19 @@ def own_references(
     """
     found = {"persistence": windows[:, -1:].repeat(horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}
-    step, lengths = series[0].step, np.asarray([len(one.values) for one in series])
-    for rows in _of_like_length(lengths):
-        some = series if isinstance(rows, slice) else [series[i] for i in rows.tolist()]
-        values = end_aligned([one.values for one in some])
+    for rows in _of_like_length(series):
+        own = series if isinstance(rows, slice) else series.take(rows)
+        values, lengths = own.tails(own.longest), own.lengths
         observed = _observed(values)
-        affords = _afford_climatology(values, observed, lengths[rows], step, valid_time[rows])
+        affords = _afford_climatology(observed, lengths, series.step, valid_time[rows])
         if not affords.all():
             places = np.arange(len(series))[rows]
-            warnings |= {i: _too_short(series[i]) for i in places[~affords].tolist()}
-            rows, values = places[affords], values[affords]
+            warnings |= _too_short(places[~affords], values[~affords], series.step, valid_time[rows][~affords])
+            rows, values, lengths = places[affords], values[affords], lengths[affords]
             observed = None if observed is None else observed[affords]
         if len(values):
-            seasonal = _Seasonal.fit(values, observed, step, horizon)
-            for name, forecast in seasonal.references(windows[rows], lengths[rows], fill_limit):
+            seasonal = _Seasonal.fit(values, observed, lengths, series.step, horizon)
+            for name, forecast in seasonal.references(windows[rows], lengths, fill_limit):
                 if len(values) == len(series):
                     found[name] = forecast
                 else:
@@ -68,58 +68,65 @@ def _observed(values: Floats) -> Bools | None:
     return None if observed.all() else observed
 
 
-def _of_like_length(lengths: npt.NDArray[np.int64]) -> Iterator[slice | npt.NDArray[np.intp]]:
+def _of_like_length(series: SeriesBatch) -> Iterator[slice | npt.NDArray[np.intp]]:
     """Series that are reckoned together, by place: padded to the longest of them, none is more than twice as long.
 
     But for short ones, for which another group would cost more than padding does.
     """
-    if lengths.max() < 2 * _SHORT:
+    if series.longest < 2 * _SHORT:
         yield slice(None)
         return
-    _, magnitudes = np.frexp(np.maximum(lengths, _SHORT))
+    _, magnitudes = np.frexp(np.maximum(series.lengths, _SHORT))
     for magnitude in np.unique(magnitudes).tolist():
         yield np.flatnonzero(magnitudes == magnitude)
 
 
 def _afford_climatology(
-    values: Floats, observed: Bools | None, lengths: npt.NDArray[np.int64], step: TimeStep, valid_time: Times
+    observed: Bools | None, lengths: npt.NDArray[np.int64], step: TimeStep, valid_time: Times
 ) -> Bools:
     """Which series hold enough of every season; see :data:`CLIMATOLOGY_YEARS`.
 
-    ``values`` are ``(n, longest)``, up to the step before ``valid_time``. A month of which there are more than all
+    ``observed`` are ``(n, longest)``, up to the step before ``valid_time``. A month of which there are more than all
     values that are missing is not missing, so that only series with larger gaps are looked at.
     """
-    n, longest = values.shape
-    if observed is None:
-        return np.full(n, longest * step.seconds / YEAR >= CLIMATOLOGY_YEARS)
-    seen = observed.sum(axis=1)
+    seen = lengths if observed is None else observed.sum(axis=1)
     afford: Bools = seen * step.seconds / YEAR >= CLIMATOLOGY_YEARS
-    gappy = afford & (lengths - seen >= lengths * step.seconds // YEAR)
-    if gappy.any():
-        afford[gappy] = _every_month(observed[gappy], step, valid_time[gappy])
+    if observed is not None:
+        gappy = afford & (lengths - seen >= lengths * step.seconds // YEAR)
+        if gappy.any():
+            afford[gappy] = _months_seen(observed[gappy], step, valid_time[gappy]) == _MONTHS
     return afford
 
 
-def _every_month(observed: Bools, step: TimeStep, valid_time: Times) -> Bools:
-    """Which series, ``(n, longest)`` up to the step before ``valid_time``, have a value of every calendar month."""
+def _months_seen(observed: Bools, step: TimeStep, valid_time: Times) -> npt.NDArray[np.intp]:
+    """Of how many calendar months series ``(n, longest)``, up to the step before ``valid_time``, have a value."""
     n, longest = observed.shape
-    every: Bools
     if step.calendar_month:
         # Values that lie twelve apart are of the same month.
-        years = np.zeros((n, -(-longest // 12), 12), dtype=np.bool_)
+        years = np.zeros((n, -(-longest // _MONTHS), _MONTHS), dtype=np.bool_)
         years.reshape(n, -1)[:, -longest:] = observed
-        every = np.logical_and.reduce(np.logical_or.reduce(years, axis=1), axis=1)
+        counted = np.logical_or.reduce(years, axis=1).sum(axis=1)
     else:
         times = step.shift(valid_time[:, None], np.arange(-longest, 0))
-        months = times.astype("datetime64[M]").astype(np.int64) % 12
-        every = np.bitwise_or.reduce(np.where(observed, 1 << months, 0), axis=1) == _EVERY_MONTH
-    return every
+        months = times.astype("datetime64[M]").astype(np.int64) % _MONTHS
+        counted = np.bitwise_count(np.bitwise_or.reduce(np.where(observed, 1 << months, 0), axis=1))
+    return np.asarray(counted, dtype=np.intp)
 
 
-def _too_short(series: SstSeries) -> ForecastWarning:
-    held = f"{series.observed_years:.1f} years of values, of {len(series.observed_months)} calendar months"
+def _too_short(
+    places: npt.NDArray[np.intp], values: Floats, step: TimeStep, valid_time: Times
+) -> dict[int, ForecastWarning]:
+    """By place, what is said of ``values`` ``(n, longest)`` that do not afford a climatology."""
+    observed = np.isfinite(values)
+    years = observed.sum(axis=1) * step.seconds / YEAR
+    months = _months_seen(observed, step, valid_time)
     needs = "a climatology of the place needs two years of values, a tenth of them missing at most, of every month"
-    return ForecastWarning("no_climatology", f"{needs}; this series holds {held}")
+    return {
+        place: ForecastWarning(
+            "no_climatology", f"{needs}; this series holds {held:.1f} years of values, of {seen} calendar months"
+        )
+        for place, held, seen in zip(places.tolist(), years.tolist(), months.tolist(), strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -141,10 +148,12 @@ class _Seasonal:
     leads: Floats
 
     @classmethod
-    def fit(cls, values: Floats, observed: Bools | None, step: TimeStep, horizon: int) -> "_Seasonal":
-        """To ``values``, °C ``(n, length)``, NaN where not ``observed``."""
+    def fit(
+        cls, values: Floats, observed: Bools | None, lengths: npt.NDArray[np.int64], step: TimeStep, horizon: int
+    ) -> "_Seasonal":
+        """To ``values``, °C ``(n, length)``, NaN where not ``observed``, of series that have so many."""
         n = values.shape[1]
-        fitted = design(step, n, horizon).fit(values, observed)
+        fitted = design(step, n, horizon).fit(values, observed, lengths)
         return cls(step, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
 
     def references(

@@ -1,6 +1,6 @@
 """What a valid SST series is: °C on a regular grid of times in UTC, NaN where a value is missing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -271,31 +271,25 @@ def missing_runs(values: Floats) -> npt.NDArray[np.intp]:
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
-def end_aligned(series: Sequence[Floats]) -> Floats:
-    """Values of several series, all ending in the last column: ``(n, longest)``, NaN before the shorter ones."""
-    lengths = np.asarray([len(one) for one in series])
-    longest = int(lengths.max())
-    together = np.concatenate(series)
-    if len(together) == len(series) * longest:
-        return together.reshape(len(series), longest)
-    table = np.full((len(series), longest), np.nan)
-    table[np.arange(longest) >= (longest - lengths)[:, None]] = together
-    return table
-
-
 def fill_gaps(values: Floats, limit: int) -> Floats:
     """Interpolate linearly across gaps of up to ``limit`` values that have a value on either side.
 
     A gap at the start or end, and a longer one, stays. A window that ends in an observed value is thereby filled from
     its own past alone. Series ``(n,)``, or many at once ``(…, n)``.
     """
-    missing = np.isnan(values)
-    places = np.arange(values.shape[-1])
-    before = np.maximum.accumulate(np.where(missing, -1, places), axis=-1)
-    after = np.minimum.accumulate(np.where(missing, len(places), places)[..., ::-1], axis=-1)[..., ::-1]
     filled = values.copy()
-    fillable = np.nonzero(missing & (before >= 0) & (after < len(places)) & (after - before <= limit + 1))
-    series, place, begin, end = fillable[:-1], fillable[-1], before[fillable], after[fillable]
-    first = values[(*series, begin)]
-    filled[fillable] = (values[(*series, end)] - first) / (end - begin) * (place - begin) + first
+    missing, length = np.flatnonzero(np.isnan(values)), values.shape[-1]
+    if not len(missing):
+        return filled
+    # Gaps as they lie in memory, each ending with its series at the latest: which one each missing value is in.
+    gap = np.zeros(len(missing), dtype=np.int64)
+    np.cumsum((missing[1:] - missing[:-1] > 1) | (missing[1:] % length == 0), out=gap[1:])
+    lengths = np.bincount(gap)
+    before = missing[lengths.cumsum() - lengths] - 1
+    after = before + lengths + 1
+    fillable = (lengths <= limit) & ((before + 1) % length > 0) & (after % length > 0)
+    flat = filled.reshape(-1)
+    first = np.where(fillable, flat.take(before, mode="clip"), np.nan)
+    slope = (flat.take(after, mode="clip") - first) / (lengths + 1)
+    flat[missing] = slope[gap] * (missing - before[gap]) + first[gap]
     return filled

@@ -4,10 +4,11 @@ Times are ``numpy.datetime64[s]`` in UTC throughout the core. A monthly value st
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,10 @@ from forecasting.errors import IrregularError, SeriesError
 Times = npt.NDArray[np.datetime64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+SECONDS: Final = np.dtype("datetime64[s]")
+_MONTHS: Final = np.dtype("datetime64[M]")
+"""Kinds of times; numpy reads their names at every use."""
 
 DAY: Final = 86_400
 YEAR: Final = 31_557_600
@@ -88,10 +93,10 @@ class TimeStep:
         """
         steps = np.asarray(steps, dtype=np.int64)
         if self.calendar_month:
-            moved: Times = times.astype("datetime64[M]") + steps.astype("timedelta64[M]")
+            moved: Times = times.astype(_MONTHS) + steps
         else:
-            moved = times + (steps * self.seconds).astype("timedelta64[s]")
-        return moved.astype("datetime64[s]")
+            moved = times.astype(SECONDS) + steps * self.seconds
+        return moved.astype(SECONDS)
 
     def range(self, start: np.datetime64, count: int) -> Times:
         """``count`` times from ``start`` on."""
@@ -133,7 +138,13 @@ def unix_seconds(times: Times) -> Floats:
 
 def iso(time: np.datetime64) -> str:
     """ISO 8601 in UTC, to the second: ``2010-12-01T00:00:00Z``."""
-    return f"{np.asarray(time).astype('datetime64[s]')}Z"
+    return iso_of(int(np.asarray(time).astype("datetime64[s]").astype(np.int64)))
+
+
+@lru_cache(maxsize=16_384)
+def iso_of(seconds: int) -> str:
+    """The same of Unix seconds. Kept, since series that come together share their times."""
+    return f"{np.datetime64(seconds, 's')}Z"
 
 
 def short(time: np.datetime64) -> str:
@@ -143,7 +154,7 @@ def short(time: np.datetime64) -> str:
 
 def shorts(times: Times) -> list[str]:
     """Each of ``times`` ``(n,)`` as :func:`short` has it."""
-    return [_shortened(text + "Z") for text in np.datetime_as_string(times, unit="s").tolist()]
+    return [_shortened(iso_of(seconds)) for seconds in times.astype(np.int64).tolist()]
 
 
 def _shortened(text: str) -> str:
@@ -156,22 +167,32 @@ def parse_time(text: str, *, local: bool = False) -> np.datetime64:
     Raises:
         SeriesError: if the text is no such time.
     """
+    return np.datetime64(seconds_of(text, local=local), "s")
+
+
+def seconds_of(text: str, *, local: bool = False) -> int:
+    """As :func:`parse_time`, in Unix seconds."""
     # Longer ones are valid with any number of digits, and shall not be kept.
-    return _parse_time(text, local) if len(text) <= _LONGEST_TIME else _parse_time.__wrapped__(text, local)
+    return _seconds_of(text, local) if len(text) <= _LONGEST_TIME else _seconds_of.__wrapped__(text, local)
+
+
+def all_seconds_of(texts: Sequence[str], *, local: bool = False) -> list[int]:
+    """The same of each of ``texts``; what is raised is about the first that is no time."""
+    if max(map(len, texts), default=0) <= _LONGEST_TIME:
+        return list(map(_seconds_of, texts, repeat(local)))
+    return [seconds_of(text, local=local) for text in texts]
 
 
 @lru_cache(maxsize=4_096)
-def _parse_time(text: str, local: bool) -> np.datetime64:
+def _seconds_of(text: str, local: bool) -> int:
     """Kept, since series that come together share their times."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise SeriesError(f"time {text[:40]!r} is not an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z") from None
-    if moment.tzinfo is None:
-        return np.datetime64(moment, "s")
     offset = None if local else moment.utcoffset()
     naive = np.datetime64(moment.replace(tzinfo=None), "s")
-    return naive - np.timedelta64(int(offset.total_seconds()) if offset else 0, "s")
+    return int(naive.astype(np.int64)) - (int(offset.total_seconds()) if offset else 0)
 
 
 def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:

@@ -1,20 +1,20 @@
 """The last window of each of many series: what a network forecasts from, with what is to be said about it."""
 
+import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.batch import SeriesBatch
 from forecasting.errors import SeriesError
 from forecasting.forecast import ForecastWarning
 from forecasting.metadata import CheckpointMetadata
-from forecasting.series import SstSeries, end_aligned, fill_gaps, missing_runs
-from forecasting.timestep import LAST_TIME, Floats, Times, short, shorts
+from forecasting.series import SstSeries, fill_gaps, missing_runs
+from forecasting.timestep import LAST_TIME, Bools, Floats, Times, short, shorts
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Windows:
     def __len__(self) -> int:
         return len(self.row)
 
+    def take(self, usable: Bools) -> "Windows":
+        """Those that are ``usable``."""
+        warnings = [said for said, use in zip(self.warnings, usable.tolist(), strict=True) if use]
+        return Windows(self.row[usable], self.values[usable], self.times[usable], self.leads[usable], warnings)
+
 
 _NONE: Final = Windows(
     np.empty(0, dtype=np.intp),
@@ -49,7 +54,7 @@ _NONE: Final = Windows(
 
 
 def last_windows(
-    series: Sequence[SstSeries],
+    series: SeriesBatch,
     metadata: CheckpointMetadata,
     horizons: npt.NDArray[np.int64],
     model: Callable[[int], str] | None = None,
@@ -57,80 +62,83 @@ def last_windows(
     """The last window of each series, short gaps interpolated; and what is wrong with those that have none, by row.
 
     Args:
-        series: regular ones.
+        series: at the network's step.
         metadata: of the network that they are for, or of one that is alike.
         horizons: for how many leads each window is wanted, ``(len(series),)``.
         model: that a row is for, where it is not ``metadata``'s.
     """
-    step, size = metadata.time_step, metadata.window
-    rows = [i for i, one in enumerate(series) if len(one.values) >= size and (one.step is step or one.step == step)]
-    errors = {}
-    if len(rows) < len(series):
-        unsuited = sorted(set(range(len(series))).difference(rows))
-        errors = {i: _unsuited(series[i], metadata, model(i) if model else metadata.model) for i in unsuited}
-    if not rows:
+    size, errors = metadata.window, dict[int, SeriesError]()
+    if not len(series):
         return _NONE, errors
-    kept = [series[i] for i in rows]
-    values = np.concatenate([one.values[-size:] for one in kept]).reshape(len(rows), size)
-    leads = horizons[rows]
-    ahead = np.add.outer([len(one.values) for one in kept], np.arange(leads.max()))
-    times = step.shift(np.asarray([one.start for one in kept], dtype="datetime64[s]")[:, None], ahead)
-    windows = Windows(np.asarray(rows), values, times, leads, [_adjusted(one) for one in kept])
+    row = np.arange(len(series))
+    if series.shortest < size:
+        for i in np.flatnonzero(series.lengths < size).tolist():
+            errors[i] = _unsuited(series, i, metadata, model(i) if model else metadata.model)
+        row = np.flatnonzero(series.lengths >= size)
+        if not len(row):
+            return _NONE, errors
+        series, horizons = series.take(row), horizons[row]
+    ahead = series.lengths[:, None] + np.arange(horizons.max())
+    times = series.step.shift(series.starts[:, None], ahead)
+    windows = Windows(row, series.tails(size), times, horizons, _adjusted(series))
     # A NaN is in every sum with it.
-    if math.isnan(values.sum()) or times.max() > LAST_TIME:
-        doubtful = np.isnan(values).any(axis=1) | (times[:, -1] > LAST_TIME)
-        windows, refused = _mend(kept, windows, doubtful, metadata)
+    if math.isnan(windows.values.sum()) or times.max() > LAST_TIME:
+        windows, refused = _mend(series, windows, metadata)
         errors |= refused
     return windows, errors
 
 
-def _adjusted(series: SstSeries) -> tuple[ForecastWarning, ...]:
-    return tuple([ForecastWarning("adjusted", note) for note in series.notes]) if series.notes else ()
+def _adjusted(series: SeriesBatch) -> list[tuple[ForecastWarning, ...]]:
+    warnings: list[tuple[ForecastWarning, ...]] = [()] * len(series)
+    for k, notes in series.notes.items():
+        warnings[k] = tuple([ForecastWarning("adjusted", note) for note in notes])
+    return warnings
 
 
 def _mend(
-    series: Sequence[SstSeries], windows: Windows, doubtful: npt.NDArray[np.bool_], metadata: CheckpointMetadata
+    series: SeriesBatch, windows: Windows, metadata: CheckpointMetadata
 ) -> tuple[Windows, dict[int, SeriesError]]:
     """The windows with their gaps filled, but for those that cannot be used: what is wrong with these, by row."""
-    rows = np.flatnonzero(doubtful)
-    # A gap that may be filled begins at most so far before the window.
-    tails = end_aligned([series[k].values[-metadata.window - metadata.fill_limit - 1 :] for k in rows.tolist()])
-    values, warnings = windows.values.copy(), list(windows.warnings)
-    values[rows] = fill_gaps(tails, metadata.fill_limit)[:, -metadata.window :]
-    usable = np.ones(len(windows), dtype=np.bool_)
-    late = windows.times[rows, windows.leads[rows] - 1] > LAST_TIME
-    usable[rows] = ~late & ~np.isnan(values[rows]).any(axis=1)
+    size, limit, values = metadata.window, metadata.fill_limit, windows.values.copy()
+    gaps = np.isnan(values)
+    rows = np.flatnonzero(gaps.any(axis=1))
+    if len(rows):
+        # A gap that may be filled begins at most so far before the window.
+        values[rows] = fill_gaps(series.take(rows).tails(size + limit + 1), limit)[:, -size:]
+    usable: Bools = np.logical_not(np.isnan(values).any(axis=1))
+    if windows.times.max() > LAST_TIME:
+        usable &= windows.times[np.arange(len(windows)), windows.leads - 1] <= LAST_TIME
     errors = {
         int(windows.row[k]): _why_unusable(series[k], values[k], metadata) for k in np.flatnonzero(~usable).tolist()
     }
-    for k, said in _say_filled(windows, usable, metadata):
-        warnings[k] += (said,)
-    kept = [said for said, use in zip(warnings, usable.tolist(), strict=True) if use]
-    return Windows(windows.row[usable], values[usable], windows.times[usable], windows.leads[usable], kept), errors
+    for k, said in _say_filled(windows, gaps & usable[:, None], metadata):
+        windows.warnings[k] += (said,)
+    mended = dataclasses.replace(windows, values=values)
+    return mended if not errors else mended.take(usable), errors
 
 
-def _say_filled(
-    windows: Windows, usable: npt.NDArray[np.bool_], metadata: CheckpointMetadata
-) -> Iterator[tuple[int, ForecastWarning]]:
-    """For each usable one of ``windows``, as they were before, that had gaps: its place, and the warning about them."""
-    where, place = np.nonzero(np.isnan(windows.values) & usable[:, None])
+def _say_filled(windows: Windows, gaps: Bools, metadata: CheckpointMetadata) -> Iterator[tuple[int, ForecastWarning]]:
+    """For each of ``windows`` in which there were ``gaps`` ``(n, window)``: its place, and the warning about them."""
+    where, place = np.nonzero(gaps)
     times = shorts(metadata.time_step.shift(windows.times[where, 0], place - metadata.window))
-    for k, missing in groupby(zip(where.tolist(), times, strict=True), key=itemgetter(0)):
-        shown = [time for _, time in missing]
+    missing: dict[int, list[str]] = {}
+    for k, time in zip(where.tolist(), times, strict=True):
+        missing.setdefault(k, []).append(time)
+    for k, shown in missing.items():
         noun = "value" if len(shown) == 1 else "values"
         listed = ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
         yield k, ForecastWarning("gap_filled", f"{len(shown)} missing {noun} interpolated: {listed}")
 
 
-def _unsuited(series: SstSeries, metadata: CheckpointMetadata, model: str) -> SeriesError:
-    if series.step != metadata.time_step:
-        wanted = f"{model} forecasts steps of {metadata.time_step}"
-        return SeriesError(f"the step is {series.step}, and {wanted}")
-    if not len(series):
+def _unsuited(series: SeriesBatch, row: int, metadata: CheckpointMetadata, model: str) -> SeriesError:
+    if row in series.other_steps:
+        return SeriesError(f"the step is {series.other_steps[row]}, and {model} forecasts steps of {series.step}")
+    one = series[row]
+    if not len(one):
         return SeriesError("the series holds no values")
-    if np.isnan(series.values[-1]):
-        return _no_last_value(series)
-    return SeriesError(f"{len(series)} values are too few: {model} needs at least {metadata.window}")
+    if np.isnan(one.values[-1]):
+        return _no_last_value(one)
+    return SeriesError(f"{len(one)} values are too few: {model} needs at least {metadata.window}")
 
 
 def _no_last_value(series: SstSeries) -> SeriesError:

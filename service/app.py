@@ -45,7 +45,7 @@ from service.tracing import request_tracer
 logger = logging.getLogger("service")
 
 _SWITCH_SECONDS = 0.0005
-_OBJECTS = 10_000
+_OBJECTS = 50_000
 
 _BODIES: Sequence[type[BaseModel]] = (
     ForecastRequest,
@@ -105,7 +105,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Large requests run in a thread; it must not hold the event loop's thread up for long.
         sys.setswitchinterval(_SWITCH_SECONDS)
-        # A batch's requests live side by side: to look for garbage among so few objects finds them, every time.
+        # The requests of a batch live side by side, as do the entries of a large answer: to look for garbage among so
+        # few objects finds them, every time.
         gc.set_threshold(_OBJECTS)
         async with AsyncExitStack() as stack:
             stack.enter_context(app.state.metrics.batches.on_loop())

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from orjson import dumps
 
+from forecasting.batch import SeriesBatch
 from forecasting.checkpoint import CheckpointMetadata
 from forecasting.division import untrainable
 from forecasting.errors import FileError
@@ -145,7 +146,7 @@ def _station(found: _Found, metadata: Sequence[CheckpointMetadata]) -> Json:
 
 
 def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
-    _, errors = last_windows([series], metadata, np.asarray([1]))
+    _, errors = last_windows(SeriesBatch.of([series], metadata.time_step), metadata, np.asarray([1]))
     return {"dataset": metadata.dataset, "problem": str(errors[0]) if errors else None}
 
 

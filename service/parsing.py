@@ -1,90 +1,133 @@
 """Series as they came over the wire, many at once."""
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 
 import numpy as np
 
+from forecasting.batch import SeriesBatch
 from forecasting.errors import SeriesError
-from forecasting.series import SstSeries, Units, sea_temperatures
-from forecasting.timestep import Floats, TimeStep, parse_time
+from forecasting.series import SstSeries, Units, sea_temperatures, to_celsius
+from forecasting.timestep import SECONDS, Floats, TimeStep, all_seconds_of, seconds_of
 from service.schemas import SeriesIn
+
+Errors = dict[int, SeriesError]
+"""What is wrong with series, by their place among those of a batch."""
 
 
 def parse_all(series: Sequence[SeriesIn], units: Units, step: TimeStep) -> list[SstSeries | SeriesError]:
     """Each of ``series`` at ``step``, or what is wrong with it."""
-    values = np.array([*chain.from_iterable([one.values for one in series])], dtype=np.float64)
-    # Looked at together, which costs less; where one is wrong, each is looked at for itself.
-    celsius = _if_all_sound(values, units)
-    checked = celsius is not None
-    values = values if celsius is None else celsius
-    starts = [_start(one, step) for one in series]
-    told = [start for start in starts if isinstance(start, list)]
-    regular = iter(_are_regular(told, step) if told else ())
-    parsed: list[SstSeries | SeriesError] = []
-    end = 0
-    for one, start in zip(series, starts, strict=True):
-        begin, end = end, end + len(one.values)
-        own = values[begin:end]
+    batch, errors = parse(series, [units] * len(series), step)
+    return [errors[i] if i in errors else batch[i] for i in range(len(series))]
+
+
+def parse(series: Sequence[SeriesIn], units: Sequence[Units], step: TimeStep) -> tuple[SeriesBatch, Errors]:
+    """All of ``series``, each in its ``units``, at ``step``; those with which something is wrong hold no values."""
+    lengths = [len(one.values) for one in series]
+    ends = [*accumulate(lengths)]
+    begins = [0, *ends]
+    errors: Errors = {}
+    starts, told = _starts(series, step, errors)
+    given = np.array([*chain.from_iterable([one.values for one in series])], dtype=np.float64)
+    values = _celsius(given, begins, units, errors)
+    notes: dict[int, tuple[str, ...]] = {}
+    grids = _grids(told, values, begins, step, errors)
+    if grids:
+        end = len(values)
+        values = np.concatenate([values, *[grid.values for grid in grids.values()]])
+        for i, grid in grids.items():
+            ends[i] = end = end + len(grid)
+            starts[i], lengths[i], notes[i] = int(grid.start.astype(np.int64)), len(grid), grid.notes
+    for i in errors:
+        lengths[i] = 0
+    when = np.array(starts, dtype=np.int64).view(SECONDS)
+    return SeriesBatch(step, values, np.array(ends), np.array(lengths), when, notes), errors
+
+
+def _starts(series: Sequence[SeriesIn], step: TimeStep, errors: Errors) -> tuple[list[int], dict[int, list[int]]]:
+    """Unix seconds of each series' first value; and of all its values, where it has them."""
+    starts, told = [0] * len(series), dict[int, list[int]]()
+    for i, one in enumerate(series):
         try:
-            if isinstance(start, SeriesError):
-                raise start
-            if not isinstance(start, list):
-                celsius = own if checked else sea_temperatures(own, units, _place)
-                parsed.append(SstSeries(celsius, start, step))
-            elif next(regular) and checked and own[-1] == own[-1]:
-                # The last value is none that is missing, and so not all are.
-                parsed.append(SstSeries(own, start[0], step))
+            if one.step is not None and TimeStep.parse(one.step) != step:
+                raise SeriesError(f"the step is {one.step}, and this model forecasts steps of {step}")
+            if one.start is not None and one.timestamps is None:
+                starts[i] = seconds_of(one.start, local=step.calendar_month)
+            elif one.timestamps is None or one.start is not None:
+                raise SeriesError("give either start, or timestamps with one time for each value")
             else:
-                times = np.asarray(start, dtype="datetime64[s]")
-                left = "celsius" if checked else units
-                parsed.append(SstSeries.from_observations(times, own, units=left, step=step, place=_place))
+                told[i] = times = _times(one.timestamps, len(one.values), step)
+                starts[i] = times[0]
         except SeriesError as error:
-            parsed.append(error)
-    return parsed
+            errors[i] = error
+    return starts, told
 
 
-def _if_all_sound(values: Floats, units: Units) -> Floats | None:
-    try:
-        return sea_temperatures(values, units, _place)
-    except SeriesError:
-        return None
-
-
-def _start(series: SeriesIn, step: TimeStep) -> np.datetime64 | list[np.datetime64] | SeriesError:
-    """The time of the first value, or those of all."""
-    try:
-        if series.step is not None and TimeStep.parse(series.step) != step:
-            raise SeriesError(f"the step is {series.step}, and this model forecasts steps of {step}")
-        if series.start is not None and series.timestamps is None:
-            return parse_time(series.start, local=step.calendar_month)
-        if series.timestamps is None or series.start is not None:
-            raise SeriesError("give either start, or timestamps with one time for each value")
-        return _times(series.timestamps, len(series.values), step)
-    except SeriesError as error:
-        return error
-
-
-def _times(timestamps: list[str], n: int, step: TimeStep) -> list[np.datetime64]:
+def _times(timestamps: list[str], n: int, step: TimeStep) -> list[int]:
     if len(timestamps) != n:
         raise SeriesError(f"there are {len(timestamps)} timestamps for {n} values; send one for each")
-    times: list[np.datetime64] = []
     try:
-        for text in timestamps:
-            times.append(parse_time(text, local=step.calendar_month))  # noqa: PERF401
-    except SeriesError as error:
-        raise SeriesError(f"timestamps[{len(times)}]: {error}") from None
-    return times
+        return all_seconds_of(timestamps, local=step.calendar_month)
+    except SeriesError:
+        for i, text in enumerate(timestamps):
+            try:
+                seconds_of(text, local=step.calendar_month)
+            except SeriesError as error:
+                raise SeriesError(f"timestamps[{i}]: {error}") from None
+        raise
 
 
-def _are_regular(times: Sequence[list[np.datetime64]], step: TimeStep) -> list[bool]:
+def _celsius(given: Floats, begins: Sequence[int], units: Sequence[Units], errors: Errors) -> Floats:
+    """The values of all series in °C, as far as a sea can have them."""
+    if len(set(units)) == 1:
+        celsius = to_celsius(given, units[0])
+    else:
+        parts = zip(_parts(given, begins), units, strict=True)
+        celsius = np.concatenate([to_celsius(own, unit) for own, unit in parts])
+    try:
+        # Looked at together, which costs less; where one is wrong, each is looked at for itself.
+        return sea_temperatures(celsius, "celsius", _place)
+    except SeriesError:
+        for i, (own, unit) in enumerate(zip(_parts(given, begins), units, strict=True)):
+            try:
+                sea_temperatures(own, unit, _place)
+            except SeriesError as error:
+                errors.setdefault(i, error)
+        return celsius
+
+
+def _parts(values: Floats, begins: Sequence[int]) -> list[Floats]:
+    return [values[begin:end] for begin, end in pairwise(begins)]
+
+
+def _grids(
+    told: Mapping[int, list[int]], values: Floats, begins: Sequence[int], step: TimeStep, errors: Errors
+) -> dict[int, SstSeries]:
+    """The series whose ``told`` times do not simply follow one another, on a regular grid."""
+    grids: dict[int, SstSeries] = {}
+    if not told:
+        return grids
+    for (i, times), is_regular in zip(told.items(), _are_regular([*told.values()], step), strict=True):
+        own = values[begins[i] : begins[i + 1]]
+        # Where the last value is none that is missing, not all are.
+        if i in errors or (is_regular and own[-1] == own[-1]):
+            continue
+        try:
+            when = np.array(times, dtype=np.int64).view(SECONDS)
+            grids[i] = SstSeries.from_observations(when, own, step=step, place=_place)
+        except SeriesError as error:
+            errors[i] = error
+    return grids
+
+
+def _are_regular(told: Sequence[list[int]], step: TimeStep) -> list[bool]:
     """Which of several series, none of them empty, have a time at each step from their first on, and no other."""
-    lengths = np.asarray([len(one) for one in times])
-    ends = np.cumsum(lengths)
+    lengths = np.array([len(one) for one in told])
+    ends = lengths.cumsum()
     begins = ends - lengths
-    told = np.asarray([*chain.from_iterable(times)], dtype="datetime64[s]")
-    expected = step.shift(np.repeat(told[begins], lengths), np.arange(len(told)) - np.repeat(begins, lengths))
-    regular: list[bool] = np.logical_and.reduceat(told == expected, begins).tolist()
+    times = np.array([*chain.from_iterable(told)], dtype=np.int64).view(SECONDS)
+    expected = step.shift(times[begins].repeat(lengths), np.arange(len(times)) - begins.repeat(lengths))
+    regular: list[bool] = np.logical_and.reduceat(times == expected, begins).tolist()
     return regular
 
 

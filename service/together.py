@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from forecasting.batch import SeriesBatch
 from forecasting.errors import SeriesError
 from forecasting.forecast import Forecasts
 from forecasting.forecaster import Forecaster, forecast_together
-from forecasting.series import SstSeries, Units, most_steps
+from forecasting.series import most_steps
 from forecasting.timestep import YEAR, TimeStep
 from service.metrics import Metrics
-from service.parsing import parse_all
+from service.parsing import Errors, parse
 from service.schemas import SeriesIn
 from service.statistics import ModelStatistics
 from service.writing import Json, Wanted, write
@@ -76,16 +77,16 @@ class Together:
         """For each of ``jobs``, the entries by each of its networks; ``waits`` are the seconds that it has waited."""
         begin = time.perf_counter()
         results: list[list[Entries]] = []
-        batches: dict[int, _Batch] = {}
+        batches: dict[tuple[int, int], _Batch] = {}
         waited: dict[Forecaster, list[float]] = {}
-        for (forecasters, _, wanted, _), parsed, wait in zip(jobs, self._parse_each(jobs), waits, strict=True):
+        for job, read, wait in zip(jobs, self._read(jobs), waits, strict=True):
             own = []
-            for forecaster in forecasters:
-                kind = self._kind[forecaster]
+            for forecaster in job.forecasters:
+                kind = read.kind, self._kind[forecaster]
                 batch = batches.get(kind)
                 if batch is None:
-                    batch = batches[kind] = _Batch()
-                own.append(batch.add(parsed, forecaster, wanted))
+                    batch = batches[kind] = _Batch(read.series, read.errors)
+                own.append(batch.add(read.begin, len(job.series), forecaster, job.wanted))
                 waited.setdefault(forecaster, []).append(wait)
             results.append(own)
         # Counted only once all have run: where one fails, each job runs again.
@@ -93,20 +94,22 @@ class Together:
         self._count(forecasts, waited, time.perf_counter() - begin)
         return results
 
-    def _parse_each(self, jobs: Sequence[Asked]) -> list[list[SstSeries | SeriesError]]:
-        """The series of each job; those in the same units, for networks that are alike, are looked at together."""
-        alike: dict[tuple[int, Units], list[int]] = {}
-        for i, (forecasters, _, wanted, _) in enumerate(jobs):
-            alike.setdefault((self._kind[forecasters[0]], wanted.units), []).append(i)
-        parsed: list[list[SstSeries | SeriesError]] = [[] for _ in jobs]
-        for (_, units), some in alike.items():
-            series = [one for i in some for one in jobs[i].series]
-            found = parse_all(series, units, jobs[some[0]].forecasters[0].step)
-            end = 0
-            for i in some:
-                begin, end = end, end + len(jobs[i].series)
-                parsed[i] = found[begin:end]
-        return parsed
+    def _read(self, jobs: Sequence[Asked]) -> "list[_Read]":
+        """The series of each job, read together with those for networks that are alike."""
+        alike: dict[int, list[Asked]] = {}
+        kinds = [self._kind[job.forecasters[0]] for job in jobs]
+        for kind, job in zip(kinds, jobs, strict=True):
+            alike.setdefault(kind, []).append(job)
+        found = {}
+        for kind, some in alike.items():
+            series = [one for job in some for one in job.series]
+            units = [job.wanted.units for job in some for _ in job.series]
+            found[kind] = parse(series, units, some[0].forecasters[0].step)
+        begins, read = dict.fromkeys(alike, 0), []
+        for kind, job in zip(kinds, jobs, strict=True):
+            read.append(_Read(kind, *found[kind], begins[kind]))
+            begins[kind] += len(job.series)
+        return read
 
     def _count(
         self, forecasts: Iterable[Forecasts], waited: Mapping[Forecaster, Sequence[float]], seconds: float
@@ -118,50 +121,80 @@ class Together:
                 self._statistics[network].batch(n, waited[network], seconds)
 
 
+class _Read(NamedTuple):
+    """Where a job's series are.
+
+    Attributes:
+        kind: that networks have which are alike.
+        series: of all jobs for such networks.
+        errors: what is wrong with some of them.
+        begin: the job's first.
+    """
+
+    kind: int
+    series: SeriesBatch
+    errors: Errors
+    begin: int
+
+
 class _Batch:
-    """Series for networks that are alike, in lists that go side by side."""
+    """Forecasts of some of ``series``, in lists that go side by side, by networks that are alike."""
 
-    def __init__(self) -> None:
-        self._series: list[SstSeries] = []
-        self._kinds: dict[tuple[Forecaster, Wanted], int] = {}
+    def __init__(self, series: SeriesBatch, errors: Errors) -> None:
+        self._series = series
+        self._errors = errors
+        self._places: list[int] = []
+        """In ``series``."""
+        self._networks: list[Forecaster] = []
         self._kind: list[int] = []
-        self._places: list[tuple[Entries, int]] = []
+        """In ``_kinds``."""
+        self._answers: list[tuple[Entries, int]] = []
+        self._kinds: dict[tuple[Wanted, tuple[int, ...]], int] = {}
+        """What is wanted, and the levels of intervals that are meant."""
+        self._known: dict[tuple[Forecaster, Wanted], int] = {}
 
-    def add(self, parsed: Iterable[SstSeries | SeriesError], forecaster: Forecaster, wanted: Wanted) -> Entries:
-        """Take in the sound ones; the entries of all are complete once the batch has run."""
+    def add(self, begin: int, n: int, forecaster: Forecaster, wanted: Wanted) -> Entries:
+        """Have ``n`` series be forecast, the sound ones; the entries of all are complete once the batch has run."""
+        kind = self._known.get((forecaster, wanted))
+        if kind is None:
+            meant = wanted, wanted.levels_of(forecaster.metadata.errors)
+            kind = self._known[forecaster, wanted] = self._kinds.setdefault(meant, len(self._kinds))
         entries: Entries = []
-        kind = self._kinds.setdefault((forecaster, wanted), len(self._kinds))
-        for one in parsed:
-            if isinstance(one, SstSeries):
-                self._series.append(one)
-                self._kind.append(kind)
-                self._places.append((entries, len(entries)))
-                entries.append({})
-            else:
-                entries.append(one)
+        for place in range(begin, begin + n):
+            if place in self._errors:
+                entries.append(self._errors[place])
+                continue
+            self._places.append(place)
+            self._networks.append(forecaster)
+            self._kind.append(kind)
+            self._answers.append((entries, len(entries)))
+            entries.append({})
         return entries
 
     @property
     def holds_any(self) -> bool:
         """Whether there is a sound series."""
-        return bool(self._series)
+        return bool(self._places)
 
     def run(self) -> Forecasts:
         """Forecast, and fill in the entries."""
-        kinds, kind, places = list(self._kinds), self._kind, self._places
-        horizons = np.asarray([kinds[one][1].horizon for one in kind])
-        forecasts = forecast_together(self._series, horizons, [kinds[one][0] for one in kind])
+        kinds, series, networks = list(self._kinds), self._series, self._networks
+        horizons = np.asarray([kinds[kind][0].horizon for kind in self._kind])
+        if self._places != list(range(len(series))):
+            series = series.take(np.asarray(self._places))
+        forecasts = forecast_together(series, horizons, networks)
         alike: list[list[int]] = [[] for _ in kinds]
         rows = forecasts.row.tolist()
         for k, i in enumerate(rows):
-            alike[kind[i]].append(k)
-        for (forecaster, wanted), some in zip(kinds, alike, strict=True):
+            alike[self._kind[i]].append(k)
+        for (wanted, levels), some in zip(kinds, alike, strict=True):
             if not some:
                 continue
-            for k, entry in zip(some, write(forecasts, some, forecaster.metadata.errors, wanted), strict=True):
-                entries, place = places[rows[k]]
+            own = [networks[rows[k]] for k in some]
+            for k, entry in zip(some, write(forecasts, some, own, wanted, levels), strict=True):
+                entries, place = self._answers[rows[k]]
                 entries[place] = entry
         for i, error in forecasts.failures.items():
-            entries, place = places[i]
+            entries, place = self._answers[i]
             entries[place] = error
         return forecasts

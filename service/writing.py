@@ -1,17 +1,16 @@
 """Forecasts as they go over the wire, many at once: levels, thresholds and units as they were asked for."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.forecast import Forecasts
-from forecasting.forecaster import Forecaster
+from forecasting.forecaster import Forecaster, Rows, by_network
 from forecasting.intervals import ErrorDistribution
 from forecasting.series import Units, from_celsius, to_celsius
-from forecasting.timestep import Floats, Times, iso
+from forecasting.timestep import Floats, Times, iso_of
 
 DEFAULT_LEVELS: Final = (80, 95)
 _SCALE: Final = 1e6
@@ -35,15 +34,24 @@ class Wanted(NamedTuple):
     thresholds: tuple[float, ...] = ()
     units: Units = "celsius"
 
+    def levels_of(self, errors: ErrorDistribution) -> tuple[int, ...]:
+        """The levels that are meant, of a network with these ``errors``."""
+        if self.levels is not None:
+            return self.levels
+        return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
 
-def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, wanted: Wanted) -> list[Json]:
+
+def write(
+    forecasts: Forecasts,
+    rows: Sequence[int],
+    networks: Sequence[Forecaster],
+    wanted: Wanted,
+    levels: tuple[int, ...],
+) -> list[Json]:
     """The entries of some ``rows`` of ``forecasts``: :class:`~service.schemas.SeriesForecast`, but for their ``id``.
 
-    ``errors`` are those of the network, from which intervals and probabilities are taken.
+    ``networks`` are those that they come from, one a row; of all of them, ``levels`` are those that are meant.
     """
-    levels = wanted.levels
-    if levels is None:
-        levels = tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
     picked = slice(None) if len(rows) == len(forecasts) else np.asarray(rows)
     sst, times, scale = (
         forecasts.sst[picked, : wanted.horizon],
@@ -53,8 +61,11 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
     names, first = list(forecasts.baselines), 1 + 2 * len(levels)
     table = np.empty((first + len(names), *sst.shape))
     table[0] = sst
+    errors = [(network.metadata.errors, own) for network, own in by_network(networks)]
     if levels:
-        widths = errors.half_widths_of(levels, times, scale)
+        widths = np.empty((len(levels), *sst.shape))
+        for distribution, own in errors:
+            widths[:, own] = distribution.half_widths_of(levels, times[own], scale[own])
         np.subtract(sst, widths, out=table[1 : 1 + len(levels)])
         np.add(sst, widths, out=table[1 + len(levels) : first])
     for c, name in enumerate(names, first):
@@ -91,12 +102,14 @@ def write(forecasts: Forecasts, rows: Sequence[int], errors: ErrorDistribution, 
 
 
 def _exceedance(
-    errors: ErrorDistribution, sst: Floats, times: Times, scale: Floats, wanted: Wanted
+    errors: Sequence[tuple[ErrorDistribution, Rows]], sst: Floats, times: Times, scale: Floats, wanted: Wanted
 ) -> list[tuple[float, list[list[float]]]]:
     """Each threshold, and the probabilities of being over it."""
-    celsius = [float(to_celsius(threshold, wanted.units)) for threshold in wanted.thresholds]
-    probabilities = [rounded(errors.exceedance(sst, times, scale, threshold)).tolist() for threshold in celsius]
-    return list(zip(wanted.thresholds, probabilities, strict=True))
+    probabilities = np.empty((len(wanted.thresholds), *sst.shape))
+    for distribution, own in errors:
+        for k, threshold in enumerate(to_celsius(wanted.thresholds, wanted.units).tolist()):
+            probabilities[k, own] = distribution.exceedance(sst[own], times[own], scale[own], threshold)
+    return list(zip(wanted.thresholds, rounded(probabilities).tolist(), strict=True))
 
 
 def model_forecast(
@@ -140,10 +153,4 @@ def rounded(values: Floats) -> Floats:
 
 def written_times(times: Times) -> list[list[str]]:
     """ISO 8601 in UTC, in lists as ``times`` ``(n, leads)`` are shaped."""
-    return [[_written_time(second) for second in row] for row in times.astype(np.int64).tolist()]
-
-
-@lru_cache(maxsize=16_384)
-def _written_time(second: int) -> str:
-    """Kept, since series that come together share their times."""
-    return iso(np.datetime64(second, "s"))
+    return [[iso_of(seconds) for seconds in row] for row in times.astype(np.int64).tolist()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.batch import SeriesBatch
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, Times, TimeStep
@@ -59,7 +60,8 @@ class TableJob:
         metadata = forecaster.metadata
         names, series, errors = self._read(chunk, metadata.time_step)
         kept = sorted(series)
-        windows, refused = last_windows([series[i] for i in kept], metadata, np.full(len(kept), self.horizon))
+        batch = SeriesBatch.of([series[i] for i in kept], metadata.time_step)
+        windows, refused = last_windows(batch, metadata, np.full(len(kept), self.horizon))
         errors |= {kept[k]: _sentence(error) for k, error in refused.items()}
         stations = np.asarray(kept, dtype=np.intp)[windows.row]
         times = windows.times if len(windows) else np.empty((0, self.horizon), dtype="datetime64[s]")

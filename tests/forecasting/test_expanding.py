@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.baselines import Baselines, linear_windows, most_lags
+from forecasting.batch import SeriesBatch
 from forecasting.expanding import GROWTH, ExpandingReferences
 from forecasting.references import own_references
 from forecasting.rolling import origins
@@ -32,7 +33,7 @@ def test_a_fit_is_what_a_forecast_from_there_would_stand_beside() -> None:
     series = monthly(200)
     past = series.part(0, 150)
     valid_time = series.times[[150]]
-    found, _ = own_references([past], past.values[None, -24:], valid_time, 3, 3)
+    found, _ = own_references(SeriesBatch.of([past], past.step), past.values[None, -24:], valid_time, 3, 3)
     for name, one in ExpandingReferences(series, 24, 3, 3).fit(150).items():
         np.testing.assert_allclose(one.roll(past.values[None, -24:], valid_time, 3), found[name], atol=1e-9)
 

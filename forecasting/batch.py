@@ -1,0 +1,88 @@
+"""Many regular series of one step, side by side, for work that is done on all of them at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series import SstSeries
+from forecasting.timestep import Floats, Times, TimeStep
+
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesBatch:
+    """The series' values lie one after the other: however much their lengths differ, that takes no more room.
+
+    Attributes:
+        step: of all.
+        values: °C, float64 ``(total,)``; NaN where missing.
+        ends: of each series within them, ``(n,)``.
+        lengths: of each, ``(n,)``.
+        starts: time of the first value of each, UTC ``(n,)``.
+        notes: what was changed on the way in, by series; see :class:`~forecasting.series.SstSeries`.
+        other_steps: of series at another step, by series; they hold no values here.
+    """
+
+    step: TimeStep
+    values: Floats
+    ends: Places
+    lengths: Places
+    starts: Times
+    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    other_steps: Mapping[int, TimeStep] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, series: Sequence[SstSeries], step: TimeStep) -> "SeriesBatch":
+        """Of any number of ``series``; those at another ``step`` bring no values."""
+        other_steps = {i: one.step for i, one in enumerate(series) if one.step != step}
+        values = [one.values[:0] if i in other_steps else one.values for i, one in enumerate(series)]
+        lengths = [len(one) for one in values]
+        return cls(
+            step=step,
+            values=np.concatenate([np.empty(0), *values]),
+            ends=np.asarray([*accumulate(lengths)], dtype=np.int64),
+            lengths=np.asarray(lengths, dtype=np.int64),
+            starts=np.asarray([one.start for one in series], dtype="datetime64[s]"),
+            notes={i: one.notes for i, one in enumerate(series) if one.notes},
+            other_steps=other_steps,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @cached_property
+    def shortest(self) -> int:
+        """The least length; there is to be a series."""
+        return int(self.lengths.min())
+
+    @cached_property
+    def longest(self) -> int:
+        """The greatest length; there is to be a series."""
+        return int(self.lengths.max())
+
+    def __getitem__(self, place: int) -> SstSeries:
+        """One of the series."""
+        begin, end = self.ends[place] - self.lengths[place], self.ends[place]
+        return SstSeries(self.values[begin:end], self.starts[place], self.step, self.notes.get(place, ()))
+
+    def take(self, places: npt.NDArray[np.intp]) -> "SeriesBatch":
+        """Some of the series, or one several times; those at another step no longer say which."""
+        notes = {}
+        if self.notes:
+            notes = {k: self.notes[i] for k, i in enumerate(places.tolist()) if i in self.notes}
+        return SeriesBatch(self.step, self.values, self.ends[places], self.lengths[places], self.starts[places], notes)
+
+    def tails(self, count: int) -> Floats:
+        """The last ``count`` values of each series, which is to hold one at least, °C ``(n, count)``.
+
+        NaN before those that are shorter.
+        """
+        table = self.values.take(self.ends[:, None] + np.arange(-count, 0), mode="clip")
+        if self.shortest < count:
+            table[np.arange(count) < (count - self.lengths)[:, None]] = np.nan
+        return table
