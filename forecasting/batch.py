@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -26,6 +25,8 @@ class SeriesBatch:
         starts: time of the first value of each, UTC ``(n,)``.
         notes: what was changed on the way in, by series; see :class:`~forecasting.series.SstSeries`.
         other_steps: of series at another step, by series; they hold no values here.
+        shortest: the least of the lengths; 0 where there are none.
+        longest: the greatest.
     """
 
     step: TimeStep
@@ -35,6 +36,13 @@ class SeriesBatch:
     starts: Times
     notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     other_steps: Mapping[int, TimeStep] = field(default_factory=dict)
+    shortest: int = field(init=False)
+    longest: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        lengths = self.lengths.tolist()
+        object.__setattr__(self, "shortest", min(lengths, default=0))
+        object.__setattr__(self, "longest", max(lengths, default=0))
 
     @classmethod
     def of(cls, series: Sequence[SstSeries], step: TimeStep) -> "SeriesBatch":
@@ -54,16 +62,6 @@ class SeriesBatch:
 
     def __len__(self) -> int:
         return len(self.ends)
-
-    @cached_property
-    def shortest(self) -> int:
-        """The least length; there is to be a series."""
-        return int(self.lengths.min())
-
-    @cached_property
-    def longest(self) -> int:
-        """The greatest length; there is to be a series."""
-        return int(self.lengths.max())
 
     def __getitem__(self, place: int) -> SstSeries:
         """One of the series."""

@@ -152,7 +152,7 @@ def forecast_together(
     unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], moved)
     sst, scale = np.full(windows.times.shape, np.nan), np.empty(len(windows))
     worked: list[tuple[Forecaster, Rows, float]] = []
-    for forecaster, rows in by_network(networks):
+    for forecaster, rows in _by_network(networks):
         values, leads, begin = windows.values[rows], windows.leads[rows], time.perf_counter()
         longest = int(leads.max())
         sst[rows, :longest] = forecaster.network.roll_each(values, windows.times[rows, :longest], leads)
@@ -199,7 +199,7 @@ def _nothing(windows: Windows, failures: dict[int, SeriesError]) -> Forecasts:
     )
 
 
-def by_network(forecasters: Sequence[Forecaster]) -> Iterator[tuple[Forecaster, Rows]]:
+def _by_network(forecasters: Sequence[Forecaster]) -> Iterator[tuple[Forecaster, Rows]]:
     """Each network of those that rows are for, and its rows; all of them as a slice, which copies nothing."""
     rows: dict[Forecaster, list[int]] = {}
     for k, forecaster in enumerate(forecasters):

@@ -83,7 +83,7 @@ def forecast_dataset(
     for forecaster in forecasters:
         check_query(forecaster, horizon, levels or ())
         forecasts = forecaster.forecast_each([release.recent], np.asarray([horizon]), release.baselines)
-        entries = write(forecasts, range(1), [forecaster], wanted, wanted.levels_of(forecaster.metadata.errors))
+        entries = write(forecasts, range(1), wanted, wanted.levels_of(forecaster.metadata.errors))
         answers.append(model_forecast(forecaster, wanted.units, [release.release.dataset], entries))
     return {"models": answers} if model == ALL else answers[0]
 

@@ -146,19 +146,19 @@ class _Batch:
         self._places: list[int] = []
         """In ``series``."""
         self._networks: list[Forecaster] = []
-        self._kind: list[int] = []
-        """In ``_kinds``."""
+        self._wishes: list[int] = []
+        """Each by its number in ``_numbers``."""
         self._answers: list[tuple[Entries, int]] = []
-        self._kinds: dict[tuple[Wanted, tuple[int, ...]], int] = {}
-        """What is wanted, and the levels of intervals that are meant."""
+        self._numbers: dict[tuple[Wanted, tuple[int, ...]], int] = {}
+        """Of what is wanted, with the levels of intervals that are meant."""
         self._known: dict[tuple[Forecaster, Wanted], int] = {}
 
     def add(self, begin: int, n: int, forecaster: Forecaster, wanted: Wanted) -> Entries:
         """Have ``n`` series be forecast, the sound ones; the entries of all are complete once the batch has run."""
-        kind = self._known.get((forecaster, wanted))
-        if kind is None:
+        wish = self._known.get((forecaster, wanted))
+        if wish is None:
             meant = wanted, wanted.levels_of(forecaster.metadata.errors)
-            kind = self._known[forecaster, wanted] = self._kinds.setdefault(meant, len(self._kinds))
+            wish = self._known[forecaster, wanted] = self._numbers.setdefault(meant, len(self._numbers))
         entries: Entries = []
         for place in range(begin, begin + n):
             if place in self._errors:
@@ -166,7 +166,7 @@ class _Batch:
                 continue
             self._places.append(place)
             self._networks.append(forecaster)
-            self._kind.append(kind)
+            self._wishes.append(wish)
             self._answers.append((entries, len(entries)))
             entries.append({})
         return entries
@@ -178,20 +178,19 @@ class _Batch:
 
     def run(self) -> Forecasts:
         """Forecast, and fill in the entries."""
-        kinds, series, networks = list(self._kinds), self._series, self._networks
-        horizons = np.asarray([kinds[kind][0].horizon for kind in self._kind])
+        wishes, series = list(self._numbers), self._series
+        horizons = np.asarray([wishes[wish][0].horizon for wish in self._wishes])
         if self._places != list(range(len(series))):
             series = series.take(np.asarray(self._places))
-        forecasts = forecast_together(series, horizons, networks)
-        alike: list[list[int]] = [[] for _ in kinds]
+        forecasts = forecast_together(series, horizons, self._networks)
+        alike: list[list[int]] = [[] for _ in wishes]
         rows = forecasts.row.tolist()
         for k, i in enumerate(rows):
-            alike[self._kind[i]].append(k)
-        for (wanted, levels), some in zip(kinds, alike, strict=True):
+            alike[self._wishes[i]].append(k)
+        for (wanted, levels), some in zip(wishes, alike, strict=True):
             if not some:
                 continue
-            own = [networks[rows[k]] for k in some]
-            for k, entry in zip(some, write(forecasts, some, own, wanted, levels), strict=True):
+            for k, entry in zip(some, write(forecasts, some, wanted, levels), strict=True):
                 entries, place = self._answers[rows[k]]
                 entries[place] = entry
         for i, error in forecasts.failures.items():

@@ -1,13 +1,13 @@
 """Forecasts as they go over the wire, many at once: levels, thresholds and units as they were asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.forecast import Forecasts
-from forecasting.forecaster import Forecaster, Rows, by_network
+from forecasting.forecaster import Forecaster, Rows
 from forecasting.intervals import ErrorDistribution
 from forecasting.series import Units, from_celsius, to_celsius
 from forecasting.timestep import Floats, Times, iso_of
@@ -41,16 +41,10 @@ class Wanted(NamedTuple):
         return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
 
 
-def write(
-    forecasts: Forecasts,
-    rows: Sequence[int],
-    networks: Sequence[Forecaster],
-    wanted: Wanted,
-    levels: tuple[int, ...],
-) -> list[Json]:
+def write(forecasts: Forecasts, rows: Sequence[int], wanted: Wanted, levels: Sequence[int]) -> list[Json]:
     """The entries of some ``rows`` of ``forecasts``: :class:`~service.schemas.SeriesForecast`, but for their ``id``.
 
-    ``networks`` are those that they come from, one a row; of all of them, ``levels`` are those that are meant.
+    ``levels`` are those that are meant, and calibrated for each of the networks that the rows come from.
     """
     picked = slice(None) if len(rows) == len(forecasts) else np.asarray(rows)
     sst, times, scale = (
@@ -61,7 +55,7 @@ def write(
     names, first = list(forecasts.baselines), 1 + 2 * len(levels)
     table = np.empty((first + len(names), *sst.shape))
     table[0] = sst
-    errors = [(network.metadata.errors, own) for network, own in by_network(networks)]
+    errors = [(network.metadata.errors, own) for network, own in _by_network(forecasts, rows)]
     if levels:
         widths = np.empty((len(levels), *sst.shape))
         for distribution, own in errors:
@@ -99,6 +93,16 @@ def write(
         }
         for k, (warnings, stamps) in enumerate(zip(said, written_times(times), strict=True))
     ]
+
+
+def _by_network(forecasts: Forecasts, rows: Sequence[int]) -> Iterator[tuple[Forecaster, Rows]]:
+    """Each network, and where among ``rows`` its own are."""
+    for network, own, _ in forecasts.by_network:
+        if isinstance(own, slice) or len(rows) == len(forecasts):
+            yield network, own
+        else:
+            of_network = set(own)
+            yield network, [place for place, row in enumerate(rows) if row in of_network]
 
 
 def _exceedance(
