@@ -29,9 +29,8 @@ def resample(found: Observations, step: TimeStep) -> SstSeries:
         raise SeriesError("a series needs at least two times, or its step cannot be told")
     pace = _pace(times)
     if pace > step.seconds * 1.1:  # a month of 31 days is as long as a month
-        raise SeriesError(
-            f"one value every {TimeStep(pace)} cannot make {one_each(str(step))}; resample to a longer step"
-        )
+        own, wanted = one_each(str(TimeStep(pace))), one_each(str(step))
+        raise SeriesError(f"values that come {own} cannot make {wanted}; resample to a longer step")
     start = _start(times, step)
     positions = np.floor(step.place(times, start) + 1e-9).astype(np.int64)
     if positions[-1] >= MAX_STEPS:
