@@ -36,6 +36,8 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
         raise FileError("holds no data: a header line and one line a value are needed")
     if (width := len(rows[0][1])) > most_columns:
         raise FileError(f"has {width} columns, and at most {most_columns} are taken; write one line a value")
+    if width == 1 and len(rows) > 1 and all(len(row[0].split()) > 1 for _, row in rows[:2]):
+        raise FileError(f"line {rows[0][0]} keeps its columns apart by spaces; write commas in their place")
     kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
     if kind == "csv0":
         names = [f"column {k}" for k in range(1, len(rows[0][1]) + 1)]

@@ -100,6 +100,8 @@ def _refuse_answers(text: str) -> None:
     """What a server sends in place of data, and a browser saves under the name of the data."""
     if re.match(r"\s*<(!doctype html|html|\?xml)", text[:1_000], re.IGNORECASE):
         raise FileError("is a web page, not data; download the data itself")
+    if re.match(r"\s*[\[{]\s*[\[{\"]", text[:1_000]):
+        raise FileError("is JSON; write it as CSV, one line a value")
     message = erddap_error(text[:10_000])
     if message:
         raise FileError(f"is not data but an ERDDAP server's answer: {message}")
