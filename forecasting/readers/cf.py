@@ -3,6 +3,7 @@
 xarray is imported when a grid is read, and not before: it comes with an extra.
 """
 
+import re
 import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -69,6 +70,10 @@ def readable(kind: str) -> Iterator[None]:
         raise FileError(f"needs the package {error.name}: pip install 'sst-forecasting[grids]'") from None
     except Exception as error:
         said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        if undated := re.match(r"unable to decode time units '([^']*)'", said):
+            raise FileError(
+                f"has times in {undated[1]!r}, which are no dates; write them as 'days since 1970-01-01'"
+            ) from None
         whole = "see whether it is complete, or fetch it again"
         raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {said}; {whole}") from None
 

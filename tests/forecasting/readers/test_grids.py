@@ -228,6 +228,13 @@ def test_dates_that_the_usual_calendar_has_not_are_refused(netcdf: Save) -> None
         read(netcdf(data))
 
 
+@pytest.mark.parametrize("units", ["months since 1980-01-01", "hour since 0000-01-01 00:00:00"])
+def test_times_that_are_no_dates_are_named_with_what_to_write(netcdf: Save, units: str) -> None:
+    data = buoy().assign_coords(time=("time", np.arange(10.0), {"units": units}))
+    with pytest.raises(FileError, match=rf"has times in '{units}', which are no dates; write them as 'days since 1970"):
+        read(netcdf(data))
+
+
 def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
     path = Path(iris_sample_data.path) / "ostia_monthly.nc"
     series = read(path, at=(0, -30)).series
