@@ -92,7 +92,8 @@ def train(
     """
     if not is_dataset_name(name):
         raise RequestError(
-            f"{name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots and dashes", field="name"
+            f"{name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots, dashes and underscores",
+            field="name",
         )
     folder = out / name
     try:

@@ -223,6 +223,6 @@ def test_a_series_with_gaps_is_trained_and_scored_on_what_was_observed(tmp_path:
 
 def test_a_name_that_is_no_folder_is_refused(nino12: SstSeries, small: TrainingConfig, tmp_path: Path) -> None:
     for name in ("../up", "Upper", "", "a b", ".hidden"):
-        with pytest.raises(RequestError, match="cannot name a dataset"):
+        with pytest.raises(RequestError, match=r"cannot name a dataset: use .* dots, dashes and underscores"):
             train(Dataset.divide(nino12, small), NINO12, name, tmp_path, small)
     assert not list(tmp_path.iterdir())
