@@ -130,12 +130,11 @@ def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice])
 
 def _refuse_off_grid(at: Place, lats: Floats, lons: Floats, km: float, axes: Any) -> None:
     """A place farther from the nearest cell than the cells are from one another is not on the grid."""
-    spacing = np.inf
-    if lats.size > 1:
-        middle = tuple(n // 2 for n in lats.shape)
-        others = distance_km((lats[middle], lons[middle]), lats, lons)
-        row = others[:, middle[1]] if lats.shape[0] > 1 else others[middle[0]]
-        spacing = max(float(np.sort(row)[1]), float(np.partition(others.ravel(), 1)[1]))
+    middle = (lats.shape[0] // 2, lats.shape[1] // 2)
+    others = distance_km((lats[middle], lons[middle]), lats, lons)
+    # Cells may lie farther from one another along one dimension than along the other.
+    along = [others[:, middle[1]], others[middle[0]]]
+    spacing = max((float(np.sort(one)[1]) for one in along if len(one) > 1), default=np.inf)
     if km > 2 * spacing:
         extent = _extent(np.asarray(axes[0].values, dtype=np.float64), np.asarray(axes[1].values, dtype=np.float64))
         raise FileError(f"does not reach {name_place(at)}: its grid has {extent}")

@@ -125,6 +125,11 @@ def test_a_place_off_the_grid_is_refused(netcdf: Save, at: tuple[float, float]) 
         read(netcdf(oisst()), at=at)
 
 
+def test_a_place_between_cells_that_lie_far_apart_along_one_dimension_is_on_the_grid(netcdf: Save) -> None:
+    coarse = oisst().isel(lon=slice(0, None, 30))
+    assert read(netcdf(coarse), at=(0.0, 75.0)).series.values[0] == pytest.approx(15.605, abs=0.02)
+
+
 def test_a_depth_is_asked_for_where_there_are_several(netcdf: Save) -> None:
     path = netcdf(copernicus())
     with pytest.raises(FileError, match=r"2 depths along depth: 0.494, 100; choose one with --depth"):
