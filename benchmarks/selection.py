@@ -63,6 +63,8 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "… with Huber 2": {"huber_delta": 2.0},
     "… with two harmonics for the cell": {"harmonics": 2},
     "… with dropout 0.4": {"dropout": 0.4},
+    "… the level counted from the mean": {"trend": False},
+    "… the autoregression alone, the level counted from the mean": {**_ALONE, "trend": False},
 }
 """Settings that differ from the defaults.
 

@@ -28,8 +28,8 @@ _ROUNDING: Final = 1e-6
 _HALF: Final = np.array(0.5, dtype=np.float32)
 """An array without dimensions, as all single numbers here: of any other kind numpy makes one at every use."""
 
-_PRODUCTS: Final = ([3, 3, 0, 2, 2], [3, 0, 0, 0, 2])
-"""Of the bounded increment (0), level (2) and anomaly (3), those that the autoregression knows."""
+_PRODUCTS: Final = ([3, 3, 0, 2, 2, 0], [3, 0, 0, 0, 2, 4])
+"""Of the bounded increment (0), level (2), anomaly (3) and spread (4), those that the autoregression knows."""
 
 _BENT: Final = [0, 1]
 """Of the views, those whose bend it knows."""
@@ -69,8 +69,9 @@ class FoldedNetwork:
 
     - ``phases``, ``rates`` ``(columns,)``: the calendar of a time is the sine of ``phases + time · rates``;
     - ``mean``, ``spread``: °C, what the level is counted from, and what increments are counted in;
-    - ``views`` ``(known, 4)``, ``bounds`` ``(4,)``, ``weights`` ``(known + 7, columns)``: of the autoregression, on
-      what is known: the window relative to its last value, the level, and the calendar;
+    - ``views`` ``(known, 5)``, ``bounds`` ``(5,)``, ``weights`` ``(known + 8, columns)``: of the autoregression, on
+      what is known: the window relative to its last value, the level, and the calendar; one less each where the
+      checkpoint is from before the increment was bounded;
     - ``inputs`` ``(steps, known, gates)``, ``hidden`` ``(size, gates)``, ``hidden_bias`` ``(gates,)``: of the cell; all
       biases but that of a GRU's new state stand in the inputs' row of the calendar's constant;
     - ``head`` ``(size,)``, ``head_bias``.
@@ -81,7 +82,9 @@ class FoldedNetwork:
         self._phases = np.asarray(arrays["phases"], dtype=np.float64)
         self._rates = np.asarray(arrays["rates"], dtype=np.float64)
         self._mean, self._spread = single["mean"], single["spread"]
-        known, factors = len(single["views"]), [*_PRODUCTS[0], *_PRODUCTS[1]]
+        known = len(single["views"])
+        self._products = products = len(single["weights"]) - known - len(_BENT)
+        factors = [*_PRODUCTS[0][:products], *_PRODUCTS[1][:products]]
         self._upper = single["bounds"][factors]
         self._lower = -self._upper
         # What is seen of the known, each as often as it is used, and its share of the autoregression, in one product.
@@ -122,14 +125,15 @@ class FoldedNetwork:
 
     def _autoregression(self, known: Float32s, season: Float32s) -> Float32s:
         seen = known.dot(self._linear)
-        factors, bend, n = seen[:, :10], seen[:, 10:12], len(_PRODUCTS[0])
+        n, ends = self._products, 2 * self._products + len(_BENT)
+        factors, bend = seen[:, : 2 * n], seen[:, 2 * n : ends]
         np.minimum(factors, self._upper, out=factors)
         np.maximum(factors, self._lower, out=factors)
         bent = np.empty((len(known), n + len(_BENT)), dtype=np.float32)
         np.multiply(factors[:, :n], factors[:, n:], out=bent[:, :n])
         np.tanh(bend, out=bent[:, n:])
         varying = bent.dot(self._bent)
-        varying += seen[:, 12:]
+        varying += seen[:, ends:]
         increment: Float32s = np.vecdot(varying, season)
         return increment
 

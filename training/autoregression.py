@@ -10,8 +10,8 @@ from forecasting.timestep import DAY
 from training.inputs import Calendar, Scaling
 from training.ridge import ridge, ridge_of_two
 
-_BENT: Final = 7
-"""Bent terms before any is multiplied by a harmonic: five products, then two increments through tanh."""
+_BENT: Final = 8
+"""Bent terms before any is multiplied by a harmonic: five products, a bounded increment, two through tanh."""
 
 DRIFTLESS: Final = 60 * DAY
 """Seconds: the drift by season of a short series is shrunk as if so much without any had been seen beside it."""
@@ -49,9 +49,13 @@ class SeasonalAutoregression(nn.Module):
 
     One regression takes the past to be usual. Three harmonics of the year and all of the day stand alone in it, with a
     constant; their weights are free. Shrunk together are those of the window relative to its last value, of the level,
-    and of the last increment and the level times two harmonics of the year. Shrunk for themselves are those of bent
+    and of the last increment and the level times two harmonics of the year: the increment within bounds, so that what
+    it adds in quiet seasons does not grow beyond what was seen there. Shrunk for themselves are those of bent
     terms: products of the anomaly, the last increment and the level, kept within bounds, two of them times a harmonic
     of the year too, and the last two increments through tanh, since large ones are answered otherwise than small ones.
+
+    Where the record has a trend, there are two of that kind: one counts the level from the trend, the other from the
+    mean, since a trend need not go on.
 
     But of few years level and trend may be those of the seasons that were. So another regression does without. Left to
     it are the window relative to its last value, and tanh; a drift with one harmonic of the year, which cancels over a
@@ -70,37 +74,44 @@ class SeasonalAutoregression(nn.Module):
         self.calendar_before = calendar.turn(-step_seconds)
         self.level = level = window
         columns = len(calendar.rates)
-        bent = level + 1 + columns
+        # From the mean, with the trend in it; known last.
+        self.raw = raw = level + 1 + columns
+        bent = raw + 1
         self.driftless = DRIFTLESS / step_seconds
         drift: Places = [(level + 1, column) for column in calendar.places(1, 0)]
         course: Places = [(level + 1, column) for column in calendar.places(0, calendar.daily)]
         shrunk: Places = [(row, 0) for row in range(window - 1)]
-        bends: Places = [(bent + k, 0) for k in range(5, _BENT)]
+        bounded, bends = bent + 5, [(bent + k, 0) for k in range(6, _BENT)]
         courses: list[Places] = [[], course] if course else [[]]
         new = (1 - scaling.usual) / len(courses)
         self.alternatives = [Terms(new, drift, free, shrunk, bends) for free in courses]
         if scaling.usual:
             varying, once = (calendar.places(most, 0) for most in (2, 1))
             free = [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
-            shrunk = [*shrunk, (level, 0), *((row, column) for row in (window - 2, level) for column in varying)]
             bends = [*bends, *((bent + k, column) for k in range(5) for column in ([0, *once] if k < 2 else [0]))]
-            self.alternatives.append(Terms(scaling.usual, [], free, shrunk, bends))
+            levels = [level, raw] if scaling.trend.slope else [level]
+            for one in levels:
+                known = [*shrunk, (one, 0), *((row, column) for row in (bounded, one) for column in varying)]
+                self.alternatives.append(Terms(scaling.usual / len(levels), [], free, known, bends))
         self.taken = self.alternatives[-1]
-        # Of what the bent terms are made: the last two increments, in spreads; level and anomaly, in deviations.
-        views = torch.zeros(level + 1 + columns, 4)
+        # Of what the bent terms are made: the last two increments, in spreads; level and anomaly, in deviations; and a
+        # spread, °C, for the increment that is only bounded.
+        views = torch.zeros(bent, 5)
         views[window - 2, 0] = -1 / scaling.spread
         views[level, 2] = 1 / scaling.std
         if window > 2:
             views[window - 3 : window - 1, 1] = torch.tensor([-1.0, 1.0]) / scaling.spread
+        views[level + 1, 4] = scaling.spread
         self.register_buffer("views", views)
-        self.register_buffer("bounds", torch.tensor([3.0, 3.0, 3.0, 2.5]), persistent=False)
+        self.register_buffer("bounds", torch.tensor([3.0, 3.0, 3.0, 2.5, scaling.spread]), persistent=False)
         self.register_buffer("weights", torch.zeros(bent + _BENT, columns))
 
     def forward(self, known: Tensor, season: Tensor) -> Tensor:
         """The increment from the last value, in one-step spreads.
 
         Args:
-            known: the window relative to its last value, °C, the level, °C, and the calendar, ``(batch, …)``.
+            known: the window relative to its last value, °C; the level from the trend, °C; the calendar; and the level
+                from the mean, °C; ``(batch, …)``.
             season: the calendar of the time to forecast, ``(batch, columns)``.
 
         Returns:
@@ -112,8 +123,9 @@ class SeasonalAutoregression(nn.Module):
     def rows(self, known: Tensor) -> Tensor:
         """What is known, and the bent terms beside it."""
         seen = known @ self.views
-        increment, _, level, anomaly = torch.clamp(seen, -self.bounds, self.bounds).unbind(1)
+        increment, _, level, anomaly, spread = torch.clamp(seen, -self.bounds, self.bounds).unbind(1)
         products = [anomaly * anomaly, anomaly * increment, increment * increment, level * increment, level * level]
+        products.append(increment * spread)
         return torch.cat([known, torch.stack(products, dim=1), torch.tanh(seen[:, :2] / 2)], dim=1)
 
     def places(self) -> tuple[list[int], list[int]]:
@@ -171,12 +183,13 @@ class SeasonalAutoregression(nn.Module):
 
     def _see_anomalies(self, known: Tensor) -> None:
         """Have the view of the anomaly be that from the seasonal cycle of the windows' last values."""
-        level, calendar = known[:, self.level].double(), known[:, self.level + 1 :].double() @ self.calendar_before
+        season = known[:, self.level + 1 : self.raw].double()
+        level, calendar = known[:, self.level].double(), season @ self.calendar_before
         cycle = torch.linalg.lstsq(calendar, level[:, None], driver="gelsd").solution[:, 0]
         std = float((level - calendar @ cycle).std())
         if std > 0:
             self.views[self.level, 3] = 1 / std
-            self.views[self.level + 1 :, 3] = (-(self.calendar_before @ cycle) / std).float()
+            self.views[self.level + 1 : self.raw, 3] = (-(self.calendar_before @ cycle) / std).float()
 
 
 def recency(time: Tensor) -> Tensor:

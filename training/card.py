@@ -54,7 +54,7 @@ def _uses(report: Report) -> list[str]:
         "there are not calibrated.\n"
         "- Decisions on which life or property depend, without a forecaster's judgement: nothing but past SST is known "
         "to the networks, no wind, no currents, no river, no forecast of the weather.\n"
-        "- Climate projections: the networks continue a series by some steps and know of no trend.",
+        "- Climate projections: the networks continue a series by some steps, and know nothing of why a sea warms.",
     ]
 
 

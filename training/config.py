@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from forecasting.checkpoint import CELLS
 from forecasting.division import Shape
-from forecasting.timestep import TimeStep
+from forecasting.timestep import YEAR, TimeStep
 
 DEFAULT_SEED: Final = 0
 
@@ -30,6 +30,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         weight_decay: of AdamW, on matrices alone.
         dropout: of the last hidden state.
         huber_delta: one-step spreads at which the loss turns from squared to linear.
+        trend: whether the level is counted from a line through the record too; see :meth:`counts_trend`.
         autoregression: whether a forecast in closed form stands beside the cell.
         later_leads: what the errors at later leads of the autoregression's roll-out count together in its fit; that at
             the first counts 1.
@@ -52,6 +53,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     weight_decay: float = Field(default=0.3, ge=0)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     huber_delta: float = Field(default=1.0, gt=0)
+    trend: bool = True
     autoregression: bool = True
     later_leads: float = Field(default=1.0, ge=0)
     cell_leads: int = Field(default=1, ge=1, le=48)
@@ -86,6 +88,10 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         batches = math.ceil(windows / batch)
         steps = min(max(30 * batches, 600), 1_500)
         return Schedule(batch=batch, epochs=self.epochs or math.ceil(steps / batches))
+
+    def counts_trend(self, step: TimeStep) -> bool:
+        """Whether the level is counted from a trend too; a window of a year tells by itself how warm the sea is."""
+        return self.trend and self.window * step.seconds < YEAR
 
     def share(self, windows: int) -> float:
         """Of the cell in the forecast that it makes with the autoregression, for so many training windows.

@@ -32,6 +32,12 @@ CPU: Final = torch.device("cpu")
 CLIP = 1.0
 """Norm that gradients are clipped to."""
 
+SURE: Final = 2.0
+"""A cell has its share where the autoregression explains half of the increments' variance about their season, or less.
+
+Where it explains nearly all, as of smoothed analyses, what the cell errs counts more than what it adds.
+"""
+
 MOST_LEADS = 48
 """Leads of the roll-out that weights are fitted to, at most."""
 
@@ -107,7 +113,9 @@ def _descend(
     # Dropout draws from the global generator.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        network = RecurrentForecaster(cell, config, seen.step, Scaling.of(seen)).to(device)
+        network = RecurrentForecaster(
+            cell, config, seen.step, Scaling.of(seen, trend=config.counts_trend(seen.step))
+        ).to(device)
         optimiser = _optimiser(network, config)
         steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
         rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
@@ -130,6 +138,12 @@ def _descend(
     return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
 
+def _begun(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForecaster:
+    """A new network, scaled by what it is to see."""
+    scaling = Scaling.of(seen, trend=config.counts_trend(seen.step))
+    return RecurrentForecaster(cell, config, seen.step, scaling)
+
+
 def fit_autoregression(config: TrainingConfig, seen: SstSeries, origins: Origins) -> RecurrentForecaster:
     """A network that forecasts by its autoregression alone, which takes no descent.
 
@@ -140,7 +154,9 @@ def fit_autoregression(config: TrainingConfig, seen: SstSeries, origins: Origins
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = RecurrentForecaster(config.cells[0], config, seen.step, Scaling.of(seen))
+        network = RecurrentForecaster(
+            config.cells[0], config, seen.step, Scaling.of(seen, trend=config.counts_trend(seen.step))
+        )
     _complete(network, Examples.of(origins), config, 0.0)
     return network.eval()
 
@@ -168,7 +184,10 @@ def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingCo
             fit_to_rollout(network, rolled, weights, costs, config.later_leads)
             found.append(terms.share * linear.weights)
         linear.weights.copy_(torch.stack(found).sum(0))
-        network.mix(share)
+        left = increments - linear(known, season)
+        usual = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
+        unsure = float(left.square().mean() / (increments - usual).square().mean())
+        network.mix(share * min(1.0, SURE * unsure))
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

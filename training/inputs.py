@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, YEAR
+from training.trend import NO_TREND, Trend
 
 CELL_YEARS: Final = 1.9
 """Julian years that have to be seen before a cell is told what they were like."""
@@ -23,16 +24,18 @@ class Scaling:
     """What the network's inputs are measured in, taken from the part that it is fitted on.
 
     Attributes:
-        mean: °C.
-        std: °C.
+        mean: of the level from the trend, °C.
+        std: likewise.
         spread: standard deviation of one-step increments, °C.
         years: Julian years that say what is usual; 0 where less than one was seen, or not every season.
+        trend: of the level.
     """
 
     mean: float
     std: float
     spread: float
     years: float
+    trend: Trend = NO_TREND
 
     @property
     def annual(self) -> bool:
@@ -45,13 +48,16 @@ class Scaling:
         return self.years**2 / (self.years**2 + HALF_USUAL**2)
 
     @classmethod
-    def of(cls, series: SstSeries) -> "Scaling":
-        """From the part that the network is fitted on."""
+    def of(cls, series: SstSeries, *, trend: bool = True) -> "Scaling":
+        """From the part that the network is fitted on; without ``trend``, as if there were none."""
+        risen = Trend.of(series) if trend else NO_TREND
+        level = risen.taken_from(series)
         return cls(
-            mean=float(np.nanmean(series.values)),
-            std=float(np.nanstd(series.values)),
+            mean=float(np.nanmean(level)),
+            std=float(np.nanstd(level)),
             spread=float(np.nanstd(np.diff(series.values))),
             years=series.seasonal_years,
+            trend=risen,
         )
 
 

@@ -9,6 +9,7 @@ from forecasting.timestep import TimeStep
 from training.autoregression import SeasonalAutoregression
 from training.config import TrainingConfig
 from training.inputs import Calendar, Scaling
+from training.trend import RATE
 
 _CELLS: Final = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -31,6 +32,9 @@ class RecurrentForecaster(nn.Module):
         self.seen = min(config.cell_window, config.window)
         self.step_seconds = step.seconds
         self.mean = scaling.mean
+        self.risen = scaling.trend.amplitude
+        self.trend_end = scaling.trend.end
+        self.trend_rate = RATE
         self.spread = scaling.spread
         self.calendar = Calendar(max(3, config.harmonics) if scaling.usual else 1, 2 if step.is_under_a_day else 0)
         self.linear = SeasonalAutoregression(config.window, self.calendar, scaling, self.step_seconds)
@@ -48,12 +52,14 @@ class RecurrentForecaster(nn.Module):
     def _columns(self, scaling: Scaling, seen: list[int]) -> Tensor:
         """Matrix from what is known to what the cell sees: all of it is linear, the calendar of each step too."""
         level = self.window
-        columns = torch.zeros(level + 1 + len(self.calendar.rates), self.seen, self.inputs, dtype=torch.float64)
+        columns = torch.zeros(len(self.linear.views), self.seen, self.inputs, dtype=torch.float64)
         for step, place in enumerate(range(self.window - self.seen, self.window)):
             columns[place, step, 0] = 1 / scaling.spread
             if scaling.annual:
                 columns[[place, level], step, 1] = 1 / scaling.std
-                columns[level + 1 :, step, 2:] = self.calendar.turn((place - self.window) * self.step_seconds)[:, seen]
+                columns[level + 1 : -1, step, 2:] = self.calendar.turn((place - self.window) * self.step_seconds)[
+                    :, seen
+                ]
         return columns.flatten(1).to(torch.float32)
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
@@ -73,7 +79,9 @@ class RecurrentForecaster(nn.Module):
     def known(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor]:
         """What the cell and the autoregression take; arguments as those of :meth:`forward`."""
         last, season = sst[:, -1:], self.calendar(valid_time)
-        return torch.cat([sst - last, last - self.mean, season], dim=1), season
+        risen = self.risen * torch.sin(self.trend_rate * (valid_time - self.trend_end))
+        level = last - self.mean
+        return torch.cat([sst - last, level - risen.to(sst.dtype).unsqueeze(1), season, level], dim=1), season
 
     def added(self, known: Tensor) -> Tensor:
         """What the cell adds to the autoregression, in one-step spreads, ``(batch,)``."""
@@ -123,17 +131,33 @@ class RecurrentForecaster(nn.Module):
         columns = self.columns.view(-1, self.seen, self.inputs).transpose(0, 1)
         inputs = (columns @ ahead.t())[:, :, gates]
         inputs[:, self.window + 1] += bias[gates]
+        known, phases, rates = len(self.linear.views), self.calendar.phases, self.calendar.rates
+        weights = torch.cat([self._of_level(self.linear.weights[:known]), self.linear.weights[known:]])
+        if self.risen != 0.0:
+            phases = torch.cat([phases, torch.tensor([-self.trend_rate * self.trend_end], dtype=torch.float64)])
+            rates = torch.cat([rates, torch.tensor([self.trend_rate], dtype=torch.float64)])
+            weights = torch.cat([weights, torch.zeros_like(weights[:, :1])], dim=1)
         return {
-            "phases": self.calendar.phases,
-            "rates": self.calendar.rates,
+            "phases": phases,
+            "rates": rates,
             "mean": torch.tensor(self.mean, dtype=torch.float64),
             "spread": torch.tensor(self.spread, dtype=torch.float64),
-            "views": self.linear.views,
+            "views": self._of_level(self.linear.views),
             "bounds": self.linear.bounds,
-            "weights": self.linear.weights,
-            "inputs": inputs,
+            "weights": weights,
+            "inputs": self._of_level(inputs.transpose(0, 1)).transpose(0, 1),
             "hidden": hidden.t()[:, gates],
             "hidden_bias": hidden_bias[gates],
             "head": self.head.weight[0],
             "head_bias": self.head.bias[0],
         }
+
+    def _of_level(self, matrix: Tensor) -> Tensor:
+        """``matrix`` ``(known, …)`` as one on the level from the mean alone, and on the trend's sine, if there is one.
+
+        The sine is one more column of the calendar, after the others.
+        """
+        level, last = self.window, len(matrix) - 1
+        rows = matrix[:last].clone()
+        rows[level] += matrix[last]
+        return rows if self.risen == 0.0 else torch.cat([rows, -self.risen * matrix[level : level + 1]])

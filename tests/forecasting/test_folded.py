@@ -1,5 +1,6 @@
 """The network in numpy is the checkpoint's network."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -15,9 +16,11 @@ from forecasting.timestep import MONTH, TimeStep
 from tests.forecasting.test_checkpoint import SCALING, awake, config
 from training.inputs import Scaling
 from training.networks import RecurrentForecaster
+from training.trend import Trend
 
 WINDOW = 12
 PART_OF_A_YEAR = Scaling(20.0, 2.0, 0.5, years=0.0)
+WARMING = dataclasses.replace(SCALING, trend=Trend(0.2, 9e8))
 
 
 def loaded(network: RecurrentForecaster) -> torch.jit.ScriptModule:
@@ -36,7 +39,7 @@ def made(cell: str, step: TimeStep = MONTH, scaling: Scaling = SCALING, **settin
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("scaling", [SCALING, PART_OF_A_YEAR])
+@pytest.mark.parametrize("scaling", [SCALING, PART_OF_A_YEAR, WARMING])
 @pytest.mark.parametrize("step", [MONTH, TimeStep.parse("PT30M")])
 def test_it_forecasts_what_torchscript_does(cell: str, scaling: Scaling, step: TimeStep) -> None:
     module = loaded(made(cell, step, scaling))

@@ -136,6 +136,20 @@ def test_a_forecast_is_a_mix_of_the_cell_and_the_autoregression(nino12: SstSerie
     torch.testing.assert_close(more, 2 * share * alone + (1 - 2 * share) * linear)
 
 
+def test_a_cell_counts_for_less_where_the_window_tells_the_next_value(nino12: SstSeries, small: TrainingConfig) -> None:
+    values = np.random.default_rng(0).normal(20.0, 1.0, 700)
+    for _ in range(3):
+        values = np.convolve(values, np.ones(7) / 7, "valid")
+    smooth = SstSeries(values, nino12.start, nino12.step)
+    linear, mixed, alone = (
+        rolled(run(smooth, small.model_copy(update=change), "rnn").final, smooth, small)
+        for change in ({"cell_share": 0.0}, {}, {"autoregression": False})
+    )
+    apart = alone - linear
+    windows = sum(len(Dataset.divide(smooth, small).origins(part, 1)) for part in ("train", "validation"))
+    assert float(((mixed - linear) * apart).sum() / (apart**2).sum()) < 0.7 * small.share(windows)
+
+
 def test_the_three_cells_are_three_forecasts(nino12: SstSeries, small: TrainingConfig) -> None:
     rnn, lstm, gru = (rolled(run(nino12, small, cell).final, nino12, small) for cell in ("rnn", "lstm", "gru"))
     for one, other in ((rnn, lstm), (rnn, gru), (lstm, gru)):
@@ -186,14 +200,31 @@ def rolled(network: RecurrentForecaster, series: SstSeries, config: TrainingConf
 def test_the_answer_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
     network, season = fitted.final, 7_889_400.0
     sst = torch.tensor(nino12.values[None, :24], dtype=torch.float32)
+    warm = torch.cat([sst[:, :-1], sst[:, -1:] + 1], dim=1)
 
     def answer(time: float) -> float:
         when = torch.tensor([time], dtype=torch.float64)
-        warmer, seen = (network.linear(*network.known(window, when)) for window in (sst + 1, sst))
+        warmer, seen = (network.linear(*network.known(window, when)) for window in (warm, sst))
         return float(warmer - seen)
 
     assert abs(answer(0.0) - answer(season)) > 0.01
-    assert answer(0.0) == pytest.approx(answer(4 * season), abs=1e-4)
+    assert answer(0.0) == pytest.approx(answer(4 * season), abs=1e-2)
+
+
+def test_the_season_of_a_large_jump_matters_no_more_than_that_of_the_largest_seen(fitted: Fit) -> None:
+    """In a quiet season, as under ice, the answer to one beyond what was seen there could grow without end."""
+    network, seconds = fitted.final, 7_889_400.0
+
+    def apart(spreads: float) -> float:
+        sst = torch.full((1, 24), 24.0 - spreads * network.spread)
+        sst[:, -1] = 24.0
+        winter, spring = (
+            network.linear(*network.known(sst, torch.tensor([time], dtype=torch.float64))) for time in (0.0, seconds)
+        )
+        return float(winter - spring)
+
+    assert apart(1.0) != pytest.approx(apart(20.0), abs=1e-3)
+    assert apart(40.0) == pytest.approx(apart(20.0), abs=1e-3)
 
 
 def test_a_network_begins_as_persistence(small: TrainingConfig, nino12: SstSeries) -> None:

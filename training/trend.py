@@ -1,0 +1,118 @@
+"""How a place has warmed while it was observed, and goes on to.
+
+A sea that has warmed for forty years is not today what it was on average, and a network that takes the average to be
+usual calls every forecast back to it. So the level is counted from a line through the record, which goes on past its
+end: a sine of a thousand years, which is one for decades, and never leaves the sea.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from forecasting.climatology import Climatology
+from forecasting.errors import SeriesError
+from forecasting.series import SstSeries
+from forecasting.timestep import YEAR, Floats, Times, unix_seconds
+from training.panel import JoinedSeries
+
+EXPECTED: Final = 0.02
+"""°C a year: how much trends of the sea differ from place to place, as a standard deviation."""
+
+FEWEST: Final = 6
+"""Yearly means below which nothing is said of a trend."""
+
+_STRONGEST: Final = 0.9
+"""Correlation of a year's mean with the one before it, at most: of few years it may come out as one."""
+
+
+_TINY: Final = 1e-12
+"""°C squared."""
+
+
+RATE: Final = 2 * math.pi / (1_000 * YEAR)
+"""Of the sine, a second."""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A line.
+
+    Attributes:
+        slope: °C a Julian year.
+        end: Unix seconds at which it is nothing.
+    """
+
+    slope: float
+    end: float
+
+    @classmethod
+    def of(cls, seen: SstSeries) -> "Trend":
+        """Of what a fit sees: the slope of yearly means, shrunk the more the less certain it is.
+
+        Its standard error counts how a year resembles the one before it (Santer et al. 2000, J. Geophys. Res. 105,
+        7337); as its prior has a standard deviation of :data:`EXPECTED`, what is kept of it is the posterior's mean. Of
+        several series, the one slope that they tell together is no more certain than that of the one which tells most.
+        """
+        parts = seen.parts if isinstance(seen, JoinedSeries) else (seen,)
+        found = np.asarray([slope for slope in map(_slope, parts) if slope is not None])
+        if not len(found):
+            return NO_TREND
+        slopes, variances = found.T
+        slope, variance = float(np.average(slopes, weights=1 / variances)), float(variances.min())
+        end = max(float(unix_seconds(part.times[-1:])[0]) for part in parts)
+        return cls(slope * EXPECTED**2 / (EXPECTED**2 + variance), end)
+
+    @property
+    def amplitude(self) -> float:
+        """Of the sine, °C."""
+        return self.slope / (RATE * YEAR)
+
+    def at(self, times: Times) -> Floats:
+        """°C at ``times``, of any shape."""
+        risen: Floats = self.amplitude * np.sin(RATE * (unix_seconds(times) - self.end))
+        return risen
+
+    def taken_from(self, seen: SstSeries) -> Floats:
+        """The values of ``seen`` without it, °C."""
+        parts = seen.parts if isinstance(seen, JoinedSeries) else (seen,)
+        return np.concatenate([part.values - self.at(part.times) for part in parts])
+
+
+NO_TREND: Final = Trend(0.0, 0.0)
+
+
+def _slope(series: SstSeries) -> tuple[float, float] | None:
+    """Of yearly means, °C a year, and the variance of its error; None where there are too few of them."""
+    try:
+        means = _yearly_means(series)
+    except SeriesError:
+        return None
+    years = np.flatnonzero(np.isfinite(means))
+    if len(years) < FEWEST:
+        return None
+    centred, known = years - years.mean(), means[years] - means[years].mean()
+    spread = float(centred @ centred)
+    slope = float(centred @ known) / spread
+    left = known - slope * centred
+    squares = max(float(left @ left), _TINY)
+    resembles = min(max(float(left[1:] @ left[:-1]) / squares, 0.0), _STRONGEST)
+    return slope, squares / (len(years) - 2) / spread * (1 + resembles) / (1 - resembles)
+
+
+def _yearly_means(series: SstSeries) -> Floats:
+    """Of anomalies, °C, the oldest first; NaN where less than half of a year was observed.
+
+    Raises:
+        SeriesError: if too little was observed for a climatology.
+    """
+    anomalies = series.values - Climatology.fit(series)(series.times)
+    steps = YEAR / series.step.seconds
+    # Whole years, counted back from the end.
+    year = (np.arange(len(series))[::-1] / steps).astype(np.int64)
+    observed = np.isfinite(anomalies)
+    counts = np.bincount(year, observed)
+    sums = np.bincount(year, np.where(observed, anomalies, 0.0))
+    means: Floats = np.where(counts >= steps / 2, sums / np.maximum(counts, 1), np.nan)[::-1]
+    return means
