@@ -113,9 +113,7 @@ def _descend(
     # Dropout draws from the global generator.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        network = RecurrentForecaster(
-            cell, config, seen.step, Scaling.of(seen, trend=config.counts_trend(seen.step))
-        ).to(device)
+        network = _begun(cell, config, seen).to(device)
         optimiser = _optimiser(network, config)
         steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
         rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
@@ -154,9 +152,7 @@ def fit_autoregression(config: TrainingConfig, seen: SstSeries, origins: Origins
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = RecurrentForecaster(
-            config.cells[0], config, seen.step, Scaling.of(seen, trend=config.counts_trend(seen.step))
-        )
+        network = _begun(config.cells[0], config, seen)
     _complete(network, Examples.of(origins), config, 0.0)
     return network.eval()
 

@@ -57,9 +57,8 @@ class RecurrentForecaster(nn.Module):
             columns[place, step, 0] = 1 / scaling.spread
             if scaling.annual:
                 columns[[place, level], step, 1] = 1 / scaling.std
-                columns[level + 1 : -1, step, 2:] = self.calendar.turn((place - self.window) * self.step_seconds)[
-                    :, seen
-                ]
+                turned = self.calendar.turn((place - self.window) * self.step_seconds)
+                columns[level + 1 : -1, step, 2:] = turned[:, seen]
         return columns.flatten(1).to(torch.float32)
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:

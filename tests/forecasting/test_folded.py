@@ -10,7 +10,7 @@ import torch
 from forecasting import checkpoint
 from forecasting.checkpoint import CELLS, script
 from forecasting.errors import ReleaseError
-from forecasting.folded import fold
+from forecasting.folded import FoldedNetwork, fold
 from forecasting.network import PIECE, NetworkRoller
 from forecasting.timestep import MONTH, TimeStep
 from tests.forecasting.test_checkpoint import SCALING, awake, config
@@ -50,6 +50,21 @@ def test_it_forecasts_what_torchscript_does(cell: str, scaling: Scaling, step: T
         with torch.inference_mode():
             expected = module(sst, valid_time).numpy()
         np.testing.assert_allclose(folded(sst.numpy(), valid_time.numpy()), expected, rtol=0, atol=1e-5)
+
+
+def test_matrices_from_before_the_increment_was_bounded_are_read() -> None:
+    network = made("gru")
+    known = len(network.linear.views)
+    network.linear.weights[known + 5] = 0.0
+    now = {name: matrix.detach().numpy() for name, matrix in network.folded().items()}
+    before = now | {
+        "views": now["views"][:, :4],
+        "bounds": now["bounds"][:4],
+        "weights": np.delete(now["weights"], len(now["views"]) + 5, axis=0),
+    }
+    windows = 20 + np.random.default_rng(0).normal(0, 1, (3, WINDOW)).astype(np.float32)
+    times = np.array([0.0, 5e8, 1e9])
+    np.testing.assert_allclose(FoldedNetwork(before)(windows, times), FoldedNetwork(now)(windows, times), atol=1e-5)
 
 
 def test_a_roll_out_of_many_windows_is_the_one_of_each_alone() -> None:
