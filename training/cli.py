@@ -25,7 +25,7 @@ from training.panel import Panel, commonest_step, usable_series
 from training.parallel import jobs
 from training.publish import rollback
 from training.reading import add_reading_options, read_with
-from training.run import Published, train
+from training.run import Published, require_name, train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -126,6 +126,7 @@ def _rollback(arguments: list[str]) -> int:
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     device = choose_device(options.device)
+    require_name(options.name)
     dataset, config = _dataset(options)
     print(_understood(options.data, dataset))
     epochs = total_epochs(dataset, config) * len(jobs(config))

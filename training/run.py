@@ -90,11 +90,7 @@ def train(
         RequestError: if ``name`` cannot name a dataset.
         ReleaseError: if the release cannot be written.
     """
-    if not is_dataset_name(name):
-        raise RequestError(
-            f"{name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots, dashes and underscores",
-            field="name",
-        )
+    require_name(name)
     folder = out / name
     try:
         # Before the long part: whether this can be written, and what it has to be measured against.
@@ -116,6 +112,19 @@ def train(
     except OSError as error:
         raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror or error}") from None
     return Published(path, report, serves, tuple(removed))
+
+
+def require_name(name: str) -> None:
+    """Whether ``name`` can name a dataset.
+
+    Raises:
+        RequestError: if it cannot.
+    """
+    if not is_dataset_name(name):
+        raise RequestError(
+            f"{name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots, dashes and underscores",
+            field="name",
+        )
 
 
 def _identity(folder: Path, data_file: Path) -> Identity:

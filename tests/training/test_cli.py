@@ -94,10 +94,10 @@ def test_what_cannot_be_trained_on_gets_one_sentence_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_name_that_cannot_be_used_is_refused_before_training(
+def test_a_name_that_cannot_be_used_is_refused_before_anything_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--data", str(NINO12), "--name", "../x", "--out", str(tmp_path)]) == 2
+    assert main(["--data", str(tmp_path / "absent.csv"), "--name", "../x", "--out", str(tmp_path)]) == 2
     assert "cannot name a dataset" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
