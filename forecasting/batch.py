@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats, Times, TimeStep
+from forecasting.timestep import SECONDS, Floats, Times, TimeStep
 
 Places = npt.NDArray[np.int64]
 
@@ -55,7 +55,7 @@ class SeriesBatch:
             values=np.concatenate([np.empty(0), *values]),
             ends=np.asarray([*accumulate(lengths)], dtype=np.int64),
             lengths=np.asarray(lengths, dtype=np.int64),
-            starts=np.asarray([one.start for one in series], dtype="datetime64[s]"),
+            starts=np.asarray([one.start for one in series], dtype=SECONDS),
             notes={i: one.notes for i, one in enumerate(series) if one.notes},
             other_steps=other_steps,
         )

@@ -15,6 +15,9 @@ from forecasting.timestep import Floats, Times
 if TYPE_CHECKING:
     from forecasting.forecaster import Forecaster
 
+Rows = slice | list[int]
+"""Some of the rows of a batch, or all of them."""
+
 WarningCode = Literal["adjusted", "gap_filled", "outside_training", "no_climatology", "no_linear", "scored_later"]
 
 
@@ -96,7 +99,7 @@ class Forecasts:
     failures: dict[int, SeriesError]
     windows: Floats
     activity: Floats
-    by_network: "Sequence[tuple[Forecaster, slice | list[int], float]]"
+    by_network: "Sequence[tuple[Forecaster, Rows, float]]"
 
     def __len__(self) -> int:
         return len(self.row)

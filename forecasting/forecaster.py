@@ -11,7 +11,7 @@ import torch
 from forecasting.baselines import Baselines
 from forecasting.batch import SeriesBatch
 from forecasting.errors import RequestError, SeriesError
-from forecasting.forecast import Forecast, Forecasts, ForecastWarning
+from forecasting.forecast import Forecast, Forecasts, ForecastWarning, Rows
 from forecasting.metadata import CheckpointMetadata
 from forecasting.network import BATCH, NetworkRoller
 from forecasting.references import References, own_references
@@ -19,8 +19,6 @@ from forecasting.series import SstSeries
 from forecasting.timestep import TimeStep
 from forecasting.training_range import TrainingRange, activity
 from forecasting.windows import Windows, last_windows
-
-Rows = slice | list[int]
 
 Alike = tuple[TimeStep, int, int, TrainingRange]
 """What networks share that can forecast together: the step, the window, the longest gap filled, and the training."""

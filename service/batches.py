@@ -8,14 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.forecast import Forecasts
+from forecasting.forecast import Forecasts, Rows
 from forecasting.forecaster import Forecaster
 from forecasting.timestep import Bools, Floats
 
 SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most: its requests need not wait for that, and many together cost less."""
 
-ByNetwork = Sequence[tuple[Forecaster, slice | list[int], float]]
+ByNetwork = Sequence[tuple[Forecaster, Rows, float]]
 """Each network, which rows are its, and the seconds that it worked."""
 
 Batch = tuple[ByNetwork, Floats, Floats, Bools, Mapping[Forecaster, Sequence[float]]]

@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.forecast import Forecasts
-from forecasting.forecaster import Forecaster, Rows
+from forecasting.forecast import Forecasts, Rows
+from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
 from forecasting.series import Units, from_celsius, to_celsius
 from forecasting.timestep import Floats, Times, iso_of

@@ -78,9 +78,12 @@ class RecurrentForecaster(nn.Module):
     def known(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor]:
         """What the cell and the autoregression take; arguments as those of :meth:`forward`."""
         last, season = sst[:, -1:], self.calendar(valid_time)
-        risen = self.risen * torch.sin(self.trend_rate * (valid_time - self.trend_end))
         level = last - self.mean
-        return torch.cat([sst - last, level - risen.to(sst.dtype).unsqueeze(1), season, level], dim=1), season
+        above = level
+        if self.risen != 0.0:
+            risen = self.risen * torch.sin(self.trend_rate * (valid_time - self.trend_end))
+            above = level - risen.to(sst.dtype).unsqueeze(1)
+        return torch.cat([sst - last, above, season, level], dim=1), season
 
     def added(self, known: Tensor) -> Tensor:
         """What the cell adds to the autoregression, in one-step spreads, ``(batch,)``."""

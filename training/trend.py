@@ -26,10 +26,8 @@ FEWEST: Final = 6
 _STRONGEST: Final = 0.9
 """Correlation of a year's mean with the one before it, at most: of few years it may come out as one."""
 
-
 _TINY: Final = 1e-12
 """°C squared."""
-
 
 RATE: Final = 2 * math.pi / (1_000 * YEAR)
 """Of the sine, a second."""
@@ -55,7 +53,7 @@ class Trend:
         7337); as its prior has a standard deviation of :data:`EXPECTED`, what is kept of it is the posterior's mean. Of
         several series, the one slope that they tell together is no more certain than that of the one which tells most.
         """
-        parts = seen.parts if isinstance(seen, JoinedSeries) else (seen,)
+        parts = _parts(seen)
         found = np.asarray([slope for slope in map(_slope, parts) if slope is not None])
         if not len(found):
             return NO_TREND
@@ -76,11 +74,14 @@ class Trend:
 
     def taken_from(self, seen: SstSeries) -> Floats:
         """The values of ``seen`` without it, °C."""
-        parts = seen.parts if isinstance(seen, JoinedSeries) else (seen,)
-        return np.concatenate([part.values - self.at(part.times) for part in parts])
+        return np.concatenate([part.values - self.at(part.times) for part in _parts(seen)])
 
 
 NO_TREND: Final = Trend(0.0, 0.0)
+
+
+def _parts(seen: SstSeries) -> tuple[SstSeries, ...]:
+    return seen.parts if isinstance(seen, JoinedSeries) else (seen,)
 
 
 def _slope(series: SstSeries) -> tuple[float, float] | None:
