@@ -13,6 +13,12 @@ from pathlib import Path
 import httpx
 
 
+def spawned(parent: int) -> set[int]:
+    """Process ids of those that ``parent`` has started through multiprocessing."""
+    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
 @dataclass
 class Service:
     """A running service.
@@ -34,8 +40,7 @@ class Service:
 
     def children(self) -> set[int]:
         """Process ids of the workers."""
-        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return {int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+        return spawned(self.process.pid)
 
     def resident(self) -> int:
         """KiB of memory that the process holds."""

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -80,7 +81,8 @@ def _fit_in_processes(
                 return {job: future.result() for job, future in fits.items()}
             except BaseException:
                 stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
+                # Waited for: one that has just been started still has to find what is shared with it.
+                pool.shutdown(cancel_futures=True)
                 raise
     except BrokenProcessPool:
         raise ForecastError("a process that was fitting a network died, perhaps for want of memory") from None
@@ -91,12 +93,25 @@ _INTERRUPTIONS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Interruptions wait: a process whose start is interrupted says so by a traceback."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    """Interruptions wait: a process whose start is interrupted says so by a traceback.
+
+    Processes that begin meanwhile have them blocked. Only the main thread is ever interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    # One that another thread receives would be heeded in this one all the same.
+    heeded = {one: signal.signal(one, lambda number, frame: held.append(number)) for one in _INTERRUPTIONS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for one, handler in heeded.items():
+            signal.signal(one, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        if held:
+            signal.raise_signal(held[0])
 
 
 _worker: dict[str, Any] = {}

@@ -13,6 +13,7 @@ import pytest
 from forecasting.release import current_version, open_current, versions
 from forecasting.report import parse_report
 from tests.conftest import NINO12
+from tests.processes import spawned
 from training.cli import main
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
@@ -154,8 +155,9 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("begun", [0, 1])
 def test_interrupted_the_release_that_was_there_still_stands(
-    artifacts: Path, tmp_path: Path, interrupt: signal.Signals, interruptible: None
+    artifacts: Path, tmp_path: Path, interrupt: signal.Signals, interruptible: None, begun: int
 ) -> None:
     shutil.copytree(artifacts / "nino12", tmp_path / "nino12")
     before = sorted(path.name for path in (tmp_path / "nino12").rglob("*"))
@@ -168,6 +170,8 @@ def test_interrupted_the_release_that_was_there_still_stands(
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()  # the file is read, and training begins
+    while len(spawned(process.pid)) < begun:
+        assert process.poll() is None
     process.send_signal(interrupt)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
