@@ -13,6 +13,9 @@ from training.ridge import ridge, ridge_of_two
 _BENT: Final = 8
 """Bent terms before any is multiplied by a harmonic: five products, a bounded increment, two through tanh."""
 
+CEASES: Final = 0.25
+"""Share of those that count the level from the mean of a record with a trend."""
+
 DRIFTLESS: Final = 60 * DAY
 """Seconds: the drift by season of a short series is shrunk as if so much without any had been seen beside it."""
 
@@ -54,8 +57,8 @@ class SeasonalAutoregression(nn.Module):
     terms: products of the anomaly, the last increment and the level, kept within bounds, two of them times a harmonic
     of the year too, and the last two increments through tanh, since large ones are answered otherwise than small ones.
 
-    Where the record has a trend, there are two of that kind: one counts the level from the trend, the other from the
-    mean, since a trend need not go on.
+    Where the record has a trend, there are two of that kind: one counts the level from the trend, the other, for
+    :data:`CEASES` of them, from the mean, since a trend need not go on.
 
     But of few years level and trend may be those of the seasons that were. So another regression does without. Left to
     it are the window relative to its last value, and tanh; a drift with one harmonic of the year, which cancels over a
@@ -89,10 +92,10 @@ class SeasonalAutoregression(nn.Module):
             varying, once = (calendar.places(most, 0) for most in (2, 1))
             free = [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
             bends = [*bends, *((bent + k, column) for k in range(5) for column in ([0, *once] if k < 2 else [0]))]
-            levels = [level, raw] if scaling.trend.slope else [level]
-            for one in levels:
+            levels = {level: 1 - CEASES, raw: CEASES} if scaling.trend.slope else {level: 1.0}
+            for one, share in levels.items():
                 known = [*shrunk, (one, 0), *((row, column) for row in (bounded, one) for column in varying)]
-                self.alternatives.append(Terms(scaling.usual / len(levels), [], free, known, bends))
+                self.alternatives.append(Terms(scaling.usual * share, [], free, known, bends))
         self.taken = self.alternatives[-1]
         # Of what the bent terms are made: the last two increments, in spreads; level and anomaly, in deviations; and a
         # spread, °C, for the increment that is only bounded.

@@ -17,11 +17,18 @@ from forecasting.series import SstSeries
 from forecasting.timestep import YEAR, Floats, Times, unix_seconds
 from training.panel import JoinedSeries
 
-EXPECTED: Final = 0.02
+EXPECTED: Final = 0.01
+"""°C a year: how much a sea warms, before its record is seen. Since 1980 the mean of all did by 0.015, before by less
+(IPCC 2021, AR6 WG I, 9.2.1.1)."""
+
+VARIES: Final = 0.015
 """°C a year: how much trends of the sea differ from place to place, as a standard deviation."""
 
-FEWEST: Final = 6
-"""Yearly means below which nothing is said of a trend."""
+HALVED: Final = 10.0
+"""Years after which one counts half as much: warming does not keep its pace."""
+
+FEWEST: Final = 5.0
+"""What the yearly means are worth together (Kish's effective size), below which nothing is said of a trend."""
 
 _STRONGEST: Final = 0.9
 """Correlation of a year's mean with the one before it, at most: of few years it may come out as one."""
@@ -47,11 +54,12 @@ class Trend:
 
     @classmethod
     def of(cls, seen: SstSeries) -> "Trend":
-        """Of what a fit sees: the slope of yearly means, shrunk the more the less certain it is.
+        """Of what a fit sees: the slope of yearly means, the closer to :data:`EXPECTED` the less certain it is.
 
-        Its standard error counts how a year resembles the one before it (Santer et al. 2000, J. Geophys. Res. 105,
-        7337); as its prior has a standard deviation of :data:`EXPECTED`, what is kept of it is the posterior's mean. Of
-        several series, the one slope that they tell together is no more certain than that of the one which tells most.
+        A year counts the less the older it is. The slope's standard error counts how a year resembles the one before it
+        (Santer et al. 2000, J. Geophys. Res. 105, 7337); what is taken is the posterior's mean, of a prior whose
+        standard deviation is :data:`VARIES`. Of several series, the one slope that they tell together is no more
+        certain than that of the one which tells most.
         """
         parts = _parts(seen)
         found = np.asarray([slope for slope in map(_slope, parts) if slope is not None])
@@ -60,7 +68,7 @@ class Trend:
         slopes, variances = found.T
         slope, variance = float(np.average(slopes, weights=1 / variances)), float(variances.min())
         end = max(float(unix_seconds(part.times[-1:])[0]) for part in parts)
-        return cls(slope * EXPECTED**2 / (EXPECTED**2 + variance), end)
+        return cls((slope * VARIES**2 + EXPECTED * variance) / (VARIES**2 + variance), end)
 
     @property
     def amplitude(self) -> float:
@@ -91,15 +99,20 @@ def _slope(series: SstSeries) -> tuple[float, float] | None:
     except SeriesError:
         return None
     years = np.flatnonzero(np.isfinite(means))
-    if len(years) < FEWEST:
+    if not len(years):
         return None
-    centred, known = years - years.mean(), means[years] - means[years].mean()
-    spread = float(centred @ centred)
-    slope = float(centred @ known) / spread
+    worth = 0.5 ** ((years[-1] - years) / HALVED)
+    worth /= worth.sum()
+    count = 1 / float(worth @ worth)
+    if count < FEWEST:
+        return None
+    centred, known = years - worth @ years, means[years] - worth @ means[years]
+    spread = float(worth @ centred**2)
+    slope = float(worth @ (centred * known)) / spread
     left = known - slope * centred
-    squares = max(float(left @ left), _TINY)
-    resembles = min(max(float(left[1:] @ left[:-1]) / squares, 0.0), _STRONGEST)
-    return slope, squares / (len(years) - 2) / spread * (1 + resembles) / (1 - resembles)
+    variance = max(float(worth @ left**2), _TINY)
+    resembles = min(max(float(left[1:] @ left[:-1] / (left @ left + _TINY)), 0.0), _STRONGEST)
+    return slope, variance / (count - 2) / spread * (1 + resembles) / (1 - resembles)
 
 
 def _yearly_means(series: SstSeries) -> Floats:

@@ -14,7 +14,7 @@ from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import fit_autoregression, leads_learnt
 from training.panel import JoinedSeries
-from training.trend import NO_TREND, Trend
+from training.trend import EXPECTED, NO_TREND, Trend
 
 START = np.datetime64("1980-01-01", "s")
 
@@ -37,9 +37,24 @@ def test_a_long_record_tells_its_slope(slope: float) -> None:
     assert rise[120] - rise[0] == pytest.approx(10 * trend.slope, rel=0.1)
 
 
-def test_what_is_uncertain_of_a_slope_is_not_kept() -> None:
+def test_an_uncertain_slope_is_near_to_what_seas_do() -> None:
     slopes = [Trend.of(months(10, 0.0, 1.0, seed)).slope for seed in range(20)]
     assert np.std(slopes) < 0.01
+    assert np.mean(slopes) == pytest.approx(EXPECTED, abs=0.004)
+
+
+def test_warming_that_hastens_goes_on_as_of_late() -> None:
+    series = months(40, 0.0, 0.1)
+    later = np.maximum(np.arange(len(series)) - 240, 0) / 12
+    slope = Trend.of(SstSeries(series.values + 0.04 * later, START, MONTH)).slope
+    # With years that count alike it is 0.018.
+    assert 0.021 < slope < 0.04
+
+
+def test_years_long_ago_and_a_recent_one_have_none() -> None:
+    values = months(60, 0.03).values.copy()
+    values[8 * 12 : 59 * 12] = np.nan
+    assert Trend.of(SstSeries(values, START, MONTH)) == NO_TREND
 
 
 def test_a_few_years_have_none() -> None:
