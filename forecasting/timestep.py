@@ -86,6 +86,10 @@ class TimeStep:
         """Whether the series resolves the daily cycle."""
         return self.seconds < DAY
 
+    def daily_harmonics(self, most: int) -> int:
+        """How many of ``most`` harmonics of the day a series tells apart: those with more than two values a cycle."""
+        return min(most, (DAY - 1) // (2 * self.seconds))
+
     def shift(self, times: Times, steps: npt.ArrayLike) -> Times:
         """``times`` moved by ``steps``, which may be negative; the two broadcast.
 

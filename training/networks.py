@@ -5,6 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from forecasting.climatology import DAILY_HARMONICS
 from forecasting.timestep import TimeStep
 from training.autoregression import SeasonalAutoregression
 from training.config import TrainingConfig
@@ -36,9 +37,11 @@ class RecurrentForecaster(nn.Module):
         self.trend_end = scaling.trend.end
         self.trend_rate = RATE
         self.spread = scaling.spread
-        self.calendar = Calendar(max(3, config.harmonics) if scaling.usual else 1, 2 if step.is_under_a_day else 0)
+        annual = max(3, config.harmonics) if scaling.usual else 1
+        # Others are zero at each step, or what another is there; a weight of theirs could be anything between steps.
+        self.calendar = Calendar(annual, step.daily_harmonics(DAILY_HARMONICS))
         self.linear = SeasonalAutoregression(config.window, self.calendar, scaling, self.step_seconds)
-        seen = self.calendar.places(config.harmonics, 1 if step.is_under_a_day else 0) if scaling.annual else []
+        seen = self.calendar.places(config.harmonics, min(1, self.calendar.daily)) if scaling.annual else []
         self.annual = scaling.annual
         self.inputs = 1 + self.annual + len(seen)
         self.cell = _CELLS[cell](self.inputs, config.hidden, config.layers, batch_first=True)

@@ -10,10 +10,10 @@ from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.rolling import Roller
 from forecasting.series import SstSeries
-from forecasting.timestep import unix_seconds
+from forecasting.timestep import TimeStep, unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.fit import Fit, fit, total_epochs
+from training.fit import Fit, fit, fit_autoregression, leads_learnt, total_epochs
 from training.inputs import Scaling
 from training.networks import RecurrentForecaster
 from training.parallel import fit_all
@@ -173,6 +173,20 @@ def test_the_cell_sees_the_last_steps_of_the_window(nino12: SstSeries, small: Tr
 def test_the_shortest_windows_do(nino12: SstSeries, window: int) -> None:
     config = TrainingConfig.for_step(nino12.step, window=window, epochs=1, hidden=4)
     assert rolled(run(nino12, config).final, nino12, config).isfinite().all()
+
+
+@pytest.mark.parametrize(("hours", "n"), [(6, 800), (8, 700), (12, 600)])
+def test_a_few_values_a_day_leave_nothing_free_between_them(hours: int, n: int) -> None:
+    step = TimeStep.parse(f"PT{hours}H")
+    random, days = np.random.default_rng(0), np.arange(n) * hours / 24
+    values = 15 + 4 * np.cos(2 * np.pi * days / 365.25) + np.sin(2 * np.pi * days + 1) + random.normal(0, 0.3, n)
+    series = SstSeries(values, np.datetime64("2000-01-01T03:00:00", "s"), step)
+    config = TrainingConfig.for_step(step)
+    dataset = Dataset.divide(series, config)
+    network = fit_autoregression(config, dataset.past("train"), dataset.origins("train", leads_learnt(config)))
+    times = torch.tensor(unix_seconds(series.times[-200:])) + 1_800 * torch.arange(200)
+    said = network(torch.full((200, config.window), 15.0), times)
+    assert (said - 15).abs().max() < 5
 
 
 def test_values_far_out_of_range_bend_nothing_beyond_its_bounds(nino12: SstSeries, small: TrainingConfig) -> None:
