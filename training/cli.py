@@ -15,6 +15,7 @@ from tqdm import tqdm
 from forecasting.checkpoint import CELLS
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.registry import choose_device
+from forecasting.report import ModelReport
 from forecasting.table import accuracy_table
 from forecasting.timestep import TimeStep, in_words, one_each, short
 from training import fetch_cli, inspect_cli
@@ -24,6 +25,7 @@ from training.fit import total_epochs
 from training.panel import Panel, commonest_step, usable_series
 from training.parallel import jobs
 from training.publish import rollback
+from training.readable import misses_in_words, rank_in_words
 from training.reading import add_reading_options, read_with
 from training.run import Published, require_name, train
 
@@ -206,12 +208,22 @@ def _summary(published: Published) -> str:
         f"\nTest part {test.start} to {test.end}, {in_words(report.step)} ahead, °C:\n",
         accuracy_table(report),
         "",
+        rank_in_words(report),
+        *_intervals(report.best),
+        "",
     ]
     for cell, spread in report.seeds.items():
         lines.append(f"{cell}: test RMSE {spread.mean:.4f} ± {spread.std:.4f} over {len(spread.seeds)} seeds")
     lines += [f"removed {version}" for version in published.removed]
     state = "serves now" if published.serves else "does not serve: its validation RMSE is worse than the current one's"
     return "\n".join([*lines, f"{published.path} {state}"])
+
+
+def _intervals(best: ModelReport) -> list[str]:
+    said = [
+        f"  {misses_in_words(best.intervals[level].coverage, level)}" for level in (80, 95) if level in best.intervals
+    ]
+    return ["Its intervals, by the share of the test part that they hold:", *said] if said else []
 
 
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {

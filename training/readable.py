@@ -1,5 +1,6 @@
 """The report of a release as a person reads it: ``report.md``."""
 
+import math
 from collections.abc import Sequence
 
 from forecasting.report import Coverage, ModelReport, Report, Skill
@@ -110,11 +111,36 @@ def misses_in_words(coverage: Coverage, level: int) -> str:
     off = [100 * coverage.share[lead - 1] - level for lead in leads]
     least, most = f"{min(off):+.1f}", f"{max(off):+.1f}"
     span = least if least == most else f"{least} to {most}"
-    listed = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in _runs(leads))
     return (
         f"{level} %: not within 3 points or two standard errors at {len(leads)} of {len(coverage.share)} leads "
-        f"({listed}), where it is {span} points off."
+        f"({_listed(leads)}), where it is {span} points off."
     )
+
+
+def rank_in_words(report: Report) -> str:
+    """At which leads the network that the validation part picked is behind a reference on the test part, a sentence."""
+    best, references = report.best, report.baselines
+    said = f"{TITLES[best.name]}, which the validation part picked, is behind no reference at any lead."
+    behind = {}
+    for lead, rmse in enumerate(best.accuracy["test"].rmse, start=1):
+        reference = min(references, key=lambda one: one.accuracy["test"].rmse[lead - 1])
+        least = reference.accuracy["test"].rmse[lead - 1]
+        if rmse > least:
+            behind[lead] = rmse / least if least else math.inf, reference.name
+    if behind:
+        most = max(behind, key=lambda lead: behind[lead][0])
+        ratio, name = behind[most]
+        by = f" ({100 * (ratio - 1):.0f} % at lead {most})" if ratio < math.inf else ""
+        said = (
+            f"{TITLES[best.name]}, which the validation part picked, is behind a reference at {len(behind)} of "
+            f"{report.horizon} leads ({_listed(list(behind))}), the furthest behind {TITLES[name]}{by}."
+        )
+    return said
+
+
+def _listed(leads: Sequence[int]) -> str:
+    """``1, 3 to 5``."""
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in _runs(leads))
 
 
 def _runs(leads: Sequence[int]) -> list[list[int]]:

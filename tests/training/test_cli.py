@@ -38,6 +38,7 @@ def test_the_table_of_the_lesson_is_printed_and_the_release_serves(tmp_path: Pat
         *("Model", "-" * 28, "RNN", "LSTM", "GRU"),
         *("persistence", "climatology", "damped anomaly persistence", "linear autoregression"),
     ]
+    assert "which the validation part picked, " in done.stdout
     assert f"{current_version(tmp_path / 'nino12')} serves now" in done.stdout
 
 

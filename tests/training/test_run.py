@@ -11,10 +11,11 @@ from forecasting.registry import Registry
 from forecasting.release import Release, current_version
 from forecasting.report import Coverage
 from forecasting.series import SstSeries
+from forecasting.table import TITLES
 from tests.conftest import NINO12, daily
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.readable import coverage_in_words, misses_in_words
+from training.readable import coverage_in_words, misses_in_words, rank_in_words
 from training.run import Published, train
 
 FILES = {
@@ -108,6 +109,25 @@ def test_the_card_and_the_readable_report_say_what_the_report_does(published: Pu
     for lead in (1, 12):
         words = coverage_in_words(covered, lead)
         assert (f" **{words}** |" if lead in misses else f" {words} |") in readable
+
+
+def test_leads_at_which_a_reference_errs_less_are_named(published: Published) -> None:
+    report = published.report
+    linear = next(model for model in report.baselines if model.name == "linear")
+
+    def with_best(rmse: tuple[float, ...]) -> str:
+        accuracy = report.best.accuracy["test"].model_copy(update={"rmse": rmse})
+        best = report.best.model_copy(update={"accuracy": report.best.accuracy | {"test": accuracy}})
+        return rank_in_words(report.model_copy(update={"models": (best, linear)}))
+
+    reference = linear.accuracy["test"].rmse
+    name = TITLES[report.best.name]
+    assert with_best(reference) == f"{name}, which the validation part picked, is behind no reference at any lead."
+    ratios = (1.0, 1.02, 0.9, 1.1, 1.05, *[0.99] * 7)
+    assert with_best(tuple(a * b for a, b in zip(ratios, reference, strict=True))) == (
+        f"{name}, which the validation part picked, is behind a reference at 3 of 12 leads (2, 4 to 5), "
+        "the furthest behind linear autoregression (10 % at lead 4)."
+    )
 
 
 def test_coverage_is_as_stated_within_three_points_or_two_standard_errors() -> None:
