@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final, TypeVar
 
@@ -14,7 +14,7 @@ from forecasting.registry import Registry
 from service.batching import Answer, Batcher, Job, Result, Run
 from service.metrics import Metrics
 from service.statistics import ModelStatistics, Statistics
-from service.together import Asked, Entries, Together, most_values
+from service.together import Asked, Entries, Together
 
 SMALL: Final = 64
 """Calls' worth of windows (series × networks × leads) up to which a request is batched; larger ones run apart."""
@@ -33,20 +33,6 @@ def is_small(asked: Asked) -> bool:
     """Whether a request costs little enough to be answered on the event loop."""
     windows = len(asked.series) * len(asked.forecasters) * asked.wanted.horizon
     return windows <= SMALL and asked.steps <= SMALL_VALUES
-
-
-def _pieces(asked: Asked) -> Iterator[Asked]:
-    """The same with some of the series at a time, in order: as many as :data:`PIECE` and :data:`SMALL_VALUES` allow."""
-    forecasters, series, wanted, _ = asked
-    most, step = max(PIECE // len(forecasters), 1), forecasters[0].step
-    begin = steps = 0
-    for i, one in enumerate(series):
-        own = most_values(one, step) * len(forecasters)
-        steps += own
-        if i > begin and (i - begin == most or steps > SMALL_VALUES):
-            yield Asked(forecasters, series[begin:i], wanted, steps - own)
-            begin, steps = i, own
-    yield Asked(forecasters, series[begin:], wanted, steps)
 
 
 class Lane:
@@ -157,7 +143,7 @@ class Serving:
         if is_small(asked):
             return await self._batcher.submit(asked)
         found: list[Entries] = [[] for _ in asked.forecasters]
-        for piece in _pieces(asked):
+        for piece in asked.pieces(PIECE, SMALL_VALUES):
             # One after the other: two threads would hand Python's lock back and forth for one request.
             for entries, more in zip(found, await _alone(self._workers, self._together.run, piece), strict=True):
                 entries += more

@@ -1,7 +1,7 @@
 """Many requests at once: from series as they came over the wire to the entries of the answers."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,26 +29,49 @@ class Asked(NamedTuple):
         forecasters: networks of one release, at least one.
         series: that each of them is to forecast, at least one.
         wanted: of each forecast.
-        steps: values that references are fitted to, at most, over all networks.
+        lengths: values that each series has on a regular grid, at most.
+        steps: values that references are fitted to, at most, over all series and networks.
     """
 
     forecasters: Sequence[Forecaster]
     series: Sequence[SeriesIn]
     wanted: Wanted
+    lengths: Sequence[int]
     steps: int
 
     @classmethod
     def of(cls, forecasters: Sequence[Forecaster], series: Sequence[SeriesIn], wanted: Wanted) -> "Asked":
         """With its steps counted."""
-        steps, step = 0, forecasters[0].step
-        for one in series:
-            steps += len(one.values) if one.timestamps is None else most_values(one, step)
-        return cls(forecasters, series, wanted, steps * len(forecasters))
+        step = forecasters[0].step
+        lengths = [
+            len(one.values) if one.timestamps is None else _most(len(one.values), one.timestamps, step)
+            for one in series
+        ]
+        return cls(forecasters, series, wanted, lengths, sum(lengths) * len(forecasters))
+
+    def pieces(self, windows: int, steps: int) -> "Iterator[Asked]":
+        """The same with some of the series at a time, in order.
+
+        Each piece has as many as give no more than so many ``windows`` over all networks and ``steps``, but one at
+        least.
+        """
+        networks = len(self.forecasters)
+        most, begin, counted = max(windows // networks, 1), 0, 0
+        for i, length in enumerate(self.lengths):
+            counted += length * networks
+            if i > begin and (i - begin == most or counted > steps):
+                yield self._part(begin, i)
+                begin, counted = i, length * networks
+        yield self._part(begin, len(self.series))
+
+    def _part(self, begin: int, end: int) -> "Asked":
+        lengths = self.lengths[begin:end]
+        steps = sum(lengths) * len(self.forecasters)
+        return Asked(self.forecasters, self.series[begin:end], self.wanted, lengths, steps)
 
 
-def most_values(series: SeriesIn, step: TimeStep) -> int:
-    """How many values ``series`` can have on a regular grid: its times may lie far apart."""
-    n, times = len(series.values), series.timestamps
+def _most(n: int, times: Sequence[str], step: TimeStep) -> int:
+    """How many values a series of ``n`` can have on a regular grid: its times may lie far apart."""
     if not times:
         return n
     try:
