@@ -22,6 +22,7 @@ from training.calibration import Residuals
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import CPU, Fit
+from training.places import NO_COMPANIONS, Companion, Companions, beside
 
 _TIMED_CALLS: Final = 100
 
@@ -76,9 +77,9 @@ class Exported:
         return round(1_000 * float(np.median(seconds)), 3)
 
 
-def validate(fit: Fit, dataset: Dataset) -> Evaluation:
+def validate(fit: Fit, dataset: Dataset, companion: Companion | None = None) -> Evaluation:
     """Forecast the validation part with the weights that have not seen it."""
-    roller = NetworkRoller(script(fit.selected), dataset.series.step, CPU)
+    roller = NetworkRoller(script(beside(fit.selected, companion)), dataset.series.step, CPU)
     return Evaluation.run(dataset.origins("validation"), {fit.cell: roller})
 
 
@@ -89,15 +90,17 @@ def export(
     identity: Identity,
     folder: Path,
     earlier: Sequence[Residuals] = (),
+    companions: Companions = NO_COMPANIONS,
 ) -> Exported:
-    """Write the final weights of ``fit`` as ``<cell>.pt`` into ``folder``, and load the file again.
+    """Write the final weights of ``fit``, beside its companion, as ``<cell>.pt``, and load the file again.
 
     Intervals are calibrated on the residuals of the validation part and on ``earlier`` ones.
     """
-    validation = validate(fit, dataset)
+    validation = validate(fit, dataset, companions.selected)
     calibrated_on = Residuals.joined([*earlier, Residuals(validation.origins, validation.residuals(fit.cell))])
     seen = dataset.past("validation")
-    module = script(fit.final)
+    network = beside(fit.final, companions.final)
+    module = script(network)
     metadata = CheckpointMetadata(
         dataset=identity.dataset,
         version=identity.version,
@@ -115,7 +118,7 @@ def export(
         errors=ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins),
         configuration=config.flat(),
         seed=fit.seed,
-        parameters=fit.final.size(),
+        parameters=network.size(),
         train_seconds=fit.seconds,
         latency_ms=0.0,
         libraries=libraries(),

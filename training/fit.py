@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.report import LossCurves
-from forecasting.rolling import Origins
 from forecasting.series import SstSeries
 from training.config import TrainingConfig
 from training.dataset import Dataset
@@ -142,18 +141,18 @@ def _begun(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForec
     return RecurrentForecaster(cell, config, seen.step, scaling)
 
 
-def fit_autoregression(config: TrainingConfig, seen: SstSeries, origins: Origins) -> RecurrentForecaster:
+def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> RecurrentForecaster:
     """A network that forecasts by its autoregression alone, which takes no descent.
 
     Args:
         config: of the run.
         seen: what it is scaled by.
-        origins: to learn from, at :func:`leads_learnt`.
+        examples: to learn from, at :func:`leads_learnt`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = _begun(config.cells[0], config, seen)
-    _complete(network, Examples.of(origins), config, 0.0)
+    _complete(network, examples, config, 0.0)
     return network.eval()
 
 

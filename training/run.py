@@ -28,6 +28,7 @@ from training.dataset import Dataset
 from training.export import Identity, export, libraries
 from training.fit import CPU, Fit
 from training.parallel import Progress, fit_all
+from training.places import Companion, Companions, beside
 from training.plot import save_comparison
 from training.publish import next_version, point_current, prune, publish, staging
 from training.readable import readable_report
@@ -143,8 +144,10 @@ def _fill(
 ) -> Report:
     """Put every file of the release into ``stage``."""
     earlier = earlier_residuals(dataset, config)
+    companions = Companions.of(dataset, config)
     exported = {
-        cell: export(fits[cell, config.seed], dataset, config, identity, stage, earlier) for cell in config.cells
+        cell: export(fits[cell, config.seed], dataset, config, identity, stage, earlier, companions)
+        for cell in config.cells
     }
     first = next(iter(dataset.stations.values()))
     baselines = Baselines.fit(first.past("validation"), config.window, config.fill_limit, config.horizon)
@@ -170,7 +173,7 @@ def _fill(
         configuration=config.flat(),
         libraries=libraries(),
         models=assessed.models(dataset, completed, fits),
-        seeds=_seed_spread(dataset, config, fits) if config.seeds > 1 else {},
+        seeds=_seed_spread(dataset, config, fits, companions.final) if config.seeds > 1 else {},
         drift=drift(assessed, next(iter(completed.values())).training_range),
         stations=assessed.station_reports(dataset),
         left_out=assessed.left_out_accuracy(),
@@ -186,12 +189,15 @@ def _fill(
     return report
 
 
-def _seed_spread(dataset: Dataset, config: TrainingConfig, fits: dict[tuple[str, int], Fit]) -> dict[str, SeedSpread]:
+def _seed_spread(
+    dataset: Dataset, config: TrainingConfig, fits: dict[tuple[str, int], Fit], companion: Companion | None
+) -> dict[str, SeedSpread]:
     spread = {}
     one_step = dataset.origins("test", horizon=1)
     for cell in config.cells:
         seeds = tuple(seed for fitted, seed in fits if fitted == cell)
-        rollers = {str(seed): NetworkRoller(script(fits[cell, seed].final), dataset.series.step, CPU) for seed in seeds}
+        networks = {str(seed): beside(fits[cell, seed].final, companion) for seed in seeds}
+        rollers = {seed: NetworkRoller(script(one), dataset.series.step, CPU) for seed, one in networks.items()}
         evaluation = Evaluation.run(one_step, rollers)
         rmse = tuple(evaluation.accuracy(str(seed)).rmse[0] for seed in seeds)
         spread[cell] = SeedSpread(

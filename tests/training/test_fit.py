@@ -13,6 +13,7 @@ from forecasting.series import SstSeries
 from forecasting.timestep import TimeStep, unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
+from training.examples import Examples
 from training.fit import Fit, fit, fit_autoregression, leads_learnt, total_epochs
 from training.inputs import Scaling
 from training.networks import RecurrentForecaster
@@ -183,7 +184,9 @@ def test_a_few_values_a_day_leave_nothing_free_between_them(hours: int, n: int) 
     series = SstSeries(values, np.datetime64("2000-01-01T03:00:00", "s"), step)
     config = TrainingConfig.for_step(step)
     dataset = Dataset.divide(series, config)
-    network = fit_autoregression(config, dataset.past("train"), dataset.origins("train", leads_learnt(config)))
+    network = fit_autoregression(
+        config, dataset.past("train"), Examples.of(dataset.origins("train", leads_learnt(config)))
+    )
     times = torch.tensor(unix_seconds(series.times[-200:])) + 1_800 * torch.arange(200)
     said = network(torch.full((200, config.window), 15.0), times)
     assert (said - 15).abs().max() < 5

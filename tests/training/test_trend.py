@@ -12,6 +12,7 @@ from forecasting.series import SstSeries
 from forecasting.timestep import MONTH, Floats, TimeStep
 from training.config import TrainingConfig
 from training.dataset import Dataset
+from training.examples import Examples
 from training.fit import fit_autoregression, leads_learnt
 from training.panel import JoinedSeries
 from training.trend import EXPECTED, NO_TREND, Trend
@@ -108,6 +109,6 @@ def errors(series: SstSeries, *, trend: bool) -> Floats:
     config = TrainingConfig.for_step(series.step, trend=trend)
     dataset = Dataset.divide(series, config)
     parts = [dataset.origins(part, leads_learnt(config)) for part in ("train", "validation")]
-    network = fit_autoregression(config, dataset.past("validation"), joined(parts))
+    network = fit_autoregression(config, dataset.past("validation"), Examples.of(joined(parts)))
     roller = NetworkRoller(script(network), series.step, torch.device("cpu"))
     return np.asarray(Evaluation.run(dataset.origins("test"), {"it": roller}).accuracy("it").rmse)

@@ -1,0 +1,202 @@
+"""Several places that one network forecasts: which of them a window comes from, and what is usual there.
+
+A network that is fitted to places that are little alike knows one level for all, and so has none to return to. But a
+window mostly tells where it was observed: each place has a seasonal cycle of its own, and few of them fit. So a
+share of such a network's forecast is made on what a window differs by from what is usual at the places that it fits.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from forecasting.climatology import DAILY_HARMONICS
+from forecasting.series import SstSeries
+from forecasting.timestep import Floats, unix_seconds
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.examples import Examples
+from training.fit import fit_autoregression, leads_learnt
+from training.inputs import Calendar
+from training.networks import RecurrentForecaster
+from training.panel import JoinedSeries
+
+ANNUAL_HARMONICS: Final = 3
+
+FAR: Final = 2.0
+"""Spreads of windows' means about what is usual, beyond which a window is taken to come from a place not seen."""
+
+MOST: Final = 0.75
+"""Share of what is forecast from the usual of a place, where it is sure which place that is."""
+
+_RESEMBLES: Final = 0.98
+"""Correlation of an anomaly with the one before it, at most."""
+
+_TINY: Final = 1e-9
+"""°C squared."""
+
+_AT_ONCE: Final = 4_096
+"""Examples that are looked at together: each has a value for every step of its window and every place."""
+
+
+class Places(nn.Module):
+    """The seasonal cycles of places, and how likely a window is to come from each.
+
+    Attributes:
+        anomalies: the series less their cycle, °C.
+    """
+
+    def __init__(self, series: Sequence[SstSeries], window: int) -> None:
+        """Of series of one step, two at least, each of which holds every season."""
+        super().__init__()
+        self.ahead: Tensor
+        self.past: Tensor
+        step = series[0].step
+        self.window = window
+        self.calendar = Calendar(ANNUAL_HARMONICS, step.daily_harmonics(DAILY_HARMONICS))
+        cycles = torch.stack([self._cycle(one) for one in series], dim=1)
+        turned = [self.calendar.turn((place - window) * step.seconds) @ cycles for place in range(window)]
+        self.register_buffer("ahead", cycles.float(), persistent=False)
+        self.register_buffer("past", torch.stack(turned, dim=1).flatten(1).float(), persistent=False)
+        self.anomalies = [self._less_usual(one, cycle) for one, cycle in zip(series, cycles.T, strict=True)]
+        values = [one.values for one in self.anomalies]
+        variance = float(np.nanvar(np.concatenate(values))) + _TINY
+        squares = sum(float(np.nansum(one**2)) for one in values) + _TINY
+        resembles = min(max(sum(float(np.nansum(one[1:] * one[:-1])) for one in values) / squares, 0.0), _RESEMBLES)
+        # As of so many values that do not resemble each other.
+        count = max(window * (1 - resembles) / (1 + resembles), 1.0)
+        self.sharpness = count / 2 / variance
+        self.far = FAR * math.sqrt(variance / count)
+
+    def forward(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What is usual where a window seems to come from.
+
+        The places' cycles are weighted as a normal distribution of anomalies has it. A window whose mean still lies
+        far off is taken to come from a place that is by so much warmer or colder.
+
+        Args:
+            sst: °C, ``(batch, window)``.
+            valid_time: Unix seconds of the step after the window, float64 ``(batch,)``.
+
+        Returns:
+            °C at the window's steps, ``(batch, window)``; shares of the places, ``(batch, places)``; and °C that is
+            added to all, ``(batch,)``.
+        """
+        cycles = (self.calendar(valid_time) @ self.past).view(sst.shape[0], self.window, -1)
+        misfit = (sst.unsqueeze(2) - cycles).square().mean(1)
+        shares = torch.softmax(-self.sharpness * misfit, dim=1)
+        usual = (cycles * shares.unsqueeze(1)).sum(2)
+        apart = (sst - usual).mean(1)
+        beyond = torch.clamp(1 - (self.far / apart.abs().clamp_min(1e-6)).square(), min=0.0)
+        offset = apart * beyond
+        return usual + offset.unsqueeze(1), shares, offset
+
+    def at(self, valid_time: Tensor, shares: Tensor, offset: Tensor) -> Tensor:
+        """What is usual there at a time, °C ``(batch,)``; arguments as :meth:`forward` takes and returns them."""
+        usual: Tensor = ((self.calendar(valid_time) @ self.ahead) * shares).sum(1) + offset
+        return usual
+
+    @torch.no_grad()
+    def relative(self, examples: Examples) -> Examples:
+        """Windows and targets less what is usual where the window seems to come from."""
+        parts = zip(*(one.split(_AT_ONCE) for one in (examples.sst, examples.valid_time, examples.target)), strict=True)
+        windows, targets = [], []
+        for sst, times, target in parts:
+            usual, shares, offset = self(sst, times[:, 0])
+            windows.append(sst - usual)
+            ahead = [self.at(time, shares, offset) for time in times.T]
+            targets.append(target - torch.stack(ahead, dim=1))
+        return Examples(torch.cat(windows), examples.valid_time, torch.cat(targets))
+
+    def _cycle(self, series: SstSeries) -> Tensor:
+        """Weights of the calendar, float64 ``(columns,)``."""
+        observed = np.isfinite(series.values)
+        calendar = self.calendar(torch.from_numpy(unix_seconds(series.times[observed]))).double()
+        values = torch.from_numpy(series.values[observed])[:, None]
+        cycle: Tensor = torch.linalg.lstsq(calendar, values, driver="gelsd").solution[:, 0]
+        return cycle
+
+    def _less_usual(self, series: SstSeries, cycle: Tensor) -> SstSeries:
+        usual: Floats = (self.calendar(torch.from_numpy(unix_seconds(series.times))).double() @ cycle).numpy()
+        return SstSeries(series.values - usual, series.start, series.step)
+
+
+class PlacedForecaster(nn.Module):
+    """Two networks' forecasts, mixed: of values, and of what they differ by from what is usual at their place.
+
+    The share of the second is :data:`MOST` times the square of the likeliest place's.
+    """
+
+    def __init__(self, general: RecurrentForecaster, relative: RecurrentForecaster, places: Places) -> None:
+        super().__init__()
+        self.general = general
+        self.relative = relative
+        self.places = places
+        self.most = MOST
+        self.window = general.window
+        self.step_seconds = general.step_seconds
+
+    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
+        """As :meth:`RecurrentForecaster.forward`."""
+        usual, shares, offset = self.places(sst, valid_time)
+        relative = self.relative(sst - usual, valid_time) + self.places.at(valid_time, shares, offset)
+        return torch.lerp(self.general(sst, valid_time), relative, self.most * shares.amax(1).square())
+
+    def size(self) -> int:
+        """Number of fitted weights, the places' cycles among them."""
+        return self.general.size() + self.relative.size() + self.places.ahead.numel()
+
+
+Network = RecurrentForecaster | PlacedForecaster
+
+
+@dataclass(frozen=True)
+class Companion:
+    """What stands beside the networks of several places; the same for each of them, and fitted in closed form."""
+
+    relative: RecurrentForecaster
+    places: Places
+
+    @classmethod
+    def fit(cls, config: TrainingConfig, seen: SstSeries, examples: Examples) -> "Companion | None":
+        """Arguments as :func:`~training.fit.fit_autoregression` takes them.
+
+        None where fewer than two places have been seen at every season, or networks are to have no autoregression.
+        """
+        known = [one for one in seen.parts if one.seasonal_years] if isinstance(seen, JoinedSeries) else []
+        if len(known) < 2 or not config.autoregression:
+            return None
+        places = Places(known, config.window)
+        return cls(fit_autoregression(config, JoinedSeries.of(places.anomalies), places.relative(examples)), places)
+
+
+def beside(network: RecurrentForecaster, companion: Companion | None) -> Network:
+    """The network with its companion, where it has one."""
+    return network if companion is None else PlacedForecaster(network, companion.relative, companion.places)
+
+
+@dataclass(frozen=True)
+class Companions:
+    """Of the networks that were fitted on the training part alone, and of those to be published."""
+
+    selected: Companion | None
+    final: Companion | None
+
+    @classmethod
+    def of(cls, dataset: Dataset, config: TrainingConfig) -> "Companions":
+        """None but for several stations."""
+        if len(dataset.stations) < 2:
+            return NO_COMPANIONS
+        leads = leads_learnt(config)
+        train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
+        return cls(
+            Companion.fit(config, dataset.past("train"), train),
+            Companion.fit(config, dataset.past("validation"), train.joined(validation)),
+        )
+
+
+NO_COMPANIONS: Final = Companions(None, None)
