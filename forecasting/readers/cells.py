@@ -8,6 +8,7 @@ import numpy as np
 from forecasting.errors import FileError
 from forecasting.readers.geometry import distance_km, name_place
 from forecasting.readers.options import Place
+from forecasting.readers.validity import Validity
 from forecasting.timestep import Floats
 
 if TYPE_CHECKING:
@@ -145,4 +146,5 @@ def sea_of(value: "xr.DataArray", along: Hashable, box: dict[Hashable, slice], d
     count = value.sizes[along]
     at = np.unique(np.linspace(0, count - 1, min(count, _GLANCES)).astype(int))
     near = value.isel(box | {along: at}).transpose(along, *dims)
-    return np.isfinite(np.asarray(near.values, dtype=np.float64)).any(axis=0)
+    values, _ = Validity.of(value).masked(np.asarray(near.values))
+    return np.isfinite(values).any(axis=0)

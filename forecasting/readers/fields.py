@@ -23,6 +23,7 @@ from forecasting.readers.cf import (
 )
 from forecasting.readers.flags import heed
 from forecasting.readers.options import Options
+from forecasting.readers.validity import Validity
 from forecasting.series import Units, to_celsius
 from forecasting.timestep import Times
 
@@ -43,6 +44,7 @@ class Field:
         along: the dimension of time.
         times: in the order of the file, ``(n,)``.
         kind: ``netcdf`` or ``zarr``.
+        validity: what its values have to be.
         notes: what was chosen, and what to look at.
     """
 
@@ -54,6 +56,7 @@ class Field:
     along: str
     times: Times
     kind: str
+    validity: Validity
     notes: tuple[str, ...]
 
     @property
@@ -78,7 +81,7 @@ class Field:
             FileError: if they cannot be read.
         """
         with readable(self.kind):
-            values = self._take(self.value, steps, rows)
+            values, _ = self.validity.masked(self._take(self.value, steps, rows))
             if self.flags is not None:
                 flags = self._take(self.flags, steps, rows).astype(np.float64)
                 values = heed(values.astype(np.float64), flags, str(self.flags.name)).values
@@ -121,4 +124,6 @@ def _understand(data: "xr.Dataset", kind: str, options: Options) -> Field:
     times = find_times(data, time)
     if np.isnat(times).any():
         raise FileError(f"variable {time} lacks the time of step {int(np.isnat(times).argmax())}; correct the file")
-    return Field(data, taken["value"], taken.get("flags"), units, time, along, times, kind, (*notes, *doubt))
+    validity = Validity.of(value, options.missing)
+    said = (*notes, *doubt)
+    return Field(data, taken["value"], taken.get("flags"), units, time, along, times, kind, validity, said)

@@ -28,6 +28,7 @@ from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.sample import draw_cells
 from forecasting.readers.split import refuse_many
 from forecasting.readers.table import one_line
+from forecasting.readers.validity import Validity, as_written
 from forecasting.timestep import Floats, Times, short
 
 if TYPE_CHECKING:
@@ -62,9 +63,13 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
             "has its times as CF does, in UTC, so --dates and --timezone say nothing of it; leave them away"
         )
     _check_size(data.sizes[along], options)
+    validity = Validity.of(data[value], options.missing)
     for station, variables, notes in _at_places(data, taken, along, options):
         times = find_times(data, time)
-        values = _numbers(variables["value"], options)
+        values, left_out = _numbers(variables["value"], validity)
+        if left_out and station is None and not np.isfinite(values).any():
+            raise FileError(f"has no value within {validity.describe(value)}; correct that attribute")
+        notes = (*notes, *_left_out(left_out, validity.describe(value)))
         counts: dict[int, int] = {}
         warned: tuple[str, ...] = ()
         marked: Marked | None = None
@@ -89,13 +94,19 @@ def _placer(times: Times) -> Callable[[int], str]:
     return lambda i: f"time {short(times[i])}"
 
 
-def _numbers(variable: "xr.DataArray", options: Options) -> Floats:
-    values = np.array(variable.values, dtype=np.float64)
-    if values.ndim != 1:
+def _numbers(variable: "xr.DataArray", validity: Validity) -> tuple[Floats, int]:
+    """Values, NaN where missing, and how many are so for being outside the valid range."""
+    if variable.ndim != 1:
         raise FileError(f"variable {variable.name} has dimensions {', '.join(map(str, variable.dims))} left over")
-    values[np.isin(values, options.missing)] = np.nan
+    values, left_out = validity.masked(np.asarray(variable.values))
     # Packed in single precision: what a sensor cannot tell apart is not kept.
-    return np.asarray(np.round(values, 6), dtype=np.float64)
+    return np.asarray(np.round(as_written(values), 6), dtype=np.float64), left_out
+
+
+def _left_out(count: int, valid_range: str) -> Iterator[str]:
+    if count:
+        counted = "1 value" if count == 1 else f"{count} values"
+        yield f"{counted} outside {valid_range} {'counts' if count == 1 else 'count'} as missing"
 
 
 Found = tuple[str | None, dict[str, Any], tuple[str, ...]]

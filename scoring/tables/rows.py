@@ -101,7 +101,9 @@ def _celsius(batch: Batch, column: str, numbers: npt.NDArray[np.int32], stations
         stations.fail(numbers[bad], [f"row {row}: {what}" for row, what in zip(places, said, strict=True)])
     layout = batch.layout
     if layout.sentinels:
-        values[np.isin(values, layout.sentinels)] = np.nan
+        # -99.9 is another number in single precision than in double.
+        own = np.float32 if pa.types.is_float32(batch.columns[column].type) else np.float64
+        values[np.isin(values, np.asarray(layout.sentinels, dtype=own))] = np.nan
     if column in layout.flags:
         flags, _ = _floats(batch.columns[layout.flags[column]])
         values[np.isin(flags, DROPPED)] = np.nan

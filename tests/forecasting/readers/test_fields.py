@@ -47,3 +47,13 @@ def test_flags_of_qartod_make_values_missing(path: Path) -> None:
     with open_field(path, "netcdf", Options()) as found:
         missing = np.isnan(found.celsius(slice(0, 1))).reshape(5, 360)
     assert np.flatnonzero(missing[0]).tolist() == [5, *range(20, 30)]
+
+
+def test_sentinels_and_what_lies_outside_the_valid_range_are_missing(path: Path) -> None:
+    values = np.array([[14.5, -99.9], [15, 44]], dtype=np.float32)
+    sst = xr.Variable(("time", "x"), values, {"units": "degC", "valid_max": np.float32(30)})
+    xr.Dataset({"sst": sst}, {"time": np.array(["2001-01-01", "2001-01-02"], "datetime64[ns]")}).to_netcdf(
+        path, engine="h5netcdf"
+    )
+    with open_field(path, "netcdf", Options(missing=(-99.9,))) as found:
+        np.testing.assert_array_equal(found.celsius(slice(0, 2)), [[14.5, np.nan], [15, np.nan]])

@@ -1,5 +1,6 @@
 """NetCDF and Zarr as OISST, GHRSST, Copernicus and ERDDAP write them, with made-up values."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -182,6 +183,52 @@ def test_units_that_are_not_stated_are_asked_for(netcdf: Save) -> None:
     with pytest.raises(FileError, match="variable wt does not say its units; say --units, one of celsius, kelvin"):
         read(path)
     assert read(path, units="kelvin").series.values[0] == 10
+
+
+def gappy(values: object, attributes: dict[str, object], **encoding: object) -> xr.Dataset:
+    return xr.Dataset({"sst": ("time", values, {"units": "degC"} | attributes, encoding)}, {"time": TIMES})
+
+
+@pytest.mark.parametrize(("sentinel", "written"), [(-99.9, "-99.9"), (1e20, "1e+20")])
+def test_a_sentinel_of_single_precision_is_the_number_that_the_refusal_names(
+    netcdf: Save, sentinel: float, written: str
+) -> None:
+    path = netcdf(gappy(np.array([14.53, 15, 16, sentinel, *range(6)], dtype=np.float32), {}))
+    with pytest.raises(FileError, match=f"as --missing {re.escape(written)} does"):
+        read(path)
+    values = read(path, missing=(float(written),)).series.values
+    np.testing.assert_array_equal(values[:4], [14.53, 15, 16, np.nan])
+
+
+INT16, FLOAT32 = np.int16, np.float32
+PACKING = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 10.0, "_FillValue": -32768}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "encoding", "said"),
+    [
+        ({"valid_range": np.array([-600, 800], INT16)}, PACKING, "valid_range of sst (4 to 18)"),
+        ({"valid_range": np.array([4, 18], FLOAT32)}, PACKING, "valid_range of sst (4 to 18)"),
+        ({"valid_min": FLOAT32(4), "valid_max": FLOAT32(18)}, {}, "valid_min and valid_max of sst (4 to 18)"),
+        ({"valid_max": 18}, {"dtype": "int8", "_FillValue": np.int8(-1)}, "valid_max of sst (18)"),
+        ({"valid_max": np.int8(-68), "_Unsigned": "true"},
+         {"dtype": "int8", "scale_factor": 0.1, "add_offset": -0.8, "_FillValue": np.int8(-1)},
+         "valid_max of sst (18)"),
+    ],
+)  # fmt: skip
+def test_what_lies_outside_the_valid_range_is_missing_and_counted(
+    save: Save, attributes: dict[str, object], encoding: dict[str, object], said: str
+) -> None:
+    path = save(gappy(np.array([18, 12, 13, 19, 4, 5, 6, 7, 8, 9], dtype=np.float32), attributes, **encoding))
+    series = read(path).series
+    np.testing.assert_allclose(series.values, [18, 12, 13, np.nan, 4, 5, 6, 7, 8, 9])
+    assert f"1 value outside the {said} counts as missing" in series.notes
+
+
+def test_a_valid_range_that_no_value_is_in_is_refused(netcdf: Save) -> None:
+    path = netcdf(gappy(np.arange(10.0), {"valid_range": [283.0, 300.0]}))
+    with pytest.raises(FileError, match=r"no value within the valid_range of sst \(283 to 300\); correct"):
+        read(path)
 
 
 def no_time() -> xr.Dataset:
