@@ -9,7 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import RangeError, SeriesError
-from forecasting.timestep import YEAR, Floats, Times, TimeStep, anchor, choose_clock, grid_positions, infer_step, short
+from forecasting.timestep import (
+    YEAR,
+    Bools,
+    Floats,
+    Times,
+    TimeStep,
+    anchor,
+    choose_clock,
+    grid_positions,
+    infer_step,
+    short,
+)
 
 Units = Literal["celsius", "kelvin", "fahrenheit"]
 UNITS: Final[tuple[Units, ...]] = get_args(Units)
@@ -215,8 +226,13 @@ def in_order(times: Times, place: Callable[[int], str]) -> tuple[npt.NDArray[np.
     return order[~repeated], (*notes, _describe_repeats(times[order], order, repeated, place))
 
 
-def sea_temperatures(values: Floats, units: Units, place: Callable[[int], str]) -> Floats:
+def sea_temperatures(
+    values: Floats, units: Units, place: Callable[[int], str], absent: str = "leave it empty or name it as missing"
+) -> Floats:
     """Temperatures in ``units`` as °C, each one that a sea can have, or NaN.
+
+    ``place`` says in words where the i-th value stands in the caller's input, ``absent`` what to do there with a number
+    that stands for a missing value.
 
     Raises:
         RangeError: naming the first value that is none, with the likely remedy.
@@ -230,7 +246,7 @@ def sea_temperatures(values: Floats, units: Units, place: Callable[[int], str]) 
         return celsius
     i = int(wrong.argmax())
     least, most = from_celsius(SEA_RANGE, units)
-    remedy, option = _remedy(values, i, units, float(wrong.mean()))
+    remedy, option = _remedy(values, wrong, units, absent)
     raise RangeError(
         f"{place(i)} is {values[i]:g} {_SYMBOLS[units]}, which no sea has ({least:g} to {most:g}); {remedy}",
         index=i,
@@ -238,17 +254,35 @@ def sea_temperatures(values: Floats, units: Units, place: Callable[[int], str]) 
     )
 
 
-def _remedy(values: Floats, first: int, units: Units, wrong: float) -> tuple[str, str | None]:
+def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, str | None]:
     """In words, and as an option."""
     median = float(np.nanmedian(values))
-    typical: dict[Units, tuple[float, float]] = {"celsius": (-3, 45), "kelvin": (268, 320), "fahrenheit": (50, 110)}
+    typical: dict[Units, tuple[float, float]] = {"celsius": (-3, 45), "kelvin": (268, 320), "fahrenheit": (30, 110)}
     for other, (least, most) in typical.items():
-        if other != units and wrong > 0.5 and least <= median <= most:
+        if other != units and wrong.mean() > 0.5 and least <= median <= most:
             return f"the values look like {_SYMBOLS[other]}: give their units as {other}", f"--units {other}"
-    if wrong <= 0.5:
-        missing = f"--missing {values[first]:.15g}"
-        return "if it stands for a missing value, leave it empty or name it as missing", missing
-    return f"check that these are sea temperatures in {_SYMBOLS[units]}", None
+    if wrong.mean() > 0.5:
+        return f"check that these are sea temperatures in {_SYMBOLS[units]}", None
+    sentinel = f"--missing {float(values[wrong][0])!r}".removesuffix(".0")
+    fitting = _fitting(values, wrong, units)
+    if fitting is None:
+        return f"if it stands for a missing value, {absent}", sentinel
+    said = (
+        f"if the values are in {_SYMBOLS[fitting]}, give their units as {fitting}; if it stands for a missing value, "
+    )
+    return f"{said}{absent}", f"--units {fitting} or {sentinel}"
+
+
+def _fitting(values: Floats, wrong: Bools, units: Units) -> Units | None:
+    """Other units in which every value is a sea's; a number that stands for a missing value is the same each time."""
+    if len(np.unique(values[wrong])) < 2:
+        return None
+    low, high = SEA_RANGE
+    for other in UNITS:
+        celsius = to_celsius(values[np.isfinite(values)], other)
+        if other != units and celsius.min() >= low and celsius.max() <= high:
+            return other
+    return None
 
 
 def _describe_repeats(

@@ -11,6 +11,8 @@ from forecasting.series import SstSeries, Units, sea_temperatures, to_celsius
 from forecasting.timestep import SECONDS, Floats, TimeStep, all_seconds_of, seconds_of
 from service.schemas import SeriesIn
 
+_ABSENT = "send null in its place"
+
 Errors = dict[int, SeriesError]
 """What is wrong with series, by their place among those of a batch."""
 
@@ -86,11 +88,11 @@ def _celsius(given: Floats, begins: Sequence[int], units: Sequence[Units], error
         celsius = np.concatenate([to_celsius(own, unit) for own, unit in parts])
     try:
         # Looked at together, which costs less; where one is wrong, each is looked at for itself.
-        return sea_temperatures(celsius, "celsius", _place)
+        return sea_temperatures(celsius, "celsius", _place, _ABSENT)
     except SeriesError:
         for i, (own, unit) in enumerate(zip(_parts(given, begins), units, strict=True)):
             try:
-                sea_temperatures(own, unit, _place)
+                sea_temperatures(own, unit, _place, _ABSENT)
             except SeriesError as error:
                 errors.setdefault(i, error)
         return celsius

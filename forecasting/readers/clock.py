@@ -94,7 +94,7 @@ def _is_dated(table: Table, name: str) -> bool:
 
 def _one(table: Table, name: str, options: Options) -> Clock:
     column = table.cells[name]
-    unit = table.units.get(name, "")
+    unit, _ = table.unit(name) or ("", "")
     if " since " in unit:
         times = from_units(numbers(column), unit, column)
         texts = pd.Series(np.char.add(times.astype(str), "Z"), index=column.index, dtype=column.dtype)

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from itertools import islice
+import re
+from itertools import islice, takewhile
 from typing import Final
 
 import pandas as pd
@@ -11,9 +12,11 @@ from forecasting.errors import FileError
 from forecasting.readers.erddap import Dialect, dialect, is_units_row
 from forecasting.readers.options import MOST_COLUMNS
 from forecasting.readers.table import Table, one_line
-from forecasting.readers.units import in_brackets
+from forecasting.readers.units import parse_units, unbracketed
 
 _SEPARATORS: Final = ",;\t"
+_REMARK: Final = re.compile(r"#.*\bunits?\b[^:=]*[:=]\s*(.+)", re.IGNORECASE)
+"""A comment that names a unit, as ``# units: degF``."""
 _FORMATS: Final[dict[Dialect | None, str]] = {
     None: "CSV",
     "csv": "ERDDAP .csv: names, then a row of units",
@@ -44,15 +47,23 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
         return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes)
     (_, first), *body = rows
     header = [one_line(name) for name in first]
-    units = {name: unit for name in header for unit in [in_brackets(name)[1]] if unit}
-    place = "the header"
+    units: dict[str, str] = {}
+    place = ""
     if body and (kind == "csv" or is_units_row(body[0][1])):
         number, row = body.pop(0)
-        units |= {name: unit for name, unit in zip(header, row, strict=False) if unit}
+        units = {name: unbracketed(unit) for name, unit in zip(header, row, strict=False) if unit}
         place = f"the unit row, line {number}"
     if not body:
         raise FileError("holds no data: a header line and one line a value are needed")
-    return Table(_FORMATS[kind], _frame(header, body), units, place, notes=notes)
+    return Table(_FORMATS[kind], _frame(header, body), units, place, notes=notes, remarked=_remarked(text))
+
+
+def _remarked(text: str) -> dict[int, str]:
+    """Units of temperature that comments above the header name, by the number of the line."""
+    lines = enumerate(io.StringIO(text), 1)
+    above = takewhile(lambda line: line[1].startswith("#") or not line[1].strip(), lines)
+    found = ((number, _REMARK.fullmatch(line.strip())) for number, line in above)
+    return {number: match[1] for number, match in found if match and parse_units(match[1]) is not None}
 
 
 def _rows(text: str) -> list[_Row]:

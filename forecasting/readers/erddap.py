@@ -7,7 +7,7 @@ Times are ISO 8601 with Z, and the units of time are written ``UTC``.
 import re
 from typing import Literal
 
-from forecasting.readers.units import in_brackets, parse_units
+from forecasting.readers.units import in_brackets, parse_units, unbracketed
 
 Dialect = Literal["csv", "csvp", "csv0"]
 
@@ -18,14 +18,14 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
     """Which dialect a file with these first two rows is written in; None if in none."""
     if any(_DATE.fullmatch(cell) for cell in first) and any(_is_number(cell) for cell in first):
         return "csv0"
-    if "UTC" in second and is_units_row(second):
+    if "UTC" in map(unbracketed, second) and is_units_row(second):
         return "csv"
     return "csvp" if any(in_brackets(name)[1] == "UTC" for name in first) else None
 
 
 def is_units_row(row: list[str]) -> bool:
     """Whether the row below the header holds units: those of time or of temperature among them, and no data."""
-    said = [cell for cell in row if cell]
+    said = [unbracketed(cell) for cell in row if cell]
     if any(_DATE.fullmatch(cell) for cell in said):
         return False
     if "UTC" in said:  # beside it units may look like numbers: salinity is in 1e-3

@@ -10,12 +10,15 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.flags import may_be_flags
-from forecasting.readers.units import in_brackets
+from forecasting.readers.units import parse_units, split_names
 from forecasting.series import Units
 from forecasting.timestep import Floats
 
 ABSENT: Final = ("", "nan", "na", "n/a", "null", "none", "-", "--", "mm")
 """What cells without a number say, in lower case."""
+HEADER: Final = "the header"
+"""Where a column's own name has its units."""
+_UNIT_COLUMNS: Final = ("unit", "units", "uom")
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,9 @@ class Table:
     Attributes:
         format: in words.
         cells: by column; the index holds the number of each row's line in the file.
-        units: of columns, as the file writes them.
-        units_place: where it writes them.
+        units: of columns, as a row of units has them.
+        units_place: where that stands.
+        remarked: units that comments above the header name, by the number of the line.
         sentinels: of columns: numbers that stand for a missing value.
         units_by_format: units that the format prescribes for temperatures where the file states none.
         nameless: whether the file has no header, so that the names are ``column 1`` and so on.
@@ -36,11 +40,12 @@ class Table:
     format: str
     cells: pd.DataFrame
     units: Mapping[str, str] = field(default_factory=dict)
-    units_place: str = "the header"
+    units_place: str = "the unit row"
     sentinels: tuple[float, ...] = ()
     units_by_format: Units | None = None
     nameless: bool = False
     notes: tuple[str, ...] = ()
+    remarked: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> list[str]:
@@ -58,7 +63,7 @@ class Table:
         if self.nameless and f"column {asked}" in self.cells.columns:
             return f"column {asked}"
         for name in self.names:
-            if in_brackets(name)[0] == asked:
+            if self.short(name) == asked:
                 return name
         raise FileError(f"has no column {asked!r}; its columns are {self.describe()}")
 
@@ -68,18 +73,64 @@ class Table:
         return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
     def plain(self) -> dict[str, str]:
-        """Column by its name in lower case, without units in brackets."""
+        """Column by its name in lower case, without its units."""
         return self._plain
+
+    def short(self, name: str) -> str:
+        """A column's name without its units."""
+        return self._split[name][0]
+
+    def unit(self, name: str) -> tuple[str, str] | None:
+        """The units of a column as its row of units or its header has them, and which of the two."""
+        if written := self.units.get(name):
+            return written, self.units_place
+        written = self._split[name][1]
+        return (written, HEADER) if written else None
+
+    def units_of_values(self) -> tuple[str, str] | None:
+        """Units that a column of units names, or else comments, for whatever columns name none; and where they stand.
+
+        Raises:
+            FileError: if they are several.
+        """
+        if self.units_column is not None:
+            cells = self.cells[self.units_column]
+            said = cells[~cells.str.lower().isin(ABSENT)].drop_duplicates()
+            return _one_unit(dict(zip(said.index, said, strict=True)), f"column {self.units_column}")
+        return _one_unit(self.remarked, "the comment above the header")
+
+    @cached_property
+    def units_column(self) -> str | None:
+        """The column that names the units of each row, if there is one."""
+        return next((self._plain[name] for name in _UNIT_COLUMNS if name in self._plain), None)
+
+    @cached_property
+    def _split(self) -> dict[str, tuple[str, str | None]]:
+        return {name: (name, None) for name in self.names} if self.nameless else split_names(self.names)
 
     @cached_property
     def _plain(self) -> dict[str, str]:
-        return {in_brackets(name)[0].strip().lower().replace(" ", "_"): name for name in self.names}
+        return {self.short(name).strip().lower().replace(" ", "_"): name for name in self.names}
 
     @cached_property
     def flag_names(self) -> dict[str, str]:
-        """Columns that may be of quality flags, by their names without units in brackets."""
-        plain = {in_brackets(name)[0]: name for name in self.names}
+        """Columns that may be of quality flags, by their names without units."""
+        plain = {self.short(name): name for name in self.names}
         return {short: name for short, name in plain.items() if may_be_flags(short.lower())}
+
+
+def _one_unit(said: Mapping[int, str], place: str) -> tuple[str, str] | None:
+    """The one unit that lines name, and its place."""
+    if not said:
+        return None
+    (first, unit), *others = said.items()
+    for line, other in others:
+        if parse_units(other) != parse_units(unit) or parse_units(unit) is None:
+            raise FileError(
+                f"line {first} says that the unit is {unit[:40]!r} and line {line} {other[:40]!r}, by {place}; "
+                "keep the values of one unit, or say --units"
+            )
+    return unit, place
 
 
 def one_line(text: str) -> str:

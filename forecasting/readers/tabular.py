@@ -12,8 +12,8 @@ from forecasting.readers.flags import Marked, flag_column, heed, is_flag_name
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.split import Part, refuse_many, split, station_column
-from forecasting.readers.table import Table, is_empty, is_numeric, numbers
-from forecasting.readers.units import in_brackets, parse_units
+from forecasting.readers.table import HEADER, Table, is_empty, is_numeric, numbers
+from forecasting.readers.units import parse_units
 from forecasting.series import UNITS, Units
 from forecasting.timestep import Floats, Times
 
@@ -41,6 +41,7 @@ class Layout:
         station: column that tells stations apart.
         flags: column of QARTOD flags, by column of temperatures.
         units: by column of temperatures.
+        units_column: column that says so of each row; None where it is said of all.
         sentinels: numbers that stand for a missing value.
     """
 
@@ -49,6 +50,7 @@ class Layout:
     station: str | None
     flags: dict[str, str]
     units: dict[str, Units]
+    units_column: str | None
     sentinels: tuple[float, ...]
 
 
@@ -68,7 +70,9 @@ def find_layout(table: Table, options: Options) -> Layout:
         values = {choice.value: choice.station for choice in _values(table, clock, options)}
     flags = {value: name for value in values for name in [_flags(table, value, options)] if name is not None}
     units = {value: _units(table, value, options)[0] for value in values}
-    return Layout(clock.names, values, station, flags, units, (*table.sentinels, *options.missing))
+    rowwise = options.units is None and any(_own_unit(table, value) is None for value in values)
+    units_column = table.units_column if rowwise else None
+    return Layout(clock.names, values, station, flags, units, units_column, (*table.sentinels, *options.missing))
 
 
 def _stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
@@ -78,9 +82,11 @@ def _stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
         return {}
     # One that is empty so far is a station that begins later.
     kept = [
-        name for name in others if _may_hold_values(table, name) or (_is_free(name) and is_empty(table.cells[name]))
+        name
+        for name in others
+        if _may_hold_values(table, name) or (_is_free(table, name) and is_empty(table.cells[name]))
     ]
-    return {name: _wide(name) or in_brackets(name)[0] for name in kept} if len(kept) >= _MIN_WIDE else {}
+    return {name: _wide(table, name) or table.short(name) for name in kept} if len(kept) >= _MIN_WIDE else {}
 
 
 def observations(table: Table, options: Options) -> list[Observations]:
@@ -165,10 +171,10 @@ def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
     if usual is not None:
         return [_Choice(usual)]
     candidates = [name for name in others if _may_hold_values(table, name)]
-    stated = [name for name in candidates if parse_units(table.units.get(name, "")) is not None]
+    stated = [name for name in candidates if _is_temperature(table, name)]
     if len(stated) == 1 or len(candidates) == 1:
         return [_Choice((stated or candidates)[0])]
-    wide = [_Choice(name, station) for name in candidates for station in [_wide(name)] if station]
+    wide = [_Choice(name, station) for name in candidates for station in [_wide(table, name)] if station]
     asked = [choice for choice in wide if choice.station == options.station]
     asked += [_Choice(name, name) for name in candidates if name == options.station]
     if options.station is not None and asked:
@@ -186,23 +192,23 @@ def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
 def _refuse_decimal_commas(table: Table, names: list[str]) -> None:
     """As :func:`~forecasting.readers.table.numbers` does: it names the line and the remedy."""
     for name in names:
-        if _is_free(name) and table.cells[name].str.fullmatch(r"[+-]?\d+,\d+").any():
+        if _is_free(table, name) and table.cells[name].str.fullmatch(r"[+-]?\d+,\d+").any():
             numbers(table.cells[name])
 
 
 def _may_hold_values(table: Table, name: str) -> bool:
-    return _is_free(name) and is_numeric(table.cells[name])
+    return _is_free(table, name) and is_numeric(table.cells[name])
 
 
-def _is_free(name: str) -> bool:
+def _is_free(table: Table, name: str) -> bool:
     """Whether the name does not say that the column holds something else."""
-    plain = in_brackets(name)[0].lower()
+    plain = table.short(name).lower()
     return plain not in _COORDINATES and not is_flag_name(plain)
 
 
-def _wide(name: str) -> str | None:
+def _wide(table: Table, name: str) -> str | None:
     """The station in the name of a column: ``nino34_sst``, ``sst_pier``, ``sst 46042``."""
-    plain = in_brackets(name)[0]
+    plain = table.short(name)
     for usual in _SST_NAMES:
         for mark in "_ .-":
             if plain.lower().endswith(mark + usual):
@@ -218,7 +224,7 @@ def _flags(table: Table, value: str, options: Options) -> str | None:
     if options.flag_column:
         return table.column(options.flag_column)
     names = table.flag_names
-    found = flag_column([plain for plain, name in names.items() if name != value], in_brackets(value)[0])
+    found = flag_column([plain for plain, name in names.items() if name != value], table.short(value))
     return None if found is None else names[found]
 
 
@@ -230,20 +236,34 @@ def _flag_numbers(table: Table, name: str) -> Floats:
         raise FileError(f"{error}, or read without flags: --flags none", index=error.index) from None
 
 
+def _own_unit(table: Table, name: str) -> tuple[str, str] | None:
+    """The unit that a row of units or the header names for a column, and which; a header may have a remark there."""
+    own = table.unit(name)
+    return own if own is not None and (own[1] != HEADER or parse_units(own[0]) is not None) else None
+
+
+def _is_temperature(table: Table, name: str) -> bool:
+    own = _own_unit(table, name)
+    return own is not None and parse_units(own[0]) is not None
+
+
 def _units(table: Table, value: str, options: Options) -> tuple[Units, str, tuple[str, ...]]:
     """Units of a column, what says so, and a doubt where there is one."""
-    written = table.units.get(value)
-    stated = parse_units(written) if written else None
+    own = _own_unit(table, value)
     if options.units is not None:
-        doubt = f"the file says that {value} is in {written}; it was read in {options.units}, as asked"
+        stated = parse_units(own[0]) if own else None
+        doubt = f"the file says that {value} is in {own[0] if own else ''}; it was read in {options.units}, as asked"
         return options.units, "as asked", (doubt,) if stated not in (None, options.units) else ()
-    if stated is not None:
-        return stated, f"by {table.units_place}", ()
-    if written and table.units_place != "the header":
-        raise FileError(
-            f"column {value} is in {written[:40]!r} by {table.units_place}, which is no unit of temperature known "
-            f"here; name another with --value-column, or say --units, one of {', '.join(UNITS)}"
-        )
+    own = own or table.units_of_values()
+    if own is not None:
+        written, place = own
+        stated = parse_units(written)
+        if stated is None:
+            raise FileError(
+                f"column {value} is in {written[:40]!r} by {place}, which is no unit of temperature known here; "
+                f"name another with --value-column, or say --units, one of {', '.join(UNITS)}"
+            )
+        return stated, f"by {place}", ()
     if table.units_by_format is not None:
         return table.units_by_format, "by the format", ()
     return "celsius", "by default: the file does not say", ()

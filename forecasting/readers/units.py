@@ -1,6 +1,7 @@
 """Units as files write them."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from forecasting.series import Units
@@ -10,15 +11,61 @@ _SPELLINGS: Final[dict[str, Units]] = {
     **dict.fromkeys(("k", "kelvin", "kelvins"), "kelvin"),
     **dict.fromkeys(("f", "fahrenheit"), "fahrenheit"),
 }
+_BETWEEN: Final = r"[\s_,.:/-]+"
+_SCALE: Final = r"celsius|centigrade|kelvins?|fahrenheit"
+_WORDS: Final = re.compile(
+    rf"(?P<stem>.*?)(?:^|{_BETWEEN}|(?=[°º˚℃]))(?:in{_BETWEEN})?"
+    rf"(?P<unit>(?:[°º˚]|deg(?:rees?|s)?)[\s_.]*(?:{_SCALE}|[ckf])|℃|{_SCALE})(?:{_BETWEEN}(?P<rest>.*))?",
+    re.IGNORECASE,
+)
+_LETTER: Final = re.compile(rf"(?P<stem>.*?)(?:^|{_BETWEEN})(?P<unit>[A-Za-z])")
+_AFTER_A_WORD: Final = re.compile(r"(?P<stem>.*(?:temp|temperature|sst|wtmp))(?P<unit>[CKF]|deg[CKF])", re.IGNORECASE)
 
 
 def parse_units(text: str) -> Units | None:
     """Celsius, kelvin or Fahrenheit in the spellings of CF, UDUNITS and people; None for anything else."""
-    plain = re.sub(r"[\s_.℃°º˚]+", lambda found: "c" if "℃" in found[0] else "", text.lower())
+    plain = re.sub(r"[\s_.℃°º˚]+", lambda found: "c" if "℃" in found[0] else "", unbracketed(text).lower())
     return _SPELLINGS.get(re.sub(r"^deg(rees?|s)?", "", plain))
 
 
+def unbracketed(text: str) -> str:
+    """A text without brackets around all of it, as ``(deg C)`` in a row of units."""
+    match = re.fullmatch(r"\s*[(\[]([^()\[\]]*)[)\]]\s*", text)
+    return match[1].strip() if match else text
+
+
 def in_brackets(name: str) -> tuple[str, str | None]:
-    """A column's name without the units in brackets after it, and these: ``sst (degree_C)``, ``sst [K]``."""
+    """A column's name without what stands in brackets after it, and this: ``sst (degree_C)``, ``sst [K]``."""
     match = re.fullmatch(r"(.*\S)\s*[(\[](.*)[)\]]", name)
     return (match[1], match[2].strip()) if match else (name, None)
+
+
+def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+    """Each column's name without the units that it names, and these.
+
+    They stand in brackets or after the rest: ``sst (K)``, ``sst_degF``, ``water temp F``. A last letter is a unit only
+    where no other column has another letter in its place: of ``sst_A`` to ``sst_F`` it is what tells them apart.
+    """
+    names = list(names)
+    letters = [found for name in names for found in [_LETTER.fullmatch(in_brackets(name)[0])] if found]
+    strangers = {found["stem"].lower() for found in letters if parse_units(found["unit"]) is None}
+    return {name: _split(name, strangers) for name in names}
+
+
+def _split(name: str, strangers: set[str]) -> tuple[str, str | None]:
+    short, written = in_brackets(name)
+    if written is not None and parse_units(written) is not None:
+        return short, written
+    for pattern in (_WORDS, _AFTER_A_WORD, _LETTER):
+        match = pattern.fullmatch(short)
+        if match is None or parse_units(match["unit"]) is None:
+            continue
+        if pattern is _LETTER and not _is_unit(match["stem"], match["unit"], strangers):
+            continue
+        rest = [part for part in (match["stem"], match.groupdict().get("rest")) if part]
+        return "_".join(rest) or short, match["unit"]
+    return short, written
+
+
+def _is_unit(stem: str, letter: str, strangers: set[str]) -> bool:
+    return stem.lower() not in strangers if stem else not strangers and letter.isupper()

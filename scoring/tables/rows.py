@@ -15,6 +15,7 @@ from forecasting.readers.clock import find_clock
 from forecasting.readers.flags import DROPPED
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table
+from forecasting.readers.units import parse_units
 from forecasting.series import to_celsius
 from forecasting.timestep import Floats, Times
 from scoring.tables.source import Batch
@@ -74,6 +75,8 @@ def take_rows(batch: Batch, options: Options, stations: Stations) -> Iterator[Ro
         rows["station"], rows["time"] = numbers, times.astype(np.int64)
         rows["sst"] = _celsius(batch, column, numbers, stations)
         stations.fail(numbers[list(bad_times)], list(bad_times.values()))
+        bad_units = _bad_units(batch, column)
+        stations.fail(numbers[list(bad_units)], list(bad_units.values()))
         yield rows
 
 
@@ -108,6 +111,18 @@ def _celsius(batch: Batch, column: str, numbers: npt.NDArray[np.int32], stations
         flags, _ = _floats(batch.columns[layout.flags[column]])
         values[np.isin(flags, DROPPED)] = np.nan
     return to_celsius(values, layout.units[column])
+
+
+def _bad_units(batch: Batch, column: str) -> dict[int, str]:
+    """Rows whose unit is not that of the first rows of the file, and what to say of each."""
+    name, units = batch.layout.units_column, batch.layout.units[column]
+    if name is None:
+        return {}
+    cells = pd.Series(batch.columns[name].cast(pa.string()).to_pylist(), dtype=object)
+    other = [cell for cell in cells.dropna().unique() if parse_units(cell) != units]
+    rows = np.flatnonzero(cells.isin(other))
+    said = f"where the first rows have {units}; keep the rows of one unit, or say --units"
+    return {int(row): f"row {batch.first + int(row)}: column {name} has {cells[row][:40]!r} {said}" for row in rows}
 
 
 def _floats(column: pa.Array) -> tuple[Floats, npt.NDArray[np.intp]]:

@@ -99,8 +99,8 @@ def _text(cell: object) -> str:
 
 
 def _used(layout: Layout) -> list[str]:
-    station = [layout.station] if layout.station is not None else []
-    return list(dict.fromkeys([*layout.time, *station, *layout.values, *layout.flags.values()]))
+    single = [name for name in (layout.station, layout.units_column) if name is not None]
+    return list(dict.fromkeys([*layout.time, *single, *layout.values, *layout.flags.values()]))
 
 
 def _read_csv(file: Path, options: Options) -> Iterator[Batch]:

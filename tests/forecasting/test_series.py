@@ -47,6 +47,11 @@ def test_many_repeated_times_are_refused_as_several_stations() -> None:
         ([10.0, float("inf"), 11.0, 12.0], "value 1 is inf °C"),
         ([290.0, 291.0, 292.0, 291.0], "look like kelvin"),
         ([66.0, 67.0, 68.0, 69.0], "look like °F"),
+        (
+            [40.6, 46.7, 58.1, 33.0],
+            "if the values are in °F, give their units as fahrenheit; if it stands for a missing",
+        ),
+        ([14.0, 99.9, 99.9, 13.0], "which no sea has .*; if it stands for a missing value, leave it empty"),
         ([NAN] * 4, "every value"),
     ],
 )

@@ -184,6 +184,7 @@ def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino
         ({"values": [24.0] * 29 + [None]}, "values[29]: the last value is missing"),
         ({"values": [24.0] * 20 + [None] * 4 + [24.0] * 6}, "values[20]: missing values from 2010-03-01 to 2010-06-01"),
         ({"values": [24.0] * 29 + [99.9]}, "values[29] is 99.9 °C, which no sea has"),
+        ({"values": [24.0] * 29 + [-999]}, "if it stands for a missing value, send null in its place"),
         ({"values": [297.0] * 30}, "the values look like kelvin: give their units as kelvin"),
         ({"values": [1e300] * 30}, "which no sea has"),
         ({"start": "soon"}, "'soon' is not an ISO 8601 time"),

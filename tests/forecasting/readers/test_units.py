@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read
+from tests.forecasting.readers.files import days, write
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        *(
+            (name, "41")
+            for name in ("temp_degF", "sst_fahrenheit", "wtmp_F", "Water Temp F", '"temperature, F"', "sstF")
+        ),
+        *((name, "41") for name in ("sst in degrees F", "temp °F", "sst_degF_mean", "degF", "F", "temp_F (at noon)")),
+        *((name, "278.15") for name in ("sst_kelvin", "sst_K", "temp_degK", '"temperature, kelvin"')),
+        *((name, "5") for name in ("sst_celsius", "sst_degC", "temp_c", "sst deg C", "temp℃")),
+    ],
+)
+def test_units_that_a_columns_name_ends_in_are_those_of_its_values(tmp_path: Path, header: str, value: str) -> None:
+    path = write(tmp_path, f"time,{header}", *(f"{day},{value}" for day in days(3)))
+    (station,) = read(path).stations
+    assert station.units_from == "by the header"
+    np.testing.assert_allclose(read(path).series.values, 5)
+
+
+def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path) -> None:
+    names = [f"sst_{letter}" for letter in "abcdef"]
+    path = write(tmp_path, ",".join(["time", *names]), *(f"{day}{',41' * 6}" for day in days(3)))
+    assert read(path).names == ("a", "b", "c", "d", "e", "f")
+    assert {station.units_from for station in read(path).stations} == {"by default: the file does not say"}
+
+
+@pytest.mark.parametrize("comment", ["# units: degF", "#Units = Fahrenheit", "# unit of sst: °F"])
+def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: str) -> None:
+    path = write(tmp_path, "# station 7", comment, "time,sst", *(f"{day},41" for day in days(3)))
+    (station,) = read(path).stations
+    assert (station.units, station.units_from) == ("fahrenheit", "by the comment above the header")
+
+
+def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -> None:
+    rows = [f"{day},41" for day in days(3)]
+    path = write(tmp_path, "# air units: degF", "# sea units: degC", "time,sst", *rows)
+    with pytest.raises(FileError, match="line 1 says that the unit is 'degF' and line 2 'degC', by the comment above"):
+        read(path)
+    assert read(path, units="celsius").series.values[0] == 41
+    mixed = write(tmp_path, "time,sst,unit", *(f"{row},degF" for row in rows), "2001-01-04,5,degC")
+    with pytest.raises(FileError, match="line 2 says that the unit is 'degF' and line 5 'degC', by column unit; keep"):
+        read(mixed)
+
+
+def test_a_column_of_one_unit_is_that_of_the_values(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst,unit", *(f"{day},41,degF" for day in days(2)), "2001-01-03,,")
+    (station,) = read(path).stations
+    assert (station.units, station.units_from) == ("fahrenheit", "by column unit")
+    psu = write(tmp_path, "time,value,unit", *(f"{day},35,psu" for day in days(2)))
+    with pytest.raises(FileError, match="column value is in 'psu' by column unit, which is no unit of temperature"):
+        read(psu)
+
+
+def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_remedies(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *(f"{day},{30 + 5 * k}" for k, day in enumerate(days(6))))
+    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*as --units fahrenheit or --missing 50 does"):
+        read(path)
+
+
+def test_a_row_of_units_may_have_them_in_brackets(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", "(UTC),(deg F)", *(f"{day},41" for day in days(3)))
+    np.testing.assert_allclose(read(path).series.values, 5)
