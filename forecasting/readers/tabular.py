@@ -10,6 +10,7 @@ from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
 from forecasting.readers.flags import Marked, flag_column, heed, is_flag_name
 from forecasting.readers.options import Options
+from forecasting.readers.quantities import is_no_sst, places
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.split import Part, refuse_many, split, station_column
 from forecasting.readers.table import HEADER, Table, is_empty, is_numeric, numbers
@@ -58,7 +59,7 @@ def find_layout(table: Table, options: Options) -> Layout:
     """Which columns hold what; the table may be the head of a longer one.
 
     Where there is no column of stations and none with a usual name, every column that may hold temperatures is a
-    station.
+    station, but for those whose names are of variables or statistics.
 
     Raises:
         FileError: naming the column, and the remedy.
@@ -86,7 +87,9 @@ def _stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
         for name in others
         if _may_hold_values(table, name) or (_is_free(table, name) and is_empty(table.cells[name]))
     ]
-    return {name: _wide(table, name) or table.short(name) for name in kept} if len(kept) >= _MIN_WIDE else {}
+    named = {name: _wide(table, name) or table.short(name) for name in kept}
+    apart = places(named.values())
+    return {name: station for name, station in named.items() if station in apart} if len(apart) >= _MIN_WIDE else {}
 
 
 def observations(table: Table, options: Options) -> list[Observations]:
@@ -173,20 +176,43 @@ def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
     candidates = [name for name in others if _may_hold_values(table, name)]
     stated = [name for name in candidates if _is_temperature(table, name)]
     if len(stated) == 1 or len(candidates) == 1:
-        return [_Choice((stated or candidates)[0])]
+        return [_Choice(_sea((stated or candidates)[0]))]
     wide = [_Choice(name, station) for name in candidates for station in [_wide(table, name)] if station]
     asked = [choice for choice in wide if choice.station == options.station]
     asked += [_Choice(name, name) for name in candidates if name == options.station]
     if options.station is not None and asked:
         return asked[:1]
-    if len(wide) >= _MIN_WIDE:
-        return wide
+    apart = places(choice.station or "" for choice in wide)
+    if len(apart) >= _MIN_WIDE:
+        return [choice for choice in wide if choice.station in apart]
     if not others:
         raise FileError(f"has no column besides {', '.join(clock.names)}; bring one of temperatures, too")
     if not candidates:
         _refuse_decimal_commas(table, others)
     several = f"has {len(candidates)} columns that could be SST" if candidates else "has no column of numbers"
-    raise FileError(f"{several}; name it with --value-column, one of {', '.join(candidates or others)[:400]}")
+    remedy = f"name it with --value-column, one of {', '.join(candidates or others)[:400]}"
+    raise FileError(f"{several}; {remedy}{_as_stations(table, candidates)}")
+
+
+def _as_stations(table: Table, candidates: list[str]) -> str:
+    """What makes a panel of columns that are named after nothing but places."""
+    names = [table.short(name) for name in candidates]
+    if table.nameless or len(names) < _MIN_WIDE or len(places(names)) < len(names):
+        return ""
+    return (
+        f"; where each is a station, choose one with --station, or name them {names[0]}_sst, {names[1]}_sst and so on"
+    )
+
+
+def _sea(name: str) -> str:
+    """A column that is the only one.
+
+    Raises:
+        FileError: if its name says that it is no SST.
+    """
+    if is_no_sst(name):
+        raise FileError(f"has no column of SST: {name} is something else by its name; say --value-column if it is SST")
+    return name
 
 
 def _refuse_decimal_commas(table: Table, names: list[str]) -> None:

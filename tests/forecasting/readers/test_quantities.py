@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.options import Options
+from forecasting.readers.tabular import find_layout
+from tests.forecasting.readers.files import days, write
+
+
+def table(folder: Path, *names: str) -> Path:
+    return write(folder, ",".join(["time", *names]), *(f"{day}{',10' * len(names)}" for day in days(3)))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("air_temp", "water_temp"),
+        ("surface_temp", "bottom_temp"),
+        ("sst_min", "sst_max", "sst_mean"),
+        ("sst_obs", "sst_model"),
+        ("pier_sst_min", "pier_sst_max"),
+        ("temp_1m", "temp_10m"),
+    ],
+)
+def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    path = table(tmp_path, *names)
+    said = f"{len(names)} columns that could be SST; name it with --value-column, one of {', '.join(names)}"
+    with pytest.raises(FileError, match=said):
+        read(path)
+    with pytest.raises(FileError, match=said):
+        find_layout(read_delimited(path.read_text()), Options())
+    assert read(path, value_column=names[0]).series.values[0] == 10
+
+
+def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
+    path = table(tmp_path, "pier_sst", "north_surface_sst", "air_temp", "sst_mean")
+    assert read(path).names == ("pier", "north_surface")
+    layout = find_layout(read_delimited(path.read_text()), Options())
+    assert layout.values == {"pier_sst": "pier", "north_surface_sst": "north_surface"}
+
+
+@pytest.mark.parametrize("name", ["sst_anomaly", "sst_std", "salinity", "air_temperature", "sst_anom_K"])
+def test_the_only_column_is_refused_where_its_name_says_that_it_is_no_sst(tmp_path: Path, name: str) -> None:
+    path = table(tmp_path, name)
+    with pytest.raises(FileError, match=f"no column of SST: {name} is something else by its name; say --value-column"):
+        read(path)
+    with pytest.raises(FileError, match="something else by its name"):
+        find_layout(read_delimited(path.read_text()), Options())
+    assert len(read(path, value_column=name, units="celsius").series) == 3
+
+
+def test_columns_named_after_places_are_refused_with_what_makes_them_stations(tmp_path: Path) -> None:
+    path = table(tmp_path, "north", "bay", "cape")
+    with pytest.raises(
+        FileError, match=r"one of north, bay, cape; where each is a station, .* name them north_sst, bay_sst and so on"
+    ):
+        read(path)
+    assert read(path, station="bay").names == ("bay",)
+    with pytest.raises(FileError, match=r"one of wind, gust$"):
+        read(table(tmp_path, "wind", "gust"))
