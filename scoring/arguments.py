@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     reading.add_argument("--flags", metavar="NAME", help="variable or column of QARTOD flags; none: use no flags")
     reading.add_argument("--depth", type=float, metavar="METRES", help="where a grid holds several")
     reading.add_argument("--dates", choices=("dmy", "mdy"), help="order of dates as 03/04/2010")
-    reading.add_argument("--timezone", metavar="NAME", help="of times without an offset, as Europe/Rome (default: UTC)")
+    reading.add_argument("--timezone", metavar="NAME", help="of times without an offset, as Europe/Rome or +01:00")
     work = parser.add_argument_group("work")
     who = work.add_mutually_exclusive_group()
     who.add_argument("--processes", type=_count, metavar="N", help="0: this one; default: one a core if that pays")

@@ -40,7 +40,7 @@ class FileQuery(BaseModel):
     units: Units | None = Field(default=None, description="of the values; default: as the file says, or celsius")
     missing: list[float] = Field(default=[], max_length=16, description="stands for a missing value; repeatable")
     dates: DateOrder | None = Field(default=None, description="order of dates as 03/04/2010")
-    timezone: str | None = Field(default=None, description="of times without offset, as Europe/Rome; default: UTC")
+    timezone: str | None = Field(default=None, description="of times without offset, as Europe/Rome or +01:00")
     resample: str | None = Field(default=None, description="average to month, week, day, hour, P8D, PT30M…")
 
     def options(self) -> Options:

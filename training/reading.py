@@ -30,7 +30,7 @@ def add_reading_options(data: argparse._ArgumentGroup) -> None:
         help="stands for a missing value; repeatable",
     )
     data.add_argument("--dates", choices=("dmy", "mdy"), help="order of dates as 03/04/2010; default: by the others")
-    data.add_argument("--timezone", metavar="ZONE", help="of times without offset, as Europe/Rome (default: UTC)")
+    data.add_argument("--timezone", metavar="ZONE", help="of times without offset, as Europe/Rome or +01:00")
     data.add_argument("--resample", type=_step, metavar="STEP", help="average to month, week, day, hour, P8D, PT30M…")
 
 

@@ -1,7 +1,6 @@
 """The times of a table, as files write them, in UTC."""
 
-import zoneinfo
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from forecasting.errors import FileError
 from forecasting.readers.dates import from_units, rewrite
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, numbers
+from forecasting.readers.zones import find_zone, zone_of
 from forecasting.timestep import Times, choose_clock, short
 
 _USUAL: Final = ("time", "date", "datetime", "timestamp", "valid_time", "date_time", "time_utc", "date_utc")
@@ -39,7 +39,7 @@ class Clock:
         names: of the columns that they are in.
         texts: ISO 8601, where the cells could be understood so.
         shown: cells, as an error shows them.
-        timezone: whose clock times without an offset go by; UTC where None.
+        timezone: whose clock times without an offset go by, by its name or offset; UTC where None.
     """
 
     label: str
@@ -67,7 +67,22 @@ def find_clock(table: Table, options: Options) -> Clock:
     clock = _find_clock(table, options)
     if options.date_order is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}").any():
         raise FileError("has no dates as 03/04/2010 in it, so --dates says nothing of it; leave it away")
-    return clock
+    if _zoned(clock.texts).all():
+        if options.timezone is not None:
+            raise FileError("has times that all say their offset, so --timezone says nothing of it; leave it away")
+        return clock
+    return clock if options.timezone is not None else replace(clock, timezone=_written_zone(table, clock))
+
+
+def _written_zone(table: Table, clock: Clock) -> str | None:
+    """The offset that the header, or the row of units, names for the times."""
+    written = [table.unit(name) for name in clock.names]
+    zones = [zone_of(one[0]) for one in written if one is not None]
+    return next((zone for zone in zones if zone is not None), None)
+
+
+def _zoned(texts: "pd.Series[str]") -> "pd.Series[bool]":
+    return texts.str.contains(rf"[Zz]$|{_OFFSET}", regex=True)
 
 
 def _find_clock(table: Table, options: Options) -> Clock:
@@ -147,19 +162,16 @@ def _whole(column: "pd.Series[str]", part: str) -> "pd.Series[int]":
 def _parse(texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | None) -> Times:
     """ISO 8601 texts as UTC; months by the clock of the place."""
     offset = texts.str.contains(_OFFSET, regex=True)
-    zoned = offset | texts.str.contains(r"[Zz]$", regex=True)
+    naive = ~_zoned(texts).to_numpy()
     utc = _iso(texts, shown)
-    if zoned.all() and timezone:
-        raise FileError("has times that all say their offset, so --timezone says nothing of it; leave it away")
-    if not zoned.all():
-        naive = ~zoned.to_numpy()
-        if timezone:
-            utc[naive] = _localise(utc[naive], timezone, shown[naive])
-        else:
-            _refuse_local_clock(utc, naive, shown)
-    if not offset.any():
-        return utc
-    return choose_clock(utc, _iso(texts.str.replace(r"[+-]\d\d:?\d\d$", "", regex=True).where(offset, texts), shown))
+    if timezone is None:
+        _refuse_local_clock(utc, naive, shown)
+        if not offset.any():
+            return utc
+    local = _iso(texts.str.replace(r"[+-]\d\d:?\d\d$", "", regex=True).where(offset, texts), shown)
+    if timezone is not None and naive.any():
+        utc[naive] = _localise(utc[naive], timezone, shown[naive])
+    return choose_clock(utc, local)
 
 
 def _iso(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
@@ -181,10 +193,7 @@ def _iso(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
 
 
 def _localise(times: Times, timezone: str, shown: "pd.Series[str]") -> Times:
-    try:
-        zone = zoneinfo.ZoneInfo(timezone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise FileError(f"no time zone is named {timezone[:40]!r}; write it as Europe/Rome or Etc/GMT-1") from None
+    zone = find_zone(timezone)
     index = pd.DatetimeIndex(times)
     try:
         local = index.tz_localize(zone, ambiguous="infer", nonexistent="NaT")

@@ -1,7 +1,7 @@
 """A table → the observations of each station in it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -38,6 +38,8 @@ class Layout:
 
     Attributes:
         time: columns that make a time together.
+        time_units: of those that name any.
+        timezone: whose clock they go by; None where UTC, or where each says so.
         values: columns of temperatures, with the station that each is of where the header names them.
         station: column that tells stations apart.
         flags: column of QARTOD flags, by column of temperatures.
@@ -47,6 +49,8 @@ class Layout:
     """
 
     time: tuple[str, ...]
+    time_units: dict[str, str]
+    timezone: str | None
     values: dict[str, str | None]
     station: str | None
     flags: dict[str, str]
@@ -73,7 +77,11 @@ def find_layout(table: Table, options: Options) -> Layout:
     units = {value: _units(table, value, options)[0] for value in values}
     rowwise = options.units is None and any(_own_unit(table, value) is None for value in values)
     units_column = table.units_column if rowwise else None
-    return Layout(clock.names, values, station, flags, units, units_column, (*table.sentinels, *options.missing))
+    time_units = {name: written[0] for name in clock.names if (written := table.unit(name)) is not None}
+    sentinels = (*table.sentinels, *options.missing)
+    return Layout(
+        clock.names, time_units, clock.timezone, values, station, flags, units, units_column, sentinels
+    )  # fmt: skip
 
 
 def _stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
@@ -99,6 +107,8 @@ def observations(table: Table, options: Options) -> list[Observations]:
         FileError: naming the line or the column, and the remedy.
     """
     clock = find_clock(table, options)
+    if clock.timezone is not None and options.timezone is None:
+        table = replace(table, notes=(*table.notes, f"times are {clock.timezone} from UTC, as {HEADER} says"))
     found: list[Observations] = []
     parts = list(split(table, clock, options))
     times = [clock.times(part.rows) for part in parts]

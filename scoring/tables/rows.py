@@ -139,7 +139,7 @@ def _floats(column: pa.Array) -> tuple[Floats, npt.NDArray[np.intp]]:
 def _times(batch: Batch, options: Options) -> tuple[Times, dict[int, str]]:
     """UTC, and what is wrong with those that are none, by row of the batch."""
     names = batch.layout.time
-    found = _plain_times(batch.columns[names[0]]) if len(names) == 1 and options.timezone is None else None
+    found = _plain_times(batch.columns[names[0]]) if len(names) == 1 and batch.layout.timezone is None else None
     if found is None:
         return _written_times(batch, options)
     missing = np.flatnonzero(np.isnat(found))
@@ -180,7 +180,7 @@ def _written_times(batch: Batch, options: Options) -> tuple[Times, dict[int, str
     bad: dict[int, str] = {}
     kept = np.ones(len(cells), dtype=np.bool_)
     while kept.any():
-        clock = find_clock(Table("table", cells[kept]), options)
+        clock = find_clock(Table("table", cells[kept], batch.layout.time_units), options)
         try:
             times = np.full(len(cells), np.datetime64("NaT", "s"))
             times[kept] = clock.times(np.ones(int(kept.sum()), dtype=np.bool_))

@@ -10,6 +10,13 @@ from scoring.tables.rows import Stations, take_rows
 from scoring.tables.source import read_batches
 
 
+def first_time(path: Path) -> str:
+    """Of the first row, UTC."""
+    (batch,) = read_batches([path], Options())
+    (rows,) = take_rows(batch, Options(), Stations())
+    return str(np.datetime64(int(rows["time"][0]), "s"))
+
+
 def taken(path: Path, options: Options | None = None) -> tuple[dict[str, list[float]], Stations]:
     """°C by station, and the stations."""
     stations, options = Stations(), options or Options()
@@ -46,3 +53,11 @@ def test_a_column_of_units_is_held_to_in_every_row(tmp_path: Path) -> None:
     np.testing.assert_allclose(found["pier"], 5)
     assert list(stations.errors) == [1]
     assert "row 301: column unit has 'degC' where the first rows have fahrenheit; keep" in stations.errors[1]
+
+
+def test_the_header_says_whose_clock_the_times_go_by_and_what_they_count(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("time (UTC+2),sst\n2001-01-01T00:00:00,10\n2001-01-02T00:00:00,10\n")
+    assert first_time(path) == "2000-12-31T22:00:00"
+    path.write_text("time,sst\nhours since 2001-01-01,degC\n6,10\n12,10\n")
+    assert first_time(path) == "2001-01-01T06:00:00"

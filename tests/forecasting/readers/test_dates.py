@@ -103,6 +103,37 @@ def test_a_clock_with_daylight_saving_is_refused_until_it_is_named(tmp_path: Pat
     assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "PT30M", 7)
 
 
+@pytest.mark.parametrize(
+    ("header", "start"),
+    [
+        ("time (UTC+2)", "2010-12-30T22:00:00Z"),
+        ("time [GMT-05:30]", "2010-12-31T05:30:00Z"),
+        ("time (+0100)", "2010-12-30T23:00:00Z"),
+        ("time (UTC)", "2010-12-31T00:00:00Z"),
+        ("time (yyyy-mm-dd)", "2010-12-31T00:00:00Z"),
+    ],
+)
+def test_an_offset_in_the_header_is_that_of_the_times(tmp_path: Path, header: str, start: str) -> None:
+    series = read(write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))).series
+    assert iso(series.start) == start
+    zoned = write(tmp_path, f"{header},sst", *rows(["2010-12-31T00:00Z", "2011-01-01T00:00Z"]))
+    assert iso(read(zoned).series.start) == "2010-12-31T00:00:00Z"
+
+
+@pytest.mark.parametrize("zone", ["CET", "EST", "local time", "Europe/Rome"])
+def test_a_zone_in_the_header_whose_offset_is_not_known_is_asked_for(tmp_path: Path, zone: str) -> None:
+    path = write(tmp_path, f"time ({zone}),sst", *rows(["2010-12-31", "2011-01-01"]))
+    with pytest.raises(FileError, match=rf"by the clock of '{zone}', .* not UTC: say which that is with --timezone"):
+        read(path)
+    assert iso(read(path, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
+
+
+def test_months_go_by_the_clock_that_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows([f"2001-{month:02}-01" for month in range(1, 13)]))
+    series = read(path, timezone="Europe/Rome").series
+    assert (str(series.step), iso(series.start)) == ("month", "2001-01-01T00:00:00Z")
+
+
 def test_offsets_that_change_with_daylight_saving_are_followed(tmp_path: Path) -> None:
     times = ["2010-10-31T01:00:00+02:00", "2010-10-31T02:00:00+02:00", "2010-10-31T02:00:00+01:00"]
     series = read_csv(write(tmp_path, "time,sst", *rows(times)))
