@@ -38,6 +38,11 @@ _UNITS: Final = {"D": "day", "H": "hour", "M": "minute", "S": "second"}
 _LONGEST_TIME: Final = 64
 _TOLERANCE: Final = 0.1
 """How far, in steps, an observation may stand from its place on the regular grid."""
+_HOUR: Final = 3_600
+_STRAYING: Final = 0.1
+"""Of the intervals, how many may be off the commonest one as single wrong times are; of more, the step is another."""
+_OBSERVED: Final = 0.25
+"""Of a step that only the intervals' common divisor shows, how much of its grid has to be there."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +208,9 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     """The step of a series whose ``times`` are sorted and distinct, gaps allowed.
 
     It is the commonest interval, where half of all intervals are exactly that; else the round step (minutes that divide
-    an hour, hours that divide a day, whole days) next to the median interval, which forgives stamps that wander.
+    an hour, hours that divide a day, whole days) next to the median interval, which forgives stamps that wander. Where
+    many intervals are no multiples of it, it is the whole hours or days that divide all of them, if a quarter of such a
+    grid is there: of days of which half are absent, two days may be the commonest interval.
 
     ``place`` says in words where the i-th time stands in the caller's input.
 
@@ -216,9 +223,8 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     if is_monthly(times):
         return MONTH
     intervals = np.diff(times).astype(np.int64)
-    lengths, counts = np.unique(intervals, return_counts=True)
-    step = int(lengths[counts.argmax()]) if counts.max() * 2 >= len(intervals) else _round_step(intervals)
-    odd = np.abs(intervals - step) > 2 * _TOLERANCE * step
+    step = common_interval(intervals) or _round_step(intervals)
+    odd = (np.abs(intervals - step) > 2 * _TOLERANCE * step) & (intervals % step != 0)
     if odd.mean() > 0.5:
         raise IrregularError(
             f"the times are not regular: the likeliest step is {TimeStep(step)}, and "
@@ -228,6 +234,19 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     if step > 31 * DAY:
         raise SeriesError(f"a step of {step / DAY:.0f} days is longer than a month, which is the longest handled here")
     return TimeStep(step)
+
+
+def common_interval(intervals: npt.NDArray[np.int64]) -> int | None:
+    """Seconds that intervals are, or are whole multiples of, as :func:`infer_step` has it; None where they wander."""
+    lengths, counts = np.unique(intervals, return_counts=True)
+    commonest = int(lengths[counts.argmax()])
+    divisor = int(np.gcd.reduce(lengths))
+    dense = divisor % _HOUR == 0 and divisor * len(intervals) >= _OBSERVED * intervals.sum()
+    if dense and (intervals % commonest != 0).mean() > _STRAYING:
+        return divisor
+    if counts.max() * 2 >= len(intervals) or (dense and divisor == commonest):
+        return commonest
+    return None
 
 
 def _round_step(intervals: npt.NDArray[np.int64]) -> int:
@@ -276,10 +295,10 @@ def grid_positions(
     positions = np.round(exact).astype(np.int64)
     off = np.abs(exact - positions) > _TOLERANCE
     if off.any():
-        i = int(off.argmax())
+        i, other = _first_off(exact)
         raise IrregularError(
             f"the times are not regular: {place(i)} ({short(times[i])}) is not a whole number of steps ({step}) after "
-            f"{short(start)}; correct that time, or bring the series to one step first",
+            f"{short(times[other])}; correct that time, or bring the series to one step first",
             index=i,
         )
     same = np.diff(positions) == 0
@@ -291,3 +310,14 @@ def grid_positions(
             index=i,
         )
     return positions
+
+
+def _first_off(exact: Floats) -> tuple[int, int]:
+    """The first time that stands off the grid, and one that it is off: a neighbour, or else the best on the grid."""
+    off = np.abs(exact - np.round(exact))
+    intervals = np.diff(exact)
+    breaks = np.abs(intervals - np.round(intervals)) > _TOLERANCE
+    if not breaks.any():
+        return int((off > _TOLERANCE).argmax()), int(off.argmin())
+    before, after = int(breaks.argmax()), int(breaks.argmax()) + 1
+    return (before, after) if off[before] > off[after] else (after, before)

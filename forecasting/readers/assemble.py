@@ -8,7 +8,7 @@ from forecasting.errors import FileError, IrregularError, RangeError, SeriesErro
 from forecasting.readers.flags import Marked
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Observations, Station
-from forecasting.readers.resample import resample
+from forecasting.readers.resample import coarser, resample
 from forecasting.series import SstSeries, to_celsius
 from forecasting.timestep import DAY, Times
 
@@ -56,7 +56,9 @@ def _series(found: Observations, options: Options) -> SstSeries:
                 f"the steps of {again} days begin anew each January, so that they are no regular series; "
                 f"make one with --resample month, or --resample P{again}D from the first day on"
             ) from None
-        raise FileError(f"{error}, as --resample day, week or month does", index=error.index) from None
+        steps = " or ".join(", ".join(coarser(np.unique(found.times))).rsplit(", ", 1))
+        how = f", as --resample {steps} does" if steps else ""
+        raise FileError(f"{error}{how}", index=error.index) from None
 
 
 def _placed(found: Observations, series: SstSeries, options: Options) -> Marked | None:
@@ -73,11 +75,16 @@ def _placed(found: Observations, series: SstSeries, options: Options) -> Marked 
 def _yearly_restart(times: Times) -> int | None:
     """Days of a step that starts on every first of January, as 8-day composites do; None if there is none."""
     days = times.astype("datetime64[D]")
-    since_new_year = (days - days.astype("datetime64[Y]")).astype(np.int64)
+    years = days.astype("datetime64[Y]")
+    since_new_year = (days - years).astype(np.int64)
+    # In pentads of climate records the one of 29 February has six days.
+    leap = ((years + 1).astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64) == 366
     intervals = np.diff(times).astype(np.int64)
     if len(intervals) < 3:
         return None
     step = int(np.median(intervals))
     if step % DAY or step <= DAY or len(np.unique(times.astype("datetime64[Y]"))) < 2:
         return None
-    return step // DAY if (since_new_year % (step // DAY) == 0).all() else None
+    length = step // DAY
+    on = (since_new_year % length == 0) | (leap & (since_new_year >= 60) & ((since_new_year - 1) % length == 0))
+    return length if on.all() else None

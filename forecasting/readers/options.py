@@ -32,8 +32,8 @@ class Options:
         units: of the values.
         missing: numbers that stand for a missing value.
         date_order: of dates as 03/04/2010.
-        timezone: IANA name, or offset as ``+01:00``, of the clock that times without an offset go by; where None, what the
-            header says, or UTC.
+        timezone: IANA name, or offset as ``+01:00``, of the clock that times without an offset go by; where None, what
+            the header says, or UTC.
         resample: coarser step to average to.
         most_stations: more in one table are refused, unless one is asked for; each costs a look at every row.
         most_columns: more in one table are refused.

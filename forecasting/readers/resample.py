@@ -8,7 +8,7 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.readers.reading import Observations
 from forecasting.series import MAX_STEPS, SstSeries, in_order, sea_temperatures
-from forecasting.timestep import DAY, Floats, Times, TimeStep, anchor, one_each, short
+from forecasting.timestep import DAY, MONTH, Floats, Times, TimeStep, anchor, common_interval, one_each, short
 
 SHARE: Final = 0.5
 """Of a coarser step, what has to be observed for its mean to count."""
@@ -27,7 +27,7 @@ def resample(found: Observations, step: TimeStep) -> SstSeries:
     times, values = found.times[order], values[order]
     if len(times) < 2:
         raise SeriesError("a series needs at least two times, or its step cannot be told")
-    pace = _pace(times)
+    pace = own_pace(times)
     if pace > step.seconds * 1.1:  # a month of 31 days is as long as a month
         own, wanted = one_each(str(TimeStep(pace))), one_each(str(step))
         raise SeriesError(f"values that come {own} cannot make {wanted}; resample to a longer step")
@@ -39,10 +39,16 @@ def resample(found: Observations, step: TimeStep) -> SstSeries:
     return _series(means, short_of, start, step, notes)
 
 
-def _pace(times: Times) -> int:
+def own_pace(times: Times) -> int:
+    """Seconds at which sorted times come: their own step, or else the median interval."""
     intervals = np.diff(times).astype(np.int64)
-    lengths, counts = np.unique(intervals, return_counts=True)
-    return int(lengths[counts.argmax()]) if counts.max() * 2 >= len(intervals) else int(np.median(intervals))
+    return common_interval(intervals) or int(np.median(intervals))
+
+
+def coarser(times: Times) -> list[str]:
+    """Names of steps that sorted times can be averaged over."""
+    pace = own_pace(times) / 1.1
+    return [str(step) for step in (TimeStep(DAY), TimeStep(7 * DAY), MONTH) if step.seconds >= pace]
 
 
 def _start(times: Times, step: TimeStep) -> np.datetime64:

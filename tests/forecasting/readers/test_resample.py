@@ -56,6 +56,40 @@ def test_irregular_times_are_refused_with_the_remedy(tmp_path: Path) -> None:
     assert len(read(path, resample=DAY).series) == 5
 
 
+def alternating(count: int) -> list[str]:
+    """Days of which almost half are absent, so that two days are the commonest interval."""
+    steps = np.tile([2, 1, 2, 2, 3, 2, 1, 2, 2], count)
+    return [str(np.datetime64("2001-01-01") + np.timedelta64(int(day), "D")) for day in np.cumsum(steps)]
+
+
+def test_days_of_which_half_are_absent_are_days(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows(alternating(20)))
+    for resample in (None, DAY):
+        series = read(path, resample=resample).series
+        assert (str(series.step), len(series), int(np.isfinite(series.values).sum())) == ("day", 339, 180)
+
+
+def test_a_wrong_time_or_two_among_those_of_two_days_are_refused_with_steps_that_can_be_made(tmp_path: Path) -> None:
+    times = [str(np.datetime64("2001-01-01") + np.timedelta64(2 * k + (k > 20), "D")) for k in range(40)]
+    with pytest.raises(
+        FileError, match=r"line 23 \(2001-02-13\) is not .* \(P2D\) after 2001-02-10; .*--resample week or"
+    ):
+        read(write(tmp_path, "time,sst", *rows(times)))
+
+
+def test_pentads_that_begin_anew_each_january_are_recognised_with_their_leap_day(tmp_path: Path) -> None:
+    days = np.arange(0, 365, 5)
+    times = [
+        str(np.datetime64(f"{year}-01-01") + np.timedelta64(int(day) + (year % 4 == 0 and day >= 60), "D"))
+        for year in range(1995, 2003)
+        for day in days
+    ]
+    with pytest.raises(
+        FileError, match=r"steps of 5 days begin anew each January.*--resample month, or --resample P5D"
+    ):
+        read(write(tmp_path, "time,sst", *rows(times)))
+
+
 def test_a_longer_step_cannot_be_cut(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["2001-01-01", "2001-02-01", "2001-03-01"]))
     with pytest.raises(FileError, match=r"one every \d+ days cannot make one a day; resample to a longer step"):
