@@ -1,6 +1,7 @@
 """Options of a command line that say how a file is read."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from forecasting.errors import ForecastError
@@ -40,7 +41,7 @@ def read_with(path: Path, options: argparse.Namespace) -> Reading:
     Raises:
         FileError: naming the file, the line or column, and the remedy.
     """
-    return read(
+    reading = read(
         path,
         format=options.format,
         station=options.station,
@@ -57,6 +58,9 @@ def read_with(path: Path, options: argparse.Namespace) -> Reading:
         sample=options.sample,
         seed=getattr(options, "seed", None) or 0,
     )
+    if reading.stations or reading.problem is None:
+        return reading
+    return replace(reading, problem=f"{reading.problem}, or draw cells of it for a panel with --sample N")
 
 
 def _count(text: str) -> int:

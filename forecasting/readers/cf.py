@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from forecasting.errors import FileError, SeriesError
+from forecasting.readers.dates import FARTHEST, seconds_of_unit
 from forecasting.readers.flags import MEANINGS, flag_column
 from forecasting.readers.options import Options
 from forecasting.readers.split import nearest_depth
@@ -50,9 +51,71 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries' advice on encodings is not for the user of the file
         with readable(kind):
-            data = xarray.open_dataset(path, engine="zarr" if kind == "zarr" else _engine(path), chunks=None)
+            data = _open(xarray, path, "zarr" if kind == "zarr" else _engine(path))
+            if not data.data_vars:
+                _refuse_groups(path, kind)
         with data:
             yield data
+
+
+def _open(xarray: ModuleType, path: Path, engine: str) -> "xr.Dataset":
+    try:
+        opened: xr.Dataset = xarray.open_dataset(path, engine=engine, chunks=None)
+    except (ValueError, OverflowError):
+        with xarray.open_dataset(path, engine=engine, chunks=None, decode_times=False) as undated:
+            _refuse_fill_times(undated)
+        raise
+    return opened
+
+
+def _refuse_fill_times(data: "xr.Dataset") -> None:
+    """Name the time that is too far away to be one, as a fill value that is not declared."""
+    for name, one in data.variables.items():
+        unit, _, origin = str(one.attrs.get("units", "")).partition(" since ")
+        seconds = seconds_of_unit(unit)
+        if not origin or seconds is None or one.dtype.kind not in "iuf":
+            continue
+        values = np.ravel(np.asarray(one.values, dtype=np.float64))
+        wrong = np.abs(values) * seconds >= FARTHEST
+        if wrong.any():
+            i = int(wrong.argmax())
+            raise FileError(
+                f"variable {name} holds {values[i]:g} as the time of step {i}, which is none: drop that step, or "
+                "declare the number as _FillValue"
+            )
+
+
+def _refuse_groups(path: Path, kind: str) -> None:
+    """Name the groups that hold what the root does not."""
+    groups = _zarr_groups(path) if kind == "zarr" else _netcdf_groups(path)
+    if not groups:
+        return
+    listed = ", ".join(groups[:12])
+    how = f"name one, as {path.name}/{groups[0]}"
+    if kind == "netcdf":
+        how = f"save one as a file, as by xarray.open_dataset(path, group={groups[0]!r}).to_netcdf(other)"
+    raise FileError(f"has its variables in groups ({listed}); {how}")
+
+
+def _netcdf_groups(path: Path) -> list[str]:
+    if _engine(path) != "h5netcdf":
+        return []
+    import h5py
+
+    names: list[str] = []
+    with h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, one: names.append(name.rpartition("/")[0]) if isinstance(one, h5py.Dataset) else None
+        )
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def _zarr_groups(path: Path) -> list[str]:
+    import zarr
+
+    inside = zarr.open_group(path, mode="r").members(max_depth=None)
+    names = sorted(name for name, one in inside if isinstance(one, zarr.Array))
+    return [name for name in dict.fromkeys(one.rpartition("/")[0] for one in names) if name]
 
 
 @contextmanager

@@ -18,6 +18,9 @@ _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
 _SECONDS: Final = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3_600.0, "hr": 3_600.0,
                    "h": 3_600.0, "day": 86_400.0, "d": 86_400.0}  # fmt: skip
 
+FARTHEST: Final = 1e11
+"""Seconds from the origin that a time may be away, some three thousand years."""
+
 
 def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str]":
     """A column of dates as ISO 8601, where they are written otherwise; cells that are no dates stay as they are.
@@ -94,6 +97,12 @@ def _clock(match: re.Match[str]) -> str:
     return f"T{hours:02}:{minute}{second or ''}{zone or ''}"
 
 
+def seconds_of_unit(unit: str) -> float | None:
+    """Seconds in a unit of time, as ``days``; None where it is not known."""
+    plain = unit.strip().lower()
+    return _SECONDS.get(plain, _SECONDS.get(plain.rstrip("s")))
+
+
 def from_units(values: Floats, units: str, shown: "pd.Series[str]") -> Times:
     """Numbers in CF's units of time, as ``seconds since 1970-01-01T00:00:00Z``.
 
@@ -102,10 +111,10 @@ def from_units(values: Floats, units: str, shown: "pd.Series[str]") -> Times:
     """
     unit, _, origin = units.partition(" since ")
     start = pd.to_datetime(origin.strip(), utc=True, errors="coerce")
-    seconds = _SECONDS.get(unit.strip().lower(), _SECONDS.get(unit.strip().lower().rstrip("s")))
+    seconds = seconds_of_unit(unit)
     if seconds is None or pd.isna(start):
         raise FileError(f"the times are in {units[:60]!r}, which is not understood; write them as 2010-12-01T06:00:00Z")
-    bad = ~(np.abs(values * seconds) < 1e11)
+    bad = ~(np.abs(values * seconds) < FARTHEST)
     if bad.any():
         i = int(bad.argmax())
         raise FileError(f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in {units[:60]}", index=i)

@@ -3,18 +3,22 @@
 import csv
 import io
 import re
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import Final
 
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.erddap import Dialect, dialect, is_units_row
+from forecasting.readers.erddap import Dialect, dialect, holds_data, is_units_row
 from forecasting.readers.options import MOST_COLUMNS
 from forecasting.readers.table import Table, one_line
 from forecasting.readers.units import parse_units, unbracketed
 
 _SEPARATORS: Final = ",;\t"
+_SEP: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+"""What Excel writes above the header to say what separates columns."""
+_TITLES: Final = 20
+"""Lines in which a header is looked for below a title."""
 _REMARK: Final = re.compile(r"#.*\bunits?\b[^:=]*[:=]\s*(.+)", re.IGNORECASE)
 """A comment that names a unit, as ``# units: degF``."""
 _FORMATS: Final[dict[Dialect | None, str]] = {
@@ -39,6 +43,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
         raise FileError("holds no data: a header line and one line a value are needed")
     if (width := len(rows[0][1])) > most_columns:
         raise FileError(f"has {width} columns, and at most {most_columns} are taken; write one line a value")
+    _refuse_title(rows)
     if width == 1 and len(rows) > 1 and all(len(row[0].split()) > 1 for _, row in rows[:2]):
         raise FileError(f"line {rows[0][0]} keeps its columns apart by spaces; write commas in their place")
     kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
@@ -66,17 +71,45 @@ def _remarked(text: str) -> dict[int, str]:
     return {number: match[1] for number, match in found if match and parse_units(match[1]) is not None}
 
 
+def header_line(text: str) -> tuple[str, str]:
+    """The first line that is neither blank nor a comment, and what separates columns, as it or Excel's line says."""
+    said: str | None = None
+    for line in io.StringIO(text):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if said is None and (match := _SEP.fullmatch(line.rstrip("\r\n"))):
+            said = match[1]
+            continue
+        return line, said or max(_SEPARATORS, key=line.count)
+    return "", said or ","
+
+
+def _refuse_title(rows: list[_Row]) -> None:
+    """Refuse a first line of one cell that stands above the header of several."""
+    number, first = rows[0]
+    if len(first) > 1 or any(mark in first[0] for mark in _SEPARATORS):
+        return
+    for line, row in rows[1:_TITLES]:
+        cells = [cell.strip() for one in row for cell in re.split(f"[{_SEPARATORS}]", one)]
+        if len(cells) > 1:
+            if not holds_data(cells):
+                raise FileError(
+                    f"line {number} ({first[0][:40]!r}) is a title, and the header seems to be line {line}: remove "
+                    "what stands above that, or begin those lines with #"
+                )
+            return
+
+
 def _rows(text: str) -> list[_Row]:
-    lines = (line for line in io.StringIO(text) if line.strip() and not line.startswith("#"))
-    sample = list(islice(lines, 2))
-    separator = max(_SEPARATORS, key=sample[0].count) if sample else ","
+    _, separator = header_line(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         stripped = ((reader.line_num, [cell.strip() for cell in row]) for row in reader)
         # Blank lines are left out as they come: millions of them would fill the memory.
-        return [(number, row) for number, row in stripped if any(row) and not row[0].startswith("#")]
+        rows = [(number, row) for number, row in stripped if any(row) and not row[0].startswith("#")]
     except csv.Error as error:
         raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
+    return rows[1:] if rows and _SEP.fullmatch(separator.join(rows[0][1])) else rows
 
 
 def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:

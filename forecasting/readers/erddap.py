@@ -23,6 +23,11 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
     return "csvp" if any(in_brackets(name)[1] == "UTC" for name in first) else None
 
 
+def holds_data(row: list[str]) -> bool:
+    """Whether any cell is a date or a number."""
+    return any(_DATE.fullmatch(cell) or _is_number(cell) for cell in row)
+
+
 def is_units_row(row: list[str]) -> bool:
     """Whether the row below the header holds units: those of time or of temperature among them, and no data."""
     said = [unbracketed(cell) for cell in row if cell]

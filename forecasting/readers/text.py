@@ -20,6 +20,10 @@ _REFUSED: Final = {
     b"PAR1": "is Parquet; write it as CSV",
     b"GRIB": "is GRIB; convert it to NetCDF",
     b"%PDF": "is a PDF; save the table as CSV",
+    b"BZh": "is packed by bzip2; unpack it, or pack it by gzip",
+    b"\xfd7zXZ\x00": "is packed by xz; unpack it, or pack it by gzip",
+    b"\x28\xb5\x2f\xfd": "is packed by Zstandard; unpack it, or pack it by gzip",
+    b"7z\xbc\xaf": "is a 7-Zip archive; unpack it",
 }
 _ERDDAP_ERROR: Final = re.compile(r'\s*Error \{\s*code=(\d+);\s*message="(.*?)";?\s*\}?\s*$', re.DOTALL)
 
@@ -65,7 +69,9 @@ def read_text(path: Path | bytes, limit: int = MAX_TEXT) -> tuple[str, tuple[str
     if _kind(data[:8]) is not None:
         raise FileError("is a NetCDF file inside gzip; unpack it first")
     if b"\x00" in data[:65_536]:
-        raise FileError("is not UTF-8 text; save it as CSV with UTF-8 encoding")
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise FileError("is not UTF-8 text but UTF-16; save it as CSV with UTF-8 encoding")
+        raise FileError("is binary, no UTF-8 text, and of no kind known here; bring CSV, ERDDAP, NDBC or NetCDF")
     notes: tuple[str, ...] = ()
     try:
         text = data.decode("utf-8-sig")

@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
 from forecasting.errors import FileError
-from forecasting.readers.delimited import read_delimited
+from forecasting.readers.delimited import header_line, read_delimited
 from forecasting.readers.options import Options
 from forecasting.readers.table import ABSENT, Table, one_line
 from forecasting.readers.tabular import Layout, find_layout
@@ -139,12 +139,11 @@ def _head(file: Path) -> str:
     with gzip.open(file) if packed else file.open("rb") as lines:
         text = b"".join(islice(lines, _HEAD))
     if b"\x00" in text:
-        raise FileError("is neither CSV nor Parquet")
+        raise FileError("is neither CSV nor Parquet, but binary")
     return text.decode("utf-8-sig", "replace")
 
 
 def _header(head: str) -> tuple[list[str], str]:
     """Names of all columns, and what separates them: as the reader of CSV takes them."""
-    lines = [line for line in head.splitlines() if line.strip() and not line.startswith("#")]
-    separator = max(",;\t", key=lines[0].count)
-    return [one_line(cell.strip()) for cell in next(csv.reader([lines[0]], delimiter=separator))], separator
+    line, separator = header_line(head)
+    return [one_line(cell.strip()) for cell in next(csv.reader([line], delimiter=separator))], separator

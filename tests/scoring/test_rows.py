@@ -61,3 +61,8 @@ def test_the_header_says_whose_clock_the_times_go_by_and_what_they_count(tmp_pat
     assert first_time(path) == "2000-12-31T22:00:00"
     path.write_text("time,sst\nhours since 2001-01-01,degC\n6,10\n12,10\n")
     assert first_time(path) == "2001-01-01T06:00:00"
+
+
+def test_what_excel_says_of_separators_is_heeded(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("sep=|\ntime|sst\n2001-01-01|10\n2001-01-02|11\n")
+    assert taken(tmp_path / "in.csv")[0] == {"in": [10, 11]}

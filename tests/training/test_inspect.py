@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from forecasting.release import open_current
 from tests.conftest import NINO12
@@ -38,6 +39,17 @@ def test_one_that_is_too_short_is_described_with_the_reason(tmp_path: Path, caps
     assert "  flags      sst_qc: 1 good (1), 1 suspect (3), 1 fail (4)\n" in said
     assert "1 of 3 values are missing, in 1 gap" in said
     assert "  trainable  no: 3 values are too few to train on" in said
+
+
+def test_a_grid_without_a_place_is_told_of_places_and_of_cells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = (("time", "lat", "lon"), np.full((3, 2, 2), 15.0), {"units": "degC"})
+    times = np.arange("2001-01-01", "2001-01-04", dtype="datetime64[D]").astype("datetime64[ns]")
+    xr.Dataset({"sst": cells}, {"time": times, "lat": [1.0, 2.0], "lon": [1.0, 2.0]}).to_netcdf(tmp_path / "g.nc")
+    assert main(["inspect", str(tmp_path / "g.nc")]) == 1
+    said = capsys.readouterr().out
+    assert "name a place with --at LAT,LON, or draw cells of it for a panel with --sample N" in said
 
 
 def test_the_worst_of_several_files_is_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,12 @@
+import bz2
+import lzma
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read_csv
+from forecasting.readers import read, read_csv
 from forecasting.timestep import iso
 from tests.conftest import NINO12, ROOT
 
@@ -45,6 +47,8 @@ def test_the_buoy_is_put_on_its_grid_with_its_faults_named() -> None:
         lines("# a station", "# with a preamble", "time,sst", "2001-01-01,10.5", "", "2001-01-02,11", "2001-01-03,--"),
         lines(",time,sst,,", "0,2001-01-01,10.5,,", "1,2001-01-02,11,,", "2,2001-01-03,,,"),
         lines("time,sst", "2001-01-01,10.5,", "2001-01-02,11,", "2001-01-03,,"),
+        lines("sep=;", "time;sst,", "2001-01-01;10.5", "2001-01-02;11", "2001-01-03;"),
+        lines('"sep=|"', "time|sst", "2001-01-01|10.5", "2001-01-02|11", "2001-01-03|"),
         lines("time,sst", "2001-01-01T01:00:00+01:00,10.5", "2001-01-01T22:00:00-02:00,11", "2001-01-03T00:00:00Z,"),
     ],
 )  # fmt: skip
@@ -71,6 +75,11 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         (lines("time,a,b", "2001-01-01,1,2"), "2 columns that could be SST; name it with --value-column, one of a, b"),
         (lines("time,name", "2001-01-01,x"), "no column of numbers"),
         (lines("time", "2001-01-01", "2001-01-02"), "has no column besides time; bring one of temperatures, too"),
+        (
+            lines("Station Pier 7", "Exported 2021-06-30", "", "date;sst", "2001-01-01;10"),
+            r"line 1 \('Station Pier 7'\) is a title, and the header seems to be line 4: remove what stands above that",
+        ),
+        (lines("time", "2001-01-01,10"), "line 2 has 2 columns where the header has 1"),
         (lines(" YR  MON  SST", "1982   1  24.3", "1982   2  24.9"), "line 1 keeps its columns apart by spaces"),
         ('[{\n"name": "sst",\n"data": [\n["1982,1,15", 20.1],\n', "is JSON; write it as CSV, one line a value"),
         ('{"time": ["2001-01-01"], "sst": [10]}', "is JSON; write it as CSV, one line a value"),
@@ -110,6 +119,23 @@ def test_a_file_of_more_columns_than_are_read_is_refused(tmp_path: Path) -> None
     names, values = ",".join(f"s{k}" for k in range(20_001)), ",".join(["10"] * 20_001)
     with pytest.raises(FileError, match="has 20002 columns, and at most 20000 are taken; write one line a value"):
         read_csv(write(tmp_path, lines("time," + names, "2001-01-01," + values)))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (bz2.compress(b"time,sst\n"), "is packed by bzip2; unpack it, or pack it by gzip"),
+        (lzma.compress(b"time,sst\n"), "is packed by xz; unpack it"),
+        ("time,sst\n".encode("utf-16"), "is not UTF-8 text but UTF-16"),
+        (b"\x07\x00\x01" * 99, "is binary, no UTF-8 text, and of no kind known here"),
+    ],
+)
+def test_what_is_packed_or_binary_is_called_so(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(FileError, match=said):
+        read_csv(tmp_path / "a.csv")
+    with pytest.raises(FileError, match=said):
+        read(tmp_path / "a.csv")
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -287,6 +287,34 @@ def test_times_that_are_no_dates_are_named_with_what_to_write(netcdf: Save, unit
         read(netcdf(data))
 
 
+def test_variables_in_groups_are_refused_by_the_names_of_these(tmp_path: Path) -> None:
+    buoy_data = gappy(np.arange(10.0), {})
+    for kind in ("nc", "zarr"):
+        for group in ("pier/obs", "quay"):
+            if kind == "zarr":
+                buoy_data.to_zarr(tmp_path / "a.zarr", group=group, mode="a", consolidated=False)
+            else:
+                buoy_data.to_netcdf(tmp_path / "a.nc", group=group, mode="a", engine="h5netcdf")
+    with pytest.raises(
+        FileError, match=r"variables in groups \(pier/obs, quay\); save one as a file, as by xarray.open_d"
+    ):
+        read(tmp_path / "a.nc")
+    with pytest.raises(FileError, match=r"variables in groups \(pier/obs, quay\); name one, as a.zarr/pier/obs"):
+        read(tmp_path / "a.zarr")
+    assert len(read(tmp_path / "a.zarr/pier/obs").series) == 10
+
+
+def test_a_time_that_is_an_undeclared_fill_value_is_named(netcdf: Save) -> None:
+    data = gappy(np.arange(10.0), {})
+    days = np.arange(10.0)
+    days[4] = 9.969209968386869e36
+    path = netcdf(data.assign_coords(time=("time", days, {"units": "days since 2001-01-01"})))
+    with pytest.raises(
+        FileError, match=r"time holds 9.96921e\+36 as the time of step 4, which is none: drop that step"
+    ):
+        read(path)
+
+
 def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
     path = Path(iris_sample_data.path) / "ostia_monthly.nc"
     series = read(path, at=(0, -30)).series
