@@ -9,6 +9,7 @@ from forecasting.readers.flags import Marked
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Observations, Station
 from forecasting.readers.resample import coarser, resample
+from forecasting.readers.stuck import describe_stuck
 from forecasting.series import SstSeries, to_celsius
 from forecasting.timestep import DAY, Times
 
@@ -27,9 +28,11 @@ def understand(found: Observations, options: Options) -> Station:
     except SeriesError as error:
         raise FileError(str(error), index=error.index) from None
     taken = f"time from column {found.columns.time}, SST from column {found.columns.value}, in {found.units}"
-    notes = (taken, *found.notes, *found.warnings, *series.notes)
+    stuck = describe_stuck(series)
+    warnings = (*found.warnings, *([] if stuck is None else [stuck]))
+    notes = (taken, *found.notes, *warnings, *series.notes)
     return Station(
-        found.station, found.columns, found.units, found.units_from, found.flags, found.warnings,
+        found.station, found.columns, found.units, found.units_from, found.flags, warnings,
         replace(series, notes=notes), marked=_placed(found, series, options),
     )  # fmt: skip
 

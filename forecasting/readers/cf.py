@@ -264,14 +264,17 @@ def _holds_times(variable: "xr.DataArray") -> bool:
 
 def _of_another_calendar(variable: "xr.DataArray") -> Times:
     """Dates that are there in the usual calendar too; a day that another lacks is then missing."""
+    calendar = variable.values[0].calendar
     try:
         times = [np.datetime64(one.isoformat().partition(".")[0], "s") for one in variable.values]
     except ValueError:
-        calendar = variable.values[0].calendar
+        times = []
+    # Julian dates are there in the usual calendar, thirteen days off.
+    if not times or calendar == "julian":
         raise FileError(
-            f"variable {variable.name} goes by the calendar {calendar}, whose dates the usual one has not; convert it, "
-            "as by xarray's convert_calendar"
-        ) from None
+            f"variable {variable.name} goes by the calendar {calendar}, whose dates are not those of the usual one; "
+            "convert it, as by xarray's convert_calendar"
+        )
     return np.asarray(times, dtype="datetime64[s]")
 
 

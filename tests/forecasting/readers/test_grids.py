@@ -271,12 +271,11 @@ def test_dates_of_a_calendar_without_leap_days_are_read_and_the_days_that_it_lac
     assert [iso(time) for time in series.times[np.isnan(series.values)]] == ["2004-02-29T00:00:00Z"]
 
 
-def test_dates_that_the_usual_calendar_has_not_are_refused(netcdf: Save) -> None:
-    times = xr.date_range("2003-01-01", periods=120, freq="D", calendar="360_day", use_cftime=True)
+@pytest.mark.parametrize("calendar", ["360_day", "julian"])
+def test_dates_that_are_not_those_of_the_usual_calendar_are_refused(netcdf: Save, calendar: str) -> None:
+    times = xr.date_range("2003-01-01", periods=120, freq="D", calendar=calendar, use_cftime=True)
     data = xr.Dataset({"sst": ("time", np.linspace(14, 16, 120), {"units": "degC"})}, {"time": times})
-    with pytest.raises(
-        FileError, match="variable time goes by the calendar 360_day, whose dates the usual one has not"
-    ):
+    with pytest.raises(FileError, match=f"goes by the calendar {calendar}, whose dates are not those of the usual one"):
         read(netcdf(data))
 
 

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+
+from forecasting.readers import read
+from tests.forecasting.readers.files import write
+
+
+def table(folder: Path, values: np.typing.NDArray[np.float64], units: str = "degC") -> Path:
+    days = np.datetime64("2001-01-01") + np.arange(len(values))
+    cells = ("" if np.isnan(value) else f"{value:.2f}" for value in values)
+    return write(folder, f"time,sst ({units})", *(f"{day},{cell}" for day, cell in zip(days, cells, strict=True)))
+
+
+def season(count: int) -> np.typing.NDArray[np.float64]:
+    return 14 + 5 * np.sin(np.arange(count) / 58) + np.random.default_rng(3).normal(0, 0.3, count)
+
+
+def test_a_sensor_that_is_stuck_is_named_with_since_when(tmp_path: Path) -> None:
+    values = season(900)
+    values[500:] = 59
+    values[600:620] = np.nan
+    values[:500] = values[:500] * 1.8 + 32
+    (station,) = read(table(tmp_path, values, "degF")).stations
+    said = "the value stays 15 °C from 2002-05-16 to 2003-06-19, 380 in a row: see whether the sensor was stuck"
+    assert station.warnings == (said,)
+    assert station.series is not None
+    assert said in station.series.notes
+
+
+def test_a_month_that_is_stuck_in_ten_years_is_named(tmp_path: Path) -> None:
+    values = season(3650)
+    values[1000:1031] = 12
+    assert (
+        "stays 12 °C from 2003-09-28 to 2003-10-28, 31 in a row"
+        in read(table(tmp_path, values)).stations[0].warnings[0]
+    )
+
+
+def test_ice_and_rounding_repeat_values_without_a_word(tmp_path: Path) -> None:
+    ice = np.maximum(season(900) - 14, -1.8)
+    assert read(table(tmp_path, ice)).stations[0].warnings == ()
+    calm = np.round(26 + np.sin(np.arange(900) / 58))
+    assert read(table(tmp_path, np.tile(np.repeat(calm[::45], 30), 9))).stations[0].warnings == ()
