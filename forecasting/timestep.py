@@ -41,7 +41,7 @@ _TOLERANCE: Final = 0.1
 _HOUR: Final = 3_600
 _STRAYING: Final = 0.1
 """Of the intervals, how many may be off the commonest one as single wrong times are; of more, the step is another."""
-_OBSERVED: Final = 0.25
+_OBSERVED: Final = 0.4
 """Of a step that only the intervals' common divisor shows, how much of its grid has to be there."""
 
 
@@ -209,8 +209,8 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
 
     It is the commonest interval, where half of all intervals are exactly that; else the round step (minutes that divide
     an hour, hours that divide a day, whole days) next to the median interval, which forgives stamps that wander. Where
-    many intervals are no multiples of it, it is the whole hours or days that divide all of them, if a quarter of such a
-    grid is there: of days of which half are absent, two days may be the commonest interval.
+    many intervals are no multiples of it, it is the whole hours or days that divide all of them, if two fifths of
+    such a grid are there: of days of which half are absent, two days may be the commonest interval.
 
     ``place`` says in words where the i-th time stands in the caller's input.
 

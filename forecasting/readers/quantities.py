@@ -10,6 +10,7 @@ _DERIVED: Final = frozenset(
 )  # fmt: skip
 _ELSEWHERE: Final = frozenset(("air", "atmospheric", "dew", "dewpoint", "soil", "land", "ground", "battery"))
 """Where a temperature is none of water."""
+_OF_WATER: Final = frozenset(("sst", "sea", "water", "wtmp"))
 _QUANTITIES: Final = frozenset(
     ("salinity", "psal", "sss", "chlorophyll", "chl", "oxygen", "turbidity", "conductivity", "pressure", "pres", "slp",
      "wind", "wspd", "wdir", "gust", "gst", "waves", "wvht", "swh", "ssh", "sla", "humidity", "rain", "precipitation",
@@ -30,7 +31,8 @@ _DEPTH: Final = re.compile(r"\d+(\.\d+)?m")
 def is_no_sst(name: str) -> bool:
     """Whether a name says that its column holds no sea-surface temperature, as ``sst_anomaly`` or ``salinity``."""
     words = {word.lower() for word in _WORD.findall(name)}
-    return bool(words & (_DERIVED | _ELSEWHERE)) or bool(words & _QUANTITIES and not words & _TEMPERATURES)
+    elsewhere = words & _ELSEWHERE and not words & _OF_WATER
+    return bool(words & _DERIVED or elsewhere or (words & _QUANTITIES and not words & _TEMPERATURES))
 
 
 def places(stations: Iterable[str]) -> list[str]:

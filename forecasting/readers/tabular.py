@@ -113,6 +113,9 @@ def observations(table: Table, options: Options) -> list[Observations]:
     parts = list(split(table, clock, options))
     times = [clock.times(part.rows) for part in parts]
     choices = _values(table, clock, options)
+    if aside := _left_aside(table, clock, choices):
+        said = f"not of a place by their names, and left aside: {', '.join(aside[:12])}"
+        table = replace(table, notes=(*table.notes, said))
     if options.station is None:
         refuse_many(len(choices) * len(parts), "stations", "station", options)
     for choice in choices:
@@ -223,6 +226,14 @@ def _sea(name: str) -> str:
     if is_no_sst(name):
         raise FileError(f"has no column of SST: {name} is something else by its name; say --value-column if it is SST")
     return name
+
+
+def _left_aside(table: Table, clock: Clock, choices: list[_Choice]) -> list[str]:
+    """Columns of temperatures that are no stations beside those that are."""
+    kept = {choice.value for choice in choices}
+    others = [name for name in table.names if name not in clock.names and name not in kept]
+    several = len(choices) >= _MIN_WIDE
+    return [name for name in others if several and _wide(table, name) and _may_hold_values(table, name)]
 
 
 def _refuse_decimal_commas(table: Table, names: list[str]) -> None:

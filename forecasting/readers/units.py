@@ -11,6 +11,7 @@ _SPELLINGS: Final[dict[str, Units]] = {
     **dict.fromkeys(("k", "kelvin", "kelvins"), "kelvin"),
     **dict.fromkeys(("f", "fahrenheit"), "fahrenheit"),
 }
+_BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*")
 _BETWEEN: Final = r"[\s_,.:/-]+"
 _SCALE: Final = r"celsius|centigrade|kelvins?|fahrenheit"
 _WORDS: Final = re.compile(
@@ -53,9 +54,12 @@ def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
 
 
 def _split(name: str, strangers: set[str]) -> tuple[str, str | None]:
+    for brackets in _BRACKETS.finditer(name):
+        for part in re.split("[,;]", brackets[1]):
+            if parse_units(part) is not None:
+                around = f"{name[: brackets.start()]} {name[brackets.end() :]}".strip()
+                return around or name, part.strip()
     short, written = in_brackets(name)
-    if written is not None and parse_units(written) is not None:
-        return short, written
     for pattern in (_WORDS, _AFTER_A_WORD, _LETTER):
         match = pattern.fullmatch(short)
         if match is None or parse_units(match["unit"]) is None:

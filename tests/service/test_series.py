@@ -71,6 +71,13 @@ def test_its_series_can_be_posted_straight_on(client: httpx.Client) -> None:
     assert compared["test"]["n"] == 732 - 24
 
 
+def test_units_that_the_header_names_are_heeded(client: httpx.Client) -> None:
+    answer = post(client, "time,wtmp_F\n2001-01-01,41\n2001-02-01,50\n2001-03-01,41\n")
+    (station,) = answer["stations"]
+    assert (station["units"], station["units_from"]) == ("fahrenheit", "by the header")
+    assert answer["series"][0]["values"] == [5, 10, 5]
+
+
 def test_units_flags_and_gaps_are_told(client: httpx.Client) -> None:
     rows = [f"200{k // 12}-{k % 12 + 1:02}-01,{290 + k % 5},{4 if k == 7 else 3 if k == 9 else 1}" for k in range(36)]
     answer = post(client, "\n".join(["time,sst,sst_qc", "UTC,K,1", *rows]))
@@ -195,6 +202,7 @@ def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
         ("time,sst\n2001-01-01,1\n2001-01-02,99\n2001-01-03,2\n", "line 3 is 99 °C, which no sea has"),
         ("date,sst\n01/02/2010,1\n02/03/2010,1\n", "say dates=dmy or dates=mdy"),
         ("time,sst\n2001-01-01,10\n2001-01-02,-999\n2001-01-03,9\n", "name it as missing, as missing=-999 does"),
+        ("time,air_temp,water_temp\n2001-01-01,10,9\n", "name it with value_column=, one of air_temp, water_temp"),
     ],
 )
 def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: str, says: str) -> None:

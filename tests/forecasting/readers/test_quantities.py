@@ -40,6 +40,9 @@ def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
 def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
     path = table(tmp_path, "pier_sst", "north_surface_sst", "air_temp", "sst_mean")
     assert read(path).names == ("pier", "north_surface")
+    series = read(path).stations[0].series
+    assert series is not None
+    assert "not of a place by their names, and left aside: air_temp, sst_mean" in series.notes
     layout = find_layout(read_delimited(path.read_text()), Options())
     assert layout.values == {"pier_sst": "pier", "north_surface_sst": "north_surface"}
 

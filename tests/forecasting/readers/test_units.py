@@ -16,6 +16,7 @@ from tests.forecasting.readers.files import days, write
             for name in ("temp_degF", "sst_fahrenheit", "wtmp_F", "Water Temp F", '"temperature, F"', "sstF")
         ),
         *((name, "41") for name in ("sst in degrees F", "temp °F", "sst_degF_mean", "degF", "F", "temp_F (at noon)")),
+        *((name, "41") for name in ('"sst (degF, daily mean)"', "sst (degF) at 1 m")),
         *((name, "278.15") for name in ("sst_kelvin", "sst_K", "temp_degK", '"temperature, kelvin"')),
         *((name, "5") for name in ("sst_celsius", "sst_degC", "temp_c", "sst deg C", "temp℃")),
     ],
