@@ -173,7 +173,8 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
     try:
         known, skipped = usable_series(reading.stations)
         config = _config(commonest_step(known.values()), options)
-        return Panel.of(known, config, options.leave_out, skipped), config
+        warnings = {one.name or "": one.warnings for one in reading.stations}
+        return Panel.of(known, config, options.leave_out, skipped, warnings), config
     except SeriesError as error:
         raise FileError(f"{options.data}: {error}") from None
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -66,6 +67,7 @@ class Panel(Dataset):
         config: TrainingConfig,
         leave_out: Sequence[str] | None,
         skipped: Sequence[str] = (),
+        warnings: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> "Panel":
         """Stations that can be used; why others cannot is noted.
 
@@ -74,6 +76,7 @@ class Panel(Dataset):
             config: of the run; its seed draws the stations that are left out.
             leave_out: names of the stations to keep out of training; a fifth of them, but not the first, where None.
             skipped: sentences on stations that could not even be read.
+            warnings: what to look at, by station; the first one's stand among its own notes.
 
         Raises:
             RequestError: if there is no station of a name in ``leave_out``.
@@ -93,10 +96,12 @@ class Panel(Dataset):
         members = {name: one for name, one in usable.items() if name not in out}
         if not members:
             raise SeriesError("every station would be left out of training: name fewer with --leave-out")
-        first = next(iter(members.values()))
+        name, first = next(iter(members.items()))
         notes = [f"trained on {len(members)} stations: {_listed(members)}"]
         notes += [f"left out of training, to be tested on: {_listed(out)}"] if out else []
         notes += [f"not used: {reason}" for reason in (*skipped, *unusable)]
+        others = [other for other in usable if other != name]
+        notes += [f"{other}: {said}" for other in others for said in warnings.get(other, ())][:SHOWN]
         panel = cls(
             first.series,
             config.window,

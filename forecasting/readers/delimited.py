@@ -21,6 +21,8 @@ _TITLES: Final = 20
 """Lines in which a header is looked for below a title."""
 _REMARK: Final = re.compile(r"#.*\bunits?\b[^:=]*[:=]\s*(.+)", re.IGNORECASE)
 """A comment that names a unit, as ``# units: degF``."""
+_LONGEST: Final = 200
+"""Characters of a comment that is looked at: the search costs the square of them."""
 _FORMATS: Final[dict[Dialect | None, str]] = {
     None: "CSV",
     "csv": "ERDDAP .csv: names, then a row of units",
@@ -67,7 +69,7 @@ def _remarked(text: str) -> dict[int, str]:
     """Units of temperature that comments above the header name, by the number of the line."""
     lines = enumerate(io.StringIO(text), 1)
     above = takewhile(lambda line: line[1].startswith("#") or not line[1].strip(), lines)
-    found = ((number, _REMARK.fullmatch(line.strip())) for number, line in above)
+    found = ((number, _REMARK.fullmatch(line.strip())) for number, line in above if len(line) < _LONGEST)
     return {number: match[1] for number, match in found if match and parse_units(match[1]) is not None}
 
 

@@ -18,11 +18,11 @@ _QUANTITIES: Final = frozenset(
 )  # fmt: skip
 _TEMPERATURES: Final = frozenset(("sst", "temp", "temperature", "wtmp", "thetao", "tos"))
 _KINDS: Final = _DERIVED | _ELSEWHERE | frozenset(
-    ("water", "sea", "surface", "subsurface", "bottom", "top", "skin", "subskin", "foundation", "bulk", "upper",
-     "lower", "min", "minimum", "max", "maximum", "mean", "average", "avg", "median", "obs", "observed", "observation",
+    ("water", "sea", "surface", "subsurface", "bottom", "top", "skin", "subskin", "foundation", "bulk", "min",
+     "minimum", "max", "maximum", "mean", "average", "avg", "median", "obs", "observed", "observation",
      "observations", "measured", "model", "modelled", "modeled", "simulated", "sim", "predicted", "forecast",
      "analysed", "analysis", "raw", "corrected", "filtered", "smoothed", "interpolated", "clim", "climatology",
-     "normal", "day", "night", "daily", "monthly", "high", "low", "satellite", "insitu")
+     "normal", "day", "night", "daily", "monthly", "satellite", "insitu")
 )  # fmt: skip
 _WORD: Final = re.compile(r"\d+(?:\.\d+)?m\b|[^\W_]+")
 _DEPTH: Final = re.compile(r"\d+(\.\d+)?m")

@@ -20,7 +20,13 @@ _WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 _LETTER: Final = re.compile(rf"(?P<stem>.*?)(?:^|{_BETWEEN})(?P<unit>[A-Za-z])")
-_AFTER_A_WORD: Final = re.compile(r"(?P<stem>.*(?:temp|temperature|sst|wtmp))(?P<unit>[CKF]|deg[CKF])", re.IGNORECASE)
+_TEMPERATURE: Final = r"(?i:.*(?:temp|temperature|sst|wtmp))"
+_JOINED: Final = re.compile(rf"(?P<stem>{_TEMPERATURE})(?P<unit>(?i:deg)?[A-Z]|[ckf])(?:{_BETWEEN}(?P<rest>.*))?")
+_WITHIN: Final = re.compile(rf"(?P<stem>{_TEMPERATURE}){_BETWEEN}(?P<unit>[A-Z]){_BETWEEN}(?P<rest>.*)")
+"""Of a letter that stands by itself in a name, only a capital after a word for temperature is a unit."""
+_LETTERS: Final = (_JOINED, _WITHIN, _LETTER)
+_LONGEST: Final = 120
+"""Characters of a name in which units are looked for: the search costs the square of them."""
 
 
 def parse_units(text: str) -> Units | None:
@@ -37,34 +43,38 @@ def unbracketed(text: str) -> str:
 
 def in_brackets(name: str) -> tuple[str, str | None]:
     """A column's name without what stands in brackets after it, and this: ``sst (degree_C)``, ``sst [K]``."""
-    match = re.fullmatch(r"(.*\S)\s*[(\[](.*)[)\]]", name)
-    return (match[1], match[2].strip()) if match else (name, None)
+    opening = max(name.rfind("("), name.rfind("["))
+    before = name[: max(opening, 0)].rstrip()
+    return (before, name[opening + 1 : -1].strip()) if before and name.endswith((")", "]")) else (name, None)
 
 
 def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
     """Each column's name without the units that it names, and these.
 
-    They stand in brackets or after the rest: ``sst (K)``, ``sst_degF``, ``water temp F``. A last letter is a unit only
-    where no other column has another letter in its place: of ``sst_A`` to ``sst_F`` it is what tells them apart.
+    They stand in brackets or after the rest: ``sst (K)``, ``sst_degF``, ``water temp F``. A letter is a unit only where
+    no other column has another letter in its place: of ``sst_A`` to ``sst_F`` it is what tells them apart.
     """
     names = list(names)
-    letters = [found for name in names for found in [_LETTER.fullmatch(in_brackets(name)[0])] if found]
+    shorts = [in_brackets(name)[0] for name in names if len(name) <= _LONGEST]
+    letters = [found for short in shorts for pattern in _LETTERS if (found := pattern.fullmatch(short))]
     strangers = {found["stem"].lower() for found in letters if parse_units(found["unit"]) is None}
     return {name: _split(name, strangers) for name in names}
 
 
 def _split(name: str, strangers: set[str]) -> tuple[str, str | None]:
+    if len(name) > _LONGEST:
+        return in_brackets(name)
     for brackets in _BRACKETS.finditer(name):
         for part in re.split("[,;]", brackets[1]):
             if parse_units(part) is not None:
                 around = f"{name[: brackets.start()]} {name[brackets.end() :]}".strip()
                 return around or name, part.strip()
     short, written = in_brackets(name)
-    for pattern in (_WORDS, _AFTER_A_WORD, _LETTER):
+    for pattern in (_WORDS, *_LETTERS):
         match = pattern.fullmatch(short)
         if match is None or parse_units(match["unit"]) is None:
             continue
-        if pattern is _LETTER and not _is_unit(match["stem"], match["unit"], strangers):
+        if pattern in _LETTERS and not _is_unit(match["stem"], match["unit"], strangers):
             continue
         rest = [part for part in (match["stem"], match.groupdict().get("rest")) if part]
         return "_".join(rest) or short, match["unit"]

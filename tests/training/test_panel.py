@@ -140,6 +140,13 @@ def test_stations_that_cannot_be_used_are_left_aside_and_named(
         assert any(reason in note for note in report.notes)
 
 
+def test_a_sensor_that_is_stuck_is_named_whichever_station_has_it(tmp_path: Path) -> None:
+    series = stations(3)
+    series["s1"].values[100:200] = 15
+    report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")
+    assert [note for note in report.notes if note.startswith("s1: the value stays 15 °C from 2001-04-11 to 2001-07-19")]
+
+
 def test_the_window_goes_by_the_step_of_most_stations_and_not_of_the_first(tmp_path: Path) -> None:
     monthly = SstSeries(15 + np.cos(np.arange(200)), np.datetime64("2001-01-01", "s"), TimeStep.parse("month"))
     report, _ = trained(long_csv(tmp_path, {"monthly": monthly, **stations(2)}), tmp_path / "out")

@@ -88,3 +88,10 @@ def test_a_folder_that_is_no_store_gets_a_sentence(tmp_path: Path, made: str | N
         (tmp_path / made).write_text("{}")
     with pytest.raises(FileError, match="holds no variables" if made else "no Zarr store"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("mark", ["(", "_", "units "])
+def test_a_header_of_nothing_but_marks_is_soon_understood(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(f"# {mark * 20_000}\ntime,{mark * 20_000}\n2001-01-01,10\n2001-01-02,11\n")
+    assert len(read(path).series) == 2

@@ -16,7 +16,7 @@ from tests.forecasting.readers.files import days, write
             for name in ("temp_degF", "sst_fahrenheit", "wtmp_F", "Water Temp F", '"temperature, F"', "sstF")
         ),
         *((name, "41") for name in ("sst in degrees F", "temp °F", "sst_degF_mean", "degF", "F", "temp_F (at noon)")),
-        *((name, "41") for name in ('"sst (degF, daily mean)"', "sst (degF) at 1 m")),
+        *((name, "41") for name in ('"sst (degF, daily mean)"', "sst (degF) at 1 m", "Temp F - surface", "TempF_avg")),
         *((name, "278.15") for name in ("sst_kelvin", "sst_K", "temp_degK", '"temperature, kelvin"')),
         *((name, "5") for name in ("sst_celsius", "sst_degC", "temp_c", "sst deg C", "temp℃")),
     ],
@@ -28,10 +28,11 @@ def test_units_that_a_columns_name_ends_in_are_those_of_its_values(tmp_path: Pat
     np.testing.assert_allclose(read(path).series.values, 5)
 
 
-def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path) -> None:
-    names = [f"sst_{letter}" for letter in "abcdef"]
+@pytest.mark.parametrize("name", ["sst_{}", "sst_{}_1", "pier {} sst"])
+def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path, name: str) -> None:
+    names = [name.format(letter) for letter in "ABCDEF"]
     path = write(tmp_path, ",".join(["time", *names]), *(f"{day}{',41' * 6}" for day in days(3)))
-    assert read(path).names == ("a", "b", "c", "d", "e", "f")
+    assert len(read(path).names) == 6
     assert {station.units_from for station in read(path).stations} == {"by default: the file does not say"}
 
 
