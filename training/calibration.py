@@ -19,11 +19,11 @@ from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.rolling import Origins, joined
 from forecasting.timestep import Floats
+from training.companion import autoregression
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.examples import Examples
-from training.fit import fit_autoregression, leads_learnt
-from training.places import Companion, beside
+from training.fit import leads_learnt
 
 TWENTIETHS: Final = 2 * TRAIN_TENTHS
 """Of the series, that make the training part."""
@@ -74,7 +74,6 @@ def _forecast(
     origins = dataset.origins_between(begin, end)
     if len(learnt) < 2 * config.window or not len(origins) or is_still(past):
         return None
-    examples = Examples.of(learnt)
-    network = beside(fit_autoregression(config, past, examples), Companion.fit(config, past, examples))
+    network = autoregression(config, past, Examples.of(learnt))
     roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
     return Residuals(origins, Evaluation.run(origins, {_MODEL: roller}).residuals(_MODEL))

@@ -19,10 +19,10 @@ from forecasting.network import NetworkRoller
 from forecasting.report import Split
 from forecasting.training_range import TrainingRange
 from training.calibration import Residuals
+from training.companion import NO_COMPANIONS, Companion, Companions, beside
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import CPU, Fit
-from training.places import NO_COMPANIONS, Companion, Companions, beside
 
 _TIMED_CALLS: Final = 100
 

@@ -21,6 +21,7 @@ from training.dataset import Dataset
 from training.examples import Examples
 from training.inputs import Scaling
 from training.networks import RecurrentForecaster
+from training.places import Places
 from training.rollout import fit_to_rollout
 
 WARM_UP = 0.1
@@ -80,10 +81,9 @@ def fit(
     begin = time.perf_counter()
     leads = leads_learnt(config)
     train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
+    both = train.joined(validation)
     selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, device, validation)
-    final, again = _descend(
-        config, cell, seed, dataset.past("validation"), train.joined(validation), told, device, None
-    )
+    final, again = _descend(config, cell, seed, dataset.past("validation"), both, told, device, None)
     seconds = round(time.perf_counter() - begin, 2)
     return Fit(cell, seed, selected, final, len(again.train), loss, seconds)
 
@@ -104,7 +104,14 @@ def _descend(
     device: torch.device,
     validation: Examples | None,
 ) -> tuple[RecurrentForecaster, LossCurves]:
-    """Train a new network on ``examples``, scaled by ``seen``; the curves hold the loss on ``validation`` if given."""
+    """Train a new network on ``examples``, scaled by ``seen``; the curves hold the loss on ``validation`` if given.
+
+    Of several places it learns what they differ by from what is usual at each.
+    """
+    places = Places.of(seen, config)
+    if places is not None:
+        seen, examples = places.anomalies, places.relative(examples)
+        validation = places.relative(validation) if validation else None
     rolled, examples = examples, examples.with_next()
     validation = validation.with_next() if validation else None
     schedule = config.schedule(len(examples))

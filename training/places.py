@@ -7,7 +7,6 @@ share of such a network's forecast is made on what a window differs by from what
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,20 +17,14 @@ from forecasting.climatology import DAILY_HARMONICS
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, unix_seconds
 from training.config import TrainingConfig
-from training.dataset import Dataset
 from training.examples import Examples
-from training.fit import fit_autoregression, leads_learnt
 from training.inputs import Calendar
-from training.networks import RecurrentForecaster
 from training.panel import JoinedSeries
 
 ANNUAL_HARMONICS: Final = 3
 
 FAR: Final = 2.0
 """Spreads of windows' means about what is usual, beyond which a window is taken to come from a place not seen."""
-
-MOST: Final = 0.75
-"""Share of what is forecast from the usual of a place, where it is sure which place that is."""
 
 _RESEMBLES: Final = 0.98
 """Correlation of an anomaly with the one before it, at most."""
@@ -47,7 +40,7 @@ class Places(nn.Module):
     """The seasonal cycles of places, and how likely a window is to come from each.
 
     Attributes:
-        anomalies: the series less their cycle, °C.
+        anomalies: the series less their cycles, °C.
     """
 
     def __init__(self, series: Sequence[SstSeries], window: int) -> None:
@@ -62,8 +55,9 @@ class Places(nn.Module):
         turned = [self.calendar.turn((place - window) * step.seconds) @ cycles for place in range(window)]
         self.register_buffer("ahead", cycles.float(), persistent=False)
         self.register_buffer("past", torch.stack(turned, dim=1).flatten(1).float(), persistent=False)
-        self.anomalies = [self._less_usual(one, cycle) for one, cycle in zip(series, cycles.T, strict=True)]
-        values = [one.values for one in self.anomalies]
+        anomalies = [self._less_usual(one, cycle) for one, cycle in zip(series, cycles.T, strict=True)]
+        self.anomalies = JoinedSeries.of(anomalies)
+        values = [one.values for one in anomalies]
         variance = float(np.nanvar(np.concatenate(values))) + _TINY
         squares = sum(float(np.nansum(one**2)) for one in values) + _TINY
         resembles = min(max(sum(float(np.nansum(one[1:] * one[:-1])) for one in values) / squares, 0.0), _RESEMBLES)
@@ -100,6 +94,15 @@ class Places(nn.Module):
         usual: Tensor = ((self.calendar(valid_time) @ self.ahead) * shares).sum(1) + offset
         return usual
 
+    @classmethod
+    def of(cls, seen: SstSeries, config: TrainingConfig) -> "Places | None":
+        """Of what a fit sees; None where fewer than two places were seen at every season.
+
+        And where networks are to have no autoregression, of which what they would be mixed with is made.
+        """
+        known = [one for one in seen.parts if one.seasonal_years] if isinstance(seen, JoinedSeries) else []
+        return cls(known, config.window) if len(known) > 1 and config.autoregression else None
+
     @torch.no_grad()
     def relative(self, examples: Examples) -> Examples:
         """Windows and targets less what is usual where the window seems to come from."""
@@ -123,80 +126,3 @@ class Places(nn.Module):
     def _less_usual(self, series: SstSeries, cycle: Tensor) -> SstSeries:
         usual: Floats = (self.calendar(torch.from_numpy(unix_seconds(series.times))).double() @ cycle).numpy()
         return SstSeries(series.values - usual, series.start, series.step)
-
-
-class PlacedForecaster(nn.Module):
-    """Two networks' forecasts, mixed: of values, and of what they differ by from what is usual at their place.
-
-    The share of the second is :data:`MOST` times the square of the likeliest place's.
-    """
-
-    def __init__(self, general: RecurrentForecaster, relative: RecurrentForecaster, places: Places) -> None:
-        super().__init__()
-        self.general = general
-        self.relative = relative
-        self.places = places
-        self.most = MOST
-        self.window = general.window
-        self.step_seconds = general.step_seconds
-
-    def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        """As :meth:`RecurrentForecaster.forward`."""
-        usual, shares, offset = self.places(sst, valid_time)
-        relative = self.relative(sst - usual, valid_time) + self.places.at(valid_time, shares, offset)
-        return torch.lerp(self.general(sst, valid_time), relative, self.most * shares.amax(1).square())
-
-    def size(self) -> int:
-        """Number of fitted weights, the places' cycles among them."""
-        return self.general.size() + self.relative.size() + self.places.ahead.numel()
-
-
-Network = RecurrentForecaster | PlacedForecaster
-
-
-@dataclass(frozen=True)
-class Companion:
-    """What stands beside the networks of several places; the same for each of them, and fitted in closed form."""
-
-    relative: RecurrentForecaster
-    places: Places
-
-    @classmethod
-    def fit(cls, config: TrainingConfig, seen: SstSeries, examples: Examples) -> "Companion | None":
-        """Arguments as :func:`~training.fit.fit_autoregression` takes them.
-
-        None where fewer than two places have been seen at every season, or networks are to have no autoregression.
-        """
-        known = [one for one in seen.parts if one.seasonal_years] if isinstance(seen, JoinedSeries) else []
-        if len(known) < 2 or not config.autoregression:
-            return None
-        places = Places(known, config.window)
-        return cls(fit_autoregression(config, JoinedSeries.of(places.anomalies), places.relative(examples)), places)
-
-
-def beside(network: RecurrentForecaster, companion: Companion | None) -> Network:
-    """The network with its companion, where it has one."""
-    return network if companion is None else PlacedForecaster(network, companion.relative, companion.places)
-
-
-@dataclass(frozen=True)
-class Companions:
-    """Of the networks that were fitted on the training part alone, and of those to be published."""
-
-    selected: Companion | None
-    final: Companion | None
-
-    @classmethod
-    def of(cls, dataset: Dataset, config: TrainingConfig) -> "Companions":
-        """None but for several stations."""
-        if len(dataset.stations) < 2:
-            return NO_COMPANIONS
-        leads = leads_learnt(config)
-        train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
-        return cls(
-            Companion.fit(config, dataset.past("train"), train),
-            Companion.fit(config, dataset.past("validation"), train.joined(validation)),
-        )
-
-
-NO_COMPANIONS: Final = Companions(None, None)

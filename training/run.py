@@ -23,12 +23,12 @@ from forecasting.timestep import iso, short
 from training.assess import assess, drift
 from training.calibration import earlier_residuals
 from training.card import model_card
+from training.companion import Companion, Companions, beside
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.export import Identity, export, libraries
 from training.fit import CPU, Fit
 from training.parallel import Progress, fit_all
-from training.places import Companion, Companions, beside
 from training.plot import save_comparison
 from training.publish import next_version, point_current, prune, publish, staging
 from training.readable import readable_report

@@ -12,11 +12,12 @@ from forecasting.network import NetworkRoller
 from forecasting.series import SstSeries
 from forecasting.timestep import TimeStep, unix_seconds
 from tests.training.test_panel import long_csv, trained
+from training.companion import autoregression
 from training.config import TrainingConfig
 from training.examples import Examples
 from training.fit import fit_autoregression, leads_learnt
 from training.panel import JoinedSeries, Panel
-from training.places import Companion, Places, beside
+from training.places import Places
 
 WEEK = TimeStep.parse("week")
 WINDOW = 26
@@ -69,13 +70,10 @@ def test_a_network_of_unlike_places_returns_to_what_is_usual_at_each(unlike: dic
     config = TrainingConfig.for_step(WEEK)
     panel = Panel.of(unlike, config, [])
     past, examples = panel.past("train"), Examples.of(panel.origins("train", leads_learnt(config)))
-    general = fit_autoregression(config, past, examples)
+    fits = {"general": fit_autoregression, "placed": autoregression}
     rollers = {
-        name: NetworkRoller(script(one), WEEK, torch.device("cpu"))
-        for name, one in {
-            "general": general,
-            "placed": beside(general, Companion.fit(config, past, examples)),
-        }.items()
+        name: NetworkRoller(script(fit(config, past, examples)), WEEK, torch.device("cpu"))
+        for name, fit in fits.items()
     }
     evaluation = Evaluation.run(panel.origins("validation"), rollers)
     ratios = np.divide(evaluation.accuracy("placed").rmse, evaluation.accuracy("general").rmse)
@@ -86,7 +84,7 @@ def test_a_network_of_unlike_places_returns_to_what_is_usual_at_each(unlike: dic
 def test_what_is_usual_is_not_known_of_less_than_a_year() -> None:
     config = TrainingConfig.for_step(WEEK)
     short = JoinedSeries.of([weeks(14, 7, 0.6, 1, years=1).part(0, 45), weeks(26, 2, 0.2, 2)])
-    assert Companion.fit(config, short, Examples(*(torch.empty(0, 0) for _ in range(3)))) is None
+    assert Places.of(short, config) is None
 
 
 def test_a_release_of_unlike_places_is_no_worse_far_ahead_than_references_of_each(
