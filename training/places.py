@@ -32,8 +32,8 @@ _RESEMBLES: Final = 0.98
 _TINY: Final = 1e-9
 """°C squared."""
 
-_AT_ONCE: Final = 4_096
-"""Examples that are looked at together: each has a value for every step of its window and every place."""
+_AT_ONCE: Final = 2_000_000
+"""Values that are looked at together: an example has one for every step of its window and every place."""
 
 
 class Places(nn.Module):
@@ -59,8 +59,7 @@ class Places(nn.Module):
         self.anomalies = JoinedSeries.of(anomalies)
         values = [one.values for one in anomalies]
         variance = float(np.nanvar(np.concatenate(values))) + _TINY
-        squares = sum(float(np.nansum(one**2)) for one in values) + _TINY
-        resembles = min(max(sum(float(np.nansum(one[1:] * one[:-1])) for one in values) / squares, 0.0), _RESEMBLES)
+        resembles = min(max(_resemblance(values), 0.0), _RESEMBLES)
         # As of so many values that do not resemble each other.
         count = max(window * (1 - resembles) / (1 + resembles), 1.0)
         self.sharpness = count / 2 / variance
@@ -106,7 +105,8 @@ class Places(nn.Module):
     @torch.no_grad()
     def relative(self, examples: Examples) -> Examples:
         """Windows and targets less what is usual where the window seems to come from."""
-        parts = zip(*(one.split(_AT_ONCE) for one in (examples.sst, examples.valid_time, examples.target)), strict=True)
+        rows = max(1, _AT_ONCE // self.past.shape[1])
+        parts = zip(*(one.split(rows) for one in (examples.sst, examples.valid_time, examples.target)), strict=True)
         windows, targets = [], []
         for sst, times, target in parts:
             usual, shares, offset = self(sst, times[:, 0])
@@ -126,3 +126,14 @@ class Places(nn.Module):
     def _less_usual(self, series: SstSeries, cycle: Tensor) -> SstSeries:
         usual: Floats = (self.calendar(torch.from_numpy(unix_seconds(series.times))).double() @ cycle).numpy()
         return SstSeries(series.values - usual, series.start, series.step)
+
+
+def _resemblance(anomalies: Sequence[Floats]) -> float:
+    """Correlation of each with the one before it, over the pairs of which both are known."""
+    products = squares = 0.0
+    for one in anomalies:
+        pairs = np.stack([one[:-1], one[1:]])
+        pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
+        products += float((pairs[0] * pairs[1]).sum())
+        squares += float((pairs**2).sum()) / 2
+    return products / (squares + _TINY)

@@ -32,7 +32,7 @@ class NoPlaceError(FileError):
 
 
 def take_cell(
-    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, at: Place | None
+    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, at: Place | None, missing: tuple[float, ...] = ()
 ) -> tuple[Index, tuple[str, ...]]:
     """Where on the grid the nearest sea is, and a sentence that says which cell that is.
 
@@ -46,7 +46,7 @@ def take_cell(
     if at is None:
         shape = " × ".join(str(value.sizes[dim]) for dim in dims)
         raise NoPlaceError(f"is a grid of {shape} cells, {_extent(lats, lons)}; name a place with --at LAT,LON")
-    return _nearest_sea(value, along, (lat, lon), at)
+    return _nearest_sea(value, along, (lat, lon), at, missing)
 
 
 def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tuple[xr.DataArray, xr.DataArray]":
@@ -84,7 +84,11 @@ def _extent(lats: Floats, lons: Floats) -> str:
 
 
 def _nearest_sea(
-    value: "xr.DataArray", along: Hashable, axes: "tuple[xr.DataArray, xr.DataArray]", at: Place
+    value: "xr.DataArray",
+    along: Hashable,
+    axes: "tuple[xr.DataArray, xr.DataArray]",
+    at: Place,
+    missing: tuple[float, ...],
 ) -> tuple[Index, tuple[str, ...]]:
     lat, lon = axes
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
@@ -93,7 +97,7 @@ def _nearest_sea(
     near_lat, near_lon = meshed(lat, lon, box)
     km = distance_km(at, near_lat, near_lon)
     _refuse_off_grid(at, near_lat, near_lon, float(np.nanmin(km)), axes)
-    sea = sea_of(value, along, box, dims)
+    sea = sea_of(value, along, box, dims, missing)
     if not sea.any():
         raise FileError(f"has no sea within {_REACH} cells of {name_place(at)}: choose another --at")
     chosen = np.unravel_index(int(np.where(sea, km, np.inf).argmin()), km.shape)
@@ -141,10 +145,16 @@ def _refuse_off_grid(at: Place, lats: Floats, lons: Floats, km: float, axes: Any
         raise FileError(f"does not reach {name_place(at)}: its grid has {extent}")
 
 
-def sea_of(value: "xr.DataArray", along: Hashable, box: dict[Hashable, slice], dims: tuple[Hashable, ...]) -> Any:
+def sea_of(
+    value: "xr.DataArray",
+    along: Hashable,
+    box: dict[Hashable, slice],
+    dims: tuple[Hashable, ...],
+    missing: tuple[float, ...] = (),
+) -> Any:
     """Which cells of the box hold a value at any of some times spread over all."""
     count = value.sizes[along]
     at = np.unique(np.linspace(0, count - 1, min(count, _GLANCES)).astype(int))
     near = value.isel(box | {along: at}).transpose(along, *dims)
-    values, _ = Validity.of(value).masked(np.asarray(near.values))
+    values, _ = Validity.of(value, missing).masked(np.asarray(near.values))
     return np.isfinite(values).any(axis=0)

@@ -19,7 +19,7 @@ _SEP: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 """What Excel writes above the header to say what separates columns."""
 _TITLES: Final = 20
 """Lines in which a header is looked for below a title."""
-_REMARK: Final = re.compile(r"#.*\bunits?\b[^:=]*[:=]\s*(.+)", re.IGNORECASE)
+_REMARK: Final = re.compile(r"#\s*units?\s*[:=]\s*(.+)", re.IGNORECASE)
 """A comment that names a unit, as ``# units: degF``."""
 _LONGEST: Final = 200
 """Characters of a comment that is looked at: the search costs the square of them."""

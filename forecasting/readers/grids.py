@@ -67,9 +67,14 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
     for station, variables, notes in _at_places(data, taken, along, options):
         times = find_times(data, time)
         values, left_out = _numbers(variables["value"], validity)
-        if left_out and station is None and not np.isfinite(values).any():
-            raise FileError(f"has no value within {validity.describe(value)}; correct that attribute")
-        notes = (*notes, *_left_out(left_out, validity.describe(value)))
+        meant = validity
+        if left_out and not np.isfinite(values).any():
+            # Limits that should be packed as the values are, and are not.
+            meant = Validity.of(data[value], options.missing, packed=False)
+            values, left_out = _numbers(variables["value"], meant)
+            if station is None and not np.isfinite(values).any():
+                raise FileError(f"has no value within {validity.describe(value)}; correct that attribute")
+        notes = (*notes, *_left_out(left_out, meant.describe(value)))
         counts: dict[int, int] = {}
         warned: tuple[str, ...] = ()
         marked: Marked | None = None
@@ -130,10 +135,10 @@ def _at_places(
             raise FileError("is a grid, without stations: choose a place with --at LAT,LON, not --station")
         if options.sample is not None:
             plane = {name: one.isel(along_own(one, single)) for name, one in taken.items()}
-            for name, variables, said in draw_cells(data, plane, along, options.sample, options.seed):
+            for name, variables, said in draw_cells(data, plane, along, options.sample, options.seed, options.missing):
                 yield name, variables, (*notes, *said)
             return
-        index, said = take_cell(data, taken["value"].isel(single), along, options.at)
+        index, said = take_cell(data, taken["value"].isel(single), along, options.at, options.missing)
         yield None, {name: one.isel(along_own(one, single | index)) for name, one in taken.items()}, (*notes, *said)
         return
     _refuse_places(options, "one place, so there is nothing to choose from: leave away")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 _DERIVED: Final = frozenset(
-    ("anomaly", "anomalies", "anom", "ssta", "std", "stdev", "stddev", "sd", "sigma", "variance", "error", "err",
+    ("anomaly", "anomalies", "anom", "ssta", "std", "stdev", "stddev", "sigma", "variance", "error", "err",
      "uncertainty", "bias", "trend", "tendency", "gradient", "difference", "diff", "count", "nobs")
 )  # fmt: skip
 _ELSEWHERE: Final = frozenset(("air", "atmospheric", "dew", "dewpoint", "soil", "land", "ground", "battery"))
@@ -40,9 +40,9 @@ def places(stations: Iterable[str]) -> list[str]:
 
     None where two of them are of one place, as ``pier_min`` and ``pier_max``.
     """
-    bare = {name: " ".join(word for word in _WORD.findall(name) if not _is_kind(word.lower())) for name in stations}
-    found = [name for name, place in bare.items() if place and not is_no_sst(name)]
-    return found if len({bare[name] for name in found}) == len(found) else []
+    bare = [(name, " ".join(word for word in _WORD.findall(name) if not _is_kind(word.lower()))) for name in stations]
+    found = [(name, place) for name, place in bare if place and not is_no_sst(name)]
+    return [name for name, _ in found] if len({place for _, place in found}) == len(found) else []
 
 
 def _is_kind(word: str) -> bool:

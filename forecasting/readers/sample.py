@@ -18,7 +18,12 @@ _BLOCK: Final = 8_000_000
 
 
 def draw_cells(
-    data: "xr.Dataset", taken: "dict[str, xr.DataArray]", along: Hashable, count: int, seed: int
+    data: "xr.Dataset",
+    taken: "dict[str, xr.DataArray]",
+    along: Hashable,
+    count: int,
+    seed: int,
+    missing: tuple[float, ...] = (),
 ) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
     """Up to ``count`` cells that hold sea: the name of each, its variables along time, and what to say of it.
 
@@ -33,7 +38,7 @@ def draw_cells(
     lat, lon = grid_axes(data, value, along)
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     whole = {dim: slice(0, value.sizes[dim]) for dim in dims}
-    sea = np.flatnonzero(sea_of(value, along, whole, dims))
+    sea = np.flatnonzero(sea_of(value, along, whole, dims, missing))
     if not len(sea):
         raise FileError("has no cell that holds sea")
     chosen = np.sort(np.random.default_rng(seed).choice(sea, min(count, len(sea)), replace=False))

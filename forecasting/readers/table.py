@@ -1,6 +1,6 @@
 """A table of text cells, whatever format it came from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.flags import may_be_flags
-from forecasting.readers.units import parse_units, split_names
+from forecasting.readers.units import in_brackets, parse_units, split_names
 from forecasting.series import Units
 from forecasting.timestep import Floats
 
@@ -73,12 +73,24 @@ class Table:
         return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
     def plain(self) -> dict[str, str]:
-        """Column by its name in lower case, without its units."""
+        """Column by its name in lower case, without what stands in brackets after it."""
         return self._plain
 
     def short(self, name: str) -> str:
-        """A column's name without its units."""
+        """A column's name without what stands in brackets after it."""
+        return name if self.nameless else in_brackets(name)[0]
+
+    def stem(self, name: str) -> str:
+        """A column's name without its units, in brackets or not."""
         return self._split[name][0]
+
+    def first_of(self, usual: Sequence[str], among: Sequence[str]) -> str | None:
+        """The column, ``among`` some, that has the first of ``usual`` names, with its units or, rather, without."""
+        stems: dict[str, str] = {}
+        for name in among:
+            stems.setdefault(_plain(self.stem(name)), name)
+        as_is = {_plain(self.short(name)): name for name in among}
+        return next((names[one] for names in (as_is, stems) for one in usual if one in names), None)
 
     def unit(self, name: str) -> tuple[str, str] | None:
         """The units of a column as its row of units or its header has them, and which of the two."""
@@ -87,21 +99,31 @@ class Table:
         written = self._split[name][1]
         return (written, HEADER) if written else None
 
-    def units_of_values(self) -> tuple[str, str] | None:
+    def units_of_values(self, *, usual: bool) -> tuple[str, str] | None:
         """Units that a column of units names, or else comments, for whatever columns name none; and where they stand.
+
+        Beside values with a ``usual`` name a column that names no unit of temperature is one of something else.
 
         Raises:
             FileError: if they are several.
         """
-        if self.units_column is not None:
-            cells = self.cells[self.units_column]
+        column = self.units_column if usual else self._column_of_units
+        if column is not None:
+            cells = self.cells[column]
             said = cells[~cells.str.lower().isin(ABSENT)].drop_duplicates()
-            return _one_unit(dict(zip(said.index, said, strict=True)), f"column {self.units_column}")
+            return _one_unit(dict(zip(said.index, said, strict=True)), f"column {column}")
         return _one_unit(self.remarked, "the comment above the header")
 
     @cached_property
     def units_column(self) -> str | None:
-        """The column that names the units of each row, if there is one."""
+        """The column that names the units of temperature of each row, if there is one."""
+        found = self._column_of_units
+        if found is None or all(parse_units(said) is None for said in self.cells[found].unique()):
+            return None
+        return found
+
+    @cached_property
+    def _column_of_units(self) -> str | None:
         return next((self._plain[name] for name in _UNIT_COLUMNS if name in self._plain), None)
 
     @cached_property
@@ -110,13 +132,17 @@ class Table:
 
     @cached_property
     def _plain(self) -> dict[str, str]:
-        return {self.short(name).strip().lower().replace(" ", "_"): name for name in self.names}
+        return {_plain(self.short(name)): name for name in self.names}
 
     @cached_property
     def flag_names(self) -> dict[str, str]:
-        """Columns that may be of quality flags, by their names without units."""
+        """Columns that may be of quality flags, by their names without what stands in brackets."""
         plain = {self.short(name): name for name in self.names}
         return {short: name for short, name in plain.items() if may_be_flags(short.lower())}
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
 
 
 def _one_unit(said: Mapping[int, str], place: str) -> tuple[str, str] | None:

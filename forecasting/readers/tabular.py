@@ -86,8 +86,7 @@ def find_layout(table: Table, options: Options) -> Layout:
 
 def _stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
     others = [name for name in table.names if name not in clock.names]
-    plain = table.plain()
-    if any(plain.get(name) in others for name in _SST_NAMES):
+    if table.first_of(_SST_NAMES, others) is not None:
         return {}
     # One that is empty so far is a station that begins later.
     kept = [
@@ -182,12 +181,11 @@ def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
     if options.value_column:
         return [_Choice(table.column(options.value_column))]
     others = [name for name in table.names if name not in clock.names]
-    plain = table.plain()
-    usual = next((plain[name] for name in _SST_NAMES if plain.get(name) in others), None)
+    usual = table.first_of(_SST_NAMES, others)
     if usual is not None:
         return [_Choice(usual)]
     candidates = [name for name in others if _may_hold_values(table, name)]
-    stated = [name for name in candidates if _is_temperature(table, name)]
+    stated = [name for name in candidates if _is_temperature(table, name) and not is_no_sst(name)]
     if len(stated) == 1 or len(candidates) == 1:
         return [_Choice(_sea((stated or candidates)[0]))]
     wide = [_Choice(name, station) for name in candidates for station in [_wide(table, name)] if station]
@@ -255,7 +253,7 @@ def _is_free(table: Table, name: str) -> bool:
 
 def _wide(table: Table, name: str) -> str | None:
     """The station in the name of a column: ``nino34_sst``, ``sst_pier``, ``sst 46042``."""
-    plain = table.short(name)
+    plain = table.stem(name)
     for usual in _SST_NAMES:
         for mark in "_ .-":
             if plain.lower().endswith(mark + usual):
@@ -271,7 +269,8 @@ def _flags(table: Table, value: str, options: Options) -> str | None:
     if options.flag_column:
         return table.column(options.flag_column)
     names = table.flag_names
-    found = flag_column([plain for plain, name in names.items() if name != value], table.short(value))
+    others = [plain for plain, name in names.items() if name != value]
+    found = flag_column(others, table.short(value)) or flag_column(others, table.stem(value))
     return None if found is None else names[found]
 
 
@@ -301,7 +300,7 @@ def _units(table: Table, value: str, options: Options) -> tuple[Units, str, tupl
         stated = parse_units(own[0]) if own else None
         doubt = f"the file says that {value} is in {own[0] if own else ''}; it was read in {options.units}, as asked"
         return options.units, "as asked", (doubt,) if stated not in (None, options.units) else ()
-    own = own or table.units_of_values()
+    own = own or table.units_of_values(usual=table.first_of(_SST_NAMES, [value]) is not None)
     if own is not None:
         written, place = own
         stated = parse_units(written)

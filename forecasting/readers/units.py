@@ -16,15 +16,11 @@ _BETWEEN: Final = r"[\s_,.:/-]+"
 _SCALE: Final = r"celsius|centigrade|kelvins?|fahrenheit"
 _WORDS: Final = re.compile(
     rf"(?P<stem>.*?)(?:^|{_BETWEEN}|(?=[°º˚℃]))(?:in{_BETWEEN})?"
-    rf"(?P<unit>(?:[°º˚]|deg(?:rees?|s)?)[\s_.]*(?:{_SCALE}|[ckf])|℃|{_SCALE})(?:{_BETWEEN}(?P<rest>.*))?",
+    rf"(?P<unit>(?:[°º˚]|deg(?:rees?|s)?)[\s_.]*(?:{_SCALE}|[ckf])|℃|{_SCALE})",
     re.IGNORECASE,
 )
-_LETTER: Final = re.compile(rf"(?P<stem>.*?)(?:^|{_BETWEEN})(?P<unit>[A-Za-z])")
-_TEMPERATURE: Final = r"(?i:.*(?:temp|temperature|sst|wtmp))"
-_JOINED: Final = re.compile(rf"(?P<stem>{_TEMPERATURE})(?P<unit>(?i:deg)?[A-Z]|[ckf])(?:{_BETWEEN}(?P<rest>.*))?")
-_WITHIN: Final = re.compile(rf"(?P<stem>{_TEMPERATURE}){_BETWEEN}(?P<unit>[A-Z]){_BETWEEN}(?P<rest>.*)")
-"""Of a letter that stands by itself in a name, only a capital after a word for temperature is a unit."""
-_LETTERS: Final = (_JOINED, _WITHIN, _LETTER)
+_LETTER: Final = re.compile(rf"(?P<stem>(?i:.*(?:temp|temperature|wtmp))){_BETWEEN}(?P<unit>[A-Z])")
+"""A letter that stands by itself may name a station, but hardly after a word for temperature."""
 _LONGEST: Final = 120
 """Characters of a name in which units are looked for: the search costs the square of them."""
 
@@ -52,11 +48,10 @@ def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
     """Each column's name without the units that it names, and these.
 
     They stand in brackets or after the rest: ``sst (K)``, ``sst_degF``, ``water temp F``. A letter is a unit only where
-    no other column has another letter in its place: of ``sst_A`` to ``sst_F`` it is what tells them apart.
+    no other column has another letter in its place: of ``temp_A`` to ``temp_F`` it is what tells them apart.
     """
     names = list(names)
-    shorts = [in_brackets(name)[0] for name in names if len(name) <= _LONGEST]
-    letters = [found for short in shorts for pattern in _LETTERS if (found := pattern.fullmatch(short))]
+    letters = [found for name in names if len(name) <= _LONGEST and (found := _LETTER.fullmatch(name))]
     strangers = {found["stem"].lower() for found in letters if parse_units(found["unit"]) is None}
     return {name: _split(name, strangers) for name in names}
 
@@ -70,16 +65,9 @@ def _split(name: str, strangers: set[str]) -> tuple[str, str | None]:
                 around = f"{name[: brackets.start()]} {name[brackets.end() :]}".strip()
                 return around or name, part.strip()
     short, written = in_brackets(name)
-    for pattern in (_WORDS, *_LETTERS):
-        match = pattern.fullmatch(short)
-        if match is None or parse_units(match["unit"]) is None:
-            continue
-        if pattern in _LETTERS and not _is_unit(match["stem"], match["unit"], strangers):
-            continue
-        rest = [part for part in (match["stem"], match.groupdict().get("rest")) if part]
-        return "_".join(rest) or short, match["unit"]
+    if words := _WORDS.fullmatch(short):
+        return words["stem"] or short, words["unit"]
+    letter = _LETTER.fullmatch(short)
+    if letter and parse_units(letter["unit"]) is not None and letter["stem"].lower() not in strangers:
+        return letter["stem"], letter["unit"]
     return short, written
-
-
-def _is_unit(stem: str, letter: str, strangers: set[str]) -> bool:
-    return stem.lower() not in strangers if stem else not strangers and letter.isupper()

@@ -29,16 +29,21 @@ class Validity:
     sentinels: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, variable: "xr.DataArray", sentinels: tuple[float, ...] = ()) -> "Validity":
-        """By the attributes ``valid_range``, ``valid_min`` and ``valid_max`` (CF conventions, section 2.5.1)."""
-        ends = _numbers(variable, "valid_range")
+    def of(cls, variable: "xr.DataArray", sentinels: tuple[float, ...] = (), *, packed: bool = True) -> "Validity":
+        """By the attributes ``valid_range``, ``valid_min`` and ``valid_max`` (CF conventions, section 2.5.1).
+
+        Those of packed values are ``packed`` too, but for those of another type.
+        """
+        ends = _numbers(variable, "valid_range", packed)
         if len(ends) == 2:
             low, high = sorted(ends)
             return cls(low, high, "valid_range", sentinels)
-        least, most = _numbers(variable, "valid_min"), _numbers(variable, "valid_max")
+        least, most = (_numbers(variable, name, packed) for name in ("valid_min", "valid_max"))
         said = " and ".join(name for name, found in (("valid_min", least), ("valid_max", most)) if found)
         low, high = least[0] if least else -np.inf, most[0] if most else np.inf
-        if _scale(variable) < 0:  # packed upside down
+        if least and most:
+            low, high = sorted((low, high))
+        elif packed and _scale(variable) < 0:  # packed upside down
             low, high = most[0] if most else -np.inf, least[0] if least else np.inf
         return cls(low, high, said or None, sentinels)
 
@@ -76,7 +81,7 @@ def as_written(values: npt.NDArray[Any]) -> Floats:
     return found.reshape(values.shape)
 
 
-def _numbers(variable: "xr.DataArray", attribute: str) -> list[float]:
+def _numbers(variable: "xr.DataArray", attribute: str, packed: bool) -> list[float]:
     """An attribute in the units of the unpacked values; nothing where it is absent or no number."""
     found = np.ravel(np.asarray(variable.attrs.get(attribute)))
     if found.dtype.kind not in "iuf" or not np.isfinite(found).all():
@@ -86,7 +91,7 @@ def _numbers(variable: "xr.DataArray", attribute: str) -> list[float]:
         found = found.astype(np.int64) % 2 ** (8 * stored.itemsize)
     limits: list[float] = found.astype(np.float64).tolist()
     # Limits of packed values are packed too, unless their type shows that they are not.
-    if not _is_packed(variable) or (found.dtype.kind == "f" and stored.kind in "iu"):
+    if not (packed and _is_packed(variable)) or (found.dtype.kind == "f" and stored.kind in "iu"):
         return limits
     offset = float(np.ravel(variable.encoding.get("add_offset", 0.0))[0])
     return [limit * _scale(variable) + offset for limit in limits]

@@ -14,7 +14,7 @@ from forecasting.errors import FileError
 from forecasting.readers.clock import find_clock
 from forecasting.readers.flags import DROPPED
 from forecasting.readers.options import Options
-from forecasting.readers.table import Table
+from forecasting.readers.table import ABSENT, Table
 from forecasting.readers.units import parse_units
 from forecasting.series import to_celsius
 from forecasting.timestep import Floats, Times
@@ -119,7 +119,7 @@ def _bad_units(batch: Batch, column: str) -> dict[int, str]:
     if name is None:
         return {}
     cells = pd.Series(batch.columns[name].cast(pa.string()).to_pylist(), dtype=object)
-    other = [cell for cell in cells.dropna().unique() if parse_units(cell) != units]
+    other = [cell for cell in cells.dropna().unique() if cell.lower() not in ABSENT and parse_units(cell) != units]
     rows = np.flatnonzero(cells.isin(other))
     said = f"where the first rows have {units}; keep the rows of one unit, or say --units"
     return {int(row): f"row {batch.first + int(row)}: column {name} has {cells[row][:40]!r} {said}" for row in rows}

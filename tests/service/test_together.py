@@ -148,3 +148,13 @@ def test_a_request_is_large_by_windows_and_by_the_steps_that_its_times_span(serv
     assert is_small(Asked.of(networks, [SeriesIn(values=[10.0] * n, timestamps=near)], ONE))
     assert not is_small(Asked.of(networks, [SeriesIn(values=[10.0] * n, timestamps=far)], ONE))
     assert is_small(Asked.of(networks, [SeriesIn(values=[10.0] * n, timestamps=["", *near[1:]])], ONE))
+
+
+def test_a_large_request_goes_in_pieces_that_hold_each_series_once(serving: Serving) -> None:
+    forecasters = serving.resolve("gru", None) * 2
+    lengths = [24, 24, 30, 900, 24, 24, 24, 24]
+    series = [SeriesIn(start="2001-01-01", values=[20.0] * n) for n in lengths]
+    pieces = list(Asked.of(forecasters, series, ONE).pieces(windows=6, steps=200))
+    assert [list(piece.lengths) for piece in pieces] == [[24, 24, 30], [900], [24, 24, 24], [24]]
+    assert [one for piece in pieces for one in piece.series] == series
+    assert [piece.steps for piece in pieces] == [156, 1_800, 144, 48]

@@ -66,6 +66,16 @@ def test_a_place_far_from_all_is_as_much_warmer_as_it_is(unlike: dict[str, SstSe
     assert none.abs().mean() < 0.05
 
 
+def test_gaps_do_not_make_places_surer(unlike: dict[str, SstSeries]) -> None:
+    random = np.random.default_rng(0)
+    gappy = [
+        SstSeries(np.where(random.random(len(one)) < 0.4, np.nan, one.values), one.start, one.step)
+        for one in unlike.values()
+    ]
+    whole = Places(list(unlike.values()), WINDOW)
+    assert Places(gappy, WINDOW).sharpness == pytest.approx(whole.sharpness, rel=0.2)
+
+
 def test_a_network_of_unlike_places_returns_to_what_is_usual_at_each(unlike: dict[str, SstSeries]) -> None:
     config = TrainingConfig.for_step(WEEK)
     panel = Panel.of(unlike, config, [])

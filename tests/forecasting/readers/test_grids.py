@@ -231,6 +231,14 @@ def test_a_valid_range_that_no_value_is_in_is_refused(netcdf: Save) -> None:
         read(path)
 
 
+def test_limits_of_packed_values_may_be_written_as_they_are_meant(netcdf: Save) -> None:
+    data = gappy(np.arange(1.0, 11.0), {"valid_min": np.int16(-2), "valid_max": np.int16(7)})
+    data["sst"].encoding = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": np.int16(-32768)}
+    reading = read(netcdf(data))
+    assert np.isnan(reading.series.values[7:]).all()
+    assert reading.series.values[6] == 7
+
+
 def no_time() -> xr.Dataset:
     return buoy().isel(time=0, drop=True)
 

@@ -13,12 +13,12 @@ from tests.forecasting.readers.files import days, write
     [
         *(
             (name, "41")
-            for name in ("temp_degF", "sst_fahrenheit", "wtmp_F", "Water Temp F", '"temperature, F"', "sstF")
+            for name in ("temp_degF", "sst_fahrenheit", "wtmp_F", "Water Temp F", '"temperature, F"', "degF")
         ),
-        *((name, "41") for name in ("sst in degrees F", "temp °F", "sst_degF_mean", "degF", "F", "temp_F (at noon)")),
-        *((name, "41") for name in ('"sst (degF, daily mean)"', "sst (degF) at 1 m", "Temp F - surface", "TempF_avg")),
-        *((name, "278.15") for name in ("sst_kelvin", "sst_K", "temp_degK", '"temperature, kelvin"')),
-        *((name, "5") for name in ("sst_celsius", "sst_degC", "temp_c", "sst deg C", "temp℃")),
+        *((name, "41") for name in ("sst in degrees F", "temp °F", "temp_F (at noon)")),
+        *((name, "41") for name in ('"sst (degF, daily mean)"', "sst (degF) at 1 m")),
+        *((name, "278.15") for name in ("sst_kelvin", "temp_K", "temp_degK", '"temperature, kelvin"')),
+        *((name, "5") for name in ("sst_celsius", "sst_degC", "temp_C", "sst deg C", "temp℃")),
     ],
 )
 def test_units_that_a_columns_name_ends_in_are_those_of_its_values(tmp_path: Path, header: str, value: str) -> None:
@@ -36,7 +36,7 @@ def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path, name: str)
     assert {station.units_from for station in read(path).stations} == {"by default: the file does not say"}
 
 
-@pytest.mark.parametrize("comment", ["# units: degF", "#Units = Fahrenheit", "# unit of sst: °F"])
+@pytest.mark.parametrize("comment", ["# units: degF", "#Units = Fahrenheit", "# unit: °F"])
 def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: str) -> None:
     path = write(tmp_path, "# station 7", comment, "time,sst", *(f"{day},41" for day in days(3)))
     (station,) = read(path).stations
@@ -45,7 +45,7 @@ def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: 
 
 def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -> None:
     rows = [f"{day},41" for day in days(3)]
-    path = write(tmp_path, "# air units: degF", "# sea units: degC", "time,sst", *rows)
+    path = write(tmp_path, "# units: degF", "# units: degC", "time,sst", *rows)
     with pytest.raises(FileError, match="line 1 says that the unit is 'degF' and line 2 'degC', by the comment above"):
         read(path)
     assert read(path, units="celsius").series.values[0] == 41
@@ -61,6 +61,39 @@ def test_a_column_of_one_unit_is_that_of_the_values(tmp_path: Path) -> None:
     psu = write(tmp_path, "time,value,unit", *(f"{day},35,psu" for day in days(2)))
     with pytest.raises(FileError, match="column value is in 'psu' by column unit, which is no unit of temperature"):
         read(psu)
+
+
+@pytest.mark.parametrize("header", ["reef_F", "sst_f", "sstF", "value_K"])
+def test_a_letter_after_anything_but_a_temperature_is_no_unit(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path, f"time,{header}", *(f"{day},30" for day in days(3)))
+    assert read(path).series.values[0] == 30
+
+
+def test_of_columns_that_differ_by_their_units_the_one_without_is_taken(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst,sst_fahrenheit,sst_qc", *(f"{day},5,41,1" for day in days(2)), "2001-01-03,5,41,4")
+    (station,) = read(path).stations
+    assert (station.columns.value, station.columns.flags) == ("sst", "sst_qc")
+    assert read(path).series.values[0] == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"), [("temp_C", "temp_C_qc"), ("temp_c", "temp_c_flag"), ("sst_degC", "sst_qc")]
+)
+def test_flags_of_a_column_that_names_its_units_are_heeded(tmp_path: Path, value: str, flag: str) -> None:
+    rows = [f"{day},5,{4 if k == 1 else 1}" for k, day in enumerate(days(3))]
+    path = write(tmp_path, f"time,{value},{flag}", *rows)
+    assert np.isnan(read(path).series.values).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("header", ["site_c", "buoy_F", "Station C"])
+def test_values_named_after_a_station_and_a_letter_tell_no_stations_apart(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path, f"time,{header}", *(f"{day},{20 + k}" for k, day in enumerate(days(3))))
+    assert read(path).series.values.tolist() == [20, 21, 22]
+
+
+def test_a_column_of_units_of_something_else_is_none_of_sst(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst,depth,unit", *(f"{day},5,1,m" for day in days(3)))
+    assert read(path).series.values[0] == 5
 
 
 def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_remedies(tmp_path: Path) -> None:
