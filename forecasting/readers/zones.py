@@ -15,6 +15,9 @@ _NAMES: Final = frozenset(
      "LMT", "LOCAL", "LOCAL TIME", "LST", "LT", "MDT", "MESZ", "MET", "MEZ", "MSK", "MST", "NDT", "NST", "NZDT", "NZST",
      "PDT", "PET", "PHT", "PKT", "PST", "SAST", "SGT", "VET", "WAT", "WEST", "WET", "WIB")
 )  # fmt: skip
+_REGIONS: Final = "Atlantic|Eastern|Central|Mountain|Pacific|local|standard|daylight|summer"
+_OTHERS: Final = re.compile(rf"[A-Z]{{2,3}}T[/\d][A-Z]{{2,3}}T|(?i:(.* )?({_REGIONS})( .*)? time)")
+"""As ``PST/PDT``, ``EST5EDT`` and ``Central Standard Time``."""
 
 
 def zone_of(text: str) -> str | None:
@@ -29,15 +32,17 @@ def zone_of(text: str) -> str | None:
     if match := _OFFSET.fullmatch(plain):
         sign = "+" if match[1] == "+" else "-"
         return f"{sign}{int(match[2]):02}:{match[3] or '00'}"
-    if plain.upper() in _NAMES or (
-        re.fullmatch(r"[A-Z]\w+/\w+(/\w+)?", plain) and plain in zoneinfo.available_timezones()
-    ):
+    if plain.upper() in _NAMES or _OTHERS.fullmatch(plain) or _is_known(plain):
         example = plain if "/" in plain else "Europe/Rome, or its offset, as +01:00"
         raise FileError(
             f"has times by the clock of {plain!r}, as its header says, and not UTC: say which that is with --timezone, "
             f"as {example}"
         )
     return None
+
+
+def _is_known(name: str) -> bool:
+    return "/" in name and name in zoneinfo.available_timezones()
 
 
 def find_zone(name: str) -> tzinfo:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -120,10 +121,12 @@ def test_an_offset_in_the_header_is_that_of_the_times(tmp_path: Path, header: st
     assert iso(read(zoned).series.start) == "2010-12-31T00:00:00Z"
 
 
-@pytest.mark.parametrize("zone", ["CET", "EST", "local time", "Europe/Rome"])
+@pytest.mark.parametrize("zone", ["CET", "EST5EDT", "PST/PDT", "Central Standard Time", "Etc/GMT+5", "Europe/Rome"])
 def test_a_zone_in_the_header_whose_offset_is_not_known_is_asked_for(tmp_path: Path, zone: str) -> None:
     path = write(tmp_path, f"time ({zone}),sst", *rows(["2010-12-31", "2011-01-01"]))
-    with pytest.raises(FileError, match=rf"by the clock of '{zone}', .* not UTC: say which that is with --timezone"):
+    with pytest.raises(
+        FileError, match=rf"by the clock of '{re.escape(zone)}', .* not UTC: say which that is with --timezone"
+    ):
         read(path)
     assert iso(read(path, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
 
