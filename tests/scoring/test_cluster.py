@@ -26,19 +26,22 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, Callable[[], "subprocess.Pope
     """Address of a scheduler, and what starts a worker of it."""
     file = tmp_path / "scheduler.json"
     scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-    wait_for(scheduler, file.exists)
-    address = json.loads(file.read_text())["address"]
-    one = ("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
     processes = [scheduler]
+    try:
+        # There before it is written.
+        wait_for(scheduler, lambda: file.exists() and file.read_text().endswith("}"))
+        address = json.loads(file.read_text())["address"]
+        one = ("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
 
-    def worker() -> "subprocess.Popen[str]":
-        processes.append(dask(*one, "--local-directory", str(tmp_path)))
-        return processes[-1]
+        def worker() -> "subprocess.Popen[str]":
+            processes.append(dask(*one, "--local-directory", str(tmp_path)))
+            return processes[-1]
 
-    yield address, worker
-    for process in reversed(processes):
-        process.kill()
-        process.wait()
+        yield address, worker
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
 
 
 def test_a_run_waits_for_workers_and_outlives_one(
