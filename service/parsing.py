@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, pairwise
+from typing import Final
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from forecasting.series import SstSeries, Units, sea_temperatures, to_celsius
 from forecasting.timestep import SECONDS, Floats, TimeStep, all_seconds_of, seconds_of
 from service.schemas import SeriesIn
 
-_ABSENT = "send null in its place"
+_ABSENT: Final = "send null in its place"
 
 Errors = dict[int, SeriesError]
 """What is wrong with series, by their place among those of a batch."""

@@ -49,6 +49,11 @@ class JoinedSeries(SstSeries):
         return max(part.seasonal_years for part in self.parts)
 
 
+def parts_of(seen: SstSeries) -> tuple[SstSeries, ...]:
+    """The series that were joined, or the one that stands alone."""
+    return seen.parts if isinstance(seen, JoinedSeries) else (seen,)
+
+
 @dataclass(frozen=True)
 class Panel(Dataset):
     """Stations of one step, divided at the same dates, so that no test part lies in another's training.

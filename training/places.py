@@ -13,15 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from forecasting.climatology import DAILY_HARMONICS
+from forecasting.climatology import ANNUAL_HARMONICS, DAILY_HARMONICS
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, unix_seconds
 from training.config import TrainingConfig
 from training.examples import Examples
 from training.inputs import Calendar
-from training.panel import JoinedSeries
-
-ANNUAL_HARMONICS: Final = 3
+from training.panel import JoinedSeries, parts_of
 
 FAR: Final = 2.0
 """Spreads of windows' means about what is usual, beyond which a window is taken to come from a place not seen."""
@@ -99,7 +97,7 @@ class Places(nn.Module):
 
         And where networks are to have no autoregression, of which what they would be mixed with is made.
         """
-        known = [one for one in seen.parts if one.seasonal_years] if isinstance(seen, JoinedSeries) else []
+        known = [one for one in parts_of(seen) if one.seasonal_years]
         return cls(known, config.window) if len(known) > 1 and config.autoregression else None
 
     @torch.no_grad()

@@ -120,22 +120,22 @@ def misses_in_words(coverage: Coverage, level: int) -> str:
 def rank_in_words(report: Report) -> str:
     """At which leads the network that the validation part picked is behind a reference on the test part, a sentence."""
     best, references = report.best, report.baselines
-    said = f"{TITLES[best.name]}, which the validation part picked, is behind no reference at any lead."
+    picked = f"{TITLES[best.name]}, which the validation part picked, is behind"
     behind = {}
     for lead, rmse in enumerate(best.accuracy["test"].rmse, start=1):
         reference = min(references, key=lambda one: one.accuracy["test"].rmse[lead - 1])
         least = reference.accuracy["test"].rmse[lead - 1]
         if rmse > least:
             behind[lead] = rmse / least if least else math.inf, reference.name
-    if behind:
-        most = max(behind, key=lambda lead: behind[lead][0])
-        ratio, name = behind[most]
-        by = f" ({100 * (ratio - 1):.0f} % at lead {most})" if ratio < math.inf else ""
-        said = (
-            f"{TITLES[best.name]}, which the validation part picked, is behind a reference at {len(behind)} of "
-            f"{report.horizon} leads ({_listed(list(behind))}), the furthest behind {TITLES[name]}{by}."
-        )
-    return said
+    if not behind:
+        return f"{picked} no reference at any lead."
+    most = max(behind, key=lambda lead: behind[lead][0])
+    ratio, name = behind[most]
+    by = f" ({100 * (ratio - 1):.0f} % at lead {most})" if ratio < math.inf else ""
+    return (
+        f"{picked} a reference at {len(behind)} of {report.horizon} leads ({_listed(list(behind))}), the furthest "
+        f"behind {TITLES[name]}{by}."
+    )
 
 
 def _listed(leads: Sequence[int]) -> str:

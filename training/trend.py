@@ -15,7 +15,7 @@ from forecasting.climatology import Climatology
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries
 from forecasting.timestep import YEAR, Floats, Times, unix_seconds
-from training.panel import JoinedSeries
+from training.panel import parts_of
 
 EXPECTED: Final = 0.01
 """°C a year: how much a sea warms, before its record is seen. Since 1980 the mean of all did by 0.015, before by less
@@ -61,7 +61,7 @@ class Trend:
         standard deviation is :data:`VARIES`. Of several series, the one slope that they tell together is no more
         certain than that of the one which tells most.
         """
-        parts = _parts(seen)
+        parts = parts_of(seen)
         found = np.asarray([slope for slope in map(_slope, parts) if slope is not None])
         if not len(found):
             return NO_TREND
@@ -82,14 +82,10 @@ class Trend:
 
     def taken_from(self, seen: SstSeries) -> Floats:
         """The values of ``seen`` without it, °C."""
-        return np.concatenate([part.values - self.at(part.times) for part in _parts(seen)])
+        return np.concatenate([part.values - self.at(part.times) for part in parts_of(seen)])
 
 
 NO_TREND: Final = Trend(0.0, 0.0)
-
-
-def _parts(seen: SstSeries) -> tuple[SstSeries, ...]:
-    return seen.parts if isinstance(seen, JoinedSeries) else (seen,)
 
 
 def _slope(series: SstSeries) -> tuple[float, float] | None:

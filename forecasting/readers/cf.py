@@ -60,12 +60,12 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
 
 def _open(xarray: ModuleType, path: Path, engine: str) -> "xr.Dataset":
     try:
-        opened: xr.Dataset = xarray.open_dataset(path, engine=engine, chunks=None)
+        data: xr.Dataset = xarray.open_dataset(path, engine=engine, chunks=None)
     except (ValueError, OverflowError):
         with xarray.open_dataset(path, engine=engine, chunks=None, decode_times=False) as undated:
             _refuse_fill_times(undated)
         raise
-    return opened
+    return data
 
 
 def _refuse_fill_times(data: "xr.Dataset") -> None:
@@ -87,7 +87,8 @@ def _refuse_fill_times(data: "xr.Dataset") -> None:
 
 def _refuse_groups(path: Path, kind: str) -> None:
     """Name the groups that hold what the root does not."""
-    groups = _zarr_groups(path) if kind == "zarr" else _netcdf_groups(path)
+    paths = _zarr_paths(path) if kind == "zarr" else _netcdf_paths(path)
+    groups = [group for group in dict.fromkeys(one.rpartition("/")[0] for one in paths) if group]
     if not groups:
         return
     listed = ", ".join(groups[:12])
@@ -97,25 +98,24 @@ def _refuse_groups(path: Path, kind: str) -> None:
     raise FileError(f"has its variables in groups ({listed}); {how}")
 
 
-def _netcdf_groups(path: Path) -> list[str]:
+def _netcdf_paths(path: Path) -> list[str]:
+    """Of all variables, through their groups."""
     if _engine(path) != "h5netcdf":
         return []
     import h5py
 
-    names: list[str] = []
+    paths: list[str] = []
     with h5py.File(path, "r") as file:
-        file.visititems(
-            lambda name, one: names.append(name.rpartition("/")[0]) if isinstance(one, h5py.Dataset) else None
-        )
-    return [name for name in dict.fromkeys(names) if name]
+        file.visititems(lambda name, one: paths.append(name) if isinstance(one, h5py.Dataset) else None)
+    return paths
 
 
-def _zarr_groups(path: Path) -> list[str]:
+def _zarr_paths(path: Path) -> list[str]:
+    """Likewise."""
     import zarr
 
     inside = zarr.open_group(path, mode="r").members(max_depth=None)
-    names = sorted(name for name, one in inside if isinstance(one, zarr.Array))
-    return [name for name in dict.fromkeys(one.rpartition("/")[0] for one in names) if name]
+    return sorted(name for name, one in inside if isinstance(one, zarr.Array))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ _TITLES: Final = 20
 _REMARK: Final = re.compile(r"#\s*units?\s*[:=]\s*(.+)", re.IGNORECASE)
 """A comment that names a unit, as ``# units: degF``."""
 _LONGEST: Final = 200
-"""Characters of a comment that is looked at: the search costs the square of them."""
+"""Characters of a comment that is looked at: a longer one is prose."""
 _FORMATS: Final[dict[Dialect | None, str]] = {
     None: "CSV",
     "csv": "ERDDAP .csv: names, then a row of units",

@@ -24,8 +24,8 @@ _KINDS: Final = _DERIVED | _ELSEWHERE | frozenset(
      "analysed", "analysis", "raw", "corrected", "filtered", "smoothed", "interpolated", "clim", "climatology",
      "normal", "day", "night", "daily", "monthly", "satellite", "insitu")
 )  # fmt: skip
-_WORD: Final = re.compile(r"\d+(?:\.\d+)?m\b|[^\W_]+")
-_DEPTH: Final = re.compile(r"\d+(\.\d+)?m")
+_DEPTH: Final = re.compile(r"\d+(?:\.\d+)?m")
+_WORD: Final = re.compile(rf"{_DEPTH.pattern}\b|[^\W_]+")
 
 
 def is_no_sst(name: str) -> bool:

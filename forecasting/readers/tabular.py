@@ -228,10 +228,10 @@ def _sea(name: str) -> str:
 
 def _left_aside(table: Table, clock: Clock, choices: list[_Choice]) -> list[str]:
     """Columns of temperatures that are no stations beside those that are."""
-    kept = {choice.value for choice in choices}
-    others = [name for name in table.names if name not in clock.names and name not in kept]
-    several = len(choices) >= _MIN_WIDE
-    return [name for name in others if several and _wide(table, name) and _may_hold_values(table, name)]
+    if len(choices) < _MIN_WIDE:
+        return []
+    used = {*clock.names, *(choice.value for choice in choices)}
+    return [name for name in table.names if name not in used and _wide(table, name) and _may_hold_values(table, name)]
 
 
 def _refuse_decimal_commas(table: Table, names: list[str]) -> None:

@@ -33,7 +33,7 @@ def parse_units(text: str) -> Units | None:
 
 def unbracketed(text: str) -> str:
     """A text without brackets around all of it, as ``(deg C)`` in a row of units."""
-    match = re.fullmatch(r"\s*[(\[]([^()\[\]]*)[)\]]\s*", text)
+    match = _BRACKETS.fullmatch(text)
     return match[1].strip() if match else text
 
 

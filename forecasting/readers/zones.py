@@ -12,12 +12,12 @@ _OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?\s*([+−-])\s*(\d{1,2})(?::?(\d\d)
 _NAMES: Final = frozenset(
     ("ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "ART", "AST", "AWST", "BRT", "BST", "CDT", "CEST", "CET",
      "CLST", "CLT", "COT", "CST", "EAT", "EDT", "EEST", "EET", "EST", "GST", "HKT", "HST", "ICT", "IST", "JST", "KST",
-     "LMT", "LOCAL", "LOCAL TIME", "LST", "LT", "MDT", "MESZ", "MET", "MEZ", "MSK", "MST", "NDT", "NST", "NZDT", "NZST",
+     "LMT", "LOCAL", "LST", "LT", "MDT", "MESZ", "MET", "MEZ", "MSK", "MST", "NDT", "NST", "NZDT", "NZST",
      "PDT", "PET", "PHT", "PKT", "PST", "SAST", "SGT", "VET", "WAT", "WEST", "WET", "WIB")
 )  # fmt: skip
 _REGIONS: Final = "Atlantic|Eastern|Central|Mountain|Pacific|local|standard|daylight|summer"
 _OTHERS: Final = re.compile(rf"[A-Z]{{2,3}}T[/\d][A-Z]{{2,3}}T|(?i:(.* )?({_REGIONS})( .*)? time)")
-"""As ``PST/PDT``, ``EST5EDT`` and ``Central Standard Time``."""
+"""As ``PST/PDT``, ``EST5EDT``, ``local time`` and ``Central Standard Time``."""
 
 
 def zone_of(text: str) -> str | None:
