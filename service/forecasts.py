@@ -1,12 +1,11 @@
 """Forecasts for callers' series: from a request as it came over the wire to the answer as it goes back."""
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from orjson import dumps
+from orjson import Fragment, dumps
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecaster import Forecaster
@@ -16,7 +15,7 @@ from service.schemas import ForecastRequest, SeriesRequest
 from service.serving import Serving, is_small
 from service.settings import Settings
 from service.together import Asked, Entries
-from service.writing import Json, Wanted, model_forecast, sentence, write
+from service.writing import Json, Wanted, model_forecast, named, sentence, write
 
 Value = TypeVar("Value", str, int)
 
@@ -31,9 +30,11 @@ async def forecast_series(
         ProblemError: 422 with ``strict`` if any series cannot be forecast from.
     """
     asked = understand(serving, settings, request, dataset)
-    found = await serving.forecast(asked)
-    content: bytes = await run(not is_small(asked), written, request, asked, found, strict)
-    return content
+    if is_small(asked):
+        return written(request, asked, await serving.forecast(asked), strict)
+    parts = _Parts(request, asked)
+    await serving.forecast_pieces(asked, parts.add)
+    return await serving.apart(parts.answer, strict)
 
 
 def understand(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> Asked:
@@ -60,13 +61,45 @@ def written(request: ForecastRequest, asked: Asked, found: Sequence[Entries], st
     if strict:
         for entries in found:
             refuse_failures(ids, entries)
-    if request.model != ALL:
-        return dumps(model_forecast(asked.forecasters[0], request.units, ids, found[0]))
+    return _answer(request, asked, [named(ids, entries) for entries in found])
+
+
+class _Parts:
+    """The answer to a large request, written part by part: entries take several times the memory of their JSON."""
+
+    def __init__(self, request: ForecastRequest, asked: Asked) -> None:
+        self._request = request
+        self._asked = asked
+        self._ids = names(request)
+        self._of_networks: list[list[bytes]] = [[] for _ in asked.forecasters]
+        self._failures: list[list[SeriesError | None]] = [[] for _ in asked.forecasters]
+
+    def add(self, found: Sequence[Entries]) -> None:
+        """Write the entries, by each network, of the series that follow."""
+        for parts, failures, entries in zip(self._of_networks, self._failures, found, strict=True):
+            begin = len(failures)
+            failures += [entry if isinstance(entry, SeriesError) else None for entry in entries]
+            parts.append(dumps(named(self._ids[begin : len(failures)], entries))[1:-1])
+
+    def answer(self, strict: bool) -> bytes:
+        """All of them.
+
+        Raises:
+            ProblemError: 422 with ``strict`` if any series could not be forecast from.
+        """
+        if strict:
+            for failures in self._failures:
+                refuse_failures(self._ids, failures)
+        whole = [Fragment(b"[%s]" % b",".join(parts)) for parts in self._of_networks]
+        return _answer(self._request, self._asked, whole)
+
+
+def _answer(request: ForecastRequest, asked: Asked, forecasts: Sequence[list[Json] | Fragment]) -> bytes:
     answers = [
-        model_forecast(forecaster, request.units, ids, entries)
-        for forecaster, entries in zip(asked.forecasters, found, strict=True)
+        model_forecast(forecaster, request.units, own)
+        for forecaster, own in zip(asked.forecasters, forecasts, strict=True)
     ]
-    return dumps({"models": answers})
+    return dumps({"models": answers} if request.model == ALL else answers[0])
 
 
 def forecast_dataset(
@@ -84,7 +117,7 @@ def forecast_dataset(
         check_query(forecaster, horizon, levels or ())
         forecasts = forecaster.forecast_each([release.recent], np.asarray([horizon]), release.baselines)
         entries = write(forecasts, range(1), wanted, wanted.levels_of(forecaster.metadata.errors))
-        answers.append(model_forecast(forecaster, wanted.units, [release.release.dataset], entries))
+        answers.append(model_forecast(forecaster, wanted.units, named([release.release.dataset], entries)))
     return {"models": answers} if model == ALL else answers[0]
 
 
@@ -98,11 +131,6 @@ def check_query(forecaster: Forecaster, horizon: int, levels: Sequence[int]) -> 
         forecaster.check(horizon, levels)
     except RequestError as error:
         raise RequestError(str(error), field=error.field.replace("levels", "level")) from None
-
-
-async def run(large: bool, function: Any, *arguments: Any) -> Any:
-    """Call ``function``, off the event loop where the request is large."""
-    return await asyncio.to_thread(function, *arguments) if large else function(*arguments)
 
 
 def agreed(field: str, query: Value | None, body: Value | None) -> Value | None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
-from service.batching import Answer, Batcher, Job, Result, Run
+from service.batching import Answer, Batcher
 from service.metrics import Metrics
 from service.statistics import ModelStatistics, Statistics
 from service.together import Asked, Entries, Together
@@ -22,7 +22,7 @@ SMALL: Final = 64
 SMALL_VALUES: Final = 20_000
 """The same for values in all, once a network: references are fitted to every one. A batch holds no more either."""
 
-PIECE: Final = 256
+PIECE: Final = 512
 """Windows that a large request is split into, so that several such requests advance side by side."""
 
 Float32s = npt.NDArray[np.float32]
@@ -71,10 +71,11 @@ class Lane:
     async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         if len(windows) <= SMALL:
             return await self._batcher.submit((windows, seconds))
-        pieces = []
+        loop, pieces = asyncio.get_running_loop(), list[Float32s]()
         for begin in range(0, len(windows), PIECE):
             rows = slice(begin, begin + PIECE)
-            pieces.append(await _alone(self._workers, self._infer_together, (windows[rows], seconds[rows])))
+            job = [(windows[rows], seconds[rows])]
+            pieces += await loop.run_in_executor(self._workers, self._infer_together, job, [0.0])
         return np.concatenate(pieces)
 
     def _infer_together(
@@ -129,7 +130,20 @@ class Serving:
         Raises:
             ProblemError: 504 if its turn did not come in time.
         """
-        return await _counted(self._forecast(asked), [self.statistics[one] for one in asked.forecasters])
+        if is_small(asked):
+            return await self._counted(self._batcher.submit(asked), asked)
+        found: list[Entries] = [[] for _ in asked.forecasters]
+
+        def keep(piece: list[Entries]) -> None:
+            for entries, more in zip(found, piece, strict=True):
+                entries += more
+
+        await self.forecast_pieces(asked, keep)
+        return found
+
+    async def forecast_pieces(self, asked: Asked, take: Callable[[list[Entries]], None]) -> None:
+        """The same for a large request: ``take`` gets some of the entries at a time, in order, off the event loop."""
+        await self._counted(self._forecast_pieces(asked, take), asked)
 
     def put(self, asked: Asked, answer: Answer[list[Entries]]) -> None:
         """The same for a small request, without a task: ``answer`` is told, and has to count."""
@@ -139,26 +153,21 @@ class Serving:
         """What ``function`` returns, off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
-    async def _forecast(self, asked: Asked) -> list[Entries]:
-        if is_small(asked):
-            return await self._batcher.submit(asked)
-        found: list[Entries] = [[] for _ in asked.forecasters]
+    async def _forecast_pieces(self, asked: Asked, take: Callable[[list[Entries]], None]) -> None:
+        def run(piece: Asked) -> None:
+            take(self._together.run([piece], [0.0])[0])
+
         for piece in asked.pieces(PIECE, SMALL_VALUES):
             # One after the other: two threads would hand Python's lock back and forth for one request.
-            for entries, more in zip(found, await _alone(self._workers, self._together.run, piece), strict=True):
-                entries += more
-        return found
+            await self.apart(run, piece)
+
+    async def _counted(self, work: Awaitable[Returned], asked: Asked) -> Returned:
+        return await _counted(work, [self.statistics[one] for one in asked.forecasters])
 
 
 def _apart(forecaster: Forecaster, workers: Executor) -> Executor | None:
     """Where batches run: a GPU would leave the event loop idle; a CPU has the same work to do, and none to wait for."""
     return None if forecaster.device.type == "cpu" else workers
-
-
-async def _alone(workers: Executor, run: Run[Job, Result], job: Job) -> Result:
-    """A job too large for the event loop."""
-    (result,) = await asyncio.get_running_loop().run_in_executor(workers, run, [job], [0.0])
-    return result
 
 
 async def _counted(work: Awaitable[Returned], statistics: Sequence[ModelStatistics]) -> Returned:

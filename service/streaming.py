@@ -1,5 +1,6 @@
 """Forecasts for series that come in line by line, and go out so."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple
@@ -15,7 +16,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from forecasting.series import Units
 from service.errors import ProblemError, invalid
-from service.forecasts import check_query, run
+from service.forecasts import check_query
 from service.lines import Line, read_lines
 from service.schemas import SeriesIn
 from service.serving import Serving
@@ -106,7 +107,7 @@ class _Stream:
 
     async def answer(self, lines: Sequence[Line]) -> list[Json]:
         large = sum(len(line.content or b"") for line in lines) > _SMALL
-        places = await run(large, self._read_all, lines)
+        places = await asyncio.to_thread(self._read_all, lines) if large else self._read_all(lines)
         sound = [place.series for place in places if isinstance(place.series, SeriesIn)]
         by_model = await self._serving.forecast(Asked.of(self._forecasters, sound, self._wanted)) if sound else []
         following = zip(*by_model, strict=True)

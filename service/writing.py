@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from orjson import Fragment
 
 from forecasting.errors import SeriesError
 from forecasting.forecast import Forecasts, Rows
@@ -116,21 +117,9 @@ def _exceedance(
     return list(zip(wanted.thresholds, rounded(probabilities).tolist(), strict=True))
 
 
-def model_forecast(
-    forecaster: Forecaster, units: Units, ids: Sequence[str], entries: Sequence[Json | SeriesError]
-) -> Json:
-    """What one network says, in the order of the request's series: :class:`~service.schemas.ModelForecast`.
-
-    The entries get their ``id`` here.
-    """
+def model_forecast(forecaster: Forecaster, units: Units, forecasts: Sequence[Json] | Fragment) -> Json:
+    """What one network says: :class:`~service.schemas.ModelForecast`."""
     metadata = forecaster.metadata
-    forecasts: list[Json] = []
-    for name, entry in zip(ids, entries, strict=True):
-        if isinstance(entry, SeriesError):
-            forecasts.append({"id": name, "error": sentence(entry)})
-        else:
-            entry["id"] = name
-            forecasts.append(entry)
     return {
         "model": metadata.model,
         "version": metadata.version,
@@ -138,6 +127,18 @@ def model_forecast(
         "step": metadata.step,
         "forecasts": forecasts,
     }
+
+
+def named(ids: Sequence[str], entries: Sequence[Json | SeriesError]) -> list[Json]:
+    """The entries, which get their ``id`` here; or what is wrong, where there is none."""
+    forecasts: list[Json] = []
+    for name, entry in zip(ids, entries, strict=True):
+        if isinstance(entry, SeriesError):
+            forecasts.append({"id": name, "error": sentence(entry)})
+        else:
+            entry["id"] = name
+            forecasts.append(entry)
+    return forecasts
 
 
 def sentence(error: SeriesError) -> str:

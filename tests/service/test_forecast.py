@@ -171,6 +171,32 @@ def test_strict_makes_a_bad_series_an_error_of_the_whole(client: httpx.Client, n
     assert client.post("/forecast?strict=true", json=body(nino12)).status_code == 200
 
 
+def test_a_large_request_says_of_each_network_what_is_wrong_with_which_series(
+    client: httpx.Client, nino12: SstSeries
+) -> None:
+    """It is written in parts, and refused as a whole."""
+    request = body(nino12, model="all")
+    good = request["series"][0]
+    bad = {**good, "values": good["values"][:5]}
+    request["series"] = [{**good, "id": f"pier-{i}"} for i in range(700)]
+    places = [0, 1, 350, 699]
+    for i in places:
+        request["series"][i] = {**bad, "id": f"short-{i}"}
+    for model, name in zip(
+        answered(client.post("/forecast", json=request))["models"], ("rnn", "lstm", "gru"), strict=True
+    ):
+        for i, forecast in enumerate(model["forecasts"]):
+            if i in places:
+                error = f"5 values are too few: nino12-{name} needs at least 24"
+                assert forecast == {"id": f"short-{i}", "error": error}
+            else:
+                assert forecast["id"] == f"pier-{i}"
+                assert forecast["sst"] == pytest.approx(model["forecasts"][2]["sst"], abs=1e-5)
+    response = client.post("/forecast?strict=true", json=request)
+    assert response.status_code == 422
+    assert [error["location"] for error in response.json()["errors"]] == [f"body.series[{i}]" for i in places]
+
+
 def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino12: SstSeries) -> None:
     refused = client.post("/forecast?strict=", json=body(nino12))
     assert refused.status_code == 422
