@@ -14,7 +14,17 @@ from forecasting.readers.table import Table, numbers
 from forecasting.readers.zones import find_zone, zone_of
 from forecasting.timestep import Times, choose_clock, short
 
-_USUAL: Final = ("time", "date", "datetime", "timestamp", "valid_time", "date_time", "time_utc", "date_utc")
+_USUAL: Final = (
+    "time",
+    "date",
+    "datetime",
+    "timestamp",
+    "valid_time",
+    "date_time",
+    "date-time",
+    "time_utc",
+    "date_utc",
+)
 _MONTHS: Final = ("month", "day")
 _PARTS: Final = {
     "year": ("year", "yr", "yyyy", "yy"),
@@ -65,7 +75,7 @@ def find_clock(table: Table, options: Options) -> Clock:
             asked for that are not written so.
     """
     clock = _find_clock(table, options)
-    if options.date_order is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{4}").any():
+    if options.date_order is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d").any():
         raise FileError("has no dates as 03/04/2010 in it, so --dates says nothing of it; leave it away")
     if _zoned(clock.texts).all():
         if options.timezone is not None:

@@ -11,9 +11,11 @@ from forecasting.readers.options import DateOrder
 from forecasting.timestep import Floats, Times
 
 _CLOCK: Final = r"(?:[ T,]+(\d{1,2}):(\d\d)(:\d\d(?:\.\d+)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
-_NUMERIC: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})" + _CLOCK)
+_NUMERIC: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d\d)" + _CLOCK)
 _NAMED: Final = re.compile(r"(\d{1,2})([ -])([A-Za-z]{3,9})\2(\d{4})" + _CLOCK)
 _YEAR_FIRST: Final = re.compile(r"(\d{4})([/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
+_FIRST_YEAR: Final = 69
+"""Of two digits, that is of the twentieth century, as POSIX has it."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SECONDS: Final = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3_600.0, "hr": 3_600.0,
                    "h": 3_600.0, "day": 86_400.0, "d": 86_400.0}  # fmt: skip
@@ -47,11 +49,18 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
 
 
 def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
-    parts = column.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})\2\d{4}")
-    one = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    two = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     if order is not None:
         return order == "dmy"
+    parts = column.str.extract(r"^(\d{1,2})([/.-])(\d{1,2})\2(\d+)")
+    short = parts[3].str.len() == 2
+    if short.any():
+        i = int(short.argmax())
+        raise FileError(
+            f"line {column.index[i]}: {column.iloc[i][:20]!r} has a year of two digits, which may stand anywhere; say "
+            "--dates dmy or --dates mdy, or write it as 2010-12-31"
+        )
+    one = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    two = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     day, month = one > 12, two > 12
     if day.any() and month.any():
         i, k = int(day.argmax()), int(month.argmax())
@@ -72,7 +81,8 @@ def _numeric(cell: str, day_first: bool) -> str:
     if match is None:
         return cell
     day, month = (match[1], match[3]) if day_first else (match[3], match[1])
-    return f"{match[4]}-{int(month):02}-{int(day):02}{_clock(match)}"
+    century = "" if len(match[4]) > 2 else "19" if int(match[4]) >= _FIRST_YEAR else "20"
+    return f"{century}{match[4]}-{int(month):02}-{int(day):02}{_clock(match)}"
 
 
 def _named(cell: str) -> str:

@@ -108,10 +108,15 @@ def _rows(text: str) -> list[_Row]:
     try:
         stripped = ((reader.line_num, [cell.strip() for cell in row]) for row in reader)
         # Blank lines are left out as they come: millions of them would fill the memory.
-        rows = [(number, row) for number, row in stripped if any(row) and not row[0].startswith("#")]
+        rows = [(number, row) for number, row in stripped if any(row) and not _is_remark(row)]
     except csv.Error as error:
         raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
     return rows[1:] if rows and _SEP.fullmatch(separator.join(rows[0][1])) else rows
+
+
+def _is_remark(row: list[str]) -> bool:
+    """Whether a line is a comment; ``#`` alone is what Onset's loggers call the column of their lines' numbers."""
+    return (row[0].startswith("#") and (row[0] != "#" or not all(row))) or row[0].startswith("Plot Title: ")
 
 
 def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:

@@ -67,14 +67,9 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
     for station, variables, notes in _at_places(data, taken, along, options):
         times = find_times(data, time)
         values, left_out = _numbers(variables["value"], validity)
-        meant = validity
-        if left_out and not np.isfinite(values).any():
-            # Limits that should be packed as the values are, and are not.
-            meant = Validity.of(data[value], options.missing, packed=False)
-            values, left_out = _numbers(variables["value"], meant)
-            if station is None and not np.isfinite(values).any():
-                raise FileError(f"has no value within {validity.describe(value)}; correct that attribute")
-        notes = (*notes, *_left_out(left_out, meant.describe(value)))
+        if left_out and station is None and not np.isfinite(values).any():
+            raise FileError(f"has no value within {validity.describe(value)}; correct that attribute")
+        notes = (*notes, *_left_out(left_out, validity.describe(value)))
         counts: dict[int, int] = {}
         warned: tuple[str, ...] = ()
         marked: Marked | None = None

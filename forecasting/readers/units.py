@@ -12,6 +12,7 @@ _SPELLINGS: Final[dict[str, Units]] = {
     **dict.fromkeys(("f", "fahrenheit"), "fahrenheit"),
 }
 _BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*")
+_OFFSET: Final = re.compile(r"(?P<stem>[^,]+),\s*(?P<offset>(?:GMT|UTC)\s*(?:[+−-][\d:]+)?)")
 _BETWEEN: Final = r"[\s_,.:/-]+"
 _SCALE: Final = r"celsius|centigrade|kelvins?|fahrenheit"
 _WORDS: Final = re.compile(
@@ -38,7 +39,12 @@ def unbracketed(text: str) -> str:
 
 
 def in_brackets(name: str) -> tuple[str, str | None]:
-    """A column's name without what stands in brackets after it, and this: ``sst (degree_C)``, ``sst [K]``."""
+    """A column's name without what stands in brackets after it, and this: ``sst (degree_C)``, ``sst [K]``.
+
+    So with an offset from UTC behind a comma, as loggers write it: ``Date Time, GMT-07:00``.
+    """
+    if offset := _OFFSET.fullmatch(name):
+        return offset["stem"], offset["offset"]
     opening = max(name.rfind("("), name.rfind("["))
     before = name[: max(opening, 0)].rstrip()
     return (before, name[opening + 1 : -1].strip()) if before and name.endswith((")", "]")) else (name, None)

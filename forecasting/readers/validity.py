@@ -1,7 +1,7 @@
 """Which values of a grid's variable are none: sentinels that were named, and what its valid range leaves out."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ from forecasting.timestep import Bools, Floats
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_NARROWEST: Final = 5.0
+"""Degrees that the limits of temperatures are apart at least."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,17 @@ class Validity:
     sentinels: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, variable: "xr.DataArray", sentinels: tuple[float, ...] = (), *, packed: bool = True) -> "Validity":
+    def of(cls, variable: "xr.DataArray", sentinels: tuple[float, ...] = ()) -> "Validity":
         """By the attributes ``valid_range``, ``valid_min`` and ``valid_max`` (CF conventions, section 2.5.1).
 
-        Those of packed values are ``packed`` too, but for those of another type.
+        Those of packed values are packed too, but for those of another type, and those that would leave no room for a
+        sea: some files have them as they are meant.
         """
+        found = cls._of(variable, sentinels, packed=True)
+        return found if found.high - found.low >= _NARROWEST else cls._of(variable, sentinels, packed=False)
+
+    @classmethod
+    def _of(cls, variable: "xr.DataArray", sentinels: tuple[float, ...], *, packed: bool) -> "Validity":
         ends = _numbers(variable, "valid_range", packed)
         if len(ends) == 2:
             low, high = sorted(ends)

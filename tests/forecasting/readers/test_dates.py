@@ -50,7 +50,7 @@ def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, or
         (["31/12/2010", "01/13/2011"], r"line 2 \(31/12/2010\) has its day first and line 3 \(01/13/2011\) its month"),
         (["31/12/2010", "2011-01-01x"], "line 3: time '2011-01-01x' is not"),
         (["31/02/2010", "01/03/2010"], "line 2: time '31/02/2010' is not"),
-        (["31/12/10", "01/01/11"], "line 2: time '31/12/10' is not"),
+        (["31/12/10", "01/01/11"], "line 2: '31/12/10' has a year of two digits, .* say --dates dmy or"),
         (["31-Foo-2010"], "line 2: time '31-Foo-2010' is not"),
     ],
 )
@@ -90,6 +90,36 @@ def test_a_time_may_stand_in_several_columns(
 def test_a_part_of_a_time_that_is_none_is_refused_by_its_line(tmp_path: Path, row: str, said: str) -> None:
     with pytest.raises(FileError, match=said):
         read(write(tmp_path, "year,month,day,sst", "2010,1,1,10", row))
+
+
+@pytest.mark.parametrize(
+    ("order", "first", "start"),
+    [
+        ("dmy", "01/02/10", "2010-02-01T00:00:00Z"),
+        ("mdy", "01/02/10", "2010-01-02T00:00:00Z"),
+        ("dmy", "01/02/68", "2068-02-01T00:00:00Z"),
+        ("dmy", "01/02/69", "1969-02-01T00:00:00Z"),
+    ],
+)
+def test_a_year_of_two_digits_is_read_once_the_order_is_said(
+    tmp_path: Path, order: DateOrder, first: str, start: str
+) -> None:
+    path = write(tmp_path, "date,sst", f"{first} 00:00,10", f"{first} 12:00,10")
+    assert iso(read(path, date_order=order).series.start) == start
+
+
+def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        '"Plot Title: pier 3"',
+        '"#","Date Time, GMT-07:00","Temp, °C (LGR S/N: 98, SEN S/N: 76)","Coupler Detached (LGR S/N: 98)"',
+        "1,06/13/15 11:00:00 PM,14.5,Logged",
+        "2,06/14/15 12:00:00 AM,14.6,",
+        "# a remark",
+    )
+    reading = read(path, date_order="mdy")
+    assert [iso(time) for time in reading.series.times] == ["2015-06-14T06:00:00Z", "2015-06-14T07:00:00Z"]
+    assert reading.series.values.tolist() == [14.5, 14.6]
 
 
 AUTUMN = [f"2010-10-31T{hour:02}:{minute:02}" for hour in (1, 2) for minute in (0, 30)]

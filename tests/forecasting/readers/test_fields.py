@@ -49,6 +49,15 @@ def test_flags_of_qartod_make_values_missing(path: Path) -> None:
     assert np.flatnonzero(missing[0]).tolist() == [5, *range(20, 30)]
 
 
+def test_limits_of_packed_values_may_be_written_as_they_are_meant(path: Path) -> None:
+    data = oisst()
+    data["sst"].attrs = {"units": "Celsius", "valid_min": np.int16(-3), "valid_max": np.int16(17)}
+    data.to_netcdf(path, engine="h5netcdf")
+    with open_field(path, "netcdf", Options()) as found:
+        sst = found.celsius(slice(0, 1)).reshape(5, 360)
+    assert np.flatnonzero(np.isnan(sst[0])).tolist() == [*range(20, 30), *range(201, 360)]
+
+
 def test_sentinels_and_what_lies_outside_the_valid_range_are_missing(path: Path) -> None:
     values = np.array([[14.5, -99.9], [15, 44]], dtype=np.float32)
     sst = xr.Variable(("time", "x"), values, {"units": "degC", "valid_max": np.float32(30)})

@@ -239,6 +239,12 @@ def test_limits_of_packed_values_may_be_written_as_they_are_meant(netcdf: Save) 
     assert reading.series.values[6] == 7
 
 
+def test_a_cell_is_found_where_limits_are_written_as_they_are_meant(netcdf: Save) -> None:
+    data = oisst()
+    data["sst"].attrs = {"units": "Celsius", "valid_min": np.int16(-3), "valid_max": np.int16(45)}
+    assert "km from" in " ".join(read(netcdf(data), at=(0.5, 100.5)).series.notes)
+
+
 def no_time() -> xr.Dataset:
     return buoy().isel(time=0, drop=True)
 
