@@ -21,7 +21,7 @@ MOST: Final = 0.75
 class PlacedForecaster(nn.Module):
     """Two networks' forecasts, mixed: of values, and of what they differ by from what is usual at their place.
 
-    The share of the second is :data:`MOST` times the square of the likeliest place's.
+    The share of the second is :data:`MOST` of how sure the place is.
     """
 
     def __init__(self, general: RecurrentForecaster, relative: RecurrentForecaster, places: Places) -> None:
@@ -35,9 +35,9 @@ class PlacedForecaster(nn.Module):
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
         """As :meth:`RecurrentForecaster.forward`."""
-        usual, shares, offset = self.places(sst, valid_time)
+        usual, shares, offset, sure = self.places(sst, valid_time)
         relative = self.relative(sst - usual, valid_time) + self.places.at(valid_time, shares, offset)
-        return torch.lerp(self.general(sst, valid_time), relative, self.most * shares.amax(1).square())
+        return torch.lerp(self.general(sst, valid_time), relative, self.most * sure)
 
     def size(self) -> int:
         """Number of fitted weights, the places' cycles among them."""

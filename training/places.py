@@ -24,6 +24,9 @@ from training.panel import JoinedSeries, parts_of
 FAR: Final = 2.0
 """Spreads of windows' means about what is usual, beyond which a window is taken to come from a place not seen."""
 
+STRANGE: Final = 3.0
+"""Variances of the places' anomalies, beyond which a window's mean square from what is usual makes a place unsure."""
+
 _RESEMBLES: Final = 0.98
 """Correlation of an anomaly with the one before it, at most."""
 
@@ -61,9 +64,10 @@ class Places(nn.Module):
         # As of so many values that do not resemble each other.
         count = max(window * (1 - resembles) / (1 + resembles), 1.0)
         self.sharpness = count / 2 / variance
+        self.strange = STRANGE * variance
         self.far = FAR * math.sqrt(variance / count)
 
-    def forward(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is usual where a window seems to come from.
 
         The places' cycles are weighted as a normal distribution of anomalies has it. A window whose mean still lies
@@ -74,8 +78,9 @@ class Places(nn.Module):
             valid_time: Unix seconds of the step after the window, float64 ``(batch,)``.
 
         Returns:
-            °C at the window's steps, ``(batch, window)``; shares of the places, ``(batch, places)``; and °C that is
-            added to all, ``(batch,)``.
+            °C at the window's steps, ``(batch, window)``; shares of the places, ``(batch, places)``; °C that is added
+            to all, ``(batch,)``; and how sure that is, from 0 to 1, ``(batch,)``: the square of the likeliest place's
+            share, and less where the window fits none.
         """
         cycles = (self.calendar(valid_time) @ self.past).view(sst.shape[0], self.window, -1)
         misfit = (sst.unsqueeze(2) - cycles).square().mean(1)
@@ -84,7 +89,9 @@ class Places(nn.Module):
         apart = (sst - usual).mean(1)
         beyond = torch.clamp(1 - (self.far / apart.abs().clamp_min(1e-6)).square(), min=0.0)
         offset = apart * beyond
-        return usual + offset.unsqueeze(1), shares, offset
+        strange = (misfit * shares).sum(1) / self.strange
+        sure = shares.amax(1).square() / strange.clamp_min(1.0)
+        return usual + offset.unsqueeze(1), shares, offset, sure
 
     def at(self, valid_time: Tensor, shares: Tensor, offset: Tensor) -> Tensor:
         """What is usual there at a time, °C ``(batch,)``; arguments as :meth:`forward` takes and returns them."""
@@ -107,7 +114,7 @@ class Places(nn.Module):
         parts = zip(*(one.split(rows) for one in (examples.sst, examples.valid_time, examples.target)), strict=True)
         windows, targets = [], []
         for sst, times, target in parts:
-            usual, shares, offset = self(sst, times[:, 0])
+            usual, shares, offset, _ = self(sst, times[:, 0])
             windows.append(sst - usual)
             ahead = [self.at(time, shares, offset) for time in times.T]
             targets.append(target - torch.stack(ahead, dim=1))

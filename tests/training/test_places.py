@@ -48,8 +48,9 @@ def test_a_window_tells_where_it_was_observed(unlike: dict[str, SstSeries]) -> N
     places = Places(list(unlike.values()), WINDOW)
     for place, series in enumerate(unlike.values()):
         sst, times = windows(series)
-        usual, shares, offset = places(sst, times)
+        usual, shares, offset, sure = places(sst, times)
         assert (shares.argmax(1) == place).all()
+        assert sure.mean() > 0.9
         # What is left are the anomalies, at the window's steps and after it.
         assert (sst - usual).std() == pytest.approx(0.57, abs=0.1)
         ahead = torch.from_numpy(series.values[WINDOW:].astype(np.float32)) - places.at(times, shares, offset)
@@ -59,10 +60,12 @@ def test_a_window_tells_where_it_was_observed(unlike: dict[str, SstSeries]) -> N
 def test_a_place_far_from_all_is_as_much_warmer_as_it_is(unlike: dict[str, SstSeries]) -> None:
     places = Places(list(unlike.values()), WINDOW)
     sst, times = windows(unlike["reef"])
-    _, shares, offset = places(sst + 5, times)
+    _, shares, offset, sure = places(sst + 5, times)
     assert (shares.argmax(1) == 1).all()
+    # The networks that learnt what differs from the usual of known places have little say.
+    assert sure.mean() < 0.1
     assert offset.mean() == pytest.approx(5, abs=0.3)
-    _, _, none = places(sst, times)
+    _, _, none, _ = places(sst, times)
     assert none.abs().mean() < 0.05
 
 
