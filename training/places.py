@@ -34,7 +34,7 @@ _TINY: Final = 1e-9
 """°C squared."""
 
 _AT_ONCE: Final = 2_000_000
-"""Values that are looked at together: an example has one for every step of its window and every place."""
+"""Values that are looked at together: an example has one for every term of its season and every place."""
 
 
 class Places(nn.Module):
@@ -48,16 +48,25 @@ class Places(nn.Module):
         """Of series of one step, two at least, each of which holds every season."""
         super().__init__()
         self.ahead: Tensor
+        self.fitted: Tensor
+        self.squares: Tensor
         self.past: Tensor
         step = series[0].step
         self.window = window
         self.calendar = Calendar(ANNUAL_HARMONICS, step.daily_harmonics(DAILY_HARMONICS))
         cycles = torch.stack([self._cycle(one) for one in series], dim=1)
-        turned = [self.calendar.turn((place - window) * step.seconds) @ cycles for place in range(window)]
-        self.register_buffer("ahead", cycles.float(), persistent=False)
-        self.register_buffer("past", torch.stack(turned, dim=1).flatten(1).float(), persistent=False)
         anomalies = [self._less_usual(one, cycle) for one, cycle in zip(series, cycles.T, strict=True)]
         self.anomalies = JoinedSeries.of(anomalies)
+        # Counted from their middle, so that single precision tells squares apart that are nearly the same.
+        self.middle = float(cycles[0].mean())
+        cycles[0] -= self.middle
+        turned = [self.calendar.turn((place - window) * step.seconds) @ cycles for place in range(window)]
+        past = torch.stack(turned, dim=1)
+        squares = torch.einsum("itp,jtp->ijp", past, past) / window
+        self.register_buffer("ahead", cycles.float(), persistent=False)
+        self.register_buffer("fitted", past.transpose(0, 1).flatten(1), persistent=False)
+        self.register_buffer("squares", squares.flatten(0, 1), persistent=False)
+        self.register_buffer("past", past.permute(2, 0, 1).flatten(1).float(), persistent=False)
         values = [one.values for one in anomalies]
         variance = float(np.nanvar(np.concatenate(values))) + _TINY
         resembles = min(max(_resemblance(values), 0.0), _RESEMBLES)
@@ -82,10 +91,16 @@ class Places(nn.Module):
             to all, ``(batch,)``; and how sure that is, from 0 to 1, ``(batch,)``: the square of the likeliest place's
             share, and less where the window fits none.
         """
-        cycles = (self.calendar(valid_time) @ self.past).view(sst.shape[0], self.window, -1)
-        misfit = (sst.unsqueeze(2) - cycles).square().mean(1)
+        # The square of a difference multiplied out: no window is held against each place step by step.
+        season = self.calendar(valid_time)
+        exact, level = season.double(), (sst - self.middle).double()
+        every, columns = season.shape
+        pairs = (exact.unsqueeze(2) * exact.unsqueeze(1)).flatten(1)
+        along = (level @ self.fitted).view(every, columns, -1).mul_(exact.unsqueeze(2)).sum(1) / self.window
+        misfit = (level.square().mean(1, keepdim=True) + pairs @ self.squares - 2 * along).to(sst.dtype)
         shares = torch.softmax(-self.sharpness * misfit, dim=1)
-        usual = (cycles * shares.unsqueeze(1)).sum(2)
+        past = (shares @ self.past).view(every, columns, self.window)
+        usual = (past * season.unsqueeze(2)).sum(1) + self.middle
         apart = (sst - usual).mean(1)
         beyond = torch.clamp(1 - (self.far / apart.abs().clamp_min(1e-6)).square(), min=0.0)
         offset = apart * beyond
@@ -95,7 +110,7 @@ class Places(nn.Module):
 
     def at(self, valid_time: Tensor, shares: Tensor, offset: Tensor) -> Tensor:
         """What is usual there at a time, °C ``(batch,)``; arguments as :meth:`forward` takes and returns them."""
-        usual: Tensor = ((self.calendar(valid_time) @ self.ahead) * shares).sum(1) + offset
+        usual: Tensor = ((self.calendar(valid_time) @ self.ahead) * shares).sum(1) + offset + self.middle
         return usual
 
     @classmethod
@@ -110,7 +125,7 @@ class Places(nn.Module):
     @torch.no_grad()
     def relative(self, examples: Examples) -> Examples:
         """Windows and targets less what is usual where the window seems to come from."""
-        rows = max(1, _AT_ONCE // self.past.shape[1])
+        rows = max(1, _AT_ONCE // self.fitted.shape[1])
         parts = zip(*(one.split(rows) for one in (examples.sst, examples.valid_time, examples.target)), strict=True)
         windows, targets = [], []
         for sst, times, target in parts:
