@@ -38,6 +38,8 @@ A_SEASON: Final = YEAR / 4
 
 _PROBABILITIES: Final = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)
 _DECIMALS: Final = 6
+_LEAST_APART: Final = 1e-6
+"""°C, as they are written: quantiles of few residuals may be the same."""
 
 
 class ErrorTable(BaseModel, frozen=True):
@@ -154,7 +156,7 @@ class ErrorDistribution(BaseModel, frozen=True):
     def exceedance(self, sst: Floats, times: Times, scale: Floats, threshold: float) -> Floats:
         """Probability that SST exceeds ``threshold`` °C where ``sst`` °C ``(n, leads)`` is forecast, ``(n, leads)``.
 
-        Interpolated between the quantiles; beyond the outermost, it stays at their probability.
+        Interpolated between the quantiles; beyond the outermost it falls exponentially, at the rate of the two there.
         """
         margin = (threshold - sst)[..., None]
         quantiles = self.quantiles_at(times, scale)
@@ -164,9 +166,12 @@ class ErrorDistribution(BaseModel, frozen=True):
         apart = np.take_along_axis(quantiles, above, axis=-1) - low
         way = np.clip((margin - low) / np.where(apart > 0, apart, 1.0), 0.0, 1.0)
         levels = np.asarray(self.probabilities)
-        below = levels[above - 1] + way * (levels[above] - levels[above - 1])
-        exceeded: Floats = 1.0 - below[..., 0]
-        return exceeded
+        exceeded: Floats = (1.0 - levels[above - 1] - way * (levels[above] - levels[above - 1]))[..., 0]
+        margin = margin[..., 0]
+        over = _tail(margin - quantiles[..., -1], quantiles[..., -1] - quantiles[..., -2], 1 - levels[-1:-3:-1])
+        under = _tail(quantiles[..., 0] - margin, quantiles[..., 1] - quantiles[..., 0], levels[:2])
+        exceeded = np.where(margin > quantiles[..., -1], over, exceeded)
+        return np.where(margin < quantiles[..., 0], 1.0 - under, exceeded)
 
     def _of(self, tables: Floats, times: Times) -> Floats:
         """Rows of ``tables`` ``(seasons, leads, …)`` for each time ``(n, leads)``: ``(n or 1, leads, …)``."""
@@ -199,6 +204,20 @@ class ErrorDistribution(BaseModel, frozen=True):
     def _quantiles(self) -> Floats:
         """°C ``(seasons, leads, probabilities)``; one row where they are pooled."""
         return np.asarray([table.quantiles for table in self._tables])
+
+
+def _tail(beyond: Floats, apart: Floats, probabilities: Floats) -> Floats:
+    """Probability of an error so far ``beyond`` the outermost quantile, both °C.
+
+    Args:
+        beyond: less than nothing where it is not.
+        apart: of the outermost quantile and the one before it.
+        probabilities: of an error beyond the one, and beyond the other.
+    """
+    outer, inner = probabilities
+    steps = np.maximum(beyond, 0.0) / np.maximum(apart, _LEAST_APART)
+    tail: Floats = outer * (outer / inner) ** steps
+    return tail
 
 
 def _table(residuals: Floats, worth: Floats, pooled: ErrorTable | None = None) -> ErrorTable:

@@ -35,6 +35,8 @@ _NAMES: Final = {"hour": 3_600, "day": DAY, "week": 7 * DAY}
 _ISO: Final = re.compile(r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?)")
 _SIMPLE: Final = re.compile(r"PT?(\d+)([DHMS])")
 _UNITS: Final = {"D": "day", "H": "hour", "M": "minute", "S": "second"}
+_MONTH: Final = re.compile(r"\d{4}-\d\d")
+_TIME: Final = re.compile(r"[\dWw-]{8,10}(?:[Tt ].+)?", re.ASCII)
 _LONGEST_TIME: Final = 64
 _TOLERANCE: Final = 0.1
 """How far, in steps, an observation may stand from its place on the regular grid."""
@@ -196,12 +198,21 @@ def all_seconds_of(texts: Sequence[str], *, local: bool = False) -> list[int]:
 def _seconds_of(text: str, local: bool) -> int:
     """Kept, since series that come together share their times."""
     try:
-        moment = datetime.fromisoformat(text)
+        # Python takes any character between date and time.
+        moment = datetime.fromisoformat(_sound_time(text))
     except ValueError:
         raise SeriesError(f"time {text[:40]!r} is not an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z") from None
     offset = None if local else moment.utcoffset()
     naive = np.datetime64(moment.replace(tzinfo=None), "s")
     return int(naive.astype(np.int64)) - (int(offset.total_seconds()) if offset else 0)
+
+
+def _sound_time(text: str) -> str:
+    if _MONTH.fullmatch(text):
+        return f"{text}-01"
+    if _TIME.fullmatch(text):
+        return text.upper()
+    raise ValueError
 
 
 def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:

@@ -1,12 +1,13 @@
 """Forecasts for callers' series: from a request as it came over the wire to the answer as it goes back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
-from orjson import Fragment, dumps
+from orjson import dumps
 
+from forecasting.baselines import BASELINES
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, Registry
@@ -19,19 +20,37 @@ from service.writing import Json, Wanted, model_forecast, named, sentence, write
 
 Value = TypeVar("Value", str, int)
 
+_END: Final = b"]}"
+"""Of what one network says: its forecasts stand last."""
+
+_A_NUMBER: Final = 10
+_A_TIME: Final = 23
+_A_NAME: Final = 70
+_AN_ENTRY: Final = 200
+"""Bytes in an answer: of a temperature, a time, what is said of a level or a threshold, and of a series."""
+
 
 async def forecast_series(
-    serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None, *, strict: bool
+    serving: Serving,
+    settings: Settings,
+    request: ForecastRequest,
+    dataset: str | None,
+    hold: Callable[[int], None],
+    *,
+    strict: bool,
 ) -> bytes:
     """The answer to a request, as JSON of :class:`~service.schemas.ModelForecast` or ``AllForecasts``.
 
+    ``hold`` hears how many bytes the answer to a large one will take, and may refuse.
+
     Raises:
-        ForecastError: if what is asked for is not offered.
+        ForecastError: if what is asked for is not offered, or the answer would be too large.
         ProblemError: 422 with ``strict`` if any series cannot be forecast from.
     """
     asked = understand(serving, settings, request, dataset)
     if is_small(asked):
         return written(request, asked, await serving.forecast(asked), strict)
+    hold(_expected_bytes(asked, settings))
     parts = _Parts(request, asked)
     await serving.forecast_pieces(asked, parts.add)
     return await serving.apart(parts.answer, strict)
@@ -51,6 +70,29 @@ def understand(serving: Serving, settings: Settings, request: ForecastRequest, d
     return Asked.of(forecasters, request.series, Wanted(horizon, levels, request.thresholds, request.units))
 
 
+def _expected_bytes(asked: Asked, settings: Settings) -> int:
+    """How long the answer will be, rather too long.
+
+    Raises:
+        RequestError: if that is more than allowed, with how many series are not.
+    """
+    wanted, n = asked.wanted, len(asked.series)
+    levels = max(len(wanted.levels_of(one.metadata.errors)) for one in asked.forecasters)
+    columns = 1 + 2 * levels + len(wanted.thresholds) + len(BASELINES)
+    a_lead = _A_TIME + columns * _A_NUMBER
+    a_series = len(asked.forecasters) * (
+        _AN_ENTRY + (levels + len(wanted.thresholds)) * _A_NAME + wanted.horizon * a_lead
+    )
+    most = settings.max_answer_bytes // a_series
+    if n > most:
+        raise RequestError(
+            f"the answer for {n} series would be larger than {settings.max_answer_bytes} bytes: send at most {most} in "
+            "one request, or ask for fewer models, steps, levels or thresholds; NDJSON has no such limit",
+            field="series",
+        )
+    return n * a_series
+
+
 def written(request: ForecastRequest, asked: Asked, found: Sequence[Entries], strict: bool) -> bytes:
     """The answer, from the entries by each network that was asked.
 
@@ -61,7 +103,11 @@ def written(request: ForecastRequest, asked: Asked, found: Sequence[Entries], st
     if strict:
         for entries in found:
             refuse_failures(ids, entries)
-    return _answer(request, asked, [named(ids, entries) for entries in found])
+    answers = [
+        model_forecast(forecaster, request.units, named(ids, entries))
+        for forecaster, entries in zip(asked.forecasters, found, strict=True)
+    ]
+    return dumps({"models": answers} if request.model == ALL else answers[0])
 
 
 class _Parts:
@@ -90,32 +136,30 @@ class _Parts:
         if strict:
             for failures in self._failures:
                 refuse_failures(self._ids, failures)
-        whole = [Fragment(b"[%s]" % b",".join(parts)) for parts in self._of_networks]
-        return _answer(self._request, self._asked, whole)
+        pieces: list[bytes] = []
+        for forecaster, parts in zip(self._asked.forecasters, self._of_networks, strict=True):
+            around = dumps(model_forecast(forecaster, self._request.units, []))
+            pieces += (b",", around[: -len(_END)], parts[0])
+            for part in parts[1:]:
+                pieces += (b",", part)
+            pieces.append(_END)
+        # Joined once: of an answer of many megabytes each copy counts.
+        if self._request.model != ALL:
+            return b"".join(pieces[1:])
+        return b"".join((b'{"models":[', *pieces[1:], b"]}"))
 
 
-def _answer(request: ForecastRequest, asked: Asked, forecasts: Sequence[list[Json] | Fragment]) -> bytes:
-    answers = [
-        model_forecast(forecaster, request.units, own)
-        for forecaster, own in zip(asked.forecasters, forecasts, strict=True)
-    ]
-    return dumps({"models": answers} if request.model == ALL else answers[0])
-
-
-def forecast_dataset(
-    registry: Registry, dataset: str | None, model: str, horizon: int, levels: Sequence[int] | None
-) -> Json:
+def forecast_dataset(registry: Registry, dataset: str | None, model: str, wanted: Wanted) -> Json:
     """What follows the last observation of a dataset's own series.
 
     Raises:
         ForecastError: if what is asked for is not offered.
     """
     release, forecasters = registry.resolve(model, dataset)
-    wanted = Wanted(horizon, None if levels is None else tuple(levels))
     answers = []
     for forecaster in forecasters:
-        check_query(forecaster, horizon, levels or ())
-        forecasts = forecaster.forecast_each([release.recent], np.asarray([horizon]), release.baselines)
+        check_query(forecaster, wanted.horizon, wanted.levels or ())
+        forecasts = forecaster.forecast_each([release.recent], np.asarray([wanted.horizon]), release.baselines)
         entries = write(forecasts, range(1), wanted, wanted.levels_of(forecaster.metadata.errors))
         answers.append(model_forecast(forecaster, wanted.units, named([release.release.dataset], entries)))
     return {"models": answers} if model == ALL else answers[0]

@@ -37,8 +37,16 @@ from service.tracing import traced
 Answer = tuple[bytes, RawHeaders]
 """A body, and the headers that say what it is."""
 
-Direct = Callable[[Scope, Headers, bytes], Awaitable[Answer]]
+Hold = Callable[[int], None]
+"""Hears how many bytes a request takes in all, and refuses what is too much."""
+
+Direct = Callable[[Scope, Headers, bytes, Hold], Awaitable[Answer]]
 """Answers a request, from its scope (with ``path_params``), headers and body."""
+
+
+def unheld(size: int) -> None:
+    """Where nothing is counted, as the gate does."""
+
 
 Stream = Callable[[Scope, Headers, Receive], AsyncGenerator[bytes]]
 """Answers a request piece by piece, while it comes in."""
@@ -170,7 +178,7 @@ class Gate:
 
     async def _answer(self, call: Call, direct: Direct) -> None:
         body = await self._read(call)
-        await call.answer(*await direct(call.scope, call.headers, body))
+        await call.answer(*await direct(call.scope, call.headers, body, partial(self._hold, call)))
 
     async def _stream(self, call: Call, stream: Stream) -> None:
         """Answer while the request comes in; each piece of the answer has a deadline of its own."""

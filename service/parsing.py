@@ -9,10 +9,13 @@ import numpy as np
 from forecasting.batch import SeriesBatch
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries, Units, sea_temperatures, to_celsius
-from forecasting.timestep import SECONDS, Floats, TimeStep, all_seconds_of, seconds_of
+from forecasting.timestep import SECONDS, Floats, Times, TimeStep, all_seconds_of, seconds_of
 from service.schemas import SeriesIn
 
 _ABSENT: Final = "send null in its place"
+
+_FEWEST_NEIGHBOURS: Final = 0.1
+"""Of a series' intervals, the share that is one step, at least."""
 
 Errors = dict[int, SeriesError]
 """What is wrong with series, by their place among those of a batch."""
@@ -118,9 +121,21 @@ def _grids(
         try:
             when = np.array(times, dtype=np.int64).view(SECONDS)
             grids[i] = SstSeries.from_observations(when, own, step=step, place=_place)
+            _refuse_other_step(when, step)
         except SeriesError as error:
             errors[i] = error
     return grids
+
+
+def _refuse_other_step(when: Times, step: TimeStep) -> None:
+    """Refuse times that hardly ever follow each other by a step: half of the window and more would be made up."""
+    ordered = np.sort(when)
+    apart = np.round(np.diff(step.place(ordered, ordered[0])))
+    if len(apart) and (apart <= 1).mean() < _FEWEST_NEIGHBOURS:
+        raise SeriesError(
+            f"its times lie {np.median(apart):.0f} steps apart, and this model forecasts from a value a {step}; send "
+            "null where one is missing"
+        )
 
 
 def _are_regular(told: Sequence[list[int]], step: TimeStep) -> list[bool]:

@@ -35,8 +35,9 @@ class Settings(BaseSettings):
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         log_level: of the service and of uvicorn.
         max_body_bytes: largest request body.
+        max_answer_bytes: largest answer to series in one request, as estimated before it is made.
         max_waiting: most requests a process works on at once.
-        max_waiting_bytes: most that their bodies may hold together.
+        max_waiting_bytes: most that their bodies, and the answers to large ones, may hold together.
         request_seconds: longest that a request may take.
         write_seconds: longest that a client may take nothing of an answer, before its connection is closed.
         busy_poll_microseconds: how long a process that answers one connection twice in a row waits awake for more.
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
         Literal["critical", "error", "warning", "info", "debug"], BeforeValidator(lambda text: str(text).lower())
     ] = "info"
     max_body_bytes: int = Field(default=16 * 2**20, ge=1_024)
+    max_answer_bytes: int = Field(default=48 * 2**20, ge=1_024)
     max_waiting: int = Field(default=256, ge=1)
     max_waiting_bytes: int = Field(default=64 * 2**20, ge=1_024)
     request_seconds: float = Field(default=30.0, gt=0)

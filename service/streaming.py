@@ -30,7 +30,8 @@ _SMALL: Final = 8_192
 _read = SeriesIn.__pydantic_validator__.validate_json
 
 
-def _without_blanks(value: object) -> object:
+def without_blanks(value: object) -> object:
+    """A repeatable parameter's values, of which an empty one stands for none."""
     return [one for one in value if one != ""] if isinstance(value, list) else value
 
 
@@ -40,7 +41,7 @@ class LinesQuery(BaseModel):
     model: str = "best"
     dataset: str | None = None
     horizon: int = Field(default=1, ge=1, le=10_000)
-    level: Annotated[list[Annotated[int, Field(ge=1, le=99)]] | None, BeforeValidator(_without_blanks)] = Field(
+    level: Annotated[list[Annotated[int, Field(ge=1, le=99)]] | None, BeforeValidator(without_blanks)] = Field(
         default=None, max_length=16
     )
     threshold: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(default=[], max_length=16)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from orjson import Fragment
 
 from forecasting.errors import SeriesError
 from forecasting.forecast import Forecasts, Rows
@@ -117,8 +116,8 @@ def _exceedance(
     return list(zip(wanted.thresholds, rounded(probabilities).tolist(), strict=True))
 
 
-def model_forecast(forecaster: Forecaster, units: Units, forecasts: Sequence[Json] | Fragment) -> Json:
-    """What one network says: :class:`~service.schemas.ModelForecast`."""
+def model_forecast(forecaster: Forecaster, units: Units, forecasts: Sequence[Json]) -> Json:
+    """What one network says: :class:`~service.schemas.ModelForecast`, its forecasts last."""
     metadata = forecaster.metadata
     return {
         "model": metadata.model,

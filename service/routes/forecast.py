@@ -1,18 +1,19 @@
 """Forecasts: of what follows a dataset's own last observation, and of callers' series."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
+from forecasting.series import Units
 from service.call import Headers
 from service.dependencies import (
     DatasetQuery,
@@ -25,14 +26,14 @@ from service.dependencies import (
 )
 from service.errors import ProblemError
 from service.forecasts import forecast_dataset, forecast_series
-from service.gate import JSON, Answer, Direct, Stream
+from service.gate import JSON, Answer, Direct, Hold, Stream, unheld
 from service.lifecycle import Lifecycle
 from service.media import NDJSON_TYPE, require_json
 from service.openapi import lines, problems, request_body
 from service.schemas import AllForecasts, FailedLine, ForecastLine, ForecastRequest, ModelForecast, SeriesIn
 from service.settings import Settings
-from service.streaming import LinesQuery, forecast_lines
-from service.writing import Json
+from service.streaming import LinesQuery, forecast_lines, without_blanks
+from service.writing import Json, Wanted
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
@@ -44,6 +45,19 @@ _BODY["requestBody"]["description"] = (
     "It is answered line by line while it comes in."
 )
 
+LevelQuery = Annotated[
+    list[int] | None,
+    BeforeValidator(without_blanks),
+    Query(max_length=16, description="percent; repeatable; default 80 and 95; an empty one asks for no intervals"),
+]
+ThresholdQuery = Annotated[
+    Sequence[Annotated[float, Field(allow_inf_nan=False)]],
+    Query(max_length=16, description="temperature whose probability of being exceeded is wanted; repeatable"),
+]
+UnitsQuery = Annotated[Units, Query(description="of all temperatures")]
+
+_IN_THE_BODY: Final = ("model", "horizon", "level", "levels", "threshold", "thresholds", "units")
+
 _read = ForecastRequest.__pydantic_validator__.validate_json
 
 
@@ -53,10 +67,13 @@ def get_forecast(
     dataset: DatasetQuery = None,
     model: ModelQuery = "best",
     horizon: HorizonQuery = 1,
-    level: Annotated[list[int] | None, Query(description="percent; repeatable; default 80 and 95")] = None,
+    level: LevelQuery = None,
+    threshold: ThresholdQuery = (),
+    units: UnitsQuery = "celsius",
 ) -> Json:
     """The forecast that follows the dataset's own last observation."""
-    return forecast_dataset(registry, dataset, model, horizon, level)
+    levels = None if level is None else tuple(level)
+    return forecast_dataset(registry, dataset, model, Wanted(horizon, levels, tuple(threshold), units))
 
 
 @router.post(
@@ -75,7 +92,7 @@ async def post_forecast(
 ) -> Response:
     """Forecasts for the caller's series, one or thousands. A bad one gets an error in its place."""
     headers = dict(request.scope["headers"])
-    content, _ = await _answer(lifecycle, settings, request.scope, headers, await request.body())
+    content, _ = await _answer(lifecycle, settings, request.scope, headers, await request.body(), unheld)
     return Response(content, media_type="application/json")
 
 
@@ -114,14 +131,15 @@ def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[Fo
 
     Raises:
         ProblemError: 415 if the body is not announced as JSON.
-        RequestValidationError: if the query or the body cannot be understood.
+        RequestValidationError: if the query or the body cannot be understood, or the query says what the body has to.
     """
     require_json(headers)
     query, where = _NO_QUERY, "query"
     try:
         if query_string:
-            pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
-            query = _Query.model_validate(dict(pairs))
+            said = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+            _refuse_misplaced(said)
+            query = _Query.model_validate(said)
         where = "body"
         return _read(body), query.dataset or None, query.strict
     except ValidationError as error:
@@ -129,6 +147,19 @@ def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[Fo
         raise RequestValidationError([{**one, "loc": (where, *one["loc"])} for one in places]) from None
 
 
-async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes) -> Answer:
+def _refuse_misplaced(query: Mapping[str, str]) -> None:
+    for name in _IN_THE_BODY:
+        if name in query:
+            said = f"{name} belongs into the body, beside series; in the query NDJSON alone has it"
+            raise RequestValidationError([{"type": "misplaced", "loc": ("query", name), "msg": said}])
+
+
+async def _answer(
+    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
+) -> Answer:
     request, dataset, strict = read_request(scope["query_string"], headers, body)
-    return await forecast_series(ready(lifecycle), settings, request, dataset, strict=strict), JSON
+
+    def hold_answer(size: int) -> None:
+        hold(len(body) + size)
+
+    return await forecast_series(ready(lifecycle), settings, request, dataset, hold_answer, strict=strict), JSON

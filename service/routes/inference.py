@@ -21,7 +21,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from service.call import Headers
 from service.dependencies import LifecycleDep, ServingDep, SettingsDep, ready, refuse_draining
-from service.gate import Answer, Direct
+from service.gate import Answer, Direct, Hold, unheld
 from service.inference_schemas import (
     ConfigParameter,
     InferRequest,
@@ -195,7 +195,7 @@ async def infer(request: Request) -> Response:
     """
     state, scope = request.app.state, request.scope
     content, headers = await _answer(
-        state.lifecycle, state.settings, scope, dict(scope["headers"]), await request.body()
+        state.lifecycle, state.settings, scope, dict(scope["headers"]), await request.body(), unheld
     )
     return Response(content, headers={name.decode(): value.decode() for name, value in headers})
 
@@ -206,7 +206,9 @@ def direct(lifecycle: Lifecycle, settings: Settings) -> dict[str, Direct]:
     return {f"{router.prefix}{path}/infer": answer for path in (_MODEL, _VERSION)}
 
 
-async def _answer(lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes) -> Answer:
+async def _answer(
+    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, _: Hold
+) -> Answer:
     serving, path = ready(lifecycle), scope["path_params"]
     forecaster = find_model(serving, path["model"], path.get("version"))
     metadata = forecaster.metadata

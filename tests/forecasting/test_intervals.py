@@ -81,10 +81,19 @@ def test_exceedance_is_the_share_of_errors_that_would_lift_sst_over_the_threshol
         assert exceedance(errors, 20.0, threshold) == pytest.approx(share, abs=0.01)
 
 
-def test_exceedance_claims_no_certainty_beyond_what_was_seen() -> None:
-    errors = ErrorDistribution.calibrate(np.linspace(-1, 1, 200)[:, None])
-    assert exceedance(errors, 20.0, 30.0) == pytest.approx(0.01)
-    assert exceedance(errors, 20.0, 10.0) == pytest.approx(0.99)
+def test_exceedance_falls_on_beyond_what_was_seen_and_is_never_certain() -> None:
+    residuals = np.random.default_rng(6).normal(0, 1, (4_000, 1))
+    errors = ErrorDistribution.calibrate(residuals)
+    outer = float(np.quantile(residuals, 0.99))
+    assert exceedance(errors, 20.0, 20.0 + outer) == pytest.approx(0.01, abs=0.001)
+    assert exceedance(errors, 20.0, 20.0 - outer) == pytest.approx(0.99, abs=0.003)
+    # As many as there are of a normal distribution, or more: its tail falls the faster the farther it is.
+    assert 0.00135 < exceedance(errors, 20.0, 23.0) < 0.005
+    assert 0.00135 < 1 - exceedance(errors, 20.0, 17.0) < 0.005
+    assert 0 < exceedance(errors, 20.0, 30.0) < 1e-6
+    alike = ErrorDistribution.calibrate(np.zeros((200, 1)))
+    assert exceedance(alike, 20.0, 21.0) == pytest.approx(0, abs=1e-9)
+    assert exceedance(alike, 20.0, 19.0) == pytest.approx(1, abs=1e-9)
 
 
 def test_probabilities_are_interpolated_between_the_quantiles() -> None:
@@ -92,8 +101,11 @@ def test_probabilities_are_interpolated_between_the_quantiles() -> None:
     sst = np.linspace(15, 25, 60).reshape(20, 3)
     found = errors.exceedance(sst, np.full((20, 3), JANUARY[0]), np.ones(20), 20.0)
     for lead in range(3):
-        expected = 1 - np.interp(20.0 - sst[:, lead], errors.quantiles[lead], errors.probabilities)
-        np.testing.assert_allclose(found[:, lead], expected)
+        margin, known = 20.0 - sst[:, lead], errors.quantiles[lead]
+        within = (margin >= known[0]) & (margin <= known[-1])
+        assert within.sum() > 5
+        expected = 1 - np.interp(margin, known, errors.probabilities)
+        np.testing.assert_allclose(found[within, lead], expected[within])
 
 
 def test_the_season_of_the_valid_time_has_its_own_intervals_and_probabilities() -> None:

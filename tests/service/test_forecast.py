@@ -1,4 +1,6 @@
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,8 @@ from forecasting.checkpoint import load
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from forecasting.timestep import iso
+from service.settings import Settings
+from tests.serving import serve
 from training.run import Published
 
 Json = dict[str, Any]
@@ -195,6 +199,70 @@ def test_a_large_request_says_of_each_network_what_is_wrong_with_which_series(
     response = client.post("/forecast?strict=true", json=request)
     assert response.status_code == 422
     assert [error["location"] for error in response.json()["errors"]] == [f"body.series[{i}]" for i in places]
+
+
+def test_an_answer_that_would_be_too_large_is_refused_with_how_many_series_would_not(
+    artifacts: Path, nino12: SstSeries
+) -> None:
+    request = body(nino12, horizon=12, model="all", thresholds=[25.0])
+    request["series"] *= 200
+    with serve(Settings(artifacts=artifacts, max_answer_bytes=400_000)) as client:
+        refused = client.post("/forecast", json=request)
+        assert refused.status_code == 422
+        found = re.search(
+            r"200 series would be larger than 400000 bytes: send at most (\d+) in", refused.json()["detail"]
+        )
+        assert found is not None
+        request["series"] = request["series"][: int(found[1])]
+        answer = client.post("/forecast", json=request)
+        assert answer.status_code == 200
+        assert 250_000 < len(answer.content) <= 400_000
+
+
+def test_a_query_that_says_what_a_json_body_has_to_is_refused(client: httpx.Client, nino12: SstSeries) -> None:
+    refused = client.post("/forecast?horizon=3", json=body(nino12))
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {
+            "location": "query.horizon",
+            "message": "horizon belongs into the body, beside series; in the query NDJSON alone has it",
+        }
+    ]
+
+
+def test_a_dataset_forecast_has_levels_thresholds_and_units(client: httpx.Client) -> None:
+    celsius = answered(client.get("/forecast?model=gru&level=&threshold=23.5"))["forecasts"][0]
+    kelvin = answered(client.get("/forecast?model=gru&level=&threshold=296.65&units=kelvin"))["forecasts"][0]
+    assert celsius["intervals"] == kelvin["intervals"] == []
+    assert kelvin["sst"][0] == pytest.approx(celsius["sst"][0] + 273.15)
+    assert kelvin["exceedance"][0]["probability"] == pytest.approx(celsius["exceedance"][0]["probability"], abs=1e-6)
+    assert client.get("/forecast", params={"level": [80] * 17}).status_code == 422
+
+
+@pytest.mark.parametrize(("start", "same"), [("2009-01", "2009-01-01"), ("2009-01-01t00:00:00z", "2009-01-01")])
+def test_a_month_and_small_letters_are_times_too(
+    client: httpx.Client, nino12: SstSeries, start: str, same: str
+) -> None:
+    one, other = (body(nino12) for _ in range(2))
+    one["series"][0]["start"], other["series"][0]["start"] = start, same
+    assert answered(client.post("/forecast", json=one)) == answered(client.post("/forecast", json=other))
+
+
+@pytest.mark.parametrize("start", ["2009-01-01X01:00:00Z", "2009-01-01101:00", "2009-01-01" + "0" * 100, "2009-13"])
+def test_what_is_no_time_is_an_error(client: httpx.Client, nino12: SstSeries, start: str) -> None:
+    request = body(nino12)
+    request["series"][0]["start"] = start
+    (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
+    assert forecast["error"].startswith(f"time '{start[:40]}' is not an ISO 8601 time")
+
+
+def test_a_series_of_another_step_is_not_filled_up(client: httpx.Client) -> None:
+    times = [f"2017-03-{1 + hour // 24:02}T{hour % 24:02}:00:00Z" for hour in range(60)]
+    request = {"dataset": "buoy", "model": "gru", "series": [{"timestamps": times, "values": [8.0] * 60}]}
+    (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
+    assert forecast["error"] == (
+        "its times lie 2 steps apart, and this model forecasts from a value a PT30M; send null where one is missing"
+    )
 
 
 def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino12: SstSeries) -> None:

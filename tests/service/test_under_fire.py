@@ -205,6 +205,18 @@ def test_bodies_without_a_stated_length_and_packed_ones_count_for_what_they_hold
         assert httpx.post(url, content=iter([b" " * 40_000] * 2), headers=headers).status_code == 400
 
 
+def test_the_answer_to_a_large_request_counts_among_what_waits(artifacts: Path, nino12: SstSeries) -> None:
+    large = body(nino12, horizon=12)
+    large["series"] *= 300
+    content = httpx.Request("POST", "http://x", json=large).content
+    with running(artifacts, max_waiting_bytes=len(content) + 100_000) as service:
+        refused = httpx.post(f"{service.url}/forecast", json=large)
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        large["series"] = large["series"][:70]
+        assert httpx.post(f"{service.url}/forecast", json=large).status_code == 200
+
+
 def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(artifacts: Path, nino12: SstSeries) -> None:
     with running(artifacts, request_seconds=1) as service:
         with socket.create_connection(("127.0.0.1", service.port)) as slow:
