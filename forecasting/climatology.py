@@ -21,6 +21,9 @@ _LONGEST_KEPT: Final = 2_000
 _LONGEST_MULTIPLIED: Final = 500
 """Values up to which a :class:`Design` keeps the products of its terms, and their sums' inverses; half a MB at most."""
 
+_STIFFNESS: Final = 1e-4
+"""Penalty on the square of a season's second derivative, in squared terms of the year, for each value observed."""
+
 _SINGULAR: Final = 1e-10
 """Relative size below which a term counts as not told apart by what was observed."""
 
@@ -60,6 +63,12 @@ class Harmonics:
         counted = steps.astype(np.float64)
         year = counted / 12 if self.calendar_months else counted * (step.seconds / YEAR)
         return self._turned(year, counted * (step.seconds / DAY))
+
+    def curvature(self, n: int) -> Floats:
+        """Rows that hold the year's harmonics from swinging, beside ``n`` values: ``(count, count)``."""
+        squares = np.zeros(self.count)
+        squares[1 : 1 + 2 * self.annual] = np.repeat(np.arange(1.0, self.annual + 1), 2) ** 2
+        return np.diag(np.sqrt(_STIFFNESS * n) * squares)
 
     def _turned(self, years: Floats, days: Floats) -> Floats:
         columns = [np.ones_like(years)]
@@ -178,8 +187,9 @@ class Climatology(BaseModel, frozen=True):
     def fit(cls, series: SstSeries) -> "Climatology":
         """Fit to the observed values of ``series``.
 
-        Three annual harmonics need values of every calendar month. With nine months, and 0.6 years of values in all, a
-        single harmonic is fitted; with less, none: it would be free to swing where nothing was observed.
+        Three annual harmonics need values of every calendar month, or of the same months in three years: then they are
+        held from swinging where nothing was observed, by a small penalty on their curvature. With nine months, and 0.6
+        years of values in all, a single harmonic is fitted; with less, none.
 
         Raises:
             SeriesError: if there are fewer observed values than coefficients.
@@ -190,8 +200,10 @@ class Climatology(BaseModel, frozen=True):
         seen = int(observed.sum())
         if seen < harmonics.count:
             raise SeriesError(f"a climatology needs at least {harmonics.count} observed values, not {seen}")
-        terms = harmonics.at(series.times[observed])
-        coefficients = np.linalg.lstsq(terms, series.values[observed], rcond=_SINGULAR)[0]
+        terms, values = harmonics.at(series.times[observed]), series.values[observed]
+        if harmonics.annual == ANNUAL_HARMONICS and not series.holds_every_season:
+            terms, values = np.vstack([terms, harmonics.curvature(seen)]), np.append(values, np.zeros(harmonics.count))
+        coefficients = np.linalg.lstsq(terms, values, rcond=_SINGULAR)[0]
         return cls(
             annual_harmonics=harmonics.annual,
             daily_harmonics=harmonics.daily,
@@ -207,6 +219,6 @@ class Climatology(BaseModel, frozen=True):
 
 
 def _annual_harmonics(series: SstSeries) -> int:
-    if series.holds_every_season:
+    if series.holds_every_season or series.repeats_its_seasons:
         return ANNUAL_HARMONICS
     return 1 if len(series.observed_months) >= 9 and series.observed_years >= 0.6 else 0

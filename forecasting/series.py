@@ -36,6 +36,10 @@ _SPARSE: Final = 1_000
 _SPARSEST: Final = 100
 """Steps that a grid may span without any value, and for each: two times must not ask for the memory of thousands."""
 
+_A_SEASON: Final = 3
+_REPEATED: Final = 3
+"""Calendar months, and years of each, that say what is usual in that part of the year."""
+
 _SYMBOLS: Final[dict[Units, str]] = {"celsius": "°C", "kelvin": "kelvin", "fahrenheit": "°F"}
 
 
@@ -100,9 +104,21 @@ class SstSeries:
         return len(self.observed_months) == 12 and self.observed_years >= 0.9
 
     @property
+    def repeats_its_seasons(self) -> bool:
+        """Whether a season or more was observed, and each of its calendar months in three years."""
+        months = np.unique(self.times[np.isfinite(self.values)].astype("datetime64[M]").astype(np.int64)) % 12
+        _, years = np.unique(months, return_counts=True)
+        return len(years) >= _A_SEASON and bool(years.min() >= _REPEATED)
+
+    @property
     def seasonal_years(self) -> float:
-        """Its observed years, where they are one at least and every season is among them; otherwise 0."""
-        return self.observed_years if self.holds_every_season and self.observed_years >= 1 else 0.0
+        """How many years say what is usual: the observed ones, where one at least is, and every season among them.
+
+        Of a series without some seasons, the years in which the others were seen, where those are three; otherwise 0.
+        """
+        if self.holds_every_season:
+            return self.observed_years if self.observed_years >= 1 else 0.0
+        return self.observed_years * 12 / len(self.observed_months) if self.repeats_its_seasons else 0.0
 
     def part(self, begin: int, end: int) -> "SstSeries":
         """The values from position ``begin`` up to ``end``, as a series of their own."""

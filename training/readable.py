@@ -131,7 +131,7 @@ def rank_in_words(report: Report) -> str:
         return f"{picked} no reference at any lead."
     most = max(behind, key=lambda lead: behind[lead][0])
     ratio, name = behind[most]
-    by = f" ({100 * (ratio - 1):.0f} % at lead {most})" if ratio < math.inf else ""
+    by = f" ({100 * (ratio - 1):.1f} % at lead {most})" if ratio < math.inf else ""
     return (
         f"{picked} a reference at {len(behind)} of {report.horizon} leads ({_listed(list(behind))}), the furthest "
         f"behind {TITLES[name]}{by}."

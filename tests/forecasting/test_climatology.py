@@ -4,7 +4,7 @@ import pytest
 from forecasting.climatology import Climatology
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries
-from forecasting.timestep import DAY, MONTH, YEAR, TimeStep, unix_seconds
+from forecasting.timestep import DAY, MONTH, YEAR, Floats, Times, TimeStep, unix_seconds
 from tests.conftest import daily
 
 
@@ -36,6 +36,32 @@ def test_steps_under_a_day_have_a_daily_cycle() -> None:
 @pytest.mark.parametrize(("days", "harmonics"), [(400, 3), (365, 3), (300, 1), (200, 0)])
 def test_no_harmonic_swings_where_nothing_was_observed(days: int, harmonics: int) -> None:
     assert Climatology.fit(daily(np.linspace(10, 12, days))).annual_harmonics == harmonics
+
+
+def half_years(years: int) -> SstSeries:
+    """Values from May to October alone, of a season that is not one sine."""
+    times = daily(np.zeros(365 * years)).times
+    values = season(times) + np.random.default_rng(0).normal(0, 0.5, len(times))
+    month = times.astype("datetime64[M]").astype(np.int64) % 12
+    return SstSeries(np.where((month >= 4) & (month <= 9), values, np.nan), times[0], TimeStep(DAY))
+
+
+def season(times: Times) -> Floats:
+    angle = 2 * np.pi * unix_seconds(times) / YEAR
+    found: Floats = 15 - 7 * np.cos(angle) + 1.2 * np.sin(2 * angle) + 0.4 * np.cos(3 * angle)
+    return found
+
+
+def test_seasons_that_come_again_are_known_without_the_others() -> None:
+    series = half_years(8)
+    fitted = Climatology.fit(series)
+    observed = np.isfinite(series.values)
+    assert np.abs(fitted(series.times) - season(series.times))[observed].max() < 0.25
+    # Nor does it swing where nothing was observed.
+    assert np.abs(fitted(series.times) - season(series.times)).max() < 3
+    assert series.seasonal_years == pytest.approx(8, abs=0.1)
+    twice = half_years(2)
+    assert (Climatology.fit(twice).annual_harmonics, twice.seasonal_years) == (0, 0)
 
 
 def test_a_long_span_with_few_values_has_no_season() -> None:
