@@ -90,24 +90,29 @@ class ErrorDistribution(BaseModel, frozen=True):
     liveliness: Liveliness | None = None
 
     @classmethod
-    def calibrate(cls, residuals: Floats, origins: Origins | None = None) -> "ErrorDistribution":
+    def calibrate(
+        cls, residuals: Floats, origins: Origins | None = None, *, several: bool = False
+    ) -> "ErrorDistribution":
         """From residuals out of sample.
 
         A residual counts the less the older it is. Seasons have tables of their own where the residuals span two years
-        and each season holds 40 at every lead. Where they do not, and the windows say how lively the sea is, errors go
-        by that.
+        and each season holds 40 at every lead. Where they do not, or are of several places, and the windows say how
+        lively the sea is, errors go by that.
 
         Args:
             residuals: observation minus forecast, °C ``(n, leads)``, NaN where there is none.
             origins: that the forecasts started from; without them all are pooled, and count the same.
+            several: whether they are of several places, of which one may be livelier than another.
         """
         worth = np.ones_like(residuals) if origins is None else _recency(origins.times)
         pooled, liveliness = _table(residuals, worth), None
         seasons = {} if origins is None else _by_season(residuals, worth, origins.times, pooled)
-        if origins is not None and not seasons and _say_how_lively(origins):
+        if origins is not None and (several or not seasons) and _say_how_lively(origins, several):
             moved = activity(origins.windows)
             liveliness = Liveliness.of(moved)
-            pooled = _table(residuals * (liveliness.typical / moved)[:, None], worth)
+            residuals = residuals * (liveliness.typical / moved)[:, None]
+            pooled = _table(residuals, worth)
+            seasons = _by_season(residuals, worth, origins.times, pooled)
         return cls(**dict(pooled), probabilities=_PROBABILITIES, seasons=seasons, liveliness=liveliness)
 
     def check(self, level: int) -> None:
@@ -250,10 +255,10 @@ def _by_season(residuals: Floats, worth: Floats, times: Times, pooled: ErrorTabl
     return {name: _table(part, worth, pooled) for name, part in zip(SEASONS, parts, strict=True)}
 
 
-def _say_how_lively(origins: Origins) -> bool:
-    """Whether windows differ by how lively the sea is, and not by the part of the year that they hold."""
+def _say_how_lively(origins: Origins, several: bool) -> bool:
+    """Whether windows differ by how lively the sea is, and not mostly by the part of the year that they hold."""
     span: float = origins.windows.shape[1] * origins.step.seconds
-    return (span < A_SEASON or span >= YEAR) and bool(activity(origins.windows).min() > 0)
+    return (several or span < A_SEASON or span >= YEAR) and bool(activity(origins.windows).min() > 0)
 
 
 def _recency(times: Times) -> Floats:

@@ -160,12 +160,14 @@ class StationReport(BaseModel, frozen=True):
         trained_on: whether the weights were fitted on it, among others.
         period: its test part.
         accuracy: on that, by model; the references are fitted on the station's own train and validation parts.
+        coverage: on that, of the best network's intervals, by level.
     """
 
     name: str
     trained_on: bool
     period: Period
     accuracy: dict[str, Accuracy]
+    coverage: dict[int, Coverage] = {}
 
 
 class Report(BaseModel, frozen=True):

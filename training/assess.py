@@ -50,16 +50,21 @@ class Assessment:
             for name in self.accuracy
         )
 
-    def station_reports(self, dataset: Dataset) -> tuple[StationReport, ...]:
+    def station_reports(
+        self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata]
+    ) -> tuple[StationReport, ...]:
         """Each station of a panel; none where there is one series."""
         if len(dataset.stations) + len(dataset.left_out) == 1:
             return ()
+        best = min(networks, key=lambda name: self.accuracy[name]["validation"].rmse[0])
+        errors = networks[best].errors
         return tuple(
             StationReport(
                 name=name,
                 trained_on=name in self.stations,
                 period={**dataset.stations, **dataset.left_out}[name].periods()["test"],
                 accuracy={model: test.accuracy(model) for model in test.predicted},
+                coverage={level: one.coverage for level, one in intervals(test, best, errors).items()},
             )
             for name, test in {**self.stations, **self.left_out}.items()
         )

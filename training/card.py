@@ -5,6 +5,7 @@ from typing import Final
 from forecasting.report import ModelReport, Report, Split
 from forecasting.table import TITLES, accuracy_table
 from forecasting.timestep import in_words, one_each
+from training.by_station import stations_in_words
 from training.readable import coverage_in_words, misses_in_words, skill_in_words
 
 _USES: Final[dict[Split, str]] = {
@@ -73,7 +74,7 @@ def _accuracy(report: Report) -> list[str]:
     if report.left_out:
         left = ", ".join(f"{TITLES[name]} {one.rmse[0]:.4f}" for name, one in report.left_out.items())
         parts.append(f"RMSE at stations left out of training, one step ahead: {left}.")
-    return parts
+    return [*parts, *stations_in_words(report)]
 
 
 def _skill_lines(report: Report, best: ModelReport) -> list[str]:

@@ -19,6 +19,7 @@ from forecasting.report import ModelReport
 from forecasting.table import accuracy_table
 from forecasting.timestep import TimeStep, in_words, one_each, short
 from training import fetch_cli, inspect_cli
+from training.by_station import stations_in_words
 from training.config import DEFAULT_SEED, TrainingConfig
 from training.dataset import Dataset
 from training.fit import total_epochs
@@ -211,6 +212,7 @@ def _summary(published: Published) -> str:
         "",
         rank_in_words(report),
         *_intervals(report.best),
+        *stations_in_words(report),
         "",
     ]
     for cell, spread in report.seeds.items():

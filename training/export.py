@@ -115,7 +115,9 @@ def export(
         training_range=TrainingRange.of(seen, dataset.windows_seen()),
         accuracy={"validation": validation.accuracy(fit.cell)},
         baselines={},
-        errors=ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins),
+        errors=ErrorDistribution.calibrate(
+            calibrated_on.values, calibrated_on.origins, several=len(dataset.stations) > 1
+        ),
         configuration=config.flat(),
         seed=fit.seed,
         parameters=network.size(),

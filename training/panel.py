@@ -15,7 +15,7 @@ from forecasting.readers import Station
 from forecasting.report import Split
 from forecasting.rolling import Origins, joined
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats, TimeStep
+from forecasting.timestep import Floats, TimeStep, short
 from training.config import TrainingConfig
 from training.dataset import Dataset
 
@@ -201,6 +201,10 @@ def _divided(series: Mapping[str, SstSeries], config: TrainingConfig) -> tuple[d
             unusable.append(f"{name}: its step is {one.step}, that of most stations {step}; --resample makes them one")
             continue
         dataset = Dataset(one.until_last_observation(), config.window, config.horizon, config.fill_limit, cuts)
+        if one.start >= cuts[0]:
+            began, ended = short(one.start), short(cuts[0])
+            unusable.append(f"{name}: it begins {began}, and what is trained on ends before {ended}, at all stations")
+            continue
         try:
             dataset.check_parts({"train": 1, "validation": 1, "test": 1})
         except SeriesError as error:

@@ -27,8 +27,8 @@ FAR: Final = 2.0
 STRANGE: Final = 3.0
 """Variances of the places' anomalies, beyond which a window's mean square from what is usual makes a place unsure."""
 
-_RESEMBLES: Final = 0.98
-"""Correlation of an anomaly with the one before it, at most."""
+ALIKE: Final = 0.1
+"""Variances of the places' anomalies, by which cycles may be apart for a window that fits several to be half sure."""
 
 _TINY: Final = 1e-9
 """°C squared."""
@@ -69,11 +69,11 @@ class Places(nn.Module):
         self.register_buffer("past", past.permute(2, 0, 1).flatten(1).float(), persistent=False)
         values = [one.values for one in anomalies]
         variance = float(np.nanvar(np.concatenate(values))) + _TINY
-        resembles = min(max(_resemblance(values), 0.0), _RESEMBLES)
         # As of so many values that do not resemble each other.
-        count = max(window * (1 - resembles) / (1 + resembles), 1.0)
+        count = min(max(variance / (_square_of_means(values, window) + _TINY), 1.0), float(window))
         self.sharpness = count / 2 / variance
         self.strange = STRANGE * variance
+        self.alike = ALIKE * variance
         self.far = FAR * math.sqrt(variance / count)
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -89,7 +89,7 @@ class Places(nn.Module):
         Returns:
             °C at the window's steps, ``(batch, window)``; shares of the places, ``(batch, places)``; °C that is added
             to all, ``(batch,)``; and how sure that is, from 0 to 1, ``(batch,)``: the square of the likeliest place's
-            share, and less where the window fits none.
+            share, or more where the others' cycles say the same, and less where the window fits none.
         """
         # The square of a difference multiplied out: no window is held against each place step by step.
         season = self.calendar(valid_time)
@@ -105,7 +105,10 @@ class Places(nn.Module):
         beyond = torch.clamp(1 - (self.far / apart.abs().clamp_min(1e-6)).square(), min=0.0)
         offset = apart * beyond
         strange = (misfit * shares).sum(1) / self.strange
-        sure = shares.amax(1).square() / strange.clamp_min(1.0)
+        ahead = season @ self.ahead
+        apart_ahead = (shares * (ahead - (shares * ahead).sum(1, keepdim=True)).square()).sum(1)
+        alike = 1 / (1 + apart_ahead / self.alike)
+        sure = torch.maximum(shares.amax(1).square(), alike) / strange.clamp_min(1.0)
         return usual + offset.unsqueeze(1), shares, offset, sure
 
     def at(self, valid_time: Tensor, shares: Tensor, offset: Tensor) -> Tensor:
@@ -148,12 +151,17 @@ class Places(nn.Module):
         return SstSeries(series.values - usual, series.start, series.step)
 
 
-def _resemblance(anomalies: Sequence[Floats]) -> float:
-    """Correlation of each with the one before it, over the pairs of which both are known."""
-    products = squares = 0.0
-    for one in anomalies:
-        pairs = np.stack([one[:-1], one[1:]])
-        pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
-        products += float((pairs[0] * pairs[1]).sum())
-        squares += float((pairs**2).sum()) / 2
-    return products / (squares + _TINY)
+def _square_of_means(anomalies: Sequence[Floats], window: int) -> float:
+    """Mean square of the means of all windows of which half is known; 0 where there are none."""
+    means = [_means(one, window) for one in anomalies if len(one) >= window]
+    together = np.concatenate([np.empty(0), *means])
+    return float((together**2).mean()) if len(together) else 0.0
+
+
+def _means(values: Floats, window: int) -> Floats:
+    known = np.isfinite(values)
+    ones = np.ones(window)
+    sums, counts = np.convolve(np.where(known, values, 0.0), ones, "valid"), np.convolve(known, ones, "valid")
+    enough = counts >= window / 2
+    means: Floats = sums[enough] / counts[enough]
+    return means

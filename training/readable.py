@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from forecasting.report import Coverage, ModelReport, Report, Skill
 from forecasting.table import TITLES, aligned, figure
 from forecasting.timestep import in_words
+from training.by_station import stations_report
 
 Rows = list[Sequence[str]]
 
@@ -21,7 +22,7 @@ def readable_report(report: Report) -> str:
         *_skill(report),
         *_intervals(report),
         *_probabilities(report),
-        *_stations(report),
+        *stations_report(report),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -172,21 +173,6 @@ def _probabilities(report: Report) -> list[str]:
         rows.append((f"{one.threshold:.2f} °C", f"{one.quantile:g}", *scores))
     said = "Brier score of the probability that a threshold is exceeded, by the best network; in brackets that of how"
     return ["## Probabilities", f"{said} often it was exceeded before, in the calendar month.", aligned(rows)]
-
-
-def _stations(report: Report) -> list[str]:
-    if not report.stations:
-        return []
-    names = [model.name for model in report.models]
-    rows: Rows = [("Station", "trained on", *(f"RMSE {name}" for name in names))]
-    for station in report.stations:
-        rmse = (figure(station.accuracy[name].rmse[0]) if name in station.accuracy else "–" for name in names)
-        rows.append((station.name, "yes" if station.trained_on else "no", *rmse))
-    if report.left_out:
-        rmse = (figure(report.left_out[name].rmse[0]) if name in report.left_out else "–" for name in names)
-        rows.append(("all left out", "no", *rmse))
-    said = "One step ahead. The references are fitted to each station's own past, also of those that were left out."
-    return ["## Stations", said, aligned(rows)]
 
 
 def _ahead(report: Report, lead: int) -> str:

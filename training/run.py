@@ -175,7 +175,7 @@ def _fill(
         models=assessed.models(dataset, completed, fits),
         seeds=_seed_spread(dataset, config, fits, companions.final) if config.seeds > 1 else {},
         drift=drift(assessed, next(iter(completed.values())).training_range),
-        stations=assessed.station_reports(dataset),
+        stations=assessed.station_reports(dataset, completed),
         left_out=assessed.left_out_accuracy(),
     )
     (stage / "report.json").write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")

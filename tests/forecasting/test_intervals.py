@@ -8,7 +8,7 @@ from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import RequestError
 from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
-from forecasting.rolling import Origins
+from forecasting.rolling import Origins, joined
 from forecasting.seasons import SEASONS, season_of
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, Floats, Times, TimeStep
@@ -188,6 +188,21 @@ def test_seasons_or_a_window_of_a_season_to_a_year_leave_liveliness_out(years: f
     errors = ErrorDistribution.calibrate(np.ones((len(origins), 1)), origins)
     assert errors.liveliness is None
     assert errors.scale(origins.windows[:3]).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_of_several_places_a_lively_one_has_wider_intervals_in_every_season() -> None:
+    """The errors of one are five times those of the other, whose windows move a fifth as much."""
+    calm, lively = origins_of(3), origins_of(3)
+    lively.windows[:] *= 5
+    both = joined([calm, lively])
+    residuals = np.concatenate([loud_in_summer(calm), 5 * loud_in_summer(lively, 1)])
+    errors = ErrorDistribution.calibrate(residuals, both, several=True)
+    assert errors.seasons
+    for origins, found, factor in ((calm, loud_in_summer(calm, 2), 1.0), (lively, loud_in_summer(lively, 3), 5.0)):
+        widths = errors.half_widths(80, origins.times, errors.scale(origins.windows))
+        for season in range(len(SEASONS)):
+            at = season_of(origins.times)[:, 0] == season
+            assert (np.abs(factor * found[at]) <= widths[at]).mean() == pytest.approx(0.8, abs=0.05)
 
 
 def test_recent_errors_count_more_than_old_ones() -> None:

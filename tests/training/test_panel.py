@@ -6,12 +6,13 @@ import iris_sample_data
 import numpy as np
 import pytest
 
+from forecasting.baselines import BASELINES
 from forecasting.readers import read
 from forecasting.registry import LoadedRelease, choose_device
 from forecasting.release import Release
 from forecasting.report import Report, parse_report
 from forecasting.series import SstSeries
-from forecasting.timestep import TimeStep
+from forecasting.timestep import TimeStep, short
 from tests.conftest import daily
 from training.cli import main
 from training.config import TrainingConfig
@@ -65,6 +66,30 @@ def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_l
     card = (release / "MODEL_CARD.md").read_text()
     assert card.count("left out of training, to be tested on: " + left.name) == 1
     assert f"{report.periods['train'].n} steps of all stations together: weights" in card
+
+
+def test_it_is_said_at_how_many_stations_references_are_better_and_intervals_miss(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, release = trained(long_csv(tmp_path, stations(5)), tmp_path / "out", "--horizon", "3")
+    said = capsys.readouterr().out
+    inside = [one for one in report.stations if one.trained_on]
+    for lead in (1, 3):
+        behind = [
+            one.name
+            for one in inside
+            if one.accuracy["gru"].rmse[lead - 1] > min(one.accuracy[name].rmse[lead - 1] for name in BASELINES)
+        ]
+        count = (
+            f"{len(behind)} of 4 stations trained on, the furthest at" if behind else "none of 4 stations trained on."
+        )
+        sentence = f"At lead {lead} GRU is behind the best reference of its own at {count}"
+        assert sentence in said
+        assert sentence in (release / "MODEL_CARD.md").read_text()
+        assert sentence in (release / "report.md").read_text()
+    missed = [one.name for one in inside if one.coverage[80].misses(80)]
+    count = f"{len(missed)} of 4 stations trained on, the furthest at" if missed else "none of 4 stations trained on."
+    assert f"The 80 % interval is not within 3 points or two standard errors at every lead at {count}" in said
 
 
 def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -> None:
@@ -138,6 +163,14 @@ def test_stations_that_cannot_be_used_are_left_aside_and_named(
     for reason in ("not used: s3: line", "which no sea has", "not used: s2: too much is missing"):
         assert reason in said
         assert any(reason in note for note in report.notes)
+
+
+def test_a_station_that_begins_after_what_is_trained_on_is_named_with_that_reason(tmp_path: Path) -> None:
+    series = stations(3)
+    series["s2"] = series["s2"].part(330, 400)
+    report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")
+    begins = f"not used: s2: it begins {short(series['s2'].start)}, and what is trained on ends before"
+    assert any(note.startswith(begins) for note in report.notes)
 
 
 def test_a_sensor_that_is_stuck_is_named_whichever_station_has_it(tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ def test_a_window_tells_where_it_was_observed(unlike: dict[str, SstSeries]) -> N
         assert ahead.std() == pytest.approx(0.57, abs=0.1)
 
 
+def test_it_does_not_matter_which_of_two_places_whose_cycles_are_the_same(unlike: dict[str, SstSeries]) -> None:
+    twice = [unlike["bay"], weeks(14, 7, 0.6, 4), unlike["north"]]
+    places = Places(twice, WINDOW)
+    _, shares, _, sure = places(*windows(unlike["bay"]))
+    assert shares.amax(1).mean() < 0.7
+    assert sure.mean() > 0.8
+
+
 def test_a_place_far_from_all_is_as_much_warmer_as_it_is(unlike: dict[str, SstSeries]) -> None:
     places = Places(list(unlike.values()), WINDOW)
     sst, times = windows(unlike["reef"])
