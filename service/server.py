@@ -8,10 +8,12 @@ import time
 from functools import partial
 from multiprocessing import parent_process
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
 from forecasting.registry import Registry
+from service.accepting import Accepting
 from service.app import create_app
 from service.lifecycle import Lifecycle
 from service.logs import log_config
@@ -70,9 +72,20 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._listeners = sockets or []
         parent = parent_process()
-        if parent is not None:
-            self._loop.add_reader(parent.sentinel, self._abandoned, parent.sentinel)
-        await super().startup(sockets)
+        if parent is None:
+            await super().startup(sockets)
+            return
+        self._loop.add_reader(parent.sentinel, self._abandoned, parent.sentinel)
+        await super().startup([])
+        self.servers += [Accepting(listener, self._protocol) for listener in self._listeners]  # type: ignore[misc]
+
+    def _protocol(self) -> asyncio.Protocol:
+        """For a new connection, as uvicorn makes it."""
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     async def on_tick(self, counter: int) -> bool:
         """As uvicorn's, ten times a second."""
