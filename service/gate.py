@@ -53,6 +53,9 @@ Stream = Callable[[Scope, Headers, Receive], AsyncGenerator[bytes]]
 
 JSON: Final[RawHeaders] = ((b"content-type", b"application/json"),)
 
+FAULT: Final = "fault"
+"""In the scope of a request that could not be read: the error that says why."""
+
 _SOUND: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _ESCAPES: Final = frozenset(b"%#")
 """In a URL: what says that it has to be taken apart with care."""
@@ -132,7 +135,7 @@ class Gate:
         if url in self._plain:
             return True
         path = url.partition(b"?")[0].decode("latin-1")
-        return _ESCAPES.isdisjoint(url) and any(pattern.match(path) for pattern, _, _ in self._direct)
+        return url.isascii() and _ESCAPES.isdisjoint(url) and any(pattern.match(path) for pattern, _, _ in self._direct)
 
     def request_id(self, headers: Headers) -> str:
         """The client's own where it sent a sound one, else a new one."""
@@ -143,6 +146,8 @@ class Gate:
 
     async def _serve(self, call: Call) -> None:
         scope = call.scope
+        if FAULT in scope:
+            raise scope[FAULT]
         stream = self._streams.get(scope["path"]) if scope["method"] == "POST" and is_ndjson(call.headers) else None
         call.streams = stream is not None
         self._admit(call)

@@ -23,7 +23,10 @@ class OneWriteProtocol(HttpToolsProtocol):
 
 
 class _OneWrite:
-    """A transport that holds a head back until what comes next, or until nothing has come at once."""
+    """A transport that holds a head back until what comes next, or until nothing has come at once.
+
+    What is written once the client is gone is dropped: asyncio has it warned of, and uvloop takes it for a fault.
+    """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -38,7 +41,7 @@ class _OneWrite:
             self._loop.call_soon(self._flush)
         else:
             head, self._head = self._head, b""
-            self._transport.write(head + data)
+            self._write(head + data)
 
     def close(self) -> None:
         self._flush()
@@ -47,7 +50,11 @@ class _OneWrite:
     def _flush(self) -> None:
         if self._head:
             head, self._head = self._head, b""
-            self._transport.write(head)
+            self._write(head)
+
+    def _write(self, data: bytes) -> None:
+        if not self.is_closing():
+            self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

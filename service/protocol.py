@@ -11,12 +11,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-import httptools
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from service.call import Headers
-from service.one_write import OneWriteProtocol
+from service.general_way import MAX_HEAD_BYTES, GeneralWay
 from service.security_headers import as_lines
 from service.short_way import ShortWay
 
@@ -24,22 +23,15 @@ _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transf
 """Headers with which a request goes the general way."""
 
 
-_OF_UPGRADES: Final = frozenset({b"http2-settings", b"upgrade"})
-
-
-class Protocol(OneWriteProtocol):
+class Protocol(GeneralWay):
     """One connection."""
 
     def __init__(self, short_way: ShortWay, **arguments: Any) -> None:
         """``arguments`` are those that uvicorn gives."""
-        super().__init__(**arguments)
+        super().__init__(short_way.gate, **arguments)
         self.short_way = short_way
-        self.gate = short_way.gate
         self.never = asyncio.Event()
         """Stands where uvicorn tells a request that waits that there is more; none waits here."""
-        self._idle: asyncio.TimerHandle | None = None
-        """Looks whether the connection is to be closed, since nothing came for long."""
-        self._idle_since = 0.0
         self._busy_poll = short_way.gate.settings.busy_poll_microseconds / 1e6
         self._awake_until = 0.0
         """Until when the loop turns on, as :func:`time.perf_counter` has it."""
@@ -49,59 +41,22 @@ class Protocol(OneWriteProtocol):
 
     def data_received(self, data: bytes) -> None:
         """What has come in."""
-        self._unset_keepalive_if_required()
-        self._idle_since = self.loop.time()
         self._awake_until = 0.0
-        rest: bytes | None = data
-        while rest is not None:
-            rest = self._feed(rest)
-        if self._pieces is not None and not self.transport.is_closing():
-            # The rest of the body is yet to come.
+        super().data_received(data)
+
+    def await_rest_of_head(self, size: int) -> None:
+        """A head has begun and is not whole; or it is, and the rest of the body is yet to come."""
+        if self._pieces is None:
+            super().await_rest_of_head(size)
+        else:
             self._go_the_general_way()
-
-    def _feed(self, data: bytes) -> bytes | None:
-        """Have ``data`` read, and return what of it is to be read once more."""
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.parser.get_method() != b"CONNECT":
-                return self._without_upgrade() + data[upgrade.args[0] :]
-            self._refuse("CONNECT is not answered here.")
-        except httptools.HttpParserError:
-            self._refuse("Invalid HTTP request received.")
-        return None
-
-    def _refuse(self, said: str) -> None:
-        self.logger.warning(said)
-        self.send_400_response(said)
 
     def on_headers_complete(self) -> None:
         """The head has been read."""
-        if self.parser.should_upgrade():
-            # Read once more, without the wish.
-            return
-        if self._may_be_short():
+        if self._most <= MAX_HEAD_BYTES and not self.parser.should_upgrade() and self._may_be_short():
             self._pieces = []
         else:
             super().on_headers_complete()
-
-    def _without_upgrade(self) -> bytes:
-        """The head of a request that asks for another protocol, as Java's client does for HTTP/2, without the wish.
-
-        The parser takes what follows such a head for the other protocol, and would lose the body: another begins anew.
-        """
-        version = self.parser.get_http_version().encode()
-        lines = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
-        for name, value in self.headers:
-            kept = value
-            if name == b"connection":
-                tokens = [token.strip() for token in value.split(b",")]
-                kept = b", ".join(token for token in tokens if token.lower() not in _OF_UPGRADES)
-            if kept and name not in _OF_UPGRADES:
-                lines += (name, b": ", kept, b"\r\n")
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return b"".join([*lines, b"\r\n"])
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body has been read."""
@@ -112,8 +67,6 @@ class Protocol(OneWriteProtocol):
 
     def on_message_complete(self) -> None:
         """The request has been read."""
-        if self.parser.should_upgrade():
-            return
         if self._pieces is None:
             super().on_message_complete()
             return
@@ -140,26 +93,19 @@ class Protocol(OneWriteProtocol):
             and _UNUSUAL.isdisjoint(self._fields)
         )
 
-    def on_response_complete(self) -> None:
-        """An answer has been written."""
-        self._idle_since = self.loop.time()
-        super().on_response_complete()
-
     def on_whole_response_complete(self) -> None:
-        """As uvicorn's, which starts a timer for each answer and stops it at the next request: here one goes on."""
+        """The answer to a request that was read whole has been written."""
         if self.pipeline:
             self.on_response_complete()
             return
         self.server_state.total_requests += 1
-        self._idle_since = self.loop.time()
+        self.wait_for_request()
         before, self.short_way.latest = self.short_way.latest, self
         if self._busy_poll and before is self:
             # A core that has slept takes longer to wake, and then finds its caches cold. With several clients there is
             # work before it sleeps, and whoever looks too early finds one request where there would have been a batch.
             self._awake_until = time.perf_counter() + self._busy_poll
             self.loop.call_soon(self._stay_awake)
-        if self._idle is None:
-            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
 
     @property
     def is_awake(self) -> bool:
@@ -170,29 +116,15 @@ class Protocol(OneWriteProtocol):
         if self.is_awake:
             self.loop.call_soon(self._stay_awake)
 
-    def _look_whether_idle(self) -> None:
-        self._idle = None
-        if self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete):
-            # With the end of the next answer it begins anew.
-            return
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._idle = self.loop.call_later(left, self._look_whether_idle)
-        else:
-            self.timeout_keep_alive_handler()
-
     def connection_lost(self, exc: Exception | None) -> None:
         """The end of it."""
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
         if self.short_way.latest is self:
             self.short_way.latest = None
         super().connection_lost(exc)
 
     def _go_the_general_way(self) -> None:
         pieces, self._pieces = self._pieces or [], None
-        super().on_headers_complete()
+        self.begin()
         for piece in pieces:
             super().on_body(piece)
 
@@ -201,7 +133,7 @@ class _WholeRequest(RequestResponseCycle):
     """A request that has been read, and an answer that is sent in one piece."""
 
     # As uvicorn's begin.
-    disconnected = response_started = response_complete = False
+    disconnected = response_started = response_complete = more_body = False
     keep_alive = True
     _start: Any = None
 
@@ -239,7 +171,7 @@ class _WholeRequest(RequestResponseCycle):
         """Head and body, written as one; ``lines`` are those of the headers."""
         transport = self.transport
         if self.disconnected or transport.is_closing():
-            # uvicorn marks it once the connection is lost, and the connection's last request alone.
+            # Only what has a task is marked once the connection is lost.
             self.disconnected = True
             return
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
