@@ -128,6 +128,8 @@ def create_app(
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        # A redirect would name whatever host the client's header does.
+        redirect_slashes=False,
         lifespan=lifespan,
         telemetry=telemetry,
     )

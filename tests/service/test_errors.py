@@ -210,3 +210,17 @@ def test_a_list_that_is_too_long_is_told_so_in_words_of_json(
 ) -> None:
     problem = refused(client.post("/forecast", json=body(nino12) | {field: [80] * 200}), 422)
     assert re.fullmatch(rf"body\.{field}: it should have at most \d+ items, not 200", problem["detail"])
+
+
+@pytest.mark.parametrize("path", ["/forecast/", "/models/", "/docs/", "/v2/", "/v2/models/nino12-gru/"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_path_with_a_slash_too_many_is_a_404_and_no_redirect_to_the_host_that_was_named(
+    client: httpx.Client, path: str, method: str
+) -> None:
+    response = client.request(method, path, headers={"Host": "evil.example"}, follow_redirects=False)
+    assert "evil.example" not in f"{response.headers}{response.text}"
+    if path.startswith("/v2/"):
+        assert response.status_code == 404
+        assert path in response.json()["error"]
+    else:
+        assert path in refused(response, 404)["detail"]
