@@ -21,6 +21,11 @@ from service.one_write import OneWriteProtocol
 MAX_HEAD_BYTES: Final = 2**16
 """Of a request line and its headers, and of the trailers behind a chunked body."""
 
+LINGER_SECONDS: Final = 30
+LINGER_PAUSE_SECONDS: Final = 2
+LINGER_BYTES: Final = 2**26
+"""How long, with which pauses and for how many bytes a client may send on that has been answered for good."""
+
 _OF_UPGRADES: Final = frozenset({b"http2-settings", b"upgrade"})
 _CLOSE: Final = {"Connection": "close"}
 
@@ -54,6 +59,11 @@ class GeneralWay(OneWriteProtocol):
         """Whether what comes in is thrown away."""
         self._had_body = False
         """Whether a piece of a body has just come in."""
+        self._is_lingering = False
+        """Whether all has been written, and what comes in yet is thrown away."""
+        self._linger_until = 0.0
+        self._left = 0
+        """Bytes that are thrown away yet."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin on a new connection."""
@@ -75,6 +85,7 @@ class GeneralWay(OneWriteProtocol):
     def data_received(self, data: bytes) -> None:
         """What has come in."""
         if self._is_deaf:
+            self._throw_away(len(data))
             return
         self._most = self._head + len(data)
         try:
@@ -237,7 +248,7 @@ class GeneralWay(OneWriteProtocol):
     def on_response_complete(self) -> None:
         """An answer has been written."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self._is_lingering or self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -261,6 +272,42 @@ class GeneralWay(OneWriteProtocol):
             self._idle = self.loop.call_later(left, self._look_whether_idle)
         else:
             self.timeout_keep_alive_handler()
+
+    def end(self) -> None:
+        """Close the connection; where the client may be sending yet, not before it has had time to read its answer.
+
+        A system that closes with something unread tells the other that the connection broke, which may cost it what it
+        has not read (RFC 9112, section 9.6).
+        """
+        if self._is_lingering:
+            return
+        cycle = self.cycle
+        is_sent = cycle is None or not (self._is_deaf or cycle.more_body or self.flow.read_paused)
+        if is_sent or self.direct.is_closing():
+            self.direct.close()
+            return
+        self._is_deaf = self._is_lingering = True
+        self._left = LINGER_BYTES
+        self._linger_until = self.loop.time() + LINGER_SECONDS
+        self.direct.write_eof()
+        self.flow.resume_reading()
+        self._linger(LINGER_BYTES)
+
+    def _linger(self, left: int) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = self.loop.call_later(LINGER_PAUSE_SECONDS, self._look_whether_sent, left)
+
+    def _look_whether_sent(self, left: int) -> None:
+        if self._left == left or self.loop.time() > self._linger_until:
+            self.direct.close()
+        else:
+            self._linger(self._left)
+
+    def _throw_away(self, size: int) -> None:
+        self._left -= size
+        if self._is_lingering and self._left < 0:
+            self.direct.close()
 
 
 class _Request(RequestResponseCycle):

@@ -5,6 +5,7 @@ ask another process for the rest; and the second write costs as much as the firs
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,18 +20,26 @@ class OneWriteProtocol(HttpToolsProtocol):
         """Begin on a new connection."""
         self.direct = transport
         """For an answer that is one piece already, and follows one that has ended."""
-        super().connection_made(cast(asyncio.Transport, _OneWrite(transport, self.loop)))
+        super().connection_made(cast(asyncio.Transport, _OneWrite(transport, self.loop, self.end)))
+
+    def end(self) -> None:
+        """Close the connection, on which all has been written."""
+        self.direct.close()
 
 
 class _OneWrite:
     """A transport that holds a head back until what comes next, or until nothing has come at once.
 
-    What is written once the client is gone is dropped: asyncio has it warned of, and uvloop takes it for a fault.
+    What is written once the client is gone, or all was written, is dropped: uvloop takes it for a fault.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, end: Callable[[], object]
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._end = end
+        self._is_ended = False
         self._head = b""
         # Asked for each answer: found here it costs less.
         self.is_closing = transport.is_closing
@@ -45,7 +54,8 @@ class _OneWrite:
 
     def close(self) -> None:
         self._flush()
-        self._transport.close()
+        self._is_ended = True
+        self._end()
 
     def _flush(self) -> None:
         if self._head:
@@ -53,7 +63,7 @@ class _OneWrite:
             self._write(head)
 
     def _write(self, data: bytes) -> None:
-        if not self.is_closing():
+        if not self._is_ended and not self.is_closing():
             self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:

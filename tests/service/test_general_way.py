@@ -2,17 +2,20 @@
 
 import json
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from email.message import Message
 from email.parser import BytesParser
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
 import pytest
 
 from forecasting.series import SstSeries
-from service.general_way import MAX_HEAD_BYTES
+from service.general_way import LINGER_BYTES, MAX_HEAD_BYTES
 from service.security_headers import security_headers
 from service.settings import Settings
 from tests.processes import running
@@ -243,3 +246,62 @@ def test_old_http_gets_what_has_a_length_as_ever(client: httpx.Client) -> None:
         status, headers, content = parsed(read_all(wire))
     assert (status, headers["connection"]) == (200, "close")
     assert int(headers["content-length"]) == len(content)
+
+
+def test_a_client_that_sends_all_of_too_large_a_body_before_it_reads_hears_413(client: httpx.Client) -> None:
+    large = bytes(30_000_000)
+    for headers in ({"Content-Type": "application/json"}, {"Transfer-Encoding": "chunked"}):
+        connection = HTTPConnection("127.0.0.1", client.base_url.port or 0, timeout=60)
+        content = large if "Content-Type" in headers else iter([large[:100_000]] * 300)
+        connection.request("POST", "/forecast", content, headers, encode_chunked="Content-Type" not in headers)
+        answer = connection.getresponse()
+        assert answer.status == 413
+        assert "the body is too large" in json.loads(answer.read())["detail"]
+        connection.close()
+    with pytest.raises(urllib.error.HTTPError, match="Request Entity Too Large") as error:
+        urllib.request.urlopen(f"{client.base_url}/forecast", large, timeout=60)
+    with error.value:
+        assert error.value.code == 413
+
+
+def test_what_comes_behind_the_last_answer_is_read_up_to_a_limit(client: httpx.Client) -> None:
+    with connect(client) as wire:
+        wire.sendall(b"POST /series HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n")
+        stream = wire.makefile("rb")
+        assert stream.readline().startswith(b"HTTP/1.1 413 ")
+        # All that will come has been written, and the connection is open yet.
+        assert stream.read().endswith(b"}")
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            send_for_ever(wire)
+        assert stream.read() == b""
+
+
+def send_for_ever(wire: socket.socket) -> None:
+    for _ in range(10 * LINGER_BYTES // 2**16):
+        wire.sendall(bytes(2**16))
+
+
+def test_a_client_that_sends_no_more_and_stays_does_not_hold_up_the_end(artifacts: Path) -> None:
+    with (
+        running(artifacts, linger_seconds=0, drain_seconds=60) as service,
+        socket.create_connection(("127.0.0.1", service.port)) as wire,
+    ):
+        wire.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n")
+        assert read_all(wire).startswith(b"HTTP/1.1 413 ")
+        service.process.terminate()
+        assert service.process.wait() == 0
+    # It did not wait until it was to wait no longer.
+    assert not any("Cancel" in line or "Traceback" in line for line in service.log)
+
+
+def test_a_client_that_sends_a_large_body_while_it_stops_hears_503(artifacts: Path) -> None:
+    with running(artifacts, linger_seconds=10) as service:
+        service.process.terminate()
+        while httpx.get(f"{service.url}/health/ready").status_code == 200:
+            pass
+        connection = HTTPConnection("127.0.0.1", service.port, timeout=60)
+        connection.request("POST", "/forecast", bytes(15_000_000), {"Content-Type": "application/json"})
+        assert connection.getresponse().status == 503
+        connection.close()
+        assert service.process.wait() == 0
+    assert not any("Traceback" in line for line in service.log)
