@@ -183,10 +183,11 @@ class GeneralWay(OneWriteProtocol):
         if self.parser.should_upgrade():
             # Read once more, without the wish.
             return
-        if self._most > MAX_HEAD_BYTES and sum(self._lengths()) > MAX_HEAD_BYTES:
-            self.begin(_too_large())
-        else:
-            self.begin()
+        self.begin(_too_large() if self.has_large_head() else None)
+
+    def has_large_head(self) -> bool:
+        """Whether the head that has been read is over the limit."""
+        return self._most > MAX_HEAD_BYTES and sum(self._lengths()) > MAX_HEAD_BYTES
 
     def begin(self, fault: Exception | None = None) -> None:
         """Work on a request whose head has been read, or is given up, as soon as those before it are answered."""

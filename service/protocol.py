@@ -15,7 +15,7 @@ from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from service.call import Headers
-from service.general_way import MAX_HEAD_BYTES, GeneralWay
+from service.general_way import GeneralWay
 from service.security_headers import as_lines
 from service.short_way import ShortWay
 
@@ -53,7 +53,7 @@ class Protocol(GeneralWay):
 
     def on_headers_complete(self) -> None:
         """The head has been read."""
-        if self._most <= MAX_HEAD_BYTES and not self.parser.should_upgrade() and self._may_be_short():
+        if not self.parser.should_upgrade() and self._may_be_short() and not self.has_large_head():
             self._pieces = []
         else:
             super().on_headers_complete()
