@@ -25,18 +25,6 @@ from forecasting.timestep import Times
 if TYPE_CHECKING:
     import xarray as xr
 
-STANDARD_NAMES: Final = (
-    "sea_surface_temperature",
-    "sea_surface_foundation_temperature",
-    "sea_surface_subskin_temperature",
-    "sea_surface_skin_temperature",
-    "sea_water_temperature",
-    "sea_water_potential_temperature",
-    "sea_water_conservative_temperature",
-    "surface_temperature",
-)
-_NAMES: Final = ("sst", "analysed_sst", "sea_surface_temperature", "thetao", "tos", "water_temp", "wtmp",
-                 "sea_water_temperature", "temperature", "temp")  # fmt: skip
 _DEPTHS: Final = ("depth", "zlev", "altitude", "lev", "deptht", "z")
 
 
@@ -162,36 +150,6 @@ def _engine(path: Path) -> str:
     # Tried before h5netcdf does, which prints a traceback from its finaliser where this fails.
     h5py.File(path, "r").close()
     return "h5netcdf"
-
-
-def find_variable(data: "xr.Dataset", options: Options) -> str:
-    """The variable of sea temperature: asked for, by its standard name, or by a usual name.
-
-    Raises:
-        FileError: if there is none, or several and no telling which.
-    """
-    names = [str(name) for name in data.data_vars]
-    if options.value_column:
-        if options.value_column not in data.variables:
-            raise FileError(f"has no variable {options.value_column!r}; its variables are {', '.join(names[:12])}")
-        return options.value_column
-    for standard in STANDARD_NAMES:
-        found = [name for name in names if data[name].attrs.get("standard_name") == standard]
-        if found:
-            return _only(found, f"with the standard name {standard}")
-    by_name = [name for usual in _NAMES for name in names if name.lower() == usual]
-    if by_name:
-        return by_name[0]
-    if not names:
-        raise FileError("holds no variables")
-    raise FileError(f"has no variable of sea temperature; name it with --value-column, one of {', '.join(names[:12])}")
-
-
-def _only(found: list[str], said: str) -> str:
-    usual = [name for name in found if name.lower() in _NAMES]
-    if len(found) > 1 and len(usual) != 1:
-        raise FileError(f"has {len(found)} variables {said}: {', '.join(found[:12])}; choose with --value-column")
-    return usual[0] if len(found) > 1 else found[0]
 
 
 def find_units(variable: "xr.DataArray", options: Options) -> tuple[Units, str, tuple[str, ...]]:

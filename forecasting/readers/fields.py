@@ -16,7 +16,6 @@ from forecasting.readers.cf import (
     find_time,
     find_times,
     find_units,
-    find_variable,
     one_depth,
     opened,
     readable,
@@ -24,6 +23,7 @@ from forecasting.readers.cf import (
 from forecasting.readers.flags import heed
 from forecasting.readers.options import Options
 from forecasting.readers.validity import Validity
+from forecasting.readers.variables import find_variable
 from forecasting.series import Units, to_celsius
 from forecasting.timestep import Times
 

@@ -17,7 +17,6 @@ from forecasting.readers.cf import (
     find_time,
     find_times,
     find_units,
-    find_variable,
     one_depth,
     opened,
     readable,
@@ -29,6 +28,7 @@ from forecasting.readers.sample import draw_cells
 from forecasting.readers.split import refuse_many
 from forecasting.readers.table import one_line
 from forecasting.readers.validity import Validity, as_written
+from forecasting.readers.variables import find_variable
 from forecasting.timestep import Floats, Times, short
 
 if TYPE_CHECKING:

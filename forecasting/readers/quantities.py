@@ -4,19 +4,24 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_DERIVED: Final = frozenset(
-    ("anomaly", "anomalies", "anom", "ssta", "std", "stdev", "stddev", "sigma", "variance", "error", "err",
+_ANOMALIES: Final = frozenset(("anomaly", "anomalies", "anom", "ssta"))
+_DERIVED: Final = _ANOMALIES | frozenset(
+    ("std", "stdev", "stddev", "sigma", "variance", "error", "err",
      "uncertainty", "bias", "trend", "tendency", "gradient", "difference", "diff", "count", "nobs")
 )  # fmt: skip
 _ELSEWHERE: Final = frozenset(("air", "atmospheric", "dew", "dewpoint", "soil", "land", "ground", "battery"))
 """Where a temperature is none of water."""
-_OF_WATER: Final = frozenset(("sst", "sea", "water", "wtmp"))
+_COMPOUNDS: Final = frozenset(("watertemp", "watertemperature", "seatemp", "seatemperature", "wtemp"))
+_OF_WATER: Final = _COMPOUNDS | frozenset(("sst", "sea", "water", "wtmp", "seawater"))
+_OF_VALUES: Final = frozenset(("depth", "level", "height", "qc", "flag", "flags", "quality", "id", "n", "number",
+                               "source", "type", "time", "age", "clim", "climatology", "normal"))  # fmt: skip
+"""What a column beside temperatures of water may tell of them."""
 _QUANTITIES: Final = frozenset(
     ("salinity", "psal", "sss", "chlorophyll", "chl", "oxygen", "turbidity", "conductivity", "pressure", "pres", "slp",
      "wind", "wspd", "wdir", "gust", "gst", "waves", "wvht", "swh", "ssh", "sla", "humidity", "rain", "precipitation",
      "atmp", "dewp", "airtemp")
 )  # fmt: skip
-_TEMPERATURES: Final = frozenset(("sst", "temp", "temperature", "wtmp", "thetao", "tos"))
+_TEMPERATURES: Final = _COMPOUNDS | frozenset(("sst", "temp", "temperature", "wtmp", "thetao", "tos"))
 _KINDS: Final = _DERIVED | _ELSEWHERE | frozenset(
     ("water", "sea", "surface", "subsurface", "bottom", "top", "skin", "subskin", "foundation", "bulk", "min",
      "minimum", "max", "maximum", "mean", "average", "avg", "median", "obs", "observed", "observation",
@@ -30,9 +35,32 @@ _WORD: Final = re.compile(rf"{_DEPTH.pattern}\b|[^\W_]+")
 
 def is_no_sst(name: str) -> bool:
     """Whether a name says that its column holds no sea-surface temperature, as ``sst_anomaly`` or ``salinity``."""
-    words = {word.lower() for word in _WORD.findall(name)}
-    elsewhere = words & _ELSEWHERE and not words & _OF_WATER
-    return bool(words & _DERIVED or elsewhere or (words & _QUANTITIES and not words & _TEMPERATURES))
+    words = _words(name)
+    other = words & _QUANTITIES and not words & _TEMPERATURES
+    return bool(words & _DERIVED or other) or is_elsewhere(name)
+
+
+def is_anomaly(name: str) -> bool:
+    """Whether a name says that values are differences from what is usual."""
+    return bool(_words(name) & _ANOMALIES)
+
+
+def is_elsewhere(name: str) -> bool:
+    """Whether a name says that a temperature is none of water, as ``air_temp``."""
+    words = _words(name)
+    return bool(words & _ELSEWHERE and not words & _OF_WATER)
+
+
+def is_of_water(name: str) -> bool:
+    """Whether a name says that its column holds temperatures of water, as ``sst_raw``; not so ``water_level``."""
+    words = {word.rstrip("0123456789") for word in _words(name)}
+    if not words & _OF_WATER or words & _OF_VALUES or is_no_sst(name):
+        return False
+    return bool(words & _TEMPERATURES) or all(map(_is_kind, words))
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(name)}
 
 
 def places(stations: Iterable[str]) -> list[str]:

@@ -2,34 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.clock import Clock, find_clock
-from forecasting.readers.flags import Marked, flag_column, heed, is_flag_name
+from forecasting.readers.clock import find_clock
+from forecasting.readers.flags import Marked, flag_column, heed
 from forecasting.readers.options import Options
-from forecasting.readers.quantities import is_no_sst, places
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.split import Part, refuse_many, split, station_column
-from forecasting.readers.table import HEADER, Table, is_empty, is_numeric, numbers
+from forecasting.readers.table import HEADER, Table, numbers
 from forecasting.readers.units import parse_units
+from forecasting.readers.values import find_values, is_usual, left_aside, own_unit, stations_of_columns
 from forecasting.series import UNITS, Units
 from forecasting.timestep import Floats, Times
-
-_SST_NAMES: Final = ("sst", "sea_surface_temperature", "analysed_sst", "water_temperature", "sea_water_temperature",
-                     "wtmp", "thetao", "tos", "temperature", "temp")  # fmt: skip
-_COORDINATES: Final = frozenset(("lat", "latitude", "lon", "longitude", "depth", "altitude", "zlev", "z", "elevation"))
-_MIN_WIDE: Final = 2
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """A value column, and the station that the header names by it."""
-
-    value: str
-    station: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,33 +56,18 @@ def find_layout(table: Table, options: Options) -> Layout:
     """
     clock = find_clock(table, options)
     station = station_column(table)
-    values = _stations_of_columns(table, clock) if station is None and options.value_column is None else {}
+    values = stations_of_columns(table, clock) if station is None and options.value_column is None else {}
     if not values:
-        values = {choice.value: choice.station for choice in _values(table, clock, options)}
+        values = {choice.value: choice.station for choice in find_values(table, clock, options)}
     flags = {value: name for value in values for name in [_flags(table, value, options)] if name is not None}
     units = {value: _units(table, value, options)[0] for value in values}
-    rowwise = options.units is None and any(_own_unit(table, value) is None for value in values)
+    rowwise = options.units is None and any(own_unit(table, value) is None for value in values)
     units_column = table.units_column if rowwise else None
     time_units = {name: written[0] for name in clock.names if (written := table.unit(name)) is not None}
     sentinels = (*table.sentinels, *options.missing)
     return Layout(
         clock.names, time_units, clock.timezone, values, station, flags, units, units_column, sentinels
     )  # fmt: skip
-
-
-def _stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
-    others = [name for name in table.names if name not in clock.names]
-    if table.first_of(_SST_NAMES, others) is not None:
-        return {}
-    # One that is empty so far is a station that begins later.
-    kept = [
-        name
-        for name in others
-        if _may_hold_values(table, name) or (_is_free(table, name) and is_empty(table.cells[name]))
-    ]
-    named = {name: _wide(table, name) or table.short(name) for name in kept}
-    apart = places(named.values())
-    return {name: station for name, station in named.items() if station in apart} if len(apart) >= _MIN_WIDE else {}
 
 
 def observations(table: Table, options: Options) -> list[Observations]:
@@ -111,8 +82,8 @@ def observations(table: Table, options: Options) -> list[Observations]:
     found: list[Observations] = []
     parts = list(split(table, clock, options))
     times = [clock.times(part.rows) for part in parts]
-    choices = _values(table, clock, options)
-    if aside := _left_aside(table, clock, choices):
+    choices = find_values(table, clock, options)
+    if aside := left_aside(table, clock, choices):
         said = f"not of a place by their names, and left aside: {', '.join(aside[:12])}"
         table = replace(table, notes=(*table.notes, said))
     if options.station is None:
@@ -177,92 +148,6 @@ def _count(counts: dict[int, int], name: str | None) -> Iterator[str]:
         yield f"{dropped} value{'s' if dropped > 1 else ''} flagged 4 or 9 by {name} count as missing"
 
 
-def _values(table: Table, clock: Clock, options: Options) -> list[_Choice]:
-    if options.value_column:
-        return [_Choice(table.column(options.value_column))]
-    others = [name for name in table.names if name not in clock.names]
-    usual = table.first_of(_SST_NAMES, others)
-    if usual is not None:
-        return [_Choice(usual)]
-    candidates = [name for name in others if _may_hold_values(table, name)]
-    stated = [name for name in candidates if _is_temperature(table, name) and not is_no_sst(name)]
-    if len(stated) == 1 or len(candidates) == 1:
-        return [_Choice(_sea((stated or candidates)[0]))]
-    wide = [_Choice(name, station) for name in candidates for station in [_wide(table, name)] if station]
-    asked = [choice for choice in wide if choice.station == options.station]
-    asked += [_Choice(name, name) for name in candidates if name == options.station]
-    if options.station is not None and asked:
-        return asked[:1]
-    apart = places(choice.station or "" for choice in wide)
-    if len(apart) >= _MIN_WIDE:
-        return [choice for choice in wide if choice.station in apart]
-    if not others:
-        raise FileError(f"has no column besides {', '.join(clock.names)}; bring one of temperatures, too")
-    if not candidates:
-        _refuse_decimal_commas(table, others)
-    several = f"has {len(candidates)} columns that could be SST" if candidates else "has no column of numbers"
-    remedy = f"name it with --value-column, one of {', '.join(candidates or others)[:400]}"
-    raise FileError(f"{several}; {remedy}{_as_stations(table, candidates)}")
-
-
-def _as_stations(table: Table, candidates: list[str]) -> str:
-    """What makes a panel of columns that are named after nothing but places."""
-    names = [table.short(name) for name in candidates]
-    if table.nameless or len(names) < _MIN_WIDE or len(places(names)) < len(names):
-        return ""
-    return (
-        f"; where each is a station, choose one with --station, or name them {names[0]}_sst, {names[1]}_sst and so on"
-    )
-
-
-def _sea(name: str) -> str:
-    """A column that is the only one.
-
-    Raises:
-        FileError: if its name says that it is no SST.
-    """
-    if is_no_sst(name):
-        raise FileError(f"has no column of SST: {name} is something else by its name; say --value-column if it is SST")
-    return name
-
-
-def _left_aside(table: Table, clock: Clock, choices: list[_Choice]) -> list[str]:
-    """Columns of temperatures that are no stations beside those that are."""
-    if len(choices) < _MIN_WIDE:
-        return []
-    used = {*clock.names, *(choice.value for choice in choices)}
-    return [name for name in table.names if name not in used and _wide(table, name) and _may_hold_values(table, name)]
-
-
-def _refuse_decimal_commas(table: Table, names: list[str]) -> None:
-    """As :func:`~forecasting.readers.table.numbers` does: it names the line and the remedy."""
-    for name in names:
-        if _is_free(table, name) and table.cells[name].str.fullmatch(r"[+-]?\d+,\d+").any():
-            numbers(table.cells[name])
-
-
-def _may_hold_values(table: Table, name: str) -> bool:
-    return _is_free(table, name) and is_numeric(table.cells[name])
-
-
-def _is_free(table: Table, name: str) -> bool:
-    """Whether the name does not say that the column holds something else."""
-    plain = table.short(name).lower()
-    return plain not in _COORDINATES and not is_flag_name(plain)
-
-
-def _wide(table: Table, name: str) -> str | None:
-    """The station in the name of a column: ``nino34_sst``, ``sst_pier``, ``sst 46042``."""
-    plain = table.stem(name)
-    for usual in _SST_NAMES:
-        for mark in "_ .-":
-            if plain.lower().endswith(mark + usual):
-                return plain[: -len(usual) - 1]
-            if plain.lower().startswith(usual + mark):
-                return plain[len(usual) + 1 :]
-    return None
-
-
 def _flags(table: Table, value: str, options: Options) -> str | None:
     if options.flag_column == "none":
         return None
@@ -282,25 +167,14 @@ def _flag_numbers(table: Table, name: str) -> Floats:
         raise FileError(f"{error}, or read without flags: --flags none", index=error.index) from None
 
 
-def _own_unit(table: Table, name: str) -> tuple[str, str] | None:
-    """The unit that a row of units or the header names for a column, and which; a header may have a remark there."""
-    own = table.unit(name)
-    return own if own is not None and (own[1] != HEADER or parse_units(own[0]) is not None) else None
-
-
-def _is_temperature(table: Table, name: str) -> bool:
-    own = _own_unit(table, name)
-    return own is not None and parse_units(own[0]) is not None
-
-
 def _units(table: Table, value: str, options: Options) -> tuple[Units, str, tuple[str, ...]]:
     """Units of a column, what says so, and a doubt where there is one."""
-    own = _own_unit(table, value)
+    own = own_unit(table, value)
     if options.units is not None:
         stated = parse_units(own[0]) if own else None
         doubt = f"the file says that {value} is in {own[0] if own else ''}; it was read in {options.units}, as asked"
         return options.units, "as asked", (doubt,) if stated not in (None, options.units) else ()
-    own = own or table.units_of_values(usual=table.first_of(_SST_NAMES, [value]) is not None)
+    own = own or table.units_of_values(usual=is_usual(table, value))
     if own is not None:
         written, place = own
         stated = parse_units(written)

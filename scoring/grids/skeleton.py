@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.cf import STANDARD_NAMES
 from forecasting.readers.fields import Field
+from forecasting.readers.variables import STANDARD_NAMES
 from forecasting.timestep import iso
 from scoring.grids.stage import Layout
 

@@ -17,7 +17,7 @@ def table(folder: Path, *names: str) -> Path:
 @pytest.mark.parametrize(
     "names",
     [
-        ("air_temp", "water_temp"),
+        ("air_temp", "surface_temp"),
         ("surface_temp", "bottom_temp"),
         ("sst_min", "sst_max", "sst_mean"),
         ("sst_obs", "sst_model"),
@@ -35,6 +35,36 @@ def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
     with pytest.raises(FileError, match=said):
         find_layout(read_delimited(path.read_text()), Options())
     assert read(path, value_column=names[0]).series.values[0] == 10
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (("temp", "water_temp"), "water_temp"),
+        (("temperature", "sea_temp", "humidity"), "sea_temp"),
+        (("temp", "sea_surface_temp"), "sea_surface_temp"),
+        (("temp", "sst_degC"), "sst_degC"),
+        (("temp (air)", "water"), None),
+        (("temp", "sst_raw"), None),
+        (("Temperature", "Water"), None),
+        (("temp", "water_level"), "temp"),
+        (("temp", "sea_level_pressure"), "temp"),
+        (("temp", "sst_anomaly"), "temp"),
+        (("temp", "sst_qc"), "temp"),
+    ],
+)
+def test_a_bare_name_gives_way_to_one_of_the_sea(tmp_path: Path, names: tuple[str, ...], taken: str | None) -> None:
+    path = table(tmp_path, *names)
+    if taken is not None:
+        assert read(path, flag_column="none").stations[0].columns.value == taken
+        assert set(find_layout(read_delimited(path.read_text()), Options()).values) == {taken}
+        return
+    with pytest.raises(FileError, match="has 2 columns that could be SST; name it with --value-column, one of"):
+        read(path)
+
+
+def test_stations_in_columns_stay_so_beside_a_temperature_of_water(tmp_path: Path) -> None:
+    assert read(table(tmp_path, "pier_sst", "north_sst", "water_temp")).names == ("pier", "north")
 
 
 def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Which variable of a grid is taken for SST, with made-up values."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from forecasting.errors import FileError
+from forecasting.readers import read
+
+TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
+
+
+def save(folder: Path, **variables: dict[str, str]) -> Path:
+    data = {name: ("time", 10.0 + np.arange(10) / 10, {"units": "degC"} | said) for name, said in variables.items()}
+    xr.Dataset(data, {"time": TIMES}).to_netcdf(folder / "one.nc", engine="h5netcdf")
+    return folder / "one.nc"
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [
+        ("temperature", {"standard_name": "air_temperature"}),
+        ("temp", {"long_name": "2 m air temperature"}),
+        ("sst", {"standard_name": "sea_surface_temperature_anomaly"}),
+        ("sst", {"long_name": "Monthly SST anomaly"}),
+    ],
+)
+def test_a_usual_name_is_not_believed_against_its_attributes(
+    tmp_path: Path, name: str, attributes: dict[str, str]
+) -> None:
+    path = save(tmp_path, other={}, **{name: attributes})
+    with pytest.raises(FileError, match=rf"no variable of sea temperature: {name} is something else by its \w+ \("):
+        read(path)
+    assert len(read(path, value_column=name).series) == 10
+    assert read(save(tmp_path, water_temp={}, **{name: attributes})).stations[0].columns.value == "water_temp"
+
+
+@pytest.mark.parametrize(
+    "title", ["Sea surface temperature, bias corrected", "Temperature of the air-sea interface", ""]
+)
+def test_a_title_that_speaks_of_other_things_leaves_a_usual_name_as_it_is(tmp_path: Path, title: str) -> None:
+    assert read(save(tmp_path, sst={"long_name": title})).stations[0].columns.value == "sst"
+
+
+def test_the_surface_of_anything_comes_after_the_sea(tmp_path: Path) -> None:
+    skin = {"standard_name": "surface_temperature"}
+    assert read(save(tmp_path, skt=skin, sst={})).stations[0].columns.value == "sst"
+    assert read(save(tmp_path, skt=skin)).stations[0].columns.value == "skt"
+
+
+def test_a_bare_name_beside_one_of_the_sea_is_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileError, match="2 variables that could be SST; name it with --value-column, one of temp, sst_"
+    ):
+        read(save(tmp_path, temp={}, sst_raw={}))
