@@ -1,6 +1,7 @@
 """The times of a table, as files write them, in UTC."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -9,10 +10,11 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.dates import from_units, rewrite
+from forecasting.readers.daylight import localise, refuse_local_clock
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, numbers
-from forecasting.readers.zones import find_zone, zone_of
-from forecasting.timestep import Times, choose_clock, short
+from forecasting.readers.zones import UTC, zone_in, zone_of
+from forecasting.timestep import Times, choose_clock
 
 _USUAL: Final = (
     "time",
@@ -37,7 +39,6 @@ _PARTS: Final = {
 _LIMITS: Final = {"year": (1, 9999), "month": (1, 12), "day": (1, 31), "doy": (1, 366), "hour": (0, 23),
                   "minute": (0, 59)}  # fmt: skip
 _OFFSET: Final = r"T.*[+-]\d\d:?\d\d$"
-_HOUR: Final = np.timedelta64(3_600, "s")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Clock:
         texts: ISO 8601, where the cells could be understood so.
         shown: cells, as an error shows them.
         timezone: whose clock times without an offset go by, by its name or offset; UTC where None.
+        cells: of all columns of the table.
     """
 
     label: str
@@ -57,6 +59,7 @@ class Clock:
     texts: "pd.Series[str]"
     shown: "pd.Series[str]"
     timezone: str | None
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def times(self, rows: "npt.NDArray[np.bool_]") -> Times:
         """UTC, of some rows in their order; months by the clock of the place.
@@ -64,7 +67,7 @@ class Clock:
         Raises:
             FileError: if a cell is no time, or the clock is one with daylight saving, naming the line.
         """
-        return _parse(self.texts[rows], self.shown[rows], self.timezone)
+        return _parse(self.texts[rows], self.shown[rows], self.timezone, lambda: self.cells[rows])
 
 
 def find_clock(table: Table, options: Options) -> Clock:
@@ -74,7 +77,7 @@ def find_clock(table: Table, options: Options) -> Clock:
         FileError: if there are none, or their cells cannot be understood, naming the line; or if an order of dates is
             asked for that are not written so.
     """
-    clock = _find_clock(table, options)
+    clock = replace(_find_clock(table, options), cells=table.cells)
     if options.date_order is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d").any():
         raise FileError("has no dates as 03/04/2010 in it, so --dates says nothing of it; leave it away")
     if _zoned(clock.texts).all():
@@ -86,8 +89,10 @@ def find_clock(table: Table, options: Options) -> Clock:
 
 def _written_zone(table: Table, clock: Clock) -> str | None:
     """The offset that the header, or the row of units, names for the times."""
-    written = [table.unit(name) for name in clock.names]
-    zones = [zone_of(one[0]) for one in written if one is not None]
+    written = [one[0] for one in map(table.unit, clock.names) if one is not None]
+    if any(one.strip().upper() in UTC for one in written):
+        return None
+    zones = [*map(zone_of, written), *(zone_in(table.short(name)) for name in clock.names)]
     return next((zone for zone in zones if zone is not None), None)
 
 
@@ -169,18 +174,20 @@ def _whole(column: "pd.Series[str]", part: str) -> "pd.Series[int]":
     return pd.Series(found, index=column.index).astype(int)
 
 
-def _parse(texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | None) -> Times:
+def _parse(
+    texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | None, cells: Callable[[], pd.DataFrame]
+) -> Times:
     """ISO 8601 texts as UTC; months by the clock of the place."""
     offset = texts.str.contains(_OFFSET, regex=True)
     naive = ~_zoned(texts).to_numpy()
     utc = _iso(texts, shown)
     if timezone is None:
-        _refuse_local_clock(utc, naive, shown)
+        refuse_local_clock(utc, naive, shown, cells)
         if not offset.any():
             return utc
     local = _iso(texts.str.replace(r"[+-]\d\d:?\d\d$", "", regex=True).where(offset, texts), shown)
     if timezone is not None and naive.any():
-        utc[naive] = _localise(utc[naive], timezone, shown[naive])
+        utc[naive] = localise(utc[naive], timezone, shown[naive])
     return choose_clock(utc, local)
 
 
@@ -200,41 +207,3 @@ def _iso(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
             index=i,
         )
     return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-
-
-def _localise(times: Times, timezone: str, shown: "pd.Series[str]") -> Times:
-    zone = find_zone(timezone)
-    index = pd.DatetimeIndex(times)
-    try:
-        local = index.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
-    except ValueError:  # not in order, or not repeated: the clock alone cannot tell the two hours apart
-        local = index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    lost = local.isna()
-    if lost.any():
-        i = int(lost.argmax())
-        raise FileError(
-            f"line {shown.index[i]}: {shown.iloc[i][:40]!r} comes twice or never by the clock of {timezone}, which "
-            "changes there; write the times with their offset, or in UTC"
-        )
-    return local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
-
-
-def _refuse_local_clock(times: Times, naive: "npt.NDArray[np.bool_]", shown: "pd.Series[str]") -> None:
-    """Times without an offset that step back an hour in a Sunday's night are a clock with daylight saving."""
-    gaps = np.diff(times)
-    usual = np.median(gaps.astype(np.int64)) if len(gaps) else 0
-    if not 0 < usual <= 3_600:
-        return
-    back = gaps == np.timedelta64(int(usual), "s") - _HOUR
-    night = (times[1:] - times[1:].astype("datetime64[D]")) < 4 * _HOUR
-    sunday = times[1:].astype("datetime64[D]").astype(np.int64) % 7 == 3
-    months = times[1:].astype("datetime64[M]").astype(np.int64) % 12 + 1
-    found = back & night & sunday & naive[1:] & np.isin(months, (3, 4, 9, 10, 11))
-    if found.any():
-        i = int(found.argmax()) + 1
-        raise FileError(
-            f"line {shown.index[i]}: the clock goes back an hour at {short(times[i])[:-1]}, as it does when daylight "
-            "saving ends, so these times are not UTC: say whose clock it is with --timezone, as Europe/Rome "
-            "(--timezone UTC if it is UTC all the same)",
-            index=i,
-        )

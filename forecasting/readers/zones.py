@@ -7,7 +7,8 @@ from typing import Final
 
 from forecasting.errors import FileError
 
-_UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
+UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
+"""Names of it, in capitals."""
 _OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?\s*([+−-])\s*(\d{1,2})(?::?(\d\d))?\s*(?:H|HOURS?)?", re.IGNORECASE)
 _NAMES: Final = frozenset(
     ("ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "ART", "AST", "AWST", "BRT", "BST", "CDT", "CEST", "CET",
@@ -18,6 +19,12 @@ _NAMES: Final = frozenset(
 _REGIONS: Final = "Atlantic|Eastern|Central|Mountain|Pacific|local|standard|daylight|summer"
 _OTHERS: Final = re.compile(rf"[A-Z]{{2,3}}T[/\d][A-Z]{{2,3}}T|(?i:(.* )?({_REGIONS})( .*)? time)")
 """As ``PST/PDT``, ``EST5EDT``, ``local time`` and ``Central Standard Time``."""
+_LOCAL: Final = re.compile(
+    r"(?:.*[^a-z])?(?:locale?|lokale?|ortszeit|local_?(?:time|date|datetime))(?:[^a-z].*)?", re.IGNORECASE
+)
+_AMBIGUOUS: Final = frozenset(("ART", "COT", "EAT", "GST", "LT", "MET", "PET", "PHT", "WAT", "WEST"))
+"""Names of zones that mean something else within the name of a column, as ``met_time``."""
+_CONTINENTS: Final = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
 
 
 def zone_of(text: str) -> str | None:
@@ -27,22 +34,56 @@ def zone_of(text: str) -> str | None:
         FileError: if it is a name, whose offset is not known here.
     """
     plain = text.strip()
-    if plain.upper() in _UTC:
+    if plain.upper() in UTC:
         return None
     if match := _OFFSET.fullmatch(plain):
         sign = "+" if match[1] == "+" else "-"
         return f"{sign}{int(match[2]):02}:{match[3] or '00'}"
-    if plain.upper() in _NAMES or _OTHERS.fullmatch(plain) or _is_known(plain):
-        example = plain if "/" in plain else "Europe/Rome, or its offset, as +01:00"
-        raise FileError(
-            f"has times by the clock of {plain!r}, as its header says, and not UTC: say which that is with --timezone, "
-            f"as {example}"
-        )
+    if plain.upper() in _NAMES or _OTHERS.fullmatch(plain) or _LOCAL.fullmatch(plain) or _is_known(plain):
+        _refuse(plain, plain if "/" in plain else None)
+    if (city := _of_city(plain)) is not None:
+        _refuse(plain, city)
     return None
+
+
+def zone_in(name: str) -> str | None:
+    """As :func:`zone_of` for the zone within a column's name, as ``time_EST`` or ``timestamp_local``.
+
+    Raises:
+        FileError: if it is a name, whose offset is not known here.
+    """
+    words = re.split(r"[^A-Za-z]+", name)
+    if match := re.search(r"(?:UTC|GMT)[+-]\d\d?(?::?\d\d)?$", name, re.IGNORECASE):
+        return zone_of(match[0])
+    if any(word.upper() in UTC - {"Z"} for word in words):
+        return None
+    if _LOCAL.fullmatch(name):
+        _refuse("local", None)
+    for word in words:
+        if word.upper() in _NAMES - _AMBIGUOUS:
+            _refuse(word, None)
+    return None
+
+
+def _refuse(named: str, zone: str | None) -> None:
+    example = zone or "Europe/Rome, or its offset, as +01:00"
+    raise FileError(
+        f"has times by the clock of {named!r}, as its header says, and not UTC: say which that is with --timezone, "
+        f"as {example}"
+    )
 
 
 def _is_known(name: str) -> bool:
     return "/" in name and name in zoneinfo.available_timezones()
+
+
+def _of_city(text: str) -> str | None:
+    """The zone of a city, as Australia/Sydney."""
+    plain = text.replace(" ", "_")
+    if not re.fullmatch(r"[A-Z][A-Za-z_]{2,30}", plain):
+        return None
+    known = sorted(zoneinfo.available_timezones())
+    return next((zone for zone in known if zone.startswith(_CONTINENTS) and zone.rpartition("/")[2] == plain), None)
 
 
 def find_zone(name: str) -> tzinfo:

@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import pytest
@@ -122,63 +121,10 @@ def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
     assert reading.series.values.tolist() == [14.5, 14.6]
 
 
-AUTUMN = [f"2010-10-31T{hour:02}:{minute:02}" for hour in (1, 2) for minute in (0, 30)]
-AUTUMN += ["2010-10-31T02:00", "2010-10-31T02:30", "2010-10-31T03:00"]
-
-
-def test_a_clock_with_daylight_saving_is_refused_until_it_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,sst", *rows(AUTUMN))
-    with pytest.raises(FileError, match=r"line 6: the clock goes back an hour at 2010-10-31T02:00.*--timezone"):
-        read(path)
-    series = read(path, timezone="Europe/Rome").series
-    assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "PT30M", 7)
-
-
-@pytest.mark.parametrize(
-    ("header", "start"),
-    [
-        ("time (UTC+2)", "2010-12-30T22:00:00Z"),
-        ("time [GMT-05:30]", "2010-12-31T05:30:00Z"),
-        ("time (+0100)", "2010-12-30T23:00:00Z"),
-        ("time (UTC)", "2010-12-31T00:00:00Z"),
-        ("time (yyyy-mm-dd)", "2010-12-31T00:00:00Z"),
-    ],
-)
-def test_an_offset_in_the_header_is_that_of_the_times(tmp_path: Path, header: str, start: str) -> None:
-    series = read(write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))).series
-    assert iso(series.start) == start
-    zoned = write(tmp_path, f"{header},sst", *rows(["2010-12-31T00:00Z", "2011-01-01T00:00Z"]))
-    assert iso(read(zoned).series.start) == "2010-12-31T00:00:00Z"
-
-
-@pytest.mark.parametrize("zone", ["CET", "EST5EDT", "PST/PDT", "Central Standard Time", "Etc/GMT+5", "Europe/Rome"])
-def test_a_zone_in_the_header_whose_offset_is_not_known_is_asked_for(tmp_path: Path, zone: str) -> None:
-    path = write(tmp_path, f"time ({zone}),sst", *rows(["2010-12-31", "2011-01-01"]))
-    with pytest.raises(
-        FileError, match=rf"by the clock of '{re.escape(zone)}', .* not UTC: say which that is with --timezone"
-    ):
-        read(path)
-    assert iso(read(path, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
-
-
 def test_months_go_by_the_clock_that_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows([f"2001-{month:02}-01" for month in range(1, 13)]))
     series = read(path, timezone="Europe/Rome").series
     assert (str(series.step), iso(series.start)) == ("month", "2001-01-01T00:00:00Z")
-
-
-def test_offsets_that_change_with_daylight_saving_are_followed(tmp_path: Path) -> None:
-    times = ["2010-10-31T01:00:00+02:00", "2010-10-31T02:00:00+02:00", "2010-10-31T02:00:00+01:00"]
-    series = read_csv(write(tmp_path, "time,sst", *rows(times)))
-    assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "hour", 3)
-
-
-def test_an_hour_that_the_clock_skips_is_refused_by_its_line(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,sst", *rows(["2010-03-28T01:00", "2010-03-28T02:00", "2010-03-28T03:00"]))
-    with pytest.raises(FileError, match="line 3: '2010-03-28T02:00' comes twice or never by the clock of Europe/Rome"):
-        read(path, timezone="Europe/Rome")
-    with pytest.raises(FileError, match="no time zone is named 'Europe/Atlantis'"):
-        read(path, timezone="Europe/Atlantis")
 
 
 def test_seconds_since_are_read_by_the_row_of_units(tmp_path: Path) -> None:
