@@ -15,7 +15,6 @@ import numpy as np
 
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.dates import FARTHEST, seconds_of_unit
-from forecasting.readers.flags import MEANINGS, flag_column
 from forecasting.readers.options import Options
 from forecasting.readers.split import nearest_depth
 from forecasting.readers.units import parse_units
@@ -234,31 +233,6 @@ def _of_another_calendar(variable: "xr.DataArray") -> Times:
             "convert it, as by xarray's convert_calendar"
         )
     return np.asarray(times, dtype="datetime64[s]")
-
-
-def find_flags(data: "xr.Dataset", value: str, options: Options) -> str | None:
-    """The variable of QARTOD flags: asked for, or ancillary with flags of QARTOD, or named as such."""
-    if options.flag_column == "none":
-        return None
-    if options.flag_column:
-        if options.flag_column not in data.variables:
-            raise FileError(f"has no variable {options.flag_column!r}")
-        return options.flag_column
-    shape = set(data[value].dims)
-    fitting = [
-        str(n) for n in data.data_vars if n != value and set(data[n].dims) == shape and data[n].dtype.kind in "iuf"
-    ]
-    ancillary = [name for name in str(data[value].attrs.get("ancillary_variables", "")).split() if name in fitting]
-    qartod = [name for name in ancillary if _is_qartod(data[name])]
-    aggregate = [name for name in qartod if data[name].attrs.get("standard_name") == "aggregate_quality_flag"]
-    return next(iter([*aggregate, *qartod]), None) or flag_column(fitting, value)
-
-
-def _is_qartod(variable: "xr.DataArray") -> bool:
-    values = variable.attrs.get("flag_values")
-    if values is None:
-        return variable.attrs.get("standard_name") == "aggregate_quality_flag"
-    return set(np.atleast_1d(values).tolist()) <= set(MEANINGS) and len(np.atleast_1d(values)) > 1
 
 
 def along_own(variable: "xr.DataArray", index: dict[Hashable, int]) -> dict[Hashable, int]:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
+from forecasting.readers.ancillary import find_flags, find_unheeded
 from forecasting.readers.cf import (
-    find_flags,
     find_time,
     find_times,
     find_units,
@@ -20,7 +20,7 @@ from forecasting.readers.cf import (
     opened,
     readable,
 )
-from forecasting.readers.flags import heed
+from forecasting.readers.flags import heed, unheeded
 from forecasting.readers.options import Options
 from forecasting.readers.validity import Validity
 from forecasting.readers.variables import find_variable
@@ -119,7 +119,8 @@ def _understand(data: "xr.Dataset", kind: str, options: Options) -> Field:
     flags = find_flags(data, name, options)
     if flags is not None:
         taken["flags"] = data[flags]
-    notes: list[str] = []
+    aside = find_unheeded(data, name, options)
+    notes = [] if aside is None else [unheeded(None, None, aside)]
     taken = one_depth(data, taken, along, options, notes)
     times = find_times(data, time)
     if np.isnat(times).any():

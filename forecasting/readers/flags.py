@@ -19,6 +19,10 @@ _ENDINGS: Final = ("_qc_agg", "_qartod_agg", "_qc_flag", "_qc_flags", "_qc", "_q
 _GENERAL: Final = ("qc_flag", "qc_flags", "qc_agg", "qc", "qartod", "qartod_flag", "quality_flag", "flag", "flags")
 _FLAG_NAME: Final = re.compile(r"(.*_)?(qc|qartod|flags?)(_(agg|flags?|tests?))?|quality(_.*)?", re.IGNORECASE)
 
+_LEVEL_NAME: Final = re.compile(r"(.*_)?quality_levels?", re.IGNORECASE)
+_ACCEPTABLE: Final = 4
+"""The least quality level that GHRSST advises to use."""
+
 
 @dataclass(frozen=True)
 class Flagged:
@@ -64,6 +68,30 @@ def is_flag_name(name: str) -> bool:
 def may_be_flags(name: str) -> bool:
     """Whether :func:`flag_column` could find a column of this name, in lower case."""
     return is_flag_name(name) or name.startswith(("qc_", "qartod_"))
+
+
+def is_level_name(name: str) -> bool:
+    """Whether a name is that of GHRSST's quality levels, 0 no data to 5 best."""
+    return _LEVEL_NAME.fullmatch(name) is not None
+
+
+def quality_column(names: Iterable[str], value: str) -> str | None:
+    """A column that tells the quality of ``value`` by its name, in whatever scheme."""
+    own = rf"({re.escape(value)}_)?quality(_.*)?"
+    return next((name for name in names if re.fullmatch(own, name, re.IGNORECASE)), None)
+
+
+def unheeded(values: Floats | None, levels: Floats | None, name: str) -> str:
+    """What to say of quality that is not used: of levels how many observed values are below those to use."""
+    if not is_level_name(name):
+        return f"{name} holds no QARTOD flags by its attributes or name, and was not used"
+    said = f"{name} holds quality levels, of which 5 is best, and was not used"
+    if values is None or levels is None:
+        return said
+    observed = np.isfinite(values)
+    low = int((observed & (levels < _ACCEPTABLE)).sum())
+    share = f"{100 * low / max(observed.sum(), 1):.2g} %"
+    return f"{said}: {low} of {observed.sum()} observed values ({share}) are below {_ACCEPTABLE}, the least to use"
 
 
 def flag_column(names: Iterable[str], value: str) -> str | None:

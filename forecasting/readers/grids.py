@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecasting.errors import FileError
+from forecasting.readers.ancillary import find_flags, find_unheeded
 from forecasting.readers.cells import NoPlaceError, take_cell
 from forecasting.readers.cf import (
     along_own,
-    find_flags,
     find_time,
     find_times,
     find_units,
@@ -21,7 +21,7 @@ from forecasting.readers.cf import (
     opened,
     readable,
 )
-from forecasting.readers.flags import Marked, heed
+from forecasting.readers.flags import Marked, heed, unheeded
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.sample import draw_cells
@@ -57,6 +57,9 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
     flags = find_flags(data, value, options)
     if flags is not None:
         taken["flags"] = data[flags]
+    aside = find_unheeded(data, value, options)
+    if aside is not None:
+        taken["aside"] = data[aside]
     columns = Columns(time, value, None, flags)
     if options.date_order is not None or options.timezone is not None:
         raise FileError(
@@ -72,6 +75,8 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
         notes = (*notes, *_left_out(left_out, validity.describe(value)))
         counts: dict[int, int] = {}
         warned: tuple[str, ...] = ()
+        if aside is not None:
+            warned = (unheeded(values, np.asarray(variables["aside"].values, dtype=np.float64), aside),)
         marked: Marked | None = None
         if flags is not None:
             given = np.asarray(variables["flags"].values, dtype=np.float64)
@@ -177,7 +182,7 @@ def _each_station(
         raise FileError(f"has no station {options.station!r}; it has {', '.join(names[:12])}")
     if options.station is None:
         refuse_many(len(names), "stations", "station", options)
-        _check_size(sum(one.size for one in taken.values()), options)
+        _check_size(sum(one.size for key, one in taken.items() if key != "aside"), options)
     for at, name in enumerate(names):
         if options.station in (None, name):
             yield name, {key: one.isel(along_own(one, single | {dim: at})) for key, one in taken.items()}, notes

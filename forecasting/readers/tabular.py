@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import find_clock
-from forecasting.readers.flags import Marked, flag_column, heed
+from forecasting.readers.flags import Marked, flag_column, heed, quality_column, unheeded
 from forecasting.readers.options import Options
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.split import Part, refuse_many, split, station_column
@@ -92,10 +93,13 @@ def observations(table: Table, options: Options) -> list[Observations]:
         values = numbers(table.cells[choice.value])
         flag_name = _flags(table, choice.value, options)
         flags = None if flag_name is None else _flag_numbers(table, flag_name)
+        quality = None if flag_name is not None else _unheeded(table, choice.value, options)
         for part, at in zip(parts, times, strict=True):
             name = part.station if choice.station is None else choice.station
             columns = Columns(clock.label, choice.value, part.column, flag_name)
-            found.append(_take(table, part, at, values, flags, name, columns, options))
+            one = _take(table, part, at, values, flags, name, columns, options)
+            doubts = () if quality is None else (unheeded(one.values, quality[1][part.rows], quality[0]),)
+            found.append(replace(one, warnings=(*one.warnings, *doubts)))
     _check_choice(found, options)
     return found
 
@@ -157,6 +161,19 @@ def _flags(table: Table, value: str, options: Options) -> str | None:
     others = [plain for plain, name in names.items() if name != value]
     found = flag_column(others, table.short(value)) or flag_column(others, table.stem(value))
     return None if found is None else names[found]
+
+
+def _unheeded(table: Table, value: str, options: Options) -> tuple[str, Floats] | None:
+    """A column that tells the quality of another in a scheme that is not used, and its levels where it has any."""
+    if options.flag_column is not None:
+        return None
+    names = {table.short(name): name for name in table.names if name != value}
+    found = quality_column(names, table.short(value)) or quality_column(names, table.stem(value))
+    if found is None:
+        return None
+    cells = table.cells[names[found]]
+    levels = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return found, levels
 
 
 def _flag_numbers(table: Table, name: str) -> Floats:

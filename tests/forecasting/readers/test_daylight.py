@@ -73,9 +73,10 @@ def by_the_clock(start: str, hours: int, zone: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("zone", "start", "days"),
-    [("America/Santiago", "2022-03-20", 30), ("America/Sao_Paulo", "2018-02-10", 30), 
+    [("America/Santiago", "2022-03-20", 30), ("America/Sao_Paulo", "2018-02-10", 30),
      ("Asia/Beirut", "2019-10-10", 30),
-     ("Asia/Tehran", "2019-09-10", 30), ("Africa/Casablanca", "2022-03-20", 30), ("America/Santiago", "2021-01-02", 500)],
+     ("Asia/Tehran", "2019-09-10", 30), ("Africa/Casablanca", "2022-03-20", 30),
+     ("America/Santiago", "2021-01-02", 500)],
 )  # fmt: skip
 def test_a_clock_that_goes_back_on_any_night_is_refused_until_it_is_named(
     tmp_path: Path, zone: str, start: str, days: int
