@@ -1,17 +1,21 @@
 """Observations as they stand in a file → a series, or the reason why there is none."""
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from forecasting.errors import FileError, IrregularError, RangeError, SeriesError
 from forecasting.readers.flags import Marked
 from forecasting.readers.options import Options
-from forecasting.readers.reading import Observations, Station
+from forecasting.readers.reading import UNSAID, Observations, Station
 from forecasting.readers.resample import coarser, resample
 from forecasting.readers.stuck import describe_stuck
 from forecasting.series import SstSeries, to_celsius
 from forecasting.timestep import DAY, Times
+
+_WARMEST_YEAR: Final = 32.0
+"""°C that every sea is below at some time of the year."""
 
 
 def understand(found: Observations, options: Options) -> Station:
@@ -28,8 +32,8 @@ def understand(found: Observations, options: Options) -> Station:
     except SeriesError as error:
         raise FileError(str(error), index=error.index) from None
     taken = f"time from column {found.columns.time}, SST from column {found.columns.value}, in {found.units}"
-    stuck = describe_stuck(series)
-    warnings = (*found.warnings, *([] if stuck is None else [stuck]))
+    doubts = [doubt for doubt in (_doubt_units(found, series), describe_stuck(series)) if doubt is not None]
+    warnings = (*found.warnings, *doubts)
     notes = (taken, *found.notes, *warnings, *series.notes)
     return Station(
         found.station, found.columns, found.units, found.units_from, found.flags, warnings,
@@ -62,6 +66,16 @@ def _series(found: Observations, options: Options) -> SstSeries:
         steps = " or ".join(", ".join(coarser(np.unique(found.times))).rsplit(", ", 1))
         how = f", as --resample {steps} does" if steps else ""
         raise FileError(f"{error}{how}", index=error.index) from None
+
+
+def _doubt_units(found: Observations, series: SstSeries) -> str | None:
+    """A sentence on units that the file does not say, where no sea is so warm in every season."""
+    year = series.times[-1] - series.times[0] >= np.timedelta64(365, "D")
+    least = float(np.fmin.reduce(series.values))
+    if found.units_from != UNSAID or not year or least <= _WARMEST_YEAR:
+        return None
+    said = f"every value is over {_WARMEST_YEAR:g} °C, as no sea is all the year"
+    return f"{said}: they may be °F, which --units fahrenheit says"
 
 
 def _placed(found: Observations, series: SstSeries, options: Options) -> Marked | None:

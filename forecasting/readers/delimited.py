@@ -12,7 +12,7 @@ from forecasting.errors import FileError
 from forecasting.readers.erddap import Dialect, dialect, holds_data, is_units_row
 from forecasting.readers.options import MOST_COLUMNS
 from forecasting.readers.table import Table, one_line
-from forecasting.readers.units import parse_units, unbracketed
+from forecasting.readers.units import parse_units, unbracketed, unit_of_prose
 
 _SEPARATORS: Final = ",;\t"
 _SEP: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -69,8 +69,14 @@ def _remarked(text: str) -> dict[int, str]:
     """Units of temperature that comments above the header name, by the number of the line."""
     lines = enumerate(io.StringIO(text), 1)
     above = takewhile(lambda line: line[1].startswith("#") or not line[1].strip(), lines)
-    found = ((number, _REMARK.fullmatch(line.strip())) for number, line in above if len(line) < _LONGEST)
-    return {number: match[1] for number, match in found if match and parse_units(match[1]) is not None}
+    comments = {number: line.strip() for number, line in above if len(line) < _LONGEST}
+    found = ((number, _REMARK.fullmatch(line)) for number, line in comments.items())
+    units = {number: match[1] for number, match in found if match and parse_units(match[1]) is not None}
+    if units:
+        return units
+    said = {number: unit for number, line in comments.items() if (unit := unit_of_prose(line)) is not None}
+    # Of several that differ each may be of a column of its own.
+    return said if len({parse_units(unit) for unit in said.values()}) == 1 else {}
 
 
 def header_line(text: str) -> tuple[str, str]:

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from forecasting.errors import FileError
 from forecasting.readers.flags import Marked
 from forecasting.series import SstSeries, Units
 from forecasting.timestep import Floats, Times
+
+UNSAID: Final = "by default: the file does not say"
+"""What says so of units that nothing in the file names."""
 
 
 @dataclass(frozen=True)

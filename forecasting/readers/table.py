@@ -99,32 +99,31 @@ class Table:
         written = self._split[name][1]
         return (written, HEADER) if written else None
 
-    def units_of_values(self, *, usual: bool) -> tuple[str, str] | None:
-        """Units that a column of units names, or else comments, for whatever columns name none; and where they stand.
+    def units_of_values(self, value: str, *, usual: bool) -> tuple[str, str] | None:
+        """Units that a column of units names, or else comments, for a column that names none; and where they stand.
 
         Beside values with a ``usual`` name a column that names no unit of temperature is one of something else.
 
         Raises:
             FileError: if they are several.
         """
-        column = self.units_column if usual else self._column_of_units
+        column = self.units_column(value) if usual else self._column_of_units(value)
         if column is not None:
             cells = self.cells[column]
             said = cells[~cells.str.lower().isin(ABSENT)].drop_duplicates()
             return _one_unit(dict(zip(said.index, said, strict=True)), f"column {column}")
         return _one_unit(self.remarked, "the comment above the header")
 
-    @cached_property
-    def units_column(self) -> str | None:
-        """The column that names the units of temperature of each row, if there is one."""
-        found = self._column_of_units
+    def units_column(self, value: str) -> str | None:
+        """The column that names the units of temperature of each row of another, if there is one."""
+        found = self._column_of_units(value)
         if found is None or all(parse_units(said) is None for said in self.cells[found].unique()):
             return None
         return found
 
-    @cached_property
-    def _column_of_units(self) -> str | None:
-        return next((self._plain[name] for name in _UNIT_COLUMNS if name in self._plain), None)
+    def _column_of_units(self, value: str) -> str | None:
+        own = [f"{_plain(name)}_{unit}" for name in (self.short(value), self.stem(value)) for unit in _UNIT_COLUMNS]
+        return next((self._plain[name] for name in (*own, *_UNIT_COLUMNS) if name in self._plain), None)
 
     @cached_property
     def _split(self) -> dict[str, tuple[str, str | None]]:

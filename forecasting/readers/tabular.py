@@ -10,7 +10,7 @@ from forecasting.errors import FileError
 from forecasting.readers.clock import find_clock
 from forecasting.readers.flags import Marked, flag_column, heed, quality_column, unheeded
 from forecasting.readers.options import Options
-from forecasting.readers.reading import Columns, Observations
+from forecasting.readers.reading import UNSAID, Columns, Observations
 from forecasting.readers.split import Part, refuse_many, split, station_column
 from forecasting.readers.table import HEADER, Table, numbers
 from forecasting.readers.units import parse_units
@@ -62,8 +62,8 @@ def find_layout(table: Table, options: Options) -> Layout:
         values = {choice.value: choice.station for choice in find_values(table, clock, options)}
     flags = {value: name for value in values for name in [_flags(table, value, options)] if name is not None}
     units = {value: _units(table, value, options)[0] for value in values}
-    rowwise = options.units is None and any(own_unit(table, value) is None for value in values)
-    units_column = table.units_column if rowwise else None
+    without = [value for value in values if options.units is None and own_unit(table, value) is None]
+    units_column = next((found for found in map(table.units_column, without) if found is not None), None)
     time_units = {name: written[0] for name in clock.names if (written := table.unit(name)) is not None}
     sentinels = (*table.sentinels, *options.missing)
     return Layout(
@@ -191,7 +191,7 @@ def _units(table: Table, value: str, options: Options) -> tuple[Units, str, tupl
         stated = parse_units(own[0]) if own else None
         doubt = f"the file says that {value} is in {own[0] if own else ''}; it was read in {options.units}, as asked"
         return options.units, "as asked", (doubt,) if stated not in (None, options.units) else ()
-    own = own or table.units_of_values(usual=is_usual(table, value))
+    own = own or table.units_of_values(value, usual=is_usual(table, value))
     if own is not None:
         written, place = own
         stated = parse_units(written)
@@ -203,4 +203,4 @@ def _units(table: Table, value: str, options: Options) -> tuple[Units, str, tupl
         return stated, f"by {place}", ()
     if table.units_by_format is not None:
         return table.units_by_format, "by the format", ()
-    return "celsius", "by default: the file does not say", ()
+    return "celsius", UNSAID, ()

@@ -4,17 +4,21 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from forecasting.readers.quantities import is_no_sst
 from forecasting.series import Units
 
+_TEMPERATURES: Final = frozenset(("sst", "temp", "temperature", "temperatures", "wtmp"))
+_TURNED: Final = frozenset(("from", "convert", "converted", "was", "were", "original", "originally", "not"))
+"""What makes a unit in a sentence another one than that of the values."""
 _SPELLINGS: Final[dict[str, Units]] = {
-    **dict.fromkeys(("c", "celsius", "centigrade"), "celsius"),
+    **dict.fromkeys(("c", "celsius", "centigrade", "cels"), "celsius"),
     **dict.fromkeys(("k", "kelvin", "kelvins"), "kelvin"),
-    **dict.fromkeys(("f", "fahrenheit"), "fahrenheit"),
+    **dict.fromkeys(("f", "fahrenheit", "fahr"), "fahrenheit"),
 }
 _BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*")
 _OFFSET: Final = re.compile(r"(?P<stem>[^,]+),\s*(?P<offset>(?:GMT|UTC)\s*(?:[+−-][\d:]+)?)")
 _BETWEEN: Final = r"[\s_,.:/-]+"
-_SCALE: Final = r"celsius|centigrade|kelvins?|fahrenheit"
+_SCALE: Final = r"celsius|cels|centigrade|kelvins?|fahrenheit|fahr"
 _WORDS: Final = re.compile(
     rf"(?P<stem>.*?)(?:^|{_BETWEEN}|(?=[°º˚℃]))(?:in{_BETWEEN})?"
     rf"(?P<unit>(?:[°º˚]|deg(?:rees?|s)?)[\s_.]*(?:{_SCALE}|[ckf])|℃|{_SCALE})",
@@ -22,6 +26,7 @@ _WORDS: Final = re.compile(
 )
 _LETTER: Final = re.compile(rf"(?P<stem>(?i:.*(?:temp|temperature|wtmp))){_BETWEEN}(?P<unit>[A-Z])")
 """A letter that stands by itself may name a station, but hardly after a word for temperature."""
+_IN: Final = re.compile(rf"(?P<stem>.+?){_BETWEEN}in{_BETWEEN}(?P<unit>[CKF])", re.IGNORECASE)
 _LONGEST: Final = 120
 """Characters of a name in which units are looked for: the search costs the square of them."""
 
@@ -30,6 +35,16 @@ def parse_units(text: str) -> Units | None:
     """Celsius, kelvin or Fahrenheit in the spellings of CF, UDUNITS and people; None for anything else."""
     plain = re.sub(r"[\s_.℃°º˚]+", lambda found: "c" if "℃" in found[0] else "", unbracketed(text).lower())
     return _SPELLINGS.get(re.sub(r"^deg(rees?|s)?", "", plain))
+
+
+def unit_of_prose(text: str) -> str | None:
+    """The unit that a sentence on sea temperatures ends in, as ``Water temperature in degrees Fahrenheit``."""
+    plain = text.strip("# .;")
+    stem, unit = split_names([plain])[plain]
+    words = set(re.findall(r"[^\W_]+", stem.lower()))
+    if unit is None or parse_units(unit) is None or not words & _TEMPERATURES or words & _TURNED or is_no_sst(stem):
+        return None
+    return unit
 
 
 def unbracketed(text: str) -> str:
@@ -71,7 +86,7 @@ def _split(name: str, strangers: set[str]) -> tuple[str, str | None]:
                 around = f"{name[: brackets.start()]} {name[brackets.end() :]}".strip()
                 return around or name, part.strip()
     short, written = in_brackets(name)
-    if words := _WORDS.fullmatch(short):
+    if words := _WORDS.fullmatch(short) or _IN.fullmatch(short):
         return words["stem"] or short, words["unit"]
     letter = _LETTER.fullmatch(short)
     if letter and parse_units(letter["unit"]) is not None and letter["stem"].lower() not in strangers:

@@ -5,6 +5,9 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.options import Options
+from forecasting.readers.tabular import find_layout
 from tests.forecasting.readers.files import days, write
 
 
@@ -15,7 +18,7 @@ from tests.forecasting.readers.files import days, write
             (name, "41")
             for name in ("temp_degF", "sst_fahrenheit", "wtmp_F", "Water Temp F", '"temperature, F"', "degF")
         ),
-        *((name, "41") for name in ("sst in degrees F", "temp °F", "temp_F (at noon)")),
+        *((name, "41") for name in ("sst in degrees F", "temp °F", "temp_F (at noon)", "sst_fahr", "sst in F")),
         *((name, "41") for name in ('"sst (degF, daily mean)"', "sst (degF) at 1 m")),
         *((name, "278.15") for name in ("sst_kelvin", "temp_K", "temp_degK", '"temperature, kelvin"')),
         *((name, "5") for name in ("sst_celsius", "sst_degC", "temp_C", "sst deg C", "temp℃")),
@@ -36,11 +39,48 @@ def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path, name: str)
     assert {station.units_from for station in read(path).stations} == {"by default: the file does not say"}
 
 
-@pytest.mark.parametrize("comment", ["# units: degF", "#Units = Fahrenheit", "# unit: °F"])
+@pytest.mark.parametrize(
+    "comment",
+    ["# units: degF", "#Units = Fahrenheit", "# unit: °F", "# Water temperature in degrees Fahrenheit.",
+     "# Variable: SST, degF", "# sst (°F)"],
+)  # fmt: skip
 def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: str) -> None:
     path = write(tmp_path, "# station 7", comment, "time,sst", *(f"{day},41" for day in days(3)))
     (station,) = read(path).stations
     assert (station.units, station.units_from) == ("fahrenheit", "by the comment above the header")
+
+
+@pytest.mark.parametrize(
+    "comments",
+    [
+        ["# temperatures were converted from degrees Fahrenheit"],
+        ["# air temperature in degrees Fahrenheit"],
+        ["# SST anomaly, degF"],
+        ["# station Fahrenheit"],
+        ["# SST in degF", "# bottom temperature in degC"],
+    ],
+)
+def test_a_comment_on_anything_else_names_no_units(tmp_path: Path, comments: list[str]) -> None:
+    path = write(tmp_path, *comments, "time,sst", *(f"{day},41" for day in days(3)))
+    assert read(path).stations[0].units_from == "by default: the file does not say"
+
+
+def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path) -> None:
+    lines = [f"{day},41,degC,degF" for day in days(3)]
+    path = write(tmp_path, "time,sst,temp_units,sst_units", *lines)
+    (station,) = read(path).stations
+    assert (station.units, station.units_from) == ("fahrenheit", "by column sst_units")
+    assert find_layout(read_delimited(path.read_text()), Options()).units_column == "sst_units"
+
+
+def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Path) -> None:
+    lines = [f"{day},{33 + k % 3}" for k, day in enumerate(np.arange("2001-01-01", "2002-01-03", dtype="<M8[D]"))]
+    said = "every value is over 32 °C, as no sea is all the year: they may be °F, which --units fahrenheit says"
+    path = write(tmp_path, "time,sst", *lines)
+    assert said in read(path).stations[0].warnings
+    assert said not in read(path, units="celsius").stations[0].warnings
+    assert said not in read(write(tmp_path, "time,sst", *lines[:300])).stations[0].warnings
+    assert said not in read(write(tmp_path, "time,sst", *lines, "2002-01-03,32")).stations[0].warnings
 
 
 def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -> None:
