@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock
-from forecasting.readers.geometry import distance_km, name_place
+from forecasting.readers.geometry import distance_km, fixed_places, name_place
 from forecasting.readers.options import Options, Place
 from forecasting.readers.table import Table, numbers, one_line
 from forecasting.timestep import Floats
@@ -19,6 +19,10 @@ Rows = npt.NDArray[np.bool_]
 
 _STATIONS: Final = ("station", "station_id", "station_name", "stationid", "stn", "buoy", "buoy_id", "platform",
                     "platform_code", "platform_id", "wmo_platform_code", "wmo", "site", "site_id")  # fmt: skip
+_PLACES: Final = ("location", "location_name", "location_id", "loc", "site_name", "sitename", "place", "place_name",
+                  "buoy_name", "mooring", "mooring_id")  # fmt: skip
+_ANYTHING: Final = ("name", "id")
+"""Names of columns that may tell apart anything else as well, as those who observed."""
 _DEPTHS: Final = ("depth", "zlev", "altitude", "z")
 _REPEATED: Final = 0.01
 
@@ -43,13 +47,13 @@ class Part:
 def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     """The parts of a table, one a station; only the one that was asked for, where one was.
 
-    Stations go by their column. Places and depths part them only where times would be repeated otherwise, so that a
-    drifting buoy stays whole.
+    Stations go by their column. Places and depths part them only where times would be repeated otherwise, or where the
+    places are few and far from one another: a drifting buoy stays whole, and one that is laid out anew nearby.
 
     Raises:
         FileError: if the one that was asked for is not there, or there are several depths and none was asked for.
     """
-    column = station_column(table)
+    column = _several(table, station_column(table, clock))
     everything = np.ones(len(table.cells), dtype=np.bool_)
     parts = [Part(None, None, everything)]
     if column is not None:
@@ -68,10 +72,27 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
             yield _depth(table, clock, place, options)
 
 
-def station_column(table: Table) -> str | None:
+def station_column(table: Table, clock: Clock) -> str | None:
     """The column that names stations, if there is one."""
     plain = table.plain()
-    return next((plain[name] for name in _STATIONS if name in plain), None)
+    for name in (*_STATIONS, *_PLACES, *_ANYTHING):
+        if name in plain and (name in _STATIONS or _names_stations(table.cells[plain[name]], name, clock)):
+            return plain[name]
+    return None
+
+
+def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
+    """Whether a column of few names tells stations apart; one of anything has to change seldom, or with the time."""
+    if 2 * column.nunique() > len(column) or (column == "").all():
+        return False
+    runs = int((column != column.shift()).sum())
+    return name in _PLACES or runs == column.nunique() or _repeats(clock, np.ones(len(column), dtype=np.bool_))
+
+
+def _several(table: Table, column: str | None) -> str | None:
+    """The column, unless it only says where the one series of a file is from."""
+    usual = column is not None and column in {table.plain().get(name) for name in _STATIONS}
+    return column if usual or column is None or table.cells[column].nunique() > 1 else None
 
 
 def refuse_many(count: int, of: str, option: str, options: Options) -> None:
@@ -99,7 +120,14 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
     plain = table.plain()
     lat = plain.get("latitude", plain.get("lat"))
     lon = plain.get("longitude", plain.get("lon"))
-    if lat is None or lon is None or not _repeats(clock, part.rows):
+    points: Floats | None = None
+    if lat is not None and lon is not None:
+        if _repeats(clock, part.rows):
+            points = np.stack([numbers(table.cells[lat]), numbers(table.cells[lon])], axis=1)
+        elif part.station is None:  # a name goes before a place
+            coerced = table.cells[[lat, lon]].apply(pd.to_numeric, errors="coerce")
+            points = fixed_places(coerced.to_numpy(dtype=np.float64, na_value=np.nan), part.rows)
+    if points is None:
         if options.at is not None:
             found = (
                 "no columns of latitude and longitude" if lat is None or lon is None else "one place, or one that moves"
@@ -107,7 +135,6 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
             raise FileError(f"has {found}, so --at has nothing to choose from; leave it away")
         yield part
         return
-    points = np.stack([numbers(table.cells[lat]), numbers(table.cells[lon])], axis=1)
     distinct = np.unique(points[part.rows], axis=0)
     distinct = distinct[np.isfinite(distinct).all(axis=1)]
     if options.at is None:

@@ -56,7 +56,7 @@ def find_layout(table: Table, options: Options) -> Layout:
         FileError: naming the column, and the remedy.
     """
     clock = find_clock(table, options)
-    station = station_column(table)
+    station = station_column(table, clock)
     values = stations_of_columns(table, clock) if station is None and options.value_column is None else {}
     if not values:
         values = {choice.value: choice.station for choice in find_values(table, clock, options)}

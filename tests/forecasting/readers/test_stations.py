@@ -5,6 +5,10 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read, read_csv
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.options import Options
+from forecasting.readers.tabular import find_layout
+from forecasting.timestep import TimeStep
 from tests.forecasting.readers.files import days, write
 
 LONG = [
@@ -63,6 +67,53 @@ def test_places_part_a_table_whose_times_repeat_and_the_nearest_is_taken(tmp_pat
 def test_a_drifting_buoy_stays_one_series(tmp_path: Path) -> None:
     path = write(tmp_path, "time,latitude,longitude,sst", *(f"{day},{k},{k},10" for k, day in enumerate(days(3))))
     assert len(read(path).series) == 3
+
+
+YEAR = [f"2001-{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29)]
+
+
+@pytest.mark.parametrize("name", ["location", "Site Name", "place", "buoy_name", "name", "id"])
+def test_stations_that_follow_one_another_are_told_apart_by_any_usual_column(tmp_path: Path, name: str) -> None:
+    lines = [f"{'41001' if k < 4 else '41002'},{day},{10 + k}" for k, day in enumerate(days(9))]
+    path = write(tmp_path, f"{name},time,sst", *lines)
+    assert read(path).names == ("41001", "41002")
+    assert find_layout(read_delimited(path.read_text()), Options()).station == name
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("id", [*"123456789"]),
+        ("name", [*"ababbabab"]),
+        ("location", ["Cap Ferret"] * 9),
+        ("location", [""] * 9),
+        ("place", [f"{k}N" for k in range(9)]),
+    ],
+)
+def test_a_column_that_tells_no_stations_apart_leaves_one_series(tmp_path: Path, name: str, told: list[str]) -> None:
+    path = write(tmp_path, f"{name},time,sst", *(f"{one},{day},10" for one, day in zip(told, days(9), strict=True)))
+    assert read(path).names == ()
+    assert len(read(path).series) == 9
+
+
+def test_a_few_places_far_apart_are_several_series_whatever_the_times(tmp_path: Path) -> None:
+    lines = [f"{day},{44 if k < 60 else 10},{-9 if k % 3 else -9.01},{10 + k / 100}" for k, day in enumerate(YEAR)]
+    path = write(tmp_path, "time,lat,lon,sst", *lines)
+    assert read(path, resample=TimeStep.parse("P7D")).names == ("10N 9W", "44N 9W")
+    named = write(tmp_path, "station,time,lat,lon,sst", *(f"pier,{line}" for line in lines), name="named.csv")
+    assert read(named, resample=TimeStep.parse("P7D")).names == ("pier",)
+    assert read(path, at=(11, -9), resample=TimeStep.parse("P7D")).series.values[0] > 10.5
+
+
+@pytest.mark.parametrize("place", ["{0},9", "44.0{1},9", "{2},9", "44N,9E"])
+def test_a_buoy_that_drifts_or_is_laid_out_nearby_stays_one_series(tmp_path: Path, place: str) -> None:
+    lines = [
+        f"{day},{place.format(40 + k / 50, k % 3, 44 if k else 12)},10" for k, day in enumerate(days(31) + days(28, 2))
+    ]
+    path = write(tmp_path, "time,lat,lon,sst", *lines)
+    assert len(read(path).series) == 59
+    with pytest.raises(FileError, match="has one place, or one that moves, so --at has nothing to choose from"):
+        read(path, at=(44, 9))
 
 
 def test_several_depths_are_asked_for(tmp_path: Path) -> None:
