@@ -11,6 +11,7 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.dates import from_units, rewrite
 from forecasting.readers.daylight import localise, refuse_local_clock
+from forecasting.readers.hours import is_whole, stands_apart, times_of_day
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, numbers
 from forecasting.readers.zones import UTC, zone_in, zone_of
@@ -105,9 +106,15 @@ def _find_clock(table: Table, options: Options) -> Clock:
         return _one(table, table.column(options.time_column), options)
     plain = table.plain()
     usual = [plain[name] for name in _USUAL if name in plain]
-    if len(usual) > 1 and table.cells[usual[0]].str.fullmatch(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?").all():
-        return _two_columns(table, usual[1], usual[0], options)
     parts = {part: plain[name] for part, names in _PARTS.items() for name in reversed(names) if name in plain}
+    if len(usual) > 1 and (hours := times_of_day(table, usual[0], usual[1])) is not None:
+        return _joined(table, usual[1], [usual[0]], hours, options)
+    if usual and "hour" in parts:
+        # A column min may hold the least of something.
+        minutes = [parts["minute"]] if "minute" in parts and is_whole(table.cells[parts["minute"]]) else []
+        columns = [parts["hour"], *minutes]
+        if stands_apart(table, usual[0], columns):
+            return _joined(table, usual[0], columns, _hours(table, columns, usual[0]), options)
     if not usual and "year" in parts and ("month" in parts or "doy" in parts):
         texts = _compose(table, parts)
         return Clock(" ".join(parts.values()), tuple(parts.values()), texts, texts, options.timezone)
@@ -133,10 +140,20 @@ def _one(table: Table, name: str, options: Options) -> Clock:
     return Clock(name, (name,), texts, column, options.timezone)
 
 
-def _two_columns(table: Table, date: str, clock: str, options: Options) -> Clock:
-    joined = table.cells[date] + " " + table.cells[clock].str.zfill(5)
+def _hours(table: Table, columns: list[str], date: str) -> "pd.Series[str]":
+    """HH:MM of a column of hours, and perhaps one of minutes."""
+    if len(columns) == 1 and (hours := times_of_day(table, columns[0], date)) is not None:
+        return hours
+    hour, *minutes = (_whole(table.cells[name], part) for name, part in zip(columns, ("hour", "minute"), strict=False))
+    return _two(hour) + ":" + _two(minutes[0] if minutes else hour * 0)
+
+
+def _joined(table: Table, date: str, columns: list[str], hours: "pd.Series[str]", options: Options) -> Clock:
+    """Dates and the times of day that stand in other columns."""
+    joined = table.cells[date] + " " + hours
     texts = rewrite(joined, options.date_order).str.replace(" ", "T")
-    return Clock(f"{date} and {clock}", (date, clock), texts, joined, options.timezone)
+    names = (date, *columns)
+    return Clock(" and ".join(names), names, texts, joined, options.timezone)
 
 
 def _compose(table: Table, parts: dict[str, str]) -> "pd.Series[str]":

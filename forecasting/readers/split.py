@@ -11,19 +11,13 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock
 from forecasting.readers.geometry import distance_km, fixed_places, name_place
+from forecasting.readers.keys import ANYTHING, DEPTHS, PLACES, STATIONS
 from forecasting.readers.options import Options, Place
 from forecasting.readers.table import Table, numbers, one_line
 from forecasting.timestep import Floats
 
 Rows = npt.NDArray[np.bool_]
 
-_STATIONS: Final = ("station", "station_id", "station_name", "stationid", "stn", "buoy", "buoy_id", "platform",
-                    "platform_code", "platform_id", "wmo_platform_code", "wmo", "site", "site_id")  # fmt: skip
-_PLACES: Final = ("location", "location_name", "location_id", "loc", "site_name", "sitename", "place", "place_name",
-                  "buoy_name", "mooring", "mooring_id")  # fmt: skip
-_ANYTHING: Final = ("name", "id")
-"""Names of columns that may tell apart anything else as well, as those who observed."""
-_DEPTHS: Final = ("depth", "zlev", "altitude", "z")
 _REPEATED: Final = 0.01
 
 
@@ -75,8 +69,8 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
 def station_column(table: Table, clock: Clock) -> str | None:
     """The column that names stations, if there is one."""
     plain = table.plain()
-    for name in (*_STATIONS, *_PLACES, *_ANYTHING):
-        if name in plain and (name in _STATIONS or _names_stations(table.cells[plain[name]], name, clock)):
+    for name in (*STATIONS, *PLACES, *ANYTHING):
+        if name in plain and (name in STATIONS or _names_stations(table.cells[plain[name]], name, clock)):
             return plain[name]
     return None
 
@@ -86,12 +80,12 @@ def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
     if 2 * column.nunique() > len(column) or (column == "").all():
         return False
     runs = int((column != column.shift()).sum())
-    return name in _PLACES or runs == column.nunique() or _repeats(clock, np.ones(len(column), dtype=np.bool_))
+    return name in PLACES or runs == column.nunique() or _repeats(clock, np.ones(len(column), dtype=np.bool_))
 
 
 def _several(table: Table, column: str | None) -> str | None:
     """The column, unless it only says where the one series of a file is from."""
-    usual = column is not None and column in {table.plain().get(name) for name in _STATIONS}
+    usual = column is not None and column in {table.plain().get(name) for name in STATIONS}
     return column if usual or column is None or table.cells[column].nunique() > 1 else None
 
 
@@ -154,7 +148,7 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
 
 def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
     plain = table.plain()
-    column = next((plain[name] for name in _DEPTHS if name in plain), None)
+    column = next((plain[name] for name in DEPTHS if name in plain), None)
     if column is None and options.depth is not None:
         raise FileError("has no column of depths, so --depth has nothing to choose from; leave it away")
     if column is None or (options.depth is None and not _repeats(clock, part.rows)):

@@ -1,11 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import DateOrder, read, read_csv
+from forecasting.readers.clock import find_clock
+from forecasting.readers.delimited import read_delimited
+from forecasting.readers.hours import times_of_day
+from forecasting.readers.options import Options
 from forecasting.timestep import iso
-from tests.forecasting.readers.files import rows, write
+from tests.forecasting.readers.files import days, rows, write
 
 
 @pytest.mark.parametrize(
@@ -68,6 +73,11 @@ def test_a_date_that_is_none_is_refused_by_its_line(tmp_path: Path, times: list[
         ("year,doy,sst", "2010,365,10", "2011,1,10", "2010-12-31T00:00:00Z", "day"),
         ("date,time,sst", "2010-12-31,23:00,10", "2011-01-01,0:00,10", "2010-12-31T23:00:00Z", "hour"),
         ("date,time,sst", "31/12/2010,23:00:00,10", "01/01/2011,0:00:00,10", "2010-12-31T23:00:00Z", "hour"),
+        ("date,time,sst", "12/31/2010,11:00 PM,10", "01/01/2011,12:00 AM,10", "2010-12-31T23:00:00Z", "hour"),
+        ("date,time,sst", "2010-12-31,11:30:00 pm,10", "2011-01-01,12:00:00 a.m.,10", "2010-12-31T23:30:00Z", "PT30M"),
+        ("Date,Time,sst", "2010-12-31,2330,10", "2011-01-01,0000,10", "2010-12-31T23:30:00Z", "PT30M"),
+        ("Date,Time,sst", "31-Dec-2010,2300,10", "01-Jan-2011,30,10", "2010-12-31T23:00:00Z", "PT1H30M"),
+        ("Date,Time,sst", "2010-12-31,22,10", "2010-12-31,23,10", "2010-12-31T22:00:00Z", "hour"),
     ],
 )
 def test_a_time_may_stand_in_several_columns(
@@ -75,6 +85,46 @@ def test_a_time_may_stand_in_several_columns(
 ) -> None:
     series = read_csv(write(tmp_path, header, first, second))
     assert (iso(series.start), str(series.step), len(series)) == (start, step, 2)
+
+
+HOURS = [f"2010-12-{day:02},{hour},{hour}.5" for day in (30, 31) for hour in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("header", "more"), [("date,hour,min", ""), ("date,hh,sst", ""), ("date,hr,sst,minute", ",30")]
+)
+def test_hours_stand_beside_dates_that_come_again_and_again(tmp_path: Path, header: str, more: str) -> None:
+    path = write(tmp_path, header, *(f"{line}{more}" for line in HOURS))
+    reading = read(path, value_column=header.split(",")[2])
+    assert (str(reading.series.step), len(reading.series)) == ("hour", 48)
+    assert iso(reading.series.start) == f"2010-12-30T00:{more[1:] or '00'}:00Z"
+    table = read_delimited(path.read_text())
+    clock = find_clock(table, Options())
+    # As in the scoring of many rows, which keeps the columns of the time alone.
+    alone = replace(table, cells=table.cells[list(clock.names)].iloc[-1:])
+    assert find_clock(alone, Options()).names == clock.names
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "other"),
+    [
+        ("time,hour,sst", "{day},{hour},10", None),
+        ("station,date,hour,sst", "pier,{day},{hour},10", "buoy,{day},{hour},10"),
+        ("date,lat,lon,hour,sst", "{day},10,5,{hour},10", "{day},11,5,{hour},10"),
+    ],
+)
+def test_an_hour_at_which_each_day_was_observed_is_no_part_of_its_date(
+    tmp_path: Path, header: str, row: str, other: str | None
+) -> None:
+    formats = [row] if other is None else [row, other]
+    lines = [one.format(day=day, hour=7 + k % 3) for k, day in enumerate(days(9)) for one in formats]
+    stations = read(write(tmp_path, header, *lines)).stations
+    assert [str(one.series.step) for one in stations if one.series is not None] == ["day"] * len(formats)
+
+
+def test_a_year_beside_a_date_is_no_time_of_day(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,time,sst", *(f"{day},2001,10" for day in days(3)))
+    assert times_of_day(read_delimited(path.read_text()), "time", "date") is None
 
 
 @pytest.mark.parametrize(

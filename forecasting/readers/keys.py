@@ -1,0 +1,12 @@
+"""Usual names of columns that tell rows of one time apart."""
+
+from typing import Final
+
+STATIONS: Final = ("station", "station_id", "station_name", "stationid", "stn", "buoy", "buoy_id", "platform",
+                   "platform_code", "platform_id", "wmo_platform_code", "wmo", "site", "site_id")  # fmt: skip
+PLACES: Final = ("location", "location_name", "location_id", "loc", "site_name", "sitename", "place", "place_name",
+                  "buoy_name", "mooring", "mooring_id")  # fmt: skip
+ANYTHING: Final = ("name", "id")
+"""Names of columns that may tell apart anything else as well, as those who observed."""
+DEPTHS: Final = ("depth", "zlev", "altitude", "z")
+POSITIONS: Final = ("latitude", "lat", "longitude", "lon")
