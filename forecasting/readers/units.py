@@ -26,6 +26,8 @@ _WORDS: Final = re.compile(
 )
 _LETTER: Final = re.compile(rf"(?P<stem>(?i:.*(?:temp|temperature|wtmp))){_BETWEEN}(?P<unit>[A-Z])")
 """A letter that stands by itself may name a station, but hardly after a word for temperature."""
+_AFTER_SST: Final = re.compile(rf"(?P<stem>(?i:.*sst)){_BETWEEN}(?P<unit>[A-Z])")
+"""There it is a unit if other columns name theirs."""
 _IN: Final = re.compile(rf"(?P<stem>.+?){_BETWEEN}in{_BETWEEN}(?P<unit>[CKF])", re.IGNORECASE)
 _LONGEST: Final = 120
 """Characters of a name in which units are looked for: the search costs the square of them."""
@@ -69,12 +71,20 @@ def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
     """Each column's name without the units that it names, and these.
 
     They stand in brackets or after the rest: ``sst (K)``, ``sst_degF``, ``water temp F``. A letter is a unit only where
-    no other column has another letter in its place: of ``temp_A`` to ``temp_F`` it is what tells them apart.
+    no other column has another letter in its place: of ``temp_A`` to ``temp_F`` it is what tells them apart. After
+    ``sst`` it is one only beside a column as ``pier_sst_degC``.
     """
     names = list(names)
-    letters = [found for name in names if len(name) <= _LONGEST and (found := _LETTER.fullmatch(name))]
+    short = [name for name in names if len(name) <= _LONGEST]
+    letters = [found for name in short for found in [_LETTER.fullmatch(name) or _AFTER_SST.fullmatch(name)] if found]
     strangers = {found["stem"].lower() for found in letters if parse_units(found["unit"]) is None}
-    return {name: _split(name, strangers) for name in names}
+    units = {name: _split(name, strangers) for name in names}
+    if any(unit is not None and stem.lower().endswith("sst") and parse_units(unit) for stem, unit in units.values()):
+        after = {name: found for name in short if (found := _AFTER_SST.fullmatch(name)) and units[name][1] is None}
+        for name, found in after.items():
+            if parse_units(found["unit"]) is not None and found["stem"].lower() not in strangers:
+                units[name] = found["stem"], found["unit"]
+    return units
 
 
 def _split(name: str, strangers: set[str]) -> tuple[str, str | None]:

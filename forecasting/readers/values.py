@@ -130,7 +130,8 @@ def left_aside(table: Table, clock: Clock, choices: list[Choice]) -> list[str]:
     if len(choices) < _MIN_WIDE:
         return []
     used = {*clock.names, *(choice.value for choice in choices)}
-    return [name for name in table.names if name not in used and _wide(table, name) and _may_hold_values(table, name)]
+    rest = [name for name in table.names if name not in used and _may_hold_values(table, name)]
+    return [name for name in rest if _wide(table, name) or is_of_water(name)]
 
 
 def _refuse_decimal_commas(table: Table, names: list[str]) -> None:

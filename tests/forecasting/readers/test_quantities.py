@@ -68,11 +68,11 @@ def test_stations_in_columns_stay_so_beside_a_temperature_of_water(tmp_path: Pat
 
 
 def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
-    path = table(tmp_path, "pier_sst", "north_surface_sst", "air_temp", "sst_mean")
+    path = table(tmp_path, "pier_sst", "north_surface_sst", "air_temp", "sst_mean", "Water")
     assert read(path).names == ("pier", "north_surface")
     series = read(path).stations[0].series
     assert series is not None
-    assert "not of a place by their names, and left aside: air_temp, sst_mean" in series.notes
+    assert "not of a place by their names, and left aside: air_temp, sst_mean, Water" in series.notes
     layout = find_layout(read_delimited(path.read_text()), Options())
     assert layout.values == {"pier_sst": "pier", "north_surface_sst": "north_surface"}
 

@@ -8,6 +8,7 @@ from forecasting.readers import read
 from forecasting.readers.delimited import read_delimited
 from forecasting.readers.options import Options
 from forecasting.readers.tabular import find_layout
+from forecasting.readers.units import split_names
 from tests.forecasting.readers.files import days, write
 
 
@@ -107,6 +108,17 @@ def test_a_column_of_one_unit_is_that_of_the_values(tmp_path: Path) -> None:
 def test_a_letter_after_anything_but_a_temperature_is_no_unit(tmp_path: Path, header: str) -> None:
     path = write(tmp_path, f"time,{header}", *(f"{day},30" for day in days(3)))
     assert read(path).series.values[0] == 30
+
+
+def test_a_letter_after_sst_is_a_unit_where_other_columns_name_theirs(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "time,Piran_sst_degC,Rovinj_sst_degF,Split_sst_K", *(f"{day},5,41,278.15" for day in days(3))
+    )
+    reading = read(path)
+    assert reading.names == ("Piran", "Rovinj", "Split")
+    assert [one.series.values[0] for one in reading.stations if one.series is not None] == pytest.approx([5, 5, 5])
+    assert split_names(["pier_sst_degC", "sst_F", "sst_G"])["sst_F"] == ("sst_F", None)
+    assert split_names(["pier_temp", "sst_F"])["sst_F"] == ("sst_F", None)
 
 
 def test_of_columns_that_differ_by_their_units_the_one_without_is_taken(tmp_path: Path) -> None:
