@@ -279,6 +279,9 @@ def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[st
             return f"the values look like {_SYMBOLS[other]}: give their units as {other}", f"--units {other}"
     if wrong.mean() > 0.5:
         return f"check that these are sea temperatures in {_SYMBOLS[units]}", None
+    low = values[values < SEA_RANGE[0]]
+    if units == "celsius" and abs(median) < 3 and len(np.unique(low)) > 1 and low.min() > -20:
+        return "check that these are sea temperatures, and no differences from what is usual", None
     sentinel = f"--missing {float(values[wrong][0])!r}".removesuffix(".0")
     fitting = _fitting(values, wrong, units)
     if fitting is None:

@@ -55,6 +55,11 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
     short = parts[3].str.len() == 2
     if short.any():
         i = int(short.argmax())
+        if _year_is_first(parts):
+            raise FileError(
+                f"line {column.index[i]}: {column.iloc[i][:20]!r} seems to begin with a year of two digits; write such "
+                "years with four, as 2010-12-31"
+            )
         raise FileError(
             f"line {column.index[i]}: {column.iloc[i][:20]!r} has a year of two digits, which may stand anywhere; say "
             "--dates dmy or --dates mdy, or write it as 2010-12-31"
@@ -74,6 +79,13 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
         f"line {column.index[0]}: {column.iloc[0][:20]!r} may have its day or its month first, and no other line "
         "tells which; say --dates dmy or --dates mdy"
     )
+
+
+def _year_is_first(parts: pd.DataFrame) -> bool:
+    """Whether the first of three numbers is no day and no month, or the last changes most often, as days do."""
+    numbers = [parts[k].dropna() for k in (0, 2, 3)]
+    first, middle, last = (int((one != one.shift()).sum()) for one in numbers)
+    return (first < last and middle <= last) or bool((numbers[0].astype(int) > 31).any())
 
 
 def _numeric(cell: str, day_first: bool) -> str:

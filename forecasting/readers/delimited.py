@@ -19,6 +19,8 @@ _SEP: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 """What Excel writes above the header to say what separates columns."""
 _TITLES: Final = 20
 """Lines in which a header is looked for below a title."""
+_TIMES: Final = frozenset(("time", "date", "datetime", "timestamp", "date time"))
+"""Names that a header has, and no title."""
 _REMARK: Final = re.compile(r"#\s*units?\s*[:=]\s*(.+)", re.IGNORECASE)
 """A comment that names a unit, as ``# units: degF``."""
 _LONGEST: Final = 200
@@ -93,19 +95,34 @@ def header_line(text: str) -> tuple[str, str]:
 
 
 def _refuse_title(rows: list[_Row]) -> None:
-    """Refuse a first line of one cell that stands above the header of several."""
+    """Refuse lines above the header: of one cell, which may be padded, or of names and what they are."""
     number, first = rows[0]
-    if len(first) > 1 or any(mark in first[0] for mark in _SEPARATORS):
-        return
-    for line, row in rows[1:_TITLES]:
-        cells = [cell.strip() for one in row for cell in re.split(f"[{_SEPARATORS}]", one)]
-        if len(cells) > 1:
-            if not holds_data(cells):
-                raise FileError(
-                    f"line {number} ({first[0][:40]!r}) is a title, and the header seems to be line {line}: remove "
-                    "what stands above that, or begin those lines with #"
-                )
-            return
+    line = _header_below(rows)
+    if line is not None:
+        said = ", ".join(filter(None, first))[:40]
+        raise FileError(
+            f"line {number} ({said!r}) is a title, and the header seems to be line {line}: remove what stands above "
+            "that, or begin those lines with #"
+        )
+
+
+def _header_below(rows: list[_Row]) -> int | None:
+    """The line of the header, where that is not the first."""
+    (_, first), *others = rows[:_TITLES]
+    if _names_time(first):
+        return None
+    alone = sum(map(bool, first)) == 1 and not any(mark in cell for cell in first for mark in _SEPARATORS)
+    for (line, row), (_, below) in zip(others, [*others[1:], (0, [])], strict=True):
+        cells = [cell.strip() for one in row for cell in re.split(f"[{_SEPARATORS}]", one) if cell.strip()]
+        if len(cells) > 1 and alone:
+            return None if holds_data(cells) else line
+        if len(cells) > 1 and _names_time(cells) and not holds_data(cells) and holds_data(below):
+            return line
+    return None
+
+
+def _names_time(row: list[str]) -> bool:
+    return any(cell.lower() in _TIMES for cell in row)
 
 
 def _rows(text: str) -> list[_Row]:

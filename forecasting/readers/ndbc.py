@@ -2,7 +2,8 @@
 
 Columns separated by blanks. A first line of names begins with ``#YY`` (``YY`` or ``YYYY`` before 2007), perhaps after a
 column of stations; since 2007 a second one holds units. Missing is ``MM`` (real time) or all nines (historical: 99.0,
-999.0). Minutes came in 2005, years of four digits in 1999. Times are UTC.
+999.0). Minutes came in 2005, years of four digits in 1999. Times are UTC. Files that were joined have a
+header for each.
 """
 
 import io
@@ -34,11 +35,16 @@ def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
         raise FileError("does not begin as an NDBC file does, with #YY MM DD hh")
     lines = [(number, line.split()) for number, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip()]
     (_, header), *rest = lines
-    names = [_TIME_NAMES.get(name, one_line(name)) for name in (word.lstrip("#") for word in header if word != "#")]
+    names = _names(header)
     units: dict[str, str] = {}
     if rest and rest[0][1][0].startswith("#"):
         units = dict(zip(names, [word.lstrip("#") for word in rest[0][1]], strict=False))
-    body = [(number, row) for number, row in rest if not row[0].startswith("#")]
+    again = [(number, row) for number, row in rest if not row[0][0].isdigit() and is_ndbc(" ".join(row))]
+    for number, row in again:
+        if _placed(_names(row)) != _placed(names):
+            raise FileError(f"line {number} is another header, of other columns than the first; make a file of each")
+    headers = {number for number, _ in again}
+    body = [(number, row) for number, row in rest if number not in headers and not row[0].startswith("#")]
     if len(set(names)) < len(names):
         raise FileError("two columns have the same name in the header; rename one")
     if not body:
@@ -50,3 +56,12 @@ def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
     cells["year"] = cells["year"].str.replace(r"^([7-9]\d)$", r"19\1", regex=True)
     kind = "NDBC standard meteorological"
     return Table(kind, cells, units, "the unit row", _NINES, "celsius", notes=notes)
+
+
+def _names(header: list[str]) -> list[str]:
+    return [_TIME_NAMES.get(name, one_line(name)) for name in (word.lstrip("#") for word in header if word != "#")]
+
+
+def _placed(names: list[str]) -> tuple[int, dict[str, int]]:
+    """How many columns there are, and where those that are read; others were renamed over the years."""
+    return len(names), {name: k for k, name in enumerate(names) if name in (*_TIME_NAMES.values(), "STN", "WTMP")}

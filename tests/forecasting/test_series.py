@@ -51,6 +51,10 @@ def test_many_repeated_times_are_refused_as_several_stations() -> None:
             [40.6, 46.7, 58.1, 33.0],
             "if the values are in °F, give their units as fahrenheit; if it stands for a missing",
         ),
+        (
+            [-3.6, 0.2, -3.1, 1.4, 0.5, 1.0],
+            "check that these are sea temperatures, and no differences from what is usual",
+        ),
         ([14.0, 99.9, 99.9, 13.0], "which no sea has .*; if it stands for a missing value, leave it empty"),
         ([NAN] * 4, "every value"),
     ],

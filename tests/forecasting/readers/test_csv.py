@@ -79,6 +79,14 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
             lines("Station Pier 7", "Exported 2021-06-30", "", "date;sst", "2001-01-01;10"),
             r"line 1 \('Station Pier 7'\) is a title, and the header seems to be line 4: remove what stands above that",
         ),
+        (
+            lines("Record of buoy 5,,", "Source: harbour,,", "Date,SST,Remark", "2001-01-01,10,"),
+            r"line 1 \('Record of buoy 5'\) is a title, and the header seems to be line 3: remove what",
+        ),
+        (
+            lines("Station,46042", "Latitude,36.785", "", "date,sst", "2001-01-01,10"),
+            r"line 1 \('Station, 46042'\) is a title, and the header seems to be line 4: remove what",
+        ),
         (lines("time", "2001-01-01,10"), "line 2 has 2 columns where the header has 1"),
         (lines(" YR  MON  SST", "1982   1  24.3", "1982   2  24.9"), "line 1 keeps its columns apart by spaces"),
         ('[{\n"name": "sst",\n"data": [\n["1982,1,15", 20.1],\n', "is JSON; write it as CSV, one line a value"),

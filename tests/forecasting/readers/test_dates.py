@@ -157,6 +157,18 @@ def test_a_year_of_two_digits_is_read_once_the_order_is_said(
     assert iso(read(path, date_order=order).series.start) == start
 
 
+@pytest.mark.parametrize("times", [["18-03-05", "18-03-06", "19-03-07"], ["98-03-05", "98-03-05"]])
+def test_a_year_of_two_digits_that_stands_first_is_to_be_written_with_four(tmp_path: Path, times: list[str]) -> None:
+    with pytest.raises(FileError, match=r"line 2: '\d\d-03-05' seems to begin with a year of two digits; write such"):
+        read(write(tmp_path, "time,sst", *rows(times)))
+
+
+def test_months_with_years_of_two_digits_last_are_asked_for_their_order(tmp_path: Path) -> None:
+    times = [f"01/{month:02}/{year}" for year in (17, 18) for month in range(1, 13)]
+    with pytest.raises(FileError, match="has a year of two digits, which may stand anywhere; say --dates dmy"):
+        read(write(tmp_path, "time,sst", *rows(times)))
+
+
 def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
     path = write(
         tmp_path,

@@ -52,6 +52,18 @@ def test_every_age_of_the_format_is_read(
     assert reading.stations[0].units_from == units_from
 
 
+def test_files_that_were_joined_are_read_where_their_columns_agree(tmp_path: Path) -> None:
+    of_1999 = tuple(line.replace("2001 12 31 23", "1999 01 01 02").replace("2002", "1999") for line in OF_2001[:2])
+    series = read(write(tmp_path, *OF_1998, *of_1999)).series
+    np.testing.assert_array_equal(series.values, [11.1, np.nan, 11.3, 11.1])
+    renamed = tuple(line.replace("WDIR", "WD  ").replace("PRES", " BAR") for line in REALTIME)
+    assert len(read(write(tmp_path, *REALTIME[:4], *renamed[:2], *renamed[4:])).series) == 3
+    swapped = REALTIME[0].replace("ATMP  WTMP", "WTMP  ATMP")
+    for header in (HISTORICAL[0], swapped, swapped.lstrip("#")):
+        with pytest.raises(FileError, match="line 6 is another header, of other columns than the first; make a file"):
+            read(write(tmp_path, *REALTIME, header, *REALTIME[2:]))
+
+
 def test_a_packed_file_is_read_as_it_is_served(tmp_path: Path) -> None:
     path = tmp_path / "46097h2019.txt.gz"
     path.write_bytes(gzip.compress("\n".join(HISTORICAL).encode()))
