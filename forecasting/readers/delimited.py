@@ -112,7 +112,7 @@ def _header_below(rows: list[_Row]) -> int | None:
     if _names_time(first):
         return None
     alone = sum(map(bool, first)) == 1 and not any(mark in cell for cell in first for mark in _SEPARATORS)
-    for (line, row), (_, below) in zip(others, [*others[1:], (0, [])], strict=True):
+    for (line, row), (_, below) in zip(others, [*others[1:], (0, [])], strict=False):
         cells = [cell.strip() for one in row for cell in re.split(f"[{_SEPARATORS}]", one) if cell.strip()]
         if len(cells) > 1 and alone:
             return None if holds_data(cells) else line

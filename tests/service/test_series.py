@@ -202,7 +202,7 @@ def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
         ("time,sst\n2001-01-01,1\n2001-01-02,99\n2001-01-03,2\n", "line 3 is 99 °C, which no sea has"),
         ("date,sst\n01/02/2010,1\n02/03/2010,1\n", "say dates=dmy or dates=mdy"),
         ("time,sst\n2001-01-01,10\n2001-01-02,-999\n2001-01-03,9\n", "name it as missing, as missing=-999 does"),
-        ("time,air_temp,water_temp\n2001-01-01,10,9\n", "name it with value_column=, one of air_temp, water_temp"),
+        ("time,air_temp,skin_temp\n2001-01-01,10,9\n", "name it with value_column=, one of air_temp, skin_temp"),
     ],
 )
 def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: str, says: str) -> None:
