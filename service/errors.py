@@ -26,7 +26,8 @@ STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     SeriesError: HTTPStatus.UNPROCESSABLE_ENTITY,
     RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownNameError: HTTPStatus.NOT_FOUND,
-    ReleaseError: HTTPStatus.SERVICE_UNAVAILABLE,
+    # Not 503, upon which a proxy asks again, of another worker too: the folder has to change first.
+    ReleaseError: HTTPStatus.CONFLICT,
 }
 
 PROBLEM_JSON: Final = "application/problem+json"

@@ -32,11 +32,11 @@ async def index(request: Request, repository: RepositoryDep, registry: RegistryD
     return [entry for entry in entries if entry.state == "READY" or not only_ready]
 
 
-@router.post("/models/{model}/load", responses=refusals(400, 401, 403, 404, 503), openapi_extra=_LOAD_BODY)
+@router.post("/models/{model}/load", responses=refusals(400, 401, 403, 404, 409, 503), openapi_extra=_LOAD_BODY)
 async def load(request: Request, repository: RepositoryDep) -> LoadResponse:
     """Read the artifacts folder again, and serve the current release of the model's dataset, in every worker.
 
-    Undoes an unload. A release that fails its checks is refused with a 503, and the one that was loaded serves on.
+    Undoes an unload. A release that fails its checks is refused with a 409, and the one that was loaded serves on.
     Needs an admin key.
     """
     _refuse_overrides(_read(LoadRequest, await request.body()))

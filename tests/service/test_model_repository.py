@@ -142,8 +142,12 @@ def test_a_broken_release_is_refused_and_the_index_says_so(operator: Operator, p
     bad = operator.folder / "nino12" / "20991231T000000Z"
     shutil.copytree(operator.folder / "nino12" / published.path.name, bad)
     point_current(operator.folder / "nino12", bad.name)
-    with pytest.raises(InferenceServerException, match=r"\[503\] .*20991231T000000Z"):
+    with pytest.raises(InferenceServerException, match=r"\[409\] .*20991231T000000Z"):
         operator.triton.load_model(GRU, headers=operator.headers)
+    # None that a proxy or a client would repeat.
+    response = operator.http.post(f"/v2/repository/models/{GRU}/load")
+    assert response.status_code == 409
+    assert "retry-after" not in response.headers
     reasons = {one["name"]: one["reason"] for one in operator.triton.get_model_repository_index()}
     assert reasons[GRU].startswith("a newer release is refused, this one serves on: ")
     assert reasons["buoy-gru"] == ""

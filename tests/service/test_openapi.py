@@ -72,6 +72,7 @@ def test_errors_are_declared_as_problem_documents_but_for_the_inference_protocol
                     assert list(response["content"]) == [media_type]
                     assert response["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{model}"}
     assert {"400", "404", "413", "415", "422", "503"} <= set(document["paths"]["/forecast"]["post"]["responses"])
+    assert "409" in document["paths"]["/v2/repository/models/{model}/load"]["post"]["responses"]
     assert "422" not in document["paths"]["/v2/models/{model}/infer"]["post"]["responses"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
