@@ -160,3 +160,23 @@ def current_versions(artifacts: Path) -> dict[str, str]:
             # One that cannot be read keeps no other from being followed; opening it says what is wrong.
             found[name] = ""
     return found
+
+
+def traces(dataset: Path, version: str) -> tuple[tuple[str, int, int, int], ...]:
+    """Name, size and times of change of a dataset's pointer and of each file of a version: others once one changed.
+
+    What cannot be looked at is left out.
+    """
+    try:
+        files = sorted((dataset / version).iterdir())
+    except OSError:
+        files = []
+    found = []
+    for path in (dataset / CURRENT, *files):
+        try:
+            state = path.stat()
+        except OSError:
+            continue
+        # A copy may keep the time of the content; the other one also follows the mode, without which none can read.
+        found.append((path.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+    return tuple(found)

@@ -2,14 +2,15 @@
 
 Every worker looks at which releases are current, and hears at once of a load or an unload that any of them is asked
 for. A new release is loaded, verified and warmed up beside the old one, and then takes its place for the requests that
-come after; one that fails is refused, and the old one serves on.
+come after; one that fails is refused, and the old one serves on. It is tried again once its files have changed, as
+one that was copied slowly is whole in the end.
 """
 
 import asyncio
 import gc
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import torch
 
 from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
 from forecasting.registry import LoadedRelease, Registry
-from forecasting.release import current_versions, open_current
+from forecasting.release import CURRENT, current_versions, open_current, traces
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics, loaded_models
 from service.peers import Message, Peers
@@ -26,6 +27,9 @@ from service.serving import Serving
 logger = logging.getLogger("service")
 
 _WITHDRAWN = "withdrawn"
+
+_State = tuple[str, tuple[tuple[str, int, int, int], ...]]
+"""The version that is current, and what can be told of its files without reading them."""
 
 
 class Repository:
@@ -49,7 +53,7 @@ class Repository:
         self.metrics = metrics
         self.refused: dict[str, str] = {}
         """Why the current release of a dataset does not serve, by dataset."""
-        self._tried: dict[str, str] = {}
+        self._tried: dict[str, _State] = {}
         self._serve = serve
         self._loader = loader
         self._lock = asyncio.Lock()
@@ -79,8 +83,8 @@ class Repository:
         """Serve the current release of a model's dataset, in every worker; undoes :meth:`unload`.
 
         Raises:
-            UnknownNameError: if no such model is published.
-            ReleaseError: if the release is refused by any worker.
+            UnknownNameError: if there is no such model.
+            ReleaseError: if none is current, or the release is refused by any worker.
         """
         await self._tell({"do": "load", "model": model})
 
@@ -112,12 +116,17 @@ class Repository:
     async def _do(self, message: Message, *, asked: bool) -> None:
         """Load or unload; only the worker that was ``asked`` writes down what is withdrawn, for all."""
         model = message["model"]
-        if message["do"] == "load":
-            await self._follow(again=True)
-        self._check(model)
         dataset = model.rpartition("-")[0]
-        if message["do"] == "load" and dataset in self.refused:
+        published = await self._follow(again=True) if message["do"] == "load" else None
+        if published is not None and dataset in self.refused:
             raise ReleaseError(self.refused[dataset])
+        self._check(model)
+        if published is not None and dataset not in published:
+            version = self.registry.releases[dataset].release.version
+            raise ReleaseError(
+                f"{self.artifacts / dataset / CURRENT} is missing, so that no release of {dataset} is published, and "
+                f"{version} serves on: write into it the version that is to serve"
+            )
         if asked:
             self._withdraw(model, withdrawn=message["do"] == "unload")
         self.refresh()
@@ -131,30 +140,51 @@ class Repository:
         if model not in known:
             raise UnknownNameError(f"no model {model[:64]!r}; there are: {', '.join(known)}")
 
-    async def _follow(self, *, again: bool = False) -> None:
-        """Load what is current and not loaded; what was refused before only if ``again`` or if it has changed."""
-        async with self._lock:
-            published = await asyncio.to_thread(current_versions, self.artifacts)
-            for dataset, version in published.items():
-                loaded = self.registry.releases.get(dataset)
-                if loaded is not None and loaded.release.version == version:
-                    self.refused.pop(dataset, None)
-                    self._tried.pop(dataset, None)
-                elif again or self._tried.get(dataset) != version:
-                    await self._replace(dataset, version)
+    async def _follow(self, *, again: bool = False) -> Collection[str]:
+        """Load what is current and not loaded; what was refused before only if ``again`` or if it has changed.
 
-    async def _replace(self, dataset: str, version: str) -> None:
+        Returns the datasets of which a release is current.
+        """
+        async with self._lock:
+            states = await asyncio.to_thread(self._look)
+            for dataset in self.refused.keys() - states.keys():
+                self._forget(dataset)
+            unchanged = True
+            for dataset, state in states.items():
+                if state is None:
+                    self._forget(dataset)
+                elif again or self._tried.get(dataset) != state:
+                    unchanged = False
+                    await self._replace(dataset, state)
+            if unchanged:
+                self.metrics.reloaded("unchanged")
+            return states.keys()
+
+    def _look(self) -> dict[str, _State | None]:
+        """What is current, by dataset; None where it is loaded."""
+        loaded = {dataset: one.release.version for dataset, one in self.registry.releases.items()}
+        return {
+            dataset: None if loaded.get(dataset) == version else (version, traces(self.artifacts / dataset, version))
+            for dataset, version in current_versions(self.artifacts).items()
+        }
+
+    def _forget(self, dataset: str) -> None:
+        """Nothing of a dataset is refused."""
+        self.refused.pop(dataset, None)
+        self._tried.pop(dataset, None)
+
+    async def _replace(self, dataset: str, state: _State) -> None:
         try:
             release = await asyncio.get_running_loop().run_in_executor(self._loader, self._load, dataset)
         except Exception as error:
             # A bug, or memory that is not there, is no reason to stop serving what is loaded either.
             known = isinstance(error, ForecastError)
             self.refused[dataset] = str(error) if known else f"{type(error).__name__}: {error}"
-            self._tried[dataset] = version
+            self._tried[dataset] = state
             self.metrics.reloaded("failed")
             logger.error("a new release of %s is refused, what was loaded serves on: %s", dataset, error)
             return
-        self.refused.pop(dataset, None)
+        self._forget(dataset)
         self._put(self.registry.with_release(release))
         self.metrics.reloaded("loaded")
         logger.info("%s now serves release %s", dataset, release.release.version)

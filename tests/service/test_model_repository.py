@@ -155,6 +155,26 @@ def test_a_broken_release_is_refused_and_the_index_says_so(operator: Operator, p
     assert operator.triton.get_model_metadata(GRU)["versions"] == [published.path.name]
 
 
+def test_without_a_current_release_a_load_says_which_file_is_missing(operator: Operator, published: Any) -> None:
+    dataset, said = operator.folder / "nino12", r"\[409\] .*nino12/current is missing, .*: write into it the version"
+    (dataset / "current").unlink()
+    with pytest.raises(InferenceServerException, match=said):
+        operator.triton.load_model(GRU, headers=operator.headers)
+    bad = dataset / "20991231T000000Z"
+    shutil.copytree(dataset / published.path.name, bad)
+    point_current(dataset, bad.name)
+    with pytest.raises(InferenceServerException, match=r"\[409\] .*the manifest is that of"):
+        operator.triton.load_model(GRU, headers=operator.headers)
+    # What was refused is not what is missing now.
+    (dataset / "current").unlink()
+    with pytest.raises(InferenceServerException, match=said):
+        operator.triton.load_model(GRU, headers=operator.headers)
+    assert {one["reason"] for one in operator.triton.get_model_repository_index()} == {""}
+    assert operator.triton.get_model_metadata(GRU)["versions"] == [published.path.name]
+    point_current(dataset, published.path.name)
+    operator.triton.load_model(GRU, headers=operator.headers)
+
+
 @pytest.mark.parametrize("call", ["load", "unload"])
 def test_a_model_that_is_not_there_is_a_404_that_lists_those_that_are(operator: Operator, call: str) -> None:
     for name in ("nino12-transformer", "north-sea-gru", "gru", "best", "all", "%00", "..%2fnino12-gru"):

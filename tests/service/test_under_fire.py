@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import itertools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -158,6 +159,31 @@ async def test_a_release_that_fails_is_refused_and_the_old_one_serves_on(two_rel
         assert client.post(f"{service.url}/v2/repository/models/nino12-gru/load", json={}).status_code == 200
         assert client.get(f"{service.url}/forecast").json()["version"] == bad
         assert current_version(dataset) == bad
+
+
+async def test_a_refused_release_is_tried_again_once_its_files_have_changed(two_releases: Path) -> None:
+    dataset = two_releases / "nino12"
+    good, late = sorted(path.name for path in dataset.iterdir() if path.is_dir())
+    point_current(dataset, good)
+    checkpoint = dataset / late / "gru.pt"
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[: len(content) // 2])
+    with running(two_releases, reload_seconds=0.05) as service, httpx.Client(base_url=service.url) as client:
+        point_current(dataset, late)
+        service.wait_for("a new release of nino12 is refused, what was loaded serves on")
+        looks = dict.fromkeys(["unchanged", "failed"], 0.0)
+        # Looks go on, and find nothing new: what has not changed is not read again.
+        for _ in range(5_000):
+            found = re.findall(r'sst_reloads_total{outcome="(\w+)"} (\S+)', client.get("/metrics").text)
+            looks = {outcome: float(count) for outcome, count in found}
+            assert looks["failed"] == 1
+            if looks["unchanged"] > 5:
+                break
+        assert looks["unchanged"] > 5
+        assert client.get("/forecast").json()["version"] == good
+        checkpoint.write_bytes(content)
+        service.wait_for(f"nino12 now serves release {late}")
+        assert client.get("/forecast").json()["version"] == late
 
 
 async def test_a_flood_is_refused_quickly_and_leaves_no_trace(artifacts: Path, nino12: SstSeries) -> None:
