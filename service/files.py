@@ -28,8 +28,12 @@ from service.settings import Settings
 from service.writing import Json, rounded
 
 _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
+_VALUE: Final = r"[A-Z\d]|-\d|(?:none|dmy|mdy|month|week|day|hour|celsius|kelvin|fahrenheit)\b"
+"""How a value begins that a sentence gives an option; any other word goes on with the sentence."""
 _OPTION: Final = re.compile(
-    r"--(station|at|depth|time-column|value-column|flags|units|missing|dates|timezone|resample)\b(?: (?=[\w-]))?"
+    r"--(station|at|depth|time-column|value-column|flags|units|missing|dates|timezone|resample)\b(?: (?="
+    + _VALUE
+    + "))?"
 )
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -209,6 +210,21 @@ def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: 
     detail = refusal(client, text)
     assert detail.startswith("the file: ")
     assert says in detail
+
+
+@pytest.mark.parametrize(
+    ("header", "parameters", "says"),
+    [
+        ("time,sst", {"dates": "dmy"}, "so dates= says nothing of it; leave it away"),
+        ("time,sst", {"station": "x"}, "so station= has nothing to choose from; leave it away"),
+        ("time,sst", {"depth": "5"}, "so depth= has nothing to choose from; leave it away"),
+        ("time,air_temp", {}, "say value_column= if it is SST"),
+    ],
+)
+def test_a_sentence_goes_on_behind_a_parameter_that_it_names_without_a_value(
+    client: httpx.Client, header: str, parameters: Any, says: str
+) -> None:
+    assert says in refusal(client, monthly(3, header), **parameters)
 
 
 @pytest.mark.parametrize(
