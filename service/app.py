@@ -34,7 +34,7 @@ from service.repository import Repository
 from service.routes import compare, forecast, health, inference, models, page, recent, series, training
 from service.routes import metrics as metrics_route
 from service.routes import repository as model_repository
-from service.schemas import FailedLine, ForecastLine, ForecastRequest
+from service.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
 from service.security import Access
 from service.security_headers import PAGE_POLICY, security_headers
 from service.serving import Serving
@@ -51,6 +51,8 @@ _BODIES: Sequence[type[BaseModel]] = (
     ForecastRequest,
     ForecastLine,
     FailedLine,
+    AllLine,
+    FailedAllLine,
     CompareRequest,
     InferRequest,
     IndexRequest,

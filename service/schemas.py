@@ -94,16 +94,21 @@ class WarningOut(BaseModel):
     message: str
 
 
-class SeriesForecast(BaseModel):
-    """The forecast of one series."""
-
+class _Identified(BaseModel):
     id: str
+
+
+class _Forecast(BaseModel):
     timestamps: list[str] = Field(description="valid times, UTC")
     sst: list[float]
     intervals: list[IntervalOut]
     exceedance: list[ExceedanceOut]
     baselines: dict[str, list[float]] = Field(description="what the references say: persistence always")
     warnings: list[WarningOut]
+
+
+class SeriesForecast(_Forecast, _Identified):
+    """The forecast of one series."""
 
 
 class SeriesFailure(BaseModel):
@@ -124,6 +129,34 @@ class FailedLine(SeriesFailure):
     """A line that could not be forecast from; its neighbours are not touched by it."""
 
     line: int = Field(description="its number in the request, from 1")
+
+
+class ModelLine(_Forecast):
+    """What one model forecasts of a line."""
+
+    model: str = Field(examples=["nino12-gru"])
+    version: str = Field(description="of the release")
+
+
+class ModelFailure(BaseModel):
+    """A model that could not forecast from a line."""
+
+    model: str = Field(examples=["nino12-gru"])
+    version: str = Field(description="of the release")
+    error: str
+
+
+class AllLine(BaseModel):
+    """With ``model=all``: a line with an entry for each model."""
+
+    id: str
+    models: list[ModelLine]
+
+
+class FailedAllLine(FailedLine):
+    """With ``model=all``: a line that some model could not forecast from."""
+
+    models: list[ModelLine | ModelFailure]
 
 
 class ModelForecast(BaseModel):

@@ -38,14 +38,16 @@ def without_blanks(value: object) -> object:
 class LinesQuery(BaseModel):
     """What stands beside the series: in the query, since every line of the body is a series."""
 
-    model: str = "best"
+    model: str = Field(default="best", description="best, all, rnn, lstm, gru, or a full name as nino12-gru")
     dataset: str | None = None
-    horizon: int = Field(default=1, ge=1, le=10_000)
+    horizon: int = Field(default=1, ge=1, le=10_000, description="steps ahead")
     level: Annotated[list[Annotated[int, Field(ge=1, le=99)]] | None, BeforeValidator(without_blanks)] = Field(
-        default=None, max_length=16
+        default=None, max_length=16, description="percent; repeatable; default 80 and 95; an empty one asks for none"
     )
-    threshold: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(default=[], max_length=16)
-    units: Units = "celsius"
+    threshold: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        default=[], max_length=16, description="temperature whose probability of being exceeded is wanted; repeatable"
+    )
+    units: Units = Field(default="celsius", description="of all temperatures, the answer's among them")
     strict: bool = False
 
     @classmethod

@@ -24,13 +24,22 @@ from service.dependencies import (
     SettingsDep,
     ready,
 )
-from service.errors import ProblemError
+from service.errors import Problem, ProblemError
 from service.forecasts import forecast_dataset, forecast_series
 from service.gate import JSON, Answer, Direct, Hold, Stream, unheld
 from service.lifecycle import Lifecycle
 from service.media import NDJSON_TYPE, require_json
-from service.openapi import lines, problems, request_body
-from service.schemas import AllForecasts, FailedLine, ForecastLine, ForecastRequest, ModelForecast, SeriesIn
+from service.openapi import lines, problems, query_parameters, request_body
+from service.schemas import (
+    AllForecasts,
+    AllLine,
+    FailedAllLine,
+    FailedLine,
+    ForecastLine,
+    ForecastRequest,
+    ModelForecast,
+    SeriesIn,
+)
 from service.settings import Settings
 from service.streaming import LinesQuery, forecast_lines, without_blanks
 from service.writing import Json, Wanted
@@ -40,10 +49,10 @@ router = APIRouter(prefix="/forecast", tags=["forecast"])
 _BODY = request_body(ForecastRequest)
 _BODY["requestBody"]["content"] |= lines(NDJSON_TYPE, SeriesIn)
 _BODY["requestBody"]["description"] = (
-    "JSON; or, for more series than fit into a request, NDJSON: a series on each line, and all else in the query: "
-    "model, dataset, horizon, level and threshold (repeatable; an empty level asks for no intervals), units, strict. "
-    "It is answered line by line while it comes in."
+    "JSON; or, for more series than fit into a request, NDJSON: a series on each line, and all else in the query. "
+    "It is answered line by line while it comes in; where the answer breaks off, its last line is a problem document."
 )
+_LINES_QUERY = query_parameters(LinesQuery, "model", "horizon", "level", "threshold", "units", only="for NDJSON bodies")
 
 LevelQuery = Annotated[
     list[int] | None,
@@ -80,8 +89,8 @@ def get_forecast(
     "",
     response_model=ModelForecast | AllForecasts,
     responses=problems(400, 404, 413, 415, 422, 503, 504)
-    | {200: {"content": lines(NDJSON_TYPE, ForecastLine, FailedLine)}},
-    openapi_extra=_BODY,
+    | {200: {"content": lines(NDJSON_TYPE, ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)}},
+    openapi_extra=_BODY | _LINES_QUERY,
 )
 async def post_forecast(
     request: Request,

@@ -20,7 +20,7 @@ _LOAD_BODY: Final = {**_MODEL, **request_body(LoadRequest, required=False)}
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
-@router.post("/index", responses=refusals(400, 503), openapi_extra=request_body(IndexRequest, required=False))
+@router.post("/index", responses=refusals(400, 413, 415, 503), openapi_extra=request_body(IndexRequest, required=False))
 async def index(request: Request, repository: RepositoryDep, registry: RegistryDep) -> list[IndexEntry]:
     """Every model, those that were unloaded among them. The body may be empty."""
     only_ready = _read(IndexRequest, await request.body()).ready
@@ -32,7 +32,9 @@ async def index(request: Request, repository: RepositoryDep, registry: RegistryD
     return [entry for entry in entries if entry.state == "READY" or not only_ready]
 
 
-@router.post("/models/{model}/load", responses=refusals(400, 401, 403, 404, 409, 503), openapi_extra=_LOAD_BODY)
+@router.post(
+    "/models/{model}/load", responses=refusals(400, 401, 403, 404, 409, 413, 415, 503), openapi_extra=_LOAD_BODY
+)
 async def load(request: Request, repository: RepositoryDep) -> LoadResponse:
     """Read the artifacts folder again, and serve the current release of the model's dataset, in every worker.
 
@@ -44,7 +46,7 @@ async def load(request: Request, repository: RepositoryDep) -> LoadResponse:
     return LoadResponse()
 
 
-@router.post("/models/{model}/unload", responses=refusals(400, 401, 403, 404, 503), openapi_extra=_LOAD_BODY)
+@router.post("/models/{model}/unload", responses=refusals(400, 401, 403, 404, 413, 415, 503), openapi_extra=_LOAD_BODY)
 async def unload(request: Request, repository: RepositoryDep) -> LoadResponse:
     """Serve a model no longer, in any worker, until it is loaded again. Needs an admin key."""
     _read(LoadRequest, await request.body())

@@ -1,5 +1,6 @@
 """The document says all of the contract, and its examples run."""
 
+import json
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
+from service.streaming import LinesQuery
 from tests.service.test_forecast import Json, answered
 
 PATHS = {
@@ -72,6 +74,8 @@ def test_errors_are_declared_as_problem_documents_but_for_the_inference_protocol
                     assert list(response["content"]) == [media_type]
                     assert response["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{model}"}
     assert {"400", "404", "413", "415", "422", "503"} <= set(document["paths"]["/forecast"]["post"]["responses"])
+    for path in ("index", "models/{model}/load", "models/{model}/unload"):
+        assert {"400", "413", "415"} <= set(document["paths"][f"/v2/repository/{path}"]["post"]["responses"])
     assert "409" in document["paths"]["/v2/repository/models/{model}/load"]["post"]["responses"]
     assert "422" not in document["paths"]["/v2/models/{model}/infer"]["post"]["responses"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
@@ -92,6 +96,60 @@ def test_the_examples_run(document: Json, client: httpx.Client) -> None:
             assert "error" not in forecast
             assert len(forecast["sst"]) == example["horizon"]
             assert len(forecast["exceedance"]) == len(example["thresholds"])
+
+
+def test_what_stands_in_the_query_beside_lines_is_declared(document: Json) -> None:
+    declared = {one["name"]: one for one in document["paths"]["/forecast"]["post"]["parameters"]}
+    assert set(declared) == set(LinesQuery.model_fields)
+    for name in ("model", "horizon", "level", "threshold", "units"):
+        assert declared[name]["description"].startswith("for NDJSON bodies: ")
+    assert declared["horizon"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1}
+    assert declared["level"]["schema"]["items"] == {"type": "integer", "minimum": 1, "maximum": 99}
+
+
+def fits(document: Json, schema: Json, found: Any) -> bool:
+    """Whether ``found`` has all fields that are required and none that is not declared, as deep as schemas go."""
+    if "$ref" in schema:
+        return fits(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], found)
+    if "anyOf" in schema:
+        return any(fits(document, one, found) for one in schema["anyOf"])
+    if schema.get("type") == "array":
+        return isinstance(found, list) and all(fits(document, schema["items"], one) for one in found)
+    properties = schema.get("properties", {})
+    if not properties:
+        return True
+    return set(schema["required"]) <= set(found) <= set(properties) and all(
+        fits(document, properties[name], value) for name, value in found.items()
+    )
+
+
+@pytest.mark.parametrize("model", ["gru", "all"])
+def test_each_line_of_an_answer_is_one_that_the_document_has(document: Json, client: httpx.Client, model: str) -> None:
+    ndjson = "application/x-ndjson"
+    schema = document["paths"]["/forecast"]["post"]["responses"]["200"]["content"][ndjson]["schema"]
+    (example,) = document["components"]["schemas"]["ForecastRequest"]["examples"]
+    good = example["series"][0]
+    sent = [good, {**good, "values": [24.1]}, {"values": []}]
+    content = "\n".join(map(json.dumps, sent))
+    query, headers = f"model={model}&threshold=25", {"Content-Type": ndjson}
+    response = client.post(f"/forecast?{query}", content=content, headers=headers)
+    found = [json.loads(line) for line in response.text.splitlines()]
+    assert [sorted({"error", "models"} & set(line)) for line in found] == {
+        "gru": [[], ["error"], ["error"]],
+        "all": [["models"], ["error", "models"], ["error"]],
+    }[model]
+    for line in found:
+        assert fits(document, schema, line), line
+
+    # One that breaks off ends with a problem document.
+    lines: list[str] = []
+    with (
+        client.stream("POST", f"/forecast?{query}&strict=true", content=content, headers=headers) as stream,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        lines.extend(stream.iter_lines())
+    assert [fits(document, schema, json.loads(line)) for line in lines] == [True, True]
+    assert "status" in json.loads(lines[-1])
 
 
 def test_the_examples_of_a_comparison_run(document: Json, client: httpx.Client) -> None:
