@@ -81,7 +81,7 @@ def read_request(body: bytes, headers: Headers) -> tuple[InferRequest, memoryvie
     """An inference request, and the bytes behind its JSON; None where the header that says where they begin is absent.
 
     Raises:
-        ProblemError: 400 if the header's value is no length within the body.
+        ProblemError: 400 if the header's value is no length within the body, or it is absent where bytes follow.
         RequestValidationError: if the JSON is none, or not of this form.
     """
     stated = headers.get(_HEADER_LENGTH)
@@ -98,6 +98,12 @@ def read_request(body: bytes, headers: Headers) -> tuple[InferRequest, memoryvie
         return _parse(content), tail
     except ValidationError as error:
         places = error.errors(include_url=False, include_input=False)
+        said = places[0].get("ctx", {}).get("error", "")
+        if stated is None and places[0]["type"] == "json_invalid" and said.startswith("trailing characters"):
+            raise malformed(
+                f"bytes follow the JSON, and the header {HEADER_LENGTH} is missing, which says how many bytes the JSON "
+                "has where binary tensors follow it"
+            ) from None
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
 
 
@@ -222,8 +228,12 @@ def _checked(array: Array, spec: TensorSpec) -> Array:
         return array
     wrong = int((~((array >= spec.low) & (array <= spec.high))).argmax())
     value = array.flat[wrong]
+    said = f"{value:.7g}"
+    if spec.low <= float(said) <= spec.high:
+        # Rounded, it would look like one that is allowed.
+        said = str(value).removesuffix(".0")
     raise malformed(
-        f"{_place(spec, array.shape, wrong)} is {value:.7g}: {spec.meaning} ({spec.low:.12g} to {spec.high:.12g})"
+        f"{_place(spec, array.shape, wrong)} is {said}: {spec.meaning} ({spec.low:.12g} to {spec.high:.12g})"
     )
 
 

@@ -506,6 +506,8 @@ TIME = ("inputs", 1)
         ((*SST, "data"), None, "input sst has neither data nor the parameter binary_data_size"),
         ((*TIME, "data"), [[JANUARY_2011]], "valid_time[0] is no number"),
         ((*TIME, "data"), [1_000 * JANUARY_2011], "valid_time[0] is 1.29384e+12: no Unix time of the years 1 to 9999"),
+        ((*TIME, "data"), [253402300800], "valid_time[0] is 253402300800: no Unix time of the years 1 to 9999"),
+        ((*SST, "data"), [24.5] * 23 + [45.000000001], "sst[0][23] is 45.000000001: no temperature of a sea"),
         ((*TIME, "data"), [-1e15], "valid_time[0] is -1e+15: no Unix time"),
         ((*SST, "parameters"), {"binary_data_size": 96}, "input sst has both data and the parameter binary_data_size"),
         ((*SST, "parameters"), {"binary_data_size": -1}, "body.inputs[0].parameters.binary_data_size"),
@@ -598,6 +600,13 @@ def test_a_header_length_that_cuts_the_json_elsewhere_is_refused(client: httpx.C
     length = len(json.dumps(head))
     for wrong in (0, length - 1, length + 1, length + len(tail)):
         assert "the body is not JSON" in refused(post_binary(client, head, tail, wrong))
+
+
+def test_bytes_behind_the_json_without_the_header_are_refused_by_its_name(client: httpx.Client) -> None:
+    head, tail = binary_request()
+    for content in (json.dumps(head).encode() + tail, b"{} {}"):
+        sentence = refused(client.post(INFER, content=content))
+        assert "the header Inference-Header-Content-Length is missing, which says how many bytes" in sentence
 
 
 def test_binary_tensors_without_the_header_are_refused(client: httpx.Client) -> None:
