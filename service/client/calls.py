@@ -15,7 +15,7 @@ import pandas as pd
 
 from service.client.errors import no_answer, not_understood, refusal
 from service.client.files import FileReading, file_reading
-from service.client.payload import Asked, Comparing, Json, SeriesInput, batches, read_stations
+from service.client.payload import Asked, Comparing, Json, SeriesInput, batches, read_stations, whole
 from service.client.retry import Outcome, RetryPolicy, is_passing, retry_after
 from service.client.tables import (
     compared_rows,
@@ -107,7 +107,8 @@ class Calls:
 
     def compare(self, dataset: str | None, horizon: int) -> Plan[pd.DataFrame]:
         """``GET /compare``."""
-        return self._ask(Call("GET", "/compare", _given(dataset=dataset, horizon=horizon)), comparison_table)
+        params = _given(dataset=dataset, horizon=whole("horizon", horizon))
+        return self._ask(Call("GET", "/compare", params), comparison_table)
 
     def compare_series(self, series: SeriesInput, asked: Comparing, strict: bool | None) -> Plan[pd.DataFrame]:
         """``POST /compare``, as often as the size of ``series`` asks for."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from service.client.calls import Call, Calls, Done, Plan, Wait, advance
 from service.client.files import File, FileOptions, FileReading, content_of
-from service.client.payload import Asked, Comparing, SeriesInput, Units
+from service.client.payload import Asked, Comparing, SeriesInput, Units, whole
 from service.client.retry import Outcome, RetryPolicy
 
 T = TypeVar("T")
@@ -31,10 +31,16 @@ class _Service:
         self, base_url: str, api_key: str | None, retries: int, max_wait: float, max_series: int, max_bytes: int
     ) -> None:
         url = _url(base_url)
-        if retries < 0 or max_wait < 0:
+        retries = whole("retries", retries)
+        if retries < 0 or not max_wait >= 0:
             raise ValueError(f"retries is {retries} and max_wait {max_wait}: neither can be negative")
+        max_series, max_bytes = whole("max_series", max_series), whole("max_bytes", max_bytes)
         if max_series < 1:
             raise ValueError(f"max_series is {max_series}: a request holds at least one")
+        if max_bytes < 1:
+            raise ValueError(
+                f"max_bytes is {max_bytes}: a request's body holds some; give as many as the service takes"
+            )
         self.url = url
         self.headers = {"Accept": "application/json, application/problem+json"}
         if api_key is not None:
@@ -81,6 +87,7 @@ class Client:
         sleep: waits so many seconds.
 
     Raises:
+        TypeError: if what counts something is no integer.
         ValueError: if an argument cannot be.
     """
 
@@ -138,7 +145,7 @@ class Client:
             where there is none). A series that failed has one row for each model, with its ``error`` and no ``time``.
 
         Raises:
-            TypeError: if ``series`` is something else, or the horizon or a level is no integer.
+            TypeError: if ``series`` is something else, the horizon or a level is no integer, or a threshold no number.
             ValueError: if there is no series, an index holds no times, or a value is no finite number.
             ProblemError: if the service refuses.
             UnavailableError: if it cannot be reached.

@@ -3,7 +3,7 @@
 import json
 import math
 import operator
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -16,6 +16,9 @@ SeriesInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | Mapping[Any, pd.Series
 
 MAX_ID: Final = 256
 """Characters of a series' id that the service takes."""
+
+_NO_TEMPERATURES: Final = frozenset({"boolean", "datetime64", "datetime", "timedelta64", "timedelta"})
+"""What pandas calls values that would become numbers all the same."""
 
 _SHORTEST_MONTH: Final = np.timedelta64(28, "D")
 
@@ -52,14 +55,14 @@ class Asked:
         """From a caller's arguments, whose numbers may be numpy's.
 
         Raises:
-            TypeError: if the horizon or a level is no integer.
+            TypeError: if the horizon or a level is no integer, a threshold no number, or one is given for a list.
             ValueError: if a threshold is not finite.
         """
-        temperatures = tuple(map(float, thresholds))
+        percents = tuple(whole("a level", level) for level in _listed("levels", levels, "[80, 95]"))
+        temperatures = tuple(_temperature(one) for one in _listed("thresholds", thresholds, "[24.5]"))
         if not all(map(math.isfinite, temperatures)):
             raise ValueError(f"thresholds are {list(temperatures)}: each must be a finite temperature")
-        whole = tuple(map(operator.index, levels))
-        return cls(model, dataset, operator.index(horizon), whole, temperatures, units)
+        return cls(model, dataset, whole("horizon", horizon), percents, temperatures, units)
 
     @property
     def fields(self) -> Json:
@@ -86,8 +89,37 @@ class Comparing:
     @property
     def fields(self) -> Json:
         """Of a request, but for its series."""
-        horizon = operator.index(self.horizon)
+        horizon = whole("horizon", self.horizon)
         return _stated(model=self.model, horizon=horizon, units=self.units, dataset=self.dataset)
+
+
+def whole(name: str, value: Any) -> int:
+    """An argument that counts something, numpy's integers among them.
+
+    Raises:
+        TypeError: if it is no integer; True and False are none.
+    """
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} is {value!r}: give a whole number, as int(…) makes one")
+
+
+def _listed(name: str, values: Any, example: str) -> "Iterable[Any]":
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} is {values!r}: give a list, as {example}")
+    return values
+
+
+def _temperature(value: Any) -> float:
+    if isinstance(value, bool | np.bool_ | str):
+        raise TypeError(f"a threshold is {value!r}: give a temperature, as 24.5")
+    try:
+        return float(value)
+    except TypeError:
+        raise TypeError(f"a threshold is a {type(value).__name__}: give a temperature, as 24.5") from None
 
 
 def _stated(**fields: object) -> Json:
@@ -161,6 +193,11 @@ def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:
 
 
 def _values(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
+    if pd.api.types.infer_dtype(series, skipna=True) in _NO_TEMPERATURES:
+        raise ValueError(
+            f"series {name!r}: its values must be numbers, and are of type {series.dtype}: give the temperatures, or "
+            "leave this one out"
+        )
     try:
         values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
@@ -175,14 +212,16 @@ def _values(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
 def _times(name: Hashable, series: "pd.Series[Any]") -> str:
     """The fields of JSON that say when: ``start`` and ``step`` of a regular index, else every time."""
     index = series.index
+    if not len(index):
+        raise ValueError(
+            f"series {name!r} holds no values: give at least as many as the model's window, or leave it out"
+        )
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if not isinstance(index, pd.DatetimeIndex):
         raise ValueError(
             f"series {name!r}: its index must hold times, one column a station: set it with pandas.to_datetime"
         )
-    if not len(index):
-        raise ValueError(f"series {name!r} holds no values")
     if index.hasnans:
         raise ValueError(f"series {name!r}: the time at position {int(index.isna().argmax())} is missing (NaT)")
     step = _step(index)

@@ -570,13 +570,23 @@ def test_a_password_in_the_address_is_not_shown() -> None:
         ({"base_url": "http://"}, "give it as http://"),
         ({"base_url": "http://host:port"}, "give it as http://"),
         ({"retries": -1}, "neither can be negative"),
+        ({"max_wait": float("nan")}, "neither can be negative"),
         ({"max_series": 0}, "at least one"),
+        ({"max_bytes": 0}, "max_bytes is 0: a request's body holds some"),
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_a_client_that_could_not_work_is_not_made(kind: type[Any], argument: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         kind(**argument)
+
+
+@pytest.mark.parametrize("name", ["retries", "max_series", "max_bytes"])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_what_counts_something_is_a_whole_number(kind: type[Any], name: str) -> None:
+    for value in (2.5, True, "2"):
+        with pytest.raises(TypeError, match=f"{name} is {value!r}: give a whole number"):
+            kind(**{name: value})
 
 
 DAYS = pd.date_range("2010-01-01", periods=3)
@@ -590,7 +600,20 @@ DAYS = pd.date_range("2010-01-01", periods=3)
         (pd.DataFrame(index=DAYS), ValueError, "there is no series"),
         ({}, ValueError, "there is no series"),
         (pd.Series([24.0]), ValueError, "series '0': its index must hold times"),
-        (pd.Series([], pd.DatetimeIndex([]), dtype=float), ValueError, "series '0' holds no values"),
+        (pd.Series([], pd.DatetimeIndex([]), dtype=float), ValueError, "series '0' holds no values: give at least"),
+        (pd.Series([], dtype=float), ValueError, "series '0' holds no values: give at least"),
+        (
+            pd.Series([True, False, True], DAYS),
+            ValueError,
+            "series '0': its values must be numbers, and are of type bool",
+        ),
+        (
+            pd.Series([True, None, True], DAYS),
+            ValueError,
+            "must be numbers, and are of type object: give the temperatures",
+        ),
+        (pd.Series([True, None, True], DAYS, dtype="boolean"), ValueError, "must be numbers, and are of type boolean"),
+        (pd.Series(DAYS, DAYS), ValueError, "must be numbers, and are of type datetime64"),
         (
             pd.Series([24.0] * 2, pd.DatetimeIndex(["2010-01-01", None])),
             ValueError,
@@ -606,14 +629,35 @@ def test_what_cannot_be_sent_is_said_before_it_is(ask: Ask, series: Any, kind: t
 
 
 @pytest.mark.parametrize(
-    ("asked", "kind"),
-    [({"thresholds": [np.nan]}, ValueError), ({"levels": [80.5]}, TypeError), ({"horizon": "2"}, TypeError)],
+    ("asked", "kind", "said"),
+    [
+        ({"thresholds": [np.nan]}, ValueError, "thresholds are [nan]: each must be a finite temperature"),
+        ({"thresholds": 24.5}, TypeError, "thresholds is 24.5: give a list, as [24.5]"),
+        ({"thresholds": ["24"]}, TypeError, "a threshold is '24': give a temperature, as 24.5"),
+        ({"thresholds": [True]}, TypeError, "a threshold is True: give a temperature, as 24.5"),
+        ({"thresholds": [None]}, TypeError, "a threshold is a NoneType: give a temperature, as 24.5"),
+        ({"levels": [80.5]}, TypeError, "a level is 80.5: give a whole number, as int(…) makes one"),
+        ({"levels": 80}, TypeError, "levels is 80: give a list, as [80, 95]"),
+        ({"levels": "80"}, TypeError, "levels is '80': give a list, as [80, 95]"),
+        ({"horizon": "2"}, TypeError, "horizon is '2': give a whole number"),
+        ({"horizon": 2.0}, TypeError, "horizon is 2.0: give a whole number"),
+        ({"horizon": True}, TypeError, "horizon is True: give a whole number"),
+    ],
 )
-def test_numbers_that_are_none_are_refused(
-    ask: Ask, months: "pd.Series[float]", asked: dict[str, Any], kind: type[Exception]
+def test_numbers_that_are_none_are_refused_by_their_arguments_name(
+    ask: Ask, months: "pd.Series[float]", asked: dict[str, Any], kind: type[Exception], said: str
 ) -> None:
-    with pytest.raises(kind):
+    with pytest.raises(kind, match=re.escape(said)):
         ask("http://127.0.0.1:9", "forecast", months, **asked)
+
+
+@pytest.mark.parametrize(("call", "sent"), [("compare", ()), ("compare_series", (0,)), ("forecast_dataset", ())])
+def test_each_call_with_a_horizon_refuses_one_that_is_no_whole_number(
+    ask: Ask, months: "pd.Series[float]", call: str, sent: tuple[int, ...]
+) -> None:
+    for horizon in (2.0, True):
+        with pytest.raises(TypeError, match=f"horizon is {horizon}: give a whole number"):
+            ask("http://127.0.0.1:9", call, *(months for _ in sent), horizon=horizon)
 
 
 def test_numbers_of_numpy_and_missing_values_of_pandas_serve(ask: Ask, url: str, months: "pd.Series[float]") -> None:
