@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -186,6 +186,22 @@ def _invalid_request(error: RequestValidationError, scope: Scope) -> Response:
         return _refusal(scope, HTTPStatus.BAD_REQUEST, detail)
     places = [Place(location=_location(one["loc"]), message=_message(one)) for one in found[:50]]
     return _refusal(scope, HTTPStatus.UNPROCESSABLE_ENTITY, detail, places)
+
+
+def found_in(content: bytes, error: ValidationError) -> list[dict[str, Any]]:
+    """What pydantic found wrong with JSON, as ``RequestValidationError`` takes it."""
+    places: list[dict[str, Any]] = [*map(dict, error.errors(include_url=False, include_input=False))]
+    encoding = _foreign_encoding(content) if places[0]["type"] == "json_invalid" else None
+    if encoding:
+        places[0]["ctx"] = {"error": f"it must be UTF-8 without a byte order mark, and begins as {encoding}"}
+    return places
+
+
+def _foreign_encoding(content: bytes) -> str | None:
+    if content.startswith(b"\xef\xbb\xbf"):
+        return "UTF-8 with one"
+    # No JSON in UTF-8 has a zero byte.
+    return "UTF-16 or UTF-32" if content.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 in content[:2] else None
 
 
 def invalid(found: Sequence[Mapping[str, Any]], what: str) -> str:

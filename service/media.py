@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from service.errors import ProblemError
+from service.errors import ProblemError, found_in
 from service.security_headers import RawHeaders
 
 _JSON: Final = b"application/json"
@@ -29,7 +29,7 @@ def read_json(model: type[Body], headers: dict[bytes, bytes], body: bytes) -> Bo
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        places = error.errors(include_url=False, include_input=False)
+        places = found_in(body, error)
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
 
 

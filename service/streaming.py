@@ -15,7 +15,7 @@ from forecasting.errors import SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from forecasting.series import Units
-from service.errors import ProblemError, invalid
+from service.errors import ProblemError, found_in, invalid
 from service.forecasts import check_query
 from service.lines import Line, read_lines
 from service.schemas import SeriesIn
@@ -131,8 +131,7 @@ class _Stream:
         try:
             series = _read(line.content)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False)
-            return _Place(line.number, name, SeriesError(invalid(found, "the line")))
+            return _Place(line.number, name, SeriesError(invalid(found_in(line.content, error), "the line")))
         name = name if series.id is None else series.id
         most = self._settings.max_values
         if len(series.values) > most:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from forecasting.series import SEA_RANGE
 from service.call import Headers
-from service.errors import ProblemError
+from service.errors import ProblemError, found_in
 from service.gate import JSON, Answer
 from service.inference_schemas import InferRequest, InputTensor
 
@@ -97,7 +97,7 @@ def read_request(body: bytes, headers: Headers) -> tuple[InferRequest, memoryvie
     try:
         return _parse(content), tail
     except ValidationError as error:
-        places = error.errors(include_url=False, include_input=False)
+        places = found_in(content, error)
         said = places[0].get("ctx", {}).get("error", "")
         if stated is None and places[0]["type"] == "json_invalid" and said.startswith("trailing characters"):
             raise malformed(

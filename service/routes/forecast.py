@@ -24,7 +24,7 @@ from service.dependencies import (
     SettingsDep,
     ready,
 )
-from service.errors import Problem, ProblemError
+from service.errors import Problem, ProblemError, found_in
 from service.forecasts import forecast_dataset, forecast_series
 from service.gate import JSON, Answer, Direct, Hold, Stream, unheld
 from service.lifecycle import Lifecycle
@@ -152,7 +152,7 @@ def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[Fo
         where = "body"
         return _read(body), query.dataset or None, query.strict
     except ValidationError as error:
-        places = error.errors(include_url=False, include_input=False)
+        places = found_in(body, error)
         raise RequestValidationError([{**one, "loc": (where, *one["loc"])} for one in places]) from None
 
 

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from service.dependencies import RegistryDep, RepositoryDep
+from service.errors import found_in
 from service.inference_schemas import IndexEntry, IndexRequest, LoadRequest, LoadResponse
 from service.openapi import path_parameters, refusals, request_body
 from service.repository import Repository
@@ -58,7 +59,7 @@ def _read(model: type[_Body], body: bytes) -> _Body:
     try:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
-        places = error.errors(include_url=False, include_input=False)
+        places = found_in(body, error)
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
 
 

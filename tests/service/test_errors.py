@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from forecasting.series import SstSeries
+from service.media import NDJSON_TYPE
 from service.settings import Settings
 from tests.service.test_forecast import Json, body
 from tests.serving import serve
@@ -33,6 +34,16 @@ def refused(response: httpx.Response, status: int) -> Json:
 )
 def test_a_body_that_is_not_json_is_a_400(client: httpx.Client, content: bytes) -> None:
     assert "the body is not JSON" in refused(client.post("/forecast", content=content, headers=JSON), 400)["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("path", ["/forecast", "/compare", "/v2/models/nino12-gru/infer", "/v2/repository/index"])
+def test_a_body_in_another_encoding_hears_which_it_must_be(client: httpx.Client, path: str, encoding: str) -> None:
+    response = client.post(path, content='{"series": []}\n{}'.encode(encoding), headers=JSON)
+    assert response.status_code == 400
+    assert "the body is not JSON: it must be UTF-8 without a byte order mark, and begins as UTF-" in response.text
+    lines = client.post("/forecast", content="{}\n{}\n".encode(encoding), headers={"Content-Type": NDJSON_TYPE})
+    assert "the line is not JSON: it must be UTF-8 without a byte order mark" in lines.text.splitlines()[0]
 
 
 def test_a_thousand_levels_of_nesting_are_a_400_or_422(client: httpx.Client) -> None:
