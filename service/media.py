@@ -44,6 +44,28 @@ def _media_type(stated: bytes) -> bytes:
     return stated.partition(b";")[0].strip().lower()
 
 
+def wants_ndjson(accept: str) -> bool:
+    """Whether the header ``Accept`` asks for JSON, one value a line, before JSON; else JSON is answered."""
+    weights = dict(_weighed(one) for one in accept.lower().split(","))
+    named = weights.get(NDJSON_TYPE)
+    others = weights.get("application/*", weights.get("*/*", 0.0))
+    plain = weights.get(_JSON.decode(), others)
+    return others > plain if named is None else named > 0 and named >= plain
+
+
+def _weighed(media_range: str) -> tuple[str, float]:
+    """A media range, and how much it is wanted: 1 where it does not say."""
+    name, *parameters = (one.strip() for one in media_range.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                return name, float(value)
+            except ValueError:
+                break
+    return name, 1.0
+
+
 def require_json(headers: dict[bytes, bytes]) -> None:
     """Whether the headers announce JSON.
 

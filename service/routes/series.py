@@ -10,7 +10,7 @@ from forecasting.errors import FileError
 from service.dependencies import GridFilesDep, ServingDep, SettingsDep
 from service.file_schemas import FileQuery, FileReading, FoundSeries
 from service.files import described, not_understood, read_text_file, require_file, series_lines
-from service.media import NDJSON_TYPE
+from service.media import NDJSON_TYPE, wants_ndjson
 from service.openapi import lines, problems
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -62,6 +62,6 @@ async def post_series(
     except FileError as error:
         raise not_understood(error) from None
     answer = await serving.apart(described, reading, serving.registry, settings)
-    if NDJSON_TYPE in request.headers.get("accept", ""):
+    if wants_ndjson(",".join(request.headers.getlist("accept"))):
         return Response(await serving.apart(series_lines, answer), media_type=NDJSON_TYPE)
     return Response(await serving.apart(dumps, answer), media_type="application/json")

@@ -213,6 +213,28 @@ def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: 
 
 
 @pytest.mark.parametrize(
+    ("accept", "lines"),
+    [
+        ("application/x-ndjson", True),
+        ("Application/X-NDJSON; q=0.5, */*;q=0.1", True),
+        ("application/x-ndjson, */*", True),
+        ("application/json;q=0, */*", True),
+        ("application/json;q=0.5, application/x-ndjson", True),
+        ("", False),
+        ("*/*", False),
+        ("application/*", False),
+        ("*/*, application/x-ndjson;q=0", False),
+        ("application/json, application/x-ndjson;q=0.9", False),
+        ("application/x-ndjson;q=0.5, */*", False),
+        ("application/x-ndjson-seq", False),
+    ],
+)
+def test_lines_are_answered_to_who_wants_them_before_json(client: httpx.Client, accept: str, lines: bool) -> None:
+    response = client.post("/series", content=monthly(3), headers=CSV | {"Accept": accept})
+    assert response.headers["content-type"] == f"application/{'x-ndjson' if lines else 'json'}"
+
+
+@pytest.mark.parametrize(
     ("header", "parameters", "says"),
     [
         ("time,sst", {"dates": "dmy"}, "so dates= says nothing of it; leave it away"),
