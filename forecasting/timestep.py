@@ -28,8 +28,9 @@ DAY: Final = 86_400
 YEAR: Final = 31_557_600
 """Seconds of a Julian year, 365.25 days: the period of the seasonal cycle."""
 
+FIRST_TIME: Final = np.datetime64("0001-01-01", "s")
 LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
-"""ISO 8601 has four digits for the year."""
+"""ISO 8601 has four digits for the year, and Python's dates begin with the year 1."""
 
 _NAMES: Final = {"hour": 3_600, "day": DAY, "week": 7 * DAY}
 _ISO: Final = re.compile(r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?)")

@@ -19,7 +19,7 @@ from forecasting.readers.options import Options
 from forecasting.readers.split import nearest_depth
 from forecasting.readers.units import parse_units
 from forecasting.series import UNITS, Units
-from forecasting.timestep import Times
+from forecasting.timestep import FIRST_TIME, LAST_TIME, Times
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -199,14 +199,20 @@ def find_times(data: "xr.Dataset", name: str) -> Times:
     """The values of the variable of times.
 
     Raises:
-        FileError: if it holds none.
+        FileError: if it holds none, or one outside the years 1 to 9999.
     """
     variable = data[name]
     if not _holds_times(variable):
         raise FileError(f"variable {name} holds no times; its units should be as 'days since 1970-01-01'")
     if variable.dtype.kind == "O":
-        return _of_another_calendar(variable)
-    times: Times = np.asarray(variable.values).astype("datetime64[s]")
+        times = _of_another_calendar(variable)
+    else:
+        times = np.asarray(variable.values).astype("datetime64[s]")
+    far = (times < FIRST_TIME) | (times > LAST_TIME)
+    if far.any():
+        raise FileError(
+            f"variable {name} holds {times[far][0]}, which is not in the years 1 to 9999; correct its times"
+        )
     return times
 
 

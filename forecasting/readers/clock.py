@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.dates import from_units, rewrite
-from forecasting.readers.daylight import localise, refuse_local_clock
+from forecasting.readers.daylight import localise, refuse_local_clock, within_years
 from forecasting.readers.hours import is_whole, stands_apart, times_of_day
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, numbers
@@ -223,4 +223,4 @@ def _iso(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
             "write the times of the column so, or name another with --time-column",
             index=i,
         )
-    return parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    return within_years(parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]"), shown)

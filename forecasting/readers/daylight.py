@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.zones import find_zone
-from forecasting.timestep import Bools, Times, short
+from forecasting.timestep import FIRST_TIME, LAST_TIME, Bools, Times, short
 
 _HOUR: Final = np.timedelta64(3_600, "s")
 _DAYS: Final = 366
@@ -35,7 +35,24 @@ def localise(times: Times, timezone: str, shown: "pd.Series[str]") -> Times:
             f"line {shown.index[i]}: {shown.iloc[i][:40]!r} comes twice or never by the clock of {timezone}, which "
             "changes there; write the times with their offset, or in UTC"
         )
-    return local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    return within_years(local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]"), shown)
+
+
+def within_years(times: Times, shown: "pd.Series[str]") -> Times:
+    """``times``, all of which are in the years 1 to 9999.
+
+    Raises:
+        FileError: if one is not, naming the line.
+    """
+    far = (times < FIRST_TIME) | (times > LAST_TIME)
+    if far.any():
+        i = int(far.argmax())
+        raise FileError(
+            f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in the years 1 to 9999 (UTC); correct it, or "
+            "leave the line out",
+            index=i,
+        )
+    return times
 
 
 def refuse_local_clock(times: Times, naive: Bools, shown: "pd.Series[str]", cells: Callable[[], pd.DataFrame]) -> None:

@@ -98,6 +98,18 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         (lines("time,sst", "2001-01-01,10", "soon,11"), "line 3: time 'soon' is not an ISO 8601 time"),
         (lines("time,sst", "2001-01-01,10", ",11"), "line 3: the time is empty"),
         (
+            lines("time,sst", "0000-01-01,10", "0000-02-01,11"),
+            "line 2: time '0000-01-01' is not in the years 1 to 9999",
+        ),
+        (
+            lines("time,sst", "0001-01-02,10", "0001-01-01T00:00+01:00,11"),
+            "line 3: time '0001-01-01T00:00.01:00' is not in",
+        ),
+        (
+            lines("time,sst", "9999-12-31,10", "9999-12-31T23:30-01:00,11"),
+            "line 3: time '9999-12-31T23:30-01:00' is not in",
+        ),
+        (
             lines("time,sst", "2001-01-01,10", "2001-01-02,-999", "2001-01-03,9"),
             "line 3 is -999 °C.*as --missing -999 does",
         ),

@@ -183,6 +183,12 @@ def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
     assert reading.series.values.tolist() == [14.5, 14.6]
 
 
+def test_a_time_that_its_zone_moves_out_of_the_years_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows(["0001-01-01", "0001-01-02"]))
+    with pytest.raises(FileError, match=r"line 2: time '0001-01-01' is not in the years 1 to 9999 \(UTC\); correct it"):
+        read(path, timezone="+01:00")
+
+
 def test_months_go_by_the_clock_that_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows([f"2001-{month:02}-01" for month in range(1, 13)]))
     series = read(path, timezone="Europe/Rome").series

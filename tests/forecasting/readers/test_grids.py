@@ -285,6 +285,13 @@ def test_dates_of_a_calendar_without_leap_days_are_read_and_the_days_that_it_lac
     assert [iso(time) for time in series.times[np.isnan(series.values)]] == ["2004-02-29T00:00:00Z"]
 
 
+def test_times_before_the_year_1_are_refused(netcdf: Save) -> None:
+    times = xr.date_range("0000-01-01", periods=40, freq="D", calendar="noleap", use_cftime=True)
+    data = xr.Dataset({"sst": ("time", np.linspace(14, 16, 40), {"units": "degC"})}, {"time": times})
+    with pytest.raises(FileError, match="variable time holds 0000-01-01T00:00:00, which is not in the years 1 to 9999"):
+        read(netcdf(data))
+
+
 @pytest.mark.parametrize("calendar", ["360_day", "julian"])
 def test_dates_that_are_not_those_of_the_usual_calendar_are_refused(netcdf: Save, calendar: str) -> None:
     times = xr.date_range("2003-01-01", periods=120, freq="D", calendar=calendar, use_cftime=True)
