@@ -35,8 +35,7 @@ CONFIG = schemathesis.Config.from_dict(
             },
             # Nor that some parameters are for lines alone: JSON bodies pass over them.
             {
-                "include-path": "/forecast",
-                "include-method": "POST",
+                "include-name": "POST /forecast",
                 "checks": {
                     "positive_data_acceptance": {"expected-statuses": SOUND},
                     "negative_data_rejection": {"expected-statuses": ["200", "4xx"]},
