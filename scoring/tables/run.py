@@ -51,8 +51,8 @@ class TableInput:
         return TableJob(model, self.levels, self.horizon, str(folder.resolve()), Staged.read(folder).bounds)
 
     def notes(self, folder: Path) -> tuple[str, ...]:
-        """Nothing is left out of a table."""
-        return ()
+        """What was chosen or left out while reading."""
+        return Staged.read(folder).notes
 
     def write(self, work: WorkFolder, run: Written, path: Path) -> None:
         """Write the output from the parts in ``work``."""

@@ -2,9 +2,9 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +18,11 @@ from forecasting.readers.delimited import header_line, read_delimited
 from forecasting.readers.options import Options
 from forecasting.readers.table import ABSENT, Table, one_line
 from forecasting.readers.tabular import Layout, find_layout
+from scoring.tables.notes import Notes
+from scoring.tables.text import BLOCK, Text
 
 _HEAD: Final = 200
-"""Rows that tell what the columns hold."""
-_BLOCK: Final = 2_000_000
-"""Bytes of CSV that are read at once; Arrow reads up to 32 such blocks ahead, whatever it is told."""
+"""Rows that tell what the columns of Parquet hold."""
 _BATCH: Final = 131_072
 """Rows of Parquet that are."""
 _NULLS: Final = sorted({one for text in ABSENT for one in (text, text.upper(), text.title(), "NaN")})
@@ -45,7 +45,7 @@ class Batch:
     layout: Layout
 
 
-def read_batches(files: Sequence[Path], options: Options) -> Iterator[Batch]:
+def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Iterator[Batch]:
     """The rows of all files, one file after another.
 
     Raises:
@@ -53,18 +53,17 @@ def read_batches(files: Sequence[Path], options: Options) -> Iterator[Batch]:
     """
     for file in files:
         try:
-            yield from _read_parquet(file, options) if _is_parquet(file) else _read_csv(file, options)
+            yield from _read_parquet(file, options) if _is_parquet(file) else _read_csv(file, options, notes)
         except FileError as error:
             raise FileError(f"{file}: {error}") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise FileError(f"{file}: is a gzip file that is damaged or cut short; fetch it again") from None
         except (pa.ArrowException, OSError) as error:
             raise FileError(f"{file}: cannot be read: {_sentence(error)}") from None
 
 
 def _sentence(error: Exception) -> str:
-    said = " ".join(str(error).split())[:200]
-    if "invalid UTF8" in said:
-        return "it is not UTF-8 text; save it so"
-    return said
+    return " ".join(str(error).split())[:200]
 
 
 def _is_parquet(file: Path) -> bool:
@@ -103,44 +102,31 @@ def _used(layout: Layout) -> list[str]:
     return list(dict.fromkeys([*layout.time, *single, *layout.values, *layout.flags.values()]))
 
 
-def _read_csv(file: Path, options: Options) -> Iterator[Batch]:
-    head = _head(file)
+def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
+    text = Text(file)
+    head = text.head()
     table = read_delimited(head)
     layout = find_layout(table, options)
     header, separator = _header(head)
     positions = {name: k for k, name in enumerate(table.names if table.nameless else header)}
     wanted = {name: f"f{positions[name]}" for name in _used(layout)}
-    with pa.input_stream(str(file), compression="detect") as stream:
-        reader = pacsv.open_csv(
-            stream,
-            pacsv.ReadOptions(
-                block_size=_BLOCK,
-                skip_rows=int(table.cells.index[0]) - 1,
-                autogenerate_column_names=True,
-                use_threads=False,
-            ),
-            pacsv.ParseOptions(delimiter=separator),
-            pacsv.ConvertOptions(
-                column_types=dict.fromkeys(wanted.values(), pa.string()),
-                include_columns=list(wanted.values()),
-                null_values=_NULLS,
-                strings_can_be_null=True,
-            ),
-        )
-        first = 1
-        for batch in reader:
-            yield Batch(dict(zip(wanted, batch.columns, strict=True)), first, file, layout)
-            first += batch.num_rows
-
-
-def _head(file: Path) -> str:
-    with file.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    with gzip.open(file) if packed else file.open("rb") as lines:
-        text = b"".join(islice(lines, _HEAD))
-    if b"\x00" in text:
-        raise FileError("is neither CSV nor Parquet, but binary")
-    return text.decode("utf-8-sig", "replace")
+    reader = pacsv.open_csv(
+        pa.PythonFile(text.below(int(table.cells.index[0]) - 1), mode="r"),
+        pacsv.ReadOptions(block_size=BLOCK, autogenerate_column_names=True, use_threads=False),
+        pacsv.ParseOptions(delimiter=separator),
+        pacsv.ConvertOptions(
+            column_types=dict.fromkeys(wanted.values(), pa.string()),
+            include_columns=list(wanted.values()),
+            null_values=_NULLS,
+            strings_can_be_null=True,
+        ),
+    )
+    first = 1
+    for batch in reader:
+        yield Batch(dict(zip(wanted, batch.columns, strict=True)), first, file, layout)
+        first += batch.num_rows
+    if text.is_latin:
+        notes.add(file, "it is not UTF-8, and was read as Latin-1")
 
 
 def _header(head: str) -> tuple[list[str], str]:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.options import Options
+from scoring.tables.notes import Notes
 from scoring.tables.rows import ROW, Rows, Stations, take_rows
-from scoring.tables.source import read_batches
+from scoring.tables.source import Batch, read_batches
 
 _LAYOUT: Final = "layout.json"
 _BLOCK: Final = 500_000
@@ -27,10 +28,12 @@ class Staged:
     Attributes:
         bounds: number of the first station of each chunk, and of the end of the last.
         rows: in all.
+        notes: on how it was read.
     """
 
     bounds: tuple[int, ...]
     rows: int
+    notes: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write it beside what it describes."""
@@ -40,7 +43,7 @@ class Staged:
     def read(cls, folder: Path) -> "Staged":
         """Read it back."""
         found = json.loads((folder / _LAYOUT).read_text())
-        return cls(tuple(found["bounds"]), found["rows"])
+        return cls(tuple(found["bounds"]), found["rows"], tuple(found["notes"]))
 
 
 def rows_file(folder: Path, chunk: int) -> Path:
@@ -65,8 +68,8 @@ def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path
     Raises:
         FileError: if the table cannot be read.
     """
-    stations, every = Stations(), folder / "every.rows"
-    counts = _write_all(files, options, stations, every)
+    stations, notes, every = Stations(), Notes(), folder / "every.rows"
+    counts = _write_all(read_batches(files, options, notes), options, stations, every)
     if not stations.names:
         raise FileError("holds no rows")
     bounds = _bounds(counts, chunk)
@@ -78,16 +81,16 @@ def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path
     for k, (begin, end) in enumerate(pairwise(bounds)):
         errors = {number - begin: stations.errors[number] for number in range(begin, end) if number in stations.errors}
         names_file(folder, k).write_text(json.dumps({"names": stations.names[begin:end], "errors": errors}))
-    staged = Staged(bounds, int(counts.sum()))
+    staged = Staged(bounds, int(counts.sum()), notes.sentences())
     staged.save(folder)
     return staged
 
 
-def _write_all(files: Sequence[Path], options: Options, stations: Stations, into: Path) -> npt.NDArray[np.int64]:
+def _write_all(batches: Iterable[Batch], options: Options, stations: Stations, into: Path) -> npt.NDArray[np.int64]:
     """Write every row as it comes; how many each station has."""
     counts = np.zeros(0, dtype=np.int64)
     with into.open("wb") as every:
-        for batch in read_batches(files, options):
+        for batch in batches:
             for rows in take_rows(batch, options, stations):
                 every.write(np.ascontiguousarray(rows).data)
                 counts = np.pad(counts, (0, len(stations.names) - len(counts)))

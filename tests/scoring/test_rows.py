@@ -6,26 +6,17 @@ import numpy as np
 import pandas as pd
 
 from forecasting.readers.options import Options
+from scoring.tables.notes import Notes
 from scoring.tables.rows import Stations, take_rows
 from scoring.tables.source import read_batches
+from tests.scoring.reading import taken
 
 
 def first_time(path: Path) -> str:
     """Of the first row, UTC."""
-    (batch,) = read_batches([path], Options())
+    (batch,) = read_batches([path], Options(), Notes())
     (rows,) = take_rows(batch, Options(), Stations())
     return str(np.datetime64(int(rows["time"][0]), "s"))
-
-
-def taken(path: Path, options: Options | None = None) -> tuple[dict[str, list[float]], Stations]:
-    """°C by station, and the stations."""
-    stations, options = Stations(), options or Options()
-    found: dict[str, list[float]] = {}
-    for batch in read_batches([path], options):
-        for rows in take_rows(batch, options, stations):
-            for number in np.unique(rows["station"]).tolist():
-                found.setdefault(stations.names[number], []).extend(rows["sst"][rows["station"] == number].tolist())
-    return found, stations
 
 
 def test_a_sentinel_of_single_precision_is_missing(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+"""What was chosen or left out while reading a table."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Notes:
+    """Sentences, and the files that each is about."""
+
+    _files: dict[str, list[Path]] = field(default_factory=dict)
+
+    def add(self, file: Path, sentence: str) -> None:
+        """Say something of a file."""
+        self._files.setdefault(sentence, []).append(file)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Each once, whatever the number of files."""
+        return tuple(f"{name_files(files)}: {sentence}" for sentence, files in self._files.items())
+
+
+def name_files(files: list[Path]) -> str:
+    """The first of some files, and how many others there are."""
+    others = len(files) - 1
+    return f"{files[0]}" + (f" and {others} other file{'s' if others > 1 else ''}" if others else "")
