@@ -157,10 +157,10 @@ def _refuse_existing(options: argparse.Namespace, work: WorkFolder) -> None:
 
 @contextmanager
 def _kept_if_of_use(work: WorkFolder) -> Iterator[None]:
-    """A refusal before anything was staged leaves nothing that would stand in the way of corrected input."""
+    """What goes wrong before anything was staged leaves nothing that would stand in the way of corrected input."""
     try:
         yield
-    except ForecastError:
+    except Exception:
         if not work.staged.exists():
             work.remove()
         raise

@@ -13,7 +13,8 @@ from scoring.errors import ScoringError
 STORE: Final = ("zarr.json", ".zgroup", ".zmetadata")
 """What tells a Zarr store from another folder."""
 _GRIDS: Final = (".nc", ".nc4", ".cdf", ".netcdf")
-_TABLES: Final = (".csv", ".txt", ".tsv", ".gz", ".parquet", ".pq")
+_PACKED: Final = ".gz"
+_TABLES: Final = (".csv", ".txt", ".tsv", ".parquet", ".pq", _PACKED)
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,16 @@ def _with_endings(folder: Path, endings: Sequence[str]) -> tuple[Path, ...]:
 
 def _is_hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+
+
+def bare_name(file: Path) -> str:
+    """The name of a table without its endings: of ``buoy.41001.csv.gz``, ``buoy.41001``."""
+    name = file.name
+    for endings in ((_PACKED,), _TABLES):
+        stem, mark, ending = name.rpartition(".")
+        if stem and mark + ending.lower() in endings:
+            name = stem
+    return name
 
 
 def is_plain_folder(path: Path) -> bool:

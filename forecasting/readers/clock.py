@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.dates import from_units, rewrite
-from forecasting.readers.daylight import localise, refuse_local_clock, within_years
+from forecasting.readers.daylight import localise_cells, refuse_local_clock, within_years
 from forecasting.readers.hours import is_whole, stands_apart, times_of_day
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, numbers
@@ -70,6 +70,15 @@ class Clock:
         """
         return _parse(self.texts[rows], self.shown[rows], self.timezone, lambda: self.cells[rows])
 
+    def as_written(self, rows: "npt.NDArray[np.bool_]") -> "tuple[Times, npt.NDArray[np.bool_]]":
+        """Times of some rows, in UTC where they say their offset, and which of them say none.
+
+        Raises:
+            FileError: if a cell is no time, naming the line.
+        """
+        utc, local, naive = _written(self.texts[rows], self.shown[rows])
+        return utc if naive.all() else choose_clock(utc, local), naive
+
 
 def find_clock(table: Table, options: Options) -> Clock:
     """The column, or columns, that hold the times.
@@ -78,7 +87,7 @@ def find_clock(table: Table, options: Options) -> Clock:
         FileError: if there are none, or their cells cannot be understood, naming the line; or if an order of dates is
             asked for that are not written so.
     """
-    clock = replace(_find_clock(table, options), cells=table.cells)
+    clock = replace(clock_of(table, options), cells=table.cells)
     if options.date_order is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d").any():
         raise FileError("has no dates as 03/04/2010 in it, so --dates says nothing of it; leave it away")
     if _zoned(clock.texts).all():
@@ -101,7 +110,8 @@ def _zoned(texts: "pd.Series[str]") -> "pd.Series[bool]":
     return texts.str.contains(rf"[Zz]$|{_OFFSET}", regex=True)
 
 
-def _find_clock(table: Table, options: Options) -> Clock:
+def clock_of(table: Table, options: Options) -> Clock:
+    """As :func:`find_clock`, of a part of a table whose options were held against another part."""
     if options.time_column:
         return _one(table, table.column(options.time_column), options)
     plain = table.plain()
@@ -195,17 +205,25 @@ def _parse(
     texts: "pd.Series[str]", shown: "pd.Series[str]", timezone: str | None, cells: Callable[[], pd.DataFrame]
 ) -> Times:
     """ISO 8601 texts as UTC; months by the clock of the place."""
-    offset = texts.str.contains(_OFFSET, regex=True)
-    naive = ~_zoned(texts).to_numpy()
-    utc = _iso(texts, shown)
+    utc, local, naive = _written(texts, shown)
     if timezone is None:
         refuse_local_clock(utc, naive, shown, cells)
-        if not offset.any():
+        if local is utc:
             return utc
-    local = _iso(texts.str.replace(r"[+-]\d\d:?\d\d$", "", regex=True).where(offset, texts), shown)
-    if timezone is not None and naive.any():
-        utc[naive] = localise(utc[naive], timezone, shown[naive])
+    elif naive.any():
+        local = local.copy()
+        utc[naive] = localise_cells(utc[naive], timezone, shown[naive])
     return choose_clock(utc, local)
+
+
+def _written(texts: "pd.Series[str]", shown: "pd.Series[str]") -> "tuple[Times, Times, npt.NDArray[np.bool_]]":
+    """ISO 8601 texts as UTC and by the clock of the place, the same without an offset; and which are without."""
+    offset = texts.str.contains(_OFFSET, regex=True)
+    utc = _iso(texts, shown)
+    local = utc
+    if offset.any():
+        local = _iso(texts.str.replace(r"[+-]\d\d:?\d\d$", "", regex=True).where(offset, texts), shown)
+    return utc, local, ~_zoned(texts).to_numpy()
 
 
 def _iso(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:

@@ -20,8 +20,17 @@ _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
 _SECONDS: Final = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3_600.0, "hr": 3_600.0,
                    "h": 3_600.0, "day": 86_400.0, "d": 86_400.0}  # fmt: skip
 
+TELLING: Final[dict[DateOrder, str]] = {
+    "dmy": r"^(1[3-9]|[2-9]\d)[/.-]\d{1,2}[/.-]\d",
+    "mdy": r"^\d{1,2}[/.-](1[3-9]|[2-9]\d)[/.-]\d",
+}
+"""How dates begin that tell the order of all, as expressions that any library understands."""
 FARTHEST: Final = 1e11
 """Seconds from the origin that a time may be away, some three thousand years."""
+
+
+class UntoldOrderError(FileError):
+    """No date of a column tells whether its day or its month is first."""
 
 
 def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str]":
@@ -46,6 +55,14 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
     if _YEAR_FIRST.fullmatch(first):
         return column.map(_year_first)
     return column.str.replace(r"^(\d{4}-\d\d-\d\d)\s+", r"\1T", regex=True) if " " in first else column
+
+
+def order_of(column: "pd.Series[str]") -> DateOrder | None:
+    """The order of a column that :func:`rewrite` rewrites without being told; None where it has no such dates."""
+    filled = column[column != ""]
+    if not len(filled) or _NUMERIC.fullmatch(re.sub(r"\s*(UTC|GMT)$", "", filled.iloc[0])) is None:
+        return None
+    return "dmy" if _day_first(column, None) else "mdy"
 
 
 def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
@@ -75,7 +92,7 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
         )
     if day.any() or month.any() or parts[1].iloc[0] == ".":
         return not month.any()
-    raise FileError(
+    raise UntoldOrderError(
         f"line {column.index[0]}: {column.iloc[0][:20]!r} may have its day or its month first, and no other line "
         "tells which; say --dates dmy or --dates mdy"
     )

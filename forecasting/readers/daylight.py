@@ -11,31 +11,49 @@ from forecasting.errors import FileError
 from forecasting.readers.zones import find_zone
 from forecasting.timestep import FIRST_TIME, LAST_TIME, Bools, Times, short
 
+UNTOLD: Final = (
+    "comes twice or never by the clock of {}, which changes there; write the times with their offset, or in UTC"
+)
+"""What is wrong with a time that :func:`localise` cannot tell."""
+
+LOCAL: Final = (
+    "the clock goes back an hour at {}, as it does when daylight saving ends, so these times are not UTC: say whose "
+    "clock it is with --timezone, as Europe/Rome (--timezone UTC if it is UTC all the same)"
+)
+"""What is wrong with times that :func:`falls_back` finds."""
+
 _HOUR: Final = np.timedelta64(3_600, "s")
 _DAYS: Final = 366
 """After which a clock that has gone back has gone forward, too."""
 
 
-def localise(times: Times, timezone: str, shown: "pd.Series[str]") -> Times:
-    """Times by a clock as UTC; ``shown`` are their cells.
+def localise(times: Times, timezone: str, *, in_order: bool = True) -> Times:
+    """Times by the clock of a zone, in UTC; none where it skips the hour, or repeats it and their order does not tell.
 
     Raises:
-        FileError: if one comes twice or never by that clock, and nothing tells which it is.
+        FileError: if there is no such zone.
     """
     zone = find_zone(timezone)
     index = pd.DatetimeIndex(times)
     try:
-        local = index.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
+        local = index.tz_localize(zone, ambiguous="infer" if in_order else "NaT", nonexistent="NaT")
     except ValueError:  # not in order, or not repeated: the clock alone cannot tell the two hours apart
         local = index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
-    lost = local.isna()
+    return local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+
+
+def localise_cells(times: Times, timezone: str, shown: "pd.Series[str]") -> Times:
+    """The same of times whose cells are ``shown``.
+
+    Raises:
+        FileError: if there is no such zone, or one comes twice or never by its clock, naming the line.
+    """
+    utc = localise(times, timezone)
+    lost = np.isnat(utc)
     if lost.any():
         i = int(lost.argmax())
-        raise FileError(
-            f"line {shown.index[i]}: {shown.iloc[i][:40]!r} comes twice or never by the clock of {timezone}, which "
-            "changes there; write the times with their offset, or in UTC"
-        )
-    return within_years(local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]"), shown)
+        raise FileError(f"line {shown.index[i]}: {shown.iloc[i][:40]!r} {UNTOLD.format(timezone)}")
+    return within_years(utc, shown)
 
 
 def within_years(times: Times, shown: "pd.Series[str]") -> Times:
@@ -56,33 +74,34 @@ def within_years(times: Times, shown: "pd.Series[str]") -> Times:
 
 
 def refuse_local_clock(times: Times, naive: Bools, shown: "pd.Series[str]", cells: Callable[[], pd.DataFrame]) -> None:
-    """Refuse times without an offset whose clock goes back an hour as with daylight saving.
-
-    In a Sunday's night of spring or autumn that is enough. Some countries change on other days; there a repeated line
-    could be a mere duplicate, so that it has to hold other ``cells``, asked for then, and the clock to go back by night
-    alone, twice a year at most.
+    """Refuse times that :func:`falls_back` finds.
 
     Raises:
         FileError: naming the line.
     """
+    i = falls_back(times, naive, cells)
+    if i is not None:
+        raise FileError(f"line {shown.index[i]}: {LOCAL.format(short(times[i])[:-1])}", index=i)
+
+
+def falls_back(times: Times, naive: Bools, cells: Callable[[], pd.DataFrame]) -> int | None:
+    """The first of the times without an offset at which a clock goes back an hour as with daylight saving, if any.
+
+    In a Sunday's night of spring or autumn that is enough. Some countries change on other days; there a repeated line
+    could be a mere duplicate, so that it has to hold other ``cells``, asked for then, and the clock to go back by night
+    alone, twice a year at most.
+    """
     gaps = np.diff(times)
     usual = int(np.median(gaps.astype(np.int64))) if len(gaps) else 0
     if not 0 < usual <= 3_600:
-        return
+        return None
     back = (gaps == np.timedelta64(usual, "s") - _HOUR) & naive[1:]
     if not back.any():
-        return
+        return None
     found = back & _on_sunday(times[1:])
     if not found.any() and _is_seldom(times, gaps, back, usual):
         found = back & _differs(cells(), 3_600 // usual)
-    if found.any():
-        i = int(found.argmax()) + 1
-        raise FileError(
-            f"line {shown.index[i]}: the clock goes back an hour at {short(times[i])[:-1]}, as it does when daylight "
-            "saving ends, so these times are not UTC: say whose clock it is with --timezone, as Europe/Rome "
-            "(--timezone UTC if it is UTC all the same)",
-            index=i,
-        )
+    return int(found.argmax()) + 1 if found.any() else None
 
 
 def _on_sunday(times: Times) -> Bools:

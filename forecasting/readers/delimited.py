@@ -17,6 +17,8 @@ from forecasting.readers.units import parse_units, unbracketed, unit_of_prose
 _SEPARATORS: Final = ",;\t"
 _SEP: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 """What Excel writes above the header to say what separates columns."""
+_LOGGERS_TITLE: Final = "Plot Title: "
+"""How the first line of an Onset logger's export begins."""
 _TITLES: Final = 20
 """Lines in which a header is looked for below a title."""
 _TIMES: Final = frozenset(("time", "date", "datetime", "timestamp", "date time"))
@@ -55,21 +57,21 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
         names = [f"column {k}" for k in range(1, len(rows[0][1]) + 1)]
         return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes)
     (_, first), *body = rows
-    header = [one_line(name) for name in first]
+    names = [one_line(name) for name in first]
     units: dict[str, str] = {}
     place = ""
     if body and (kind == "csv" or is_units_row(body[0][1])):
         number, row = body.pop(0)
-        units = {name: unbracketed(unit) for name, unit in zip(header, row, strict=False) if unit}
+        units = {name: unbracketed(unit) for name, unit in zip(names, row, strict=False) if unit}
         place = f"the unit row, line {number}"
     if not body:
         raise FileError("holds no data: a header line and one line a value are needed")
-    return Table(_FORMATS[kind], _frame(header, body), units, place, notes=notes, remarked=_remarked(text))
+    return Table(_FORMATS[kind], _frame(names, body), units, place, notes=notes, remarked=_remarked(text))
 
 
 def _remarked(text: str) -> dict[int, str]:
     """Units of temperature that comments above the header name, by the number of the line."""
-    lines = enumerate(io.StringIO(text), 1)
+    lines = enumerate(io.StringIO(text, newline=None), 1)
     above = takewhile(lambda line: line[1].startswith("#") or not line[1].strip(), lines)
     comments = {number: line.strip() for number, line in above if len(line) < _LONGEST}
     found = ((number, _REMARK.fullmatch(line)) for number, line in comments.items())
@@ -81,17 +83,27 @@ def _remarked(text: str) -> dict[int, str]:
     return said if len({parse_units(unit) for unit in said.values()}) == 1 else {}
 
 
-def header_line(text: str) -> tuple[str, str]:
-    """The first line that is neither blank nor a comment, and what separates columns, as it or Excel's line says."""
+def header(text: str) -> tuple[list[str], str]:
+    """The names of all columns, also of those that have none, and what separates columns.
+
+    Raises:
+        FileError: if the text is not CSV, naming the line.
+    """
+    rows = _rows(text)
+    return [one_line(name) for name in rows[0][1]] if rows else [], _separator(text)
+
+
+def _separator(text: str) -> str:
+    """What Excel's line says, or else the commonest mark of the first line that is neither blank, comment nor title."""
     said: str | None = None
-    for line in io.StringIO(text):
-        if not line.strip() or line.startswith("#"):
+    for line in io.StringIO(text, newline=None):
+        if not line.strip() or line.startswith("#") or line.lstrip('"').startswith(_LOGGERS_TITLE):
             continue
-        if said is None and (match := _SEP.fullmatch(line.rstrip("\r\n"))):
+        if said is None and (match := _SEP.fullmatch(line.rstrip("\n"))):
             said = match[1]
             continue
-        return line, said or max(_SEPARATORS, key=line.count)
-    return "", said or ","
+        return said or max(_SEPARATORS, key=line.count)
+    return said or ","
 
 
 def _refuse_title(rows: list[_Row]) -> None:
@@ -126,20 +138,26 @@ def _names_time(row: list[str]) -> bool:
 
 
 def _rows(text: str) -> list[_Row]:
-    _, separator = header_line(text)
+    separator = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         stripped = ((reader.line_num, [cell.strip() for cell in row]) for row in reader)
         # Blank lines are left out as they come: millions of them would fill the memory.
-        rows = [(number, row) for number, row in stripped if any(row) and not _is_remark(row)]
+        rows = [(number, row) for number, row in stripped if is_row(row)]
     except csv.Error as error:
         raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
     return rows[1:] if rows and _SEP.fullmatch(separator.join(rows[0][1])) else rows
 
 
-def _is_remark(row: list[str]) -> bool:
-    """Whether a line is a comment; ``#`` alone is what Onset's loggers call the column of their lines' numbers."""
-    return (row[0].startswith("#") and (row[0] != "#" or not all(row))) or row[0].startswith("Plot Title: ")
+def is_row(cells: list[str]) -> bool:
+    """Whether a line holds anything, and is no comment.
+
+    ``#`` alone is what Onset's loggers call the column of their lines' numbers.
+    """
+    if not any(cells):
+        return False
+    remark = cells[0].startswith("#") and (cells[0] != "#" or not all(cells))
+    return not remark and not cells[0].startswith(_LOGGERS_TITLE)
 
 
 def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:

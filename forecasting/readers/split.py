@@ -107,28 +107,38 @@ def _list(names: list[str]) -> str:
 
 def _repeats(clock: Clock, rows: Rows) -> bool:
     texts = clock.texts[rows]
-    return bool(texts.duplicated().sum() > max(1, _REPEATED * len(texts)))
+    return are_repeated(int(texts.duplicated().sum()), len(texts))
+
+
+def are_repeated(count: int, of: int) -> bool:
+    """Whether so many of times are repeated that they are of several places or depths."""
+    return count > max(1, _REPEATED * of)
+
+
+def place_columns(table: Table) -> tuple[str, str] | None:
+    """The columns of latitude and longitude, if there are both."""
+    plain = table.plain()
+    lat, lon = plain.get("latitude", plain.get("lat")), plain.get("longitude", plain.get("lon"))
+    return None if lat is None or lon is None else (lat, lon)
 
 
 def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterator[Part]:
-    plain = table.plain()
-    lat = plain.get("latitude", plain.get("lat"))
-    lon = plain.get("longitude", plain.get("lon"))
+    columns = place_columns(table)
     points: Floats | None = None
-    if lat is not None and lon is not None:
+    if columns is not None:
+        lat, lon = columns
         if _repeats(clock, part.rows):
             points = np.stack([numbers(table.cells[lat]), numbers(table.cells[lon])], axis=1)
         elif part.station is None:  # a name goes before a place
             coerced = table.cells[[lat, lon]].apply(pd.to_numeric, errors="coerce")
             points = fixed_places(coerced.to_numpy(dtype=np.float64, na_value=np.nan), part.rows)
-    if points is None:
+    if columns is None or points is None:
         if options.at is not None:
-            found = (
-                "no columns of latitude and longitude" if lat is None or lon is None else "one place, or one that moves"
-            )
+            found = "no columns of latitude and longitude" if columns is None else "one place, or one that moves"
             raise FileError(f"has {found}, so --at has nothing to choose from; leave it away")
         yield part
         return
+    lat, lon = columns
     distinct = np.unique(points[part.rows], axis=0)
     distinct = distinct[np.isfinite(distinct).all(axis=1)]
     if options.at is None:

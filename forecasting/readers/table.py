@@ -174,11 +174,15 @@ def numbers(column: "pd.Series[str]") -> Floats:
     bad = np.isnan(found) & ~absent
     if bad.any():
         i = int(bad.argmax())
-        cell = column.iloc[i][:40]
-        remedy = "write it with a decimal point" if "," in cell else "leave it empty if it is missing"
-        raise FileError(f"line {column.index[i]}: {cell!r} in column {column.name} is no number; {remedy}", index=i)
+        raise FileError(f"line {column.index[i]}: {no_number(column.iloc[i], str(column.name))}", index=i)
     found[absent] = np.nan
     return found
+
+
+def no_number(cell: str, column: str) -> str:
+    """What is wrong with a cell of a column of numbers, and the remedy."""
+    remedy = "write it with a decimal point" if "," in cell[:40] else "leave it empty if it is missing"
+    return f"{cell[:40]!r} in column {column} is no number; {remedy}"
 
 
 def is_numeric(column: "pd.Series[str]") -> bool:

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.clock import find_clock
+from forecasting.readers.clock import Clock, find_clock
+from forecasting.readers.dates import order_of
 from forecasting.readers.flags import Marked, flag_column, heed, quality_column, unheeded
-from forecasting.readers.options import Options
+from forecasting.readers.options import DateOrder, Options
 from forecasting.readers.reading import UNSAID, Columns, Observations
-from forecasting.readers.split import Part, refuse_many, split, station_column
+from forecasting.readers.split import Part, place_columns, refuse_many, split, station_column
 from forecasting.readers.table import HEADER, Table, numbers
 from forecasting.readers.units import parse_units
-from forecasting.readers.values import find_values, is_usual, left_aside, own_unit, stations_of_columns
+from forecasting.readers.values import Choice, find_values, is_usual, left_aside, own_unit, stations_of_columns
 from forecasting.series import UNITS, Units
 from forecasting.timestep import Floats, Times
 
@@ -29,10 +30,13 @@ class Layout:
         timezone: whose clock they go by; None where UTC, or where each says so.
         values: columns of temperatures, with the station that each is of where the header names them.
         station: column that tells stations apart.
+        places: columns of latitude and longitude, which may do so where nothing else does.
         flags: column of QARTOD flags, by column of temperatures.
         units: by column of temperatures.
         units_column: column that says so of each row; None where it is said of all.
         sentinels: numbers that stand for a missing value.
+        date_order: of dates as 03/04/2010, where they are written so.
+        notes: on what was chosen.
     """
 
     time: tuple[str, ...]
@@ -40,10 +44,13 @@ class Layout:
     timezone: str | None
     values: dict[str, str | None]
     station: str | None
+    places: tuple[str, str] | None
     flags: dict[str, str]
     units: dict[str, Units]
     units_column: str | None
     sentinels: tuple[float, ...]
+    date_order: DateOrder | None
+    notes: tuple[str, ...]
 
 
 def find_layout(table: Table, options: Options) -> Layout:
@@ -53,9 +60,11 @@ def find_layout(table: Table, options: Options) -> Layout:
     station, but for those whose names are of variables or statistics.
 
     Raises:
-        FileError: naming the column, and the remedy.
+        FileError: naming the column, and the remedy; :class:`~forecasting.readers.dates.UntoldOrderError` where these
+            rows do not tell the order of dates.
     """
     clock = find_clock(table, options)
+    order = options.date_order or order_of(clock.shown)
     station = station_column(table, clock)
     values = stations_of_columns(table, clock) if station is None and options.value_column is None else {}
     if not values:
@@ -66,8 +75,11 @@ def find_layout(table: Table, options: Options) -> Layout:
     units_column = next((found for found in map(table.units_column, without) if found is not None), None)
     time_units = {name: written[0] for name in clock.names if (written := table.unit(name)) is not None}
     sentinels = (*table.sentinels, *options.missing)
+    apart = place_columns(table) if station is None and set(values.values()) == {None} else None
+    aside = _say_aside(left_aside(table, clock, [Choice(value, name) for value, name in values.items()]))
     return Layout(
-        clock.names, time_units, clock.timezone, values, station, flags, units, units_column, sentinels
+        clock.names, time_units, clock.timezone, values, station, apart, flags, units, units_column, sentinels, order,
+        (*_say_zone(clock, options), *aside),
     )  # fmt: skip
 
 
@@ -78,15 +90,12 @@ def observations(table: Table, options: Options) -> list[Observations]:
         FileError: naming the line or the column, and the remedy.
     """
     clock = find_clock(table, options)
-    if clock.timezone is not None and options.timezone is None:
-        table = replace(table, notes=(*table.notes, f"times are {clock.timezone} from UTC, as {HEADER} says"))
+    table = replace(table, notes=(*table.notes, *_say_zone(clock, options)))
     found: list[Observations] = []
     parts = list(split(table, clock, options))
     times = [clock.times(part.rows) for part in parts]
     choices = find_values(table, clock, options)
-    if aside := left_aside(table, clock, choices):
-        said = f"not of a place by their names, and left aside: {', '.join(aside[:12])}"
-        table = replace(table, notes=(*table.notes, said))
+    table = replace(table, notes=(*table.notes, *_say_aside(left_aside(table, clock, choices))))
     if options.station is None:
         refuse_many(len(choices) * len(parts), "stations", "station", options)
     for choice in choices:
@@ -102,6 +111,15 @@ def observations(table: Table, options: Options) -> list[Observations]:
             found.append(replace(one, warnings=(*one.warnings, *doubts)))
     _check_choice(found, options)
     return found
+
+
+def _say_zone(clock: Clock, options: Options) -> tuple[str, ...]:
+    said = clock.timezone is not None and options.timezone is None
+    return (f"times are {clock.timezone} from UTC, as {HEADER} says",) if said else ()
+
+
+def _say_aside(names: list[str]) -> tuple[str, ...]:
+    return (f"not of a place by their names, and left aside: {', '.join(names[:12])}",) if names else ()
 
 
 def _check_choice(found: list[Observations], options: Options) -> None:

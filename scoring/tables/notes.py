@@ -1,5 +1,6 @@
 """What was chosen or left out while reading a table."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,11 @@ class Notes:
     def add(self, file: Path, sentence: str) -> None:
         """Say something of a file."""
         self._files.setdefault(sentence, []).append(file)
+
+    def add_all(self, file: Path, sentences: Iterable[str]) -> None:
+        """Say some things of a file."""
+        for sentence in sentences:
+            self.add(file, sentence)
 
     def sentences(self) -> tuple[str, ...]:
         """Each once, whatever the number of files."""

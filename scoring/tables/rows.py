@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -11,20 +12,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecasting.errors import FileError
-from forecasting.readers.clock import find_clock
+from forecasting.readers.clock import clock_of
 from forecasting.readers.flags import DROPPED
+from forecasting.readers.geometry import name_place
 from forecasting.readers.options import Options
-from forecasting.readers.table import ABSENT, Table
+from forecasting.readers.table import ABSENT, Table, no_number
 from forecasting.readers.units import parse_units
+from forecasting.readers.zones import find_zone
 from forecasting.series import to_celsius
-from forecasting.timestep import Floats, Times
+from forecasting.timestep import Floats, Times, choose_clock
+from scoring.source import bare_name
 from scoring.tables.source import Batch
 
-ROW: Final = np.dtype([("station", "<i4"), ("time", "<i8"), ("sst", "<f8")])
-"""A row as it is staged: number of the station, Unix seconds, °C or NaN."""
+ROW: Final = np.dtype([("station", "<i4"), ("time", "<i8"), ("clock", "<i2"), ("sst", "<f8")])
+"""A row as it is staged: number of the station, Unix seconds, by which clock, °C or NaN."""
+UTC: Final = 0
+"""The clock of times that say their offset."""
+UNSAID: Final = 1
+"""That of times which say none in a file that names no zone; those of zones follow."""
 
 Rows = npt.NDArray[np.void]
 
+_NOWHERE: Final = -1
 _BAD_TIMES: Final = 1_000
 _OFFSET: Final = r"T.*[+-]\d\d:?\d\d$"
 
@@ -36,10 +45,14 @@ class Stations:
     Attributes:
         names: of all.
         errors: what is wrong with the cells of some.
+        zones: whose clocks times without an offset go by.
+        files: that those are named after which have no other name.
     """
 
     names: list[str] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
+    zones: list[str] = field(default_factory=list)
+    files: dict[int, list[Path]] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
@@ -50,34 +63,60 @@ class Stations:
             self.names.append(name)
         return found
 
+    def number_of_file(self, file: Path) -> int:
+        """Of the station that a file is named after."""
+        number = self.number(bare_name(file))
+        files = self.files.setdefault(number, [])
+        if file not in files[-1:]:
+            files.append(file)
+        return number
+
+    def clock(self, timezone: str | None) -> int:
+        """Of times without an offset in a file of this zone.
+
+        Raises:
+            FileError: if there is no such zone.
+        """
+        if timezone is None:
+            return UNSAID
+        if timezone not in self.zones:
+            find_zone(timezone)
+            self.zones.append(timezone)
+        return UNSAID + 1 + self.zones.index(timezone)
+
     def fail(self, numbers: npt.NDArray[np.int32], reasons: list[str]) -> None:
         """Keep the first that is wrong with each."""
         for number, reason in zip(numbers.tolist(), reasons, strict=True):
             self.errors.setdefault(number, reason)
 
 
-def take_rows(batch: Batch, options: Options, stations: Stations) -> Iterator[Rows]:
+def take_rows(batch: Batch, stations: Stations) -> Iterator[Rows]:
     """The rows of ``batch``, once for each column of temperatures.
 
     Raises:
         FileError: if the times cannot be understood.
     """
     layout = batch.layout
-    long = None if layout.station is None else _numbers(batch.columns[layout.station], stations)
-    times, bad_times = _times(batch, options)
+    long: npt.NDArray[np.int32] | None = None
+    if layout.station is not None:
+        long = _numbers(batch.columns[layout.station], stations)
+    elif layout.places is not None:
+        long = _numbers_of_places(batch, layout.places, stations)
+    times, naive, bad_times = _times(batch)
+    clocks = np.where(naive, stations.clock(layout.timezone), UTC)
     for column, named in layout.values.items():
         if long is not None:
             numbers = long
         else:
-            name = named if named is not None else batch.source.name.split(".")[0]
-            numbers = np.full(len(times), stations.number(name), dtype=np.int32)
+            number = stations.number_of_file(batch.source) if named is None else stations.number(named)
+            numbers = np.full(len(times), number, dtype=np.int32)
         rows = np.empty(len(times), dtype=ROW)
-        rows["station"], rows["time"] = numbers, times.astype(np.int64)
+        rows["station"], rows["time"], rows["clock"] = numbers, times.astype(np.int64), clocks
         rows["sst"] = _celsius(batch, column, numbers, stations)
         stations.fail(numbers[list(bad_times)], list(bad_times.values()))
         bad_units = _bad_units(batch, column)
         stations.fail(numbers[list(bad_units)], list(bad_units.values()))
-        yield rows
+        yield rows if layout.places is None else rows[numbers != _NOWHERE]
 
 
 def _numbers(column: pa.Array, stations: Stations) -> npt.NDArray[np.int32]:
@@ -88,8 +127,20 @@ def _numbers(column: pa.Array, stations: Stations) -> npt.NDArray[np.int32]:
     first_met, at = np.unique(codes, return_index=True)
     number = np.zeros(len(names) + 1, dtype=np.int32)
     for code in first_met[np.argsort(at)].tolist():
-        number[code] = stations.number((names[code] or "") if code < len(names) else "")
+        number[code] = stations.number((names[code] or "").strip() if code < len(names) else "")
     numbers: npt.NDArray[np.int32] = number[codes]
+    return numbers
+
+
+def _numbers_of_places(batch: Batch, columns: tuple[str, str], stations: Stations) -> npt.NDArray[np.int32]:
+    lat, lon = (_floats(batch.columns[name])[0] for name in columns)
+    somewhere = np.isfinite(lat) & np.isfinite(lon)
+    points, first_met, code = np.unique((lat + 1j * lon)[somewhere], return_index=True, return_inverse=True)
+    number = np.zeros(len(points), dtype=np.int32)
+    for k in np.argsort(first_met).tolist():
+        number[k] = stations.number(name_place((points[k].real, points[k].imag)))
+    numbers = np.full(len(lat), _NOWHERE, dtype=np.int32)
+    numbers[somewhere] = number[code]
     return numbers
 
 
@@ -97,11 +148,8 @@ def _celsius(batch: Batch, column: str, numbers: npt.NDArray[np.int32], stations
     values, bad = _floats(batch.columns[column])
     if len(bad):
         cells = batch.columns[column].cast(pa.string()).take(pa.array(bad)).to_pylist()
-        said = [
-            f"{str(cell)[:40]!r} in column {column} is no number; leave it empty if it is missing" for cell in cells
-        ]
-        places = (bad + batch.first).tolist()
-        stations.fail(numbers[bad], [f"row {row}: {what}" for row, what in zip(places, said, strict=True)])
+        at = zip((bad + batch.first).tolist(), cells, strict=True)
+        stations.fail(numbers[bad], [f"row {row}: {no_number(str(cell), column)}" for row, cell in at])
     layout = batch.layout
     if layout.sentinels:
         # -99.9 is another number in single precision than in double.
@@ -136,32 +184,46 @@ def _floats(column: pa.Array) -> tuple[Floats, npt.NDArray[np.intp]]:
     return np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64), np.empty(0, dtype=np.intp)
 
 
-def _times(batch: Batch, options: Options) -> tuple[Times, dict[int, str]]:
-    """UTC, and what is wrong with those that are none, by row of the batch."""
+def _times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int, str]]:
+    """Times as they are written, UTC where they say their offset; which say none; what is wrong with some, by row."""
     names = batch.layout.time
-    found = _plain_times(batch.columns[names[0]]) if len(names) == 1 and batch.layout.timezone is None else None
+    found = _plain_times(batch.columns[names[0]]) if len(names) == 1 else None
     if found is None:
-        return _written_times(batch, options)
-    missing = np.flatnonzero(np.isnat(found))
-    return found, {int(row): f"row {batch.first + int(row)}: the time is empty" for row in missing}
+        return _written_times(batch)
+    times, naive = found
+    return times, np.full(len(times), naive), _empty(np.isnat(times), batch)
 
 
-def _plain_times(column: pa.Array) -> Times | None:
-    """Times that Arrow understands: its own, or ISO 8601 in full, all with an offset of zero or all without."""
+def _empty(rows: npt.NDArray[np.bool_], batch: Batch) -> dict[int, str]:
+    return {int(row): f"row {batch.first + int(row)}: the time is empty" for row in np.flatnonzero(rows)}
+
+
+def _plain_times(column: pa.Array) -> tuple[Times, bool] | None:
+    """Times that Arrow understands, and whether they say no offset: its own, or ISO 8601 in full of one kind."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return _to_seconds(column)
+        return _of_arrow(column), getattr(column.type, "tz", None) is None
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return None
     if pc.any(pc.match_substring_regex(column, _OFFSET)).as_py():
         return None
     for kind in (pa.timestamp("s"), pa.timestamp("s", "UTC")):
         try:
-            return _to_seconds(column.cast(kind))
+            return _to_seconds(column.cast(kind)), kind.tz is None
         except pa.ArrowInvalid:
             continue
     return None
+
+
+def _of_arrow(column: pa.Array) -> Times:
+    """Arrow's own times in UTC; months by the clock of the place."""
+    utc = _to_seconds(column)
+    zone = getattr(column.type, "tz", None)
+    if zone in (None, "UTC"):
+        return utc
+    local = pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(find_zone(zone)).tz_localize(None)
+    return choose_clock(utc, local.to_numpy().astype("datetime64[s]"))
 
 
 def _to_seconds(column: pa.Array) -> Times:
@@ -172,26 +234,29 @@ def _to_seconds(column: pa.Array) -> Times:
     return times
 
 
-def _written_times(batch: Batch, options: Options) -> tuple[Times, dict[int, str]]:
+def _written_times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int, str]]:
     """Times in any other way that readers know."""
-    columns = {name: _strings(batch.columns[name]) for name in batch.layout.time}
-    cells = pd.DataFrame(columns, dtype=str)
+    layout = batch.layout
+    cells = pd.DataFrame({name: _strings(batch.columns[name]) for name in layout.time}, dtype=str)
     cells.index = pd.RangeIndex(batch.first, batch.first + len(cells))
-    bad: dict[int, str] = {}
-    kept = np.ones(len(cells), dtype=np.bool_)
+    times, naive = np.full(len(cells), np.datetime64("NaT", "s")), np.ones(len(cells), dtype=np.bool_)
+    kept: npt.NDArray[np.bool_] = np.array((cells != "").all(axis=1), dtype=np.bool_)
+    bad = _empty(~kept, batch)
+    known = Options(time_column=layout.time[0] if len(layout.time) == 1 else None, date_order=layout.date_order)
+    found = 0
     while kept.any():
-        clock = find_clock(Table("table", cells[kept], batch.layout.time_units), options)
+        clock = clock_of(Table("table", cells.loc[kept], layout.time_units), known)
         try:
-            times = np.full(len(cells), np.datetime64("NaT", "s"))
-            times[kept] = clock.times(np.ones(int(kept.sum()), dtype=np.bool_))
-            return times, bad
+            times[kept], naive[kept] = clock.as_written(np.ones(int(kept.sum()), dtype=np.bool_))
+            break
         except FileError as error:
-            if error.index is None or len(bad) >= _BAD_TIMES:
+            if error.index is None or found >= _BAD_TIMES:
                 raise
             row = int(np.flatnonzero(kept)[error.index])
             bad[row] = str(error).replace("line ", "row ", 1)
             kept[row] = False
-    return np.full(len(cells), np.datetime64("NaT", "s")), bad
+            found += 1
+    return times, naive, bad
 
 
 def _strings(column: pa.Array) -> list[str]:

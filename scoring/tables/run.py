@@ -10,7 +10,7 @@ from scoring.job import Written
 from scoring.model import ModelFile
 from scoring.tables.forecasts import failed, write_table
 from scoring.tables.job import TableJob
-from scoring.tables.stage import Staged, read_names, stage_rows
+from scoring.tables.stage import Known, Staged, stage_rows
 from scoring.work import WorkFolder
 
 
@@ -48,7 +48,8 @@ class TableInput:
 
     def job(self, folder: Path, model: ModelFile) -> TableJob:
         """What is to be done to what was staged in ``folder``."""
-        return TableJob(model, self.levels, self.horizon, str(folder.resolve()), Staged.read(folder).bounds)
+        staged = Staged.read(folder)
+        return TableJob(model, self.levels, self.horizon, str(folder.resolve()), staged.bounds, staged.zones)
 
     def notes(self, folder: Path) -> tuple[str, ...]:
         """What was chosen or left out while reading."""
@@ -61,7 +62,7 @@ class TableInput:
     def _parts(self, work: WorkFolder, run: Written) -> Iterator[bytes]:
         for chunk in range(len(Staged.read(work.staged).bounds) - 1):
             if chunk in run.failed:
-                names = read_names(work.staged, chunk)[0]
+                names = Known.read(work.staged, chunk).names
                 yield failed(names, run.failed[chunk], self.levels, run.model, run.version)
             else:
                 yield work.content(chunk)

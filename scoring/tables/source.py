@@ -1,30 +1,35 @@
 """Tables as Arrow reads them: CSV or Parquet, piece by piece."""
 
-import csv
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
 from forecasting.errors import FileError
-from forecasting.readers.delimited import header_line, read_delimited
-from forecasting.readers.options import Options
-from forecasting.readers.table import ABSENT, Table, one_line
+from forecasting.readers.dates import TELLING, UntoldOrderError
+from forecasting.readers.delimited import header, read_delimited
+from forecasting.readers.options import DateOrder, Options
+from forecasting.readers.split import are_repeated
+from forecasting.readers.table import ABSENT, Table
 from forecasting.readers.tabular import Layout, find_layout
 from scoring.tables.notes import Notes
 from scoring.tables.text import BLOCK, Text
 
 _HEAD: Final = 200
 """Rows that tell what the columns of Parquet hold."""
+_SEEN: Final = 1_000_000
+"""Rows that tell whether places are stations."""
 _BATCH: Final = 131_072
-"""Rows of Parquet that are."""
+"""Rows of Parquet that are read at once."""
 _NULLS: Final = sorted({one for text in ABSENT for one in (text, text.upper(), text.title(), "NaN")})
 
 
@@ -53,7 +58,7 @@ def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Itera
     """
     for file in files:
         try:
-            yield from _read_parquet(file, options) if _is_parquet(file) else _read_csv(file, options, notes)
+            yield from _read_parquet(file, options, notes) if _is_parquet(file) else _read_csv(file, options, notes)
         except FileError as error:
             raise FileError(f"{file}: {error}") from None
         except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -71,16 +76,18 @@ def _is_parquet(file: Path) -> bool:
         return head.read(4) == b"PAR1"
 
 
-def _read_parquet(file: Path, options: Options) -> Iterator[Batch]:
+def _read_parquet(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
     data = pads.dataset(file, format="parquet")
     head = data.head(_HEAD, use_threads=False)
     if not head.num_rows:
         return
     cells = pd.DataFrame({name: _texts(head[name]) for name in head.column_names}, dtype=str)
-    layout = find_layout(Table("Parquet", cells), options)
+    read = partial(data.to_batches, batch_size=_BATCH, batch_readahead=2, fragment_readahead=1)
+    layout = _layout(Table("Parquet", cells), options, lambda names: read(columns=names))
+    notes.add_all(file, layout.notes)
     first = 1
     names = _used(layout)
-    for batch in data.to_batches(columns=names, batch_size=_BATCH, batch_readahead=2, fragment_readahead=1):
+    for batch in read(columns=names):
         if batch.num_rows:
             yield Batch(dict(zip(names, batch.columns, strict=True)), first, file, layout)
         first += batch.num_rows
@@ -99,37 +106,94 @@ def _text(cell: object) -> str:
 
 def _used(layout: Layout) -> list[str]:
     single = [name for name in (layout.station, layout.units_column) if name is not None]
-    return list(dict.fromkeys([*layout.time, *single, *layout.values, *layout.flags.values()]))
+    return list(dict.fromkeys([*layout.time, *single, *(layout.places or ()), *layout.values, *layout.flags.values()]))
 
 
 def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
     text = Text(file)
     head = text.head()
     table = read_delimited(head)
-    layout = find_layout(table, options)
-    header, separator = _header(head)
-    positions = {name: k for k, name in enumerate(table.names if table.nameless else header)}
-    wanted = {name: f"f{positions[name]}" for name in _used(layout)}
-    reader = pacsv.open_csv(
-        pa.PythonFile(text.below(int(table.cells.index[0]) - 1), mode="r"),
-        pacsv.ReadOptions(block_size=BLOCK, autogenerate_column_names=True, use_threads=False),
-        pacsv.ParseOptions(delimiter=separator),
-        pacsv.ConvertOptions(
-            column_types=dict.fromkeys(wanted.values(), pa.string()),
-            include_columns=list(wanted.values()),
-            null_values=_NULLS,
-            strings_can_be_null=True,
-        ),
-    )
+    names, separator = header(head)
+    positions = {name: f"f{k}" for k, name in enumerate(table.names if table.nameless else names)}
+
+    def read(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        columns = [positions[name] for name in names]
+        refused: list[pacsv.InvalidRow] = []
+
+        def refuse(row: pacsv.InvalidRow) -> str:
+            refused.append(row)
+            return "error"
+
+        try:
+            yield from pacsv.open_csv(
+                pa.PythonFile(text.rows(int(table.cells.index[0]) - 1, separator), mode="r"),
+                pacsv.ReadOptions(block_size=BLOCK, autogenerate_column_names=True, use_threads=False),
+                pacsv.ParseOptions(delimiter=separator, invalid_row_handler=refuse),
+                pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(columns, pa.string()),
+                    include_columns=columns,
+                    null_values=_NULLS,
+                    strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowInvalid:
+            if not refused:
+                raise
+            raise FileError(_of_other_width(refused[0])) from None
+
+    layout = _layout(table, options, read)
+    notes.add_all(file, layout.notes)
+    wanted = _used(layout)
     first = 1
-    for batch in reader:
+    for batch in read(wanted):
         yield Batch(dict(zip(wanted, batch.columns, strict=True)), first, file, layout)
         first += batch.num_rows
     if text.is_latin:
         notes.add(file, "it is not UTF-8, and was read as Latin-1")
 
 
-def _header(head: str) -> tuple[list[str], str]:
-    """Names of all columns, and what separates them: as the reader of CSV takes them."""
-    line, separator = header_line(head)
-    return [one_line(cell.strip()) for cell in next(csv.reader([line], delimiter=separator))], separator
+def _of_other_width(row: pacsv.InvalidRow) -> str:
+    noun = "column" if row.actual_columns == 1 else "columns"
+    said = f"row {row.number} ({row.text[:40]!r}) has {row.actual_columns} {noun}"
+    return f"{said} where the first has {row.expected_columns}; correct that line"
+
+
+def _layout(table: Table, options: Options, read: Callable[[list[str]], Iterable[pa.RecordBatch]]) -> Layout:
+    """What the columns hold, by the first rows, and by others where those do not tell.
+
+    ``read`` reads some columns of all rows.
+    """
+    try:
+        layout = find_layout(table, options)
+    except UntoldOrderError:
+        names = list(find_layout(table, replace(options, date_order="dmy")).time)
+        order = _order(read(names))
+        if order is None:
+            raise
+        layout = find_layout(table, replace(options, date_order=order))
+    # One that moves is one station all the same.
+    if layout.places is not None and not _repeat(read(list(layout.time))):
+        layout = replace(layout, places=None)
+    return layout
+
+
+def _repeat(batches: Iterable[pa.RecordBatch]) -> bool:
+    """Whether times are repeated."""
+    seen: list[pa.Array] = []
+    for batch in batches:
+        texts = [column.cast(pa.string()) for column in batch.columns]
+        seen.append(pc.drop_null(pc.binary_join_element_wise(*texts, " ")))
+        if sum(map(len, seen)) > _SEEN:
+            break
+    times = pa.chunked_array(seen, pa.string())
+    return are_repeated(len(times) - pc.count_distinct(times).as_py(), len(times))
+
+
+def _order(batches: Iterable[pa.RecordBatch]) -> DateOrder | None:
+    """The order that the first date tells which tells any."""
+    for column in (column for batch in batches for column in batch.columns):
+        texts = column.cast(pa.string())
+        for order, form in TELLING.items():
+            if pc.any(pc.match_substring_regex(texts, form)).as_py():
+                return order
+    return None

@@ -28,12 +28,14 @@ class Staged:
     Attributes:
         bounds: number of the first station of each chunk, and of the end of the last.
         rows: in all.
+        zones: whose clocks times without an offset go by.
         notes: on how it was read.
     """
 
     bounds: tuple[int, ...]
     rows: int
-    notes: tuple[str, ...] = ()
+    zones: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def save(self, folder: Path) -> None:
         """Write it beside what it describes."""
@@ -43,7 +45,7 @@ class Staged:
     def read(cls, folder: Path) -> "Staged":
         """Read it back."""
         found = json.loads((folder / _LAYOUT).read_text())
-        return cls(tuple(found["bounds"]), found["rows"], tuple(found["notes"]))
+        return cls(tuple(found["bounds"]), found["rows"], tuple(found["zones"]), tuple(found["notes"]))
 
 
 def rows_file(folder: Path, chunk: int) -> Path:
@@ -56,10 +58,30 @@ def names_file(folder: Path, chunk: int) -> Path:
     return folder / f"{chunk:06}.json"
 
 
-def read_names(folder: Path, chunk: int) -> tuple[list[str], dict[int, str]]:
-    """Names of a chunk's stations, and what is wrong with the cells of some, by their order."""
-    known = json.loads(names_file(folder, chunk).read_text())
-    return known["names"], {int(number): reason for number, reason in known["errors"].items()}
+@dataclass(frozen=True)
+class Known:
+    """What is known of the stations of a chunk besides their rows.
+
+    Attributes:
+        names: of all.
+        errors: what is wrong with the cells of some, by their order.
+        files: that hold one station between them, by its order.
+    """
+
+    names: list[str]
+    errors: dict[int, str]
+    files: dict[int, str]
+
+    def save(self, folder: Path, chunk: int) -> None:
+        """Write it beside the rows."""
+        names_file(folder, chunk).write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: Path, chunk: int) -> "Known":
+        """Read it back."""
+        found = json.loads(names_file(folder, chunk).read_text())
+        errors, files = ({int(k): said for k, said in found[name].items()} for name in ("errors", "files"))
+        return cls(found["names"], errors, files)
 
 
 def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path) -> Staged:
@@ -69,9 +91,13 @@ def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path
         FileError: if the table cannot be read.
     """
     stations, notes, every = Stations(), Notes(), folder / "every.rows"
-    counts = _write_all(read_batches(files, options, notes), options, stations, every)
+    counts = _write_all(read_batches(files, options, notes), stations, every)
     if not stations.names:
         raise FileError("holds no rows")
+    joined = {number: files for number, files in stations.files.items() if len(files) > 1}
+    for number, files in list(joined.items())[:1]:
+        others = f", and so {len(joined) - 1} more" if len(joined) > 1 else ""
+        notes.add(files[0], f"is one station, {stations.names[number]}, with {_others(files)}, by their name{others}")
     bounds = _bounds(counts, chunk)
     if len(bounds) == 2:
         every.rename(rows_file(folder, 0))
@@ -79,19 +105,29 @@ def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path
         _distribute(every, bounds, folder)
         every.unlink()
     for k, (begin, end) in enumerate(pairwise(bounds)):
-        errors = {number - begin: stations.errors[number] for number in range(begin, end) if number in stations.errors}
-        names_file(folder, k).write_text(json.dumps({"names": stations.names[begin:end], "errors": errors}))
-    staged = Staged(bounds, int(counts.sum()), notes.sentences())
+        numbers = range(begin, end)
+        errors = {number - begin: stations.errors[number] for number in numbers if number in stations.errors}
+        together = {number - begin: _quote(joined[number]) for number in numbers if number in joined}
+        Known(stations.names[begin:end], errors, together).save(folder, k)
+    staged = Staged(bounds, int(counts.sum()), tuple(stations.zones), notes.sentences())
     staged.save(folder)
     return staged
 
 
-def _write_all(batches: Iterable[Batch], options: Options, stations: Stations, into: Path) -> npt.NDArray[np.int64]:
+def _others(files: list[Path]) -> str:
+    return str(files[1]) if len(files) == 2 else f"{len(files) - 1} other files"
+
+
+def _quote(files: list[Path]) -> str:
+    return f"'{files[0]}' and " + (f"'{files[1]}'" if len(files) == 2 else _others(files))
+
+
+def _write_all(batches: Iterable[Batch], stations: Stations, into: Path) -> npt.NDArray[np.int64]:
     """Write every row as it comes; how many each station has."""
     counts = np.zeros(0, dtype=np.int64)
     with into.open("wb") as every:
         for batch in batches:
-            for rows in take_rows(batch, options, stations):
+            for rows in take_rows(batch, stations):
                 every.write(np.ascontiguousarray(rows).data)
                 counts = np.pad(counts, (0, len(stations.names) - len(counts)))
                 counts += np.bincount(rows["station"], minlength=len(counts))

@@ -1,12 +1,17 @@
 """The text of a CSV file, piece by piece, as :func:`forecasting.readers.text.read_text` has it of a whole one."""
 
 import codecs
+import csv
 import gzip
+import re
 from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
+from forecasting.readers.delimited import is_row
 from forecasting.readers.text import read_text
 
 BLOCK: Final = 2_000_000
@@ -15,6 +20,12 @@ _HEAD: Final = 200
 """Lines that tell what the columns hold, comments not counted."""
 _START: Final = 65_536
 """Bytes that tell whether it is text."""
+_RETURN: Final = re.compile(rb"\r(?!\n|\Z)")
+"""What ended lines on old Macs."""
+_STRANGE: Final = b'# \t"\r\n'
+"""How a line may begin that is no row, besides what separates columns."""
+_END: Final = ord("\n")
+_QUOTE: Final = ord('"')
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -47,17 +58,21 @@ class Text:
                 break
         return b"".join(lines).decode()
 
-    def below(self, lines: int) -> "Lines":
-        """What stands below so many lines, as a file."""
-        return Lines(_below(self._blocks(), lines))
+    def rows(self, below: int, separator: str) -> "Lines":
+        """What stands below so many lines, as a file: without blank lines and comments, as training has it."""
+        return Lines(_rows(block, separator) for block in _below(self._blocks(), below))
 
     def _blocks(self) -> Iterator[bytes]:
         """Whole lines, many at once."""
-        rest, mark = b"", codecs.BOM_UTF8
+        rest, mark, returns = b"", codecs.BOM_UTF8, False
         with _open(self._file) as file:
             while piece := file.read(BLOCK - len(rest) % BLOCK):
-                whole, end, rest = (rest + piece.removeprefix(mark)).rpartition(b"\n")
-                mark = b""
+                if mark:
+                    piece = piece.removeprefix(mark)
+                    returns, mark = _RETURN.search(piece) is not None, b""
+                if returns:
+                    piece = piece.replace(b"\r", b"\n")
+                whole, end, rest = (rest + piece).rpartition(b"\n")
                 yield self._as_utf8(whole + end)
         yield self._as_utf8(rest)
 
@@ -119,3 +134,26 @@ def _below(blocks: Iterator[bytes], lines: int) -> Iterator[bytes]:
             begin, lines = end + 1, lines - 1
         if not lines:
             yield block[begin:]
+
+
+def _rows(lines: bytes, separator: str) -> bytes:
+    """The lines that are neither blank nor comments."""
+    codes = np.frombuffer(lines, dtype=np.uint8)
+    begins = np.append(0, np.flatnonzero(codes[:-1] == _END) + 1)[: len(codes)]
+    strange = np.zeros(256, dtype=np.bool_)
+    strange[list(_STRANGE + separator.encode())] = True
+    suspect = begins[strange[codes[begins]]]
+    # Many files have their texts in quotation marks.
+    quoted = codes[suspect] == _QUOTE
+    suspect = suspect[~quoted | strange[codes[np.minimum(suspect + 1, len(codes) - 1)]]]
+    blank = re.compile(rb"[\s\"%s]*(?:#|\n|\Z)" % re.escape(separator.encode()))
+    kept, done = [], 0
+    for begin in suspect.tolist():
+        if blank.match(lines, begin) is None:
+            continue
+        end = lines.find(b"\n", begin) + 1 or len(lines)
+        cells = next(csv.reader([lines[begin:end].decode()], delimiter=separator), [])
+        if not is_row([cell.strip() for cell in cells]):
+            kept.append(lines[done:begin])
+            done = end
+    return b"".join((*kept, lines[done:])) if done else lines

@@ -5,19 +5,33 @@ from pathlib import Path
 import numpy as np
 
 from forecasting.readers.options import Options
+from forecasting.series import SstSeries
+from forecasting.timestep import TimeStep
 from scoring.tables.notes import Notes
 from scoring.tables.rows import Stations, take_rows
 from scoring.tables.source import read_batches
+from scoring.tables.stage import stage_rows
+from scoring.tables.stations import read_stations
 
 
 def taken(
     path: Path, options: Options | None = None, notes: Notes | None = None
 ) -> tuple[dict[str, list[float]], Stations]:
     """°C by station, and the stations."""
-    stations, options = Stations(), options or Options()
+    stations = Stations()
     found: dict[str, list[float]] = {}
-    for batch in read_batches([path], options, notes or Notes()):
-        for rows in take_rows(batch, options, stations):
+    for batch in read_batches([path], options or Options(), notes or Notes()):
+        for rows in take_rows(batch, stations):
             for number in np.unique(rows["station"]).tolist():
                 found.setdefault(stations.names[number], []).extend(rows["sst"][rows["station"] == number].tolist())
     return found, stations
+
+
+def series_of(
+    files: list[Path], folder: Path, step: TimeStep, options: Options | None = None
+) -> tuple[dict[str, SstSeries], dict[str, str]]:
+    """The series of each station, and what is wrong with some."""
+    folder.mkdir()
+    staged = stage_rows(files, options or Options(), 1_000_000, folder)
+    names, series, errors = read_stations(folder, 0, 0, staged.zones, step)
+    return {names[i]: one for i, one in series.items()}, {names[i]: error for i, error in errors.items()}

@@ -108,6 +108,7 @@ def test_a_disk_that_is_too_small_for_the_input_is_said_in_its_words(artifacts: 
         for given, output in ((grid, tmp_path / "out.zarr"), (table, tmp_path / "out.csv")):
             with pytest.raises(OSError, match="File too large"):
                 score(given, output, "--artifacts", artifacts)
+            assert not work_folder(output).exists()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 

@@ -1,22 +1,19 @@
 """What batch scoring takes a table's columns for, beside what training does."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from forecasting.errors import FileError
 from forecasting.readers.options import Options
+from forecasting.timestep import TimeStep
 from scoring.tables.notes import Notes
-from scoring.tables.rows import Stations, take_rows
-from scoring.tables.source import read_batches
-from tests.scoring.reading import taken
-
-
-def first_time(path: Path) -> str:
-    """Of the first row, UTC."""
-    (batch,) = read_batches([path], Options(), Notes())
-    (rows,) = take_rows(batch, Options(), Stations())
-    return str(np.datetime64(int(rows["time"][0]), "s"))
+from scoring.tables.stage import Staged
+from scoring.tables.text import BLOCK
+from tests.scoring.reading import series_of, taken
 
 
 def test_a_sentinel_of_single_precision_is_missing(tmp_path: Path) -> None:
@@ -47,13 +44,127 @@ def test_a_column_of_units_is_held_to_in_every_row(tmp_path: Path) -> None:
 
 
 def test_the_header_says_whose_clock_the_times_go_by_and_what_they_count(tmp_path: Path) -> None:
-    path = tmp_path / "in.csv"
-    path.write_text("time (UTC+2),sst\n2001-01-01T00:00:00,10\n2001-01-02T00:00:00,10\n")
-    assert first_time(path) == "2000-12-31T22:00:00"
-    path.write_text("time,sst\nhours since 2001-01-01,degC\n6,10\n12,10\n")
-    assert first_time(path) == "2001-01-01T06:00:00"
+    for name, content, wanted in (
+        ("a", "time (UTC+2),sst\n2001-01-01T00:00:00,10\n2001-01-02T00:00:00,10\n", "2000-12-31T22"),
+        ("b", "time,sst\nhours since 2001-01-01,degC\n6,10\n12,10\n", "2001-01-01T06"),
+    ):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(content)
+        series, _ = series_of([path], tmp_path / name, TimeStep.parse("day"))
+        assert series[name].start == np.datetime64(wanted, "s")
 
 
 def test_what_excel_says_of_separators_is_heeded(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("sep=|\ntime|sst\n2001-01-01|10\n2001-01-02|11\n")
     assert taken(tmp_path / "in.csv")[0] == {"in": [10, 11]}
+
+
+def test_stations_are_named_after_files_without_their_endings_alone(tmp_path: Path) -> None:
+    names = ("buoy.41001.csv", "buoy.41002.csv.gz", "41003", "41004.CSV", "v2.pq")
+    for name in names:
+        content = b"time,sst\n2001-01-01,10\n2001-01-02,11\n"
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    series, errors = series_of([tmp_path / name for name in names], tmp_path / "staged", TimeStep.parse("day"))
+    assert list(series) == ["buoy.41001", "buoy.41002", "41003", "41004", "v2"]
+    assert errors == {}
+
+
+def test_files_of_one_name_are_one_station_and_named_where_their_times_repeat(tmp_path: Path) -> None:
+    files = [tmp_path / folder / f"{name}.csv" for name in ("a", "b") for folder in ("x", "y")]
+    for file, day in zip(files, (1, 3, 1, 1), strict=True):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("time,sst\n" + "".join(f"2001-01-{day + k:02},10\n" for k in range(2)))
+    series, errors = series_of(files, tmp_path / "staged", TimeStep.parse("day"))
+    assert len(series["a"].values) == 4
+    assert errors["b"].startswith("2 of 4 times are repeated")
+    assert errors["b"].endswith(f"Keep one; its rows are those of '{files[2]}' and '{files[3]}'")
+    (note,) = Staged.read(tmp_path / "staged").notes
+    assert note == f"{files[0]}: is one station, a, with {files[1]}, by their name, and so 1 more"
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize(("form", "first"), [("%d/%m/%Y", "2001-02-01"), ("%m/%d/%Y", "2001-02-01")])
+def test_the_order_of_dates_is_told_by_the_whole_file(tmp_path: Path, ending: str, form: str, first: str) -> None:
+    days = pd.date_range(first, periods=40)
+    frame = pd.DataFrame({"station": [f"S{k:04}" for k in range(300)] * 40, "sst": 10.0})
+    frame["date"] = np.repeat(days.strftime(form), 300)
+    path = tmp_path / f"in.{ending}"
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path, index=False)
+    series, errors = series_of([path], tmp_path / "staged", TimeStep.parse("day"))
+    assert errors == {}
+    assert {str(one.start) for one in series.values()} == {"2001-02-01T00:00:00"}
+    assert {len(one.values) for one in series.values()} == {40}
+
+
+def test_dates_of_a_block_that_tells_no_order_have_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    days = [f"{1 + k // 24 % 28:02}/02/2001 {k % 24:02}:00" for k in range(28 * 24)] + ["01/03/2001 00:00"]
+    buoy = "a buoy with a name that fills the blocks of a file sooner than a short one would do"
+    late = [f"{buoy} {k % 900},0{1 + k // 900}/03/2001 00:00,10" for k in range(8_100)] * 3
+    path.write_text("\n".join(["station,time,sst", *(f"pier,{day},10" for day in days), *late, ""]))
+    assert path.stat().st_size > BLOCK
+    series, _ = series_of([path], tmp_path / "staged", TimeStep.parse("hour"))
+    assert len(series["pier"].values) == 28 * 24 + 1
+
+
+def test_dates_of_which_none_tells_the_order_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("time,sst\n" + "".join(f"0{1 + k % 9}/0{1 + k // 9}/2001,10\n" for k in range(80)) * 5)
+    with pytest.raises(FileError, match="no other line tells which; say --dates dmy or --dates mdy"):
+        taken(path)
+
+
+def test_columns_that_are_no_places_are_left_aside_and_said(tmp_path: Path) -> None:
+    files = [tmp_path / "in.csv", tmp_path / "in.parquet"]
+    frame = pd.DataFrame({"time": ["2001-01-01", "2001-01-02"], "pier": 10.0, "wharf": 11.0, "air_temp": 5.0})
+    frame.to_csv(files[0], index=False)
+    frame.to_parquet(files[1], index=False)
+    for file in files:
+        notes = Notes()
+        assert list(taken(file, notes=notes)[0]) == ["pier", "wharf"]
+        assert notes.sentences() == (f"{file}: not of a place by their names, and left aside: air_temp",)
+
+
+def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("time;sst\n2001-01-01;3,25\n2001-01-02;3,5\n")
+    _, stations = taken(path)
+    assert stations.errors == {0: "row 1: '3,25' in column sst is no number; write it with a decimal point"}
+    for content, said in (
+        (b"<html>no</html>", "is a web page, not data; download the data itself"),
+        (b'Error {\n    code=404;\n    message="Not Found";\n}\n', "an ERDDAP server's answer: Not Found"),
+        ("time,sst\n2001-01-01,3".encode("utf-16"), "is not UTF-8 text but UTF-16"),
+        (b"PK\x03\x04 and so on", "is a ZIP archive or a workbook"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(FileError, match=said):
+            taken(path)
+
+
+@pytest.mark.parametrize("by", ["lat", "time"])
+def test_places_are_stations_where_times_would_repeat(tmp_path: Path, by: str) -> None:
+    days = pd.date_range("2001-01-01", periods=300).strftime("%Y-%m-%d")
+    frame = pd.concat([pd.DataFrame({"time": days, "lat": lat, "lon": -9.5, "sst": lat / 4}) for lat in (44.0, 45.0)])
+    frame.loc[frame.index == 7, "lon"] = np.nan
+    path = tmp_path / "in.csv"
+    frame.sort_values(by, kind="stable").to_csv(path, index=False)
+    series, errors = series_of([path], tmp_path / "a", TimeStep.parse("day"))
+    assert errors == {}
+    assert {name: np.nanmax(one.values) for name, one in series.items()} == {"44N 9.5W": 11, "45N 9.5W": 11.25}
+    assert [int(np.isnan(one.values).sum()) for one in series.values()] == [1, 1]
+
+
+def test_a_buoy_that_drifts_stays_one_station(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    days = pd.date_range("2001-01-01", periods=30).strftime("%Y-%m-%d")
+    pd.DataFrame({"time": days, "lat": np.arange(30) / 10, "lon": 9, "sst": 10.0}).to_csv(path, index=False)
+    series, _ = series_of([path], tmp_path / "a", TimeStep.parse("day"))
+    assert len(series["in"].values) == 30
+
+
+def test_blanks_around_cells_are_no_part_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("station, time, sst\nA, 2001-01-01, 10\nA , 2001-01-02, 11\n")
+    series, errors = series_of([path], tmp_path / "a", TimeStep.parse("day"))
+    assert errors == {}
+    np.testing.assert_array_equal(series["A"].values, [10, 11])

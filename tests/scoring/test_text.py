@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
+from forecasting.readers.options import Options
+from forecasting.timestep import TimeStep
 from scoring.tables.notes import Notes
-from tests.scoring.reading import taken
+from tests.scoring.reading import series_of, taken
 
 LATIN = "time,station,Water temp (°F)\n2001-01-01,Málaga,41\n2001-01-02,Málaga,50\n".encode("latin-1")
 
 
-@pytest.mark.parametrize("content", [LATIN, gzip.compress(LATIN)])
+@pytest.mark.parametrize("content", [LATIN, gzip.compress(LATIN)], ids=["plain", "gzip"])
 def test_latin_1_is_read_as_such_in_header_and_cells(tmp_path: Path, content: bytes) -> None:
     path, notes = tmp_path / "in.csv", Notes()
     path.write_bytes(content)
@@ -38,4 +40,57 @@ def test_gzip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(gzip.compress(LATIN)[:-12])
     with pytest.raises(FileError, match="is a gzip file that is damaged or cut short"):
+        taken(path)
+
+
+LOGGER = [
+    '"Plot Title: Reef; 5"',
+    '#,"Date Time, GMT-07:00","Temp, °F (LGR S/N: 123)",Coupler Detached',
+    *(f"{k},03/{k:02}/18 12:00:00 AM,50," for k in range(1, 30)),
+]
+
+
+@pytest.mark.parametrize("title", [0, 1])
+def test_an_onset_loggers_export_is_read(tmp_path: Path, title: int) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join([*LOGGER[title:], ""]))
+    series, errors = series_of([path], tmp_path / "staged", TimeStep.parse("day"), Options(date_order="mdy"))
+    assert errors == {}
+    assert series["in"].start == np.datetime64("2018-03-01T07", "s")
+    np.testing.assert_allclose(series["in"].values, np.full(29, 10))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_they_may(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "in.csv"
+    rows = [f"2001-01-01T00:{k // 60:02}:{k % 60:02},41" for k in range(300)]
+    path.write_bytes(end.join(["# units: degF", "time,sst", *rows, ""]).encode())
+    np.testing.assert_allclose(taken(path)[0]["in"], [5] * 300)
+
+
+def test_what_is_not_csv_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("time,sst\n2001-01-01," + "1" * 200_000 + "\n")
+    with pytest.raises(FileError, match="is not CSV: line 2: field larger than field limit"):
+        taken(path)
+
+
+def test_comments_and_blank_lines_are_skipped_wherever_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    text = [f'"buoy",2001-01-01T00:{k // 60:02}:{k % 60:02},{k}' for k in range(900)]
+    for at, line in enumerate(
+        ["# a comment", "", ",,", '"# so, too"', " , , ", '"","",""', "  # this, and that", "\t"]
+    ):
+        text.insert(50 + at * 100, line)
+    path.write_text("\n".join(["# head", "station,time,sst", *text, "", "# end of data, 900 rows"]))
+    assert taken(path)[0] == {"buoy": list(range(900))}
+
+
+def test_a_row_that_is_none_of_these_is_kept_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    rows = [f",2001-01-01T00:{k // 60:02}:{k % 60:02},5" for k in range(300)]
+    path.write_text("\n".join(["station,time,sst", *rows, '" #7",2001-01-02,6', '"A""B",2001-01-02,7']))
+    assert taken(path)[0] == {"": [5] * 300, 'A"B': [7]}
+    path.write_text("\n".join(["station,time,sst", *rows, "the end"]))
+    with pytest.raises(FileError, match=r"in\.csv: row 301 \('the end'\) has 1 column where the first has 3"):
         taken(path)

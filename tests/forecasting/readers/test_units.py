@@ -157,3 +157,9 @@ def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_r
 def test_a_row_of_units_may_have_them_in_brackets(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "(UTC),(deg F)", *(f"{day},41" for day in days(3)))
     np.testing.assert_allclose(read(path).series.values, 5)
+
+
+def test_a_comment_above_the_header_is_seen_whatever_ends_the_lines(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes("\r".join(["# units: degF", "time;sst", *(f"{day};41" for day in days(3)), ""]).encode())
+    assert read(path).stations[0].units == "fahrenheit"

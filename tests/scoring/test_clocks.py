@@ -1,0 +1,82 @@
+"""Times by the clock of a place, station by station."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers.options import Options
+from forecasting.timestep import TimeStep
+from tests.scoring.reading import series_of
+
+HALF_HOUR = TimeStep.parse("PT30M")
+UTC = pd.date_range("2021-10-20", "2021-11-05", freq="30min", tz="UTC")
+LOCAL = UTC.tz_convert("Europe/Paris").tz_localize(None)
+"""In the night to 31 October the clock goes back."""
+FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%d/%m/%Y %H:%M")
+
+
+def two_stations(path: Path, form: str) -> Path:
+    """A by the clock of Paris and B by UTC, time after time; in a file of Parquet where it is called so."""
+    names = ["A", "B"] * len(UTC)
+    times = np.stack([LOCAL.to_numpy(), UTC.tz_localize(None).to_numpy()], axis=1).ravel()
+    frame = pd.DataFrame({"station": names, "time": times, "sst": np.arange(len(names)) % 7 + 10.0})
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.assign(time=pd.Series(times).dt.strftime(form)).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(("name", "form"), [("in.parquet", ""), *(("in.csv", form) for form in FORMATS)])
+def test_a_station_whose_clock_goes_back_is_refused_and_no_other(tmp_path: Path, name: str, form: str) -> None:
+    series, errors = series_of([two_stations(tmp_path / name, form)], tmp_path / "staged", HALF_HOUR)
+    assert list(errors) == ["A"]
+    assert errors["A"].startswith("the clock goes back an hour at 2021-10-31T02:00, as it does when daylight")
+    assert series["B"].start == np.datetime64("2021-10-20", "s")
+    assert len(series["B"].values) == len(UTC)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_stations_whose_rows_alternate_are_each_put_right(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "in.csv"
+    rows = [f"{name},{time:{form}},{10 + k % 7}" for k, time in enumerate(LOCAL) for name in "AB"]
+    path.write_text("\n".join(["station,time,sst", *rows, ""]))
+    series, errors = series_of([path], tmp_path / "staged", HALF_HOUR, Options(timezone="Europe/Paris"))
+    assert errors == {}
+    for name in "AB":
+        assert series[name].start == np.datetime64("2021-10-20", "s")
+        np.testing.assert_array_equal(series[name].values, [10 + k % 7 for k in range(len(UTC))])
+
+
+def test_an_hour_that_the_clock_skips_is_refused_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    times = pd.date_range("2021-03-20", "2021-04-01", freq="h")
+    rows = [f"A,{time:%Y-%m-%dT%H:%M},10\nB,{time:%Y-%m-%dT%H:%M}Z,10" for time in times]
+    path.write_text("\n".join(["station,time,sst", *rows, ""]))
+    options = Options(timezone="Europe/Paris")
+    series, errors = series_of([path], tmp_path / "staged", TimeStep.parse("hour"), options)
+    assert list(series) == ["B"]
+    assert errors["A"].startswith("2021-03-28T02:00 comes twice or never by the clock of Europe/Paris")
+    with pytest.raises(FileError, match="no time zone is named 'Mars'"):
+        series_of([path], tmp_path / "again", TimeStep.parse("hour"), Options(timezone="Mars"))
+
+
+def test_months_keep_the_clock_of_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    months = pd.date_range("2007-01", periods=40, freq="MS")
+    path.write_text("\n".join(["time,sst", *(f"{month:%Y-%m-%d},10" for month in months), ""]))
+    series, _ = series_of([path], tmp_path / "a", TimeStep.parse("month"), Options(timezone="Europe/Paris"))
+    assert series["in"].start == np.datetime64("2007-01-01", "s")
+
+
+def test_months_of_parquet_with_a_zone_keep_the_clock_of_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    pd.DataFrame({"time": pd.date_range("2007-01", periods=40, freq="MS", tz="Europe/Paris"), "sst": 10.0}).to_parquet(
+        path, index=False
+    )
+    series, _ = series_of([path], tmp_path / "a", TimeStep.parse("month"))
+    assert series["in"].start == np.datetime64("2007-01-01", "s")
+    assert len(series["in"].values) == 40
