@@ -1,15 +1,14 @@
 """Forecasts: of what follows a dataset's own last observation, and of callers' series."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
@@ -52,7 +51,9 @@ _BODY["requestBody"]["description"] = (
     "JSON; or, for more series than fit into a request, NDJSON: a series on each line, and all else in the query. "
     "It is answered line by line while it comes in; where the answer breaks off, its last line is a problem document."
 )
-_LINES_QUERY = query_parameters(LinesQuery, "model", "horizon", "level", "threshold", "units", only="for NDJSON bodies")
+_LINES_QUERY = query_parameters(
+    LinesQuery, "model", "horizon", "level", "threshold", "units", only="for NDJSON, and JSON that does not say it"
+)
 
 LevelQuery = Annotated[
     list[int] | None,
@@ -65,7 +66,14 @@ ThresholdQuery = Annotated[
 ]
 UnitsQuery = Annotated[Units, Query(description="of all temperatures")]
 
-_IN_THE_BODY: Final = ("model", "horizon", "level", "levels", "threshold", "thresholds", "units")
+_EITHER: Final = {
+    "model": "model",
+    "horizon": "horizon",
+    "level": "levels",
+    "threshold": "thresholds",
+    "units": "units",
+}
+"""Parameters of the query, and what a body of JSON has in their place."""
 
 _read = ForecastRequest.__pydantic_validator__.validate_json
 
@@ -127,40 +135,37 @@ async def _stream(
             yield piece
 
 
-class _Query(BaseModel):
-    dataset: str | None = None
-    strict: bool = False
-
-
-_NO_QUERY = _Query()
-
-
 def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[ForecastRequest, str | None, bool]:
     """What a request asks for, the dataset that its query names, and whether it is strict.
 
     Raises:
         ProblemError: 415 if the body is not announced as JSON.
-        RequestValidationError: if the query or the body cannot be understood, or the query says what the body has to.
+        RequestValidationError: if the query or the body cannot be understood, or they contradict each other.
     """
     require_json(headers)
-    query, where = _NO_QUERY, "query"
+    query = LinesQuery.read(query_string) if query_string else None
     try:
-        if query_string:
-            said = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-            _refuse_misplaced(said)
-            query = _Query.model_validate(said)
-        where = "body"
-        return _read(body), query.dataset or None, query.strict
+        request = _read(body)
     except ValidationError as error:
         places = found_in(body, error)
-        raise RequestValidationError([{**one, "loc": (where, *one["loc"])} for one in places]) from None
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
+    if query is None:
+        return request, None, False
+    return _agreed(request, query), query.dataset or None, query.strict
 
 
-def _refuse_misplaced(query: Mapping[str, str]) -> None:
-    for name in _IN_THE_BODY:
-        if name in query:
-            said = f"{name} belongs into the body, beside series; in the query NDJSON alone has it"
-            raise RequestValidationError([{"type": "misplaced", "loc": ("query", name), "msg": said}])
+def _agreed(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
+    """The request, with what the query says and the body does not."""
+    said: dict[str, object] = {}
+    for name in query.model_fields_set & _EITHER.keys():
+        own, value = _EITHER[name], getattr(query, name)
+        value = tuple(value) if own == "thresholds" else value
+        if own not in request.model_fields_set:
+            said[own] = value
+        elif getattr(request, own) != value:
+            message = f"{name} is another in the query than {own} in the body: say it once"
+            raise RequestValidationError([{"type": "contradiction", "loc": ("query", name), "msg": message}])
+    return request.model_copy(update=said)
 
 
 async def _answer(

@@ -219,15 +219,20 @@ def test_an_answer_that_would_be_too_large_is_refused_with_how_many_series_would
         assert 250_000 < len(answer.content) <= 400_000
 
 
-def test_a_query_that_says_what_a_json_body_has_to_is_refused(client: httpx.Client, nino12: SstSeries) -> None:
-    refused = client.post("/forecast?horizon=3", json=body(nino12))
+def test_what_the_query_says_counts_where_the_body_does_not(client: httpx.Client, nino12: SstSeries) -> None:
+    sent = body(nino12)
+    del sent["model"]
+    asked = "model=rnn&horizon=2&level=50&threshold=296.65&units=kelvin"
+    sent["series"][0]["values"] = [value + 273.15 for value in sent["series"][0]["values"]]
+    by_query = answered(client.post(f"/forecast?{asked}", json=sent))
+    same = {"model": "rnn", "horizon": 2, "levels": [50], "thresholds": [296.65], "units": "kelvin"}
+    assert by_query == answered(client.post("/forecast", json=sent | same))
+    assert by_query == answered(client.post(f"/forecast?{asked}", json=sent | same))
+    refused = client.post("/forecast?level=80", json=sent | same)
     assert refused.status_code == 422
-    assert refused.json()["errors"] == [
-        {
-            "location": "query.horizon",
-            "message": "horizon belongs into the body, beside series; in the query NDJSON alone has it",
-        }
-    ]
+    message = "level is another in the query than levels in the body: say it once"
+    assert refused.json()["errors"] == [{"location": "query.level", "message": message}]
+    assert client.post("/forecast?horizon=none", json=sent).json()["errors"][0]["location"] == "query.horizon"
 
 
 def test_a_dataset_forecast_has_levels_thresholds_and_units(client: httpx.Client) -> None:

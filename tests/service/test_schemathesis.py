@@ -33,7 +33,7 @@ CONFIG = schemathesis.Config.from_dict(
                 "include-path-regex": "^/v2/",
                 "checks": {"positive_data_acceptance": {"expected-statuses": [*SOUND, "400"]}},
             },
-            # Nor that some parameters are for lines alone: with a body of JSON they are refused.
+            # Nor that what the query says must not contradict a body of JSON.
             {
                 "include-name": "POST /forecast",
                 "checks": {"positive_data_acceptance": {"expected-statuses": SOUND}},

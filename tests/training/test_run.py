@@ -126,7 +126,7 @@ def test_leads_at_which_a_reference_errs_less_are_named(published: Published) ->
     ratios = (1.0, 1.02, 0.9, 1.1, 1.05, *[0.99] * 7)
     assert with_best(tuple(a * b for a, b in zip(ratios, reference, strict=True))) == (
         f"{name}, which the validation part picked, is behind a reference at 3 of 12 leads (2, 4 to 5), "
-        "the furthest behind linear autoregression (10 % at lead 4)."
+        "the furthest behind linear autoregression (10.0 % at lead 4)."
     )
 
 
