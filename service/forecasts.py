@@ -103,11 +103,13 @@ def written(request: ForecastRequest, asked: Asked, found: Sequence[Entries], st
     if strict:
         for entries in found:
             refuse_failures(ids, entries)
+    if request.model != ALL:
+        return dumps(model_forecast(asked.forecasters[0], request.units, named(ids, found[0])))
     answers = [
         model_forecast(forecaster, request.units, named(ids, entries))
         for forecaster, entries in zip(asked.forecasters, found, strict=True)
     ]
-    return dumps({"models": answers} if request.model == ALL else answers[0])
+    return dumps({"models": answers})
 
 
 class _Parts:
