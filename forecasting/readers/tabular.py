@@ -69,7 +69,9 @@ def find_layout(table: Table, options: Options) -> Layout:
     values = stations_of_columns(table, clock) if station is None and options.value_column is None else {}
     if not values:
         values = {choice.value: choice.station for choice in find_values(table, clock, options)}
-    flags = {value: name for value in values for name in [_flags(table, value, options)] if name is not None}
+    named = {value: name for value in values for name in [_flags(table, value, options)] if name is not None}
+    strange = {name: said for name in named.values() for said in _foreign(table, name)}
+    flags = {value: name for value, name in named.items() if name not in strange}
     units = {value: _units(table, value, options)[0] for value in values}
     without = [value for value in values if options.units is None and own_unit(table, value) is None]
     units_column = next((found for found in map(table.units_column, without) if found is not None), None)
@@ -79,7 +81,7 @@ def find_layout(table: Table, options: Options) -> Layout:
     aside = _say_aside(left_aside(table, clock, [Choice(value, name) for value, name in values.items()]))
     return Layout(
         clock.names, time_units, clock.timezone, values, station, apart, flags, units, units_column, sentinels, order,
-        (*_say_zone(clock, options), *aside),
+        (*_say_zone(clock, options), *aside, *strange.values()),
     )  # fmt: skip
 
 
@@ -111,6 +113,13 @@ def observations(table: Table, options: Options) -> list[Observations]:
             found.append(replace(one, warnings=(*one.warnings, *doubts)))
     _check_choice(found, options)
     return found
+
+
+def _foreign(table: Table, name: str) -> tuple[str, ...]:
+    """What is to be said of flags of another scheme than QARTOD's."""
+    flags = pd.to_numeric(table.cells[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    flagged = heed(np.zeros(len(flags)), flags, name)
+    return () if flagged.counts else flagged.warnings
 
 
 def _say_zone(clock: Clock, options: Options) -> tuple[str, ...]:

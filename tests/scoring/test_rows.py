@@ -168,3 +168,16 @@ def test_blanks_around_cells_are_no_part_of_them(tmp_path: Path) -> None:
     series, errors = series_of([path], tmp_path / "a", TimeStep.parse("day"))
     assert errors == {}
     np.testing.assert_array_equal(series["A"].values, [10, 11])
+
+
+def test_flags_of_another_scheme_are_not_used_and_said_to_be_none(tmp_path: Path) -> None:
+    path, other = tmp_path / "qartod.csv", tmp_path / "other.csv"
+    path.write_text("time,sst,sst_qc\n2001-01-01,10,1\n2001-01-02,11,4\n")
+    other.write_text("time,sst,sst_qc\n2001-01-01,10,5\n2001-01-02,11,4\n")
+    notes = Notes()
+    found, _ = taken(path, notes=notes)
+    np.testing.assert_array_equal(found["qartod"], [10, np.nan])
+    found, _ = taken(other, notes=notes)
+    assert found["other"] == [10, 11]
+    (said,) = notes.sentences()
+    assert "sst_qc holds 5: these are not QARTOD flags" in said
