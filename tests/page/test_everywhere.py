@@ -66,15 +66,18 @@ def test_colours_are_as_the_system_has_them_and_as_chosen(visitor: Visitor) -> N
 
 
 def test_the_keyboard_alone_goes_to_a_view_switches_a_model_and_reads_a_chart(visitor: Visitor) -> None:
-    page = visitor().open("?dataset=nino12")
+    visit = visitor()
+    page = visit.open("?dataset=nino12")
     expect(page.get_by_role("checkbox", name="GRU").first).to_be_visible()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
+    visit.settle()
     for _ in range(30):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.value") == "gru":
             break
+    assert page.evaluate("document.activeElement.type") == "checkbox"
     page.keyboard.press("Space")
     expect(page.get_by_role("checkbox", name="GRU").first).not_to_be_checked()
     assert "models=rnn,lstm" in page.url
