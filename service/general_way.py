@@ -87,7 +87,8 @@ class GeneralWay(OneWriteProtocol):
         if self._is_deaf:
             self._throw_away(len(data))
             return
-        self._most = self._head + len(data)
+        # Behind another request not all bytes of a head are counted yet, so that what came before counts whole.
+        self._most = (self._most if self._head else 0) + len(data)
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:

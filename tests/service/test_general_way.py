@@ -20,7 +20,7 @@ from service.security_headers import security_headers
 from service.settings import Settings
 from tests.processes import running
 from tests.service.test_forecast import Json, body
-from tests.serving import serve
+from tests.serving import connect, serve
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -36,10 +36,6 @@ def client(artifacts: Path) -> Iterator[httpx.Client]:
 def wire(client: httpx.Client) -> Iterator[socket.socket]:
     with connect(client) as wire:
         yield wire
-
-
-def connect(client: httpx.Client) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=60)
 
 
 def read_all(wire: socket.socket) -> bytes:
@@ -118,6 +114,19 @@ def test_clients_that_send_several_requests_at_once_and_leave_are_not_logged(
 def test_a_head_over_the_limit_is_refused(wire: socket.socket, sent: bytes) -> None:
     wire.sendall(sent)
     answer = read_all(wire)
+    assert "send at most 65536 bytes" in refused(answer[answer.rindex(b"HTTP/1.1 ") :], 431)["detail"]
+
+
+def test_a_head_over_the_limit_is_refused_that_begins_behind_another_and_ends_with_the_next_read(
+    wire: socket.socket,
+) -> None:
+    head = b"GET /forecast HTTP/1.1\r\nX: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n"
+    wire.sendall(LIVE + head[:40_000])
+    # What came with it has been read once it is answered.
+    answer = wire.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    wire.sendall(head[40_000:])
+    answer += read_all(wire)
     assert "send at most 65536 bytes" in refused(answer[answer.rindex(b"HTTP/1.1 ") :], 431)["detail"]
 
 
