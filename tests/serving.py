@@ -50,3 +50,8 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
     finally:
         server.should_exit = True
         thread.join()
+
+
+def connect(client: httpx.Client) -> socket.socket:
+    """A connection of its own to the service that ``client`` asks."""
+    return socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=60)

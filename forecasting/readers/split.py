@@ -13,7 +13,7 @@ from forecasting.readers.clock import Clock
 from forecasting.readers.geometry import distance_km, fixed_places, name_place
 from forecasting.readers.keys import ANYTHING, DEPTHS, PLACES, STATIONS
 from forecasting.readers.options import Options, Place
-from forecasting.readers.table import Table, numbers, one_line
+from forecasting.readers.table import Table, numbers, one_line, to_numbers
 from forecasting.timestep import Floats
 
 Rows = npt.NDArray[np.bool_]
@@ -124,14 +124,7 @@ def place_columns(table: Table) -> tuple[str, str] | None:
 
 def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterator[Part]:
     columns = place_columns(table)
-    points: Floats | None = None
-    if columns is not None:
-        lat, lon = columns
-        if _repeats(clock, part.rows):
-            points = np.stack([numbers(table.cells[lat]), numbers(table.cells[lon])], axis=1)
-        elif part.station is None:  # a name goes before a place
-            coerced = table.cells[[lat, lon]].apply(pd.to_numeric, errors="coerce")
-            points = fixed_places(coerced.to_numpy(dtype=np.float64, na_value=np.nan), part.rows)
+    points = None if columns is None else _points(table, clock, part, columns)
     if columns is None or points is None:
         if options.at is not None:
             found = "no columns of latitude and longitude" if columns is None else "one place, or one that moves"
@@ -154,6 +147,16 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
         if options.station is None or part.station is not None or name == options.station:
             where = name if part.station is None else f"{part.station} {name}"
             yield Part(where, f"{lat} and {lon}", part.rows & (points == point).all(axis=1))
+
+
+def _points(table: Table, clock: Clock, part: Part, columns: tuple[str, str]) -> Floats | None:
+    """Latitude and longitude of each row ``(n, 2)``, where they tell several places of a part apart."""
+    cells = [table.cells[name] for name in columns]
+    if _repeats(clock, part.rows):
+        return np.stack([numbers(one) for one in cells], axis=1)
+    if part.station is None:  # a name goes before a place
+        return fixed_places(np.stack([to_numbers(one) for one in cells], axis=1), part.rows)
+    return None
 
 
 def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:

@@ -169,7 +169,7 @@ def numbers(column: "pd.Series[str]") -> Floats:
     Raises:
         FileError: naming the line of the first cell that is no number.
     """
-    found = _to_numbers(column)
+    found = to_numbers(column)
     absent = column.str.lower().isin(ABSENT).to_numpy()
     bad = np.isnan(found) & ~absent
     if bad.any():
@@ -187,7 +187,7 @@ def no_number(cell: str, column: str) -> str:
 
 def is_numeric(column: "pd.Series[str]") -> bool:
     """Whether any cell is a number."""
-    return bool(np.isfinite(_to_numbers(column)).any())
+    return bool(np.isfinite(to_numbers(column)).any())
 
 
 def is_empty(column: "pd.Series[str]") -> bool:
@@ -195,6 +195,7 @@ def is_empty(column: "pd.Series[str]") -> bool:
     return bool(column.str.lower().isin(ABSENT).all())
 
 
-def _to_numbers(column: "pd.Series[str]") -> Floats:
+def to_numbers(column: "pd.Series[str]") -> Floats:
+    """A column as numbers, NaN where a cell is none."""
     found = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     return np.array(found, dtype=np.float64)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock, find_clock
@@ -13,7 +12,7 @@ from forecasting.readers.flags import Marked, flag_column, heed, quality_column,
 from forecasting.readers.options import DateOrder, Options
 from forecasting.readers.reading import UNSAID, Columns, Observations
 from forecasting.readers.split import Part, place_columns, refuse_many, split, station_column
-from forecasting.readers.table import HEADER, Table, numbers
+from forecasting.readers.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.units import parse_units
 from forecasting.readers.values import Choice, find_values, is_usual, left_aside, own_unit, stations_of_columns
 from forecasting.series import UNITS, Units
@@ -117,7 +116,7 @@ def observations(table: Table, options: Options) -> list[Observations]:
 
 def _foreign(table: Table, name: str) -> tuple[str, ...]:
     """What is to be said of flags of another scheme than QARTOD's."""
-    flags = pd.to_numeric(table.cells[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    flags = to_numbers(table.cells[name])
     flagged = heed(np.zeros(len(flags)), flags, name)
     return () if flagged.counts else flagged.warnings
 
@@ -198,9 +197,7 @@ def _unheeded(table: Table, value: str, options: Options) -> tuple[str, Floats] 
     found = quality_column(names, table.short(value)) or quality_column(names, table.stem(value))
     if found is None:
         return None
-    cells = table.cells[names[found]]
-    levels = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return found, levels
+    return found, to_numbers(table.cells[names[found]])
 
 
 def _flag_numbers(table: Table, name: str) -> Floats:

@@ -23,7 +23,7 @@ from service.settings import Settings
 from service.short_way import ShortWay
 from tests.processes import running
 from tests.service.test_forecast import body
-from tests.serving import serve
+from tests.serving import connect, serve
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def client(artifacts: Path) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def wire(client: httpx.Client) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=60) as wire:
+    with connect(client) as wire:
         yield wire
 
 
