@@ -1,6 +1,6 @@
 """How well intervals cover, by what they are calibrated on; decided without any test part.
 
-    python -m benchmarks.coverage FILE[:COLUMN][@monthly] …
+    python -m benchmarks.coverage FILE[:COLUMN][@monthly|@weekly] …
 
 Each series is cut to its first 60 and 80 %, which leaves its test part out, and each cut is divided anew into 70 / 10 /
 20 %. A network is fitted as training does; its intervals are calibrated on the inner validation part alone, or also on
@@ -90,7 +90,7 @@ def _row(name: str, way: str, found: dict[int, IntervalReport], base: dict[int, 
 def main() -> None:
     """Print a table, one row a cut and way of calibrating, and their means."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__.splitlines()[0])
-    parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, or either with @monthly for monthly means")
+    parser.add_argument("series", nargs="+", help="FILE or FILE:COLUMN, with @monthly or @weekly for means")
     parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (default: %(default)s)")
     options = parser.parse_args()
@@ -100,7 +100,7 @@ def main() -> None:
     shares: dict[str, list[float]] = {}
     with ProcessPoolExecutor(options.workers) as pool:
         for (argument, cut), found in zip(jobs, pool.map(judge, jobs), strict=True):
-            name = f"{Path(argument.partition('@')[0].partition(':')[0]).name}{argument[argument.find('.csv') + 4 :]}"
+            name = Path(argument).name.replace(".csv", "")
             for way, one in found.items():
                 print(_row(f"{name} {cut:g}", way, one, found["validation"]), flush=True)
                 leads = len(next(iter(one.values())).score)

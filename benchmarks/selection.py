@@ -1,6 +1,6 @@
 """Which training recipe to make the default, decided without any test part.
 
-    python -m benchmarks.selection FILE[:COLUMN][@monthly][#DAYS] …
+    python -m benchmarks.selection FILE[:COLUMN][@monthly|@weekly][#DAYS] …
 
 Each series is cut to its first 60, 70 and 80 %, which leaves the test part out, and each cut is divided anew into
 70 / 10 / 20 %. A recipe is scored on the last of these by two figures, averaged over cuts, cells and seeds: RMSE one
@@ -36,6 +36,9 @@ from training.fit import fit
 
 CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series that are looked at; the last is train and validation."""
+
+MEANS: Final = {"monthly": ("MS", MONTH), "weekly": ("7D", TimeStep(7 * DAY))}
+"""Frequency by pandas, and step, of the means that a series can be turned into."""
 
 STRETCHES: Final = 24
 """Of so many days each, that a series is divided into where it is followed by a number of them."""
@@ -74,13 +77,15 @@ A window is given as a share of the default; steps as the fewest and the most th
 
 def read(argument: str) -> SstSeries:
     """A series, the test part included."""
-    argument, _, monthly = argument.partition("#")[0].partition("@")
+    argument, _, means = argument.partition("#")[0].partition("@")
     path, _, column = argument.partition(":")
     series = read_csv(Path(path), value_column=column or None)
-    if not monthly:
+    if not means:
         return series
-    means = series.to_pandas().dropna().tz_localize(None).resample("MS").mean()
-    return SstSeries.from_pandas(means, step=MONTH)
+    if means not in MEANS:
+        raise SystemExit(f"{argument}@{means}: means are {' or '.join(MEANS)}")
+    rule, step = MEANS[means]
+    return SstSeries.from_pandas(series.to_pandas().dropna().tz_localize(None).resample(rule).mean(), step=step)
 
 
 def spans(argument: str, cuts: Sequence[float]) -> list[tuple[int, int]]:
@@ -165,7 +170,7 @@ def _row(label: str, scores: Floats, steps: list[str]) -> str:
 def main() -> None:
     """Print a table, one row a recipe: lead 1 to linear, all leads to the best reference."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__.splitlines()[0])
-    parser.add_argument("series", nargs="+", help="FILE, FILE:COLUMN, either with @monthly for monthly means or #DAYS")
+    parser.add_argument("series", nargs="+", help="FILE or FILE:COLUMN, with @monthly or @weekly for means, or #DAYS")
     parser.add_argument("--recipes", default=",".join(map(str, range(len(RECIPES)))), help="numbers, from 0")
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
     parser.add_argument("--seeds", type=int, default=1)
@@ -177,7 +182,7 @@ def main() -> None:
     seen = {one: spans(one, options.cuts) for one in options.series}
     varied = [(one, recipe, span) for recipe in recipes for one in options.series for span in seen[one]]
     jobs = [(*one, tuple(options.cells), options.seeds) for one in varied]
-    names = [Path(one).name.split("_")[0].removesuffix(".csv") + one[one.find(".csv") + 4 :] for one in options.series]
+    names = [Path(one).name.replace(".csv", "") for one in options.series]
     steps = [_kind(read(one).step) for one in options.series]
     print("| recipe | " + " | ".join(names) + " | mean |")
     print("|---|" + "---:|" * (len(names) + 1))

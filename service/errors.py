@@ -30,6 +30,9 @@ STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     ReleaseError: HTTPStatus.CONFLICT,
 }
 
+_PATH_SHOWN: Final = 200
+"""Characters of a path that a sentence repeats."""
+
 PROBLEM_JSON: Final = "application/problem+json"
 _JSON: Final = "application/json"
 
@@ -159,12 +162,12 @@ def _forecast_error(error: ForecastError, scope: Scope) -> Response:
 
 
 def _http_exception(error: HTTPException, scope: Scope) -> Response:
-    detail, headers = error.detail, error.headers
+    detail, headers, path = error.detail, error.headers, scope["path"][:_PATH_SHOWN]
     if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
-        detail = f"there is nothing at {scope['path']}; /docs lists what there is"
+        detail = f"there is nothing at {path}; /docs lists what there is"
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(_methods(scope))
-        detail = f"{scope['method']} is not allowed at {scope['path']}; {allowed}"
+        detail = f"{scope['method']} is not allowed at {path}; {allowed}"
         headers = {**(headers or {}), "Allow": allowed}
     return _refusal(scope, error.status_code, detail, headers=headers)
 

@@ -29,7 +29,7 @@ _REFUSALS: Final = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 )
-"""What any request may be answered with before its endpoint is reached, but for those that need no key."""
+"""What a request may be answered with before its endpoint is reached, but for those that need no key."""
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -111,10 +111,12 @@ def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]
 def _describe_answers(path: str, operation: dict[str, Any]) -> None:
     """Add what the gate answers and the headers of every answer; errors are problem documents, but under ``/v2``."""
     answers = operation["responses"]
+    refusals = [HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE]
     if not is_open(path):
         operation["security"] = [{}, {"key": []}]
-        for refusal in _REFUSALS:
-            answers.setdefault(str(refusal.value), _refusal(path, refusal))
+        refusals += _REFUSALS
+    for refusal in refusals:
+        answers.setdefault(str(refusal.value), _refusal(path, refusal))
     operation["responses"] = dict(sorted(answers.items()))
     for status, answer in answers.items():
         content = answer.get("content", {})

@@ -106,6 +106,10 @@ def test_what_is_not_there_is_a_404_that_names_what_is(client: httpx.Client, pat
     assert said in refused(client.get(path), 404)["detail"]
 
 
+def test_an_answer_is_not_as_long_as_the_path_that_it_refuses(client: httpx.Client) -> None:
+    assert len(client.get("/" + "nowhere" * 2_000).content) < 1_000
+
+
 def test_another_method_is_a_405(client: httpx.Client) -> None:
     response = client.delete("/forecast")
     assert "DELETE is not allowed at /forecast; GET, HEAD, POST" in refused(response, 405)["detail"]

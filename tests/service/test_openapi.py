@@ -69,6 +69,7 @@ def test_errors_are_declared_as_problem_documents_but_for_the_inference_protocol
         if path.startswith("/v2"):
             media_type, model = "application/json", "InferenceError"
         for operation in operations.values():
+            assert "431" in operation["responses"]
             for status, response in operation["responses"].items():
                 if int(status) >= 400:
                     assert list(response["content"]) == [media_type]
