@@ -9,7 +9,6 @@ import httpx
 import pandas as pd
 import pytest
 
-from forecasting import read_csv
 from forecasting.release import open_current
 from forecasting.report import parse_report
 from forecasting.table import accuracy_table
@@ -61,7 +60,7 @@ def test_the_lines_of_python_lead_to_a_forecast(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(ROOT)
     (code,) = blocks("python")
     *statements, last = code.strip().splitlines()
-    names: dict[str, Any] = {"series": read_csv("data/nino12.csv").to_pandas()}
+    names: dict[str, Any] = {}
     exec("\n".join(statements), names)
     table = eval(last, names)
     assert isinstance(table, pd.DataFrame)
