@@ -1,0 +1,75 @@
+"""What the documentation shows runs as it stands."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.settings import Settings
+from tests.conftest import ROOT
+from tests.serving import serve
+
+SHOWN_AT = "127.0.0.1:8000"
+
+Block = tuple[str, str]
+"""Its page and its text."""
+
+
+def blocks(pattern: str, *pages: str) -> list[Block]:
+    found = []
+    for page in pages:
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        found += [(page, block) for block in re.findall(pattern, text, flags=re.DOTALL | re.MULTILINE)]
+    return found
+
+
+PYTHON = blocks(r"^```python\n(.*?)^```", "service.md", "training.md", "data.md")
+CURL = blocks(r"^ *```\n( *curl .*?)^ *```", "service.md")
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[httpx.Client]:
+    with serve(Settings(artifacts=ROOT / "artifacts")) as client:
+        yield client
+
+
+def here(block: str, client: httpx.Client) -> str:
+    """``block`` with the address of the service that runs here."""
+    return block.replace(SHOWN_AT, client.base_url.netloc.decode())
+
+
+def test_there_are_examples_to_run() -> None:
+    assert [page for page, _ in PYTHON] == ["service.md", "service.md", "training.md", "data.md"]
+    assert len(CURL) == 4
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("block", [text for _, text in PYTHON], ids=[page for page, _ in PYTHON])
+def test_python_runs(
+    block: str, shipped: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(here(block, shipped), {})
+    assert bool(capsys.readouterr().out.strip()) == ("print(" in block)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("block", [text for _, text in CURL])
+def test_curl_is_answered(block: str, shipped: httpx.Client, tmp_path: Path) -> None:
+    stations = tmp_path / "stations.ndjson"
+    stations.write_text(json.dumps({"id": "pier", "start": "2009-01-01", "values": [24.0 + k % 3 for k in range(24)]}))
+    command = here(block, shipped).replace("curl ", "curl -sSf ").replace(stations.name, str(stations))
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith(("{", "| Model"))
