@@ -15,10 +15,10 @@ from uvicorn.server import ServerState
 from benchmarks.payloads import mixed_bodies, simple_bodies
 from service.app import create_app
 from service.gate import Gate
+from service.hot_path import HotPath
 from service.protocol import Protocol
 from service.server import KEEP_ALIVE_SECONDS
 from service.settings import Settings
-from service.short_way import ShortWay
 
 BODIES = 500
 CONNECTIONS = (1, 8, 32)
@@ -84,7 +84,7 @@ def _request(body: bytes) -> bytes:
 def _connect(gate: Gate, n: int) -> "list[_Wire]":
     config = uvicorn.Config(gate, server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS)
     config.load()
-    make = partial(Protocol, ShortWay(gate), config=config, server_state=ServerState(), app_state={})
+    make = partial(Protocol, HotPath(gate), config=config, server_state=ServerState(), app_state={})
     return [_Wire(make()) for _ in range(n)]
 
 

@@ -15,10 +15,10 @@ from service.app import open_registry
 from service.keys import read_keys
 from service.logs import log_config
 from service.metrics import shared_by_workers
-from service.peers import Peers
 from service.security import refuse_open_bind
 from service.server import serve
 from service.settings import Settings
+from service.siblings import Siblings
 from service.supervisor import Supervisor
 
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     if registry is None:
         with shared_by_workers():
             return Supervisor(settings, listener).run()
-    serve(settings, listener, registry, Peers())
+    serve(settings, listener, registry, Siblings())
     return 0
 
 

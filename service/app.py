@@ -28,7 +28,6 @@ from service.keys import read_keys
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.openapi import install_openapi
-from service.peers import Peers
 from service.rate_limit import RateLimiter
 from service.repository import Repository
 from service.routes import compare, forecast, health, inference, models, page, recent, series, training
@@ -39,6 +38,7 @@ from service.security import Access
 from service.security_headers import PAGE_POLICY, security_headers
 from service.serving import Serving
 from service.settings import Settings
+from service.siblings import Siblings
 from service.statistics import Statistics
 from service.tracing import request_tracer
 
@@ -90,7 +90,7 @@ def open_registry(settings: Settings) -> Registry:
 def create_app(
     settings: Settings,
     registry: Registry | None = None,
-    peers: Peers | None = None,
+    siblings: Siblings | None = None,
     telemetry: TelemetryConfig | None = None,
 ) -> Gate:
     """The application for these settings.
@@ -98,7 +98,7 @@ def create_app(
     Args:
         settings: what it is set to.
         registry: the models, where they are loaded already; else they are when the application starts.
-        peers: the workers that serve together; None: this one alone.
+        siblings: the workers that serve together; None: this one alone.
         telemetry: FastAPI's: OpenTelemetry providers other than the global ones.
     """
     lifecycle = Lifecycle()
@@ -112,11 +112,11 @@ def create_app(
         gc.set_threshold(_OBJECTS)
         async with AsyncExitStack() as stack:
             stack.enter_context(app.state.metrics.batches.on_loop())
-            repository = _repository(settings, lifecycle, peers or Peers(), app.state.metrics, stack)
+            repository = _repository(settings, lifecycle, siblings or Siblings(), app.state.metrics, stack)
             gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
             repository.start(registry or open_registry(settings))
             app.state.repository = repository
-            await stack.enter_async_context(await repository.peers.listen(repository.hear))
+            await stack.enter_async_context(await repository.siblings.listen(repository.hear))
             # Only now: what is withdrawn from here on is heard.
             repository.refresh()
             watching = asyncio.create_task(repository.watch(settings.reload_seconds))
@@ -152,7 +152,7 @@ def create_app(
 
 
 def _repository(
-    settings: Settings, lifecycle: Lifecycle, peers: Peers, metrics: Metrics, stack: AsyncExitStack
+    settings: Settings, lifecycle: Lifecycle, siblings: Siblings, metrics: Metrics, stack: AsyncExitStack
 ) -> Repository:
     """What loads releases and puts them to serve, with threads that end with ``stack``."""
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
@@ -163,7 +163,7 @@ def _repository(
     def serving(loaded: Registry) -> Serving:
         return Serving(loaded, workers, settings.request_seconds, metrics, statistics)
 
-    return Repository(settings.artifacts, choose_device(settings.device), lifecycle, serving, peers, metrics, loader)
+    return Repository(settings.artifacts, choose_device(settings.device), lifecycle, serving, siblings, metrics, loader)
 
 
 def _guard(settings: Settings, app: FastAPI) -> Guard:

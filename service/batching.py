@@ -22,19 +22,19 @@ FULL: Final = 64
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Told = TypeVar("Told", contravariant=True)
+Result_contra = TypeVar("Result_contra", contravariant=True)
 
 Run = Callable[[Sequence[Job], Sequence[float]], Sequence[Result]]
 """Does jobs together, given the seconds that each of them has waited, the first the longest; one result a job."""
 
 
-class Answer(Protocol[Told]):
+class Answer(Protocol[Result_contra]):
     """Whoever waits for a result: a future, or less."""
 
     def done(self) -> bool:
         """Whether nobody waits any more."""
 
-    def set_result(self, result: Told, /) -> None:
+    def set_result(self, result: Result_contra, /) -> None:
         """Here it is."""
 
     def set_exception(self, error: Exception, /) -> None:

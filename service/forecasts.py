@@ -11,12 +11,12 @@ from forecasting.baselines import BASELINES
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, Registry
+from service.batch_forecaster import Entries, ForecastJob
 from service.errors import Place, ProblemError
 from service.schemas import ForecastRequest, SeriesRequest
 from service.serving import Serving, is_small
 from service.settings import Settings
-from service.together import Asked, Entries
-from service.writing import Json, Wanted, model_forecast, named, sentence, write
+from service.writing import ForecastOptions, Json, model_forecast, named, sentence, write
 
 Value = TypeVar("Value", str, int)
 
@@ -47,16 +47,16 @@ async def forecast_series(
         ForecastError: if what is asked for is not offered, or the answer would be too large.
         ProblemError: 422 with ``strict`` if any series cannot be forecast from.
     """
-    asked = understand(serving, settings, request, dataset)
-    if is_small(asked):
-        return written(request, asked, await serving.forecast(asked), strict)
-    hold(_expected_bytes(asked, settings))
-    parts = _Parts(request, asked)
-    await serving.forecast_pieces(asked, parts.add)
-    return await serving.apart(parts.answer, strict)
+    job = understand(serving, settings, request, dataset)
+    if is_small(job):
+        return written(request, job, await serving.forecast(job), strict)
+    hold(_expected_bytes(job, settings))
+    answer = _PiecewiseAnswer(request, job)
+    await serving.forecast_pieces(job, answer.add)
+    return await serving.apart(answer.join, strict)
 
 
-def understand(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> Asked:
+def understand(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> ForecastJob:
     """What a request asks for, and of which networks.
 
     Raises:
@@ -67,21 +67,23 @@ def understand(serving: Serving, settings: Settings, request: ForecastRequest, d
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
     for forecaster in forecasters:
         forecaster.check(horizon, levels or ())
-    return Asked.of(forecasters, request.series, Wanted(horizon, levels, request.thresholds, request.units))
+    return ForecastJob.of(
+        forecasters, request.series, ForecastOptions(horizon, levels, request.thresholds, request.units)
+    )
 
 
-def _expected_bytes(asked: Asked, settings: Settings) -> int:
+def _expected_bytes(job: ForecastJob, settings: Settings) -> int:
     """How long the answer will be, rather too long.
 
     Raises:
         RequestError: if that is more than allowed, with how many series are not.
     """
-    wanted, n = asked.wanted, len(asked.series)
-    levels = max(len(wanted.levels_of(one.metadata.errors)) for one in asked.forecasters)
-    columns = 1 + 2 * levels + len(wanted.thresholds) + len(BASELINES)
+    options, n = job.options, len(job.series)
+    levels = max(len(options.levels_of(one.metadata.errors)) for one in job.forecasters)
+    columns = 1 + 2 * levels + len(options.thresholds) + len(BASELINES)
     a_lead = _A_TIME + columns * _A_NUMBER
-    a_series = len(asked.forecasters) * (
-        _AN_ENTRY + (levels + len(wanted.thresholds)) * _A_NAME + wanted.horizon * a_lead
+    a_series = len(job.forecasters) * (
+        _AN_ENTRY + (levels + len(options.thresholds)) * _A_NAME + options.horizon * a_lead
     )
     most = settings.max_answer_bytes // a_series
     if n > most:
@@ -93,7 +95,7 @@ def _expected_bytes(asked: Asked, settings: Settings) -> int:
     return n * a_series
 
 
-def written(request: ForecastRequest, asked: Asked, found: Sequence[Entries], strict: bool) -> bytes:
+def written(request: ForecastRequest, job: ForecastJob, found: Sequence[Entries], strict: bool) -> bytes:
     """The answer, from the entries by each network that was asked.
 
     Raises:
@@ -104,23 +106,23 @@ def written(request: ForecastRequest, asked: Asked, found: Sequence[Entries], st
         for entries in found:
             refuse_failures(ids, entries)
     if request.model != ALL:
-        return dumps(model_forecast(asked.forecasters[0], request.units, named(ids, found[0])))
+        return dumps(model_forecast(job.forecasters[0], request.units, named(ids, found[0])))
     answers = [
         model_forecast(forecaster, request.units, named(ids, entries))
-        for forecaster, entries in zip(asked.forecasters, found, strict=True)
+        for forecaster, entries in zip(job.forecasters, found, strict=True)
     ]
     return dumps({"models": answers})
 
 
-class _Parts:
-    """The answer to a large request, written part by part: entries take several times the memory of their JSON."""
+class _PiecewiseAnswer:
+    """The answer to a large request, written piece by piece: entries take several times the memory of their JSON."""
 
-    def __init__(self, request: ForecastRequest, asked: Asked) -> None:
+    def __init__(self, request: ForecastRequest, job: ForecastJob) -> None:
         self._request = request
-        self._asked = asked
+        self._job = job
         self._ids = names(request)
-        self._of_networks: list[list[bytes]] = [[] for _ in asked.forecasters]
-        self._failures: list[list[SeriesError | None]] = [[] for _ in asked.forecasters]
+        self._of_networks: list[list[bytes]] = [[] for _ in job.forecasters]
+        self._failures: list[list[SeriesError | None]] = [[] for _ in job.forecasters]
 
     def add(self, found: Sequence[Entries]) -> None:
         """Write the entries, by each network, of the series that follow."""
@@ -129,8 +131,8 @@ class _Parts:
             failures += [entry if isinstance(entry, SeriesError) else None for entry in entries]
             parts.append(dumps(named(self._ids[begin : len(failures)], entries))[1:-1])
 
-    def answer(self, strict: bool) -> bytes:
-        """All of them.
+    def join(self, strict: bool) -> bytes:
+        """The whole answer, as JSON.
 
         Raises:
             ProblemError: 422 with ``strict`` if any series could not be forecast from.
@@ -139,7 +141,7 @@ class _Parts:
             for failures in self._failures:
                 refuse_failures(self._ids, failures)
         pieces: list[bytes] = []
-        for forecaster, parts in zip(self._asked.forecasters, self._of_networks, strict=True):
+        for forecaster, parts in zip(self._job.forecasters, self._of_networks, strict=True):
             around = dumps(model_forecast(forecaster, self._request.units, []))
             pieces += (b",", around[: -len(_END)], parts[0])
             for part in parts[1:]:
@@ -151,7 +153,7 @@ class _Parts:
         return b"".join((b'{"models":[', *pieces[1:], b"]}"))
 
 
-def forecast_dataset(registry: Registry, dataset: str | None, model: str, wanted: Wanted) -> Json:
+def forecast_dataset(registry: Registry, dataset: str | None, model: str, options: ForecastOptions) -> Json:
     """What follows the last observation of a dataset's own series.
 
     Raises:
@@ -160,10 +162,10 @@ def forecast_dataset(registry: Registry, dataset: str | None, model: str, wanted
     release, forecasters = registry.resolve(model, dataset)
     answers = []
     for forecaster in forecasters:
-        check_query(forecaster, wanted.horizon, wanted.levels or ())
-        forecasts = forecaster.forecast_each([release.recent], np.asarray([wanted.horizon]), release.baselines)
-        entries = write(forecasts, range(1), wanted, wanted.levels_of(forecaster.metadata.errors))
-        answers.append(model_forecast(forecaster, wanted.units, named([release.release.dataset], entries)))
+        check_query(forecaster, options.horizon, options.levels or ())
+        forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
+        entries = write(forecasts, range(1), options, options.levels_of(forecaster.metadata.errors))
+        answers.append(model_forecast(forecaster, options.units, named([release.release.dataset], entries)))
     return {"models": answers} if model == ALL else answers[0]
 
 

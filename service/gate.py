@@ -1,4 +1,4 @@
-"""The outermost layer: what every request passes, and the short way that forecasts take from there.
+"""The outermost layer: what every request passes, and the hot path that forecasts take from there.
 
 A request gets its id, is refused where the process drains, is full, or the body is too large, and is counted. FastAPI's
 own stack costs more than a forecast in a batch does, so POST /forecast and the inference protocol's ``infer`` are

@@ -21,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from forecasting.registry import Registry
-from service.batches import Batches
+from service.batch_metrics import BatchMetrics
 from service.instruments import METHODS, OTHER, OUTCOMES, REASONS, Instruments, ModelInfo, Outcome, Reason
 
 Observe = Callable[[float], None]
@@ -71,7 +71,7 @@ class Metrics:
         self._reloads = {outcome: instruments.reloads.labels(outcome).inc for outcome in OUTCOMES}
         self._infos: frozenset[ModelInfo] = frozenset()
         self._models = {OTHER: _Model(instruments, OTHER)}
-        self.batches = Batches(self.batch, self.drift)
+        self.batches = BatchMetrics(self.batch, self.drift)
         self._source: Collector = multiprocess.MultiProcessCollector(None) if self.shared else registry
         if not self.shared:
             ProcessCollector(registry=registry)

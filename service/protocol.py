@@ -1,6 +1,6 @@
-"""HTTP/1.1 as uvicorn speaks it, with a short way for requests that come in one piece.
+"""HTTP/1.1 as uvicorn speaks it, with a hot path for requests that come in one piece.
 
-uvicorn's general way costs more than a forecast in a batch does: it lets an application receive and answer piece by
+uvicorn's own path costs more than a forecast in a batch does: it lets an application receive and answer piece by
 piece. A request to one of the gate's own paths whose body arrives together with its head needs none of that. The gate
 is called the same: what is refused, and how, is written there once.
 """
@@ -15,28 +15,28 @@ from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from service.call import Headers
-from service.general_way import GeneralWay
+from service.hot_path import HotPath
+from service.http_connection import HttpConnection
 from service.security_headers import as_lines
-from service.short_way import ShortWay
 
 _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
-"""Headers with which a request goes the general way."""
+"""Headers with which a request is read in pieces."""
 
 
-class Protocol(GeneralWay):
+class Protocol(HttpConnection):
     """One connection."""
 
-    def __init__(self, short_way: ShortWay, **arguments: Any) -> None:
+    def __init__(self, hot_path: HotPath, **arguments: Any) -> None:
         """``arguments`` are those that uvicorn gives."""
-        super().__init__(short_way.gate, **arguments)
-        self.short_way = short_way
+        super().__init__(hot_path.gate, **arguments)
+        self.hot_path = hot_path
         self.never = asyncio.Event()
         """Stands where uvicorn tells a request that waits that there is more; none waits here."""
-        self._busy_poll = short_way.gate.settings.busy_poll_microseconds / 1e6
+        self._busy_poll = hot_path.gate.settings.busy_poll_microseconds / 1e6
         self._awake_until = 0.0
         """Until when the loop turns on, as :func:`time.perf_counter` has it."""
         self._pieces: list[bytes] | None = None
-        """Of the body of a request that may go the short way, while its head and body are read."""
+        """Of the body of a request that may take the hot path, while its head and body are read."""
         self._fields: Headers = {}
 
     def data_received(self, data: bytes) -> None:
@@ -49,11 +49,11 @@ class Protocol(GeneralWay):
         if self._pieces is None:
             super().await_rest_of_head(size)
         else:
-            self._go_the_general_way()
+            self._leave_hot_path()
 
     def on_headers_complete(self) -> None:
         """The head has been read."""
-        if not self.parser.should_upgrade() and self._may_be_short() and not self.has_large_head():
+        if not self.parser.should_upgrade() and self._may_be_hot() and not self.has_large_head():
             self._pieces = []
         else:
             super().on_headers_complete()
@@ -76,10 +76,10 @@ class Protocol(GeneralWay):
         scope["method"], scope["path"] = "POST", path.decode("ascii")
         scope["raw_path"], scope["query_string"] = path, query
         self.cycle = cycle = _WholeRequest(self, body)
-        if not self.short_way.take(cycle, self._fields, body):
+        if not self.hot_path.take(cycle, self._fields, body):
             self._start_asgi_task(cycle, self.gate)  # type: ignore[arg-type]
 
-    def _may_be_short(self) -> bool:
+    def _may_be_hot(self) -> bool:
         """Whether a request can do without waiting, streaming, pipelining, compression and tracing."""
         parser, cycle = self.parser, self.cycle
         self._fields = dict(self.headers)
@@ -100,7 +100,7 @@ class Protocol(GeneralWay):
             return
         self.server_state.total_requests += 1
         self.wait_for_request()
-        before, self.short_way.latest = self.short_way.latest, self
+        before, self.hot_path.latest = self.hot_path.latest, self
         if self._busy_poll and before is self:
             # A core that has slept takes longer to wake, and then finds its caches cold. With several clients there is
             # work before it sleeps, and whoever looks too early finds one request where there would have been a batch.
@@ -118,11 +118,11 @@ class Protocol(GeneralWay):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end of it."""
-        if self.short_way.latest is self:
-            self.short_way.latest = None
+        if self.hot_path.latest is self:
+            self.hot_path.latest = None
         super().connection_lost(exc)
 
-    def _go_the_general_way(self) -> None:
+    def _leave_hot_path(self) -> None:
         pieces, self._pieces = self._pieces or [], None
         self.begin()
         for piece in pieces:

@@ -21,8 +21,8 @@ from forecasting.registry import LoadedRelease, Registry
 from forecasting.release import CURRENT, current_versions, open_current, traces
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics, loaded_models
-from service.peers import Message, Peers
 from service.serving import Serving
+from service.siblings import Message, Siblings
 
 logger = logging.getLogger("service")
 
@@ -41,7 +41,7 @@ class Repository:
         device: torch.device,
         lifecycle: Lifecycle,
         serve: Callable[[Registry], Serving],
-        peers: Peers,
+        siblings: Siblings,
         metrics: Metrics,
         loader: Executor,
     ) -> None:
@@ -49,7 +49,7 @@ class Repository:
         self.artifacts = artifacts
         self.device = device
         self.lifecycle = lifecycle
-        self.peers = peers
+        self.siblings = siblings
         self.metrics = metrics
         self.refused: dict[str, str] = {}
         """Why the current release of a dataset does not serve, by dataset."""
@@ -98,7 +98,7 @@ class Repository:
 
     async def _tell(self, message: Message) -> None:
         await self._do(message, asked=True)
-        failed = [answer["error"] for answer in await self.peers.ask_others(message) if answer.get("error")]
+        failed = [answer["error"] for answer in await self.siblings.ask_others(message) if answer.get("error")]
         if failed:
             raise ReleaseError(f"{len(failed)} other workers refused: {failed[0]}")
 
@@ -204,20 +204,20 @@ class Repository:
         gc.freeze()
 
     def _withdrawn(self) -> set[str]:
-        if self.peers.folder is None:
+        if self.siblings.folder is None:
             return self.lifecycle.withdrawn
         try:
-            return set((self.peers.folder / _WITHDRAWN).read_text().split())
+            return set((self.siblings.folder / _WITHDRAWN).read_text().split())
         except FileNotFoundError:
             return set()
 
     def _withdraw(self, model: str, *, withdrawn: bool) -> None:
         """Write down whether a model is withdrawn: for all workers, those that are yet to start among them."""
-        with self.peers.exclusively():
+        with self.siblings.exclusively():
             names = self._withdrawn()
             (names.add if withdrawn else names.discard)(model)
             self.lifecycle.withdrawn = names
-            if self.peers.folder is not None:
-                fresh = self.peers.folder / f"{_WITHDRAWN}.{os.getpid()}"
+            if self.siblings.folder is not None:
+                fresh = self.siblings.folder / f"{_WITHDRAWN}.{os.getpid()}"
                 fresh.write_text("\n".join(sorted(names)))
-                fresh.replace(self.peers.folder / _WITHDRAWN)
+                fresh.replace(self.siblings.folder / _WITHDRAWN)

@@ -15,13 +15,13 @@ import uvicorn
 from forecasting.registry import Registry
 from service.accepting import Accepting
 from service.app import create_app
+from service.hot_path import HotPath
 from service.lifecycle import Lifecycle
 from service.logs import log_config
-from service.peers import Peers
 from service.protocol import Protocol
 from service.security_headers import with_cors
 from service.settings import Settings
-from service.short_way import ShortWay
+from service.siblings import Siblings
 
 logger = logging.getLogger("service")
 
@@ -29,12 +29,12 @@ KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than the proxies in front keep theirs, so that they close first."""
 
 
-def serve(settings: Settings, listener: socket.socket, registry: Registry, peers: Peers) -> None:
+def serve(settings: Settings, listener: socket.socket, registry: Registry, siblings: Siblings) -> None:
     """Serve ``registry`` on ``listener`` until told to stop."""
-    gate = create_app(settings, registry, peers)
+    gate = create_app(settings, registry, siblings)
     config = uvicorn.Config(
         with_cors(gate, settings.origins),
-        http=partial(Protocol, ShortWay(gate)),  # type: ignore[arg-type]
+        http=partial(Protocol, HotPath(gate)),  # type: ignore[arg-type]
         lifespan="on",
         log_config=log_config(settings),
         server_header=False,

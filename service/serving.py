@@ -1,4 +1,4 @@
-"""What serves at one moment: the loaded releases, and the ways that work for their networks goes."""
+"""What serves at one moment: the loaded releases, and where work for their networks runs."""
 
 import asyncio
 import time
@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
+from service.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.batching import Answer, Batcher
 from service.metrics import Metrics
 from service.statistics import ModelStatistics, Statistics
-from service.together import Asked, Entries, Together
 
 SMALL: Final = 64
 """Calls' worth of windows (series × networks × leads) up to which a request is batched; larger ones run apart."""
@@ -29,14 +29,14 @@ Float32s = npt.NDArray[np.float32]
 Returned = TypeVar("Returned")
 
 
-def is_small(asked: Asked) -> bool:
+def is_small(job: ForecastJob) -> bool:
     """Whether a request costs little enough to be answered on the event loop."""
-    windows = len(asked.series) * len(asked.forecasters) * asked.wanted.horizon
-    return windows <= SMALL and asked.steps <= SMALL_VALUES
+    windows = len(job.series) * len(job.forecasters) * job.options.horizon
+    return windows <= SMALL and job.steps <= SMALL_VALUES
 
 
-class Lane:
-    """The way of bare windows through one network, as the Open Inference Protocol sends them."""
+class ModelRunner:
+    """Runs one network on bare windows, as the Open Inference Protocol sends them: small requests in one batch."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Lane:
         loop, pieces = asyncio.get_running_loop(), list[Float32s]()
         for begin in range(0, len(windows), PIECE):
             rows = slice(begin, begin + PIECE)
-            job = [(windows[rows], seconds[rows])]
-            pieces += await loop.run_in_executor(self._workers, self._infer_together, job, [0.0])
+            piece = [(windows[rows], seconds[rows])]
+            pieces += await loop.run_in_executor(self._workers, self._infer_together, piece, [0.0])
         return np.concatenate(pieces)
 
     def _infer_together(
@@ -96,15 +96,15 @@ class Serving:
     def __init__(
         self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics, statistics: Statistics
     ) -> None:
-        """Arguments as :class:`Lane` has them; ``statistics`` of all networks that have been loaded."""
+        """Arguments as :class:`ModelRunner` has them; ``statistics`` of all networks that have been loaded."""
         self.registry = registry
         self.statistics = {one: statistics.of(one) for one in registry.models}
         self._resolved: dict[tuple[str, str | None], list[Forecaster]] = {}
         self._workers = workers
-        self._lanes = {one: Lane(one, workers, seconds, metrics, own) for one, own in self.statistics.items()}
-        self._together = Together(self.statistics, metrics)
+        self._runners = {one: ModelRunner(one, workers, seconds, metrics, own) for one, own in self.statistics.items()}
+        self._batch_forecaster = BatchForecaster(self.statistics, metrics)
         apart = _apart(registry.models[0], workers) if registry.models else None
-        self._batcher = Batcher(self._together.run, seconds, apart, lambda asked: asked.steps, SMALL_VALUES)
+        self._batcher = Batcher(self._batch_forecaster.run, seconds, apart, lambda job: job.steps, SMALL_VALUES)
 
     def resolve(self, model: str, dataset: str | None) -> list[Forecaster]:
         """The networks that ``model`` means within ``dataset``.
@@ -120,49 +120,49 @@ class Serving:
             self._resolved[model, dataset] = found
         return found
 
-    def lane(self, forecaster: Forecaster) -> Lane:
-        """The lane of one of the registry's networks."""
-        return self._lanes[forecaster]
+    def runner(self, forecaster: Forecaster) -> ModelRunner:
+        """What runs one of the registry's networks."""
+        return self._runners[forecaster]
 
-    async def forecast(self, asked: Asked) -> list[Entries]:
+    async def forecast(self, job: ForecastJob) -> list[Entries]:
         """The entries of the answer by each network that is asked; its own networks are counted.
 
         Raises:
             ProblemError: 504 if its turn did not come in time.
         """
-        if is_small(asked):
-            return await self._counted(self._batcher.submit(asked), asked)
-        found: list[Entries] = [[] for _ in asked.forecasters]
+        if is_small(job):
+            return await self._counted(self._batcher.submit(job), job)
+        found: list[Entries] = [[] for _ in job.forecasters]
 
         def keep(piece: list[Entries]) -> None:
             for entries, more in zip(found, piece, strict=True):
                 entries += more
 
-        await self.forecast_pieces(asked, keep)
+        await self.forecast_pieces(job, keep)
         return found
 
-    async def forecast_pieces(self, asked: Asked, take: Callable[[list[Entries]], None]) -> None:
+    async def forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
         """The same for a large request: ``take`` gets some of the entries at a time, in order, off the event loop."""
-        await self._counted(self._forecast_pieces(asked, take), asked)
+        await self._counted(self._forecast_pieces(job, take), job)
 
-    def put(self, asked: Asked, answer: Answer[list[Entries]]) -> None:
+    def put(self, job: ForecastJob, answer: Answer[list[Entries]]) -> None:
         """The same for a small request, without a task: ``answer`` is told, and has to count."""
-        self._batcher.put(asked, answer)
+        self._batcher.put(job, answer)
 
     async def apart(self, function: Callable[..., Returned], *arguments: object) -> Returned:
         """What ``function`` returns, off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
-    async def _forecast_pieces(self, asked: Asked, take: Callable[[list[Entries]], None]) -> None:
-        def run(piece: Asked) -> None:
-            take(self._together.run([piece], [0.0])[0])
+    async def _forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
+        def run(piece: ForecastJob) -> None:
+            take(self._batch_forecaster.run([piece], [0.0])[0])
 
-        for piece in asked.pieces(PIECE, SMALL_VALUES):
+        for piece in job.pieces(PIECE, SMALL_VALUES):
             # One after the other: two threads would hand Python's lock back and forth for one request.
             await self.apart(run, piece)
 
-    async def _counted(self, work: Awaitable[Returned], asked: Asked) -> Returned:
-        return await _counted(work, [self.statistics[one] for one in asked.forecasters])
+    async def _counted(self, work: Awaitable[Returned], job: ForecastJob) -> Returned:
+        return await _counted(work, [self.statistics[one] for one in job.forecasters])
 
 
 def _apart(forecaster: Forecaster, workers: Executor) -> Executor | None:

@@ -15,14 +15,14 @@ from forecasting.errors import SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from forecasting.series import Units
+from service.batch_forecaster import ForecastJob
 from service.errors import ProblemError, found_in, invalid
 from service.forecasts import check_query
 from service.lines import Line, read_lines
 from service.schemas import SeriesIn
 from service.serving import Serving
 from service.settings import Settings
-from service.together import Asked
-from service.writing import Json, Wanted, sentence
+from service.writing import ForecastOptions, Json, sentence
 
 _SMALL: Final = 8_192
 """Bytes up to which a batch is read on the event loop."""
@@ -105,14 +105,15 @@ class _Stream:
         levels = None if query.level is None else tuple(query.level)
         for forecaster in self._forecasters:
             check_query(forecaster, query.horizon, levels or ())
-        self._wanted = Wanted(query.horizon, levels, tuple(query.threshold), query.units)
+        self._options = ForecastOptions(query.horizon, levels, tuple(query.threshold), query.units)
         self._seen = 0
 
     async def answer(self, lines: Sequence[Line]) -> list[Json]:
         large = sum(len(line.content or b"") for line in lines) > _SMALL
         places = await asyncio.to_thread(self._read_all, lines) if large else self._read_all(lines)
         sound = [place.series for place in places if isinstance(place.series, SeriesIn)]
-        by_model = await self._serving.forecast(Asked.of(self._forecasters, sound, self._wanted)) if sound else []
+        job = ForecastJob.of(self._forecasters, sound, self._options)
+        by_model = await self._serving.forecast(job) if sound else []
         following = zip(*by_model, strict=True)
         return [
             self._line(place, next(following)) if isinstance(place.series, SeriesIn) else _failure(place, place.series)

@@ -17,9 +17,9 @@ from forecasting.errors import ForecastError
 from service.app import open_registry
 from service.logs import log_config
 from service.metrics import worker_ended
-from service.peers import Peers
 from service.server import serve
 from service.settings import Settings
+from service.siblings import Siblings
 
 logger = logging.getLogger("service")
 
@@ -43,7 +43,7 @@ def work(settings: Settings, listener: socket.socket, folder: Path) -> None:
     except ForecastError as error:
         logger.error("%s", error)
         sys.exit(REFUSED)
-    serve(settings, listener, registry, Peers(folder))
+    serve(settings, listener, registry, Siblings(folder))
 
 
 def _short_folder() -> str | None:

@@ -19,8 +19,8 @@ _SCALE: Final = 1e6
 Json = dict[str, Any]
 
 
-class Wanted(NamedTuple):
-    """What of a forecast is asked for.
+class ForecastOptions(NamedTuple):
+    """What a forecast is to contain.
 
     Attributes:
         horizon: number of leads.
@@ -41,15 +41,15 @@ class Wanted(NamedTuple):
         return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
 
 
-def write(forecasts: Forecasts, rows: Sequence[int], wanted: Wanted, levels: Sequence[int]) -> list[Json]:
+def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, levels: Sequence[int]) -> list[Json]:
     """The entries of some ``rows`` of ``forecasts``: :class:`~service.schemas.SeriesForecast`, but for their ``id``.
 
     ``levels`` are those that are meant, and calibrated for each of the networks that the rows come from.
     """
     picked = slice(None) if len(rows) == len(forecasts) else np.asarray(rows)
     sst, times, scale = (
-        forecasts.sst[picked, : wanted.horizon],
-        forecasts.times[picked, : wanted.horizon],
+        forecasts.sst[picked, : options.horizon],
+        forecasts.times[picked, : options.horizon],
         forecasts.scale[picked],
     )
     names, first = list(forecasts.baselines), 1 + 2 * len(levels)
@@ -63,14 +63,14 @@ def write(forecasts: Forecasts, rows: Sequence[int], wanted: Wanted, levels: Seq
         np.subtract(sst, widths, out=table[1 : 1 + len(levels)])
         np.add(sst, widths, out=table[1 + len(levels) : first])
     for c, name in enumerate(names, first):
-        table[c] = forecasts.baselines[name][picked, : wanted.horizon]
+        table[c] = forecasts.baselines[name][picked, : options.horizon]
     absent = np.isnan(table[first:, :, 0])
-    if wanted.units != "celsius":
-        table = from_celsius(table, wanted.units)
+    if options.units != "celsius":
+        table = from_celsius(table, options.units)
     ahead, *columns = rounded(table).tolist()
     bounds = list(zip(levels, columns, columns[len(levels) :], strict=False))
     references = list(zip(names, columns[first - 1 :], absent.tolist(), strict=True))
-    probabilities = _exceedance(errors, sst, times, scale, wanted) if wanted.thresholds else []
+    probabilities = _exceedance(errors, sst, times, scale, options) if options.thresholds else []
     calibrated = forecasts.calibrated[picked].tolist()
     said = [forecasts.warnings[row] for row in rows]
     return [
@@ -106,14 +106,14 @@ def _by_network(forecasts: Forecasts, rows: Sequence[int]) -> Iterator[tuple[For
 
 
 def _exceedance(
-    errors: Sequence[tuple[ErrorDistribution, Rows]], sst: Floats, times: Times, scale: Floats, wanted: Wanted
+    errors: Sequence[tuple[ErrorDistribution, Rows]], sst: Floats, times: Times, scale: Floats, options: ForecastOptions
 ) -> list[tuple[float, list[list[float]]]]:
     """Each threshold, and the probabilities of being over it."""
-    probabilities = np.empty((len(wanted.thresholds), *sst.shape))
+    probabilities = np.empty((len(options.thresholds), *sst.shape))
     for distribution, own in errors:
-        for k, threshold in enumerate(to_celsius(wanted.thresholds, wanted.units).tolist()):
+        for k, threshold in enumerate(to_celsius(options.thresholds, options.units).tolist()):
             probabilities[k, own] = distribution.exceedance(sst[own], times[own], scale[own], threshold)
-    return list(zip(wanted.thresholds, rounded(probabilities).tolist(), strict=True))
+    return list(zip(options.thresholds, rounded(probabilities).tolist(), strict=True))
 
 
 def model_forecast(forecaster: Forecaster, units: Units, forecasts: Sequence[Json]) -> Json:

@@ -13,9 +13,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.app import create_app
 from service.gate import Gate
+from service.hot_path import HotPath
 from service.protocol import Protocol
 from service.settings import Settings
-from service.short_way import ShortWay
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
     The socket listens before the server runs, so the first request waits for it by itself.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    http = partial(Protocol, ShortWay(app)) if isinstance(app, Gate) else HttpToolsProtocol
+    http = partial(Protocol, HotPath(app)) if isinstance(app, Gate) else HttpToolsProtocol
     config = uvicorn.Config(
         app,
         log_level="warning",

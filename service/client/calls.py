@@ -15,7 +15,15 @@ import pandas as pd
 
 from service.client.errors import no_answer, not_understood, refusal
 from service.client.files import FileReading, file_reading
-from service.client.payload import Asked, Comparing, Json, SeriesInput, batches, read_stations, whole
+from service.client.payload import (
+    ComparisonParameters,
+    ForecastParameters,
+    Json,
+    SeriesInput,
+    batches,
+    read_stations,
+    whole,
+)
 from service.client.retry import Outcome, RetryPolicy, is_passing, retry_after
 from service.client.tables import (
     compared_rows,
@@ -85,23 +93,28 @@ class Calls:
     max_series: int
     max_bytes: int
 
-    def forecast(self, series: SeriesInput, asked: Asked, strict: bool | None) -> Plan[pd.DataFrame]:
+    def forecast(self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None) -> Plan[pd.DataFrame]:
         """``POST /forecast``, as often as the size of ``series`` asks for."""
         alone = isinstance(series, pd.Series)
         params = {"strict": alone if strict is None else strict}
         rows: list[Json] = []
-        for batch in batches(asked.fields, read_stations(series), self.max_series, self.max_bytes):
+        for batch in batches(parameters.fields, read_stations(series), self.max_series, self.max_bytes):
             call = Call("POST", "/forecast", params, batch.body)
-            rows += yield from self._ask(call, partial(forecast_rows, asked, batch.names))
-        return forecast_table(asked, rows)
+            rows += yield from self._ask(call, partial(forecast_rows, parameters, batch.names))
+        return forecast_table(parameters, rows)
 
-    def forecast_dataset(self, asked: Asked) -> Plan[pd.DataFrame]:
+    def forecast_dataset(self, parameters: ForecastParameters) -> Plan[pd.DataFrame]:
         """``GET /forecast``."""
-        params = _given(dataset=asked.dataset, model=asked.model, horizon=asked.horizon, level=list(asked.levels))
+        params = _given(
+            dataset=parameters.dataset,
+            model=parameters.model,
+            horizon=parameters.horizon,
+            level=list(parameters.levels),
+        )
 
         def read(answer: Json) -> pd.DataFrame:
-            names = [forecast["id"] for forecast in models_of(asked, answer)[0]["forecasts"]]
-            return forecast_table(asked, forecast_rows(asked, names, answer))
+            names = [forecast["id"] for forecast in models_of(parameters, answer)[0]["forecasts"]]
+            return forecast_table(parameters, forecast_rows(parameters, names, answer))
 
         return self._ask(Call("GET", "/forecast", params), read)
 
@@ -110,12 +123,14 @@ class Calls:
         params = _given(dataset=dataset, horizon=whole("horizon", horizon))
         return self._ask(Call("GET", "/compare", params), comparison_table)
 
-    def compare_series(self, series: SeriesInput, asked: Comparing, strict: bool | None) -> Plan[pd.DataFrame]:
+    def compare_series(
+        self, series: SeriesInput, parameters: ComparisonParameters, strict: bool | None
+    ) -> Plan[pd.DataFrame]:
         """``POST /compare``, as often as the size of ``series`` asks for."""
         alone = isinstance(series, pd.Series)
         params = {"strict": alone if strict is None else strict}
         rows: list[Json] = []
-        for batch in batches(asked.fields, read_stations(series), self.max_series, self.max_bytes):
+        for batch in batches(parameters.fields, read_stations(series), self.max_series, self.max_bytes):
             call = Call("POST", "/compare", params, batch.body)
             rows += yield from self._ask(call, partial(compared_rows, batch.names))
         return compared_table(rows)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from service.client.calls import Call, Calls, Done, Plan, Wait, advance
 from service.client.files import File, FileOptions, FileReading, content_of
-from service.client.payload import Asked, Comparing, SeriesInput, Units, whole
+from service.client.payload import ComparisonParameters, ForecastParameters, SeriesInput, Units, whole
 from service.client.retry import Outcome, RetryPolicy
 
 T = TypeVar("T")
@@ -151,14 +151,14 @@ class Client:
             UnavailableError: if it cannot be reached.
             AnswerError: if something else answers.
         """
-        asked = Asked.of(model, dataset, horizon, levels, thresholds, units)
-        return self._run(self._calls.forecast(series, asked, strict))
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        return self._run(self._calls.forecast(series, parameters, strict))
 
     def forecast_dataset(
         self, dataset: str | None = None, *, model: str = "best", horizon: int = 1, levels: Sequence[int] = (80, 95)
     ) -> pd.DataFrame:
         """Forecast what follows a dataset's own last observation, in the columns of :meth:`forecast`, °C."""
-        return self._run(self._calls.forecast_dataset(Asked.of(model, dataset, horizon, levels)))
+        return self._run(self._calls.forecast_dataset(ForecastParameters.of(model, dataset, horizon, levels)))
 
     def compare(self, dataset: str | None = None, *, horizon: int = 1) -> pd.DataFrame:
         """Accuracy on the held-out test part, ``horizon`` steps ahead: a row for each model and baseline.
@@ -200,7 +200,9 @@ class Client:
         Raises:
             TypeError, ValueError, ServiceError: as for :meth:`forecast`.
         """
-        return self._run(self._calls.compare_series(series, Comparing(model, dataset, horizon, units), strict))
+        return self._run(
+            self._calls.compare_series(series, ComparisonParameters(model, dataset, horizon, units), strict)
+        )
 
     def read_series(self, file: File, **options: Unpack[FileOptions]) -> FileReading:
         """Have the service read a file of CSV, ERDDAP's or NDBC's, gzip or not.
@@ -307,14 +309,14 @@ class AsyncClient:
         strict: bool | None = None,
     ) -> pd.DataFrame:
         """As :meth:`Client.forecast`."""
-        asked = Asked.of(model, dataset, horizon, levels, thresholds, units)
-        return await self._run(self._calls.forecast(series, asked, strict))
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        return await self._run(self._calls.forecast(series, parameters, strict))
 
     async def forecast_dataset(
         self, dataset: str | None = None, *, model: str = "best", horizon: int = 1, levels: Sequence[int] = (80, 95)
     ) -> pd.DataFrame:
         """As :meth:`Client.forecast_dataset`."""
-        return await self._run(self._calls.forecast_dataset(Asked.of(model, dataset, horizon, levels)))
+        return await self._run(self._calls.forecast_dataset(ForecastParameters.of(model, dataset, horizon, levels)))
 
     async def compare(self, dataset: str | None = None, *, horizon: int = 1) -> pd.DataFrame:
         """As :meth:`Client.compare`."""
@@ -331,7 +333,9 @@ class AsyncClient:
         strict: bool | None = None,
     ) -> pd.DataFrame:
         """As :meth:`Client.compare_series`."""
-        return await self._run(self._calls.compare_series(series, Comparing(model, dataset, horizon, units), strict))
+        return await self._run(
+            self._calls.compare_series(series, ComparisonParameters(model, dataset, horizon, units), strict)
+        )
 
     async def read_series(self, file: File, **options: Unpack[FileOptions]) -> FileReading:
         """As :meth:`Client.read_series`."""

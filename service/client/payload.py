@@ -32,8 +32,8 @@ class Station:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a forecast is asked for, besides the series."""
+class ForecastParameters:
+    """Parameters of ``POST /forecast``, besides the series."""
 
     model: str
     dataset: str | None
@@ -51,7 +51,7 @@ class Asked:
         levels: Sequence[int],
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
-    ) -> "Asked":
+    ) -> "ForecastParameters":
         """From a caller's arguments, whose numbers may be numpy's.
 
         Raises:
@@ -78,8 +78,8 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Comparing:
-    """What a comparison on series is asked for, besides them."""
+class ComparisonParameters:
+    """Parameters of ``POST /compare``, besides the series."""
 
     model: str
     dataset: str | None

@@ -5,43 +5,43 @@ from typing import Any, Final
 
 import pandas as pd
 
-from service.client.payload import Asked, Json
+from service.client.payload import ForecastParameters, Json
 
 BASELINES: Final = ("persistence", "climatology", "damped", "linear")
 """Columns that every forecast table has, whatever a series' own past affords."""
 
 
-def forecast_rows(asked: Asked, names: Sequence[Hashable], answer: Json) -> list[Json]:
+def forecast_rows(parameters: ForecastParameters, names: Sequence[Hashable], answer: Json) -> list[Json]:
     """The rows of one answer to series of these ``names``: by series, then model, then time.
 
     Raises:
         KeyError, TypeError, ValueError: if the answer is of another shape.
     """
-    models = models_of(asked, answer)
+    models = models_of(parameters, answer)
     rows: list[Json] = []
     for name, *forecasts in zip(names, *(model["forecasts"] for model in models), strict=True):
         for model, forecast in zip(models, forecasts, strict=True):
             key = {"station": name, "model": model["model"], "version": model["version"]}
-            rows.extend(_rows(asked, key, forecast))
+            rows.extend(_rows(parameters, key, forecast))
     return rows
 
 
-def models_of(asked: Asked, answer: Json) -> list[Json]:
+def models_of(parameters: ForecastParameters, answer: Json) -> list[Json]:
     """What each model asked for answered."""
-    models: list[Json] = answer["models"] if asked.model == "all" else [answer]
+    models: list[Json] = answer["models"] if parameters.model == "all" else [answer]
     return models
 
 
-def _rows(asked: Asked, key: Json, forecast: Json) -> Iterator[Json]:
+def _rows(parameters: ForecastParameters, key: Json, forecast: Json) -> Iterator[Json]:
     if "error" in forecast:
         yield key | {"warnings": "", "error": forecast["error"]}
         return
     columns: dict[str, Sequence[Any]] = {"time": forecast["timestamps"], "sst": forecast["sst"]}
     intervals = {interval["level"]: interval for interval in forecast["intervals"]}
-    for level in asked.levels:
+    for level in parameters.levels:
         columns[f"lower_{level}"] = intervals[level]["lower"]
         columns[f"upper_{level}"] = intervals[level]["upper"]
-    for threshold, exceedance in zip(asked.thresholds, forecast["exceedance"], strict=True):
+    for threshold, exceedance in zip(parameters.thresholds, forecast["exceedance"], strict=True):
         columns[_exceedance(threshold)] = exceedance["probability"]
     columns |= forecast["baselines"]
     shared = key | {"calibrated": _calibrated(forecast), "warnings": _warnings(forecast), "error": None}
@@ -63,10 +63,10 @@ def _exceedance(threshold: float) -> str:
     return f"exceedance_{threshold:.12g}"
 
 
-def forecast_table(asked: Asked, rows: Sequence[Json]) -> pd.DataFrame:
+def forecast_table(parameters: ForecastParameters, rows: Sequence[Json]) -> pd.DataFrame:
     """Rows as one table, whose columns do not depend on what became of the series."""
-    temperatures = ["sst"] + [f"{side}_{level}" for level in asked.levels for side in ("lower", "upper")]
-    probabilities = [_exceedance(threshold) for threshold in asked.thresholds]
+    temperatures = ["sst"] + [f"{side}_{level}" for level in parameters.levels for side in ("lower", "upper")]
+    probabilities = [_exceedance(threshold) for threshold in parameters.thresholds]
     named = ["station", "model", "version", "time", *temperatures, "calibrated", *probabilities, *BASELINES]
     further = {column: None for row in rows for column in row if column not in {*named, "warnings", "error"}}
     numbers = [*temperatures, *probabilities, *BASELINES, *further]

@@ -41,7 +41,7 @@ from service.schemas import (
 )
 from service.settings import Settings
 from service.streaming import LinesQuery, forecast_lines, without_blanks
-from service.writing import Json, Wanted
+from service.writing import ForecastOptions, Json
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
@@ -90,7 +90,7 @@ def get_forecast(
 ) -> Json:
     """The forecast that follows the dataset's own last observation."""
     levels = None if level is None else tuple(level)
-    return forecast_dataset(registry, dataset, model, Wanted(horizon, levels, tuple(threshold), units))
+    return forecast_dataset(registry, dataset, model, ForecastOptions(horizon, levels, tuple(threshold), units))
 
 
 @router.post(

@@ -215,7 +215,7 @@ async def _answer(
     request, tail = read_request(body, headers)
     binary = wants_binary(request)
     sst, valid_time = read_inputs(request, tail, input_specs(metadata.window), settings.max_series)
-    forecast = await serving.lane(forecaster).infer(sst, valid_time) if len(sst) else np.empty(0, np.float32)
+    forecast = await serving.runner(forecaster).infer(sst, valid_time) if len(sst) else np.empty(0, np.float32)
     content, own_headers = write_answer(metadata.model, metadata.version, request.id, forecast, binary)
     encoding = _encoding(headers) if len(content) >= _WORTH_IT else None
     if encoding is None:
@@ -238,7 +238,7 @@ def _encoding(headers: Headers) -> str | None:
 
 def _statistics(serving: Serving, forecaster: Forecaster) -> ModelStatistics:
     metadata = forecaster.metadata
-    figures = serving.lane(forecaster).statistics.snapshot()
+    figures = serving.runner(forecaster).statistics.snapshot()
     return ModelStatistics(name=metadata.model, version=metadata.version, batch_stats=[], **figures)
 
 

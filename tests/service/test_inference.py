@@ -339,13 +339,13 @@ def test_metrics_count_inference_by_the_paths_template(
 async def test_a_request_whose_client_leaves_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
     with ThreadPoolExecutor(1) as workers:
         serving = Serving(registry, workers, 60, Metrics(), Statistics())
-        lane = serving.lane(registry.releases["nino12"].forecasters["gru"])
-        waiting = asyncio.create_task(lane.infer(np.full((1, WINDOW), 24.5, np.float32), np.zeros(1)))
+        runner = serving.runner(registry.releases["nino12"].forecasters["gru"])
+        waiting = asyncio.create_task(runner.infer(np.full((1, WINDOW), 24.5, np.float32), np.zeros(1)))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    figures = lane.statistics.snapshot()["inference_stats"]
+    figures = runner.statistics.snapshot()["inference_stats"]
     assert (figures["fail"]["count"], figures["success"]["count"]) == (1, 0)
 
 

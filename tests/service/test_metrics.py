@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
-from service.batches import Batches
+from service.batch_metrics import BatchMetrics
 from service.instruments import ModelInfo
 from service.metrics import Metrics, loaded_models, shared_by_workers, worker_ended
 from service.settings import Settings
@@ -179,7 +179,7 @@ def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: Ss
             counted.append(windows)
             done.set()
 
-        batches = Batches(lambda *batch: None, count_drift)
+        batches = BatchMetrics(lambda *batch: None, count_drift)
         with batches.on_loop():
             for _ in range(3):
                 batches.add(forecasts, {gru: [0.0]})

@@ -18,9 +18,9 @@ from uvicorn.server import ServerState
 
 from forecasting.series import SstSeries
 from service.app import create_app
+from service.hot_path import HotPath
 from service.protocol import Protocol
 from service.settings import Settings
-from service.short_way import ShortWay
 from tests.processes import running
 from tests.service.test_forecast import body
 from tests.serving import connect, serve
@@ -216,9 +216,9 @@ def test_a_worker_stays_awake_for_whom_it_answers_again(
         gate = create_app(Settings(artifacts=artifacts, busy_poll_microseconds=microseconds))
         config = uvicorn.Config(gate, server_header=False)
         config.load()
-        way, seen = ShortWay(gate), []
+        path, seen = HotPath(gate), []
         async with gate.app.router.lifespan_context(gate.app):
-            connections = [Protocol(way, config=config, server_state=ServerState(), app_state={}) for _ in range(2)]
+            connections = [Protocol(path, config=config, server_state=ServerState(), app_state={}) for _ in range(2)]
             wires = [Wire() for _ in connections]
             for connection, wire in zip(connections, wires, strict=True):
                 connection.connection_made(wire)

@@ -1,4 +1,4 @@
-"""The short way: POST /forecast of few series, from a request that has been read whole to the bytes of its answer.
+"""The hot path: POST /forecast of few series, from a request that has been read whole to the bytes of its answer.
 
 It takes no task, no message and no future a request, and the answers of a batch are written one right after the other.
 What the gate would refuse before it is forecast, and what is too large for a batch, is left to the gate, which answers
@@ -11,6 +11,7 @@ import time
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
+from service.batch_forecaster import Entries, ForecastJob
 from service.call import Headers
 from service.errors import ProblemError, error_response
 from service.forecasts import understand, written
@@ -20,7 +21,6 @@ from service.routes.forecast import read_request
 from service.schemas import ForecastRequest
 from service.security_headers import as_lines
 from service.serving import Serving, is_small
-from service.together import Asked, Entries
 
 logger = logging.getLogger("service")
 
@@ -42,7 +42,7 @@ class Exchange(Protocol):
         """Write the whole answer; ``lines`` are those of its headers."""
 
 
-class ShortWay:
+class HotPath:
     """Takes the gate's place for the requests that it can answer.
 
     Attributes:
@@ -77,9 +77,9 @@ class ShortWay:
         try:
             key = admission.check(PATH, headers.get(b"authorization"), len(body))
             request, dataset, strict = read_request(scope["query_string"], headers, body)
-            asked = understand(serving, gate.settings, request, dataset)
+            job = understand(serving, gate.settings, request, dataset)
             # On a GPU batches wait for threads, so that a request needs a deadline of its own.
-            taken = is_small(asked) and asked.forecasters[0].device.type == "cpu"
+            taken = is_small(job) and job.forecasters[0].device.type == "cpu"
             if taken:
                 admission.admit(key, len(body))
         except Exception:
@@ -92,7 +92,7 @@ class ShortWay:
         if not self._new:
             asyncio.get_running_loop().call_soon(self._count_new)
         self._new += 1
-        serving.put(asked, _Waiting(self, exchange, serving, request, asked, strict, len(body), begin))
+        serving.put(job, _Waiting(self, exchange, serving, request, job, strict, len(body), begin))
         return True
 
     def _count_new(self) -> None:
@@ -135,16 +135,16 @@ class ShortWay:
         try:
             if isinstance(result, Exception):
                 raise result
-            content = written(waiting.request, waiting.asked, result, waiting.strict)
+            content = written(waiting.request, waiting.job, result, waiting.strict)
         except Exception as error:
-            for one in waiting.asked.forecasters:
+            for one in waiting.job.forecasters:
                 statistics[one].failed(seconds)
             if isinstance(error, ProblemError) and error.reason:
                 self._metrics.rejected(error.reason)
             response = error_response(error, scope)
             lines = as_lines((*response.raw_headers, (b"x-request-id", request_id)))
             return response.status_code, lines + self._lines_of_refusals, bytes(response.body)
-        for one in waiting.asked.forecasters:
+        for one in waiting.job.forecasters:
             statistics[one].succeeded(seconds)
         return _OK, self._lines + own % (len(content), request_id), content
 
@@ -152,24 +152,24 @@ class ShortWay:
 class _Waiting:
     """What the batcher tells how a request went."""
 
-    __slots__ = ("answer", "asked", "begin", "exchange", "request", "serving", "size", "strict", "way")
+    __slots__ = ("answer", "begin", "exchange", "job", "path", "request", "serving", "size", "strict")
 
     def __init__(
         self,
-        way: ShortWay,
+        path: HotPath,
         exchange: Exchange,
         serving: Serving,
         request: ForecastRequest,
-        asked: Asked,
+        job: ForecastJob,
         strict: bool,
         size: int,
         begin: float,
     ) -> None:
-        self.way = way
+        self.path = path
         self.exchange = exchange
         self.serving = serving
         self.request = request
-        self.asked = asked
+        self.job = job
         self.strict = strict
         self.size = size
         self.begin = begin
@@ -182,8 +182,8 @@ class _Waiting:
 
     def set_result(self, found: list[Entries], /) -> None:
         """It went well."""
-        self.way.finish(self, found)
+        self.path.finish(self, found)
 
     def set_exception(self, error: Exception, /) -> None:
         """It did not."""
-        self.way.finish(self, error)
+        self.path.finish(self, error)

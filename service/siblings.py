@@ -15,8 +15,8 @@ Handle = Callable[[Message], Awaitable[Message]]
 _LINE: Final = 64 * 1_024
 
 
-class Peers:
-    """All workers of a service, this one among them; this one alone where there is no ``folder``."""
+class Siblings:
+    """The other workers of a service; none where there is no ``folder``."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from forecasting.series import SstSeries
-from service.general_way import LINGER_BYTES, MAX_HEAD_BYTES
+from service.http_connection import DISCARD_BYTES, MAX_HEAD_BYTES
 from service.security_headers import security_headers
 from service.settings import Settings
 from tests.processes import running
@@ -286,7 +286,7 @@ def test_what_comes_behind_the_last_answer_is_read_up_to_a_limit(client: httpx.C
 
 
 def send_for_ever(wire: socket.socket) -> None:
-    for _ in range(10 * LINGER_BYTES // 2**16):
+    for _ in range(10 * DISCARD_BYTES // 2**16):
         wire.sendall(bytes(2**16))
 
 

@@ -1,4 +1,4 @@
-"""The general way through HTTP/1.1: uvicorn's, for requests in pieces, with bounds and refusals of the service's own.
+"""A connection of HTTP/1.1: uvicorn's, for requests in pieces, with bounds and refusals of the service's own.
 
 A request that cannot be read goes to the gate all the same, with what is wrong with it in its scope: so it waits its
 turn behind those before it, and is answered, named and counted like any other refusal.
@@ -21,16 +21,20 @@ from service.one_write import OneWriteProtocol
 MAX_HEAD_BYTES: Final = 2**16
 """Of a request line and its headers, and of the trailers behind a chunked body."""
 
-LINGER_SECONDS: Final = 30
-LINGER_PAUSE_SECONDS: Final = 2
-LINGER_BYTES: Final = 2**26
-"""How long, with which pauses and for how many bytes a client may send on that has been answered for good."""
+DISCARD_SECONDS: Final = 30
+"""Seconds for which a client may send on that has been answered for good, and what it sends is thrown away."""
+
+DISCARD_PAUSE_SECONDS: Final = 2
+"""Seconds without anything from such a client after which its connection is closed."""
+
+DISCARD_BYTES: Final = 2**26
+"""Bytes that such a client may send on."""
 
 _OF_UPGRADES: Final = frozenset({b"http2-settings", b"upgrade"})
 _CLOSE: Final = {"Connection": "close"}
 
 
-class GeneralWay(OneWriteProtocol):
+class HttpConnection(OneWriteProtocol):
     """One connection.
 
     A connection is closed when no whole head has come for the time that uvicorn calls keep-alive: since it was opened,
@@ -59,11 +63,11 @@ class GeneralWay(OneWriteProtocol):
         """Whether what comes in is thrown away."""
         self._had_body = False
         """Whether a piece of a body has just come in."""
-        self._is_lingering = False
+        self._is_discarding = False
         """Whether all has been written, and what comes in yet is thrown away."""
-        self._linger_until = 0.0
+        self._discard_until = 0.0
         self._left = 0
-        """Bytes that are thrown away yet."""
+        """Bytes that may still be thrown away."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin on a new connection."""
@@ -250,7 +254,7 @@ class GeneralWay(OneWriteProtocol):
     def on_response_complete(self) -> None:
         """An answer has been written."""
         self.server_state.total_requests += 1
-        if self._is_lingering or self.transport.is_closing():
+        if self._is_discarding or self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -281,34 +285,34 @@ class GeneralWay(OneWriteProtocol):
         A system that closes with something unread tells the other that the connection broke, which may cost it what it
         has not read (RFC 9112, section 9.6).
         """
-        if self._is_lingering:
+        if self._is_discarding:
             return
         cycle = self.cycle
         is_sent = cycle is None or not (self._is_deaf or cycle.more_body or self.flow.read_paused)
         if is_sent or self.direct.is_closing():
             self.direct.close()
             return
-        self._is_deaf = self._is_lingering = True
-        self._left = LINGER_BYTES
-        self._linger_until = self.loop.time() + LINGER_SECONDS
+        self._is_deaf = self._is_discarding = True
+        self._left = DISCARD_BYTES
+        self._discard_until = self.loop.time() + DISCARD_SECONDS
         self.direct.write_eof()
         self.flow.resume_reading()
-        self._linger(LINGER_BYTES)
+        self._await_silence(DISCARD_BYTES)
 
-    def _linger(self, left: int) -> None:
+    def _await_silence(self, left: int) -> None:
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = self.loop.call_later(LINGER_PAUSE_SECONDS, self._look_whether_sent, left)
+        self._idle = self.loop.call_later(DISCARD_PAUSE_SECONDS, self._look_whether_sent, left)
 
     def _look_whether_sent(self, left: int) -> None:
-        if self._left == left or self.loop.time() > self._linger_until:
+        if self._left == left or self.loop.time() > self._discard_until:
             self.direct.close()
         else:
-            self._linger(self._left)
+            self._await_silence(self._left)
 
     def _throw_away(self, size: int) -> None:
         self._left -= size
-        if self._is_lingering and self._left < 0:
+        if self._is_discarding and self._left < 0:
             self.direct.close()
 
 

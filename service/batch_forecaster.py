@@ -1,4 +1,4 @@
-"""Many requests at once: from series as they came over the wire to the entries of the answers."""
+"""The forecasts of many requests at once: from series as they came over the wire to the entries of the answers."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,40 +16,42 @@ from service.metrics import Metrics
 from service.parsing import Errors, parse
 from service.schemas import SeriesIn
 from service.statistics import ModelStatistics
-from service.writing import Json, Wanted, write
+from service.writing import ForecastOptions, Json, write
 
 Entries = list[Json | SeriesError]
 """An entry a series, in their order; or what is wrong with it."""
 
 
-class Asked(NamedTuple):
-    """What a request asks for; made by :meth:`of`.
+class ForecastJob(NamedTuple):
+    """The forecasts that a request asks for; made by :meth:`of`.
 
     Attributes:
         forecasters: networks of one release, at least one.
         series: that each of them is to forecast, at least one.
-        wanted: of each forecast.
+        options: what each forecast is to contain.
         lengths: values that each series has on a regular grid, at most.
         steps: values that references are fitted to, at most, over all series and networks.
     """
 
     forecasters: Sequence[Forecaster]
     series: Sequence[SeriesIn]
-    wanted: Wanted
+    options: ForecastOptions
     lengths: Sequence[int]
     steps: int
 
     @classmethod
-    def of(cls, forecasters: Sequence[Forecaster], series: Sequence[SeriesIn], wanted: Wanted) -> "Asked":
+    def of(
+        cls, forecasters: Sequence[Forecaster], series: Sequence[SeriesIn], options: ForecastOptions
+    ) -> "ForecastJob":
         """With its steps counted."""
         step = forecasters[0].step
         lengths = [
             len(one.values) if one.timestamps is None else _most(len(one.values), one.timestamps, step)
             for one in series
         ]
-        return cls(forecasters, series, wanted, lengths, sum(lengths) * len(forecasters))
+        return cls(forecasters, series, options, lengths, sum(lengths) * len(forecasters))
 
-    def pieces(self, windows: int, steps: int) -> "Iterator[Asked]":
+    def pieces(self, windows: int, steps: int) -> "Iterator[ForecastJob]":
         """The same with some of the series at a time, in order.
 
         Each piece has as many as give no more than so many ``windows`` over all networks and ``steps``, but one at
@@ -64,10 +66,10 @@ class Asked(NamedTuple):
                 begin, counted = i, length * networks
         yield self._part(begin, len(self.series))
 
-    def _part(self, begin: int, end: int) -> "Asked":
+    def _part(self, begin: int, end: int) -> "ForecastJob":
         lengths = self.lengths[begin:end]
         steps = sum(lengths) * len(self.forecasters)
-        return Asked(self.forecasters, self.series[begin:end], self.wanted, lengths, steps)
+        return ForecastJob(self.forecasters, self.series[begin:end], self.options, lengths, steps)
 
 
 def _most(n: int, times: Sequence[str], step: TimeStep) -> int:
@@ -82,7 +84,7 @@ def _most(n: int, times: Sequence[str], step: TimeStep) -> int:
     return max(n, min(years * YEAR // step.seconds, most_steps(n)))
 
 
-class Together:
+class BatchForecaster:
     """Forecasts the series of many requests as one batch, whatever networks they ask for.
 
     Networks of one release share all but their weights, as a rule: reading, windows and references are then one
@@ -96,7 +98,7 @@ class Together:
         kinds = list(dict.fromkeys(one.alike for one in statistics))
         self._kind = {one: kinds.index(one.alike) for one in statistics}
 
-    def run(self, jobs: Sequence[Asked], waits: Sequence[float]) -> list[list[Entries]]:
+    def run(self, jobs: Sequence[ForecastJob], waits: Sequence[float]) -> list[list[Entries]]:
         """For each of ``jobs``, the entries by each of its networks; ``waits`` are the seconds that it has waited."""
         begin = time.perf_counter()
         results: list[list[Entries]] = []
@@ -109,7 +111,7 @@ class Together:
                 batch = batches.get(kind)
                 if batch is None:
                     batch = batches[kind] = _Batch(read.series, read.errors)
-                own.append(batch.add(read.begin, len(job.series), forecaster, job.wanted))
+                own.append(batch.add(read.begin, len(job.series), forecaster, job.options))
                 waited.setdefault(forecaster, []).append(wait)
             results.append(own)
         # Counted only once all have run: where one fails, each job runs again.
@@ -117,16 +119,16 @@ class Together:
         self._count(forecasts, waited, time.perf_counter() - begin)
         return results
 
-    def _read(self, jobs: Sequence[Asked]) -> "list[_Read]":
+    def _read(self, jobs: Sequence[ForecastJob]) -> "list[_Read]":
         """The series of each job, read together with those for networks that are alike."""
-        alike: dict[int, list[Asked]] = {}
+        alike: dict[int, list[ForecastJob]] = {}
         kinds = [self._kind[job.forecasters[0]] for job in jobs]
         for kind, job in zip(kinds, jobs, strict=True):
             alike.setdefault(kind, []).append(job)
         found = {}
         for kind, some in alike.items():
             series = [one for job in some for one in job.series]
-            units = [job.wanted.units for job in some for _ in job.series]
+            units = [job.options.units for job in some for _ in job.series]
             found[kind] = parse(series, units, some[0].forecasters[0].step)
         begins, read = dict.fromkeys(alike, 0), []
         for kind, job in zip(kinds, jobs, strict=True):
@@ -169,19 +171,19 @@ class _Batch:
         self._places: list[int] = []
         """In ``series``."""
         self._networks: list[Forecaster] = []
-        self._wishes: list[int] = []
-        """Each by its number in ``_numbers``."""
+        self._choices: list[int] = []
+        """Each one's options, by their number in ``_numbers``."""
         self._answers: list[tuple[Entries, int]] = []
-        self._numbers: dict[tuple[Wanted, tuple[int, ...]], int] = {}
-        """Of what is wanted, with the levels of intervals that are meant."""
-        self._known: dict[tuple[Forecaster, Wanted], int] = {}
+        self._numbers: dict[tuple[ForecastOptions, tuple[int, ...]], int] = {}
+        """The number of each pair of options and the levels of intervals that they mean."""
+        self._known: dict[tuple[Forecaster, ForecastOptions], int] = {}
 
-    def add(self, begin: int, n: int, forecaster: Forecaster, wanted: Wanted) -> Entries:
+    def add(self, begin: int, n: int, forecaster: Forecaster, options: ForecastOptions) -> Entries:
         """Have ``n`` series be forecast, the sound ones; the entries of all are complete once the batch has run."""
-        wish = self._known.get((forecaster, wanted))
-        if wish is None:
-            meant = wanted, wanted.levels_of(forecaster.metadata.errors)
-            wish = self._known[forecaster, wanted] = self._numbers.setdefault(meant, len(self._numbers))
+        choice = self._known.get((forecaster, options))
+        if choice is None:
+            meant = options, options.levels_of(forecaster.metadata.errors)
+            choice = self._known[forecaster, options] = self._numbers.setdefault(meant, len(self._numbers))
         entries: Entries = []
         for place in range(begin, begin + n):
             if place in self._errors:
@@ -189,7 +191,7 @@ class _Batch:
                 continue
             self._places.append(place)
             self._networks.append(forecaster)
-            self._wishes.append(wish)
+            self._choices.append(choice)
             self._answers.append((entries, len(entries)))
             entries.append({})
         return entries
@@ -201,19 +203,19 @@ class _Batch:
 
     def run(self) -> Forecasts:
         """Forecast, and fill in the entries."""
-        wishes, series = list(self._numbers), self._series
-        horizons = np.asarray([wishes[wish][0].horizon for wish in self._wishes])
+        choices, series = list(self._numbers), self._series
+        horizons = np.asarray([choices[choice][0].horizon for choice in self._choices])
         if self._places != list(range(len(series))):
             series = series.take(np.asarray(self._places))
         forecasts = forecast_together(series, horizons, self._networks)
-        alike: list[list[int]] = [[] for _ in wishes]
+        alike: list[list[int]] = [[] for _ in choices]
         rows = forecasts.row.tolist()
         for k, i in enumerate(rows):
-            alike[self._wishes[i]].append(k)
-        for (wanted, levels), some in zip(wishes, alike, strict=True):
+            alike[self._choices[i]].append(k)
+        for (options, levels), some in zip(choices, alike, strict=True):
             if not some:
                 continue
-            for k, entry in zip(some, write(forecasts, some, wanted, levels), strict=True):
+            for k, entry in zip(some, write(forecasts, some, options, levels), strict=True):
                 entries, place = self._answers[rows[k]]
                 entries[place] = entry
         for i, error in forecasts.failures.items():

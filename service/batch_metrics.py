@@ -28,8 +28,8 @@ CountDrift = Callable[[str, int, float, float, int], None]
 """As :meth:`~service.metrics.Metrics.drift`."""
 
 
-class Batches:
-    """Those that are yet to be counted: none, but within :meth:`on_loop`."""
+class BatchMetrics:
+    """Counts batches: each at once, but within :meth:`on_loop` a moment later."""
 
     def __init__(self, count_batch: CountBatch, count_drift: CountDrift) -> None:
         self._count_batch = count_batch
