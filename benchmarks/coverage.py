@@ -26,7 +26,7 @@ from forecasting.intervals import ErrorDistribution
 from forecasting.network import NetworkRoller
 from forecasting.report import IntervalReport
 from forecasting.verification import intervals
-from training.calibration import FIRST, TWENTIETHS, Residuals, earlier_residuals
+from training.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.export import validate
@@ -37,7 +37,7 @@ CUTS: Final = (0.6, 0.8)
 
 CELL: Final = "gru"
 LEVELS: Final = (80, 95)
-TRIED: Final = (12, 10, FIRST, 6)
+TRIED: Final = (12, 10, FIRST_TWENTIETH, 6)
 """The twentieths of the training part that are tried as the first that is forecast."""
 
 Found = dict[str, dict[int, IntervalReport]]
@@ -60,7 +60,9 @@ def judge(job: tuple[str, float]) -> Found:
     rolled = earlier_residuals(dataset, config, min(TRIED))
     ways = {"validation": list[Residuals]()}
     ways |= {
-        f"from twentieth {first} on{', as training does' if first == FIRST else ''}": rolled[first - TWENTIETHS :]
+        f"from twentieth {first} on{', as training does' if first == FIRST_TWENTIETH else ''}": rolled[
+            first - TRAIN_TWENTIETHS :
+        ]
         for first in TRIED
     }
     found = {}

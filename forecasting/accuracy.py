@@ -13,11 +13,11 @@ from pydantic import BaseModel
 
 from forecasting.timestep import Floats
 
-NEAR_ZERO: Final = 0.01
+NEAR_ZERO_CELSIUS: Final = 0.01
 """°C. Observations closer to 0 are left out of MAPE, which divides by them."""
 
 _DECIMALS: Final = 6
-_STILL: Final = 1e-12
+_MIN_ANOMALY_VARIANCE: Final = 1e-12
 """°C². Anomalies that vary by less are those of rounding."""
 
 
@@ -50,7 +50,7 @@ class Accuracy(BaseModel, frozen=True):
         n = np.isfinite(error).sum(axis=0)
         if not n.all():
             raise ValueError("accuracy needs an observation at every lead")
-        far = np.abs(error / np.where(np.abs(observed) >= NEAR_ZERO, observed, np.nan))
+        far = np.abs(error / np.where(np.abs(observed) >= NEAR_ZERO_CELSIUS, observed, np.nan))
         return cls(
             n=tuple(map(int, n)),
             mae=_rounded(np.nanmean(np.abs(error), axis=0)),
@@ -101,7 +101,7 @@ def _correlation(one: Floats, other: Floats) -> float | None:
         return None
     one, other = one[known] - one[known].mean(), other[known] - other[known].mean()
     size = math.sqrt(float(one @ one) * float(other @ other))
-    return round(float(one @ other) / size, _DECIMALS) if size > _STILL * len(one) else None
+    return round(float(one @ other) / size, _DECIMALS) if size > _MIN_ANOMALY_VARIANCE * len(one) else None
 
 
 def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | None:

@@ -15,16 +15,16 @@ from forecasting.timestep import DAY, YEAR, Bools, Floats, Times, TimeStep, unix
 ANNUAL_HARMONICS: Final = 3
 DAILY_HARMONICS: Final = 2
 
-_LONGEST_KEPT: Final = 2_000
+_MAX_KEPT_VALUES: Final = 2_000
 """Values of a series and leads, together, up to which their :class:`Design` is kept: 64 of them stay under 30 MB."""
 
-_LONGEST_MULTIPLIED: Final = 500
+_MAX_MULTIPLIED_VALUES: Final = 500
 """Values up to which a :class:`Design` keeps the products of its terms, and their sums' inverses; half a MB at most."""
 
 _STIFFNESS: Final = 1e-4
 """Penalty on the square of a season's second derivative, in squared terms of the year, for each value observed."""
 
-_SINGULAR: Final = 1e-10
+_SINGULAR_RATIO: Final = 1e-10
 """Relative size below which a term counts as not told apart by what was observed."""
 
 
@@ -112,7 +112,7 @@ class Design:
     def _inverses(self, observed: Bools, lengths: npt.NDArray[np.int64]) -> Floats:
         """Of the normal equations of each series, ``(k, count, count)``."""
         n = observed.shape[1]
-        if n > _LONGEST_MULTIPLIED:
+        if n > _MAX_MULTIPLIED_VALUES:
             seen = self.terms[:n] * observed[:, :, None]
             return _inverse(seen.transpose(0, 2, 1) @ seen)
         inverses: Floats = self._of_lengths[lengths]
@@ -136,20 +136,20 @@ class Design:
         normal = np.zeros((n + 1, count, count))
         normal[1:] = self._products[::-1].cumsum(axis=0).reshape(n, count, count)
         # With fewer values than terms there is none but a pseudo-inverse.
-        few = np.linalg.pinv(normal[:count], rcond=_SINGULAR, hermitian=True)
+        few = np.linalg.pinv(normal[:count], rcond=_SINGULAR_RATIO, hermitian=True)
         return np.concatenate([few, _inverse(normal[count:])])
 
 
 def design(step: TimeStep, n: int, leads: int) -> Design:
     """For all harmonics that series of ``n`` values at this ``step`` can have. Kept, since series share it."""
-    make = _design if n + leads <= _LONGEST_KEPT else _design.__wrapped__
+    make = _design if n + leads <= _MAX_KEPT_VALUES else _design.__wrapped__
     return make(step, n, leads)
 
 
 @lru_cache(maxsize=64)
 def _design(step: TimeStep, n: int, leads: int) -> Design:
     terms = Harmonics.whole(step).after(step, np.arange(-n, leads))
-    return Design(terms, np.asarray(np.linalg.pinv(terms[:n], rcond=_SINGULAR), dtype=np.float64))
+    return Design(terms, np.asarray(np.linalg.pinv(terms[:n], rcond=_SINGULAR_RATIO), dtype=np.float64))
 
 
 def _inverse(products: Floats) -> Floats:
@@ -162,9 +162,9 @@ def _inverse(products: Floats) -> Floats:
     # By Frobenius's norm, which is no less than the largest singular value; NaN is unsound.
     given, found = products.reshape(len(products), -1), inverse.reshape(len(products), -1)
     condition = np.sqrt(np.vecdot(given, given) * np.vecdot(found, found))
-    unsound = ~(condition < 1 / _SINGULAR)
+    unsound = ~(condition < 1 / _SINGULAR_RATIO)
     if unsound.any():
-        inverse[unsound] = np.linalg.pinv(products[unsound], rcond=_SINGULAR, hermitian=True)
+        inverse[unsound] = np.linalg.pinv(products[unsound], rcond=_SINGULAR_RATIO, hermitian=True)
     return inverse
 
 
@@ -203,7 +203,7 @@ class Climatology(BaseModel, frozen=True):
         terms, values = harmonics.at(series.times[observed]), series.values[observed]
         if harmonics.annual == ANNUAL_HARMONICS and not series.holds_every_season:
             terms, values = np.vstack([terms, harmonics.curvature(seen)]), np.append(values, np.zeros(harmonics.count))
-        coefficients = np.linalg.lstsq(terms, values, rcond=_SINGULAR)[0]
+        coefficients = np.linalg.lstsq(terms, values, rcond=_SINGULAR_RATIO)[0]
         return cls(
             annual_harmonics=harmonics.annual,
             daily_harmonics=harmonics.daily,

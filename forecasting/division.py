@@ -10,16 +10,16 @@ from forecasting.rolling import Origins, origins
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, TimeStep
 
-Part = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test"]
 
 TRAIN_TENTHS: Final = 7
 VALIDATION_TENTHS: Final = 1
 TEST_TENTHS: Final = 10 - TRAIN_TENTHS - VALIDATION_TENTHS
 
-MINIMUM_VALIDATION: Final = 10
+MIN_VALIDATION_RESIDUALS: Final = 10
 """Residuals at every lead: what an interval of 90 % needs is 9."""
 
-_STILL: Final = 1e-6
+_STILL_CELSIUS: Final = 1e-6
 """°C by which a series has to change from step to step, to speak of changes."""
 
 
@@ -51,12 +51,12 @@ class Shape(NamedTuple):
         return cls(30, 14, 3) if step.seconds < 5 * DAY else cls(26, 13, 3)
 
     @property
-    def least(self) -> dict[Part, int]:
+    def least(self) -> dict[Split, int]:
         """Values with a forecast at every lead that each part needs."""
-        return {"train": 2 * self.window, "validation": MINIMUM_VALIDATION, "test": 1}
+        return {"train": 2 * self.window, "validation": MIN_VALIDATION_RESIDUALS, "test": 1}
 
 
-def divide(n: int) -> dict[Part, tuple[int, int]]:
+def divide(n: int) -> dict[Split, tuple[int, int]]:
     """Begin and end (exclusive) of each part of ``n`` values."""
     train_end, validation_end = n * TRAIN_TENTHS // 10, n * (TRAIN_TENTHS + VALIDATION_TENTHS) // 10
     return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
@@ -70,7 +70,7 @@ def check_length(n: int, shape: Shape) -> None:
     """
     shortest = -(-(3 * shape.window + shape.horizon - 1) * 10 // TRAIN_TENTHS)
     # Of a forecast that is longer than the test part no one could say how good it is.
-    shortest = max(shortest, MINIMUM_VALIDATION * 10, -(-shape.horizon * 10 // TEST_TENTHS))
+    shortest = max(shortest, MIN_VALIDATION_RESIDUALS * 10, -(-shape.horizon * 10 // TEST_TENTHS))
     if n < shortest:
         raise SeriesError(
             f"{n} values are too few to train on: a window of {shape.window} and a horizon of {shape.horizon} need at "
@@ -78,7 +78,9 @@ def check_length(n: int, shape: Shape) -> None:
         )
 
 
-def check_parts(train: SstSeries, of_part: Callable[[Part], Origins], horizon: int, least: Mapping[Part, int]) -> None:
+def check_parts(
+    train: SstSeries, of_part: Callable[[Split], Origins], horizon: int, least: Mapping[Split, int]
+) -> None:
     """Make sure that each part has so many values that can be forecast, and that there are changes to learn from.
 
     Args:
@@ -106,7 +108,7 @@ def is_still(series: SstSeries) -> bool:
     """Whether its values hardly change from step to step, so that there is nothing to learn."""
     increments = np.diff(series.values)
     increments = increments[np.isfinite(increments)]
-    return bool(len(increments)) and bool(increments.std() < _STILL)
+    return bool(len(increments)) and bool(increments.std() < _STILL_CELSIUS)
 
 
 def untrainable(series: SstSeries) -> str | None:
@@ -117,7 +119,7 @@ def untrainable(series: SstSeries) -> str | None:
         check_length(len(series), shape)
         bounds = divide(len(series))
 
-        def of_part(part: Part) -> Origins:
+        def of_part(part: Split) -> Origins:
             return origins(series, shape.window, shape.fill_limit, *bounds[part], shape.horizon)
 
         check_parts(series.part(*bounds["train"]), of_part, shape.horizon, shape.least)

@@ -12,7 +12,7 @@ from forecasting.rolling import Roller
 from forecasting.series import SstSeries
 from forecasting.timestep import YEAR
 
-GROWTH: Final = 1.05
+REFIT_GROWTH: Final = 1.05
 """How much longer than at the last fit the past is when the references are fitted again.
 
 Fitting then costs twenty times the last fit in all, however long the series is.
@@ -56,7 +56,7 @@ class ExpandingReferences:
         The fit is to what lies before the stretch.
         """
         while begin < end:
-            until = min(max(int(begin * GROWTH), begin + 1), end)
+            until = min(max(int(begin * REFIT_GROWTH), begin + 1), end)
             yield begin, until
             begin = until
 

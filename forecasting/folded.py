@@ -17,9 +17,9 @@ from forecasting.timestep import Floats
 
 Float32s = npt.NDArray[np.float32]
 
-_TRIED: Final = 64
-_LATEST: Final = 2e9
-_TOLERANCE: Final = 1e-3
+_TRIED_WINDOWS: Final = 64
+_LATEST_SECONDS: Final = 2e9
+_TOLERANCE_CELSIUS: Final = 1e-3
 """Windows, Unix seconds and °C of the comparison with the module: single precision is good for a few millionths."""
 
 _ROUNDING: Final = 1e-6
@@ -31,7 +31,7 @@ _HALF: Final = np.array(0.5, dtype=np.float32)
 _PRODUCTS: Final = ([3, 3, 0, 2, 2, 0], [3, 0, 0, 0, 2, 4])
 """Of the bounded increment (0), level (2), anomaly (3) and spread (4), those that the autoregression knows."""
 
-_BENT: Final = [0, 1]
+_BENT_VIEWS: Final = [0, 1]
 """Of the views, those whose bend it knows."""
 
 
@@ -50,14 +50,14 @@ def fold(module: torch.jit.ScriptModule, window: int) -> "FoldedNetwork | None":
         raise ReleaseError("its matrices hold values that are no numbers")
     folded = FoldedNetwork(arrays)
     random = np.random.default_rng(0)
-    steps = random.normal(0.0, arrays["spread"], (_TRIED, window))
+    steps = random.normal(0.0, arrays["spread"], (_TRIED_WINDOWS, window))
     windows = np.asarray(arrays["mean"] + np.cumsum(steps, axis=1), dtype=np.float32)
-    seconds = random.uniform(0.0, _LATEST, _TRIED)
+    seconds = random.uniform(0.0, _LATEST_SECONDS, _TRIED_WINDOWS)
     with torch.inference_mode():
         said = module(torch.from_numpy(windows), torch.from_numpy(seconds)).numpy()
     apart = float(np.abs(folded(windows, seconds) - said).max())
     # Written so that a NaN is no agreement.
-    if not apart <= _TOLERANCE:
+    if not apart <= _TOLERANCE_CELSIUS:
         raise ReleaseError(f"contradicts itself: its matrices forecast otherwise than its network, by {apart:g} °C")
     return folded
 
@@ -83,12 +83,12 @@ class FoldedNetwork:
         self._rates = np.asarray(arrays["rates"], dtype=np.float64)
         self._mean, self._spread = single["mean"], single["spread"]
         known = len(single["views"])
-        self._products = products = len(single["weights"]) - known - len(_BENT)
+        self._products = products = len(single["weights"]) - known - len(_BENT_VIEWS)
         factors = [*_PRODUCTS[0][:products], *_PRODUCTS[1][:products]]
         self._upper = single["bounds"][factors]
         self._lower = -self._upper
         # What is seen of the known, each as often as it is used, and its share of the autoregression, in one product.
-        views = [single["views"][:, factors], single["views"][:, _BENT] * _HALF, single["weights"][:known]]
+        views = [single["views"][:, factors], single["views"][:, _BENT_VIEWS] * _HALF, single["weights"][:known]]
         self._linear = np.concatenate(views, axis=1)
         self._bent = single["weights"][known:]
         self._head, self._head_bias = single["head"], single["head_bias"]
@@ -125,11 +125,11 @@ class FoldedNetwork:
 
     def _autoregression(self, known: Float32s, season: Float32s) -> Float32s:
         seen = known.dot(self._linear)
-        n, ends = self._products, 2 * self._products + len(_BENT)
+        n, ends = self._products, 2 * self._products + len(_BENT_VIEWS)
         factors, bend = seen[:, : 2 * n], seen[:, 2 * n : ends]
         np.minimum(factors, self._upper, out=factors)
         np.maximum(factors, self._lower, out=factors)
-        bent = np.empty((len(known), n + len(_BENT)), dtype=np.float32)
+        bent = np.empty((len(known), n + len(_BENT_VIEWS)), dtype=np.float32)
         np.multiply(factors[:, :n], factors[:, n:], out=bent[:, :n])
         np.tanh(bend, out=bent[:, n:])
         varying = bent.dot(self._bent)

@@ -146,8 +146,8 @@ def forecast_together(
     if failures:
         used, networks = series.take(windows.row), [forecasters[i] for i in windows.row.tolist()]
     references, absent = _references(used, windows, metadata, baselines)
-    moved = activity(windows.values)
-    unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], moved)
+    rms_increment = activity(windows.values)
+    unlike = metadata.training_range.unlike(windows.values, windows.times[:, 0], rms_increment)
     sst, scale = np.full(windows.times.shape, np.nan), np.empty(len(windows))
     worked: list[tuple[Forecaster, Rows, float]] = []
     for forecaster, rows in _by_network(networks):
@@ -173,7 +173,7 @@ def forecast_together(
         scale=scale,
         failures=failures,
         windows=windows.values,
-        activity=moved,
+        activity=rms_increment,
         by_network=worked,
     )
 

@@ -24,21 +24,21 @@ from forecasting.training_range import ACTIVITY_RATIO, activity
 LEVELS: Final = (50, 60, 70, 80, 90, 95, 99)
 """Percent. Those that the residuals are enough for are offered."""
 
-SEASON_RESIDUALS: Final = 40
+MIN_SEASON_RESIDUALS: Final = 40
 """Residuals that each season must hold, at every lead, to have a table of its own."""
 
-SEASON_YEARS: Final = 2.0
+MIN_SEASON_YEARS: Final = 2.0
 """Years that residuals must span before seasons are told apart."""
 
-OLDEST_WORTH: Final = 0.5
+OLDEST_WEIGHT: Final = 0.5
 """What the oldest residual counts, where the newest counts 1."""
 
-A_SEASON: Final = YEAR / 4
+SEASON_SECONDS: Final = YEAR / 4
 """Seconds. A window as long as that, but under a year, says more of the season than of how lively the sea is now."""
 
 _PROBABILITIES: Final = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)
 _DECIMALS: Final = 6
-_LEAST_APART: Final = 1e-6
+_MIN_QUANTILE_GAP: Final = 1e-6
 """°C, as they are written: quantiles of few residuals may be the same."""
 
 
@@ -64,10 +64,10 @@ class Liveliness(BaseModel, frozen=True):
     liveliest: float
 
     @classmethod
-    def of(cls, moved: Floats) -> "Liveliness":
+    def of(cls, rms_increment: Floats) -> "Liveliness":
         """From the root mean square increments of the windows that residuals came from, ``(n,)``."""
-        low, high = float(moved.min()) / ACTIVITY_RATIO, float(moved.max()) * ACTIVITY_RATIO
-        return cls(typical=round(float(np.median(moved)), 6), calmest=round(low, 6), liveliest=round(high, 6))
+        low, high = float(rms_increment.min()) / ACTIVITY_RATIO, float(rms_increment.max()) * ACTIVITY_RATIO
+        return cls(typical=round(float(np.median(rms_increment)), 6), calmest=round(low, 6), liveliest=round(high, 6))
 
 
 class ErrorDistribution(BaseModel, frozen=True):
@@ -108,9 +108,9 @@ class ErrorDistribution(BaseModel, frozen=True):
         pooled, liveliness = _table(residuals, worth), None
         seasons = {} if origins is None else _by_season(residuals, worth, origins.times, pooled)
         if origins is not None and (several or not seasons) and _say_how_lively(origins, several):
-            moved = activity(origins.windows)
-            liveliness = Liveliness.of(moved)
-            residuals = residuals * (liveliness.typical / moved)[:, None]
+            rms_increment = activity(origins.windows)
+            liveliness = Liveliness.of(rms_increment)
+            residuals = residuals * (liveliness.typical / rms_increment)[:, None]
             pooled = _table(residuals, worth)
             seasons = _by_season(residuals, worth, origins.times, pooled)
         return cls(**dict(pooled), probabilities=_PROBABILITIES, seasons=seasons, liveliness=liveliness)
@@ -220,7 +220,7 @@ def _tail(beyond: Floats, apart: Floats, probabilities: Floats) -> Floats:
         probabilities: of an error beyond the one, and beyond the other.
     """
     outer, inner = probabilities
-    steps = np.maximum(beyond, 0.0) / np.maximum(apart, _LEAST_APART)
+    steps = np.maximum(beyond, 0.0) / np.maximum(apart, _MIN_QUANTILE_GAP)
     tail: Floats = outer * (outer / inner) ** steps
     return tail
 
@@ -246,11 +246,11 @@ def _table(residuals: Floats, worth: Floats, pooled: ErrorTable | None = None) -
 
 def _by_season(residuals: Floats, worth: Floats, times: Times, pooled: ErrorTable) -> dict[str, ErrorTable]:
     """A table a season; empty where there are too few residuals to tell them apart."""
-    if float((times.max() - times.min()).astype(np.int64)) < SEASON_YEARS * YEAR:
+    if float((times.max() - times.min()).astype(np.int64)) < MIN_SEASON_YEARS * YEAR:
         return {}
     season = season_of(times)
     parts = [np.where(season == k, residuals, np.nan) for k in range(len(SEASONS))]
-    if min(int(np.isfinite(part).sum(axis=0).min()) for part in parts) < SEASON_RESIDUALS:
+    if min(int(np.isfinite(part).sum(axis=0).min()) for part in parts) < MIN_SEASON_RESIDUALS:
         return {}
     return {name: _table(part, worth, pooled) for name, part in zip(SEASONS, parts, strict=True)}
 
@@ -258,13 +258,13 @@ def _by_season(residuals: Floats, worth: Floats, times: Times, pooled: ErrorTabl
 def _say_how_lively(origins: Origins, several: bool) -> bool:
     """Whether windows differ by how lively the sea is, and not mostly by the part of the year that they hold."""
     span: float = origins.windows.shape[1] * origins.step.seconds
-    return (several or span < A_SEASON or span >= YEAR) and bool(activity(origins.windows).min() > 0)
+    return (several or span < SEASON_SECONDS or span >= YEAR) and bool(activity(origins.windows).min() > 0)
 
 
 def _recency(times: Times) -> Floats:
     """What residuals count for their age, of ``times``; 1 for the newest."""
     age = (times.max() - times).astype(np.int64)
-    worth: Floats = OLDEST_WORTH ** (age / max(int(age.max()), 1))
+    worth: Floats = OLDEST_WEIGHT ** (age / max(int(age.max()), 1))
     return worth
 
 

@@ -21,7 +21,7 @@ Two years, of which a tenth may be missing.
 """
 
 _MONTHS: Final = 12
-_SHORT: Final = 32
+_SHORT_VALUES: Final = 32
 """Series of fewer than twice as many values are reckoned together, whatever their lengths."""
 
 References = dict[str, Floats]
@@ -73,10 +73,10 @@ def _of_like_length(series: SeriesBatch) -> Iterator[slice | npt.NDArray[np.intp
 
     But for short ones, for which another group would cost more than padding does.
     """
-    if series.longest < 2 * _SHORT:
+    if series.longest < 2 * _SHORT_VALUES:
         yield slice(None)
         return
-    _, magnitudes = np.frexp(np.maximum(series.lengths, _SHORT))
+    _, magnitudes = np.frexp(np.maximum(series.lengths, _SHORT_VALUES))
     for magnitude in np.unique(magnitudes).tolist():
         yield np.flatnonzero(magnitudes == magnitude)
 

@@ -5,10 +5,9 @@ from typing import Final, Literal
 from pydantic import BaseModel, ValidationError
 
 from forecasting.accuracy import Accuracy, skill
+from forecasting.division import Split
 from forecasting.errors import ReleaseError
 from forecasting.metadata import Period
-
-Split = Literal["train", "validation", "test"]
 
 
 class LossCurves(BaseModel, frozen=True):
@@ -34,7 +33,7 @@ class Skill(BaseModel, frozen=True):
     p_value: tuple[float | None, ...]
 
 
-AS_STATED: Final = 0.03
+COVERAGE_TOLERANCE: Final = 0.03
 """By how much coverage may always be off its level."""
 
 
@@ -50,7 +49,7 @@ class Coverage(BaseModel, frozen=True):
         return tuple(
             lead
             for lead, (share, error) in enumerate(zip(self.share, self.error, strict=True), start=1)
-            if abs(share - level / 100) > max(AS_STATED, 2 * error)
+            if abs(share - level / 100) > max(COVERAGE_TOLERANCE, 2 * error)
         )
 
 

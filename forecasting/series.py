@@ -32,12 +32,12 @@ MAX_STEPS: Final = 10_000_000
 """Steps that a grid may span: past it, one wrong time is likelier than so long a series."""
 
 
-_SPARSE: Final = 1_000
-_SPARSEST: Final = 100
+_MAX_EMPTY_STEPS: Final = 1_000
+_MAX_STEPS_A_VALUE: Final = 100
 """Steps that a grid may span without any value, and for each: two times must not ask for the memory of thousands."""
 
-_A_SEASON: Final = 3
-_REPEATED: Final = 3
+_SEASON_MONTHS: Final = 3
+_SEASON_YEARS: Final = 3
 """Calendar months, and years of each, that say what is usual in that part of the year."""
 
 _SYMBOLS: Final[dict[Units, str]] = {"celsius": "°C", "kelvin": "kelvin", "fahrenheit": "°F"}
@@ -108,7 +108,7 @@ class SstSeries:
         """Whether a season or more was observed, and each of its calendar months in three years."""
         months = np.unique(self.times[np.isfinite(self.values)].astype("datetime64[M]").astype(np.int64)) % 12
         _, years = np.unique(months, return_counts=True)
-        return len(years) >= _A_SEASON and bool(years.min() >= _REPEATED)
+        return len(years) >= _SEASON_MONTHS and bool(years.min() >= _SEASON_YEARS)
 
     @property
     def seasonal_years(self) -> float:
@@ -225,7 +225,7 @@ class SstSeries:
 
 def most_steps(n: int) -> int:
     """Steps that the grid of ``n`` observations may span."""
-    return min(MAX_STEPS, _SPARSE + _SPARSEST * n)
+    return min(MAX_STEPS, _MAX_EMPTY_STEPS + _MAX_STEPS_A_VALUE * n)
 
 
 def in_order(times: Times, place: Callable[[int], str]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:

@@ -38,13 +38,13 @@ _SIMPLE: Final = re.compile(r"PT?(\d+)([DHMS])")
 _UNITS: Final = {"D": "day", "H": "hour", "M": "minute", "S": "second"}
 _MONTH: Final = re.compile(r"\d{4}-\d\d")
 _TIME: Final = re.compile(r"[\dWw-]{8,10}(?:[Tt ].+)?", re.ASCII)
-_LONGEST_TIME: Final = 64
-_TOLERANCE: Final = 0.1
+_MAX_TIME_CHARS: Final = 64
+_TOLERANCE_STEPS: Final = 0.1
 """How far, in steps, an observation may stand from its place on the regular grid."""
 _HOUR: Final = 3_600
-_STRAYING: Final = 0.1
+_MAX_STRAYING_SHARE: Final = 0.1
 """Of the intervals, how many may be off the commonest one as single wrong times are; of more, the step is another."""
-_OBSERVED: Final = 0.4
+_MIN_OBSERVED_SHARE: Final = 0.4
 """Of a step that only the intervals' common divisor shows, how much of its grid has to be there."""
 
 
@@ -185,12 +185,12 @@ def parse_time(text: str, *, local: bool = False) -> np.datetime64:
 def seconds_of(text: str, *, local: bool = False) -> int:
     """As :func:`parse_time`, in Unix seconds."""
     # Longer ones are valid with any number of digits, and shall not be kept.
-    return _seconds_of(text, local) if len(text) <= _LONGEST_TIME else _seconds_of.__wrapped__(text, local)
+    return _seconds_of(text, local) if len(text) <= _MAX_TIME_CHARS else _seconds_of.__wrapped__(text, local)
 
 
 def all_seconds_of(texts: Sequence[str], *, local: bool = False) -> list[int]:
     """The same of each of ``texts``; what is raised is about the first that is no time."""
-    if max(map(len, texts), default=0) <= _LONGEST_TIME:
+    if max(map(len, texts), default=0) <= _MAX_TIME_CHARS:
         return list(map(_seconds_of, texts, repeat(local)))
     return [seconds_of(text, local=local) for text in texts]
 
@@ -236,7 +236,7 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
         return MONTH
     intervals = np.diff(times).astype(np.int64)
     step = common_interval(intervals) or _round_step(intervals)
-    odd = (np.abs(intervals - step) > 2 * _TOLERANCE * step) & (intervals % step != 0)
+    odd = (np.abs(intervals - step) > 2 * _TOLERANCE_STEPS * step) & (intervals % step != 0)
     if odd.mean() > 0.5:
         raise IrregularError(
             f"the times are not regular: the likeliest step is {TimeStep(step)}, and "
@@ -253,8 +253,8 @@ def common_interval(intervals: npt.NDArray[np.int64]) -> int | None:
     lengths, counts = np.unique(intervals, return_counts=True)
     commonest = int(lengths[counts.argmax()])
     divisor = int(np.gcd.reduce(lengths))
-    dense = divisor % _HOUR == 0 and divisor * len(intervals) >= _OBSERVED * intervals.sum()
-    if dense and (intervals % commonest != 0).mean() > _STRAYING:
+    dense = divisor % _HOUR == 0 and divisor * len(intervals) >= _MIN_OBSERVED_SHARE * intervals.sum()
+    if dense and (intervals % commonest != 0).mean() > _MAX_STRAYING_SHARE:
         return divisor
     if counts.max() * 2 >= len(intervals) or (dense and divisor == commonest):
         return commonest
@@ -266,7 +266,7 @@ def _round_step(intervals: npt.NDArray[np.int64]) -> int:
     steps = np.asarray([60 * m for m in minutes] + [3_600 * h for h in hours] + [DAY * d for d in range(1, 32)])
     median = float(np.median(intervals))
     nearest = int(steps[np.abs(steps - median).argmin()])
-    return nearest if abs(nearest - median) <= _TOLERANCE * nearest else int(np.median(intervals))
+    return nearest if abs(nearest - median) <= _TOLERANCE_STEPS * nearest else int(np.median(intervals))
 
 
 def is_monthly(times: Times) -> bool:
@@ -305,7 +305,7 @@ def grid_positions(
     """
     exact = step.place(times, start)
     positions = np.round(exact).astype(np.int64)
-    off = np.abs(exact - positions) > _TOLERANCE
+    off = np.abs(exact - positions) > _TOLERANCE_STEPS
     if off.any():
         i, other = _first_off(exact)
         raise IrregularError(
@@ -328,8 +328,8 @@ def _first_off(exact: Floats) -> tuple[int, int]:
     """The first time that stands off the grid, and one that it is off: a neighbour, or else the best on the grid."""
     off = np.abs(exact - np.round(exact))
     intervals = np.diff(exact)
-    breaks = np.abs(intervals - np.round(intervals)) > _TOLERANCE
+    breaks = np.abs(intervals - np.round(intervals)) > _TOLERANCE_STEPS
     if not breaks.any():
-        return int((off > _TOLERANCE).argmax()), int(off.argmin())
+        return int((off > _TOLERANCE_STEPS).argmax()), int(off.argmin())
     before, after = int(breaks.argmax()), int(breaks.argmax()) + 1
     return (before, after) if off[before] > off[after] else (after, before)

@@ -39,27 +39,32 @@ class TrainingRange(BaseModel, frozen=True):
     @classmethod
     def of(cls, series: SstSeries, windows: Floats) -> "TrainingRange":
         """From the series that the network was fitted on and its windows ``(n, window)``, both °C."""
-        moved = activity(windows)
+        rms_increment = activity(windows)
         return cls(
             minimum=round(float(np.nanmin(series.values)), 6),
             maximum=round(float(np.nanmax(series.values)), 6),
             spread=round(float(np.nanstd(np.diff(series.values))), 6),
-            calmest=round(float(moved.min()), 6),
-            liveliest=round(float(moved.max()), 6),
+            calmest=round(float(rms_increment.min()), 6),
+            liveliest=round(float(rms_increment.max()), 6),
             months=series.observed_months,
         )
 
-    def unlike(self, windows: Floats, valid_time: Times, moved: Floats | None = None) -> Bools:
+    def unlike(self, windows: Floats, valid_time: Times, rms_increment: Floats | None = None) -> Bools:
         """Which of ``windows`` ``(n, window)`` the test finds unlike training; :meth:`differences` says how.
 
-        ``moved`` is their :func:`activity`, where that is known already.
+        ``rms_increment`` is their :func:`activity`, where that is known already.
         """
-        moved = activity(windows) if moved is None else moved
+        rms_increment = activity(windows) if rms_increment is None else rms_increment
         low, high, calm, lively = self._bounds
-        alike = low <= windows.min() and windows.max() <= high and calm <= moved.min() and moved.max() <= lively
+        alike = (
+            low <= windows.min()
+            and windows.max() <= high
+            and calm <= rms_increment.min()
+            and rms_increment.max() <= lively
+        )
         if alike and len(self.months) == 12:
             return np.zeros(len(windows), dtype=np.bool_)
-        level, spread, season = self._test(windows, valid_time, moved)
+        level, spread, season = self._test(windows, valid_time, rms_increment)
         return level | spread | season
 
     def differences(self, window: Floats, valid_time: np.datetime64) -> list[str]:
@@ -84,11 +89,11 @@ class TrainingRange(BaseModel, frozen=True):
             said.append(f"training held no value of month {_month(np.asarray(valid_time))}")
         return said
 
-    def _test(self, windows: Floats, valid_time: Times, moved: Floats) -> tuple[Bools, Bools, Bools]:
+    def _test(self, windows: Floats, valid_time: Times, rms_increment: Floats) -> tuple[Bools, Bools, Bools]:
         """Which windows are unlike training in level, in spread, and in season."""
         low, high, calm, lively = self._bounds
         level = (windows.min(axis=1) < low) | (windows.max(axis=1) > high)
-        return level, (moved < calm) | (moved > lively), ~np.isin(_month(valid_time), self.months)
+        return level, (rms_increment < calm) | (rms_increment > lively), ~np.isin(_month(valid_time), self.months)
 
     @cached_property
     def _bounds(self) -> tuple[float, float, float, float]:
@@ -97,15 +102,15 @@ class TrainingRange(BaseModel, frozen=True):
         calm, lively = self.calmest / ACTIVITY_RATIO, self.liveliest * ACTIVITY_RATIO
         return self.minimum - margin, self.maximum + margin, calm, lively
 
-    def distances(self, windows: Floats, moved: Floats | None = None) -> Floats:
+    def distances(self, windows: Floats, rms_increment: Floats | None = None) -> Floats:
         """How far windows ``(n, window)`` of °C lie from the middle of training: level and spread, ``(2, n)``.
 
         Level: of a window's mean, in halves of the range of training's temperatures. Spread: of the root mean square
         of its increments, in halves of the range from training's calmest to its liveliest. 0 is the middle, 1 the
-        edge. ``moved`` is their :func:`activity`, where that is known already.
+        edge. ``rms_increment`` is their :func:`activity`, where that is known already.
         """
         low, high = np.array([[[self.minimum], [self.calmest]], [[self.maximum], [self.liveliest]]])
-        found = np.stack([windows.mean(axis=1), activity(windows) if moved is None else moved])
+        found = np.stack([windows.mean(axis=1), activity(windows) if rms_increment is None else rms_increment])
         # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
         distances: Floats = np.abs(found - (low + high) / 2) / (np.maximum(high - low, 1e-6) / 2)
         return distances

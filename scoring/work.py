@@ -114,7 +114,7 @@ class WorkFolder:
             remove(replaced)
             output.rename(replaced)
         complete.rename(output)
-        _sync_folder(output.parent)
+        _fsync(output.parent)
 
     def failures(self) -> dict[int, str]:
         """Why chunks could not be scored."""
@@ -201,10 +201,10 @@ def remove(path: Path) -> None:
 
 def _sync(path: Path) -> None:
     for inner in [path, *path.rglob("*")] if path.is_dir() else [path]:
-        _sync_folder(inner)
+        _fsync(inner)
 
 
-def _sync_folder(path: Path) -> None:
+def _fsync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

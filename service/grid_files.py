@@ -11,7 +11,7 @@ from typing import Final
 
 from forecasting.errors import FileError
 from forecasting.readers import Options, Reading
-from forecasting.readers.apart import NAME, Request, command
+from forecasting.readers.subprocess_reading import NAME, Request, command
 from service.errors import ProblemError
 
 SECONDS: Final = 20.0

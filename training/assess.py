@@ -8,8 +8,9 @@ import numpy as np
 from forecasting.accuracy import Accuracy, anomaly_correlation
 from forecasting.baselines import Baselines
 from forecasting.checkpoint import CheckpointMetadata
+from forecasting.division import Split
 from forecasting.evaluation import Evaluation
-from forecasting.report import Drift, ModelReport, Split, StationReport
+from forecasting.report import Drift, ModelReport, StationReport
 from forecasting.rolling import Roller
 from forecasting.training_range import TrainingRange
 from forecasting.verification import exceedance, intervals, probability_score, skills

@@ -10,13 +10,13 @@ from forecasting.timestep import DAY
 from training.inputs import Calendar, Scaling
 from training.ridge import ridge, ridge_of_two
 
-_BENT: Final = 8
+_BENT_TERMS: Final = 8
 """Bent terms before any is multiplied by a harmonic: five products, a bounded increment, two through tanh."""
 
-CEASES: Final = 0.25
-"""Share of those that count the level from the mean of a record with a trend."""
+TRENDLESS_SHARE: Final = 0.25
+"""Share of the weights from the regression that counts the level from the mean, of a record with a trend."""
 
-DRIFTLESS: Final = 60 * DAY
+DRIFTLESS_SECONDS: Final = 60 * DAY
 """Seconds: the drift by season of a short series is shrunk as if so much without any had been seen beside it."""
 
 
@@ -30,7 +30,7 @@ class Terms:
 
     Attributes:
         share: of its weights in the autoregression.
-        drift: shrunk as :data:`DRIFTLESS` says.
+        drift: shrunk as :data:`DRIFTLESS_SECONDS` says.
         free: not shrunk.
         shrunk: together.
         bent: shrunk for themselves.
@@ -58,12 +58,12 @@ class SeasonalAutoregression(nn.Module):
     of the year too, and the last two increments through tanh, since large ones are answered otherwise than small ones.
 
     Where the record has a trend, there are two of that kind: one counts the level from the trend, the other, for
-    :data:`CEASES` of them, from the mean, since a trend need not go on.
+    :data:`TRENDLESS_SHARE` of them, from the mean, since a trend need not go on.
 
     But of few years level and trend may be those of the seasons that were. So another regression does without. Left to
     it are the window relative to its last value, and tanh; a drift with one harmonic of the year, which cancels over a
-    year, shrunk as :data:`DRIFTLESS` says; and the course of the day, which is free. Under daily steps a third has no
-    course either: seasons that were not seen may have another.
+    year, shrunk as :data:`DRIFTLESS_SECONDS` says; and the course of the day, which is free. Under daily steps a third
+    has no course either: seasons that were not seen may have another.
 
     The weights are the mean of those of these ``alternatives`` by their shares, as :attr:`Scaling.usual` has it.
     """
@@ -80,11 +80,11 @@ class SeasonalAutoregression(nn.Module):
         # From the mean, with the trend in it; known last.
         self.raw = raw = level + 1 + columns
         bent = raw + 1
-        self.driftless = DRIFTLESS / step_seconds
+        self.driftless = DRIFTLESS_SECONDS / step_seconds
         drift: Places = [(level + 1, column) for column in calendar.places(1, 0)]
         course: Places = [(level + 1, column) for column in calendar.places(0, calendar.daily)]
         shrunk: Places = [(row, 0) for row in range(window - 1)]
-        bounded, bends = bent + 5, [(bent + k, 0) for k in range(6, _BENT)]
+        bounded, bends = bent + 5, [(bent + k, 0) for k in range(6, _BENT_TERMS)]
         courses: list[Places] = [[], course] if course else [[]]
         new = (1 - scaling.usual) / len(courses)
         self.alternatives = [Terms(new, drift, free, shrunk, bends) for free in courses]
@@ -92,7 +92,7 @@ class SeasonalAutoregression(nn.Module):
             varying, once = (calendar.places(most, 0) for most in (2, 1))
             free = [(level + 1, column) for column in (0, *calendar.places(3, calendar.daily))]
             bends = [*bends, *((bent + k, column) for k in range(5) for column in ([0, *once] if k < 2 else [0]))]
-            levels = {level: 1 - CEASES, raw: CEASES} if scaling.trend.slope else {level: 1.0}
+            levels = {level: 1 - TRENDLESS_SHARE, raw: TRENDLESS_SHARE} if scaling.trend.slope else {level: 1.0}
             for one, share in levels.items():
                 known = [*shrunk, (one, 0), *((row, column) for row in (bounded, one) for column in varying)]
                 self.alternatives.append(Terms(scaling.usual * share, [], free, known, bends))
@@ -107,7 +107,7 @@ class SeasonalAutoregression(nn.Module):
         views[level + 1, 4] = scaling.spread
         self.register_buffer("views", views)
         self.register_buffer("bounds", torch.tensor([3.0, 3.0, 3.0, 2.5, scaling.spread]), persistent=False)
-        self.register_buffer("weights", torch.zeros(bent + _BENT, columns))
+        self.register_buffer("weights", torch.zeros(bent + _BENT_TERMS, columns))
 
     def forward(self, known: Tensor, season: Tensor) -> Tensor:
         """The increment from the last value, in one-step spreads.

@@ -25,10 +25,10 @@ from training.dataset import Dataset
 from training.examples import Examples
 from training.fit import leads_learnt
 
-TWENTIETHS: Final = 2 * TRAIN_TENTHS
+TRAIN_TWENTIETHS: Final = 2 * TRAIN_TENTHS
 """Of the series, that make the training part."""
 
-FIRST: Final = 8
+FIRST_TWENTIETH: Final = 8
 """Twentieths before which nothing is forecast."""
 
 _MODEL: Final = "autoregression"
@@ -47,7 +47,7 @@ class Residuals:
         return cls(joined([one.origins for one in parts]), np.concatenate([one.values for one in parts]))
 
 
-def earlier_residuals(dataset: Dataset, config: TrainingConfig, first: int = FIRST) -> list[Residuals]:
+def earlier_residuals(dataset: Dataset, config: TrainingConfig, first: int = FIRST_TWENTIETH) -> list[Residuals]:
     """What to calibrate on besides the residuals of the validation part.
 
     Those of the training part from twentieth ``first`` on, counted from 0, each forecast by a fit to what came before.
@@ -58,7 +58,7 @@ def earlier_residuals(dataset: Dataset, config: TrainingConfig, first: int = FIR
         return []
     times = np.unique(np.concatenate([one.past("train").times for one in dataset.stations.values()]))
     end = dataset.series.step.shift(times[-1:], 1)[0]
-    begins = [times[len(times) * twentieth // TWENTIETHS] for twentieth in range(first, TWENTIETHS)]
+    begins = [times[len(times) * twentieth // TRAIN_TWENTIETHS] for twentieth in range(first, TRAIN_TWENTIETHS)]
     found = [_forecast(dataset, config, times[0], *edges) for edges in pairwise([*begins, end])]
     return [one for one in found if one is not None]
 

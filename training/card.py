@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from forecasting.report import ModelReport, Report, Split
+from forecasting.division import Split
+from forecasting.report import ModelReport, Report
 from forecasting.table import TITLES, accuracy_table
 from forecasting.timestep import in_words, one_each
 from training.by_station import stations_in_words
-from training.readable import coverage_in_words, misses_in_words, skill_in_words
+from training.report_markdown import coverage_in_words, misses_in_words, skill_in_words
 
 _USES: Final[dict[Split, str]] = {
     "train": "weights; after its first four sevenths, forecast by fits to what came before where that is long enough, "

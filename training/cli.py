@@ -26,8 +26,8 @@ from training.fit import total_epochs
 from training.panel import Panel, commonest_step, usable_series
 from training.parallel import jobs
 from training.publish import rollback
-from training.readable import misses_in_words, rank_in_words
 from training.reading import add_reading_options, read_with
+from training.report_markdown import misses_in_words, rank_in_words
 from training.run import Published, require_name, train
 
 

@@ -14,14 +14,14 @@ from training.fit import fit_autoregression, leads_learnt
 from training.networks import RecurrentForecaster
 from training.places import Places
 
-MOST: Final = 0.75
-"""Share of what is forecast from the usual of a place, where it is sure which place that is."""
+MAX_PLACED_SHARE: Final = 0.75
+"""Share in the forecast of the network that forecasts from what is usual at a place, where the place is sure."""
 
 
 class PlacedForecaster(nn.Module):
     """Two networks' forecasts, mixed: of values, and of what they differ by from what is usual at their place.
 
-    The share of the second is :data:`MOST` of how sure the place is.
+    The share of the second is :data:`MAX_PLACED_SHARE` of how sure the place is.
     """
 
     def __init__(self, general: RecurrentForecaster, relative: RecurrentForecaster, places: Places) -> None:
@@ -29,7 +29,7 @@ class PlacedForecaster(nn.Module):
         self.general = general
         self.relative = relative
         self.places = places
-        self.most = MOST
+        self.most = MAX_PLACED_SHARE
         self.window = general.window
         self.step_seconds = general.step_seconds
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.checkpoint import Period
-from forecasting.division import Shape, check_length, check_parts, divide
-from forecasting.report import Split
+from forecasting.division import Shape, Split, check_length, check_parts, divide
 from forecasting.rolling import Origins, origins
 from forecasting.series import SstSeries, fill_gaps
 from forecasting.timestep import Floats, iso

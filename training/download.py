@@ -20,12 +20,12 @@ Pause = Callable[[float], object]
 Tell = Callable[[str], object]
 
 ATTEMPTS: Final = 4
-_FIRST_PAUSE: Final = 2.0
-_LONGEST_PAUSE: Final = 60.0
+_FIRST_PAUSE_SECONDS: Final = 2.0
+_MAX_PAUSE_SECONDS: Final = 60.0
 _BUSY: Final = (408, 429, 500, 502, 503, 504)
 EMPTY_REMEDY: Final = "widen --from, --to or the place, and check --station"
 _TIMEOUT: Final = httpx.Timeout(120.0, connect=20.0)
-_ERROR_BODY: Final = 65_536
+_MAX_ERROR_BYTES: Final = 65_536
 
 
 class FetchError(ForecastError):
@@ -79,7 +79,9 @@ class Downloader:
             except _TryAgainError as error:
                 if attempt == ATTEMPTS:
                     raise FetchError(f"{_host(url)}: {error}, {ATTEMPTS} times; try again later") from None
-                wait = min(_FIRST_PAUSE * 2 ** (attempt - 1) if error.wait is None else error.wait, _LONGEST_PAUSE)
+                wait = min(
+                    _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) if error.wait is None else error.wait, _MAX_PAUSE_SECONDS
+                )
                 self.tell(f"{_host(url)}: {error}; asked again in {wait:.0f} s")
                 self.pause(wait)
         return None
@@ -114,7 +116,7 @@ def _refuse(response: httpx.Response) -> None:
     body = b""
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > _ERROR_BODY:
+        if len(body) > _MAX_ERROR_BYTES:
             break
     text = body.decode("utf-8", "replace")
     status = response.status_code

@@ -15,7 +15,7 @@ Span = tuple[float, float]
 _STATIONS: Final = ("station", "station_id", "station_name", "stationid", "platform", "platform_code", "buoy",
                     "buoy_id", "site", "wmo_platform_code")  # fmt: skip
 _DEPTHS: Final = ("depth", "altitude", "zlev", "lev")
-_KEPT: Final = ("title", "institution", "license", "infoUrl", "creator_name", "references", "time_coverage_end")
+_PROVENANCE: Final = ("title", "institution", "license", "infoUrl", "creator_name", "references", "time_coverage_end")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class DatasetInfo:
     def provenance(self) -> dict[str, str]:
         """Title, licence and the like, as far as the server gives them."""
         own = self.attributes.get("NC_GLOBAL", {})
-        return {name: own[name] for name in _KEPT if name in own}
+        return {name: own[name] for name in _PROVENANCE if name in own}
 
 
 def server_address(text: str) -> str:

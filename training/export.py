@@ -12,11 +12,11 @@ import torch
 
 from forecasting.accuracy import Accuracy
 from forecasting.checkpoint import CheckpointMetadata, load, save, script
+from forecasting.division import Split
 from forecasting.evaluation import Evaluation
 from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
 from forecasting.network import NetworkRoller
-from forecasting.report import Split
 from forecasting.training_range import TrainingRange
 from training.calibration import Residuals
 from training.companion import NO_COMPANIONS, Companion, Companions, beside

@@ -24,21 +24,21 @@ from training.networks import RecurrentForecaster
 from training.places import Places
 from training.rollout import fit_to_rollout
 
-WARM_UP = 0.1
+WARM_UP_SHARE = 0.1
 """Share of the steps over which the learning rate rises."""
 
 CPU: Final = torch.device("cpu")
 
-CLIP = 1.0
+MAX_GRADIENT_NORM = 1.0
 """Norm that gradients are clipped to."""
 
-SURE: Final = 2.0
-"""A cell has its share where the autoregression explains half of the increments' variance about their season, or less.
+FULL_SHARE_UNEXPLAINED: Final = 0.5
+"""What the autoregression leaves of the increments' variance about their season, from which on a cell has its share.
 
-Where it explains nearly all, as of smoothed analyses, what the cell errs counts more than what it adds.
+Where it leaves nearly nothing, as of smoothed analyses, what the cell errs counts more than what it adds.
 """
 
-MOST_LEADS = 48
+MAX_ROLLOUT_LEADS = 48
 """Leads of the roll-out that weights are fitted to, at most."""
 
 
@@ -130,7 +130,7 @@ def _descend(
                 optimiser.zero_grad()
                 loss = _loss(network, examples.take(batch).to(device), config)
                 loss.backward()
-                nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+                nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
                 optimiser.step()
                 rate.step()
                 total += loss.item() * len(batch)
@@ -165,7 +165,7 @@ def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Exampl
 
 def leads_learnt(config: TrainingConfig) -> int:
     """How many leads a network is fitted to."""
-    return min(config.horizon, MOST_LEADS)
+    return min(config.horizon, MAX_ROLLOUT_LEADS)
 
 
 def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
@@ -188,8 +188,8 @@ def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingCo
         linear.weights.copy_(torch.stack(found).sum(0))
         left = increments - linear(known, season)
         usual = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
-        unsure = float(left.square().mean() / (increments - usual).square().mean())
-        network.mix(share * min(1.0, SURE * unsure))
+        unexplained = float(left.square().mean() / (increments - usual).square().mean())
+        network.mix(share * min(1.0, unexplained / FULL_SHARE_UNEXPLAINED))
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -201,7 +201,7 @@ def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
 
 def _rate(step: int, steps: int) -> float:
     """Share of the peak learning rate at ``step``, from 0."""
-    warm = max(1, round(WARM_UP * steps))
+    warm = max(1, round(WARM_UP_SHARE * steps))
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))

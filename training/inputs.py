@@ -12,10 +12,10 @@ from forecasting.series import SstSeries
 from forecasting.timestep import DAY, YEAR
 from training.trend import NO_TREND, Trend
 
-CELL_YEARS: Final = 1.9
+MIN_CELL_YEARS: Final = 1.9
 """Julian years that have to be seen before a cell is told what they were like."""
 
-HALF_USUAL: Final = 3.0
+HALF_USUAL_YEARS: Final = 3.0
 """Julian years, of which half of the autoregression takes what was seen to be usual."""
 
 
@@ -40,12 +40,12 @@ class Scaling:
     @property
     def annual(self) -> bool:
         """Whether close to two years were seen, so that the cell may be told level, season and time of day."""
-        return self.years >= CELL_YEARS
+        return self.years >= MIN_CELL_YEARS
 
     @property
     def usual(self) -> float:
         """Share of the autoregression that takes what was seen to be usual, beside one that does not."""
-        return self.years**2 / (self.years**2 + HALF_USUAL**2)
+        return self.years**2 / (self.years**2 + HALF_USUAL_YEARS**2)
 
     @classmethod
     def of(cls, series: SstSeries, *, trend: bool = True) -> "Scaling":

@@ -10,7 +10,7 @@ from forecasting.timestep import TimeStep
 from training.autoregression import SeasonalAutoregression
 from training.config import TrainingConfig
 from training.inputs import Calendar, Scaling
-from training.trend import RATE
+from training.trend import TREND_SINE_RATE
 
 _CELLS: Final = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -35,7 +35,7 @@ class RecurrentForecaster(nn.Module):
         self.mean = scaling.mean
         self.risen = scaling.trend.amplitude
         self.trend_end = scaling.trend.end
-        self.trend_rate = RATE
+        self.trend_rate = TREND_SINE_RATE
         self.spread = scaling.spread
         annual = max(3, config.harmonics) if scaling.usual else 1
         # Others are zero at each step, or what another is there; a weight of theirs could be anything between steps.

@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 
 from forecasting.checkpoint import Period
-from forecasting.division import MINIMUM_VALIDATION, TRAIN_TENTHS, VALIDATION_TENTHS
+from forecasting.division import MIN_VALIDATION_RESIDUALS, TRAIN_TENTHS, VALIDATION_TENTHS, Split
 from forecasting.errors import RequestError, SeriesError
 from forecasting.readers import Station
-from forecasting.report import Split
 from forecasting.rolling import Origins, joined
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, TimeStep, short
@@ -117,7 +116,7 @@ class Panel(Dataset):
             {name: usable[name] for name in out},
             tuple(notes),
         )
-        panel.check_parts({"train": 2 * config.window, "validation": MINIMUM_VALIDATION, "test": 1})
+        panel.check_parts({"train": 2 * config.window, "validation": MIN_VALIDATION_RESIDUALS, "test": 1})
         return panel
 
     @property

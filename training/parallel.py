@@ -15,7 +15,7 @@ from forecasting.errors import ForecastError
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import CPU, Fit, fit, total_epochs
-from training.unfinished import Job, Unfinished
+from training.kept_fits import Job, KeptFits
 
 Progress = Callable[[int], object]
 """Told of so many epochs done."""
@@ -33,12 +33,12 @@ def fit_all(
     config: TrainingConfig,
     workers: int = 1,
     progress: Progress | None = None,
-    unfinished: Unfinished | None = None,
+    kept: KeptFits | None = None,
     device: torch.device = CPU,
 ) -> dict[Job, Fit]:
     """Fit every job; the result does not depend on ``workers``.
 
-    Each fit is kept in ``unfinished`` as it is done, and those that are there are not made again.
+    Each fit is saved in ``kept`` as it is done, and those that are there are not made again.
 
     Raises:
         ForecastError: if a worker process is lost.
@@ -46,13 +46,13 @@ def fit_all(
     torch.set_num_threads(1)  # as each worker does: more threads add up in another order, and are slower
     every = jobs(config)
     told = progress or (lambda epochs: None)
-    done = {job: known for job in every if unfinished and (known := unfinished.load(job))}
+    done = {job: known for job in every if kept and (known := kept.load(job))}
     todo = [job for job in every if job not in done]
     told(len(done) * total_epochs(dataset, config))
     if workers == 1 or len(todo) < 2:
-        made = {job: _fit_and_keep(dataset, config, job, told, unfinished, device) for job in todo}
+        made = {job: _fit_and_keep(dataset, config, job, told, kept, device) for job in todo}
     else:
-        made = _fit_in_processes(dataset, config, todo, workers, told, unfinished, device)
+        made = _fit_in_processes(dataset, config, todo, workers, told, kept, device)
     return {job: done.get(job) or made[job] for job in every}
 
 
@@ -62,12 +62,12 @@ def _fit_in_processes(
     todo: list[Job],
     workers: int,
     told: Progress,
-    unfinished: Unfinished | None,
+    kept: KeptFits | None,
     device: torch.device,
 ) -> dict[Job, Fit]:
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.SimpleQueue(), context.Event()
-    setup = (dataset, config, epochs, stop, unfinished, device)
+    setup = (dataset, config, epochs, stop, kept, device)
     try:
         with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, setup) as pool:
             try:
@@ -121,7 +121,7 @@ def _start_worker(*setup: Any) -> None:
     # SIGINT, which a terminal sends to every process, stays the parent's to heed.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     torch.set_num_threads(1)
-    _worker.update(zip(("dataset", "config", "epochs", "stop", "unfinished", "device"), setup, strict=True))
+    _worker.update(zip(("dataset", "config", "epochs", "stop", "kept", "device"), setup, strict=True))
 
 
 def _fit_job(job: Job) -> Fit:
@@ -132,7 +132,7 @@ def _fit_job(job: Job) -> Fit:
             raise SystemExit
         _worker["epochs"].put(epochs)
 
-    return _fit_and_keep(_worker["dataset"], _worker["config"], job, told, _worker["unfinished"], _worker["device"])
+    return _fit_and_keep(_worker["dataset"], _worker["config"], job, told, _worker["kept"], _worker["device"])
 
 
 def _fit_and_keep(
@@ -140,10 +140,10 @@ def _fit_and_keep(
     config: TrainingConfig,
     job: Job,
     told: Progress,
-    unfinished: Unfinished | None,
+    kept: KeptFits | None,
     device: torch.device,
 ) -> Fit:
     made = fit(dataset, config, *job, told, device)
-    if unfinished is not None:
-        unfinished.save(job, made)
+    if kept is not None:
+        kept.save(job, made)
     return made

@@ -21,19 +21,19 @@ from training.examples import Examples
 from training.inputs import Calendar
 from training.panel import JoinedSeries, parts_of
 
-FAR: Final = 2.0
+FAR_OFFSET_STDS: Final = 2.0
 """Spreads of windows' means about what is usual, beyond which a window is taken to come from a place not seen."""
 
-STRANGE: Final = 3.0
+STRANGE_MISFIT_VARIANCES: Final = 3.0
 """Variances of the places' anomalies, beyond which a window's mean square from what is usual makes a place unsure."""
 
-ALIKE: Final = 0.1
+ALIKE_CYCLES_VARIANCES: Final = 0.1
 """Variances of the places' anomalies, by which cycles may be apart for a window that fits several to be half sure."""
 
-_TINY: Final = 1e-9
+_MIN_VARIANCE: Final = 1e-9
 """°C squared."""
 
-_AT_ONCE: Final = 2_000_000
+_VALUES_AT_ONCE: Final = 2_000_000
 """Values that are looked at together: an example has one for every term of its season and every place."""
 
 
@@ -68,13 +68,13 @@ class Places(nn.Module):
         self.register_buffer("squares", squares.flatten(0, 1), persistent=False)
         self.register_buffer("past", past.permute(2, 0, 1).flatten(1).float(), persistent=False)
         values = [one.values for one in anomalies]
-        variance = float(np.nanvar(np.concatenate(values))) + _TINY
+        variance = float(np.nanvar(np.concatenate(values))) + _MIN_VARIANCE
         # As of so many values that do not resemble each other.
-        count = min(max(variance / (_square_of_means(values, window) + _TINY), 1.0), float(window))
+        count = min(max(variance / (_square_of_means(values, window) + _MIN_VARIANCE), 1.0), float(window))
         self.sharpness = count / 2 / variance
-        self.strange = STRANGE * variance
-        self.alike = ALIKE * variance
-        self.far = FAR * math.sqrt(variance / count)
+        self.strange = STRANGE_MISFIT_VARIANCES * variance
+        self.alike = ALIKE_CYCLES_VARIANCES * variance
+        self.far = FAR_OFFSET_STDS * math.sqrt(variance / count)
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is usual where a window seems to come from.
@@ -128,7 +128,7 @@ class Places(nn.Module):
     @torch.no_grad()
     def relative(self, examples: Examples) -> Examples:
         """Windows and targets less what is usual where the window seems to come from."""
-        rows = max(1, _AT_ONCE // self.fitted.shape[1])
+        rows = max(1, _VALUES_AT_ONCE // self.fitted.shape[1])
         parts = zip(*(one.split(rows) for one in (examples.sst, examples.valid_time, examples.target)), strict=True)
         windows, targets = [], []
         for sst, times, target in parts:

@@ -19,10 +19,10 @@ _STYLES: Final = {"rnn": (-5.5, (2, 6)), "lstm": (0, (4, 4)), "gru": "solid"}
 _WIDTHS: Final = {"rnn": 2.0, "lstm": 2.0, "gru": 3.2}
 """Points; the first lies above the others."""
 
-_CLOSE_UP: Final = 60
+_CLOSE_UP_STEPS: Final = 60
 """Steps shown large."""
 
-_JOINED: Final = 3
+_MAX_BRIDGED_STEPS: Final = 3
 """Steps without a forecast that a line runs across; over more it would look like one."""
 
 
@@ -35,7 +35,7 @@ def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
     """
     cells = [model.name for model in report.networks]
     frame = predictions.set_axis(pd.to_datetime(predictions.index).tz_localize(None))
-    close = frame.iloc[-_CLOSE_UP:]
+    close = frame.iloc[-_CLOSE_UP_STEPS:]
     steps = len(close)
     frame, close = _broken(frame), _broken(close)
     figure = Figure(figsize=(10, 7.2), layout="constrained")
@@ -65,7 +65,7 @@ def _broken(frame: pd.DataFrame) -> pd.DataFrame:
     """With an empty row in each longer gap, where lines break off."""
     after = frame.index.to_series().diff()
     step = after.median()
-    return frame.reindex(frame.index.union(frame.index[after > (_JOINED + 1.5) * step] - step))
+    return frame.reindex(frame.index.union(frame.index[after > (_MAX_BRIDGED_STEPS + 1.5) * step] - step))
 
 
 def _draw_series(axes: Axes, frame: pd.DataFrame, cells: list[str], *, thin: bool) -> None:

@@ -10,7 +10,7 @@ from training.autoregression import recency, scatter
 from training.examples import Examples
 from training.networks import RecurrentForecaster
 
-_WINDOWS: Final = 4_000
+_MAX_WINDOWS: Final = 4_000
 """Most windows that are rolled forward: those beside them say the same again."""
 
 _ITERATIONS: Final = 3
@@ -36,7 +36,7 @@ def fit_to_rollout(
     """
     if examples.leads < 2 or not later:
         return
-    every = -(-len(examples) // _WINDOWS)
+    every = -(-len(examples) // _MAX_WINDOWS)
     examples = examples.take(slice(None, None, every))
     worth, best, least = torch.empty(0), weights, torch.inf
     for _ in range(_ITERATIONS + 1):

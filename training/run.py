@@ -13,12 +13,13 @@ from forecasting.accuracy import Accuracy
 from forecasting.baselines import BASELINES, Baselines
 from forecasting.checkpoint import script
 from forecasting.climatology import Climatology
+from forecasting.division import Split
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.readers import content_digest
 from forecasting.release import current_version, is_dataset_name, open_current
-from forecasting.report import Report, SeedSpread, Split, parse_report
+from forecasting.report import Report, SeedSpread, parse_report
 from forecasting.timestep import iso, short
 from training.assess import assess, drift
 from training.calibration import earlier_residuals
@@ -28,11 +29,11 @@ from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.export import Identity, export, libraries
 from training.fit import CPU, Fit
+from training.kept_fits import KeptFits
 from training.parallel import Progress, fit_all
 from training.plot import save_comparison
 from training.publish import next_version, point_current, prune, publish, staging
-from training.readable import readable_report
-from training.unfinished import Unfinished
+from training.report_markdown import readable_report
 
 RECENT_WINDOWS: Final = 4
 """Windows of the series' end that a release carries: what a forecast starts from, and some to look at."""
@@ -97,10 +98,10 @@ def train(
         # Before the long part: whether this can be written, and what it has to be measured against.
         with staging(folder):
             to_beat = _serving_rmse(out, name) if if_not_worse else None
-        unfinished = Unfinished.of(dataset, config, folder, device)
+        kept = KeptFits.of(dataset, config, folder, device)
         if not resume:
-            unfinished.remove()
-        fits = fit_all(dataset, config, workers, progress, unfinished, device)
+            kept.remove()
+        fits = fit_all(dataset, config, workers, progress, kept, device)
         with staging(folder) as stage:
             identity = _identity(folder, data_file)
             report = _fill(stage, dataset, config, fits, identity, data_file.name)
@@ -108,7 +109,7 @@ def train(
         serves = to_beat is None or report.best.accuracy["validation"].rmse[0] <= to_beat
         if serves:
             point_current(folder, identity.version)
-        unfinished.remove()
+        kept.remove()
         removed = prune(folder, keep, identity.version) if keep is not None else []
     except OSError as error:
         raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror or error}") from None

@@ -17,27 +17,27 @@ from forecasting.series import SstSeries
 from forecasting.timestep import YEAR, Floats, Times, unix_seconds
 from training.panel import parts_of
 
-EXPECTED: Final = 0.01
-"""°C a year: how much a sea warms, before its record is seen. Since 1980 the mean of all did by 0.015, before by less
-(IPCC 2021, AR6 WG I, 9.2.1.1)."""
+TREND_PRIOR_MEAN: Final = 0.01
+"""°C a year: how much a sea is taken to warm before its record is seen. Since 1980 the mean of all did by
+0.015, before by less (IPCC 2021, AR6 WG I, 9.2.1.1)."""
 
-VARIES: Final = 0.015
+TREND_PRIOR_STD: Final = 0.015
 """°C a year: how much trends of the sea differ from place to place, as a standard deviation."""
 
-HALVED: Final = 10.0
-"""Years after which one counts half as much: warming does not keep its pace."""
+TREND_HALF_LIFE_YEARS: Final = 10.0
+"""Years after which a yearly mean counts half as much: warming does not keep its pace."""
 
-FEWEST: Final = 5.0
-"""What the yearly means are worth together (Kish's effective size), below which nothing is said of a trend."""
+MIN_EFFECTIVE_YEARS: Final = 5.0
+"""Effective number of yearly means (Kish's), below which nothing is said of a trend."""
 
-_STRONGEST: Final = 0.9
+_MAX_AUTOCORRELATION: Final = 0.9
 """Correlation of a year's mean with the one before it, at most: of few years it may come out as one."""
 
-_TINY: Final = 1e-12
-"""°C squared."""
+_MIN_VARIANCE: Final = 1e-12
+"""°C squared: the least that yearly means are taken to vary about the line."""
 
-RATE: Final = 2 * math.pi / (1_000 * YEAR)
-"""Of the sine, a second."""
+TREND_SINE_RATE: Final = 2 * math.pi / (1_000 * YEAR)
+"""Radians a second of the sine that stands for a line."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Trend:
 
     @classmethod
     def of(cls, seen: SstSeries) -> "Trend":
-        """Of what a fit sees: the slope of yearly means, the closer to :data:`EXPECTED` the less certain it is.
+        """Of what a fit sees: the slope of yearly means, the closer to :data:`TREND_PRIOR_MEAN` the less certain it is.
 
         A year counts the less the older it is. The slope's standard error counts how a year resembles the one before it
         (Santer et al. 2000, J. Geophys. Res. 105, 7337); what is taken is the posterior's mean, of a prior whose
-        standard deviation is :data:`VARIES`. Of several series, the one slope that they tell together is no more
-        certain than that of the one which tells most.
+        standard deviation is :data:`TREND_PRIOR_STD`. Of several series, the one slope that they tell together is no
+        more certain than that of the one which tells most.
         """
         parts = parts_of(seen)
         found = np.asarray([slope for slope in map(_slope, parts) if slope is not None])
@@ -68,16 +68,16 @@ class Trend:
         slopes, variances = found.T
         slope, variance = float(np.average(slopes, weights=1 / variances)), float(variances.min())
         end = max(float(unix_seconds(part.times[-1:])[0]) for part in parts)
-        return cls((slope * VARIES**2 + EXPECTED * variance) / (VARIES**2 + variance), end)
+        return cls((slope * TREND_PRIOR_STD**2 + TREND_PRIOR_MEAN * variance) / (TREND_PRIOR_STD**2 + variance), end)
 
     @property
     def amplitude(self) -> float:
         """Of the sine, °C."""
-        return self.slope / (RATE * YEAR)
+        return self.slope / (TREND_SINE_RATE * YEAR)
 
     def at(self, times: Times) -> Floats:
         """°C at ``times``, of any shape."""
-        risen: Floats = self.amplitude * np.sin(RATE * (unix_seconds(times) - self.end))
+        risen: Floats = self.amplitude * np.sin(TREND_SINE_RATE * (unix_seconds(times) - self.end))
         return risen
 
     def taken_from(self, seen: SstSeries) -> Floats:
@@ -97,17 +97,17 @@ def _slope(series: SstSeries) -> tuple[float, float] | None:
     years = np.flatnonzero(np.isfinite(means))
     if not len(years):
         return None
-    worth = 0.5 ** ((years[-1] - years) / HALVED)
+    worth = 0.5 ** ((years[-1] - years) / TREND_HALF_LIFE_YEARS)
     worth /= worth.sum()
     count = 1 / float(worth @ worth)
-    if count < FEWEST:
+    if count < MIN_EFFECTIVE_YEARS:
         return None
     centred, known = years - worth @ years, means[years] - worth @ means[years]
     spread = float(worth @ centred**2)
     slope = float(worth @ (centred * known)) / spread
     left = known - slope * centred
-    variance = max(float(worth @ left**2), _TINY)
-    resembles = min(max(float(left[1:] @ left[:-1] / (left @ left + _TINY)), 0.0), _STRONGEST)
+    variance = max(float(worth @ left**2), _MIN_VARIANCE)
+    resembles = min(max(float(left[1:] @ left[:-1] / (left @ left + _MIN_VARIANCE)), 0.0), _MAX_AUTOCORRELATION)
     return slope, variance / (count - 2) / spread * (1 + resembles) / (1 - resembles)
 
 

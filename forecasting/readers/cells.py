@@ -14,9 +14,9 @@ from forecasting.timestep import Floats
 if TYPE_CHECKING:
     import xarray as xr
 
-_REACH: Final = 10
+_SEARCHED_CELLS: Final = 10
 """Cells, each way, in which sea is looked for where the nearest cell is land."""
-_GLANCES: Final = 12
+_SAMPLED_TIMES: Final = 12
 """Times at which a cell is looked at to tell land from sea."""
 
 _UNITS: Final = {
@@ -99,7 +99,7 @@ def _nearest_sea(
     _refuse_off_grid(at, near_lat, near_lon, float(np.nanmin(km)), axes)
     sea = sea_of(value, along, box, dims, missing)
     if not sea.any():
-        raise FileError(f"has no sea within {_REACH} cells of {name_place(at)}: choose another --at")
+        raise FileError(f"has no sea within {_SEARCHED_CELLS} cells of {name_place(at)}: choose another --at")
     chosen = np.unravel_index(int(np.where(sea, km, np.inf).argmin()), km.shape)
     there = name_place((near_lat[chosen], near_lon[chosen]))
     said = f"cell {there}, {km[chosen]:.1f} km from {name_place(at)}"
@@ -121,7 +121,7 @@ def _nearest(lat: "xr.DataArray", lon: "xr.DataArray", at: Place) -> Index:
 
 
 def _around(size: int, at: int) -> slice:
-    return slice(max(0, at - _REACH), min(size, at + _REACH + 1))
+    return slice(max(0, at - _SEARCHED_CELLS), min(size, at + _SEARCHED_CELLS + 1))
 
 
 def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice]) -> tuple[Floats, Floats]:
@@ -154,7 +154,7 @@ def sea_of(
 ) -> Any:
     """Which cells of the box hold a value at any of some times spread over all."""
     count = value.sizes[along]
-    at = np.unique(np.linspace(0, count - 1, min(count, _GLANCES)).astype(int))
+    at = np.unique(np.linspace(0, count - 1, min(count, _SAMPLED_TIMES)).astype(int))
     near = value.isel(box | {along: at}).transpose(along, *dims)
     values, _ = Validity.of(value, missing).masked(np.asarray(near.values))
     return np.isfinite(values).any(axis=0)

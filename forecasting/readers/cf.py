@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.readers.dates import FARTHEST, seconds_of_unit
+from forecasting.readers.dates import FARTHEST_SECONDS, seconds_of_unit
 from forecasting.readers.options import Options
 from forecasting.readers.split import nearest_depth
 from forecasting.readers.units import parse_units
@@ -63,7 +63,7 @@ def _refuse_fill_times(data: "xr.Dataset") -> None:
         if not origin or seconds is None or one.dtype.kind not in "iuf":
             continue
         values = np.ravel(np.asarray(one.values, dtype=np.float64))
-        wrong = np.abs(values) * seconds >= FARTHEST
+        wrong = np.abs(values) * seconds >= FARTHEST_SECONDS
         if wrong.any():
             i = int(wrong.argmax())
             raise FileError(

@@ -25,7 +25,7 @@ TELLING: Final[dict[DateOrder, str]] = {
     "mdy": r"^\d{1,2}[/.-](1[3-9]|[2-9]\d)[/.-]\d",
 }
 """How dates begin that tell the order of all, as expressions that any library understands."""
-FARTHEST: Final = 1e11
+FARTHEST_SECONDS: Final = 1e11
 """Seconds from the origin that a time may be away, some three thousand years."""
 
 
@@ -153,7 +153,7 @@ def from_units(values: Floats, units: str, shown: "pd.Series[str]") -> Times:
     seconds = seconds_of_unit(unit)
     if seconds is None or pd.isna(start):
         raise FileError(f"the times are in {units[:60]!r}, which is not understood; write them as 2010-12-01T06:00:00Z")
-    bad = ~(np.abs(values * seconds) < FARTHEST)
+    bad = ~(np.abs(values * seconds) < FARTHEST_SECONDS)
     if bad.any():
         i = int(bad.argmax())
         raise FileError(f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in {units[:60]}", index=i)

@@ -23,7 +23,7 @@ LOCAL: Final = (
 """What is wrong with times that :func:`falls_back` finds."""
 
 _HOUR: Final = np.timedelta64(3_600, "s")
-_DAYS: Final = 366
+_MAX_CLOCK_CHANGE_DAYS: Final = 366
 """After which a clock that has gone back has gone forward, too."""
 
 
@@ -118,7 +118,7 @@ def _is_seldom(times: Times, gaps: npt.NDArray[np.timedelta64], back: Bools, usu
     night = (_of_day(times) < 4 * _HOUR) | (_of_day(times) >= 22 * _HOUR)
     _, counts = np.unique(times[1:][back].astype("datetime64[Y]"), return_counts=True)
     forward = (gaps == np.timedelta64(usual, "s") + _HOUR) & night[:-1]
-    whole = times[-1] - times[0] > _DAYS * 24 * _HOUR
+    whole = times[-1] - times[0] > _MAX_CLOCK_CHANGE_DAYS * 24 * _HOUR
     return bool(night[1:][back].all() and counts.max() <= 2 and (forward.any() or not whole))
 
 

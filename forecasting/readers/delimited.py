@@ -19,13 +19,13 @@ _SEP: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 """What Excel writes above the header to say what separates columns."""
 _LOGGERS_TITLE: Final = "Plot Title: "
 """How the first line of an Onset logger's export begins."""
-_TITLES: Final = 20
+_MAX_TITLE_LINES: Final = 20
 """Lines in which a header is looked for below a title."""
 _TIMES: Final = frozenset(("time", "date", "datetime", "timestamp", "date time"))
 """Names that a header has, and no title."""
 _REMARK: Final = re.compile(r"#\s*units?\s*[:=]\s*(.+)", re.IGNORECASE)
 """A comment that names a unit, as ``# units: degF``."""
-_LONGEST: Final = 200
+_MAX_COMMENT_CHARS: Final = 200
 """Characters of a comment that is looked at: a longer one is prose."""
 _FORMATS: Final[dict[Dialect | None, str]] = {
     None: "CSV",
@@ -73,7 +73,7 @@ def _remarked(text: str) -> dict[int, str]:
     """Units of temperature that comments above the header name, by the number of the line."""
     lines = enumerate(io.StringIO(text, newline=None), 1)
     above = takewhile(lambda line: line[1].startswith("#") or not line[1].strip(), lines)
-    comments = {number: line.strip() for number, line in above if len(line) < _LONGEST}
+    comments = {number: line.strip() for number, line in above if len(line) < _MAX_COMMENT_CHARS}
     found = ((number, _REMARK.fullmatch(line)) for number, line in comments.items())
     units = {number: match[1] for number, match in found if match and parse_units(match[1]) is not None}
     if units:
@@ -120,7 +120,7 @@ def _refuse_title(rows: list[_Row]) -> None:
 
 def _header_below(rows: list[_Row]) -> int | None:
     """The line of the header, where that is not the first."""
-    (_, first), *others = rows[:_TITLES]
+    (_, first), *others = rows[:_MAX_TITLE_LINES]
     if _names_time(first):
         return None
     alone = sum(map(bool, first)) == 1 and not any(mark in cell for cell in first for mark in _SEPARATORS)

@@ -20,7 +20,7 @@ _GENERAL: Final = ("qc_flag", "qc_flags", "qc_agg", "qc", "qartod", "qartod_flag
 _FLAG_NAME: Final = re.compile(r"(.*_)?(qc|qartod|flags?)(_(agg|flags?|tests?))?|quality(_.*)?", re.IGNORECASE)
 
 _LEVEL_NAME: Final = re.compile(r"(.*_)?quality_levels?", re.IGNORECASE)
-_ACCEPTABLE: Final = 4
+_MIN_QUALITY_LEVEL: Final = 4
 """The least quality level that GHRSST advises to use."""
 
 
@@ -89,9 +89,11 @@ def unheeded(values: Floats | None, levels: Floats | None, name: str) -> str:
     if values is None or levels is None:
         return said
     observed = np.isfinite(values)
-    low = int((observed & (levels < _ACCEPTABLE)).sum())
+    low = int((observed & (levels < _MIN_QUALITY_LEVEL)).sum())
     share = f"{100 * low / max(observed.sum(), 1):.2g} %"
-    return f"{said}: {low} of {observed.sum()} observed values ({share}) are below {_ACCEPTABLE}, the least to use"
+    return (
+        f"{said}: {low} of {observed.sum()} observed values ({share}) are below {_MIN_QUALITY_LEVEL}, the least to use"
+    )
 
 
 def flag_column(names: Iterable[str], value: str) -> str | None:

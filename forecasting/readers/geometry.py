@@ -8,11 +8,11 @@ import numpy.typing as npt
 from forecasting.timestep import Floats
 
 _EARTH_KM: Final = 6_371.0
-_FEW: Final = 12
+_MAX_POSITIONS: Final = 12
 """Positions that a buoy at its mooring, or several, are given at most: one that drifts has more."""
-_APART_KM: Final = 10.0
+_MIN_DISTANCE_KM: Final = 10.0
 """Farther than a buoy swings, or is laid out anew."""
-_LONG: Final = 30
+_MIN_ROWS: Final = 30
 """Rows that a fixed place has at least."""
 
 
@@ -38,15 +38,15 @@ def fixed_places(points: Floats, rows: npt.NDArray[np.bool_]) -> Floats | None:
     Positions next to one another are of one place.
     """
     found, counts = np.unique(points[rows & np.isfinite(points).all(axis=1)], axis=0, return_counts=True)
-    if not 2 <= len(found) <= _FEW:
+    if not 2 <= len(found) <= _MAX_POSITIONS:
         return None
     found = found[np.argsort(-counts, kind="stable")]
     places: list[Floats] = []
     at = points.copy()
     for point in found:
-        near = [place for place in places if distance_km(place, point[:1], point[1:])[0] <= _APART_KM]
+        near = [place for place in places if distance_km(place, point[:1], point[1:])[0] <= _MIN_DISTANCE_KM]
         if not near:
             places.append(point)
         at[(points == point).all(axis=1)] = near[0] if near else point
     lengths = [int((rows & (at == place).all(axis=1)).sum()) for place in places]
-    return at if len(places) > 1 and min(lengths) >= _LONG else None
+    return at if len(places) > 1 and min(lengths) >= _MIN_ROWS else None

@@ -8,7 +8,7 @@ from forecasting.readers.keys import ANYTHING, DEPTHS, PLACES, POSITIONS, STATIO
 from forecasting.readers.table import Table
 
 _CLOCK: Final = r"(\d{1,2}):(\d\d)(:\d\d(?:\.\d+)?)?\s*([AaPp]\.?[Mm]\.?)?"
-_REPEATED: Final = 0.01
+_MAX_REPEATED_SHARE: Final = 0.01
 
 
 def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
@@ -53,4 +53,4 @@ def stands_apart(table: Table, date: str, others: list[str]) -> bool:
         return True
     plain = table.plain()
     keys = [plain[name] for name in (*STATIONS, *PLACES, *ANYTHING, *DEPTHS, *POSITIONS) if name in plain]
-    return bool(table.cells[[date, *keys]].duplicated().sum() > max(1, _REPEATED * len(dates)))
+    return bool(table.cells[[date, *keys]].duplicated().sum() > max(1, _MAX_REPEATED_SHARE * len(dates)))

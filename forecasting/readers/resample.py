@@ -10,7 +10,7 @@ from forecasting.readers.reading import Observations
 from forecasting.series import MAX_STEPS, SstSeries, in_order, sea_temperatures
 from forecasting.timestep import DAY, MONTH, Floats, Times, TimeStep, anchor, common_interval, one_each, short
 
-SHARE: Final = 0.5
+MIN_OBSERVED_SHARE: Final = 0.5
 """Of a coarser step, what has to be observed for its mean to count."""
 
 
@@ -73,7 +73,7 @@ def _means(values: Floats, positions: npt.NDArray[np.int64], expected: Floats) -
     observed = np.isfinite(values)
     count = np.bincount(positions[observed], minlength=len(expected))
     total = np.bincount(positions[observed], weights=values[observed], minlength=len(expected))
-    enough = (count > 0) & (count >= SHARE * expected)
+    enough = (count > 0) & (count >= MIN_OBSERVED_SHARE * expected)
     means = np.full(len(expected), np.nan)
     means[enough] = total[enough] / count[enough]
     return means, int(((count > 0) & ~enough).sum())

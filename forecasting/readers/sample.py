@@ -13,7 +13,7 @@ from forecasting.readers.geometry import name_place
 if TYPE_CHECKING:
     import xarray as xr
 
-_BLOCK: Final = 8_000_000
+_BLOCK_VALUES: Final = 8_000_000
 """Values of a grid that are held at a time."""
 
 
@@ -58,6 +58,6 @@ def _columns(
     """Values of the chosen cells, ``(times, cells)``."""
     ordered = variable.transpose(along, *dims)
     n, cells = ordered.sizes[along], int(np.prod([ordered.sizes[dim] for dim in dims]))
-    size = max(1, _BLOCK // cells)
+    size = max(1, _BLOCK_VALUES // cells)
     blocks = (ordered.isel({along: slice(begin, begin + size)}).values for begin in range(0, n, size))
     return np.concatenate([block.reshape(len(block), -1)[:, chosen] for block in blocks])

@@ -18,7 +18,7 @@ from forecasting.timestep import Floats
 
 Rows = npt.NDArray[np.bool_]
 
-_REPEATED: Final = 0.01
+_MAX_REPEATED_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _repeats(clock: Clock, rows: Rows) -> bool:
 
 def are_repeated(count: int, of: int) -> bool:
     """Whether so many of times are repeated that they are of several places or depths."""
-    return count > max(1, _REPEATED * of)
+    return count > max(1, _MAX_REPEATED_SHARE * of)
 
 
 def place_columns(table: Table) -> tuple[str, str] | None:

@@ -29,7 +29,7 @@ _LETTER: Final = re.compile(rf"(?P<stem>(?i:.*(?:temp|temperature|wtmp))){_BETWE
 _AFTER_SST: Final = re.compile(rf"(?P<stem>(?i:.*sst)){_BETWEEN}(?P<unit>[A-Z])")
 """There it is a unit if other columns name theirs."""
 _IN: Final = re.compile(rf"(?P<stem>.+?){_BETWEEN}in{_BETWEEN}(?P<unit>[CKF])", re.IGNORECASE)
-_LONGEST: Final = 120
+_MAX_NAME_CHARS: Final = 120
 """Characters of a name in which units are looked for: the search costs the square of them."""
 
 
@@ -75,7 +75,7 @@ def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
     ``sst`` it is one only beside a column as ``pier_sst_degC``.
     """
     names = list(names)
-    short = [name for name in names if len(name) <= _LONGEST]
+    short = [name for name in names if len(name) <= _MAX_NAME_CHARS]
     letters = [found for name in short for found in [_LETTER.fullmatch(name) or _AFTER_SST.fullmatch(name)] if found]
     strangers = {found["stem"].lower() for found in letters if parse_units(found["unit"]) is None}
     units = {name: _split(name, strangers) for name in names}
@@ -88,7 +88,7 @@ def split_names(names: Iterable[str]) -> dict[str, tuple[str, str | None]]:
 
 
 def _split(name: str, strangers: set[str]) -> tuple[str, str | None]:
-    if len(name) > _LONGEST:
+    if len(name) > _MAX_NAME_CHARS:
         return in_brackets(name)
     for brackets in _BRACKETS.finditer(name):
         for part in re.split("[,;]", brackets[1]):

@@ -11,7 +11,7 @@ from forecasting.timestep import Bools, Floats
 if TYPE_CHECKING:
     import xarray as xr
 
-_NARROWEST: Final = 5.0
+_MIN_WIDTH_DEGREES: Final = 5.0
 """Degrees that the limits of temperatures are apart at least."""
 
 
@@ -39,7 +39,7 @@ class Validity:
         sea: some files have them as they are meant.
         """
         found = cls._of(variable, sentinels, packed=True)
-        return found if found.high - found.low >= _NARROWEST else cls._of(variable, sentinels, packed=False)
+        return found if found.high - found.low >= _MIN_WIDTH_DEGREES else cls._of(variable, sentinels, packed=False)
 
     @classmethod
     def _of(cls, variable: "xr.DataArray", sentinels: tuple[float, ...], *, packed: bool) -> "Validity":

@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.baselines import Baselines, linear_windows, most_lags
 from forecasting.batch import SeriesBatch
-from forecasting.expanding import GROWTH, ExpandingReferences
+from forecasting.expanding import REFIT_GROWTH, ExpandingReferences
 from forecasting.references import own_references
 from forecasting.rolling import origins
 from forecasting.series import SstSeries
@@ -57,7 +57,7 @@ def test_stretches_cover_every_position_once_and_are_at_most_a_twentieth_of_thei
     assert stretches[0][0] == 24
     assert stretches[-1][1] == 10_000
     assert all(one[1] == other[0] for one, other in itertools.pairwise(stretches))
-    assert all(begin < end <= max(begin * GROWTH, begin + 1) for begin, end in stretches)
+    assert all(begin < end <= max(begin * REFIT_GROWTH, begin + 1) for begin, end in stretches)
     assert len(stretches) < 150
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from forecasting.readers import Options, read
-from forecasting.readers.apart import Request, answer
+from forecasting.readers.subprocess_reading import Request, answer
 from service.file_schemas import MOST_LINES, MOST_STATIONS
 from service.grid_files import GridFiles
 from tests.service.test_forecast import answered

@@ -7,7 +7,7 @@ from forecasting.series import SstSeries
 from forecasting.timestep import DAY, TimeStep
 from tests.conftest import daily
 from tests.training.test_fit import changed
-from training.calibration import FIRST, TWENTIETHS, Residuals, earlier_residuals
+from training.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.panel import Panel
@@ -61,7 +61,7 @@ def test_stations_of_a_panel_are_forecast_from_the_same_dates_on() -> None:
     panel = Panel.of(series, config, ())
     found = earlier_residuals(panel, config)
     train = len(panel.stations["s0"].past("train"))
-    edges = [train * twentieth // TWENTIETHS for twentieth in range(FIRST, TWENTIETHS + 1)]
+    edges = [train * twentieth // TRAIN_TWENTIETHS for twentieth in range(FIRST_TWENTIETH, TRAIN_TWENTIETHS + 1)]
     assert [first_day(one) for one in found] == [str(series["s0"].times[k])[:10] for k in edges[:-1]]
     # The late station's first window takes 30 days, so it is forecast from day 230 on.
     late = np.clip(np.asarray(edges[1:]) - 230, 0, np.diff(edges))

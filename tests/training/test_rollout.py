@@ -126,9 +126,9 @@ def test_of_two_years_some_is_taken_to_be_usual(monkeypatch: pytest.MonkeyPatch)
         return np.asarray(np.sqrt(np.mean(np.square(years), axis=0)))
 
     mixed = rmse()
-    monkeypatch.setattr("training.inputs.HALF_USUAL", 0.0)
+    monkeypatch.setattr("training.inputs.HALF_USUAL_YEARS", 0.0)
     assert np.mean(mixed / rmse()) < 0.97
-    monkeypatch.setattr("training.inputs.HALF_USUAL", 1e9)
+    monkeypatch.setattr("training.inputs.HALF_USUAL_YEARS", 1e9)
     assert np.mean(mixed / rmse()) < 1.03
 
 

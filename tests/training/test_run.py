@@ -15,7 +15,7 @@ from forecasting.table import TITLES
 from tests.conftest import NINO12, daily
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.readable import coverage_in_words, misses_in_words, rank_in_words
+from training.report_markdown import coverage_in_words, misses_in_words, rank_in_words
 from training.run import Published, train
 
 FILES = {

@@ -15,7 +15,7 @@ from training.dataset import Dataset
 from training.examples import Examples
 from training.fit import fit_autoregression, leads_learnt
 from training.panel import JoinedSeries
-from training.trend import EXPECTED, NO_TREND, Trend
+from training.trend import NO_TREND, TREND_PRIOR_MEAN, Trend
 
 START = np.datetime64("1980-01-01", "s")
 
@@ -41,7 +41,7 @@ def test_a_long_record_tells_its_slope(slope: float) -> None:
 def test_an_uncertain_slope_is_near_to_what_seas_do() -> None:
     slopes = [Trend.of(months(10, 0.0, 1.0, seed)).slope for seed in range(20)]
     assert np.std(slopes) < 0.01
-    assert np.mean(slopes) == pytest.approx(EXPECTED, abs=0.004)
+    assert np.mean(slopes) == pytest.approx(TREND_PRIOR_MEAN, abs=0.004)
 
 
 def test_warming_that_hastens_goes_on_as_of_late() -> None:

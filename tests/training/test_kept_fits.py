@@ -12,8 +12,8 @@ from forecasting.series import SstSeries
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.fit import Fit
+from training.kept_fits import KeptFits
 from training.parallel import fit_all
-from training.unfinished import Unfinished
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,10 @@ def test_a_fit_that_is_kept_is_taken_up_and_not_made_again(
     nino12: SstSeries, quick: TrainingConfig, tmp_path: Path
 ) -> None:
     dataset = Dataset.divide(nino12, quick)
-    unfinished = Unfinished.of(dataset, quick, tmp_path)
-    first = fit_all(dataset, quick, unfinished=unfinished)
+    kept = KeptFits.of(dataset, quick, tmp_path)
+    first = fit_all(dataset, quick, kept=kept)
     epochs: list[int] = []
-    again = fit_all(dataset, quick, progress=epochs.append, unfinished=unfinished)
+    again = fit_all(dataset, quick, progress=epochs.append, kept=kept)
     assert epochs == [4]  # those of two fits, at once
     for job, fit in first.items():
         assert weights(again[job]) == weights(fit)
@@ -41,25 +41,25 @@ def test_a_fit_that_is_kept_is_taken_up_and_not_made_again(
 
 def test_a_damaged_file_is_made_again(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
     dataset = Dataset.divide(nino12, quick)
-    unfinished = Unfinished.of(dataset, quick, tmp_path)
-    fits = fit_all(dataset, quick, unfinished=unfinished)
-    damaged = unfinished.folder / "gru-0.fit"
+    kept = KeptFits.of(dataset, quick, tmp_path)
+    fits = fit_all(dataset, quick, kept=kept)
+    damaged = kept.folder / "gru-0.fit"
     damaged.write_bytes(damaged.read_bytes()[:500])
-    assert unfinished.load(("gru", 0)) is None
-    assert weights(fit_all(dataset, quick, unfinished=unfinished)["gru", 0]) == weights(fits["gru", 0])
-    assert unfinished.load(("gru", 0)) is not None
+    assert kept.load(("gru", 0)) is None
+    assert weights(fit_all(dataset, quick, kept=kept)["gru", 0]) == weights(fits["gru", 0])
+    assert kept.load(("gru", 0)) is not None
 
 
 def test_other_data_or_settings_take_up_nothing(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
     def folder(series: SstSeries, config: TrainingConfig) -> Path:
-        return Unfinished.of(Dataset.divide(series, config), config, tmp_path).folder
+        return KeptFits.of(Dataset.divide(series, config), config, tmp_path).folder
 
     other = SstSeries(np.where(np.arange(732) == 700, 24.0, nino12.values), nino12.start, nino12.step)
     same = folder(nino12, quick)
     assert folder(other, quick) != same
     assert folder(nino12, quick.model_copy(update={"hidden": 3})) != same
     assert folder(nino12, quick.model_copy(update={"seeds": 5, "cells": ("gru",)})) == same
-    on_gpu = Unfinished.of(Dataset.divide(nino12, quick), quick, tmp_path, torch.device("cuda"))
+    on_gpu = KeptFits.of(Dataset.divide(nino12, quick), quick, tmp_path, torch.device("cuda"))
     assert on_gpu.folder != same  # its arithmetic is another
 
 
@@ -70,11 +70,11 @@ from forecasting.series import SstSeries
 from forecasting.timestep import TimeStep
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.unfinished import Unfinished
+from training.kept_fits import KeptFits
 
 series = SstSeries(np.sin(np.arange(400.0)), np.datetime64("1990-01-01", "s"), TimeStep.parse("month"))
 config = TrainingConfig.for_step(series.step)
-print(Unfinished.of(Dataset.divide(series, config), config, Path()).folder)
+print(KeptFits.of(Dataset.divide(series, config), config, Path()).folder)
 """
 
 

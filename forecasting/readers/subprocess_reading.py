@@ -1,6 +1,6 @@
 """A file that is read in a process of its own, which may hang or die over it.
 
-    python -m forecasting.readers.apart
+    python -m forecasting.readers.subprocess_reading
 
 takes a pickled :class:`Request` at its standard input and writes a :class:`~forecasting.readers.Reading`, or the
 sentence of the :class:`~forecasting.errors.FileError`, pickled, to its standard output. It is for a parent that gives
@@ -36,7 +36,7 @@ class Request:
 
 def command() -> list[str]:
     """What a parent runs."""
-    return [sys.executable, "-m", "forecasting.readers.apart"]
+    return [sys.executable, "-m", "forecasting.readers.subprocess_reading"]
 
 
 def answer(request: Request) -> Reading | str:

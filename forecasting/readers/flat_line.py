@@ -1,4 +1,4 @@
-"""A stretch of one and the same value, as a sensor gives that is stuck."""
+"""The flat line test (QARTOD): a stretch of one and the same value, as a sensor gives that is stuck."""
 
 from typing import Final
 
@@ -7,26 +7,26 @@ import numpy as np
 from forecasting.series import SstSeries
 from forecasting.timestep import short
 
-_LEAST: Final = 30
+_MIN_REPEATS: Final = 30
 """Values in a row that are a stretch at all."""
-_SHARE: Final = 0.1
+_MAX_SHARE: Final = 0.1
 """Of all values, what one stretch is too much of."""
-_BEYOND: Final = 4
+_MIN_RATIO: Final = 4
 """How many times as long as any other stretch one is that is like none of them: rounded values repeat, too."""
-_FREEZING: Final = -1.5
+_FREEZING_CELSIUS: Final = -1.5
 """°C; at the freezing point, under ice, the sea itself stays at one value."""
 
 
-def describe_stuck(series: SstSeries) -> str | None:
+def describe_flat_line(series: SstSeries) -> str | None:
     """A sentence on the longest stretch of one value, where it is no sea's; missing values do not end it."""
     at = np.flatnonzero(np.isfinite(series.values))
     values = series.values[at]
     begins = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
     lengths = np.diff(np.append(begins, len(values)))
-    lengths[values[begins] <= _FREEZING] = 0
+    lengths[values[begins] <= _FREEZING_CELSIUS] = 0
     which = int(lengths.argmax())
     longest, others = int(lengths[which]), np.delete(lengths, which).max(initial=0)
-    if longest < _LEAST or not (longest > _SHARE * len(values) or longest >= _BEYOND * others):
+    if longest < _MIN_REPEATS or not (longest > _MAX_SHARE * len(values) or longest >= _MIN_RATIO * others):
         return None
     first, last = (short(series.times[at[begins[which] + k]]) for k in (0, longest - 1))
     value = round(float(values[begins[which]]), 3)

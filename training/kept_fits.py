@@ -27,7 +27,7 @@ _OF_EVERY_FIT: Final = {"cells", "seed", "seeds"}
 
 
 @dataclass(frozen=True)
-class Unfinished:
+class KeptFits:
     """What is done of a run, a file a fit; made with the first of them.
 
     The folder's name is a digest of all that a fit depends on: data, settings, kind of device, this program and its
@@ -37,7 +37,7 @@ class Unfinished:
     folder: Path
 
     @classmethod
-    def of(cls, dataset: Dataset, config: TrainingConfig, releases: Path, device: torch.device = CPU) -> "Unfinished":
+    def of(cls, dataset: Dataset, config: TrainingConfig, releases: Path, device: torch.device = CPU) -> "KeptFits":
         """Of the run that fits ``config`` to ``dataset`` on ``device``, in the folder of its ``releases``."""
         digest = hashlib.sha256()
         settings = {name: value for name, value in config.flat().items() if name not in _OF_EVERY_FIT}
