@@ -30,6 +30,18 @@ _MODULES = (
     scoring,
 )
 
+_OTHERS = """\
+commands of their own, each with -h:
+  python -m benchmarks.selection FILE[:COLUMN][@monthly|@weekly][#DAYS] …
+                        which training recipe to make the default
+  python -m benchmarks.coverage FILE[:COLUMN][@monthly|@weekly] …
+                        how well intervals cover, by what they are calibrated on
+  python -m benchmarks.soak [--minutes N]
+                        whether the service's memory stays, under mixed load and reloads
+  python -m benchmarks.peers [NAME …]
+                        LitServe, BentoML and MLServer under the service's load
+"""
+
 
 def _name(module: ModuleType) -> str:
     return module.__name__.rpartition(".")[2]
@@ -37,7 +49,12 @@ def _name(module: ModuleType) -> str:
 
 def main() -> None:
     """Print what was measured, line by line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The measurements behind the figures.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="The measurements behind the figures.",
+        epilog=_OTHERS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     names = [_name(module) for module in _MODULES]
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; default: all")
     chosen = parser.parse_args().names or names

@@ -17,6 +17,7 @@ from forecasting.intervals import ErrorDistribution
 from forecasting.references import CLIMATOLOGY_YEARS
 from forecasting.report import ModelReport
 from forecasting.rolling import Origins, origins
+from forecasting.sentences import too_few
 from forecasting.series import SstSeries, Units, from_celsius
 from forecasting.timestep import LAST_TIME, YEAR, Floats, Times, iso, short
 
@@ -158,7 +159,7 @@ def _origins(series: SstSeries, metadata: CheckpointMetadata, horizon: int) -> O
     window, limit = metadata.window, metadata.fill_limit
     if len(series) < window + horizon:
         raise SeriesError(
-            f"{len(series)} values are too few: {metadata.model} needs {window}, and {horizon} more to be compared with"
+            f"{too_few(len(series), 'value')}: {metadata.model} needs {window}, and {horizon} more to be compared with"
         )
     if series.times[-1] > LAST_TIME:
         raise SeriesError("the series reaches past the year 9999: look for a wrong time")

@@ -7,6 +7,7 @@ import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.rolling import Origins, origins
+from forecasting.sentences import counted, too_few
 from forecasting.series import SstSeries
 from forecasting.timestep import DAY, TimeStep
 
@@ -73,8 +74,8 @@ def check_length(n: int, shape: Shape) -> None:
     shortest = max(shortest, MIN_VALIDATION_RESIDUALS * 10, -(-shape.horizon * 10 // TEST_TENTHS))
     if n < shortest:
         raise SeriesError(
-            f"{n} values are too few to train on: a window of {shape.window} and a horizon of {shape.horizon} need at "
-            f"least {shortest}; bring a longer series, or set a smaller --window or --horizon"
+            f"{too_few(n, 'value')} to train on: a window of {shape.window} and a horizon of {shape.horizon} need at "
+            f"least {shortest}; bring a longer series, or train with a smaller window or horizon"
         )
 
 
@@ -98,9 +99,9 @@ def check_parts(
         found = int(np.isfinite(of_part(part).targets).sum(axis=0).min())
         if found < needed:
             raise SeriesError(
-                f"too much is missing: the {part} part has {found} values that follow a window without long gaps at "
-                f"every lead up to {horizon}, and needs {needed}; bring a fuller series, or set a smaller "
-                "--window or --horizon"
+                f"too much is missing: at every lead up to {horizon}, {counted(found, 'value')} of the {part} part "
+                f"can be forecast from a window without long gaps, and {needed} must be; bring a fuller series, or "
+                "train with a smaller window or horizon"
             )
 
 

@@ -16,7 +16,7 @@ from forecasting.metadata import CheckpointMetadata
 from forecasting.network import BATCH, NetworkRoller
 from forecasting.references import References, own_references
 from forecasting.series import SstSeries
-from forecasting.timestep import TimeStep
+from forecasting.timestep import TimeStep, in_words
 from forecasting.training_range import TrainingRange, activity
 from forecasting.windows import Windows, last_windows
 
@@ -51,7 +51,7 @@ class Forecaster:
         if not 1 <= horizon <= self.metadata.horizon:
             raise RequestError(
                 f"horizon {horizon} is out of range: {self.metadata.model} forecasts 1 to {self.metadata.horizon} "
-                f"steps ({self.step})",
+                f"steps of {in_words(self.metadata.step)}",
                 field="horizon",
             )
         for level in levels:

@@ -17,6 +17,7 @@ from forecasting.errors import ForecastError, ReleaseError, RequestError, Unknow
 from forecasting.forecaster import Forecaster
 from forecasting.release import Release, dataset_names, open_current
 from forecasting.report import Report, parse_report
+from forecasting.sentences import there_are
 from forecasting.series import SstSeries
 from forecasting.timestep import TimeStep, parse_time
 
@@ -98,8 +99,8 @@ def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str
     dataset, _, cell = model.rpartition("-")
     release = open_current(Path(artifacts), dataset)
     if f"{cell}.pt" not in release.manifest.files:
-        there = ", ".join(f"{dataset}-{one}" for one in CELLS if f"{one}.pt" in release.manifest.files)
-        raise UnknownNameError(f"no model {model!r}; there are: {there}")
+        there = (f"{dataset}-{one}" for one in CELLS if f"{one}.pt" in release.manifest.files)
+        raise UnknownNameError(f"no model {model!r}; {there_are(there)}")
     return _load_forecaster(release, cell, release.read(f"{cell}.pt"), choose_device(device))
 
 
@@ -144,8 +145,8 @@ class Registry:
         names = dataset_names(artifacts)
         if default_dataset not in names:
             raise ReleaseError(
-                f"{artifacts} holds no release of the default dataset {default_dataset!r} "
-                f"(there are: {', '.join(names) or 'none'}); train one with python -m training"
+                f"{artifacts} holds no release of the default dataset {default_dataset!r}; {there_are(names)}; train "
+                "one with python -m training"
             )
         return cls({name: LoadedRelease.load(open_current(artifacts, name), device) for name in names}, default_dataset)
 
@@ -176,7 +177,7 @@ class Registry:
         """
         name = name or self.default_dataset
         if name not in self.releases:
-            raise UnknownNameError(f"no dataset {name[:64]!r}; there are: {', '.join(self.releases)}")
+            raise UnknownNameError(f"no dataset {name[:64]!r}; {there_are(self.releases)}")
         return self.releases[name]
 
     def resolve(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease, list[Forecaster]]:
@@ -196,10 +197,10 @@ class Registry:
         release = self.dataset(dataset)
         chosen = release.select(model)
         if not chosen:
-            hint = f"{model} comes with each forecast, under baselines; " if model in BASELINES else ""
             if not release.forecasters:
-                raise UnknownNameError(f"no model of {release.release.dataset} is loaded; there are {', '.join(full)}")
-            raise UnknownNameError(f"no model {model[:64]!r}: {hint}there are {', '.join([BEST, ALL, *CELLS, *full])}")
+                raise UnknownNameError(f"no model of {release.release.dataset} is loaded; {there_are(full)}")
+            hint = f": {model} comes with each forecast, under baselines" if model in BASELINES else ""
+            raise UnknownNameError(f"no model {model[:64]!r}{hint}; {there_are([BEST, ALL, *CELLS, *full])}")
         return release, chosen
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.metadata import digest
+from forecasting.sentences import there_are
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
@@ -141,8 +142,7 @@ def open_current(artifacts: Path, dataset: str) -> Release:
     """
     version = current_version(artifacts / dataset) if is_dataset_name(dataset) else None
     if version is None:
-        known = ", ".join(dataset_names(artifacts)) or "none"
-        raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; there are: {known}")
+        raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; {there_are(dataset_names(artifacts))}")
     return Release.open(artifacts / dataset / version)
 
 

@@ -18,6 +18,7 @@ from forecasting.timestep import (
     anchor,
     choose_clock,
     grid_positions,
+    in_words,
     infer_step,
     short,
 )
@@ -215,8 +216,8 @@ class SstSeries:
         positions -= positions[0]
         if positions[-1] >= most_steps(len(times)):
             raise SeriesError(
-                f"from {short(times[0])} to {short(times[-1])} there are {positions[-1]:,} steps ({step}), and only "
-                f"{len(times)} values: look for a wrong time at either end"
+                f"from {short(times[0])} to {short(times[-1])} there are {positions[-1]:,} steps of "
+                f"{in_words(str(step))}, and only {len(times)} values: look for a wrong time at either end"
             )
         grid = np.full(positions[-1] + 1, np.nan)
         grid[positions] = values

@@ -34,8 +34,7 @@ LAST_TIME: Final = np.datetime64("9999-12-31T23:59:59", "s")
 
 _NAMES: Final = {"hour": 3_600, "day": DAY, "week": 7 * DAY}
 _ISO: Final = re.compile(r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?)")
-_SIMPLE: Final = re.compile(r"PT?(\d+)([DHMS])")
-_UNITS: Final = {"D": "day", "H": "hour", "M": "minute", "S": "second"}
+_UNITS: Final = {"day": DAY, "hour": 3_600, "minute": 60, "second": 1}
 _MONTH: Final = re.compile(r"\d{4}-\d\d")
 _TIME: Final = re.compile(r"[\dWw-]{8,10}(?:[Tt ].+)?", re.ASCII)
 _MAX_TIME_CHARS: Final = 64
@@ -124,12 +123,19 @@ class TimeStep:
 
 
 def in_words(step: str) -> str:
-    """A step by its name, as a sentence says how long it is: ``one hour``, ``30 minutes``."""
-    match = _SIMPLE.fullmatch(step)
-    if match is None:
-        return step if step.startswith("P") else f"one {step}"
-    count, unit = int(match[1]), _UNITS[match[2]]
+    """A step by its name, as a sentence says how long it is: ``one hour``, ``30 minutes``, ``90 minutes``."""
+    parsed = TimeStep.parse(step)
+    name = str(parsed)
+    if not name.startswith("P"):
+        return f"one {name}"
+    unit = next(unit for unit, seconds in _UNITS.items() if parsed.seconds % seconds == 0)
+    count = parsed.seconds // _UNITS[unit]
     return f"one {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def length_of(step: str) -> str:
+    """The same behind a word like ``each``: ``month``, ``30 minutes``."""
+    return in_words(step).removeprefix("one ")
 
 
 def one_each(step: str) -> str:
@@ -239,7 +245,7 @@ def infer_step(times: Times, place: Callable[[int], str]) -> TimeStep:
     odd = (np.abs(intervals - step) > 2 * _TOLERANCE_STEPS * step) & (intervals % step != 0)
     if odd.mean() > 0.5:
         raise IrregularError(
-            f"the times are not regular: the likeliest step is {TimeStep(step)}, and "
+            f"the times are not regular: the likeliest step is {in_words(str(TimeStep(step)))}, and "
             f"{place(int(odd.argmax()) + 1)} is the first of {int(odd.sum())} that do not follow it; "
             "bring the series to one step first"
         )
@@ -309,16 +315,17 @@ def grid_positions(
     if off.any():
         i, other = _first_off(exact)
         raise IrregularError(
-            f"the times are not regular: {place(i)} ({short(times[i])}) is not a whole number of steps ({step}) after "
-            f"{short(times[other])}; correct that time, or bring the series to one step first",
+            f"the times are not regular: {place(i)} ({short(times[i])}) is not a whole number of steps "
+            f"({in_words(str(step))}) after {short(times[other])}; correct that time, or bring the series to one step "
+            "first",
             index=i,
         )
     same = np.diff(positions) == 0
     if same.any():
-        i = int(same.argmax()) + 1
+        i, length = int(same.argmax()) + 1, length_of(str(step))
         raise IrregularError(
-            f"{place(i)} ({short(times[i])}) falls into the same {step} as the value before it: "
-            f"keep one value for each {step}",
+            f"{place(i)} ({short(times[i])}) falls into the same {length} as the value before it: "
+            f"keep one value for each {length}",
             index=i,
         )
     return positions

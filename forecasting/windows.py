@@ -13,8 +13,9 @@ from forecasting.batch import SeriesBatch
 from forecasting.errors import SeriesError
 from forecasting.forecast import ForecastWarning
 from forecasting.metadata import CheckpointMetadata
+from forecasting.sentences import too_few
 from forecasting.series import SstSeries, fill_gaps, missing_runs
-from forecasting.timestep import LAST_TIME, Bools, Floats, Times, short, shorts
+from forecasting.timestep import LAST_TIME, Bools, Floats, Times, in_words, short, shorts
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,14 @@ def _say_filled(windows: Windows, gaps: Bools, metadata: CheckpointMetadata) -> 
 
 def _unsuited(series: SeriesBatch, row: int, metadata: CheckpointMetadata, model: str) -> SeriesError:
     if row in series.other_steps:
-        return SeriesError(f"the step is {series.other_steps[row]}, and {model} forecasts steps of {series.step}")
+        own, known = in_words(str(series.other_steps[row])), in_words(str(series.step))
+        return SeriesError(f"the step is {own}, and {model} forecasts steps of {known}")
     one = series[row]
     if not len(one):
         return SeriesError("the series holds no values")
     if np.isnan(one.values[-1]):
         return _no_last_value(one)
-    return SeriesError(f"{len(one)} values are too few: {model} needs at least {metadata.window}")
+    return SeriesError(f"{too_few(len(one), 'value')}: {model} needs at least {metadata.window}")
 
 
 def _no_last_value(series: SstSeries) -> SeriesError:

@@ -14,6 +14,7 @@ from forecasting.errors import FileError, ForecastError, RequestError
 from forecasting.metadata import CheckpointMetadata
 from forecasting.readers.options import Options
 from forecasting.readers.text import sniff_binary
+from forecasting.timestep import in_words
 from scoring import run as running
 from scoring.arguments import GRIDS, OUTPUTS
 from scoring.engines import Engine, InProcess, Processes
@@ -115,7 +116,7 @@ def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
     if not 1 <= options.horizon <= metadata.horizon:
         raise RequestError(
             f"--horizon {options.horizon} is out of range: {metadata.model} forecasts 1 to {metadata.horizon} steps "
-            f"({metadata.step})",
+            f"of {in_words(metadata.step)}",
             field="horizon",
         )
     offered = metadata.errors.half_width

@@ -10,6 +10,7 @@ from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.metadata import CELLS, CheckpointMetadata, digest, parse_metadata
 from forecasting.release import open_current
 from forecasting.report import parse_report
+from forecasting.sentences import there_are
 
 if TYPE_CHECKING:
     from forecasting.forecaster import Forecaster
@@ -77,7 +78,7 @@ def find_model(artifacts: Path, dataset: str | None, model: str, device: str) ->
         cell = parse_report(release.read("report.json")).best.name
     name = f"{cell}.pt"
     if name not in release.manifest.files:
-        there = ", ".join(one for one in CELLS if f"{one}.pt" in release.manifest.files)
-        raise UnknownNameError(f"no model {model[:64]!r} in {release.path}; there are: best, {there}")
+        there = ["best", *(one for one in CELLS if f"{one}.pt" in release.manifest.files)]
+        raise UnknownNameError(f"no model {model[:64]!r} in {release.path}; {there_are(there)}")
     metadata = parse_metadata(release.read(f"{cell}.json"))
     return ModelFile(str((release.path / name).resolve()), digest(release.read(name)), device), metadata

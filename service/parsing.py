@@ -9,7 +9,7 @@ import numpy as np
 from forecasting.batch import SeriesBatch
 from forecasting.errors import SeriesError
 from forecasting.series import SstSeries, Units, sea_temperatures, to_celsius
-from forecasting.timestep import SECONDS, Floats, Times, TimeStep, all_seconds_of, seconds_of
+from forecasting.timestep import SECONDS, Floats, Times, TimeStep, all_seconds_of, in_words, one_each, seconds_of
 from service.schemas import SeriesIn
 
 _ABSENT: Final = "send null in its place"
@@ -56,7 +56,8 @@ def _starts(series: Sequence[SeriesIn], step: TimeStep, errors: Errors) -> tuple
     for i, one in enumerate(series):
         try:
             if one.step is not None and TimeStep.parse(one.step) != step:
-                raise SeriesError(f"the step is {one.step}, and this model forecasts steps of {step}")
+                own, known = in_words(one.step), in_words(str(step))
+                raise SeriesError(f"the step is {own}, and this model forecasts steps of {known}")
             if one.start is not None and one.timestamps is None:
                 starts[i] = seconds_of(one.start, local=step.calendar_month)
             elif one.timestamps is None or one.start is not None:
@@ -133,8 +134,8 @@ def _refuse_other_step(when: Times, step: TimeStep) -> None:
     apart = np.round(np.diff(step.place(ordered, ordered[0])))
     if len(apart) and (apart <= 1).mean() < _FEWEST_NEIGHBOURS:
         raise SeriesError(
-            f"its times lie {np.median(apart):.0f} steps apart, and this model forecasts from a value a {step}; send "
-            "null where one is missing"
+            f"its times lie {np.median(apart):.0f} steps apart, and this model needs {one_each(str(step))}; "
+            "send null where one is missing"
         )
 
 

@@ -19,6 +19,7 @@ import torch
 from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
 from forecasting.registry import LoadedRelease, Registry
 from forecasting.release import CURRENT, current_versions, open_current, traces
+from forecasting.sentences import there_are
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics, loaded_models
 from service.serving import Serving
@@ -138,7 +139,7 @@ class Repository:
     def _check(self, model: str) -> None:
         known = [forecaster.metadata.model for forecaster in self.registry.models]
         if model not in known:
-            raise UnknownNameError(f"no model {model[:64]!r}; there are: {', '.join(known)}")
+            raise UnknownNameError(f"no model {model[:64]!r}; {there_are(known)}")
 
     async def _follow(self, *, again: bool = False) -> Collection[str]:
         """Load what is current and not loaded; what was refused before only if ``again`` or if it has changed.

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from orjson import dumps
 from pydantic import ValidationError
 
+from forecasting.sentences import counted, there_are
 from forecasting.series import SEA_RANGE
 from service.call import Headers
 from service.errors import ProblemError, found_in
@@ -121,7 +122,7 @@ def read_inputs(
     for tensor in request.inputs:
         spec = known.get(tensor.name)
         if spec is None:
-            raise malformed(f"there is no input {tensor.name[:64]!r}: there are {', '.join(known)}")
+            raise malformed(f"there is no input {tensor.name[:64]!r}; {there_are(known)}")
         if tensor.name in found:
             raise malformed(f"input {spec.name} is given twice")
         count = _check_form(tensor, spec, max_rows)
@@ -140,7 +141,7 @@ def read_inputs(
 def _aligned(found: dict[str, Array], known: dict[str, TensorSpec]) -> list[Array]:
     missing = [name for name in known if name not in found]
     if missing:
-        raise malformed(f"input {missing[0]} is missing: there are {', '.join(known)}")
+        raise malformed(f"input {missing[0]} is missing; {there_are(known)}")
     rows = {name: len(found[name]) for name in known}
     if len(set(rows.values())) > 1:
         said = ", ".join(f"{name} has {n}" for name, n in rows.items())
@@ -196,9 +197,8 @@ def _read_binary(tail: memoryview | None, offset: int, size: int, spec: TensorSp
 def _read_json(tensor: InputTensor, spec: TensorSpec, count: int) -> Array:
     values = _flat(tensor.data, spec)
     if len(values) != count:
-        raise malformed(
-            f"input {spec.name}: data holds {len(values)} values, and the shape {_show(tensor.shape)} {count}"
-        )
+        held = counted(len(values), "value")
+        raise malformed(f"input {spec.name}: data holds {held}, and the shape {_show(tensor.shape)} {count}")
     if not {float, int}.issuperset(map(type, values)):
         wrong = next(i for i, value in enumerate(values) if type(value) not in (float, int))
         raise malformed(f"{_place(spec, tensor.shape, wrong)} is no number")

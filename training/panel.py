@@ -14,7 +14,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.readers import Station
 from forecasting.rolling import Origins, joined
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats, TimeStep, short
+from forecasting.timestep import Floats, TimeStep, in_words, short
 from training.config import TrainingConfig
 from training.dataset import Dataset
 
@@ -197,7 +197,8 @@ def _divided(series: Mapping[str, SstSeries], config: TrainingConfig) -> tuple[d
     usable, unusable = {}, []
     for name, one in series.items():
         if name not in alike:
-            unusable.append(f"{name}: its step is {one.step}, that of most stations {step}; --resample makes them one")
+            own, usual = in_words(str(one.step)), in_words(str(step))
+            unusable.append(f"{name}: its step is {own}, that of most stations {usual}; --resample makes them one")
             continue
         dataset = Dataset(one.until_last_observation(), config.window, config.horizon, config.fill_limit, cuts)
         if one.start >= cuts[0]:

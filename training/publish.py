@@ -13,6 +13,7 @@ from typing import Final
 from forecasting.checkpoint import digest
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.release import CURRENT, MANIFEST, Manifest, ManifestEntry, current_version, dataset_names, versions
+from forecasting.sentences import there_are
 
 _STAGING: Final = ".publishing-"
 
@@ -116,7 +117,7 @@ def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
         ReleaseError: if there is nothing to go back to.
     """
     if name not in dataset_names(artifacts):
-        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; there are: {', '.join(dataset_names(artifacts))}")
+        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {there_are(dataset_names(artifacts))}")
     dataset = artifacts / name
     there = versions(dataset)
     if version is None:
@@ -125,6 +126,6 @@ def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
             raise ReleaseError(f"{dataset} holds no release older than the one that serves")
         version = before[-1]
     elif version not in there:
-        raise UnknownNameError(f"no release {version!r} of {name}; there are: {', '.join(there)}")
+        raise UnknownNameError(f"no release {version!r} of {name}; {there_are(there)}")
     point_current(dataset, version)
     return version

@@ -8,7 +8,19 @@ import numpy.typing as npt
 from forecasting.errors import SeriesError
 from forecasting.readers.reading import Observations
 from forecasting.series import MAX_STEPS, SstSeries, in_order, sea_temperatures
-from forecasting.timestep import DAY, MONTH, Floats, Times, TimeStep, anchor, common_interval, one_each, short
+from forecasting.timestep import (
+    DAY,
+    MONTH,
+    Floats,
+    Times,
+    TimeStep,
+    anchor,
+    common_interval,
+    in_words,
+    length_of,
+    one_each,
+    short,
+)
 
 MIN_OBSERVED_SHARE: Final = 0.5
 """Of a coarser step, what has to be observed for its mean to count."""
@@ -34,7 +46,9 @@ def resample(found: Observations, step: TimeStep) -> SstSeries:
     start = _start(times, step)
     positions = np.floor(step.place(times, start) + 1e-9).astype(np.int64)
     if positions[-1] >= MAX_STEPS:
-        raise SeriesError(f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps ({step})")
+        raise SeriesError(
+            f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps of {in_words(str(step))}"
+        )
     means, short_of = _means(values, positions, _expected(start, step, int(positions[-1]) + 1, pace))
     return _series(means, short_of, start, step, notes)
 
@@ -82,8 +96,9 @@ def _means(values: Floats, positions: npt.NDArray[np.int64], expected: Floats) -
 def _series(means: Floats, short_of: int, start: np.datetime64, step: TimeStep, notes: tuple[str, ...]) -> SstSeries:
     kept = np.flatnonzero(np.isfinite(means))
     if not len(kept):
-        raise SeriesError(f"no {step} is observed for half of its length; resample to a longer step")
-    said = f"resampled to the mean of each {step} (UTC): {len(kept)} from at least half of their observations"
+        raise SeriesError(f"no step of {in_words(str(step))} is observed for half of it; resample to a longer step")
+    length = length_of(str(step))
+    said = f"resampled to the mean of each {length} (UTC): {len(kept)} from at least half of their observations"
     if short_of:
         said += f", {short_of} with less, which count as missing"
     begin = step.range(start, int(kept[0]) + 1)[-1]

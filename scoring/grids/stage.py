@@ -13,7 +13,7 @@ from forecasting.errors import FileError
 from forecasting.metadata import CheckpointMetadata
 from forecasting.readers.fields import Field
 from forecasting.series import in_order
-from forecasting.timestep import Times, anchor, grid_positions, infer_step, short
+from forecasting.timestep import Times, anchor, grid_positions, in_words, infer_step, short
 
 _SLAB: Final = 8_000_000
 """Values that are read and decoded at once."""
@@ -114,7 +114,8 @@ def last_steps(field: Field, metadata: CheckpointMetadata) -> Steps:
     times = field.times[order]
     step = infer_step(times, _place(times))
     if step != metadata.time_step:
-        raise FileError(f"its step is {step}, and {metadata.model} forecasts steps of {metadata.time_step}")
+        own, known = in_words(str(step)), in_words(metadata.step)
+        raise FileError(f"its step is {own}, and {metadata.model} forecasts steps of {known}")
     start = anchor(times, step)
     positions = grid_positions(times, start, step, _place(times))
     last = len(order) - 1
@@ -170,7 +171,7 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
 def _left_out(field: Field, steps: Steps, metadata: CheckpointMetadata) -> Iterator[str]:
     absent = int((steps.at < 0).sum())
     if absent:
-        yield f"{absent} of the last {len(steps.at)} steps ({metadata.step}) are absent from the file"
+        yield f"{absent} of the last {len(steps.at)} steps of {in_words(metadata.step)} are absent from the file"
     latest = field.times.max()
     if latest > steps.issued and metadata.time_step.place(np.asarray([latest]), steps.issued)[0] >= 1:
         yield f"no cell has a value after {short(steps.issued)}, which is what the forecasts are issued from"

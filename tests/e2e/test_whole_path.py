@@ -103,7 +103,7 @@ def test_two_workers_serve_the_same_models(artifacts: Path) -> None:
     ("arguments", "environment", "said"),
     [
         (["--artifacts", "/nowhere"], {}, "the artifacts folder /nowhere cannot be read: No such file"),
-        ([], {"SST_DEFAULT_DATASET": "north-sea"}, "no release of the default dataset 'north-sea' (there are: pier)"),
+        ([], {"SST_DEFAULT_DATASET": "north-sea"}, "no release of the default dataset 'north-sea'; there are: pier"),
         ([], {"SST_PORT": "eighty"}, "SST_PORT=eighty"),
         (["--workers", "0"], {}, "SST_WORKERS=0"),
         (["--device", "tpu"], {}, "device 'tpu' is none of auto, cpu, cuda"),

@@ -109,7 +109,7 @@ def test_a_value_before_the_window_helps_to_fill_its_start(gru: Forecaster, nino
 def test_a_short_series_and_another_step_are_refused(gru: Forecaster, nino12: SstSeries) -> None:
     with pytest.raises(SeriesError, match="23 values are too few: nino12-gru needs at least 24"):
         gru.forecast(end(nino12, 23))
-    with pytest.raises(SeriesError, match="the step is day, and nino12-gru forecasts steps of month"):
+    with pytest.raises(SeriesError, match="the step is one day, and nino12-gru forecasts steps of one month"):
         gru.forecast(daily(np.linspace(20, 25, 40)))
 
 

@@ -31,7 +31,8 @@ def test_equal_steps_have_one_name(text: str, name: str) -> None:
         ("PT30M", "30 minutes", "one every 30 minutes"),
         ("PT1M", "one minute", "one a minute"),
         ("P8D", "8 days", "one every 8 days"),
-        ("P1DT6H", "P1DT6H", "one every P1DT6H"),
+        ("PT90M", "90 minutes", "one every 90 minutes"),
+        ("P1DT6H", "30 hours", "one every 30 hours"),
     ],
 )
 def test_a_step_is_said_in_words(step: str, words: str, each: str) -> None:

@@ -62,7 +62,7 @@ def test_a_folder_of_files_is_forecast_as_separate_code_does(archive: Path, arti
     summary = json.loads((tmp_path / "out.nc.summary.json").read_text())
     # Those of the window alone are read: neither the old grid, nor what is hidden or no grid.
     assert summary["files"] == 23
-    assert any("1 of the last 24 steps (month) are absent" in note for note in summary["notes"])
+    assert any("1 of the last 24 steps of one month are absent" in note for note in summary["notes"])
     # By a pattern, and one by one, they are the same.
     files = sorted(archive.rglob("ersst.v5*.nc"))
     assert score(archive / "**" / "ersst.v5.*.nc", tmp_path / "pattern.nc", *common) == 0

@@ -119,7 +119,7 @@ def test_the_output_keeps_the_conventions(artifacts: Path, tmp_path: Path, make:
     [
         (lambda data: data.isel(time=slice(10)), r"in.nc: holds 10 steps; nino12-gru needs at least 24"),
         (lambda data: data.assign_coords(time=np.arange("2001-01-01", "2001-01-25", dtype="datetime64[D]")),
-         r"in.nc: its step is day, and nino12-gru forecasts steps of month"),
+         r"in.nc: its step is one day, and nino12-gru forecasts steps of one month"),
         (lambda data: data.rename(sst="x", err="y").drop_attrs(), r"in.nc: has no variable of sea temperature"),
         (lambda data: data.isel(time=slice(0)), r"in.nc: a series needs at least two times"),
         (lambda data: data * np.nan, r"in.nc: every value of sst is missing"),

@@ -259,7 +259,7 @@ def test_times_out_of_order_or_left_out_are_for_the_service_to_judge(
 
 def test_a_series_of_another_step_is_refused_and_not_filled(ask: Ask, url: str, buoy: "pd.Series[float]") -> None:
     hours = pd.Series(buoy.to_numpy(), pd.date_range("2016-02-15", periods=40, freq="h"), name="pier")
-    with pytest.raises(ProblemError, match="this model forecasts steps of PT30M"):
+    with pytest.raises(ProblemError, match="this model forecasts steps of 30 minutes"):
         ask(url, "forecast", hours, dataset="buoy")
 
 

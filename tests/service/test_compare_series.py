@@ -109,7 +109,7 @@ def test_a_bad_series_has_its_error_in_its_place(client: httpx.Client, nino12: S
         "error": "24 values are too few: nino12-rnn needs 24, and 1 more to be compared with",
     }
     assert answer["series"][1] == answered(client.post("/compare", json={"series": [sound]}))["series"][0]
-    assert "this model forecasts steps of month" in answer["series"][2]["error"]
+    assert "this model forecasts steps of one month" in answer["series"][2]["error"]
     assert answer["test"]["n"] == 36
 
 

@@ -266,7 +266,7 @@ def test_a_series_of_another_step_is_not_filled_up(client: httpx.Client) -> None
     request = {"dataset": "buoy", "model": "gru", "series": [{"timestamps": times, "values": [8.0] * 60}]}
     (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
     assert forecast["error"] == (
-        "its times lie 2 steps apart, and this model forecasts from a value a PT30M; send null where one is missing"
+        "its times lie 2 steps apart, and this model needs one every 30 minutes; send null where one is missing"
     )
 
 
@@ -292,7 +292,7 @@ def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino
         ({"start": None, "timestamps": ["2010-01-01"]}, "there are 1 timestamps for 30 values"),
         ({"start": None, "timestamps": ["2010-01-01"] * 29 + ["x"]}, "timestamps[29]: time 'x'"),
         ({"start": None, "timestamps": ["2010-01-01"] * 30}, "times are repeated"),
-        ({"step": "day"}, "the step is day, and this model forecasts steps of month"),
+        ({"step": "day"}, "the step is one day, and this model forecasts steps of one month"),
         ({"step": "fortnight"}, "step 'fortnight' is not understood"),
         (
             {"start": None, "timestamps": [f"2010-01-{day:02}" for day in range(1, 31)]},

@@ -109,7 +109,7 @@ def test_best_is_the_best_of_what_is_loaded(operator: Operator) -> None:
     for name in ("best", "all", "gru"):
         response = operator.http.get("/forecast", params={"model": name})
         assert response.status_code == 404
-        assert response.json()["detail"] == "no model of nino12 is loaded; there are buoy-rnn, buoy-lstm, buoy-gru"
+        assert response.json()["detail"] == "no model of nino12 is loaded; there are: buoy-rnn, buoy-lstm, buoy-gru"
 
 
 def test_a_models_statistics_outlive_what_happens_to_others(operator: Operator, nino12: SstSeries) -> None:

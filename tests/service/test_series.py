@@ -165,13 +165,14 @@ def test_it_says_whose_models_can_forecast_from_it(client: httpx.Client) -> None
     assert {one["dataset"]: one["problem"] for one in long}["nino12"] is None
     problems = {one["dataset"]: one["problem"] for one in short}
     assert problems["nino12"] == "20 values are too few: nino12-rnn needs at least 24"
-    assert problems["buoy"] == "the step is month, and buoy-rnn forecasts steps of PT30M"
+    assert problems["buoy"] == "the step is one month, and buoy-rnn forecasts steps of 30 minutes"
 
 
 def test_it_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> None:
     assert post(client, NINO12.read_bytes())["stations"][0]["training"] == {"problem": None}
     problem = post(client, monthly(36))["stations"][0]["training"]["problem"]
     assert problem.startswith("36 values are too few to train on: a window of 24 and a horizon of 12 need at least 119")
+    assert problem.endswith("; bring a longer series, or train with a smaller window or horizon")
 
 
 def test_what_is_found_can_be_overridden(client: httpx.Client) -> None:

@@ -98,7 +98,7 @@ def test_a_bad_line_gets_an_error_in_its_place_that_names_it(client: httpx.Clien
         b'{"id": "pier", "start": "2009-01-01", "values": [1, "cold"]}': r"values\[1\]: it should be a valid number",
         b'{"id": "pier", "start": "2009-01-01", "values": [NaN]}': r"values\[0\]: it should be a finite number",
         json.dumps(series | {"depth": 3}).encode(): "depth: no such field",
-        json.dumps(series | {"step": "day"}).encode(): "the step is day",
+        json.dumps(series | {"step": "day"}).encode(): "the step is one day",
         json.dumps(series | {"values": [20, 21]}).encode(): "2 values are too few",
         long: "200000 values are too many",
     }

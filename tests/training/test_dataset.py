@@ -30,7 +30,7 @@ def test_the_test_part_is_forecast_step_by_step(nino12: SstSeries) -> None:
 
 @pytest.mark.parametrize("n", [2, 60, 147])
 def test_a_short_series_is_refused_with_the_length_that_it_needs(n: int) -> None:
-    with pytest.raises(SeriesError, match=f"{n} values are too few.*at least 148.*--window or --horizon"):
+    with pytest.raises(SeriesError, match=f"{n} values are too few.*at least 148.*smaller window or horizon"):
         Dataset.divide(wave(n), DAILY)
 
 

@@ -115,7 +115,7 @@ def test_stations_that_training_would_not_take_together_are_no_panel(
     assert main(["inspect", path, "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["trainable"], found["panel"]) == (False, [])
-    why = "only one of its stations can be trained on: buoy: its step is month, that of most stations week"
+    why = "only one of its stations can be trained on: buoy: its step is one month, that of most stations one week"
     assert found["problem"].startswith(why)
     assert found["problem"].endswith("the file holds 2 stations: pier, buoy; choose one with --station")
     assert main(["--data", path, "--name", "x", "--out", str(tmp_path / "out"), *QUICK]) == 2
