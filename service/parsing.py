@@ -17,6 +17,9 @@ _ABSENT: Final = "send null in its place"
 _FEWEST_NEIGHBOURS: Final = 0.1
 """Of a series' intervals, the share that is one step, at least."""
 
+_SHORTER: Final = 0.75
+"""Of a step: what lies closer together than that comes more often."""
+
 Errors = dict[int, SeriesError]
 """What is wrong with series, by their place among those of a batch."""
 
@@ -119,16 +122,16 @@ def _grids(
         # Where the last value is none that is missing, not all are.
         if i in errors or (is_regular and own[-1] == own[-1]):
             continue
+        when = np.array(times, dtype=np.int64).view(SECONDS)
         try:
-            when = np.array(times, dtype=np.int64).view(SECONDS)
             grids[i] = SstSeries.from_observations(when, own, step=step, place=_place)
-            _refuse_other_step(when, step)
+            _refuse_longer_steps(when, step)
         except SeriesError as error:
-            errors[i] = error
+            errors[i] = _shorter_steps(when, step) or error
     return grids
 
 
-def _refuse_other_step(when: Times, step: TimeStep) -> None:
+def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
     """Refuse times that hardly ever follow each other by a step: half of the window and more would be made up."""
     ordered = np.sort(when)
     apart = np.round(np.diff(step.place(ordered, ordered[0])))
@@ -137,6 +140,18 @@ def _refuse_other_step(when: Times, step: TimeStep) -> None:
             f"its times lie {np.median(apart):.0f} steps apart, and this model needs {one_each(str(step))}; "
             "send null where one is missing"
         )
+
+
+def _shorter_steps(when: Times, step: TimeStep) -> SeriesError | None:
+    """What is wrong with times most of which lie closer together than ``step``; None where they do not."""
+    apart = np.diff(np.sort(when)).astype(np.int64)
+    pace = int(np.median(apart)) if len(apart) else 0
+    if not 0 < pace < _SHORTER * step.seconds:
+        return None
+    return SeriesError(
+        f"its times lie {in_words(str(TimeStep(pace)))} apart, and this model needs {one_each(str(step))}: send means, "
+        "ask for a dataset that has this step, or train one"
+    )
 
 
 def _are_regular(told: Sequence[list[int]], step: TimeStep) -> list[bool]:

@@ -117,7 +117,7 @@ def readable(kind: str) -> Iterator[None]:
     except SeriesError:
         raise
     except ImportError as error:
-        raise FileError(f"needs the package {error.name}: pip install 'sst-forecasting[grids]'") from None
+        raise FileError(f"needs the package {error.name}: pip install '.[grids]' in the project's folder") from None
     except Exception as error:
         said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         if undated := re.match(r"unable to decode time units '([^']*)'", said):
@@ -132,7 +132,7 @@ def _xarray() -> ModuleType:
     try:
         import xarray
     except ImportError:
-        raise FileError("NetCDF and Zarr need xarray: pip install 'sst-forecasting[grids]'") from None
+        raise FileError("NetCDF and Zarr need xarray: pip install '.[grids]' in the project's folder") from None
     return xarray
 
 

@@ -296,7 +296,11 @@ def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino
         ({"step": "fortnight"}, "step 'fortnight' is not understood"),
         (
             {"start": None, "timestamps": [f"2010-01-{day:02}" for day in range(1, 31)]},
-            "values[1] (2010-01-02) falls into the same month as the value before it",
+            "its times lie one day apart, and this model needs one a month: send means, ask for a dataset",
+        ),
+        (
+            {"start": None, "timestamps": [f"{2000 + k // 12}-{k % 12 + 1:02}-01" for k in range(29)] + ["2002-05-02"]},
+            "values[29] (2002-05-02) falls into the same month as the value before it",
         ),
     ],
 )

@@ -112,5 +112,5 @@ def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
 def test_a_server_without_the_extra_says_so(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
     assert answer(Request(grid, Options())) == (
-        "the file: NetCDF and Zarr need xarray: pip install 'sst-forecasting[grids]'"
+        "the file: NetCDF and Zarr need xarray: pip install '.[grids]' in the project's folder"
     )
