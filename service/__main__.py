@@ -17,9 +17,11 @@ from service.logs import log_config
 from service.metrics import shared_by_workers
 from service.security import refuse_open_bind
 from service.server import serve
-from service.settings import Settings
+from service.settings import Settings, unknown_settings, unusable_settings
 from service.siblings import Siblings
 from service.supervisor import Supervisor
+
+logger = logging.getLogger("service")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,13 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
         registry = open_registry(settings) if settings.workers == 1 else None
         listener = _listen(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        print(f"service: SST_{str(first['loc'][0]).upper()}={first['input']}: {first['msg']}", file=sys.stderr)
+        for said in unusable_settings(error):
+            print(f"service: {said}", file=sys.stderr)
         return 2
     except ForecastError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
     logging.config.dictConfig(log_config(settings))
+    for said in unknown_settings(os.environ):
+        logger.warning(said)
     print(_greeting(settings, listener.getsockname()[1]), flush=True)
     if registry is None:
         with shared_by_workers():

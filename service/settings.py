@@ -1,12 +1,17 @@
 """Settings, read once from the environment (prefix ``SST_``) and the command line, then passed on."""
 
 import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_PREFIX: Final = "SST_"
+_SHOWN_CHARACTERS: Final = 64
+"""Of a value that a sentence repeats."""
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9._\[\]:-]+")
 _EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
 
@@ -56,7 +61,7 @@ class Settings(BaseSettings):
         access_log: whether each request is logged.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SST_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
     artifacts: Path = Path("artifacts")
     default_dataset: str = "nino12"
@@ -97,3 +102,46 @@ class Settings(BaseSettings):
     def origins(self) -> tuple[str, ...]:
         """Each of ``cors_origins``."""
         return _split(self.cors_origins)
+
+
+def unknown_settings(names: Iterable[str]) -> list[str]:
+    """A sentence on each of these names of the environment that begins as a setting's and is none, with the nearest."""
+    known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    said = []
+    # Names count in capitals or not, as they do where settings are read.
+    for name in sorted(name for name in names if name.upper().startswith(_PREFIX) and name.upper() not in known):
+        nearest = get_close_matches(name.upper(), known, n=1)
+        remedy = f"the nearest is {nearest[0]}" if nearest else "docs/service.md lists those there are"
+        said.append(f"{name} is no setting and has no effect; {remedy}")
+    return said
+
+
+def unusable_settings(error: ValidationError) -> list[str]:
+    """A sentence on each setting that ``error`` is about: its name in the environment, what it got, what it takes."""
+    found = {str(one["loc"][0]): one for one in reversed(error.errors())}
+    return [_unusable(name, found[name]) for name in Settings.model_fields if name in found]
+
+
+def _unusable(name: str, error: Mapping[str, Any]) -> str:
+    given = str(error["input"])[:_SHOWN_CHARACTERS]
+    shown = given if given.isprintable() else repr(given)
+    why = str(error["ctx"]["error"]) if error["type"] == "value_error" else f"it takes {_what_is_taken(name)}"
+    return f"{_PREFIX}{name.upper()}={shown} cannot be used: {why}"
+
+
+def _what_is_taken(name: str) -> str:
+    field = Settings.model_fields[name]
+    kind: Any = field.annotation
+    if get_origin(kind) is Literal:
+        *others, last = get_args(kind)
+        return f"{', '.join(others)} or {last}"
+    if bool in (kind, *get_args(kind)):
+        return "true or false"
+    if kind not in (int, float):
+        return "a path" if Path in (kind, *get_args(kind)) else "text"
+    names = ("ge", "gt", "le")
+    limits = {limit: getattr(one, limit) for one in field.metadata for limit in names if hasattr(one, limit)}
+    noun = "a whole number" if kind is int else "a number"
+    if "le" in limits:
+        return f"{noun} from {limits['ge']} to {limits['le']}"
+    return f"{noun} over {limits['gt']}" if "gt" in limits else f"{noun}, {limits['ge']} or more"
