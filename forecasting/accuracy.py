@@ -61,7 +61,7 @@ class Accuracy(BaseModel, frozen=True):
 
     @property
     def leads(self) -> int:
-        """How many leads there are."""
+        """Number of leads."""
         return len(self.n)
 
 

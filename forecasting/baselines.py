@@ -121,7 +121,7 @@ def most_lags(length: int) -> int:
 
 
 class Persistence:
-    """The last value stays."""
+    """The reference that forecasts the last value at every lead."""
 
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
         """See :class:`~forecasting.rolling.Roller`."""

@@ -18,7 +18,7 @@ class SeriesBatch:
     """The series' values lie one after the other: however much their lengths differ, that takes no more room.
 
     Attributes:
-        step: of all.
+        step: of all series.
         values: °C, float64 ``(total,)``; NaN where missing.
         ends: of each series within them, ``(n,)``.
         lengths: of each, ``(n,)``.
@@ -64,7 +64,7 @@ class SeriesBatch:
         return len(self.ends)
 
     def __getitem__(self, place: int) -> SstSeries:
-        """One of the series."""
+        """The series at a ``place`` of the batch."""
         begin, end = self.ends[place] - self.lengths[place], self.ends[place]
         return SstSeries(self.values[begin:end], self.starts[place], self.step, self.notes.get(place, ()))
 

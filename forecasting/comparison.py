@@ -45,7 +45,7 @@ class Rolled:
 
     @property
     def period(self) -> Period:
-        """Of the steps."""
+        """First and last of the steps that were forecast, and how many they are."""
         return Period(start=iso(self.times.min()), end=iso(self.times.max()), n=len(self.times))
 
     @classmethod

@@ -37,7 +37,7 @@ class Evaluation:
         return cls(joined([part.origins for part in parts]), predicted)
 
     def accuracy(self, model: str) -> Accuracy:
-        """Of one model, per lead."""
+        """Errors of one model's forecasts, by lead."""
         return Accuracy.of(self.origins.targets, self.predicted[model])
 
     def residuals(self, model: str) -> Floats:

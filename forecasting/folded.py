@@ -23,7 +23,7 @@ _TOLERANCE_CELSIUS: Final = 1e-3
 """Windows, Unix seconds and °C of the comparison with the module: single precision is good for a few millionths."""
 
 _ROUNDING: Final = 1e-6
-"""Of the largest singular value."""
+"""Share of the largest singular value below which one counts as rounding."""
 
 _HALF: Final = np.array(0.5, dtype=np.float32)
 """An array without dimensions, as all single numbers here: of any other kind numpy makes one at every use."""

@@ -71,21 +71,21 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Forecasts of many series by one network, a row each; those that cannot be forecast from have none.
+    """Forecasts of many series, a row each, by networks that are alike; those that cannot be forecast from have none.
 
     Attributes:
-        row: which series each is of, ``(n,)``, rising.
-        leads: wanted of each, ``(n,)``; what stands beyond them is of no meaning.
+        row: place of each forecast's series among all that were asked for, ``(n,)``, rising.
+        leads: number of leads of each forecast, ``(n,)``; what stands beyond them is of no meaning.
         times: valid times, ``(n, longest)``.
         sst: °C, ``(n, longest)``.
         baselines: what the references say, °C ``(n, longest)``, by name; NaN where a series affords none.
         warnings: what their readers should know.
-        calibrated: whether the window is like what the network was trained on, ``(n,)``.
-        scale: what the network's errors are multiplied by, ``(n,)``.
+        calibrated: whether a row's window is like what its network was trained on, ``(n,)``.
+        scale: what the errors of a row's network are multiplied by, ``(n,)``.
         failures: why there is no forecast, by series.
-        windows: that were forecast from, °C ``(n, window)``.
-        activity: of the windows, °C ``(n,)``; see :func:`~forecasting.training_range.activity`.
-        by_network: each network, which rows are its, and the seconds that it worked.
+        windows: the values that were forecast from, °C ``(n, window)``.
+        activity: root mean square increment of each window, °C ``(n,)``.
+        by_network: each network that took part, the rows that are its own, and the seconds that it worked.
     """
 
     row: npt.NDArray[np.intp]

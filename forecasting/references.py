@@ -134,7 +134,7 @@ class _Seasonal:
     """Seasonal cycles of many series, fitted as :class:`~forecasting.baselines.Baselines` fits one.
 
     Attributes:
-        step: of all.
+        step: of all series.
         anomalies: °C, ``(n, length)``; NaN where missing.
         observed: where they are not, ``(n, length)``; None where none is.
         past: the cycle at those times, °C.

@@ -55,7 +55,7 @@ class Origins:
         return len(self.windows)
 
     def take(self, rows: "slice | npt.NDArray[np.intp]") -> "Origins":
-        """Some of them."""
+        """The origins of some ``rows``."""
         return Origins(self.windows[rows], self.valid_time[rows], self.targets[rows], self.position[rows], self.step)
 
 

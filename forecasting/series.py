@@ -272,7 +272,7 @@ def sea_temperatures(
 
 
 def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, str | None]:
-    """In words, and as an option."""
+    """What to do about values out of range: in words, and as an option."""
     median = float(np.nanmedian(values))
     typical: dict[Units, tuple[float, float]] = {"celsius": (-3, 45), "kelvin": (268, 320), "fahrenheit": (30, 110)}
     for other, (least, most) in typical.items():

@@ -40,7 +40,7 @@ class Windows:
         return len(self.row)
 
     def take(self, usable: Bools) -> "Windows":
-        """Those that are ``usable``."""
+        """The windows that are ``usable``, ``(n,)``."""
         warnings = [said for said, use in zip(self.warnings, usable.tolist(), strict=True) if use]
         return Windows(self.row[usable], self.values[usable], self.times[usable], self.leads[usable], warnings)
 

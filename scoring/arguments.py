@@ -16,7 +16,7 @@ exit status: 0 done; 1 stopped by the machine, as by a full disk; 2 refused, wit
 
 
 def parser() -> argparse.ArgumentParser:
-    """Of ``python -m scoring``."""
+    """The parser of the command line of ``python -m scoring``."""
     parser = argparse.ArgumentParser(
         prog="python -m scoring",
         description="Forecast every station of a table, or every cell of a grid.",
@@ -83,5 +83,5 @@ def _levels(text: str) -> tuple[int, ...]:
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
 Outcome = tuple[int, Part | Failure]
-"""A chunk, and what became of it."""
+"""The number of a chunk, and its part of the output or why it failed."""
 
 _PR_SET_PDEATHSIG: Final = 1
 

@@ -26,7 +26,7 @@ class Counts:
     warnings: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
-        """Add those of another chunk."""
+        """Add the counts of another chunk."""
         self.places += other.places
         self.forecast += other.forecast
         for mine, theirs in ((self.missing, other.missing), (self.warnings, other.warnings)):
@@ -71,14 +71,14 @@ class Job(Protocol):
 
     @property
     def model(self) -> ModelFile:
-        """Whose forecasts are wanted."""
+        """The model that scores the chunks."""
 
     @property
     def chunks(self) -> int:
-        """How many there are, numbered from 0."""
+        """Number of chunks, which are numbered from 0."""
 
     def places(self, chunk: int) -> int:
-        """Cells or stations of a chunk."""
+        """Number of cells or stations of a chunk."""
 
     def score(self, forecaster: "Forecaster", chunk: int) -> Part:
         """The forecasts of a chunk."""

@@ -26,15 +26,15 @@ class Input(Protocol):
 
     @property
     def path(self) -> Path:
-        """As it was named."""
+        """The path of the input, as the user named it."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """That are read."""
+        """The files that are read."""
 
     @property
     def unit(self) -> str:
-        """What its places are called."""
+        """What the places of the input are called: cells or stations."""
 
     def narrowed(self, metadata: CheckpointMetadata) -> "Input":
         """The same without the files that no forecast depends on."""
@@ -53,13 +53,13 @@ class Input(Protocol):
 
 
 class Progress(Protocol):
-    """Hears how many places are done."""
+    """Hears how many places (cells or stations) are scored."""
 
     def begin(self, total: int, done: int) -> None:
-        """How many there are, and how many were done before."""
+        """Begin with the ``total`` of places, of which ``done`` were scored before."""
 
     def update(self, places: int) -> None:
-        """So many more are done."""
+        """Count so many more places as scored."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Source:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Bytes of all files of the input."""
         return sum(inner.stat().st_size for file in self.files for inner in inside(file))
 
     def refuse(self, output: Path) -> None:

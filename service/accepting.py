@@ -32,7 +32,7 @@ class Accepting:
         self._open()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Accept no more connections."""
         if self._later is not None:
             self._later.cancel()
         self._loop.remove_reader(self._listener)

@@ -86,7 +86,7 @@ class Admission:
         self._bytes += size
 
     def release(self, size: int) -> None:
-        """Count them no more."""
+        """Take ``size`` bytes of a request that is answered out of the count."""
         self._bytes -= size
 
     def unavailable(self) -> ProblemError:

@@ -20,7 +20,7 @@ MEDIA_TYPES: Final = {
 }
 
 LIBRARY: Final = "plotly.min.js"
-"""That draws charts."""
+"""The file of the library that draws charts."""
 
 PAGE: Final = Path(__file__).parent / "page"
 
@@ -36,17 +36,17 @@ class Asset:
 
     @property
     def media_type(self) -> str:
-        """By the file's ending."""
+        """Media type of the file, by its ending."""
         return MEDIA_TYPES[self.path.suffix]
 
     @cached_property
     def content(self) -> bytes:
-        """What it holds."""
+        """Bytes of the file."""
         return self.path.read_bytes()
 
     @cached_property
     def compressed(self) -> bytes:
-        """The same by gzip."""
+        """Bytes of the file, compressed by gzip."""
         return gzip.compress(self.content, _LEVEL, mtime=0)
 
 
@@ -79,7 +79,7 @@ class Assets:
 
     @classmethod
     def find(cls) -> "Assets":
-        """Those that are installed."""
+        """The assets of the packages that are installed."""
         return cls(
             page=_own(),
             charts=_brought("plotly", "plotly", "package_data", [LIBRARY]),

@@ -43,7 +43,7 @@ class ForecastJob(NamedTuple):
     def of(
         cls, forecasters: Sequence[Forecaster], series: Sequence[SeriesIn], options: ForecastOptions
     ) -> "ForecastJob":
-        """With its steps counted."""
+        """A job whose lengths and steps are counted."""
         step = forecasters[0].step
         lengths = [
             len(one.values) if one.timestamps is None else _most(len(one.values), one.timestamps, step)
@@ -169,7 +169,7 @@ class _Batch:
         self._series = series
         self._errors = errors
         self._places: list[int] = []
-        """In ``series``."""
+        """Place of each row's series in ``series``."""
         self._networks: list[Forecaster] = []
         self._choices: list[int] = []
         """Each one's options, by their number in ``_numbers``."""
@@ -202,7 +202,7 @@ class _Batch:
         return bool(self._places)
 
     def run(self) -> Forecasts:
-        """Forecast, and fill in the entries."""
+        """Forecast all series that were added, and fill in their entries."""
         choices, series = list(self._numbers), self._series
         horizons = np.asarray([choices[choice][0].horizon for choice in self._choices])
         if self._places != list(range(len(series))):

@@ -32,13 +32,13 @@ class Answer(Protocol[Result_contra]):
     """Whoever waits for a result: a future, or less."""
 
     def done(self) -> bool:
-        """Whether nobody waits any more."""
+        """Whether nobody waits for the result any more."""
 
     def set_result(self, result: Result_contra, /) -> None:
-        """Here it is."""
+        """Take the ``result`` of the job."""
 
     def set_exception(self, error: Exception, /) -> None:
-        """There is none."""
+        """Take the ``error`` that the job failed with."""
 
 
 class _Waiting(Generic[Job, Result]):

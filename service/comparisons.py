@@ -38,7 +38,7 @@ class Compared:
     """Series by series, how the models of a release did.
 
     Attributes:
-        release: theirs.
+        release: that the models are of.
         forecasters: the networks among them.
         horizon: the lead that was scored.
         units: of errors.
@@ -54,7 +54,7 @@ class Compared:
     rolled: Sequence[Rolled | SeriesError]
 
     def scores(self, rolled: Rolled, *, significance: bool = True) -> list[ModelReport]:
-        """Of each model, at its only lead."""
+        """The errors of each model, at the one lead that was scored."""
         errors = {one.metadata.cell: one.metadata.errors for one in self.forecasters}
         return score(rolled, errors, self.horizon, self.units, significance=significance)
 
@@ -189,7 +189,7 @@ def _one(compared: Compared, rolled: Rolled, scores: Sequence[ModelReport], *, p
 
 
 def full_name(release: LoadedRelease, model: ModelReport) -> str:
-    """As a request calls a model."""
+    """The name by which a request asks for a model."""
     return model.name if model.kind == "baseline" else f"{release.report.dataset}-{model.name}"
 
 

@@ -1,8 +1,9 @@
-"""The outermost layer: what every request passes, and the hot path that forecasts take from there.
+"""The outermost layer, which every request passes that :mod:`service.hot_path` does not answer.
 
-A request gets its id, is refused where the process drains, is full, or the body is too large, and is counted. FastAPI's
-own stack costs more than a forecast in a batch does, so POST /forecast and the inference protocol's ``infer`` are
-answered here, by the same functions that their routes in the OpenAPI document name.
+A request gets its id, is refused where the process drains, is full, or the body is too large, and is counted. The hot
+path does so too for those that it answers, and leaves refusals to the gate. FastAPI's own stack costs more than a
+forecast in a batch does, so POST /forecast and the inference protocol's ``infer`` are answered here, by the same
+functions that their routes in the OpenAPI document name.
 """
 
 import asyncio

@@ -181,9 +181,9 @@ class _Waiting:
         return False
 
     def set_result(self, found: list[Entries], /) -> None:
-        """It went well."""
+        """Answer with the entries that the batch came to."""
         self.path.finish(self, found)
 
     def set_exception(self, error: Exception, /) -> None:
-        """It did not."""
+        """Answer with the ``error`` that the job failed with."""
         self.path.finish(self, error)

@@ -35,14 +35,14 @@ _CLOSE: Final = {"Connection": "close"}
 
 
 class HttpConnection(OneWriteProtocol):
-    """One connection.
+    """A connection that reads requests in pieces, and refuses in their turn those that it cannot read.
 
-    A connection is closed when no whole head has come for the time that uvicorn calls keep-alive: since it was opened,
+    It is closed when no whole head has come for the time that uvicorn calls keep-alive: since it was opened,
     since its last answer, or since the head began.
 
     Attributes:
-        cycle: of the newest request.
-        running: of the one that is worked on.
+        cycle: uvicorn's state of the newest request and its answer.
+        running: the same of the request that is worked on; None where none is.
     """
 
     def __init__(self, gate: Gate, **arguments: Any) -> None:
@@ -70,12 +70,12 @@ class HttpConnection(OneWriteProtocol):
         """Bytes that may still be thrown away."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin on a new connection."""
+        """Begin on a new connection, which ``transport`` writes to."""
         super().connection_made(transport)
         self.wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The end of it, for the request that is worked on and those that wait behind it too."""
+        """End the connection, for the request that is worked on and those that wait behind it too."""
         super().connection_lost(exc)
         self.pipeline.clear()
         running, self.running = self.running, None
@@ -87,7 +87,7 @@ class HttpConnection(OneWriteProtocol):
             self._idle = None
 
     def data_received(self, data: bytes) -> None:
-        """What has come in."""
+        """Read the bytes that have come in."""
         if self._is_deaf:
             self._throw_away(len(data))
             return
@@ -107,7 +107,7 @@ class HttpConnection(OneWriteProtocol):
             self._head = 0
 
     def _read_otherwise(self, data: bytes, error: Exception) -> None:
-        """Go on where the parser could not."""
+        """Go on where the parser stopped: without a wish for another protocol, or with a refusal."""
         while isinstance(error, httptools.HttpParserUpgrade) and self.parser.get_method() != b"CONNECT":
             data = self._without_upgrade() + data[error.args[0] :]
             try:
@@ -126,7 +126,7 @@ class HttpConnection(OneWriteProtocol):
             self._refuse(_malformed(error))
 
     def await_rest_of_head(self, size: int) -> None:
-        """A head has begun and is not whole."""
+        """Wait for the rest of a head of which ``size`` bytes have just come in."""
         if self._head:
             self._head += size
         else:
@@ -184,7 +184,7 @@ class HttpConnection(OneWriteProtocol):
         self.cycle.more_body = False
 
     def on_headers_complete(self) -> None:
-        """The head has been read."""
+        """Begin the request whose head the parser has read."""
         if self.parser.should_upgrade():
             # Read once more, without the wish.
             return
@@ -240,19 +240,19 @@ class HttpConnection(OneWriteProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body has been read."""
+        """Hand a piece of the body on to the request."""
         self._had_body = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request has been read."""
+        """Mark the request as read whole."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
             # uvicorn leaves it where the request has been answered already.
             self.cycle.more_body = False
 
     def on_response_complete(self) -> None:
-        """An answer has been written."""
+        """Begin the next request, or wait for one: an answer has been written."""
         self.server_state.total_requests += 1
         if self._is_discarding or self.transport.is_closing():
             return
@@ -339,7 +339,7 @@ class _OldRequest(_Request):
     _has_length = True
 
     async def send(self, message: ASGISendEvent) -> None:
-        """As uvicorn's."""
+        """Send the answer, and end the connection behind a body of unknown length."""
         if message["type"] == "http.response.start":
             self._has_length = any(name.lower() == b"content-length" for name, _ in message["headers"])
             # Said here, uvicorn does not ask the headers.

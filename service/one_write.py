@@ -14,10 +14,10 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 
 class OneWriteProtocol(HttpToolsProtocol):
-    """One connection."""
+    """A connection on which an answer's head goes out together with the first piece of its body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin on a new connection."""
+        """Begin on a new connection, which ``transport`` writes to."""
         self.direct = transport
         """For an answer that is one piece already, and follows one that has ended."""
         super().connection_made(cast(asyncio.Transport, _OneWrite(transport, self.loop, self.end)))

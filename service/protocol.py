@@ -1,8 +1,8 @@
 """HTTP/1.1 as uvicorn speaks it, with a hot path for requests that come in one piece.
 
 uvicorn's own path costs more than a forecast in a batch does: it lets an application receive and answer piece by
-piece. A request to one of the gate's own paths whose body arrives together with its head needs none of that. The gate
-is called the same: what is refused, and how, is written there once.
+piece. A request to one of the gate's own paths whose body arrives together with its head needs none of that. It goes to
+:mod:`service.hot_path`, and what that does not answer to the gate: what is refused, and how, is written there once.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transf
 
 
 class Protocol(HttpConnection):
-    """One connection."""
+    """A connection on which whole requests take the hot path, and all others are read in pieces."""
 
     def __init__(self, hot_path: HotPath, **arguments: Any) -> None:
         """``arguments`` are those that uvicorn gives."""
@@ -40,33 +40,33 @@ class Protocol(HttpConnection):
         self._fields: Headers = {}
 
     def data_received(self, data: bytes) -> None:
-        """What has come in."""
+        """Read the bytes that have come in, and let the loop sleep again."""
         self._awake_until = 0.0
         super().data_received(data)
 
     def await_rest_of_head(self, size: int) -> None:
-        """A head has begun and is not whole; or it is, and the rest of the body is yet to come."""
+        """Wait for the rest of a head; or leave the hot path, where the head is whole and the body is not."""
         if self._pieces is None:
             super().await_rest_of_head(size)
         else:
             self._leave_hot_path()
 
     def on_headers_complete(self) -> None:
-        """The head has been read."""
+        """Choose the path of the request whose head has been read."""
         if not self.parser.should_upgrade() and self._may_be_hot() and not self.has_large_head():
             self._pieces = []
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body has been read."""
+        """Keep a piece of the body, or hand it on where the request is read in pieces."""
         if self._pieces is None:
             super().on_body(body)
         else:
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """The request has been read."""
+        """Answer a request that has come whole, by the hot path or the gate."""
         if self._pieces is None:
             super().on_message_complete()
             return
@@ -117,7 +117,7 @@ class Protocol(HttpConnection):
             self.loop.call_soon(self._stay_awake)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The end of it."""
+        """End the connection."""
         if self.hot_path.latest is self:
             self.hot_path.latest = None
         super().connection_lost(exc)
@@ -147,14 +147,14 @@ class _WholeRequest(RequestResponseCycle):
         self._body: bytes | None = body
 
     async def receive(self) -> ASGIReceiveEvent:
-        """The body."""
+        """The body, as one message; behind it, that the client is gone."""
         if self._body is None:
             return {"type": "http.disconnect"}
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Head and body, written as one."""
+        """Take the head of the answer, and write it with the body."""
         if message["type"] == "http.response.start":
             self.response_started = True
             self._start = message

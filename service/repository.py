@@ -170,7 +170,7 @@ class Repository:
         }
 
     def _forget(self, dataset: str) -> None:
-        """Nothing of a dataset is refused."""
+        """Forget that releases of a ``dataset`` were refused."""
         self.refused.pop(dataset, None)
         self._tried.pop(dataset, None)
 

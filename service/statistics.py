@@ -73,5 +73,5 @@ class Statistics:
         self._by_network: WeakKeyDictionary[Forecaster, ModelStatistics] = WeakKeyDictionary()
 
     def of(self, forecaster: Forecaster) -> ModelStatistics:
-        """The figures of one network."""
+        """The counts and seconds of one network's requests and batches."""
         return self._by_network.setdefault(forecaster, ModelStatistics())

@@ -43,7 +43,7 @@ class Residuals:
 
     @classmethod
     def joined(cls, parts: Sequence["Residuals"]) -> "Residuals":
-        """Those of several parts."""
+        """The residuals of several parts, one after the other."""
         return cls(joined([one.origins for one in parts]), np.concatenate([one.values for one in parts]))
 
 

@@ -84,7 +84,7 @@ class Companions:
 
     @classmethod
     def of(cls, dataset: Dataset, config: TrainingConfig) -> "Companions":
-        """None but for several stations."""
+        """The companions of a ``dataset``'s networks; :data:`NO_COMPANIONS` for one station."""
         if len(dataset.stations) < 2:
             return NO_COMPANIONS
         leads = leads_learnt(config)

@@ -61,7 +61,7 @@ class Dataset:
 
     @property
     def shape(self) -> Shape:
-        """What a forecast is made of."""
+        """Window, horizon and longest gap of a forecast."""
         return Shape(self.window, self.horizon, self.fill_limit)
 
     def periods(self) -> dict[Split, Period]:

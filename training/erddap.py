@@ -27,8 +27,8 @@ class Wanted:
         start: first time, ISO 8601.
         end: last time, ISO 8601.
         lat: degrees north, least and most; the nearest cell of a grid where they are the same.
-        lon: degrees east, likewise.
-        depth: likewise, in the dataset's own units.
+        lon: degrees east, least and most, likewise.
+        depth: least and most, in the dataset's own units.
         station: name of a station in a table.
     """
 

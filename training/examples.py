@@ -26,7 +26,7 @@ class Examples:
 
     @classmethod
     def of(cls, origins: Origins) -> "Examples":
-        """Of the origins of a part."""
+        """The examples that start from the ``origins`` of a part."""
         return cls(
             torch.from_numpy(origins.windows.astype(np.float32)),
             torch.from_numpy(unix_seconds(origins.times)),
@@ -42,7 +42,7 @@ class Examples:
         return self.target.shape[1]
 
     def joined(self, other: "Examples") -> "Examples":
-        """These and those of another part."""
+        """These examples and, behind them, those of another part."""
         return Examples(
             torch.cat([self.sst, other.sst]),
             torch.cat([self.valid_time, other.valid_time]),
@@ -54,11 +54,11 @@ class Examples:
         return self.take(self.target[:, 0].isfinite())
 
     def take(self, chosen: Tensor | slice) -> "Examples":
-        """Some of them."""
+        """The ``chosen`` examples."""
         return Examples(self.sst[chosen], self.valid_time[chosen], self.target[chosen])
 
     def to(self, device: torch.device) -> "Examples":
-        """On a device."""
+        """The examples on a ``device``."""
         return Examples(self.sst.to(device), self.valid_time.to(device), self.target.to(device))
 
     def increments(self, spread: float) -> Tensor:

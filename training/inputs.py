@@ -25,7 +25,7 @@ class Scaling:
 
     Attributes:
         mean: of the level from the trend, °C.
-        std: likewise.
+        std: standard deviation of the level from the trend, °C.
         spread: standard deviation of one-step increments, °C.
         years: Julian years that say what is usual; 0 where less than one was seen, or not every season.
         trend: of the level.

@@ -33,7 +33,7 @@ class JoinedSeries(SstSeries):
 
     @classmethod
     def of(cls, parts: Sequence[SstSeries]) -> "JoinedSeries":
-        """Those of one step."""
+        """Series of one step, joined with a missing value between each two."""
         values = np.concatenate([np.append(part.values, np.nan) for part in parts])[:-1]
         return cls(values, parts[0].start, parts[0].step, (), tuple(parts))
 
@@ -121,7 +121,7 @@ class Panel(Dataset):
 
     @property
     def stations(self) -> Mapping[str, Dataset]:
-        """What is trained on, by name."""
+        """The stations that are trained on, by name."""
         return self.members
 
     @property

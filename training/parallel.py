@@ -18,7 +18,7 @@ from training.fit import CPU, Fit, fit, total_epochs
 from training.kept_fits import Job, KeptFits
 
 Progress = Callable[[int], object]
-"""Told of so many epochs done."""
+"""Hears how many more epochs are done."""
 
 _POLL_SECONDS = 0.1
 

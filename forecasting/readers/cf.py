@@ -86,7 +86,7 @@ def _refuse_groups(path: Path, kind: str) -> None:
 
 
 def _netcdf_paths(path: Path) -> list[str]:
-    """Of all variables, through their groups."""
+    """Paths of all variables of a file, through its groups."""
     if _engine(path) != "h5netcdf":
         return []
     import h5py
@@ -98,7 +98,7 @@ def _netcdf_paths(path: Path) -> list[str]:
 
 
 def _zarr_paths(path: Path) -> list[str]:
-    """Likewise."""
+    """Paths of the arrays of a Zarr store."""
     import zarr
 
     inside = zarr.open_group(path, mode="r").members(max_depth=None)

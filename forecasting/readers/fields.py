@@ -71,7 +71,7 @@ class Field:
 
     @property
     def cells(self) -> int:
-        """Cells at one time."""
+        """Number of grid cells at one time."""
         return math.prod(self.shape)
 
     def celsius(self, steps: slice, rows: slice = slice(None)) -> npt.NDArray[np.float32]:

@@ -49,7 +49,7 @@ class Table:
 
     @cached_property
     def names(self) -> list[str]:
-        """Of the columns, in order."""
+        """Names of the columns, in order."""
         return [str(name) for name in self.cells.columns]
 
     def column(self, asked: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from forecasting.errors import FileError
 
 UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
-"""Names of it, in capitals."""
+"""Names of UTC, in capitals."""
 _OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?\s*([+−-])\s*(\d{1,2})(?::?(\d\d))?\s*(?:H|HOURS?)?", re.IGNORECASE)
 _NAMES: Final = frozenset(
     ("ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "ART", "AST", "AWST", "BRT", "BST", "CDT", "CEST", "CET",

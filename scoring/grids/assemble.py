@@ -42,7 +42,7 @@ def write_grid(path: Path, kind: str, layout: Layout, shell: Shell, content: Cal
 
 
 def _size(layout: Layout, shell: Shell) -> int:
-    """Bytes of all values."""
+    """Bytes of all values of the output."""
     fields = len(shell.attributes) - 1
     return shell.skeleton.nbytes + layout.bounds[-1] * (1 + 4 * fields * len(layout.valid_times))
 

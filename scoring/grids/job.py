@@ -52,11 +52,11 @@ class GridJob:
 
     @property
     def chunks(self) -> int:
-        """How many there are."""
+        """Number of chunks."""
         return len(self.bounds) - 1
 
     def places(self, chunk: int) -> int:
-        """Cells of a chunk."""
+        """Number of cells of a chunk."""
         return self.bounds[chunk + 1] - self.bounds[chunk]
 
     def score(self, forecaster: "Forecaster", chunk: int) -> Part:

@@ -23,7 +23,7 @@ class GridInput:
     """A grid to be scored.
 
     Attributes:
-        path: as it was named.
+        path: of the grid, as the user named it.
         files: NetCDF files or Zarr stores that hold its times between them.
         options: how it is read.
         horizon: leads.

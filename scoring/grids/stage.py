@@ -49,12 +49,12 @@ class Layout:
     notes: tuple[str, ...]
 
     def save(self, folder: Path) -> None:
-        """Write it beside what it describes."""
+        """Write the layout into the ``folder`` of the staged file."""
         (folder / _LAYOUT).write_text(json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, folder: Path) -> "Layout":
-        """Read it back."""
+        """Read the layout of the staged file in ``folder``."""
         found: dict[str, Any] = json.loads((folder / _LAYOUT).read_text())
         values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in found.items()}
         return cls(**values)

@@ -45,7 +45,7 @@ class StationForecasts:
 
 
 def schema(levels: tuple[int, ...]) -> pa.Schema:
-    """Columns of the output."""
+    """Names and types of the output's columns, with those of intervals at ``levels``, percent."""
     bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
     texts = [(name, pa.string()) for name in ("model", "version", "error", "warnings")]
     return pa.schema(
@@ -131,7 +131,7 @@ def _read(part: bytes) -> pa.Table:
 
 
 def _as_text(table: pa.Table) -> pa.Table:
-    """With times as ISO 8601."""
+    """The table with its times as text, ISO 8601."""
     for name in ("issued", "time"):
         text = pc.strftime(table[name], format="%Y-%m-%dT%H:%M:%SZ")
         table = table.set_column(table.column_names.index(name), name, text)

@@ -44,11 +44,11 @@ class TableJob:
 
     @property
     def chunks(self) -> int:
-        """How many there are."""
+        """Number of chunks."""
         return len(self.bounds) - 1
 
     def places(self, chunk: int) -> int:
-        """Stations of a chunk."""
+        """Number of stations of a chunk."""
         return self.bounds[chunk + 1] - self.bounds[chunk]
 
     def score(self, forecaster: "Forecaster", chunk: int) -> Part:

@@ -43,7 +43,7 @@ class Stations:
     """The stations met so far, numbered in the order in which they come.
 
     Attributes:
-        names: of all.
+        names: of all stations, by number.
         errors: what is wrong with the cells of some.
         zones: whose clocks times without an offset go by.
         files: that those are named after which have no other name.
@@ -56,7 +56,7 @@ class Stations:
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
-        """Of the station of this name."""
+        """The number of the station of this ``name``."""
         found = self._numbers.get(name)
         if found is None:
             found = self._numbers[name] = len(self.names)

@@ -19,7 +19,7 @@ class TableInput:
     """A table to be scored.
 
     Attributes:
-        path: as it was named.
+        path: of the table, as the user named it.
         files: that hold its rows.
         options: how it is read.
         horizon: leads.

@@ -38,18 +38,18 @@ class Staged:
     notes: tuple[str, ...]
 
     def save(self, folder: Path) -> None:
-        """Write it beside what it describes."""
+        """Write the layout into the ``folder`` of the staged rows."""
         (folder / _LAYOUT).write_text(json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, folder: Path) -> "Staged":
-        """Read it back."""
+        """Read the layout of the staged rows in ``folder``."""
         found = json.loads((folder / _LAYOUT).read_text())
         return cls(tuple(found["bounds"]), found["rows"], tuple(found["zones"]), tuple(found["notes"]))
 
 
 def rows_file(folder: Path, chunk: int) -> Path:
-    """Of the rows of a chunk."""
+    """The file of the rows of a chunk."""
     return folder / f"{chunk:06}.rows"
 
 
@@ -63,7 +63,7 @@ class Known:
     """What is known of the stations of a chunk besides their rows.
 
     Attributes:
-        names: of all.
+        names: of all stations of the chunk, in order.
         errors: what is wrong with the cells of some, by their order.
         files: that hold one station between them, by its order.
     """
@@ -73,12 +73,12 @@ class Known:
     files: dict[int, str]
 
     def save(self, folder: Path, chunk: int) -> None:
-        """Write it beside the rows."""
+        """Write the stations of a chunk beside its rows."""
         names_file(folder, chunk).write_text(json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, folder: Path, chunk: int) -> "Known":
-        """Read it back."""
+        """Read the stations of a chunk."""
         found = json.loads(names_file(folder, chunk).read_text())
         errors, files = ({int(k): said for k, said in found[name].items()} for name in ("errors", "files"))
         return cls(found["names"], errors, files)

@@ -54,14 +54,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Wait:
-    """Seconds to let pass."""
+    """What a plan asks for: to let so many ``seconds`` pass."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Done(Generic[T]):
-    """What a plan came to."""
+    """The ``result`` that a plan ends with."""
 
     result: T
 

@@ -66,7 +66,7 @@ class ForecastParameters:
 
     @property
     def fields(self) -> Json:
-        """Of a request, but for its series."""
+        """The fields of the request's body, but for its series."""
         return _stated(
             model=self.model,
             horizon=self.horizon,
@@ -88,7 +88,7 @@ class ComparisonParameters:
 
     @property
     def fields(self) -> Json:
-        """Of a request, but for its series."""
+        """The fields of the request's body, but for its series."""
         horizon = whole("horizon", self.horizon)
         return _stated(model=self.model, horizon=horizon, units=self.units, dataset=self.dataset)
 

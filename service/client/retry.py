@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 Outcome = httpx.Response | httpx.RequestError
-"""What became of one try."""
+"""The response to one try, or the error that it failed with."""
 
 PASSING_STATUSES: Final = frozenset({429, 502, 503, 504})
 
