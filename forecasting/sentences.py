@@ -16,3 +16,9 @@ def too_few(n: int, noun: str) -> str:
 def there_are(names: Iterable[str]) -> str:
     """What can be named in place of what is not there: ``there are: rnn, lstm``, ``there are: none``."""
     return f"there are: {', '.join(names) or 'none'}"
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """The first ``most`` names, and how many more there are: ``a, b and 3 more``."""
+    every = list(names)
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")

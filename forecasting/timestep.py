@@ -149,6 +149,12 @@ def one_each(step: str) -> str:
 MONTH: Final = TimeStep(YEAR // 12, calendar_month=True)
 
 
+def month_of(times: Times) -> npt.NDArray[np.int64]:
+    """Calendar month of each of ``times``, in their shape: 0 is January, 11 December."""
+    months: npt.NDArray[np.int64] = times.astype(_MONTHS).astype(np.int64) % 12
+    return months
+
+
 def unix_seconds(times: Times) -> Floats:
     """Seconds since 1970-01-01T00:00:00Z."""
     return times.astype("datetime64[s]").astype(np.int64).astype(np.float64)

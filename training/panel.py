@@ -8,11 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.checkpoint import Period
 from forecasting.division import MIN_VALIDATION_RESIDUALS, TRAIN_TENTHS, VALIDATION_TENTHS, Split
 from forecasting.errors import RequestError, SeriesError
+from forecasting.metadata import Period
 from forecasting.readers import Station
 from forecasting.rolling import Origins, joined
+from forecasting.sentences import listed
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, TimeStep, in_words, short
 from training.config import TrainingConfig
@@ -21,8 +22,8 @@ from training.dataset import Dataset
 LEFT_OUT_SHARE: Final = 0.2
 """Of the stations, kept out of training where it is not said which; one at least, and none of fewer than three."""
 
-SHOWN: Final = 12
-"""Stations that a sentence names."""
+MAX_WARNINGS: Final = 12
+"""Warnings about stations beside the first that a report repeats."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ class Panel(Dataset):
         unknown = [name for name in leave_out or () if name not in series]
         if unknown:
             raise RequestError(
-                f"--leave-out names no station {unknown[0]!r}; there are: {_listed(series)}", field="leave_out"
+                f"--leave-out names no station {unknown[0]!r}; there are: {listed(series)}", field="leave_out"
             )
         usable, unusable = _divided(series, config)
         if len(usable) < 2:
@@ -101,11 +102,11 @@ class Panel(Dataset):
         if not members:
             raise SeriesError("every station would be left out of training: name fewer with --leave-out")
         name, first = next(iter(members.items()))
-        notes = [f"trained on {len(members)} stations: {_listed(members)}"]
-        notes += [f"left out of training, to be tested on: {_listed(out)}"] if out else []
+        notes = [f"trained on {len(members)} stations: {listed(members)}"]
+        notes += [f"left out of training, to be tested on: {listed(out)}"] if out else []
         notes += [f"not used: {reason}" for reason in (*skipped, *unusable)]
         others = [other for other in usable if other != name]
-        notes += [f"{other}: {said}" for other in others for said in warnings.get(other, ())][:SHOWN]
+        notes += [f"{other}: {said}" for other in others for said in warnings.get(other, ())][:MAX_WARNINGS]
         panel = cls(
             first.series,
             config.window,
@@ -219,8 +220,3 @@ def _drawn(names: Sequence[str], seed: int) -> list[str]:
     count = max(1, int(len(names) * LEFT_OUT_SHARE)) if len(names) > 2 else 0
     drawn = np.random.default_rng(seed).choice(len(names) - 1, count, replace=False) + 1
     return [names[k] for k in sorted(drawn.tolist())]
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    return ", ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")

@@ -18,6 +18,7 @@ from forecasting.readers.dates import FARTHEST_SECONDS, seconds_of_unit
 from forecasting.readers.options import Options
 from forecasting.readers.split import nearest_depth
 from forecasting.readers.units import parse_units
+from forecasting.sentences import listed
 from forecasting.series import UNITS, Units
 from forecasting.timestep import FIRST_TIME, LAST_TIME, Times
 
@@ -78,11 +79,10 @@ def _refuse_groups(path: Path, kind: str) -> None:
     groups = [group for group in dict.fromkeys(one.rpartition("/")[0] for one in paths) if group]
     if not groups:
         return
-    listed = ", ".join(groups[:12])
     how = f"name one, as {path.name}/{groups[0]}"
     if kind == "netcdf":
         how = f"save one as a file, as by xarray.open_dataset(path, group={groups[0]!r}).to_netcdf(other)"
-    raise FileError(f"has its variables in groups ({listed}); {how}")
+    raise FileError(f"has its variables in groups ({listed(groups)}); {how}")
 
 
 def _netcdf_paths(path: Path) -> list[str]:
@@ -262,8 +262,8 @@ def one_depth(
             continue
         depths = np.asarray(axis.values, dtype=np.float64)
         if len(depths) > 1 and options.depth is None:
-            listed = ", ".join(f"{depth:g}" for depth in depths[:12]) + ("…" if len(depths) > 12 else "")
-            raise FileError(f"holds {len(depths)} depths along {dim}: {listed}; choose one with --depth")
+            shown = listed(f"{depth:g}" for depth in depths)
+            raise FileError(f"holds {len(depths)} depths along {dim}: {shown}; choose one with --depth")
         chosen = float(depths[0]) if options.depth is None else nearest_depth(depths, options.depth)
         if len(depths) > 1 or chosen != 0:
             notes.append(f"{dim} {chosen:g}" + (f" of {len(depths)}" if len(depths) > 1 else ", the only one"))

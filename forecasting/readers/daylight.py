@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.zones import find_zone
-from forecasting.timestep import FIRST_TIME, LAST_TIME, Bools, Times, short
+from forecasting.timestep import FIRST_TIME, LAST_TIME, Bools, Times, month_of, short
 
 UNTOLD: Final = (
     "comes twice or never by the clock of {}, which changes there; write the times with their offset, or in UTC"
@@ -108,7 +108,7 @@ def _on_sunday(times: Times) -> Bools:
     """Whether times are of a Sunday's night in the months in which most countries change."""
     night = _of_day(times) < 4 * _HOUR
     sunday = times.astype("datetime64[D]").astype(np.int64) % 7 == 3
-    months = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    months = month_of(times) + 1
     found: Bools = night & sunday & np.isin(months, (3, 4, 9, 10, 11))
     return found
 

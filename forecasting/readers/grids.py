@@ -29,6 +29,7 @@ from forecasting.readers.split import refuse_many
 from forecasting.readers.table import one_line
 from forecasting.readers.validity import Validity, as_written
 from forecasting.readers.variables import find_variable
+from forecasting.sentences import listed
 from forecasting.timestep import Floats, Times, short
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _each_station(
 ) -> Iterator[Found]:  # fmt: skip
     names = _station_names(data, dim)
     if options.station is not None and options.station not in names:
-        raise FileError(f"has no station {options.station!r}; it has {', '.join(names[:12])}")
+        raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
     if options.station is None:
         refuse_many(len(names), "stations", "station", options)
         _check_size(sum(one.size for key, one in taken.items() if key != "aside"), options)

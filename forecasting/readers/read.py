@@ -13,6 +13,7 @@ from forecasting.readers.reading import Observations, Reading
 from forecasting.readers.table import one_line
 from forecasting.readers.tabular import observations
 from forecasting.readers.text import MAX_TEXT, read_text, sniff_binary
+from forecasting.sentences import listed
 from forecasting.series import SstSeries, Units
 from forecasting.timestep import TimeStep
 
@@ -155,8 +156,8 @@ def _reading(path: Path, kind: str, found: list[Observations], options: Options)
     stations = tuple(attempt(one, options) for one in found)
     places = " and " in (found[0].columns.station or "")
     names = [station.name or "" for station in stations]
-    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    shown = listed(names)
     if options.sample is not None:
-        return Reading(path, kind, stations, f"is a grid, from which {listed} were drawn; choose one with --at LAT,LON")
+        return Reading(path, kind, stations, f"is a grid, from which {shown} were drawn; choose one with --at LAT,LON")
     remedy = "places: {}; choose one with --at LAT,LON" if places else "stations: {}; choose one with --station"
-    return Reading(path, kind, stations, f"holds {len(names)} {remedy.format(listed)}")
+    return Reading(path, kind, stations, f"holds {len(names)} {remedy.format(shown)}")

@@ -14,6 +14,7 @@ from forecasting.readers.geometry import distance_km, fixed_places, name_place
 from forecasting.readers.keys import ANYTHING, DEPTHS, PLACES, STATIONS
 from forecasting.readers.options import Options, Place
 from forecasting.readers.table import Table, numbers, one_line, to_numbers
+from forecasting.sentences import listed
 from forecasting.timestep import Floats
 
 Rows = npt.NDArray[np.bool_]
@@ -59,7 +60,7 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
             parts = [part for part in parts if part.station == options.station]
             if not parts:
                 raise FileError(
-                    f"has no station {options.station!r}; it has {_list([one_line(name) for name in names])}"
+                    f"has no station {options.station!r}; it has {listed([one_line(name) for name in names])}"
                 )
     for part in parts:
         for place in _places(table, clock, part, options):
@@ -99,10 +100,6 @@ def refuse_many(count: int, of: str, option: str, options: Options) -> None:
         raise FileError(
             f"holds {count} {of}, and at most {options.most_stations} are taken; choose one with --{option}"
         )
-
-
-def _list(names: list[str]) -> str:
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 def _repeats(clock: Clock, rows: Rows) -> bool:
@@ -171,8 +168,8 @@ def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
     if len(distinct) < 2:
         return part
     if options.depth is None:
-        listed = _list([f"{depth:g}" for depth in distinct])
-        raise FileError(f"holds several depths in column {column}: {listed}; choose one with --depth")
+        shown = listed(f"{depth:g}" for depth in distinct)
+        raise FileError(f"holds several depths in column {column}: {shown}; choose one with --depth")
     chosen = nearest_depth(distinct, options.depth)
     note = f"{column} {chosen:g} of {len(distinct)} depths"
     return Part(part.station, part.column, part.rows & (depths == chosen), (*part.notes, note))

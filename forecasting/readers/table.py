@@ -11,6 +11,7 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.flags import may_be_flags
 from forecasting.readers.units import in_brackets, parse_units, split_names
+from forecasting.sentences import listed
 from forecasting.series import Units
 from forecasting.timestep import Floats
 
@@ -69,8 +70,7 @@ class Table:
 
     def describe(self) -> str:
         """Names of the first columns."""
-        names = self.names
-        return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        return listed(self.names)
 
     def plain(self) -> dict[str, str]:
         """Column by its name in lower case, without what stands in brackets after it."""

@@ -15,6 +15,7 @@ from forecasting.readers.split import Part, place_columns, refuse_many, split, s
 from forecasting.readers.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.units import parse_units
 from forecasting.readers.values import Choice, find_values, is_usual, left_aside, own_unit, stations_of_columns
+from forecasting.sentences import listed
 from forecasting.series import UNITS, Units
 from forecasting.timestep import Floats, Times
 
@@ -127,7 +128,7 @@ def _say_zone(clock: Clock, options: Options) -> tuple[str, ...]:
 
 
 def _say_aside(names: list[str]) -> tuple[str, ...]:
-    return (f"not of a place by their names, and left aside: {', '.join(names[:12])}",) if names else ()
+    return (f"not of a place by their names, and left aside: {listed(names)}",) if names else ()
 
 
 def _check_choice(found: list[Observations], options: Options) -> None:
@@ -140,8 +141,7 @@ def _check_choice(found: list[Observations], options: Options) -> None:
     if not names:
         raise FileError("holds one series without a name, so --station has nothing to choose from; leave it away")
     if not any(name == options.station or name.startswith(f"{options.station} ") for name in names):
-        listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-        raise FileError(f"has no station {options.station!r}; it has {listed}")
+        raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
 
 
 def _take(

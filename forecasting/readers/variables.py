@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from forecasting.errors import FileError
 from forecasting.readers.options import Options
 from forecasting.readers.quantities import is_anomaly, is_elsewhere, is_no_sst, is_of_water
+from forecasting.sentences import listed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +40,7 @@ def find_variable(data: "xr.Dataset", options: Options) -> str:
     names = [str(name) for name in data.data_vars]
     if options.value_column:
         if options.value_column not in data.variables:
-            raise FileError(f"has no variable {options.value_column!r}; its variables are {', '.join(names[:12])}")
+            raise FileError(f"has no variable {options.value_column!r}; its variables are {listed(names)}")
         return options.value_column
     if not names:
         raise FileError("holds no variables")
@@ -54,9 +55,9 @@ def find_variable(data: "xr.Dataset", options: Options) -> str:
     if usual is not None:
         raise FileError(
             f"has no variable of sea temperature: {usual} is something else by its {others[usual]}; "
-            f"name the one that is SST with --value-column, one of {', '.join(names[:12])}"
+            f"name the one that is SST with --value-column, one of {listed(names)}"
         )
-    raise FileError(f"has no variable of sea temperature; name it with --value-column, one of {', '.join(names[:12])}")
+    raise FileError(f"has no variable of sea temperature; name it with --value-column, one of {listed(names)}")
 
 
 def _of_something_else(variable: "xr.DataArray") -> str | None:
@@ -74,9 +75,8 @@ def _with_standard(data: "xr.Dataset", names: list[str], standard: str) -> str |
     found = [name for name in names if data[name].attrs.get("standard_name") == standard]
     usual = [name for name in found if name.lower() in (*_NAMES, *_BARE)]
     if len(found) > 1 and len(usual) != 1:
-        listed = ", ".join(found[:12])
         raise FileError(
-            f"has {len(found)} variables with the standard name {standard}: {listed}; choose with --value-column"
+            f"has {len(found)} variables with the standard name {standard}: {listed(found)}; choose with --value-column"
         )
     return next(iter(usual if len(found) > 1 else found), None)
 
@@ -90,8 +90,8 @@ def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
     found = _named(names, _BARE)
     rivals = [name for name in names if is_of_water(name) and data[name].ndim and data[name].dtype.kind in "fiu"]
     if found is not None and rivals:
-        listed = ", ".join([found, *rivals][:12])
         raise FileError(
-            f"has {len(rivals) + 1} variables that could be SST; name it with --value-column, one of {listed}"
+            f"has {len(rivals) + 1} variables that could be SST; name it with --value-column, one of "
+            f"{listed([found, *rivals])}"
         )
     return found
