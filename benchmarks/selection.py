@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from forecasting.baselines import Baselines
-from forecasting.checkpoint import CELLS, script
+from forecasting.checkpoint import script
 from forecasting.errors import SeriesError
 from forecasting.evaluation import Evaluation
+from forecasting.metadata import CELLS
 from forecasting.network import NetworkRoller
 from forecasting.readers import read_csv
 from forecasting.series import SstSeries

@@ -16,7 +16,9 @@ from forecasting.timestep import Floats
 NEAR_ZERO_CELSIUS: Final = 0.01
 """°C. Observations closer to 0 are left out of MAPE, which divides by them."""
 
-_DECIMALS: Final = 6
+DECIMALS: Final = 6
+"""Of the figures of a report."""
+
 _MIN_ANOMALY_VARIANCE: Final = 1e-12
 """°C². Anomalies that vary by less are those of rounding."""
 
@@ -53,10 +55,10 @@ class Accuracy(BaseModel, frozen=True):
         far = np.abs(error / np.where(np.abs(observed) >= NEAR_ZERO_CELSIUS, observed, np.nan))
         return cls(
             n=tuple(map(int, n)),
-            mae=_rounded(np.nanmean(np.abs(error), axis=0)),
-            rmse=_rounded(np.sqrt(np.nanmean(error**2, axis=0))),
+            mae=rounded(np.nanmean(np.abs(error), axis=0)),
+            rmse=rounded(np.sqrt(np.nanmean(error**2, axis=0))),
             mape=tuple(_mean_percentage(column) for column in far.T),
-            bias=_rounded(np.nanmean(error, axis=0)),
+            bias=rounded(np.nanmean(error, axis=0)),
         )
 
     @property
@@ -65,18 +67,19 @@ class Accuracy(BaseModel, frozen=True):
         return len(self.n)
 
 
-def _rounded(values: Floats) -> tuple[float, ...]:
-    return tuple(round(float(value), _DECIMALS) for value in values)
+def rounded(values: Floats) -> tuple[float, ...]:
+    """Figures ``(n,)`` as reports have them, to :data:`DECIMALS`."""
+    return tuple(round(float(value), DECIMALS) for value in values)
 
 
 def _mean_percentage(fractions: Floats) -> float | None:
     known = fractions[np.isfinite(fractions)]
-    return round(100 * float(known.mean()), _DECIMALS) if len(known) else None
+    return round(100 * float(known.mean()), DECIMALS) if len(known) else None
 
 
 def skill(rmse: float, reference: float) -> float | None:
     """1 − RMSE / RMSE of the reference: 1 is perfect, 0 no better than it. None where the reference has no error."""
-    return round(1 - rmse / reference, _DECIMALS) if reference > 0 else None
+    return round(1 - rmse / reference, DECIMALS) if reference > 0 else None
 
 
 def anomaly_correlation(observed: Floats, predicted: Floats, climatology: Floats) -> tuple[float | None, ...]:
@@ -101,7 +104,7 @@ def _correlation(one: Floats, other: Floats) -> float | None:
         return None
     one, other = one[known] - one[known].mean(), other[known] - other[known].mean()
     size = math.sqrt(float(one @ one) * float(other @ other))
-    return round(float(one @ other) / size, _DECIMALS) if size > _MIN_ANOMALY_VARIANCE * len(one) else None
+    return round(float(one @ other) / size, DECIMALS) if size > _MIN_ANOMALY_VARIANCE * len(one) else None
 
 
 def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | None:
@@ -137,4 +140,4 @@ def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | 
 def coverage(observed: Floats, lower: Floats, upper: Floats) -> tuple[float, ...]:
     """Share of observations within ``lower`` to ``upper`` by lead; all ``(n, leads)``, NaN left out."""
     inside = np.where(np.isfinite(observed), (observed >= lower) & (observed <= upper), np.nan)
-    return _rounded(np.nanmean(inside, axis=0))
+    return rounded(np.nanmean(inside, axis=0))

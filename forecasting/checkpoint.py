@@ -17,19 +17,7 @@ from typing import Final
 import torch
 
 from forecasting.errors import ReleaseError
-from forecasting.metadata import CELLS, SCHEMA_VERSION, CheckpointMetadata, Period, digest, parse_metadata
-
-__all__ = [
-    "CELLS",
-    "SCHEMA_VERSION",
-    "CheckpointMetadata",
-    "Period",
-    "digest",
-    "load",
-    "parse_metadata",
-    "save",
-    "script",
-]
+from forecasting.metadata import CheckpointMetadata, parse_metadata
 
 _EXTRA: Final = "metadata.json"
 _load_lock = threading.Lock()

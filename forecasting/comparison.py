@@ -8,12 +8,12 @@ import numpy as np
 
 from forecasting.accuracy import Accuracy, coverage, diebold_mariano
 from forecasting.baselines import BASELINES
-from forecasting.checkpoint import CheckpointMetadata, Period
 from forecasting.errors import SeriesError
 from forecasting.expanding import ExpandingReferences
 from forecasting.forecast import ForecastWarning
 from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
+from forecasting.metadata import CheckpointMetadata, Period
 from forecasting.references import CLIMATOLOGY_YEARS
 from forecasting.report import ModelReport
 from forecasting.rolling import Origins, origins
@@ -60,8 +60,10 @@ class Rolled:
         )
 
 
-def roll_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int) -> Rolled:
+def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int) -> Generator[None, None, Rolled]:
     """Forecast every step of ``series`` that a full window precedes, ``horizon`` steps ahead.
+
+    In pieces: whoever runs it can do something else, or give up, between two of them.
 
     The references are fitted to the series' own past alone, and fitted again as it grows. Where that affords no
     climatology at first, the steps that it does not reach are left out, for all models alike, so that errors can be set
@@ -75,17 +77,6 @@ def roll_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int
     Raises:
         SeriesError: if no step can be forecast.
     """
-    rolling = rolling_through(series, networks, horizon)
-    while True:
-        try:
-            next(rolling)
-        except StopIteration as done:
-            rolled: Rolled = done.value
-            return rolled
-
-
-def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int) -> Generator[None, None, Rolled]:
-    """:func:`roll_through`, in pieces: whoever runs it can do something else, or give up, between two of them."""
     metadata = networks[0].metadata
     known = _origins(series, metadata, horizon)
     references = ExpandingReferences(series, metadata.window, metadata.fill_limit, horizon)

@@ -10,7 +10,7 @@ from forecasting.baselines import Baselines, most_lags
 from forecasting.references import CLIMATOLOGY_YEARS
 from forecasting.rolling import Roller
 from forecasting.series import SstSeries
-from forecasting.timestep import YEAR
+from forecasting.timestep import YEAR, month_of
 
 REFIT_GROWTH: Final = 1.05
 """How much longer than at the last fit the past is when the references are fitted again.
@@ -43,7 +43,7 @@ class ExpandingReferences:
         every calendar month.
         """
         observed = np.flatnonzero(np.isfinite(self.series.values))
-        months = self.series.times[observed].astype("datetime64[M]").astype(np.int64) % 12
+        months = month_of(self.series.times[observed])
         _, first = np.unique(months, return_index=True)
         enough = int(np.ceil(CLIMATOLOGY_YEARS * YEAR / self.series.step.seconds))
         if len(first) < 12 or len(observed) < enough:

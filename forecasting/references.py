@@ -12,7 +12,7 @@ from forecasting.batch import SeriesBatch
 from forecasting.climatology import design
 from forecasting.forecast import ForecastWarning
 from forecasting.series import SstSeries
-from forecasting.timestep import YEAR, Bools, Floats, Times, TimeStep
+from forecasting.timestep import YEAR, Bools, Floats, Times, TimeStep, month_of
 
 CLIMATOLOGY_YEARS: Final = 1.8
 """Years of values, of every month, that a caller's series must hold before its climatology is taken from it.
@@ -108,7 +108,7 @@ def _months_seen(observed: Bools, step: TimeStep, valid_time: Times) -> npt.NDAr
         counted = np.logical_or.reduce(years, axis=1).sum(axis=1)
     else:
         times = step.shift(valid_time[:, None], np.arange(-longest, 0))
-        months = times.astype("datetime64[M]").astype(np.int64) % _MONTHS
+        months = month_of(times)
         counted = np.bitwise_count(np.bitwise_or.reduce(np.where(observed, 1 << months, 0), axis=1))
     return np.asarray(counted, dtype=np.intp)
 

@@ -12,9 +12,10 @@ import pandas as pd
 import torch
 
 from forecasting.baselines import BASELINES, Baselines
-from forecasting.checkpoint import CELLS, digest, load
+from forecasting.checkpoint import load
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.forecaster import Forecaster
+from forecasting.metadata import CELLS, digest
 from forecasting.release import Release, dataset_names, open_current
 from forecasting.report import Report, parse_report
 from forecasting.sentences import there_are
@@ -31,7 +32,7 @@ class LoadedRelease:
 
     Attributes:
         release: where it came from.
-        forecasters: the networks by cell, in the order of :data:`~forecasting.checkpoint.CELLS`.
+        forecasters: the networks by cell, in the order of :data:`~forecasting.metadata.CELLS`.
         baselines: fitted on the training place's train and validation parts.
         recent: the last stretch of the series that was trained on.
         report: what training found.

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.timestep import Times
+from forecasting.timestep import Times, month_of
 
 SEASONS: Final = ("DJF", "MAM", "JJA", "SON")
 """December to February, March to May, June to August, September to November."""
@@ -15,5 +15,5 @@ _OF_MONTH: Final = np.asarray([0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 0])
 
 def season_of(times: Times) -> npt.NDArray[np.intp]:
     """Which of :data:`SEASONS` each of ``times`` falls into, in their shape."""
-    season: npt.NDArray[np.intp] = _OF_MONTH[times.astype("datetime64[M]").astype(np.int64) % 12]
+    season: npt.NDArray[np.intp] = _OF_MONTH[month_of(times)]
     return season

@@ -20,6 +20,7 @@ from forecasting.timestep import (
     grid_positions,
     in_words,
     infer_step,
+    month_of,
     short,
 )
 
@@ -97,7 +98,7 @@ class SstSeries:
     def observed_months(self) -> tuple[int, ...]:
         """Calendar months, 1 to 12, of which any value was observed."""
         observed = self.times[np.isfinite(self.values)]
-        return tuple(map(int, np.unique(observed.astype("datetime64[M]").astype(np.int64) % 12 + 1)))
+        return tuple(map(int, np.unique(month_of(observed) + 1)))
 
     @property
     def holds_every_season(self) -> bool:

@@ -4,11 +4,10 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel
 
 from forecasting.series import SstSeries
-from forecasting.timestep import Bools, Floats, Times
+from forecasting.timestep import Bools, Floats, Times, month_of
 
 LEVEL_MARGIN: Final = 2.0
 """One-step spreads by which a window may leave the range of training before it counts as unlike it."""
@@ -86,14 +85,14 @@ class TrainingRange(BaseModel, frozen=True):
                 f"to {self.liveliest:.3f} °C"
             )
         if season:
-            said.append(f"training held no value of month {_month(np.asarray(valid_time))}")
+            said.append(f"training held no value of month {month_of(np.asarray(valid_time)) + 1}")
         return said
 
     def _test(self, windows: Floats, valid_time: Times, rms_increment: Floats) -> tuple[Bools, Bools, Bools]:
         """Which windows are unlike training in level, in spread, and in season."""
         low, high, calm, lively = self._bounds
         level = (windows.min(axis=1) < low) | (windows.max(axis=1) > high)
-        return level, (rms_increment < calm) | (rms_increment > lively), ~np.isin(_month(valid_time), self.months)
+        return level, (rms_increment < calm) | (rms_increment > lively), ~np.isin(month_of(valid_time) + 1, self.months)
 
     @cached_property
     def _bounds(self) -> tuple[float, float, float, float]:
@@ -114,11 +113,6 @@ class TrainingRange(BaseModel, frozen=True):
         # Figures are kept to six decimals, so that a range which is none by them is still not divided by.
         distances: Floats = np.abs(found - (low + high) / 2) / (np.maximum(high - low, 1e-6) / 2)
         return distances
-
-
-def _month(times: Times) -> npt.NDArray[np.int64]:
-    months: npt.NDArray[np.int64] = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    return months
 
 
 def activity(windows: Floats) -> Floats:

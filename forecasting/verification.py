@@ -4,22 +4,20 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from forecasting.accuracy import coverage, diebold_mariano, skill
+from forecasting.accuracy import DECIMALS, coverage, diebold_mariano, rounded, skill
 from forecasting.evaluation import Evaluation
 from forecasting.intervals import ErrorDistribution
 from forecasting.probabilistic import brier, crps, interval_score
 from forecasting.report import Coverage, ExceedanceReport, IntervalReport, Skill
 from forecasting.sampling import BlockBootstrap, coverage_error, skill_interval
 from forecasting.seasons import SEASONS, season_of
-from forecasting.timestep import Floats, Times
+from forecasting.timestep import Floats, Times, month_of
 
 THRESHOLDS: Final = (0.5, 0.75, 0.9)
 """Quantiles of what the weights were fitted on, whose exceedance is scored."""
 
 _LEVELS: Final = (50, 80, 90, 95)
-_DECIMALS: Final = 6
 
 
 def skills(test: Evaluation, model: str, references: Sequence[str]) -> dict[str, Skill]:
@@ -53,7 +51,7 @@ def intervals(test: Evaluation, model: str, errors: ErrorDistribution) -> dict[i
                 for name, part in parts.items()
                 if np.isfinite(part).any(axis=0).all()
             },
-            score=_rounded(interval_score(observed, predicted, width, level)),
+            score=rounded(interval_score(observed, predicted, width, level)),
         )
     return found
 
@@ -61,7 +59,7 @@ def intervals(test: Evaluation, model: str, errors: ErrorDistribution) -> dict[i
 def probability_score(test: Evaluation, model: str, errors: ErrorDistribution) -> tuple[float, ...]:
     """Continuous ranked probability score by lead, °C."""
     quantiles = errors.quantiles_at(test.origins.times, errors.scale(test.origins.windows))
-    return _rounded(crps(test.residuals(model), quantiles, np.asarray(errors.probabilities)))
+    return rounded(crps(test.residuals(model), quantiles, np.asarray(errors.probabilities)))
 
 
 def exceedance(
@@ -78,8 +76,8 @@ def exceedance(
             ExceedanceReport(
                 threshold=threshold,
                 quantile=quantile,
-                brier=_rounded(brier(observed, says, threshold)),
-                climatology=_rounded(brier(observed, usual, threshold)),
+                brier=rounded(brier(observed, says, threshold)),
+                climatology=rounded(brier(observed, usual, threshold)),
             )
         )
     return tuple(found)
@@ -100,27 +98,18 @@ def _coverage(test: Evaluation, observed: Floats, predicted: Floats, width: Floa
     return Coverage(
         n=tuple(map(int, np.isfinite(share).sum(axis=0))),
         share=coverage(observed, predicted - width, predicted + width),
-        error=_rounded(np.asarray(errors)),
+        error=rounded(np.asarray(errors)),
     )
 
 
 def _frequency(times: Times, values: Floats, threshold: float) -> Callable[[Times], Floats]:
     """How often ``values`` exceeded ``threshold`` in each calendar month; over all in a month without any."""
     known = np.isfinite(values)
-    month, above = _month(times[known]), values[known] > threshold
+    month, above = month_of(times[known]), values[known] > threshold
     n = np.bincount(month, minlength=12)
     share = np.where(n > 0, np.bincount(month, above, minlength=12) / np.maximum(n, 1), above.mean())
-    return lambda asked: share[_month(asked)]
-
-
-def _month(times: Times) -> npt.NDArray[np.int64]:
-    months: npt.NDArray[np.int64] = times.astype("datetime64[M]").astype(np.int64) % 12
-    return months
+    return lambda asked: share[month_of(asked)]
 
 
 def _known(value: float | None) -> float | None:
-    return None if value is None else round(value, _DECIMALS)
-
-
-def _rounded(values: Floats) -> tuple[float, ...]:
-    return tuple(round(float(value), _DECIMALS) for value in values)
+    return None if value is None else round(value, DECIMALS)

@@ -11,9 +11,9 @@ import numpy as np
 from orjson import dumps
 
 from forecasting.batch import SeriesBatch
-from forecasting.checkpoint import CheckpointMetadata
 from forecasting.division import untrainable
 from forecasting.errors import FileError
+from forecasting.metadata import CheckpointMetadata
 from forecasting.readers import Options, Reading, Station, describe, read_content
 from forecasting.readers.flags import Marked
 from forecasting.readers.text import sniff_binary

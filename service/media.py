@@ -46,16 +46,16 @@ def _media_type(stated: bytes) -> bytes:
 
 def wants_ndjson(accept: str) -> bool:
     """Whether the header ``Accept`` asks for JSON, one value a line, before JSON; else JSON is answered."""
-    weights = dict(_weighed(one) for one in accept.lower().split(","))
+    weights = dict(weighed(one) for one in accept.lower().split(","))
     named = weights.get(NDJSON_TYPE)
     others = weights.get("application/*", weights.get("*/*", 0.0))
     plain = weights.get(_JSON.decode(), others)
     return others > plain if named is None else named > 0 and named >= plain
 
 
-def _weighed(media_range: str) -> tuple[str, float]:
-    """A media range, and how much it is wanted: 1 where it does not say."""
-    name, *parameters = (one.strip() for one in media_range.split(";"))
+def weighed(offer: str) -> tuple[str, float]:
+    """A media range or a coding, in lower case, and its weight (RFC 9110, 12.4.2): 1 where it states none."""
+    name, *parameters = (one.strip() for one in offer.split(";"))
     for parameter in parameters:
         key, _, value = parameter.partition("=")
         if key.strip() == "q":

@@ -7,9 +7,9 @@ import numpy as np
 
 from forecasting.accuracy import Accuracy, anomaly_correlation
 from forecasting.baselines import Baselines
-from forecasting.checkpoint import CheckpointMetadata
 from forecasting.division import Split
 from forecasting.evaluation import Evaluation
+from forecasting.metadata import CheckpointMetadata
 from forecasting.report import Drift, ModelReport, StationReport
 from forecasting.rolling import Roller
 from forecasting.training_range import TrainingRange

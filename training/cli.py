@@ -12,8 +12,8 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from forecasting.checkpoint import CELLS
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
+from forecasting.metadata import CELLS
 from forecasting.registry import choose_device
 from forecasting.report import ModelReport
 from forecasting.table import accuracy_table

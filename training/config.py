@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from forecasting.checkpoint import CELLS
 from forecasting.division import Shape
+from forecasting.metadata import CELLS
 from forecasting.timestep import YEAR, TimeStep
 
 DEFAULT_SEED: Final = 0

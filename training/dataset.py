@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.checkpoint import Period
 from forecasting.division import Shape, Split, check_length, check_parts, divide
+from forecasting.metadata import Period
 from forecasting.rolling import Origins, origins
 from forecasting.series import SstSeries, fill_gaps
 from forecasting.timestep import Floats, iso

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from forecasting.accuracy import Accuracy
-from forecasting.checkpoint import CheckpointMetadata, load, save, script
+from forecasting.checkpoint import load, save, script
 from forecasting.division import Split
 from forecasting.evaluation import Evaluation
 from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
+from forecasting.metadata import CheckpointMetadata
 from forecasting.network import NetworkRoller
 from forecasting.training_range import TrainingRange
 from training.calibration import Residuals

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from forecasting.checkpoint import digest
 from forecasting.errors import ReleaseError, UnknownNameError
+from forecasting.metadata import digest
 from forecasting.release import CURRENT, MANIFEST, Manifest, ManifestEntry, current_version, dataset_names, versions
 from forecasting.sentences import there_are
 

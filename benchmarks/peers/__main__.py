@@ -60,11 +60,6 @@ def _mlserver_body(one: Stretch) -> dict[str, Any]:
     return {"inputs": [sst, {"name": "valid_time", "datatype": "FP64", "shape": [1, 1], "data": [one.valid_time]}]}
 
 
-def _mlserver_value(answer: Any) -> float:
-    value: float = answer["outputs"][0]["data"][0]
-    return value
-
-
 _BENTOML: Final = ("-m", "bentoml", "serve", "bentoml_server:Sst", "--host", "127.0.0.1", "--port", "{port}")
 PEERS: Final = (
     Peer("litserve", ("litserve_server.py", "{port}"), "/predict", _litserve_body, lambda answer: answer["forecast"]),

@@ -38,6 +38,7 @@ from service.inference_schemas import (
     TensorMetadata,
 )
 from service.lifecycle import Lifecycle
+from service.media import weighed
 from service.openapi import path_parameters, refusals, request_body
 from service.serving import SMALL, Serving
 from service.settings import Settings
@@ -228,10 +229,9 @@ async def _answer(
 
 def _encoding(headers: Headers) -> str | None:
     """The compression that a client reads, of those that this protocol's clients do."""
-    accepted = headers.get(b"accept-encoding", b"").decode("latin-1").lower().replace(" ", "")
-    for offer in accepted.split(","):
-        name, _, quality = offer.partition(";")
-        if name in _COMPRESS and not (quality.startswith("q=0") and not quality.strip("q=0.")):
+    accepted = headers.get(b"accept-encoding", b"").decode("latin-1").lower()
+    for name, weight in map(weighed, accepted.split(",")):
+        if name in _COMPRESS and weight > 0:
             return name
     return None
 

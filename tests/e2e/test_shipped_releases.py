@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from forecasting.baselines import Baselines
-from forecasting.checkpoint import CELLS, digest
 from forecasting.evaluation import Evaluation
+from forecasting.metadata import CELLS, digest
 from forecasting.readers import read_csv
 from forecasting.registry import LoadedRelease
 from forecasting.release import open_current

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from forecasting import checkpoint
-from forecasting.checkpoint import CELLS, CheckpointMetadata, load, script
+from forecasting.checkpoint import load, script
 from forecasting.errors import ReleaseError
 from forecasting.forecaster import Forecaster
+from forecasting.metadata import CELLS, CheckpointMetadata
 from forecasting.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
 from training.inputs import Scaling

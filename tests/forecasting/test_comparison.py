@@ -7,12 +7,12 @@ import pytest
 
 from forecasting.accuracy import Accuracy, diebold_mariano
 from forecasting.baselines import BASELINES
-from forecasting.comparison import Rolled, roll_through, score
+from forecasting.comparison import Rolled, rolling_through, score
 from forecasting.errors import SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
-from forecasting.timestep import MONTH
+from forecasting.timestep import MONTH, TimeStep
 
 WINDOW = 24
 
@@ -34,9 +34,18 @@ def monthly(n: int, seed: int = 0) -> SstSeries:
 
 def half_hourly(n: int) -> SstSeries:
     noise = np.random.default_rng(3).normal(0, 0.05, n)
-    from forecasting.timestep import TimeStep
-
     return SstSeries(6 + np.cumsum(noise) * 0.1, np.datetime64("2016-03-01", "s"), TimeStep.parse("PT30M"))
+
+
+def roll_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int) -> Rolled:
+    """All pieces of :func:`rolling_through`."""
+    rolling = rolling_through(series, networks, horizon)
+    while True:
+        try:
+            next(rolling)
+        except StopIteration as done:
+            rolled: Rolled = done.value
+            return rolled
 
 
 def test_every_step_after_the_first_full_window_is_scored(networks: Sequence[Forecaster]) -> None:

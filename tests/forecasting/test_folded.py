@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from forecasting import checkpoint
-from forecasting.checkpoint import CELLS, script
+from forecasting.checkpoint import script
 from forecasting.errors import ReleaseError
 from forecasting.folded import FoldedNetwork, fold
+from forecasting.metadata import CELLS
 from forecasting.network import PIECE, NetworkRoller
 from forecasting.timestep import MONTH, TimeStep
 from tests.forecasting.test_checkpoint import SCALING, awake, config

@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from forecasting.checkpoint import CheckpointMetadata
 from forecasting.errors import RequestError
 from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
+from forecasting.metadata import CheckpointMetadata
 from forecasting.rolling import Origins, joined
 from forecasting.seasons import SEASONS, season_of
 from forecasting.series import SstSeries

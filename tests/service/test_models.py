@@ -1,6 +1,6 @@
 import httpx
 
-from forecasting.checkpoint import digest
+from forecasting.metadata import digest
 from tests.service.test_forecast import answered
 from training.run import Published
 

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecasting.checkpoint import digest
 from forecasting.errors import RequestError
+from forecasting.metadata import digest
 from forecasting.registry import Registry
 from forecasting.release import Release, current_version
 from forecasting.report import Coverage
