@@ -290,9 +290,11 @@ class TrainedNetwork(BaseModel):
 
     model: str = Field(examples=["nino12-gru"])
     parameters: int
-    epochs: int | None = Field(description="that its final weights were trained for; null where not recorded")
-    train_loss: list[float] = Field(description="mean by epoch, in one-step spreads; empty where not recorded")
-    validation_loss: list[float] = Field(description="the same on the validation part")
+    epochs: int | None = Field(description="of the final fit, on train and validation; null where not recorded")
+    train_loss: list[float] = Field(
+        description="mean by epoch of the fit on the training part alone, in one-step spreads; empty where not recorded"
+    )
+    validation_loss: list[float] = Field(description="of the same fit, on the validation part")
     seeds: list[SeedRun] = Field(description="empty where one seed was trained")
 
 

@@ -135,6 +135,23 @@ def test_loss_curves_and_the_effect_of_the_seed_are_those_of_the_training(shown:
         assert len(network["seeds"]) == 5
 
 
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_curves_are_said_to_be_of_the_first_fit_and_epochs_of_the_final_one(
+    shown: Shown, url: str, dataset: str
+) -> None:
+    page = shown(f"?dataset={dataset}").page
+    networks = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()["networks"]
+    losses = page.locator("section.card", has_text="Loss by epoch")
+    expect(losses).to_contain_text("of a first fit to the training part alone")
+    expect(losses).to_contain_text("The number of epochs is set in advance; the validation part picks the best network")
+    expect(losses).not_to_contain_text("how long to train")
+    seeds = page.locator("section.card", has_text="Effect of the seed")
+    expect(seeds.get_by_role("columnheader").nth(2)).to_have_text("Epochs final fit")
+    epochs = [row.get_by_role("cell").nth(1).inner_text() for row in seeds.get_by_role("row").all()[1:]]
+    assert epochs == [str(one["epochs"]) for one in networks]
+    expect(seeds).to_contain_text("learns from the training and validation parts together")
+
+
 def test_the_dataset_is_chosen_from_a_list(visitor: Visitor) -> None:
     visit = visitor()
     page = visit.open()

@@ -1,5 +1,5 @@
 // @ts-check
-/** For those who study the cells: the loss by epoch, and what the seed changes. */
+/** For those who study the cells: the loss by epoch of the first fit, how long the final one took, and what the seed changes. */
 
 import { Chart } from "./chart.js";
 import { h } from "./dom.js";
@@ -33,7 +33,8 @@ function lossCard(record, signal) {
   return card(
     "Loss by epoch",
     chart.element,
-    h("p", { class: "note" }, "Huber loss in one-step spreads. The validation part decides how long to train; the two panels have scales of their own."),
+    h("p", { class: "note" }, "Huber loss in one-step spreads, of a first fit to the training part alone; each panel has its own scale."),
+    h("p", { class: "note" }, "The number of epochs is set in advance; the validation part picks the best network and helps to calibrate the intervals."),
     asTable("Loss by epoch", rows),
   );
 }
@@ -87,8 +88,9 @@ function seedCard(record, signal) {
   return card(
     "Effect of the seed",
     chart.element,
-    table("What was trained", ["Cell", "Weights", "Epochs", ["RMSE over seeds", h("span", { class: "unit" }, " °C")]], rows),
-    h("p", { class: "note" }, "RMSE on the test part, one step ahead, trained again from other random numbers: mean ± standard deviation. Differences within this spread say nothing about the cells."),
+    table("What was trained", ["Cell", "Weights", ["Epochs", h("span", { class: "unit" }, " final fit")], ["RMSE over seeds", h("span", { class: "unit" }, " °C")]], rows),
+    h("p", { class: "note" }, "RMSE on the test part, one step ahead, of networks trained again from other random numbers: mean ± standard deviation. Differences within this spread say nothing about the cells."),
+    h("p", { class: "note" }, "The final fit, which makes the forecasts, learns from the training and validation parts together. Its epochs are in the table; the loss curves are those of the first fit."),
   );
 }
 
