@@ -24,6 +24,29 @@ def test_the_table_says_what_the_api_says_with_the_best_in_bold(shown: Shown, ur
     assert f"{lowest:.4f}" in bold
 
 
+@pytest.mark.parametrize(
+    ("dataset", "horizon"), [("nino12", 1), ("nino12", 6), ("neracoos-b01", 1), ("neracoos-b01", 48)]
+)
+def test_who_was_picked_is_told_from_who_has_the_lowest_error(
+    shown: Shown, url: str, dataset: str, horizon: int
+) -> None:
+    page = shown(f"?dataset={dataset}&horizon={horizon}").page
+    answer = httpx.get(f"{url}/compare", params={"dataset": dataset, "horizon": horizon}).json()
+    table = page.get_by_role("table", name="Errors on the test part")
+    picked = answer["best"].rpartition("-")[2].upper()
+    expect(table.get_by_role("row").filter(has_text="picked")).to_contain_text(picked)
+    least = min(f"{model['rmse']:.4f}" for model in answer["models"])
+    bold = [row for row in table.get_by_role("row").all()[1:] if row.get_by_role("cell").nth(1).inner_text() == least]
+    names = [row.get_by_role("rowheader").locator(".named").last.inner_text() for row in bold]
+    said = page.locator(".card", has=table).locator("p.note", has_text="Bold")
+    expect(said).to_contain_text(f"{picked} was picked because its RMSE one step ahead is the lowest on the validation")
+    if names == [picked]:
+        expect(said).to_contain_text(" ahead, it has the lowest too")
+    else:
+        expect(said).to_contain_text(re.compile(f"on the test part, .* ahead, {names[0]}", re.I))
+        expect(said).to_contain_text(re.compile(f"{names[-1]} {'has' if len(names) == 1 else 'have'} the lowest", re.I))
+
+
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_observed_and_all_three_are_in_one_plot_with_errors_under_it(shown: Shown, url: str, dataset: str) -> None:
     page = shown(f"?dataset={dataset}").page

@@ -36,7 +36,7 @@ def test_a_dropped_file_is_plotted_with_its_gap_forecast_and_compared_on(shown: 
     for model in forecasts:
         expect(table).to_contain_text(f"{model['forecasts'][0]['sst'][0]:.2f}")
     compared = httpx.post(f"{url}/compare", json={"series": series}).json()["models"]
-    errors = page.get_by_role("table", name="Errors on the test part")
+    errors = page.get_by_role("table", name="Errors on your series")
     for row, model in zip(errors.get_by_role("row").all()[1:], compared, strict=True):
         expect(row).to_contain_text(f"{model['rmse']:.4f}")
 

@@ -6,26 +6,46 @@ import { kindOf, named, title } from "./models.js";
 import { fixed, signedPercent } from "./numbers.js";
 import { choice } from "./controls.js";
 import { table } from "./table.js";
+import { steps } from "./times.js";
 
 const COLUMNS = ["mae", "rmse", "mape"];
 const PLACES = { mae: 4, rmse: 4, mape: 2 };
 const SCALES = [0.05, 0.1, 0.25, 0.5, 1];
 const REFERENCES = ["persistence", "climatology", "damped", "linear"];
 
-/** The table Model | MAE | RMSE | MAPE. @param {any} comparison the answer of /compare */
-export function accuracyTable(comparison) {
+/**
+ * The table Model | MAE | RMSE | MAPE.
+ * @param {any} comparison the answer of /compare
+ * @param {string} caption
+ * @param {{picked?: boolean}} [how] whether the network that was picked in training is marked
+ */
+export function accuracyTable(comparison, caption, { picked = false } = {}) {
   const best = Object.fromEntries(COLUMNS.map((column) => [column, lowest(comparison.models, column)]));
   const rows = comparison.models.map((/** @type {any} */ model) => [
-    named(kindOf(model.model)),
+    picked && model.model === comparison.best
+      ? h("span", { class: "named" }, named(kindOf(model.model)), h("span", { class: "tag" }, "picked"))
+      : named(kindOf(model.model)),
     ...COLUMNS.map((column) => {
       const text = fixed(model[column], /** @type {any} */ (PLACES)[column]);
       return text === best[column] ? h("td", { class: "best" }, h("strong", {}, text)) : text;
     }),
   ]);
-  const made = table("Errors on the test part", ["Model", unit("MAE", "°C"), unit("RMSE", "°C"), unit("MAPE", "%")], rows);
+  const made = table(caption, ["Model", unit("MAE", "°C"), unit("RMSE", "°C"), unit("MAPE", "%")], rows);
   const first = comparison.models.findIndex((/** @type {any} */ model) => model.kind === "baseline");
   if (first > 0) made.querySelectorAll("tbody tr")[first].classList.add("first-reference");
   return made;
+}
+
+/** Who was picked by the validation part, and who has the lowest RMSE on the test part. @param {any} comparison */
+export function pickedAndLowest(comparison) {
+  const least = lowest(comparison.models, "rmse");
+  const first = comparison.models.filter((/** @type {any} */ model) => fixed(model.rmse, PLACES.rmse) === least);
+  const names = inWords(first.map((/** @type {any} */ model) => (model.kind === "baseline" ? title(model.model).toLowerCase() : title(kindOf(model.model)))));
+  const said = `${title(kindOf(comparison.best))} was picked because its RMSE one step ahead is the lowest on the validation part`;
+  const alone = first.length === 1 && first[0].model === comparison.best;
+  const when = `on the test part, ${steps(comparison.horizon, comparison.step)} ahead,`;
+  const test = `${when} ${alone ? "it has the lowest too" : `${names} ${first.length > 1 ? "have" : "has"} the lowest`}`;
+  return h("p", { class: "note" }, `${said}; ${test}. Bold: the lowest of each column.`);
 }
 
 /** Bars of each model's skill against a reference, which is chosen here. @param {any} comparison */
@@ -127,6 +147,11 @@ function summary(comparison, reference) {
 function lowest(models, column) {
   const values = models.map((model) => model[column]).filter((value) => value !== null);
   return fixed(Math.min(...values), /** @type {any} */ (PLACES)[column]);
+}
+
+/** @param {string[]} names */
+function inWords(names) {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 /** @param {string} name @param {string} text */

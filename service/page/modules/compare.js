@@ -1,7 +1,7 @@
 // @ts-check
 /** The view Compare: the models on the test part, beside the references. */
 
-import { accuracyTable, meanings, skillBars } from "./accuracy.js";
+import { accuracyTable, meanings, pickedAndLowest, skillBars } from "./accuracy.js";
 import { list, read, write } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
@@ -126,7 +126,8 @@ function showErrors(box, intro, dataset, horizon, signal) {
           "section",
           { class: "card" },
           h("header", {}, h("h2", {}, `Errors, ${steps(horizon, comparison.step)} ahead`), h("p", {}, `${count(comparison.test.n)} forecasts`)),
-          accuracyTable(comparison),
+          accuracyTable(comparison, "Errors on the test part", { picked: true }),
+          pickedAndLowest(comparison),
           h(
             "div",
             { class: "row" },
@@ -148,8 +149,8 @@ function sentence(comparison) {
   const best = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
   const when = `${written(comparison.test.start, comparison.step)} – ${written(comparison.test.end, comparison.step)}`;
   return [
-    `The test part, ${when}, took part in nothing before. `,
-    h("strong", {}, `${title(kindOf(best.model))}, the best on the validation part, is off by ${fixed(best.mae, 2)} °C on average`),
+    `The test part, ${when}, was not used for training or tuning. `,
+    h("strong", {}, `${title(kindOf(best.model))}, picked on the validation part, is off by ${fixed(best.mae, 2)} °C on average`),
     ` ${steps(comparison.horizon, comparison.step)} ahead.`,
   ];
 }

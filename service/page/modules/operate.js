@@ -65,7 +65,12 @@ function datasetCard({ name, models, best }, standard, signal) {
       "div",
       { class: "grid" },
       h("dl", { class: "facts" }, facts.flatMap(([fact, value]) => [h("dt", {}, fact), h("dd", {}, value)])),
-      table(`Models of ${name}`, ["Model", ["RMSE", h("span", { class: "unit" }, " °C, one step")], "sha256"], rows),
+      h(
+        "div",
+        {},
+        table(`Models of ${name}`, ["Model", ["RMSE", h("span", { class: "unit" }, " °C, test part")], "sha256"], rows),
+        h("p", { class: "note" }, "RMSE one step ahead. The best was picked on the validation part, so another may be lower on the test part."),
+      ),
     ),
     folded(`Model card of ${name}`, (stop) => modelCard(best, stop), signal),
     models.map((one) => folded(`About ${one.model}`, (stop) => about(one, stop), signal)),
