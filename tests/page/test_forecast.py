@@ -63,6 +63,24 @@ def test_a_window_unlike_the_training_is_warned_of(visitor: Visitor) -> None:
     expect(page.get_by_text("The window is unlike the training")).to_be_visible()
 
 
+def test_intervals_that_are_not_calibrated_are_marked_and_the_mark_is_explained(visitor: Visitor, url: str) -> None:
+    query: dict[str, str | int] = {"dataset": "neracoos-b01", "model": "all", "horizon": 3}
+    answers = httpx.get(f"{url}/forecast", params=query).json()["models"]
+    assert not any(one["calibrated"] for answer in answers for one in answer["forecasts"][0]["intervals"])
+    page = visitor().open("?view=forecast&dataset=neracoos-b01&model=all&horizon=3")
+    card = page.locator("section.card", has_text="Values, °C")
+    marked = card.get_by_role("cell").filter(has=page.get_by_role("img", name="not calibrated"))
+    expect(marked).to_have_count(3 * 3 * 2)
+    expect(card.locator("p.note")).to_contain_text("† Not calibrated: the series is unlike what the model was trained")
+    page.locator(".chart").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#said")).to_contain_text("not calibrated")
+    page.get_by_label("Dataset").select_option("nino12")
+    expect(page.get_by_role("table", name="Forecast of nino12")).to_be_visible()
+    expect(page.get_by_role("img", name="not calibrated")).to_have_count(0)
+    expect(page.get_by_text("Not calibrated:")).to_have_count(0)
+
+
 def test_the_same_request_from_a_program_gives_the_same_values(shown: Shown) -> None:
     page = shown("?view=forecast&dataset=nino12&model=gru&horizon=2").page
     second = page.get_by_role("table").get_by_role("row").nth(2)

@@ -3,6 +3,7 @@
 
 import { call } from "./api.js";
 import { h, say } from "./dom.js";
+import { scroll } from "./scroll.js";
 import { failure } from "./task.js";
 
 /** Save some content as a file. @param {string} name @param {BlobPart} content @param {string} type */
@@ -46,7 +47,7 @@ function quoted(value) {
 /** Text with a button that copies it. @param {string} label @param {string} text */
 export function code(label, text) {
   const button = h("button", { type: "button", class: "plain", "aria-label": `Copy: ${label}`, click: copy }, "Copy");
-  const block = h("pre", { tabindex: "0", role: "group", "aria-label": label }, text);
+  const block = scroll("pre", label, {}, text);
   async function copy() {
     try {
       await navigator.clipboard.writeText(text);

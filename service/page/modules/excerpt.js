@@ -2,6 +2,7 @@
 /** The place in a file that a sentence is about. */
 
 import { h } from "./dom.js";
+import { scroll } from "./scroll.js";
 
 const AROUND = 2;
 const WIDEST = 200;
@@ -14,9 +15,10 @@ export function excerpt(sentence, text) {
   const at = Number(found) - 1;
   if (at >= lines.length) return null;
   const first = Math.max(0, at - AROUND);
-  return h(
+  return scroll(
     "pre",
-    { class: "excerpt", tabindex: "0", role: "group", "aria-label": `The file around line ${found}` },
+    `The file around line ${found}`,
+    { class: "excerpt" },
     lines.slice(first, at + AROUND + 1).map((content, i) => {
       const shown = `${String(first + i + 1).padStart(5)}  ${content.slice(0, WIDEST)}\n`;
       return first + i === at ? h("mark", {}, shown) : shown;

@@ -4,10 +4,10 @@
 import { Chart } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { csv, save } from "./download.js";
-import { endOf, forecastCsv, forecastFigure, forecastRows } from "./forecast-chart.js";
+import { endOf, forecastFigure } from "./forecast-chart.js";
+import { anyLoose, forecastCsv, forecastTable, looseMark } from "./forecast-table.js";
 import { toggles } from "./controls.js";
 import { kindOf, named } from "./models.js";
-import { table } from "./table.js";
 import { sentence } from "./words.js";
 
 /**
@@ -24,7 +24,6 @@ export function forecastCard({ name, past, answers, references, refer }, signal)
   const chart = new Chart(`The end of ${name} and its forecast`, signal, { height: "26rem", range: endOf(past, answers) });
   chart.draw((range) => forecastFigure(past, answers, shown, range));
   const options = Object.keys(answers[0].baselines).map((value) => ({ value, text: named(value) }));
-  const { head, rows } = forecastRows(answers, past.step);
   const chosen = (/** @type {string[]} */ on) => {
     shown = on;
     refer(on);
@@ -53,7 +52,7 @@ export function forecastCard({ name, past, answers, references, refer }, signal)
         h("h2", {}, "Values, °C"),
         h("button", { type: "button", class: "plain", click: () => save(`${name}-forecast.csv`, csv(forecastCsv(answers)), "text/csv") }, "CSV"),
       ),
-      table(`Forecast of ${name}, °C`, head, rows, { class: "wide" }),
+      forecastTable(`Forecast of ${name}, °C`, answers, past.step),
     ),
   ];
 }
@@ -61,13 +60,13 @@ export function forecastCard({ name, past, answers, references, refer }, signal)
 /** What the reader should know, said once where several models say it. @param {import("./forecast-chart.js").Answer[]} answers */
 function warnings(answers) {
   const texts = [...new Set(answers.flatMap((one) => one.warnings.map((warning) => warning.message)))];
-  const loose = answers.some((one) => one.intervals.some((interval) => !interval.calibrated));
+  const loose = anyLoose(answers);
   if (!texts.length && !loose) return null;
   const box = h("div", { class: "notice warning" });
   fill(
     box,
     h("h2", {}, "Before you rely on it"),
-    h("ul", {}, texts.map((text) => h("li", {}, sentence(text))), loose && h("li", {}, "The intervals are not calibrated for such a window.")),
+    h("ul", {}, texts.map((text) => h("li", {}, sentence(text))), loose && h("li", {}, "The intervals, marked † below, are not calibrated for such a series.")),
   );
   return box;
 }
@@ -77,5 +76,5 @@ function bandKeys(answers) {
   const levels = answers[0].intervals.map((interval) => interval.level).sort((a, b) => a - b);
   const kind = answers.length === 1 ? kindOf(answers[0].model) : "observed";
   const shown = answers.length === 1 ? levels : levels.slice(0, 1);
-  return shown.map((level, i) => h("span", { class: "named" }, h("span", { class: `mark band ${kind} ${i ? "outer" : ""}`, "aria-hidden": "true" }), `${level} %`));
+  return shown.map((level, i) => h("span", { class: "named" }, h("span", { class: `mark band ${kind} ${i ? "outer" : ""}`, "aria-hidden": "true" }), h("span", {}, `${level} %`, anyLoose(answers) && looseMark())));
 }

@@ -99,42 +99,6 @@ function reading(past, answers, { stretch, places, range }, before, between) {
   };
 }
 
-/** The rows of the forecast. @param {Answer[]} answers @param {string} step @returns {{head: string[], rows: (string | number)[][]}} */
-export function forecastRows(answers, step) {
-  const references = Object.keys(answers[0].baselines);
-  const head = [
-    "Valid time (UTC)",
-    ...answers.flatMap((one) => [title(kindOf(one.model)), ...one.intervals.map((interval) => `${interval.level} %`)]),
-    ...references.map(title),
-  ];
-  const rows = answers[0].timestamps.map((time, i) => [
-    written(time, step),
-    ...answers.flatMap((one) => [
-      fixed(one.sst[i], 2),
-      ...one.intervals.map((interval) => `${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`),
-    ]),
-    ...references.map((name) => fixed(answers[0].baselines[name][i], 2)),
-  ]);
-  return { head, rows };
-}
-
-/** The same for a file: full figures, a column for each bound. @param {Answer[]} answers */
-export function forecastCsv(answers) {
-  const references = Object.keys(answers[0].baselines);
-  const levels = answers[0].intervals.map((interval) => interval.level);
-  const head = ["time", "model", "sst", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), ...references];
-  const rows = answers.flatMap((one) =>
-    one.timestamps.map((time, i) => [
-      time,
-      one.model,
-      one.sst[i],
-      ...one.intervals.flatMap((interval) => [interval.lower[i], interval.upper[i]]),
-      ...references.map((name) => one.baselines[name]?.[i]),
-    ]),
-  );
-  return [head, ...rows];
-}
-
 /** What is shown at first: the forecast, and three times as much before it. @param {Past} past @param {Answer[]} answers @returns {[string, string]} */
 export function endOf(past, answers) {
   const leads = answers[0].timestamps.length;
@@ -157,12 +121,12 @@ function lastObserved(past) {
 
 /** @param {Answer} one @param {number} i */
 function hover(one, i) {
-  const widest = one.intervals.map((interval) => `<br>${interval.level} %: ${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`);
+  const widest = one.intervals.map((interval) => `<br>${interval.level} %${interval.calibrated ? "" : ", not calibrated"}: ${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`);
   return `<b>%{y:.2f} °C</b>${widest.join("")}`;
 }
 
 /** @param {Answer} one @param {number} i */
 function spoken(one, i) {
   const [first] = one.intervals;
-  return first ? ` (${first.level} percent between ${fixed(first.lower[i], 2)} and ${fixed(first.upper[i], 2)})` : "";
+  return first ? ` (${first.level} percent between ${fixed(first.lower[i], 2)} and ${fixed(first.upper[i], 2)}${first.calibrated ? "" : ", not calibrated"})` : "";
 }

@@ -2,6 +2,7 @@
 /** The Markdown of model cards as elements: headings, lists, tables, paragraphs, bold and code. Anything else is text. */
 
 import { h } from "./dom.js";
+import { scroll } from "./scroll.js";
 
 /** @param {string} text @returns {Element[]} */
 export function markdown(text) {
@@ -36,9 +37,10 @@ function items(lines) {
 function tableOf(lines) {
   const [head, , ...rows] = lines.map((line) => line.replaceAll(/^\||\|\s*$/g, "").split("|").map((cell) => cell.trim()));
   const body = rows.map((cells) => h("tr", {}, cells.map((cell, i) => (i === 0 ? h("th", { scope: "row" }, inline(cell)) : h("td", {}, inline(cell))))));
-  return h(
+  return scroll(
     "div",
-    { class: "scroll", tabindex: "0", role: "group", "aria-label": head.join(", ") },
+    head.join(", "),
+    {},
     h("table", { class: "values" }, h("thead", {}, h("tr", {}, head.map((cell) => h("th", { scope: "col" }, inline(cell))))), h("tbody", {}, body)),
   );
 }

@@ -2,35 +2,38 @@
 /** Tables of figures. */
 
 import { fill, h } from "./dom.js";
+import { scroll } from "./scroll.js";
 
 const MOST = 400;
 
 /**
  * @param {string} caption
- * @param {import("./dom.js").Child[]} head
- * @param {any[][]} rows cells, the first being the row's name; an element of its own stays as it is
+ * @param {any[]} head an element of its own stays as it is, here and in rows
+ * @param {any[]} rows cells, the first being the row's name
  * @param {{class?: string}} [how]
  */
 export function table(caption, head, rows, how = {}) {
-  return h(
+  return scroll(
     "div",
-    { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
+    caption,
+    {},
     h(
       "table",
       { class: how.class },
       h("caption", { class: how.class === "values" ? null : "hidden" }, caption),
-      h("thead", {}, h("tr", {}, head.map((one) => h("th", { scope: "col" }, one)))),
+      h("thead", {}, h("tr", {}, head.map((one) => (one instanceof HTMLTableCellElement ? one : h("th", { scope: "col" }, one))))),
       h("tbody", {}, rows.map(row)),
     ),
   );
 }
 
-/** @param {any[]} cells */
+/** @param {any} cells */
 function row(cells) {
+  if (cells instanceof HTMLTableRowElement) return cells;
   return h(
     "tr",
     {},
-    cells.map((cell, i) => {
+    cells.map((/** @type {any} */ cell, /** @type {number} */ i) => {
       if (cell instanceof HTMLTableCellElement) return cell;
       return i === 0 ? h("th", { scope: "row" }, cell) : h("td", {}, cell);
     }),
