@@ -41,6 +41,26 @@ def test_axe_finds_nothing_and_nothing_sticks_out_with_all_that_can_be_opened(vi
             assert visit.width() <= width
 
 
+WORDS = ["Lead", "Horizon", "Anomaly", "Climatology", "Persistence", "Damped persistence", "Skill", "Calibrated"]
+
+
+@pytest.mark.parametrize("view", ["compare", "forecast", "data-read", "operate"])
+def test_what_the_words_mean_is_a_click_away_before_they_are_met(visitor: Visitor, view: str) -> None:
+    page = open_view(visitor(width=PHONE), view)
+    words = page.locator("details", has_text="What the words mean")
+    meaning = words.get_by_text("How far a temperature is from climatology.")
+    expect(meaning).not_to_be_visible()
+    words.locator("summary").click()
+    expect(meaning).to_be_visible()
+    assert set(WORDS) <= set(words.get_by_role("term").all_inner_texts())
+    # One sentence each.
+    assert all(one.count(". ") == 0 and one.endswith(".") for one in words.get_by_role("definition").all_inner_texts())
+    above, below = words.bounding_box(), page.locator("section.card").last.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] < below["y"]
+
+
 def test_the_views_are_reached_and_named(visitor: Visitor) -> None:
     page = visitor().open()
     for name in ("Forecast", "Your data", "Operate", "Compare"):

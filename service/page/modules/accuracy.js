@@ -1,7 +1,8 @@
 // @ts-check
-/** How good models are: the table, the bars of skill, and what the words mean. */
+/** How good models are: the table, the bars of skill, and what the columns mean. */
 
 import { fill, h } from "./dom.js";
+import { terms } from "./glossary.js";
 import { kindOf, named, title } from "./models.js";
 import { fixed, signedPercent } from "./numbers.js";
 import { choice } from "./controls.js";
@@ -10,8 +11,14 @@ import { steps } from "./times.js";
 
 const COLUMNS = ["mae", "rmse", "mape"];
 const PLACES = { mae: 4, rmse: 4, mape: 2 };
-const SCALES = [0.05, 0.1, 0.25, 0.5, 1];
 const REFERENCES = ["persistence", "climatology", "damped", "linear"];
+const SCALES = [0.05, 0.1, 0.25, 0.5, 1];
+/** @type {[string, string][]} */
+const MEASURES = [
+  ["MAE", "Mean absolute error, °C: by how much a forecast is off, on average."],
+  ["RMSE", "Root of the mean squared error, °C: like MAE, but large misses count for more."],
+  ["MAPE", "Mean absolute error in percent of the temperature; it depends on where 0 °C lies, so compare it only within one place."],
+];
 
 /**
  * The table Model | MAE | RMSE | MAPE.
@@ -64,23 +71,7 @@ export function skillBars(comparison) {
 
 /** What the columns mean. */
 export function meanings() {
-  return h(
-    "details",
-    {},
-    h("summary", {}, "What the columns mean"),
-    h(
-      "dl",
-      { class: "terms" },
-      term("MAE", "Mean absolute error, °C: by how much a forecast is off, on average."),
-      term("RMSE", "Root of the mean squared error, °C: as MAE, but large misses count for more."),
-      term("MAPE", "Mean absolute error in percent of the temperature. It depends on where 0 °C lies, so compare it only within one place."),
-      term("Skill", "1 − RMSE / RMSE of the reference: the share of the reference's error that a model takes away. 0 % is no better; below it, worse."),
-      term("Persistence", "Tomorrow is as today. The sea changes slowly, so this is hard to beat over short leads."),
-      term("Climatology", "The usual temperature of the season at this place."),
-      term("Damped persistence", "Climatology, plus today's departure from it, fading with the lead."),
-      term("Linear autoregression", "A weighted sum of the departures within the network's own window."),
-    ),
-  );
+  return h("details", {}, h("summary", {}, "What the columns mean"), terms(MEASURES));
 }
 
 /** @param {any} comparison @param {string} reference */
@@ -157,9 +148,4 @@ function inWords(names) {
 /** @param {string} name @param {string} text */
 function unit(name, text) {
   return [name, h("span", { class: "unit" }, ` ${text}`)];
-}
-
-/** @param {string} name @param {string} meaning */
-function term(name, meaning) {
-  return h("div", {}, h("dt", {}, name), h("dd", {}, meaning));
 }

@@ -10,6 +10,7 @@ import { choice, number, toggles } from "./controls.js";
 import { loadDatasets, pick } from "./datasets.js";
 import { fill, h } from "./dom.js";
 import { saveAnswer } from "./download.js";
+import { glossary } from "./glossary.js";
 import { CELLS, kindOf, named, title } from "./models.js";
 import { count, fixed } from "./numbers.js";
 import { asTable } from "./table.js";
@@ -51,7 +52,7 @@ function compose(root, datasets, signal) {
   );
   fill(
     root,
-    h("div", { class: "intro" }, h("h1", {}, heading), intro),
+    h("div", { class: "intro" }, h("h1", {}, heading), intro, glossary()),
     controls,
     plot,
     errors,

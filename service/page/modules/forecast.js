@@ -8,6 +8,7 @@ import { loadDatasets, pick } from "./datasets.js";
 import { fill, h } from "./dom.js";
 import { answersOf } from "./forecast-chart.js";
 import { forecastCard } from "./forecast-card.js";
+import { glossary } from "./glossary.js";
 import { title } from "./models.js";
 import { getSnippets } from "./snippets.js";
 import { inTurn, run } from "./task.js";
@@ -37,7 +38,7 @@ function compose(root, datasets, signal) {
     write({ dataset: name, horizon: null }, { step: true });
     show(root, signal);
   };
-  fill(root, h("div", { class: "intro" }, h("h1", {}, heading), intro), controls(datasets, dataset, change, anew), body);
+  fill(root, h("div", { class: "intro" }, h("h1", {}, heading), intro, glossary()), controls(datasets, dataset, change, anew), body);
   change({});
 }
 

@@ -4,6 +4,7 @@
 import { call, getJson, Refusal } from "./api.js";
 import { loadDatasets } from "./datasets.js";
 import { fill, h } from "./dom.js";
+import { glossary } from "./glossary.js";
 import { markdown } from "./markdown.js";
 import { named, title } from "./models.js";
 import { count, fixed } from "./numbers.js";
@@ -19,7 +20,7 @@ export async function show(root, signal) {
   const models = h("div", { class: "stack" });
   fill(
     root,
-    h("div", { class: "intro" }, h("h1", {}, heading), h("p", {}, "Which models are loaded, and where to look further.")),
+    h("div", { class: "intro" }, h("h1", {}, heading), h("p", {}, "Which models are loaded, and where to find out more."), glossary()),
     health,
     models,
     links(),

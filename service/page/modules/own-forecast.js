@@ -11,6 +11,7 @@ import { fill, h } from "./dom.js";
 import { csv, save } from "./download.js";
 import { answersOf } from "./forecast-chart.js";
 import { forecastCard } from "./forecast-card.js";
+import { glossary } from "./glossary.js";
 import { CELLS, kindOf, named, title } from "./models.js";
 import { count } from "./numbers.js";
 import { fileSnippets } from "./snippets.js";
@@ -53,7 +54,8 @@ export function ownForecast(box, own, signal) {
       "section",
       { class: "part" },
       h("h2", {}, "Forecast and comparison"),
-      h("p", {}, `By models that were trained on ${dataset.name}, a place of its own: whether they suit yours is what the comparison below says.`),
+      h("p", {}, `These models were trained on ${dataset.name}, which may be quite unlike your place; the comparison below shows how well they suit it.`),
+      glossary(),
       h(
         "div",
         { class: "controls" },
