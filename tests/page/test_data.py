@@ -21,7 +21,7 @@ def test_a_dropped_file_is_plotted_with_its_gap_forecast_and_compared_on(shown: 
     page = drop(shown("?view=data"), "pier.csv", monthly())
     understood = page.locator("section.card", has_text="What was understood")
     expect(understood).to_contain_text("time, sst")
-    expect(understood).to_contain_text("1, in 1 gap")
+    expect(understood).to_contain_text("1, in 1 gap of 1 month")
     plot = understood.locator(".plot")
     values = plot.evaluate(OBSERVED)
     assert len(values) == 60
@@ -43,10 +43,16 @@ def test_a_dropped_file_is_plotted_with_its_gap_forecast_and_compared_on(shown: 
 
 def test_ten_years_of_daily_values_are_averaged_to_what_the_models_know(shown: Shown) -> None:
     page = drop(shown("?view=data"), "mooring.csv", daily_with_gaps())
-    expect(page.get_by_text("No model here has daily steps.")).to_be_visible()
+    expect(page.get_by_text("No model here has daily steps, so the series is averaged to monthly")).to_be_visible()
     assert page.locator(".plot").first.evaluate(f"plot => ({OBSERVED})(plot).length") == 3_650
     expect(page.get_by_role("table", name="Forecast of mooring.csv").get_by_role("row")).to_have_count(13)
     expect(page.get_by_role("heading", name="Errors on your series")).to_be_visible()
+
+
+def test_a_step_without_a_name_is_an_adjective_too(shown: Shown) -> None:
+    rows = [f"2020-01-{i // 8 + 1:02}T{i % 8 * 3:02}:00Z,{20 + i % 8 / 10:.1f}" for i in range(240)]
+    page = drop(shown("?view=data"), "mooring.csv", "\n".join(["time,sst", *rows]))
+    expect(page.get_by_text("No model here has 3-hour steps")).to_be_visible()
 
 
 def test_pasted_text_is_read_and_stays_while_other_views_are_looked_at(visitor: Visitor) -> None:
@@ -216,7 +222,7 @@ def test_a_long_series_is_drawn_by_its_extremes_and_whole_where_it_is_zoomed_int
     text = "\n".join(["time,sst", *(f"{time}Z,{value:.2f}" for time, value in zip(times, values, strict=True))])
     page = drop(shown("?view=data"), "mooring.csv", text)
     card = page.locator("section.card", has_text="What was understood")
-    note = card.get_by_text("drawn are the extremes")
+    note = card.get_by_text("only the extremes of each stretch")
     drawn = f"plot => ({OBSERVED})(plot)"
     expect(note).to_be_visible()
     seen = card.locator(".plot").evaluate(drawn)
@@ -238,10 +244,10 @@ def test_a_netcdf_grid_asks_for_the_place_and_takes_it(shown: Shown, tmp_path: P
     page = visit.page
     page.evaluate("history.replaceState(null, '', '/?view=data')")
     page.locator("#file").set_input_files(tmp_path / "grid.nc")
-    expect(page.get_by_role("alert")).to_contain_text("“Place, of several”", timeout=30_000)
+    expect(page.get_by_role("alert")).to_contain_text("“Place in a grid”", timeout=30_000)
     page.get_by_text("How to read it").click()
-    page.get_by_label("Place, of several").fill("44,9")
-    page.get_by_label("Place, of several").press("Enter")
+    page.get_by_label("Place in a grid").fill("44,9")
+    page.get_by_label("Place in a grid").press("Enter")
     understood = page.locator("section.card", has_text="What was understood")
     expect(understood).to_contain_text("20.00 to 26.00 °C", timeout=30_000)
     visit.settle()

@@ -35,7 +35,15 @@ def test_what_a_checkpoint_says_of_itself_is_a_click_away(shown: Shown, url: str
     metadata = httpx.get(f"{url}/models/nino12-gru").json()["metadata"]
     about = page.locator("details", has_text="About nino12-gru")
     expect(about).to_contain_text(metadata["data_sha256"])
+    expect(about).to_contain_text("A GRU of")
     expect(about).to_contain_text(f"{metadata['training_range']['maximum']:.2f} °C")
+
+
+def test_the_article_is_that_of_the_spoken_name(shown: Shown) -> None:
+    visit = shown("?view=operate")
+    visit.page.get_by_text("About nino12-rnn").click()
+    visit.settle()
+    expect(visit.page.locator("details", has_text="About nino12-rnn")).to_contain_text("An RNN of")
 
 
 def test_it_says_whether_the_service_is_ready_and_leads_further(shown: Shown) -> None:

@@ -38,7 +38,7 @@ export async function call(path, options = {}) {
     const refusal = await refused(answer);
     if (answer.status !== 401) throw refusal;
     const given = await askForKey(wrong || key !== "");
-    if (!given) throw new Refusal("Without one the service does not answer. It is asked for when you try again", 401);
+    if (!given) throw new Refusal("The service does not answer without one. Try again to enter it", 401);
     key = given;
   }
 }
@@ -82,7 +82,7 @@ async function send(path, options) {
     return await fetch(path, { ...options, headers });
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new Refusal("The service does not answer. Is it running, and is the network there?", 0);
+    throw new Refusal("The service does not answer. Is it running, and are you online?", 0);
   }
 }
 

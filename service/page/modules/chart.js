@@ -18,10 +18,10 @@ import { layout } from "./layout.js";
  * @property {boolean} [thinned] whether only the extremes of each stretch are drawn
  */
 
-const HELP = "Left and right arrow keys read the values; shift goes ten at a time, Home and End to the ends.";
+const HELP = "Left and right arrow keys read out the values, ten at a time with Shift; Home and End go to the ends.";
 const MISSING =
-  "Charts need plotly.js, which this service was installed without: pip install 'sst-forecasting[page]'. The tables hold the same figures.";
-const THINNED = "There are more values than the screen can show: drawn are the extremes of each stretch. Zoom in for every value.";
+  "Charts need plotly.js, which is not installed with this service: pip install 'sst-forecasting[page]'. The tables show the same figures.";
+const THINNED = "There are more values than the screen can show, so only the extremes of each stretch are drawn. Zoom in to see every value.";
 
 export class Chart {
   /**

@@ -56,7 +56,7 @@ function compose(root, datasets, signal) {
     controls,
     plot,
     errors,
-    part("How they were trained", "For those who study the cells: they share one configuration, and only the cell differs.", training),
+    part("How they were trained", "For those who study the networks: all three have the same configuration and differ only in their cell.", training),
   );
   showPlot(plot, dataset.name, signal);
   showAt(horizon);
@@ -104,7 +104,7 @@ function plotCard(part, signal) {
       }),
     ),
     chart.element,
-    apart !== null && h("p", { class: "note" }, `At any time the networks lie within ${fixed(apart, apart < 0.01 ? 3 : 2)} °C of one another on average, so their lines nearly coincide. Drag over the chart, or use its buttons, to zoom in; a double click shows all.`),
+    apart !== null && h("p", { class: "note" }, `On average the networks lie within ${fixed(apart, apart < 0.01 ? 3 : 2)} °C of one another, so their lines nearly coincide. Drag over the chart or use its buttons to zoom in; double-click to show everything.`),
     asTable(`Observed and forecast SST of ${part.dataset}, °C`, () => comparisonRows(part, shown, chart.range)),
   ];
 }
@@ -138,7 +138,7 @@ function showErrors(box, intro, dataset, horizon, signal) {
           ),
           meanings(),
         ),
-        h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "RMSE saved; right of the line is better")), skillBars(comparison)),
+        h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "Share of RMSE saved; right of the line is better")), skillBars(comparison)),
       ),
       leads,
     );

@@ -36,7 +36,7 @@ export async function show(root, signal) {
       "div",
       { class: "intro" },
       h("h1", {}, heading),
-      h("p", {}, "See your series as the service reads it, what the models forecast for it, and how well they would have done. The file goes to this service alone, and is not kept."),
+      h("p", {}, "See how the service reads your series, what the models forecast for it, and how well they would have done so far. The file is sent to this service only, and is not kept."),
     ),
     h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), fileInput(take, given, text), readingOptions(renew)),
     result,
@@ -82,7 +82,7 @@ function chooser(stations, first, pick) {
     write({ station: id }, { step: true });
     pick(id);
   };
-  return h("div", { class: "controls" }, choice(`Station, of ${names.length} in the file`, names, first.id, change));
+  return h("div", { class: "controls" }, choice(`Station (${names.length} in the file)`, names, first.id, change));
 }
 
 /** Stations that have no series, and why. @param {string} file @param {any} answer */
@@ -125,7 +125,7 @@ function average(box, coarser, own, signal) {
     const [series] = answer.series;
     if (!series) return fill(box, refusals(own.content.name, answer));
     const part = h("div", { class: "stack" });
-    fill(box, h("p", { class: "notice" }, `No model here has ${rhythm(own.series.step)} steps. For what follows, the series is averaged to ${rhythm(step)} values.`), part);
+    fill(box, h("p", { class: "notice" }, `No model here has ${rhythm(own.series.step)} steps, so the series is averaged to ${rhythm(step)} values for what follows.`), part);
     const past = { step, timestamps: timesOf(series.start, step, series.values.length), values: series.values };
     return ownForecast(part, { ...own, series, past, datasets: coarser.filter((one) => one.best.step === step) }, signal);
   });
@@ -134,5 +134,5 @@ function average(box, coarser, own, signal) {
 /** @param {any} series @param {import("./datasets.js").Dataset[]} datasets */
 function noModel(series, datasets) {
   const known = datasets.map((one) => `${one.name} (${rhythm(one.best.step)})`).join(", ");
-  return h("p", { class: "notice warning" }, `The series has ${rhythm(series.step)} steps, and no model here has, or can be reached by averaging. There are ${known}. A model for it is trained by python -m training --data FILE --name NAME.`);
+  return h("p", { class: "notice warning" }, `The series has ${rhythm(series.step)} steps. No model here has such steps, or longer ones that it could be averaged to; there are ${known}. To train one: python -m training --data FILE --name NAME.`);
 }

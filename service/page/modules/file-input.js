@@ -61,7 +61,7 @@ export function fileInput(take, before, text) {
       },
     },
     h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: "file", class: "link" }, "choose one", file)),
-    h("p", { class: "note" }, "CSV wide or long, ERDDAP's CSV, NDBC's text files, gzip or not; NetCDF of a place or a grid."),
+    h("p", { class: "note" }, "CSV (wide or long), ERDDAP's CSV or NDBC's text files, gzipped or not; NetCDF of one place or a grid."),
     held,
   );
   const use = () => {
@@ -77,7 +77,7 @@ export function fileInput(take, before, text) {
       { class: "field" },
       h("label", { for: "pasted" }, "Or paste it"),
       area,
-      h("p", { class: "note", id: "pasted-note" }, "A header, then a time and a temperature a line. Leave missing values empty."),
+      h("p", { class: "note", id: "pasted-note" }, "A header, then one time and one temperature per line. Leave missing values empty."),
       h("div", { class: "row" }, h("button", { type: "button", class: "main", click: pasted }, "Read it"), h("button", { type: "button", click: use }, "Try an example")),
     ),
   );

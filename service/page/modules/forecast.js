@@ -99,9 +99,9 @@ function sentence(past, answers) {
   const range = answers.map((one) => one.sst[0]);
   const [low, high] = [Math.min(...range), Math.max(...range)].map((value) => value.toFixed(2));
   return [
-    `After ${written(past.timestamps.at(-1), past.step)}, the last observation: `,
+    `After the last observation, of ${written(past.timestamps.at(-1), past.step)}, the forecast is `,
     h("strong", {}, low === high ? `${low} °C` : `${low} to ${high} °C`),
     ` for ${written(first.timestamps[0], past.step)}`,
-    end ? `, and on to ${written(first.timestamps[end], past.step)}.` : ".",
+    end ? `, and goes on to ${written(first.timestamps[end], past.step)}.` : ".",
   ];
 }

@@ -40,8 +40,8 @@ function open(wrong) {
         h(
           "p",
           { class: "note", id: "key-note" },
-          wrong ? "The key was refused; ask the operator of the service. " : "",
-          "It stays in the memory of this page, and is gone when you close it.",
+          wrong ? "The key was refused; ask whoever runs the service for one. " : "",
+          "It is kept only in the memory of this page, and is gone when you close it.",
         ),
         h(
           "div",

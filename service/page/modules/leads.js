@@ -36,7 +36,7 @@ export function showLeads(box, dataset, comparison, signal) {
     };
     fill(
       box,
-      h("header", {}, h("h2", {}, "Errors by lead"), h("p", {}, "how fast each loses touch with the sea")),
+      h("header", {}, h("h2", {}, "Errors by lead"), h("p", {}, "How errors grow with the steps ahead")),
       h("div", { class: "controls" }, toggles("Shown", errors.map(([kind]) => ({ value: kind, text: named(kind) })), shown, choose)),
       chart.element,
       asTable("RMSE on the test part by lead, °C", () => ({

@@ -32,7 +32,7 @@ function load(source) {
     script.onload = () => resolve(/** @type {any} */ (window).Plotly);
     script.onerror = () => {
       loading = null;
-      reject(new Error("The library that draws charts did not come; load the page again."));
+      reject(new Error("The library that draws the charts could not be loaded. Reload the page."));
     };
     document.head.append(script);
   });

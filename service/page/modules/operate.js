@@ -25,7 +25,7 @@ export async function show(root, signal) {
     models,
     links(),
   );
-  run(health, "Asking whether it is ready", signal, readiness, (state) => fill(health, state));
+  run(health, "Checking whether the service is ready", signal, readiness, (state) => fill(health, state));
   await run(models, "Loading the models", signal, loadDatasets, (datasets) =>
     fill(models, datasets.map((dataset, i) => datasetCard(dataset, i === 0, signal))),
   );
@@ -94,7 +94,7 @@ async function modelCard(model, signal) {
     return h("div", { class: "model-card" }, markdown(text));
   } catch (error) {
     if (!(error instanceof Refusal) || error.status !== 404) throw error;
-    return h("p", { class: "note" }, "This release has no model card; what its checkpoints say is below.");
+    return h("p", { class: "note" }, "This release has no model card; what is known of its networks is below.");
   }
 }
 
@@ -103,7 +103,7 @@ async function about(model, signal) {
   const { metadata } = await getJson(`/models/${encodeURIComponent(model.model)}`, { signal });
   const settings = Object.entries(metadata.configuration).map(([name, value]) => `${name} ${value}`);
   const facts = [
-    ["What it is", `A ${title(metadata.cell)} of ${count(metadata.parameters)} weights, seed ${metadata.seed}, trained in ${fixed(metadata.train_seconds, 1)} s`],
+    ["What it is", `${metadata.cell === "gru" ? "A" : "An"} ${title(metadata.cell)} of ${count(metadata.parameters)} weights, seed ${metadata.seed}, trained in ${fixed(metadata.train_seconds, 1)} s`],
     ["Parts", Object.entries(metadata.periods).map(([name, part]) => `${name} ${written(/** @type {any} */ (part).start, metadata.step)} – ${written(/** @type {any} */ (part).end, metadata.step)}`).join("; ")],
     ["Range of training", `${fixed(metadata.training_range.minimum, 2)} to ${fixed(metadata.training_range.maximum, 2)} °C`],
     ["Settings", settings.join(", ")],
@@ -116,16 +116,16 @@ async function about(model, signal) {
 
 function links() {
   const entries = [
-    ["/docs", "API documentation", "every call, with examples that can be tried"],
+    ["/docs", "API documentation", "every call, with examples to try"],
     ["/openapi.json", "OpenAPI document", "the same for programs"],
     ["/metrics", "Metrics", "counts and durations for Prometheus"],
-    ["/health/ready", "Readiness", "for whoever watches the service"],
+    ["/health/ready", "Readiness", "for monitoring the service"],
     ["/v2", "Open Inference Protocol", "for clients of KServe, Triton and Seldon"],
   ];
   return h(
     "section",
     { class: "card" },
-    h("header", {}, h("h2", {}, "Look further")),
+    h("header", {}, h("h2", {}, "More")),
     h("ul", { class: "links" }, entries.map(([href, name, text]) => h("li", {}, h("a", { href }, name), h("span", { class: "note" }, text)))),
   );
 }

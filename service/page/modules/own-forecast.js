@@ -143,7 +143,7 @@ function comparisonCards(answer, signal) {
         h("p", { class: "note" }, `${title(first)} has the lowest RMSE here. Bold: the lowest of each column.`),
         meanings(),
       ),
-      h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill on your series"), h("p", {}, "RMSE saved; right of the line is better")), skillBars(answer)),
+      h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill on your series"), h("p", {}, "Share of RMSE saved; right of the line is better")), skillBars(answer)),
     ),
   ];
 }

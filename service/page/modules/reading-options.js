@@ -22,11 +22,11 @@ const FIELDS = {
   units: { label: "Temperatures are in", options: UNITS },
   value_column: { label: "Column of temperatures", hint: "found by its name" },
   time_column: { label: "Column of times", hint: "found by its name" },
-  flags: { label: "Column of flags", hint: "found by its name; none" },
-  missing: { label: "Stands for missing", hint: "as −999" },
-  dates: { label: "Dates as 03/04/2010", options: DATES },
-  timezone: { label: "Time zone", hint: "UTC; as Europe/Rome" },
-  at: { label: "Place, of several", hint: "latitude,longitude" },
+  flags: { label: "Column of flags", hint: "found by its name, or none" },
+  missing: { label: "Missing values are", hint: "e.g. −999" },
+  dates: { label: "Dates like 03/04/2010", options: DATES },
+  timezone: { label: "Time zone", hint: "UTC, or e.g. Europe/Rome" },
+  at: { label: "Place in a grid", hint: "latitude,longitude" },
 };
 
 export const NAMES = Object.keys(FIELDS);
@@ -47,7 +47,7 @@ export function readingOptions(change) {
   return h(
     "details",
     { class: "reading", open: told.length > 0 },
-    h("summary", {}, "How to read it, where that is not found by itself"),
+    h("summary", {}, "How to read it, if the service gets it wrong"),
     h(
       "div",
       { class: "controls" },

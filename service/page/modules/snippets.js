@@ -58,7 +58,7 @@ export function fileSnippets({ name, blob }, reading, asked) {
     "    print(answer.raise_for_status().json())",
   ];
   const get = h("button", { type: "button", class: "plain", click: () => save(name, blob, "text/csv") }, `Save ${name}`);
-  return snippets(curl.join("\n"), python.join("\n"), h("p", { class: "note" }, `To be run where ${name} lies. `, name === "pasted.csv" && get));
+  return snippets(curl.join("\n"), python.join("\n"), h("p", { class: "note" }, `Run it in the folder that holds ${name}. `, name === "pasted.csv" && get));
 }
 
 /** @param {string} curl @param {string} python @param {Element | null} [note] */

@@ -61,6 +61,6 @@ function show(body, caption, { head, rows }) {
   fill(
     body,
     table(caption, head, rows.slice(0, MOST), { class: "values" }),
-    cut && h("p", { class: "note" }, `The first ${MOST} of ${rows.length} rows; zoom in for others, or take the CSV.`),
+    cut && h("p", { class: "note" }, `The first ${MOST} of ${rows.length} rows; zoom in to see others.`),
   );
 }

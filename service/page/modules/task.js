@@ -79,8 +79,8 @@ function heading(error) {
   const status = error instanceof Refusal ? error.status : -1;
   if (status === 0) return "No answer";
   if (status === 401 || status === 403) return "A key is needed";
-  if (status === 404) return "Not there";
-  if (status === 429 || status === 503) return "Not now";
+  if (status === 404) return "Not found";
+  if (status === 429 || status === 503) return "Not available right now";
   return status >= 400 && status < 500 ? "That cannot be done" : "Something went wrong";
 }
 

@@ -23,6 +23,8 @@ export function hoverFormat(step) {
 export function steps(n, step) {
   const unit = { month: "month", week: "week", day: "day", hour: "hour" }[step];
   if (unit) return n === 1 ? `1 ${unit}` : `${n} ${unit}s`;
+  const [, size, letter] = /^PT?(\d+)([HDW])$/.exec(step) ?? [];
+  if (size) return steps(n * Number(size), { H: "hour", D: "day", W: "week" }[letter] ?? step);
   const minutes = /^PT(\d+)M$/.exec(step);
   if (!minutes) return `${n} × ${step}`;
   const total = n * Number(minutes[1]);
@@ -33,7 +35,7 @@ export function steps(n, step) {
 /** The step as an adjective. @param {string} step */
 export function rhythm(step) {
   const known = { month: "monthly", week: "weekly", day: "daily", hour: "hourly", PT30M: "half-hourly" };
-  return /** @type {Record<string, string>} */ (known)[step] ?? `every ${steps(1, step)}`;
+  return /** @type {Record<string, string>} */ (known)[step] ?? steps(1, step).replace(/^(\d+) (\w+?)s?$/, "$1-$2");
 }
 
 /** @param {string} step */

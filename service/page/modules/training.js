@@ -20,7 +20,7 @@ export function trainingCards(record, signal) {
 /** @param {any} record @param {AbortSignal} signal */
 function lossCard(record, signal) {
   const networks = record.networks.filter((/** @type {any} */ one) => one.train_loss.length);
-  if (!networks.length) return card("Loss by epoch", h("p", { class: "empty" }, "This release holds no loss curves."));
+  if (!networks.length) return card("Loss by epoch", h("p", { class: "empty" }, "This release has no loss curves."));
   const chart = new Chart("Loss by epoch", signal, { height: "22rem" });
   chart.draw(() => lossFigure(networks));
   const rows = () => ({
@@ -76,7 +76,7 @@ function curve(network, field, part, axis) {
 /** @param {any} record @param {AbortSignal} signal */
 function seedCard(record, signal) {
   const networks = record.networks.filter((/** @type {any} */ one) => one.seeds.length);
-  if (!networks.length) return card("Effect of the seed", h("p", { class: "empty" }, "This release was trained from one seed."));
+  if (!networks.length) return card("Effect of the seed", h("p", { class: "empty" }, "This release was trained with one seed only."));
   const chart = new Chart("Effect of the seed", signal, { height: "12rem" });
   chart.draw(() => seedFigure(networks));
   const spreads = networks.map((/** @type {any} */ one) => deviation(one.seeds.map((/** @type {any} */ run) => run.rmse)));

@@ -71,7 +71,7 @@ function facts(format, station, series) {
     ["To", written(summary.end, series.step)],
     ["Range", `${fixed(summary.least, 2)} to ${fixed(summary.most, 2)} °C`],
     ["Values", count(summary.values)],
-    ["Missing", summary.missing ? `${count(summary.missing)}, in ${count(summary.gaps)} ${summary.gaps === 1 ? "gap" : "gaps"}; the longest of ${steps(summary.longest_gap, series.step)}` : "none"],
+    ["Missing", summary.missing ? `${count(summary.missing)}, in ${summary.gaps === 1 ? "1 gap of" : `${count(summary.gaps)} gaps, the longest of`} ${steps(summary.longest_gap, series.step)}` : "none"],
     ["Flags", Object.entries(flags).map(([flag, n]) => `${flagName(flag)}: ${count(Number(n))}`).join(", ")],
   ];
   return h("dl", { class: "facts" }, known.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
@@ -81,5 +81,5 @@ function facts(format, station, series) {
 function remarks(station) {
   const notes = [...new Set([...station.warnings, ...station.summary.notes])];
   if (!notes.length) return null;
-  return h("details", { open: station.warnings.length > 0 }, h("summary", {}, `Notes on the reading (${notes.length})`), h("ul", { class: "note" }, notes.map((note) => h("li", {}, sentence(note)))));
+  return h("details", { open: station.warnings.length > 0 }, h("summary", {}, `Notes on how it was read (${notes.length})`), h("ul", { class: "note" }, notes.map((note) => h("li", {}, sentence(note)))));
 }
