@@ -13,7 +13,8 @@ from tests.serving import serve
 PICTURE: Final = ROOT / "docs" / "page.png"
 
 _SIZE: Final = {"width": 1200, "height": 900}
-_SCALE: Final = 1.3
+_SCALE: Final = 1.2
+_BELOW: Final = 20
 
 
 def main() -> None:
@@ -25,9 +26,11 @@ def main() -> None:
         browser = launch(stack.enter_context(sync_playwright()), path)
         page = browser.new_page(viewport=_SIZE, device_scale_factor=_SCALE, color_scheme="light")  # type: ignore[arg-type]
         Visit(page, str(client.base_url).rstrip("/")).open("?view=compare&dataset=nino12")
-        page.locator(".plot .nsewdrag").first.hover()
-        page.locator(".hoverlayer .legend").first.wait_for()
-        page.screenshot(path=PICTURE)
+        # To the end of the first card, and what is between it and the next.
+        box = page.locator("section.card").first.bounding_box()
+        assert box is not None
+        height = box["y"] + box["height"] + _BELOW
+        page.screenshot(path=PICTURE, full_page=True, clip={"x": 0, "y": 0, "width": _SIZE["width"], "height": height})
         browser.close()
 
 
