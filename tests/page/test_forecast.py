@@ -95,7 +95,8 @@ def test_the_forecast_is_saved_as_csv(visitor: Visitor, url: str) -> None:
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV").click()
     head, *rows = saved.value.path().read_text().splitlines()
-    assert head.startswith("time,model,sst,lower_80,upper_80,lower_95,upper_95,persistence")
+    assert head.startswith("time,model,sst,lower_80,upper_80,lower_95,upper_95,calibrated,persistence")
+    assert [row.split(",")[7] for row in rows] == ["true"] * 6
     answer = httpx.get(f"{url}/forecast", params={"model": "all", "horizon": 2}).json()["models"]
     assert len(rows) == 6
     assert rows[0].startswith(f"{answer[0]['forecasts'][0]['timestamps'][0]},nino12-rnn,")

@@ -46,13 +46,14 @@ export function forecastTable(caption, answers, step) {
 export function forecastCsv(answers) {
   const references = Object.keys(answers[0].baselines);
   const levels = answers[0].intervals.map((interval) => interval.level);
-  const head = ["time", "model", "sst", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), ...references];
+  const head = ["time", "model", "sst", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), "calibrated", ...references];
   const rows = answers.flatMap((one) =>
     one.timestamps.map((time, i) => [
       time,
       one.model,
       one.sst[i],
       ...one.intervals.flatMap((interval) => [interval.lower[i], interval.upper[i]]),
+      one.intervals.every((interval) => interval.calibrated),
       ...references.map((name) => one.baselines[name]?.[i]),
     ]),
   );
