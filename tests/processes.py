@@ -5,18 +5,29 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import pytest
 
 
 def spawned(parent: int) -> set[int]:
     """Process ids of those that ``parent`` has started through multiprocessing."""
     listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return {int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def wait_until(met: Callable[[], bool], missing: str) -> None:
+    """Look, with pauses, until ``met``; after minutes of it fail with what is ``missing``."""
+    pause = threading.Event()
+    for _ in range(6_000):
+        if met():
+            return
+        pause.wait(0.05)
+    pytest.fail(missing)
 
 
 @dataclass

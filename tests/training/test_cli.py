@@ -13,7 +13,7 @@ import pytest
 from forecasting.release import current_version, open_current, versions
 from forecasting.report import parse_report
 from tests.conftest import NINO12
-from tests.processes import spawned
+from tests.processes import spawned, wait_until
 from training.cli import main
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
@@ -128,9 +128,12 @@ def test_a_run_that_was_killed_is_resumed_to_what_it_would_have_been(tmp_path: P
         [*command, "--out", str(tmp_path / "killed")], stdout=subprocess.DEVNULL, env=ENVIRONMENT
     )
     kept = tmp_path / "killed" / "nino12"
-    while len(list(kept.glob(".unfinished-*/*.fit"))) < 2:
-        with pytest.raises(subprocess.TimeoutExpired):  # it shall not end before it is killed
-            process.wait(0.05)
+
+    def has_two_fits() -> bool:
+        assert process.poll() is None, "the run ended before it was killed"
+        return len(list(kept.glob(".unfinished-*/*.fit"))) >= 2
+
+    wait_until(has_two_fits, "no two fits were kept")
     process.kill()
     process.wait()
     assert versions(kept) == []
@@ -171,8 +174,12 @@ def test_interrupted_the_release_that_was_there_still_stands(
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()  # the file is read, and training begins
-    while len(spawned(process.pid)) < begun:
-        assert process.poll() is None
+
+    def has_begun() -> bool:
+        assert process.poll() is None, "training ended before it was interrupted"
+        return len(spawned(process.pid)) >= begun
+
+    wait_until(has_begun, "no process was started to train in")
     process.send_signal(interrupt)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
