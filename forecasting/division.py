@@ -99,9 +99,9 @@ def check_parts(
         found = int(np.isfinite(of_part(part).targets).sum(axis=0).min())
         if found < needed:
             raise SeriesError(
-                f"too much is missing: at every lead up to {horizon}, {counted(found, 'value')} of the {part} part "
-                f"can be forecast from a window without long gaps, and {needed} must be; bring a fuller series, or "
-                "train with a smaller window or horizon"
+                f"too much is missing: the {part} part has {counted(found, 'value')} behind a window without long gaps "
+                f"at every lead up to {horizon}, and needs {needed}; bring a fuller series, or train with a smaller "
+                "window or horizon"
             )
 
 

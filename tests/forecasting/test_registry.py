@@ -116,7 +116,7 @@ def test_a_file_outside_the_manifest_is_not_read(copy: Path) -> None:
 
 
 def test_a_default_dataset_without_a_release_stops_the_start(artifacts: Path, tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match=r"no release of the default dataset 'north-sea' ; there are: buoy, nino12;"):
+    with pytest.raises(ReleaseError, match=r"no release of the default dataset 'north-sea'; there are: buoy, nino12;"):
         Registry.open(artifacts, CPU, "north-sea")
     with pytest.raises(ReleaseError, match="cannot be read: No such file"):
         Registry.open(tmp_path / "none", CPU, "nino12")

@@ -75,7 +75,7 @@ def test_units_that_are_not_those_of_the_values_are_recognised_in_the_callers_ow
 def test_a_time_off_the_grid_is_named() -> None:
     stamps = [f"{day}T00:00" for day in days(5)]
     stamps[3] = "2001-01-04T05:00"
-    with pytest.raises(SeriesError, match=r"value 3 \(2001-01-04T05:00Z\) is not a whole number of steps \(day\)"):
+    with pytest.raises(SeriesError, match=r"value 3 \(2001-01-04T05:00Z\) is not a whole number of steps \(one day\)"):
         observe(stamps, [10.0] * 5)
 
 

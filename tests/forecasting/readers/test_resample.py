@@ -72,7 +72,7 @@ def test_days_of_which_half_are_absent_are_days(tmp_path: Path) -> None:
 def test_a_wrong_time_or_two_among_those_of_two_days_are_refused_with_steps_that_can_be_made(tmp_path: Path) -> None:
     times = [str(np.datetime64("2001-01-01") + np.timedelta64(2 * k + (k > 20), "D")) for k in range(40)]
     with pytest.raises(
-        FileError, match=r"line 23 \(2001-02-13\) is not .* \(P2D\) after 2001-02-10; .*--resample week or"
+        FileError, match=r"line 23 \(2001-02-13\) is not .* \(2 days\) after 2001-02-10; .*--resample week or"
     ):
         read(write(tmp_path, "time,sst", *rows(times)))
 
