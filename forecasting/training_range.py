@@ -6,14 +6,68 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel
 
+from forecasting.rolling import Origins
 from forecasting.series import SstSeries
-from forecasting.timestep import Bools, Floats, Times, month_of
+from forecasting.timestep import YEAR, Bools, Floats, Times, month_of
 
 LEVEL_MARGIN: Final = 2.0
 """One-step spreads by which a window may leave the range of training before it counts as unlike it."""
 
 ACTIVITY_RATIO: Final = 1.5
 """How far a window's changes may lie beyond the calmest and the liveliest of training."""
+
+ANOMALY_RATIO: Final = 1.4
+"""How far a window's anomalies may lie beyond the largest of training."""
+
+_PARTS: Final = 360
+_PART: Final = YEAR / _PARTS
+"""Of a year, in which what is usual is the same; seconds."""
+
+ANOMALY_YEARS: Final = 5.0
+"""Years of observed values, of every month, that say how large anomalies are."""
+
+
+class AnomalyRange(BaseModel, frozen=True):
+    """How far the values of training lay from what is usual at their time of the year.
+
+    Attributes:
+        usual: mean of each calendar month, °C, January first.
+        largest: root mean square anomaly within a window, the largest of training, °C.
+        step_seconds: between the values of a window.
+    """
+
+    usual: tuple[float, ...]
+    largest: float
+    step_seconds: int
+
+    @classmethod
+    def of(cls, series: SstSeries, origins: Origins) -> "AnomalyRange | None":
+        """From a series of one place and the windows that it was learnt from; None where it is too short to say."""
+        if not series.holds_every_season or series.observed_years < ANOMALY_YEARS:
+            return None
+        month = month_of(series.times)
+        usual = tuple(round(float(np.nanmean(series.values[month == k])), 6) for k in range(12))
+        empty = cls(usual=usual, largest=0.0, step_seconds=series.step.seconds)
+        largest = float(empty.anomaly(origins.windows, origins.valid_time).max())
+        return empty.model_copy(update={"largest": round(largest, 6)})
+
+    def anomaly(self, windows: Floats, valid_time: Times) -> Floats:
+        """Of each of ``windows`` °C ``(n, window)`` before ``valid_time`` ``(n,)``, its root mean square: ``(n,)``."""
+        steps = windows.shape[1]
+        # Half a step on: a value stands for the time until the next.
+        before = np.arange(0.5 - steps, 0.5) * (self.step_seconds / _PART)
+        part = valid_time.astype(np.int64) % YEAR / _PART
+        # Rounded towards nothing, before the year's first part: that is near enough.
+        anomalies = windows - self._usual_by_part.take((part[:, None] + before).astype(np.intp), mode="wrap")
+        rms: Floats = np.sqrt(np.vecdot(anomalies, anomalies) / steps)
+        return rms
+
+    @cached_property
+    def _usual_by_part(self) -> Floats:
+        """What is usual in each part of the year, °C: between the middles of months on a straight line."""
+        months = (np.arange(_PARTS) + 0.5) * (12 / _PARTS) - 0.5
+        usual: Floats = np.interp(months, np.arange(-1, 13), [self.usual[-1], *self.usual, self.usual[0]])
+        return usual
 
 
 class TrainingRange(BaseModel, frozen=True):
@@ -26,6 +80,7 @@ class TrainingRange(BaseModel, frozen=True):
         calmest: smallest root mean square increment within a window, °C.
         liveliest: largest, °C.
         months: calendar months (1 to 12) that values were seen in.
+        anomalies: from what is usual at the time of the year; None where that is not known well, or of several places.
     """
 
     minimum: float
@@ -34,11 +89,12 @@ class TrainingRange(BaseModel, frozen=True):
     calmest: float
     liveliest: float
     months: tuple[int, ...]
+    anomalies: AnomalyRange | None = None
 
     @classmethod
-    def of(cls, series: SstSeries, windows: Floats) -> "TrainingRange":
-        """From the series that the network was fitted on and its windows ``(n, window)``, both °C."""
-        rms_increment = activity(windows)
+    def of(cls, series: SstSeries, origins: Origins, *, several: bool = False) -> "TrainingRange":
+        """From the series that the network was fitted on, of one place or ``several``, and its windows, both °C."""
+        rms_increment = activity(origins.windows)
         return cls(
             minimum=round(float(np.nanmin(series.values)), 6),
             maximum=round(float(np.nanmax(series.values)), 6),
@@ -46,6 +102,7 @@ class TrainingRange(BaseModel, frozen=True):
             calmest=round(float(rms_increment.min()), 6),
             liveliest=round(float(rms_increment.max()), 6),
             months=series.observed_months,
+            anomalies=None if several else AnomalyRange.of(series, origins),
         )
 
     def unlike(self, windows: Floats, valid_time: Times, rms_increment: Floats | None = None) -> Bools:
@@ -62,16 +119,17 @@ class TrainingRange(BaseModel, frozen=True):
             and rms_increment.max() <= lively
         )
         if alike and len(self.months) == 12:
-            return np.zeros(len(windows), dtype=np.bool_)
+            return self._unseasonal(windows, valid_time)
         level, spread, season = self._test(windows, valid_time, rms_increment)
-        return level | spread | season
+        return level | spread | season | self._unseasonal(windows, valid_time)
 
     def differences(self, window: Floats, valid_time: np.datetime64) -> list[str]:
         """In what way a window of °C, forecast at ``valid_time``, is unlike training; empty where it is not.
 
         Level: a value lies over :data:`LEVEL_MARGIN` spreads outside the range of training. Spread: the root mean
         square of the window's increments is over :data:`ACTIVITY_RATIO` times the largest, or under the smallest by
-        that ratio. Season: training held no value of that calendar month.
+        that ratio. Season: training held no value of that calendar month, or the window's values lie farther from what
+        is usual at their time of the year than any window's of training did, by over :data:`ANOMALY_RATIO`.
         """
         windows = window[None]
         level, spread, season = map(bool, self._test(windows, np.asarray([valid_time]), activity(windows)))
@@ -86,7 +144,19 @@ class TrainingRange(BaseModel, frozen=True):
             )
         if season:
             said.append(f"training held no value of month {month_of(np.asarray(valid_time)) + 1}")
+        if self.anomalies is not None and self._unseasonal(windows, np.asarray([valid_time])).any():
+            anomaly = float(self.anomalies.anomaly(windows, np.asarray([valid_time]))[0])
+            said.append(
+                f"it lies {anomaly:.2f} °C from what is usual at that time of the year, in training at most "
+                f"{self.anomalies.largest:.2f} °C"
+            )
         return said
+
+    def _unseasonal(self, windows: Floats, valid_time: Times) -> Bools:
+        """Which windows lie too far from what is usual at their time of the year."""
+        if self.anomalies is None:
+            return np.zeros(len(windows), dtype=np.bool_)
+        return self.anomalies.anomaly(windows, valid_time) > ANOMALY_RATIO * self.anomalies.largest
 
     def _test(self, windows: Floats, valid_time: Times, rms_increment: Floats) -> tuple[Bools, Bools, Bools]:
         """Which windows are unlike training in level, in spread, and in season."""

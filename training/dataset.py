@@ -9,7 +9,7 @@ from forecasting.division import Shape, Split, check_length, check_parts, divide
 from forecasting.metadata import Period
 from forecasting.rolling import Origins, origins
 from forecasting.series import SstSeries, fill_gaps
-from forecasting.timestep import Floats, iso
+from forecasting.timestep import iso
 from training.config import TrainingConfig
 
 
@@ -90,10 +90,10 @@ class Dataset:
         first, last = map(int, np.searchsorted(self.series.times, (begin, end)))
         return origins(self.series, self.window, self.fill_limit, first, last, horizon or self.horizon)
 
-    def windows_seen(self) -> Floats:
-        """Every window that the final weights may be fitted on, °C ``(n, window)``."""
+    def origins_seen(self) -> Origins:
+        """Every window that the final weights may be fitted on, with the value that followed."""
         seen = self.past("validation")
-        return origins(seen, self.window, self.fill_limit, 0, len(seen)).windows
+        return origins(seen, self.window, self.fill_limit, 0, len(seen))
 
     def last_usable_end(self) -> int:
         """Where the last window ends (exclusive) that a forecast can start from."""

@@ -99,7 +99,7 @@ def export(
     """
     validation = validate(fit, dataset, companions.selected)
     calibrated_on = Residuals.joined([*earlier, Residuals(validation.origins, validation.residuals(fit.cell))])
-    seen = dataset.past("validation")
+    seen, several = dataset.past("validation"), len(dataset.stations) > 1
     network = beside(fit.final, companions.final)
     module = script(network)
     metadata = CheckpointMetadata(
@@ -113,12 +113,10 @@ def export(
         fill_limit=config.fill_limit,
         units="celsius",
         periods=dict(dataset.periods()),
-        training_range=TrainingRange.of(seen, dataset.windows_seen()),
+        training_range=TrainingRange.of(seen, dataset.origins_seen(), several=several),
         accuracy={"validation": validation.accuracy(fit.cell)},
         baselines={},
-        errors=ErrorDistribution.calibrate(
-            calibrated_on.values, calibrated_on.origins, several=len(dataset.stations) > 1
-        ),
+        errors=ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins, several=several),
         configuration=config.flat(),
         seed=fit.seed,
         parameters=network.size(),

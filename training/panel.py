@@ -15,7 +15,7 @@ from forecasting.readers import Station
 from forecasting.rolling import Origins, joined
 from forecasting.sentences import listed
 from forecasting.series import SstSeries
-from forecasting.timestep import Floats, TimeStep, in_words, short
+from forecasting.timestep import TimeStep, in_words, short
 from training.config import TrainingConfig
 from training.dataset import Dataset
 
@@ -165,9 +165,9 @@ class Panel(Dataset):
         """Of all stations that are trained on."""
         return joined([one.origins_between(begin, end, horizon) for one in self.members.values()])
 
-    def windows_seen(self) -> Floats:
+    def origins_seen(self) -> Origins:
         """Of all stations that are trained on."""
-        return np.concatenate([one.windows_seen() for one in self.members.values()])
+        return joined([one.origins_seen() for one in self.members.values()])
 
 
 def usable_series(stations: Sequence[Station]) -> tuple[dict[str, SstSeries], list[str]]:

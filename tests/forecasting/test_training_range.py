@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from forecasting.rolling import origins
+from forecasting.series import SstSeries
 from forecasting.training_range import TrainingRange
 
 RANGE = TrainingRange(minimum=10, maximum=20, spread=0.5, calmest=0.5, liveliest=1.5, months=(1, 2, 3))
@@ -41,3 +43,22 @@ def test_a_window_unlike_training_is_said_to_be_in_what_it_is(window: list[float
     time = np.datetime64(f"2001-{month:02}-01", "s")
     assert RANGE.differences(np.asarray(window), time) == how
     assert RANGE.unlike(np.asarray([window]), np.asarray([time])).tolist() == [bool(how)]
+
+
+def test_a_window_out_of_season_is_unlike_training(nino12: SstSeries) -> None:
+    """Each of its values may be of that sea, but not at that time of the year."""
+    past = nino12.part(0, 585)
+    known = TrainingRange.of(past, origins(past, 24, 3, 0, len(past)))
+    window, time = nino12.values[-24:], nino12.step.shift(nino12.times[-1:], [1])
+    assert known.differences(window, time[0]) == []
+    turned = nino12.step.shift(time, [6])
+    (said,) = known.differences(window, turned[0])
+    assert "from what is usual at that time of the year, in training at most 2.79 °C" in said
+    assert known.unlike(np.stack([window, window]), np.concatenate([time, turned])).tolist() == [False, True]
+
+
+def test_few_years_and_several_places_do_not_say_how_large_anomalies_are(nino12: SstSeries) -> None:
+    few = nino12.part(0, 59)
+    assert TrainingRange.of(few, origins(few, 24, 3, 0, len(few))).anomalies is None
+    assert TrainingRange.of(nino12, origins(nino12, 24, 3, 0, len(nino12)), several=True).anomalies is None
+    assert TrainingRange.of(nino12, origins(nino12, 24, 3, 0, len(nino12))).anomalies is not None
