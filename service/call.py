@@ -22,6 +22,7 @@ class Call:
     Attributes:
         deadline: when it is overdue, in the event loop's time.
         held: bytes that are counted for it among those that wait.
+        left: whether its client has gone, so that nobody hears the answer.
         streams: whether it is answered line by line.
         status: that was sent; 0 before.
     """
@@ -30,6 +31,7 @@ class Call:
         "deadline",
         "headers",
         "held",
+        "left",
         "overdue",
         "own_headers",
         "receive",
@@ -51,6 +53,7 @@ class Call:
         self.task: asyncio.Task[object] = task
         self.overdue = False
         self.held = 0
+        self.left = False
         self.own_headers: RawHeaders = ()
         self.route = OTHER
         self.status = 0

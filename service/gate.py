@@ -61,6 +61,9 @@ _SOUND: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _ESCAPES: Final = frozenset(b"%#")
 """In a URL: what says that it has to be taken apart with care."""
 
+_CHANGES: Final = "/v2/repository/"
+"""Where paths begin whose requests change what is loaded, in all workers."""
+
 _LOOK_EVERY: Final = 0.25
 """Seconds between looks for requests that are overdue."""
 
@@ -111,10 +114,10 @@ class Gate:
         try:
             await self._serve(call)
         except asyncio.CancelledError:
-            if call.is_beyond_refusal or not (call.overdue or self.lifecycle.draining):
+            if call.is_beyond_refusal or not (call.left or call.overdue or self.lifecycle.draining):
                 raise
             call.task.uncancel()
-            await self._refuse(call, self._too_late(call) if call.overdue else self.admission.unavailable())
+            await self._refuse(call, self._cut_off(call))
         except Exception as error:
             if call.is_beyond_refusal:
                 raise
@@ -268,6 +271,20 @@ class Gate:
                 call.overdue = True
                 call.task.cancel()
         self._watch = loop.call_later(_LOOK_EVERY, self._look) if self._calls else None
+
+    def leave(self, scope: object) -> None:
+        """End the work on a request whose client has gone; changes to what is loaded are brought to their end."""
+        call = next((call for call in self._calls if call.scope is scope), None)
+        if call is None or call.status or call.left or call.scope["path"].startswith(_CHANGES):
+            return
+        call.left = True
+        call.task.cancel()
+
+    def _cut_off(self, call: Call) -> ProblemError:
+        """What a request hears whose task was cancelled, and what it is counted as where nobody hears it."""
+        if call.left:
+            return ProblemError(HTTPStatus.BAD_REQUEST, "the client left before it was answered")
+        return self._too_late(call) if call.overdue else self.admission.unavailable()
 
     def _too_late(self, call: Call) -> ProblemError:
         seconds = self.settings.request_seconds

@@ -82,6 +82,8 @@ class HttpConnection(OneWriteProtocol):
         if running is not None:
             running.disconnected = not running.response_complete
             running.message_event.set()
+            if running.disconnected:
+                self.gate.leave(running.scope)
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -250,6 +252,9 @@ class HttpConnection(OneWriteProtocol):
             super().on_message_complete()
             # uvicorn leaves it where the request has been answered already.
             self.cycle.more_body = False
+            if not self.pipeline and not self.transport.is_closing():
+                # A large body stopped it; who does not read does not see that the client leaves.
+                self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """Begin the next request, or wait for one: an answer has been written."""

@@ -18,7 +18,7 @@ from forecasting.release import current_version
 from forecasting.series import SstSeries
 from service.keys import Role, new_key
 from tests.load import CLIENTS, load
-from tests.processes import running
+from tests.processes import running, wait_until
 from tests.service.test_forecast import body
 from training.config import TrainingConfig
 from training.dataset import Dataset
@@ -283,6 +283,28 @@ def test_clients_that_leave_leave_nothing_behind(artifacts: Path, nino12: SstSer
                     client.sendall(head + content[:cut])
         # More have left than may wait: had one stayed counted, this would be refused.
         assert httpx.post(f"{service.url}/forecast", json=body(nino12)).status_code == 200
+    assert not any("Traceback" in line or "ERROR" in line for line in service.log)
+
+
+@pytest.mark.parametrize(
+    ("path", "n", "fields"), [("/compare", 600, {"model": "all"}), ("/forecast", 30, {"model": "all", "horizon": 12})]
+)
+def test_work_for_a_client_that_has_left_is_given_up(
+    artifacts: Path, nino12: SstSeries, path: str, n: int, fields: dict[str, object]
+) -> None:
+    large = body(nino12, n) | fields
+    large["series"] *= 100 if path == "/compare" else 3_000
+    content = httpx.Request("POST", "http://x", json=large).content
+    head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % path.encode()
+    ended = re.compile(rf'sst_request_seconds_count{{method="POST",route="{path}",status="(\d+)"}} 1.0')
+    with running(artifacts, request_seconds=600) as service, httpx.Client(base_url=service.url) as other:
+        with socket.create_connection(("127.0.0.1", service.port)) as client:
+            client.sendall(head + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+            two = "sst_requests_in_flight 2.0"
+            wait_until(lambda: two in other.get("/metrics").text, "the request is not taken up")
+        wait_until(lambda: ended.search(other.get("/metrics").text) is not None, "the request does not end")
+        # Brought to its end, it would have been answered with 200, though nobody hears it.
+        assert ended.findall(other.get("/metrics").text) == ["400"]
     assert not any("Traceback" in line or "ERROR" in line for line in service.log)
 
 
