@@ -40,7 +40,7 @@ from service.serving import Serving
 from service.settings import Settings
 from service.siblings import Siblings
 from service.statistics import Statistics
-from service.tracing import request_tracer
+from service.tracing import request_tracer, send_the_rest
 
 logger = logging.getLogger("service")
 
@@ -111,6 +111,8 @@ def create_app(
         # few objects finds them, every time.
         gc.set_threshold(_OBJECTS)
         async with AsyncExitStack() as stack:
+            # Last of all, so that it has what the others say at their end.
+            stack.callback(lambda: send_the_rest(lifecycle.until))
             stack.enter_context(app.state.metrics.batches.on_loop())
             repository = _repository(settings, lifecycle, siblings or Siblings(), app.state.metrics, stack)
             gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))

@@ -116,6 +116,8 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = True
             return
         self._lifecycle.draining = True
+        drain = self.config.timeout_graceful_shutdown or 0
+        self._lifecycle.until = time.monotonic() + self._linger + drain
         self._loop.call_soon_threadsafe(self._loop.call_later, self._linger, self._stop)
 
     def _stop(self) -> None:

@@ -4,14 +4,52 @@ FastAPI makes those of all others by itself. Both are off until a tracer provide
 ``FASTAPI_OTEL_AUTO_CONFIGURE=true``, or one that a program which embeds the application sets.
 """
 
+import logging
+import threading
+import time
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
+from fastapi.telemetry import _runtime
 from opentelemetry import propagate, trace
 from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, SpanKind, StatusCode, Tracer, TracerProvider
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.instruments import METHODS
+
+logger = logging.getLogger("service")
+
+_LEAST_SECONDS: Final = 2.0
+_MOST_SECONDS: Final = 10.0
+"""What a collector is given at the end, however much or little time is left to stop."""
+
+
+def send_the_rest(until: float) -> None:
+    """Send what FastAPI's exporters hold yet, by about ``until`` (:func:`time.monotonic`), and close them.
+
+    FastAPI would do so at the end without a limit, and a collector that does not answer would hold up the stop for as
+    long as each exporter tries again. Exporters that a program brought with it are left to it.
+    """
+    exporters = tuple(_runtime._owned)
+    _runtime._owned.clear()
+    # Daemons: one that goes on trying does not hold up the end of the process.
+    threads = [threading.Thread(target=_close, args=(one,), daemon=True) for one in exporters]
+    for thread in threads:
+        thread.start()
+    seconds = min(max(until - time.monotonic(), _LEAST_SECONDS), _MOST_SECONDS)
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0))
+    if any(thread.is_alive() for thread in threads):
+        said = "the collector of OTEL_EXPORTER_OTLP_ENDPOINT does not answer: what was not sent in %.0f seconds is lost"
+        logger.warning(said, seconds)
+
+
+def _close(exporter: Any) -> None:
+    try:
+        exporter.shutdown()
+    except Exception:
+        logger.exception("an exporter of OpenTelemetry could not be closed")
 
 
 def request_tracer(provider: TracerProvider | None = None) -> Tracer | None:

@@ -26,6 +26,7 @@ from forecasting.series import SstSeries
 from service.app import create_app
 from service.settings import Settings
 from service.tracing import request_tracer, traced
+from tests.processes import running
 from tests.service.test_forecast import body
 from tests.service.test_trace_context import SPAN, TRACE
 from tests.serving import serve_app
@@ -173,3 +174,18 @@ def test_spans_leave_the_service_only_when_asked_for(artifacts: Path, asked: boo
     spans = b"".join(body for path, body in sent if path == "/v1/traces")
     assert (bytes.fromhex(TRACE) in spans) == asked
     assert bool(sent) == asked
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_collector_that_does_not_answer_does_not_hold_up_the_stop(
+    artifacts: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+        with running(artifacts, workers=workers, linger_seconds=0, drain_seconds=1) as service:
+            service.wait_for("Application startup complete", times=workers)
+            service.process.terminate()
+            assert service.process.wait() == 0
+            service.wait_for("does not answer: what was not sent in 2 seconds is lost")
+    assert not any("is killed" in line for line in service.log)
