@@ -13,7 +13,7 @@ from service.security import Access
 from service.security_headers import RawHeaders
 from service.settings import Settings
 
-_ALWAYS = ("/health/", "/metrics", "/v2/health/")
+ALWAYS = ("/health/", "/metrics", "/v2/health/")
 """Answered also by a process that drains or is full: those who watch it need to hear so."""
 
 
@@ -58,7 +58,7 @@ class Admission:
         if size > self._settings.max_body_bytes and not streams:
             raise too_large(self._settings.max_body_bytes)
         full = self._lifecycle.draining or self.waiting > self._settings.max_waiting
-        if full and not path.startswith(_ALWAYS):
+        if full and not path.startswith(ALWAYS):
             raise self.unavailable()
         return self.guard.access.check(path, authorization)
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 import torch
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel
@@ -28,6 +28,7 @@ from service.keys import read_keys
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.openapi import install_openapi
+from service.query import refuse_unknown
 from service.rate_limit import RateLimiter
 from service.repository import Repository
 from service.routes import compare, forecast, health, inference, models, page, recent, series, training
@@ -144,7 +145,7 @@ def create_app(
     install_error_handlers(app)
     install_openapi(app, bodies=_BODIES)
     for resource in _RESOURCES:
-        app.include_router(resource.router)
+        app.include_router(resource.router, dependencies=[] if resource is page else [Depends(refuse_unknown)])
     guard = _guard(settings, app)
     app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
     direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}

@@ -48,6 +48,9 @@ class InferParameters(BaseModel):
     binary_data_output: Annotated[bool, Field(strict=True)] | None = Field(
         default=None, description="whether outputs come as bytes behind the JSON, where they do not say themselves"
     )
+    dataset: str | None = Field(
+        default=None, description="whose release a short name means; may stand in the query too"
+    )
 
 
 class InputTensor(BaseModel):

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple
-from urllib.parse import parse_qs
 
 from fastapi.exceptions import RequestValidationError
 from orjson import dumps
@@ -19,6 +18,7 @@ from service.batch_forecaster import ForecastJob
 from service.errors import ProblemError, found_in, invalid
 from service.forecasts import check_query
 from service.lines import Line, read_lines
+from service.query import read_query
 from service.schemas import SeriesIn
 from service.serving import Serving
 from service.settings import Settings
@@ -55,9 +55,9 @@ class LinesQuery(BaseModel):
         """From a request's query.
 
         Raises:
-            RequestValidationError: if a value is none of those allowed.
+            RequestValidationError: if there is another parameter, or a value is none of those allowed.
         """
-        found: dict[str, Any] = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
+        found = read_query(query_string, cls.model_fields)
         repeatable = ("level", "threshold")
         try:
             return cls.model_validate({name: all_ if name in repeatable else all_[-1] for name, all_ in found.items()})

@@ -21,6 +21,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from service.call import Headers
 from service.dependencies import LifecycleDep, ServingDep, SettingsDep, ready, refuse_draining
+from service.forecasts import agreed
 from service.gate import Answer, Direct, Hold, unheld
 from service.inference_schemas import (
     ConfigParameter,
@@ -40,6 +41,7 @@ from service.inference_schemas import (
 from service.lifecycle import Lifecycle
 from service.media import weighed
 from service.openapi import path_parameters, refusals, request_body
+from service.query import read_query
 from service.serving import SMALL, Serving
 from service.settings import Settings
 from service.tensors import (
@@ -65,30 +67,39 @@ _WORTH_IT: Final = 1_024
 
 _MODEL: Final = "/models/{model}"
 _VERSION: Final = "/models/{model}/versions/{version}"
-_OF_MODEL: Final[dict[str, Any]] = {
-    "responses": refusals(404, 503),
-    "openapi_extra": path_parameters(model="full name as nino12-gru, rnn, lstm, gru, or best"),
+_NAMES: Final = "full name as nino12-gru, rnn, lstm, gru, or best"
+_DATASET: Final = {
+    "name": "dataset",
+    "in": "query",
+    "description": "whose release; default: the default dataset",
+    "schema": {"type": "string"},
 }
-_OF_VERSION: Final[dict[str, Any]] = {
-    "responses": refusals(404, 503),
-    "openapi_extra": path_parameters(
-        model="full name as nino12-gru, rnn, lstm, gru, or best", version="the release that is loaded"
-    ),
-}
+
+
+def _documented(**path: str) -> dict[str, Any]:
+    return {
+        "responses": refusals(400, 404, 503),
+        "openapi_extra": {"parameters": [*path_parameters(**path)["parameters"], _DATASET]},
+    }
+
+
+_OF_MODEL: Final = _documented(model=_NAMES)
+_OF_VERSION: Final = _documented(model=_NAMES, version="the release that is loaded")
 _INFER_BODY: Final = request_body(InferRequest, BINARY)
 _INFER_ANSWER: Final[dict[str, Any]] = {"content": {BINARY: {}}}
 _INFER_ERRORS: Final = refusals(400, 404, 413, 415, 503, 504)
 
 
-def find_model(serving: Serving, model: str, version: str | None = None) -> Forecaster:
-    """The network that a path names.
+def find_model(serving: Serving, model: str, version: str | None = None, dataset: str | None = None) -> Forecaster:
+    """The network that a path names, within ``dataset``.
 
     Raises:
         UnknownNameError: if there is none of that name, or its release is another.
+        RequestError: if a full name contradicts ``dataset``.
     """
     if model == ALL:
         raise UnknownNameError("all is not one model; POST /v2/repository/index lists them")
-    _, (forecaster,) = serving.registry.resolve(model)
+    (forecaster,) = serving.resolve(model, dataset)
     loaded = forecaster.metadata.version
     if version not in (None, loaded):
         raise UnknownNameError(f"{forecaster.metadata.model} has no version {version[:64]!r}: {loaded} is loaded")
@@ -96,13 +107,24 @@ def find_model(serving: Serving, model: str, version: str | None = None) -> Fore
 
 
 async def _forecaster(request: Request, serving: ServingDep) -> Forecaster:
-    return find_model(serving, request.path_params["model"], request.path_params.get("version"))
+    path, dataset = request.path_params, _dataset(request.scope)
+    return find_model(serving, path["model"], path.get("version"), dataset)
+
+
+def _dataset(scope: Scope) -> str | None:
+    """The one that the query names.
+
+    Raises:
+        RequestValidationError: if it names anything else.
+    """
+    query = scope["query_string"]
+    return (read_query(query, ("dataset",)).get("dataset", [""])[-1] or None) if query else None
 
 
 ForecasterDep = Annotated[Forecaster, Depends(_forecaster)]
 
 
-@router.get("")
+@router.get("", responses=refusals(400))
 async def server_metadata() -> ServerMetadata:
     """What answers, and which extensions of the protocol it has."""
     return ServerMetadata(name="sst-forecasting", version=installed_version("sst-forecasting"), extensions=EXTENSIONS)
@@ -122,7 +144,7 @@ async def server_ready(lifecycle: LifecycleDep) -> ServerReady:
     return ServerReady()
 
 
-@router.get("/models/stats", responses=refusals(503))
+@router.get("/models/stats", responses=refusals(400, 503))
 async def all_statistics(serving: ServingDep) -> StatisticsResponse:
     """Counts and durations of every model, in the process that answers."""
     return StatisticsResponse(model_stats=[_statistics(serving, one) for one in serving.registry.models])
@@ -211,9 +233,12 @@ async def _answer(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, _: Hold
 ) -> Answer:
     serving, path = ready(lifecycle), scope["path_params"]
-    forecaster = find_model(serving, path["model"], path.get("version"))
-    metadata = forecaster.metadata
+    model, version, dataset = path["model"], path.get("version"), _dataset(scope)
+    forecaster = find_model(serving, model, version, dataset)
     request, tail = read_request(body, headers)
+    if request.parameters is not None and request.parameters.dataset is not None:
+        forecaster = find_model(serving, model, version, agreed("dataset", dataset, request.parameters.dataset))
+    metadata = forecaster.metadata
     binary = wants_binary(request)
     sst, valid_time = read_inputs(request, tail, input_specs(metadata.window), settings.max_series)
     forecast = await serving.runner(forecaster).infer(sst, valid_time) if len(sst) else np.empty(0, np.float32)

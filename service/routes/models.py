@@ -13,7 +13,7 @@ from service.schemas import ModelDetail, ModelList, ModelSummary
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.get("", responses=problems(503))
+@router.get("", responses=problems(422, 503))
 def list_models(registry: RegistryDep) -> ModelList:
     """Every model that is loaded."""
     models = [
