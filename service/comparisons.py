@@ -12,7 +12,7 @@ from forecasting.registry import LoadedRelease
 from forecasting.report import Coverage, ModelReport
 from forecasting.series import SstSeries, Units, from_celsius
 from service.comparison_schemas import CompareRequest
-from service.forecasts import agreed, check_limits, names, refuse_failures
+from service.forecasts import agreed, check_horizon, check_limits, names, refuse_failures
 from service.parsing import parse_all
 from service.schemas import (
     BrierOut,
@@ -80,6 +80,7 @@ async def compare_series(
     check_limits(request, settings)
     release, forecasters = serving.registry.resolve(request.model, agreed("dataset", query.dataset, request.dataset))
     horizon = agreed("horizon", query.horizon, request.horizon) or 1
+    check_horizon(horizon, settings)
     forecasters[0].check(horizon, ())
     refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
     parsed = await serving.apart(parse_all, request.series, request.units, forecasters[0].step)

@@ -63,6 +63,7 @@ def understand(serving: Serving, settings: Settings, request: ForecastRequest, d
         ForecastError: if that is not offered.
     """
     check_limits(request, settings)
+    check_horizon(request.horizon, settings)
     forecasters = serving.resolve(request.model, agreed("dataset", dataset, request.dataset))
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
     for forecaster in forecasters:
@@ -153,12 +154,15 @@ class _PiecewiseAnswer:
         return b"".join((b'{"models":[', *pieces[1:], b"]}"))
 
 
-def forecast_dataset(registry: Registry, dataset: str | None, model: str, options: ForecastOptions) -> Json:
+def forecast_dataset(
+    registry: Registry, settings: Settings, dataset: str | None, model: str, options: ForecastOptions
+) -> Json:
     """What follows the last observation of a dataset's own series.
 
     Raises:
         ForecastError: if what is asked for is not offered.
     """
+    check_horizon(options.horizon, settings)
     release, forecasters = registry.resolve(model, dataset)
     answers = []
     for forecaster in forecasters:
@@ -195,6 +199,17 @@ def agreed(field: str, query: Value | None, body: Value | None) -> Value | None:
 def names(request: SeriesRequest) -> list[str]:
     """How the answer calls each series."""
     return [str(i) if one.id is None else one.id for i, one in enumerate(request.series)]
+
+
+def check_horizon(horizon: int, settings: Settings) -> None:
+    """Whether no more steps ahead are asked for than allowed.
+
+    Raises:
+        RequestError: if there are.
+    """
+    if horizon > settings.max_horizon:
+        said = f"horizon {horizon} is too far ahead: ask for at most {settings.max_horizon} here"
+        raise RequestError(said, field="horizon")
 
 
 def check_limits(request: SeriesRequest, settings: Settings) -> None:

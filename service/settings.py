@@ -52,6 +52,7 @@ class Settings(BaseSettings):
         max_line_bytes: longest line of a request that is answered line by line.
         max_series: most series in one request.
         max_values: most values in one series.
+        max_horizon: most steps ahead; where a release forecasts less far, that rules.
         keys: API keys, a line each as ``name:role:sha256``.
         keys_file: a file of such lines.
         allow_anonymous: whether forecasts need no key; None: on loopback alone.
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
+    max_horizon: int = Field(default=10_000, ge=1, le=10_000)
     keys: SecretStr = SecretStr("")
     keys_file: Annotated[Path | None, _EMPTY_IS_UNSET] = None
     allow_anonymous: Annotated[bool | None, _EMPTY_IS_UNSET] = None

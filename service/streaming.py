@@ -16,7 +16,7 @@ from forecasting.registry import ALL
 from forecasting.series import Units
 from service.batch_forecaster import ForecastJob
 from service.errors import ProblemError, found_in, invalid
-from service.forecasts import check_query
+from service.forecasts import check_horizon, check_query
 from service.lines import Line, read_lines
 from service.query import read_query
 from service.schemas import SeriesIn
@@ -101,6 +101,7 @@ class _Stream:
         self._settings = settings
         self._query = query
         self._serving = serving
+        check_horizon(query.horizon, settings)
         _, self._forecasters = serving.registry.resolve(query.model, query.dataset or None)
         levels = None if query.level is None else tuple(query.level)
         for forecaster in self._forecasters:

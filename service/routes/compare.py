@@ -14,6 +14,7 @@ from service.comparison_schemas import CompareRequest, OwnComparison
 from service.comparison_tables import comparison_csv, own_csv, own_markdown
 from service.comparisons import QueryFields, compare_series, compared_model, written
 from service.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
+from service.forecasts import check_horizon
 from service.media import read_json
 from service.openapi import problems, request_body
 from service.schemas import Comparison, Predictions, TestPeriod
@@ -34,11 +35,13 @@ _PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 )
 def compare(
     registry: RegistryDep,
+    settings: SettingsDep,
     dataset: DatasetQuery = None,
     horizon: HorizonQuery = 1,
     format: FormatQuery = "json",
 ) -> Any:
     """MAE, RMSE and MAPE of RNN, LSTM and GRU, then of the references."""
+    check_horizon(horizon, settings)
     release = registry.dataset(dataset)
     if horizon > release.report.horizon:
         raise RequestError(

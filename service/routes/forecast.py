@@ -81,6 +81,7 @@ _read = ForecastRequest.__pydantic_validator__.validate_json
 @router.get("", response_model=ModelForecast | AllForecasts, responses=problems(404, 422, 503))
 def get_forecast(
     registry: RegistryDep,
+    settings: SettingsDep,
     dataset: DatasetQuery = None,
     model: ModelQuery = "best",
     horizon: HorizonQuery = 1,
@@ -90,7 +91,8 @@ def get_forecast(
 ) -> Json:
     """The forecast that follows the dataset's own last observation."""
     levels = None if level is None else tuple(level)
-    return forecast_dataset(registry, dataset, model, ForecastOptions(horizon, levels, tuple(threshold), units))
+    options = ForecastOptions(horizon, levels, tuple(threshold), units)
+    return forecast_dataset(registry, settings, dataset, model, options)
 
 
 @router.post(

@@ -6,18 +6,19 @@ from starlette.responses import Response
 from forecasting.errors import UnknownNameError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, LoadedRelease
-from service.dependencies import DatasetQuery, ModelPath, RegistryDep
+from service.dependencies import DatasetQuery, ModelPath, RegistryDep, SettingsDep
 from service.openapi import problems
 from service.schemas import ModelDetail, ModelList, ModelSummary
+from service.settings import Settings
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 
 @router.get("", responses=problems(422, 503))
-def list_models(registry: RegistryDep) -> ModelList:
+def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
     """Every model that is loaded."""
     models = [
-        _summary(release, forecaster)
+        _summary(release, forecaster, settings)
         for release in registry.releases.values()
         for forecaster in release.forecasters.values()
     ]
@@ -25,12 +26,14 @@ def list_models(registry: RegistryDep) -> ModelList:
 
 
 @router.get("/{model}", responses=problems(404, 422, 503))
-def get_model(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = None) -> ModelDetail:
+def get_model(
+    registry: RegistryDep, settings: SettingsDep, model: ModelPath, dataset: DatasetQuery = None
+) -> ModelDetail:
     """One model, by full name, by cell, or as ``best``."""
     if model == ALL:
         raise UnknownNameError("all is not one model; GET /models lists them")
     release, (forecaster,) = registry.resolve(model, dataset)
-    summary = _summary(release, forecaster)
+    summary = _summary(release, forecaster, settings)
     return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json"))
 
 
@@ -50,7 +53,7 @@ def get_card(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = No
     return Response(release.card, media_type="text/markdown; charset=utf-8")
 
 
-def _summary(release: LoadedRelease, forecaster: Forecaster) -> ModelSummary:
+def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings) -> ModelSummary:
     metadata = forecaster.metadata
     test = metadata.accuracy["test"]
     return ModelSummary(
@@ -61,7 +64,7 @@ def _summary(release: LoadedRelease, forecaster: Forecaster) -> ModelSummary:
         window=metadata.window,
         step=metadata.step,
         units=metadata.units,
-        horizon=metadata.horizon,
+        horizon=min(metadata.horizon, settings.max_horizon),
         levels=list(metadata.errors.half_width),
         training_period={"start": metadata.periods["train"].start, "end": metadata.periods["validation"].end},
         accuracy={"mae": test.mae[0], "rmse": test.rmse[0], "mape": test.mape[0], "bias": test.bias[0]},

@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -328,3 +329,21 @@ def test_two_times_far_apart_are_refused_rather_than_filled(client: httpx.Client
     series = {"timestamps": ["0001-01-01", "9999-11-01"], "values": [20.0, 21.0]}
     forecast = answered(client.post("/forecast", json={"model": "gru", "series": [series]}))["forecasts"][0]
     assert "look for a wrong time at either end" in forecast["error"]
+
+
+def test_the_operator_may_bound_the_horizon_of_every_call(artifacts: Path, nino12: SstSeries) -> None:
+    lines = {"Content-Type": "application/x-ndjson"}
+    series = json.dumps(body(nino12)["series"][0]).encode()
+    with serve(Settings(artifacts=artifacts, max_horizon=2)) as client:
+        for horizon, status in ((2, 200), (3, 422)):
+            asked = {"horizon": horizon}
+            answers = [
+                client.get("/forecast", params=asked),
+                client.post("/forecast", json=body(nino12, **asked)),
+                client.post("/forecast", params=asked, content=series, headers=lines),
+                client.get("/compare", params=asked),
+                client.post("/compare", params=asked, json={"series": body(nino12, 60)["series"]}),
+            ]
+            assert [answer.status_code for answer in answers] == [status] * len(answers)
+        assert {answer.json()["detail"] for answer in answers} == {"horizon 3 is too far ahead: ask for at most 2 here"}
+        assert {model["horizon"] for model in client.get("/models").json()["models"]} == {2}
