@@ -22,6 +22,9 @@ from service.instruments import Reason
 _SUBJECT: Final = re.compile("^(?:Input|Tuple|List|Dictionary|String|Value) should")
 """What pydantic calls a value by its type in Python, which is not for who sends JSON to know."""
 
+_NO_NUMBER: Final = ("finite_number", "float_type")
+"""What pydantic calls the error of a value that should be a number."""
+
 STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     SeriesError: HTTPStatus.UNPROCESSABLE_ENTITY,
     RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -228,4 +231,6 @@ def _message(error: Mapping[str, Any]) -> str:
         return str(error["ctx"]["error"])
     if error["type"] == "extra_forbidden":
         return "no such field; see /docs for those there are"
-    return _SUBJECT.sub("it should", str(error["msg"]), count=1).replace(" after validation", "")
+    said = _SUBJECT.sub("it should", str(error["msg"]), count=1).replace(" after validation", "")
+    is_value = error["type"] in _NO_NUMBER and "values" in error["loc"][:-1]
+    return f"{said}; send null where a value is missing" if is_value else said

@@ -239,3 +239,17 @@ def test_a_path_with_a_slash_too_many_is_a_404_and_no_redirect_to_the_host_that_
         assert path in response.json()["error"]
     else:
         assert path in refused(response, 404)["detail"]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400", '"NaN"', '""'])
+def test_a_value_that_is_no_number_hears_how_a_missing_one_is_sent(client: httpx.Client, value: str) -> None:
+    series = f'{{"start": "2009-01-01", "values": [24.8, {value}]}}'
+    for path in ("/forecast", "/compare"):
+        problem = refused(client.post(path, content=f'{{"series": [{series}]}}', headers=JSON), 422)
+        assert problem["detail"].startswith("body.series[0].values[1]: it should be a ")
+        assert problem["detail"].endswith("; send null where a value is missing")
+    line = client.post("/forecast", content=series, headers={"Content-Type": NDJSON_TYPE}).json()
+    assert line["error"].endswith("; send null where a value is missing")
+    threshold = client.post("/forecast", content=f'{{"thresholds": [{value}], "series": []}}', headers=JSON)
+    assert threshold.status_code == 422
+    assert "null" not in threshold.text
