@@ -15,7 +15,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from forecasting.series import Units
 from service.batch_forecaster import ForecastJob
-from service.errors import ProblemError, found_in, invalid
+from service.errors import Place, ProblemError, found_in, invalid
 from service.forecasts import check_horizon, check_query
 from service.lines import Line, read_lines
 from service.query import read_query
@@ -91,7 +91,8 @@ async def forecast_lines(
         if good:
             yield b"".join(dumps(one) + b"\n" for one in good)
         if bad is not None:
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"line {bad['line']}: {bad['error']}")
+            places = [Place(location=f"body.line[{bad['line']}]", message=bad["error"])]
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"line {bad['line']}: {bad['error']}", places)
 
 
 class _Stream:

@@ -168,6 +168,7 @@ def test_with_strict_the_first_bad_line_ends_it(client: httpx.Client, series: Js
     refused = post(client, written(bad, series), model="gru", strict=True)
     assert refused.status_code == 422
     assert refused.json()["detail"].startswith("line 1: 1 value")
+    assert [place["location"] for place in refused.json()["errors"]] == ["body.line[1]"]
     query = "/forecast?model=gru&strict=1"
     with client.stream("POST", query, content=written(series, bad), headers=NDJSON) as answer:
         pieces = answer.iter_lines()
@@ -176,6 +177,9 @@ def test_with_strict_the_first_bad_line_ends_it(client: httpx.Client, series: Js
             next(pieces)
     assert lines[0]["id"] == "pier"
     assert (lines[1]["status"], lines[1]["detail"][:7]) == (422, "line 2:")
+    (place,) = lines[1]["errors"]
+    assert place["location"] == "body.line[2]"
+    assert lines[1]["detail"] == f"line 2: {place['message']}"
 
 
 def test_a_line_is_answered_while_the_next_is_not_yet_sent(client: httpx.Client, series: Json) -> None:
