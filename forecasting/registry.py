@@ -199,7 +199,10 @@ class Registry:
         chosen = release.select(model)
         if not chosen:
             if not release.forecasters:
-                raise UnknownNameError(f"no model of {release.release.dataset} is loaded; {there_are(full)}")
+                others = there_are(full) if full else "nor one of another dataset"
+                raise UnknownNameError(
+                    f"no model of {release.release.dataset} is loaded, as all were unloaded: load one again; {others}"
+                )
             hint = f": {model} comes with each forecast, under baselines" if model in BASELINES else ""
             raise UnknownNameError(f"no model {model[:64]!r}{hint}; {there_are([BEST, ALL, *CELLS, *full])}")
         return release, chosen

@@ -358,7 +358,7 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Every model is loaded, verified and warmed up."""
+    """Every model is loaded, verified and warmed up, but for those that were unloaded."""
 
     status: Literal["ready"] = "ready"
     models: list[str]

@@ -17,6 +17,6 @@ async def live() -> Live:
 
 @router.get("/ready", responses=problems(503))
 async def ready(registry: RegistryDep, lifecycle: LifecycleDep) -> Ready:
-    """Every model is loaded, verified and warmed up; 503 with the reason where not."""
+    """Every model is loaded, verified and warmed up, but those that were unloaded; 503 with the reason where not."""
     refuse_draining(lifecycle)
     return Ready(models=[forecaster.metadata.model for forecaster in registry.models])

@@ -138,7 +138,10 @@ async def server_live() -> ServerLive:
 
 @router.get("/health/ready", responses=refusals(503))
 async def server_ready(lifecycle: LifecycleDep) -> ServerReady:
-    """Every model is loaded, verified and warmed up; 503 with the reason where not, and by a process about to stop."""
+    """Every model is loaded, verified and warmed up, but for those that were unloaded.
+
+    503 with the reason where not, and by a process about to stop.
+    """
     ready(lifecycle)
     refuse_draining(lifecycle)
     return ServerReady()

@@ -109,7 +109,8 @@ def test_best_is_the_best_of_what_is_loaded(operator: Operator) -> None:
     for name in ("best", "all", "gru"):
         response = operator.http.get("/forecast", params={"model": name})
         assert response.status_code == 404
-        assert response.json()["detail"] == "no model of nino12 is loaded; there are: buoy-rnn, buoy-lstm, buoy-gru"
+        said = "no model of nino12 is loaded, as all were unloaded: load one again"
+        assert response.json()["detail"] == f"{said}; there are: buoy-rnn, buoy-lstm, buoy-gru"
 
 
 def test_a_models_statistics_outlive_what_happens_to_others(operator: Operator, nino12: SstSeries) -> None:
@@ -226,3 +227,14 @@ def test_without_an_admin_key_nothing_is_loaded_or_unloaded(operator: Operator, 
         pytest.raises(InferenceServerException, match=r"\[403\] .* need an admin key, and none is configured"),
     ):
         keyless.load_model(GRU)
+
+
+def test_where_every_model_is_unloaded_the_service_is_ready_and_says_to_load_one(operator: Operator) -> None:
+    for name in operator.states():
+        operator.triton.unload_model(name, headers=operator.headers)
+    assert operator.http.get("/health/ready").json() == {"status": "ready", "models": []}
+    said = "no model of nino12 is loaded, as all were unloaded: load one again; nor one of another dataset"
+    assert operator.http.get("/forecast").json()["detail"] == said
+    assert refused(operator.http.post(f"/v2/models/{GRU}/infer", json={}), 404) == said
+    operator.triton.load_model("buoy-gru", headers=operator.headers)
+    assert operator.http.get("/forecast").json()["detail"].endswith("load one again; there are: buoy-gru")
