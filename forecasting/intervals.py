@@ -158,6 +158,8 @@ class ErrorDistribution(BaseModel, frozen=True):
         """Quantiles of observation minus forecast, °C ``(n, leads, probabilities)``; arguments as for half-widths."""
         return self._of(self._quantiles, times) * scale[:, None, None]
 
+    # How far a threshold of 1e308 °C lies beyond all errors, in their spreads, is no number; its probability is.
+    @np.errstate(over="ignore")
     def exceedance(self, sst: Floats, times: Times, scale: Floats, threshold: float) -> Floats:
         """Probability that SST exceeds ``threshold`` °C where ``sst`` °C ``(n, leads)`` is forecast, ``(n, leads)``.
 

@@ -1,7 +1,7 @@
 """``python -m service``."""
 
 import argparse
-import logging.config
+import logging
 import os
 import socket
 import sys
@@ -13,7 +13,7 @@ from forecasting.errors import ForecastError, RequestError
 from service import keys_cli
 from service.app import open_registry
 from service.keys import read_keys
-from service.logs import log_config
+from service.logs import configure_logs
 from service.metrics import shared_by_workers
 from service.security import refuse_open_bind
 from service.server import serve
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ForecastError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
-    logging.config.dictConfig(log_config(settings))
+    configure_logs(settings)
     for said in unknown_settings(os.environ):
         logger.warning(said)
     print(_greeting(settings, listener.getsockname()[1]), flush=True)

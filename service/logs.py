@@ -5,6 +5,7 @@ What a client sends cannot forge a line: control characters are escaped in both 
 
 import json
 import logging
+import logging.config
 import math
 import sys
 from contextvars import ContextVar
@@ -107,6 +108,12 @@ def log_access(route: str, method: str, status: int, seconds: float) -> None:
     ms = round(1_000 * seconds, 3)
     extra = {"method": method, "route": route, "status": status, "ms": ms}
     access_logger.info("answered", extra=extra)
+
+
+def configure_logs(settings: Settings) -> None:
+    """Have log lines written as :func:`log_config` says, Python's own warnings among them."""
+    logging.config.dictConfig(log_config(settings))
+    logging.captureWarnings(capture=True)
 
 
 def log_config(settings: Settings) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Several workers on one socket: started, replaced when they die, and stopped together."""
 
-import logging.config
+import logging
 import multiprocessing
 import os
 import signal
@@ -15,7 +15,7 @@ from types import FrameType
 
 from forecasting.errors import ForecastError
 from service.app import open_registry
-from service.logs import log_config
+from service.logs import configure_logs
 from service.metrics import worker_ended
 from service.server import serve
 from service.settings import Settings
@@ -37,7 +37,7 @@ _MARGIN = 5.0
 
 def work(settings: Settings, listener: socket.socket, folder: Path) -> None:
     """What a worker process does."""
-    logging.config.dictConfig(log_config(settings))
+    configure_logs(settings)
     try:
         registry = open_registry(settings)
     except ForecastError as error:

@@ -3,20 +3,24 @@
 import io
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from starlette.types import Receive, Scope, Send
 
+from forecasting.series import SstSeries
 from service.app import create_app
 from service.logs import JsonFormatter, TextFormatter, access_logger, log_access, log_config, request_scope
 from service.settings import Settings
 from tests.processes import running
+from tests.service.test_forecast import body
 from tests.service.test_trace_context import SPAN, TRACE
 from tests.serving import serve_app
 
@@ -210,3 +214,27 @@ def test_every_line_of_a_service_is_json(artifacts: Path, workers: str) -> None:
     events = [json.loads(line) for line in service.log]
     assert {"service", "uvicorn.error"} <= {event["logger"] for event in events}
     assert any(event["message"].startswith("ready: ") for event in events)
+
+
+def test_pythons_own_warnings_are_lines_like_all_others() -> None:
+    program = (
+        "import warnings; from service.logs import configure_logs; from service.settings import Settings\n"
+        "configure_logs(Settings(log_format='json')); warnings.warn('first\\nsecond')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert (line["level"], line["logger"]) == ("warning", "py.warnings")
+    assert "UserWarning: first\nsecond" in line["message"]
+
+
+def test_thresholds_beyond_all_seas_write_no_line(artifacts: Path, nino12: SstSeries) -> None:
+    with running(artifacts, log_format="json") as service:
+        before = len(service.log)
+        for threshold, chance in ((1.7e308, 0.0), (-1.7e308, 1.0)):
+            answer = httpx.post(f"{service.url}/forecast", json=body(nino12, thresholds=[threshold]))
+            assert answer.json()["forecasts"][0]["exceedance"][0]["probability"] == [chance]
+        service.process.terminate()
+        service.process.wait()
+        service.wait_for("Finished server process")
+    assert not any("Warning" in line for line in service.log[before:])
+    assert [json.loads(line)["level"] for line in service.log]
