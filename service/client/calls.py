@@ -109,7 +109,10 @@ class Calls:
             dataset=parameters.dataset,
             model=parameters.model,
             horizon=parameters.horizon,
-            level=list(parameters.levels),
+            # An empty one asks for none; none of them, for those that the service chooses.
+            level=list(parameters.levels) or "",
+            threshold=list(parameters.thresholds),
+            units=parameters.units,
         )
 
         def read(answer: Json) -> pd.DataFrame:

@@ -155,10 +155,18 @@ class Client:
         return self._run(self._calls.forecast(series, parameters, strict))
 
     def forecast_dataset(
-        self, dataset: str | None = None, *, model: str = "best", horizon: int = 1, levels: Sequence[int] = (80, 95)
+        self,
+        dataset: str | None = None,
+        *,
+        model: str = "best",
+        horizon: int = 1,
+        levels: Sequence[int] = (80, 95),
+        thresholds: Sequence[float] = (),
+        units: Units = "celsius",
     ) -> pd.DataFrame:
-        """Forecast what follows a dataset's own last observation, in the columns of :meth:`forecast`, °C."""
-        return self._run(self._calls.forecast_dataset(ForecastParameters.of(model, dataset, horizon, levels)))
+        """Forecast what follows a dataset's own last observation, in the columns of :meth:`forecast`."""
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        return self._run(self._calls.forecast_dataset(parameters))
 
     def compare(self, dataset: str | None = None, *, horizon: int = 1) -> pd.DataFrame:
         """Accuracy on the held-out test part, ``horizon`` steps ahead: a row for each model and baseline.
@@ -313,10 +321,18 @@ class AsyncClient:
         return await self._run(self._calls.forecast(series, parameters, strict))
 
     async def forecast_dataset(
-        self, dataset: str | None = None, *, model: str = "best", horizon: int = 1, levels: Sequence[int] = (80, 95)
+        self,
+        dataset: str | None = None,
+        *,
+        model: str = "best",
+        horizon: int = 1,
+        levels: Sequence[int] = (80, 95),
+        thresholds: Sequence[float] = (),
+        units: Units = "celsius",
     ) -> pd.DataFrame:
         """As :meth:`Client.forecast_dataset`."""
-        return await self._run(self._calls.forecast_dataset(ForecastParameters.of(model, dataset, horizon, levels)))
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        return await self._run(self._calls.forecast_dataset(parameters))
 
     async def compare(self, dataset: str | None = None, *, horizon: int = 1) -> pd.DataFrame:
         """As :meth:`Client.compare`."""

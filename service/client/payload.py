@@ -162,7 +162,7 @@ def read_stations(series: SeriesInput) -> list[Station]:
 
     Raises:
         TypeError: if they are something else.
-        ValueError: if there is none, an index holds no times, or a value is no number.
+        ValueError: if there is none, an index holds no times, a value is no number, or a name cannot be sent.
     """
     stations, index, times = [], None, ""
     for name, one in _named(series):
@@ -188,8 +188,15 @@ def _named(series: SeriesInput) -> "Iterator[tuple[Hashable, pd.Series[Any]]]":
 
 
 def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:
-    values = _values(name, series)
-    return f'{{"id": {json.dumps(str(name)[:MAX_ID])}, {times}, "values": {json.dumps(values)}}}'
+    values, shown = _values(name, series), str(name)[:MAX_ID]
+    try:
+        shown.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"series {name!r}: its name holds half of a character, a lone surrogate, which JSON cannot carry: give it "
+            "another name"
+        ) from None
+    return f'{{"id": {json.dumps(shown)}, {times}, "values": {json.dumps(values)}}}'
 
 
 def _values(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:

@@ -326,6 +326,10 @@ def test_a_dataset_is_forecast_from_its_own_last_observation(ask: Ask, url: str)
     assert table.filter(regex="lower|upper").columns.tolist() == ["lower_50", "upper_50"]
     assert table[["climatology", "damped", "linear"]].notna().all(axis=None)
     assert ask(url, "forecast_dataset", levels=[]).filter(regex="lower|upper").empty
+    kelvin = ask(url, "forecast_dataset", model="all", horizon=2, levels=[50], thresholds=[297.65], units="kelvin")
+    assert (kelvin["sst"] - table["sst"]).tolist() == pytest.approx([273.15] * 6, abs=1e-4)
+    celsius = ask(url, "forecast_dataset", model="all", horizon=2, thresholds=[24.5])
+    assert kelvin["exceedance_297.65"].tolist() == pytest.approx(celsius["exceedance_24.5"].tolist(), abs=1e-4)
 
 
 def test_a_comparison_has_a_row_for_each_model_and_baseline(ask: Ask, url: str, client: httpx.Client) -> None:
@@ -620,6 +624,11 @@ DAYS = pd.date_range("2010-01-01", periods=3)
             "time at position 1 is missing",
         ),
         (pd.Series(["a", "b", "c"], DAYS, name="pier"), ValueError, "series 'pier': its values must be numbers"),
+        (
+            pd.Series([1.0, 2, 3], DAYS, name="p\ud83d"),
+            ValueError,
+            r"series 'p\\ud83d': its name holds half of a character",
+        ),
         (pd.Series([1, np.inf, 2], DAYS), ValueError, "the value at 2010-01-02 00:00:00 is infinite"),
     ],
 )
