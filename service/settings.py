@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _PREFIX: Final = "SST_"
 _SHOWN_CHARACTERS: Final = 64
 """Of a value that a sentence repeats."""
+_DAY: Final = 86_400
+"""Most seconds of any setting."""
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9._\[\]:-]+")
 _EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
 
@@ -77,12 +79,12 @@ class Settings(BaseSettings):
     max_answer_bytes: int = Field(default=48 * 2**20, ge=1_024)
     max_waiting: int = Field(default=256, ge=1)
     max_waiting_bytes: int = Field(default=64 * 2**20, ge=1_024)
-    request_seconds: float = Field(default=30.0, gt=0)
-    write_seconds: float = Field(default=30.0, gt=0)
+    request_seconds: float = Field(default=30.0, gt=0, le=_DAY)
+    write_seconds: float = Field(default=30.0, gt=0, le=_DAY)
     busy_poll_microseconds: float = Field(default=50.0, ge=0, le=1_000_000)
-    drain_seconds: int = Field(default=30, ge=1)
-    linger_seconds: float = Field(default=1.0, ge=0)
-    reload_seconds: float = Field(default=10.0, gt=0)
+    drain_seconds: int = Field(default=30, ge=1, le=_DAY)
+    linger_seconds: float = Field(default=1.0, ge=0, le=_DAY)
+    reload_seconds: float = Field(default=10.0, gt=0, le=_DAY)
     max_line_bytes: int = Field(default=4 * 2**20, ge=1_024)
     max_series: int = Field(default=10_000, ge=1)
     max_values: int = Field(default=100_000, ge=2)
@@ -144,6 +146,6 @@ def _what_is_taken(name: str) -> str:
     names = ("ge", "gt", "le")
     limits = {limit: getattr(one, limit) for one in field.metadata for limit in names if hasattr(one, limit)}
     noun = "a whole number" if kind is int else "a number"
-    if "le" in limits:
-        return f"{noun} from {limits['ge']} to {limits['le']}"
-    return f"{noun} over {limits['gt']}" if "gt" in limits else f"{noun}, {limits['ge']} or more"
+    if "gt" in limits:
+        return f"{noun} over {limits['gt']}, up to {limits['le']}"
+    return f"{noun} from {limits['ge']} to {limits['le']}" if "le" in limits else f"{noun}, {limits['ge']} or more"

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from service.settings import unknown_settings
+from service.settings import Settings, unknown_settings
 from tests.processes import running
 
 
@@ -49,9 +50,9 @@ def test_each_setting_that_cannot_be_used_has_a_line_with_what_it_got_and_what_i
     assert said == [
         "service: SST_WORKERS=0 cannot be used: it takes a whole number from 1 to 256",
         "service: SST_LOG_LEVEL=loud cannot be used: it takes critical, error, warning, info or debug",
-        "service: SST_REQUEST_SECONDS=soon cannot be used: it takes a number over 0",
-        "service: SST_LINGER_SECONDS=-1 cannot be used: it takes a number, 0 or more",
-        "service: SST_RELOAD_SECONDS=0 cannot be used: it takes a number over 0",
+        "service: SST_REQUEST_SECONDS=soon cannot be used: it takes a number over 0, up to 86400",
+        "service: SST_LINGER_SECONDS=-1 cannot be used: it takes a number from 0 to 86400",
+        "service: SST_RELOAD_SECONDS=0 cannot be used: it takes a number over 0, up to 86400",
         "service: SST_MAX_SERIES=0 cannot be used: it takes a whole number, 1 or more",
         "service: SST_ALLOW_ANONYMOUS=perhaps cannot be used: it takes true or false",
         "service: SST_CORS_ORIGINS=https://a.org/ cannot be used: 'https://a.org/' is no origin: write https://host or "
@@ -66,3 +67,13 @@ def test_a_port_is_a_whole_number(artifacts: Path, value: str, monkeypatch: pyte
     command = [sys.executable, "-m", "service", "--artifacts", str(artifacts)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == f"service: SST_PORT={value} cannot be used: it takes a whole number from 0 to 65535\n"
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e300", "86401"])
+@pytest.mark.parametrize(
+    "name", ["request_seconds", "write_seconds", "linger_seconds", "drain_seconds", "reload_seconds"]
+)
+def test_seconds_are_a_day_at_most(name: str, seconds: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: seconds})
+    assert getattr(Settings.model_validate({name: "86400"}), name) == 86_400
