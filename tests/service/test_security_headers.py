@@ -54,6 +54,15 @@ async def test_no_page_but_the_services_own_may_call_unless_it_is_named() -> Non
         for origin in ("https://pier.example.org.evil.example", "http://pier.example.org", "null"):
             refused = await client.options("/forecast", headers=PREFLIGHT | {"Origin": origin})
             assert refused.status_code == 400
+            assert refused.headers["content-type"] == "application/problem+json"
+            problem = refused.json()
+            assert problem["request_id"] == refused.headers["x-request-id"]
+            assert problem["detail"] == (
+                f"a page of {origin} may not send POST with these headers here: origin not allowed; SST_CORS_ORIGINS "
+                "names the origins whose pages may call"
+            )
+            assert refused.headers["x-content-type-options"] == "nosniff"
+            assert "access-control-allow-origin" not in refused.headers
             answer = await client.post("/forecast", headers={"Origin": origin})
             assert "access-control-allow-origin" not in answer.headers
 
@@ -73,3 +82,15 @@ async def test_it_can_stand_in_an_application_as_the_outermost_layer() -> None:
 def test_what_is_no_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValidationError, match="is no origin: write https://host"):
         Settings(cors_origins=f"https://b.org,{origin}")
+
+
+@pytest.mark.anyio
+async def test_pages_that_may_call_may_carry_their_trace() -> None:
+    asked = {"Origin": "https://a.org", "Access-Control-Request-Method": "POST"}
+    async with through(with_cors(refuse, ("https://a.org",))) as client:
+        for names, status in (("traceparent,tracestate,authorization", 200), ("x-secret", 400)):
+            answer = await client.options("/v2", headers=asked | {"Access-Control-Request-Headers": names})
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == "https://a.org"
+            assert answer.headers["x-request-id"]
+    assert "headers not allowed" in answer.json()["error"]
