@@ -1,14 +1,25 @@
 """Request bodies, read up to a limit and decompressed up to the same."""
 
+import re
 import zlib
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 from starlette.types import Message, Receive
 
 from service.errors import ProblemError
 
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
+
+_SMALL: Final = 2**16
+"""Bytes of JSON which can hold no more objects than there is memory for."""
+
+_OBJECTS: Final = 1_000
+_OBJECTS_A_SERIES: Final = 4
+"""What JSON may hold of them: more than any request needs, so that others are told what is wrong with them."""
+
+_UP_TO_A_BRACE: Final = re.compile(rb'(?:[^"{]++|"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z))*+', re.DOTALL)
 
 
 async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, hold: Callable[[int], object]) -> bytes:
@@ -47,6 +58,26 @@ async def _read_rest(receive: Receive, message: Message, limit: int, hold: Calla
         if not message.get("more_body"):
             return b"".join(pieces)
         message = await receive()
+
+
+def refuse_many_objects(content: bytes, max_series: int) -> None:
+    """Refuse JSON with far more objects than ``max_series`` need: while it is read each takes hundreds of bytes.
+
+    Raises:
+        ProblemError: 422 if it has.
+    """
+    most = _OBJECTS + _OBJECTS_A_SERIES * max_series
+    # Those in strings count here, so that few are looked at any closer.
+    if len(content) <= _SMALL or content.count(b"{") <= most:
+        return
+    at = -1
+    for _ in range(most + 1):
+        found = _UP_TO_A_BRACE.match(content, at + 1)
+        at = len(content) if found is None else found.end()
+        if at == len(content):
+            return
+    detail = f"more than {most} objects, each in braces, are too many: no request that is taken needs so many"
+    raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
 def too_large(limit: int) -> ProblemError:

@@ -18,6 +18,7 @@ from starlette.types import Scope
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
 from service.instruments import Reason
+from service.schemas import MAX_UNKNOWN_FIELDS, UnknownFieldsError
 
 _SUBJECT: Final = re.compile("^(?:Input|Tuple|List|Dictionary|String|Value) should")
 """What pydantic calls a value by its type in Python, which is not for who sends JSON to know."""
@@ -194,8 +195,11 @@ def _invalid_request(error: RequestValidationError, scope: Scope) -> Response:
     return _refusal(scope, HTTPStatus.UNPROCESSABLE_ENTITY, detail, places)
 
 
-def found_in(content: bytes, error: ValidationError) -> list[dict[str, Any]]:
+def found_in(content: bytes, error: ValidationError | UnknownFieldsError) -> list[dict[str, Any]]:
     """What pydantic found wrong with JSON, as ``RequestValidationError`` takes it."""
+    if isinstance(error, UnknownFieldsError):
+        said = f"it has more than {MAX_UNKNOWN_FIELDS} fields that are not known here; see /docs for those there are"
+        return [{"type": "unknown_fields", "loc": (), "msg": said}]
     places: list[dict[str, Any]] = [*map(dict, error.errors(include_url=False, include_input=False))]
     encoding = _foreign_encoding(content) if places[0]["type"] == "json_invalid" else None
     if encoding:

@@ -58,7 +58,7 @@ class InputTensor(BaseModel):
 
     name: str
     datatype: str
-    shape: list[Size] = Field(max_length=_MAX_DIMENSIONS)
+    shape: list[Size] = Field(max_length=_MAX_DIMENSIONS, fail_fast=True)
     parameters: TensorParameters | None = None
     data: Any = Field(default=None, description="row-major, nested or flat; absent where it comes as bytes")
 
@@ -76,9 +76,9 @@ class InferRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: str | None = Field(default=None, description="returned as given")
-    inputs: list[InputTensor] = Field(max_length=_MAX_TENSORS)
+    inputs: list[InputTensor] = Field(max_length=_MAX_TENSORS, fail_fast=True)
     outputs: list[RequestedOutput] | None = Field(
-        default=None, max_length=_MAX_TENSORS, description="those wanted; default: all"
+        default=None, max_length=_MAX_TENSORS, fail_fast=True, description="those wanted; default: all"
     )
     parameters: InferParameters | None = None
 

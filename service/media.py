@@ -4,9 +4,10 @@ from http import HTTPStatus
 from typing import Final, TypeVar
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from service.errors import ProblemError, found_in
+from service.schemas import SeriesRequest, UnknownFieldsError
 from service.security_headers import RawHeaders
 
 _JSON: Final = b"application/json"
@@ -15,7 +16,7 @@ NDJSON_TYPE: Final = "application/x-ndjson"
 NDJSON: Final[RawHeaders] = ((b"content-type", NDJSON_TYPE.encode()),)
 """Of an answer: JSON, one value a line."""
 
-Body = TypeVar("Body", bound=BaseModel)
+Body = TypeVar("Body", bound=SeriesRequest)
 
 
 def read_json(model: type[Body], headers: dict[bytes, bytes], body: bytes) -> Body:
@@ -27,8 +28,8 @@ def read_json(model: type[Body], headers: dict[bytes, bytes], body: bytes) -> Bo
     """
     require_json(headers)
     try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
+        return model.model_validate_json(body, context=[])
+    except (ValidationError, UnknownFieldsError) as error:
         places = found_in(body, error)
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
 

@@ -1,9 +1,18 @@
 """What goes over the wire."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError
 
 from forecasting.forecast import WarningCode
 from forecasting.series import Units
@@ -13,6 +22,9 @@ Level = Annotated[int, Field(ge=1, le=99, strict=True)]
 
 MAX_ID: Final = 256
 """Characters of a series' id."""
+
+MAX_UNKNOWN_FIELDS: Final = 50
+"""Of a body: more that there are none of are not named one by one."""
 
 EXAMPLE_VALUES: Final = (
     24.81, 26.19, 26.86, 25.91, 24.47, 23.30, 21.94, 20.76, 20.21, 20.59, 21.55, 22.72,
@@ -29,8 +41,32 @@ EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
+class UnknownFieldsError(Exception):
+    """A body has more fields that there are none of than are worth a sentence each."""
+
+
+def _refuse_unknown(value: object, info: ValidationInfo) -> NoReturn:
+    """Say that there is no such field; of many, each of which would take memory, end the reading instead."""
+    if info.context is not None:
+        info.context.append(info.field_name)
+        if len(info.context) > MAX_UNKNOWN_FIELDS:
+            raise UnknownFieldsError
+    raise PydanticKnownError("extra_forbidden")
+
+
 class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """A body, or a part of one: read with a new list as context, in which unknown fields are counted."""
+
+    # As "forbid" refuses them, which does not bound how many.
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(_refuse_unknown)]]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """That other fields than those named are refused."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["additionalProperties"] = False
+        return schema
 
 
 class SeriesIn(_Request):
@@ -38,10 +74,12 @@ class SeriesIn(_Request):
 
     id: str | None = Field(default=None, max_length=MAX_ID, description="returned as given; default: its place, from 0")
     values: list[Finite | None] = Field(
-        min_length=1, description="SST, oldest first; null where missing; at least the model's window"
+        min_length=1, fail_fast=True, description="SST, oldest first; null where missing; at least the model's window"
     )
     start: str | None = Field(default=None, description="ISO 8601 time of the first value; UTC without an offset")
-    timestamps: list[str] | None = Field(default=None, description="ISO 8601 time of each value, in place of start")
+    timestamps: Annotated[list[str], Field(fail_fast=True)] | None = Field(
+        default=None, description="ISO 8601 time of each value, in place of start"
+    )
     step: str | None = Field(
         default=None, description="month, week, day, hour or ISO 8601 (PT30M); refused where it is not the model's"
     )
@@ -52,7 +90,7 @@ class SeriesRequest(_Request):
 
     dataset: str | None = Field(default=None, description="whose release; default: the default dataset")
     units: Units = Field(default="celsius", description="of all temperatures, the answer's among them")
-    series: list[SeriesIn] = Field(min_length=1)
+    series: list[SeriesIn] = Field(min_length=1, fail_fast=True)
 
 
 class ForecastRequest(SeriesRequest):
@@ -63,10 +101,13 @@ class ForecastRequest(SeriesRequest):
     model: str = Field(default="best", description="best, all, rnn, lstm, gru, or a full name as nino12-gru")
     horizon: int = Field(default=1, ge=1, le=10_000, strict=True, description="steps ahead")
     levels: list[Level] | None = Field(
-        default=None, max_length=16, description="percent; default 80 and 95; [] asks for no intervals"
+        default=None, max_length=16, fail_fast=True, description="percent; default 80 and 95; [] asks for no intervals"
     )
     thresholds: tuple[Finite, ...] = Field(
-        default=(), max_length=16, description="temperatures whose probability of being exceeded is wanted"
+        default=(),
+        max_length=16,
+        fail_fast=True,
+        description="temperatures whose probability of being exceeded is wanted",
     )
 
 

@@ -15,11 +15,12 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from forecasting.series import Units
 from service.batch_forecaster import ForecastJob
+from service.bodies import refuse_many_objects
 from service.errors import Place, ProblemError, found_in, invalid
 from service.forecasts import check_horizon, check_query
 from service.lines import Line, read_lines
 from service.query import read_query
-from service.schemas import SeriesIn
+from service.schemas import SeriesIn, UnknownFieldsError
 from service.serving import Serving
 from service.settings import Settings
 from service.writing import ForecastOptions, Json, sentence
@@ -132,8 +133,11 @@ class _Stream:
             limit = self._settings.max_line_bytes
             return _Place(line.number, name, SeriesError(f"the line is too long: send at most {limit} bytes"))
         try:
-            series = _read(line.content)
-        except ValidationError as error:
+            refuse_many_objects(line.content, 1)
+            series = _read(line.content, context=[])
+        except ProblemError as error:
+            return _Place(line.number, name, SeriesError(error.detail))
+        except (ValidationError, UnknownFieldsError) as error:
             return _Place(line.number, name, SeriesError(invalid(found_in(line.content, error), "the line")))
         name = name if series.id is None else series.id
         most = self._settings.max_values

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from forecasting.series import Units
+from service.bodies import refuse_many_objects
 from service.call import Headers
 from service.dependencies import (
     DatasetQuery,
@@ -38,6 +39,7 @@ from service.schemas import (
     ForecastRequest,
     ModelForecast,
     SeriesIn,
+    UnknownFieldsError,
 )
 from service.settings import Settings
 from service.streaming import LinesQuery, forecast_lines, without_blanks
@@ -147,8 +149,8 @@ def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[Fo
     require_json(headers)
     query = LinesQuery.read(query_string) if query_string else None
     try:
-        request = _read(body)
-    except ValidationError as error:
+        request = _read(body, context=[])
+    except (ValidationError, UnknownFieldsError) as error:
         places = found_in(body, error)
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
     if query is None:
@@ -173,6 +175,7 @@ def _agreed(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
 async def _answer(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
 ) -> Answer:
+    refuse_many_objects(body, settings.max_series)
     request, dataset, strict = read_request(scope["query_string"], headers, body)
 
     def hold_answer(size: int) -> None:
