@@ -5,12 +5,12 @@ FastAPI makes those of all others by itself. Both are off until a tracer provide
 """
 
 import logging
+import sys
 import threading
 import time
 from importlib.metadata import version
 from typing import Any, Final
 
-from fastapi.telemetry import _runtime
 from opentelemetry import propagate, trace
 from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, SpanKind, StatusCode, Tracer, TracerProvider
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,8 +30,10 @@ def send_the_rest(until: float) -> None:
     FastAPI would do so at the end without a limit, and a collector that does not answer would hold up the stop for as
     long as each exporter tries again. Exporters that a program brought with it are left to it.
     """
-    exporters = tuple(_runtime._owned)
-    _runtime._owned.clear()
+    # There is no public way to them; where another FastAPI keeps them otherwise, it closes them without a limit.
+    owned = getattr(sys.modules.get("fastapi.telemetry._runtime"), "_owned", [])
+    exporters = tuple(owned)
+    owned.clear()
     # Daemons: one that goes on trying does not hold up the end of the process.
     threads = [threading.Thread(target=_close, args=(one,), daemon=True) for one in exporters]
     for thread in threads:
