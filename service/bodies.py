@@ -13,13 +13,17 @@ from service.errors import ProblemError
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 _SMALL: Final = 2**16
-"""Bytes of JSON which can hold no more objects than there is memory for."""
+"""Bytes of JSON which can hold no more than there is memory for."""
 
-_OBJECTS: Final = 1_000
-_OBJECTS_A_SERIES: Final = 4
-"""What JSON may hold of them: more than any request needs, so that others are told what is wrong with them."""
+_PARTS: Final = 1_000
+_PARTS_A_SERIES: Final = 12
+"""Objects and arrays that JSON may hold: more than are needed, so that a request of too many series is told so."""
 
-_UP_TO_A_BRACE: Final = re.compile(rb'(?:[^"{]++|"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z))*+', re.DOTALL)
+_BYTES_A_VALUE: Final = 3
+_BYTES_A_TEXT: Final = 8
+"""Of the largest body, for each value or text in JSON: ``24,`` has three, and a month with its quotes nine."""
+
+_UP_TO_A_PART: Final = re.compile(rb'(?:[^"{[]++|"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z))*+', re.DOTALL)
 
 
 async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, hold: Callable[[int], object]) -> bytes:
@@ -60,24 +64,42 @@ async def _read_rest(receive: Receive, message: Message, limit: int, hold: Calla
         message = await receive()
 
 
-def refuse_many_objects(content: bytes, max_series: int) -> None:
-    """Refuse JSON with far more objects than ``max_series`` need: while it is read each takes hundreds of bytes.
+def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
+    """Refuse JSON that would take many times its size while it is read.
+
+    An object takes hundreds of bytes, a text or an array two hundred, a number a hundred. So there may be no more of
+    them than several times ``max_series`` need, or a body of ``max_bytes`` holds of those that make sense.
 
     Raises:
         ProblemError: 422 if it has.
     """
-    most = _OBJECTS + _OBJECTS_A_SERIES * max_series
-    # Those in strings count here, so that few are looked at any closer.
-    if len(content) <= _SMALL or content.count(b"{") <= most:
+    if len(content) <= _SMALL:
         return
+    most = _PARTS + _PARTS_A_SERIES * max_series
+    # Those in strings count here, so that few are looked at any closer.
+    if content.count(b"{") + content.count(b"[") > most and _has_parts(content, most + 1):
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"more than {most} objects and arrays are too many: no request that is taken needs so many",
+        )
+    for what, n, most in (
+        ("values", content.count(b","), max_bytes // _BYTES_A_VALUE),
+        ("texts", content.count(b'"') // 2, max_bytes // _BYTES_A_TEXT),
+    ):
+        if n > most:
+            detail = f"more than {most} {what} are too many: send less in one request"
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+def _has_parts(content: bytes, n: int) -> bool:
+    """Whether so many objects and arrays begin in JSON, outside of strings."""
     at = -1
-    for _ in range(most + 1):
-        found = _UP_TO_A_BRACE.match(content, at + 1)
+    for _ in range(n):
+        found = _UP_TO_A_PART.match(content, at + 1)
         at = len(content) if found is None else found.end()
         if at == len(content):
-            return
-    detail = f"more than {most} objects, each in braces, are too many: no request that is taken needs so many"
-    raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+            return False
+    return True
 
 
 def too_large(limit: int) -> ProblemError:

@@ -15,7 +15,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
 from forecasting.series import Units
 from service.batch_forecaster import ForecastJob
-from service.bodies import refuse_many_objects
+from service.bodies import refuse_costly
 from service.errors import Place, ProblemError, found_in, invalid
 from service.forecasts import check_horizon, check_query
 from service.lines import Line, read_lines
@@ -133,7 +133,7 @@ class _Stream:
             limit = self._settings.max_line_bytes
             return _Place(line.number, name, SeriesError(f"the line is too long: send at most {limit} bytes"))
         try:
-            refuse_many_objects(line.content, 1)
+            refuse_costly(line.content, 1, self._settings.max_body_bytes)
             series = _read(line.content, context=[])
         except ProblemError as error:
             return _Place(line.number, name, SeriesError(error.detail))

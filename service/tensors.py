@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from forecasting.sentences import counted, there_are
 from forecasting.series import SEA_RANGE
-from service.bodies import refuse_many_objects
+from service.bodies import refuse_costly
 from service.call import Headers
 from service.errors import ProblemError, found_in
 from service.gate import JSON, Answer
 from service.inference_schemas import InferRequest, InputTensor
+from service.settings import Settings
 
 Array = npt.NDArray[Any]
 
@@ -79,12 +80,12 @@ def input_specs(window: int) -> tuple[TensorSpec, TensorSpec]:
     return sst, _VALID_TIME
 
 
-def read_request(body: bytes, headers: Headers, max_rows: int) -> tuple[InferRequest, memoryview | None]:
+def read_request(body: bytes, headers: Headers, settings: Settings) -> tuple[InferRequest, memoryview | None]:
     """An inference request, and the bytes behind its JSON; None where the header that says where they begin is absent.
 
     Raises:
         ProblemError: 400 if the header's value is no length within the body, or it is absent where bytes follow, or
-            the JSON has far more objects than ``max_rows`` need.
+            the JSON would take many times its size.
         RequestValidationError: if the JSON is none, or not of this form.
     """
     stated = headers.get(_HEADER_LENGTH)
@@ -97,7 +98,7 @@ def read_request(body: bytes, headers: Headers, max_rows: int) -> tuple[InferReq
                 f"{HEADER_LENGTH} is {said!r}: it should be a number from 0 to the body's {len(body)} bytes"
             )
         content, tail = body[:length], memoryview(body)[length:]
-    refuse_many_objects(content, max_rows)
+    refuse_costly(content, settings.max_series, settings.max_body_bytes)
     try:
         return _parse(content), tail
     except ValidationError as error:

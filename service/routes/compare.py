@@ -10,7 +10,7 @@ from starlette.responses import Response
 from forecasting.errors import RequestError
 from forecasting.registry import LoadedRelease
 from forecasting.table import accuracy_table
-from service.bodies import refuse_many_objects
+from service.bodies import refuse_costly
 from service.comparison_schemas import CompareRequest, OwnComparison
 from service.comparison_tables import comparison_csv, own_csv, own_markdown
 from service.comparisons import QueryFields, compare_series, compared_model, written
@@ -74,7 +74,7 @@ async def post_compare(
 ) -> Response:
     """The same on the caller's series: every model and baseline rolled through each, one step at a time."""
     body = await request.body()
-    refuse_many_objects(body, settings.max_series)
+    refuse_costly(body, settings.max_series, settings.max_body_bytes)
     wanted = read_json(CompareRequest, dict(request.scope["headers"]), body)
     compared = await compare_series(serving, settings, wanted, QueryFields(dataset, horizon), strict=strict)
     if format == "json":

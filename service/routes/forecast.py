@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from forecasting.series import Units
-from service.bodies import refuse_many_objects
+from service.bodies import refuse_costly
 from service.call import Headers
 from service.dependencies import (
     DatasetQuery,
@@ -175,7 +175,7 @@ def _agreed(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
 async def _answer(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
 ) -> Answer:
-    refuse_many_objects(body, settings.max_series)
+    refuse_costly(body, settings.max_series, settings.max_body_bytes)
     request, dataset, strict = read_request(scope["query_string"], headers, body)
 
     def hold_answer(size: int) -> None:

@@ -238,7 +238,7 @@ async def _answer(
     serving, path = ready(lifecycle), scope["path_params"]
     model, version, dataset = path["model"], path.get("version"), _dataset(scope)
     forecaster = find_model(serving, model, version, dataset)
-    request, tail = read_request(body, headers, settings.max_series)
+    request, tail = read_request(body, headers, settings)
     if request.parameters is not None and request.parameters.dataset is not None:
         forecaster = find_model(serving, model, version, agreed("dataset", dataset, request.parameters.dataset))
     metadata = forecaster.metadata

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from service.bodies import refuse_many_objects
+from service.bodies import refuse_costly
 from service.dependencies import RegistryDep, RepositoryDep
 from service.errors import found_in
 from service.inference_schemas import IndexEntry, IndexRequest, LoadRequest, LoadResponse
@@ -57,7 +57,7 @@ async def unload(request: Request, repository: RepositoryDep) -> LoadResponse:
 
 
 def _read(model: type[_Body], body: bytes) -> _Body:
-    refuse_many_objects(body, 0)
+    refuse_costly(body, 0, len(body))
     try:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
