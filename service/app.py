@@ -147,10 +147,11 @@ def create_app(
     for resource in _RESOURCES:
         app.include_router(resource.router, dependencies=[] if resource is page else [Depends(refuse_unknown)])
     guard = _guard(settings, app)
-    app.state.metrics = Metrics(context.path or "" for context in iter_route_contexts(app.routes))
+    templates = [context.path for context in iter_route_contexts(app.routes) if context.path]
+    app.state.metrics = Metrics(templates)
     direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}
     streams = {"/forecast": forecast.stream(lifecycle, settings)}
-    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams)
+    gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams, templates)
     return gate
 
 

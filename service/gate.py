@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from http import HTTPStatus
@@ -80,8 +80,12 @@ class Gate:
         metrics: Metrics,
         direct: Mapping[str, Direct],
         streams: Mapping[str, Stream],
+        templates: Iterable[str] = (),
     ) -> None:
-        """``direct`` answers POST by the path's template, without ``app``; ``streams`` by path, where it is NDJSON."""
+        """``direct`` answers POST by the path's template, without ``app``; ``streams`` by path, where it is NDJSON.
+
+        ``templates`` are those of the routes of ``app``.
+        """
         self.app = app
         self.guard = guard
         self.settings = settings
@@ -90,6 +94,7 @@ class Gate:
         self._direct = [(compile_path(template)[0], template, answer) for template, answer in direct.items()]
         self._plain = frozenset(template.encode() for template in direct if "{" not in template)
         self._streams = streams
+        self._templates = [(compile_path(template)[0], template) for template in templates]
         self.metrics = metrics
         self.tracer: Tracer | None = None
         """Of requests that FastAPI does not see; set when the application starts, where tracing is on."""
@@ -127,6 +132,8 @@ class Gate:
             self.admission.waiting -= 1
             self.admission.release(call.held)
             seconds = time.perf_counter() - begin
+            if call.route == OTHER and FAULT not in scope:
+                call.route = self._template(scope["path"])
             self.metrics.ended(1)
             self.metrics.request(call.route, scope["method"], call.status, seconds)
             if self.settings.access_log:
@@ -154,9 +161,9 @@ class Gate:
             raise scope[FAULT]
         stream = self._streams.get(scope["path"]) if scope["method"] == "POST" and is_ndjson(call.headers) else None
         call.streams = stream is not None
-        self._admit(call)
         direct = self._find_direct(call) if scope["method"] == "POST" else None
         if direct is None:
+            self._admit(call)
             await self._pass_on(call)
             return
         work = partial(self._answer, call, direct) if stream is None else partial(self._stream, call, stream)
@@ -185,12 +192,18 @@ class Gate:
                 return direct
         return None
 
+    def _template(self, path: str) -> str:
+        """Of the route that a request was meant for which did not come so far."""
+        return next((template for pattern, template in self._templates if pattern.match(path)), OTHER)
+
     async def _answer(self, call: Call, direct: Direct) -> None:
+        self._admit(call)
         body = await self._read(call)
         await call.answer(*await direct(call.scope, call.headers, body, partial(self._hold, call)))
 
     async def _stream(self, call: Call, stream: Stream) -> None:
         """Answer while the request comes in; each piece of the answer has a deadline of its own."""
+        self._admit(call)
         async with aclosing(stream(call.scope, call.headers, call.receive)) as pieces:
             async for piece in pieces:
                 await call.pass_piece(piece, NDJSON)

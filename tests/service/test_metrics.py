@@ -12,15 +12,17 @@ import httpx
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from service.batch_metrics import BatchMetrics
 from service.instruments import ModelInfo
+from service.keys import Role, new_key
 from service.metrics import Metrics, loaded_models, shared_by_workers, worker_ended
 from service.settings import Settings
-from tests.serving import serve
+from tests.serving import connect, serve
 
 GRU = ModelInfo("nino12-gru", "20260101T000000Z", "gru", "nino12", "cpu", "0123456789ab")
 NEWER = GRU._replace(version="20260202T000000Z")
@@ -234,6 +236,38 @@ def test_what_is_made_up_is_not_remembered_either() -> None:
         metrics.batch(f"made-up-{number}", 1, 0.1, 0.1)
         metrics.drift(f"made-up-{number}", 1, 0.1, 0.1, 0)
     assert len(metrics.exposition()[0].splitlines()) == size
+
+
+def test_requests_that_are_refused_before_their_endpoint_count_by_their_route(artifacts: Path) -> None:
+    presented, key = new_key("ops", Role.FORECAST)
+    settings = Settings(
+        artifacts=artifacts, keys=SecretStr(key.line), allow_anonymous=False, rate_limit=1, max_waiting=1
+    )
+    calls = [
+        ("POST", "/forecast", "/forecast", False, 401),
+        ("GET", "/models/nino12-gru", "/models/{model}", False, 401),
+        ("POST", "/v2/repository/models/nino12-gru/load", "/v2/repository/models/{model}/load", True, 403),
+        ("POST", "/forecast", "/forecast", True, 415),
+        ("POST", "/forecast", "/forecast", True, 429),
+        ("POST", "/compare", "/compare", True, 429),
+    ]
+    with serve(settings) as client:
+        for method, path, _, with_key, status in calls:
+            headers = {"Authorization": f"Bearer {presented}"} if with_key else {}
+            assert client.request(method, path, headers=headers).status_code == status
+        with connect(client) as slow:
+            slow.sendall(b"POST /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+            while "sst_requests_in_flight 2.0" not in client.get("/metrics").text:
+                pass
+            assert client.post("/forecast").status_code == 503
+            assert client.post("/v2/models/nino12-gru/infer").status_code == 503
+        found = parsed(client.get("/metrics").text)
+    counted = [(route, method, status) for method, _, route, _, status in calls]
+    for route, method, status in [*counted, ("/forecast", "POST", 503), ("/v2/models/{model}/infer", "POST", 503)]:
+        assert value(found, "sst_request_seconds_count", route=route, method=method, status=str(status)) == 1
+    assert not [
+        labels for name, labels in found if name == "sst_request_seconds_count" and ("route", "other") in labels
+    ]
 
 
 def work(requests: int, info: ModelInfo, done: Connection) -> None:

@@ -116,6 +116,18 @@ async def test_a_fault_marks_its_span(provider: TracerProvider, exporter: InMemo
     assert span.parent is None
 
 
+def test_a_forecast_that_is_not_let_in_has_its_span_too(
+    provider: TracerProvider, exporter: InMemorySpanExporter, artifacts: Path
+) -> None:
+    settings = Settings(artifacts=artifacts, max_body_bytes=1_024)
+    with serve_app(create_app(settings, telemetry={"tracer_provider": provider})) as client:
+        assert client.post("/forecast", content=b" " * 1_025, headers=TRACEPARENT).status_code == 413
+    span = server_span(exporter, "POST /forecast")
+    assert_continues(span)
+    assert span.attributes is not None
+    assert span.attributes["http.response.status_code"] == 413
+
+
 def test_there_is_no_tracer_unless_someone_asks(provider: TracerProvider) -> None:
     assert request_tracer() is None
     assert request_tracer(NoOpTracerProvider()) is None
