@@ -12,8 +12,8 @@ from service.security_headers import RawHeaders
 Headers = dict[bytes, bytes]
 """Of a request, by name in lower case."""
 
-_DIGITS: Final = 18
-"""More of them state no length that a number needs to be made of."""
+_DIGITS: Final = 19
+"""Of a length, without leading zeros: with so many it is over any limit, whatever follows."""
 
 
 class Call:
@@ -64,7 +64,7 @@ class Call:
     def stated_length(self) -> int:
         """Bytes of the body as the client states them; 0 where it does not, or is no number."""
         stated = self.headers.get(b"content-length", b"0")
-        return int(stated) if stated.isdigit() and len(stated) < _DIGITS else 0
+        return int(stated.lstrip(b"0")[:_DIGITS] or 0) if stated.isdigit() else 0
 
     @property
     def is_beyond_refusal(self) -> bool:

@@ -261,6 +261,19 @@ def test_old_http_gets_what_has_a_length_as_ever(client: httpx.Client) -> None:
     assert int(headers["content-length"]) == len(content)
 
 
+@pytest.mark.parametrize("length", [10**17, 10**18, 2**64 - 1])
+def test_a_length_of_any_number_of_digits_is_too_large_at_once(client: httpx.Client, length: int) -> None:
+    for path in (b"/forecast", b"/compare"):
+        with connect(client) as one:
+            one.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, length))
+            assert one.recv(4_096).startswith(b"HTTP/1.1 413 ")
+            one.shutdown(socket.SHUT_WR)
+    # Zeros in front make no length larger.
+    with connect(client) as one:
+        one.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Length: %020d\r\n\r\n{}" % 2)
+        assert one.recv(4_096).startswith(b"HTTP/1.1 415 ")
+
+
 def test_a_client_that_sends_all_of_too_large_a_body_before_it_reads_hears_413(client: httpx.Client) -> None:
     large = bytes(30_000_000)
     for headers in ({"Content-Type": "application/json"}, {"Transfer-Encoding": "chunked"}):
