@@ -69,16 +69,28 @@ class Repository:
     def start(self, registry: Registry) -> None:
         """Begin with what is loaded; it serves from :meth:`refresh` on."""
         self._registry = registry
+        for dataset, loaded in registry.releases.items():
+            self.siblings.serve(dataset, loaded.release.version)
 
     async def watch(self, seconds: float) -> None:
         """Follow what is published, with a look every ``seconds``; does not return."""
+        said = ""
         while True:
             await asyncio.sleep(seconds)
             try:
                 await self._follow()
-            except Exception:
-                # Whatever is wrong with the folder, what is loaded serves on.
-                logger.exception("the artifacts folder %s could not be looked at", self.artifacts)
+            except Exception as error:
+                # Whatever is wrong with the folder, what is loaded serves on. It is said once, not at each look.
+                if str(error) != said:
+                    trace = None if isinstance(error, ForecastError) else error
+                    logger.error(
+                        "what is published cannot be followed, what was loaded serves on: %s", error, exc_info=trace
+                    )
+                said = str(error)
+            else:
+                if said:
+                    logger.info("what is published is followed again")
+                said = ""
 
     async def load(self, model: str) -> None:
         """Serve the current release of a model's dataset, in every worker; undoes :meth:`unload`.
@@ -147,7 +159,11 @@ class Repository:
         Returns the datasets of which a release is current.
         """
         async with self._lock:
-            states = await asyncio.to_thread(self._look)
+            try:
+                states = await asyncio.to_thread(self._look)
+            except Exception:
+                self.metrics.reloaded("failed")
+                raise
             for dataset in self.refused.keys() - states.keys():
                 self._forget(dataset)
             unchanged = True

@@ -186,6 +186,25 @@ async def test_a_refused_release_is_tried_again_once_its_files_have_changed(two_
         assert client.get("/forecast").json()["version"] == late
 
 
+def reloads(client: httpx.Client, outcome: str) -> float:
+    (count,) = re.findall(rf'sst_reloads_total{{outcome="{outcome}"}} (\S+)', client.get("/metrics").text)
+    return float(count)
+
+
+async def test_a_folder_that_vanishes_is_counted_at_each_look_and_said_once(two_releases: Path) -> None:
+    with running(two_releases, reload_seconds=0.05) as service, httpx.Client(base_url=service.url) as client:
+        two_releases.rename(two_releases.with_name("elsewhere"))
+        while reloads(client, "failed") < 3:
+            pass
+        assert client.get("/forecast").status_code == 200
+        two_releases.with_name("elsewhere").rename(two_releases)
+        service.wait_for("what is published is followed again")
+    said = [line for line in service.log if "what is published cannot be followed, what was loaded serves on" in line]
+    assert len(said) == 1
+    assert f"the artifacts folder {two_releases} cannot be read: No such file or directory" in said[0]
+    assert not any("Traceback" in line for line in service.log)
+
+
 async def test_a_flood_is_refused_quickly_and_leaves_no_trace(artifacts: Path, nino12: SstSeries) -> None:
     request = body(nino12)
     request["series"] *= 60
