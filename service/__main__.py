@@ -1,11 +1,26 @@
 """``python -m service``."""
 
+# ruff: noqa: E402
+
 import argparse
 import logging
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End at once: nothing has been begun. An exception could be caught by what is being imported or loaded."""
+    os._exit(0)
+
+
+if __name__ in ("__main__", "__mp_main__"):
+    # Until what serves, or keeps workers, has its own: the imports below take seconds.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
 
 from pydantic import ValidationError
 
@@ -14,7 +29,6 @@ from service import keys_cli
 from service.app import open_registry
 from service.keys import read_keys
 from service.logs import configure_logs
-from service.metrics import shared_by_workers
 from service.security import refuse_open_bind
 from service.server import serve
 from service.settings import Settings, unknown_settings, unusable_settings
@@ -49,8 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         logger.warning(said)
     print(_greeting(settings, listener.getsockname()[1]), flush=True)
     if registry is None:
-        with shared_by_workers():
-            return Supervisor(settings, listener).run()
+        return Supervisor(settings, listener).run()
     serve(settings, listener, registry, Siblings())
     return 0
 

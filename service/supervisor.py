@@ -16,7 +16,7 @@ from types import FrameType
 from forecasting.errors import ForecastError
 from service.app import open_registry
 from service.logs import configure_logs
-from service.metrics import worker_ended
+from service.metrics import shared_by_workers, worker_ended
 from service.server import serve
 from service.settings import Settings
 from service.siblings import Siblings
@@ -65,7 +65,7 @@ class Supervisor:
         """Run until SIGTERM or SIGINT; returns the exit status: 0, or that of workers that could not start at all."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        with tempfile.TemporaryDirectory(prefix="sst-", dir=_short_folder()) as name:
+        with shared_by_workers(), tempfile.TemporaryDirectory(prefix="sst-", dir=_short_folder()) as name:
             return self._watch(Path(name))
 
     def _watch(self, folder: Path) -> int:

@@ -1,0 +1,57 @@
+"""A service that is told to stop before it is ready."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.processes import spawned
+
+
+@contextmanager
+def starting(artifacts: Path, folder: str, workers: int) -> Iterator["subprocess.Popen[str]"]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
+    environment |= {"SST_ARTIFACTS": str(artifacts), "SST_WORKERS": str(workers), "TMPDIR": folder}
+    command = [sys.executable, "-m", "service", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["it imports", "it has said its address", "its workers import"])
+def test_told_to_stop_before_it_is_ready_it_ends_with_0_and_leaves_nothing(
+    artifacts: Path, workers: int, number: int, moment: str
+) -> None:
+    # A short name: the workers' folder stands in it too.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        with starting(artifacts, folder, workers) as process:
+            assert process.stdout is not None
+            children: set[int] = set()
+            if moment == "it imports":
+                while "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text():
+                    assert process.poll() is None
+            else:
+                process.stdout.readline()
+            if moment == "its workers import" and workers > 1:
+                while len(children := spawned(process.pid)) < workers:
+                    pass
+                while not all("libtorch" in Path(f"/proc/{child}/maps").read_text() for child in children):
+                    pass
+            process.send_signal(number)
+            _, log = process.communicate()
+            assert process.returncode == 0, log
+        assert "Traceback" not in log
+        assert not any(Path(f"/proc/{child}").exists() for child in children)
+        assert not list(Path(folder).iterdir())
