@@ -137,19 +137,26 @@ class Registry:
         self._full = {forecaster.metadata.model: forecaster for forecaster in self.models}
 
     @classmethod
-    def open(cls, artifacts: Path, device: torch.device, default_dataset: str) -> "Registry":
+    def open(
+        cls, artifacts: Path, device: torch.device, default_dataset: str, serving: Mapping[str, str] | None = None
+    ) -> "Registry":
         """Load the current release of every dataset in ``artifacts``.
+
+        ``serving`` are the versions that other processes serve, by dataset: where the current release of one cannot be
+        used, or there is none, that version is loaded in its place.
 
         Raises:
             ReleaseError: if a release cannot be used, or the default dataset has none.
         """
-        names = dataset_names(artifacts)
+        serving = serving or {}
+        names = sorted({*dataset_names(artifacts), *serving})
         if default_dataset not in names:
             raise ReleaseError(
                 f"{artifacts} holds no release of the default dataset {default_dataset!r}; {there_are(names)}; train "
                 "one with python -m training"
             )
-        return cls({name: LoadedRelease.load(open_current(artifacts, name), device) for name in names}, default_dataset)
+        releases = {name: _load_release(artifacts, name, device, serving.get(name)) for name in names}
+        return cls(releases, default_dataset)
 
     def with_release(self, release: LoadedRelease) -> "Registry":
         """This with ``release`` in place of the one of its dataset, if there is one."""
@@ -206,6 +213,20 @@ class Registry:
             hint = f": {model} comes with each forecast, under baselines" if model in BASELINES else ""
             raise UnknownNameError(f"no model {model[:64]!r}{hint}; {there_are([BEST, ALL, *CELLS, *full])}")
         return release, chosen
+
+
+def _load_release(artifacts: Path, dataset: str, device: torch.device, other: str | None) -> LoadedRelease:
+    """The current release of a dataset; where that cannot be used, its version ``other``, if there is one."""
+    try:
+        return LoadedRelease.load(open_current(artifacts, dataset), device)
+    except ForecastError as error:
+        if other is None:
+            raise
+        try:
+            return LoadedRelease.load(Release.open(artifacts / dataset / other), device)
+        except ForecastError:
+            # What is to be mended is the current one.
+            raise error from None
 
 
 def _load_forecaster(release: Release, cell: str, content: bytes, device: torch.device) -> Forecaster:

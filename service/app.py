@@ -77,15 +77,16 @@ _DESCRIPTION = """Sea-surface temperature forecasts by recurrent networks, with 
 references. Temperatures are °C where not asked for otherwise; times are UTC."""
 
 
-def open_registry(settings: Settings) -> Registry:
-    """Load what ``settings`` name.
+def open_registry(settings: Settings, siblings: Siblings | None = None) -> Registry:
+    """Load what ``settings`` name; what ``siblings`` serve where that cannot be used.
 
     Raises:
         ForecastError: if there is no such device, or a release cannot be used.
     """
     # A second thread makes networks this small slower, and their warm-up by seconds where the cores are busy.
     torch.set_num_threads(1)
-    return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset)
+    serving = siblings.serving() if siblings else {}
+    return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset, serving)
 
 
 def create_app(

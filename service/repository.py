@@ -203,6 +203,7 @@ class Repository:
             return
         self._forget(dataset)
         self._put(self.registry.with_release(release))
+        self.siblings.serve(dataset, release.release.version)
         self.metrics.reloaded("loaded")
         logger.info("%s now serves release %s", dataset, release.release.version)
 

@@ -13,6 +13,7 @@ Message = dict[str, str]
 Handle = Callable[[Message], Awaitable[Message]]
 
 _LINE: Final = 64 * 1_024
+_SERVES: Final = "=serves"
 
 
 class Siblings:
@@ -48,6 +49,28 @@ class Siblings:
         sockets = [path for path in sorted(self.folder.glob("*.sock")) if path.name != own]
         answers = await asyncio.gather(*(self._ask(path, message) for path in sockets))
         return [answer for answer in answers if answer is not None]
+
+    def serve(self, dataset: str, version: str) -> None:
+        """Write down which release of a dataset serves: what workers that start from now on can fall back on."""
+        if self.folder is not None:
+            fresh = self.folder / f"{dataset}.{os.getpid()}"
+            fresh.write_text(version)
+            fresh.replace(self.folder / f"{dataset}{_SERVES}")
+
+    def serving(self) -> dict[str, str]:
+        """The version that serves, by dataset, as it was written down last; none where no worker has served yet."""
+        if self.folder is None:
+            return {}
+        return {path.name.removesuffix(_SERVES): path.read_text() for path in self.folder.glob(f"*{_SERVES}")}
+
+    def is_any_left(self) -> bool:
+        """Whether a worker answers to others."""
+        return self.folder is not None and any(self.folder.glob("*.sock"))
+
+    def bury(self, pid: int) -> None:
+        """Remove what a worker that was killed could not take with it."""
+        if self.folder is not None:
+            (self.folder / f"{pid}.sock").unlink(missing_ok=True)
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:

@@ -38,12 +38,13 @@ _MARGIN = 5.0
 def work(settings: Settings, listener: socket.socket, folder: Path) -> None:
     """What a worker process does."""
     configure_logs(settings)
+    siblings = Siblings(folder)
     try:
-        registry = open_registry(settings)
+        registry = open_registry(settings, siblings)
     except ForecastError as error:
         logger.error("%s", error)
         sys.exit(REFUSED)
-    serve(settings, listener, registry, Siblings(folder))
+    serve(settings, listener, registry, siblings)
 
 
 def _short_folder() -> str | None:
@@ -70,6 +71,7 @@ class Supervisor:
 
     def _watch(self, folder: Path) -> int:
         workers: set[SpawnProcess] = set()
+        siblings = Siblings(folder)
         status = 0
         try:
             workers |= {self._start(folder) for _ in range(self.settings.workers)}
@@ -79,7 +81,8 @@ class Supervisor:
                     workers.remove(worker)
                     worker.join()
                     worker_ended(worker.pid or 0)
-                    if worker.exitcode == REFUSED and not any(folder.glob("*.sock")):
+                    siblings.bury(worker.pid or 0)
+                    if worker.exitcode == REFUSED and not siblings.is_any_left():
                         self._stopping, status = True, REFUSED
                     else:
                         logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)

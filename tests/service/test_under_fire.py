@@ -141,10 +141,7 @@ async def test_a_release_that_fails_is_refused_and_the_old_one_serves_on(two_rel
     dataset = two_releases / "nino12"
     good, bad = sorted(path.name for path in dataset.iterdir() if path.is_dir())
     point_current(dataset, good)
-    checkpoint = dataset / bad / "gru.pt"
-    content = bytearray(checkpoint.read_bytes())
-    content[len(content) // 2] ^= 1
-    checkpoint.write_bytes(content)
+    spoil(dataset / bad)
     presented, key = new_key("ops", Role.ADMIN)
     with running(two_releases, keys=key.line, reload_seconds=0.05) as service, httpx.Client() as client:
         point_current(dataset, bad)
@@ -154,11 +151,55 @@ async def test_a_release_that_fails_is_refused_and_the_old_one_serves_on(two_rel
         assert loaded.status_code == 409
         assert "gru.pt is not the file that was published" in loaded.json()["error"]
         assert client.get(f"{service.url}/forecast").json()["version"] == good
-        content[len(content) // 2] ^= 1
-        checkpoint.write_bytes(content)
+        spoil(dataset / bad)
         assert client.post(f"{service.url}/v2/repository/models/nino12-gru/load", json={}).status_code == 200
         assert client.get(f"{service.url}/forecast").json()["version"] == bad
         assert current_version(dataset) == bad
+
+
+def spoil(release: Path) -> None:
+    """Change one byte of the GRU; twice leaves it as it was."""
+    checkpoint = release / "gru.pt"
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    checkpoint.write_bytes(content)
+
+
+def test_a_worker_that_is_killed_is_replaced_by_one_that_serves_the_same_beside_a_refused_release(
+    two_releases: Path,
+) -> None:
+    dataset = two_releases / "nino12"
+    good, bad = sorted(path.name for path in dataset.iterdir() if path.is_dir())
+    point_current(dataset, good)
+    spoil(dataset / bad)
+    with running(two_releases, workers=2, reload_seconds=0.05) as service:
+        service.wait_for("Application startup complete", times=2)
+        point_current(dataset, bad)
+        service.wait_for("a new release of nino12 is refused, what was loaded serves on", times=2)
+        for times in (3, 4):
+            # The one, and then the other that has never seen this release refused as it started.
+            os.kill(min(service.children()), signal.SIGKILL)
+            service.wait_for("Application startup complete", times=times)
+            assert len(service.children()) == 2
+            for _ in range(8):
+                assert httpx.get(f"{service.url}/forecast").json()["version"] == good
+        # And where none is left that could say what serves.
+        for worker in service.children():
+            os.kill(worker, signal.SIGKILL)
+        service.wait_for("Application startup complete", times=6)
+        assert httpx.get(f"{service.url}/forecast").json()["version"] == good
+        service.process.terminate()
+        assert service.process.wait() == 0
+
+
+def test_a_service_whose_workers_are_all_killed_and_find_nothing_to_load_ends(two_releases: Path) -> None:
+    with running(two_releases, workers=2, reload_seconds=3_600) as service:
+        service.wait_for("Application startup complete", times=2)
+        two_releases.rename(two_releases.with_name("elsewhere"))
+        for worker in service.children():
+            os.kill(worker, signal.SIGKILL)
+        assert service.process.wait() == 2
+    assert any(f"the artifacts folder {two_releases} cannot be read" in line for line in service.log)
 
 
 async def test_a_refused_release_is_tried_again_once_its_files_have_changed(two_releases: Path) -> None:
