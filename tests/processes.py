@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +52,16 @@ class Service:
     def children(self) -> set[int]:
         """Process ids of the workers."""
         return spawned(self.process.pid)
+
+    def connections(self, worker: int) -> set[str]:
+        """Inodes of the connections from clients that a worker holds."""
+        held = set()
+        for one in Path(f"/proc/{worker}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                held.add(str(one.readlink()))
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        established = [row[9] for row in rows if row[3] == "01" and int(row[1].rpartition(":")[2], 16) == self.port]
+        return {inode for inode in established if f"socket:[{inode}]" in held}
 
     def resident(self) -> int:
         """KiB of memory that the process holds."""
