@@ -18,6 +18,8 @@ from forecasting.readers.text import MAX_TEXT, erddap_error
 
 Pause = Callable[[float], object]
 Tell = Callable[[str], object]
+Check = Callable[[BinaryIO, bool], str | None]
+"""Says of an answer, and of whether its end is proven, what of it is not there; None where nothing is amiss."""
 
 ATTEMPTS: Final = 4
 _FIRST_PAUSE_SECONDS: Final = 2.0
@@ -26,6 +28,8 @@ _BUSY: Final = (408, 429, 500, 502, 503, 504)
 EMPTY_REMEDY: Final = "widen --from, --to or the place, and check --station"
 _TIMEOUT: Final = httpx.Timeout(120.0, connect=20.0)
 _MAX_ERROR_BYTES: Final = 65_536
+_EDGE_BYTES: Final = 4_096
+"""Of the beginning and the end of an answer, in which words of the server's own are looked for."""
 
 
 class FetchError(ForecastError):
@@ -62,11 +66,18 @@ class Downloader:
         with httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers=headers) as client:
             yield cls(client, pause, tell)
 
-    def download(self, url: str, file: BinaryIO) -> None:
+    def download(self, url: str, file: BinaryIO, check: Check = lambda file, proven: None) -> None:
         """Write the CSV at ``url`` into ``file``, whole.
 
         A busy server, a lost connection and an answer that is cut short are tried again, four times in all, after 2, 4
         and 8 seconds or what the server asks for, up to a minute.
+
+        Args:
+            url: of the data.
+            file: to write to; what it held goes.
+            check: looks at what was written: an answer of which something is missing counts as cut short. It is told
+                whether the end is proven, by a length or by chunks; where it is not, the end of the connection may be
+                anything.
 
         Raises:
             FetchError: in the server's own words where it has any.
@@ -75,7 +86,11 @@ class Downloader:
             file.seek(0)
             file.truncate()
             try:
-                return self._once(url, file)
+                proven = self._once(url, file)
+                lacking = check(file, proven)
+                if lacking is None:
+                    return
+                raise _TryAgainError(f"the answer was cut short: {lacking}")
             except _TryAgainError as error:
                 if attempt == ATTEMPTS:
                     raise FetchError(f"{_host(url)}: {error}, {ATTEMPTS} times; try again later") from None
@@ -84,14 +99,15 @@ class Downloader:
                 )
                 self.tell(f"{_host(url)}: {error}; asked again in {wait:.0f} s")
                 self.pause(wait)
-        return None
 
-    def _once(self, url: str, file: BinaryIO) -> None:
+    def _once(self, url: str, file: BinaryIO) -> bool:
+        """Write what the server answers; returns whether its end is proven."""
         try:
             with self.client.stream("GET", url) as response:
                 if response.status_code != 200:
                     _refuse(response)
                 _write(response, file)
+                proven = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
         except httpx.TimeoutException:
             raise _TryAgainError("no answer in time") from None
         except httpx.TooManyRedirects:
@@ -101,6 +117,7 @@ class Downloader:
         except httpx.HTTPError as error:
             raise _TryAgainError(f"the connection failed ({error or type(error).__name__})") from None
         _refuse_what_is_no_csv(url, file)
+        return proven
 
 
 def _write(response: httpx.Response, file: BinaryIO) -> None:
@@ -148,17 +165,22 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 def _refuse_what_is_no_csv(url: str, file: BinaryIO) -> None:
     file.seek(0)
-    head = file.read(4_096).decode("utf-8", "replace")
+    head = file.read(_EDGE_BYTES).decode("utf-8", "replace")
     if head.lstrip()[:1] == "<":
         said = _plain(head) or "without a title"
         raise FetchError(f"{_host(url)} answered with a web page ({said}), not data; is --erddap an ERDDAP server?")
-    message = erddap_error(head)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _EDGE_BYTES))
+    tail = file.read().decode("utf-8", "replace")
+    # What goes wrong after the first rows stands below the last of them.
+    begin = max(tail.rfind("\nError {"), 0)
+    message = erddap_error(head) or erddap_error(tail[begin:])
     if message is not None:
+        code = re.search(r"code=(\d+);", tail[begin:])
+        if code is not None and int(code[1]) in _BUSY:
+            raise _TryAgainError(f"the server answered {code[1]}: {message}")
         raise FetchError(f"{_host(url)}: {message}")
-    file.seek(0, os.SEEK_END)
-    if file.tell():
-        file.seek(-1, os.SEEK_END)
-    if file.read(1) != b"\n":
+    if not tail.endswith("\n"):
         raise _TryAgainError("the answer was cut short")
 
 

@@ -2,12 +2,16 @@
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+import numpy as np
+
+from forecasting.timestep import parse_time
 from training.download import FetchError
 
 Span = tuple[float, float]
@@ -15,6 +19,8 @@ Span = tuple[float, float]
 _STATIONS: Final = ("station", "station_id", "station_name", "stationid", "platform", "platform_code", "buoy",
                     "buoy_id", "site", "wmo_platform_code")  # fmt: skip
 _DEPTHS: Final = ("depth", "altitude", "zlev", "lev")
+_HALFWAY: Final = 0.01
+"""Of a spacing, how far from halfway between two values it is uncertain which one is the next."""
 _PROVENANCE: Final = ("title", "institution", "license", "infoUrl", "creator_name", "references", "time_coverage_end")
 
 
@@ -49,11 +55,13 @@ class DatasetInfo:
         dimensions: how many values each axis of a grid has, in the order of the axes; empty for a table.
         variables: names of its variables, without axes.
         attributes: by variable (``NC_GLOBAL`` for the dataset's own) and name.
+        even: axes whose values lie at one distance.
     """
 
     dimensions: dict[str, int]
     variables: tuple[str, ...]
     attributes: dict[str, dict[str, str]]
+    even: frozenset[str] = frozenset()
 
     @property
     def protocol(self) -> str:
@@ -90,15 +98,18 @@ def parse_info(text: str) -> DatasetInfo:
     dimensions: dict[str, int] = {}
     variables: list[str] = []
     attributes: dict[str, dict[str, str]] = {}
+    even: set[str] = set()
     for kind, variable, attribute, _, value in (row for row in rows if len(row) == 5):
         if kind == "dimension":
             count = re.search(r"nValues=(\d+)", value)
             dimensions[variable] = int(count[1]) if count else 0
+            if "evenlySpaced=true" in value:
+                even.add(variable)
         elif kind == "variable":
             variables.append(variable)
         elif kind == "attribute":
             attributes.setdefault(variable, {})[attribute] = value
-    return DatasetInfo(dimensions, tuple(variables), attributes)
+    return DatasetInfo(dimensions, tuple(variables), attributes, frozenset(even))
 
 
 def data_url(server: str, dataset: str, info: DatasetInfo, wanted: Wanted) -> str:
@@ -111,38 +122,105 @@ def data_url(server: str, dataset: str, info: DatasetInfo, wanted: Wanted) -> st
         if name not in info.variables:
             raise FetchError(f"{dataset} has no variable {name!r}; it has {', '.join(info.variables)[:400]}")
     query = _grid_query(dataset, info, wanted) if info.dimensions else _table_query(dataset, info, wanted)
+    return _address(server, dataset, info, query)
+
+
+def axis_url(server: str, dataset: str, info: DatasetInfo, wanted: Wanted, axis: str) -> str:
+    """The address of the values of a grid's axis that the series has."""
+    return _address(server, dataset, info, quote(axis + _indices(dataset, info, wanted)[axis], safe=",():"))
+
+
+def ends_url(server: str, dataset: str, info: DatasetInfo, wanted: Wanted) -> tuple[str, str | None]:
+    """The address of the last time of each station in a table, and the variable of stations, if there is one."""
+    station = _station_variable(info)
+    taken = ["time"] if station is None else [station, "time"]
+    limits = _table_query(dataset, info, wanted).split("&")[1:]
+    last = quote(f'orderByMax("{",".join(taken)}")', safe=",=:()")
+    return _address(server, dataset, info, "&".join([",".join(taken), *limits, last])), station
+
+
+def known_counts(info: DatasetInfo, wanted: Wanted) -> dict[str, int | None]:
+    """How many values of each axis of a grid a series has at least, by the server's description.
+
+    None where it does not tell: where a part of an axis is asked for whose values lie at differing distances.
+    """
+    spans: dict[str, tuple[float | None, float | None] | None] = {
+        "time": None if wanted.start is None and wanted.end is None else (_seconds(wanted.start), _seconds(wanted.end)),
+        "latitude": wanted.lat,
+        "longitude": _longitudes(info, wanted.lon),
+    }
+    spans |= dict.fromkeys(_DEPTHS, wanted.depth)
+    return {
+        name: _count_between(info, name, spans[name]) if spans.get(name) is not None else info.dimensions[name]
+        for name in info.dimensions
+    }
+
+
+def _count_between(info: DatasetInfo, name: str, span: tuple[float | None, float | None] | None) -> int | None:
+    """Values of an axis from the one next to the first end to the one next to the second."""
+    count, ends = info.dimensions[name], _range(info, name)
+    low, high = span if span is not None else (None, None)
+    if count <= 1 or (low is not None and low == high):
+        return 1
+    if name not in info.even or ends is None or ends[0] >= ends[1]:
+        return None
+    spacing = (ends[1] - ends[0]) / (count - 1)
+    # Halfway between two values either may be the next: the fewer count.
+    first = 0 if low is None else math.floor((low - ends[0]) / spacing + 0.5 + _HALFWAY)
+    last = count - 1 if high is None else math.ceil((high - ends[0]) / spacing - 0.5 - _HALFWAY)
+    return max(1, min(last, count - 1) - max(first, 0) + 1)
+
+
+def _seconds(time: str | None) -> float | None:
+    return None if time is None else float(parse_time(time).astype("datetime64[s]").astype(np.int64))
+
+
+def _range(info: DatasetInfo, name: str) -> Span | None:
+    """Least and greatest value of an axis, times in Unix seconds."""
+    known = info.attributes.get(name, {}).get("actual_range", "").split(",")
+    try:
+        low, high = map(float, known)
+    except ValueError:
+        return None
+    return low, high
+
+
+def _address(server: str, dataset: str, info: DatasetInfo, query: str) -> str:
     return f"{server}/{info.protocol}/{quote(dataset, safe='')}.csv?{query}"
 
 
 def _grid_query(dataset: str, info: DatasetInfo, wanted: Wanted) -> str:
+    index = "".join(_indices(dataset, info, wanted).values())
+    return quote(",".join(name + index for name in wanted.variables), safe=",():")
+
+
+def _indices(dataset: str, info: DatasetInfo, wanted: Wanted) -> dict[str, str]:
+    """What of each axis is asked for."""
     if wanted.station is not None:
         raise FetchError(f"{dataset} is a grid, without stations; choose a place with --lat and --lon")
     spans = {"latitude": ("--lat", wanted.lat), "longitude": ("--lon", _longitudes(info, wanted.lon))}
     spans |= dict.fromkeys(_DEPTHS, ("--depth", wanted.depth))
-    index = ""
+    indices: dict[str, str] = {}
     for name, count in info.dimensions.items():
         if name == "time":
             first = f"({wanted.start})" if wanted.start else "0"
             last = f"({wanted.end})" if wanted.end else "last"
-            index += f"[{first}:1:{last}]"
+            indices[name] = f"[{first}:1:{last}]"
             continue
         option, span = spans.get(name, ("", None))
         if span is None and count != 1:
             remedy = f"choose with {option}" if option else "which cannot be chosen here"
             raise FetchError(f"{dataset} has {count} values of {name}: {remedy}")
-        index += "[0]" if span is None else f"[({span[0]:.10g}):1:({span[1]:.10g})]"
-    return quote(",".join(name + index for name in wanted.variables), safe=",():")
+        indices[name] = "[0]" if span is None else f"[({span[0]:.10g}):1:({span[1]:.10g})]"
+    return indices
 
 
 def _longitudes(info: DatasetInfo, lon: Span | None) -> Span | None:
     """Longitudes by the habit of the dataset: −180 to 180, or 0 to 360."""
-    known = info.attributes.get("longitude", {}).get("actual_range", "").split(",")
-    if lon is None or len(known) != 2:
+    known = _range(info, "longitude")
+    if lon is None or known is None:
         return lon
-    try:
-        low, high = float(known[0]), float(known[1])
-    except ValueError:
-        return lon
+    low, high = known
     moved = tuple(one + 360 if one < 0 <= low else one - 360 if one > 180 >= high else one for one in lon)
     return moved[0], moved[1]
 

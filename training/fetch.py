@@ -2,15 +2,27 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from forecasting.readers import content_digest
 from training.download import EMPTY_REMEDY, Downloader, FetchError, whole, write_json
-from training.erddap import Wanted, data_url, info_url, parse_info, server_address
+from training.erddap import (
+    DatasetInfo,
+    Wanted,
+    axis_url,
+    data_url,
+    ends_url,
+    info_url,
+    known_counts,
+    parse_info,
+    server_address,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,8 @@ def fetch(server: str, dataset: str, wanted: Wanted, target: Path, downloader: D
         downloader.download(info_url(server, dataset), described)
         info = parse_info(described.getvalue().decode("utf-8", "replace"))
         url = data_url(server, dataset, info, wanted)
-        downloader.download(url, file)
+        whole_answer = _Whole(server, dataset, info, wanted, downloader)
+        downloader.download(url, file, whole_answer.lacking)
         rows, values = _count(file, wanted.variables)
         if not rows:
             raise FetchError(f"{server} sent no rows of {dataset}; {EMPTY_REMEDY}")
@@ -67,15 +80,81 @@ def fetch(server: str, dataset: str, wanted: Wanted, target: Path, downloader: D
     return Fetched(target, source, url, rows)
 
 
+@dataclass(frozen=True)
+class _Whole:
+    """What the server says of the series, for its answer to be held against."""
+
+    server: str
+    dataset: str
+    info: DatasetInfo
+    wanted: Wanted
+    downloader: Downloader
+
+    def lacking(self, file: BinaryIO, proven: bool) -> str | None:
+        """What of an answer is not there; None where nothing shows that anything is.
+
+        A grid has as many rows as its axes say. How many a table has, a server does not tell: where the end of its
+        answer is not ``proven``, the last time of each station is held against the server's.
+        """
+        if self.info.dimensions:
+            rows, _ = _count(file, self.wanted.variables)
+            expected = self._least_rows
+            return f"{rows} of {expected} rows" if 0 < rows < expected else None
+        return None if proven else self._early_station(file)
+
+    @cached_property
+    def _least_rows(self) -> int:
+        return prod(
+            self._axis_length(axis) if count is None else count
+            for axis, count in known_counts(self.info, self.wanted).items()
+        )
+
+    def _axis_length(self, axis: str) -> int:
+        values = io.BytesIO()
+        self.downloader.download(axis_url(self.server, self.dataset, self.info, self.wanted, axis), values)
+        return _count(values, (axis,))[0]
+
+    def _early_station(self, file: BinaryIO) -> str | None:
+        """A sentence on the first station whose rows end before the last one that the server has of it."""
+        sent = _last_times(file, self._ends[1])
+        for station, last in self._ends[0].items():
+            if sent.get(station, "") < last:
+                of = f" of {station}" if station else ""
+                return f"the rows{of} end at {sent.get(station) or 'none'}, and the last is at {last}"
+        return None
+
+    @cached_property
+    def _ends(self) -> tuple[dict[str, str], str | None]:
+        """The last time of each station, and the variable of stations."""
+        url, station = ends_url(self.server, self.dataset, self.info, self.wanted)
+        answer = io.BytesIO()
+        self.downloader.download(url, answer)
+        return _last_times(answer, station), station
+
+
+def _last_times(file: BinaryIO, station: str | None) -> dict[str, str]:
+    """The last time of each station in CSV with a row of units; of all rows where ``station`` is None."""
+    last: dict[str, str] = {}
+    for row in _rows(file):
+        name = "" if station is None else row.get(station) or ""
+        last[name] = max(last.get(name, ""), row.get("time") or "")
+    return last
+
+
 def _count(file: BinaryIO, variables: Sequence[str]) -> tuple[int, int]:
     """Rows of data, and those of them with a value of any of ``variables``, in CSV with a row of units."""
+    found = [any(row.get(name) not in (None, "", "NaN") for name in variables) for row in _rows(file)]
+    return len(found), sum(found)
+
+
+def _rows(file: BinaryIO) -> Iterator[dict[str, str]]:
+    """Rows of data, in CSV with a row of units."""
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
     try:
         rows = csv.DictReader(text)
         next(rows, None)
-        found = [any(row.get(name) not in (None, "", "NaN") for name in variables) for row in rows]
+        yield from rows
     finally:
         # The file is its owner's to close.
         text.detach()
-    return len(found), sum(found)

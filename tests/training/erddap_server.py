@@ -27,6 +27,7 @@ variable,sea_water_temperature_qc_agg,,int,
 GRID_INFO = """Row Type,Variable Name,Attribute Name,Data Type,Value
 attribute,NC_GLOBAL,title,String,"Analysis of a test, daily"
 dimension,time,,double,"nValues=3, evenlySpaced=true, averageSpacing=1 day"
+attribute,time,actual_range,double,"9.783504E8, 9.785232E8"
 attribute,time,units,String,seconds since 1970-01-01T00:00:00Z
 dimension,zlev,,float,"nValues=1, onlyValue=0.0"
 dimension,latitude,,float,"nValues=720, evenlySpaced=true, averageSpacing=0.25"
@@ -35,6 +36,7 @@ attribute,longitude,actual_range,float,"0.125, 359.875"
 variable,sst,,float,"time, zlev, latitude, longitude"
 attribute,sst,units,String,degree_C
 """
+MONTHS_INFO = GRID_INFO.replace("evenlySpaced=true, averageSpacing=1 day", "evenlySpaced=false, averageSpacing=30 days")
 TABLE = """time,station,latitude,longitude,sea_water_temperature,sea_water_temperature_qc_agg
 UTC,,degrees_north,degrees_east,degree_C,
 2001-01-01T00:00:00Z,46042,36.785,-122.396,11.5,1
@@ -65,37 +67,61 @@ def error(code: int, message: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says to one request; ``promised`` bytes more are announced than sent."""
+    """What the server says to one request.
+
+    ``promised`` bytes more are announced than sent. Where it is not ``sized``, the answer ends with the connection;
+    where it is ``chunked``, it comes in chunks, of which the one that ends it is left out if any bytes are promised.
+    """
 
     body: str = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     promised: int = 0
+    sized: bool = True
+    chunked: bool = False
 
 
 @dataclass
 class Erddap:
-    """A running server: faults that it answers data with, one a request, before the data, and what was asked."""
+    """A running server: faults that it answers data with, one a request, before the data, and what was asked.
+
+    ``looked_up`` are requests for what belongs to data: values of an axis, the last time of a station.
+    """
 
     url: str
     faults: list[Answer] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    looked_up: list[str] = field(default_factory=list)
 
     def answer(self, path: str, query: str) -> Answer:
-        infos = {"buoy": TABLE_INFO, "oisst": GRID_INFO, "year": GRID_INFO.replace("nValues=3", "nValues=366")}
+        infos = {
+            "buoy": TABLE_INFO,
+            "oisst": GRID_INFO,
+            "months": MONTHS_INFO,
+            "year": GRID_INFO.replace("nValues=3", "nValues=366").replace(
+                "9.783504E8, 9.785232E8", "1.7041104E9, 1.7356464E9"
+            ),
+        }
         pages = {f"/erddap/info/{name}/index.csv": info for name, info in infos.items()}
         if path in pages:
             return Answer(pages[path])
         if path.startswith("/erddap/info/"):
             name = path.split("/")[3]
             return Answer(error(404, f"Not Found: Currently unknown datasetID={name}"), 404)
-        self.asked.append(f"{path}?{unquote(query)}")
+        asked = unquote(query)
+        if asked.startswith("time[") or "orderByMax" in asked:
+            self.looked_up.append(f"{path}?{asked}")
+            times = [line.split(",")[0] for line in GRID.splitlines()]
+            ends = "station,time\n,UTC\n46042,2001-01-01T03:00:00Z\n"
+            return Answer("\n".join(times) + "\n" if asked.startswith("time[") else ends)
+        self.asked.append(f"{path}?{asked}")
         if self.faults:
             return self.faults.pop(0)
         return Answer(
             {
                 "/erddap/tabledap/buoy.csv": TABLE,
                 "/erddap/griddap/oisst.csv": GRID,
+                "/erddap/griddap/months.csv": GRID,
                 "/erddap/griddap/year.csv": year(),
             }[path]
         )
@@ -115,10 +141,14 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Type", "text/csv;charset=ISO-8859-1")
-        self.send_header("Content-Length", str(len(body) + answer.promised))
+        if answer.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+            body = b"%x\r\n%s\r\n" % (len(body), body) + (b"" if answer.promised else b"0\r\n\r\n")
+        elif answer.sized:
+            self.send_header("Content-Length", str(len(body) + answer.promised))
         self.end_headers()
         self.wfile.write(body)
-        if answer.promised:
+        if answer.promised or not answer.sized:
             self.close_connection = True
 
     def log_message(self, *args: object) -> None:

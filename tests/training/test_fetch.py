@@ -93,6 +93,8 @@ def test_two_commands_lead_from_a_server_to_a_daily_release_of_ones_own_place(
     assert "pier.csv" in card
 
 
+OUT_OF_MEMORY = error(500, "Internal Server Error: OutOfMemory")
+CUT_AT_A_ROW = GRID[: -len(GRID.splitlines()[-1]) - 1]
 BUSY = Answer(error(503, "Service Unavailable: busy"), 503)
 
 
@@ -105,6 +107,10 @@ BUSY = Answer(error(503, "Service Unavailable: busy"), 503)
         (Answer(GRID[:60], promised=len(GRID)), 2),
         (Answer(GRID[:-20]), 2),
         (Answer(""), 2),
+        (Answer(GRID[:60], promised=1, chunked=True), 2),
+        (Answer(CUT_AT_A_ROW, sized=False), 2),
+        (Answer(CUT_AT_A_ROW), 2),
+        (Answer(CUT_AT_A_ROW + OUT_OF_MEMORY), 2),
     ],
 )
 def test_a_fault_that_passes_is_tried_again_after_a_pause(
@@ -113,6 +119,43 @@ def test_a_fault_that_passes_is_tried_again_after_a_pause(
     erddap.faults = [fault]
     done, pauses = get(erddap, tmp_path / "sst.csv")
     assert (done.path.read_text(), pauses) == (GRID, [pause])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "wanted", "rows"),
+    [
+        ("oisst", GRID_WANTED, "2 of 3 rows"),
+        ("oisst", Wanted(("sst",), "2001-01-01T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
+        ("oisst", Wanted(("sst",), None, "2001-01-03T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
+        ("oisst", Wanted(("sst",), "2001-01-01T21:00:00Z", "2001-01-02T13:00:00Z", (1, 1), (1, 1)), None),
+        ("oisst", Wanted(("sst",), "2001-01-02T00:00:00Z", lat=(1, 1), lon=(1, 1)), None),  # halfway: two or three
+        ("months", Wanted(("sst",), "2001-01-01T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
+    ],
+)
+def test_rows_of_a_grid_are_held_against_its_axes(
+    erddap: Erddap, tmp_path: Path, dataset: str, wanted: Wanted, rows: str | None
+) -> None:
+    erddap.faults = [Answer(CUT_AT_A_ROW)] * 4
+    if rows is None:
+        assert get(erddap, tmp_path / "sst.csv", wanted, dataset)[0].rows == 2
+        return
+    with pytest.raises(FetchError, match=f"the answer was cut short: {rows}, 4 times; try again later"):
+        get(erddap, tmp_path / "sst.csv", wanted, dataset)
+    assert erddap.looked_up == ["/erddap/griddap/months.csv?time[(2001-01-01T12:00:00Z):1:last]"] * (
+        dataset == "months"
+    )
+
+
+def test_a_table_whose_end_nothing_proves_is_held_against_the_last_time_of_its_stations(
+    erddap: Erddap, tmp_path: Path
+) -> None:
+    wanted = Wanted(("sea_water_temperature",), "2001-01-01T00:00:00Z", station="46042")
+    erddap.faults = [Answer("".join(TABLE.splitlines(keepends=True)[:4]), sized=False), Answer(TABLE, sized=False)]
+    done, pauses = get(erddap, tmp_path / "sst.csv", wanted, "buoy")
+    assert (done.path.read_text(), pauses) == (TABLE, [2])
+    assert erddap.looked_up == [
+        '/erddap/tabledap/buoy.csv?station,time&time>=2001-01-01T00:00:00Z&station="46042"&orderByMax("station,time")'
+    ]
 
 
 def test_a_redirect_is_followed(erddap: Erddap, tmp_path: Path) -> None:
@@ -132,6 +175,9 @@ HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"
         ([Answer(GRID[:-20])] * 4, "the answer was cut short, 4 times", 4),
         ([Answer(NO_MATCH, 404)], "answered 404: Not Found: Your query produced no matching results.*widen --from", 1),
         ([Answer(error(400, "Bad Request: Query error: x"), 400)], "answered 400: Bad Request: Query error: x", 1),
+        ([Answer(CUT_AT_A_ROW, sized=False)] * 4, "the answer was cut short: 2 of 3 rows, 4 times; try again", 4),
+        ([Answer(GRID + OUT_OF_MEMORY)] * 4, "the server answered 500: Internal Server Error: OutOfMemory, 4 times", 4),
+        ([Answer(GRID + error(404, "Not Found: gone"))], "Not Found: gone$", 1),
         ([Answer(NO_MATCH)], "Not Found: Your query produced no matching results", 1),
         ([Answer("\n".join(GRID.splitlines()[:2]) + "\n")], "sent no rows of oisst; widen --from", 1),
         (
