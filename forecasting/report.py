@@ -89,7 +89,8 @@ class ModelReport(BaseModel, frozen=True):
     Attributes:
         name: the cell, or the baseline.
         kind: ``recurrent`` or ``baseline``.
-        accuracy: by split, per lead.
+        accuracy: by split, per lead; of a reference without ``validation`` where too little comes before that part to
+            fit it to.
         p_value: of Diebold and Mariano's test against the baseline with the lowest test RMSE at that lead; None where
             there is no telling.
         coverage: of the intervals on the test part, by level in percent, per lead.

@@ -25,7 +25,8 @@ class Assessment:
     """What every model said of the test part, and how good it was on each part.
 
     Attributes:
-        accuracy: of every model on every part, of all stations that were trained on together.
+        accuracy: of every model on every part, of all stations that were trained on together; without the validation
+            part where a reference cannot be fitted to what comes before that.
         stations: the test part of each station that was trained on.
         left_out: that of each that was not.
     """
@@ -92,14 +93,12 @@ def assess(dataset: Dataset, config: TrainingConfig, exported: Mapping[str, Expo
     validation = Evaluation.joined([_rolled(one, config, "validation", {}) for one in dataset.stations.values()])
     accuracy: dict[str, dict[Split, Accuracy]] = {}
     for name in test.predicted:
-        unseen = exported[name].forecaster.metadata.accuracy["validation"] if name in exported else None
-        if unseen is None and name not in validation.predicted:
-            continue
-        accuracy[name] = {
-            "train": train.accuracy(name),
-            "validation": unseen or validation.accuracy(name),
-            "test": test.accuracy(name),
-        }
+        accuracy[name] = {"train": train.accuracy(name)}
+        if name in exported:
+            accuracy[name]["validation"] = exported[name].forecaster.metadata.accuracy["validation"]
+        elif name in validation.predicted:
+            accuracy[name]["validation"] = validation.accuracy(name)
+        accuracy[name]["test"] = test.accuracy(name)
     return Assessment(accuracy, stations, left_out)
 
 

@@ -11,8 +11,11 @@ from forecasting.registry import Registry
 from forecasting.release import Release, current_version
 from forecasting.report import Coverage
 from forecasting.series import SstSeries
-from forecasting.table import TITLES
+from forecasting.table import TITLES, accuracy_table
+from forecasting.timestep import MONTH
+from service.settings import Settings
 from tests.conftest import NINO12, daily
+from tests.serving import serve
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.report_markdown import coverage_in_words, misses_in_words, rank_in_words
@@ -48,6 +51,24 @@ def test_the_report_says_what_was_trained_on_what_and_how_it_went(published: Pub
             "test": 147,
         }
     assert report.configuration["hidden"] == 4
+
+
+def test_a_reference_that_only_the_test_part_affords_has_its_row_everywhere(nino12: SstSeries, tmp_path: Path) -> None:
+    config = TrainingConfig.for_step(MONTH, cells=("gru",), epochs=1, hidden=4)
+    short = Dataset.divide(nino12.part(0, 167), config)
+    done = train(short, NINO12, "short", tmp_path, config, workers=1)
+    (linear,) = (model for model in done.report.models if model.name == "linear")
+    assert set(linear.accuracy) == {"train", "test"}
+    row = f"| linear autoregression      | {linear.accuracy['test'].mae[0]:.4f} |"
+    assert row in accuracy_table(done.report)
+    assert all(row in (done.path / name).read_text() for name in ("report.md", "MODEL_CARD.md"))
+    with serve(Settings(artifacts=tmp_path, default_dataset="short")) as client:
+        compared = client.get("/compare").json()
+        assert compared["models"][-1]["model"] == "linear"
+        assert compared["models"][-1]["rmse"] == linear.accuracy["test"].rmse[0]
+        assert "linear" in compared["models"][0]["skill"]
+        client.get("/models/short-gru").raise_for_status()
+        assert "linear autoregression" in client.get("/models/short-gru/card").text
 
 
 def test_the_report_has_skill_against_every_reference_with_its_uncertainty(published: Published) -> None:
