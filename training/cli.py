@@ -157,8 +157,6 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
     Raises:
         FileError: if there is nothing to train on: why, and what to do.
     """
-    if options.sample is not None and options.at is not None:
-        raise RequestError("--at takes one cell of a grid, --sample draws several: give one of them", field="sample")
     if options.sample == 1:
         raise RequestError("--sample 1: draw two or more, or take one cell with --at LAT,LON", field="sample")
     reading = read_with(options.data, options)

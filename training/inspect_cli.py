@@ -12,7 +12,9 @@ import numpy as np
 from forecasting.division import untrainable
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers import Reading, Station, describe
+from forecasting.readers.describe import describe_grid
 from forecasting.readers.flags import MEANINGS
+from forecasting.sentences import counted
 from forecasting.timestep import short
 from training.config import TrainingConfig
 from training.panel import Panel, commonest_step, usable_series
@@ -49,7 +51,7 @@ def describe_file(reading: Reading) -> dict[str, Any]:
         "problem": problem if refusal is None else f"{refusal}; the file {problem}",
         "panel": panel,
         "stations": stations,
-    }
+    } | ({} if reading.grid is None else {"grid": describe_grid(reading.grid)})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +83,8 @@ def _station(station: Station) -> dict[str, Any]:
 
 def _text(found: dict[str, Any]) -> str:
     lines = [found["file"], f"  format     {found['format']}"]
+    if "grid" in found:
+        lines += _grid_text(found["grid"])
     for station in found["stations"]:
         lines += _station_text(station, station["name"] in found["panel"])
     if found["panel"]:
@@ -88,6 +92,29 @@ def _text(found: dict[str, Any]) -> str:
         return "\n".join(lines)
     lines.append(f"  trainable  {'yes' if found['trainable'] else 'no: ' + found['problem']}")
     return "\n".join(lines)
+
+
+def _grid_text(grid: dict[str, Any]) -> list[str]:
+    lines = [
+        f"  time       {grid['columns']['time']}",
+        f"  value      {grid['columns']['value']}, {grid['units']} {grid['units_from']}",
+    ]
+    if grid["start"] is not None:
+        start, end = (_short(grid[which]) for which in ("start", "end"))
+        lines.append(f"  step       {grid['step'] or 'none'}: {counted(grid['times'], 'time')} from {start} to {end}")
+    if grid["range"] is not None:
+        lines.append(f"  range      {grid['range'][0]:g} to {grid['range'][1]:g} °C at the time in the middle")
+    shape = " × ".join(f"{count} {dim}" for dim, count in grid["cells"].items())
+    (south, north), (west, east) = grid["latitudes"], grid["longitudes"]
+    lines.append(f"  cells      {shape}: latitudes {south:g} to {north:g}, longitudes {west:g} to {east:g}")
+    if grid["example"] is not None:
+        lat, lon = grid["example"]
+        lines.append(f"  choose     one cell, as --at={lat:g},{lon:g}, or several by chance, as --sample 20")
+    return [*lines, *(f"  note       {note}" for note in grid["notes"])]
+
+
+def _short(time: str) -> str:
+    return short(np.datetime64(time.rstrip("Z"), "s"))
 
 
 def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
@@ -103,7 +130,7 @@ def _station_text(station: dict[str, Any], in_panel: bool) -> list[str]:
     series = station["series"]
     if series is None:
         return [*lines, f"  problem    {station['problem']}"]
-    start, end = (short(np.datetime64(series[which].rstrip("Z"), "s")) for which in ("start", "end"))
+    start, end = (_short(series[which]) for which in ("start", "end"))
     lines += [
         f"  step       {series['step']}: {series['values']} values from {start} to {end}",
         f"  range      {series['least']:g} to {series['most']:g} °C",

@@ -8,6 +8,7 @@ import numpy as np
 from forecasting.errors import FileError
 from forecasting.readers.geometry import distance_km, name_place
 from forecasting.readers.options import Place
+from forecasting.readers.reading import Grid
 from forecasting.readers.validity import Validity
 from forecasting.timestep import Floats
 
@@ -28,7 +29,11 @@ Index = dict[Hashable, int]
 
 
 class NoPlaceError(FileError):
-    """A grid, where no place was asked for: not unreadable, but no series yet."""
+    """A grid, where no place was asked for: not unreadable, but no series yet; ``grid`` is what can be said of it."""
+
+    def __init__(self, message: str, grid: Grid | None = None) -> None:
+        super().__init__(message)
+        self.grid = grid
 
 
 def take_cell(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.readers.reading import Station
+from forecasting.readers.reading import Grid, Station
 from forecasting.series import SstSeries, missing_runs
 from forecasting.timestep import iso
 
@@ -23,6 +23,25 @@ def describe(station: Station) -> dict[str, Any]:
         "warnings": list(station.warnings),
         "series": None if station.series is None else _describe_series(station.series),
         "problem": station.problem,
+    }
+
+
+def describe_grid(grid: Grid) -> dict[str, Any]:
+    """A grid of which no place was chosen."""
+    return {
+        "columns": {"time": grid.time, "value": grid.value},
+        "units": grid.units,
+        "units_from": grid.units_from,
+        "step": grid.step,
+        "times": grid.times,
+        "start": None if grid.start is None else iso(grid.start),
+        "end": None if grid.end is None else iso(grid.end),
+        "cells": grid.cells,
+        "latitudes": list(grid.latitudes),
+        "longitudes": list(grid.longitudes),
+        "range": None if grid.range is None else [round(end, 3) for end in grid.range],
+        "example": None if grid.example is None else list(grid.example),
+        "notes": list(grid.notes),
     }
 
 

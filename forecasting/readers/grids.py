@@ -23,6 +23,7 @@ from forecasting.readers.cf import (
 )
 from forecasting.readers.flags import Marked, heed, unheeded
 from forecasting.readers.options import Options
+from forecasting.readers.overview import overview
 from forecasting.readers.reading import Columns, Observations
 from forecasting.readers.sample import draw_cells
 from forecasting.readers.split import refuse_many
@@ -139,7 +140,11 @@ def _at_places(
             for name, variables, said in draw_cells(data, plane, along, options.sample, options.seed, options.missing):
                 yield name, variables, (*notes, *said)
             return
-        index, said = take_cell(data, taken["value"].isel(single), along, options.at, options.missing)
+        plane_value = taken["value"].isel(single)
+        try:
+            index, said = take_cell(data, plane_value, along, options.at, options.missing)
+        except NoPlaceError as error:
+            raise NoPlaceError(str(error), overview(data, plane_value, along, options, tuple(notes))) from None
         yield None, {name: one.isel(along_own(one, single | index)) for name, one in taken.items()}, (*notes, *said)
         return
     _refuse_places(options, "one place, so there is nothing to choose from: leave away")

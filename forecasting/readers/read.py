@@ -118,6 +118,8 @@ def content_digest(path: Path) -> str:
 def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_TEXT) -> Reading:
     if options.format is not None and options.format not in FORMATS:
         raise FileError(f"format {options.format[:40]!r} is not one of {', '.join(FORMATS)}")
+    if options.sample is not None and options.at is not None:
+        raise FileError("--at takes one cell of a grid, --sample draws several: give one of them")
     folder = isinstance(source, Path) and source.is_dir()
     kind = sniff_binary(source) if options.format in (None, "netcdf", "zarr") or folder else None
     if options.format in _GRIDS:
@@ -145,7 +147,7 @@ def _read_grid(path: Path, kind: str, options: Options) -> Reading:
     try:
         return _reading(path, _GRIDS[kind], read_grid(path, kind, options), options)
     except NoPlaceError as error:
-        return Reading(path, _GRIDS[kind], (), str(error))
+        return Reading(path, _GRIDS[kind], (), str(error), error.grid)
 
 
 def _reading(path: Path, kind: str, found: list[Observations], options: Options) -> Reading:

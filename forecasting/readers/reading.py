@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from forecasting.errors import FileError
 from forecasting.readers.flags import Marked
+from forecasting.readers.options import Place
 from forecasting.series import SstSeries, Units
 from forecasting.timestep import Floats, Times
 
@@ -91,6 +94,43 @@ class Station:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """A grid of which no place was chosen.
+
+    Attributes:
+        time: variable of its times.
+        value: variable of the temperatures.
+        units: of them in the file.
+        units_from: what says so.
+        step: that the times keep to, as :class:`~forecasting.timestep.TimeStep` writes it; None where there is none.
+        times: how many there are, without repeats.
+        start: the first time, UTC; None where there is none.
+        end: the last.
+        cells: how many there are along each dimension of place.
+        latitudes: least and greatest, degrees north.
+        longitudes: least and greatest, degrees east, as the file has them.
+        range: °C, least and greatest of one time in the middle; None where that was not read, or holds no sea's values.
+        example: the cell next to the middle that holds a value then.
+        notes: what was chosen, and what to look at, a sentence each.
+    """
+
+    time: str
+    value: str
+    units: Units
+    units_from: str
+    step: str | None
+    times: int
+    start: np.datetime64 | None
+    end: np.datetime64 | None
+    cells: dict[str, int]
+    latitudes: tuple[float, float]
+    longitudes: tuple[float, float]
+    range: tuple[float, float] | None
+    example: Place | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Reading:
     """A file, understood.
 
@@ -99,12 +139,14 @@ class Reading:
         format: in words.
         stations: in the order of the file; none where a choice has to be made first.
         problem: why there is not one series, and what to do; None where there is.
+        grid: of which a place has to be chosen; None where the file is another.
     """
 
     path: Path
     format: str
     stations: tuple[Station, ...]
     problem: str | None = None
+    grid: Grid | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

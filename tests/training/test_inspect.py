@@ -52,6 +52,57 @@ def test_a_grid_without_a_place_is_told_of_places_and_of_cells(
     assert "name a place with --at LAT,LON, or draw cells of it for a panel with --sample N" in said
 
 
+def grid(path: Path, celsius: float = 15.0) -> Path:
+    """Ten days, of which the fourth and fifth are absent, at three by two cells, of which one is land."""
+    days = np.delete(np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]"), [3, 4])
+    values = celsius + np.arange(48.0).reshape(8, 3, 2) / 10
+    values[:, 1, 0] = np.nan
+    axes = {"time": days.astype("datetime64[ns]"), "lat": [-2.0, -1.0, 0.0], "lon": [10.0, 11.0]}
+    xr.Dataset({"sst": (("time", "lat", "lon"), values, {"units": "degC"})}, axes).to_netcdf(path)
+    return path
+
+
+def test_a_grid_without_a_place_is_described_with_what_to_choose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(grid(tmp_path / "g.nc"))
+    assert main(["inspect", path]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(
+        f"{path}\n"
+        "  format     NetCDF\n"
+        "  time       time\n"
+        "  value      sst, celsius by the attribute units\n"
+        "  step       day: 8 times from 2001-01-01 to 2001-01-10\n"
+        "  range      17.4 to 17.9 °C at the time in the middle\n"
+        "  cells      3 lat × 2 lon: latitudes -2 to 0, longitudes 10 to 11\n"
+        "  choose     one cell, as --at=-1,11, or several by chance, as --sample 20\n"
+        "  note       2 of 10 times are absent, in 1 gap; the longest, of 2, begins 2001-01-04\n"
+        "  trainable  no: is a grid of 3 × 2 cells"
+    )
+    assert main(["inspect", path, "--at=-1,11"]) == 1
+    assert "  range      " in capsys.readouterr().out
+    assert main(["inspect", path, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["grid"]
+    assert (found["step"], found["times"], found["cells"]) == ("day", 8, {"lat": 3, "lon": 2})
+
+
+def test_a_grid_in_other_units_than_it_says_is_doubted_before_a_place_is_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(grid(tmp_path / "g.nc", 288.15))]) == 1
+    assert "which no sea has (-3 to 45); the values look like kelvin" in capsys.readouterr().out
+
+
+def test_a_cell_and_cells_by_chance_are_not_both_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = [str(grid(tmp_path / "g.nc")), "--sample", "3", "--at=-1,11"]
+    assert main(["inspect", *both]) == 2
+    said = "--at takes one cell of a grid, --sample draws several: give one of them"
+    assert said in capsys.readouterr().err
+    assert main(["--data", *both, "--name", "x", "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_the_worst_of_several_files_is_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(NINO12), str(tmp_path / "none.csv"), "--json"]) == 2
     printed = capsys.readouterr()
