@@ -3,8 +3,9 @@
     python -m forecasting.readers.subprocess_reading
 
 takes a pickled :class:`Request` at its standard input and writes a :class:`~forecasting.readers.Reading`, or the
-sentence of the :class:`~forecasting.errors.FileError`, pickled, to its standard output. It is for a parent that gives
-it so much time and no more: the libraries that read a damaged HDF5 file may loop for ever, or bring the process down.
+sentence of the :class:`~forecasting.errors.FileError`, pickled, to its standard output. It is for a parent that lets it
+compute for so long and no longer: the libraries that read a damaged HDF5 file may loop for ever, or bring the process
+down.
 """
 
 import contextlib

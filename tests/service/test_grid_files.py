@@ -1,6 +1,7 @@
 """POST /series with NetCDF, which is read in a process of its own."""
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import xarray as xr
 from forecasting.errors import FileError
 from forecasting.readers import Options, read
 from forecasting.readers.subprocess_reading import Request, answer
+from service.errors import ProblemError
 from service.file_schemas import MOST_LINES, MOST_STATIONS
-from service.grid_files import GridFiles
+from service.grid_files import GridFiles, is_asleep
 from tests.service.test_forecast import answered
 from tests.service.test_series import refusal
 
@@ -78,9 +80,36 @@ def test_a_damaged_file_gets_a_sentence_that_does_not_say_where_it_was_put(
     assert refusal(client, "time,sst\n", format="netcdf").startswith("the file: cannot be read as NetCDF")
 
 
-def test_a_file_that_is_not_read_in_time_is_refused(grid: Path) -> None:
-    with pytest.raises(FileError, match="the file: took over 0 s to read: it is damaged or too large"):
-        asyncio.run(GridFiles(seconds=0).read(grid.read_bytes(), Options()))
+SPIN = (sys.executable, "-c", "print('ready', flush=True)\nwhile True: pass")
+"""In place of what reads a file, one that computes for ever."""
+
+
+def test_a_file_that_takes_too_much_computing_is_refused_by_what_its_process_computed(grid: Path) -> None:
+    reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
+    said = "the file: took over 1 s of computing to read: it is damaged or too large; send one place as CSV"
+    with pytest.raises(FileError, match=said):
+        asyncio.run(reads.read(grid.read_bytes(), Options()))
+
+
+def test_a_machine_that_does_not_get_to_a_file_is_busy_and_the_file_is_not_blamed(grid: Path) -> None:
+    with pytest.raises(ProblemError, match=r"too busy to read NetCDF now: .*; try again in a while") as caught:
+        asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), Options()))
+    assert caught.value.status == 503
+    assert caught.value.headers == {"Retry-After": "10"}
+
+
+def test_a_process_that_hangs_is_told_from_one_that_wants_to_compute() -> None:
+    for program, asleep in (("cat", True), (SPIN, False)):
+        with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            if asleep:
+                process.stdin.write(b"ready\n")
+                process.stdin.flush()
+            assert process.stdout.readline() == b"ready\n"  # past its start
+            assert any(is_asleep(process.pid) for _ in range(100_000 if asleep else 100)) == asleep
+            process.kill()
+    assert not is_asleep(process.pid)
 
 
 def stations(path: Path, count: int, values: int) -> Path:
