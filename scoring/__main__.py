@@ -4,6 +4,7 @@ import signal
 import sys
 from typing import NoReturn
 
+from forecasting.printing import until_unread
 from scoring.arguments import parser
 from scoring.start import load_torch_aside, processes_for
 
@@ -12,15 +13,19 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _score() -> int:
+    options = parser().parse_args()
+    if processes_for(options):
+        load_torch_aside()
+    from scoring.cli import main
+
+    return main(options)
+
+
 def _run() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        options = parser().parse_args()
-        if processes_for(options):
-            load_torch_aside()
-        from scoring.cli import main
-
-        return main(options)
+        return until_unread(_score)
     except KeyboardInterrupt:
         print("scoring: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -14,9 +14,10 @@ def _run() -> int:
     # seconds to load, and an interruption may come meanwhile.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        from forecasting.printing import until_unread
         from training.cli import main
 
-        return main()
+        return until_unread(main)
     except KeyboardInterrupt:
         print("training: interrupted; nothing was published or replaced", file=sys.stderr)
         return 130
