@@ -11,6 +11,7 @@ from forecasting.readers.flat_line import describe_flat_line
 from forecasting.readers.options import Options
 from forecasting.readers.reading import UNSAID, Observations, Station
 from forecasting.readers.resample import coarser, resample
+from forecasting.readers.zeros import describe_zeros
 from forecasting.series import SstSeries, to_celsius
 from forecasting.timestep import DAY, Times
 
@@ -32,7 +33,11 @@ def understand(found: Observations, options: Options) -> Station:
     except SeriesError as error:
         raise FileError(str(error), index=error.index) from None
     taken = f"time from column {found.columns.time}, SST from column {found.columns.value}, in {found.units}"
-    doubts = [doubt for doubt in (_doubt_units(found, series), describe_flat_line(series)) if doubt is not None]
+    doubts = [
+        doubt
+        for doubt in (_doubt_units(found, series), describe_flat_line(series), describe_zeros(found))
+        if doubt is not None
+    ]
     warnings = (*found.warnings, *doubts)
     notes = (taken, *found.notes, *warnings, *series.notes)
     return Station(

@@ -1,0 +1,34 @@
+"""Zeros that stand for missing values."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.readers import read
+from tests.forecasting.readers.files import write
+
+
+def warned(folder: Path, values: "np.typing.NDArray[np.float64]") -> list[str]:
+    times = np.datetime64("2015-01-01") + np.arange(len(values))
+    (station,) = read(write(folder, "date,sst", *(f"{t},{v:.2f}" for t, v in zip(times, values, strict=True)))).stations
+    return [warning for warning in station.warnings if "exactly 0" in warning]
+
+
+def sea(mean: float, amplitude: float) -> "np.typing.NDArray[np.float64]":
+    return mean + amplitude * np.cos(np.arange(400) * 2 * np.pi / 365)
+
+
+def test_zeros_in_a_sea_that_is_far_from_them_are_warned_of(tmp_path: Path) -> None:
+    values = sea(12, 6)
+    values[::20] = 0
+    values[21] = 0  # after another one
+    assert warned(tmp_path, values) == [
+        "21 values are exactly 0 °C, far from those before and after, the first at 2015-01-01: "
+        "if 0 stands for a missing value, --missing 0 says so"
+    ]
+
+
+@pytest.mark.parametrize("values", [sea(12, 6), np.round(sea(1, 3), 1), np.zeros(40)])
+def test_a_sea_that_comes_by_zero_is_not(tmp_path: Path, values: "np.typing.NDArray[np.float64]") -> None:
+    assert warned(tmp_path, values) == []
