@@ -12,8 +12,9 @@ from forecasting.errors import FileError
 from forecasting.readers.dates import from_units, rewrite
 from forecasting.readers.daylight import localise_cells, refuse_local_clock, within_years
 from forecasting.readers.hours import is_whole, stands_apart, times_of_day
+from forecasting.readers.months import YEARS, month_number
 from forecasting.readers.options import Options
-from forecasting.readers.table import Table, numbers
+from forecasting.readers.table import Table, is_numeric, numbers
 from forecasting.readers.zones import UTC, zone_in, zone_of
 from forecasting.timestep import Times, choose_clock
 
@@ -30,8 +31,8 @@ _USUAL: Final = (
 )
 _MONTHS: Final = ("month", "day")
 _PARTS: Final = {
-    "year": ("year", "yr", "yyyy", "yy"),
-    "month": ("month", "mon", "mo", "mm"),
+    "year": YEARS,
+    "month": ("month", "mon", "mo", "mm", "mon/mmm", "mmm", "month_number"),
     "day": ("day", "dy", "dd"),
     "doy": ("doy", "dayofyear", "day_of_year", "yearday", "jday"),
     "hour": ("hour", "hr", "hh"),
@@ -187,6 +188,8 @@ def _two(column: "pd.Series[int]") -> "pd.Series[str]":
 
 
 def _whole(column: "pd.Series[str]", part: str) -> "pd.Series[int]":
+    if part == "month" and not is_numeric(column):
+        column = column.map(lambda cell: str(month_number(cell) or cell))
     found = numbers(column)
     low, high = _LIMITS[part]
     bad = ~((found >= low) & (found <= high) & (found == np.round(found)))

@@ -7,6 +7,7 @@ from typing import Final
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.assemble import attempt, understand
 from forecasting.readers.delimited import read_delimited
+from forecasting.readers.months import one_row_a_month
 from forecasting.readers.ndbc import is_ndbc, read_ndbc
 from forecasting.readers.options import FORMATS, DateOrder, Options, Place
 from forecasting.readers.reading import Observations, Reading
@@ -132,6 +133,7 @@ def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_T
     _check_lines(text, options.most_lines)
     ndbc = options.format == "ndbc" or (options.format is None and is_ndbc(text))
     table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes, options.most_columns)
+    table = one_row_a_month(table, options)
     return _reading(path, table.format, observations(table, options), options)
 
 

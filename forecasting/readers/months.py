@@ -1,0 +1,66 @@
+"""A table with a row a year and a column for each month, as indices of the climate come."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from forecasting.errors import FileError
+from forecasting.readers.keys import PLACES, POSITIONS, STATIONS
+from forecasting.readers.options import Options
+from forecasting.readers.table import Table
+from forecasting.sentences import listed
+
+YEARS: Final = ("year", "yr", "yyyy", "yy")
+"""Usual names of a column of years."""
+_NAMES: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+                 "november", "december")  # fmt: skip
+_VALUE: Final = "{} to {}"
+"""What the column is called that the twelve become."""
+_MONTH: Final = "month"
+
+
+def month_number(name: str) -> int | None:
+    """1 to 12 of a month's name, short or long, or of its number; None where it is none."""
+    plain = name.strip().rstrip(".").lower()
+    if plain.isdecimal():
+        return int(plain) if 1 <= int(plain) <= 12 else None
+    fitting = (k for k, month in enumerate(_NAMES, 1) if plain in (month, month[:3]) or plain == month[:4] == "sept")
+    return next(fitting, None)
+
+
+def one_row_a_month(table: Table, options: Options) -> Table:
+    """The same values with a line each, where a column of years is followed by those of twelve months.
+
+    Other tables stay as they are, and so does one of which columns are asked for by their names.
+
+    Raises:
+        FileError: if it becomes longer than ``options`` take.
+    """
+    year = next((table.plain()[name] for name in YEARS if name in table.plain()), None)
+    months = {name: number for name in table.names if (number := month_number(table.short(name))) is not None}
+    if year is None or options.time_column or options.value_column or sorted(months.values()) != list(range(1, 13)):
+        return table
+    columns = sorted(months, key=lambda name: months[name])
+    count = len(table.cells) * len(columns)
+    if options.most_lines is not None and count > options.most_lines:
+        raise FileError(f"holds {count} months, and at most {options.most_lines} values are taken; keep a shorter time")
+    plain = table.plain()
+    beside = [plain[name] for name in (*STATIONS, *PLACES, *POSITIONS) if name in plain]
+    aside = [name for name in table.names if name not in {year, *columns, *beside}]
+    value = _VALUE.format(columns[0], columns[-1])
+    repeated = {name: np.repeat(table.cells[name].to_numpy(), len(columns)) for name in (year, *beside)}
+    numbers = np.tile([str(months[name]) for name in columns], len(table.cells))
+    cells = pd.DataFrame(
+        {**repeated, _MONTH: numbers, value: table.cells[columns].to_numpy().ravel()},
+        index=np.repeat(table.cells.index.to_numpy(), len(columns)),
+        dtype=str,
+    )
+    notes: tuple[str, ...] = (f"a row a year: {value} are columns of one month each",)
+    if aside:
+        notes += (f"of no month by their names, and left aside: {listed(aside)}",)
+    said = {table.units[name] for name in columns if name in table.units}
+    return replace(
+        table, cells=cells, units={value: said.pop()} if len(said) == 1 else {}, notes=(*table.notes, *notes)
+    )

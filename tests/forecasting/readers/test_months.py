@@ -1,0 +1,71 @@
+"""Tables with a row a year."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import Options, read, read_content
+from tests.forecasting.readers.files import write
+
+SHORT = "Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec"
+LONG = "JANUARY,FEBRUARY,MARCH,APRIL,MAY,JUNE,JULY,AUGUST,SEPTEMBER,OCTOBER,NOVEMBER,DECEMBER"
+ROWS = ["1980," + ",".join(str(10 + k) for k in range(12)), "1981," + ",".join(str(11 + k) for k in range(12))]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"year,{SHORT}",
+        f"Year,{SHORT.lower().replace('sep', 'sept.')}",
+        f"YR,{LONG}",
+        "yyyy," + ",".join(map(str, range(1, 13))),
+        "year," + ",".join(f"{k:02}" for k in range(1, 13)),
+    ],
+)
+def test_a_row_a_year_with_a_column_a_month_is_one_monthly_series(tmp_path: Path, header: str) -> None:
+    series = read(write(tmp_path, header, *ROWS)).series
+    assert (str(series.step), str(series.start)) == ("month", "1980-01-01T00:00:00")
+    assert series.values.tolist() == [*range(10, 22), *range(11, 23)]
+    first, *_, last = header.split(",")[1:]
+    assert f"a row a year: {first} to {last} are columns of one month each" in series.notes
+
+
+def test_months_may_lack_and_stand_beside_other_columns_below_a_unit(tmp_path: Path) -> None:
+    months = ",".join(str(50 + k) for k in range(11))
+    path = write(tmp_path, "# units: degF", f"{SHORT},annual,year", f"{months},-99.99,55,1980", f"{months},,55,1981")
+    with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*--missing -99.99"):
+        read(path)
+    series = read(path, missing=(-99.99,)).series
+    assert np.flatnonzero(np.isnan(series.values)).tolist() == [11, 23]
+    assert series.values[0] == pytest.approx(10)
+    assert "of no month by their names, and left aside: annual" in series.notes
+
+
+def test_a_row_a_year_is_held_to_the_most_values_that_are_taken() -> None:
+    content = "\n".join((f"year,{SHORT}", *ROWS)).encode()
+    with pytest.raises(FileError, match="holds 24 months, and at most 23 values are taken"):
+        read_content(content, Options(most_lines=23))
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("YEAR,MON/MMM,sst", ["1980,1,15", "1980,2,16", "1980,3,17"]),
+        ("year,MMM,sst", ["1980,Jan,15", "1980,Feb,16", "1980,Mar,17"]),
+        ("Year,Month,sst", ["1980,January,15", "1980,FEBRUARY,16", "1980,march,17"]),
+    ],
+)
+def test_years_and_months_stand_in_two_columns(tmp_path: Path, header: str, rows: list[str]) -> None:
+    series = read(write(tmp_path, header, *rows)).series
+    assert (str(series.step), str(series.start), series.values.tolist()) == (
+        "month",
+        "1980-01-01T00:00:00",
+        [15, 16, 17],
+    )
+
+
+def test_a_month_that_is_none_is_named_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="line 3: 'Fub' in column month is no number"):
+        read(write(tmp_path, "year,month,sst", "1980,Jan,15", "1980,Fub,16"))
