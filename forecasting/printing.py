@@ -1,6 +1,7 @@
 """Commands whose output someone else may stop reading, as ``| head -1`` does."""
 
 import os
+import select
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -28,9 +29,9 @@ def until_unread(command: Callable[[], int]) -> int:
 
 def _is_unread() -> bool:
     """Whether nobody reads the standard output; what is left of it then goes nowhere, and nothing fails at the end."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    if not output.poll(0):  # an error is told unasked
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
