@@ -185,8 +185,11 @@ def _config(step: TimeStep, options: argparse.Namespace) -> TrainingConfig:
         return TrainingConfig.for_step(step, **settings)
     except ValidationError as error:
         first = error.errors()[0]
+        name = str(first["loc"][0])
+        limits = TrainingConfig.model_fields[name].metadata
+        least, most = (next(getattr(one, end) for one in limits if hasattr(one, end)) for end in ("ge", "le"))
         raise RequestError(
-            f"--{first['loc'][0]} {first['input']}: {first['msg']}", field=str(first["loc"][0])
+            f"--{name} {first['input']} is out of range: it may be {least} to {most}", field=name
         ) from None
 
 

@@ -77,7 +77,7 @@ def days(n: int) -> list[str]:
         (["2001-01-01,15", "2001-01-02,15"], ["--sample", "1"], "--sample 1: draw two or more"),
         (["2001-01-01,15"], ["--value-column", "wtmp"], "no column 'wtmp'; its columns are time, sst"),
         (["2001-01-01,15"], ["--time-column", "when"], "no column 'when'"),
-        (["2001-01-01,15", "2001-01-02,15"], ["--window", "1"], "--window 1"),
+        (["2001-01-01,15", "2001-01-02,15"], ["--window", "1"], "--window 1 is out of range: it may be 2 to 1000"),
         (["2001-01-01,15", "2001-01-02,15"], ["--cells", "transformer"], "cells are rnn, lstm, gru"),
         (["2001-01-01,15", "2001-01-02,15"], ["--device", "tpu"], "device 'tpu' is none of auto, cpu, cuda and cuda:N"),
         (["2001-01-01,15", "2001-01-02,15"], ["--device", "cuda:64"], "device 'cuda:64': torch sees"),
