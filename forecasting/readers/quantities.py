@@ -29,6 +29,9 @@ _KINDS: Final = _DERIVED | _ELSEWHERE | frozenset(
      "analysed", "analysis", "raw", "corrected", "filtered", "smoothed", "interpolated", "clim", "climatology",
      "normal", "day", "night", "daily", "monthly", "satellite", "insitu")
 )  # fmt: skip
+_BELOW: Final = frozenset(("depth", "below", "under", "ocean"))
+_SCREEN: Final = re.compile(r"\b(?:2|two)[ -]?m(?:et(?:er|re)s?)?\b", re.IGNORECASE)
+"""The height of a meteorologist's screen."""
 _DEPTH: Final = re.compile(r"\d+(?:\.\d+)?m")
 _WORD: Final = re.compile(rf"{_DEPTH.pattern}\b|[^\W_]+")
 
@@ -49,6 +52,12 @@ def is_elsewhere(name: str) -> bool:
     """Whether a name says that a temperature is none of water, as ``air_temp``."""
     words = _words(name)
     return bool(words & _ELSEWHERE and not words & _OF_WATER)
+
+
+def is_above_ground(title: str) -> bool:
+    """Whether a title is of the air, which is measured 2 m above the ground, as ``Temperature at 2 m``."""
+    words = _words(title)
+    return bool(_SCREEN.search(title)) and not words & (_OF_WATER | _BELOW)
 
 
 def is_of_water(name: str) -> bool:

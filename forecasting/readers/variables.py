@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from forecasting.errors import FileError
 from forecasting.readers.options import Options
-from forecasting.readers.quantities import is_anomaly, is_elsewhere, is_no_sst, is_of_water
+from forecasting.readers.quantities import is_above_ground, is_anomaly, is_elsewhere, is_no_sst, is_of_water
 from forecasting.sentences import listed
 
 if TYPE_CHECKING:
@@ -67,8 +67,10 @@ def _of_something_else(variable: "xr.DataArray") -> str | None:
         return None
     if is_no_sst(standard):
         return f"standard_name ({standard[:60]})"
+    # A buoy may measure 2 m below the surface, and name its temperature after the water.
+    above = str(variable.name).lower() in _BARE and is_above_ground(title)
     # A title is prose, which may speak of errors and differences as well.
-    return f"long_name ({title[:60]})" if is_elsewhere(title) or is_anomaly(title) else None
+    return f"long_name ({title[:60]})" if is_elsewhere(title) or above or is_anomaly(title) else None
 
 
 def _with_standard(data: "xr.Dataset", names: list[str], standard: str) -> str | None:

@@ -23,6 +23,8 @@ def save(folder: Path, **variables: dict[str, str]) -> Path:
     [
         ("temperature", {"standard_name": "air_temperature"}),
         ("temp", {"long_name": "2 m air temperature"}),
+        ("temperature", {"long_name": "Temperature at 2 m"}),
+        ("temp", {"long_name": "2 metre temperature"}),
         ("sst", {"standard_name": "sea_surface_temperature_anomaly"}),
         ("sst", {"long_name": "Monthly SST anomaly"}),
     ],
@@ -42,6 +44,11 @@ def test_a_usual_name_is_not_believed_against_its_attributes(
 )
 def test_a_title_that_speaks_of_other_things_leaves_a_usual_name_as_it_is(tmp_path: Path, title: str) -> None:
     assert read(save(tmp_path, sst={"long_name": title})).stations[0].columns.value == "sst"
+
+
+@pytest.mark.parametrize(("name", "title"), [("temp", "Water temperature at 2 m"), ("sst", "Temperature at 2 m")])
+def test_two_metres_are_a_depth_where_anything_says_that_it_is_water(tmp_path: Path, name: str, title: str) -> None:
+    assert read(save(tmp_path, **{name: {"long_name": title}})).stations[0].columns.value == name
 
 
 def test_the_surface_of_anything_comes_after_the_sea(tmp_path: Path) -> None:
