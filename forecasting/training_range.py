@@ -1,6 +1,6 @@
 """What a network was trained on, and the stated test of whether a window is unlike it."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
@@ -58,16 +58,20 @@ class AnomalyRange(BaseModel, frozen=True):
         before = np.arange(0.5 - steps, 0.5) * (self.step_seconds / _PART)
         part = valid_time.astype(np.int64) % YEAR / _PART
         # Rounded towards nothing, before the year's first part: that is near enough.
-        anomalies = windows - self._usual_by_part.take((part[:, None] + before).astype(np.intp), mode="wrap")
+        anomalies = windows - _by_part(self.usual).take((part[:, None] + before).astype(np.intp), mode="wrap")
         rms: Floats = np.sqrt(np.vecdot(anomalies, anomalies) / steps)
         return rms
 
-    @cached_property
-    def _usual_by_part(self) -> Floats:
-        """What is usual in each part of the year, °C: between the middles of months on a straight line."""
-        months = (np.arange(_PARTS) + 0.5) * (12 / _PARTS) - 0.5
-        usual: Floats = np.interp(months, np.arange(-1, 13), [self.usual[-1], *self.usual, self.usual[0]])
-        return usual
+
+@lru_cache(maxsize=64)
+def _by_part(usual: tuple[float, ...]) -> Floats:
+    """What is ``usual`` in each part of the year, °C: between the middles of months on a straight line.
+
+    Not kept in the range: models that are equal are compared by all that they hold.
+    """
+    months = (np.arange(_PARTS) + 0.5) * (12 / _PARTS) - 0.5
+    parts: Floats = np.interp(months, np.arange(-1, 13), [usual[-1], *usual, usual[0]])
+    return parts
 
 
 class TrainingRange(BaseModel, frozen=True):
