@@ -9,7 +9,6 @@ one that was copied slowly is whole in the end.
 import asyncio
 import gc
 import logging
-import os
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from pathlib import Path
@@ -235,7 +234,4 @@ class Repository:
             names = self._withdrawn()
             (names.add if withdrawn else names.discard)(model)
             self.lifecycle.withdrawn = names
-            if self.siblings.folder is not None:
-                fresh = self.siblings.folder / f"{_WITHDRAWN}.{os.getpid()}"
-                fresh.write_text("\n".join(sorted(names)))
-                fresh.replace(self.siblings.folder / _WITHDRAWN)
+            self.siblings.write(_WITHDRAWN, "\n".join(sorted(names)))

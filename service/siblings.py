@@ -52,10 +52,14 @@ class Siblings:
 
     def serve(self, dataset: str, version: str) -> None:
         """Write down which release of a dataset serves: what workers that start from now on can fall back on."""
+        self.write(f"{dataset}{_SERVES}", version)
+
+    def write(self, name: str, text: str) -> None:
+        """Have a file in the folder hold ``text``, whole for whoever reads it meanwhile; nothing without a folder."""
         if self.folder is not None:
-            fresh = self.folder / f"{dataset}.{os.getpid()}"
-            fresh.write_text(version)
-            fresh.replace(self.folder / f"{dataset}{_SERVES}")
+            fresh = self.folder / f"{name}.{os.getpid()}"
+            fresh.write_text(text)
+            fresh.replace(self.folder / name)
 
     def serving(self) -> dict[str, str]:
         """The version that serves, by dataset, as it was written down last; none where no worker has served yet."""

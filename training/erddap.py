@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from forecasting.timestep import parse_time
+from forecasting.timestep import parse_time, unix_seconds
 from training.download import FetchError
 
 Span = tuple[float, float]
@@ -172,7 +172,7 @@ def _count_between(info: DatasetInfo, name: str, span: tuple[float | None, float
 
 
 def _seconds(time: str | None) -> float | None:
-    return None if time is None else float(parse_time(time).astype("datetime64[s]").astype(np.int64))
+    return None if time is None else float(unix_seconds(np.asarray(parse_time(time))))
 
 
 def _range(info: DatasetInfo, name: str) -> Span | None:

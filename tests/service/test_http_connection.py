@@ -4,7 +4,6 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from contextlib import suppress
 from email.message import Message
 from email.parser import BytesParser
@@ -24,18 +23,6 @@ from tests.serving import connect, serve
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-@pytest.fixture(scope="module")
-def client(artifacts: Path) -> Iterator[httpx.Client]:
-    with serve(Settings(artifacts=artifacts)) as client:
-        yield client
-
-
-@pytest.fixture
-def wire(client: httpx.Client) -> Iterator[socket.socket]:
-    with connect(client) as wire:
-        yield wire
 
 
 def read_all(wire: socket.socket) -> bytes:

@@ -4,7 +4,6 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesParser
 from io import BufferedReader
@@ -23,19 +22,7 @@ from service.protocol import Protocol
 from service.settings import Settings
 from tests.processes import running
 from tests.service.test_forecast import body
-from tests.serving import connect, serve
-
-
-@pytest.fixture(scope="module")
-def client(artifacts: Path) -> Iterator[httpx.Client]:
-    with serve(Settings(artifacts=artifacts)) as client:
-        yield client
-
-
-@pytest.fixture
-def wire(client: httpx.Client) -> Iterator[socket.socket]:
-    with connect(client) as wire:
-        yield wire
+from tests.serving import serve
 
 
 def written(content: bytes, *headers: str, path: str = "/forecast") -> bytes:
