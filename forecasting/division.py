@@ -41,14 +41,16 @@ class Shape(NamedTuple):
     def for_step(cls, step: TimeStep) -> "Shape":
         """The defaults.
 
-        Two years of months, half a year of weeks, thirty days, or a day of anything shorter (24 to 48 steps); the
-        horizon a year of months, thirteen weeks, fourteen days, or a day; a gap of an eighth of the window.
+        Two years of months, half a year of weeks, thirty days, or two days of anything shorter; the horizon a year of
+        months, thirteen weeks, fourteen days, or a day; a gap of an eighth of the window. What is told in days has 24
+        to 48 steps.
         """
         if step.calendar_month:
             return cls(24, 12, 3)
         if step.is_under_a_day:
-            a_day = min(max(round(DAY / step.seconds), 24), 48)
-            return cls(a_day, a_day, a_day // 8)
+            # Of a tide a single day holds two turns, hardly enough to tell it from the course of the day.
+            window, horizon = (min(max(round(days * DAY / step.seconds), 24), 48) for days in (2, 1))
+            return cls(window, horizon, window // 8)
         return cls(30, 14, 3) if step.seconds < 5 * DAY else cls(26, 13, 3)
 
     @property

@@ -65,9 +65,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     def for_step(cls, step: TimeStep, **settings: Any) -> "TrainingConfig":
         """The defaults for a series of this step, but for those ``settings`` that are not None.
 
-        The window is two years of months, half a year of weeks, thirty days, or a day of anything shorter (24 to 48
-        steps); the horizon a year of months, thirteen weeks, fourteen days, or a day. A gap of an eighth of the
-        window is filled.
+        The window, horizon and longest gap that is filled are those of :meth:`~forecasting.division.Shape.for_step`; of
+        another window an eighth is filled.
 
         Raises:
             pydantic.ValidationError: if a setting is out of range.

@@ -189,7 +189,7 @@ def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingCo
         left = increments - linear(known, season)
         usual = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
         unexplained = float(left.square().mean() / (increments - usual).square().mean())
-        network.mix(share * min(1.0, unexplained / FULL_SHARE_UNEXPLAINED))
+        network.mix(share * min(1.0, unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
 
 
 def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -12,7 +12,7 @@ from training.config import TrainingConfig
         ("week", 26, 13),
         ("P8D", 26, 13),
         ("day", 30, 14),
-        ("hour", 24, 24),
+        ("hour", 48, 24),
         ("PT30M", 48, 48),
         ("PT10M", 48, 48),
         ("PT6H", 24, 24),
