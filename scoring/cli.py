@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tqdm import tqdm
 
@@ -15,18 +15,16 @@ from forecasting.metadata import CheckpointMetadata
 from forecasting.readers.options import Options
 from forecasting.readers.text import sniff_binary
 from forecasting.timestep import in_words
-from scoring import run as running
 from scoring.arguments import GRIDS, OUTPUTS
 from scoring.engines import Engine, InProcess, Processes
 from scoring.errors import ScoringError
+from scoring.input import Input
 from scoring.model import ModelFile, find_model
 from scoring.plan import Fingerprint, Plan, installed
+from scoring.run import Result, Run, execute, finish
 from scoring.source import Source, find_source, named
 from scoring.start import processes_for
 from scoring.work import WorkFolder, locked
-
-if TYPE_CHECKING:
-    from scoring.run import Input, Result
 
 DONE: Final = 0
 REFUSED: Final = 2
@@ -62,9 +60,9 @@ def _main(options: argparse.Namespace, begun: float) -> int:
                 narrowed = given.narrowed(metadata)
                 fingerprint = Fingerprint.of(narrowed.files)
                 plan = _plan(options, kind, fingerprint, model, metadata)
-                run = running.Run(narrowed, options.output, kind, model, metadata, plan, fingerprint, begun)
-                result = running.execute(run, work, engine, _Bar(given.unit, options.quiet), _say)
-            running.finish(run, work, result)
+                run = Run(narrowed, options.output, model, metadata, plan, fingerprint, begun)
+                result = execute(run, work, engine, _Bar(given.unit, options.quiet), _say)
+            finish(run, work, result)
     _tell(run, result)
     return FAILED_CHUNKS if result.failed else DONE
 
@@ -78,7 +76,7 @@ def _output_kind(output: Path) -> str:
     return kind
 
 
-def _input(source: Source, kind: str, options: argparse.Namespace) -> "Input":
+def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
     """The input by the content of its first file; the modules of the other kind are not loaded.
 
     Raises:
@@ -225,7 +223,7 @@ def _say(text: str) -> None:
     print(f"scoring: {text}", file=sys.stderr)
 
 
-def _tell(run: "running.Run", result: "Result") -> None:
+def _tell(run: Run, result: Result) -> None:
     for note in result.notes:
         _say(note)
     counts = result.counts

@@ -1,7 +1,8 @@
 """What is to be done to each chunk, as it travels to whoever does it."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from scoring.model import ModelFile
 
@@ -50,36 +51,31 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What is to be known to write an output.
+class Job(ABC):
+    """Forecasts for the places (cells or stations) of what was staged. Can be pickled.
 
     Attributes:
-        kind: of the file.
-        model: full name.
-        version: of its release.
-        failed: why chunks could not be scored.
+        model: whose forecasts.
+        levels: of intervals, percent.
+        staged: path of what was staged.
+        bounds: number of the first place of each chunk, and of the end of the last.
     """
 
-    kind: str
-    model: str
-    version: str
-    failed: dict[int, str]
-
-
-class Job(Protocol):
-    """Chunks of one kind, scored by one model. Can be pickled."""
-
-    @property
-    def model(self) -> ModelFile:
-        """The model that scores the chunks."""
+    model: ModelFile
+    levels: tuple[int, ...]
+    staged: str
+    bounds: tuple[int, ...]
 
     @property
     def chunks(self) -> int:
         """Number of chunks, which are numbered from 0."""
+        return len(self.bounds) - 1
 
     def places(self, chunk: int) -> int:
-        """Number of cells or stations of a chunk."""
+        """Number of places of a chunk."""
+        return self.bounds[chunk + 1] - self.bounds[chunk]
 
+    @abstractmethod
     def score(self, forecaster: "Forecaster", chunk: int) -> Part:
         """The forecasts of a chunk."""
 

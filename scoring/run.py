@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol
 from forecasting.metadata import CheckpointMetadata
 from scoring.engines import Engine
 from scoring.errors import ScoringError
-from scoring.job import Counts, Failure, Job, Written
+from scoring.input import Input
+from scoring.job import Counts, Failure, Job
 from scoring.model import ModelFile
 from scoring.plan import Fingerprint, Plan
 from scoring.work import WorkFolder, remove, write_whole
@@ -19,37 +20,6 @@ ATTEMPTS: Final = 3
 """How often a chunk is tried before it is given up."""
 
 Say = Callable[[str], None]
-
-
-class Input(Protocol):
-    """What is to be scored: a grid or a table."""
-
-    @property
-    def path(self) -> Path:
-        """The path of the input, as the user named it."""
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that are read."""
-
-    @property
-    def unit(self) -> str:
-        """What the places of the input are called: cells or stations."""
-
-    def narrowed(self, metadata: CheckpointMetadata) -> "Input":
-        """The same without the files that no forecast depends on."""
-
-    def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
-        """Read it into a folder, as its chunks need it."""
-
-    def job(self, folder: Path, model: ModelFile) -> Job:
-        """What is to be done to what was staged."""
-
-    def notes(self, folder: Path) -> tuple[str, ...]:
-        """What was chosen or left out while reading."""
-
-    def write(self, work: WorkFolder, run: Written, path: Path) -> None:
-        """Write the output from the parts of finished chunks."""
 
 
 class Progress(Protocol):
@@ -69,7 +39,6 @@ class Run:
     Attributes:
         input: what is scored.
         output: the file or store that is wanted.
-        kind: of the output.
         model: the checkpoint.
         metadata: of the checkpoint.
         plan: its identity.
@@ -79,7 +48,6 @@ class Run:
 
     input: Input
     output: Path
-    kind: str
     model: ModelFile
     metadata: CheckpointMetadata
     plan: Plan
@@ -169,8 +137,7 @@ def finish(run: Run, work: WorkFolder, result: Result) -> None:
         raise ScoringError(f"no chunk could be scored, so that there is no {run.output}; {_first(result.failed)}")
     complete = work.path / f"complete{run.output.suffix}"
     remove(complete)
-    written = Written(run.kind, run.plan.model, run.plan.version, result.failed)
-    run.input.write(work, written, complete)
+    run.input.write(work, run.plan, result.failed, complete)
     result.seconds = time.perf_counter() - run.begun
     write_whole(summary_path(run.output), (json.dumps(_summary(run, result), indent=1) + "\n").encode())
     work.place(complete, run.output)

@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from forecasting.timestep import Times
 from scoring.grids.windows import NO_SEA, cell_windows
-from scoring.job import Counts, Part
-from scoring.model import ModelFile
+from scoring.job import Counts, Job, Part
 from scoring.score import score
 
 if TYPE_CHECKING:
@@ -26,38 +25,21 @@ MISSING: Final = 9
 
 
 @dataclass(frozen=True)
-class GridJob:
-    """Forecasts for the cells of a staged grid.
+class GridJob(Job):
+    """Forecasts for the cells of a staged grid: °C as raw float32, ``(steps, cells)``.
 
     Attributes:
-        model: whose forecasts.
-        levels: of intervals, percent.
-        staged: path of °C as raw float32, ``(steps, cells)``, the last step being the one that is issued from.
-        steps: in ``staged``.
-        bounds: where each chunk begins in the cells, and the last one ends.
+        steps: that are staged, the last being the one that is issued from.
         valid_times: Unix seconds, ``(horizon,)``.
     """
 
-    model: ModelFile
-    levels: tuple[int, ...]
-    staged: str
     steps: int
-    bounds: tuple[int, ...]
     valid_times: tuple[int, ...]
 
     @property
     def times(self) -> Times:
         """Valid times, ``(horizon,)``."""
         return np.asarray(self.valid_times, dtype="datetime64[s]")
-
-    @property
-    def chunks(self) -> int:
-        """Number of chunks."""
-        return len(self.bounds) - 1
-
-    def places(self, chunk: int) -> int:
-        """Number of cells of a chunk."""
-        return self.bounds[chunk + 1] - self.bounds[chunk]
 
     def score(self, forecaster: "Forecaster", chunk: int) -> Part:
         """The forecasts of a chunk: see :func:`read_part`."""

@@ -1,49 +1,32 @@
 """A grid from its file to its output, step by step."""
 
 import pickle
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.options import Options
 from scoring.grids.assemble import Shell, write_grid
 from scoring.grids.job import GridJob
 from scoring.grids.joined import JoinedField, open_files
 from scoring.grids.skeleton import forecast_attributes, skeleton
 from scoring.grids.stage import CELLS, Layout, last_steps, stage_cells
-from scoring.job import Written
+from scoring.input import Input
 from scoring.model import ModelFile
+from scoring.plan import Plan
 from scoring.work import WorkFolder
 
 _SHELL = "shell.pickle"
 
 
-@dataclass(frozen=True)
-class GridInput:
-    """A grid to be scored.
-
-    Attributes:
-        path: of the grid, as the user named it.
-        files: NetCDF files or Zarr stores that hold its times between them.
-        options: how it is read.
-        horizon: leads.
-        levels: of intervals, percent.
-    """
-
-    path: Path
-    files: tuple[Path, ...]
-    options: Options
-    horizon: int
-    levels: tuple[int, ...]
+class GridInput(Input):
+    """A grid: NetCDF files or Zarr stores that hold its times between them."""
 
     unit = "cells"
 
-    def narrowed(self, metadata: CheckpointMetadata) -> "GridInput":
-        """The same, of the files alone that hold the last steps: an archive of decades is not read for its last month.
-
-        Raises:
-            FileError: if it cannot be forecast from.
-        """
+    def narrowed(self, metadata: CheckpointMetadata) -> Self:
+        """Of the files alone that hold the last steps: an archive of decades is not read for its last month."""
         if len(self.files) == 1:
             return self
         with open_files(self.files, self.options) as field:
@@ -52,11 +35,7 @@ class GridInput:
             return replace(self, files=tuple(sorted(set(field.files[int(at[at >= 0].min()) :]))))
 
     def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
-        """Read the input into ``folder``.
-
-        Raises:
-            FileError: if it cannot be forecast from.
-        """
+        """See :class:`~scoring.input.Input`."""
         with open_files(self.files, self.options) as field:
             layout = stage_cells(field, metadata, self.horizon, chunk, folder)
             bare = skeleton(field, layout, metadata, self.path.absolute().name)
@@ -65,18 +44,17 @@ class GridInput:
         layout.save(folder)
 
     def job(self, folder: Path, model: ModelFile) -> GridJob:
-        """What is to be done to what was staged in ``folder``."""
+        """See :class:`~scoring.input.Input`."""
         layout = Layout.read(folder)
-        return GridJob(
-            model, self.levels, str((folder / CELLS).resolve()), layout.steps, layout.bounds, layout.valid_times
-        )
+        staged = str((folder / CELLS).resolve())
+        return GridJob(model, self.levels, staged, layout.bounds, layout.steps, layout.valid_times)
 
     def notes(self, folder: Path) -> tuple[str, ...]:
-        """What was chosen or left out while reading."""
+        """See :class:`~scoring.input.Input`."""
         return Layout.read(folder).notes
 
-    def write(self, work: WorkFolder, run: Written, path: Path) -> None:
-        """Write the output from the parts in ``work``."""
+    def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
+        """See :class:`~scoring.input.Input`."""
         shell = pickle.loads((work.staged / _SHELL).read_bytes())  # noqa: S301  written by this program
         layout = Layout.read(work.staged)
-        write_grid(path, run.kind, layout, shell, lambda chunk: None if chunk in run.failed else work.content(chunk))
+        write_grid(path, plan.output, layout, shell, lambda chunk: None if chunk in failed else work.content(chunk))

@@ -87,7 +87,7 @@ def to_bytes(found: StationForecasts, model: str, version: str) -> bytes:
     return file.getvalue()
 
 
-def failed(names: list[str], reason: str, levels: tuple[int, ...], model: str, version: str) -> bytes:
+def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], model: str, version: str) -> bytes:
     """The rows of a chunk that could not be scored."""
     none, no_times = np.empty((0, 1)), np.empty((0, 1), dtype="datetime64[s]")
     nobody = np.empty(0, dtype=np.intp)

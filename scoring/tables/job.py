@@ -9,8 +9,7 @@ import numpy as np
 
 from forecasting.batch import SeriesBatch
 from forecasting.windows import last_windows
-from scoring.job import Counts, Part
-from scoring.model import ModelFile
+from scoring.job import Counts, Job, Part
 from scoring.score import score
 from scoring.tables.forecasts import StationForecasts, to_bytes
 from scoring.tables.stations import in_one_line, read_stations
@@ -23,33 +22,16 @@ _PARTICULAR: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*(?<![,:;.])")
 
 
 @dataclass(frozen=True)
-class TableJob:
+class TableJob(Job):
     """Forecasts for the stations of a staged table.
 
     Attributes:
-        model: whose forecasts.
-        levels: of intervals, percent.
         horizon: leads.
-        staged: path of the folder.
-        bounds: number of the first station of each chunk, and of the end of the last.
         zones: whose clocks times without an offset go by.
     """
 
-    model: ModelFile
-    levels: tuple[int, ...]
     horizon: int
-    staged: str
-    bounds: tuple[int, ...]
     zones: tuple[str, ...]
-
-    @property
-    def chunks(self) -> int:
-        """Number of chunks."""
-        return len(self.bounds) - 1
-
-    def places(self, chunk: int) -> int:
-        """Number of stations of a chunk."""
-        return self.bounds[chunk + 1] - self.bounds[chunk]
 
     def score(self, forecaster: "Forecaster", chunk: int) -> Part:
         """The forecasts of a chunk: an Arrow stream of :func:`scoring.tables.forecasts.schema`."""
