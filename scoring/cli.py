@@ -22,7 +22,7 @@ from scoring.input import Input
 from scoring.model import ModelFile, find_model
 from scoring.plan import Fingerprint, Plan, installed
 from scoring.run import Result, Run, execute, finish
-from scoring.source import Source, find_source, named
+from scoring.source import Source, find_source, is_parquet, named
 from scoring.start import processes_for
 from scoring.work import WorkFolder, locked
 
@@ -87,7 +87,8 @@ def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
         missing=tuple(options.missing), depth=options.depth, date_order=options.dates, timezone=options.timezone,
     )  # fmt: skip
     with named(source.files[0]):
-        is_grid = _is_grid(source.files[0])
+        first = source.files[0]
+        is_grid = not (first.is_file() and is_parquet(first)) and sniff_binary(first) is not None
         if is_grid and kind not in GRIDS:
             raise FileError("is a grid, whose forecasts are a grid too: write .nc or .zarr")
         if not is_grid and kind in GRIDS:
@@ -99,14 +100,6 @@ def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
     from scoring.tables.run import TableInput
 
     return TableInput(source.path, source.files, reading, options.horizon, options.levels)
-
-
-def _is_grid(path: Path) -> bool:
-    if path.is_file():
-        with path.open("rb") as file:
-            if file.read(4) == b"PAR1":
-                return False
-    return sniff_binary(path) is not None
 
 
 def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:

@@ -91,6 +91,12 @@ def _is_hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
 
 
+def is_parquet(file: Path) -> bool:
+    """Whether it is Parquet, by how it begins."""
+    with file.open("rb") as head:
+        return head.read(4) == b"PAR1"
+
+
 def bare_name(file: Path) -> str:
     """The name of a table without its endings: of ``buoy.41001.csv.gz``, ``buoy.41001``."""
     name = file.name

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from scoring.errors import ScoringError
 from scoring.job import Counts, Failure, Part
@@ -30,11 +30,10 @@ _PATIENCE: Final = 2.0
 
 
 class WorkFolder:
-    """The work folder of an output, locked."""
+    """The work folder of an output, while :func:`locked` holds its lock."""
 
-    def __init__(self, path: Path, lock: IO[str]) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = lock
         self._make()
 
     @property
@@ -151,16 +150,16 @@ def locked(output: Path, *, restart: bool) -> Iterator[WorkFolder]:
     """
     path = output.with_name(f".{output.name}.partial")
     path.mkdir(exist_ok=True)
-    with _take_lock(path / "lock", output) as lock:
+    with _held(path / "lock", output):
         remove(path.with_name(f"{path.name}.done"))
-        work = WorkFolder(path, lock)
+        work = WorkFolder(path)
         if restart:
             work.clear()
         yield work
 
 
 @contextmanager
-def _take_lock(file: Path, output: Path) -> Iterator[IO[str]]:
+def _held(file: Path, output: Path) -> Iterator[None]:
     with file.open("w") as lock:
         deadline = time.monotonic() + _PATIENCE
         while True:
@@ -173,7 +172,7 @@ def _take_lock(file: Path, output: Path) -> Iterator[IO[str]]:
                 time.sleep(0.05)
         if not file.exists() or not os.path.samestat(os.fstat(lock.fileno()), file.stat()):
             raise ScoringError(f"another command has just finished {output}; see whether it is what you want")
-        yield lock
+        yield
 
 
 def _read_counts(part: Path) -> Counts:

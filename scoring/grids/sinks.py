@@ -13,6 +13,10 @@ import zarr
 
 Index = tuple[slice, ...]
 
+_OVERHEAD: Final = 1_000_000
+"""Bytes of NetCDF besides the values, at most."""
+_COMPRESSED: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+
 
 class Sink(Protocol):
     """A file that is open for writing."""
@@ -103,7 +107,4 @@ def _reserve(path: Path, size: int) -> None:
                 raise
 
 
-_OVERHEAD: Final = 1_000_000
-"""Bytes of NetCDF besides the values, at most."""
-_COMPRESSED: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 SINKS: Final[dict[str, type[NetcdfSink] | type[ZarrSink]]] = {"netcdf": NetcdfSink, "zarr": ZarrSink}

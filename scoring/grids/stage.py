@@ -97,9 +97,19 @@ def stage_cells(field: Field, metadata: CheckpointMetadata, horizon: int, chunk:
     )
 
 
+def _rows(field: Field) -> int:
+    """Places along the first dimension."""
+    return field.shape[0] if field.dims else 1
+
+
+def _width(field: Field) -> int:
+    """Cells of such a row, one at least."""
+    return max(1, field.cells // max(_rows(field), 1))
+
+
 def _bounds(field: Field, chunk: int) -> tuple[int, ...]:
-    rows = field.shape[0] if field.dims else 1
-    wide = max(1, field.cells // max(rows, 1))
+    rows = _rows(field)
+    wide = _width(field)
     each = max(1, chunk // wide)
     return (*range(0, rows * wide, each * wide), rows * wide)
 
@@ -140,7 +150,7 @@ def _place(times: Times) -> Callable[[int], str]:
 
 def _any_value(field: Field, step: int) -> bool:
     """Whether any cell has a value at ``step``; most often the first rows tell."""
-    rows = field.shape[0] if field.dims else 1
+    rows = _rows(field)
     each = max(1, rows // 16)
     middle = [*range(rows // 2, rows, each), *range(0, rows // 2, each)]
     return any(bool(np.isfinite(field.celsius(slice(step, step + 1), slice(row, row + each))).any()) for row in middle)
@@ -159,8 +169,8 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
             file.write(np.full(field.cells, np.nan, dtype="<f4").data)
         return
     at_once = max(1, _SLAB // max(field.cells, 1))
-    rows = field.shape[0] if field.dims else 1
-    rows_at_once = max(1, _SLAB // max(1, field.cells // max(rows, 1)))
+    rows = _rows(field)
+    rows_at_once = max(1, _SLAB // _width(field))
     for begin in range(int(indices[0]), int(indices[-1]) + 1, at_once):
         steps = slice(begin, min(begin + at_once, int(indices[-1]) + 1))
         for row in range(0, rows, rows if at_once > 1 else rows_at_once):

@@ -21,6 +21,7 @@ from forecasting.readers.options import DateOrder, Options
 from forecasting.readers.split import are_repeated
 from forecasting.readers.table import ABSENT, Table
 from forecasting.readers.tabular import Layout, find_layout
+from scoring.source import is_parquet
 from scoring.tables.notes import Notes
 from scoring.tables.text import BLOCK, Text
 
@@ -58,7 +59,7 @@ def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Itera
     """
     for file in files:
         try:
-            yield from _read_parquet(file, options, notes) if _is_parquet(file) else _read_csv(file, options, notes)
+            yield from _read_parquet(file, options, notes) if is_parquet(file) else _read_csv(file, options, notes)
         except FileError as error:
             raise FileError(f"{file}: {error}") from None
         except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -69,11 +70,6 @@ def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Itera
 
 def _sentence(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def _is_parquet(file: Path) -> bool:
-    with file.open("rb") as head:
-        return head.read(4) == b"PAR1"
 
 
 def _read_parquet(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
