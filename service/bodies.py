@@ -4,11 +4,15 @@ import re
 import zlib
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive
 
-from service.errors import ProblemError
+from service.errors import ProblemError, invalid_body
+from service.schemas import UnknownFieldsError
+
+Body = TypeVar("Body", bound=BaseModel)
 
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
@@ -62,6 +66,21 @@ async def _read_rest(receive: Receive, message: Message, limit: int, hold: Calla
         if not message.get("more_body"):
             return b"".join(pieces)
         message = await receive()
+
+
+def read_json(model: type[Body], content: bytes, max_series: int, max_bytes: int) -> Body:
+    """A body of JSON as ``model`` has it.
+
+    Raises:
+        ProblemError: as :func:`refuse_costly` does.
+        RequestValidationError: if it is no JSON, or another.
+    """
+    refuse_costly(content, max_series, max_bytes)
+    try:
+        body: Body = model.__pydantic_validator__.validate_json(content, context=[])
+    except (ValidationError, UnknownFieldsError) as error:
+        raise invalid_body(content, error) from None
+    return body
 
 
 def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:

@@ -207,6 +207,11 @@ def found_in(content: bytes, error: ValidationError | UnknownFieldsError) -> lis
     return places
 
 
+def invalid_body(content: bytes, error: ValidationError | UnknownFieldsError) -> RequestValidationError:
+    """The error of a request whose body, JSON, pydantic finds wrong."""
+    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found_in(content, error)])
+
+
 def _foreign_encoding(content: bytes) -> str | None:
     if content.startswith(b"\xef\xbb\xbf"):
         return "UTF-8 with one"

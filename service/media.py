@@ -1,13 +1,9 @@
 """Media types of request bodies."""
 
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
-
-from service.errors import ProblemError, found_in
-from service.schemas import SeriesRequest, UnknownFieldsError
+from service.errors import ProblemError
 from service.security_headers import RawHeaders
 
 _JSON: Final = b"application/json"
@@ -15,23 +11,6 @@ _JSON: Final = b"application/json"
 NDJSON_TYPE: Final = "application/x-ndjson"
 NDJSON: Final[RawHeaders] = ((b"content-type", NDJSON_TYPE.encode()),)
 """Of an answer: JSON, one value a line."""
-
-Body = TypeVar("Body", bound=SeriesRequest)
-
-
-def read_json(model: type[Body], headers: dict[bytes, bytes], body: bytes) -> Body:
-    """The body as ``model`` has it.
-
-    Raises:
-        ProblemError: 415 if it is not announced as JSON.
-        RequestValidationError: if it is none, or another.
-    """
-    require_json(headers)
-    try:
-        return model.model_validate_json(body, context=[])
-    except (ValidationError, UnknownFieldsError) as error:
-        places = found_in(body, error)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
 
 
 def is_ndjson(headers: dict[bytes, bytes]) -> bool:

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from fastapi.exceptions import RequestValidationError
 from orjson import dumps
-from pydantic import ValidationError
 
 from forecasting.sentences import counted, there_are
 from forecasting.series import SEA_RANGE
-from service.bodies import refuse_costly
+from service.bodies import read_json
 from service.call import Headers
-from service.errors import ProblemError, found_in
+from service.errors import ProblemError
 from service.gate import JSON, Answer
 from service.inference_schemas import InferRequest, InputTensor
 from service.settings import Settings
@@ -33,8 +32,6 @@ OUTPUT: Final = "forecast"
 _HEADER_LENGTH: Final = HEADER_LENGTH.lower().encode()
 _DIGITS: Final = 18
 _ROWS: Final = -1
-
-_parse = InferRequest.__pydantic_validator__.validate_json
 
 
 @dataclass(frozen=True)
@@ -98,18 +95,17 @@ def read_request(body: bytes, headers: Headers, settings: Settings) -> tuple[Inf
                 f"{HEADER_LENGTH} is {said!r}: it should be a number from 0 to the body's {len(body)} bytes"
             )
         content, tail = body[:length], memoryview(body)[length:]
-    refuse_costly(content, settings.max_series, settings.max_body_bytes)
     try:
-        return _parse(content), tail
-    except ValidationError as error:
-        places = found_in(content, error)
-        said = places[0].get("ctx", {}).get("error", "")
-        if stated is None and places[0]["type"] == "json_invalid" and said.startswith("trailing characters"):
+        return read_json(InferRequest, content, settings.max_series, settings.max_body_bytes), tail
+    except RequestValidationError as error:
+        first = error.errors()[0]
+        said = first.get("ctx", {}).get("error", "")
+        if stated is None and first["type"] == "json_invalid" and said.startswith("trailing characters"):
             raise malformed(
                 f"bytes follow the JSON, and the header {HEADER_LENGTH} is missing, which says how many bytes the JSON "
                 "has where binary tensors follow it"
             ) from None
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
+        raise
 
 
 def read_inputs(

@@ -10,13 +10,13 @@ from starlette.responses import Response
 from forecasting.errors import RequestError
 from forecasting.registry import LoadedRelease
 from forecasting.table import accuracy_table
-from service.bodies import refuse_costly
+from service.bodies import read_json
 from service.comparison_schemas import CompareRequest, OwnComparison
 from service.comparison_tables import comparison_csv, own_csv, own_markdown
 from service.comparisons import QueryFields, compare_series, compared_model, written
 from service.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
 from service.forecasts import check_horizon
-from service.media import read_json
+from service.media import require_json
 from service.openapi import problems, request_body
 from service.schemas import Comparison, Predictions, TestPeriod
 
@@ -73,9 +73,8 @@ async def post_compare(
     strict: Annotated[bool, Query(description="answer 422 if any series cannot be compared on")] = False,
 ) -> Response:
     """The same on the caller's series: every model and baseline rolled through each, one step at a time."""
-    body = await request.body()
-    refuse_costly(body, settings.max_series, settings.max_body_bytes)
-    wanted = read_json(CompareRequest, dict(request.scope["headers"]), body)
+    require_json(dict(request.scope["headers"]))
+    wanted = read_json(CompareRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     compared = await compare_series(serving, settings, wanted, QueryFields(dataset, horizon), strict=strict)
     if format == "json":
         answer = await serving.apart(written, compared, wanted.predictions)

@@ -24,7 +24,7 @@ from service.dependencies import (
     SettingsDep,
     ready,
 )
-from service.errors import Problem, ProblemError, found_in
+from service.errors import Problem, ProblemError, invalid_body
 from service.forecasts import forecast_dataset, forecast_series
 from service.gate import JSON, Answer, Direct, Hold, Stream, unheld
 from service.lifecycle import Lifecycle
@@ -151,8 +151,7 @@ def read_request(query_string: bytes, headers: Headers, body: bytes) -> tuple[Fo
     try:
         request = _read(body, context=[])
     except (ValidationError, UnknownFieldsError) as error:
-        places = found_in(body, error)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
+        raise invalid_body(body, error) from None
     if query is None:
         return request, None, False
     return _agreed(request, query), query.dataset or None, query.strict

@@ -3,12 +3,10 @@
 from typing import Final, TypeVar
 
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from service.bodies import refuse_costly
+from service.bodies import read_json
 from service.dependencies import RegistryDep, RepositoryDep
-from service.errors import found_in
 from service.inference_schemas import IndexEntry, IndexRequest, LoadRequest, LoadResponse
 from service.openapi import path_parameters, refusals, request_body
 from service.repository import Repository
@@ -57,12 +55,7 @@ async def unload(request: Request, repository: RepositoryDep) -> LoadResponse:
 
 
 def _read(model: type[_Body], body: bytes) -> _Body:
-    refuse_costly(body, 0, len(body))
-    try:
-        return model.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        places = found_in(body, error)
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in places]) from None
+    return read_json(model, body or b"{}", max_series=0, max_bytes=len(body))
 
 
 def _refuse_overrides(request: LoadRequest) -> None:
