@@ -25,8 +25,8 @@ _PROVENANCE: Final = ("title", "institution", "license", "infoUrl", "creator_nam
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which part of a dataset: None is all of it.
+class SeriesQuery:
+    """Which part of a dataset is asked for: None is all of it.
 
     Attributes:
         variables: the temperatures first.
@@ -52,12 +52,16 @@ class DatasetInfo:
     """What an ERDDAP server says of a dataset.
 
     Attributes:
+        server: its root, as :func:`server_address` has it.
+        name: of the dataset.
         dimensions: how many values each axis of a grid has, in the order of the axes; empty for a table.
         variables: names of its variables, without axes.
         attributes: by variable (``NC_GLOBAL`` for the dataset's own) and name.
         even: axes whose values lie at one distance.
     """
 
+    server: str
+    name: str
     dimensions: dict[str, int]
     variables: tuple[str, ...]
     attributes: dict[str, dict[str, str]]
@@ -86,8 +90,8 @@ def info_url(server: str, dataset: str) -> str:
     return f"{server}/info/{quote(dataset, safe='')}/index.csv"
 
 
-def parse_info(text: str) -> DatasetInfo:
-    """Read ``info/<dataset>/index.csv``.
+def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
+    """Read ``info/<dataset>/index.csv`` of a server.
 
     Raises:
         FetchError: if it is none.
@@ -109,47 +113,46 @@ def parse_info(text: str) -> DatasetInfo:
             variables.append(variable)
         elif kind == "attribute":
             attributes.setdefault(variable, {})[attribute] = value
-    return DatasetInfo(dimensions, tuple(variables), attributes, frozenset(even))
+    return DatasetInfo(server, dataset, dimensions, tuple(variables), attributes, frozenset(even))
 
 
-def data_url(server: str, dataset: str, info: DatasetInfo, wanted: Wanted) -> str:
+def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
     """The address of the series, as CSV with a row of units.
 
     Raises:
         FetchError: if the dataset has no such variable, or does not come down to one series: what to add.
     """
-    for name in wanted.variables:
+    for name in query.variables:
         if name not in info.variables:
-            raise FetchError(f"{dataset} has no variable {name!r}; it has {', '.join(info.variables)[:400]}")
-    query = _grid_query(dataset, info, wanted) if info.dimensions else _table_query(dataset, info, wanted)
-    return _address(server, dataset, info, query)
+            raise FetchError(f"{info.name} has no variable {name!r}; it has {', '.join(info.variables)[:400]}")
+    return _address(info, _of_grid(info, query) if info.dimensions else "&".join(_of_table(info, query)))
 
 
-def axis_url(server: str, dataset: str, info: DatasetInfo, wanted: Wanted, axis: str) -> str:
+def axis_url(info: DatasetInfo, query: SeriesQuery, axis: str) -> str:
     """The address of the values of a grid's axis that the series has."""
-    return _address(server, dataset, info, quote(axis + _indices(dataset, info, wanted)[axis], safe=",():"))
+    return _address(info, quote(axis + _indices(info, query)[axis], safe=",():"))
 
 
-def ends_url(server: str, dataset: str, info: DatasetInfo, wanted: Wanted) -> tuple[str, str | None]:
+def ends_url(info: DatasetInfo, query: SeriesQuery) -> tuple[str, str | None]:
     """The address of the last time of each station in a table, and the variable of stations, if there is one."""
     station = _station_variable(info)
     taken = ["time"] if station is None else [station, "time"]
-    limits = _table_query(dataset, info, wanted).split("&")[1:]
+    _, *limits = _of_table(info, query)
     last = quote(f'orderByMax("{",".join(taken)}")', safe=",=:()")
-    return _address(server, dataset, info, "&".join([",".join(taken), *limits, last])), station
+    return _address(info, "&".join([",".join(taken), *limits, last])), station
 
 
-def known_counts(info: DatasetInfo, wanted: Wanted) -> dict[str, int | None]:
+def known_counts(info: DatasetInfo, query: SeriesQuery) -> dict[str, int | None]:
     """How many values of each axis of a grid a series has at least, by the server's description.
 
     None where it does not tell: where a part of an axis is asked for whose values lie at differing distances.
     """
     spans: dict[str, tuple[float | None, float | None] | None] = {
-        "time": None if wanted.start is None and wanted.end is None else (_seconds(wanted.start), _seconds(wanted.end)),
-        "latitude": wanted.lat,
-        "longitude": _longitudes(info, wanted.lon),
+        "time": None if query.start is None and query.end is None else (_seconds(query.start), _seconds(query.end)),
+        "latitude": query.lat,
+        "longitude": _longitudes(info, query.lon),
     }
-    spans |= dict.fromkeys(_DEPTHS, wanted.depth)
+    spans |= dict.fromkeys(_DEPTHS, query.depth)
     return {
         name: _count_between(info, name, spans[name]) if spans.get(name) is not None else info.dimensions[name]
         for name in info.dimensions
@@ -185,32 +188,32 @@ def _range(info: DatasetInfo, name: str) -> Span | None:
     return low, high
 
 
-def _address(server: str, dataset: str, info: DatasetInfo, query: str) -> str:
-    return f"{server}/{info.protocol}/{quote(dataset, safe='')}.csv?{query}"
+def _address(info: DatasetInfo, asked: str) -> str:
+    return f"{info.server}/{info.protocol}/{quote(info.name, safe='')}.csv?{asked}"
 
 
-def _grid_query(dataset: str, info: DatasetInfo, wanted: Wanted) -> str:
-    index = "".join(_indices(dataset, info, wanted).values())
-    return quote(",".join(name + index for name in wanted.variables), safe=",():")
+def _of_grid(info: DatasetInfo, query: SeriesQuery) -> str:
+    index = "".join(_indices(info, query).values())
+    return quote(",".join(name + index for name in query.variables), safe=",():")
 
 
-def _indices(dataset: str, info: DatasetInfo, wanted: Wanted) -> dict[str, str]:
+def _indices(info: DatasetInfo, query: SeriesQuery) -> dict[str, str]:
     """What of each axis is asked for."""
-    if wanted.station is not None:
-        raise FetchError(f"{dataset} is a grid, without stations; choose a place with --lat and --lon")
-    spans = {"latitude": ("--lat", wanted.lat), "longitude": ("--lon", _longitudes(info, wanted.lon))}
-    spans |= dict.fromkeys(_DEPTHS, ("--depth", wanted.depth))
+    if query.station is not None:
+        raise FetchError(f"{info.name} is a grid, without stations; choose a place with --lat and --lon")
+    spans = {"latitude": ("--lat", query.lat), "longitude": ("--lon", _longitudes(info, query.lon))}
+    spans |= dict.fromkeys(_DEPTHS, ("--depth", query.depth))
     indices: dict[str, str] = {}
     for name, count in info.dimensions.items():
         if name == "time":
-            first = f"({wanted.start})" if wanted.start else "0"
-            last = f"({wanted.end})" if wanted.end else "last"
+            first = f"({query.start})" if query.start else "0"
+            last = f"({query.end})" if query.end else "last"
             indices[name] = f"[{first}:1:{last}]"
             continue
         option, span = spans.get(name, ("", None))
         if span is None and count != 1:
             remedy = f"choose with {option}" if option else "which cannot be chosen here"
-            raise FetchError(f"{dataset} has {count} values of {name}: {remedy}")
+            raise FetchError(f"{info.name} has {count} values of {name}: {remedy}")
         indices[name] = "[0]" if span is None else f"[({span[0]:.10g}):1:({span[1]:.10g})]"
     return indices
 
@@ -225,23 +228,26 @@ def _longitudes(info: DatasetInfo, lon: Span | None) -> Span | None:
     return moved[0], moved[1]
 
 
-def _table_query(dataset: str, info: DatasetInfo, wanted: Wanted) -> str:
+def _of_table(info: DatasetInfo, query: SeriesQuery) -> list[str]:
+    """The columns, and then each limit to the rows."""
     station = _station_variable(info)
     depth = next((name for name in _DEPTHS if name in info.variables), None)
-    beside = (f"{name}{ending}" for name in wanted.variables for ending in ("_qc_agg", "_qc"))
-    taken = ("time", station, "latitude", "longitude", depth, *wanted.variables, *beside)
+    beside = (f"{name}{ending}" for name in query.variables for ending in ("_qc_agg", "_qc"))
+    taken = ("time", station, "latitude", "longitude", depth, *query.variables, *beside)
     names = dict.fromkeys(name for name in taken if name in info.variables)
-    limits = [*_between("time", wanted.start, wanted.end)]
-    for name, span in (("latitude", wanted.lat), ("longitude", _longitudes(info, wanted.lon)), (depth, wanted.depth)):
+    limits = [*_between("time", query.start, query.end)]
+    for name, span in (("latitude", query.lat), ("longitude", _longitudes(info, query.lon)), (depth, query.depth)):
         if span is not None:
             if name not in info.variables:
-                raise FetchError(f"{dataset} has no {name or 'depth'} to choose by; it has {', '.join(info.variables)}")
+                raise FetchError(
+                    f"{info.name} has no {name or 'depth'} to choose by; it has {', '.join(info.variables)}"
+                )
             limits += _between(str(name), *(f"{one:.10g}" for one in span))
-    if wanted.station is not None:
+    if query.station is not None:
         if station is None:
-            raise FetchError(f"{dataset} has no variable of stations; leave --station away")
-        limits.append(f"{station}={_quoted(info, station, wanted.station)}")
-    return "&".join(quote(part, safe=",=:") for part in [",".join(str(name) for name in names), *limits])
+            raise FetchError(f"{info.name} has no variable of stations; leave --station away")
+        limits.append(f"{station}={_quoted(query.station)}")
+    return [quote(part, safe=",=:") for part in [",".join(str(name) for name in names), *limits]]
 
 
 def _between(name: str, low: str | None, high: str | None) -> Iterable[str]:
@@ -259,6 +265,6 @@ def _station_variable(info: DatasetInfo) -> str | None:
     return next(iter([*role, *(name for name in _STATIONS if name in info.variables)]), None)
 
 
-def _quoted(info: DatasetInfo, variable: str, value: str) -> str:
+def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -14,7 +14,7 @@ from forecasting.readers import content_digest
 from training.download import EMPTY_REMEDY, Downloader, FetchError, whole, write_json
 from training.erddap import (
     DatasetInfo,
-    Wanted,
+    SeriesQuery,
     axis_url,
     data_url,
     ends_url,
@@ -42,7 +42,7 @@ class Fetched:
     rows: int
 
 
-def fetch(server: str, dataset: str, wanted: Wanted, target: Path, downloader: Downloader) -> Fetched:
+def fetch(server: str, dataset: str, query: SeriesQuery, target: Path, downloader: Downloader) -> Fetched:
     """Fetch one series as CSV with a row of units, and write ``<target>.source.json`` beside it.
 
     The file appears when it is complete; where anything fails, what was there before is left as it was.
@@ -55,15 +55,14 @@ def fetch(server: str, dataset: str, wanted: Wanted, target: Path, downloader: D
     with whole(target) as file:  # before anything is asked for: whether it can be written
         described = io.BytesIO()
         downloader.download(info_url(server, dataset), described)
-        info = parse_info(described.getvalue().decode("utf-8", "replace"))
-        url = data_url(server, dataset, info, wanted)
-        whole_answer = _Whole(server, dataset, info, wanted, downloader)
-        downloader.download(url, file, whole_answer.lacking)
-        rows, values = _count(file, wanted.variables)
+        info = parse_info(server, dataset, described.getvalue().decode("utf-8", "replace"))
+        url, answer = data_url(info, query), _Answer(info, query, downloader)
+        downloader.download(url, file, answer.lacking)
+        rows, values = answer.counts
         if not rows:
             raise FetchError(f"{server} sent no rows of {dataset}; {EMPTY_REMEDY}")
         if not values:
-            named = ", ".join(wanted.variables)
+            named = ", ".join(query.variables)
             raise FetchError(
                 f"{server} sent {rows} rows of {dataset} without a value of {named}: this may be land, or ice; choose "
                 "another place with --lat and --lon"
@@ -80,15 +79,21 @@ def fetch(server: str, dataset: str, wanted: Wanted, target: Path, downloader: D
     return Fetched(target, source, url, rows)
 
 
-@dataclass(frozen=True)
-class _Whole:
-    """What the server says of the series, for its answer to be held against."""
+@dataclass
+class _Answer:
+    """The answer to a query, held against what the server says of the series.
 
-    server: str
-    dataset: str
+    Attributes:
+        info: what the server says of the dataset.
+        query: what is asked of it.
+        downloader: that asks for more where that is needed.
+        counts: rows of data, and those of them with a value, of the answer that was looked at last.
+    """
+
     info: DatasetInfo
-    wanted: Wanted
+    query: SeriesQuery
     downloader: Downloader
+    counts: tuple[int, int] = (0, 0)
 
     def lacking(self, file: BinaryIO, proven: bool) -> str | None:
         """What of an answer is not there; None where nothing shows that anything is.
@@ -96,8 +101,8 @@ class _Whole:
         A grid has as many rows as its axes say. How many a table has, a server does not tell: where the end of its
         answer is not ``proven``, the last time of each station is held against the server's.
         """
+        self.counts = rows, _ = _count(file, self.query.variables)
         if self.info.dimensions:
-            rows, _ = _count(file, self.wanted.variables)
             expected = self._least_rows
             return f"{rows} of {expected} rows" if 0 < rows < expected else None
         return None if proven else self._early_station(file)
@@ -106,12 +111,12 @@ class _Whole:
     def _least_rows(self) -> int:
         return prod(
             self._axis_length(axis) if count is None else count
-            for axis, count in known_counts(self.info, self.wanted).items()
+            for axis, count in known_counts(self.info, self.query).items()
         )
 
     def _axis_length(self, axis: str) -> int:
         values = io.BytesIO()
-        self.downloader.download(axis_url(self.server, self.dataset, self.info, self.wanted, axis), values)
+        self.downloader.download(axis_url(self.info, self.query, axis), values)
         return _count(values, (axis,))[0]
 
     def _early_station(self, file: BinaryIO) -> str | None:
@@ -126,7 +131,7 @@ class _Whole:
     @cached_property
     def _ends(self) -> tuple[dict[str, str], str | None]:
         """The last time of each station, and the variable of stations."""
-        url, station = ends_url(self.server, self.dataset, self.info, self.wanted)
+        url, station = ends_url(self.info, self.query)
         answer = io.BytesIO()
         self.downloader.download(url, answer)
         return _last_times(answer, station), station

@@ -7,18 +7,18 @@ from pathlib import Path
 from forecasting.errors import ForecastError
 from forecasting.timestep import iso, parse_time
 from training.download import Downloader
-from training.erddap import Span, Wanted
+from training.erddap import SeriesQuery, Span
 from training.fetch import fetch
 
 
 def main(arguments: list[str]) -> int:
     """Fetch a series; returns 0."""
     options = _parser().parse_args(arguments)
-    wanted = Wanted(
+    query = SeriesQuery(
         tuple(options.variable), options.start, options.end, options.lat, options.lon, options.depth, options.station
     )
     with Downloader.open(tell=lambda said: print(said, file=sys.stderr)) as downloader:
-        done = fetch(options.erddap, options.dataset, wanted, options.output, downloader)
+        done = fetch(options.erddap, options.dataset, query, options.output, downloader)
     print(f"{done.path}: {done.rows} rows from {done.url}")
     print(f"{done.source}: where they came from, and their licence")
     print(f"python -m training inspect {done.path} says what can be made of them")

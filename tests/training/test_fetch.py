@@ -12,11 +12,11 @@ from forecasting.registry import load_forecaster
 from tests.training.erddap_server import GRID, TABLE, Answer, Erddap, error, serving
 from training.cli import main
 from training.download import Downloader, FetchError
-from training.erddap import Wanted, server_address
+from training.erddap import SeriesQuery, server_address
 from training.fetch import Fetched, fetch
 
-GRID_WANTED = Wanted(("sst",), lat=(43.6, 43.6), lon=(-9.1, -9.1))
-TABLE_WANTED = Wanted(("sea_water_temperature",), station="46042")
+GRID_QUERY = SeriesQuery(("sst",), lat=(43.6, 43.6), lon=(-9.1, -9.1))
+TABLE_QUERY = SeriesQuery(("sea_water_temperature",), station="46042")
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def erddap() -> Iterator[Erddap]:
 
 
 def get(
-    erddap: Erddap, target: Path, wanted: Wanted = GRID_WANTED, dataset: str = "oisst"
+    erddap: Erddap, target: Path, query: SeriesQuery = GRID_QUERY, dataset: str = "oisst"
 ) -> tuple[Fetched, list[float]]:
     """What was fetched, and the pauses that were made; each was told."""
     pauses: list[float] = []
     told: list[str] = []
     with Downloader.open(pauses.append, told.append) as downloader:
-        done = fetch(erddap.url, dataset, wanted, target, downloader)
+        done = fetch(erddap.url, dataset, query, target, downloader)
     assert [said.rpartition("; ")[2] for said in told] == [f"asked again in {pause:.0f} s" for pause in pauses]
     return done, pauses
 
@@ -50,8 +50,8 @@ def test_a_cell_of_a_grid_comes_as_the_server_sent_it_with_its_source(erddap: Er
 
 
 def test_a_station_of_a_table_comes_with_its_flags(erddap: Erddap, tmp_path: Path) -> None:
-    wanted = Wanted(("sea_water_temperature",), "2001-01-01T00:00:00Z", "2001-02-01T00:00:00Z", station='46042 "x"')
-    done, _ = get(erddap, tmp_path / "sst.csv", wanted, "buoy")
+    query = SeriesQuery(("sea_water_temperature",), "2001-01-01T00:00:00Z", "2001-02-01T00:00:00Z", station='46042 "x"')
+    done, _ = get(erddap, tmp_path / "sst.csv", query, "buoy")
     assert erddap.asked == [
         "/erddap/tabledap/buoy.csv?time,station,latitude,longitude,sea_water_temperature,sea_water_temperature_qc_agg"
         '&time>=2001-01-01T00:00:00Z&time<=2001-02-01T00:00:00Z&station="46042 \\"x\\""'
@@ -122,25 +122,25 @@ def test_a_fault_that_passes_is_tried_again_after_a_pause(
 
 
 @pytest.mark.parametrize(
-    ("dataset", "wanted", "rows"),
+    ("dataset", "query", "rows"),
     [
-        ("oisst", GRID_WANTED, "2 of 3 rows"),
-        ("oisst", Wanted(("sst",), "2001-01-01T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
-        ("oisst", Wanted(("sst",), None, "2001-01-03T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
-        ("oisst", Wanted(("sst",), "2001-01-01T21:00:00Z", "2001-01-02T13:00:00Z", (1, 1), (1, 1)), None),
-        ("oisst", Wanted(("sst",), "2001-01-02T00:00:00Z", lat=(1, 1), lon=(1, 1)), None),  # halfway: two or three
-        ("months", Wanted(("sst",), "2001-01-01T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
+        ("oisst", GRID_QUERY, "2 of 3 rows"),
+        ("oisst", SeriesQuery(("sst",), "2001-01-01T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
+        ("oisst", SeriesQuery(("sst",), None, "2001-01-03T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
+        ("oisst", SeriesQuery(("sst",), "2001-01-01T21:00:00Z", "2001-01-02T13:00:00Z", (1, 1), (1, 1)), None),
+        ("oisst", SeriesQuery(("sst",), "2001-01-02T00:00:00Z", lat=(1, 1), lon=(1, 1)), None),  # halfway: two or three
+        ("months", SeriesQuery(("sst",), "2001-01-01T12:00:00Z", lat=(1, 1), lon=(1, 1)), "2 of 3 rows"),
     ],
 )
 def test_rows_of_a_grid_are_held_against_its_axes(
-    erddap: Erddap, tmp_path: Path, dataset: str, wanted: Wanted, rows: str | None
+    erddap: Erddap, tmp_path: Path, dataset: str, query: SeriesQuery, rows: str | None
 ) -> None:
     erddap.faults = [Answer(CUT_AT_A_ROW)] * 4
     if rows is None:
-        assert get(erddap, tmp_path / "sst.csv", wanted, dataset)[0].rows == 2
+        assert get(erddap, tmp_path / "sst.csv", query, dataset)[0].rows == 2
         return
     with pytest.raises(FetchError, match=f"the answer was cut short: {rows}, 4 times; try again later"):
-        get(erddap, tmp_path / "sst.csv", wanted, dataset)
+        get(erddap, tmp_path / "sst.csv", query, dataset)
     assert erddap.looked_up == ["/erddap/griddap/months.csv?time[(2001-01-01T12:00:00Z):1:last]"] * (
         dataset == "months"
     )
@@ -149,9 +149,9 @@ def test_rows_of_a_grid_are_held_against_its_axes(
 def test_a_table_whose_end_nothing_proves_is_held_against_the_last_time_of_its_stations(
     erddap: Erddap, tmp_path: Path
 ) -> None:
-    wanted = Wanted(("sea_water_temperature",), "2001-01-01T00:00:00Z", station="46042")
+    query = SeriesQuery(("sea_water_temperature",), "2001-01-01T00:00:00Z", station="46042")
     erddap.faults = [Answer("".join(TABLE.splitlines(keepends=True)[:4]), sized=False), Answer(TABLE, sized=False)]
-    done, pauses = get(erddap, tmp_path / "sst.csv", wanted, "buoy")
+    done, pauses = get(erddap, tmp_path / "sst.csv", query, "buoy")
     assert (done.path.read_text(), pauses) == (TABLE, [2])
     assert erddap.looked_up == [
         '/erddap/tabledap/buoy.csv?station,time&time>=2001-01-01T00:00:00Z&station="46042"&orderByMax("station,time")'
@@ -203,24 +203,28 @@ def test_a_fault_that_stays_is_one_sentence_and_leaves_the_old_file(
 
 
 @pytest.mark.parametrize(
-    ("dataset", "wanted", "said"),
+    ("dataset", "query", "said"),
     [
-        ("oisst", Wanted(("sst",), lat=(1, 1)), "oisst has 1440 values of longitude: choose with --lon"),
-        ("oisst", Wanted(("tos",)), "oisst has no variable 'tos'; it has sst"),
-        ("oisst", Wanted(("sst",), station="x"), "is a grid, without stations; choose a place with --lat and --lon"),
-        ("buoy", Wanted(("sea_water_temperature",), depth=(1, 1)), "buoy has no depth to choose by"),
+        ("oisst", SeriesQuery(("sst",), lat=(1, 1)), "oisst has 1440 values of longitude: choose with --lon"),
+        ("oisst", SeriesQuery(("tos",)), "oisst has no variable 'tos'; it has sst"),
+        (
+            "oisst",
+            SeriesQuery(("sst",), station="x"),
+            "is a grid, without stations; choose a place with --lat and --lon",
+        ),
+        ("buoy", SeriesQuery(("sea_water_temperature",), depth=(1, 1)), "buoy has no depth to choose by"),
         (
             "elsewhere",
-            Wanted(("sst",)),
+            SeriesQuery(("sst",)),
             "answered 404: Not Found: Currently unknown datasetID=elsewhere; check --dataset",
         ),
     ],
 )
 def test_what_the_dataset_does_not_have_is_said_before_data_are_asked_for(
-    erddap: Erddap, tmp_path: Path, dataset: str, wanted: Wanted, said: str
+    erddap: Erddap, tmp_path: Path, dataset: str, query: SeriesQuery, said: str
 ) -> None:
     with pytest.raises(FetchError, match=said):
-        get(erddap, tmp_path / "sst.csv", wanted, dataset)
+        get(erddap, tmp_path / "sst.csv", query, dataset)
     assert erddap.asked == []
     assert not list(tmp_path.iterdir())
 
