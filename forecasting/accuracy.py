@@ -72,6 +72,11 @@ def rounded(values: Floats) -> tuple[float, ...]:
     return tuple(round(float(value), DECIMALS) for value in values)
 
 
+def rounded_or_none(value: float | None) -> float | None:
+    """A figure likewise; None where there is none."""
+    return None if value is None else round(value, DECIMALS)
+
+
 def _mean_percentage(fractions: Floats) -> float | None:
     known = fractions[np.isfinite(fractions)]
     return round(100 * float(known.mean()), DECIMALS) if len(known) else None

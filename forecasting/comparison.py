@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.accuracy import Accuracy, coverage, diebold_mariano
+from forecasting.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none
 from forecasting.baselines import BASELINES
 from forecasting.errors import SeriesError
 from forecasting.expanding import ExpandingReferences
@@ -128,7 +128,7 @@ def score(
                 name=name,
                 kind="recurrent",
                 accuracy={"test": accuracy[name]},
-                p_value=(None if p_value is None else round(p_value, 6),),
+                p_value=(rounded_or_none(p_value),),
                 coverage=_coverage(rolled, name, errors[name], horizon),
             )
         )

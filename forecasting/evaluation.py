@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecasting.accuracy import Accuracy, coverage, diebold_mariano
+from forecasting.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none
 from forecasting.intervals import ErrorDistribution
 from forecasting.rolling import Origins, Roller, joined
 from forecasting.sampling import Groups
@@ -67,8 +67,8 @@ class Evaluation:
         values = []
         for lead in range(own.shape[1]):
             best = min(references, key=lambda name: rmse[name][lead])
-            values.append(diebold_mariano(own[:, lead], others[best][:, lead], lead + 1))
-        return tuple(None if value is None else round(value, 6) for value in values)
+            values.append(rounded_or_none(diebold_mariano(own[:, lead], others[best][:, lead], lead + 1)))
+        return tuple(values)
 
     def coverage(self, model: str, errors: ErrorDistribution) -> dict[int, tuple[float, ...]]:
         """Share of observations inside the intervals, by level, per lead."""

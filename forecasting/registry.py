@@ -80,7 +80,7 @@ class LoadedRelease:
     def best(self) -> str:
         """The cell of the loaded network with the lowest validation RMSE; of all, where none is loaded."""
         loaded = [model for model in self.report.networks if model.name in self.forecasters]
-        return min(loaded or self.report.networks, key=lambda model: model.accuracy["validation"].rmse[0]).name
+        return min(loaded or self.report.networks, key=lambda model: model.validation_rmse).name
 
     def select(self, cell: str) -> list[Forecaster]:
         """The networks that ``best``, ``all`` or the name of a cell means; empty where there is none."""

@@ -122,6 +122,11 @@ class ModelReport(BaseModel, frozen=True):
     epochs: int | None = None
     loss: LossCurves | None = None
 
+    @property
+    def validation_rmse(self) -> float:
+        """RMSE at lead 1 on the validation part, °C: of the networks the one with the lowest is the best."""
+        return self.accuracy["validation"].rmse[0]
+
 
 class SeedSpread(BaseModel, frozen=True):
     """RMSE at lead 1 on the test part, °C, over several seeds: the mean and the standard deviation (n − 1)."""
@@ -228,7 +233,7 @@ class Report(BaseModel, frozen=True):
     @property
     def best(self) -> ModelReport:
         """The network with the lowest validation RMSE at lead 1."""
-        return min(self.networks, key=lambda model: model.accuracy["validation"].rmse[0])
+        return min(self.networks, key=lambda model: model.validation_rmse)
 
     @property
     def shown_leads(self) -> tuple[int, ...]:

@@ -51,6 +51,11 @@ class AnomalyRange(BaseModel, frozen=True):
         largest = float(empty.anomaly(origins.windows, origins.valid_time).max())
         return empty.model_copy(update={"largest": round(largest, 6)})
 
+    @property
+    def most(self) -> float:
+        """The root mean square anomaly, °C, beyond which a window is unlike training."""
+        return ANOMALY_RATIO * self.largest
+
     def anomaly(self, windows: Floats, valid_time: Times) -> Floats:
         """Of each of ``windows`` °C ``(n, window)`` before ``valid_time`` ``(n,)``, its root mean square: ``(n,)``."""
         steps = windows.shape[1]
@@ -135,24 +140,25 @@ class TrainingRange(BaseModel, frozen=True):
         that ratio. Season: training held no value of that calendar month, or the window's values lie farther from what
         is usual at their time of the year than any window's of training did, by over :data:`ANOMALY_RATIO`.
         """
-        windows = window[None]
-        level, spread, season = map(bool, self._test(windows, np.asarray([valid_time]), activity(windows)))
+        windows, times = window[None], np.asarray([valid_time])
+        rms_increment = activity(windows)
+        level, spread, season = map(bool, self._test(windows, times, rms_increment))
         said = []
         if level:
             low, high = float(window.min()), float(window.max())
             said.append(f"it holds {low:.2f} to {high:.2f} °C, training {self.minimum:.2f} to {self.maximum:.2f} °C")
         if spread:
             said.append(
-                f"its values change by {activity(window[None])[0]:.3f} °C a step, in training by {self.calmest:.3f} "
-                f"to {self.liveliest:.3f} °C"
+                f"its values change by {rms_increment[0]:.3f} °C a step, in training by {self.calmest:.3f} to "
+                f"{self.liveliest:.3f} °C"
             )
         if season:
             said.append(f"training held no value of month {month_of(np.asarray(valid_time)) + 1}")
-        if self.anomalies is not None and self._unseasonal(windows, np.asarray([valid_time])).any():
-            anomaly = float(self.anomalies.anomaly(windows, np.asarray([valid_time]))[0])
+        anomalies = self.anomalies
+        if anomalies is not None and (anomaly := anomalies.anomaly(windows, times)[0]) > anomalies.most:
             said.append(
                 f"it lies {anomaly:.2f} °C from what is usual at that time of the year, in training at most "
-                f"{self.anomalies.largest:.2f} °C"
+                f"{anomalies.largest:.2f} °C"
             )
         return said
 
@@ -160,7 +166,7 @@ class TrainingRange(BaseModel, frozen=True):
         """Which windows lie too far from what is usual at their time of the year."""
         if self.anomalies is None:
             return np.zeros(len(windows), dtype=np.bool_)
-        return self.anomalies.anomaly(windows, valid_time) > ANOMALY_RATIO * self.anomalies.largest
+        return self.anomalies.anomaly(windows, valid_time) > self.anomalies.most
 
     def _test(self, windows: Floats, valid_time: Times, rms_increment: Floats) -> tuple[Bools, Bools, Bools]:
         """Which windows are unlike training in level, in spread, and in season."""

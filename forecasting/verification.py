@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.accuracy import DECIMALS, coverage, diebold_mariano, rounded, skill
+from forecasting.accuracy import coverage, diebold_mariano, rounded, rounded_or_none, skill
 from forecasting.evaluation import Evaluation
 from forecasting.intervals import ErrorDistribution
 from forecasting.probabilistic import brier, crps, interval_score
@@ -87,8 +87,8 @@ def _skill(
     own: Floats, other: Floats, resamples: BlockBootstrap, lead: int
 ) -> tuple[float | None, float | None, float | None, float | None]:
     rmse = [float(np.sqrt(np.nanmean(error**2))) for error in (own, other)]
-    bounds = skill_interval(own, other, resamples) or (None, None)
-    return _known(skill(*rmse)), _known(bounds[0]), _known(bounds[1]), _known(diebold_mariano(own, other, lead))
+    lower, upper = map(rounded_or_none, skill_interval(own, other, resamples) or (None, None))
+    return skill(*rmse), lower, upper, rounded_or_none(diebold_mariano(own, other, lead))
 
 
 def _coverage(test: Evaluation, observed: Floats, predicted: Floats, width: Floats, level: int) -> Coverage:
@@ -109,7 +109,3 @@ def _frequency(times: Times, values: Floats, threshold: float) -> Callable[[Time
     n = np.bincount(month, minlength=12)
     share = np.where(n > 0, np.bincount(month, above, minlength=12) / np.maximum(n, 1), above.mean())
     return lambda asked: share[month_of(asked)]
-
-
-def _known(value: float | None) -> float | None:
-    return None if value is None else round(value, DECIMALS)

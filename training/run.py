@@ -106,7 +106,7 @@ def train(
             identity = _identity(folder, data_file)
             report = _fill(stage, dataset, config, fits, identity, data_file.name)
             path = publish(stage, folder, identity.version)
-        serves = to_beat is None or report.best.accuracy["validation"].rmse[0] <= to_beat
+        serves = to_beat is None or report.best.validation_rmse <= to_beat
         if serves:
             point_current(folder, identity.version)
         kept.remove()
@@ -233,5 +233,4 @@ def _serving_rmse(out: Path, name: str) -> float | None:
     """Validation RMSE of the best network of the release that serves; None where none does."""
     if current_version(out / name) is None:
         return None
-    report = parse_report(open_current(out, name).read("report.json"))
-    return report.best.accuracy["validation"].rmse[0]
+    return parse_report(open_current(out, name).read("report.json")).best.validation_rmse
