@@ -79,7 +79,6 @@ RepositoryDep = Annotated[Repository, Depends(_repository)]
 DatasetQuery = Annotated[
     str | None, Query(description="whose release; default: the default dataset", examples=["nino12"])
 ]
-ModelQuery = Annotated[str, Query(description="best, all, rnn, lstm, gru, or a full name as nino12-gru")]
 ModelPath = Annotated[
     str, Path(description="full name as nino12-gru, rnn, lstm, gru, or best", examples=["nino12-gru"])
 ]

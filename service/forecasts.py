@@ -13,6 +13,7 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL, Registry
 from service.batch_forecaster import Entries, ForecastJob
 from service.errors import Place, ProblemError
+from service.forecast_query import ForecastQuery
 from service.schemas import ForecastRequest, SeriesRequest
 from service.serving import Serving, is_small
 from service.settings import Settings
@@ -154,33 +155,31 @@ class _PiecewiseAnswer:
         return b"".join((b'{"models":[', *pieces[1:], b"]}"))
 
 
-def forecast_dataset(
-    registry: Registry, settings: Settings, dataset: str | None, model: str, options: ForecastOptions
-) -> Json:
+def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> Json:
     """What follows the last observation of a dataset's own series.
 
     Raises:
         ForecastError: if what is asked for is not offered.
     """
-    check_horizon(options.horizon, settings)
-    release, forecasters = registry.resolve(model, dataset)
-    answers = []
+    check_horizon(query.horizon, settings)
+    release, forecasters = registry.resolve(query.model, query.dataset)
+    options, answers = query.options, []
     for forecaster in forecasters:
-        check_query(forecaster, options.horizon, options.levels or ())
+        check_query(forecaster, options)
         forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
         entries = write(forecasts, range(1), options, options.levels_of(forecaster.metadata.errors))
         answers.append(model_forecast(forecaster, options.units, named([release.release.dataset], entries)))
-    return {"models": answers} if model == ALL else answers[0]
+    return {"models": answers} if query.model == ALL else answers[0]
 
 
-def check_query(forecaster: Forecaster, horizon: int, levels: Sequence[int]) -> None:
+def check_query(forecaster: Forecaster, options: ForecastOptions) -> None:
     """As the forecaster checks it; a query names each of its levels ``level``.
 
     Raises:
         RequestError: if it does not forecast so far, or no such interval.
     """
     try:
-        forecaster.check(horizon, levels)
+        forecaster.check(options.horizon, options.levels or ())
     except RequestError as error:
         raise RequestError(str(error), field=error.field.replace("levels", "level")) from None
 

@@ -3,68 +3,30 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from fastapi.exceptions import RequestValidationError
 from orjson import dumps
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import ValidationError
 from starlette.types import Receive
 
 from forecasting.errors import SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import ALL
-from forecasting.series import Units
 from service.batch_forecaster import ForecastJob
 from service.bodies import refuse_costly
 from service.errors import Place, ProblemError, found_in, invalid
+from service.forecast_query import LinesQuery
 from service.forecasts import check_horizon, check_query
 from service.lines import Line, read_lines
-from service.query import read_query
 from service.schemas import SeriesIn, UnknownFieldsError
 from service.serving import Serving
 from service.settings import Settings
-from service.writing import ForecastOptions, Json, sentence
+from service.writing import Json, sentence
 
 _SMALL: Final = 8_192
 """Bytes up to which a batch is read on the event loop."""
 
 _read = SeriesIn.__pydantic_validator__.validate_json
-
-
-def without_blanks(value: object) -> object:
-    """A repeatable parameter's values, of which an empty one stands for none."""
-    return [one for one in value if one != ""] if isinstance(value, list) else value
-
-
-class LinesQuery(BaseModel):
-    """What stands beside the series: in the query, since every line of the body is a series."""
-
-    model: str = Field(default="best", description="best, all, rnn, lstm, gru, or a full name as nino12-gru")
-    dataset: str | None = None
-    horizon: int = Field(default=1, ge=1, le=10_000, description="steps ahead")
-    level: Annotated[list[Annotated[int, Field(ge=1, le=99)]] | None, BeforeValidator(without_blanks)] = Field(
-        default=None, max_length=16, description="percent; repeatable; default 80 and 95; an empty one asks for none"
-    )
-    threshold: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
-        default=[], max_length=16, description="temperature whose probability of being exceeded is wanted; repeatable"
-    )
-    units: Units = Field(default="celsius", description="of all temperatures, the answer's among them")
-    strict: bool = False
-
-    @classmethod
-    def read(cls, query_string: bytes) -> "LinesQuery":
-        """From a request's query.
-
-        Raises:
-            RequestValidationError: if there is another parameter, or a value is none of those allowed.
-        """
-        found = read_query(query_string, cls.model_fields)
-        repeatable = ("level", "threshold")
-        try:
-            return cls.model_validate({name: all_ if name in repeatable else all_[-1] for name, all_ in found.items()})
-        except ValidationError as error:
-            places = error.errors(include_url=False, include_input=False)
-            raise RequestValidationError([{**one, "loc": ("query", *one["loc"])} for one in places]) from None
 
 
 class _Place(NamedTuple):
@@ -105,10 +67,9 @@ class _Stream:
         self._serving = serving
         check_horizon(query.horizon, settings)
         _, self._forecasters = serving.registry.resolve(query.model, query.dataset or None)
-        levels = None if query.level is None else tuple(query.level)
+        self._options = query.options
         for forecaster in self._forecasters:
-            check_query(forecaster, query.horizon, levels or ())
-        self._options = ForecastOptions(query.horizon, levels, tuple(query.threshold), query.units)
+            check_query(forecaster, self._options)
         self._seen = 0
 
     async def answer(self, lines: Sequence[Line]) -> list[Json]:

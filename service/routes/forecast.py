@@ -1,6 +1,6 @@
 """Forecasts: of what follows a dataset's own last observation, and of callers' series."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 from http import HTTPStatus
@@ -8,23 +8,15 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from forecasting.series import Units
 from service.bodies import refuse_costly
 from service.call import Headers
-from service.dependencies import (
-    DatasetQuery,
-    HorizonQuery,
-    LifecycleDep,
-    ModelQuery,
-    RegistryDep,
-    SettingsDep,
-    ready,
-)
+from service.dependencies import DatasetQuery, LifecycleDep, RegistryDep, SettingsDep, ready
 from service.errors import Problem, ProblemError, invalid_body
+from service.forecast_query import ForecastQuery, LinesQuery
 from service.forecasts import forecast_dataset, forecast_series
 from service.gate import JSON, Answer, Direct, Hold, Stream, unheld
 from service.lifecycle import Lifecycle
@@ -42,8 +34,8 @@ from service.schemas import (
     UnknownFieldsError,
 )
 from service.settings import Settings
-from service.streaming import LinesQuery, forecast_lines, without_blanks
-from service.writing import ForecastOptions, Json
+from service.streaming import forecast_lines
+from service.writing import Json
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
@@ -56,17 +48,6 @@ _BODY["requestBody"]["description"] = (
 _LINES_QUERY = query_parameters(
     LinesQuery, "model", "horizon", "level", "threshold", "units", only="for NDJSON, and JSON that does not say it"
 )
-
-LevelQuery = Annotated[
-    list[int] | None,
-    BeforeValidator(without_blanks),
-    Query(max_length=16, description="percent; repeatable; default 80 and 95; an empty one asks for no intervals"),
-]
-ThresholdQuery = Annotated[
-    Sequence[Annotated[float, Field(allow_inf_nan=False)]],
-    Query(max_length=16, description="temperature whose probability of being exceeded is wanted; repeatable"),
-]
-UnitsQuery = Annotated[Units, Query(description="of all temperatures")]
 
 _EITHER: Final = {
     "model": "model",
@@ -81,20 +62,9 @@ _read = ForecastRequest.__pydantic_validator__.validate_json
 
 
 @router.get("", response_model=ModelForecast | AllForecasts, responses=problems(404, 422, 503))
-def get_forecast(
-    registry: RegistryDep,
-    settings: SettingsDep,
-    dataset: DatasetQuery = None,
-    model: ModelQuery = "best",
-    horizon: HorizonQuery = 1,
-    level: LevelQuery = None,
-    threshold: ThresholdQuery = (),
-    units: UnitsQuery = "celsius",
-) -> Json:
+def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[ForecastQuery, Query()]) -> Json:
     """The forecast that follows the dataset's own last observation."""
-    levels = None if level is None else tuple(level)
-    options = ForecastOptions(horizon, levels, tuple(threshold), units)
-    return forecast_dataset(registry, settings, dataset, model, options)
+    return forecast_dataset(registry, settings, query)
 
 
 @router.post(

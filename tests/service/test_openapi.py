@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from service.app import create_app
+from service.forecast_query import LinesQuery
 from service.settings import Settings
-from service.streaming import LinesQuery
 from tests.service.test_forecast import Json, answered
 
 PATHS = {
