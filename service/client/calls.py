@@ -4,7 +4,7 @@ A plan is a generator. It yields a :class:`Call`, and is sent what became of it;
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from service.client.payload import (
     SeriesInput,
     batches,
     read_stations,
+    stated,
     whole,
 )
 from service.client.retry import Outcome, RetryPolicy, is_passing, retry_after
@@ -68,6 +69,9 @@ class Done(Generic[T]):
 
 Plan = Generator[Call | Wait, Outcome | None, T]
 
+ReadRows = Callable[[Sequence[Hashable], Json], list[Json]]
+"""Makes rows of an answer to series of these names."""
+
 
 def advance(plan: Plan[T], outcome: Outcome | None = None) -> Call | Wait | Done[T]:
     """The next step of a plan, now that the one before it came to ``outcome``."""
@@ -95,17 +99,12 @@ class Calls:
 
     def forecast(self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None) -> Plan[pd.DataFrame]:
         """``POST /forecast``, as often as the size of ``series`` asks for."""
-        alone = isinstance(series, pd.Series)
-        params = {"strict": alone if strict is None else strict}
-        rows: list[Json] = []
-        for batch in batches(parameters.fields, read_stations(series), self.max_series, self.max_bytes):
-            call = Call("POST", "/forecast", params, batch.body)
-            rows += yield from self._ask(call, partial(forecast_rows, parameters, batch.names))
+        rows = yield from self._rows("/forecast", series, parameters.fields, strict, partial(forecast_rows, parameters))
         return forecast_table(parameters, rows)
 
     def forecast_dataset(self, parameters: ForecastParameters) -> Plan[pd.DataFrame]:
         """``GET /forecast``."""
-        params = _given(
+        params = stated(
             dataset=parameters.dataset,
             model=parameters.model,
             horizon=parameters.horizon,
@@ -123,29 +122,24 @@ class Calls:
 
     def compare(self, dataset: str | None, horizon: int) -> Plan[pd.DataFrame]:
         """``GET /compare``."""
-        params = _given(dataset=dataset, horizon=whole("horizon", horizon))
+        params = stated(dataset=dataset, horizon=whole("horizon", horizon))
         return self._ask(Call("GET", "/compare", params), comparison_table)
 
     def compare_series(
         self, series: SeriesInput, parameters: ComparisonParameters, strict: bool | None
     ) -> Plan[pd.DataFrame]:
         """``POST /compare``, as often as the size of ``series`` asks for."""
-        alone = isinstance(series, pd.Series)
-        params = {"strict": alone if strict is None else strict}
-        rows: list[Json] = []
-        for batch in batches(parameters.fields, read_stations(series), self.max_series, self.max_bytes):
-            call = Call("POST", "/compare", params, batch.body)
-            rows += yield from self._ask(call, partial(compared_rows, batch.names))
+        rows = yield from self._rows("/compare", series, parameters.fields, strict, compared_rows)
         return compared_table(rows)
 
     def read_series(self, content: bytes, options: Mapping[str, Any]) -> Plan[FileReading]:
         """``POST /series``."""
-        call = Call("POST", "/series", _given(**options), content, "application/octet-stream")
+        call = Call("POST", "/series", stated(**options), content, "application/octet-stream")
         return self._ask(call, file_reading)
 
     def predictions(self, dataset: str | None) -> Plan[pd.DataFrame]:
         """``GET /compare/predictions``."""
-        return self._ask(Call("GET", "/compare/predictions", _given(dataset=dataset)), predictions_table)
+        return self._ask(Call("GET", "/compare/predictions", stated(dataset=dataset)), predictions_table)
 
     def models(self) -> Plan[pd.DataFrame]:
         """``GET /models``."""
@@ -158,6 +152,16 @@ class Calls:
         if isinstance(outcome, httpx.Response) and not (outcome.is_success or is_passing(outcome)):
             self._fail(call, outcome, tries=1)
         return isinstance(outcome, httpx.Response) and outcome.is_success
+
+    def _rows(
+        self, path: str, series: SeriesInput, fields: Json, strict: bool | None, read: ReadRows
+    ) -> Plan[list[Json]]:
+        """The rows of the answers to all of ``series``, a batch of them in each request."""
+        params = {"strict": isinstance(series, pd.Series) if strict is None else strict}
+        rows: list[Json] = []
+        for batch in batches(fields, read_stations(series), self.max_series, self.max_bytes):
+            rows += yield from self._ask(Call("POST", path, params, batch.body), partial(read, batch.names))
+        return rows
 
     def _ask(self, call: Call, read: Callable[[Json], T]) -> Plan[T]:
         """Send ``call`` until it is answered or the policy gives up, and ``read`` the answer."""
@@ -191,7 +195,3 @@ class Calls:
 
 def _in_short(outcome: Outcome) -> str:
     return str(outcome.status_code) if isinstance(outcome, httpx.Response) else type(outcome).__name__
-
-
-def _given(**params: object) -> dict[str, Any]:
-    return {name: value for name, value in params.items() if value is not None}

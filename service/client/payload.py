@@ -67,7 +67,7 @@ class ForecastParameters:
     @property
     def fields(self) -> Json:
         """The fields of the request's body, but for its series."""
-        return _stated(
+        return stated(
             model=self.model,
             horizon=self.horizon,
             levels=self.levels,
@@ -90,7 +90,7 @@ class ComparisonParameters:
     def fields(self) -> Json:
         """The fields of the request's body, but for its series."""
         horizon = whole("horizon", self.horizon)
-        return _stated(model=self.model, horizon=horizon, units=self.units, dataset=self.dataset)
+        return stated(model=self.model, horizon=horizon, units=self.units, dataset=self.dataset)
 
 
 def whole(name: str, value: Any) -> int:
@@ -122,7 +122,8 @@ def _temperature(value: Any) -> float:
         raise TypeError(f"a threshold is a {type(value).__name__}: give a temperature, as 24.5") from None
 
 
-def _stated(**fields: object) -> Json:
+def stated(**fields: object) -> Json:
+    """The fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
