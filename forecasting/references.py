@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from forecasting.baselines import autoregression, damping, linear_windows, roll_autoregression
 from forecasting.batch import SeriesBatch
-from forecasting.climatology import design
+from forecasting.design import design
 from forecasting.forecast import ForecastWarning
 from forecasting.series import SstSeries
 from forecasting.timestep import YEAR, Bools, Floats, Times, TimeStep, month_of
@@ -22,7 +22,7 @@ Two years, of which a tenth may be missing.
 
 _MONTHS: Final = 12
 _SHORT_VALUES: Final = 32
-"""Series of fewer than twice as many values are reckoned together, whatever their lengths."""
+"""Series of fewer than twice as many values are computed together, whatever their lengths."""
 
 References = dict[str, Floats]
 """Forecasts of the references, °C ``(n, horizon)``, by name as in :data:`~forecasting.baselines.BASELINES`."""
@@ -69,7 +69,7 @@ def _observed(values: Floats) -> Bools | None:
 
 
 def _of_like_length(series: SeriesBatch) -> Iterator[slice | npt.NDArray[np.intp]]:
-    """Series that are reckoned together, by place: padded to the longest of them, none is more than twice as long.
+    """Series that are computed together, by place: padded to the longest of them, none is more than twice as long.
 
     But for short ones, for which another group would cost more than padding does.
     """

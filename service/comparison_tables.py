@@ -8,8 +8,8 @@ from typing import Final
 from forecasting.baselines import BASELINES
 from forecasting.errors import SeriesError
 from forecasting.table import models_table
+from service.comparison_schemas import ComparedModel, ComparedNetwork
 from service.comparisons import Compared, compared_model
-from service.schemas import ComparedModel, ComparedNetwork
 from service.writing import sentence
 
 _ERRORS: Final = ("model", "kind", "mae", "rmse", "mape", "bias")
@@ -38,7 +38,7 @@ def own_csv(compared: Compared) -> str:
 
 
 def own_markdown(compared: Compared) -> str:
-    """The lesson's table for all series together and, where there are several, for each."""
+    """The table of errors for all series together and, where there are several, for each."""
     tables = [
         sentence(one) if isinstance(one, SeriesError) else models_table(compared.scores(one)) for one in compared.rolled
     ]

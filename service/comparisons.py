@@ -11,18 +11,18 @@ from forecasting.forecaster import Forecaster
 from forecasting.registry import LoadedRelease
 from forecasting.report import Coverage, ModelReport
 from forecasting.series import SstSeries, Units, from_celsius
-from service.comparison_schemas import CompareRequest
-from service.forecasts import agreed, check_horizon, check_limits, names, refuse_failures
-from service.parsing import parse_all
-from service.schemas import (
+from service.comparison_schemas import (
     BrierOut,
     ComparedModel,
     ComparedNetwork,
+    CompareRequest,
     CoverageOut,
     IntervalsOut,
     SkillOut,
     Verification,
 )
+from service.forecasts import agreed, check_horizon, check_limits, names, refuse_failures
+from service.parsing import parse_all
 from service.serving import Serving
 from service.settings import Settings
 from service.writing import Json, rounded, sentence, written_times

@@ -11,14 +11,13 @@ from forecasting.errors import RequestError
 from forecasting.registry import LoadedRelease
 from forecasting.table import accuracy_table
 from service.bodies import read_json
-from service.comparison_schemas import CompareRequest, OwnComparison
+from service.comparison_schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
 from service.comparison_tables import comparison_csv, own_csv, own_markdown
 from service.comparisons import QueryFields, compare_series, compared_model, written
 from service.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
 from service.forecasts import check_horizon
 from service.media import require_json
 from service.openapi import problems, request_body
-from service.schemas import Comparison, Predictions, TestPeriod
 
 FormatQuery = Annotated[Literal["json", "csv", "markdown"], Query(description="of the answer")]
 

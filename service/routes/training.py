@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from forecasting.report import Report
+from service.comparison_schemas import SeedRun, TrainedNetwork, TrainingRecord
 from service.dependencies import DatasetQuery, RegistryDep
 from service.openapi import problems
-from service.schemas import SeedRun, TrainedNetwork, TrainingRecord
 
 router = APIRouter(prefix="/compare", tags=["compare"])
 
