@@ -10,7 +10,7 @@ import numpy.typing as npt
 from forecasting.series import SstSeries
 from forecasting.timestep import SECONDS, Floats, Times, TimeStep
 
-Places = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,8 @@ class SeriesBatch:
 
     step: TimeStep
     values: Floats
-    ends: Places
-    lengths: Places
+    ends: Positions
+    lengths: Positions
     starts: Times
     notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     other_steps: Mapping[int, TimeStep] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The table of the lesson: Model | MAE | RMSE | MAPE (%), the references under the networks."""
+"""The table of errors: Model | MAE | RMSE | MAPE (%), the references under the networks."""
 
 from collections.abc import Sequence
 

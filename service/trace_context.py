@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 
 from starlette.types import Scope
 
-_TRACEPARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
-_SAMPLED: Final = 0x01
+_TRACEPARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.DOTALL)
 
 
 class TraceContext(NamedTuple):
@@ -17,7 +16,6 @@ class TraceContext(NamedTuple):
 
     trace_id: str
     span_id: str
-    sampled: bool
 
 
 def parse_traceparent(header: bytes) -> TraceContext | None:
@@ -28,10 +26,10 @@ def parse_traceparent(header: bytes) -> TraceContext | None:
     found = _TRACEPARENT.fullmatch(header)
     if found is None:
         return None
-    version, trace_id, span_id, flags, more = found.groups()
+    version, trace_id, span_id, more = found.groups()
     if version == b"ff" or (version == b"00" and more) or not (trace_id.strip(b"0") and span_id.strip(b"0")):
         return None
-    return TraceContext(trace_id.decode(), span_id.decode(), bool(int(flags, 16) & _SAMPLED))
+    return TraceContext(trace_id.decode(), span_id.decode())
 
 
 def trace_context(scope: Scope) -> TraceContext | None:

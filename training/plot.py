@@ -1,4 +1,4 @@
-"""The plot of the lesson: observed and the networks' predictions in one figure."""
+"""The plot of a release: observed and the networks' predictions in one figure."""
 
 from pathlib import Path
 from typing import Final
