@@ -46,7 +46,10 @@ from service.tracing import request_tracer, send_the_rest
 logger = logging.getLogger("service")
 
 _SWITCH_SECONDS = 0.0005
+"""Of a thread: large requests run in some, and must not hold the event loop's up for long."""
+
 _OBJECTS = 50_000
+"""New ones until garbage is looked for: among fewer, the requests of a batch would be found each time."""
 
 _BODIES: Sequence[type[BaseModel]] = (
     ForecastRequest,
@@ -103,31 +106,15 @@ def create_app(
         siblings: the workers that serve together; None: this one alone.
         telemetry: FastAPI's: OpenTelemetry providers other than the global ones.
     """
-    lifecycle = Lifecycle()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Large requests run in a thread; it must not hold the event loop's thread up for long.
-        sys.setswitchinterval(_SWITCH_SECONDS)
-        # The requests of a batch live side by side, as do the entries of a large answer: to look for garbage among so
-        # few objects finds them, every time.
-        gc.set_threshold(_OBJECTS)
-        async with AsyncExitStack() as stack:
-            # Last of all, so that it has what the others say at their end.
-            stack.callback(lambda: send_the_rest(lifecycle.until))
-            stack.enter_context(app.state.metrics.batches.on_loop())
-            repository = _repository(settings, lifecycle, siblings or Siblings(), app.state.metrics, stack)
-            gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
-            repository.start(registry or open_registry(settings))
+        gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
+        async with _serving(gate, registry, siblings or Siblings()) as repository:
             app.state.repository = repository
-            await stack.enter_async_context(await repository.siblings.listen(repository.hear))
-            # Only now: what is withdrawn from here on is heard.
-            repository.refresh()
-            watching = asyncio.create_task(repository.watch(settings.reload_seconds))
-            stack.callback(watching.cancel)
-            logger.info("ready: %s", ", ".join(one.metadata.model for one in repository.registry.models))
             yield
 
+    lifecycle = Lifecycle()
     app = FastAPI(
         title="SST forecasting",
         version=version("sst-forecasting"),
@@ -156,10 +143,29 @@ def create_app(
     return gate
 
 
-def _repository(
-    settings: Settings, lifecycle: Lifecycle, siblings: Siblings, metrics: Metrics, stack: AsyncExitStack
-) -> Repository:
+@asynccontextmanager
+async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) -> AsyncIterator[Repository]:
+    """Serve the models through ``gate``, and follow what is published."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.set_threshold(_OBJECTS)
+    async with AsyncExitStack() as stack:
+        # Last of all, so that it has what the others say at their end.
+        stack.callback(lambda: send_the_rest(gate.lifecycle.until))
+        stack.enter_context(gate.metrics.batches.on_loop())
+        repository = _repository(gate, siblings, stack)
+        repository.start(registry or open_registry(gate.settings))
+        await stack.enter_async_context(siblings.listening(repository.hear))
+        # Only now: what is withdrawn from here on is heard.
+        repository.refresh()
+        watching = asyncio.create_task(repository.watch(gate.settings.reload_seconds))
+        stack.callback(watching.cancel)
+        logger.info("ready: %s", ", ".join(one.metadata.model for one in repository.registry.models))
+        yield repository
+
+
+def _repository(gate: Gate, siblings: Siblings, stack: AsyncExitStack) -> Repository:
     """What loads releases and puts them to serve, with threads that end with ``stack``."""
+    settings, metrics = gate.settings, gate.metrics
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
     # A thread has memory of its own, which it keeps: loading in any thread of several would fill each.
     loader = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
@@ -168,7 +174,9 @@ def _repository(
     def serving(loaded: Registry) -> Serving:
         return Serving(loaded, workers, settings.request_seconds, metrics, statistics)
 
-    return Repository(settings.artifacts, choose_device(settings.device), lifecycle, serving, siblings, metrics, loader)
+    return Repository(
+        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, siblings, metrics, loader
+    )
 
 
 def _guard(settings: Settings, app: FastAPI) -> Guard:

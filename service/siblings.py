@@ -4,8 +4,8 @@ import asyncio
 import fcntl
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +22,12 @@ class Siblings:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
 
-    async def listen(self, handle: Handle) -> AbstractAsyncContextManager[object]:
-        """Answer what workers send from now on, by ``handle``, until the context that is returned ends."""
-        stack = AsyncExitStack()
+    @asynccontextmanager
+    async def listening(self, handle: Handle) -> AsyncIterator[None]:
+        """Answer what other workers send meanwhile, by ``handle``."""
         if self.folder is None:
-            return stack
+            yield
+            return
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
@@ -37,9 +38,11 @@ class Siblings:
                 writer.close()
 
         path = self.folder / f"{os.getpid()}.sock"
-        stack.callback(path.unlink, missing_ok=True)
-        await stack.enter_async_context(await asyncio.start_unix_server(answer, path, limit=_LINE))
-        return stack
+        try:
+            async with await asyncio.start_unix_server(answer, path, limit=_LINE):
+                yield
+        finally:
+            path.unlink(missing_ok=True)
 
     async def ask_others(self, message: Message) -> list[Message]:
         """What each other worker answers; one that is gone is left out."""
