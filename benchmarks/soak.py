@@ -32,7 +32,7 @@ from service.schemas import EXAMPLE, EXAMPLE_VALUES
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.publish import point_current
-from training.run import train
+from training.run import Destination, train
 
 DATASET: Final = "nino12"
 LIMIT_PERCENT: Final = 2.0
@@ -159,7 +159,7 @@ def _releases() -> Iterator[tuple[Path, list[str]]]:
         data = Path(f"data/{DATASET}.csv")
         series = read_csv(data)
         config = TrainingConfig.for_step(series.step, epochs=2, seed=7)
-        train(Dataset.divide(series, config), data, DATASET, artifacts, config)
+        train(Dataset.divide(series, config), data, Destination(DATASET, artifacts), config)
         yield artifacts, sorted(path.name for path in (artifacts / DATASET).iterdir() if path.is_dir())[-2:]
 
 

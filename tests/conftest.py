@@ -19,7 +19,7 @@ from service.settings import Settings
 from tests.serving import serve
 from training.config import TrainingConfig
 from training.dataset import Dataset
-from training.run import Published, train
+from training.run import Destination, Published, train
 
 ROOT = Path(__file__).parent.parent
 NINO12 = ROOT / "data" / "nino12.csv"
@@ -57,7 +57,8 @@ def small() -> TrainingConfig:
 
 @pytest.fixture(scope="session")
 def published(nino12: SstSeries, small: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    return train(Dataset.divide(nino12, small), NINO12, "nino12", tmp_path_factory.mktemp("artifacts"), small)
+    destination = Destination("nino12", tmp_path_factory.mktemp("artifacts"))
+    return train(Dataset.divide(nino12, small), NINO12, destination, small)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,7 @@ def artifacts(published: Published) -> Path:
     buoy = ROOT / "data" / "neracoos-b01.csv"
     series = read_csv(buoy).part(0, 1_000)
     config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, window=24, horizon=4)
-    train(Dataset.divide(series, config), buoy, "buoy", folder, config)
+    train(Dataset.divide(series, config), buoy, Destination("buoy", folder), config)
     return folder
 
 

@@ -28,7 +28,7 @@ from training.parallel import jobs
 from training.publish import rollback
 from training.reading import add_reading_options, read_with
 from training.report_markdown import misses_in_words, rank_in_words
-from training.run import Published, require_name, train
+from training.run import Destination, Published, train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -129,7 +129,7 @@ def _rollback(arguments: list[str]) -> int:
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     device = choose_device(options.device)
-    require_name(options.name)
+    destination = Destination(options.name, options.out, options.keep, options.publish_if_not_worse)
     dataset, config = _dataset(options)
     print(_understood(options.data, dataset))
     epochs = total_epochs(dataset, config) * len(jobs(config))
@@ -137,11 +137,8 @@ def _train(options: argparse.Namespace) -> int:
         published = train(
             dataset,
             options.data,
-            options.name,
-            options.out,
+            destination,
             config,
-            keep=options.keep,
-            if_not_worse=options.publish_if_not_worse,
             resume=options.resume,
             workers=options.workers,
             device=device,

@@ -35,6 +35,7 @@ class Identity:
     dataset: str
     version: str
     created: str
+    data_file: str
     data_sha256: str
 
 

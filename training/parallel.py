@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event
 from typing import Any, Final
 
 import torch
@@ -21,6 +24,23 @@ Progress = Callable[[int], object]
 """Hears how many more epochs are done."""
 
 _POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all fits of a run have in common."""
+
+    dataset: Dataset
+    config: TrainingConfig
+    kept: KeptFits | None
+    device: torch.device
+
+    def fit(self, job: Job, told: Progress) -> Fit:
+        """Fit one network, and keep it."""
+        made = fit(self.dataset, self.config, *job, told, self.device)
+        if self.kept is not None:
+            self.kept.save(job, made)
+        return made
 
 
 def jobs(config: TrainingConfig) -> list[Job]:
@@ -44,32 +64,23 @@ def fit_all(
         ForecastError: if a worker process is lost.
     """
     torch.set_num_threads(1)  # as each worker does: more threads add up in another order, and are slower
-    every = jobs(config)
+    run, every = _Run(dataset, config, kept, device), jobs(config)
     told = progress or (lambda epochs: None)
     done = {job: known for job in every if kept and (known := kept.load(job))}
     todo = [job for job in every if job not in done]
     told(len(done) * total_epochs(dataset, config))
     if workers == 1 or len(todo) < 2:
-        made = {job: _fit_and_keep(dataset, config, job, told, kept, device) for job in todo}
+        made = {job: run.fit(job, told) for job in todo}
     else:
-        made = _fit_in_processes(dataset, config, todo, workers, told, kept, device)
+        made = _fit_in_processes(run, todo, workers, told)
     return {job: done.get(job) or made[job] for job in every}
 
 
-def _fit_in_processes(
-    dataset: Dataset,
-    config: TrainingConfig,
-    todo: list[Job],
-    workers: int,
-    told: Progress,
-    kept: KeptFits | None,
-    device: torch.device,
-) -> dict[Job, Fit]:
+def _fit_in_processes(run: _Run, todo: list[Job], workers: int, told: Progress) -> dict[Job, Fit]:
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.SimpleQueue(), context.Event()
-    setup = (dataset, config, epochs, stop, kept, device)
     try:
-        with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, setup) as pool:
+        with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, (run, epochs, stop)) as pool:
             try:
                 with _undisturbed():
                     fits = {job: pool.submit(_fit_job, job) for job in todo}
@@ -114,36 +125,25 @@ def _undisturbed() -> Iterator[None]:
             signal.raise_signal(held[0])
 
 
-_worker: dict[str, Any] = {}
+_worker: "tuple[_Run, SimpleQueue[int], Event]"
+"""Of a process that fits for another: the run, what hears of each epoch, and what tells to stop."""
 
 
 def _start_worker(*setup: Any) -> None:
+    global _worker
     # SIGINT, which a terminal sends to every process, stays the parent's to heed.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     torch.set_num_threads(1)
-    _worker.update(zip(("dataset", "config", "epochs", "stop", "kept", "device"), setup, strict=True))
+    _worker = setup
 
 
 def _fit_job(job: Job) -> Fit:
+    run, epochs, stop = _worker
     parent = multiprocessing.parent_process()
 
-    def told(epochs: int) -> None:
-        if _worker["stop"].is_set() or not (parent and parent.is_alive()):
+    def told(done: int) -> None:
+        if stop.is_set() or not (parent and parent.is_alive()):
             raise SystemExit
-        _worker["epochs"].put(epochs)
+        epochs.put(done)
 
-    return _fit_and_keep(_worker["dataset"], _worker["config"], job, told, _worker["kept"], _worker["device"])
-
-
-def _fit_and_keep(
-    dataset: Dataset,
-    config: TrainingConfig,
-    job: Job,
-    told: Progress,
-    kept: KeptFits | None,
-    device: torch.device,
-) -> Fit:
-    made = fit(dataset, config, *job, told, device)
-    if kept is not None:
-        kept.save(job, made)
-    return made
+    return run.fit(job, told)

@@ -40,6 +40,46 @@ RECENT_WINDOWS: Final = 4
 
 
 @dataclass(frozen=True)
+class Destination:
+    """Where a release goes, and what becomes of those before it.
+
+    Attributes:
+        name: of the dataset.
+        artifacts: the folder of all releases.
+        keep: old releases to keep besides the one that serves; all where None.
+        if_not_worse: leave ``current`` alone where the best cell's validation RMSE is worse than that of the release
+            that serves.
+
+    Raises:
+        RequestError: if ``name`` cannot name a dataset.
+    """
+
+    name: str
+    artifacts: Path
+    keep: int | None = None
+    if_not_worse: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_dataset_name(self.name):
+            raise RequestError(
+                f"{self.name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots, dashes and "
+                "underscores",
+                field="name",
+            )
+
+    @property
+    def folder(self) -> Path:
+        """Of the dataset's releases."""
+        return self.artifacts / self.name
+
+    def rmse_to_beat(self) -> float | None:
+        """Validation RMSE of the best network of the release that serves, °C; None where that does not matter."""
+        if not self.if_not_worse or current_version(self.folder) is None:
+            return None
+        return parse_report(open_current(self.artifacts, self.name).read("report.json")).best.validation_rmse
+
+
+@dataclass(frozen=True)
 class Published:
     """What came of a run.
 
@@ -59,80 +99,59 @@ class Published:
 def train(
     dataset: Dataset,
     data_file: Path,
-    name: str,
-    out: Path,
+    destination: Destination,
     config: TrainingConfig,
     *,
-    keep: int | None = None,
-    if_not_worse: bool = False,
     resume: bool = False,
     workers: int = 1,
     device: torch.device = CPU,
     progress: Progress | None = None,
 ) -> Published:
-    """Train every cell on ``dataset``, evaluate them, and publish a release of ``name`` in ``out``.
+    """Train every cell on ``dataset``, evaluate them, and publish a release.
 
     A release appears under its name when it is complete; nothing half written stays.
 
     Args:
         dataset: to learn from.
         data_file: it was read from; named, and its digest kept, in the release.
-        name: of the dataset.
-        out: the artifacts folder.
+        destination: of the release.
         config: settings of the run.
-        keep: old releases to keep besides the one that serves; all where None.
-        if_not_worse: leave ``current`` alone where the best cell's validation RMSE is worse than that of the
-            release that serves.
         resume: take up the fits of the same run where it was interrupted; without it they are made anew.
         workers: processes to fit in.
         device: that cells learn on.
         progress: told of every epoch.
 
     Raises:
-        RequestError: if ``name`` cannot name a dataset.
         ReleaseError: if the release cannot be written.
     """
-    require_name(name)
-    folder = out / name
+    folder = destination.folder
     try:
         # Before the long part: whether this can be written, and what it has to be measured against.
         with staging(folder):
-            to_beat = _serving_rmse(out, name) if if_not_worse else None
+            to_beat = destination.rmse_to_beat()
         kept = KeptFits.of(dataset, config, folder, device)
         if not resume:
             kept.remove()
         fits = fit_all(dataset, config, workers, progress, kept, device)
         with staging(folder) as stage:
             identity = _identity(folder, data_file)
-            report = _fill(stage, dataset, config, fits, identity, data_file.name)
+            report = _fill(stage, dataset, config, fits, identity)
             path = publish(stage, folder, identity.version)
         serves = to_beat is None or report.best.validation_rmse <= to_beat
         if serves:
             point_current(folder, identity.version)
         kept.remove()
-        removed = prune(folder, keep, identity.version) if keep is not None else []
+        keep = destination.keep
+        removed = [] if keep is None else prune(folder, keep, identity.version)
     except OSError as error:
         raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror or error}") from None
     return Published(path, report, serves, tuple(removed))
 
 
-def require_name(name: str) -> None:
-    """Whether ``name`` can name a dataset.
-
-    Raises:
-        RequestError: if it cannot.
-    """
-    if not is_dataset_name(name):
-        raise RequestError(
-            f"{name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots, dashes and underscores",
-            field="name",
-        )
-
-
 def _identity(folder: Path, data_file: Path) -> Identity:
     version = next_version(folder)
     created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Identity(folder.name, version, created, content_digest(data_file))
+    return Identity(folder.name, version, created, data_file.name, content_digest(data_file))
 
 
 def _fill(
@@ -141,7 +160,6 @@ def _fill(
     config: TrainingConfig,
     fits: dict[tuple[str, int], Fit],
     identity: Identity,
-    data_file: str,
 ) -> Report:
     """Put every file of the release into ``stage``."""
     earlier = earlier_residuals(dataset, config)
@@ -166,7 +184,7 @@ def _fill(
         units="celsius",
         window=config.window,
         horizon=config.horizon,
-        data_file=data_file,
+        data_file=identity.data_file,
         data_sha256=identity.data_sha256,
         notes=(*dataset.notes, *_stale(dataset, last_end)),
         periods=dataset.periods(),
@@ -179,15 +197,22 @@ def _fill(
         stations=assessed.station_reports(dataset, completed),
         left_out=assessed.left_out_accuracy(),
     )
-    (stage / "report.json").write_text(report.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
-    (stage / "report.md").write_text(readable_report(report), encoding="utf-8")
-    (stage / "MODEL_CARD.md").write_text(model_card(report), encoding="utf-8")
-    (stage / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
-    predictions = next(iter(assessed.stations.values())).one_step()
-    predictions.round(4).to_csv(stage / "predictions.csv")
-    save_comparison(predictions, report, stage)
+    _write(stage, report, baselines, next(iter(assessed.stations.values())).one_step())
     _write_recent(dataset, last_end, stage / "recent.csv")
     return report
+
+
+def _write(stage: Path, report: Report, baselines: Baselines, predictions: pd.DataFrame) -> None:
+    texts = {
+        "report.json": report.model_dump_json(indent=1, exclude_none=True) + "\n",
+        "report.md": readable_report(report),
+        "MODEL_CARD.md": model_card(report),
+        "baselines.json": baselines.model_dump_json() + "\n",
+    }
+    for name, text in texts.items():
+        (stage / name).write_text(text, encoding="utf-8")
+    predictions.round(4).to_csv(stage / "predictions.csv")
+    save_comparison(predictions, report, stage)
 
 
 def _seed_spread(
@@ -227,10 +252,3 @@ def _write_recent(dataset: Dataset, end: int, path: Path) -> None:
     recent = dataset.series.part(max(end - RECENT_WINDOWS * dataset.window, 0), end)
     times = [iso(time) for time in recent.times]
     pd.DataFrame({"time": times, "sst": recent.values}).to_csv(path, index=False)
-
-
-def _serving_rmse(out: Path, name: str) -> float | None:
-    """Validation RMSE of the best network of the release that serves; None where none does."""
-    if current_version(out / name) is None:
-        return None
-    return parse_report(open_current(out, name).read("report.json")).best.validation_rmse

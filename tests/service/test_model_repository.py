@@ -23,7 +23,7 @@ from tests.serving import serve
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.publish import point_current
-from training.run import train
+from training.run import Destination, train
 
 GRU = "nino12-gru"
 
@@ -127,7 +127,7 @@ def test_a_load_serves_what_was_published_since(
 ) -> None:
     config = small.model_copy(update={"seed": 7, "epochs": 1})
     data = Path("data/nino12.csv")
-    new = train(Dataset.divide(nino12, config), data, "nino12", operator.folder, config).path.name
+    new = train(Dataset.divide(nino12, config), data, Destination("nino12", operator.folder), config).path.name
     old = published.path.name
     sent = inputs(*windows(nino12, 1))
     before = operator.triton.infer(GRU, sent, model_version=old).as_numpy("forecast")

@@ -23,7 +23,7 @@ from tests.service.test_forecast import body
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.publish import point_current
-from training.run import train
+from training.run import Destination, train
 
 pytestmark = pytest.mark.anyio
 
@@ -106,7 +106,7 @@ def two_releases(artifacts: Path, nino12: SstSeries, small: TrainingConfig, tmp_
     folder = tmp_path / "artifacts"
     shutil.copytree(artifacts, folder)
     config = small.model_copy(update={"seed": 7, "epochs": 1})
-    train(Dataset.divide(nino12, config), Path("data/nino12.csv"), "nino12", folder, config)
+    train(Dataset.divide(nino12, config), Path("data/nino12.csv"), Destination("nino12", folder), config)
     return folder
 
 

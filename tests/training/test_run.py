@@ -19,7 +19,7 @@ from tests.serving import serve
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.report_markdown import coverage_in_words, misses_in_words, rank_in_words
-from training.run import Published, train
+from training.run import Destination, Published, train
 
 FILES = {
     *("rnn.pt", "lstm.pt", "gru.pt", "rnn.json", "lstm.json", "gru.json"),
@@ -56,7 +56,7 @@ def test_the_report_says_what_was_trained_on_what_and_how_it_went(published: Pub
 def test_a_reference_that_only_the_test_part_affords_has_its_row_everywhere(nino12: SstSeries, tmp_path: Path) -> None:
     config = TrainingConfig.for_step(MONTH, cells=("gru",), epochs=1, hidden=4)
     short = Dataset.divide(nino12.part(0, 167), config)
-    done = train(short, NINO12, "short", tmp_path, config, workers=1)
+    done = train(short, NINO12, Destination("short", tmp_path), config, workers=1)
     (linear,) = (model for model in done.report.models if model.name == "linear")
     assert set(linear.accuracy) == {"train", "test"}
     row = f"| linear autoregression      | {linear.accuracy['test'].mae[0]:.4f} |"
@@ -174,7 +174,7 @@ def test_drift_is_what_the_test_part_has_beyond_what_was_trained_on(tmp_path: Pa
     noise = np.random.default_rng(0).normal(0, 0.2, 900)
     series = daily(15 + 3 * np.cos(days * 2 * np.pi / 365.25) + days / 730 + noise)
     config = TrainingConfig.for_step(series.step, cells=("rnn",), epochs=1, hidden=2, horizon=2)
-    drift = train(Dataset.divide(series, config), NINO12, "warm", tmp_path, config).report.drift
+    drift = train(Dataset.divide(series, config), NINO12, Destination("warm", tmp_path), config).report.drift
     assert drift is not None
     assert drift.maximum == pytest.approx(series.values[:720].max(), abs=1e-6)
     assert drift.above == pytest.approx((series.values[720:] > drift.maximum).mean(), abs=1e-6)
@@ -231,7 +231,7 @@ def test_a_worse_release_does_not_serve_where_that_was_asked(nino12: SstSeries, 
             autoregression=False,  # what it has to learn is in the cell alone
         )
         dataset = Dataset.divide(nino12, config)
-        return train(dataset, NINO12, "nino12", tmp_path, config, if_not_worse=if_not_worse, keep=5)
+        return train(dataset, NINO12, Destination("nino12", tmp_path, keep=5, if_not_worse=if_not_worse), config)
 
     good = publish(5, 1e-2)
     assert good.serves
@@ -245,7 +245,7 @@ def test_a_worse_release_does_not_serve_where_that_was_asked(nino12: SstSeries, 
 
 def test_one_cell_can_be_trained_alone(nino12: SstSeries, tmp_path: Path) -> None:
     config = TrainingConfig.for_step(nino12.step, cells=("lstm",), epochs=1, hidden=2, horizon=2)
-    published = train(Dataset.divide(nino12, config), NINO12, "one", tmp_path, config)
+    published = train(Dataset.divide(nino12, config), NINO12, Destination("one", tmp_path), config)
     assert [path.name for path in published.path.glob("*.pt")] == ["lstm.pt"]
 
 
@@ -256,7 +256,7 @@ def test_a_series_with_gaps_is_trained_and_scored_on_what_was_observed(tmp_path:
     values[700:709] = np.nan
     series = daily(values).until_last_observation()
     config = TrainingConfig.for_step(series.step, cells=("rnn",), epochs=1, hidden=2)
-    published = train(Dataset.divide(series, config), NINO12, "gaps", tmp_path, config)
+    published = train(Dataset.divide(series, config), NINO12, Destination("gaps", tmp_path), config)
     accuracy = published.report.networks[0].accuracy["test"]
     assert all(0 < n < 180 for n in accuracy.n)
     assert "are missing" in published.report.notes[-1]
@@ -265,5 +265,5 @@ def test_a_series_with_gaps_is_trained_and_scored_on_what_was_observed(tmp_path:
 def test_a_name_that_is_no_folder_is_refused(nino12: SstSeries, small: TrainingConfig, tmp_path: Path) -> None:
     for name in ("../up", "Upper", "", "a b", ".hidden"):
         with pytest.raises(RequestError, match=r"cannot name a dataset: use .* dots, dashes and underscores"):
-            train(Dataset.divide(nino12, small), NINO12, name, tmp_path, small)
+            train(Dataset.divide(nino12, small), NINO12, Destination(name, tmp_path), small)
     assert not list(tmp_path.iterdir())
