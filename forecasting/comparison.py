@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none
+from forecasting.accuracy import Accuracy, diebold_mariano, rounded_or_none
 from forecasting.baselines import BASELINES
 from forecasting.errors import SeriesError
 from forecasting.expanding import ExpandingReferences
@@ -129,16 +129,12 @@ def score(
                 kind="recurrent",
                 accuracy={"test": accuracy[name]},
                 p_value=(rounded_or_none(p_value),),
-                coverage=_coverage(rolled, name, errors[name], horizon),
+                coverage=errors[name].coverage(
+                    rolled.observed[:, None], column[:, None], rolled.times[:, None], rolled.scale[name], horizon
+                ),
             )
         )
     return reports
-
-
-def _coverage(rolled: Rolled, cell: str, errors: ErrorDistribution, lead: int) -> dict[int, tuple[float, ...]]:
-    observed, predicted, times = rolled.observed[:, None], rolled.predicted[cell][:, None], rolled.times[:, None]
-    widths = {level: errors.half_widths(level, times, rolled.scale[cell], lead) for level in errors.half_width}
-    return {level: coverage(observed, predicted - width, predicted + width) for level, width in widths.items()}
 
 
 def _origins(series: SstSeries, metadata: CheckpointMetadata, horizon: int) -> Origins:

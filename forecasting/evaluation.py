@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecasting.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none
+from forecasting.accuracy import Accuracy, diebold_mariano, rounded_or_none
 from forecasting.intervals import ErrorDistribution
 from forecasting.rolling import Origins, Roller, joined
 from forecasting.sampling import Groups
@@ -72,10 +72,8 @@ class Evaluation:
 
     def coverage(self, model: str, errors: ErrorDistribution) -> dict[int, tuple[float, ...]]:
         """Share of observations inside the intervals, by level, per lead."""
-        predicted, observed = self.predicted[model], self.origins.targets
-        times, scale = self.origins.times, errors.scale(self.origins.windows)
-        widths = {level: errors.half_widths(level, times, scale) for level in errors.half_width}
-        return {level: coverage(observed, predicted - w, predicted + w) for level, w in widths.items()}
+        scale = errors.scale(self.origins.windows)
+        return errors.coverage(self.origins.targets, self.predicted[model], self.origins.times, scale)
 
     def one_step(self) -> pd.DataFrame:
         """Observed and predicted °C at lead 1, one column a model, by ISO time; of one series."""

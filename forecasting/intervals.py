@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel
 
+from forecasting.accuracy import coverage
 from forecasting.errors import RequestError
 from forecasting.rolling import Origins
 from forecasting.seasons import SEASONS, season_of
@@ -153,6 +154,16 @@ class ErrorDistribution(BaseModel, frozen=True):
         else:
             widths = self._all_widths[np.asarray(places)[:, None, None], season_of(times), np.arange(leads)]
         return widths if self.liveliness is None else widths * scale[:, None]
+
+    def coverage(
+        self, observed: Floats, predicted: Floats, times: Times, scale: Floats, lead: int = 1
+    ) -> dict[int, tuple[float, ...]]:
+        """Share of observations inside the intervals about ``predicted``, by level, per lead.
+
+        Both are °C ``(n, leads)``, NaN where nothing was observed; the rest as for :meth:`half_widths`.
+        """
+        widths = {level: self.half_widths(level, times, scale, lead) for level in self.half_width}
+        return {level: coverage(observed, predicted - width, predicted + width) for level, width in widths.items()}
 
     def quantiles_at(self, times: Times, scale: Floats) -> Floats:
         """Quantiles of observation minus forecast, °C ``(n, leads, probabilities)``; arguments as for half-widths."""
