@@ -82,8 +82,9 @@ def fit(
     leads = leads_learnt(config)
     train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
     both = train.joined(validation)
-    selected, loss = _descend(config, cell, seed, dataset.past("train"), train, told, device, validation)
-    final, again = _descend(config, cell, seed, dataset.past("validation"), both, told, device, None)
+    descent = _Descent(config, cell, seed, told, device)
+    selected, loss = descent.run(dataset.past("train"), train, validation)
+    final, again = descent.run(dataset.past("validation"), both)
     seconds = round(time.perf_counter() - begin, 2)
     return Fit(cell, seed, selected, final, len(again.train), loss, seconds)
 
@@ -94,52 +95,62 @@ def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
     return config.schedule(train).epochs + config.schedule(train + validation).epochs
 
 
-def _descend(
-    config: TrainingConfig,
-    cell: str,
-    seed: int,
-    seen: SstSeries,
-    examples: Examples,
-    told: Callable[[int], object],
-    device: torch.device,
-    validation: Examples | None,
-) -> tuple[RecurrentForecaster, LossCurves]:
-    """Train a new network on ``examples``, scaled by ``seen``; the curves hold the loss on ``validation`` if given.
+@dataclass(frozen=True)
+class _Descent:
+    """How the networks of one fit are trained; attributes as the arguments of :func:`fit`."""
 
-    Of several places it learns what they differ by from what is usual at each.
-    """
-    places = Places.of(seen, config)
-    if places is not None:
-        seen, examples = places.anomalies, places.relative(examples)
-        validation = places.relative(validation) if validation else None
-    rolled, examples = examples, examples.with_next()
-    validation = validation.with_next() if validation else None
-    schedule = config.schedule(len(examples))
-    curves: tuple[list[float], list[float]] = ([], [])
-    # Dropout draws from the global generator.
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        network = _begun(cell, config, seen).to(device)
-        optimiser = _optimiser(network, config)
-        steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
-        rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
-        for _ in range(schedule.epochs):
-            network.train()
-            total = 0.0
-            for batch in torch.randperm(len(examples)).split(schedule.batch):
-                optimiser.zero_grad()
-                loss = _loss(network, examples.take(batch).to(device), config)
-                loss.backward()
-                nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
-                optimiser.step()
-                rate.step()
-                total += loss.item() * len(batch)
-            curves[0].append(round(total / len(examples), 6))
-            if validation is not None:
-                curves[1].append(_evaluate(network, validation.to(device), config))
-            told(1)
-    _complete(network.cpu(), rolled, config, config.share(len(examples)))
-    return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
+    config: TrainingConfig
+    cell: str
+    seed: int
+    told: Callable[[int], object]
+    device: torch.device
+
+    def run(
+        self, seen: SstSeries, examples: Examples, validation: Examples | None = None
+    ) -> tuple[RecurrentForecaster, LossCurves]:
+        """A new network trained on ``examples``, scaled by ``seen``; the loss on ``validation`` too if given.
+
+        Of several places it learns what they differ by from what is usual at each.
+        """
+        config, device = self.config, self.device
+        places = Places.of(seen, config)
+        if places is not None:
+            seen, examples = places.anomalies, places.relative(examples)
+            validation = places.relative(validation) if validation else None
+        rolled, examples = examples, examples.with_next()
+        validation = validation.with_next() if validation else None
+        schedule = config.schedule(len(examples))
+        curves: tuple[list[float], list[float]] = ([], [])
+        # Dropout draws from the global generator.
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(self.seed)
+            network = _begun(self.cell, config, seen).to(device)
+            optimiser = _optimiser(network, config)
+            steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
+            rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
+            for _ in range(schedule.epochs):
+                curves[0].append(self._epoch(network, examples, schedule.batch, rate))
+                if validation is not None:
+                    curves[1].append(_evaluate(network, validation.to(device), config))
+                self.told(1)
+        _complete(network.cpu(), rolled, config, config.share(len(examples)))
+        return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
+
+    def _epoch(
+        self, network: RecurrentForecaster, examples: Examples, size: int, rate: torch.optim.lr_scheduler.LambdaLR
+    ) -> float:
+        """Pass over all ``examples``, ``size`` at once; returns their mean loss."""
+        network.train()
+        total = 0.0
+        for batch in torch.randperm(len(examples)).split(size):
+            rate.optimizer.zero_grad()
+            loss = _loss(network, examples.take(batch).to(self.device), self.config)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
+            rate.optimizer.step()
+            rate.step()
+            total += loss.item() * len(batch)
+        return round(total / len(examples), 6)
 
 
 def _begun(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForecaster:
