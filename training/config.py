@@ -78,6 +78,11 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         given.setdefault("fill_limit", window // 8)
         return cls(**given)
 
+    @property
+    def shape(self) -> Shape:
+        """Window, horizon and longest gap of a forecast."""
+        return Shape(self.window, self.horizon, self.fill_limit)
+
     def schedule(self, windows: int) -> "Schedule":
         """Batch size and epochs for so many training windows.
 

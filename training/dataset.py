@@ -18,9 +18,7 @@ class Dataset:
     """A series with its parts: 70 % train, 10 % validation, 20 % test, in this order in time."""
 
     series: SstSeries
-    window: int
-    horizon: int
-    fill_limit: int
+    shape: Shape
     cuts: tuple[np.datetime64, np.datetime64] | None = None
     """Where validation and test part begin, where that is not for the series alone to say."""
 
@@ -31,8 +29,9 @@ class Dataset:
         Raises:
             SeriesError: saying what is missing and what to do.
         """
-        dataset = cls(series, config.window, config.horizon, config.fill_limit)
-        dataset.check()
+        check_length(len(series), config.shape)
+        dataset = cls(series, config.shape)
+        dataset.check_parts(config.shape.least)
         return dataset
 
     @property
@@ -59,11 +58,6 @@ class Dataset:
         train_end, validation_end = map(int, np.searchsorted(self.series.times, self.cuts))
         return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
 
-    @property
-    def shape(self) -> Shape:
-        """Window, horizon and longest gap of a forecast."""
-        return Shape(self.window, self.horizon, self.fill_limit)
-
     def periods(self) -> dict[Split, Period]:
         """The parts in words and dates."""
         times = self.series.times
@@ -74,8 +68,7 @@ class Dataset:
 
     def origins(self, split: Split, horizon: int | None = None) -> Origins:
         """The origins of one part, at the run's horizon where none is given."""
-        begin, end = self.bounds[split]
-        return origins(self.series, self.window, self.fill_limit, begin, end, horizon or self.horizon)
+        return self._origins(*self.bounds[split], horizon)
 
     def past(self, split: Split) -> SstSeries:
         """The series up to the end of a part: all that a fit on it may see."""
@@ -88,28 +81,23 @@ class Dataset:
     def origins_between(self, begin: np.datetime64, end: np.datetime64, horizon: int | None = None) -> Origins:
         """The origins of the values from a time until before another, as of a part."""
         first, last = map(int, np.searchsorted(self.series.times, (begin, end)))
-        return origins(self.series, self.window, self.fill_limit, first, last, horizon or self.horizon)
+        return self._origins(first, last, horizon)
 
     def origins_seen(self) -> Origins:
         """Every window that the final weights may be fitted on, with the value that followed."""
         seen = self.past("validation")
-        return origins(seen, self.window, self.fill_limit, 0, len(seen))
+        return origins(seen, self.shape.window, self.shape.fill_limit, 0, len(seen))
+
+    def _origins(self, begin: int, end: int, horizon: int | None) -> Origins:
+        window, usual, fill_limit = self.shape
+        return origins(self.series, window, fill_limit, begin, end, horizon or usual)
 
     def last_usable_end(self) -> int:
         """Where the last window ends (exclusive) that a forecast can start from."""
-        filled = fill_gaps(self.series.values, self.fill_limit)
-        whole = np.isfinite(np.lib.stride_tricks.sliding_window_view(filled, self.window)).all(axis=1)
-        usable = whole & np.isfinite(self.series.values[self.window - 1 :])
-        return int(np.flatnonzero(usable)[-1]) + self.window
-
-    def check(self) -> None:
-        """Make sure that the series and each part can be used.
-
-        Raises:
-            SeriesError: saying what is missing and what to do.
-        """
-        check_length(len(self.series), self.shape)
-        self.check_parts(self.shape.least)
+        filled = fill_gaps(self.series.values, self.shape.fill_limit)
+        whole = np.isfinite(np.lib.stride_tricks.sliding_window_view(filled, self.shape.window)).all(axis=1)
+        usable = whole & np.isfinite(self.series.values[self.shape.window - 1 :])
+        return int(np.flatnonzero(usable)[-1]) + self.shape.window
 
     def check_parts(self, least: Mapping[Split, int]) -> None:
         """Make sure that each part has so many values that can be forecast, and that there are changes to learn from.
@@ -117,4 +105,4 @@ class Dataset:
         Raises:
             SeriesError: saying what is missing and what to do.
         """
-        check_parts(self.past("train"), self.origins, self.horizon, least)
+        check_parts(self.past("train"), self.origins, self.shape.horizon, least)

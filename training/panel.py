@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.division import MIN_VALIDATION_RESIDUALS, TRAIN_TENTHS, VALIDATION_TENTHS, Split
+from forecasting.division import TRAIN_TENTHS, VALIDATION_TENTHS, Split
 from forecasting.errors import RequestError, SeriesError
 from forecasting.metadata import Period
 from forecasting.readers import Station
@@ -109,15 +109,13 @@ class Panel(Dataset):
         notes += [f"{other}: {said}" for other in others for said in warnings.get(other, ())][:MAX_WARNINGS]
         panel = cls(
             first.series,
-            config.window,
-            config.horizon,
-            config.fill_limit,
+            config.shape,
             first.cuts,
             members,
             {name: usable[name] for name in out},
             tuple(notes),
         )
-        panel.check_parts({"train": 2 * config.window, "validation": MIN_VALIDATION_RESIDUALS, "test": 1})
+        panel.check_parts(config.shape.least)
         return panel
 
     @property
@@ -201,7 +199,7 @@ def _divided(series: Mapping[str, SstSeries], config: TrainingConfig) -> tuple[d
             own, usual = in_words(str(one.step)), in_words(str(step))
             unusable.append(f"{name}: its step is {own}, that of most stations {usual}; --resample makes them one")
             continue
-        dataset = Dataset(one.until_last_observation(), config.window, config.horizon, config.fill_limit, cuts)
+        dataset = Dataset(one.until_last_observation(), config.shape, cuts)
         if one.start >= cuts[0]:
             began, ended = short(one.start), short(cuts[0])
             unusable.append(f"{name}: it begins {began}, and what is trained on ends before {ended}, at all stations")

@@ -249,6 +249,6 @@ def _stale(dataset: Dataset, end: int) -> tuple[str, ...]:
 
 
 def _write_recent(dataset: Dataset, end: int, path: Path) -> None:
-    recent = dataset.series.part(max(end - RECENT_WINDOWS * dataset.window, 0), end)
+    recent = dataset.series.part(max(end - RECENT_WINDOWS * dataset.shape.window, 0), end)
     times = [iso(time) for time in recent.times]
     pd.DataFrame({"time": times, "sst": recent.values}).to_csv(path, index=False)

@@ -64,7 +64,7 @@ def test_coverage_and_significance_are_the_published_ones(release: LoadedRelease
 
 def test_the_references_are_fitted_on_train_and_validation(release: LoadedRelease, dataset: Dataset) -> None:
     report = release.report
-    again = Baselines.fit(dataset.past("validation"), report.window, dataset.fill_limit, report.horizon)
+    again = Baselines.fit(dataset.past("validation"), report.window, dataset.shape.fill_limit, report.horizon)
     np.testing.assert_allclose(again.linear, release.baselines.linear, atol=1e-6)
     np.testing.assert_allclose(again.damping, release.baselines.damping, atol=1e-6)
 

@@ -40,7 +40,7 @@ def test_the_length_that_is_said_to_be_needed_is_enough() -> None:
 
 @pytest.mark.parametrize("n", [1_000, 2_000, 148, 151])
 def test_tenths_are_not_lost_to_rounding(n: int) -> None:
-    bounds = Dataset(wave(n), 30, 14, 3).bounds
+    bounds = Dataset(wave(n), DAILY.shape).bounds
     assert (bounds["train"][1], bounds["validation"][1]) == (n * 7 // 10, n * 8 // 10)
 
 

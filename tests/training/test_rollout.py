@@ -53,7 +53,7 @@ def test_derivatives_are_those_of_the_roll_out(nino12: SstSeries) -> None:
     network, dataset = alone(nino12)
     some = Examples.of(dataset.origins("validation")).take(slice(0, 5))
     rows, columns = network.linear.places()
-    place = rows.index(dataset.window - 2)
+    place = rows.index(dataset.shape.window - 2)
     before = [said for said, _ in derivatives(network, some)]
     expected = [by_weight[:, place] for _, by_weight in derivatives(network, some)]
     with torch.no_grad():
