@@ -140,7 +140,7 @@ class FoldedNetwork:
     def _states(self, known: Float32s) -> Float32s:
         """The cell's states before each step and after the last, ``(steps + 1, size + 1 + seen, n)``.
 
-        The hidden ones are yet to be reckoned: the first is nothing. Windows lie along the last axis, so that a gate's
+        The hidden ones are yet to be computed: the first is nothing. Windows lie along the last axis, so that a gate's
         values lie together.
         """
         n, (steps, seen) = len(known), self._steps

@@ -83,7 +83,7 @@ class CheckpointMetadata(BaseModel, frozen=True):
 
     @property
     def time_step(self) -> TimeStep:
-        """The step, ready to reckon with."""
+        """The step, ready to compute with."""
         return TimeStep.parse(self.step)
 
 

@@ -1,6 +1,6 @@
 """Who scores the chunks: this process, or several of this machine. A Dask cluster is in ``cluster``.
 
-An engine only reckons. Nothing but the command itself writes, so that what outlives a killed command cannot.
+An engine only computes. Nothing but the command itself writes, so that what outlives a killed command cannot.
 """
 
 import ctypes
@@ -147,6 +147,6 @@ def serve(connection: "Connection[Any, Any]", model: ModelFile) -> None:
 
 
 def _end_with_parent() -> None:
-    """On Linux, leave nothing reckoning where the command was killed; elsewhere it ends with its chunk."""
+    """On Linux, leave nothing computing where the command was killed; elsewhere it ends with its chunk."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
