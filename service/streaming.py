@@ -29,7 +29,7 @@ _SMALL: Final = 8_192
 _read = SeriesIn.__pydantic_validator__.validate_json
 
 
-class _Place(NamedTuple):
+class _ParsedLine(NamedTuple):
     """A line, and what was understood of it."""
 
     number: int
@@ -84,30 +84,30 @@ class _Stream:
             for place in places
         ]
 
-    def _read_all(self, lines: Sequence[Line]) -> list[_Place]:
+    def _read_all(self, lines: Sequence[Line]) -> list[_ParsedLine]:
         return [self._read(line) for line in lines]
 
-    def _read(self, line: Line) -> _Place:
+    def _read(self, line: Line) -> _ParsedLine:
         name = str(self._seen)
         self._seen += 1
         if line.content is None:
             limit = self._settings.max_line_bytes
-            return _Place(line.number, name, SeriesError(f"the line is too long: send at most {limit} bytes"))
+            return _ParsedLine(line.number, name, SeriesError(f"the line is too long: send at most {limit} bytes"))
         try:
             refuse_costly(line.content, 1, self._settings.max_body_bytes)
             series = _read(line.content, context=[])
         except ProblemError as error:
-            return _Place(line.number, name, SeriesError(error.detail))
+            return _ParsedLine(line.number, name, SeriesError(error.detail))
         except (ValidationError, UnknownFieldsError) as error:
-            return _Place(line.number, name, SeriesError(invalid(found_in(line.content, error), "the line")))
+            return _ParsedLine(line.number, name, SeriesError(invalid(found_in(line.content, error), "the line")))
         name = name if series.id is None else series.id
         most = self._settings.max_values
         if len(series.values) > most:
             said = f"{len(series.values)} values are too many: send at most {most} in one series"
-            return _Place(line.number, name, SeriesError(said))
-        return _Place(line.number, name, series)
+            return _ParsedLine(line.number, name, SeriesError(said))
+        return _ParsedLine(line.number, name, series)
 
-    def _line(self, place: _Place, entries: Sequence[Json | SeriesError]) -> Json:
+    def _line(self, place: _ParsedLine, entries: Sequence[Json | SeriesError]) -> Json:
         if self._query.model != ALL:
             (entry,) = entries
             if isinstance(entry, SeriesError):
@@ -121,7 +121,7 @@ class _Stream:
         return {"id": place.id, "models": answers} if failed is None else _failure(place, failed) | {"models": answers}
 
 
-def _failure(place: _Place, error: SeriesError) -> Json:
+def _failure(place: _ParsedLine, error: SeriesError) -> Json:
     return {"id": place.id, "line": place.number, "error": sentence(error)}
 
 

@@ -20,7 +20,7 @@ DRIFTLESS_SECONDS: Final = 60 * DAY
 """Seconds: the drift by season of a short series is shrunk as if so much without any had been seen beside it."""
 
 
-Places = list[tuple[int, int]]
+Entries = list[tuple[int, int]]
 """Of weights: a row of what is known, and a column of the calendar that it is multiplied by."""
 
 
@@ -37,10 +37,10 @@ class Terms:
     """
 
     share: float
-    drift: Places
-    free: Places
-    shrunk: Places
-    bent: Places
+    drift: Entries
+    free: Entries
+    shrunk: Entries
+    bent: Entries
 
 
 class SeasonalAutoregression(nn.Module):
@@ -81,11 +81,11 @@ class SeasonalAutoregression(nn.Module):
         self.raw = raw = level + 1 + columns
         bent = raw + 1
         self.driftless = DRIFTLESS_SECONDS / step_seconds
-        drift: Places = [(level + 1, column) for column in calendar.places(1, 0)]
-        course: Places = [(level + 1, column) for column in calendar.places(0, calendar.daily)]
-        shrunk: Places = [(row, 0) for row in range(window - 1)]
+        drift: Entries = [(level + 1, column) for column in calendar.places(1, 0)]
+        course: Entries = [(level + 1, column) for column in calendar.places(0, calendar.daily)]
+        shrunk: Entries = [(row, 0) for row in range(window - 1)]
         bounded, bends = bent + 5, [(bent + k, 0) for k in range(6, _BENT_TERMS)]
-        courses: list[Places] = [[], course] if course else [[]]
+        courses: list[Entries] = [[], course] if course else [[]]
         new = (1 - scaling.usual) / len(courses)
         self.alternatives = [Terms(new, drift, free, shrunk, bends) for free in courses]
         if scaling.usual:

@@ -26,7 +26,7 @@ from training.fit import total_epochs
 from training.panel import Panel, commonest_step, usable_series
 from training.parallel import jobs
 from training.publish import rollback
-from training.reading import add_reading_options, read_with
+from training.reading import add_reading_options, positive, read_with
 from training.report_markdown import misses_in_words, rank_in_words
 from training.run import Destination, Published, train
 
@@ -79,7 +79,7 @@ def _train_parser() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="take up what is done of the same run, where it was interrupted"
     )
     parser.add_argument(
-        "--workers", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
+        "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one a core)"
     )
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="auto (a GPU where there is one), cpu, cuda or cuda:N"
@@ -110,12 +110,6 @@ def _names(text: str) -> tuple[str, ...]:
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if _count(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)
 
 

@@ -16,7 +16,7 @@ def add_reading_options(data: argparse._ArgumentGroup) -> None:
     data.add_argument("--format", choices=FORMATS, help="default: told by the content")
     data.add_argument("--station", metavar="NAME", help="which, where the file holds several")
     data.add_argument("--at", type=_place, metavar="LAT,LON", help="place on a grid; --at=-5,10 where south")
-    data.add_argument("--sample", type=_count, metavar="N", help="draw N sea cells from a grid, by --seed")
+    data.add_argument("--sample", type=positive, metavar="N", help="draw N sea cells from a grid, by --seed")
     data.add_argument("--depth", type=float, metavar="METRES", help="which, where the file holds several")
     data.add_argument("--time-column", metavar="NAME", help="default: found by the usual names")
     data.add_argument("--value-column", metavar="NAME", help="column or variable; default: found by the usual names")
@@ -63,7 +63,8 @@ def read_with(path: Path, options: argparse.Namespace) -> Reading:
     return replace(reading, problem=f"{reading.problem}, or draw cells of it for a panel with --sample N")
 
 
-def _count(text: str) -> int:
+def positive(text: str) -> int:
+    """A count of one at least, as an option states it."""
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)

@@ -9,7 +9,7 @@ from scoring.model import ModelFile
 from scoring.plan import Plan
 from scoring.tables.forecasts import without_forecasts, write_table
 from scoring.tables.job import TableJob
-from scoring.tables.stage import Known, Staged, stage_rows
+from scoring.tables.stage import ChunkStations, Staged, stage_rows
 from scoring.work import WorkFolder
 
 
@@ -38,7 +38,7 @@ class TableInput(Input):
     def _parts(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str]) -> Iterator[bytes]:
         for chunk in range(len(Staged.read(work.staged).bounds) - 1):
             if chunk in failed:
-                names = Known.read(work.staged, chunk).names
+                names = ChunkStations.read(work.staged, chunk).names
                 yield without_forecasts(names, failed[chunk], self.levels, plan.model, plan.version)
             else:
                 yield work.content(chunk)

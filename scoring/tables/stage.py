@@ -59,7 +59,7 @@ def names_file(folder: Path, chunk: int) -> Path:
 
 
 @dataclass(frozen=True)
-class Known:
+class ChunkStations:
     """What is known of the stations of a chunk besides their rows.
 
     Attributes:
@@ -77,7 +77,7 @@ class Known:
         names_file(folder, chunk).write_text(json.dumps(asdict(self)))
 
     @classmethod
-    def read(cls, folder: Path, chunk: int) -> "Known":
+    def read(cls, folder: Path, chunk: int) -> "ChunkStations":
         """Read the stations of a chunk."""
         found = json.loads(names_file(folder, chunk).read_text())
         errors, files = ({int(k): said for k, said in found[name].items()} for name in ("errors", "files"))
@@ -108,7 +108,7 @@ def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path
         numbers = range(begin, end)
         errors = {number - begin: stations.errors[number] for number in numbers if number in stations.errors}
         together = {number - begin: _quote(joined[number]) for number in numbers if number in joined}
-        Known(stations.names[begin:end], errors, together).save(folder, k)
+        ChunkStations(stations.names[begin:end], errors, together).save(folder, k)
     staged = Staged(bounds, int(counts.sum()), tuple(stations.zones), notes.sentences())
     staged.save(folder)
     return staged

@@ -13,7 +13,7 @@ from forecasting.readers.daylight import LOCAL, UNTOLD, falls_back, localise
 from forecasting.series import SstSeries
 from forecasting.timestep import Floats, Times, TimeStep, choose_clock, short
 from scoring.tables.rows import ROW, UNSAID
-from scoring.tables.stage import Known, rows_file
+from scoring.tables.stage import ChunkStations, rows_file
 
 
 def read_stations(
@@ -32,7 +32,7 @@ def read_stations(
         FileNotFoundError: if the folder is not there.
     """
     try:
-        known = Known.read(folder, chunk)
+        known = ChunkStations.read(folder, chunk)
         rows = np.fromfile(rows_file(folder, chunk), dtype=ROW)
     except FileNotFoundError:
         raise FileNotFoundError(
@@ -51,7 +51,7 @@ def read_stations(
 
 
 @dataclass(frozen=True)
-class _Found:
+class _StationRows:
     """The rows of a station.
 
     Attributes:
@@ -71,7 +71,7 @@ class _Found:
         return pd.DataFrame({"sst": self.values})
 
 
-def _by_station(rows: npt.NDArray[np.void], first: int, count: int, zones: tuple[str, ...]) -> list[_Found]:
+def _by_station(rows: npt.NDArray[np.void], first: int, count: int, zones: tuple[str, ...]) -> list[_StationRows]:
     numbers = rows["station"]
     if (numbers[1:] < numbers[:-1]).any():
         rows = rows[np.argsort(numbers, kind="stable")]
@@ -83,10 +83,10 @@ def _by_station(rows: npt.NDArray[np.void], first: int, count: int, zones: tuple
     for number, zone in enumerate(zones, UNSAID + 1):
         these = clock == number
         utc[these] = localise(written[these], zone, in_order=False)
-    return [_Found(utc[a:b], written[a:b], clock[a:b], values[a:b]) for a, b in pairwise(ends.tolist())]
+    return [_StationRows(utc[a:b], written[a:b], clock[a:b], values[a:b]) for a, b in pairwise(ends.tolist())]
 
 
-def _series(found: _Found, zones: tuple[str, ...], step: TimeStep) -> SstSeries:
+def _series(found: _StationRows, zones: tuple[str, ...], step: TimeStep) -> SstSeries:
     """What a station holds, up to its last observation.
 
     Raises:
@@ -104,7 +104,7 @@ def _series(found: _Found, zones: tuple[str, ...], step: TimeStep) -> SstSeries:
     return series if np.isfinite(series.values[-1]) else series.until_last_observation()
 
 
-def _by_its_clock(found: _Found, zones: tuple[str, ...]) -> Times:
+def _by_its_clock(found: _StationRows, zones: tuple[str, ...]) -> Times:
     """Times in UTC, each hour that comes twice told by the order of the rows."""
     if not np.isnat(found.utc).any():
         return found.utc
