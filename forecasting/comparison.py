@@ -17,7 +17,7 @@ from forecasting.metadata import CheckpointMetadata, Period
 from forecasting.references import CLIMATOLOGY_YEARS
 from forecasting.report import ModelReport
 from forecasting.rolling import Origins, origins
-from forecasting.sentences import too_few
+from forecasting.sentences import counted, too_few
 from forecasting.series import SstSeries, Units, from_celsius
 from forecasting.timestep import LAST_TIME, YEAR, Floats, Times, iso, short
 
@@ -154,8 +154,8 @@ def _origins(series: SstSeries, metadata: CheckpointMetadata, horizon: int) -> O
     known = known.take(np.flatnonzero(np.isfinite(known.targets[:, -1])))
     if not len(known):
         raise SeriesError(
-            f"no {window} values in a row, with gaps of at most {limit}, are followed by an observation {horizon} "
-            f"step{'s' if horizon > 1 else ''} later: there is nothing to compare with"
+            f"no {window} values in a row, with gaps of at most {limit}, are followed by an observation "
+            f"{counted(horizon, 'step')} later: there is nothing to compare with"
         )
     return known
 

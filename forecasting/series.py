@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import RangeError, SeriesError
+from forecasting.sentences import counted
 from forecasting.timestep import (
     YEAR,
     Bools,
@@ -138,9 +139,8 @@ class SstSeries:
             return self.notes
         lengths = runs[:, 1] - runs[:, 0]
         longest = short(self.times[runs[lengths.argmax(), 0]])
-        count = f"{lengths.sum()} of {len(self)} values are missing"
-        gaps = "1 gap" if len(runs) == 1 else f"{len(runs)} gaps"
-        return (*self.notes, f"{count}, in {gaps}; the longest, of {lengths.max()}, begins {longest}")
+        count = f"{lengths.sum()} of {len(self)} values are missing, in {counted(len(runs), 'gap')}"
+        return (*self.notes, f"{count}; the longest, of {lengths.max()}, begins {longest}")
 
     def to_pandas(self) -> "pd.Series[float]":
         """The values with their times (UTC) as index."""
@@ -317,7 +317,7 @@ def _describe_repeats(
             "does the input hold several stations or depths? Keep one",
             index=int(order[first]),
         )
-    return f"{count} repeated time{'s' if count > 1 else ''}, the first value of each kept: {where}"
+    return f"{counted(count, 'repeated time')}, the first value of each kept: {where}"
 
 
 def missing_runs(values: Floats) -> npt.NDArray[np.intp]:

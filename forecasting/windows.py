@@ -13,7 +13,7 @@ from forecasting.batch import SeriesBatch
 from forecasting.errors import SeriesError
 from forecasting.forecast import ForecastWarning
 from forecasting.metadata import CheckpointMetadata
-from forecasting.sentences import too_few
+from forecasting.sentences import counted, too_few
 from forecasting.series import SstSeries, fill_gaps, missing_runs
 from forecasting.timestep import LAST_TIME, Bools, Floats, Times, in_words, short, shorts
 
@@ -126,9 +126,8 @@ def _say_filled(windows: Windows, gaps: Bools, metadata: CheckpointMetadata) -> 
     for k, time in zip(where.tolist(), times, strict=True):
         missing.setdefault(k, []).append(time)
     for k, shown in missing.items():
-        noun = "value" if len(shown) == 1 else "values"
         listed = ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
-        yield k, ForecastWarning("gap_filled", f"{len(shown)} missing {noun} interpolated: {listed}")
+        yield k, ForecastWarning("gap_filled", f"{counted(len(shown), 'missing value')} interpolated: {listed}")
 
 
 def _unsuited(series: SeriesBatch, row: int, metadata: CheckpointMetadata, model: str) -> SeriesError:

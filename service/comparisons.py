@@ -10,6 +10,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import LoadedRelease
 from forecasting.report import Coverage, ModelReport
+from forecasting.sentences import counted
 from forecasting.series import SstSeries, Units, from_celsius
 from service.comparison_schemas import (
     BrierOut,
@@ -21,7 +22,7 @@ from service.comparison_schemas import (
     SkillOut,
     Verification,
 )
-from service.forecasts import agreed, check_horizon, check_limits, names, refuse_failures
+from service.forecasts import check_horizon, check_limits, names, refuse_failures
 from service.parsing import parse_all
 from service.serving import Serving
 from service.settings import Settings
@@ -68,9 +69,7 @@ class Compared:
         return together, self.scores(together, significance=len(usable) == 1)
 
 
-async def compare_series(
-    serving: Serving, settings: Settings, request: CompareRequest, query: "QueryFields", *, strict: bool
-) -> Compared:
+async def compare_series(serving: Serving, settings: Settings, request: CompareRequest, *, strict: bool) -> Compared:
     """Roll the models that are asked for through each series.
 
     Raises:
@@ -78,8 +77,8 @@ async def compare_series(
         ProblemError: 422 with ``strict`` if any series cannot be compared on.
     """
     check_limits(request, settings)
-    release, forecasters = serving.registry.resolve(request.model, agreed("dataset", query.dataset, request.dataset))
-    horizon = agreed("horizon", query.horizon, request.horizon) or 1
+    release, forecasters = serving.registry.resolve(request.model, request.dataset)
+    horizon = request.horizon or 1
     check_horizon(horizon, settings)
     forecasters[0].check(horizon, ())
     refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
@@ -108,18 +107,10 @@ def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds
     else:
         remedy = "send shorter series, or ask for one model or a smaller horizon"
     raise RequestError(
-        f"to roll {models} model{'s' if models > 1 else ''} {horizon} step{'s' if horizon > 1 else ''} ahead through "
-        f"{n} series of {values} values in all would take longer than a request may: {remedy}",
+        f"to roll {counted(models, 'model')} {counted(horizon, 'step')} ahead through {n} series of {values} values in "
+        f"all would take longer than a request may: {remedy}",
         field="series",
     )
-
-
-@dataclass(frozen=True)
-class QueryFields:
-    """What the query may say in place of the body."""
-
-    dataset: str | None = None
-    horizon: int | None = None
 
 
 async def _roll(

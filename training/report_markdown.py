@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from forecasting.report import Coverage, ModelReport, Report, Skill
+from forecasting.sentences import counted
 from forecasting.table import TITLES, aligned, figure
 from forecasting.timestep import in_words
 from training.by_station import stations_report
@@ -176,4 +177,4 @@ def _probabilities(report: Report) -> list[str]:
 
 
 def _ahead(report: Report, lead: int) -> str:
-    return f"{lead} step{'s' if lead > 1 else ''} ahead ({report.step})"
+    return f"{counted(lead, 'step')} ahead ({report.step})"

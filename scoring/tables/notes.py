@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from forecasting.sentences import counted
+
 
 @dataclass
 class Notes:
@@ -28,4 +30,4 @@ class Notes:
 def name_files(files: list[Path]) -> str:
     """The first of some files, and how many others there are."""
     others = len(files) - 1
-    return f"{files[0]}" + (f" and {others} other file{'s' if others > 1 else ''}" if others else "")
+    return f"{files[0]}" + (f" and {counted(others, 'other file')}" if others else "")

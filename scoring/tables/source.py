@@ -21,6 +21,7 @@ from forecasting.readers.options import DateOrder, Options
 from forecasting.readers.split import are_repeated
 from forecasting.readers.table import ABSENT, Table
 from forecasting.readers.tabular import Layout, find_layout
+from forecasting.sentences import counted
 from scoring.source import is_parquet
 from scoring.tables.notes import Notes
 from scoring.tables.text import BLOCK, Text
@@ -149,8 +150,7 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
 
 
 def _of_other_width(row: pacsv.InvalidRow) -> str:
-    noun = "column" if row.actual_columns == 1 else "columns"
-    said = f"row {row.number} ({row.text[:40]!r}) has {row.actual_columns} {noun}"
+    said = f"row {row.number} ({row.text[:40]!r}) has {counted(row.actual_columns, 'column')}"
     return f"{said} where the first has {row.expected_columns}; correct that line"
 
 

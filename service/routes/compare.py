@@ -13,9 +13,9 @@ from forecasting.table import accuracy_table
 from service.bodies import read_json
 from service.comparison_schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
 from service.comparison_tables import comparison_csv, own_csv, own_markdown
-from service.comparisons import QueryFields, compare_series, compared_model, written
+from service.comparisons import compare_series, compared_model, written
 from service.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
-from service.forecasts import check_horizon
+from service.forecasts import agreed, check_horizon
 from service.media import require_json
 from service.openapi import problems, request_body
 
@@ -74,7 +74,11 @@ async def post_compare(
     """The same on the caller's series: every model and baseline rolled through each, one step at a time."""
     require_json(dict(request.scope["headers"]))
     wanted = read_json(CompareRequest, await request.body(), settings.max_series, settings.max_body_bytes)
-    compared = await compare_series(serving, settings, wanted, QueryFields(dataset, horizon), strict=strict)
+    said = {
+        "dataset": agreed("dataset", dataset, wanted.dataset),
+        "horizon": agreed("horizon", horizon, wanted.horizon),
+    }
+    compared = await compare_series(serving, settings, wanted.model_copy(update=said), strict=strict)
     if format == "json":
         answer = await serving.apart(written, compared, wanted.predictions)
         return Response(await serving.apart(dumps, answer), media_type="application/json")
