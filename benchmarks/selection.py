@@ -118,7 +118,7 @@ def configure(dataset: SstSeries, recipe: str) -> TrainingConfig:
 def references(series: SstSeries, config: TrainingConfig) -> dict[str, Floats]:
     """RMSE of the references on the window of ``config``, °C, by name and lead."""
     dataset = Dataset.divide(series, config)
-    fitted = Baselines.fit(dataset.past("validation"), config.window, config.fill_limit, config.horizon)
+    fitted = Baselines.fit(dataset.past("validation"), config.shape)
     evaluation = Evaluation.run(dataset.origins("test"), fitted.rollers())
     return {name: np.asarray(evaluation.accuracy(name).rmse) for name in evaluation.predicted}
 

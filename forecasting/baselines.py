@@ -10,6 +10,7 @@ from forecasting.climatology import Climatology
 from forecasting.errors import SeriesError
 from forecasting.rolling import Roller, origins
 from forecasting.series import SstSeries
+from forecasting.shape import ForecastShape
 from forecasting.timestep import Bools, Floats, Times, TimeStep
 
 _WINDOWS_A_WEIGHT: Final = 4
@@ -36,11 +37,11 @@ class Baselines(BaseModel, frozen=True):
     intercept: float
 
     @classmethod
-    def fit(cls, series: SstSeries, window: int, fill_limit: int, horizon: int) -> "Baselines":
-        """Fit to the whole of ``series``, leads 1 to ``horizon``.
+    def fit(cls, series: SstSeries, shape: ForecastShape) -> "Baselines":
+        """Fit to the whole of ``series``, for all leads of ``shape``.
 
         Damping is the regression of the anomaly on the one ``lead`` steps before, through the origin. The linear
-        autoregression is ordinary least squares on windows of ``window`` anomalies, and needs four times as many
+        autoregression is ordinary least squares on windows of anomalies, and needs four times as many
         windows as weights.
 
         Raises:
@@ -48,11 +49,12 @@ class Baselines(BaseModel, frozen=True):
         """
         climatology = Climatology.fit(series)
         anomalies = series.values - climatology(series.times)
-        linear, intercept = autoregression(SstSeries(anomalies, series.start, series.step), window, fill_limit)
+        known = SstSeries(anomalies, series.start, series.step)
+        linear, intercept = autoregression(known, shape.window, shape.fill_limit)
         return cls(
             step=str(series.step),
             climatology=climatology,
-            damping=tuple(map(float, damping(anomalies[None], np.isfinite(anomalies)[None], horizon)[0])),
+            damping=tuple(map(float, damping(anomalies[None], np.isfinite(anomalies)[None], shape.horizon)[0])),
             linear=tuple(map(float, linear)),
             intercept=intercept,
         )
@@ -92,7 +94,7 @@ def damping(anomalies: Floats, observed: Bools | None, horizon: int) -> Floats:
 
 def autoregression(anomalies: SstSeries, window: int, fill_limit: int) -> tuple[Floats, float]:
     """Weights of ``window`` anomalies, oldest first, and intercept, °C; no weights where windows are too few."""
-    known = origins(anomalies, window, fill_limit, 0, len(anomalies))
+    known = origins(anomalies, ForecastShape(window, 1, fill_limit), 0, len(anomalies))
     if len(known) < _WINDOWS_A_WEIGHT * (window + 1):
         return np.empty(0), 0.0
     terms = np.column_stack([known.windows, np.ones(len(known))])

@@ -19,6 +19,7 @@ from forecasting.report import ModelReport
 from forecasting.rolling import Origins, origins
 from forecasting.sentences import counted, too_few
 from forecasting.series import SstSeries, Units, from_celsius
+from forecasting.shape import ForecastShape
 from forecasting.timestep import LAST_TIME, YEAR, Floats, Times, iso, short
 
 PIECE: Final = 2_048
@@ -78,8 +79,9 @@ def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: 
         SeriesError: if no step can be forecast.
     """
     metadata = networks[0].metadata
-    known = _origins(series, metadata, horizon)
-    references = ExpandingReferences(series, metadata.window, metadata.fill_limit, horizon)
+    shape = ForecastShape(metadata.window, horizon, metadata.fill_limit)
+    known = _origins(series, metadata.model, shape)
+    references = ExpandingReferences(series, shape)
     first = _first_referred(known, references)
     warnings = [*_about(series, metadata), *_about_references(known, first, references)]
     known = known.take(slice(first or 0, None))
@@ -137,20 +139,20 @@ def score(
     return reports
 
 
-def _origins(series: SstSeries, metadata: CheckpointMetadata, horizon: int) -> Origins:
-    """Those whose lead ``horizon`` was observed.
+def _origins(series: SstSeries, model: str, shape: ForecastShape) -> Origins:
+    """Those whose last lead was observed.
 
     Raises:
         SeriesError: if there is none.
     """
-    window, limit = metadata.window, metadata.fill_limit
+    window, horizon, limit = shape
     if len(series) < window + horizon:
         raise SeriesError(
-            f"{too_few(len(series), 'value')}: {metadata.model} needs {window}, and {horizon} more to be compared with"
+            f"{too_few(len(series), 'value')}: {model} needs {window}, and {horizon} more to be compared with"
         )
     if series.times[-1] > LAST_TIME:
         raise SeriesError("the series reaches past the year 9999: look for a wrong time")
-    known = origins(series, window, limit, window, len(series), horizon)
+    known = origins(series, shape, window, len(series))
     known = known.take(np.flatnonzero(np.isfinite(known.targets[:, -1])))
     if not len(known):
         raise SeriesError(
@@ -191,7 +193,7 @@ def _roll_references(references: ExpandingReferences, known: Origins) -> Generat
             rollers = references.fit(begin)
             stretches.append(
                 {
-                    name: one.roll(stretch.windows, stretch.valid_time, references.horizon)[:, -1]
+                    name: one.roll(stretch.windows, stretch.valid_time, references.shape.horizon)[:, -1]
                     for name, one in rollers.items()
                 }
             )

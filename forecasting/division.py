@@ -1,7 +1,7 @@
 """A series divided in time, 70 % train, 10 % validation, 20 % test, and whether that leaves enough to train on."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from forecasting.errors import SeriesError
 from forecasting.rolling import Origins, origins
 from forecasting.sentences import counted, too_few
 from forecasting.series import SstSeries
-from forecasting.timestep import DAY, TimeStep
+from forecasting.shape import ForecastShape
 
 Split = Literal["train", "validation", "test"]
 
@@ -24,39 +24,9 @@ _STILL_CELSIUS: Final = 1e-6
 """°C by which a series has to change from step to step, to speak of changes."""
 
 
-class Shape(NamedTuple):
-    """What a forecast is made of.
-
-    Attributes:
-        window: values that it starts from.
-        horizon: leads.
-        fill_limit: longest gap, in steps, that is interpolated inside a window.
-    """
-
-    window: int
-    horizon: int
-    fill_limit: int
-
-    @classmethod
-    def for_step(cls, step: TimeStep) -> "Shape":
-        """The defaults.
-
-        Two years of months, half a year of weeks, thirty days, or two days of anything shorter; the horizon a year of
-        months, thirteen weeks, fourteen days, or a day; a gap of an eighth of the window. What is told in days has 24
-        to 48 steps.
-        """
-        if step.calendar_month:
-            return cls(24, 12, 3)
-        if step.is_under_a_day:
-            # Of a tide a single day holds two turns, hardly enough to tell it from the course of the day.
-            window, horizon = (min(max(round(days * DAY / step.seconds), 24), 48) for days in (2, 1))
-            return cls(window, horizon, window // 8)
-        return cls(30, 14, 3) if step.seconds < 5 * DAY else cls(26, 13, 3)
-
-    @property
-    def least(self) -> dict[Split, int]:
-        """Values with a forecast at every lead that each part needs."""
-        return {"train": 2 * self.window, "validation": MIN_VALIDATION_RESIDUALS, "test": 1}
+def least_values(shape: ForecastShape) -> dict[Split, int]:
+    """Values with a forecast at every lead that each part needs."""
+    return {"train": 2 * shape.window, "validation": MIN_VALIDATION_RESIDUALS, "test": 1}
 
 
 def divide(n: int) -> dict[Split, tuple[int, int]]:
@@ -65,7 +35,7 @@ def divide(n: int) -> dict[Split, tuple[int, int]]:
     return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
 
 
-def check_length(n: int, shape: Shape) -> None:
+def check_length(n: int, shape: ForecastShape) -> None:
     """Make sure that ``n`` values are enough to train on.
 
     Raises:
@@ -118,14 +88,14 @@ def untrainable(series: SstSeries) -> str | None:
     """Why a series cannot be trained on with the defaults for its step; None where it can."""
     try:
         series = series.until_last_observation()
-        shape = Shape.for_step(series.step)
+        shape = ForecastShape.for_step(series.step)
         check_length(len(series), shape)
         bounds = divide(len(series))
 
         def of_part(part: Split) -> Origins:
-            return origins(series, shape.window, shape.fill_limit, *bounds[part], shape.horizon)
+            return origins(series, shape, *bounds[part])
 
-        check_parts(series.part(*bounds["train"]), of_part, shape.horizon, shape.least)
+        check_parts(series.part(*bounds["train"]), of_part, shape.horizon, least_values(shape))
     except SeriesError as error:
         return str(error)
     return None

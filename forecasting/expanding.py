@@ -10,6 +10,7 @@ from forecasting.baselines import Baselines, most_lags
 from forecasting.references import CLIMATOLOGY_YEARS
 from forecasting.rolling import Roller
 from forecasting.series import SstSeries
+from forecasting.shape import ForecastShape
 from forecasting.timestep import YEAR, month_of
 
 REFIT_GROWTH: Final = 1.05
@@ -25,15 +26,11 @@ class ExpandingReferences:
 
     Attributes:
         series: whose they are.
-        window: most values that the linear autoregression goes back; fewer while the past is short.
-        fill_limit: longest gap, in steps, that is interpolated.
-        horizon: number of leads.
+        shape: of the forecasts; the linear autoregression goes back less far than a window while the past is short.
     """
 
     series: SstSeries
-    window: int
-    fill_limit: int
-    horizon: int
+    shape: ForecastShape
 
     @property
     def begin(self) -> int | None:
@@ -63,9 +60,9 @@ class ExpandingReferences:
     def fit(self, position: int) -> dict[str, Roller]:
         """The references fitted to the values before ``position``, by name; without ``linear`` where gaps forbid it."""
         past = self.series.part(0, position)
-        lags = min(self.window, most_lags(position))
-        fitted = Baselines.fit(past, lags, self.fill_limit, self.horizon)
+        lags = min(self.shape.window, most_lags(position))
+        fitted = Baselines.fit(past, self.shape._replace(window=lags))
         while not fitted.linear and lags > 1:
             lags //= 2
-            fitted = Baselines.fit(past, lags, self.fill_limit, self.horizon)
+            fitted = Baselines.fit(past, self.shape._replace(window=lags))
         return fitted.rollers()

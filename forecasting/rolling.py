@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series import SstSeries, fill_gaps
+from forecasting.shape import ForecastShape
 from forecasting.timestep import Floats, Times, TimeStep
 
 
@@ -59,12 +60,13 @@ class Origins:
         return Origins(self.windows[rows], self.valid_time[rows], self.targets[rows], self.position[rows], self.step)
 
 
-def origins(series: SstSeries, window: int, fill_limit: int, begin: int, end: int, horizon: int = 1) -> Origins:
+def origins(series: SstSeries, shape: ForecastShape, begin: int, end: int) -> Origins:
     """Every usable origin whose leads reach into the part ``begin`` to ``end`` (exclusive) of ``series``.
 
-    A window may begin before the part. It is usable if its last value was observed and its gaps are at most
-    ``fill_limit`` long, so that nothing is filled by looking ahead. Each lead has the same targets: those of the part.
+    A window may begin before the part. It is usable if its last value was observed and its gaps are short enough to be
+    interpolated, so that nothing is filled by looking ahead. Each lead has the same targets: those of the part.
     """
+    window, horizon, fill_limit = shape
     first = np.arange(max(begin - horizon + 1, window), end)
     filled = fill_gaps(series.values, fill_limit)
     if not len(first):

@@ -122,7 +122,7 @@ def drift(assessed: Assessment, trained: TrainingRange) -> Drift:
 def _rolled(station: Dataset, config: TrainingConfig, split: Split, networks: Mapping[str, Roller]) -> Evaluation:
     """Networks and references through one part of a station; the references know no validation part that is rolled."""
     past = station.past("train" if split == "validation" else "validation")
-    baselines = Baselines.fit(past, config.window, config.fill_limit, config.horizon)
+    baselines = Baselines.fit(past, config.shape)
     return Evaluation.run(station.origins(split), {**networks, **baselines.rollers()})
 
 

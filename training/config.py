@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from forecasting.division import Shape
 from forecasting.metadata import CELLS
+from forecasting.shape import ForecastShape
 from forecasting.timestep import YEAR, TimeStep
 
 DEFAULT_SEED: Final = 0
@@ -65,23 +65,23 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     def for_step(cls, step: TimeStep, **settings: Any) -> "TrainingConfig":
         """The defaults for a series of this step, but for those ``settings`` that are not None.
 
-        The window, horizon and longest gap that is filled are those of :meth:`~forecasting.division.Shape.for_step`; of
+        The window, horizon and longest gap that is filled are those of :meth:`~forecasting.shape.ForecastShape.for_step`; of
         another window an eighth is filled.
 
         Raises:
             pydantic.ValidationError: if a setting is out of range.
         """
         given = {name: value for name, value in settings.items() if value is not None}
-        shape = Shape.for_step(step)
+        shape = ForecastShape.for_step(step)
         window = given.setdefault("window", shape.window)
         given.setdefault("horizon", shape.horizon)
         given.setdefault("fill_limit", window // 8)
         return cls(**given)
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> ForecastShape:
         """Window, horizon and longest gap of a forecast."""
-        return Shape(self.window, self.horizon, self.fill_limit)
+        return ForecastShape(self.window, self.horizon, self.fill_limit)
 
     def schedule(self, windows: int) -> "Schedule":
         """Batch size and epochs for so many training windows.

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.division import Shape, Split, check_length, check_parts, divide
+from forecasting.division import Split, check_length, check_parts, divide, least_values
 from forecasting.metadata import Period
 from forecasting.rolling import Origins, origins
 from forecasting.series import SstSeries, fill_gaps
+from forecasting.shape import ForecastShape
 from forecasting.timestep import iso
 from training.config import TrainingConfig
 
@@ -18,7 +19,7 @@ class Dataset:
     """A series with its parts: 70 % train, 10 % validation, 20 % test, in this order in time."""
 
     series: SstSeries
-    shape: Shape
+    shape: ForecastShape
     cuts: tuple[np.datetime64, np.datetime64] | None = None
     """Where validation and test part begin, where that is not for the series alone to say."""
 
@@ -31,7 +32,7 @@ class Dataset:
         """
         check_length(len(series), config.shape)
         dataset = cls(series, config.shape)
-        dataset.check_parts(config.shape.least)
+        dataset.check_parts(least_values(config.shape))
         return dataset
 
     @property
@@ -86,11 +87,10 @@ class Dataset:
     def origins_seen(self) -> Origins:
         """Every window that the final weights may be fitted on, with the value that followed."""
         seen = self.past("validation")
-        return origins(seen, self.shape.window, self.shape.fill_limit, 0, len(seen))
+        return origins(seen, self.shape.leading(1), 0, len(seen))
 
     def _origins(self, begin: int, end: int, horizon: int | None) -> Origins:
-        window, usual, fill_limit = self.shape
-        return origins(self.series, window, fill_limit, begin, end, horizon or usual)
+        return origins(self.series, self.shape.leading(horizon) if horizon else self.shape, begin, end)
 
     def last_usable_end(self) -> int:
         """Where the last window ends (exclusive) that a forecast can start from."""

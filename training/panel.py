@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.division import TRAIN_TENTHS, VALIDATION_TENTHS, Split
+from forecasting.division import TRAIN_TENTHS, VALIDATION_TENTHS, Split, least_values
 from forecasting.errors import RequestError, SeriesError
 from forecasting.metadata import Period
 from forecasting.readers import Station
@@ -115,7 +115,7 @@ class Panel(Dataset):
             {name: usable[name] for name in out},
             tuple(notes),
         )
-        panel.check_parts(config.shape.least)
+        panel.check_parts(least_values(config.shape))
         return panel
 
     @property

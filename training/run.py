@@ -169,7 +169,7 @@ def _fill(
         for cell in config.cells
     }
     first = next(iter(dataset.stations.values()))
-    baselines = Baselines.fit(first.past("validation"), config.window, config.fill_limit, config.horizon)
+    baselines = Baselines.fit(first.past("validation"), config.shape)
     assessed = assess(dataset, config, exported)
     last_end = dataset.last_usable_end()
     references: dict[str, dict[Split, Accuracy]] = {

@@ -15,6 +15,7 @@ from forecasting.metadata import CELLS, digest
 from forecasting.readers import read_csv
 from forecasting.registry import LoadedRelease
 from forecasting.release import open_current
+from forecasting.shape import ForecastShape
 from tests.conftest import ROOT
 from training.config import TrainingConfig
 from training.dataset import Dataset
@@ -64,7 +65,9 @@ def test_coverage_and_significance_are_the_published_ones(release: LoadedRelease
 
 def test_the_references_are_fitted_on_train_and_validation(release: LoadedRelease, dataset: Dataset) -> None:
     report = release.report
-    again = Baselines.fit(dataset.past("validation"), report.window, dataset.shape.fill_limit, report.horizon)
+    again = Baselines.fit(
+        dataset.past("validation"), ForecastShape(report.window, report.horizon, dataset.shape.fill_limit)
+    )
     np.testing.assert_allclose(again.linear, release.baselines.linear, atol=1e-6)
     np.testing.assert_allclose(again.damping, release.baselines.damping, atol=1e-6)
 

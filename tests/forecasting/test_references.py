@@ -5,6 +5,7 @@ from forecasting.baselines import Baselines
 from forecasting.batch import SeriesBatch
 from forecasting.references import own_references
 from forecasting.series import SstSeries
+from forecasting.shape import ForecastShape
 from forecasting.timestep import MONTH, YEAR, Times, TimeStep
 
 
@@ -19,7 +20,7 @@ def next_times(series: list[SstSeries]) -> Times:
 
 def fitted_alone(series: SstSeries, window: int, horizon: int) -> dict[str, list[float]]:
     valid_time = series.step.shift(np.asarray([series.start]), len(series))
-    rollers = Baselines.fit(series, window, 3, horizon).rollers()
+    rollers = Baselines.fit(series, ForecastShape(window, horizon, 3)).rollers()
     return {
         name: one.roll(series.values[None, -window:], valid_time, horizon)[0].tolist() for name, one in rollers.items()
     }

@@ -5,8 +5,10 @@ import pytest
 
 from forecasting.rolling import origins
 from forecasting.series import SstSeries
+from forecasting.shape import ForecastShape
 from forecasting.training_range import TrainingRange
 
+SHAPE = ForecastShape(window=24, horizon=1, fill_limit=3)
 RANGE = TrainingRange(minimum=10, maximum=20, spread=0.5, calmest=0.5, liveliest=1.5, months=(1, 2, 3))
 
 
@@ -48,7 +50,7 @@ def test_a_window_unlike_training_is_said_to_be_in_what_it_is(window: list[float
 def test_a_window_out_of_season_is_unlike_training(nino12: SstSeries) -> None:
     """Each of its values may be of that sea, but not at that time of the year."""
     past = nino12.part(0, 585)
-    known = TrainingRange.of(past, origins(past, 24, 3, 0, len(past)))
+    known = TrainingRange.of(past, origins(past, SHAPE, 0, len(past)))
     window, time = nino12.values[-24:], nino12.step.shift(nino12.times[-1:], [1])
     assert known.differences(window, time[0]) == []
     turned = nino12.step.shift(time, [6])
@@ -59,14 +61,14 @@ def test_a_window_out_of_season_is_unlike_training(nino12: SstSeries) -> None:
 
 def test_few_years_and_several_places_do_not_say_how_large_anomalies_are(nino12: SstSeries) -> None:
     few = nino12.part(0, 59)
-    assert TrainingRange.of(few, origins(few, 24, 3, 0, len(few))).anomalies is None
-    assert TrainingRange.of(nino12, origins(nino12, 24, 3, 0, len(nino12)), several=True).anomalies is None
-    assert TrainingRange.of(nino12, origins(nino12, 24, 3, 0, len(nino12))).anomalies is not None
+    assert TrainingRange.of(few, origins(few, SHAPE, 0, len(few))).anomalies is None
+    assert TrainingRange.of(nino12, origins(nino12, SHAPE, 0, len(nino12)), several=True).anomalies is None
+    assert TrainingRange.of(nino12, origins(nino12, SHAPE, 0, len(nino12))).anomalies is not None
 
 
 def test_ranges_that_say_the_same_are_equal_once_used(nino12: SstSeries) -> None:
     """So networks of one release are told to be alike."""
-    seen = origins(nino12, 24, 3, 0, len(nino12))
+    seen = origins(nino12, SHAPE, 0, len(nino12))
     one, other = (TrainingRange.of(nino12, seen) for _ in range(2))
     for each in (one, other):
         each.unlike(seen.windows, seen.valid_time)

@@ -10,6 +10,7 @@ from forecasting.evaluation import Evaluation
 from forecasting.network import NetworkRoller
 from forecasting.rolling import Roller
 from forecasting.series import SstSeries
+from forecasting.shape import ForecastShape
 from forecasting.timestep import Floats, TimeStep, unix_seconds
 from training.config import TrainingConfig
 from training.dataset import Dataset
@@ -69,7 +70,7 @@ def test_the_test_part_changes_neither_weights_nor_scaling_nor_climatology(
     assert_same(again.final, fitted.final)
 
     def baselines(series: SstSeries) -> Baselines:
-        return Baselines.fit(Dataset.divide(series, small).past("validation"), 24, 3, 12)
+        return Baselines.fit(Dataset.divide(series, small).past("validation"), ForecastShape(24, 12, 3))
 
     assert baselines(other) == baselines(nino12)
 
@@ -104,7 +105,7 @@ def test_the_autoregression_beats_the_linear_reference(nino12: SstSeries) -> Non
     network = run(nino12, config).selected
     known = dataset.origins("train", horizon=1)
     rollers: dict[str, Roller] = {"network": NetworkRoller(script(network), nino12.step, torch.device("cpu"))}
-    rollers |= Baselines.fit(dataset.past("train"), config.window, config.fill_limit, 1).rollers()
+    rollers |= Baselines.fit(dataset.past("train"), config.shape.leading(1)).rollers()
     evaluation = Evaluation.run(known, rollers)
     assert evaluation.accuracy("network").rmse[0] < 0.99 * evaluation.accuracy("linear").rmse[0]
 

@@ -91,7 +91,7 @@ def compared(series: SstSeries) -> dict[str, Floats]:
     dataset = Dataset.divide(series, config)
     network = fit(dataset, config, "rnn", 0, lambda epochs: None).final
     past = dataset.past("validation")
-    rollers = Baselines.fit(past, config.window, config.fill_limit, config.horizon).rollers()
+    rollers = Baselines.fit(past, config.shape).rollers()
     rollers["network"] = NetworkRoller(script(network), series.step, torch.device("cpu"))
     evaluation = Evaluation.run(dataset.origins("test"), rollers)
     return {name: np.asarray(evaluation.accuracy(name).rmse) for name in rollers}
