@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 from service.instruments import ModelInfo
 from service.logs import log_access, log_config, request_scope
-from service.metrics import Metrics, shared_by_workers
+from service.metrics import Metrics
 from service.settings import Settings
+from service.shared_metrics import shared_by_workers
 
 _CALLS = 20_000
 _MODEL = "nino12-gru"
@@ -19,7 +20,7 @@ _MODEL = "nino12-gru"
 def measure() -> Iterator[str]:
     """A line for the metrics of one worker, of several, and for an access log line."""
     yield f"metrics, one worker: {_metrics_cost()}"
-    with shared_by_workers():
+    with shared_by_workers(1):
         command = [sys.executable, "-c", "from benchmarks.telemetry_cost import _metrics_cost; print(_metrics_cost())"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     yield f"metrics, several workers: {done.stdout.strip()}"

@@ -63,7 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
         logger.warning(said)
     print(_greeting(settings, listener.getsockname()[1]), flush=True)
     if registry is None:
-        return Supervisor(settings, listener).run()
+        try:
+            return Supervisor(settings, listener).run()
+        except ForecastError as error:
+            print(f"service: {error}", file=sys.stderr)
+            return 2
     serve(settings, listener, registry, Siblings())
     return 0
 

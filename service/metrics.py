@@ -4,10 +4,7 @@ No label ever takes a client's string: a route, method, model or reason that is 
 ``other``.
 """
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
@@ -47,8 +44,8 @@ class Metrics:
     """All metrics of one application. Every method may be called from any thread.
 
     prometheus_client shares values between processes where ``PROMETHEUS_MULTIPROC_DIR`` was set when it was first
-    imported; see :func:`shared_by_workers`. A process has one application then, and the figures of the process itself
-    (CPU, memory, open files) are left out: they would be those of whichever worker answers.
+    imported; see :mod:`service.shared_metrics`. A process has one application then, and the figures of the process
+    itself (CPU, memory, open files) are left out: they would be those of whichever worker answers.
 
     Attributes:
         shared: whether :meth:`exposition` speaks for every process that shares the folder.
@@ -165,19 +162,3 @@ class _Shown:
                 if not (sample.name == "sst_model_info" and sample.value == 0) and not sample.name.endswith("_created")
             ]
             yield metric
-
-
-@contextmanager
-def shared_by_workers() -> Iterator[None]:
-    """Have the worker processes that start within share their metrics through a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="sst-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
-
-
-def worker_ended(pid: int) -> None:
-    """Forget what a worker process held when it ended (requests in flight, models); its counts stay."""
-    multiprocess.mark_process_dead(pid)

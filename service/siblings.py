@@ -59,10 +59,18 @@ class Siblings:
 
     def write(self, name: str, text: str) -> None:
         """Have a file in the folder hold ``text``, whole for whoever reads it meanwhile; nothing without a folder."""
-        if self.folder is not None:
+        # What stands there already takes no room, which a full disk would not have.
+        if self.folder is not None and self._read(name) != text:
             fresh = self.folder / f"{name}.{os.getpid()}"
             fresh.write_text(text)
             fresh.replace(self.folder / name)
+
+    def _read(self, name: str) -> str | None:
+        assert self.folder is not None
+        try:
+            return (self.folder / name).read_text()
+        except FileNotFoundError:
+            return None
 
     def serving(self) -> dict[str, str]:
         """The version that serves, by dataset, as it was written down last; none where no worker has served yet."""

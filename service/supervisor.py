@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -16,9 +17,9 @@ from types import FrameType
 from forecasting.errors import ForecastError
 from service.app import open_registry
 from service.logs import configure_logs
-from service.metrics import shared_by_workers, worker_ended
 from service.server import serve
 from service.settings import Settings
+from service.shared_metrics import begin_worker, shared_by_workers, worker_ended
 from service.siblings import Siblings
 
 logger = logging.getLogger("service")
@@ -35,9 +36,10 @@ _MARGIN = 5.0
 """Seconds that workers are given beyond their own time to stop, before they are killed."""
 
 
-def work(settings: Settings, listener: socket.socket, folder: Path) -> None:
-    """What a worker process does."""
+def work(settings: Settings, listener: socket.socket, folder: Path, place: int) -> None:
+    """What the worker process in a ``place`` does."""
     configure_logs(settings)
+    begin_worker(place)
     siblings = Siblings(folder)
     try:
         registry = open_registry(settings, siblings)
@@ -63,24 +65,31 @@ class Supervisor:
         self._wake_read, self._wake_write = self._context.Pipe(duplex=False)
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; returns the exit status: 0, or that of workers that could not start at all."""
+        """Run until SIGTERM or SIGINT; returns the exit status: 0, or that of workers that could not start at all.
+
+        Raises:
+            RequestError: if there is no room for the files that workers share.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        with shared_by_workers(), tempfile.TemporaryDirectory(prefix="sst-", dir=_short_folder()) as name:
+        shared = shared_by_workers(self.settings.workers)
+        with shared, tempfile.TemporaryDirectory(prefix="sst-", dir=_short_folder()) as name:
             return self._watch(Path(name))
 
     def _watch(self, folder: Path) -> int:
-        workers: set[SpawnProcess] = set()
+        workers: dict[int, SpawnProcess] = {}
         siblings = Siblings(folder)
         status = 0
         try:
-            workers |= {self._start(folder) for _ in range(self.settings.workers)}
+            for place in range(self.settings.workers):
+                workers[place] = self._start(folder, place)
             while not self._stopping:
-                ended = wait([*(worker.sentinel for worker in workers), self._wake_read])
-                for worker in [worker for worker in workers if worker.sentinel in ended and not self._stopping]:
-                    workers.remove(worker)
+                ended = wait([*(worker.sentinel for worker in workers.values()), self._wake_read])
+                for place, worker in list(workers.items()):
+                    if worker.sentinel not in ended or self._stopping:
+                        continue
                     worker.join()
-                    worker_ended(worker.pid or 0)
+                    worker_ended(place)
                     siblings.bury(worker.pid or 0)
                     if worker.exitcode == REFUSED and not siblings.is_any_left():
                         self._stopping, status = True, REFUSED
@@ -88,13 +97,13 @@ class Supervisor:
                         logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)
                         # One that ends by itself would most likely do so again at once.
                         self._wake_read.poll(_PATIENCE if (worker.exitcode or 0) > 0 else 0)
-                        workers.add(self._start(folder))
+                        workers[place] = self._start(folder, place)
         finally:
-            self._end(workers)
+            self._end(workers.values())
         return status
 
-    def _start(self, folder: Path) -> SpawnProcess:
-        worker = self._context.Process(target=work, args=(self.settings, self.listener, folder))
+    def _start(self, folder: Path, place: int) -> SpawnProcess:
+        worker = self._context.Process(target=work, args=(self.settings, self.listener, folder, place))
         worker.start()
         return worker
 
@@ -103,7 +112,7 @@ class Supervisor:
             self._stopping = True
             self._wake_write.send(number)
 
-    def _end(self, workers: set[SpawnProcess]) -> None:
+    def _end(self, workers: Collection[SpawnProcess]) -> None:
         """Tell all to stop, and see to it that they do."""
         # Held open here, the socket would take in callers whom no worker accepts any more.
         self.listener.close()

@@ -14,14 +14,16 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from forecasting.errors import RequestError
 from forecasting.forecaster import Forecaster
 from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from service.batch_metrics import BatchMetrics
 from service.instruments import ModelInfo
 from service.keys import Role, new_key
-from service.metrics import Metrics, loaded_models, shared_by_workers, worker_ended
+from service.metrics import Metrics, loaded_models
 from service.settings import Settings
+from service.shared_metrics import begin_worker, shared_by_workers, worker_ended
 from tests.serving import connect, serve
 
 GRU = ModelInfo("nino12-gru", "20260101T000000Z", "gru", "nino12", "cpu", "0123456789ab")
@@ -270,8 +272,9 @@ def test_requests_that_are_refused_before_their_endpoint_count_by_their_route(ar
     ]
 
 
-def work(requests: int, info: ModelInfo, done: Connection) -> None:
+def work(place: int, requests: int, info: ModelInfo, done: Connection) -> None:
     """A worker process: answers requests, holds one, and says what it sees when it is asked."""
+    begin_worker(place)
     metrics = Metrics(["/forecast"])
     assert metrics.shared
     metrics.models([GRU])
@@ -290,10 +293,10 @@ def work(requests: int, info: ModelInfo, done: Connection) -> None:
 Worker = tuple[BaseProcess, Connection]
 
 
-def start(requests: int, info: ModelInfo) -> Worker:
+def start(place: int, requests: int, info: ModelInfo) -> Worker:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=work, args=(requests, info, there), daemon=True)
+    process = context.Process(target=work, args=(place, requests, info, there), daemon=True)
     process.start()
     there.close()
     assert here.recv() == "ready"
@@ -307,8 +310,12 @@ def seen_by(worker: Worker) -> Samples:
 
 def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
     labels = {"route": "/forecast", "method": "POST", "status": "200"}
-    with shared_by_workers():
-        first, second = start(3, GRU), start(4, NEWER)
+    with shared_by_workers(2):
+        folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        files = {path.name: path.stat().st_size for path in folder.iterdir()}
+        # All of their room is taken: a write to a page that the disk has no room for would end the worker.
+        assert all(path.stat().st_blocks * 512 >= path.stat().st_size for path in folder.iterdir())
+        first, second = start(0, 3, GRU), start(1, 4, NEWER)
         both = seen_by(first)
         assert both == seen_by(second)
         assert value(both, "sst_request_seconds_count", **labels) == 7
@@ -320,15 +327,31 @@ def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
 
         first[0].kill()
         first[0].join()
-        worker_ended(first[0].pid or 0)
+        worker_ended(0)
         alone = seen_by(second)
         assert value(alone, "sst_request_seconds_count", **labels) == 7
         assert value(alone, "sst_requests_in_flight") == 1
         assert versions(alone) == {NEWER.version}
 
-        second[1].send(False)
-        second[0].join()
-        folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        third = start(0, 2, NEWER)
+        after = seen_by(third)
+        assert value(after, "sst_request_seconds_count", **labels) == 9
+        assert value(after, "sst_requests_in_flight") == 2
+        # However many have ended, there is no more to read, and no more room is taken.
+        assert {path.name: path.stat().st_size for path in folder.iterdir()} == files
+
+        for worker in (second, third):
+            worker[1].send(False)
+            worker[0].join()
         assert folder.is_dir()
     assert not folder.exists()
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+
+
+def test_where_workers_have_no_room_to_share_their_metrics_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    said = "gone cannot take the 2.8 MiB that 2 workers share: No such file or directory; make room"
+    with pytest.raises(RequestError, match=said), shared_by_workers(2):
+        pass

@@ -1,0 +1,17 @@
+"""What workers leave for each other in the folder that they share."""
+
+from pathlib import Path
+
+from service.siblings import Siblings
+
+
+def test_what_is_written_down_already_is_not_written_again(tmp_path: Path) -> None:
+    # On a full disk it could not be, and no worker could take the place of one that died.
+    siblings = Siblings(tmp_path)
+    siblings.serve("nino12", "20260101T000000Z")
+    (written,) = tmp_path.iterdir()
+    before = written.stat()
+    siblings.serve("nino12", "20260101T000000Z")
+    assert written.stat().st_ino == before.st_ino
+    siblings.serve("nino12", "20260202T000000Z")
+    assert siblings.serving() == {"nino12": "20260202T000000Z"}
