@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     configure_logs(settings)
     for said in unknown_settings(os.environ):
         logger.warning(said)
-    print(_greeting(settings, listener.getsockname()[1]), flush=True)
+    _say(_greeting(settings, listener.getsockname()[1]))
     if registry is None:
         try:
             return Supervisor(settings, listener).run()
@@ -86,6 +86,15 @@ def _listen(settings: Settings) -> socket.socket:
         raise RequestError(f"cannot listen on {address}: {error.strerror}; choose another", field="port") from None
     listener.set_inheritable(True)
     return listener
+
+
+def _say(text: str) -> None:
+    """Print ``text``; that nobody reads it, or a full disk takes no more, is no reason not to serve."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        # What is left of it goes nowhere, and does not fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _greeting(settings: Settings, port: int) -> str:

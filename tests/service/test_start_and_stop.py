@@ -1,4 +1,4 @@
-"""A service that is told to stop before it is ready."""
+"""A service that is told to stop before it is ready, or that nobody listens to."""
 
 import os
 import signal
@@ -15,12 +15,14 @@ from tests.processes import spawned
 
 
 @contextmanager
-def starting(artifacts: Path, folder: str, workers: int) -> Iterator["subprocess.Popen[str]"]:
+def starting(
+    artifacts: Path, folder: str, workers: int, output: int = subprocess.PIPE
+) -> Iterator["subprocess.Popen[str]"]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
     environment |= {"SST_ARTIFACTS": str(artifacts), "SST_WORKERS": str(workers), "TMPDIR": folder}
     command = [sys.executable, "-m", "service", "--port", "0"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:
         try:
             yield process
@@ -55,3 +57,20 @@ def test_told_to_stop_before_it_is_ready_it_ends_with_0_and_leaves_nothing(
         assert "Traceback" not in log
         assert not any(Path(f"/proc/{child}").exists() for child in children)
         assert not list(Path(folder).iterdir())
+
+
+def test_it_serves_where_nobody_reads_its_address(artifacts: Path, tmp_path: Path) -> None:
+    unread, output = os.pipe()
+    os.close(unread)
+    with starting(artifacts, str(tmp_path), 1, output) as process:
+        os.close(output)
+        assert process.stderr is not None
+        log = ""
+        for line in process.stderr:
+            log += line
+            if "startup complete" in line:
+                break
+        process.terminate()
+        log += process.communicate()[1]
+    assert process.returncode == 0, log
+    assert "Traceback" not in log
