@@ -49,7 +49,10 @@ def _access_cost() -> float:
         config["handlers"]["stderr"]["stream"] = nowhere
         logging.config.dictConfig(config)
         cost = _microseconds(lambda: log_access("/forecast", "POST", 200, 0.003))
-        logging.getLogger().handlers.clear()
+        for handler in list(logging.getLogger().handlers):
+            handler.flush()
+            handler.close()
+            logging.getLogger().removeHandler(handler)
     return cost
 
 

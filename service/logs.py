@@ -16,6 +16,7 @@ from opentelemetry import trace
 from starlette.types import Scope
 
 from service.instruments import METHODS, OTHER
+from service.log_lines import LineHandler
 from service.settings import Settings
 from service.trace_context import trace_context
 
@@ -128,7 +129,7 @@ def log_config(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": formatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "handlers": {"stderr": {"()": LineHandler, "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"handlers": ["stderr"], "level": settings.log_level.upper()},
         "loggers": {
             "uvicorn": {"handlers": [], "propagate": True},

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from forecasting.series import SstSeries
 from service.app import create_app
+from service.log_lines import LineHandler
 from service.logs import JsonFormatter, TextFormatter, access_logger, log_access, log_config, request_scope
 from service.settings import Settings
 from tests.processes import running
@@ -238,3 +240,18 @@ def test_thresholds_beyond_all_seas_write_no_line(artifacts: Path, nino12: SstSe
         service.wait_for("Finished server process")
     assert not any("Warning" in line for line in service.log[before:])
     assert [json.loads(line)["level"] for line in service.log]
+
+
+def test_lines_that_nobody_reads_in_time_are_left_out_and_counted() -> None:
+    reading, writing = os.pipe()
+    with open(reading) as reader, open(writing, "w") as stream:  # noqa: PTH123  a descriptor has no path
+        handler = LineHandler(stream)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger = logging.Logger("service")
+        logger.addHandler(handler)
+        for number in range(60):
+            logger.info("%02d %s", number, "x" * 100_000)
+        lines = [reader.readline() for _ in range(42)]
+        handler.close()
+    assert [line.partition(" ")[0] for line in lines[:-1]] == [f"{number:02d}" for number in range(41)]
+    assert lines[-1] == "19 lines of the log are left out: whoever reads them was too slow\n"

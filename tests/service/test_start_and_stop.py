@@ -1,6 +1,7 @@
 """A service that is told to stop before it is ready, or that nobody listens to."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.processes import spawned
@@ -16,10 +18,10 @@ from tests.processes import spawned
 
 @contextmanager
 def starting(
-    artifacts: Path, folder: str, workers: int, output: int = subprocess.PIPE
+    artifacts: Path, folder: str, workers: int, output: int = subprocess.PIPE, **settings: str
 ) -> Iterator["subprocess.Popen[str]"]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
-    environment |= {"SST_ARTIFACTS": str(artifacts), "SST_WORKERS": str(workers), "TMPDIR": folder}
+    environment |= {"SST_ARTIFACTS": str(artifacts), "SST_WORKERS": str(workers), "TMPDIR": folder} | settings
     command = [sys.executable, "-m", "service", "--port", "0"]
     with subprocess.Popen(
         command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
@@ -74,3 +76,19 @@ def test_it_serves_where_nobody_reads_its_address(artifacts: Path, tmp_path: Pat
         log += process.communicate()[1]
     assert process.returncode == 0, log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_answers_and_stops_where_nobody_reads_its_log(artifacts: Path, workers: int) -> None:
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as folder,
+        starting(artifacts, folder, workers, SST_ACCESS_LOG="true") as process,
+    ):
+        assert process.stdout is not None
+        (url,) = re.findall(r"on (http://\S+)", process.stdout.readline())
+        with httpx.Client(base_url=url, timeout=60) as client:
+            # Each is a line of the log, and together they are more than the pipe takes.
+            for _ in range(1_000):
+                client.get("/health/live").raise_for_status()
+        process.terminate()
+        assert process.wait(timeout=60) == 0
