@@ -65,8 +65,8 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     def for_step(cls, step: TimeStep, **settings: Any) -> "TrainingConfig":
         """The defaults for a series of this step, but for those ``settings`` that are not None.
 
-        The window, horizon and longest gap that is filled are those of :meth:`~forecasting.shape.ForecastShape.for_step`; of
-        another window an eighth is filled.
+        The window, horizon and longest gap that is filled are those of
+        :meth:`~forecasting.shape.ForecastShape.for_step`; of another window an eighth is filled.
 
         Raises:
             pydantic.ValidationError: if a setting is out of range.
