@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.flags import MEANINGS, flag_column, is_level_name
+from forecasting.readers.flags import MEANINGS, flag_column, is_level_name, narrowed
 from forecasting.readers.options import Options
+from forecasting.timestep import Floats
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,9 +23,16 @@ def find_flags(data: "xr.Dataset", value: str, options: Options) -> str | None:
             raise FileError(f"has no variable {options.flag_column!r}")
         return options.flag_column
     fitting = _fitting(data, value)
-    qartod = [name for name in _ancillary(data, value) if name in fitting and _is_qartod(data[name])]
+    known = [name for name in _ancillary(data, value) if name in fitting]
+    qartod = [name for name in known if _is_qartod(data[name]) or _is_wider(data[name])]
     aggregate = [name for name in qartod if data[name].attrs.get("standard_name") == "aggregate_quality_flag"]
     return next(iter([*aggregate, *qartod]), None) or flag_column(fitting, value)
+
+
+def flags_of(variable: "xr.DataArray", values: npt.ArrayLike) -> Floats:
+    """Flags that a variable holds, as QARTOD's where it says that they are of a wider scheme."""
+    flags = np.asarray(values, dtype=np.float64)
+    return narrowed(flags) if _is_wider(variable) else flags
 
 
 def find_unheeded(data: "xr.Dataset", value: str, options: Options) -> str | None:
@@ -51,3 +60,10 @@ def _is_qartod(variable: "xr.DataArray") -> bool:
     if values is None:
         return variable.attrs.get("standard_name") == "aggregate_quality_flag"
     return set(np.atleast_1d(values).tolist()) <= set(MEANINGS) and len(np.atleast_1d(values)) > 1
+
+
+def _is_wider(variable: "xr.DataArray") -> bool:
+    """Whether 0 to 9 mean what they do to Argo and OceanSITES, by the words for 1 and 4."""
+    numbers = np.atleast_1d(variable.attrs.get("flag_values", ())).tolist()
+    meanings = dict(zip(numbers, str(variable.attrs.get("flag_meanings", "")).lower().split(), strict=False))
+    return "good" in meanings.get(1, "") and "bad" in meanings.get(4, "") and set(numbers) <= set(range(10))

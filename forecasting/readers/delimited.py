@@ -152,11 +152,11 @@ def _rows(text: str) -> list[_Row]:
 def is_row(cells: list[str]) -> bool:
     """Whether a line holds anything, and is no comment.
 
-    ``#`` alone is what Onset's loggers call the column of their lines' numbers.
+    ``#`` is what Onset's loggers call the column of their lines' numbers.
     """
     if not any(cells):
         return False
-    remark = cells[0].startswith("#") and (cells[0] != "#" or not all(cells))
+    remark = cells[0].startswith("#") and (cells[0] != "#" or len(cells) == 1 or not all(cells))
     return not remark and not cells[0].startswith(_LOGGERS_TITLE)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.ancillary import find_flags, find_unheeded
+from forecasting.readers.ancillary import find_flags, find_unheeded, flags_of
 from forecasting.readers.cf import (
     find_time,
     find_times,
@@ -83,7 +83,7 @@ class Field:
         with readable(self.kind):
             values, _ = self.validity.masked(self._take(self.value, steps, rows))
             if self.flags is not None:
-                flags = self._take(self.flags, steps, rows).astype(np.float64)
+                flags = flags_of(self.flags, self._take(self.flags, steps, rows))
                 values = heed(values.astype(np.float64), flags, str(self.flags.name)).values
         celsius = values if self.units == "celsius" else to_celsius(values, self.units)
         return np.asarray(celsius, dtype=np.float32).reshape(len(values), -1)

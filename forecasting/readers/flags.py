@@ -1,4 +1,8 @@
-"""QARTOD quality flags: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing."""
+"""Quality flags: QARTOD's 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing, and schemes that are wider.
+
+Argo, OceanSITES, SeaDataNet and IMOS have the same 1, 3, 4 and 9, with 2 probably good, and say with 0 and 5 to 8 how a
+value came about.
+"""
 
 import re
 from collections.abc import Iterable
@@ -15,9 +19,17 @@ SUSPECT: Final = 3
 FAIL: Final = 4
 DROPPED: Final = (FAIL, 9)
 
-_ENDINGS: Final = ("_qc_agg", "_qartod_agg", "_qc_flag", "_qc_flags", "_qc", "_qartod", "_flag", "_flags")
+_NOT_EVALUATED: Final = 2
+_GOOD: Final = 1
+_WIDER: Final = (0, 5, 6, 7, 8)
+"""Flags of wider schemes that say nothing against a value."""
+
+_ENDINGS: Final = ("_qc_agg", "_qartod_agg", "_qc_flag", "_qc_flags", "_qc", "_qartod", "_flag", "_flags",
+                   "_quality_control", "_quality_flag")  # fmt: skip
 _GENERAL: Final = ("qc_flag", "qc_flags", "qc_agg", "qc", "qartod", "qartod_flag", "quality_flag", "flag", "flags")
-_FLAG_NAME: Final = re.compile(r"(.*_)?(qc|qartod|flags?)(_(agg|flags?|tests?))?|quality(_.*)?", re.IGNORECASE)
+_FLAG_NAME: Final = re.compile(
+    r"(.*_)?(qc|qartod|flags?|quality_control)(_(agg|flags?|tests?))?|quality(_.*)?", re.IGNORECASE
+)
 
 _LEVEL_NAME: Final = re.compile(r"(.*_)?quality_levels?", re.IGNORECASE)
 _MIN_QUALITY_LEVEL: Final = 4
@@ -108,13 +120,28 @@ def flag_column(names: Iterable[str], value: str) -> str | None:
     return aggregates[0] if len(aggregates) == 1 else None
 
 
+def narrowed(flags: Floats) -> Floats:
+    """Flags of a wider scheme as QARTOD's."""
+    return np.where(np.isin(flags, _WIDER), float(_NOT_EVALUATED), flags)
+
+
+def _seems_wider(found: Floats, counts: npt.NDArray[np.int64]) -> bool:
+    # Of 0 and 1 alone either may be the good one.
+    if not len(found) or found[-1] <= _GOOD:
+        return False
+    return bool(found[counts.argmax()] == _GOOD and np.isin(found, (*MEANINGS, *_WIDER)).all())
+
+
 def heed(values: Floats, flags: Floats, name: str) -> Flagged:
     """Make missing what is flagged 4 or 9, and keep what is 3 with a warning; no flag counts as 2.
 
-    Flags of another scheme are not used, and a warning says so.
+    Flags of another scheme are not used, and a warning says so. Wider ones are told by most values' being good.
     """
-    flags = np.where(np.isnan(flags), 2, flags)
+    flags = np.where(np.isnan(flags), _NOT_EVALUATED, flags)
     found, counts = np.unique(flags, return_counts=True)
+    if _seems_wider(found, counts):
+        flags = narrowed(flags)
+        found, counts = np.unique(flags, return_counts=True)
     strange = [f"{flag:g}" for flag in found if flag not in MEANINGS]
     if strange:
         said = f"{name} holds {', '.join(strange[:5])}: these are not QARTOD flags (1, 2, 3, 4, 9), and were not used"

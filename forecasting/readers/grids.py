@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.ancillary import find_flags, find_unheeded
+from forecasting.readers.ancillary import find_flags, find_unheeded, flags_of
 from forecasting.readers.cells import NoPlaceError, take_cell
 from forecasting.readers.cf import (
     along_own,
@@ -81,7 +81,7 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
             warned = (unheeded(values, np.asarray(variables["aside"].values, dtype=np.float64), aside),)
         marked: Marked | None = None
         if flags is not None:
-            given = np.asarray(variables["flags"].values, dtype=np.float64)
+            given = flags_of(data[flags], variables["flags"].values)
             flagged = heed(values, given, flags)
             marked = Marked.among(times, values, given) if flagged.counts else None
             values, counts, warned = flagged.values, flagged.counts, flagged.warnings

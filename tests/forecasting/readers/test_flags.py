@@ -11,7 +11,8 @@ FLAGS = ("1", "2", "3", "4", "9", "")
 
 
 @pytest.mark.parametrize(
-    "name", ["sst_qc", "sst_qc_agg", "SST_QC_Flag", "qc_flag", "qc_sst", "sea_water_temperature_qc_agg"]
+    "name",
+    ["sst_quality_control", "sst_qc", "sst_qc_agg", "SST_QC_Flag", "qc_flag", "qc_sst", "sea_water_temperature_qc_agg"],
 )
 def test_what_failed_or_is_missing_goes_and_what_is_suspect_stays_with_a_warning(tmp_path: Path, name: str) -> None:
     values = (10, 11, 12, -99, 99, 15)
@@ -31,12 +32,20 @@ def test_the_flags_of_another_column_are_left_alone(tmp_path: Path) -> None:
     assert np.isfinite(reading.series.values).all()
 
 
-@pytest.mark.parametrize("flags", ["0 1 1", "1 1 5"])
+@pytest.mark.parametrize("flags", ["0 1 1", "0 0 4", "1 1 77"])
 def test_flags_of_another_scheme_are_not_used_and_a_warning_says_so(tmp_path: Path, flags: str) -> None:
     lines = [f"{day},10,{flag}" for day, flag in zip(days(3), flags.split(), strict=True)]
     (station,) = read(write(tmp_path, "time,sst,sst_qc", *lines)).stations
     assert "these are not QARTOD flags" in station.warnings[0]
     assert station.flags == {}
+
+
+def test_flags_of_wider_schemes_in_which_most_values_are_good_are_used(tmp_path: Path) -> None:
+    values, flags = (10, 11, 14, 13, 14, 15, 16), (1, 1, 4, 0, 8, 1, 3)
+    lines = [f"{day},{value},{flag}" for day, value, flag in zip(days(7), values, flags, strict=True)]
+    reading = read(write(tmp_path, "TIME,TEMP,TEMP_quality_control", *lines))
+    np.testing.assert_array_equal(reading.series.values, [10, 11, np.nan, 13, 14, 15, 16])
+    assert reading.stations[0].flags == {1: 3, 2: 2, 3: 1, 4: 1}
 
 
 def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:

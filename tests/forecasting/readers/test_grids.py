@@ -147,6 +147,19 @@ def test_flags_are_found_by_ancillary_variables(save: Save) -> None:
     assert reading.stations[0].warnings == ("1 value flagged suspect (3) by wt_tests, kept",)
 
 
+def test_flags_of_wider_schemes_are_told_by_their_meanings(save: Save) -> None:
+    data = buoy()
+    data["wt_tests"].values[:] = [0, 0, 0, 4, 0, 0, 1, 8, 9, 0]
+    data["wt_tests"].attrs = {
+        "flag_values": np.arange(10, dtype="int8"),
+        "flag_meanings": "no_qc good_data probably_good_data bad_data_that_are_potentially_correctable bad_data "
+        "value_changed below_detection nominal_value interpolated_value missing_value",
+    }
+    reading = read(save(data))
+    assert reading.stations[0].flags == {1: 1, 2: 7, 4: 1, 9: 1}
+    assert np.flatnonzero(np.isnan(reading.series.values)).tolist() == [3, 8]
+
+
 def test_quality_levels_of_ghrsst_are_not_taken_for_qartod(netcdf: Save) -> None:
     data = ghrsst()
     level = {"flag_values": np.arange(6, dtype=np.int8)}
