@@ -3,7 +3,8 @@
 from typing import Final
 
 STATIONS: Final = ("station", "station_id", "station_name", "stationid", "stn", "buoy", "buoy_id", "platform",
-                   "platform_code", "platform_id", "wmo_platform_code", "wmo", "site", "site_id")  # fmt: skip
+                   "platform_code", "platform_id", "wmo_platform_code", "wmo", "site", "site_id",
+                   "site_no")  # fmt: skip
 PLACES: Final = ("location", "location_name", "location_id", "loc", "site_name", "sitename", "place", "place_name",
                   "buoy_name", "mooring", "mooring_id")  # fmt: skip
 ANYTHING: Final = ("name", "id")

@@ -34,6 +34,8 @@ _SCREEN: Final = re.compile(r"\b(?:2|two)[ -]?m(?:et(?:er|re)s?)?\b", re.IGNOREC
 """The height of a meteorologist's screen."""
 _DEPTH: Final = re.compile(r"\d+(?:\.\d+)?m")
 _WORD: Final = re.compile(rf"{_DEPTH.pattern}\b|[^\W_]+")
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+"""Where a word begins in a name as ``SeaTemperature``."""
 
 
 def is_no_sst(name: str) -> bool:
@@ -69,7 +71,12 @@ def is_of_water(name: str) -> bool:
 
 
 def _words(name: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(name)}
+    return {word.lower() for word in _WORD.findall(apart(name))}
+
+
+def apart(name: str) -> str:
+    """A name as ``SeaTemperature`` with its words kept apart by ``_``."""
+    return _HUMP.sub("_", name)
 
 
 def places(stations: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.flags import may_be_flags
+from forecasting.readers.quantities import apart
 from forecasting.readers.units import in_brackets, parse_units, split_names
 from forecasting.sentences import listed
 from forecasting.series import Units
@@ -88,8 +89,8 @@ class Table:
         """The column, ``among`` some, that has the first of ``usual`` names, with its units or, rather, without."""
         stems: dict[str, str] = {}
         for name in among:
-            stems.setdefault(_plain(self.stem(name)), name)
-        as_is = {_plain(self.short(name)): name for name in among}
+            stems.setdefault(_plain(apart(self.stem(name))), name)
+        as_is = {_plain(apart(self.short(name))): name for name in among}
         return next((names[one] for names in (as_is, stems) for one in usual if one in names), None)
 
     def unit(self, name: str) -> tuple[str, str] | None:
@@ -188,6 +189,14 @@ def no_number(cell: str, column: str) -> str:
 def is_numeric(column: "pd.Series[str]") -> bool:
     """Whether any cell is a number."""
     return bool(np.isfinite(to_numbers(column)).any())
+
+
+def is_count(column: "pd.Series[str]") -> bool:
+    """Whether the cells of three rows or more are 0, 1, 2 and so on, from whatever number on."""
+    if len(column) < 3 or not column.str.fullmatch(r"\d+").all():
+        return False
+    found = to_numbers(column)
+    return bool((np.diff(found) == 1).all())
 
 
 def is_empty(column: "pd.Series[str]") -> bool:

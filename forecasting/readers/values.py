@@ -6,15 +6,16 @@ from typing import Final
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock
 from forecasting.readers.flags import is_flag_name
+from forecasting.readers.keys import STATIONS
 from forecasting.readers.options import Options
 from forecasting.readers.quantities import is_elsewhere, is_no_sst, is_of_water, places
-from forecasting.readers.table import HEADER, Table, is_empty, is_numeric, numbers
+from forecasting.readers.table import HEADER, Table, is_count, is_empty, is_numeric, numbers
 from forecasting.readers.units import parse_units
 
 _USUAL: Final = ("sst", "sea_surface_temperature", "analysed_sst", "water_temperature", "sea_water_temperature",
                  "wtmp", "thetao", "tos")  # fmt: skip
 _OTHERS: Final = ("sea_surface_temp", "water_temp", "sea_temp", "sea_water_temp", "seawater_temperature",
-                  "seawater_temp", "sea_temperature")  # fmt: skip
+                  "seawater_temp", "sea_temperature", "sea_surf_temp", "sstp")  # fmt: skip
 _BARE: Final = ("temperature", "temp")
 """Names that say nothing of where a temperature was taken."""
 _COORDINATES: Final = frozenset(("lat", "latitude", "lon", "longitude", "depth", "altitude", "zlev", "z", "elevation"))
@@ -49,7 +50,7 @@ def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
         for name in others
         if _may_hold_values(table, name) or (_is_free(table, name) and is_empty(table.cells[name]))
     ]
-    named = {name: _wide(table, name) or table.short(name) for name in kept}
+    named = {name: _wide(table, name) or table.short(name) for name in _without_keys(table, kept)}
     apart = places(named.values())
     return {name: station for name, station in named.items() if station in apart} if len(apart) >= _MIN_WIDE else {}
 
@@ -66,7 +67,7 @@ def find_values(table: Table, clock: Clock, options: Options) -> list[Choice]:
     usual = _usual(table, others)
     if usual is not None:
         return [Choice(usual)]
-    candidates = [name for name in others if _may_hold_values(table, name)]
+    candidates = _without_keys(table, [name for name in others if _may_hold_values(table, name)])
     stated = [name for name in candidates if is_temperature(table, name) and not is_no_sst(name)]
     if len(stated) == 1 or len(candidates) == 1:
         return [Choice(_sea((stated or candidates)[0]))]
@@ -139,6 +140,14 @@ def _refuse_decimal_commas(table: Table, names: list[str]) -> None:
     for name in names:
         if _is_free(table, name) and table.cells[name].str.fullmatch(r"[+-]?\d+,\d+").any():
             numbers(table.cells[name])
+
+
+def _without_keys(table: Table, names: list[str]) -> list[str]:
+    """Of several columns those that neither number the stations nor count the rows; all where no others are left."""
+    if len(names) < _MIN_WIDE:
+        return names
+    kept = [name for name in names if table.short(name).lower() not in STATIONS and not is_count(table.cells[name])]
+    return kept or names
 
 
 def _may_hold_values(table: Table, name: str) -> bool:

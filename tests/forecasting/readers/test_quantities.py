@@ -51,6 +51,8 @@ def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
         (("temp", "sea_level_pressure"), "temp"),
         (("temp", "sst_anomaly"), "temp"),
         (("temp", "sst_qc"), "temp"),
+        (("AirTemperature", "SeaTemperature"), "SeaTemperature"),
+        (("AIR_TEMP", "SEA_SURF_TEMP"), "SEA_SURF_TEMP"),
     ],
 )
 def test_a_bare_name_gives_way_to_one_of_the_sea(tmp_path: Path, names: tuple[str, ...], taken: str | None) -> None:
@@ -96,3 +98,15 @@ def test_columns_named_after_places_are_refused_with_what_makes_them_stations(tm
     assert read(path, station="bay").names == ("bay",)
     with pytest.raises(FileError, match=r"one of wind, gust$"):
         read(table(tmp_path, "wind", "gust"))
+
+
+def test_a_temperature_of_the_air_is_not_taken_for_being_the_only_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,AirTemperature", "UTC,degree_C", *(f"{day}T00:00:00Z,10" for day in days(3)))
+    with pytest.raises(FileError, match="no column of SST: AirTemperature is something else by its name"):
+        read(path)
+
+
+def test_numbers_of_stations_and_of_rows_are_no_temperatures(tmp_path: Path) -> None:
+    path = write(tmp_path, "row,station,time,TEMPR01", *(f"{k},46042,{day},10" for k, day in enumerate(days(3), 7)))
+    assert read(path).stations[0].columns.value == "TEMPR01"
+    assert set(find_layout(read_delimited(path.read_text()), Options()).values) == {"TEMPR01"}
