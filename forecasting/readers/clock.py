@@ -15,7 +15,7 @@ from forecasting.readers.hours import is_whole, stands_apart, times_of_day
 from forecasting.readers.months import YEARS, month_number
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, is_numeric, numbers
-from forecasting.readers.zones import UTC, zone_in, zone_of
+from forecasting.readers.zones import COLUMNS, UTC, offset_of, zone_in, zone_of
 from forecasting.timestep import Times, choose_clock
 
 _USUAL: Final = (
@@ -113,6 +113,24 @@ def _zoned(texts: "pd.Series[str]") -> "pd.Series[bool]":
 
 def clock_of(table: Table, options: Options) -> Clock:
     """As :func:`find_clock`, of a part of a table whose options were held against another part."""
+    clock = _local_clock(table, options)
+    return clock if options.timezone is not None else _by_zones(table, clock)
+
+
+def _by_zones(table: Table, clock: Clock) -> Clock:
+    """The same where a column names the zone of each row, and times say none themselves."""
+    plain = table.plain()
+    column = next((plain[name] for name in COLUMNS if name in plain), None)
+    naive = clock.texts.str.contains("T") & ~_zoned(clock.texts)
+    if column is None or not naive.any():
+        return clock
+    offsets = table.cells[column].map({cell: offset_of(cell, column) for cell in table.cells[column].unique()})
+    texts = clock.texts.where(~naive, clock.texts + offsets)
+    return replace(clock, label=f"{clock.label} and {column}", names=(*clock.names, column), texts=texts)
+
+
+def _local_clock(table: Table, options: Options) -> Clock:
+    """The columns of times as they stand there."""
     if options.time_column:
         return _one(table, table.column(options.time_column), options)
     plain = table.plain()

@@ -3,7 +3,7 @@
 import re
 import zoneinfo
 from datetime import timedelta, timezone, tzinfo
-from typing import Final
+from typing import Final, NoReturn
 
 from forecasting.errors import FileError
 
@@ -24,6 +24,14 @@ _LOCAL: Final = re.compile(
 )
 _AMBIGUOUS: Final = frozenset(("ART", "COT", "EAT", "GST", "LT", "MET", "PET", "PHT", "WAT", "WEST"))
 """Names of zones that mean something else within the name of a column, as ``met_time``."""
+_OF_STATES: Final = {"EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00", "MST": "-07:00",
+                     "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00", "AKST": "-09:00", "AKDT": "-08:00",
+                     "HST": "-10:00", "AST": "-04:00"}  # fmt: skip
+"""What names mean in files of the US Geological Survey; elsewhere some are of other continents."""
+STATES: Final = "tz_cd"
+"""How those call the column of them."""
+COLUMNS: Final = (STATES, "tz", "timezone", "time_zone", "utc_offset")
+"""Usual names of a column that names the zone of each row."""
 _CONTINENTS: Final = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
 
 
@@ -40,7 +48,7 @@ def zone_of(text: str) -> str | None:
         sign = "+" if match[1] == "+" else "-"
         return f"{sign}{int(match[2]):02}:{match[3] or '00'}"
     if plain.upper() in _NAMES or _OTHERS.fullmatch(plain) or _LOCAL.fullmatch(plain) or _is_known(plain):
-        _refuse(plain, plain if "/" in plain else None)
+        _refuse(plain, plain if _is_known(plain) else None)
     if (city := _of_city(plain)) is not None:
         _refuse(plain, city)
     return None
@@ -65,10 +73,25 @@ def zone_in(name: str) -> str | None:
     return None
 
 
-def _refuse(named: str, zone: str | None) -> None:
+def offset_of(cell: str, column: str) -> str:
+    """What a cell of a column of zones adds to a time of ISO 8601: ``Z``, an offset, or nothing where it is empty.
+
+    Raises:
+        FileError: if it is a name, whose offset is not known here.
+    """
+    if not cell or cell.upper() in UTC:
+        return "Z" if cell else ""
+    known = _OF_STATES.get(cell) if column.lower() == STATES else None
+    found = known or (zone_of(cell) if _OFFSET.fullmatch(cell) else None)
+    if found is None:
+        _refuse(cell, cell if _is_known(cell) else None, f"column {column}")
+    return found
+
+
+def _refuse(named: str, zone: str | None, place: str = "its header") -> NoReturn:
     example = zone or "Europe/Rome, or its offset, as +01:00"
     raise FileError(
-        f"has times by the clock of {named!r}, as its header says, and not UTC: say which that is with --timezone, "
+        f"has times by the clock of {named[:40]!r}, as {place} says, and not UTC: say which that is with --timezone, "
         f"as {example}"
     )
 

@@ -122,3 +122,33 @@ def test_a_zone_anywhere_in_the_name_of_the_column_is_asked_for(tmp_path: Path, 
 def test_names_that_hold_no_zone_are_utc(tmp_path: Path, header: str) -> None:
     path = write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))
     assert iso(read(path, time_column=header).series.start) == "2010-12-31T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("column", "zones"),
+    [("tz_cd", ("EDT", "EDT", "EST")), ("timezone", ("-04:00", "UTC-4", "GMT-05:00")), ("TZ", ("-0400", "-04", "-5"))],
+)
+def test_a_column_that_names_the_zone_of_each_row_is_heeded(
+    tmp_path: Path, column: str, zones: tuple[str, str, str]
+) -> None:
+    times = ("2019-11-03 00:30", "2019-11-03 01:30", "2019-11-03 01:30")
+    path = write(tmp_path, f"datetime,{column},temp", *(f"{t},{z},10" for t, z in zip(times, zones, strict=True)))
+    reading = read(path)
+    assert [iso(time) for time in reading.series.times] == [f"2019-11-03T0{hour}:30:00Z" for hour in (4, 5, 6)]
+    assert reading.stations[0].columns.time == f"datetime and {column}"
+    assert reading.stations[0].columns.value == "temp"
+
+
+@pytest.mark.parametrize(("column", "zone", "example"), [
+    ("timezone", "EST", "Europe/Rome, or its offset"),
+    ("tz_cd", "MEZ", "Europe/Rome, or its offset"),
+    ("tz", "Australia/Sydney", "Australia/Sydney"),
+])  # fmt: skip
+def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
+    tmp_path: Path, column: str, zone: str, example: str
+) -> None:
+    path = write(tmp_path, f"time,{column},sst", *(f"2019-06-0{k} 12:00,{zone},10" for k in (1, 2, 3)))
+    said = f"by the clock of '{zone}', as column {column} says, .* --timezone, as {example}"
+    with pytest.raises(FileError, match=said):
+        read(path)
+    assert iso(read(path, timezone="-05:00").series.start) == "2019-06-01T17:00:00Z"
