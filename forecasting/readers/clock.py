@@ -9,13 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.dates import from_units, rewrite
+from forecasting.readers.dates import from_units, is_dated, rewrite
 from forecasting.readers.daylight import localise_cells, refuse_local_clock, within_years
-from forecasting.readers.hours import is_whole, stands_apart, times_of_day
+from forecasting.readers.hours import is_clock, is_whole, stands_apart, times_of_day
 from forecasting.readers.months import YEARS, month_number
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, is_numeric, numbers
-from forecasting.readers.zones import COLUMNS, UTC, offset_of, zone_in, zone_of
+from forecasting.readers.zones import COLUMNS, UTC, is_period, offset_of, zone_in, zone_of
+from forecasting.sentences import listed
 from forecasting.timestep import Times, choose_clock
 
 _USUAL: Final = (
@@ -28,6 +29,7 @@ _USUAL: Final = (
     "date-time",
     "time_utc",
     "date_utc",
+    "system:time_start",
 )
 _MONTHS: Final = ("month", "day")
 _PARTS: Final = {
@@ -120,7 +122,8 @@ def clock_of(table: Table, options: Options) -> Clock:
 def _by_zones(table: Table, clock: Clock) -> Clock:
     """The same where a column names the zone of each row, and times say none themselves."""
     plain = table.plain()
-    column = next((plain[name] for name in COLUMNS if name in plain), None)
+    # Tz is also the period of waves.
+    column = next((plain[name] for name in COLUMNS if name in plain and not is_period(table.cells[plain[name]])), None)
     naive = clock.texts.str.contains("T") & ~_zoned(clock.texts)
     if column is None or not naive.any():
         return clock
@@ -148,14 +151,21 @@ def _local_clock(table: Table, options: Options) -> Clock:
         texts = _compose(table, parts)
         return Clock(" ".join(parts.values()), tuple(parts.values()), texts, texts, options.timezone)
     usual += [plain[name] for name in _MONTHS if name in plain]
-    usual += [name for name in table.names if table.nameless and _is_dated(table, name)]
-    if not usual:
+    return _one(table, usual[0], options) if usual else _dated(table, options)
+
+
+def _dated(table: Table, options: Options) -> Clock:
+    """The only column that holds dates, whatever its name, and the only one of times of day beside days."""
+    found = [name for name in table.names if is_dated(table.cells[name])]
+    if len(found) > 1 and not table.nameless:
+        raise FileError(f"has {len(found)} columns of dates; name one with --time-column, one of {listed(found)}")
+    if not found:
         raise FileError(f"has no column named time or date; name it with --time-column, one of {table.describe()}")
-    return _one(table, usual[0], options)
-
-
-def _is_dated(table: Table, name: str) -> bool:
-    return bool(table.cells[name].str.match(r"\d{4}-\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{4}").iloc[0])
+    clocks = [name for name in table.names if is_clock(table.cells[name])]
+    hours = times_of_day(table, clocks[0], found[0]) if len(clocks) == 1 else None
+    if hours is None or table.cells[found[0]].str.contains(":").any():
+        return _one(table, found[0], options)
+    return _joined(table, found[0], clocks, hours, options)
 
 
 def _one(table: Table, name: str, options: Options) -> Clock:

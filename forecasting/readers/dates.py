@@ -12,11 +12,19 @@ from forecasting.timestep import Floats, Times
 
 _CLOCK: Final = r"(?:[ T,]+(\d{1,2}):(\d\d)(:\d\d(?:\.\d+)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
 _NUMERIC: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d\d)" + _CLOCK)
-_NAMED: Final = re.compile(r"(\d{1,2})([ -])([A-Za-z]{3,9})\2(\d{4})" + _CLOCK)
+_NAMED: Final = re.compile(r"(\d{1,2})([ -]?)([A-Za-z]{3,9})\2(\d{4})" + _CLOCK)
+_MONTH_FIRST: Final = re.compile(r"([A-Za-z]{3,9})\.?( )(\d{1,2}), ?(\d{4})" + _CLOCK)
 _YEAR_FIRST: Final = re.compile(r"(\d{4})([/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
 _FIRST_YEAR: Final = 69
 """Of two digits, that is of the twentieth century, as POSIX has it."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ISO: Final = re.compile(r"\d{4}-\d\d(-\d\d)?([T ].*)?")
+_DIGITS: Final = {6: "%Y%m", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""Times without marks in them, by their length; pandas knows those of days."""
+_FIRST_OBSERVED: Final = 1_850
+"""Before that year a number of ten digits is one of seconds."""
+_UNIX: Final = {10: 1, 13: 1_000}
+"""How many units are a second, by the length of a number that counts from 1970 on, in seconds or thousandths."""
 _SECONDS: Final = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3_600.0, "hr": 3_600.0,
                    "h": 3_600.0, "day": 86_400.0, "d": 86_400.0}  # fmt: skip
 
@@ -50,11 +58,42 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
     if _NUMERIC.fullmatch(first):
         day_first = _day_first(column, order)
         return column.map(lambda cell: _numeric(cell, day_first))
-    if _NAMED.fullmatch(first):
+    if _NAMED.fullmatch(first) or _MONTH_FIRST.fullmatch(first):
         return column.map(_named)
     if _YEAR_FIRST.fullmatch(first):
         return column.map(_year_first)
+    if first.isdecimal() and (found := _of_digits(column)) is not None:
+        return found
     return column.str.replace(r"^(\d{4}-\d\d-\d\d)\s+", r"\1T", regex=True) if " " in first else column
+
+
+def is_dated(column: "pd.Series[str]") -> bool:
+    """Whether most cells, and the first, are written as dates are, and no other number is."""
+    filled = column[column != ""]
+    if not len(filled):
+        return False
+    forms = (_ISO, _NUMERIC, _NAMED, _MONTH_FIRST, _YEAR_FIRST)
+    form = next((form for form in forms if form.fullmatch(filled.iloc[0].removesuffix("UTC").rstrip())), None)
+    return form is not None and bool(filled.str.match(form).mean() > 0.5)
+
+
+def _of_digits(column: "pd.Series[str]") -> "pd.Series[str] | None":
+    """Numbers as 2010123106, or as seconds or thousandths of them since 1970; None where they are neither."""
+    lengths = set(column[column != ""].str.len())
+    length = lengths.pop()
+    if lengths or not (column.str.isdecimal() | (column == "")).all():
+        return None
+    if length in _DIGITS:
+        # pandas takes 201013 for a day of 2010, or of 2020.
+        separated = column.str.replace(r"^(\d{4})", r"\1-", regex=True)
+        times = pd.to_datetime(separated, format=_DIGITS[length].replace("%Y", "%Y-"), errors="coerce")
+        if times.notna().equals(column != "") and times.dt.year.min() >= _FIRST_OBSERVED:
+            return times.dt.strftime("%Y-%m" if length == 6 else "%Y-%m-%dT%H:%M:%S").fillna("")
+    if length not in _UNIX:
+        return None
+    seconds = pd.to_numeric(column) // _UNIX[length]
+    times = pd.to_datetime(seconds, unit="s")
+    return times.dt.strftime("%Y-%m-%dT%H:%M:%SZ").fillna("")
 
 
 def order_of(column: "pd.Series[str]") -> DateOrder | None:
@@ -115,11 +154,14 @@ def _numeric(cell: str, day_first: bool) -> str:
 
 
 def _named(cell: str) -> str:
-    match = _NAMED.fullmatch(cell)
-    if match is None or match[3][:3].lower() not in _MONTHS:
+    match = _NAMED.fullmatch(cell) or _MONTH_FIRST.fullmatch(cell)
+    if match is None:
         return cell
-    month = _MONTHS.index(match[3][:3].lower()) + 1
-    return f"{match[4]}-{month:02}-{int(match[1]):02}{_clock(match)}"
+    day, named = (match[1], match[3]) if match[1].isdecimal() else (match[3], match[1])
+    if named[:3].lower() not in _MONTHS:
+        return cell
+    month = _MONTHS.index(named[:3].lower()) + 1
+    return f"{match[4]}-{month:02}-{int(day):02}{_clock(match)}"
 
 
 def _year_first(cell: str) -> str:

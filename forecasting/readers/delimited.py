@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.erddap import Dialect, dialect, holds_data, is_units_row
+from forecasting.readers.erddap import Dialect, dialect, holds_data, is_units_row, starts_as_date
 from forecasting.readers.options import MOST_COLUMNS
 from forecasting.readers.table import Table, one_line
 from forecasting.readers.units import parse_units, unbracketed, unit_of_prose
@@ -57,7 +57,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
         names = [f"column {k}" for k in range(1, len(rows[0][1]) + 1)]
         return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes)
     (_, first), *body = rows
-    names = [one_line(name) for name in first]
+    names = _names(first, body)
     units: dict[str, str] = {}
     place = ""
     if body and (kind == "csv" or is_units_row(body[0][1])):
@@ -90,7 +90,15 @@ def header(text: str) -> tuple[list[str], str]:
         FileError: if the text is not CSV, naming the line.
     """
     rows = _rows(text)
-    return [one_line(name) for name in rows[0][1]] if rows else [], _separator(text)
+    return _names(rows[0][1], rows[1:]) if rows else [], _separator(text)
+
+
+def _names(header: list[str], body: list[_Row]) -> list[str]:
+    """Names of columns; the first may be an index of dates, which has none where pandas or R wrote the file."""
+    names = [one_line(name) for name in header]
+    if body and not names[0] and starts_as_date(body[0][1][0]):
+        names[0] = "column 1"
+    return names
 
 
 def _separator(text: str) -> str:

@@ -16,22 +16,27 @@ _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{4}.*")
 
 def dialect(first: list[str], second: list[str]) -> Dialect | None:
     """Which dialect a file with these first two rows is written in; None if in none."""
-    if any(_DATE.fullmatch(cell) for cell in first) and any(_is_number(cell) for cell in first):
+    if any(starts_as_date(cell) for cell in first) and any(_is_number(cell) for cell in first):
         return "csv0"
     if "UTC" in map(unbracketed, second) and is_units_row(second):
         return "csv"
     return "csvp" if any(in_brackets(name)[1] == "UTC" for name in first) else None
 
 
+def starts_as_date(cell: str) -> bool:
+    """Whether a cell is a date, perhaps with a time."""
+    return _DATE.fullmatch(cell) is not None
+
+
 def holds_data(row: list[str]) -> bool:
     """Whether any cell is a date or a number."""
-    return any(_DATE.fullmatch(cell) or _is_number(cell) for cell in row)
+    return any(starts_as_date(cell) or _is_number(cell) for cell in row)
 
 
 def is_units_row(row: list[str]) -> bool:
     """Whether the row below the header holds units: those of time or of temperature among them, and no data."""
     said = [unbracketed(cell) for cell in row if cell]
-    if any(_DATE.fullmatch(cell) for cell in said):
+    if any(starts_as_date(cell) for cell in said):
         return False
     if "UTC" in said:  # beside it units may look like numbers: salinity is in 1e-3
         return True

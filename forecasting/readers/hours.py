@@ -17,7 +17,7 @@ def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
     They are written 13:30, 1:30 PM or 1330; numbers up to 23 are hours.
     """
     column = table.cells[name]
-    if column.str.fullmatch(_CLOCK).all():
+    if is_clock(column):
         parts = column.str.extract(rf"^{_CLOCK}$")
         hour = parts[0].astype(int)
         half = parts[3].fillna("").str.lower().str[:1]
@@ -34,6 +34,11 @@ def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
         return None
     padded = numbers.astype(str).str.zfill(4)
     return padded.str[:2] + ":" + padded.str[2:]
+
+
+def is_clock(column: "pd.Series[str]") -> bool:
+    """Whether every cell is a time of day as 13:30 or 1:30 PM."""
+    return bool(column.iloc[:1].str.fullmatch(_CLOCK).all() and column.str.fullmatch(_CLOCK).all())
 
 
 def is_whole(column: "pd.Series[str]") -> bool:

@@ -5,6 +5,8 @@ import zoneinfo
 from datetime import timedelta, timezone, tzinfo
 from typing import Final, NoReturn
 
+import pandas as pd
+
 from forecasting.errors import FileError
 
 UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
@@ -71,6 +73,11 @@ def zone_in(name: str) -> str | None:
         if word.upper() in _NAMES - _AMBIGUOUS:
             _refuse(word, None)
     return None
+
+
+def is_period(column: "pd.Series[str]") -> bool:
+    """Whether a column that may name zones holds numbers without a sign, as of seconds."""
+    return bool(column.str.fullmatch(r"(\d+(\.\d*)?)?").all())
 
 
 def offset_of(cell: str, column: str) -> str:

@@ -71,7 +71,7 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         ("time,sst\n", "holds no data"),
         (lines("time,sst", "2001-01-01,10", "2001-01-02"), "line 3 has 1 column where the header has 2"),
         (lines("time,time", "2001-01-01,10"), "same name"),
-        (lines("when,sst", "2001-01-01,10"), "no column named time or date.*when, sst"),
+        (lines("when,sst", "Monday,10"), "no column named time or date.*when, sst"),
         (lines("time,a,b", "2001-01-01,1,2"), "2 columns that could be SST; name it with --value-column, one of a, b"),
         (lines("time,name", "2001-01-01,x"), "no column of numbers"),
         (lines("time", "2001-01-01", "2001-01-02"), "has no column besides time; bring one of temperatures, too"),

@@ -25,11 +25,51 @@ from tests.forecasting.readers.files import days, rows, write
         ["2010/12/31", "2011/1/1", "2011/1/2"],
         ["2010-12-31 00:00:00 UTC", "2011-01-01 00:00:00 UTC", "2011-01-02 00:00:00 UTC"],
         ["20101231", "20110101", "20110102"],
+        ["2010123100", "2011010100", "2011010200"],
+        ["201012310000", "201101010000", "201101020000"],
+        ["20101231000000", "20110101000000", "20110102000000"],
+        ["1293753600", "1293840000", "1293926400"],
+        ["1293753600000", "1293840000000", "1293926400000"],
+        ["Dec 31, 2010", "Jan 1, 2011", "Jan 2, 2011"],
+        ["31DEC2010", "01JAN2011", "02JAN2011"],
     ],
 )
 def test_dates_are_read_as_people_write_them(tmp_path: Path, times: list[str]) -> None:
-    series = read_csv(write(tmp_path, "date,sst", *rows(times)))
+    series = read_csv(write(tmp_path, "date,sst", *rows(f'"{time}"' for time in times)))
     assert (iso(series.start), str(series.step), len(series)) == ("2010-12-31T00:00:00Z", "day", 3)
+
+
+def test_months_may_be_six_digits(tmp_path: Path) -> None:
+    series = read_csv(write(tmp_path, "date,sst", *rows(["201011", "201012", "201101"])))
+    assert (iso(series.start), str(series.step), len(series)) == ("2010-11-01T00:00:00Z", "month", 3)
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "start"),
+    [
+        ("Datum Tid (UTC),Havstemperatur", "2010-12-31 06:00:00", "2010-12-31T06:00:00Z"),
+        ("t,temp", "2010-12-31", "2010-12-31T00:00:00Z"),
+        (",sst", "2010-12-31", "2010-12-31T00:00:00Z"),
+        ("Date/Time,sst", "12/31/2010 06:00", "2010-12-31T06:00:00Z"),
+        ("Datum,Uhrzeit,Wassertemperatur", "31.12.2010,06:30", "2010-12-31T06:30:00Z"),
+    ],
+)
+def test_the_only_column_of_dates_is_found_whatever_its_name(
+    tmp_path: Path, header: str, first: str, start: str
+) -> None:
+    path = write(tmp_path, header, *(f"{first.replace('31', day)},10" for day in ("31", "30", "29")))
+    assert iso(read(path).series.times[-1]) == start
+
+
+def test_of_several_columns_of_dates_one_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "sampled,analysed,sst", *(f"{day},{day},10" for day in days(3)))
+    with pytest.raises(FileError, match="2 columns of dates; name one with --time-column, one of sampled, analysed"):
+        read(path)
+
+
+def test_a_cell_that_is_no_date_is_named_in_a_column_of_dates(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="line 4: time 'soon' is not"):
+        read(write(tmp_path, "when,sst", *rows([*days(2), "soon"])))
 
 
 def test_afternoon_is_twelve_hours_later(tmp_path: Path) -> None:

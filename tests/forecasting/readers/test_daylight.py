@@ -152,3 +152,8 @@ def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
     with pytest.raises(FileError, match=said):
         read(path)
     assert iso(read(path, timezone="-05:00").series.start) == "2019-06-01T17:00:00Z"
+
+
+def test_a_period_of_waves_is_no_zone(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,Tz (s),sst", *(f"2019-06-0{k} 12:00,3.{k},10" for k in (1, 2, 3)))
+    assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"
