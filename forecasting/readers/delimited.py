@@ -10,19 +10,18 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.erddap import Dialect, dialect, holds_data, is_units_row, starts_as_date
+from forecasting.readers.flags import is_flag_name
 from forecasting.readers.options import MOST_COLUMNS
-from forecasting.readers.table import Table, one_line
+from forecasting.readers.preamble import SEPARATOR_LINE, SEPARATORS, find_body, is_format_row, split_cells
+from forecasting.readers.quantities import is_no_sst
+from forecasting.readers.table import TIME_NAMES, Table, one_line
 from forecasting.readers.units import parse_units, unbracketed, unit_of_prose
+from forecasting.sentences import listed
 
-_SEPARATORS: Final = ",;\t"
-_SEP: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-"""What Excel writes above the header to say what separates columns."""
 _LOGGERS_TITLE: Final = "Plot Title: "
 """How the first line of an Onset logger's export begins."""
 _MAX_TITLE_LINES: Final = 20
 """Lines in which a header is looked for below a title."""
-_TIMES: Final = frozenset(("time", "date", "datetime", "timestamp", "date time"))
-"""Names that a header has, and no title."""
 _REMARK: Final = re.compile(r"#\s*units?\s*[:=]\s*(.+)", re.IGNORECASE)
 """A comment that names a unit, as ``# units: degF``."""
 _MAX_COMMENT_CHARS: Final = 200
@@ -39,24 +38,28 @@ _Row = tuple[int, list[str]]
 
 
 def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = MOST_COLUMNS) -> Table:
-    """The table in a CSV file; blank lines and those that begin with ``#`` are skipped.
+    """The table in a CSV file; blank lines, those that begin with ``#`` and what stands above the header are skipped.
 
     Raises:
         FileError: if it holds no table, naming the line.
     """
-    rows = _rows(text)
+    found = find_body(text)
+    rows = _rows(found.text)
     if not rows:
         raise FileError("holds no data: a header line and one line a value are needed")
     if (width := len(rows[0][1])) > most_columns:
         raise FileError(f"has {width} columns, and at most {most_columns} are taken; write one line a value")
     _refuse_title(rows)
     if width == 1 and len(rows) > 1 and all(len(row[0].split()) > 1 for _, row in rows[:2]):
-        raise FileError(f"line {rows[0][0]} keeps its columns apart by spaces; write commas in their place")
+        raise FileError(
+            f"line {rows[0][0]} keeps its columns apart by spaces, and no header names as many as lines have; "
+            "write commas in their place, and a header"
+        )
     kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
     if kind == "csv0":
         names = [f"column {k}" for k in range(1, len(rows[0][1]) + 1)]
-        return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes)
-    (_, first), *body = rows
+        return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes, is_csv=not found.is_spaced)
+    (line, first), *body = rows
     names = _names(first, body)
     units: dict[str, str] = {}
     place = ""
@@ -64,23 +67,45 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
         number, row = body.pop(0)
         units = {name: unbracketed(unit) for name, unit in zip(names, row, strict=False) if unit}
         place = f"the unit row, line {number}"
+    elif body and is_format_row(body[0][1]):
+        del body[0]
     if not body:
         raise FileError("holds no data: a header line and one line a value are needed")
-    return Table(_FORMATS[kind], _frame(names, body), units, place, notes=notes, remarked=_remarked(text))
+    names, repeated = _without_repeated(names)
+    if found.is_below:
+        notes = (*notes, f"the header is line {line}; what stands above it was left aside")
+    if repeated:
+        notes = (*notes, f"several columns have one name, and were left aside: {listed(repeated)}")
+    return Table(
+        _FORMATS[kind], _frame(names, body), units, place, notes=notes, remarked=_remarked(text, line),
+        is_csv=not found.is_spaced,
+    )  # fmt: skip
 
 
-def _remarked(text: str) -> dict[int, str]:
-    """Units of temperature that comments above the header name, by the number of the line."""
-    lines = enumerate(io.StringIO(text, newline=None), 1)
-    above = takewhile(lambda line: line[1].startswith("#") or not line[1].strip(), lines)
+def _without_repeated(names: list[str]) -> tuple[list[str], list[str]]:
+    """The names without those of several columns each that hold no SST, as ``ANOM``, and these."""
+    repeated = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    aside = [name for name in repeated if is_no_sst(name) or is_flag_name(name)]
+    return ["" if name in aside else name for name in names], aside
+
+
+def _remarked(text: str, header: int) -> dict[int, str]:
+    """Units of temperature that the lines above the header name, by the number of the line."""
+    above = takewhile(lambda line: line[0] < header, enumerate(io.StringIO(text, newline=None), 1))
     comments = {number: line.strip() for number, line in above if len(line) < _MAX_COMMENT_CHARS}
     found = ((number, _REMARK.fullmatch(line)) for number, line in comments.items())
     units = {number: match[1] for number, match in found if match and parse_units(match[1]) is not None}
     if units:
         return units
-    said = {number: unit for number, line in comments.items() if (unit := unit_of_prose(line)) is not None}
+    said = {number: unit for number, line in comments.items() if (unit := _unit_of(line)) is not None}
     # Of several that differ each may be of a column of its own.
     return said if len({parse_units(unit) for unit in said.values()}) == 1 else {}
+
+
+def _unit_of(line: str) -> str | None:
+    """The unit of temperature that a comment names, or a cell of a title."""
+    parts = [line] if line.startswith("#") else [line, *split_cells(line, ","), *split_cells(line, ";")]
+    return next((unit for unit in map(unit_of_prose, parts) if unit is not None), None)
 
 
 def header(text: str) -> tuple[list[str], str]:
@@ -89,6 +114,7 @@ def header(text: str) -> tuple[list[str], str]:
     Raises:
         FileError: if the text is not CSV, naming the line.
     """
+    text = find_body(text).text
     rows = _rows(text)
     return _names(rows[0][1], rows[1:]) if rows else [], _separator(text)
 
@@ -107,10 +133,10 @@ def _separator(text: str) -> str:
     for line in io.StringIO(text, newline=None):
         if not line.strip() or line.startswith("#") or line.lstrip('"').startswith(_LOGGERS_TITLE):
             continue
-        if said is None and (match := _SEP.fullmatch(line.rstrip("\n"))):
+        if said is None and (match := SEPARATOR_LINE.fullmatch(line.rstrip("\n"))):
             said = match[1]
             continue
-        return said or max(_SEPARATORS, key=line.count)
+        return said or max(SEPARATORS, key=line.count)
     return said or ","
 
 
@@ -131,9 +157,9 @@ def _header_below(rows: list[_Row]) -> int | None:
     (_, first), *others = rows[:_MAX_TITLE_LINES]
     if _names_time(first):
         return None
-    alone = sum(map(bool, first)) == 1 and not any(mark in cell for cell in first for mark in _SEPARATORS)
+    alone = sum(map(bool, first)) == 1 and not any(mark in cell for cell in first for mark in SEPARATORS)
     for (line, row), (_, below) in zip(others, [*others[1:], (0, [])], strict=False):
-        cells = [cell.strip() for one in row for cell in re.split(f"[{_SEPARATORS}]", one) if cell.strip()]
+        cells = [cell.strip() for one in row for cell in re.split(f"[{SEPARATORS}]", one) if cell.strip()]
         if len(cells) > 1 and alone:
             return None if holds_data(cells) else line
         if len(cells) > 1 and _names_time(cells) and not holds_data(cells) and holds_data(below):
@@ -142,7 +168,7 @@ def _header_below(rows: list[_Row]) -> int | None:
 
 
 def _names_time(row: list[str]) -> bool:
-    return any(cell.lower() in _TIMES for cell in row)
+    return any(cell.lower() in TIME_NAMES for cell in row)
 
 
 def _rows(text: str) -> list[_Row]:
@@ -154,7 +180,7 @@ def _rows(text: str) -> list[_Row]:
         rows = [(number, row) for number, row in stripped if is_row(row)]
     except csv.Error as error:
         raise FileError(f"is not CSV: line {reader.line_num}: {error}") from None
-    return rows[1:] if rows and _SEP.fullmatch(separator.join(rows[0][1])) else rows
+    return rows[1:] if rows and SEPARATOR_LINE.fullmatch(separator.join(rows[0][1])) else rows
 
 
 def is_row(cells: list[str]) -> bool:

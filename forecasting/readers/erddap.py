@@ -30,7 +30,12 @@ def starts_as_date(cell: str) -> bool:
 
 def holds_data(row: list[str]) -> bool:
     """Whether any cell is a date or a number."""
-    return any(starts_as_date(cell) or _is_number(cell) for cell in row)
+    return any(kinds(row))
+
+
+def kinds(row: list[str]) -> list[bool]:
+    """Which cells are dates or numbers."""
+    return [starts_as_date(cell) or _is_number(cell) for cell in row]
 
 
 def is_units_row(row: list[str]) -> bool:

@@ -62,5 +62,6 @@ def one_row_a_month(table: Table, options: Options) -> Table:
         notes += (f"of no month by their names, and left aside: {listed(aside)}",)
     said = {table.units[name] for name in columns if name in table.units}
     return replace(
-        table, cells=cells, units={value: said.pop()} if len(said) == 1 else {}, notes=(*table.notes, *notes)
-    )
+        table, cells=cells, units={value: said.pop()} if len(said) == 1 else {}, notes=(*table.notes, *notes),
+        is_csv=False,
+    )  # fmt: skip

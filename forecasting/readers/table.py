@@ -20,6 +20,8 @@ ABSENT: Final = ("", "nan", "na", "n/a", "null", "none", "-", "--", "mm")
 """What cells without a number say, in lower case."""
 HEADER: Final = "the header"
 """Where a column's own name has its units."""
+TIME_NAMES: Final = frozenset(("time", "date", "datetime", "timestamp", "date time"))
+"""Names that a header has, and no title."""
 _UNIT_COLUMNS: Final = ("unit", "units", "uom")
 
 
@@ -33,6 +35,7 @@ class Table:
         units: of columns, as a row of units has them.
         units_place: where that stands.
         remarked: units that comments above the header name, by the number of the line.
+        is_csv: whether each row is a line of CSV, so that the file can be read piece by piece.
         sentinels: of columns: numbers that stand for a missing value.
         units_by_format: units that the format prescribes for temperatures where the file states none.
         nameless: whether the file has no header, so that the names are ``column 1`` and so on.
@@ -48,6 +51,7 @@ class Table:
     nameless: bool = False
     notes: tuple[str, ...] = ()
     remarked: Mapping[int, str] = field(default_factory=dict)
+    is_csv: bool = True
 
     @cached_property
     def names(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Which columns of a table hold temperatures of the sea, and the station that each is of by its name."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,12 @@ _OTHERS: Final = ("sea_surface_temp", "water_temp", "sea_temp", "sea_water_temp"
                   "seawater_temp", "sea_temperature", "sea_surf_temp", "sstp")  # fmt: skip
 _BARE: Final = ("temperature", "temp")
 """Names that say nothing of where a temperature was taken."""
+_CODED: Final = re.compile(r"(?:\d+_)?00010(?:_00003)?")
+"""A column of the US Geological Survey: 00010 is the temperature of water, and 00003 the mean of a day."""
 _COORDINATES: Final = frozenset(("lat", "latitude", "lon", "longitude", "depth", "altitude", "zlev", "z", "elevation"))
+_OTHER_UNITS: Final = frozenset(
+    ("m", "cm", "m/s", "m s-1", "psu", "g/kg", "db", "dbar", "hpa", "mbar", "s", "%", "deg")
+)
 _MIN_WIDE: Final = 2
 
 
@@ -69,6 +75,7 @@ def find_values(table: Table, clock: Clock, options: Options) -> list[Choice]:
         return [Choice(usual)]
     candidates = _without_keys(table, [name for name in others if _may_hold_values(table, name)])
     stated = [name for name in candidates if is_temperature(table, name) and not is_no_sst(name)]
+    stated = stated or [name for name in candidates if not _is_of_another_unit(table, name)]
     if len(stated) == 1 or len(candidates) == 1:
         return [Choice(_sea((stated or candidates)[0]))]
     wide = [Choice(name, station) for name in candidates for station in [_wide(table, name)] if station]
@@ -102,7 +109,8 @@ def _usual(table: Table, others: list[str]) -> str | None:
             f"has {len(rivals) + 1} columns that could be SST; name it with --value-column, one of "
             f"{', '.join([bare, *rivals])[:400]}"
         )
-    return bare
+    coded = [name for name in others if _CODED.fullmatch(name)]
+    return coded[0] if bare is None and len(coded) == 1 else bare
 
 
 def _as_stations(table: Table, candidates: list[str]) -> str:
@@ -170,6 +178,11 @@ def _wide(table: Table, name: str) -> str | None:
             if plain.lower().startswith(usual + mark):
                 return plain[len(usual) + 1 :]
     return None
+
+
+def _is_of_another_unit(table: Table, name: str) -> bool:
+    own = table.unit(name)
+    return own is not None and own[0].lower() in _OTHER_UNITS
 
 
 def own_unit(table: Table, name: str) -> tuple[str, str] | None:

@@ -88,7 +88,12 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
             r"line 1 \('Station, 46042'\) is a title, and the header seems to be line 4: remove what",
         ),
         (lines("time", "2001-01-01,10"), "line 2 has 2 columns where the header has 1"),
-        (lines(" YR  MON  SST", "1982   1  24.3", "1982   2  24.9"), "line 1 keeps its columns apart by spaces"),
+        (lines("time sst", "1982-01-01 00:00 24.3", "1982-01-02 00:00 24.9"), "line 1 keeps its columns apart by sp"),
+        (
+            lines("SST anomaly", "", "date,value", *(f"2001-01-0{k},1" for k in (1, 2, 3))),
+            "line 1 .'SST anomaly'. is a",
+        ),
+        (lines("x,sst,x", "2001-01-01,10,1"), "two columns have the same name"),
         ('[{\n"name": "sst",\n"data": [\n["1982,1,15", 20.1],\n', "is JSON; write it as CSV, one line a value"),
         ('{"time": ["2001-01-01"], "sst": [10]}', "is JSON; write it as CSV, one line a value"),
         (lines("time,sst", "2001-01-01,10", "2001-01-02,warm"), "line 3: 'warm' in column sst is no number"),
