@@ -1,5 +1,7 @@
 """A table with a row a year and a column for each month, as indices of the climate come."""
 
+import io
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -9,7 +11,8 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.keys import PLACES, POSITIONS, STATIONS
 from forecasting.readers.options import Options
-from forecasting.readers.table import Table
+from forecasting.readers.quantities import is_anomaly
+from forecasting.readers.table import ABSENT, Table, to_numbers
 from forecasting.sentences import listed
 
 YEARS: Final = ("year", "yr", "yyyy", "yy")
@@ -19,6 +22,13 @@ _NAMES: Final = ("january", "february", "march", "april", "may", "june", "july",
 _VALUE: Final = "{} to {}"
 """What the column is called that the twelve become."""
 _MONTH: Final = "month"
+_YEAR: Final = r"1[6-9]\d\d|2[01]\d\d"
+_ROW: Final = re.compile(rf"\s*(?:{_YEAR})(?:\s+[+-]?\d+(?:\.\d*)?){{12}}\s*")
+"""A year and its twelve values."""
+_SPAN: Final = re.compile(rf"\s*(?:{_YEAR})\s+(?:{_YEAR})\s*")
+"""The first and the last year, as PSL has them in its first line."""
+_NUMBER: Final = re.compile(r"\s*[+-]?\d+(?:\.\d*)?\s*")
+_MIN_YEARS: Final = 2
 
 
 def month_number(name: str) -> int | None:
@@ -57,6 +67,11 @@ def one_row_a_month(table: Table, options: Options) -> Table:
         index=np.repeat(table.cells.index.to_numpy(), len(columns)),
         dtype=str,
     )
+    # Months of the last year that are yet to come are no gaps.
+    absent = cells[value].str.lower().isin(ABSENT) | np.isin(
+        to_numbers(cells[value]), (*table.sentinels, *options.missing)
+    )
+    cells = cells[~absent | (cells[year] != cells[year].max())]
     notes: tuple[str, ...] = (f"a row a year: {value} are columns of one month each",)
     if aside:
         notes += (f"of no month by their names, and left aside: {listed(aside)}",)
@@ -65,3 +80,37 @@ def one_row_a_month(table: Table, options: Options) -> Table:
         table, cells=cells, units={value: said.pop()} if len(said) == 1 else {}, notes=(*table.notes, *notes),
         is_csv=False,
     )  # fmt: skip
+
+
+def bare_years(text: str, notes: tuple[str, ...] = ()) -> Table | None:
+    """Rows of a year and twelve values without a header, as NOAA's PSL and the Climate Explorer write them, if any.
+
+    A first line may hold two years, and a line below the rows the number that stands for a missing value; others are
+    remarks, as are those that begin with ``#``.
+
+    Raises:
+        FileError: if a remark says that the values are anomalies.
+    """
+    lines = ((k, line) for k, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip())
+    rows: dict[int, list[str]] = {}
+    remarks: dict[int, str] = {}
+    missing: tuple[float, ...] = ()
+    for number, line in lines:
+        if _ROW.fullmatch(line) and not missing:
+            rows[number] = line.split()
+        elif line.startswith("#") or (rows and len(rows) >= _MIN_YEARS and not _NUMBER.fullmatch(line)):
+            remarks[number] = line.strip()
+        elif rows and not missing and _NUMBER.fullmatch(line):
+            missing = (float(line),)
+            notes = (*notes, f"{float(line):g} stands for a missing value, as line {number} says")
+        elif rows or not _SPAN.fullmatch(line):
+            return None
+    if len(rows) < _MIN_YEARS:
+        return None
+    for number, line in remarks.items():
+        if is_anomaly(line):
+            raise FileError(f"holds anomalies, as line {number} says ({line[:60]!r}); bring SST itself")
+    names = ["year", *map(str, range(1, 13))]
+    cells = pd.DataFrame(list(rows.values()), columns=names, index=list(rows), dtype=str)
+    kind = "rows of a year and twelve values, without a header"
+    return Table(kind, cells, sentinels=missing, notes=notes, is_csv=False)

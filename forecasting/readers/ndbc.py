@@ -55,7 +55,7 @@ def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
     cells = pd.DataFrame([row for _, row in body], columns=names, index=[number for number, _ in body], dtype=str)
     cells["year"] = cells["year"].str.replace(r"^([7-9]\d)$", r"19\1", regex=True)
     kind = "NDBC standard meteorological"
-    return Table(kind, cells, units, "the unit row", _NINES, "celsius", notes=notes)
+    return Table(kind, cells, units, "the unit row", _NINES, "celsius", notes=notes, is_csv=False)
 
 
 def _names(header: list[str]) -> list[str]:

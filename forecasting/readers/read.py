@@ -7,11 +7,11 @@ from typing import Final
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.assemble import attempt, understand
 from forecasting.readers.delimited import read_delimited
-from forecasting.readers.months import one_row_a_month
+from forecasting.readers.months import bare_years, one_row_a_month
 from forecasting.readers.ndbc import is_ndbc, read_ndbc
 from forecasting.readers.options import FORMATS, DateOrder, Options, Place
 from forecasting.readers.reading import Observations, Reading
-from forecasting.readers.table import one_line
+from forecasting.readers.table import Table, one_line
 from forecasting.readers.tabular import observations
 from forecasting.readers.text import MAX_TEXT, read_text, sniff_binary
 from forecasting.sentences import listed
@@ -131,10 +131,20 @@ def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_T
         return _read_grid(source, kind, options)
     text, notes = read_text(source, limit)
     _check_lines(text, options.most_lines)
-    ndbc = options.format == "ndbc" or (options.format is None and is_ndbc(text))
-    table = read_ndbc(text, notes) if ndbc else read_delimited(text, notes, options.most_columns)
-    table = one_row_a_month(table, options)
+    table = table_of(text, options, notes)
     return _reading(path, table.format, observations(table, options), options)
+
+
+def table_of(text: str, options: Options, notes: tuple[str, ...] = ()) -> Table:
+    """The table in a text of any format, a line each time.
+
+    Raises:
+        FileError: if it holds none, naming the line.
+    """
+    if options.format == "ndbc" or (options.format is None and is_ndbc(text)):
+        return read_ndbc(text, notes)
+    bare = bare_years(text, notes) if options.format is None else None
+    return one_row_a_month(bare or read_delimited(text, notes, options.most_columns), options)
 
 
 def _check_lines(text: str, most: int | None) -> None:

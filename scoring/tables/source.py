@@ -16,11 +16,13 @@ import pyarrow.dataset as pads
 
 from forecasting.errors import FileError
 from forecasting.readers.dates import TELLING, UntoldOrderError
-from forecasting.readers.delimited import header, read_delimited
+from forecasting.readers.delimited import header
 from forecasting.readers.options import DateOrder, Options
+from forecasting.readers.read import table_of
 from forecasting.readers.split import are_repeated
 from forecasting.readers.table import ABSENT, Table
 from forecasting.readers.tabular import Layout, find_layout
+from forecasting.readers.text import read_text
 from forecasting.sentences import counted
 from scoring.source import is_parquet
 from scoring.tables.notes import Notes
@@ -109,7 +111,10 @@ def _used(layout: Layout) -> list[str]:
 def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
     text = Text(file)
     head = text.head()
-    table = read_delimited(head)
+    table = table_of(head, options)
+    if not table.is_csv:
+        yield from _read_whole(file, options, notes)
+        return
     names, separator = header(head)
     positions = {name: f"f{k}" for k, name in enumerate(table.names if table.nameless else names)}
 
@@ -139,7 +144,7 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
             raise FileError(_of_other_width(refused[0])) from None
 
     layout = _layout(table, options, read)
-    notes.add_all(file, layout.notes)
+    notes.add_all(file, (*table.notes, *layout.notes))
     wanted = _used(layout)
     first = 1
     for batch in read(wanted):
@@ -147,6 +152,17 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
         first += batch.num_rows
     if text.is_latin:
         notes.add(file, "it is not UTF-8, and was read as Latin-1")
+
+
+def _read_whole(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
+    """The rows of a file in which they are no lines of CSV, all at once."""
+    text, said = read_text(file)
+    table = table_of(text, options, said)
+    cells = {name: [None if cell.lower() in ABSENT else cell for cell in table.cells[name]] for name in table.names}
+    columns = {name: pa.array(column, pa.string()) for name, column in cells.items()}
+    layout = _layout(table, options, lambda names: [pa.record_batch([columns[name] for name in names], names)])
+    notes.add_all(file, (*table.notes, *layout.notes))
+    yield Batch({name: columns[name] for name in _used(layout)}, 1, file, layout)
 
 
 def _of_other_width(row: pacsv.InvalidRow) -> str:

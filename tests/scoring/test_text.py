@@ -94,3 +94,30 @@ def test_a_row_that_is_none_of_these_is_kept_or_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(["station,time,sst", *rows, "the end"]))
     with pytest.raises(FileError, match=r"in\.csv: row 301 \('the end'\) has 1 column where the first has 3"):
         taken(path)
+
+
+ROW = ",".join(str(10 + k) for k in range(12))
+
+
+@pytest.mark.parametrize(
+    ("lines", "step", "station", "values"),
+    [
+        ([f"year,site,{','.join(map(str, range(1, 13)))}", f"2001,pier,{ROW}", f"2002,pier,{ROW}"], "month", "pier",
+         [*range(10, 22), *range(10, 22)]),
+        (["2001 2002", *(f"{year} {ROW.replace(',', ' ')}" for year in (2001, 2002)), "-9.99"], "month", "in",
+         [*range(10, 22), *range(10, 22)]),
+        (["#STN YY MM DD hh mm WTMP", "#  yr mo dy hr mn degC", *(f"41 2001 1 {k} 0 0 {9 + k}" for k in range(1, 5))],
+         "day", "41", [10, 11, 12, 13]),
+        (["date   sst", *(f"2001-01-0{k}   {9 + k}" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
+        (["A pier", "", "date,temp", *(f"2001-01-0{k},{9 + k}" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
+    ],
+)  # fmt: skip
+def test_tables_that_are_no_plain_csv_are_read_as_training_reads_them(
+    tmp_path: Path, lines: list[str], step: str, station: str, values: list[float]
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join([*lines, ""]))
+    series, errors = series_of([path], tmp_path / "staged", TimeStep.parse(step))
+    assert errors == {}
+    assert list(series) == [station]
+    assert series[station].values.tolist() == values

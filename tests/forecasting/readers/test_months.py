@@ -38,7 +38,8 @@ def test_months_may_lack_and_stand_beside_other_columns_below_a_unit(tmp_path: P
     with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*--missing -99.99"):
         read(path)
     series = read(path, missing=(-99.99,)).series
-    assert np.flatnonzero(np.isnan(series.values)).tolist() == [11, 23]
+    assert np.flatnonzero(np.isnan(series.values)).tolist() == [11]
+    assert len(series) == 23
     assert series.values[0] == pytest.approx(10)
     assert "of no month by their names, and left aside: annual" in series.notes
 
@@ -69,3 +70,22 @@ def test_years_and_months_stand_in_two_columns(tmp_path: Path, header: str, rows
 def test_a_month_that_is_none_is_named_by_its_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="line 3: 'Fub' in column month is no number"):
         read(write(tmp_path, "year,month,sst", "1980,Jan,15", "1980,Fub,16"))
+
+
+YEARS = [f" {1980 + k} " + " ".join(f"{10 + month + k:6.2f}" for month in range(12)) for k in range(3)]
+LAST = " 1983  13.00  -99.99  15.00" + 9 * "  -99.99"
+
+
+@pytest.mark.parametrize("above", [[" 1980 1983"], ["# 43N 9E sst from an analysis"]])
+def test_rows_of_a_year_and_twelve_values_need_no_header(tmp_path: Path, above: list[str]) -> None:
+    path = write(tmp_path, *above, *YEARS, LAST, "  -99.99", "  nina34", "  5N-5S 170W-120W")
+    series = read(path).series
+    assert (str(series.step), str(series.start), len(series)) == ("month", "1980-01-01T00:00:00", 39)
+    assert np.flatnonzero(np.isnan(series.values)).tolist() == [37]
+    assert series.values[[0, 35, 38]].tolist() == [10, 23, 15]
+    assert "-99.99 stands for a missing value, as line 6 says" in series.notes
+
+
+def test_rows_of_years_that_hold_anomalies_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"holds anomalies, as line 6 says .'Anomaly from 1981-2010'."):
+        read(write(tmp_path, "1980 1982", *YEARS, "-99.99", "Anomaly from 1981-2010"))
