@@ -147,6 +147,11 @@ def _local_clock(table: Table, options: Options) -> Clock:
         columns = [parts["hour"], *minutes]
         if stands_apart(table, usual[0], columns):
             return _joined(table, usual[0], columns, _hours(table, columns, usual[0]), options)
+    clocks = [name for name in table.names if is_clock(table.cells[name])]
+    if usual and len(clocks) == 1 and stands_apart(table, usual[0], clocks):
+        hours = times_of_day(table, clocks[0], usual[0])
+        assert hours is not None
+        return _joined(table, usual[0], clocks, hours, options)
     if not usual and "year" in parts and ("month" in parts or "doy" in parts):
         texts = _compose(table, parts)
         return Clock(" ".join(parts.values()), tuple(parts.values()), texts, texts, options.timezone)

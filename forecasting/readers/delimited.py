@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from itertools import takewhile
 from typing import Final
 
@@ -33,6 +34,13 @@ _FORMATS: Final[dict[Dialect | None, str]] = {
     "csv0": "CSV without a header line, as ERDDAP's .csv0",
 }
 
+DECIMAL_COMMA: Final = r"^([+-]?\d+),(\d+)$"
+"""A number with a decimal comma, as an expression that any library understands."""
+_COMMA: Final = re.compile(DECIMAL_COMMA)
+_POINT: Final = re.compile(r"[+-]?\d+\.\d+")
+_MAX_COMMAS: Final = 150
+"""Rows in which decimal commas are looked for."""
+
 _Row = tuple[int, list[str]]
 """Number of a line, and its cells."""
 
@@ -58,17 +66,11 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
     kind = dialect(rows[0][1], rows[1][1] if len(rows) > 1 else [])
     if kind == "csv0":
         names = [f"column {k}" for k in range(1, len(rows[0][1]) + 1)]
-        return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes, is_csv=not found.is_spaced)
+        return Table(_FORMATS[kind], _frame(names, rows), nameless=True, notes=notes)
     (line, first), *body = rows
     names = _names(first, body)
-    units: dict[str, str] = {}
-    place = ""
-    if body and (kind == "csv" or is_units_row(body[0][1])):
-        number, row = body.pop(0)
-        units = {name: unbracketed(unit) for name, unit in zip(names, row, strict=False) if unit}
-        place = f"the unit row, line {number}"
-    elif body and is_format_row(body[0][1]):
-        del body[0]
+    commas = _separator(found.text) != "," and _has_decimal_commas(body)
+    units, place = _take_units(names, body, kind)
     if not body:
         raise FileError("holds no data: a header line and one line a value are needed")
     names, repeated = _without_repeated(names)
@@ -76,15 +78,36 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
         notes = (*notes, f"the header is line {line}; what stands above it was left aside")
     if repeated:
         notes = (*notes, f"several columns have one name, and were left aside: {listed(repeated)}")
+    cells = _frame(names, body)
+    if commas:
+        cells = cells.apply(lambda column: column.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True))
+        notes = (*notes, "numbers are written with decimal commas")
     return Table(
-        _FORMATS[kind], _frame(names, body), units, place, notes=notes, remarked=_remarked(text, line),
-        is_csv=not found.is_spaced,
+        _FORMATS[kind], cells, units, place, notes=notes, remarked=_remarked(text, line), is_csv=not found.is_spaced,
+        decimal_commas=commas,
     )  # fmt: skip
+
+
+def _take_units(names: list[str], body: list[_Row], kind: Dialect | None) -> tuple[dict[str, str], str]:
+    """Units of columns, and where they stand; the row below the header that has them, or widths, goes from ``body``."""
+    if body and (kind == "csv" or is_units_row(body[0][1])):
+        number, row = body.pop(0)
+        units = {name: unbracketed(unit) for name, unit in zip(names, row, strict=False) if unit}
+        return units, f"the unit row, line {number}"
+    if body and is_format_row(body[0][1]):
+        del body[0]
+    return {}, ""
+
+
+def _has_decimal_commas(body: list[_Row]) -> bool:
+    """Whether numbers have commas, and none a point, so that the commas keep no thousands apart."""
+    some = [cell for _, row in body[:_MAX_COMMAS] for cell in row]
+    return any(_COMMA.fullmatch(cell) for cell in some) and not any(_POINT.fullmatch(cell) for cell in some)
 
 
 def _without_repeated(names: list[str]) -> tuple[list[str], list[str]]:
     """The names without those of several columns each that hold no SST, as ``ANOM``, and these."""
-    repeated = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    repeated = [name for name, count in Counter(names).items() if name and count > 1]
     aside = [name for name in repeated if is_no_sst(name) or is_flag_name(name)]
     return ["" if name in aside else name for name in names], aside
 

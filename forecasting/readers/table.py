@@ -35,6 +35,7 @@ class Table:
         units: of columns, as a row of units has them.
         units_place: where that stands.
         remarked: units that comments above the header name, by the number of the line.
+        decimal_commas: whether numbers had commas in the file, for which the cells have points.
         is_csv: whether each row is a line of CSV, so that the file can be read piece by piece.
         sentinels: of columns: numbers that stand for a missing value.
         units_by_format: units that the format prescribes for temperatures where the file states none.
@@ -52,6 +53,7 @@ class Table:
     notes: tuple[str, ...] = ()
     remarked: Mapping[int, str] = field(default_factory=dict)
     is_csv: bool = True
+    decimal_commas: bool = False
 
     @cached_property
     def names(self) -> list[str]:

@@ -16,7 +16,7 @@ import pyarrow.dataset as pads
 
 from forecasting.errors import FileError
 from forecasting.readers.dates import TELLING, UntoldOrderError
-from forecasting.readers.delimited import header
+from forecasting.readers.delimited import DECIMAL_COMMA, header
 from forecasting.readers.options import DateOrder, Options
 from forecasting.readers.read import table_of
 from forecasting.readers.split import are_repeated
@@ -127,7 +127,7 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
             return "error"
 
         try:
-            yield from pacsv.open_csv(
+            batches = pacsv.open_csv(
                 pa.PythonFile(text.rows(int(table.cells.index[0]) - 1, separator), mode="r"),
                 pacsv.ReadOptions(block_size=BLOCK, autogenerate_column_names=True, use_threads=False),
                 pacsv.ParseOptions(delimiter=separator, invalid_row_handler=refuse),
@@ -138,6 +138,7 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
                     strings_can_be_null=True,
                 ),
             )
+            yield from map(_with_points, batches) if table.decimal_commas else batches
         except pa.ArrowInvalid:
             if not refused:
                 raise
@@ -152,6 +153,12 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
         first += batch.num_rows
     if text.is_latin:
         notes.add(file, "it is not UTF-8, and was read as Latin-1")
+
+
+def _with_points(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows with points for decimal commas."""
+    columns = [pc.replace_substring_regex(column, DECIMAL_COMMA, r"\1.\2") for column in batch.columns]
+    return pa.record_batch(columns, batch.schema.names)
 
 
 def _read_whole(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:

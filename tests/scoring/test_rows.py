@@ -127,7 +127,7 @@ def test_columns_that_are_no_places_are_left_aside_and_said(tmp_path: Path) -> N
 
 def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
-    path.write_text("time;sst\n2001-01-01;3,25\n2001-01-02;3,5\n")
+    path.write_text("time;sst\n2001-01-01;3,25\n2001-01-02;3.5\n")
     _, stations = taken(path)
     assert stations.errors == {0: "row 1: '3,25' in column sst is no number; write it with a decimal point"}
     for content, said in (

@@ -121,3 +121,10 @@ def test_tables_that_are_no_plain_csv_are_read_as_training_reads_them(
     assert errors == {}
     assert list(series) == [station]
     assert series[station].values.tolist() == values
+
+
+def test_decimal_commas_are_read_where_no_comma_keeps_columns_apart(tmp_path: Path) -> None:
+    path, notes = tmp_path / "in.csv", Notes()
+    path.write_text("\n".join(["Zeit;sst;sst_qc", *(f"2001-01-0{k};{9 + k},5;1" for k in range(1, 5)), ""]))
+    assert taken(path, notes=notes)[0] == {"in": [10.5, 11.5, 12.5, 13.5]}
+    assert notes.sentences() == (f"{path}: numbers are written with decimal commas",)

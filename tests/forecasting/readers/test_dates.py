@@ -9,6 +9,7 @@ from forecasting.readers.clock import find_clock
 from forecasting.readers.delimited import read_delimited
 from forecasting.readers.hours import times_of_day
 from forecasting.readers.options import Options
+from forecasting.readers.tabular import find_layout
 from forecasting.timestep import iso
 from tests.forecasting.readers.files import days, rows, write
 
@@ -59,6 +60,13 @@ def test_the_only_column_of_dates_is_found_whatever_its_name(
 ) -> None:
     path = write(tmp_path, header, *(f"{first.replace('31', day)},10" for day in ("31", "30", "29")))
     assert iso(read(path).series.times[-1]) == start
+
+
+def test_times_of_day_under_any_name_stand_beside_dates_that_come_again_and_again(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,heure,temp", *(f"{day}/12/2010,{hour}:30,10" for day in (30, 31) for hour in (6, 18)))
+    assert str(read(path).series.step) == "PT12H"
+    assert iso(read(path).series.start) == "2010-12-30T06:30:00Z"
+    assert find_layout(read_delimited(path.read_text()), Options()).time == ("date", "heure")
 
 
 def test_of_several_columns_of_dates_one_is_asked_for(tmp_path: Path) -> None:
