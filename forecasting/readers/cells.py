@@ -63,9 +63,12 @@ def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tu
     dims = [dim for dim in value.dims if dim != along]
     lat, lon = _axis(data, value, "latitude", "Y"), _axis(data, value, "longitude", "X")
     if lat is None or lon is None or set(lat.dims) | set(lon.dims) != set(dims):
+        known = {*(() if lat is None else lat.dims), *(() if lon is None else lon.dims)}
+        other = next((dim for dim in dims if dim not in known), dims[0])
         raise FileError(
             f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} besides "
-            "time, which are no latitude and longitude by their attributes; bring one series"
+            "time, which are no latitude and longitude by their attributes; keep one of each other, or their mean, as "
+            f"by xarray's isel({other}=0) or mean({other!r})"
         )
     return lat, lon
 

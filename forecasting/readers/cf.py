@@ -3,13 +3,14 @@
 xarray is imported when a grid is read, and not before: it comes with an extra.
 """
 
+import contextlib
 import re
 import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,12 +21,16 @@ from forecasting.readers.split import nearest_depth
 from forecasting.readers.units import parse_units
 from forecasting.sentences import listed
 from forecasting.series import UNITS, Units
-from forecasting.timestep import FIRST_TIME, LAST_TIME, Times
+from forecasting.timestep import FIRST_TIME, LAST_TIME, Floats, Times
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _DEPTHS: Final = ("depth", "zlev", "altitude", "lev", "deptht", "z")
+_CENTIMETRES: Final = ("cm", "centimeter", "centimeters", "centimetre", "centimetres")
+_SAME: Final = 1e-3
+"""Of a month, how far apart numbers are that are meant to be the same."""
+_MONTHS: Final = re.compile(r"months? since (\d{1,4})-(\d\d?)-0?1\b.*", re.IGNORECASE)
 
 
 @contextmanager
@@ -50,10 +55,33 @@ def _open(xarray: ModuleType, path: Path, engine: str) -> "xr.Dataset":
     try:
         data: xr.Dataset = xarray.open_dataset(path, engine=engine, chunks=None)
     except (ValueError, OverflowError):
-        with xarray.open_dataset(path, engine=engine, chunks=None, decode_times=False) as undated:
+        undated = xarray.open_dataset(path, engine=engine, chunks=None, decode_times=False)
+        with contextlib.ExitStack() as opened_anew:
+            opened_anew.enter_context(undated)
             _refuse_fill_times(undated)
-        raise
+            months = _months(undated)
+            if not months:
+                raise
+            data = xarray.decode_cf(undated.assign_coords(months), mask_and_scale=False)
+            opened_anew.pop_all()
     return data
+
+
+def _months(data: "xr.Dataset") -> dict[Hashable, Any]:
+    """Variables of times that are numbers of months, which xarray does not know, as the first day of each."""
+    found: dict[Hashable, Any] = {}
+    for name, one in data.variables.items():
+        origin = _MONTHS.fullmatch(str(one.attrs.get("units", "")))
+        if origin is None or one.dtype.kind not in "iuf":
+            continue
+        values = np.asarray(one.values, dtype=np.float64)
+        # Some say the middle of each month, and some its beginning.
+        if not np.isfinite(values).all() or np.ptp(values - np.floor(values)) > _SAME:
+            continue
+        first = np.datetime64(f"{int(origin[1]):04}-{int(origin[2]):02}", "M")
+        attributes = {key: said for key, said in one.attrs.items() if key not in ("units", "calendar")}
+        found[name] = (one.dims, (first + np.floor(values).astype(np.int64)).astype("datetime64[s]"), attributes)
+    return found
 
 
 def _refuse_fill_times(data: "xr.Dataset") -> None:
@@ -256,11 +284,9 @@ def one_depth(
     """
     chosen: float | None = None
     for dim in taken["value"].dims:
-        axis = data[dim] if dim in data.variables else None
-        is_depth = str(dim).lower() in _DEPTHS or (axis is not None and axis.attrs.get("axis") == "Z")
-        if not is_depth or dim == along or axis is None or axis.ndim != 1:
+        depths = None if dim == along else _depths(data, dim, along)
+        if depths is None:
             continue
-        depths = np.asarray(axis.values, dtype=np.float64)
         if len(depths) > 1 and options.depth is None:
             shown = listed(f"{depth:g}" for depth in depths)
             raise FileError(f"holds {len(depths)} depths along {dim}: {shown}; choose one with --depth")
@@ -272,3 +298,24 @@ def one_depth(
     if options.depth is not None and chosen is None:
         raise FileError("has no dimension of depth, so --depth has nothing to choose from; leave it away")
     return taken
+
+
+def _depths(data: "xr.Dataset", dim: Hashable, along: Hashable) -> Floats | None:
+    """Metres along a dimension, by its own variable or one that has them at each time; None if it is no depth."""
+    usual = str(dim).lower() in _DEPTHS
+    if dim in data.variables:
+        axis = data[dim]
+        if not (usual or axis.attrs.get("axis") == "Z" or axis.attrs.get("positive") in ("up", "down")):
+            return None
+    else:
+        named = (data[name] for name in data.variables if data[name].attrs.get("standard_name") == "depth")
+        fitting = [one for one in named if usual and dim in one.dims and set(one.dims) <= {dim, along}]
+        if not fitting:
+            return None
+        axis = fitting[0]
+    depths = np.asarray(axis.transpose(..., dim).values, dtype=np.float64)
+    if depths.ndim > 1:
+        depths = np.fmin.reduce(depths.reshape(-1, axis.sizes[dim]), axis=0)
+    if str(axis.attrs.get("units", "")).lower() in _CENTIMETRES:
+        depths = depths / 100
+    return depths if np.isfinite(depths).all() else None

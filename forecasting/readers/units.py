@@ -11,8 +11,8 @@ _TEMPERATURES: Final = frozenset(("sst", "temp", "temperature", "temperatures", 
 _TURNED: Final = frozenset(("from", "convert", "converted", "was", "were", "original", "originally", "not"))
 """What makes a unit in a sentence another one than that of the values."""
 _SPELLINGS: Final[dict[str, Units]] = {
-    **dict.fromkeys(("c", "celsius", "centigrade", "cels"), "celsius"),
-    **dict.fromkeys(("k", "kelvin", "kelvins"), "kelvin"),
+    **dict.fromkeys(("c", "celsius", "centigrade", "cels", "celsiusscale"), "celsius"),
+    **dict.fromkeys(("k", "kelvin", "kelvins", "kelvinscale"), "kelvin"),
     **dict.fromkeys(("f", "fahrenheit", "fahr"), "fahrenheit"),
 }
 _BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*")

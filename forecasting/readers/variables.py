@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from forecasting.errors import FileError
 from forecasting.readers.options import Options
 from forecasting.readers.quantities import is_above_ground, is_anomaly, is_elsewhere, is_no_sst, is_of_water
+from forecasting.readers.units import parse_units
 from forecasting.sentences import listed
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def find_variable(data: "xr.Dataset", options: Options) -> str:
     sea = (standard for standard in STANDARD_NAMES if standard != _OF_ANYTHING)
     found = next((one for one in (_with_standard(data, kept, standard) for standard in sea) if one), None)
     found = found or _named(kept, _NAMES) or _with_standard(data, kept, _OF_ANYTHING) or _bare(data, kept)
+    found = found or _titled(data, kept)
     if found is not None:
         return found
     usual = _named(list(others), (*_NAMES, *_BARE))
@@ -97,3 +99,10 @@ def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
             f"{listed([found, *rivals])}"
         )
     return found
+
+
+def _titled(data: "xr.Dataset", names: list[str]) -> str | None:
+    """The only variable in units of temperature whose title says that it is of the sea."""
+    warm = [name for name in names if parse_units(str(data[name].attrs.get("units", ""))) is not None]
+    found = [name for name in warm if is_of_water(str(data[name].attrs.get("long_name", "")))]
+    return found[0] if len(found) == 1 else None

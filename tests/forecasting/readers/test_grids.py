@@ -313,11 +313,50 @@ def test_dates_that_are_not_those_of_the_usual_calendar_are_refused(netcdf: Save
         read(netcdf(data))
 
 
-@pytest.mark.parametrize("units", ["months since 1980-01-01", "hour since 0000-01-01 00:00:00"])
+@pytest.mark.parametrize("units", ["months since 1980-01-15", "hour since 0000-01-01 00:00:00"])
 def test_times_that_are_no_dates_are_named_with_what_to_write(netcdf: Save, units: str) -> None:
     data = buoy().assign_coords(time=("time", np.arange(10.0), {"units": units}))
     with pytest.raises(FileError, match=rf"has times in '{units}', which are no dates; write them as 'days since 1970"):
         read(netcdf(data))
+
+
+@pytest.mark.parametrize(("calendar", "offset"), [("360", 0.5), ("standard", 0), ("360_day", 0.5)])
+def test_numbers_of_months_are_times(netcdf: Save, calendar: str, offset: float) -> None:
+    units = {"units": "months since 1980-01-01", "calendar": calendar}
+    data = buoy(units="Celsius_scale").assign_coords(time=("time", np.arange(10) + 12 + offset, units))
+    (station,) = read(netcdf(data)).stations
+    assert station.series is not None
+    assert (str(station.series.step), iso(station.series.start)) == ("month", "1981-01-01T00:00:00Z")
+    assert station.flags[9] == 1
+
+
+def test_depths_may_stand_in_a_variable_of_their_own_at_each_time(netcdf: Save) -> None:
+    layers = np.stack([np.linspace(10, 11, 10), np.linspace(5, 6, 10)], axis=1)
+    metres = np.tile([0.5, 20.0], (10, 1))
+    metres[3] = np.nan
+    cf = {"units": "degrees_C", "standard_name": "sea_water_temperature"}
+    deep = {"units": "m", "standard_name": "depth", "axis": "Z"}
+    shape = ("time", "DEPTH")
+    data = xr.Dataset({"TEMP": (shape, layers, cf), "DEPH": (shape, metres, deep)}, {"time": TIMES})
+    with pytest.raises(FileError, match=r"2 depths along DEPTH: 0.5, 20; choose one with --depth"):
+        read(netcdf(data))
+    assert read(netcdf(data), depth=25).series.values[0] == 5
+
+
+def test_depths_are_metres_whatever_their_units(netcdf: Save) -> None:
+    data = copernicus().rename(depth="z_t").assign_coords(
+        z_t=("z_t", [500.0, 1500.0], {"units": "centimeters", "positive": "down"})
+    )  # fmt: skip
+    with pytest.raises(FileError, match=r"2 depths along z_t: 5, 15; choose one with --depth"):
+        read(netcdf(data), at=(0, 1.5))
+
+
+def test_a_dimension_of_something_else_is_named(netcdf: Save) -> None:
+    data = oisst().rename(zlev="expver").isel(expver=[0, 0])
+    with pytest.raises(
+        FileError, match=r"keep one of each other, or their mean, as by xarray's isel\(expver=0\) or mean"
+    ):
+        read(netcdf(data), at=(0, 1.5))
 
 
 def test_variables_in_groups_are_refused_by_the_names_of_these(tmp_path: Path) -> None:

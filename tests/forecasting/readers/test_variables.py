@@ -62,3 +62,10 @@ def test_a_bare_name_beside_one_of_the_sea_is_asked_about(tmp_path: Path) -> Non
         FileError, match="2 variables that could be SST; name it with --value-column, one of temp, sst_"
     ):
         read(save(tmp_path, temp={}, sst_raw={}))
+
+
+def test_a_title_of_the_sea_stands_in_for_a_name(tmp_path: Path) -> None:
+    sea = {"long_name": "SEA SURFACE TEMPERATURE (C)"}
+    assert read(save(tmp_path, T_25=sea, T_21={"long_name": "AIR TEMPERATURE (C)"})).stations[0].columns.value == "T_25"
+    with pytest.raises(FileError, match="no variable of sea temperature"):
+        read(save(tmp_path, T_25=sea, T_20={"long_name": "Sea temperature at 20 m"}))
