@@ -15,6 +15,10 @@ from forecasting.readers.zeros import describe_zeros
 from forecasting.series import SstSeries, to_celsius
 from forecasting.timestep import DAY, Times
 
+_COLDEST: Final = -2.0
+"""°C, that every sea freezes before."""
+_NEAR_ZERO: Final = 1.0
+"""°C of a middle that anomalies have, and few seas."""
 _WARMEST_YEAR: Final = 32.0
 """°C that every sea is below at some time of the year."""
 
@@ -35,7 +39,12 @@ def understand(found: Observations, options: Options) -> Station:
     taken = f"time from column {found.columns.time}, SST from column {found.columns.value}, in {found.units}"
     doubts = [
         doubt
-        for doubt in (_doubt_units(found, series), describe_flat_line(series), describe_zeros(found))
+        for doubt in (
+            _doubt_units(found, series),
+            _doubt_anomalies(series),
+            describe_flat_line(series),
+            describe_zeros(found),
+        )
         if doubt is not None
     ]
     warnings = (*found.warnings, *doubts)
@@ -81,6 +90,16 @@ def _doubt_units(found: Observations, series: SstSeries) -> str | None:
         return None
     said = f"every value is over {_WARMEST_YEAR:g} °C, as no sea is all the year"
     return f"{said}: they may be °F, which --units fahrenheit says"
+
+
+def _doubt_anomalies(series: SstSeries) -> str | None:
+    """A sentence on values about zero that fall under what any sea freezes at."""
+    values = series.values[np.isfinite(series.values)]
+    middle, least = float(np.median(values)), float(values.min())
+    if least >= _COLDEST or abs(middle) >= _NEAR_ZERO:
+        return None
+    said = f"values fall to {least:.3g} °C, where every sea is ice, about a middle of {middle:.2g} °C"
+    return f"{said}: see whether they are anomalies, and no SST"
 
 
 def _placed(found: Observations, series: SstSeries, options: Options) -> Marked | None:

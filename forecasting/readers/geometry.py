@@ -1,4 +1,4 @@
-"""Distances and names of places."""
+"""Distances, depths and names of places."""
 
 from typing import Final
 
@@ -12,6 +12,8 @@ _MAX_POSITIONS: Final = 12
 """Positions that a buoy at its mooring, or several, are given at most: one that drifts has more."""
 _MIN_DISTANCE_KM: Final = 10.0
 """Farther than a buoy swings, or is laid out anew."""
+_MAX_DEPTHS_METRES: Final = 10.0
+"""Metres by which an instrument at its mooring rises and falls."""
 _MIN_ROWS: Final = 30
 """Rows that a fixed place has at least."""
 
@@ -23,6 +25,14 @@ def distance_km(place: npt.ArrayLike, lat: Floats, lon: Floats) -> Floats:
     half = np.sin((lat - at[0]) / 2) ** 2 + np.cos(at[0]) * np.cos(lat) * np.sin((lon - at[1]) / 2) ** 2
     km: Floats = 2 * _EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
     return km
+
+
+def describe_depths(depths: Floats, name: str) -> tuple[str, ...]:
+    """A sentence on values, each at a depth (metres) of its own, that are of no one layer of the sea."""
+    known = depths[np.isfinite(depths)]
+    if not len(known) or np.ptp(known) <= _MAX_DEPTHS_METRES:
+        return ()
+    return (f"{name} runs from {known.min():g} to {known.max():g}: values are of several depths; keep those of one",)
 
 
 def name_place(place: npt.ArrayLike) -> str:

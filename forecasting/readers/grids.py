@@ -22,6 +22,7 @@ from forecasting.readers.cf import (
     readable,
 )
 from forecasting.readers.flags import Marked, heed, unheeded
+from forecasting.readers.geometry import describe_depths
 from forecasting.readers.options import Options
 from forecasting.readers.overview import overview
 from forecasting.readers.reading import Columns, Observations
@@ -35,6 +36,9 @@ from forecasting.timestep import Floats, Times, short
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_DEPTHS = ("depth", "sea_water_pressure")
+"""Standard names; a decibar is a metre, nearly."""
 
 __all__ = ["NoPlaceError", "read_grid"]
 
@@ -204,4 +208,7 @@ def _by_rows(
     if options.station is not None and options.station not in names:
         held = names[0] if names else "one series without a name: leave --station away"
         raise FileError(f"has no station {options.station!r}; it has {held}")
-    yield (names[0] if names else None), taken, notes
+    deep = [str(name) for name in data.variables if data[name].attrs.get("standard_name") in _DEPTHS]
+    rows = {name: data[name] for name in deep if data[name].dims == (along,)}
+    said = [one for name, depths in rows.items() for one in describe_depths(np.asarray(depths.values, float), name)]
+    yield (names[0] if names else None), taken, (*notes, *said)

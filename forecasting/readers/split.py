@@ -1,7 +1,7 @@
 """Rows of a table that belong together: one station, place and depth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.clock import Clock
-from forecasting.readers.geometry import distance_km, fixed_places, name_place
+from forecasting.readers.geometry import describe_depths, distance_km, fixed_places, name_place
 from forecasting.readers.keys import ANYTHING, DEPTHS, PLACES, STATIONS
 from forecasting.readers.options import Options, Place
 from forecasting.readers.table import Table, numbers, one_line, to_numbers
@@ -161,8 +161,11 @@ def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
     column = next((plain[name] for name in DEPTHS if name in plain), None)
     if column is None and options.depth is not None:
         raise FileError("has no column of depths, so --depth has nothing to choose from; leave it away")
-    if column is None or (options.depth is None and not _repeats(clock, part.rows)):
+    if column is None:
         return part
+    if options.depth is None and not _repeats(clock, part.rows):
+        said = describe_depths(to_numbers(table.cells[column])[part.rows], f"column {column}")
+        return replace(part, notes=(*part.notes, *said))
     depths = numbers(table.cells[column])
     distinct = np.unique(depths[part.rows & np.isfinite(depths)])
     if len(distinct) < 2:

@@ -351,6 +351,12 @@ def test_depths_are_metres_whatever_their_units(netcdf: Save) -> None:
         read(netcdf(data), at=(0, 1.5))
 
 
+def test_rows_of_a_profiler_are_told_from_those_of_one_depth(netcdf: Save) -> None:
+    data = buoy().assign(PRES=("time", np.linspace(5, 100, 10), {"standard_name": "sea_water_pressure"}))
+    said = "PRES runs from 5 to 100: values are of several depths; keep those of one"
+    assert said in read(netcdf(data)).series.notes
+
+
 def test_a_dimension_of_something_else_is_named(netcdf: Save) -> None:
     data = oisst().rename(zlev="expver").isel(expver=[0, 0])
     with pytest.raises(

@@ -32,3 +32,17 @@ def test_zeros_in_a_sea_that_is_far_from_them_are_warned_of(tmp_path: Path) -> N
 @pytest.mark.parametrize("values", [sea(12, 6), np.round(sea(1, 3), 1), np.zeros(40)])
 def test_a_sea_that_comes_by_zero_is_not(tmp_path: Path, values: "np.typing.NDArray[np.float64]") -> None:
     assert warned(tmp_path, values) == []
+
+
+def test_values_about_zero_that_no_sea_reaches_may_be_anomalies(tmp_path: Path) -> None:
+    def doubts(values: "np.typing.NDArray[np.float64]") -> list[str]:
+        times = np.datetime64("2015-01-01") + np.arange(len(values))
+        lines = [f"{time},{value:.2f}" for time, value in zip(times, values, strict=True)]
+        return [said for said in read(write(tmp_path, "date,x", *lines)).stations[0].warnings if "anomalies" in said]
+
+    assert doubts(sea(0, 2.5)) == [
+        "values fall to -2.5 °C, where every sea is ice, about a middle of 0.38 °C: see whether they are anomalies, "
+        "and no SST"
+    ]
+    assert doubts(np.maximum(sea(0, 2.5), -1.9)) == []
+    assert doubts(sea(10, 12.5)) == []
