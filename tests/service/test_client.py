@@ -382,7 +382,7 @@ def test_what_is_said_of_a_file_is_heeded_and_what_is_wrong_with_it_told(ask: As
     reading = ask(url, "read_series", days.encode(), time_column="when", resample="month", missing=[12, 13])
     assert list(reading.series["0"].index.month) == [1, 2, 3]
     with pytest.raises(ProblemError, match="name it with time_column="):
-        ask(url, "read_series", days.encode())
+        ask(url, "read_series", b"when,sst\nMonday,10\n")
 
 
 def test_predictions_stand_beside_the_observations(ask: Ask, url: str, registry: Registry) -> None:

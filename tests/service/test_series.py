@@ -176,8 +176,9 @@ def test_it_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> N
 
 
 def test_what_is_found_can_be_overridden(client: httpx.Client) -> None:
-    text = monthly(36, header="when,warmth")
-    assert "name it with time_column=, one of when, warmth" in refusal(client, text)
+    names, *rows = monthly(36, header="when,warmth").splitlines()
+    text = "\n".join([f"entered,{names}", *(f"2004-01-01,{row}" for row in rows)])
+    assert "name one with time_column=, one of entered, when" in refusal(client, text)
     answer = post(client, text, time_column="when", value_column="warmth", missing="20")
     assert answer["stations"][0]["columns"] == {"time": "when", "value": "warmth"}
     assert answer["stations"][0]["summary"]["missing"] > 0
