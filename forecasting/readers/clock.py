@@ -15,7 +15,7 @@ from forecasting.readers.hours import is_clock, is_whole, stands_apart, times_of
 from forecasting.readers.months import YEARS, month_number
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, is_numeric, numbers
-from forecasting.readers.zones import COLUMNS, UTC, is_period, offset_of, zone_in, zone_of
+from forecasting.readers.zones import COLUMNS, UTC, is_period, names_utc, offset_of, zone_in, zone_of
 from forecasting.sentences import listed
 from forecasting.timestep import Times, choose_clock
 
@@ -103,10 +103,16 @@ def find_clock(table: Table, options: Options) -> Clock:
 def _written_zone(table: Table, clock: Clock) -> str | None:
     """The offset that the header, or the row of units, names for the times."""
     written = [one[0] for one in map(table.unit, clock.names) if one is not None]
-    if any(one.strip().upper() in UTC for one in written):
+    if any(_is_utc(table, name) for name in clock.names):
         return None
     zones = [*map(zone_of, written), *(zone_in(table.short(name)) for name in clock.names)]
     return next((zone for zone in zones if zone is not None), None)
+
+
+def _is_utc(table: Table, name: str) -> bool:
+    """Whether the header, or the row of units, says so of a column."""
+    written = table.unit(name)
+    return names_utc(table.short(name)) or (written is not None and written[0].strip().upper() in UTC)
 
 
 def _zoned(texts: "pd.Series[str]") -> "pd.Series[bool]":
@@ -125,7 +131,7 @@ def _by_zones(table: Table, clock: Clock) -> Clock:
     # Tz is also the period of waves.
     column = next((plain[name] for name in COLUMNS if name in plain and not is_period(table.cells[plain[name]])), None)
     naive = clock.texts.str.contains("T") & ~_zoned(clock.texts)
-    if column is None or not naive.any():
+    if column is None or not naive.any() or any(_is_utc(table, name) for name in clock.names):
         return clock
     offsets = table.cells[column].map({cell: offset_of(cell, column) for cell in table.cells[column].unique()})
     texts = clock.texts.where(~naive, clock.texts + offsets)

@@ -10,15 +10,16 @@ from forecasting.errors import FileError
 from forecasting.readers.options import DateOrder
 from forecasting.timestep import Floats, Times
 
-_CLOCK: Final = r"(?:[ T,]+(\d{1,2}):(\d\d)(:\d\d(?:\.\d+)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
+_CLOCK: Final = r"(?:[ T,]+(\d{1,2})(?::(\d\d)(:\d\d(?:\.\d+)?)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
 _NUMERIC: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d\d)" + _CLOCK)
 _NAMED: Final = re.compile(r"(\d{1,2})([ -]?)([A-Za-z]{3,9})\2(\d{4})" + _CLOCK)
 _MONTH_FIRST: Final = re.compile(r"([A-Za-z]{3,9})\.?( )(\d{1,2}), ?(\d{4})" + _CLOCK)
-_YEAR_FIRST: Final = re.compile(r"(\d{4})([/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
+_YEAR_FIRST: Final = re.compile(r"(\d{4})([/. ])(\d{1,2})\2(\d{1,2})" + _CLOCK)
 _FIRST_YEAR: Final = 69
 """Of two digits, that is of the twentieth century, as POSIX has it."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ISO: Final = re.compile(r"\d{4}-\d\d(-\d\d)?([T ].*)?")
+_TOGETHER: Final = re.compile(r"(1[89]|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d\d){0,3}$")
 _DIGITS: Final = {6: "%Y%m", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Times without marks in them, by their length; pandas knows those of days."""
 _FIRST_OBSERVED: Final = 1_850
@@ -72,7 +73,7 @@ def is_dated(column: "pd.Series[str]") -> bool:
     filled = column[column != ""]
     if not len(filled):
         return False
-    forms = (_ISO, _NUMERIC, _NAMED, _MONTH_FIRST, _YEAR_FIRST)
+    forms = (_ISO, _NUMERIC, _NAMED, _MONTH_FIRST, _YEAR_FIRST, _TOGETHER)
     form = next((form for form in forms if form.fullmatch(filled.iloc[0].removesuffix("UTC").rstrip())), None)
     return form is not None and bool(filled.str.match(form).mean() > 0.5)
 
@@ -175,7 +176,7 @@ def _clock(match: re.Match[str]) -> str:
     if hour is None:
         return ""
     hours = int(hour) if not half else int(hour) % 12 + (12 if half.lower() == "pm" else 0)
-    return f"T{hours:02}:{minute}{second or ''}{zone or ''}"
+    return f"T{hours:02}:{minute or '00'}{second or ''}{zone or ''}"
 
 
 def seconds_of_unit(unit: str) -> float | None:

@@ -54,7 +54,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
     found = find_body(text)
     rows = _rows(found.text)
     if not rows:
-        raise FileError("holds no data: a header line and one line a value are needed")
+        raise _without_data(text)
     if (width := len(rows[0][1])) > most_columns:
         raise FileError(f"has {width} columns, and at most {most_columns} are taken; write one line a value")
     _refuse_title(rows)
@@ -72,7 +72,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
     commas = _separator(found.text) != "," and _has_decimal_commas(body)
     units, place = _take_units(names, body, kind)
     if not body:
-        raise FileError("holds no data: a header line and one line a value are needed")
+        raise _without_data(text)
     names, repeated = _without_repeated(names)
     if found.is_below:
         notes = (*notes, f"the header is line {line}; what stands above it was left aside")
@@ -86,6 +86,13 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
         _FORMATS[kind], cells, units, place, notes=notes, remarked=_remarked(text, line), is_csv=not found.is_spaced,
         decimal_commas=commas,
     )  # fmt: skip
+
+
+def _without_data(text: str) -> FileError:
+    """An error that shows what a short file says, as a server does in place of data."""
+    said = one_line(" ".join(text.split()))
+    shown = f", but {said[:_MAX_COMMENT_CHARS]!r}" if said else ""
+    return FileError(f"holds no data{shown}: a header line and one line a value are needed")
 
 
 def _take_units(names: list[str], body: list[_Row], kind: Dialect | None) -> tuple[dict[str, str], str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from forecasting.readers.erddap import is_units_row, kinds
+from forecasting.readers.erddap import is_units_row, kinds, starts_as_date
 from forecasting.readers.quantities import is_anomaly
 from forecasting.readers.table import TIME_NAMES
 
@@ -107,4 +107,5 @@ def _header(rows: list[_Line]) -> int | None:
     data = kinds(rows[first][1])
     above = [row for _, row in rows[:at]]
     strange = any(row == names or kinds(row) == data or is_anomaly(" ".join(row)) for row in above)
-    return None if strange else rows[at][0]
+    dated = sum(starts_as_date(row[0]) for row in above)
+    return None if strange or 0 < len(above) <= 2 * dated else rows[at][0]

@@ -18,8 +18,8 @@ _OF_VALUES: Final = frozenset(("depth", "level", "height", "qc", "flag", "flags"
 """What a column beside temperatures of water may tell of them."""
 _QUANTITIES: Final = frozenset(
     ("salinity", "psal", "sss", "chlorophyll", "chl", "oxygen", "turbidity", "conductivity", "pressure", "pres", "slp",
-     "wind", "wspd", "wdir", "gust", "gst", "waves", "wvht", "swh", "ssh", "sla", "humidity", "rain", "precipitation",
-     "atmp", "dewp", "airtemp")
+     "atms", "wind", "wspd", "wss", "wdir", "gust", "gst", "gspd", "waves", "wvht", "swh", "ssh", "sla", "humidity",
+     "rain", "precipitation", "atmp", "dewp", "airtemp")
 )  # fmt: skip
 _TEMPERATURES: Final = _COMPOUNDS | frozenset(("sst", "temp", "temperature", "wtmp", "thetao", "tos"))
 _KINDS: Final = _DERIVED | _ELSEWHERE | frozenset(

@@ -105,10 +105,12 @@ def observations(table: Table, options: Options) -> list[Observations]:
         flag_name = _flags(table, choice.value, options)
         flags = None if flag_name is None else _flag_numbers(table, flag_name)
         quality = None if flag_name is not None else _unheeded(table, choice.value, options)
+        idle = () if flag_name or quality or options.flag_column else _say_idle(table, choice.value)
         for part, at in zip(parts, times, strict=True):
             name = part.station if choice.station is None else choice.station
             columns = Columns(clock.label, choice.value, part.column, flag_name)
             one = _take(table, part, at, values, flags, name, columns, options)
+            one = replace(one, notes=(*one.notes, *idle))
             doubts = () if quality is None else (unheeded(one.values, quality[1][part.rows], quality[0]),)
             found.append(replace(one, warnings=(*one.warnings, *doubts)))
     _check_choice(found, options)
@@ -129,6 +131,13 @@ def _say_zone(clock: Clock, options: Options) -> tuple[str, ...]:
 
 def _say_aside(names: list[str]) -> tuple[str, ...]:
     return (f"not of a place by their names, and left aside: {listed(names)}",) if names else ()
+
+
+def _say_idle(table: Table, value: str) -> tuple[str, ...]:
+    """What is to be said of flags that belong to no other column by their names, and were not used."""
+    others = [table.short(name).lower() for name in table.names if name not in {value, *table.flag_names.values()}]
+    idle = [name for short, name in table.flag_names.items() if not short.lower().startswith(tuple(others))]
+    return (f"flags that were not used: {listed(idle)}; --flags names those of {value}",) if idle else ()
 
 
 def _check_choice(found: list[Observations], options: Options) -> None:

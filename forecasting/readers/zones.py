@@ -12,6 +12,8 @@ from forecasting.errors import FileError
 UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
 """Names of UTC, in capitals."""
 _OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?\s*([+−-])\s*(\d{1,2})(?::?(\d\d))?\s*(?:H|HOURS?)?", re.IGNORECASE)
+_SUFFIX: Final = re.compile(r"(?:UTC|GMT)[+-]\d\d?(?::?\d\d)?$", re.IGNORECASE)
+"""An offset that a name ends in."""
 _NAMES: Final = frozenset(
     ("ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "ART", "AST", "AWST", "BRT", "BST", "CDT", "CEST", "CET",
      "CLST", "CLT", "COT", "CST", "EAT", "EDT", "EEST", "EET", "EST", "GST", "HKT", "HST", "ICT", "IST", "JST", "KST",
@@ -56,6 +58,12 @@ def zone_of(text: str) -> str | None:
     return None
 
 
+def names_utc(name: str) -> bool:
+    """Whether a column's name says that its times are UTC, as ``time_utc``."""
+    words = re.split(r"[^A-Za-z]+", name)
+    return _SUFFIX.search(name) is None and any(word.upper() in UTC - {"Z"} for word in words)
+
+
 def zone_in(name: str) -> str | None:
     """As :func:`zone_of` for the zone within a column's name, as ``time_EST`` or ``timestamp_local``.
 
@@ -63,9 +71,9 @@ def zone_in(name: str) -> str | None:
         FileError: if it is a name, whose offset is not known here.
     """
     words = re.split(r"[^A-Za-z]+", name)
-    if match := re.search(r"(?:UTC|GMT)[+-]\d\d?(?::?\d\d)?$", name, re.IGNORECASE):
+    if match := _SUFFIX.search(name):
         return zone_of(match[0])
-    if any(word.upper() in UTC - {"Z"} for word in words):
+    if names_utc(name):
         return None
     if _LOCAL.fullmatch(name):
         _refuse("local", None)

@@ -69,7 +69,8 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "holds no data"),
+        ("", "holds no data: a header"),
+        ("Error: No data was found.\n", "holds no data, but 'Error: No data was found.': a header line and one line"),
         ("time,sst\n", "holds no data"),
         (lines("time,sst", "2001-01-01,10", "2001-01-02"), "line 3 has 1 column where the header has 2"),
         (lines("time,time", "2001-01-01,10"), "same name"),

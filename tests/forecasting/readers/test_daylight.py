@@ -157,3 +157,8 @@ def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
 def test_a_period_of_waves_is_no_zone(tmp_path: Path) -> None:
     path = write(tmp_path, "time,Tz (s),sst", *(f"2019-06-0{k} 12:00,3.{k},10" for k in (1, 2, 3)))
     assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"
+
+
+def test_a_zone_of_the_place_leaves_times_alone_that_are_utc_by_their_name(tmp_path: Path) -> None:
+    path = write(tmp_path, "time_utc,timezone,sst", *(f"2019-06-0{k} 12:00,America/Chicago,10" for k in (1, 2, 3)))
+    assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"

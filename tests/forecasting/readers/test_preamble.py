@@ -53,6 +53,13 @@ def test_headers_that_come_again_are_none_of_a_table_below_another(tmp_path: Pat
         read(write(tmp_path, "site,when,temp", *pier, "site,when,temp", *pier))
 
 
+def test_rows_above_a_header_with_more_columns_are_data_all_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, "Zeit;temp", *(f"{day};10" for day in days(9)), "Zeit;temp;batt",
+                 *(f"{day};10;3" for day in days(9, 2)))  # fmt: skip
+    with pytest.raises(FileError, match="line 11 has 3 columns where the header has 2"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("head", "form", "step"),
     [(["date  sst"], "2001-01-{:02}   10.5", "day"), ([" YR   MON  SST"], "2001 {:3d}  10.5", "month")],
