@@ -153,8 +153,8 @@ def _local_clock(table: Table, options: Options) -> Clock:
         columns = [parts["hour"], *minutes]
         if stands_apart(table, usual[0], columns):
             return _joined(table, usual[0], columns, _hours(table, columns, usual[0]), options)
-    clocks = [name for name in table.names if is_clock(table.cells[name])]
-    if usual and len(clocks) == 1 and stands_apart(table, usual[0], clocks):
+    clocks = _clocks(table) if usual and ":" not in table.cells[usual[0]].iloc[0] else []
+    if len(clocks) == 1 and stands_apart(table, usual[0], clocks):
         hours = times_of_day(table, clocks[0], usual[0])
         assert hours is not None
         return _joined(table, usual[0], clocks, hours, options)
@@ -172,11 +172,15 @@ def _dated(table: Table, options: Options) -> Clock:
         raise FileError(f"has {len(found)} columns of dates; name one with --time-column, one of {listed(found)}")
     if not found:
         raise FileError(f"has no column named time or date; name it with --time-column, one of {table.describe()}")
-    clocks = [name for name in table.names if is_clock(table.cells[name])]
+    clocks = _clocks(table)
     hours = times_of_day(table, clocks[0], found[0]) if len(clocks) == 1 else None
     if hours is None or table.cells[found[0]].str.contains(":").any():
         return _one(table, found[0], options)
     return _joined(table, found[0], clocks, hours, options)
+
+
+def _clocks(table: Table) -> list[str]:
+    return [name for name in table.names if is_clock(table.cells[name])]
 
 
 def _one(table: Table, name: str, options: Options) -> Clock:

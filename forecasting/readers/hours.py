@@ -1,5 +1,6 @@
 """Times of day in a column of their own, beside one of dates."""
 
+import re
 from typing import Final
 
 import pandas as pd
@@ -38,7 +39,7 @@ def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
 
 def is_clock(column: "pd.Series[str]") -> bool:
     """Whether every cell is a time of day as 13:30 or 1:30 PM."""
-    return bool(column.iloc[:1].str.fullmatch(_CLOCK).all() and column.str.fullmatch(_CLOCK).all())
+    return re.fullmatch(_CLOCK, column.iloc[0]) is not None and bool(column.str.fullmatch(_CLOCK).all())
 
 
 def is_whole(column: "pd.Series[str]") -> bool:
