@@ -75,7 +75,6 @@ def find_values(table: Table, clock: Clock, options: Options) -> list[Choice]:
         return [Choice(usual)]
     candidates = _without_keys(table, [name for name in others if _may_hold_values(table, name)])
     stated = [name for name in candidates if is_temperature(table, name) and not is_no_sst(name)]
-    stated = stated or [name for name in candidates if not _is_of_another_unit(table, name)]
     if len(stated) == 1 or len(candidates) == 1:
         return [Choice(_sea((stated or candidates)[0]))]
     wide = [Choice(name, station) for name in candidates for station in [_wide(table, name)] if station]
@@ -151,11 +150,15 @@ def _refuse_decimal_commas(table: Table, names: list[str]) -> None:
 
 
 def _without_keys(table: Table, names: list[str]) -> list[str]:
-    """Of several columns those that neither number the stations nor count the rows; all where no others are left."""
+    """Of several columns those of no other unit that neither number stations nor count rows; all where none is."""
     if len(names) < _MIN_WIDE:
         return names
-    kept = [name for name in names if table.short(name).lower() not in STATIONS and not is_count(table.cells[name])]
+    kept = [name for name in names if not _is_of_another_unit(table, name) and not _is_key(table, name)]
     return kept or names
+
+
+def _is_key(table: Table, name: str) -> bool:
+    return table.short(name).lower() in STATIONS or (not is_temperature(table, name) and is_count(table.cells[name]))
 
 
 def _may_hold_values(table: Table, name: str) -> bool:
@@ -181,8 +184,11 @@ def _wide(table: Table, name: str) -> str | None:
 
 
 def _is_of_another_unit(table: Table, name: str) -> bool:
+    """Whether the row of units, or the header, says that a column holds no temperatures."""
     own = table.unit(name)
-    return own is not None and own[0].lower() in _OTHER_UNITS
+    if own is None:
+        return False
+    return own[0].lower() in _OTHER_UNITS if own[1] == HEADER else parse_units(own[0]) is None
 
 
 def own_unit(table: Table, name: str) -> tuple[str, str] | None:

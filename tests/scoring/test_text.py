@@ -108,6 +108,8 @@ ROW = ",".join(str(10 + k) for k in range(12))
          [*range(10, 22), *range(10, 22)]),
         (["#STN YY MM DD hh mm WTMP", "#  yr mo dy hr mn degC", *(f"41 2001 1 {k} 0 0 {9 + k}" for k in range(1, 5))],
          "day", "41", [10, 11, 12, 13]),
+        (["#YY MM DD hh mm DEPTH OTMP SAL", "#yr mo dy hr mn m degC psu",
+          *(f"2001 1 {k} 0 0 1 {9 + k} 35" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
         (["date   sst", *(f"2001-01-0{k}   {9 + k}" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
         (["A pier", "", "date,temp", *(f"2001-01-0{k},{9 + k}" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
     ],
