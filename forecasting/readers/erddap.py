@@ -20,7 +20,7 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
         return "csv0"
     if "UTC" in map(unbracketed, second) and is_units_row(second):
         return "csv"
-    return "csvp" if any(in_brackets(name)[1] == "UTC" for name in first) else None
+    return "csvp" if any(in_brackets(name) == ("time", "UTC") for name in first) else None
 
 
 def starts_as_date(cell: str) -> bool:

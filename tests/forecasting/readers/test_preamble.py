@@ -38,6 +38,7 @@ def test_lines_above_a_header_that_is_clear_are_left_aside(tmp_path: Path, above
     series = read(path).series
     assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", "day", {10.0})
     assert f"the header is line {len(above)}; what stands above it was left aside" in series.notes
+    assert read(path).format == "CSV"
     layout = find_layout(read_delimited(path.read_text()), Options())
     assert {*layout.time, *layout.values} <= set(header(path.read_text())[0])
 
