@@ -6,7 +6,7 @@ Rev. 116, 2417) has it, on RMSE in place of MSE.
 
 import math
 from statistics import NormalDist
-from typing import Final
+from typing import Final, SupportsFloat
 
 import numpy as np
 from pydantic import BaseModel
@@ -61,20 +61,20 @@ class Accuracy(BaseModel, frozen=True):
             bias=rounded(np.nanmean(error, axis=0)),
         )
 
-    @property
-    def leads(self) -> int:
-        """Number of leads."""
-        return len(self.n)
-
 
 def rounded(values: Floats) -> tuple[float, ...]:
-    """Figures ``(n,)`` as reports have them, to :data:`DECIMALS`."""
-    return tuple(round(float(value), DECIMALS) for value in values)
+    """Figures ``(n,)`` as reports have them."""
+    return tuple(map(rounded_one, values))
+
+
+def rounded_one(value: SupportsFloat) -> float:
+    """A figure to :data:`DECIMALS`."""
+    return round(float(value), DECIMALS)
 
 
 def rounded_or_none(value: float | None) -> float | None:
     """A figure likewise; None where there is none."""
-    return None if value is None else round(value, DECIMALS)
+    return None if value is None else rounded_one(value)
 
 
 def _mean_percentage(fractions: Floats) -> float | None:

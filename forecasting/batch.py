@@ -10,8 +10,6 @@ import numpy.typing as npt
 from forecasting.series import SstSeries
 from forecasting.timestep import SECONDS, Floats, Times, TimeStep
 
-Positions = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class SeriesBatch:
@@ -31,8 +29,8 @@ class SeriesBatch:
 
     step: TimeStep
     values: Floats
-    ends: Positions
-    lengths: Positions
+    ends: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
     starts: Times
     notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     other_steps: Mapping[int, TimeStep] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel
 
-from forecasting.accuracy import coverage
+from forecasting.accuracy import coverage, rounded, rounded_one
 from forecasting.errors import RequestError
 from forecasting.rolling import Origins
 from forecasting.seasons import SEASONS, season_of
@@ -38,7 +38,6 @@ SEASON_SECONDS: Final = YEAR / 4
 """Seconds. A window as long as that, but under a year, says more of the season than of how lively the sea is now."""
 
 _PROBABILITIES: Final = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)
-_DECIMALS: Final = 6
 _MIN_QUANTILE_GAP: Final = 1e-6
 """°C, as they are written: quantiles of few residuals may be the same."""
 
@@ -68,7 +67,8 @@ class Liveliness(BaseModel, frozen=True):
     def of(cls, rms_increment: Floats) -> "Liveliness":
         """From the root mean square increments of the windows that residuals came from, ``(n,)``."""
         low, high = float(rms_increment.min()) / ACTIVITY_RATIO, float(rms_increment.max()) * ACTIVITY_RATIO
-        return cls(typical=round(float(np.median(rms_increment)), 6), calmest=round(low, 6), liveliest=round(high, 6))
+        typical = float(np.median(rms_increment))
+        return cls(typical=rounded_one(typical), calmest=rounded_one(low), liveliest=rounded_one(high))
 
 
 class ErrorDistribution(BaseModel, frozen=True):
@@ -286,7 +286,7 @@ def _half_width(residuals: Floats, worth: Floats, level: int) -> float:
     absolute = np.abs(residuals)
     order = np.argsort(absolute)
     rank = int(np.searchsorted(np.cumsum(worth[order]), level * (worth.sum() + 1) / 100))
-    return round(float(absolute[order[min(rank, len(order) - 1)]]), _DECIMALS)
+    return rounded_one(absolute[order[min(rank, len(order) - 1)]])
 
 
 def _quantiles(residuals: Floats, worth: Floats) -> tuple[float, ...]:
@@ -294,5 +294,4 @@ def _quantiles(residuals: Floats, worth: Floats) -> tuple[float, ...]:
     order = np.argsort(residuals)
     counts = worth[order]
     at = np.concatenate([[0.0], np.cumsum((counts[:-1] + counts[1:]) / 2)])
-    found = np.interp(np.multiply(_PROBABILITIES, at[-1]), at, residuals[order])
-    return tuple(round(float(quantile), _DECIMALS) for quantile in found)
+    return rounded(np.interp(np.multiply(_PROBABILITIES, at[-1]), at, residuals[order]))

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel
 
+from forecasting.accuracy import rounded_one
 from forecasting.rolling import Origins
 from forecasting.series import SstSeries
 from forecasting.timestep import YEAR, Bools, Floats, Times, month_of
@@ -46,10 +47,10 @@ class AnomalyRange(BaseModel, frozen=True):
         if not series.holds_every_season or series.observed_years < ANOMALY_YEARS:
             return None
         month = month_of(series.times)
-        usual = tuple(round(float(np.nanmean(series.values[month == k])), 6) for k in range(12))
+        usual = tuple(rounded_one(np.nanmean(series.values[month == k])) for k in range(12))
         empty = cls(usual=usual, largest=0.0, step_seconds=series.step.seconds)
         largest = float(empty.anomaly(origins.windows, origins.valid_time).max())
-        return empty.model_copy(update={"largest": round(largest, 6)})
+        return empty.model_copy(update={"largest": rounded_one(largest)})
 
     @property
     def most(self) -> float:
@@ -105,11 +106,11 @@ class TrainingRange(BaseModel, frozen=True):
         """From the series that the network was fitted on, of one place or ``several``, and its windows, both °C."""
         rms_increment = activity(origins.windows)
         return cls(
-            minimum=round(float(np.nanmin(series.values)), 6),
-            maximum=round(float(np.nanmax(series.values)), 6),
-            spread=round(float(np.nanstd(np.diff(series.values))), 6),
-            calmest=round(float(rms_increment.min()), 6),
-            liveliest=round(float(rms_increment.max()), 6),
+            minimum=rounded_one(np.nanmin(series.values)),
+            maximum=rounded_one(np.nanmax(series.values)),
+            spread=rounded_one(np.nanstd(np.diff(series.values))),
+            calmest=rounded_one(rms_increment.min()),
+            liveliest=rounded_one(rms_increment.max()),
             months=series.observed_months,
             anomalies=None if several else AnomalyRange.of(series, origins),
         )

@@ -98,7 +98,7 @@ class Serving:
     ) -> None:
         """Arguments as :class:`ModelRunner` has them; ``statistics`` of all networks that have been loaded."""
         self.registry = registry
-        self.statistics = {one: statistics.of(one) for one in registry.models}
+        self.statistics = {one: statistics.setdefault(one, ModelStatistics()) for one in registry.models}
         self._resolved: dict[tuple[str, str | None], list[Forecaster]] = {}
         self._workers = workers
         self._runners = {one: ModelRunner(one, workers, seconds, metrics, own) for one, own in self.statistics.items()}

@@ -62,16 +62,9 @@ class ModelStatistics:
             }
 
 
+Statistics = WeakKeyDictionary[Forecaster, ModelStatistics]
+"""Of every network that is loaded; each keeps its figures while others come and go."""
+
+
 def _duration(count: int, seconds: float) -> dict[str, int]:
     return {"count": count, "ns": int(seconds * 1e9)}
-
-
-class Statistics:
-    """Of every network that is loaded; it keeps its figures while others come and go."""
-
-    def __init__(self) -> None:
-        self._by_network: WeakKeyDictionary[Forecaster, ModelStatistics] = WeakKeyDictionary()
-
-    def of(self, forecaster: Forecaster) -> ModelStatistics:
-        """The counts and seconds of one network's requests and batches."""
-        return self._by_network.setdefault(forecaster, ModelStatistics())

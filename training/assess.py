@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.accuracy import Accuracy, anomaly_correlation
+from forecasting.accuracy import Accuracy, anomaly_correlation, rounded_one
 from forecasting.baselines import Baselines
 from forecasting.division import Split
 from forecasting.evaluation import Evaluation
@@ -112,10 +112,10 @@ def drift(assessed: Assessment, trained: TrainingRange) -> Drift:
     return Drift(
         minimum=trained.minimum,
         maximum=trained.maximum,
-        below=round(float((values < trained.minimum).mean()), 6),
-        above=round(float((values > trained.maximum).mean()), 6),
-        anomaly=round(float((values - usual).mean()), 6),
-        unlike=round(float(unlike.mean()), 6),
+        below=rounded_one((values < trained.minimum).mean()),
+        above=rounded_one((values > trained.maximum).mean()),
+        anomaly=rounded_one((values - usual).mean()),
+        unlike=rounded_one(unlike.mean()),
     )
 
 

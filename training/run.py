@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from forecasting.accuracy import Accuracy
+from forecasting.accuracy import Accuracy, rounded_one
 from forecasting.baselines import BASELINES, Baselines
 from forecasting.checkpoint import script
 from forecasting.climatology import Climatology
@@ -229,8 +229,8 @@ def _seed_spread(
         spread[cell] = SeedSpread(
             seeds=seeds,
             rmse=rmse,
-            mean=round(float(np.mean(rmse)), 6),
-            std=round(float(np.std(rmse, ddof=1)), 6),
+            mean=rounded_one(np.mean(rmse)),
+            std=rounded_one(np.std(rmse, ddof=1)),
         )
     return spread
 

@@ -83,7 +83,7 @@ def test_metadata_travels_inside_the_file_and_beside_it(published: Published) ->
     assert inside.model == "nino12-gru"
     assert set(inside.accuracy) == {"train", "validation", "test"}
     assert set(inside.baselines) == {"persistence", "climatology", "damped", "linear"}
-    assert inside.accuracy["test"].leads == inside.horizon == 12
+    assert len(inside.accuracy["test"].n) == inside.horizon == 12
     assert inside.libraries["torch"] == torch.__version__
 
 
