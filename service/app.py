@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import torch
@@ -137,8 +138,9 @@ def create_app(
     guard = _guard(settings, app)
     templates = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(templates)
-    direct = {"/forecast": forecast.direct(lifecycle, settings), **inference.direct(lifecycle, settings)}
-    streams = {"/forecast": forecast.stream(lifecycle, settings)}
+    answers = {"/forecast": forecast.answer} | dict.fromkeys(inference.INFER_PATHS, inference.answer)
+    direct = {path: partial(answer, lifecycle, settings) for path, answer in answers.items()}
+    streams = {"/forecast": partial(forecast.stream, lifecycle, settings)}
     gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams, templates)
     return gate
 

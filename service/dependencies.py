@@ -24,11 +24,7 @@ def _lifecycle(request: Request) -> Lifecycle:
     return lifecycle
 
 
-def _serving(lifecycle: "LifecycleDep") -> Serving:
-    return ready(lifecycle)
-
-
-def ready(lifecycle: Lifecycle) -> Serving:
+def ready(lifecycle: "LifecycleDep") -> Serving:
     """What requests are answered from.
 
     Raises:
@@ -72,7 +68,7 @@ def _registry(serving: "ServingDep") -> Registry:
 GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
-ServingDep = Annotated[Serving, Depends(_serving)]
+ServingDep = Annotated[Serving, Depends(ready)]
 RegistryDep = Annotated[Registry, Depends(_registry)]
 RepositoryDep = Annotated[Repository, Depends(_repository)]
 

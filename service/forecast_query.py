@@ -36,7 +36,7 @@ class ForecastQuery(BaseModel):
     threshold: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default=[], max_length=16, description="temperature whose probability of being exceeded is wanted; repeatable"
     )
-    units: Units = Field(default="celsius", description="of all temperatures")
+    units: Units = Field(default="celsius", description="of all temperatures, the answer's among them")
 
     @property
     def options(self) -> ForecastOptions:
@@ -51,7 +51,6 @@ class LinesQuery(ForecastQuery):
     level: Annotated[list[Annotated[int, Field(ge=1, le=99)]] | None, WithoutBlanks] = Field(
         default=None, max_length=16, description="percent; repeatable; default 80 and 95; an empty one asks for none"
     )
-    units: Units = Field(default="celsius", description="of all temperatures, the answer's among them")
     strict: bool = False
 
     @classmethod

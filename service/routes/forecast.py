@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -18,7 +17,7 @@ from service.dependencies import DatasetQuery, LifecycleDep, RegistryDep, Settin
 from service.errors import Problem, ProblemError, invalid_body
 from service.forecast_query import ForecastQuery, LinesQuery
 from service.forecasts import forecast_dataset, forecast_series
-from service.gate import JSON, Answer, Direct, Hold, Stream, unheld
+from service.gate import JSON, Answer, Hold, unheld
 from service.lifecycle import Lifecycle
 from service.media import NDJSON_TYPE, require_json
 from service.openapi import lines, problems, query_parameters, request_body
@@ -83,23 +82,14 @@ async def post_forecast(
 ) -> Response:
     """Forecasts for the caller's series, one or thousands. A bad one gets an error in its place."""
     headers = dict(request.scope["headers"])
-    content, _ = await _answer(lifecycle, settings, request.scope, headers, await request.body(), unheld)
+    content, _ = await answer(lifecycle, settings, request.scope, headers, await request.body(), unheld)
     return Response(content, media_type="application/json")
 
 
-def direct(lifecycle: Lifecycle, settings: Settings) -> Direct:
-    """The same answer for the gate, which calls it without FastAPI."""
-    return partial(_answer, lifecycle, settings)
-
-
-def stream(lifecycle: Lifecycle, settings: Settings) -> Stream:
-    """The answer to series that come line by line, for the gate."""
-    return partial(_stream, lifecycle, settings)
-
-
-async def _stream(
+async def stream(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, receive: Receive
 ) -> AsyncGenerator[bytes]:
+    """The answer to series that come line by line: for the gate, which calls it without FastAPI."""
     if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
         detail = "lines are read as they come: send them without Content-Encoding"
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "identity"})
@@ -141,9 +131,10 @@ def _agreed(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
     return request.model_copy(update=said)
 
 
-async def _answer(
+async def answer(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
 ) -> Answer:
+    """The answer of :func:`post_forecast`: for the gate too, which calls it without FastAPI."""
     refuse_costly(body, settings.max_series, settings.max_body_bytes)
     request, dataset, strict = read_request(scope["query_string"], headers, body)
 

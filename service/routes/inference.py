@@ -7,7 +7,6 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Callable
-from functools import partial
 from importlib.metadata import version as installed_version
 from typing import Annotated, Any, Final
 
@@ -22,7 +21,7 @@ from forecasting.registry import ALL
 from service.call import Headers
 from service.dependencies import LifecycleDep, ServingDep, SettingsDep, ready, refuse_draining
 from service.forecasts import agreed
-from service.gate import Answer, Direct, Hold, unheld
+from service.gate import Answer, Hold, unheld
 from service.inference_schemas import (
     ConfigParameter,
     InferRequest,
@@ -67,6 +66,7 @@ _WORTH_IT: Final = 1_024
 
 _MODEL: Final = "/models/{model}"
 _VERSION: Final = "/models/{model}/versions/{version}"
+INFER_PATHS: Final = [f"{router.prefix}{path}/infer" for path in (_MODEL, _VERSION)]
 _NAMES: Final = "full name as nino12-gru, rnn, lstm, gru, or best"
 _DATASET: Final = {
     "name": "dataset",
@@ -220,21 +220,16 @@ async def infer(request: Request) -> Response:
     ``binary_data_size``.
     """
     state, scope = request.app.state, request.scope
-    content, headers = await _answer(
+    content, headers = await answer(
         state.lifecycle, state.settings, scope, dict(scope["headers"]), await request.body(), unheld
     )
     return Response(content, headers={name.decode(): value.decode() for name, value in headers})
 
 
-def direct(lifecycle: Lifecycle, settings: Settings) -> dict[str, Direct]:
-    """The same answers for the gate, which calls them without FastAPI, by their paths."""
-    answer = partial(_answer, lifecycle, settings)
-    return {f"{router.prefix}{path}/infer": answer for path in (_MODEL, _VERSION)}
-
-
-async def _answer(
+async def answer(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, _: Hold
 ) -> Answer:
+    """The answer of :func:`infer`: for the gate too, which calls it without FastAPI."""
     serving, path = ready(lifecycle), scope["path_params"]
     model, version, dataset = path["model"], path.get("version"), _dataset(scope)
     forecaster = find_model(serving, model, version, dataset)
