@@ -21,7 +21,7 @@ from service.instruments import Reason
 from service.schemas import MAX_UNKNOWN_FIELDS, UnknownFieldsError
 
 _SUBJECT: Final = re.compile("^(?:Input|Tuple|List|Dictionary|String|Value) should")
-"""What pydantic calls a value by its type in Python, which is not for who sends JSON to know."""
+"""What pydantic calls a value by its type in Python, which says nothing to someone who sends JSON."""
 
 _NO_NUMBER: Final = ("finite_number", "float_type")
 """What pydantic calls the error of a value that should be a number."""

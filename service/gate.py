@@ -31,6 +31,7 @@ from service.lifecycle import Lifecycle
 from service.logs import log_access, request_scope
 from service.media import NDJSON, is_ndjson
 from service.metrics import Metrics
+from service.security import REPOSITORY
 from service.security_headers import RawHeaders
 from service.settings import Settings
 from service.tracing import traced
@@ -60,9 +61,6 @@ FAULT: Final = "fault"
 _SOUND: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _ESCAPES: Final = frozenset(b"%#")
 """In a URL: what says that it has to be taken apart with care."""
-
-_CHANGES: Final = "/v2/repository/"
-"""Where paths begin whose requests change what is loaded, in all workers."""
 
 _LOOK_EVERY: Final = 0.25
 """Seconds between looks for requests that are overdue."""
@@ -288,7 +286,7 @@ class Gate:
     def leave(self, scope: object) -> None:
         """End the work on a request whose client has gone; changes to what is loaded are brought to their end."""
         call = next((call for call in self._calls if call.scope is scope), None)
-        if call is None or call.status or call.left or call.scope["path"].startswith(_CHANGES):
+        if call is None or call.status or call.left or call.scope["path"].startswith(REPOSITORY):
             return
         call.left = True
         call.task.cancel()

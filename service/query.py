@@ -29,7 +29,7 @@ def read_query(query_string: bytes, known: Iterable[str]) -> dict[str, list[str]
 
 
 async def refuse_unknown(request: Request) -> None:
-    """Refuse parameters that a route does not have, as FastAPI does not; those who watch the process are let be.
+    """Refuse parameters that a route does not have, as FastAPI does not; not where the process is watched.
 
     Raises:
         RequestValidationError: if there is one.

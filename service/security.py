@@ -17,7 +17,9 @@ _OPEN_FOLDERS: Final = ("/health/", "/v2/health/", "/assets/")
 # No segment that is empty or begins with a dot, and nothing but plain characters.
 _OPEN_FILE: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 
-_REPOSITORY: Final = "/v2/repository/"
+REPOSITORY: Final = "/v2/repository/"
+"""Where paths begin whose requests, the index's apart, change what is loaded in all workers."""
+
 _INDEX: Final = "/v2/repository/index"
 
 _MAKE_ADMIN_KEY: Final = (
@@ -53,7 +55,7 @@ class Access:
         Raises:
             ProblemError: 401 (with ``WWW-Authenticate``) without a key or with a wrong one, 403 where the key may not.
         """
-        if path.startswith(_REPOSITORY) and path != _INDEX:
+        if path.startswith(REPOSITORY) and path != _INDEX:
             return self._check_admin(authorization)
         if not self._looks_at_keys or is_open(path):
             return None
