@@ -13,6 +13,7 @@ import torch
 
 from forecasting.baselines import BASELINES, Baselines
 from forecasting.checkpoint import load
+from forecasting.device import choose_device
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.forecaster import Forecaster
 from forecasting.metadata import CELLS, digest
@@ -103,22 +104,6 @@ def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str
         there = (f"{dataset}-{one}" for one in CELLS if f"{one}.pt" in release.manifest.files)
         raise UnknownNameError(f"no model {model!r}; {there_are(there)}")
     return _load_forecaster(release, cell, release.read(f"{cell}.pt"), choose_device(device))
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` (the first GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-
-    Raises:
-        RequestError: if there is no such device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, index = name.partition(":")
-    if name != "cpu" and (kind != "cuda" or not (index or "0").isdecimal()):
-        raise RequestError(f"device {name!r} is none of auto, cpu, cuda and cuda:N", field="device")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise RequestError(f"device {name!r}: torch sees {torch.cuda.device_count()} GPUs here", field="device")
-    return torch.device(name)
 
 
 class Registry:

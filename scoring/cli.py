@@ -128,7 +128,7 @@ def _device(options: argparse.Namespace) -> str:
     """
     if options.device == "cpu" or options.cluster:
         return str(options.device)
-    from forecasting.registry import choose_device
+    from forecasting.device import choose_device
 
     return str(choose_device(options.device))
 

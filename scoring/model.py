@@ -47,8 +47,8 @@ def _load(file: ModelFile) -> "Forecaster":
     import torch
 
     from forecasting.checkpoint import load
+    from forecasting.device import choose_device
     from forecasting.forecaster import Forecaster
-    from forecasting.registry import choose_device
 
     # Two threads in one process are slower than one for networks this small.
     torch.set_num_threads(1)

@@ -16,7 +16,8 @@ from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel
 
-from forecasting.registry import Registry, choose_device
+from forecasting.device import choose_device
+from forecasting.registry import Registry
 from service import docs_page
 from service.admission import Guard
 from service.assets import Assets

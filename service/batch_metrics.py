@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -15,17 +15,25 @@ from forecasting.timestep import Bools, Floats
 SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most: its requests need not wait for that, and many together cost less."""
 
-ByNetwork = Sequence[tuple[Forecaster, Rows, float]]
-"""Each network, which rows are its, and the seconds that it worked."""
-
-Batch = tuple[ByNetwork, Floats, Floats, Bools, Mapping[Forecaster, Sequence[float]]]
-"""Networks; windows, their activity, and whether they are calibrated; what each network's requests had waited."""
-
 CountBatch = Callable[[str, int, float, float], None]
 """As :meth:`~service.metrics.Metrics.batch`."""
 
 CountDrift = Callable[[str, int, float, float, int], None]
 """As :meth:`~service.metrics.Metrics.drift`."""
+
+
+class _Batch(NamedTuple):
+    """What is counted of a batch; attributes as those of :class:`~forecasting.forecast.Forecasts`.
+
+    Attributes:
+        waits: seconds that each network's requests had waited, the first the longest.
+    """
+
+    by_network: Sequence[tuple[Forecaster, Rows, float]]
+    windows: Floats
+    activity: Floats
+    calibrated: Bools
+    waits: Mapping[Forecaster, Sequence[float]]
 
 
 class BatchMetrics:
@@ -34,7 +42,7 @@ class BatchMetrics:
     def __init__(self, count_batch: CountBatch, count_drift: CountDrift) -> None:
         self._count_batch = count_batch
         self._count_drift = count_drift
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[_Batch] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_due = False
 
@@ -54,7 +62,9 @@ class BatchMetrics:
         ``waits`` are the seconds that each network's requests had waited, the first the longest.
         """
         # No more than is counted is held meanwhile.
-        self._waiting.append((forecasts.by_network, forecasts.windows, forecasts.activity, forecasts.calibrated, waits))
+        self._waiting.append(
+            _Batch(forecasts.by_network, forecasts.windows, forecasts.activity, forecasts.calibrated, waits)
+        )
         loop = self._loop
         if loop is None:
             self.count()
@@ -67,17 +77,17 @@ class BatchMetrics:
         # First, so that a batch which comes meanwhile is counted now or has itself counted later.
         self._is_due = False
         drifted: dict[Forecaster, list[tuple[Floats, Floats, Bools]]] = {}
-        for by_network, windows, activity, calibrated, waits in self._taken():
-            for network, rows, seconds in by_network:
-                own = windows[rows]
-                self._count_batch(network.metadata.model, len(own), waits[network][0], seconds)
-                drifted.setdefault(network, []).append((own, activity[rows], calibrated[rows]))
+        for batch in self._taken():
+            for network, rows, seconds in batch.by_network:
+                own = batch.windows[rows]
+                self._count_batch(network.metadata.model, len(own), batch.waits[network][0], seconds)
+                drifted.setdefault(network, []).append((own, batch.activity[rows], batch.calibrated[rows]))
         for network, parts in drifted.items():
             windows, activity, calibrated = (np.concatenate(some) for some in zip(*parts, strict=True))
             level, spread = network.metadata.training_range.distances(windows, activity).sum(axis=1).tolist()
             self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
-    def _taken(self) -> Iterator[Batch]:
+    def _taken(self) -> Iterator[_Batch]:
         with suppress(IndexError):
             while True:
                 yield self._waiting.popleft()

@@ -12,9 +12,9 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from forecasting.device import choose_device
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.metadata import CELLS
-from forecasting.registry import choose_device
 from forecasting.report import ModelReport
 from forecasting.table import accuracy_table
 from forecasting.timestep import TimeStep, in_words, one_each, short

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from forecasting.device import choose_device
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
-from forecasting.registry import Registry, choose_device, load_forecaster
+from forecasting.registry import Registry, load_forecaster
 from forecasting.release import Release, current_version, dataset_names, open_current
 
 CPU = torch.device("cpu")

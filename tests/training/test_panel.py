@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from forecasting.baselines import BASELINES
+from forecasting.device import choose_device
 from forecasting.readers import read
-from forecasting.registry import LoadedRelease, choose_device
+from forecasting.registry import LoadedRelease
 from forecasting.release import Release
 from forecasting.report import Report, parse_report
 from forecasting.series import SstSeries
