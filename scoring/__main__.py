@@ -1,5 +1,6 @@
 """``python -m scoring``."""
 
+import io
 import signal
 import sys
 from typing import NoReturn
@@ -24,6 +25,9 @@ def _score() -> int:
 
 def _run() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal without UTF-8 cannot show is no reason to fail, as it is none on standard error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return until_unread(_score)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -120,8 +121,8 @@ class Fingerprint:
 def _digest(files: tuple[Path, ...]) -> str:
     if len(files) == 1:
         return content_digest(files[0])
-    whole = "".join(f"{file.name}\n{content_digest(file)}\n" for file in files)
-    return hashlib.sha256(whole.encode()).hexdigest()
+    whole = b"".join(os.fsencode(f"{file.name}\n{content_digest(file)}\n") for file in files)
+    return hashlib.sha256(whole).hexdigest()
 
 
 def _stamps(files: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:

@@ -1,5 +1,6 @@
 """The files that INPUT names: one, a store, all of a folder, or those that fit a pattern. Nothing slow is loaded."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def is_parquet(file: Path) -> bool:
 
 def bare_name(file: Path) -> str:
     """The name of a table without its endings: of ``buoy.41001.csv.gz``, ``buoy.41001``."""
-    name = file.name
+    name = as_text(file.name)
     for endings in ((_PACKED,), _TABLES):
         stem, mark, ending = name.rpartition(".")
         if stem and mark + ending.lower() in endings:
@@ -107,14 +108,44 @@ def bare_name(file: Path) -> str:
     return name
 
 
+def as_text(path: str | Path) -> str:
+    """A path as text that every file can hold: of bytes that are not UTF-8, Latin-1, as in tables."""
+    raw = os.fsencode(path)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def is_plain_folder(path: Path) -> bool:
-    """Whether it is a folder of files, and no store."""
-    return path.is_dir() and not any((path / name).is_file() for name in STORE)
+    """Whether it is a folder of files, and no store.
+
+    Raises:
+        FileError: if that cannot be seen.
+    """
+    try:
+        return path.is_dir() and not any((path / name).is_file() for name in STORE)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def inside(path: Path) -> Iterator[Path]:
-    """The file, or all files of a store or folder, in the order of their names."""
-    yield from [path] if path.is_file() else sorted(inner for inner in path.rglob("*") if inner.is_file())
+    """The file, or all files of a store or folder, in the order of their names.
+
+    Raises:
+        FileError: if a folder in it cannot be read: what is in there would be missing, and nobody told.
+    """
+    yield from [path] if path.is_file() else sorted(_walk(path))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    # Path.rglob passes over what it may not read.
+    for at, _, names in os.walk(folder, onerror=_refuse_unread):
+        yield from (inner for name in names if (inner := Path(at, name)).is_file())
+
+
+def _refuse_unread(error: OSError) -> None:
+    raise FileError(f"{error.filename}: cannot be read: {error.strerror}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import argparse
 import multiprocessing
 import os
+import tempfile
 from typing import Final
 
 from forecasting.errors import FileError
@@ -12,6 +13,11 @@ from scoring.source import find_source
 _LARGE_GRID: Final = 4_000_000
 _LARGE_TABLE: Final = 256_000_000
 """Bytes of input from which several processes pay for their start."""
+
+
+_LONGEST_FOLDER: Final = 70
+"""Bytes of the name of the folder for temporary files: processes find each other by a socket in it, whose name may have
+some hundred."""
 
 
 def processes_for(options: argparse.Namespace) -> int:
@@ -36,5 +42,7 @@ def load_torch_aside() -> None:
     if "forkserver" in multiprocessing.get_all_start_methods():
         from multiprocessing import forkserver
 
+        if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
+            tempfile.tempdir = "/tmp"  # noqa: S108
         forkserver.set_forkserver_preload(["scoring.preloaded"])
         forkserver.ensure_running()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.options import Options
+from scoring.source import as_text
 from scoring.tables.notes import Notes
 from scoring.tables.rows import ROW, Rows, Stations, take_rows
 from scoring.tables.source import Batch, read_batches
@@ -115,11 +116,11 @@ def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path
 
 
 def _others(files: list[Path]) -> str:
-    return str(files[1]) if len(files) == 2 else f"{len(files) - 1} other files"
+    return as_text(files[1]) if len(files) == 2 else f"{len(files) - 1} other files"
 
 
 def _quote(files: list[Path]) -> str:
-    return f"'{files[0]}' and " + (f"'{files[1]}'" if len(files) == 2 else _others(files))
+    return f"'{as_text(files[0])}' and " + (f"'{as_text(files[1])}'" if len(files) == 2 else _others(files))
 
 
 def _write_all(batches: Iterable[Batch], stations: Stations, into: Path) -> npt.NDArray[np.int64]:

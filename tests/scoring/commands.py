@@ -1,5 +1,6 @@
 """The command, in this process or as one of its own."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -15,10 +16,13 @@ def score(*arguments: object) -> int:
     return main(parser().parse_args(list(map(str, arguments))))
 
 
-def start(*arguments: object) -> "subprocess.Popen[str]":
+def start(*arguments: object, **environment: str) -> "subprocess.Popen[str]":
     """Run the command as the leader of a session of its own."""
     command = [sys.executable, "-m", "scoring", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=os.environ | environment,
+    )  # fmt: skip
 
 
 def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:

@@ -1,7 +1,11 @@
 """A grid whose times stand in files of their own, as agencies hand them out: all of them are one grid."""
 
 import json
+import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from forecasting.errors import FileError
 from scoring.errors import ScoringError
 from scoring.source import find_source
 from tests.scoring.commands import score
@@ -125,3 +130,33 @@ def test_an_output_may_stand_beside_files_that_were_named_and_not_in_a_folder_th
         find_source([tmp_path], grid=True).refuse(tmp_path / "results" / "out.nc")
     files[1].touch()
     find_source(files, grid=True).refuse(tmp_path / "out.nc")
+
+
+@contextmanager
+def as_somebody_else() -> Iterator[None]:
+    """Without the rights of root, whom no folder is closed to."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("given", ["", "2010"])
+def test_a_folder_that_may_not_be_read_is_refused_and_not_passed_over(given: str) -> None:
+    # Others may come as far as here, other than to what pytest makes.
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        archive = Path(name)
+        archive.chmod(0o755)
+        (archive / "sst.200912.nc").touch()
+        closed = archive / "2010"
+        closed.mkdir()
+        (closed / "sst.201001.nc").touch()
+        closed.chmod(0)
+        with as_somebody_else(), pytest.raises(FileError, match=f"{closed}: cannot be read: Permission denied"):
+            find_source([archive / given], grid=True)
+        closed.chmod(0o755)
+        assert len(find_source([archive], grid=True).files) == 2

@@ -140,3 +140,14 @@ def test_a_damaged_grid_is_refused_with_a_sentence_and_nothing_is_written(
     (said,) = capsys.readouterr().err.splitlines()
     assert "in.zarr" in said
     assert not output.exists()
+
+
+def test_processes_find_each_other_however_long_the_name_of_the_temporary_folder(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / ("job" * 33)
+    folder.mkdir()
+    grid = save(oisst(temperatures()), tmp_path / "in.nc")
+    command = start(grid, tmp_path / "out.zarr", "--artifacts", artifacts, "--processes", 2, TMPDIR=str(folder))
+    status, _, said = finish(command)
+    assert status == 0, said

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from forecasting.metadata import digest
-from tests.scoring.commands import score
+from tests.scoring.commands import finish, score, start
 from tests.scoring.grids import oisst, save, temperatures
 from tests.scoring.separate import checkpoint
+from tests.scoring.tables import long_table
 
 
 def shown(terminal: int) -> str:
@@ -64,3 +65,14 @@ def test_the_end_tells_totals_and_the_summary_what_they_were_of(
     assert summary["rate"] > 0
     assert summary["input_sha256"] == digest(grid.read_bytes())
     assert summary["model_sha256"] == digest(checkpoint(artifacts, "nino12", "gru").read_bytes())
+
+
+def test_what_a_terminal_cannot_show_is_said_otherwise(artifacts: Path, tmp_path: Path) -> None:
+    table = long_table(tmp_path / "in.csv", 2)
+    # One that is too short: why is said of all such stations together, with an ellipsis for what differs.
+    with table.open("a") as file:
+        file.write("S2,2010-12-01,20.0\n")
+    status, said, _ = finish(start(table, tmp_path / "out.csv", "--artifacts", artifacts, PYTHONIOENCODING="latin-1"))
+    assert status == 0
+    assert "2 of 3 stations forecast" in said
+    assert "1 without: \\u2026 value" in said

@@ -1,6 +1,7 @@
 """Tables in, tables out: every station held to separate code."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -145,3 +146,17 @@ def test_a_device_of_no_kind_is_refused_before_anything_is_written(artifacts: Pa
     with pytest.raises(SystemExit, match="2"):
         score(tmp_path / "in.csv", tmp_path / "out.csv", "--artifacts", artifacts, "--device", "tpu")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_files_whose_names_are_not_utf8_are_stations_by_their_name_in_latin_1(
+    artifacts: Path, tmp_path: Path, ending: str
+) -> None:
+    folder = os.fsencode(tmp_path / "in")
+    os.mkdir(folder)  # noqa: PTH102  a name of bytes
+    for i, name in enumerate((b"caf\xe9.csv", "é.csv".encode())):
+        table = pd.DataFrame({"time": times(), "sst": values(2)[:, i]})
+        table.to_csv(os.fsdecode(os.path.join(folder, name)), index=False)  # noqa: PTH118
+    output = tmp_path / f"out.{ending}"
+    assert score(tmp_path / "in", output, "--artifacts", artifacts) == 0
+    assert sorted(read(output)["station"]) == ["café", "é"]
