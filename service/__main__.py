@@ -22,7 +22,7 @@ if __name__ in ("__main__", "__mp_main__"):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from forecasting.errors import ForecastError, RequestError
 from service import keys_cli
@@ -47,7 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ |= {f"SST_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}
     try:
         settings = Settings()
-        refuse_open_bind(settings, read_keys(settings))
+        keys = read_keys(settings)
+        refuse_open_bind(settings, keys)
+        # A worker that replaces another has the same, whatever has become of the file.
+        settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
         # Several workers load for themselves; one uses what is loaded here.
         registry = open_registry(settings) if settings.workers == 1 else None
         listener = _listen(settings)

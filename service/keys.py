@@ -86,6 +86,11 @@ class Keys:
         lines = enumerate((line.strip() for line in text.splitlines()), start=1)
         return cls([_parse(line, f"{source} line {i}") for i, line in lines if line and not line.startswith("#")])
 
+    @property
+    def lines(self) -> str:
+        """The content of a file that says the same."""
+        return "\n".join(key.line for key in self._by_prefix.values())
+
     def __len__(self) -> int:
         return len(self._by_prefix)
 

@@ -81,15 +81,16 @@ class Supervisor:
         siblings = Siblings(folder)
         status = 0
         try:
-            for place in range(self.settings.workers):
-                workers[place] = self._start(folder, place)
             while not self._stopping:
-                ended = wait([*(worker.sentinel for worker in workers.values()), self._wake_read])
+                self._fill(workers, folder)
+                is_full = len(workers) == self.settings.workers
+                sentinels = [worker.sentinel for worker in workers.values()]
+                ended = wait([*sentinels, self._wake_read], None if is_full else _PATIENCE)
                 for place, worker in list(workers.items()):
                     if worker.sentinel not in ended or self._stopping:
                         continue
                     worker.join()
-                    worker_ended(place)
+                    del workers[place]
                     siblings.bury(worker.pid or 0)
                     if worker.exitcode == REFUSED and not siblings.is_any_left():
                         self._stopping, status = True, REFUSED
@@ -97,10 +98,21 @@ class Supervisor:
                         logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)
                         # One that ends by itself would most likely do so again at once.
                         self._wake_read.poll(_PATIENCE if (worker.exitcode or 0) > 0 else 0)
-                        workers[place] = self._start(folder, place)
         finally:
             self._end(workers.values())
         return status
+
+    def _fill(self, workers: dict[int, SpawnProcess], folder: Path) -> None:
+        """Start a worker in each place that has none, as far as the system lets it."""
+        for place in range(self.settings.workers):
+            if place in workers or self._stopping:
+                continue
+            try:
+                worker_ended(place)
+                workers[place] = self._start(folder, place)
+            except OSError as error:
+                # Memory, processes or open files may be short for a while: the others serve on.
+                logger.error("a worker cannot be started, and is tried again: %s", error.strerror)
 
     def _start(self, folder: Path, place: int) -> SpawnProcess:
         worker = self._context.Process(target=work, args=(self.settings, self.listener, folder, place))

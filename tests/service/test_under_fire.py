@@ -5,6 +5,7 @@ import gzip
 import itertools
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -194,6 +195,44 @@ def test_a_worker_that_is_killed_is_replaced_by_one_that_serves_the_same_beside_
         assert httpx.get(f"{service.url}/forecast").json()["version"] == good
         service.process.terminate()
         assert service.process.wait() == 0
+
+
+def test_keys_are_those_of_the_start_for_a_worker_that_replaces_another_too(artifacts: Path, tmp_path: Path) -> None:
+    (presented, key), (other, later) = new_key("pier", Role.FORECAST), new_key("later", Role.FORECAST)
+    file = tmp_path / "keys"
+    file.write_text(f"{key.line}\n")
+    with running(artifacts, workers=2, keys_file=file, allow_anonymous="false") as service:
+        service.wait_for("Application startup complete", times=2)
+        for times, text in ((3, f"{later.line}\n"), (4, "half a li")):
+            file.write_text(text)
+            os.kill(min(service.children()), signal.SIGKILL)
+            service.wait_for("Application startup complete", times=times)
+        file.unlink()
+        os.kill(min(service.children()), signal.SIGKILL)
+        service.wait_for("Application startup complete", times=5)
+        for sent, status in ((presented, 200), (other, 401)):
+            for _ in range(8):
+                answer = httpx.get(f"{service.url}/models", headers={"Authorization": f"Bearer {sent}"})
+                assert answer.status_code == status
+    assert not any("Traceback" in line for line in service.log)
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(artifacts: Path) -> None:
+    with running(artifacts, workers=2) as service:
+        service.wait_for("Application startup complete", times=2)
+        supervisor = service.process.pid
+        limits = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+        held = {int(one.name) for one in Path(f"/proc/{supervisor}/fd").iterdir()}
+        # One more may be opened, where a process takes six.
+        most = next(n for n in itertools.count(1) if len(set(range(n)) - held) == 1)
+        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (most, limits[1]))
+        os.kill(min(service.children()), signal.SIGKILL)
+        service.wait_for("a worker cannot be started, and is tried again: Too many open files")
+        for _ in range(4):
+            httpx.get(f"{service.url}/forecast").raise_for_status()
+        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, limits)
+        service.wait_for("Application startup complete", times=3)
+        assert len(service.children()) == 2
 
 
 def test_a_service_whose_workers_are_all_killed_and_find_nothing_to_load_ends(two_releases: Path) -> None:
