@@ -8,8 +8,10 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -37,6 +39,8 @@ from service.supervisor import Supervisor
 
 logger = logging.getLogger("service")
 
+_OPEN_FILES: Final = 65_536
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped; returns the exit status: 0 stopped, 2 refused with a sentence."""
@@ -44,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["key"]:
         return keys_cli.main(arguments[1:])
     options = _parser().parse_args(arguments)
+    _allow_open_files()
     os.environ |= {f"SST_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}
     try:
         settings = Settings()
@@ -73,6 +78,17 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
     serve(settings, listener, registry, Siblings())
     return 0
+
+
+def _allow_open_files() -> None:
+    """Take as many as the system lets a process have: a connection is one, and idle ones take the usual thousand."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _listen(settings: Settings) -> socket.socket:

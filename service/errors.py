@@ -1,5 +1,6 @@
 """Every error as ``application/problem+json`` (RFC 9457): the one table that speaks HTTP for the core's errors."""
 
+import errno
 import json
 import logging
 import re
@@ -87,6 +88,10 @@ class ProblemError(Exception):
         self.places = tuple(places)
 
 
+_SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+"""What the system says where open files, memory or room on the disk have run out, which passes."""
+
+
 def about_to_stop() -> ProblemError:
     """What a process that drains says to whatever is new."""
     return ProblemError(
@@ -103,7 +108,7 @@ def install_error_handlers(app: FastAPI) -> None:
     async def answer(request: Request, error: Exception) -> Response:
         return error_response(error, request.scope)
 
-    for kind in (ProblemError, ForecastError, RequestValidationError, HTTPException, Exception):
+    for kind in (ProblemError, ForecastError, RequestValidationError, HTTPException, OSError, Exception):
         app.add_exception_handler(kind, answer)
 
 
@@ -118,6 +123,10 @@ def error_response(error: Exception, scope: Scope) -> Response:
             return _invalid_request(error, scope)
         case HTTPException():
             return _http_exception(error, scope)
+        case OSError() if error.errno in _SCARCE:
+            logger.error("request %s could not be answered: %s", scope.get("request_id", ""), error)
+            detail = f"the server has no room for this now: {error.strerror}; try again in a while"
+            return _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
     logger.error("request %s failed", scope.get("request_id", ""), exc_info=error)
     return _refusal(scope, HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service; its log has more")
 

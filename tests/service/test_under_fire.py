@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -217,15 +218,20 @@ def test_keys_are_those_of_the_start_for_a_worker_that_replaces_another_too(arti
     assert not any("Traceback" in line for line in service.log)
 
 
+def allow_to_open(pid: int, more: int) -> None:
+    """Have a process open so many files more, and no other."""
+    held = {int(one.name) for one in Path(f"/proc/{pid}/fd").iterdir()}
+    most = next(n for n in itertools.count(1) if len(set(range(n)) - held) == more)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]))
+
+
 def test_a_worker_that_cannot_be_started_is_tried_again(artifacts: Path) -> None:
     with running(artifacts, workers=2) as service:
         service.wait_for("Application startup complete", times=2)
         supervisor = service.process.pid
         limits = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
-        held = {int(one.name) for one in Path(f"/proc/{supervisor}/fd").iterdir()}
         # One more may be opened, where a process takes six.
-        most = next(n for n in itertools.count(1) if len(set(range(n)) - held) == 1)
-        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (most, limits[1]))
+        allow_to_open(supervisor, 1)
         os.kill(min(service.children()), signal.SIGKILL)
         service.wait_for("a worker cannot be started, and is tried again: Too many open files")
         for _ in range(4):
@@ -233,6 +239,33 @@ def test_a_worker_that_cannot_be_started_is_tried_again(artifacts: Path) -> None
         resource.prlimit(supervisor, resource.RLIMIT_NOFILE, limits)
         service.wait_for("Application startup complete", times=3)
         assert len(service.children()) == 2
+
+
+def test_idle_connections_may_be_more_than_the_usual_limit_on_open_files(artifacts: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+        try:
+            service = stack.enter_context(running(artifacts))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(256):
+            stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+        assert httpx.get(f"{service.url}/forecast").status_code == 200
+
+
+def test_where_open_files_have_run_out_it_is_said_with_503(artifacts: Path) -> None:
+    with running(artifacts) as service, httpx.Client(base_url=service.url) as client:
+        client.get("/health/live").raise_for_status()
+        limits = resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)
+        allow_to_open(service.process.pid, 0)
+        answer = client.get("/")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "10"
+        assert "the server has no room for this now: Too many open files" in answer.json()["detail"]
+        resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE, limits)
+        assert client.get("/").status_code == 200
+    assert not any("Traceback" in line for line in service.log)
 
 
 def test_a_service_whose_workers_are_all_killed_and_find_nothing_to_load_ends(two_releases: Path) -> None:
