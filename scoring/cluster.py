@@ -1,5 +1,6 @@
 """A Dask cluster as engine: the chunks go out, the forecasts come back, and the command alone writes them."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from itertools import islice
@@ -24,6 +25,8 @@ class Cluster:
         Raises:
             ScoringError: if it does not answer.
         """
+        # What becomes of the connection is said here, in a sentence.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self._address = address
         self._say = say
         try:
@@ -33,7 +36,11 @@ class Cluster:
             raise ScoringError(f"no Dask scheduler answers at {address}: {said}") from None
 
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
-        """See :class:`scoring.engines.Engine`."""
+        """See :class:`scoring.engines.Engine`.
+
+        Raises:
+            ConnectionError: if the scheduler is gone.
+        """
         waiting = iter(chunks)
         chunk_of: dict[Any, int] = {}
         futures = as_completed(loop=self._client.loop, raise_errors=False)
@@ -41,7 +48,11 @@ class Cluster:
             self._say(f"the scheduler at {self._address} has no workers yet; waiting for the first")
         self._hand_out(job, waiting, chunk_of, futures)
         for future in futures:
-            yield chunk_of.pop(future.key), _outcome(future)
+            outcome = _outcome(future)
+            if isinstance(outcome, Failure) and self._client.status != "running":
+                # Nothing is wrong with the chunk: all that were in hand are given up together.
+                raise self._is_gone()
+            yield chunk_of.pop(future.key), outcome
             self._hand_out(job, waiting, chunk_of, futures)
 
     def close(self) -> None:
@@ -50,8 +61,13 @@ class Cluster:
 
     def _threads(self) -> int:
         """Of all workers: they may come and go while a run lasts."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        return sum(worker["nthreads"] for worker in workers.values())
+        info = self._client.scheduler_info(n_workers=-1)
+        if "workers" not in info:
+            raise self._is_gone()
+        return sum(worker["nthreads"] for worker in info["workers"].values())
+
+    def _is_gone(self) -> ConnectionError:
+        return ConnectionError(f"the Dask scheduler at {self._address} is gone")
 
     def _hand_out(self, job: Job, waiting: Iterator[int], chunk_of: dict[Any, int], futures: as_completed) -> None:
         for chunk in islice(waiting, max(0, max(1, self._threads()) * _AHEAD - len(chunk_of))):

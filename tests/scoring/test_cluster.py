@@ -1,4 +1,4 @@
-"""A real Dask scheduler with two workers, one of which is killed."""
+"""A real Dask scheduler with two workers, one of which is killed, or itself."""
 
 import json
 import os
@@ -14,6 +14,8 @@ from distributed import Client
 from tests.scoring.commands import finish, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids import oisst, save, temperatures
 
+Cluster = tuple[str, "subprocess.Popen[str]", Callable[[], "subprocess.Popen[str]"]]
+
 
 def dask(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
@@ -22,8 +24,8 @@ def dask(*arguments: str) -> "subprocess.Popen[str]":
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, Callable[[], "subprocess.Popen[str]"]]]:
-    """Address of a scheduler, and what starts a worker of it."""
+def cluster(tmp_path: Path) -> Iterator["Cluster"]:
+    """Address of a scheduler, its process, and what starts a worker of it."""
     file = tmp_path / "scheduler.json"
     scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
     processes = [scheduler]
@@ -37,17 +39,15 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, Callable[[], "subprocess.Pope
             processes.append(dask(*one, "--local-directory", str(tmp_path)))
             return processes[-1]
 
-        yield address, worker
+        yield address, scheduler, worker
     finally:
         for process in reversed(processes):
             process.kill()
             process.wait()
 
 
-def test_a_run_waits_for_workers_and_outlives_one(
-    cluster: tuple[str, Callable[[], "subprocess.Popen[str]"]], artifacts: Path, tmp_path: Path
-) -> None:
-    address, worker = cluster
+def test_a_run_waits_for_workers_and_outlives_one(cluster: Cluster, artifacts: Path, tmp_path: Path) -> None:
+    address, _, worker = cluster
     grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
     common = ("--artifacts", artifacts, "--chunk", "24", "--levels", "80")
     assert score(grid, tmp_path / "alone.zarr", *common) == 0
@@ -68,6 +68,28 @@ def test_a_run_waits_for_workers_and_outlives_one(
     wanted = {name.partition("/")[2]: content for name, content in snapshot(tmp_path / "alone.zarr").items()}
     found = {name.partition("/")[2]: content for name, content in snapshot(output).items()}
     assert found == wanted
+
+
+def test_a_scheduler_that_is_gone_ends_the_run_with_a_sentence_and_the_same_command_goes_on(
+    cluster: Cluster, artifacts: Path, tmp_path: Path
+) -> None:
+    address, scheduler, worker = cluster
+    grid, output = save(oisst(temperatures(40, 24)), tmp_path / "in.nc"), tmp_path / "out.zarr"
+    common = ("--artifacts", artifacts, "--chunk", "24")
+    worker()
+    command = start(grid, output, *common, "--cluster", address)
+    wait_for(command, lambda: any((work_folder(output) / "parts").glob("*.part")))
+    os.kill(command.pid, signal.SIGSTOP)
+    scheduler.kill()
+    os.kill(command.pid, signal.SIGCONT)
+    status, _, said = finish(command)
+    assert status == 1, said
+    assert said.endswith(
+        f"scoring: stopped: the Dask scheduler at {address} is gone; the same command goes on from here\n"
+    )
+    assert "Traceback" not in said
+    assert not list((work_folder(output) / "failed").iterdir())
+    assert score(grid, output, *common) == 0
 
 
 def test_without_a_scheduler_a_sentence_says_so(
