@@ -101,8 +101,7 @@ class Siblings:
         try:
             reader, writer = await asyncio.open_unix_connection(path, limit=_LINE)
         except (FileNotFoundError, ConnectionRefusedError):
-            # Killed before it could take its socket with it.
-            path.unlink(missing_ok=True)
+            # Killed before it could take its socket with it; or it begins, and is about to listen.
             return None
         except OSError as error:
             return {"error": f"worker {path.stem} could not be asked: {error.strerror}"}
