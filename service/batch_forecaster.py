@@ -16,10 +16,10 @@ from service.metrics import Metrics
 from service.parsing import Errors, parse
 from service.schemas import SeriesIn
 from service.statistics import ModelStatistics
-from service.writing import ForecastOptions, Json, write
+from service.writing import ForecastOptions, write
 
-Entries = list[Json | SeriesError]
-"""An entry a series, in their order; or what is wrong with it."""
+Entries = list[bytes | SeriesError]
+"""An entry a series, in their order, as :func:`~service.writing.write` has it; or what is wrong with it."""
 
 
 class ForecastJob(NamedTuple):
@@ -193,7 +193,7 @@ class _Batch:
             self._networks.append(forecaster)
             self._choices.append(choice)
             self._answers.append((entries, len(entries)))
-            entries.append({})
+            entries.append(b"")
         return entries
 
     @property

@@ -22,11 +22,12 @@ from service.comparison_schemas import (
     SkillOut,
     Verification,
 )
+from service.entry_form import rounded, written_times
 from service.forecasts import check_horizon, check_limits, names, refuse_failures
 from service.parsing import parse_all
 from service.serving import Serving
 from service.settings import Settings
-from service.writing import Json, rounded, sentence, written_times
+from service.writing import Json, sentence
 
 A_SERIES: Final = 0.02
 A_VALUE: Final = 3e-5

@@ -21,11 +21,12 @@ from forecasting.registry import Registry
 from forecasting.series import SstSeries
 from forecasting.timestep import iso
 from forecasting.windows import last_windows
+from service.entry_form import rounded
 from service.errors import Place, ProblemError
 from service.file_schemas import MOST_FLAGGED
 from service.schemas import MAX_ID
 from service.settings import Settings
-from service.writing import Json, rounded
+from service.writing import Json
 
 _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
 _VALUE: Final = r"[A-Z\d]|-\d|(?:none|dmy|mdy|month|week|day|hour|celsius|kelvin|fahrenheit)\b"

@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Final, TypeVar
 
 import numpy as np
-from orjson import dumps
 
 from forecasting.baselines import BASELINES
 from forecasting.errors import RequestError, SeriesError
@@ -17,12 +16,9 @@ from service.forecast_query import ForecastQuery
 from service.schemas import ForecastRequest, SeriesRequest
 from service.serving import Serving, is_small
 from service.settings import Settings
-from service.writing import ForecastOptions, Json, model_forecast, named, sentence, write
+from service.writing import ForecastOptions, model_forecast, sentence, whole_answer, with_ids, write
 
 Value = TypeVar("Value", str, int)
-
-_END: Final = b"]}"
-"""Of what one network says: its forecasts stand last."""
 
 _A_NUMBER: Final = 10
 _A_TIME: Final = 23
@@ -107,13 +103,11 @@ def written(request: ForecastRequest, job: ForecastJob, found: Sequence[Entries]
     if strict:
         for entries in found:
             refuse_failures(ids, entries)
-    if request.model != ALL:
-        return dumps(model_forecast(job.forecasters[0], request.units, named(ids, found[0])))
-    answers = [
-        model_forecast(forecaster, request.units, named(ids, entries))
+    models = [
+        model_forecast(forecaster, request.units, [with_ids(ids, entries)])
         for forecaster, entries in zip(job.forecasters, found, strict=True)
     ]
-    return dumps({"models": answers})
+    return whole_answer(models, is_list=request.model == ALL)
 
 
 class _PiecewiseAnswer:
@@ -131,7 +125,7 @@ class _PiecewiseAnswer:
         for parts, failures, entries in zip(self._of_networks, self._failures, found, strict=True):
             begin = len(failures)
             failures += [entry if isinstance(entry, SeriesError) else None for entry in entries]
-            parts.append(dumps(named(self._ids[begin : len(failures)], entries))[1:-1])
+            parts.append(with_ids(self._ids[begin : len(failures)], entries))
 
     def join(self, strict: bool) -> bytes:
         """The whole answer, as JSON.
@@ -142,34 +136,28 @@ class _PiecewiseAnswer:
         if strict:
             for failures in self._failures:
                 refuse_failures(self._ids, failures)
-        pieces: list[bytes] = []
-        for forecaster, parts in zip(self._job.forecasters, self._of_networks, strict=True):
-            around = dumps(model_forecast(forecaster, self._request.units, []))
-            pieces += (b",", around[: -len(_END)], parts[0])
-            for part in parts[1:]:
-                pieces += (b",", part)
-            pieces.append(_END)
-        # Joined once: of an answer of many megabytes each copy counts.
-        if self._request.model != ALL:
-            return b"".join(pieces[1:])
-        return b"".join((b'{"models":[', *pieces[1:], b"]}"))
+        models = [
+            model_forecast(forecaster, self._request.units, parts)
+            for forecaster, parts in zip(self._job.forecasters, self._of_networks, strict=True)
+        ]
+        return whole_answer(models, is_list=self._request.model == ALL)
 
 
-def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> Json:
-    """What follows the last observation of a dataset's own series.
+def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> bytes:
+    """What follows the last observation of a dataset's own series, as :func:`forecast_series` answers.
 
     Raises:
         ForecastError: if what is asked for is not offered.
     """
     check_horizon(query.horizon, settings)
     release, forecasters = registry.resolve(query.model, query.dataset)
-    options, answers = query.options, []
+    options, models = query.options, []
     for forecaster in forecasters:
         check_query(forecaster, options)
         forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
         entries = write(forecasts, range(1), options, options.levels_of(forecaster.metadata.errors))
-        answers.append(model_forecast(forecaster, options.units, named([release.release.dataset], entries)))
-    return {"models": answers} if query.model == ALL else answers[0]
+        models.append(model_forecast(forecaster, options.units, [with_ids([release.release.dataset], entries)]))
+    return whole_answer(models, is_list=query.model == ALL)
 
 
 def check_query(forecaster: Forecaster, options: ForecastOptions) -> None:

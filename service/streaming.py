@@ -1,9 +1,9 @@
 """Forecasts for series that come in line by line, and go out so."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from orjson import dumps
 from pydantic import ValidationError
@@ -21,7 +21,7 @@ from service.lines import Line, read_lines
 from service.schemas import SeriesIn, UnknownFieldsError
 from service.serving import Serving
 from service.settings import Settings
-from service.writing import Json, sentence
+from service.writing import sentence, with_ids
 
 _SMALL: Final = 8_192
 """Bytes up to which a batch is read on the event loop."""
@@ -37,6 +37,20 @@ class _ParsedLine(NamedTuple):
     series: SeriesIn | SeriesError
 
 
+class _AnswerLine(NamedTuple):
+    """What is answered to a line.
+
+    Attributes:
+        number: of the line.
+        content: JSON.
+        error: why it could not be forecast from; None where it could.
+    """
+
+    number: int
+    content: bytes
+    error: str | None = None
+
+
 async def forecast_lines(
     serving: Serving, settings: Settings, query: LinesQuery, receive: Receive
 ) -> AsyncGenerator[bytes]:
@@ -49,13 +63,13 @@ async def forecast_lines(
     stream = _Stream(serving, settings, query)
     async for lines in read_lines(receive, settings.max_line_bytes):
         answers = await stream.answer(lines)
-        bad = next((one for one in answers if "error" in one), None) if query.strict else None
-        good = answers if bad is None else answers[: answers.index(bad)]
-        if good:
-            yield b"".join(dumps(one) + b"\n" for one in good)
+        bad = next((k for k, one in enumerate(answers) if one.error is not None), None) if query.strict else None
+        if good := answers[:bad]:
+            yield b"".join([one.content + b"\n" for one in good])
         if bad is not None:
-            places = [Place(location=f"body.line[{bad['line']}]", message=bad["error"])]
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"line {bad['line']}: {bad['error']}", places)
+            said = f"line {answers[bad].number}: {answers[bad].error}"
+            places = [Place(location=f"body.line[{answers[bad].number}]", message=str(answers[bad].error))]
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, places)
 
 
 class _Stream:
@@ -72,7 +86,7 @@ class _Stream:
             check_query(forecaster, self._options)
         self._seen = 0
 
-    async def answer(self, lines: Sequence[Line]) -> list[Json]:
+    async def answer(self, lines: Sequence[Line]) -> list[_AnswerLine]:
         large = sum(len(line.content or b"") for line in lines) > _SMALL
         places = await asyncio.to_thread(self._read_all, lines) if large else self._read_all(lines)
         sound = [place.series for place in places if isinstance(place.series, SeriesIn)]
@@ -107,27 +121,28 @@ class _Stream:
             return _ParsedLine(line.number, name, SeriesError(said))
         return _ParsedLine(line.number, name, series)
 
-    def _line(self, place: _ParsedLine, entries: Sequence[Json | SeriesError]) -> Json:
+    def _line(self, place: _ParsedLine, entries: Sequence[bytes | SeriesError]) -> _AnswerLine:
         if self._query.model != ALL:
             (entry,) = entries
             if isinstance(entry, SeriesError):
                 return _failure(place, entry)
-            return entry | {"id": place.id} | _named(self._forecasters[0])
+            of_model = dumps(_named(self._forecasters[0]))[1:]
+            return _AnswerLine(place.number, with_ids([place.id], [entry])[:-1] + b"," + of_model)
         answers = [
-            _named(forecaster) | ({"error": sentence(entry)} if isinstance(entry, SeriesError) else _without_id(entry))
+            dumps(_named(forecaster) | {"error": sentence(entry)})
+            if isinstance(entry, SeriesError)
+            else dumps(_named(forecaster))[:-1] + b"," + entry
             for forecaster, entry in zip(self._forecasters, entries, strict=True)
         ]
         failed = next((entry for entry in entries if isinstance(entry, SeriesError)), None)
-        return {"id": place.id, "models": answers} if failed is None else _failure(place, failed) | {"models": answers}
+        line = _AnswerLine(place.number, dumps({"id": place.id})) if failed is None else _failure(place, failed)
+        return line._replace(content=line.content[:-1] + b',"models":[' + b",".join(answers) + b"]}")
 
 
-def _failure(place: _ParsedLine, error: SeriesError) -> Json:
-    return {"id": place.id, "line": place.number, "error": sentence(error)}
+def _failure(place: _ParsedLine, error: SeriesError) -> _AnswerLine:
+    said = sentence(error)
+    return _AnswerLine(place.number, dumps({"id": place.id, "line": place.number, "error": said}), said)
 
 
-def _named(forecaster: Forecaster) -> Json:
+def _named(forecaster: Forecaster) -> dict[str, str]:
     return {"model": forecaster.metadata.model, "version": forecaster.metadata.version}
-
-
-def _without_id(entry: Mapping[str, Any]) -> Json:
-    return {name: value for name, value in entry.items() if name != "id"}

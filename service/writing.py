@@ -4,17 +4,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from orjson import dumps
 
 from forecasting.errors import SeriesError
 from forecasting.forecast import Forecasts, Rows
 from forecasting.forecaster import Forecaster
 from forecasting.intervals import ErrorDistribution
 from forecasting.series import Units, from_celsius, to_celsius
-from forecasting.timestep import Floats, Times, iso_of
+from service.entry_form import EntryForm
 
 DEFAULT_LEVELS: Final = (80, 95)
-_SCALE: Final = 1e6
-"""Values are written to six decimals."""
+_END: Final = b"]}"
+"""Of what one network says: its forecasts stand last."""
 
 Json = dict[str, Any]
 
@@ -41,9 +42,10 @@ class ForecastOptions(NamedTuple):
         return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
 
 
-def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, levels: Sequence[int]) -> list[Json]:
-    """The entries of some ``rows`` of ``forecasts``: :class:`~service.schemas.SeriesForecast`, but for their ``id``.
+def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, levels: Sequence[int]) -> list[bytes]:
+    """The entries of some ``rows`` of ``forecasts``, as :func:`with_ids` completes them.
 
+    Each is the JSON of a :class:`~service.schemas.SeriesForecast`, from what follows its ``id`` to the end.
     ``levels`` are those that are meant, and calibrated for each of the networks that the rows come from.
     """
     picked = slice(None) if len(rows) == len(forecasts) else np.asarray(rows)
@@ -52,47 +54,28 @@ def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, l
         forecasts.times[picked, : options.horizon],
         forecasts.scale[picked],
     )
-    names, first = list(forecasts.baselines), 1 + 2 * len(levels)
-    table = np.empty((first + len(names), *sst.shape))
-    table[0] = sst
     errors = [(network.metadata.errors, own) for network, own in _by_network(forecasts, rows)]
+    # The lists of a series lie together, as they are written: bounds by level, probabilities, references.
+    bounds = 1 + 2 * len(levels)
+    first = bounds + len(options.thresholds)
+    table = np.zeros((len(rows), first + len(forecasts.baselines), sst.shape[1]))
+    table[:, 0] = sst
     if levels:
         widths = np.empty((len(levels), *sst.shape))
         for distribution, own in errors:
             widths[:, own] = distribution.half_widths_of(levels, times[own], scale[own])
-        np.subtract(sst, widths, out=table[1 : 1 + len(levels)])
-        np.add(sst, widths, out=table[1 + len(levels) : first])
-    for c, name in enumerate(names, first):
-        table[c] = forecasts.baselines[name][picked, : options.horizon]
-    absent = np.isnan(table[first:, :, 0])
+        table[:, 1:bounds:2] = (sst - widths).swapaxes(0, 1)
+        table[:, 2:bounds:2] = (sst + widths).swapaxes(0, 1)
+    for c, reference in enumerate(forecasts.baselines.values(), first):
+        table[:, c] = reference[picked, : options.horizon]
     if options.units != "celsius":
         table = from_celsius(table, options.units)
-    ahead, *columns = rounded(table).tolist()
-    bounds = list(zip(levels, columns, columns[len(levels) :], strict=False))
-    references = list(zip(names, columns[first - 1 :], absent.tolist(), strict=True))
-    probabilities = _exceedance(errors, sst, times, scale, options) if options.thresholds else []
+    for c, threshold in enumerate(to_celsius(options.thresholds, options.units).tolist(), bounds):
+        for distribution, own in errors:
+            table[own, c] = distribution.exceedance(sst[own], times[own], scale[own], threshold)
+    form = EntryForm(tuple(levels), options.thresholds, tuple(forecasts.baselines), table.shape[2])
     calibrated = forecasts.calibrated[picked].tolist()
-    said = [forecasts.warnings[row] for row in rows]
-    return [
-        {
-            "id": None,
-            "timestamps": stamps,
-            "sst": ahead[k],
-            "intervals": [
-                {"level": level, "lower": low[k], "upper": high[k], "calibrated": calibrated[k]}
-                for level, low, high in bounds
-            ],
-            "exceedance": [
-                {"threshold": threshold, "probability": probability[k], "calibrated": calibrated[k]}
-                for threshold, probability in probabilities
-            ]
-            if probabilities
-            else [],
-            "baselines": {name: values[k] for name, values, none in references if not none[k]},
-            "warnings": [{"code": one.code, "message": one.message} for one in warnings] if warnings else [],
-        }
-        for k, (warnings, stamps) in enumerate(zip(said, written_times(times), strict=True))
-    ]
+    return form.fill(table, times, calibrated, [forecasts.warnings[row] for row in rows])
 
 
 def _by_network(forecasts: Forecasts, rows: Sequence[int]) -> Iterator[tuple[Forecaster, Rows]]:
@@ -105,39 +88,47 @@ def _by_network(forecasts: Forecasts, rows: Sequence[int]) -> Iterator[tuple[For
             yield network, [place for place, row in enumerate(rows) if row in of_network]
 
 
-def _exceedance(
-    errors: Sequence[tuple[ErrorDistribution, Rows]], sst: Floats, times: Times, scale: Floats, options: ForecastOptions
-) -> list[tuple[float, list[list[float]]]]:
-    """Each threshold, and the probabilities of being over it."""
-    probabilities = np.empty((len(options.thresholds), *sst.shape))
-    for distribution, own in errors:
-        for k, threshold in enumerate(to_celsius(options.thresholds, options.units).tolist()):
-            probabilities[k, own] = distribution.exceedance(sst[own], times[own], scale[own], threshold)
-    return list(zip(options.thresholds, rounded(probabilities).tolist(), strict=True))
+def with_ids(ids: Sequence[str], entries: Sequence[bytes | SeriesError]) -> bytes:
+    """The entries, each with its ``id``, or what is wrong where there is none: JSON, with commas between."""
+    return b",".join(
+        [
+            b'{"id":%s,"error":%s}' % (dumps(name), dumps(sentence(entry)))
+            if isinstance(entry, SeriesError)
+            else b'{"id":%s,%s' % (dumps(name), entry)
+            for name, entry in zip(ids, entries, strict=True)
+        ]
+    )
 
 
-def model_forecast(forecaster: Forecaster, units: Units, forecasts: Sequence[Json]) -> Json:
-    """What one network says: :class:`~service.schemas.ModelForecast`, its forecasts last."""
+def model_forecast(forecaster: Forecaster, units: Units, parts: Sequence[bytes]) -> list[bytes]:
+    """What one network says, in pieces: JSON of :class:`~service.schemas.ModelForecast`.
+
+    ``parts`` are what :func:`with_ids` makes of all its entries, some at a time.
+    """
     metadata = forecaster.metadata
-    return {
-        "model": metadata.model,
-        "version": metadata.version,
-        "units": units,
-        "step": metadata.step,
-        "forecasts": forecasts,
-    }
+    around = dumps(
+        {
+            "model": metadata.model,
+            "version": metadata.version,
+            "units": units,
+            "step": metadata.step,
+            "forecasts": [],
+        }
+    )
+    pieces = [around[: -len(_END)]]
+    for part in parts:
+        pieces += (part, b",")
+    pieces[-1] = _END
+    return pieces
 
 
-def named(ids: Sequence[str], entries: Sequence[Json | SeriesError]) -> list[Json]:
-    """The entries, which get their ``id`` here; or what is wrong, where there is none."""
-    forecasts: list[Json] = []
-    for name, entry in zip(ids, entries, strict=True):
-        if isinstance(entry, SeriesError):
-            forecasts.append({"id": name, "error": sentence(entry)})
-        else:
-            entry["id"] = name
-            forecasts.append(entry)
-    return forecasts
+def whole_answer(models: Sequence[Sequence[bytes]], *, is_list: bool) -> bytes:
+    """What :func:`model_forecast` says of one network, or the list of what it says of several."""
+    # Joined once: of an answer of many megabytes each copy counts.
+    if not is_list:
+        return b"".join(models[0])
+    pieces = [piece for model in models for piece in (b",", *model)]
+    return b"".join((b'{"models":[', *pieces[1:], b"]}"))
 
 
 def sentence(error: SeriesError) -> str:
@@ -146,15 +137,3 @@ def sentence(error: SeriesError) -> str:
     if error.index is None or text.startswith("values["):
         return text
     return f"values[{error.index}]: {text}"
-
-
-def rounded(values: Floats) -> Floats:
-    """To as many decimals as are written."""
-    scaled: Floats = np.rint(values * _SCALE)
-    scaled /= _SCALE
-    return scaled
-
-
-def written_times(times: Times) -> list[list[str]]:
-    """ISO 8601 in UTC, in lists as ``times`` ``(n, leads)`` are shaped."""
-    return [[iso_of(seconds) for seconds in row] for row in times.astype(np.int64).tolist()]

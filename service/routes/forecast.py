@@ -34,7 +34,6 @@ from service.schemas import (
 )
 from service.settings import Settings
 from service.streaming import forecast_lines
-from service.writing import Json
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
@@ -61,9 +60,9 @@ _read = ForecastRequest.__pydantic_validator__.validate_json
 
 
 @router.get("", response_model=ModelForecast | AllForecasts, responses=problems(404, 422, 503))
-def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[ForecastQuery, Query()]) -> Json:
+def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[ForecastQuery, Query()]) -> Response:
     """The forecast that follows the dataset's own last observation."""
-    return forecast_dataset(registry, settings, query)
+    return Response(forecast_dataset(registry, settings, query), media_type="application/json")
 
 
 @router.post(
