@@ -26,7 +26,8 @@ class Cluster:
             ScoringError: if it does not answer.
         """
         # What becomes of the connection is said here, in a sentence.
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+        for part in ("client", "batched", "comm"):
+            logging.getLogger(f"distributed.{part}").setLevel(logging.CRITICAL)
         self._address = address
         self._say = say
         try:
