@@ -50,7 +50,7 @@ class EntryForm(NamedTuple):
         ):
             kind = (is_calibrated, *gone)
             if kind not in blanks:
-                blanks[kind] = self._without(gone, is_calibrated)
+                blanks[kind] = _blank(self, *kind)
             blank, kept = blanks[kind]
             own = numbers[begin : begin + size]
             if len(kept) < size:
@@ -59,18 +59,17 @@ class EntryForm(NamedTuple):
             entries.append(blank % ('","'.join(stamps).encode(), *own, told))
         return entries
 
-    def _without(self, gone: Sequence[bool], is_calibrated: bool) -> tuple[bytes, list[int]]:
-        """A blank without the references that are ``gone``, and the places of the numbers that it takes."""
-        there = tuple([name for name, is_gone in zip(self.references, gone, strict=True) if not is_gone])
-        first = 1 + 2 * len(self.levels) + len(self.thresholds)
-        lists = [*range(first), *[first + c for c, is_gone in enumerate(gone) if not is_gone]]
-        kept = [place for c in lists for place in range(c * self.leads, (c + 1) * self.leads)]
-        return _blank(self._replace(references=there), is_calibrated), kept
-
 
 @lru_cache(maxsize=64)
-def _blank(form: EntryForm, is_calibrated: bool) -> bytes:
-    """An entry with a place for the times, for every number, and for the warnings."""
+def _blank(form: EntryForm, is_calibrated: bool, *gone: bool) -> tuple[bytes, list[int]]:
+    """An entry with a place for the times, for every number and for the warnings; and which numbers those are.
+
+    Of the references those that are ``gone`` have none.
+    """
+    there = [c for c, is_gone in enumerate(gone) if not is_gone]
+    first = 1 + 2 * len(form.levels) + len(form.thresholds)
+    lists = [*range(first), *[first + c for c in there]]
+    kept = [place for c in lists for place in range(c * form.leads, (c + 1) * form.leads)]
     numbers, calibrated = b"[" + b",".join([b"%s"] * form.leads) + b"]", dumps(is_calibrated)
     intervals = [
         b'{"level":%d,"lower":%s,"upper":%s,"calibrated":%s}' % (level, numbers, numbers, calibrated)
@@ -80,13 +79,14 @@ def _blank(form: EntryForm, is_calibrated: bool) -> bytes:
         b'{"threshold":%s,"probability":%s,"calibrated":%s}' % (dumps(threshold), numbers, calibrated)
         for threshold in form.thresholds
     ]
-    baselines = [b"%s:%s" % (dumps(name), numbers) for name in form.references]
-    return b'"timestamps":["%%s"],"sst":%s,"intervals":[%s],"exceedance":[%s],"baselines":{%s},"warnings":[%%s]}' % (
+    baselines = [b"%s:%s" % (dumps(form.references[c]), numbers) for c in there]
+    blank = b'"timestamps":["%%s"],"sst":%s,"intervals":[%s],"exceedance":[%s],"baselines":{%s},"warnings":[%%s]}' % (
         numbers,
         b",".join(intervals),
         b",".join(exceedance),
         b",".join(baselines),
     )
+    return blank, kept
 
 
 def rounded(values: Floats) -> Floats:
