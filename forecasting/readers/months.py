@@ -28,6 +28,8 @@ _ROW: Final = re.compile(rf"\s*(?:{_YEAR})(?:\s+[+-]?\d+(?:\.\d*)?){{12}}\s*")
 _SPAN: Final = re.compile(rf"\s*(?:{_YEAR})\s+(?:{_YEAR})\s*")
 """The first and the last year, as PSL has them in its first line."""
 _NUMBER: Final = re.compile(r"\s*[+-]?\d+(?:\.\d*)?\s*")
+_BROKEN: Final = re.compile(rf"\s*(?:{_YEAR})\s(?:.*\s)?[+-]?\d+(?:\.\d*)?(?:\s.*)?")
+"""A year and a number, where there are not twelve."""
 _MIN_YEARS: Final = 2
 
 
@@ -89,7 +91,7 @@ def bare_years(text: str, notes: tuple[str, ...] = ()) -> Table | None:
     remarks, as are those that begin with ``#``.
 
     Raises:
-        FileError: if a remark says that the values are anomalies.
+        FileError: if a year has not twelve values, or a remark says that they are anomalies.
     """
     lines = ((k, line) for k, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip())
     rows: dict[int, list[str]] = {}
@@ -98,7 +100,9 @@ def bare_years(text: str, notes: tuple[str, ...] = ()) -> Table | None:
     for number, line in lines:
         if _ROW.fullmatch(line) and not missing:
             rows[number] = line.split()
-        elif line.startswith("#") or (rows and len(rows) >= _MIN_YEARS and not _NUMBER.fullmatch(line)):
+        elif len(rows) >= _MIN_YEARS and _BROKEN.fullmatch(line):
+            raise FileError(f"line {number} holds a year without the twelve values that others have; correct it")
+        elif line.startswith("#") or (len(rows) >= _MIN_YEARS and not _NUMBER.fullmatch(line)):
             remarks[number] = line.strip()
         elif rows and not missing and _NUMBER.fullmatch(line):
             missing = (float(line),)

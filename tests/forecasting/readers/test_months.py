@@ -86,6 +86,12 @@ def test_rows_of_a_year_and_twelve_values_need_no_header(tmp_path: Path, above: 
     assert "-99.99 stands for a missing value, as line 6 says" in series.notes
 
 
+@pytest.mark.parametrize("row", [" 1983  13.0  14.0", " 1983" + 12 * "  NaN" + "  9.0", " 1983 NaN" + 11 * "  13.0"])
+def test_a_year_without_twelve_values_is_no_remark(tmp_path: Path, row: str) -> None:
+    with pytest.raises(FileError, match="line 5 holds a year without the twelve values that others have"):
+        read(write(tmp_path, "1980 1983", *YEARS, row, "-99.99", "  nina34"))
+
+
 def test_rows_of_years_that_hold_anomalies_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"holds anomalies, as line 6 says .'Anomaly from 1981-2010'."):
         read(write(tmp_path, "1980 1982", *YEARS, "-99.99", "Anomaly from 1981-2010"))
