@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.sentences import counted
 from forecasting.timestep import Floats, Times
 
 MEANINGS: Final = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing"}
@@ -21,7 +22,9 @@ DROPPED: Final = (FAIL, 9)
 
 _NOT_EVALUATED: Final = 2
 _GOOD: Final = 1
-_WIDER: Final = (0, 5, 6, 7, 8)
+_CHANGED: Final = (5, 6, 7, 8)
+"""Flags of wider schemes by which a value was changed or made up; of some others it is bad."""
+_WIDER: Final = (0, *_CHANGED)
 """Flags of wider schemes that say nothing against a value."""
 
 _ENDINGS: Final = ("_qc_agg", "_qartod_agg", "_qc_flag", "_qc_flags", "_qc", "_qartod", "_flag", "_flags",
@@ -139,14 +142,20 @@ def heed(values: Floats, flags: Floats, name: str) -> Flagged:
     """
     flags = np.where(np.isnan(flags), _NOT_EVALUATED, flags)
     found, counts = np.unique(flags, return_counts=True)
+    warnings: tuple[str, ...] = ()
     if _seems_wider(found, counts):
+        if changed := int(counts[np.isin(found, _CHANGED)].sum()):
+            warnings = (
+                f"{counted(changed, 'value')} flagged 5 to 8 by {name}, which were taken as Argo's are, and kept",
+            )
         flags = narrowed(flags)
         found, counts = np.unique(flags, return_counts=True)
     strange = [f"{flag:g}" for flag in found if flag not in MEANINGS]
     if strange:
         said = f"{name} holds {', '.join(strange[:5])}: these are not QARTOD flags (1, 2, 3, 4, 9), and were not used"
         return Flagged(values, {}, (said,))
-    counted = {int(flag): int(count) for flag, count in zip(found, counts, strict=True)}
-    suspect = counted.get(SUSPECT, 0)
-    warnings = (f"{suspect} value{'s' if suspect > 1 else ''} flagged suspect (3) by {name}, kept",) if suspect else ()
-    return Flagged(np.where(np.isin(flags, DROPPED), np.nan, values), counted, warnings)
+    held = {int(flag): int(count) for flag, count in zip(found, counts, strict=True)}
+    suspect = held.get(SUSPECT, 0)
+    if suspect:
+        warnings = (*warnings, f"{counted(suspect, 'value')} flagged suspect (3) by {name}, kept")
+    return Flagged(np.where(np.isin(flags, DROPPED), np.nan, values), held, warnings)

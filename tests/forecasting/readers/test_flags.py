@@ -46,6 +46,8 @@ def test_flags_of_wider_schemes_in_which_most_values_are_good_are_used(tmp_path:
     reading = read(write(tmp_path, "TIME,TEMP,TEMP_quality_control", *lines))
     np.testing.assert_array_equal(reading.series.values, [10, 11, np.nan, 13, 14, 15, 16])
     assert reading.stations[0].flags == {1: 3, 2: 2, 3: 1, 4: 1}
+    said = "1 value flagged 5 to 8 by TEMP_quality_control, which were taken as Argo's are, and kept"
+    assert said in reading.stations[0].warnings
 
 
 def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:
