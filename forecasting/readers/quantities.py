@@ -19,7 +19,7 @@ _OF_VALUES: Final = frozenset(("depth", "level", "height", "qc", "flag", "flags"
 _QUANTITIES: Final = frozenset(
     ("salinity", "psal", "sss", "chlorophyll", "chl", "oxygen", "turbidity", "conductivity", "pressure", "pres", "slp",
      "atms", "wind", "wspd", "wss", "wdir", "gust", "gst", "gspd", "waves", "wvht", "swh", "ssh", "sla", "humidity",
-     "rain", "precipitation", "atmp", "dewp", "airtemp")
+     "rain", "precipitation", "atmp", "dewp", "airtemp", "height", "speed", "direction", "period")
 )  # fmt: skip
 _TEMPERATURES: Final = _COMPOUNDS | frozenset(("sst", "temp", "temperature", "wtmp", "thetao", "tos"))
 _KINDS: Final = _DERIVED | _ELSEWHERE | frozenset(

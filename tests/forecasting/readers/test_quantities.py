@@ -79,7 +79,7 @@ def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
     assert layout.values == {"pier_sst": "pier", "north_surface_sst": "north_surface"}
 
 
-@pytest.mark.parametrize("name", ["sst_anomaly", "sst_std", "salinity", "air_temperature", "sst_anom_K"])
+@pytest.mark.parametrize("name", ["sst_anomaly", "sst_std", "salinity", "air_temperature", "sst_anom_K", "wave_height"])
 def test_the_only_column_is_refused_where_its_name_says_that_it_is_no_sst(tmp_path: Path, name: str) -> None:
     path = table(tmp_path, name)
     with pytest.raises(FileError, match=f"no column of SST: {name} is something else by its name; say --value-column"):
