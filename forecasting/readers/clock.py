@@ -15,7 +15,7 @@ from forecasting.readers.hours import is_clock, is_whole, stands_apart, times_of
 from forecasting.readers.months import YEARS, month_number
 from forecasting.readers.options import Options
 from forecasting.readers.table import Table, is_numeric, numbers
-from forecasting.readers.zones import COLUMNS, UTC, is_period, names_utc, offset_of, zone_in, zone_of
+from forecasting.readers.zones import COLUMNS, PERIOD, UTC, is_period, names_utc, offset_of, zone_in, zone_of
 from forecasting.sentences import listed
 from forecasting.timestep import Times, choose_clock
 
@@ -128,8 +128,8 @@ def clock_of(table: Table, options: Options) -> Clock:
 def _by_zones(table: Table, clock: Clock) -> Clock:
     """The same where a column names the zone of each row, and times say none themselves."""
     plain = table.plain()
-    # Tz is also the period of waves.
-    column = next((plain[name] for name in COLUMNS if name in plain and not is_period(table.cells[plain[name]])), None)
+    named = [name for name in COLUMNS if name in plain]
+    column = next((plain[name] for name in named if name != PERIOD or not is_period(table.cells[plain[name]])), None)
     naive = clock.texts.str.contains("T") & ~_zoned(clock.texts)
     if column is None or not naive.any() or any(_is_utc(table, name) for name in clock.names):
         return clock

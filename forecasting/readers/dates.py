@@ -68,6 +68,11 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
     return column.str.replace(r"^(\d{4}-\d\d-\d\d)\s+", r"\1T", regex=True) if " " in first else column
 
 
+def is_date(cell: str) -> bool:
+    """Whether a cell is a date that :func:`rewrite` rewrites, and no number."""
+    return any(form.fullmatch(_named(cell)) for form in (_ISO, _NUMERIC, _YEAR_FIRST))
+
+
 def is_dated(column: "pd.Series[str]") -> bool:
     """Whether most cells, and the first, are written as dates are, and no other number is."""
     filled = column[column != ""]
@@ -88,8 +93,11 @@ def _of_digits(column: "pd.Series[str]") -> "pd.Series[str] | None":
         # pandas takes 201013 for a day of 2010, or of 2020.
         separated = column.str.replace(r"^(\d{4})", r"\1-", regex=True)
         times = pd.to_datetime(separated, format=_DIGITS[length].replace("%Y", "%Y-"), errors="coerce")
-        if times.notna().equals(column != "") and times.dt.year.min() >= _FIRST_OBSERVED:
-            return times.dt.strftime("%Y-%m" if length == 6 else "%Y-%m-%dT%H:%M:%S").fillna("")
+        known = times.dt.year >= _FIRST_OBSERVED
+        # One that is none, as hour 24, does not make seconds of the others.
+        if 2 * known.sum() > (column != "").sum():
+            written = times.dt.strftime("%Y-%m" if length == 6 else "%Y-%m-%dT%H:%M:%S")
+            return written.where(known, column)
     if length not in _UNIX:
         return None
     seconds = pd.to_numeric(column) // _UNIX[length]

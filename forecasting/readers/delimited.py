@@ -23,8 +23,8 @@ _LOGGERS_TITLE: Final = "Plot Title: "
 """How the first line of an Onset logger's export begins."""
 _MAX_TITLE_LINES: Final = 20
 """Lines in which a header is looked for below a title."""
-_REMARK: Final = re.compile(r"#\s*units?\s*[:=]\s*(.+)", re.IGNORECASE)
-"""A comment that names a unit, as ``# units: degF``."""
+_REMARK: Final = re.compile(r"#?\s*units?\s*[:=,;\t]\s*([^,;\t]+)[,;\s]*", re.IGNORECASE)
+"""A comment or title that names a unit, as ``# units: degF``."""
 _MAX_COMMENT_CHARS: Final = 200
 """Characters of a comment that is looked at: a longer one is prose."""
 _FORMATS: Final[dict[Dialect | None, str]] = {

@@ -7,6 +7,7 @@ Times are ISO 8601 with Z, and the units of time are written ``UTC``.
 import re
 from typing import Literal
 
+from forecasting.readers.dates import is_date
 from forecasting.readers.units import in_brackets, parse_units, unbracketed
 
 Dialect = Literal["csv", "csvp", "csv0"]
@@ -25,7 +26,7 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
 
 def starts_as_date(cell: str) -> bool:
     """Whether a cell is a date, perhaps with a time."""
-    return _DATE.fullmatch(cell) is not None
+    return _DATE.fullmatch(cell) is not None or is_date(cell)
 
 
 def holds_data(row: list[str]) -> bool:

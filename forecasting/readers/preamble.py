@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from forecasting.errors import FileError
 from forecasting.readers.erddap import is_units_row, kinds, starts_as_date
 from forecasting.readers.quantities import is_anomaly
 from forecasting.readers.table import TIME_NAMES
+from forecasting.readers.zones import names_zone
 
 SEPARATORS: Final = ",;\t"
 SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -44,7 +46,11 @@ class Body:
 
 
 def find_body(text: str) -> Body:
-    """The table in a text; the text as it came where the header is not clear."""
+    """The table in a text; the text as it came where the header is not clear.
+
+    Raises:
+        FileError: if what stands above the header names a clock that is not UTC.
+    """
     lines = list(islice(io.StringIO(text[:_MOST], newline=""), 4 * _HEAD))
     head = [k for k, line in enumerate(lines) if line.strip() and not line.startswith("#")][:_HEAD]
     if not head or _names_time(lines[head[0]]) or SEPARATOR_LINE.fullmatch(lines[head[0]].rstrip("\r\n")):
@@ -107,5 +113,13 @@ def _header(rows: list[_Line]) -> int | None:
     data = kinds(rows[first][1])
     above = [row for _, row in rows[:at]]
     strange = any(row == names or kinds(row) == data or is_anomaly(" ".join(row)) for row in above)
-    dated = sum(starts_as_date(row[0]) for row in above)
-    return None if strange or 0 < len(above) <= 2 * dated else rows[at][0]
+    dated = sum(any(map(starts_as_date, row)) and sum(kinds(row)) > 1 for row in above)
+    if strange or dated >= _MIN_DATA or 0 < len(above) <= 2 * dated:
+        return None
+    for k, row in rows[:at]:
+        if names_zone(" ".join(row)):
+            raise FileError(
+                f"line {k + 1} ({' '.join(row)[:40]!r}) says whose clock the times go by: remove what stands above "
+                f"line {rows[at][0] + 1}, and say --timezone, as Europe/Rome or +01:00"
+            )
+    return rows[at][0]

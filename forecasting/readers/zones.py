@@ -5,15 +5,20 @@ import zoneinfo
 from datetime import timedelta, timezone, tzinfo
 from typing import Final, NoReturn
 
+import numpy as np
 import pandas as pd
 
 from forecasting.errors import FileError
+from forecasting.readers.table import ABSENT, to_numbers
 
 UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
 """Names of UTC, in capitals."""
 _OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?\s*([+−-])\s*(\d{1,2})(?::?(\d\d))?\s*(?:H|HOURS?)?", re.IGNORECASE)
 _SUFFIX: Final = re.compile(r"(?:UTC|GMT)[+-]\d\d?(?::?\d\d)?$", re.IGNORECASE)
 """An offset that a name ends in."""
+_OFF_UTC: Final = re.compile(r"\b(?:UTC|GMT)\s*[+−-]\s*0?[1-9]")
+"""An offset within a sentence."""
+_CLOCK: Final = re.compile(r"\b(?:local\b.*\btimes?|times?\b.*\blocal|time ?zone)\b", re.IGNORECASE)
 _NAMES: Final = frozenset(
     ("ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "ART", "AST", "AWST", "BRT", "BST", "CDT", "CEST", "CET",
      "CLST", "CLT", "COT", "CST", "EAT", "EDT", "EEST", "EET", "EST", "GST", "HKT", "HST", "ICT", "IST", "JST", "KST",
@@ -34,8 +39,11 @@ _OF_STATES: Final = {"EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "
 """What names mean in files of the US Geological Survey; elsewhere some are of other continents."""
 STATES: Final = "tz_cd"
 """How those call the column of them."""
-COLUMNS: Final = (STATES, "tz", "timezone", "time_zone", "utc_offset")
+PERIOD: Final = "tz"
+"""What a column of zones may be called, and one of the periods of waves."""
+COLUMNS: Final = (STATES, PERIOD, "timezone", "time_zone", "utc_offset")
 """Usual names of a column that names the zone of each row."""
+_NO_OFFSET: Final = re.compile(r"[+-]?0+(?:[:.]0+)?")
 _CONTINENTS: Final = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
 
 
@@ -64,6 +72,14 @@ def names_utc(name: str) -> bool:
     return _SUFFIX.search(name) is None and any(word.upper() in UTC - {"Z"} for word in words)
 
 
+def names_zone(text: str) -> bool:
+    """Whether a sentence speaks of a clock that is not UTC, as ``Time zone: UTC-8`` or ``all times local``."""
+    words = set(re.findall(r"[^\W\d_]+", text))
+    if words & (_NAMES - _AMBIGUOUS) or _OFF_UTC.search(text):
+        return True
+    return _CLOCK.search(text) is not None and not {word.upper() for word in words} & UTC
+
+
 def zone_in(name: str) -> str | None:
     """As :func:`zone_of` for the zone within a column's name, as ``time_EST`` or ``timestamp_local``.
 
@@ -84,8 +100,10 @@ def zone_in(name: str) -> str | None:
 
 
 def is_period(column: "pd.Series[str]") -> bool:
-    """Whether a column that may name zones holds numbers without a sign, as of seconds."""
-    return bool(column.str.fullmatch(r"(\d+(\.\d*)?)?").all())
+    """Whether a column ``Tz`` holds seconds between waves: numbers, of which some have no sign."""
+    found = to_numbers(column)
+    known = np.isfinite(found) | column.str.lower().isin(ABSENT)
+    return bool(known.all() and column.str.match(r"\d").any())
 
 
 def offset_of(cell: str, column: str) -> str:
@@ -94,8 +112,10 @@ def offset_of(cell: str, column: str) -> str:
     Raises:
         FileError: if it is a name, whose offset is not known here.
     """
-    if not cell or cell.upper() in UTC:
-        return "Z" if cell else ""
+    if cell.lower() in ABSENT:
+        return ""
+    if cell.upper() in UTC or _NO_OFFSET.fullmatch(cell):
+        return "Z"
     known = _OF_STATES.get(cell) if column.lower() == STATES else None
     found = known or (zone_of(cell) if _OFFSET.fullmatch(cell) else None)
     if found is None:

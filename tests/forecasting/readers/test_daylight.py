@@ -142,6 +142,7 @@ def test_a_column_that_names_the_zone_of_each_row_is_heeded(
 @pytest.mark.parametrize(("column", "zone", "example"), [
     ("timezone", "EST", "Europe/Rome, or its offset"),
     ("tz_cd", "MEZ", "Europe/Rome, or its offset"),
+    ("utc_offset", "8", "Europe/Rome, or its offset"),
     ("tz", "Australia/Sydney", "Australia/Sydney"),
 ])  # fmt: skip
 def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
@@ -154,8 +155,17 @@ def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
     assert iso(read(path, timezone="-05:00").series.start) == "2019-06-01T17:00:00Z"
 
 
+PERIODS = ("3.1", "NaN", "", "-99.9")
+
+
+@pytest.mark.parametrize(("zone", "start"), [("0", "12"), ("NA", "12"), ("00:00", "12"), ("+8", "04")])
+def test_an_offset_of_nothing_is_utc(tmp_path: Path, zone: str, start: str) -> None:
+    path = write(tmp_path, "time,utc_offset,sst", *(f"2019-06-0{k} 12:00,{zone},10" for k in (1, 2, 3)))
+    assert iso(read(path).series.start) == f"2019-06-01T{start}:00:00Z"
+
+
 def test_a_period_of_waves_is_no_zone(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,Tz (s),sst", *(f"2019-06-0{k} 12:00,3.{k},10" for k in (1, 2, 3)))
+    path = write(tmp_path, "time,Tz (s),sst", *(f"2019-06-01 1{k}:00,{tz},10" for k, tz in enumerate(PERIODS, 2)))
     assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"
 
 

@@ -48,6 +48,34 @@ def test_units_are_heeded_in_what_stands_above_the_header(tmp_path: Path) -> Non
     assert read(path).series.values[0] == pytest.approx(10)
 
 
+@pytest.mark.parametrize("unit", ["Units,degF", "Unit: Fahrenheit"])
+def test_a_line_of_units_above_the_header_needs_no_mark(tmp_path: Path, unit: str) -> None:
+    path = write(tmp_path, "Pier 7", unit, "when,value", *rows(days(3), "50"))
+    assert read(path).series.values[0] == pytest.approx(10)
+
+
+@pytest.mark.parametrize("form", ["{:02}-Jan-2001", "2001/01/{:02}", "{:02}JAN2001"])
+def test_dates_without_a_value_are_no_header(tmp_path: Path, form: str) -> None:
+    path = write(tmp_path, "when,water (degF)", *(f"{form.format(k)},{'NA' if k < 4 else 50}" for k in range(1, 9)))
+    reading = read(path)
+    assert (iso(reading.series.start), len(reading.series)) == ("2001-01-01T00:00:00Z", 8)
+    assert (reading.series.values[3], reading.stations[0].units) == (pytest.approx(10), "fahrenheit")
+
+
+def test_a_table_above_another_is_none_of_its_titles(tmp_path: Path) -> None:
+    above = ["site,when,air", *(f"pier,{day},10" for day in days(9)), "", "site,when,depth,temp"]
+    with pytest.raises(FileError, match="line 12 has 4 columns where the header has 3"):
+        read(write(tmp_path, *above, *(f"pier,{day},1,10" for day in days(9, 2))))
+
+
+@pytest.mark.parametrize("zone", ["Time zone: UTC-8", "Timezone,EST", "All times local", "Timezone: Asia/Tokyo"])
+def test_titles_that_say_whose_clock_it_is_are_not_left_aside(tmp_path: Path, zone: str) -> None:
+    data = [f"2001-01-01 {hour:02}:00,10" for hour in range(5)]
+    with pytest.raises(FileError, match=r"line 2 .* says whose clock the times go by: remove what .* line 3"):
+        read(write(tmp_path, "Pier 7", zone, "Obs time,sst", *data))
+    assert read(write(tmp_path, "Pier 7", "Time zone: UTC", "Obs time,sst", *data)).problem is None
+
+
 def test_headers_that_come_again_are_none_of_a_table_below_another(tmp_path: Path) -> None:
     pier = [f"pier,{day},10" for day in days(3)]
     with pytest.raises(FileError, match="line 5"):
