@@ -66,4 +66,5 @@ def _is_wider(variable: "xr.DataArray") -> bool:
     """Whether 0 to 9 mean what they do to Argo and OceanSITES, by the words for 1 and 4."""
     numbers = np.atleast_1d(variable.attrs.get("flag_values", ())).tolist()
     meanings = dict(zip(numbers, str(variable.attrs.get("flag_meanings", "")).lower().split(), strict=False))
-    return "good" in meanings.get(1, "") and "bad" in meanings.get(4, "") and set(numbers) <= set(range(10))
+    said = meanings.get(1, "").startswith("good") and meanings.get(4, "").startswith("bad")
+    return said and set(numbers) <= set(range(10))

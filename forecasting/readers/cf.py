@@ -16,6 +16,7 @@ import numpy as np
 
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.dates import FARTHEST_SECONDS, seconds_of_unit
+from forecasting.readers.geometry import MAX_DEPTHS_METRES
 from forecasting.readers.options import Options
 from forecasting.readers.split import nearest_depth
 from forecasting.readers.units import parse_units
@@ -301,7 +302,11 @@ def one_depth(
 
 
 def _depths(data: "xr.Dataset", dim: Hashable, along: Hashable) -> Floats | None:
-    """Metres along a dimension, by its own variable or one that has them at each time; None if it is no depth."""
+    """Metres along a dimension, by its own variable or one that has them at each time; None if it is no depth.
+
+    Raises:
+        FileError: if several change with time, as a profiler's.
+    """
     usual = str(dim).lower() in _DEPTHS
     if dim in data.variables:
         axis = data[dim]
@@ -313,9 +318,10 @@ def _depths(data: "xr.Dataset", dim: Hashable, along: Hashable) -> Floats | None
         if not fitting:
             return None
         axis = fitting[0]
-    depths = np.asarray(axis.transpose(..., dim).values, dtype=np.float64)
-    if depths.ndim > 1:
-        depths = np.fmin.reduce(depths.reshape(-1, axis.sizes[dim]), axis=0)
+    each = np.asarray(axis.transpose(..., dim).values, dtype=np.float64).reshape(-1, axis.sizes[dim])
     if str(axis.attrs.get("units", "")).lower() in _CENTIMETRES:
-        depths = depths / 100
+        each = each / 100
+    depths: Floats = np.fmin.reduce(each, axis=0)
+    if len(depths) > 1 and (np.fmax.reduce(each, axis=0) - depths > MAX_DEPTHS_METRES).any():
+        raise FileError(f"holds levels along {dim} that are at other depths each time; bring the values of one depth")
     return depths if np.isfinite(depths).all() else None

@@ -12,7 +12,7 @@ _MAX_POSITIONS: Final = 12
 """Positions that a buoy at its mooring, or several, are given at most: one that drifts has more."""
 _MIN_DISTANCE_KM: Final = 10.0
 """Farther than a buoy swings, or is laid out anew."""
-_MAX_DEPTHS_METRES: Final = 10.0
+MAX_DEPTHS_METRES: Final = 10.0
 """Metres by which an instrument at its mooring rises and falls."""
 _MIN_ROWS: Final = 30
 """Rows that a fixed place has at least."""
@@ -30,7 +30,7 @@ def distance_km(place: npt.ArrayLike, lat: Floats, lon: Floats) -> Floats:
 def describe_depths(depths: Floats, name: str) -> tuple[str, ...]:
     """A sentence on values, each at a depth (metres) of its own, that are of no one layer of the sea."""
     known = depths[np.isfinite(depths)]
-    if not len(known) or np.ptp(known) <= _MAX_DEPTHS_METRES:
+    if not len(known) or np.ptp(known) <= MAX_DEPTHS_METRES:
         return ()
     return (f"{name} runs from {known.min():g} to {known.max():g}: values are of several depths; keep those of one",)
 

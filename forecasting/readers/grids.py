@@ -209,6 +209,6 @@ def _by_rows(
         held = names[0] if names else "one series without a name: leave --station away"
         raise FileError(f"has no station {options.station!r}; it has {held}")
     deep = [str(name) for name in data.variables if data[name].attrs.get("standard_name") in _DEPTHS]
-    rows = {name: data[name] for name in deep if data[name].dims == (along,)}
+    rows = {name: one for name in deep for one in [data[name].squeeze()] if one.dims == (along,)}
     said = [one for name, depths in rows.items() for one in describe_depths(np.asarray(depths.values, float), name)]
     yield (names[0] if names else None), taken, (*notes, *said)

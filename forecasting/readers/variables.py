@@ -1,5 +1,6 @@
 """Which variable of a grid holds temperatures of the sea."""
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from forecasting.errors import FileError
@@ -26,6 +27,11 @@ _OF_ANYTHING: Final = "surface_temperature"
 _NAMES: Final = ("sst", "analysed_sst", "sea_surface_temperature", "thetao", "tos", "water_temp", "wtmp",
                  "sea_water_temperature", "water_temperature", "sea_surface_temp", "sea_temp", "sea_water_temp",
                  "sea_temperature")  # fmt: skip
+_OF_THE_SEA: Final = re.compile(
+    r"\bSST\b|\b(?:sea|water|ocean)(?:[ _-]?(?:surface|water|sub-?skin|skin|foundation|bulk|potential))*[ _-]?temp",
+    re.I,
+)
+"""How a title says so; that of the air over the sea has the words, too."""
 _BARE: Final = ("temperature", "temp")
 """Names that say nothing of where a temperature was taken."""
 
@@ -104,5 +110,6 @@ def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
 def _titled(data: "xr.Dataset", names: list[str]) -> str | None:
     """The only variable in units of temperature whose title says that it is of the sea."""
     warm = [name for name in names if parse_units(str(data[name].attrs.get("units", ""))) is not None]
-    found = [name for name in warm if is_of_water(str(data[name].attrs.get("long_name", "")))]
+    titles = {name: str(data[name].attrs.get("long_name", "")) for name in warm}
+    found = [name for name, title in titles.items() if is_of_water(title) and _OF_THE_SEA.search(title)]
     return found[0] if len(found) == 1 else None

@@ -160,6 +160,14 @@ def test_flags_of_wider_schemes_are_told_by_their_meanings(save: Save) -> None:
     assert np.flatnonzero(np.isnan(reading.series.values)).tolist() == [3, 8]
 
 
+def test_flags_by_which_1_is_not_good_are_not_used(save: Save) -> None:
+    data = buoy()
+    data["wt"].values[3] = 13
+    data["wt_tests"].attrs = {"flag_values": np.array([0, 1, 4], dtype="int8"), "flag_meanings": "good not_good bad"}
+    (station,) = read(save(data)).stations
+    assert (station.columns.flags, station.flags) == (None, {})
+
+
 def test_quality_levels_of_ghrsst_are_not_taken_for_qartod(netcdf: Save) -> None:
     data = ghrsst()
     level = {"flag_values": np.arange(6, dtype=np.int8)}
@@ -341,6 +349,18 @@ def test_depths_may_stand_in_a_variable_of_their_own_at_each_time(netcdf: Save) 
     with pytest.raises(FileError, match=r"2 depths along DEPTH: 0.5, 20; choose one with --depth"):
         read(netcdf(data))
     assert read(netcdf(data), depth=25).series.values[0] == 5
+
+
+def test_levels_that_are_at_other_depths_each_time_are_refused_and_one_that_is_told_of(netcdf: Save) -> None:
+    cf = {"units": "degrees_C", "standard_name": "sea_water_temperature"}
+    deep = {"units": "m", "standard_name": "depth"}
+    shape = ("time", "DEPTH")
+    layers = np.tile(np.linspace(10, 11, 10)[:, None], 2)
+    metres = np.linspace([0, 20], [40, 60], 10)
+    data = xr.Dataset({"TEMP": (shape, layers, cf), "DEPH": (shape, metres, deep)}, {"time": TIMES})
+    with pytest.raises(FileError, match="holds levels along DEPTH that are at other depths each time"):
+        read(netcdf(data))
+    assert any("DEPH runs from 0 to 40" in note for note in read(netcdf(data.isel(DEPTH=[0]))).series.notes)
 
 
 def test_depths_are_metres_whatever_their_units(netcdf: Save) -> None:

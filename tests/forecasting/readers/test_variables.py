@@ -69,3 +69,11 @@ def test_a_title_of_the_sea_stands_in_for_a_name(tmp_path: Path) -> None:
     assert read(save(tmp_path, T_25=sea, T_21={"long_name": "AIR TEMPERATURE (C)"})).stations[0].columns.value == "T_25"
     with pytest.raises(FileError, match="no variable of sea temperature"):
         read(save(tmp_path, T_25=sea, T_20={"long_name": "Sea temperature at 20 m"}))
+
+
+@pytest.mark.parametrize(
+    "title", ["Air temperature over sea", "Sea ice surface temperature", "Wet bulb temperature over water"]
+)
+def test_a_title_that_only_names_the_sea_does_not(tmp_path: Path, title: str) -> None:
+    with pytest.raises(FileError, match="no variable of sea temperature"):
+        read(save(tmp_path, x={"long_name": title}))
