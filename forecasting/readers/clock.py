@@ -14,7 +14,7 @@ from forecasting.readers.daylight import localise_cells, refuse_local_clock, wit
 from forecasting.readers.hours import is_clock, is_whole, stands_apart, times_of_day
 from forecasting.readers.months import YEARS, month_number
 from forecasting.readers.options import Options
-from forecasting.readers.table import Table, is_numeric, numbers
+from forecasting.readers.table import ABSENT, Table, is_empty, is_numeric, numbers
 from forecasting.readers.zones import COLUMNS, PERIOD, UTC, is_period, names_utc, offset_of, zone_in, zone_of
 from forecasting.sentences import listed
 from forecasting.timestep import Times, choose_clock
@@ -128,12 +128,18 @@ def clock_of(table: Table, options: Options) -> Clock:
 def _by_zones(table: Table, clock: Clock) -> Clock:
     """The same where a column names the zone of each row, and times say none themselves."""
     plain = table.plain()
-    named = [name for name in COLUMNS if name in plain]
-    column = next((plain[name] for name in named if name != PERIOD or not is_period(table.cells[plain[name]])), None)
+    named = {name: table.cells[plain[name]] for name in COLUMNS if name in plain}
+    told = (name for name, cells in named.items() if not is_empty(cells) and (name != PERIOD or not is_period(cells)))
+    column = next((plain[name] for name in told), None)
     naive = clock.texts.str.contains("T") & ~_zoned(clock.texts)
     if column is None or not naive.any() or any(_is_utc(table, name) for name in clock.names):
         return clock
-    offsets = table.cells[column].map({cell: offset_of(cell, column) for cell in table.cells[column].unique()})
+    zones = table.cells[column]
+    absent = naive & zones.str.lower().isin(ABSENT)
+    if absent.any():
+        said = f"column {column} names no zone, as it does for others; write it there"
+        raise FileError(f"line {absent.idxmax()}: {said}", index=int(absent.argmax()))
+    offsets = zones.map({cell: offset_of(cell, column) for cell in zones[naive].unique()})
     texts = clock.texts.where(~naive, clock.texts + offsets)
     return replace(clock, label=f"{clock.label} and {column}", names=(*clock.names, column), texts=texts)
 

@@ -107,13 +107,11 @@ def is_period(column: "pd.Series[str]") -> bool:
 
 
 def offset_of(cell: str, column: str) -> str:
-    """What a cell of a column of zones adds to a time of ISO 8601: ``Z``, an offset, or nothing where it is empty.
+    """What a cell of a column of zones adds to a time of ISO 8601: ``Z`` or an offset.
 
     Raises:
         FileError: if it is a name, whose offset is not known here.
     """
-    if cell.lower() in ABSENT:
-        return ""
     if cell.upper() in UTC or _NO_OFFSET.fullmatch(cell):
         return "Z"
     known = _OF_STATES.get(cell) if column.lower() == STATES else None

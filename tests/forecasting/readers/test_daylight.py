@@ -164,6 +164,12 @@ def test_an_offset_of_nothing_is_utc(tmp_path: Path, zone: str, start: str) -> N
     assert iso(read(path).series.start) == f"2019-06-01T{start}:00:00Z"
 
 
+def test_a_row_without_a_zone_is_refused_where_others_have_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,tz,sst", *(f"2019-06-0{k} 12:00,{zone},10" for k, zone in ((1, "-05:00"), (2, ""))))
+    with pytest.raises(FileError, match="line 3: column tz names no zone"):
+        read(path)
+
+
 def test_a_period_of_waves_is_no_zone(tmp_path: Path) -> None:
     path = write(tmp_path, "time,Tz (s),sst", *(f"2019-06-01 1{k}:00,{tz},10" for k, tz in enumerate(PERIODS, 2)))
     assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"
