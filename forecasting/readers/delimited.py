@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterable
 from itertools import takewhile
 from typing import Final
 
@@ -121,8 +122,12 @@ def _without_repeated(names: list[str]) -> tuple[list[str], list[str]]:
 
 def _remarked(text: str, header: int) -> dict[int, str]:
     """Units of temperature that the lines above the header name, by the number of the line."""
-    above = takewhile(lambda line: line[0] < header, enumerate(io.StringIO(text, newline=None), 1))
-    comments = {number: line.strip() for number, line in above if len(line) < _MAX_COMMENT_CHARS}
+    return remarked(takewhile(lambda line: line[0] < header, enumerate(io.StringIO(text, newline=None), 1)))
+
+
+def remarked(lines: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """Units of temperature that numbered lines of prose name, by the number of the line."""
+    comments = {number: line.strip() for number, line in lines if len(line) < _MAX_COMMENT_CHARS}
     found = ((number, _REMARK.fullmatch(line)) for number, line in comments.items())
     units = {number: match[1] for number, match in found if match and parse_units(match[1]) is not None}
     if units:

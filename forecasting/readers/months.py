@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.errors import FileError
+from forecasting.readers.delimited import remarked
 from forecasting.readers.keys import PLACES, POSITIONS, STATIONS
 from forecasting.readers.options import Options
 from forecasting.readers.quantities import is_anomaly
@@ -117,4 +118,4 @@ def bare_years(text: str, notes: tuple[str, ...] = ()) -> Table | None:
     names = ["year", *map(str, range(1, 13))]
     cells = pd.DataFrame(list(rows.values()), columns=names, index=list(rows), dtype=str)
     kind = "rows of a year and twelve values, without a header"
-    return Table(kind, cells, sentinels=missing, notes=notes, is_csv=False)
+    return Table(kind, cells, sentinels=missing, notes=notes, remarked=remarked(remarks.items()), is_csv=False)

@@ -92,6 +92,12 @@ def test_a_year_without_twelve_values_is_no_remark(tmp_path: Path, row: str) -> 
         read(write(tmp_path, "1980 1983", *YEARS, row, "-99.99", "  nina34"))
 
 
+@pytest.mark.parametrize("remark", ["# Water temperature in degF", "# units: degF"])
+def test_units_are_heeded_in_remarks_beside_rows_of_years(tmp_path: Path, remark: str) -> None:
+    path = write(tmp_path, remark, *(f"{year}{12 * '  50.0'}" for year in (1980, 1981)))
+    assert read(path).series.values[0] == pytest.approx(10)
+
+
 def test_rows_of_years_that_hold_anomalies_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"holds anomalies, as line 6 says .'Anomaly from 1981-2010'."):
         read(write(tmp_path, "1980 1982", *YEARS, "-99.99", "Anomaly from 1981-2010"))
