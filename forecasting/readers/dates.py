@@ -69,8 +69,8 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
 
 
 def is_date(cell: str) -> bool:
-    """Whether a cell is a date that :func:`rewrite` rewrites, and no number."""
-    return any(form.fullmatch(_named(cell)) for form in (_ISO, _NUMERIC, _YEAR_FIRST))
+    """Whether a cell is written as dates are, as ``20101231`` too."""
+    return any(form.fullmatch(_named(cell)) for form in (_ISO, _NUMERIC, _YEAR_FIRST, _TOGETHER))
 
 
 def is_dated(column: "pd.Series[str]") -> bool:

@@ -17,7 +17,8 @@ _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{4}.*")
 
 def dialect(first: list[str], second: list[str]) -> Dialect | None:
     """Which dialect a file with these first two rows is written in; None if in none."""
-    if any(starts_as_date(cell) for cell in first) and any(_is_number(cell) for cell in first):
+    dated = [starts_as_date(cell) for cell in first]
+    if any(dated) and any(_is_number(cell) and not date for cell, date in zip(first, dated, strict=True)):
         return "csv0"
     if "UTC" in map(unbracketed, second) and is_units_row(second):
         return "csv"
