@@ -8,6 +8,7 @@ import re
 from typing import Literal
 
 from forecasting.readers.dates import is_date
+from forecasting.readers.table import NO_NAMES
 from forecasting.readers.units import in_brackets, parse_units, unbracketed
 
 Dialect = Literal["csv", "csvp", "csv0"]
@@ -18,7 +19,8 @@ _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{4}.*")
 def dialect(first: list[str], second: list[str]) -> Dialect | None:
     """Which dialect a file with these first two rows is written in; None if in none."""
     dated = [starts_as_date(cell) for cell in first]
-    if any(dated) and any(_is_number(cell) and not date for cell, date in zip(first, dated, strict=True)):
+    others = [cell for cell, date in zip(first, dated, strict=True) if not date]
+    if any(dated) and any(_is_number(cell) or cell.lower() in NO_NAMES for cell in others):
         return "csv0"
     if "UTC" in map(unbracketed, second) and is_units_row(second):
         return "csv"

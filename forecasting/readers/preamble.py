@@ -10,7 +10,7 @@ from typing import Final
 from forecasting.errors import FileError
 from forecasting.readers.erddap import is_units_row, kinds, starts_as_date
 from forecasting.readers.quantities import is_anomaly
-from forecasting.readers.table import TIME_NAMES
+from forecasting.readers.table import NO_NAMES, TIME_NAMES
 from forecasting.readers.zones import names_zone
 
 SEPARATORS: Final = ",;\t"
@@ -107,7 +107,9 @@ def _header(rows: list[_Line]) -> int | None:
     if at and (is_units_row(rows[at][1]) or is_format_row(rows[at][1])):
         at -= 1
     names = rows[at][1]
-    if sum(map(bool, names)) < 2 or len(names) < width or any(names[width:]) or any(kinds(names)):
+    if sum(map(bool, names)) < 2 or len(names) < width or any(names[width:]):
+        return None
+    if any(kinds(names)) or any(cell.lower() in NO_NAMES for cell in names):
         return None
     # What is above is no data, as where files were joined, and says of the values nothing that has to be heeded.
     data = kinds(rows[first][1])

@@ -18,6 +18,8 @@ from forecasting.timestep import Floats
 
 ABSENT: Final = ("", "nan", "na", "n/a", "null", "none", "-", "--", "mm")
 """What cells without a number say, in lower case."""
+NO_NAMES: Final = frozenset(ABSENT) - {"", "mm"}
+"""Those of them that no column is called."""
 HEADER: Final = "the header"
 """Where a column's own name has its units."""
 TIME_NAMES: Final = frozenset(("time", "date", "datetime", "timestamp", "date time"))

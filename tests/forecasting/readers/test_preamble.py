@@ -62,6 +62,12 @@ def test_dates_without_a_value_are_no_header(tmp_path: Path, form: str) -> None:
     assert (reading.series.values[3], reading.stations[0].units) == (pytest.approx(10), "fahrenheit")
 
 
+def test_a_row_without_a_value_is_no_header_whatever_its_date(tmp_path: Path) -> None:
+    path = write(tmp_path, "week,water", *(f"2001-W{k:02},{'NA' if k < 4 else 10}" for k in range(1, 9)))
+    with pytest.raises(FileError, match="one of week, water"):
+        read(path)
+
+
 def test_a_table_above_another_is_none_of_its_titles(tmp_path: Path) -> None:
     above = ["site,when,air", *(f"pier,{day},10" for day in days(9)), "", "site,when,depth,temp"]
     with pytest.raises(FileError, match="line 12 has 4 columns where the header has 3"):
