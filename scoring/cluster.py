@@ -49,10 +49,11 @@ class Cluster:
             self._say(f"the scheduler at {self._address} has no workers yet; waiting for the first")
         self._hand_out(job, waiting, chunk_of, futures)
         for future in futures:
-            outcome = _outcome(future)
-            if isinstance(outcome, Failure) and self._client.status != "running":
+            try:
+                outcome = _outcome(future)
+            except (OSError, CancelledError):
                 # Nothing is wrong with the chunk: all that were in hand are given up together.
-                raise self._is_gone()
+                raise self._is_gone() from None
             yield chunk_of.pop(future.key), outcome
             self._hand_out(job, waiting, chunk_of, futures)
 
@@ -79,9 +80,17 @@ class Cluster:
 
 
 def _outcome(future: "Future[Any]") -> Part | Failure:
+    """What became of a chunk.
+
+    Raises:
+        OSError: where the connection to the scheduler broke, of which the client may hear only later.
+        CancelledError: where the client gave the chunk up for that.
+    """
     try:
         found: Part | Failure = future.result()
-    except (Exception, CancelledError) as error:
+    except (OSError, CancelledError):
+        raise
+    except Exception as error:
         # What ``attempt`` did not survive: a worker that died again and again, or another version of this program.
         said = " ".join(str(error).split())[:300]
         return Failure(f"{type(error).__name__}: {said}")
