@@ -28,10 +28,15 @@ def until_unread(command: Callable[[], int]) -> int:
 
 
 def _is_unread() -> bool:
-    """Whether nobody reads the standard output; what is left of it then goes nowhere, and nothing fails at the end."""
+    """Whether nobody reads the standard output, which is given up then."""
     output = select.poll()
     output.register(sys.stdout.fileno(), 0)
     if not output.poll(0):  # an error is told unasked
         return False
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    give_up_output()
     return True
+
+
+def give_up_output() -> None:
+    """What is left of the standard output goes nowhere, and does not fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -27,6 +27,7 @@ if __name__ in ("__main__", "__mp_main__"):
 from pydantic import SecretStr, ValidationError
 
 from forecasting.errors import ForecastError, RequestError
+from forecasting.printing import give_up_output
 from service import keys_cli
 from service.app import open_registry
 from service.keys import read_keys
@@ -112,8 +113,7 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        # What is left of it goes nowhere, and does not fail again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
 
 
 def _greeting(settings: Settings, port: int) -> str:

@@ -103,9 +103,13 @@ def written(request: ForecastRequest, job: ForecastJob, found: Sequence[Entries]
     if strict:
         for entries in found:
             refuse_failures(ids, entries)
+    return _joined(request, job, [[with_ids(ids, entries)] for entries in found])
+
+
+def _joined(request: ForecastRequest, job: ForecastJob, parts: Sequence[Sequence[bytes]]) -> bytes:
+    """The answer, from what :func:`~service.writing.with_ids` makes of the entries by each network."""
     models = [
-        model_forecast(forecaster, request.units, [with_ids(ids, entries)])
-        for forecaster, entries in zip(job.forecasters, found, strict=True)
+        model_forecast(forecaster, request.units, own) for forecaster, own in zip(job.forecasters, parts, strict=True)
     ]
     return whole_answer(models, is_list=request.model == ALL)
 
@@ -136,11 +140,7 @@ class _PiecewiseAnswer:
         if strict:
             for failures in self._failures:
                 refuse_failures(self._ids, failures)
-        models = [
-            model_forecast(forecaster, self._request.units, parts)
-            for forecaster, parts in zip(self._job.forecasters, self._of_networks, strict=True)
-        ]
-        return whole_answer(models, is_list=self._request.model == ALL)
+        return _joined(self._request, self._job, self._of_networks)
 
 
 def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> bytes:

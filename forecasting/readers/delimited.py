@@ -14,11 +14,11 @@ from forecasting.errors import FileError
 from forecasting.readers.erddap import Dialect, dialect, holds_data, is_units_row, starts_as_date
 from forecasting.readers.flags import is_flag_name
 from forecasting.readers.options import MOST_COLUMNS
-from forecasting.readers.preamble import SEPARATOR_LINE, SEPARATORS, find_body, is_format_row, split_cells
+from forecasting.readers.preamble import SEPARATOR_LINE, SEPARATORS, find_body, is_format_row, names_time, split_cells
 from forecasting.readers.quantities import is_no_sst
-from forecasting.readers.table import TIME_NAMES, Table, one_line
+from forecasting.readers.table import Table, one_line
 from forecasting.readers.units import parse_units, unbracketed, unit_of_prose
-from forecasting.sentences import listed
+from forecasting.sentences import counted, listed
 
 _LOGGERS_TITLE: Final = "Plot Title: "
 """How the first line of an Onset logger's export begins."""
@@ -190,20 +190,16 @@ def _refuse_title(rows: list[_Row]) -> None:
 def _header_below(rows: list[_Row]) -> int | None:
     """The line of the header, where that is not the first."""
     (_, first), *others = rows[:_MAX_TITLE_LINES]
-    if _names_time(first):
+    if names_time(first):
         return None
     alone = sum(map(bool, first)) == 1 and not any(mark in cell for cell in first for mark in SEPARATORS)
     for (line, row), (_, below) in zip(others, [*others[1:], (0, [])], strict=False):
         cells = [cell.strip() for one in row for cell in re.split(f"[{SEPARATORS}]", one) if cell.strip()]
         if len(cells) > 1 and alone:
             return None if holds_data(cells) else line
-        if len(cells) > 1 and _names_time(cells) and not holds_data(cells) and holds_data(below):
+        if len(cells) > 1 and names_time(cells) and not holds_data(cells) and holds_data(below):
             return line
     return None
-
-
-def _names_time(row: list[str]) -> bool:
-    return any(cell.lower() in TIME_NAMES for cell in row)
 
 
 def _rows(text: str) -> list[_Row]:
@@ -233,8 +229,9 @@ def _frame(header: list[str], body: list[_Row]) -> pd.DataFrame:
     width = len(header)
     for number, row in body:
         if len(row) < width or any(row[width:]):
-            noun = "column" if len(row) == 1 else "columns"
-            raise FileError(f"line {number} has {len(row)} {noun} where the header has {width}; correct that line")
+            raise FileError(
+                f"line {number} has {counted(len(row), 'column')} where the header has {width}; correct that line"
+            )
     named = [k for k, name in enumerate(header) if name]
     if not named:
         raise FileError("has a header line without a name; write the names of the columns there")

@@ -53,11 +53,12 @@ def find_body(text: str) -> Body:
     """
     lines = list(islice(io.StringIO(text[:_MOST], newline=""), 4 * _HEAD))
     head = [k for k, line in enumerate(lines) if line.strip() and not line.startswith("#")][:_HEAD]
-    if not head or _names_time(lines[head[0]]) or SEPARATOR_LINE.fullmatch(lines[head[0]].rstrip("\r\n")):
+    if not head or _is_header(lines[head[0]]) or SEPARATOR_LINE.fullmatch(lines[head[0]].rstrip("\r\n")):
         return Body(text)
     separator = _separator([lines[k] for k in head[-_MIN_DATA:]])
     header = _header([(k, split_cells(lines[k], separator)) for k in head])
-    if header is None:
+    # Where nothing is above it, a long text is not copied.
+    if header is None or (header == head[0] and separator != " "):
         return Body(text)
     below = text[sum(map(len, lines[:header])) :]
     if separator == " ":
@@ -81,10 +82,15 @@ def split_cells(line: str, separator: str) -> list[str]:
         return [line]
 
 
-def _names_time(line: str) -> bool:
+def names_time(cells: list[str]) -> bool:
+    """Whether one of the cells is a usual name of times."""
+    return any(cell.lower() in TIME_NAMES for cell in cells)
+
+
+def _is_header(line: str) -> bool:
     """Whether a line of several cells has one that is named so."""
     mark = max(SEPARATORS, key=line.count)
-    return mark in line and any(cell.lower() in TIME_NAMES for cell in split_cells(line, mark))
+    return mark in line and names_time(split_cells(line, mark))
 
 
 def _separator(lines: list[str]) -> str:
