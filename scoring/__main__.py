@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from forecasting.printing import until_unread
+from forecasting.console import until_unread
 from scoring.arguments import parser
 from scoring.start import load_torch_aside, processes_for
 

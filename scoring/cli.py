@@ -11,10 +11,10 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from forecasting.errors import FileError, ForecastError, RequestError
-from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.options import Options
-from forecasting.readers.text import sniff_binary
-from forecasting.timestep import in_words
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.base.options import Options
+from forecasting.readers.base.text import sniff_binary
+from forecasting.series.timestep import in_words
 from scoring.arguments import GRIDS, OUTPUTS
 from scoring.engines import Engine, InProcess, Processes
 from scoring.errors import ScoringError
@@ -128,7 +128,7 @@ def _device(options: argparse.Namespace) -> str:
     """
     if options.device == "cpu" or options.cluster:
         return str(options.device)
-    from forecasting.device import choose_device
+    from forecasting.networks.device import choose_device
 
     return str(choose_device(options.device))
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.options import Options
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.base.options import Options
 from scoring.job import Job
 from scoring.model import ModelFile
 from scoring.plan import Plan

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scoring.model import ModelFile
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.forecaster import Forecaster
 
 
 @dataclass

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
-from forecasting.metadata import CELLS, CheckpointMetadata, digest, parse_metadata
-from forecasting.release import open_current
-from forecasting.report import parse_report
-from forecasting.sentences import there_are
+from forecasting.evaluation.report import parse_report
+from forecasting.networks.metadata import CELLS, CheckpointMetadata, digest, parse_metadata
+from forecasting.releases.release import open_current
+from forecasting.wording import there_are
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.forecaster import Forecaster
 
 _loading = threading.Lock()
 
@@ -46,9 +46,9 @@ class ModelFile:
 def _load(file: ModelFile) -> "Forecaster":
     import torch
 
-    from forecasting.checkpoint import load
-    from forecasting.device import choose_device
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.checkpoint import load
+    from forecasting.networks.device import choose_device
+    from forecasting.networks.forecaster import Forecaster
 
     # Two threads in one process are slower than one for networks this small.
     torch.set_num_threads(1)

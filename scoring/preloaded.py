@@ -3,7 +3,7 @@
 import torch
 
 import scoring.grids.job
-from forecasting import checkpoint, forecaster
+from forecasting.networks import checkpoint, forecaster
 
 __all__ = ["checkpoint", "forecaster", "scoring"]
 

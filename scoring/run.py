@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from forecasting.metadata import CheckpointMetadata
+from forecasting.networks.metadata import CheckpointMetadata
 from scoring.engines import Engine
 from scoring.errors import ScoringError
 from scoring.input import Input

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.timestep import Times
+from forecasting.series.timestep import Times
 from scoring.grids.windows import NO_SEA, cell_windows
 from scoring.job import Counts, Job, Part
 from scoring.score import score
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.forecaster import Forecaster
 
 Arrays = dict[str, npt.NDArray[Any]]
 

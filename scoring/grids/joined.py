@@ -12,10 +12,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers.fields import Field, open_field
-from forecasting.readers.options import Options
-from forecasting.readers.text import sniff_binary
-from forecasting.timestep import Times, short
+from forecasting.readers.base.options import Options
+from forecasting.readers.base.text import sniff_binary
+from forecasting.readers.grid.fields import Field, open_field
+from forecasting.series.timestep import Times, short
 from scoring.source import named
 
 _DECODING: Final = ("units", "calendar", "scale_factor", "add_offset", "_FillValue", "missing_value")
@@ -39,7 +39,7 @@ class JoinedField(Field):
     steps: tuple[int, ...]
 
     def celsius(self, steps: slice, rows: slice = slice(None)) -> npt.NDArray[np.float32]:
-        """See :meth:`forecasting.readers.fields.Field.celsius`.
+        """See :meth:`forecasting.readers.grid.fields.Field.celsius`.
 
         Raises:
             FileError: if a file cannot be read, or its grid is another.
@@ -83,7 +83,7 @@ def _difference(ours: xr.DataArray, theirs: xr.DataArray, along: str) -> str:
 
 @contextmanager
 def open_files(files: Sequence[Path], options: Options) -> Iterator[Field]:
-    """The temperatures that ``files`` hold between them; see :func:`forecasting.readers.fields.open_field`.
+    """The temperatures that ``files`` hold between them; see :func:`forecasting.readers.grid.fields.open_field`.
 
     Raises:
         FileError: if one cannot be read, or two hold the same time: which, and what to do.

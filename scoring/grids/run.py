@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from forecasting.metadata import CheckpointMetadata
+from forecasting.networks.metadata import CheckpointMetadata
 from scoring.grids.assemble import Shell, write_grid
 from scoring.grids.job import GridJob
 from scoring.grids.joined import JoinedField, open_files

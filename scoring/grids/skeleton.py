@@ -5,10 +5,10 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.fields import Field
-from forecasting.readers.variables import STANDARD_NAMES
-from forecasting.timestep import iso
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.grid.fields import Field
+from forecasting.readers.grid.variables import STANDARD_NAMES
+from forecasting.series.timestep import iso
 from scoring.grids.stage import Layout
 
 CONVENTIONS: Final = "CF-1.11"

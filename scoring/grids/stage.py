@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.fields import Field
-from forecasting.series import in_order
-from forecasting.timestep import Times, anchor, grid_positions, in_words, infer_step, short
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.grid.fields import Field
+from forecasting.series.sst_series import in_order
+from forecasting.series.timestep import Times, anchor, grid_positions, in_words, infer_step, short
 
 _SLAB: Final = 8_000_000
 """Values that are read and decoded at once."""

@@ -1,4 +1,4 @@
-"""The last window of each cell of a grid, as :func:`forecasting.windows.last_windows` takes that of a series."""
+"""The last window of each cell of a grid; see :func:`forecasting.networks.windows.last_windows` for a series."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series import SEA_RANGE, fill_gaps
-from forecasting.timestep import Bools, Floats
+from forecasting.series.sst_series import SEA_RANGE, fill_gaps
+from forecasting.series.timestep import Bools, Floats
 
 LAND: Final = "no value at any time: land"
 NO_LAST: Final = "the last value is missing"

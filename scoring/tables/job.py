@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from forecasting.batch import SeriesBatch
-from forecasting.windows import last_windows
+from forecasting.networks.windows import last_windows
+from forecasting.series.batch import SeriesBatch
 from scoring.job import Counts, Job, Part
 from scoring.score import score
 from scoring.tables.forecasts import StationForecasts, to_bytes
 from scoring.tables.stations import in_one_line, read_stations
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.forecaster import Forecaster
 
 
 _PARTICULAR: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*(?<![,:;.])")

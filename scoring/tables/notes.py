@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forecasting.sentences import counted
+from forecasting.wording import counted
 
 
 @dataclass

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecasting.errors import FileError
-from forecasting.readers.clock import clock_of
-from forecasting.readers.flags import DROPPED
-from forecasting.readers.geometry import name_place
-from forecasting.readers.options import Options
-from forecasting.readers.table import ABSENT, Table, no_number
-from forecasting.readers.units import parse_units
-from forecasting.readers.zones import find_zone
-from forecasting.series import to_celsius
-from forecasting.timestep import Floats, Times, choose_clock
+from forecasting.readers.base.flags import DROPPED
+from forecasting.readers.base.geometry import name_place
+from forecasting.readers.base.options import Options
+from forecasting.readers.base.table import ABSENT, Table, no_number
+from forecasting.readers.base.units import parse_units
+from forecasting.readers.times.clock import clock_of
+from forecasting.readers.times.zones import find_zone
+from forecasting.series.sst_series import to_celsius
+from forecasting.series.timestep import Floats, Times, choose_clock
 from scoring.source import bare_name
 from scoring.tables.source import Batch
 

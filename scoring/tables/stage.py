@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.options import Options
+from forecasting.readers.base.options import Options
 from scoring.source import as_text
 from scoring.tables.notes import Notes
 from scoring.tables.rows import ROW, Rows, Stations, take_rows

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import SeriesError
-from forecasting.readers.daylight import LOCAL, UNTOLD, falls_back, localise
-from forecasting.series import SstSeries
-from forecasting.timestep import Floats, Times, TimeStep, choose_clock, short
+from forecasting.readers.times.daylight import LOCAL, UNTOLD, falls_back, localise
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import Floats, Times, TimeStep, choose_clock, short
 from scoring.tables.rows import ROW, UNSAID
 from scoring.tables.stage import ChunkStations, rows_file
 

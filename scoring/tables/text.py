@@ -1,4 +1,4 @@
-"""The text of a CSV file, piece by piece, as :func:`forecasting.readers.text.read_text` has it of a whole one."""
+"""The text of a CSV file, piece by piece, as :func:`forecasting.readers.base.text.read_text` has it of a whole one."""
 
 import codecs
 import csv
@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.readers.delimited import is_row
-from forecasting.readers.text import read_text
+from forecasting.readers.base.text import read_text
+from forecasting.readers.table.delimited import is_row
 
 BLOCK: Final = 2_000_000
 """Bytes that are read at once; Arrow reads up to 32 such blocks ahead, whatever it is told."""

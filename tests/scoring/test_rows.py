@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.options import Options
-from forecasting.timestep import TimeStep
+from forecasting.readers.base.options import Options
+from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
 from scoring.tables.stage import Staged
 from scoring.tables.text import BLOCK
