@@ -155,8 +155,6 @@ class Batcher(Generic[Job, Result]):
     def _finish(
         self, batch: list[QueuedJob[Job, Result]], done: "asyncio.Future[Sequence[Result | Exception]]"
     ) -> None:
-        self, batch: list[QueuedJob[Job, Result]], done: "asyncio.Future[Sequence[Result | Exception]]"
-    ) -> None:
         self._busy = False
         _answer(batch, done.result())
         if self._queue:
