@@ -1,10 +1,8 @@
-"""FIXME docstring."""
+"""A series in the body of a request."""
 
 from typing import Annotated, Final
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from service.http.request_model import RequestModel
 
@@ -12,7 +10,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
 
 MAX_ID: Final = 256
-"""Characters of a series' id."""
+"""Maximum characters of a series' id."""
 
 
 class SeriesIn(RequestModel):

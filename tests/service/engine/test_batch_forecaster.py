@@ -14,7 +14,6 @@ from forecasting.series.sst_series import SstSeries
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.series_schema import SeriesIn
 from service.engine.serving import SMALL, SMALL_VALUES, Serving, is_small
-from service.engine.statistics import Statistics
 from service.engine.writing import ForecastOptions, with_ids
 from service.telemetry.metrics import Metrics
 
@@ -29,7 +28,7 @@ def workers() -> Iterator[Executor]:
 
 @pytest.fixture
 def serving(registry: Registry, workers: Executor) -> Serving:
-    return Serving(registry, workers, 60, Metrics(), Statistics())
+    return Serving(registry, workers, 60, Metrics())
 
 
 @pytest.fixture

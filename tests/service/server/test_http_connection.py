@@ -15,7 +15,8 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.http.security_headers import security_headers
-from service.server.http_connection import DISCARD_BYTES, MAX_HEAD_BYTES
+from service.server.http_connection import DISCARD_BYTES
+from service.server.refusals import MAX_HEAD_BYTES
 from service.settings import Settings
 from tests.processes import running, wait_until
 from tests.service.api.forecast.test_forecast import Json, body
@@ -172,9 +173,9 @@ def test_a_head_that_comes_a_byte_at_a_time_is_not_waited_for(artifacts: Path) -
     [
         (b"\0garbage", "Invalid method"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "Invalid method"),
-        (b"get / HTTP/1.1\r\n\r\n", "Invalid method encountered): let an HTTP library write it"),
-        (b"GET /caf\xc3\xa9 HTTP/1.1\r\n\r\n", "escape what is not ASCII in its target"),
-        (b"GET http://[x/ HTTP/1.1\r\n\r\n", "no address"),
+        (b"get / HTTP/1.1\r\n\r\n", "Invalid method encountered): use an HTTP library to send it"),
+        (b"GET /caf\xc3\xa9 HTTP/1.1\r\n\r\n", "escape the characters in its target that are not ASCII"),
+        (b"GET http://[x/ HTTP/1.1\r\n\r\n", "not a valid URL"),
         (b"GET /forecast x HTTP/1.1\r\n\r\n", "Expected HTTP/"),
         (b"GET /forecast HTTP/1.1\r\nno colon\r\n\r\n", "Invalid header token"),
         (b"POST /forecast HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", "Duplicate Content-Length"),
@@ -183,7 +184,7 @@ def test_a_head_that_comes_a_byte_at_a_time_is_not_waited_for(artifacts: Path) -
         (CHUNKED + b"zz\r\n", "Invalid character in chunk size"),
         (CHUNKED + b"1\r\n{}\r\n", "Expected LF after chunk data"),
         (CHUNKED.replace(b"/json", b"/x-ndjson") + b"zz\r\n", "Invalid character in chunk size"),
-        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT is not answered"),
+        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT is not supported"),
     ],
 )
 def test_what_is_not_http_gets_a_problem_document(

@@ -186,11 +186,11 @@ def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: Ss
         batches = BatchMetrics(lambda *batch: None, count_drift)
         with batches.on_loop():
             for _ in range(3):
-                batches.add(forecasts, {gru: [0.0]})
+                batches.add(forecasts, {gru: [0.0]}, 0.0)
             assert not counted
             await asyncio.wait_for(done.wait(), 60)
             assert counted == [3]
-            batches.add(forecasts, {gru: [0.0]})
+            batches.add(forecasts, {gru: [0.0]}, 0.0)
 
     asyncio.run(forecast())
     assert counted == [3, 1]
