@@ -172,7 +172,7 @@ class Serving:
 
 
 def _executor_of(forecaster: Forecaster, workers: Executor) -> Executor | None:
-    """Return where batches run: None for the event loop. For a GPU it is ``workers``, since the loop would only wait."""
+    """Return where batches run: None is the event loop. For a GPU it is ``workers``, since the loop would only wait."""
     return None if forecaster.device.type == "cpu" else workers
 
 

@@ -42,9 +42,10 @@ class LineHandler(QueueHandler):
 
     def _finish(self, record: logging.LogRecord) -> None:
         """Make room after ``record`` was written, and report dropped lines."""
-        with self.lock:  # type: ignore[union-attr]
-            self._waiting -= len(record.msg)
-            dropped, self._dropped = self._dropped, 0
+        self.acquire()
+        self._waiting -= len(record.msg)
+        dropped, self._dropped = self._dropped, 0
+        self.release()
         if dropped:
             message = f"{dropped} log lines were dropped: the reader of standard error was too slow"
             self.handle(logging.LogRecord("service", logging.WARNING, __file__, 0, message, None, None))

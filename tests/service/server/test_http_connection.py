@@ -20,10 +20,17 @@ from service.server.refusals import MAX_HEAD_BYTES
 from service.settings import Settings
 from tests.processes import running, wait_until
 from tests.service.api.forecast.test_forecast import Json, body
+from tests.service.conftest import Http
 from tests.serving import connect, serve
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def http() -> Http:
+    """Only the fast path answers these as the tests say."""
+    return "fast"
 
 
 def read_all(wire: socket.socket) -> bytes:
