@@ -22,8 +22,8 @@ from service.server.protocol import Protocol
 from service.settings import Settings
 from tests.processes import running
 from tests.service.api.forecast.test_forecast import body
+from tests.service.conftest import Http
 from tests.serving import serve
-
 
 fast_only = pytest.mark.parametrize("http", ["fast"], indirect=True, scope="module")
 """Stock uvicorn takes an upgrade that it does not know for the end of the connection."""
@@ -156,8 +156,8 @@ def test_a_connection_that_breaks_costs_none_of_its_neighbours_their_answer(
     assert "\nsst_requests_in_flight 1.0\n" in shown
 
 
-def test_a_connection_on_which_nothing_comes_any_more_is_closed(artifacts: Path, content: bytes) -> None:
-    with serve(Settings(artifacts=artifacts), keep_alive_seconds=1) as client:
+def test_a_connection_on_which_nothing_comes_any_more_is_closed(artifacts: Path, content: bytes, http: Http) -> None:
+    with serve(Settings(artifacts=artifacts, http=http), keep_alive_seconds=1) as client:
         port = client.base_url.port or 0
         with socket.create_connection(("127.0.0.1", port), timeout=60) as wire, wire.makefile("rb") as stream:
             for _ in range(3):

@@ -29,6 +29,9 @@ from training.run import Destination, train
 
 pytestmark = pytest.mark.anyio
 
+on_both_ways = pytest.mark.parametrize("http", ["fast", "standard"])
+"""Through the fast path and through stock uvicorn."""
+
 
 @pytest.fixture
 def anyio_backend() -> str:
@@ -59,13 +62,14 @@ async def test_a_killed_worker_takes_only_its_own_requests_with_it_and_is_replac
     assert killed not in after
 
 
+@on_both_ways
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_told_to_stop_it_answers_what_it_began_and_refuses_the_rest_politely(
-    artifacts: Path, nino12: SstSeries, workers: int
+    artifacts: Path, nino12: SstSeries, workers: int, http: str
 ) -> None:
     large = body(nino12)
     large["series"] *= 2_000
-    with running(artifacts, workers=workers) as service:
+    with running(artifacts, workers=workers, http=http) as service:
         async with load(service.url, body(nino12)) as calls, httpx.AsyncClient(timeout=60) as client:
             await calls.more(50)
             slow = asyncio.create_task(client.post(f"{service.url}/forecast", json=large))
@@ -85,10 +89,13 @@ async def test_told_to_stop_it_answers_what_it_began_and_refuses_the_rest_polite
     assert not any("Traceback" in line for line in service.log)
 
 
-async def test_a_large_request_under_way_is_answered_before_the_end(artifacts: Path, nino12: SstSeries) -> None:
+@on_both_ways
+async def test_a_large_request_under_way_is_answered_before_the_end(
+    artifacts: Path, nino12: SstSeries, http: str
+) -> None:
     large = body(nino12, horizon=12)
     large["series"] *= 3_000
-    with running(artifacts, linger_seconds=0) as service:
+    with running(artifacts, linger_seconds=0, http=http) as service:
         async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
             slow = asyncio.create_task(client.post("/forecast", json=large))
             # The scrape is one request in hand itself.
@@ -321,10 +328,11 @@ async def test_a_folder_that_vanishes_is_counted_at_each_look_and_said_once(two_
     assert not any("Traceback" in line for line in service.log)
 
 
-async def test_a_flood_is_refused_quickly_and_leaves_no_trace(artifacts: Path, nino12: SstSeries) -> None:
+@on_both_ways
+async def test_a_flood_is_refused_quickly_and_leaves_no_trace(artifacts: Path, nino12: SstSeries, http: str) -> None:
     request = body(nino12)
     request["series"] *= 60
-    with running(artifacts, max_waiting=4) as service:
+    with running(artifacts, max_waiting=4, http=http) as service:
 
         async def flood() -> list[httpx.Response]:
             limits = httpx.Limits(max_connections=64)
@@ -343,8 +351,9 @@ async def test_a_flood_is_refused_quickly_and_leaves_no_trace(artifacts: Path, n
             assert "too many requests are waiting" in answer.json()["detail"]
 
 
-def test_bodies_that_wait_may_not_fill_the_memory(artifacts: Path) -> None:
-    with running(artifacts, max_waiting_bytes=100_000) as service:
+@on_both_ways
+def test_bodies_that_wait_may_not_fill_the_memory(artifacts: Path, http: str) -> None:
+    with running(artifacts, max_waiting_bytes=100_000, http=http) as service:
         head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n"
         with socket.create_connection(("127.0.0.1", service.port)) as first:
             first.sendall(head + b" ")
@@ -357,8 +366,9 @@ def test_bodies_that_wait_may_not_fill_the_memory(artifacts: Path) -> None:
         assert httpx.post(f"{service.url}/forecast", content=b" " * 60_000).status_code == 415
 
 
-def test_bodies_without_a_stated_length_and_packed_ones_count_for_what_they_hold(artifacts: Path) -> None:
-    with running(artifacts, max_waiting_bytes=100_000) as service:
+@on_both_ways
+def test_bodies_without_a_stated_length_and_packed_ones_count_for_what_they_hold(artifacts: Path, http: str) -> None:
+    with running(artifacts, max_waiting_bytes=100_000, http=http) as service:
         url, headers = f"{service.url}/forecast", {"Content-Type": "application/json"}
         chunks = httpx.post(url, content=iter([b" " * 40_000] * 3), headers=headers)
         packed = httpx.post(url, content=gzip.compress(b" " * 120_000), headers=headers | {"Content-Encoding": "gzip"})
@@ -378,8 +388,11 @@ def test_the_answer_to_a_large_request_counts_among_what_waits(artifacts: Path, 
         assert httpx.post(f"{service.url}/forecast", json=large).status_code == 200
 
 
-def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(artifacts: Path, nino12: SstSeries) -> None:
-    with running(artifacts, request_seconds=1) as service:
+@on_both_ways
+def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(
+    artifacts: Path, nino12: SstSeries, http: str
+) -> None:
+    with running(artifacts, request_seconds=1, http=http) as service:
         with socket.create_connection(("127.0.0.1", service.port)) as slow:
             slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
             slow.sendall(b"Content-Length: 100\r\n\r\n{")
@@ -392,12 +405,13 @@ def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(arti
         assert httpx.post(f"{service.url}/forecast", json=body(nino12)).status_code == 200
 
 
-def test_a_client_that_does_not_read_its_answer_is_let_go(artifacts: Path, nino12: SstSeries) -> None:
+@on_both_ways
+def test_a_client_that_does_not_read_its_answer_is_let_go(artifacts: Path, nino12: SstSeries, http: str) -> None:
     large = body(nino12, horizon=12)
     large["series"] *= 5_000
     content = httpx.Request("POST", "http://x", json=large).content
     head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    with running(artifacts, write_seconds=1) as service, socket.socket() as deaf:
+    with running(artifacts, write_seconds=1, http=http) as service, socket.socket() as deaf:
         # The system holds little for the client, so that the service must hold the rest.
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         deaf.connect(("127.0.0.1", service.port))
@@ -407,11 +421,12 @@ def test_a_client_that_does_not_read_its_answer_is_let_go(artifacts: Path, nino1
     assert not any("Traceback" in line for line in service.log)
 
 
-def test_clients_that_leave_leave_nothing_behind(artifacts: Path, nino12: SstSeries) -> None:
+@on_both_ways
+def test_clients_that_leave_leave_nothing_behind(artifacts: Path, nino12: SstSeries, http: str) -> None:
     content = httpx.Request("POST", "http://x", json=body(nino12)).content
     head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     head += b"Content-Length: %d\r\n\r\n" % len(content)
-    with running(artifacts, max_waiting=8) as service:
+    with running(artifacts, max_waiting=8, http=http) as service:
         for cut in (len(content), len(content) // 2, 0):
             for _ in range(20):
                 with socket.create_connection(("127.0.0.1", service.port)) as client:
@@ -443,8 +458,9 @@ def test_work_for_a_client_that_has_left_is_given_up(
     assert not any("Traceback" in line or "ERROR" in line for line in service.log)
 
 
-def test_a_request_that_is_cut_off_by_the_end_hears_503(artifacts: Path) -> None:
-    with running(artifacts, drain_seconds=1, linger_seconds=0) as service:
+@on_both_ways
+def test_a_request_that_is_cut_off_by_the_end_hears_503(artifacts: Path, http: str) -> None:
+    with running(artifacts, drain_seconds=1, linger_seconds=0, http=http) as service:
         with socket.create_connection(("127.0.0.1", service.port)) as slow:
             slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
             slow.sendall(b"Content-Length: 100\r\n\r\n{")
