@@ -220,7 +220,7 @@ def test_a_body_that_is_no_request_changes_nothing(operator: Operator, call: str
 
 
 def test_without_an_admin_key_nothing_is_loaded_or_unloaded(operator: Operator, client: httpx.Client) -> None:
-    with pytest.raises(InferenceServerException, match=r"\[401\] a key is needed"):
+    with pytest.raises(InferenceServerException, match=r"\[401\] missing API key"):
         operator.triton.unload_model(GRU)
     with (
         triton.InferenceServerClient(address(client)) as keyless,

@@ -142,14 +142,14 @@ def test_any_other_host_is_open_to_others_and_refused_without_keys(host: str) ->
 
 def test_asking_for_keys_where_there_are_none_is_refused() -> None:
     refuse_open_bind(Settings(), Keys())
-    with pytest.raises(RequestError, match="SST_ALLOW_ANONYMOUS=false asks for keys, and there are none"):
+    with pytest.raises(RequestError, match="SST_ALLOW_ANONYMOUS=false needs keys, and there are none"):
         refuse_open_bind(Settings(allow_anonymous=False), Keys())
 
 
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({}, "service: on 0.0.0.0 others than this machine could call, and there are no keys: make a key with"),
+        ({}, "service: other machines can reach 0.0.0.0, and there are no keys: create a key with"),
         ({"SST_ALLOW_ANONYMOUS": "perhaps"}, "SST_ALLOW_ANONYMOUS=perhaps"),
         ({"SST_KEYS": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "service: SST_KEYS line 2: the last field is"),
         ({"SST_KEYS": PIER.line, "SST_CORS_ORIGINS": "https://a.org/"}, "'https://a.org/' is no origin"),

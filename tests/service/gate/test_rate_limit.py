@@ -84,7 +84,7 @@ def test_zero_sets_no_limit() -> None:
 def test_who_calls_too_often_gets_a_429_that_says_how_long_to_wait() -> None:
     limiter = RateLimiter(8, Clock())
     limiter.admit(PIER)
-    with pytest.raises(ProblemError, match="pier calls too often: wait 5 s") as refused:
+    with pytest.raises(ProblemError, match="rate limit of pier exceeded: wait 5 s") as refused:
         limiter.admit(PIER)
     assert refused.value.status == 429
     assert refused.value.headers == {"Retry-After": "5"}

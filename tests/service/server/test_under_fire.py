@@ -157,7 +157,7 @@ async def test_a_release_that_fails_is_refused_and_the_old_one_serves_on(two_rel
     presented, key = new_key("ops", Role.ADMIN)
     with running(two_releases, keys=key.line, reload_seconds=0.05) as service, httpx.Client() as client:
         point_current(dataset, bad)
-        service.wait_for("a new release of nino12 is refused, what was loaded serves on")
+        service.wait_for("refused a new release of nino12; still serving the loaded one")
         client.headers["Authorization"] = f"Bearer {presented}"
         loaded = client.post(f"{service.url}/v2/repository/models/nino12-gru/load", json={})
         assert loaded.status_code == 409
@@ -187,7 +187,7 @@ def test_a_worker_that_is_killed_is_replaced_by_one_that_serves_the_same_beside_
     with running(two_releases, workers=2, reload_seconds=0.05) as service:
         service.wait_for("Application startup complete", times=2)
         point_current(dataset, bad)
-        service.wait_for("a new release of nino12 is refused, what was loaded serves on", times=2)
+        service.wait_for("refused a new release of nino12; still serving the loaded one", times=2)
         for times in (3, 4):
             # The one, and then the other that has never seen this release refused as it started.
             os.kill(min(service.children()), signal.SIGKILL)
@@ -293,7 +293,7 @@ async def test_a_refused_release_is_tried_again_once_its_files_have_changed(two_
     checkpoint.write_bytes(content[: len(content) // 2])
     with running(two_releases, reload_seconds=0.05) as service, httpx.Client(base_url=service.url) as client:
         point_current(dataset, late)
-        service.wait_for("a new release of nino12 is refused, what was loaded serves on")
+        service.wait_for("refused a new release of nino12; still serving the loaded one")
         looks = dict.fromkeys(["unchanged", "failed"], 0.0)
         # Looks go on, and find nothing new: what has not changed is not read again.
         for _ in range(5_000):
@@ -305,7 +305,7 @@ async def test_a_refused_release_is_tried_again_once_its_files_have_changed(two_
         assert looks["unchanged"] > 5
         assert client.get("/forecast").json()["version"] == good
         checkpoint.write_bytes(content)
-        service.wait_for(f"nino12 now serves release {late}")
+        service.wait_for(f"now serving nino12 release {late}")
         assert client.get("/forecast").json()["version"] == late
 
 
@@ -321,8 +321,8 @@ async def test_a_folder_that_vanishes_is_counted_at_each_look_and_said_once(two_
         assert any(reloads(client, "failed") >= 3 for _ in range(5_000))
         assert client.get("/forecast").status_code == 200
         two_releases.with_name("elsewhere").rename(two_releases)
-        service.wait_for("what is published is followed again")
-    said = [line for line in service.log if "what is published cannot be followed, what was loaded serves on" in line]
+        service.wait_for("checking for new releases again")
+    said = [line for line in service.log if "cannot check for new releases; still serving the loaded ones" in line]
     assert len(said) == 1
     assert f"the artifacts folder {two_releases} cannot be read: No such file or directory" in said[0]
     assert not any("Traceback" in line for line in service.log)

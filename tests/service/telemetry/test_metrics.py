@@ -352,6 +352,6 @@ def test_where_workers_have_no_room_to_share_their_metrics_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    said = "gone cannot take the 2.8 MiB that 2 workers share: No such file or directory; make room"
+    said = "gone has no room for the 2.8 MiB that 2 workers share: No such file or directory; free some space"
     with pytest.raises(RequestError, match=said), shared_by_workers(2):
         pass
