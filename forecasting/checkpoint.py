@@ -74,7 +74,9 @@ def _check_contract(module: torch.jit.ScriptModule, metadata: CheckpointMetadata
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch from telling each user that TorchScript is deprecated; why it stays is in docs/decisions."""
+    """Hide torch's warnings that TorchScript is deprecated; docs/decisions/0018-after-torchscript.md says why it stays."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=DeprecationWarning)
+        # A DeprecationWarning up to torch 2.13, a FutureWarning in 2.15.
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=category)
         yield
