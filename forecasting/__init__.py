@@ -9,6 +9,7 @@ forecaster.forecast(series, horizon=3).to_pandas()
 from typing import TYPE_CHECKING, Any
 
 from forecasting.errors import FileError, ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.extras import needs_extra
 from forecasting.forecast import Forecast
 from forecasting.readers import read_csv
 from forecasting.series import SstSeries
@@ -38,11 +39,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Loading torch takes seconds, which those who only read files shall not wait for.
     if name == "Forecaster":
-        from forecasting.forecaster import Forecaster
+        with needs_extra("torch", "A forecaster"):
+            from forecasting.forecaster import Forecaster
 
         return Forecaster
     if name in ("Registry", "load_forecaster"):
-        from forecasting import registry
+        with needs_extra("torch", "Loading a forecaster"):
+            from forecasting import registry
 
         return getattr(registry, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

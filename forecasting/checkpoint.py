@@ -74,7 +74,7 @@ def _check_contract(module: torch.jit.ScriptModule, metadata: CheckpointMetadata
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide torch's warnings that TorchScript is deprecated; docs/decisions/0018-after-torchscript.md says why it stays."""
+    """Hide torch's warnings that TorchScript is deprecated; docs/decisions has why it stays."""
     with warnings.catch_warnings():
         # A DeprecationWarning up to torch 2.13, a FutureWarning in 2.15.
         for category in (DeprecationWarning, FutureWarning):

@@ -7,7 +7,8 @@ ForecastError
 │   └── FileError    a file that holds no usable series: which line or column
 ├── RequestError     a horizon, level, device or setting that is not offered
 ├── UnknownNameError no dataset or model of that name; says which there are
-└── ReleaseError     a release on disk that is missing, incomplete or altered
+├── ReleaseError     a release on disk that is missing, incomplete or altered
+└── MissingExtraError  an optional package that is not installed
 """
 
 
@@ -62,3 +63,7 @@ class UnknownNameError(ForecastError):
 
 class ReleaseError(ForecastError):
     """A release that is missing, incomplete, or not what its manifest says."""
+
+
+class MissingExtraError(ForecastError, ImportError):
+    """An optional package that is not installed; the sentence names the extra that installs it."""

@@ -24,19 +24,22 @@ if __name__ in ("__main__", "__mp_main__"):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
 
-from pydantic import SecretStr, ValidationError
+from forecasting.extras import exit_without_extra
 
-from forecasting.errors import ForecastError, RequestError
-from forecasting.printing import give_up_output
-from service import keys_cli
-from service.app import open_registry
-from service.keys import read_keys
-from service.logs import configure_logs
-from service.security import refuse_open_bind
-from service.server import serve
-from service.settings import Settings, unknown_settings, unusable_settings
-from service.siblings import Siblings
-from service.supervisor import Supervisor
+with exit_without_extra("service", "The service"):
+    from pydantic import SecretStr, ValidationError
+
+    from forecasting.errors import ForecastError, RequestError
+    from forecasting.printing import give_up_output
+    from service import keys_cli
+    from service.app import open_registry
+    from service.keys import read_keys
+    from service.logs import configure_logs
+    from service.security import refuse_open_bind
+    from service.server import serve
+    from service.settings import Settings, unknown_settings, unusable_settings
+    from service.siblings import Siblings
+    from service.supervisor import Supervisor
 
 logger = logging.getLogger("service")
 

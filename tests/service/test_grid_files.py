@@ -141,5 +141,6 @@ def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
 def test_a_server_without_the_extra_says_so(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
     assert answer(Request(grid, Options())) == (
-        "the file: NetCDF and Zarr need xarray: pip install '.[grids]' in the project's folder"
+        "the file: reading NetCDF and Zarr needs the extra `grids` (no package 'xarray'): "
+        "pip install 'sst-forecasting[grids]'"
     )
