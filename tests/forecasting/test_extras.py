@@ -65,16 +65,18 @@ def test_a_program_without_its_extra_says_so_and_exits_with_2(
         ("from forecasting import Forecaster", "torch", "A forecaster needs the extra `torch`"),
         ("from service.client import Client", "httpx", "The client needs the extra `client`"),
         (
-            "from forecasting.readers import read; read('data/none.zarr')",
+            "from forecasting.readers import read; read({store!r})",
             "zarr",
             "reading NetCDF and Zarr needs the extra `grids`",
         ),
     ],
 )
-def test_an_import_without_its_extra_raises_one_sentence(code: str, package: str, sentence: str) -> None:
-    extra = sentence.split("`")[1]
-    guarded = f"from pathlib import Path\ntry:\n    {code}\nexcept Exception as error:\n    print(error)"
-    done = run_without(package, guarded)
+def test_an_import_without_its_extra_raises_one_sentence(
+    code: str, package: str, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "zarr.json").write_text("{}", encoding="utf-8")
+    code, extra = code.format(store=str(tmp_path)), sentence.split("`")[1]
+    done = run_without(package, f"try:\n    {code}\nexcept Exception as error:\n    print(error)")
     assert done.stdout == f"{sentence} (no package {package!r}): pip install 'sst-forecasting[{extra}]'\n"
     assert (done.returncode, done.stderr) == (0, "")
 
