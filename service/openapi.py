@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from service.errors import PROBLEM_JSON, InferenceError, Problem, is_inference_protocol
+from service.errors import PROBLEM_JSON, InferenceError, Problem, is_inference_protocol, title_of
 from service.security import is_open
 
 _REF: Final = "#/components/schemas/{model}"
@@ -34,12 +34,12 @@ _REFUSALS: Final = (
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of an endpoint that can answer with these errors."""
-    return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}
+    return {status: {"model": Problem, "description": title_of(status)} for status in statuses}
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The same under ``/v2``, whose errors have a form of their own."""
-    return {status: {"model": InferenceError, "description": HTTPStatus(status).phrase} for status in statuses}
+    return {status: {"model": InferenceError, "description": title_of(status)} for status in statuses}
 
 
 def request_body(model: type[BaseModel], *others: str, required: bool = True) -> dict[str, Any]:
@@ -130,4 +130,4 @@ def _describe_answers(path: str, operation: dict[str, Any]) -> None:
 def _refusal(path: str, status: HTTPStatus) -> dict[str, Any]:
     model = InferenceError if is_inference_protocol(path) else Problem
     schema = {"$ref": _REF.format(model=model.__name__)}
-    return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}
+    return {"description": title_of(status), "content": {"application/json": {"schema": schema}}}

@@ -36,7 +36,7 @@ ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
 
 def run_without(package: str, code: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", WITHOUT.format(package=package, code=code)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
