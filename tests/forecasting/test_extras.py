@@ -67,7 +67,7 @@ def test_a_program_without_its_extra_says_so_and_exits_with_2(
         (
             "from forecasting.readers import read; read({store!r})",
             "zarr",
-            "reading NetCDF and Zarr needs the extra `grids`",
+            "{store}: reading NetCDF and Zarr needs the extra `grids`",
         ),
     ],
 )
@@ -75,7 +75,8 @@ def test_an_import_without_its_extra_raises_one_sentence(
     code: str, package: str, sentence: str, tmp_path: Path
 ) -> None:
     (tmp_path / "zarr.json").write_text("{}", encoding="utf-8")
-    code, extra = code.format(store=str(tmp_path)), sentence.split("`")[1]
+    code, sentence = code.format(store=str(tmp_path)), sentence.format(store=tmp_path)
+    extra = sentence.split("`")[1]
     done = run_without(package, f"try:\n    {code}\nexcept Exception as error:\n    print(error)")
     assert done.stdout == f"{sentence} (no package {package!r}): pip install 'sst-forecasting[{extra}]'\n"
     assert (done.returncode, done.stderr) == (0, "")
