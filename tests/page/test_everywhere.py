@@ -162,7 +162,7 @@ def test_a_failure_is_explained_and_can_be_retried(visitor: Visitor) -> None:
     expect(page.get_by_role("alert")).to_contain_text("The service is not responding")
     page.unroute("**/compare?*")
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("table", name="Errors on the test part")).to_be_visible()
+    expect(page.get_by_role("table", name="Errors over the test period")).to_be_visible()
     assert all("ERR_CONNECTION_REFUSED" in text for text in visit.console_errors)
     visit.console_errors.clear()
 
