@@ -14,8 +14,8 @@ def _run() -> int:
     # seconds to load, and an interruption may come meanwhile.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        from forecasting.printing import until_unread
-        from training.cli import main
+        from forecasting.console import until_unread
+        from training.cli.main import main
 
         return until_unread(main)
     except KeyboardInterrupt:
