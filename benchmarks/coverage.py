@@ -20,17 +20,17 @@ import numpy as np
 import torch
 
 from benchmarks.selection import read
-from forecasting.checkpoint import script
-from forecasting.evaluation import Evaluation
-from forecasting.intervals import ErrorDistribution
-from forecasting.network import NetworkRoller
-from forecasting.report import IntervalReport
-from forecasting.verification import intervals
-from training.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
+from forecasting.evaluation.report import IntervalReport
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.evaluation.verification import intervals
+from forecasting.networks.checkpoint import script
+from forecasting.networks.intervals import ErrorDistribution
+from forecasting.networks.roller import NetworkRoller
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.export import validate
-from training.fit import fit
+from training.examples.dataset import Dataset
+from training.fit.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
+from training.fit.fitting import fit
+from training.publish.export import validate
 
 CUTS: Final = (0.6, 0.8)
 """Shares of each series that are looked at; the last is train and validation."""

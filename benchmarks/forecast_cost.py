@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from benchmarks.payloads import stretches
-from forecasting.forecaster import Forecaster
-from forecasting.registry import Registry
-from forecasting.series import SstSeries
+from forecasting.networks.forecaster import Forecaster
+from forecasting.releases.registry import Registry
+from forecasting.series.sst_series import SstSeries
 
 SECONDS = 0.5
 BATCHES = (1, 8, 32, 512)

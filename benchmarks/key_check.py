@@ -4,9 +4,9 @@ import timeit
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from service.keys import Keys, Role, new_key
-from service.rate_limit import RateLimiter
-from service.security import Access
+from service.gate.keys import Keys, Role, new_key
+from service.gate.policy import Access
+from service.gate.rate_limit import RateLimiter
 from service.settings import Settings
 
 _CALLS = 100_000

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.payloads import general, large_body, simple, simple_bodies, stretches
 from benchmarks.servers import SERVICE, serving
-from forecasting.network import BATCH
-from forecasting.registry import load_forecaster
+from forecasting.networks.roller import BATCH
+from forecasting.releases.registry import load_forecaster
 
 _SERIES: Final = 1_000
 _ROUNDS: Final = 15

@@ -14,10 +14,10 @@ from uvicorn.server import ServerState
 
 from benchmarks.payloads import mixed_bodies, simple_bodies
 from service.app import create_app
-from service.gate import Gate
-from service.hot_path import HotPath
-from service.protocol import Protocol
-from service.server import KEEP_ALIVE_SECONDS
+from service.gate.gate import Gate
+from service.server.hot_path import HotPath
+from service.server.process import KEEP_ALIVE_SECONDS
+from service.server.protocol import Protocol
 from service.settings import Settings
 
 BODIES = 500

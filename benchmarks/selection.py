@@ -22,18 +22,18 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from forecasting.baselines import Baselines
-from forecasting.checkpoint import script
 from forecasting.errors import SeriesError
-from forecasting.evaluation import Evaluation
-from forecasting.metadata import CELLS
-from forecasting.network import NetworkRoller
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.checkpoint import script
+from forecasting.networks.metadata import CELLS
+from forecasting.networks.roller import NetworkRoller
 from forecasting.readers import read_csv
-from forecasting.series import SstSeries
-from forecasting.timestep import DAY, MONTH, Floats, TimeStep
+from forecasting.references.baselines import Baselines
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import DAY, MONTH, Floats, TimeStep
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.fit import fit
+from training.examples.dataset import Dataset
+from training.fit.fitting import fit
 
 CUTS: Final = (0.6, 0.7, 0.8)
 """Shares of each series that are looked at; the last is train and validation."""

@@ -28,10 +28,10 @@ from typing import Final
 import httpx
 
 from forecasting.readers import read_csv
-from service.schemas import EXAMPLE, EXAMPLE_VALUES
+from service.api.forecast.schemas import EXAMPLE, EXAMPLE_VALUES
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.publish import point_current
+from training.examples.dataset import Dataset
+from training.publish.release import point_current
 from training.run import Destination, train
 
 DATASET: Final = "nino12"

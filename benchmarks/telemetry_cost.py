@@ -7,11 +7,11 @@ import sys
 import timeit
 from collections.abc import Callable, Iterator
 
-from service.instruments import ModelInfo
-from service.logs import log_access, log_config, request_scope
-from service.metrics import Metrics
 from service.settings import Settings
-from service.shared_metrics import shared_by_workers
+from service.telemetry.instruments import ModelInfo
+from service.telemetry.logs import log_access, log_config, request_scope
+from service.telemetry.metrics import Metrics
+from service.telemetry.shared_metrics import shared_by_workers
 
 _CALLS = 20_000
 _MODEL = "nino12-gru"

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from fastapi import FastAPI
 
-from forecasting.forecaster import Forecaster
-from forecasting.registry import Registry
-from forecasting.series import SstSeries
-from forecasting.timestep import iso, parse_time
-from service.schemas import ForecastRequest, SeriesIn
+from forecasting.networks.forecaster import Forecaster
+from forecasting.releases.registry import Registry
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import iso, parse_time
+from service.api.forecast.schemas import ForecastRequest
+from service.engine.series_schema import SeriesIn
 
 
 def create() -> FastAPI:

@@ -14,11 +14,11 @@ def _run() -> int:
     # seconds to load, and an interruption may come meanwhile.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        from forecasting.console import until_unread
         from forecasting.extras import exit_without_extra
-        from forecasting.printing import until_unread
 
         with exit_without_extra("training", "Training"):
-            from training.cli import main
+            from training.cli.main import main
 
         return until_unread(main)
     except KeyboardInterrupt:

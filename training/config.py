@@ -1,14 +1,17 @@
 """What a training run is set to: one configuration for all cells, and one rule of defaults for all data."""
 
 import math
+import platform
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+import torch
 from pydantic import BaseModel, Field
 
-from forecasting.metadata import CELLS
-from forecasting.shape import ForecastShape
-from forecasting.timestep import YEAR, TimeStep
+from forecasting.networks.metadata import CELLS
+from forecasting.series.shape import ForecastShape
+from forecasting.series.timestep import YEAR, TimeStep
 
 DEFAULT_SEED: Final = 0
 
@@ -66,7 +69,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         """The defaults for a series of this step, but for those ``settings`` that are not None.
 
         The window, horizon and longest gap that is filled are those of
-        :meth:`~forecasting.shape.ForecastShape.for_step`; of another window an eighth is filled.
+        :meth:`~forecasting.series.shape.ForecastShape.for_step`; of another window an eighth is filled.
 
         Raises:
             pydantic.ValidationError: if a setting is out of range.
@@ -115,3 +118,8 @@ class Schedule:
 
     batch: int
     epochs: int
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what makes a checkpoint what it is."""
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}

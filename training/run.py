@@ -9,31 +9,31 @@ import numpy as np
 import pandas as pd
 import torch
 
-from forecasting.accuracy import Accuracy, rounded_one
-from forecasting.baselines import BASELINES, Baselines
-from forecasting.checkpoint import script
-from forecasting.climatology import Climatology
-from forecasting.division import Split
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.evaluation import Evaluation
-from forecasting.network import NetworkRoller
+from forecasting.evaluation.division import Split
+from forecasting.evaluation.report import Report, SeedSpread, parse_report
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.checkpoint import script
+from forecasting.networks.roller import NetworkRoller
 from forecasting.readers import content_digest
-from forecasting.release import current_version, is_dataset_name, open_current
-from forecasting.report import Report, SeedSpread, parse_report
-from forecasting.timestep import iso, short
-from training.assess import assess, drift
-from training.calibration import earlier_residuals
-from training.card import model_card
-from training.companion import Companion, Companions, beside
-from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.export import Identity, export, libraries
-from training.fit import CPU, Fit
-from training.kept_fits import KeptFits
-from training.parallel import Progress, fit_all
-from training.plot import save_comparison
-from training.publish import next_version, point_current, prune, publish, staging
-from training.report_markdown import readable_report
+from forecasting.references.baselines import BASELINES, Baselines
+from forecasting.references.climatology import Climatology
+from forecasting.releases.release import current_version, is_dataset_name, open_current
+from forecasting.scores.accuracy import Accuracy, rounded_one
+from forecasting.series.timestep import iso, short
+from training.config import TrainingConfig, libraries
+from training.examples.dataset import Dataset
+from training.fit.calibration import earlier_residuals
+from training.fit.companion import Companion, Companions, beside
+from training.fit.fitting import CPU, Fit
+from training.fit.kept_fits import KeptFits
+from training.fit.parallel import Progress, fit_all
+from training.publish.assess import assess, drift
+from training.publish.card import model_card
+from training.publish.export import Identity, export
+from training.publish.plot import save_comparison
+from training.publish.release import next_version, point_current, prune, publish, staging
+from training.publish.report_markdown import readable_report
 
 RECENT_WINDOWS: Final = 4
 """Windows of the series' end that a release carries: what a forecast starts from, and some to look at."""

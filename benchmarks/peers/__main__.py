@@ -18,8 +18,8 @@ from benchmarks import load, machine
 from benchmarks.comparison import Row, compare
 from benchmarks.payloads import Stretch, simple_bodies, stretches, write
 from benchmarks.servers import ECHO, NO_OP, SERVICE, Program, serving
-from forecasting.registry import load_forecaster
-from forecasting.release import open_current
+from forecasting.releases.registry import load_forecaster
+from forecasting.releases.release import open_current
 
 _HERE: Final = Path(__file__).parent
 _ENVIRONMENTS: Final = Path(".venv-peers")

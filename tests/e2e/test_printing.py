@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from forecasting.printing import UNREAD, until_unread
+from forecasting.console import UNREAD, until_unread
 from tests.conftest import NINO12
 
 

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 import torch
 
-from forecasting.baselines import Baselines
-from forecasting.evaluation import Evaluation
-from forecasting.metadata import CELLS, digest
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.metadata import CELLS, digest
 from forecasting.readers import read_csv
-from forecasting.registry import LoadedRelease
-from forecasting.release import open_current
-from forecasting.shape import ForecastShape
+from forecasting.references.baselines import Baselines
+from forecasting.releases.registry import LoadedRelease
+from forecasting.releases.release import open_current
+from forecasting.series.shape import ForecastShape
 from tests.conftest import ROOT
 from training.config import TrainingConfig
-from training.dataset import Dataset
+from training.examples.dataset import Dataset
 
 NAMES = ("nino12", "neracoos-b01")
 

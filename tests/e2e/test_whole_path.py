@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.checkpoint import load
-from forecasting.release import current_version
-from forecasting.timestep import unix_seconds
+from forecasting.networks.checkpoint import load
+from forecasting.releases.release import current_version
+from forecasting.series.timestep import unix_seconds
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 
@@ -151,8 +151,9 @@ def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, 
 
 def test_serving_never_imports_training(artifacts: Path) -> None:
     code = (
-        "import sys, service.__main__, service.app; from pathlib import Path; from service.settings import Settings; "
-        f"service.app.open_registry(Settings(artifacts=Path({str(artifacts)!r}), default_dataset='pier')); "
+        "import sys, service.__main__; from pathlib import Path; from service.settings import Settings; "
+        "from service.engine.release_watcher import open_registry; "
+        f"open_registry(Settings(artifacts=Path({str(artifacts)!r}), default_dataset='pier')); "
         "print(sorted(name for name in sys.modules if name.split('.')[0] in ('training', 'matplotlib')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

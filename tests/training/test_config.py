@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from forecasting.timestep import TimeStep
+from forecasting.series.timestep import TimeStep
 from training.config import TrainingConfig
 
 

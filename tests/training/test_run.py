@@ -6,19 +6,19 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import RequestError
-from forecasting.metadata import digest
-from forecasting.registry import Registry
-from forecasting.release import Release, current_version
-from forecasting.report import Coverage
-from forecasting.series import SstSeries
-from forecasting.table import TITLES, accuracy_table
-from forecasting.timestep import MONTH
+from forecasting.evaluation.report import Coverage
+from forecasting.evaluation.table import TITLES, accuracy_table
+from forecasting.networks.metadata import digest
+from forecasting.releases.registry import Registry
+from forecasting.releases.release import Release, current_version
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import MONTH
 from service.settings import Settings
 from tests.conftest import NINO12, daily
 from tests.serving import serve
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.report_markdown import coverage_in_words, misses_in_words, rank_in_words
+from training.examples.dataset import Dataset
+from training.publish.report_markdown import coverage_in_words, misses_in_words, rank_in_words
 from training.run import Destination, Published, train
 
 FILES = {

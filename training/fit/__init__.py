@@ -1,0 +1,1 @@
+"""Fitting networks and what stands beside them."""
