@@ -1,6 +1,7 @@
 """The releases in ``artifacts/`` are what their reports say, recomputed from the files and ``data/``."""
 
 import json
+import shutil
 from itertools import combinations
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from forecasting.series.shape import ForecastShape
 from tests.conftest import ROOT
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
+from training.publish.texts import rewrite_texts
 
 NAMES = ("nino12", "neracoos-b01")
 
@@ -143,3 +145,12 @@ def test_on_the_buoy_no_reference_is_better_at_any_half_hour_of_a_day(cell: str)
     best = np.min([rmse[name] for name in ("persistence", "climatology", "damped", "linear")], axis=0)
     assert len(best) == 48
     assert (rmse[cell] < best).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_texts_for_people_are_written_from_the_report(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    shutil.copytree(published(name), folder)
+    rewrite_texts(folder)
+    for path in published(name).iterdir():
+        assert (folder / path.name).read_bytes() == path.read_bytes(), path.name

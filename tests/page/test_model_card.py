@@ -23,7 +23,7 @@ def test_the_model_card_of_a_release_is_shown_as_a_text_with_headings_and_lists(
     visit.settle()
     card = page.locator(".model-card")
     expect(card.get_by_role("heading", level=3)).to_contain_text("Model card: nino12")
-    expect(card.get_by_role("heading", name="Not meant for")).to_be_visible()
+    expect(card.get_by_role("heading", name="Out of scope")).to_be_visible()
     expect(card.get_by_role("listitem").first).to_be_visible()
     expect(card).not_to_contain_text("##")
     assert visit.faults() == []

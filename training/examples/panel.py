@@ -103,7 +103,7 @@ class Panel(Dataset):
             raise SeriesError("every station would be left out of training: name fewer with --leave-out")
         name, first = next(iter(members.items()))
         notes = [f"trained on {len(members)} stations: {listed(members)}"]
-        notes += [f"left out of training, to be tested on: {listed(out)}"] if out else []
+        notes += [f"left out of training and used for testing only: {listed(out)}"] if out else []
         notes += [f"not used: {reason}" for reason in (*skipped, *unusable)]
         others = [other for other in usable if other != name]
         notes += [f"{other}: {said}" for other in others for said in warnings.get(other, ())][:MAX_WARNINGS]

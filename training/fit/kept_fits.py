@@ -13,9 +13,10 @@ from typing import Final
 import torch
 
 import forecasting
-from training.config import TrainingConfig, libraries
+from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.fitting import CPU, Fit
+from training.provenance import library_versions
 
 Job = tuple[str, int]
 """Cell and seed."""
@@ -40,7 +41,7 @@ class KeptFits:
         """Of the run that fits ``config`` to ``dataset`` on ``device``, in the folder of its ``releases``."""
         digest = hashlib.sha256()
         settings = {name: value for name, value in config.flat().items() if name not in _OF_EVERY_FIT}
-        digest.update(json.dumps([settings, libraries(), device.type], sort_keys=True).encode())
+        digest.update(json.dumps([settings, library_versions(), device.type], sort_keys=True).encode())
         for name, station in dataset.stations.items():
             digest.update(f"{name} {station.series.start} {station.series.step} {station.bounds}".encode())
             digest.update(station.series.values.tobytes())

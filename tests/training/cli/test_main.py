@@ -38,8 +38,8 @@ def test_the_table_of_the_lesson_is_printed_and_the_release_serves(tmp_path: Pat
         *("Model", "-" * 28, "RNN", "LSTM", "GRU"),
         *("persistence", "climatology", "damped anomaly persistence", "linear autoregression"),
     ]
-    assert "which the validation part picked, " in done.stdout
-    assert f"{current_version(tmp_path / 'nino12')} serves now" in done.stdout
+    assert ", chosen on the validation part, is " in done.stdout
+    assert f"{current_version(tmp_path / 'nino12')} is now serving" in done.stdout
 
 
 def test_old_releases_are_kept_as_asked_and_can_serve_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +48,7 @@ def test_old_releases_are_kept_as_asked_and_can_serve_again(tmp_path: Path, caps
         assert main(["--data", str(NINO12), "--name", "nino12", *folder, *TINY, "--cells", "rnn", "--keep", "1"]) == 0
     older, newer = versions(tmp_path / "nino12")
     assert main(["rollback", "nino12", *folder]) == 0
-    assert f"{older} serves now" in capsys.readouterr().out
+    assert f"{older} is now serving" in capsys.readouterr().out
     assert current_version(tmp_path / "nino12") == older
     assert main(["rollback", "nino12", *folder]) == 2
     assert "no release older" in capsys.readouterr().err
@@ -100,7 +100,7 @@ def test_a_name_that_cannot_be_used_is_refused_before_anything_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--data", str(tmp_path / "absent.csv"), "--name", "../x", "--out", str(tmp_path)]) == 2
-    assert "cannot name a dataset" in capsys.readouterr().err
+    assert "is not a valid dataset name" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
@@ -117,7 +117,7 @@ def test_a_full_disk_gets_a_sentence(tmp_path: Path) -> None:
     limited = ["sh", "-c", 'ulimit -f 80; exec "$@"', "sh", sys.executable, "-m", "training", *map(str, command)]
     done = subprocess.run(limited, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"training: the release cannot be written to {tmp_path / 'nino12'}: File too large\n"
+    assert done.stderr == f"training: cannot write the release to {tmp_path / 'nino12'}: File too large\n"
     assert not versions(tmp_path / "nino12")
 
 

@@ -65,32 +65,41 @@ def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_l
     loaded = LoadedRelease.load(Release.open(release), choose_device("cpu"))
     assert loaded.recent.values[-1] == pytest.approx(series["s0"].values[-1], abs=1e-4)
     card = (release / "MODEL_CARD.md").read_text()
-    assert card.count("left out of training, to be tested on: " + left.name) == 1
-    assert f"{report.periods['train'].n} steps of all stations together: weights" in card
+    assert card.count("left out of training and used for testing only: " + left.name) == 1
+    assert f"{report.periods['train'].n} steps over all stations: fits the weights" in card
 
 
-def test_it_is_said_at_how_many_stations_references_are_better_and_intervals_miss(
+def test_the_summary_counts_the_stations_where_references_are_better_or_intervals_miss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, release = trained(long_csv(tmp_path, stations(5)), tmp_path / "out", "--horizon", "3")
-    said = capsys.readouterr().out
-    inside = [one for one in report.stations if one.trained_on]
+    printed = capsys.readouterr().out
+    members = [station for station in report.stations if station.trained_on]
     for lead in (1, 3):
         behind = [
-            one.name
-            for one in inside
-            if one.accuracy["gru"].rmse[lead - 1] > min(one.accuracy[name].rmse[lead - 1] for name in BASELINES)
+            station.name
+            for station in members
+            if station.accuracy["gru"].rmse[lead - 1] > min(station.accuracy[name].rmse[lead - 1] for name in BASELINES)
         ]
         count = (
-            f"{len(behind)} of 4 stations trained on, the furthest at" if behind else "none of 4 stations trained on."
+            f"{len(behind)} of the 4 stations used for training; the largest gap is at"
+            if behind
+            else "none of the 4 stations used for training."
         )
-        sentence = f"At lead {lead} GRU is behind the best reference of its own at {count}"
-        assert sentence in said
+        sentence = f"At lead {lead}, GRU is behind the best reference of the station at {count}"
+        assert sentence in printed
         assert sentence in (release / "MODEL_CARD.md").read_text()
         assert sentence in (release / "report.md").read_text()
-    missed = [one.name for one in inside if one.coverage[80].misses(80)]
-    count = f"{len(missed)} of 4 stations trained on, the furthest at" if missed else "none of 4 stations trained on."
-    assert f"The 80 % interval is not within 3 points or two standard errors at every lead at {count}" in said
+    missed = [station.name for station in members if station.coverage[80].misses(80)]
+    count = (
+        f"{len(missed)} of the 4 stations used for training; the largest miss is at"
+        if missed
+        else "none of the 4 stations used for training."
+    )
+    assert (
+        f"Coverage of the 80 % interval is off by more than 3 points and two standard errors at some lead at {count}"
+        in printed
+    )
 
 
 def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_version_is_the_time_and_sorts_after_every_other(dataset: Path) -> Non
 
 
 def test_a_version_is_never_overwritten(dataset: Path) -> None:
-    with pytest.raises(ReleaseError, match="cannot be published"):
+    with pytest.raises(ReleaseError, match="cannot publish"):
         release(dataset, "20260103T000000Z")
     assert Release.open(dataset / "20260103T000000Z").read("gru.pt") == b"20260103T000000Z"
 

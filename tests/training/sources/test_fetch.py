@@ -83,7 +83,7 @@ def test_two_commands_lead_from_a_server_to_a_daily_release_of_ones_own_place(
     assert main(["--data", sst, "--name", "pier", "--out", str(out), "--workers", "1", "--quiet"]) == 0
     said = capsys.readouterr().out
     assert "366 values, one a day, from 2024-01-01T12:00Z to 2024-12-31T12:00Z" in said
-    assert "serves now" in said
+    assert "is now serving" in said
     forecast = load_forecaster("pier-gru", out).forecast(read(sst).series, 7, levels=(80,))
     assert str(forecast.times[0]) == "2025-01-01T12:00:00"
     assert (forecast.intervals[0].lower < forecast.sst).all()
