@@ -179,7 +179,9 @@ def test_a_station_that_begins_after_what_is_trained_on_is_named_with_that_reaso
     series = stations(3)
     series["s2"] = series["s2"].part(330, 400)
     report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")
-    begins = f"not used: s2: it begins {short(series['s2'].start)}, and what is trained on ends before"
+    begins = (
+        f"not used: s2: it begins at {short(series['s2'].start)}, and the training part of all stations ends before"
+    )
     assert any(note.startswith(begins) for note in report.notes)
 
 
@@ -199,12 +201,12 @@ def test_the_window_goes_by_the_step_of_most_stations_and_not_of_the_first(tmp_p
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--leave-out", "pier"], "--leave-out names no station 'pier'; there are: s0, s1, s2"),
+        (["--leave-out", "pier"], "--leave-out: unknown station 'pier'; there are: s0, s1, s2"),
         (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
         (["--window", "200"], "too much is missing: the train part has"),
         (["--window", "300"], "none of its stations can be trained on: s0: too much is missing"),
         (["--sample", "3", "--at", "1,2"], "--at takes one cell of a grid, --sample draws several"),
-        (["--station", "s1", "--leave-out", "s0"], "holds one series: --sample and --leave-out are for several"),
+        (["--station", "s1", "--leave-out", "s0"], "holds one series; --sample and --leave-out need several"),
     ],
 )
 def test_what_cannot_be_a_panel_is_refused_in_one_sentence_and_leaves_nothing(
