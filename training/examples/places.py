@@ -113,7 +113,7 @@ class Places(nn.Module):
         return usual + offset.unsqueeze(1), shares, offset, sure
 
     def at(self, valid_time: Tensor, shares: Tensor, offset: Tensor) -> Tensor:
-        """The usual SST at a time, °C ``(batch,)``, from the ``shares`` and the ``offset`` that :meth:`forward` returns."""
+        """The usual SST at a time, °C ``(batch,)``, from ``shares`` and ``offset`` as returned by :meth:`forward`."""
         usual: Tensor = ((self.calendar(valid_time) @ self.ahead) * shares).sum(1) + offset + self.middle
         return usual
 
