@@ -230,9 +230,8 @@ async def _while_running(tasks: Sequence["asyncio.Future[None]"], seconds: float
 
 def _report(load: Load, say: Callable[[str], None]) -> None:
     statuses = ", ".join(f"{n} × {status}" for status, n in sorted(load.statuses.items()))
-    say(
-        f"responses: {statuses}; {load.left} clients disconnected early; releases seen: {', '.join(sorted(load.versions))}"
-    )
+    say(f"responses: {statuses}; {load.left} clients disconnected early")
+    say(f"releases seen: {', '.join(sorted(load.versions))}")
     say(f"the clients themselves stalled for {load.max_stall_seconds:.1f} s at most")
     for line in load.unexpected[:20]:
         say(f"unexpected: {line}")

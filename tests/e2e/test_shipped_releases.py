@@ -149,8 +149,9 @@ def test_on_the_buoy_no_reference_is_better_at_any_half_hour_of_a_day(cell: str)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_texts_for_people_are_written_from_the_report(name: str, tmp_path: Path) -> None:
-    folder = tmp_path / name
-    shutil.copytree(published(name), folder)
+    shipped = published(name)
+    folder = tmp_path / name / shipped.name
+    shutil.copytree(shipped, folder)
     rewrite_texts(folder)
-    for path in published(name).iterdir():
+    for path in shipped.iterdir():
         assert (folder / path.name).read_bytes() == path.read_bytes(), path.name
