@@ -160,9 +160,7 @@ def test_a_panel_is_trained_from_a_grid_in_kelvin(tmp_path: Path) -> None:
     assert 10 < report.drift.minimum < report.drift.maximum < 35 if report.drift else False
 
 
-def test_stations_that_cannot_be_used_are_left_aside_and_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stations_that_cannot_be_used_are_skipped_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     series = stations(4)
     series["s2"] = series["s2"].part(0, 50)
     path = long_csv(tmp_path, series)
@@ -185,21 +183,21 @@ def test_a_station_that_begins_after_what_is_trained_on_is_named_with_that_reaso
     assert any(note.startswith(begins) for note in report.notes)
 
 
-def test_a_sensor_that_is_stuck_is_named_whichever_station_has_it(tmp_path: Path) -> None:
+def test_a_stuck_sensor_is_named_at_any_station(tmp_path: Path) -> None:
     series = stations(3)
     series["s1"].values[100:200] = 15
     report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")
     assert [note for note in report.notes if note.startswith("s1: the value stays 15 °C from 2001-04-11 to 2001-07-19")]
 
 
-def test_the_window_goes_by_the_step_of_most_stations_and_not_of_the_first(tmp_path: Path) -> None:
+def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_path: Path) -> None:
     monthly = SstSeries(15 + np.cos(np.arange(200)), np.datetime64("2001-01-01", "s"), TimeStep.parse("month"))
     report, _ = trained(long_csv(tmp_path, {"monthly": monthly, **stations(2)}), tmp_path / "out")
     assert (report.step, report.window, report.horizon) == ("day", 30, 14)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "sentence"),
     [
         (["--leave-out", "pier"], "--leave-out: unknown station 'pier'; there are: s0, s1, s2"),
         (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
@@ -209,12 +207,12 @@ def test_the_window_goes_by_the_step_of_most_stations_and_not_of_the_first(tmp_p
         (["--station", "s1", "--leave-out", "s0"], "holds one series; --sample and --leave-out need several"),
     ],
 )
-def test_what_cannot_be_a_panel_is_refused_in_one_sentence_and_leaves_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+def test_an_impossible_panel_is_refused_in_one_sentence_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
 ) -> None:
     path = long_csv(tmp_path, stations(3))
     assert main(["--data", str(path), "--name", "panel", "--out", str(tmp_path / "out"), *QUICK, *options]) == 2
     printed = capsys.readouterr().err
-    assert said in printed
+    assert sentence in printed
     assert printed.count("\n") == 1
     assert not (tmp_path / "out").exists()
