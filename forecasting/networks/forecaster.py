@@ -1,16 +1,19 @@
 """Series in, forecasts out: a loaded checkpoint at work, for any number of series and leads."""
 
+import pickle
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.networks.checkpoint import load
+from forecasting.networks.checkpoint_file import CheckpointFile
+from forecasting.networks.device import choose_device
 from forecasting.networks.forecast import Forecast, Interval
 from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.metadata import CheckpointMetadata
@@ -20,6 +23,7 @@ from forecasting.networks.windows import Windows, last_windows
 from forecasting.references.baselines import Baselines
 from forecasting.references.from_past import References, own_references
 from forecasting.series.batch import SeriesBatch
+from forecasting.series.conversion import SeriesLike, to_sst_series
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import Floats, Times, TimeStep, in_words
 
@@ -31,16 +35,35 @@ Alike = tuple[TimeStep, int, int, TrainingRange]
 
 
 class Forecaster:
-    """A loaded checkpoint on a device. Safe to call from several threads."""
+    """A loaded checkpoint on a device. Safe to call from several threads.
 
-    def __init__(self, module: torch.jit.ScriptModule, metadata: CheckpointMetadata, device: torch.device) -> None:
+    Pickling keeps the path and sha256 of ``file``, which the checkpoint was loaded from; unpickling loads that file
+    again, and raises ReleaseError if it has changed. A forecaster without a file cannot be pickled.
+    """
+
+    def __init__(
+        self,
+        module: torch.jit.ScriptModule,
+        metadata: CheckpointMetadata,
+        device: torch.device,
+        file: CheckpointFile | None = None,
+    ) -> None:
         self.metadata = metadata
+        self.file = file
         self.step = metadata.time_step
         self.device = device
         self.network = NetworkRoller(module, self.step, device)
         self.roll = self.network.roll
         self.alike: Alike = (self.step, metadata.window, metadata.fill_limit, metadata.training_range)
         """What :func:`forecast_together` wants to be the same."""
+
+    def __reduce__(self) -> tuple[Callable[[CheckpointFile, str], "Forecaster"], tuple[CheckpointFile, str]]:
+        if self.file is None:
+            raise pickle.PicklingError(
+                "cannot pickle a Forecaster made from a module in memory: save its checkpoint, and load that with "
+                "load_forecaster"
+            )
+        return _reopen, (self.file, str(self.device))
 
     def warm_up(self) -> None:
         """Run the network at a few batch sizes, so that the first caller does not pay for its compilation."""
@@ -49,11 +72,7 @@ class Forecaster:
             self.roll(np.full((n, self.metadata.window), level), np.zeros(n, dtype="datetime64[s]"), 2)
 
     def check(self, horizon: int, levels: Sequence[int]) -> None:
-        """Whether a horizon and levels are offered.
-
-        Raises:
-            RequestError: if one is not.
-        """
+        """Raise RequestError if the horizon or a level is not offered."""
         if not 1 <= horizon <= self.metadata.horizon:
             raise RequestError(
                 f"horizon {horizon} is out of range: {self.metadata.model} forecasts 1 to {self.metadata.horizon} "
@@ -65,20 +84,28 @@ class Forecaster:
 
     def forecast(
         self,
-        series: "pd.Series[float] | SstSeries",
+        series: SeriesLike,
         horizon: int = 1,
         levels: Sequence[int] = (80, 95),
         thresholds: Sequence[float] = (),
         baselines: Baselines | None = None,
     ) -> Forecast:
-        """Forecast what follows one series; see :meth:`forecast_many`.
+        """Forecast what follows one series.
+
+        Args:
+            series: °C: an SstSeries; a pandas Series or a DataFrame with one column, indexed by time (UTC where without
+                a time zone); or an xarray DataArray whose only dimension is time.
+            horizon: as for :meth:`forecast_many`, with ``levels``, ``thresholds`` and ``baselines``.
+            levels: of prediction intervals, percent.
+            thresholds: °C whose exceedance probabilities are wanted.
+            baselines: fitted references of the place.
 
         Raises:
+            TypeError: if ``series`` is anything else.
             SeriesError: if the series cannot be forecast from.
             RequestError: if the horizon or a level is not offered.
         """
-        regular = series if isinstance(series, SstSeries) else SstSeries.from_pandas(series)
-        result = self.forecast_many([regular], horizon, levels, thresholds, baselines)[0]
+        result = self.forecast_many([to_sst_series(series)], horizon, levels, thresholds, baselines)[0]
         if isinstance(result, SeriesError):
             raise result
         return result
@@ -128,6 +155,14 @@ class Forecaster:
         return forecast_together(SeriesBatch.of(series, self.step), horizons, [self] * len(series), baselines)
 
 
+def _reopen(file: CheckpointFile, device: str) -> Forecaster:
+    """Load what was pickled."""
+    place = choose_device(device)
+    forecaster = Forecaster(*load(file.read(), place), place, file)
+    forecaster.warm_up()
+    return forecaster
+
+
 @dataclass(frozen=True)
 class Forecasts:
     """Forecasts of many series, a row each, by networks that are alike; those that cannot be forecast from have none.
@@ -173,6 +208,7 @@ class Forecasts:
             times=times[0],
             sst=sst,
             intervals=tuple(Interval(level, sst - width, sst + width) for level, width in widths),
+            thresholds=tuple(map(float, thresholds)),
             exceedance=tuple(errors.exceedance(sst[None], times, scale, threshold)[0] for threshold in thresholds),
             baselines=known,
             warnings=self.warnings[k],

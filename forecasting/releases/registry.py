@@ -14,6 +14,7 @@ import torch
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.networks.checkpoint import load
+from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, digest
@@ -218,7 +219,8 @@ def _load_forecaster(release: Release, cell: str, content: bytes, device: torch.
     path = release.path / f"{cell}.pt"
     try:
         module, metadata = load(content, device)
-        forecaster = Forecaster(module, metadata, device)
+        file = CheckpointFile(path.resolve(), release.manifest.files[path.name].sha256)
+        forecaster = Forecaster(module, metadata, device, file)
     except ReleaseError as error:
         raise ReleaseError(f"{path} {error}") from None
     if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):

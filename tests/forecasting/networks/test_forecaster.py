@@ -52,7 +52,7 @@ def test_only_the_last_window_counts_for_the_network(gru: Forecaster, nino12: Ss
 
 def test_three_lines_lead_from_pandas_to_a_forecast(gru: Forecaster, nino12: SstSeries) -> None:
     table = gru.forecast(nino12.to_pandas(), horizon=3, levels=(80,)).to_pandas()
-    assert list(table.columns) == ["sst", "lower_80", "upper_80"]
+    assert list(table.columns) == ["sst", "lower_80", "upper_80", "calibrated"]
     assert list(table.index) == list(pd.to_datetime(["2011-01-01", "2011-02-01", "2011-03-01"], utc=True))
     assert (table["lower_80"] < table["sst"]).all()
 
