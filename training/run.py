@@ -20,7 +20,7 @@ from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.references.climatology import Climatology
 from forecasting.releases.release import current_version, is_dataset_name, open_current
 from forecasting.scores.accuracy import Accuracy, rounded_one
-from forecasting.series.timestep import iso, short
+from forecasting.series.times import iso, short
 from training.config import TrainingConfig, libraries
 from training.examples.dataset import Dataset
 from training.fit.calibration import earlier_residuals

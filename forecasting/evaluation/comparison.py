@@ -18,8 +18,9 @@ from forecasting.references.from_past import CLIMATOLOGY_YEARS
 from forecasting.scores.accuracy import Accuracy, diebold_mariano, rounded_or_none
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
-from forecasting.series.sst_series import SstSeries, Units, from_celsius
-from forecasting.series.timestep import LAST_TIME, YEAR, Floats, Times, iso, short
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import LAST_TIME, YEAR, Floats, Times, iso, short
+from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted, too_few
 
 PIECE: Final = 2_048

@@ -10,7 +10,7 @@ from forecasting.networks.intervals import ErrorDistribution
 from forecasting.scores.accuracy import Accuracy, diebold_mariano, rounded_or_none
 from forecasting.scores.sampling import Groups
 from forecasting.series.origins import Origins, Roller, joined
-from forecasting.series.timestep import Floats, iso
+from forecasting.series.times import Floats, iso
 
 
 @dataclass(frozen=True)

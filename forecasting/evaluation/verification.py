@@ -12,7 +12,7 @@ from forecasting.scores.accuracy import coverage, diebold_mariano, rounded, roun
 from forecasting.scores.probabilistic import brier, crps, interval_score
 from forecasting.scores.sampling import BlockBootstrap, coverage_error, skill_interval
 from forecasting.scores.seasons import SEASONS, season_of
-from forecasting.series.timestep import Floats, Times, month_of
+from forecasting.series.times import Floats, Times, month_of
 
 THRESHOLDS: Final = (0.5, 0.75, 0.9)
 """Quantiles of what the weights were fitted on, whose exceedance is scored."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.times import Floats, Times
 
 if TYPE_CHECKING:
     import xarray

@@ -17,7 +17,8 @@ from forecasting.evaluation.report import ModelReport
 from forecasting.evaluation.table import accuracy_table
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
-from forecasting.series.timestep import TimeStep, in_words, one_each, short
+from forecasting.series.times import short
+from forecasting.series.timestep import TimeStep, in_words, one_each
 from training.cli import fetch as fetch_cli
 from training.cli import inspect as inspect_cli
 from training.cli.reading_options import add_reading_options, positive, read_with

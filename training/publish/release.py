@@ -21,7 +21,7 @@ from forecasting.releases.release import (
     dataset_names,
     versions,
 )
-from forecasting.wording import there_are
+from forecasting.wording import available
 
 _STAGING: Final = ".publishing-"
 
@@ -125,7 +125,7 @@ def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
         ReleaseError: if there is nothing to go back to.
     """
     if name not in dataset_names(artifacts):
-        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {there_are(dataset_names(artifacts))}")
+        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {available(dataset_names(artifacts))}")
     dataset = artifacts / name
     there = versions(dataset)
     if version is None:
@@ -134,6 +134,6 @@ def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
             raise ReleaseError(f"{dataset} holds no release older than the one that serves")
         version = before[-1]
     elif version not in there:
-        raise UnknownNameError(f"no release {version!r} of {name}; {there_are(there)}")
+        raise UnknownNameError(f"no release {version!r} of {name}; {available(there)}")
     point_current(dataset, version)
     return version

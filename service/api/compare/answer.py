@@ -10,7 +10,8 @@ from forecasting.evaluation.report import Coverage, ModelReport
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import LoadedRelease
 from forecasting.scores.accuracy import skill
-from forecasting.series.sst_series import SstSeries, Units, from_celsius
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted
 from service.api.compare.schemas import (
     BrierOut,

@@ -151,15 +151,17 @@ def test_a_sea_unlike_the_training_is_said_to_be(networks: Sequence[Forecaster])
     series = monthly(60)
     cold = SstSeries(series.values - 18, series.start, MONTH)
     warnings = {one.code: one.message for one in roll_through(cold, networks, 1).warnings}
-    assert warnings["outside_training"].startswith("36 of 36 windows are unlike the training, the first before 1971-12")
-    assert "training 18.95 to 29.24 °C" in warnings["outside_training"]
+    assert warnings["outside_training"].startswith(
+        "36 of 36 windows are unlike the training data; the first, before 1971-12"
+    )
+    assert "the training data from 18.95 to 29.24 °C" in warnings["outside_training"]
 
 
 @pytest.mark.parametrize(("n", "horizon", "needs"), [(24, 1, "24, and 1 more"), (30, 7, "24, and 7 more")])
 def test_a_series_that_ends_with_its_first_window_is_refused(
     networks: Sequence[Forecaster], n: int, horizon: int, needs: str
 ) -> None:
-    with pytest.raises(SeriesError, match=f"{n} values are too few: nino12-rnn needs {needs} to be compared with"):
+    with pytest.raises(SeriesError, match=f"{n} values are too few: nino12-rnn needs {needs} to compare with"):
         roll_through(monthly(n), networks, horizon)
 
 
@@ -167,7 +169,7 @@ def test_a_series_without_a_whole_window_is_refused(networks: Sequence[Forecaste
     series = monthly(60)
     for begin in (10, 30, 50):
         series.values[begin : begin + 8] = np.nan
-    with pytest.raises(SeriesError, match="no 24 values in a row"):
+    with pytest.raises(SeriesError, match="no window of 24 values"):
         roll_through(series, networks, 1)
 
 

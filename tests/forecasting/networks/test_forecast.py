@@ -54,7 +54,7 @@ def test_a_dataset_has_the_same_values_as_the_table(forecast: Forecast) -> None:
         for level in (80, 95):
             assert data[side].sel(level=level).values.tolist() == table[f"{side}_{level}"].tolist()
     assert data["exceedance"].sel(threshold=25.5).values.tolist() == table["exceedance_25.5"].tolist()
-    assert (data["time"].values == table.index.tz_localize(None).to_numpy()).all()
+    assert (data["time"].values == pd.DatetimeIndex(table.index).tz_localize(None).to_numpy()).all()
     assert bool(data["calibrated"])
 
 

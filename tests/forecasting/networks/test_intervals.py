@@ -11,7 +11,8 @@ from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.scores.seasons import SEASONS, season_of
 from forecasting.series.origins import Origins, joined
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import DAY, Floats, Times, TimeStep
+from forecasting.series.times import DAY, Floats, Times
+from forecasting.series.timestep import TimeStep
 
 JANUARY, JULY = np.asarray([["2020-01-15"], ["2020-07-15"]], dtype="datetime64[s]")
 ALONE = np.ones(1)
@@ -51,7 +52,7 @@ def test_the_half_width_is_the_conformal_rank_of_absolute_residuals() -> None:
 def test_a_level_that_the_residuals_are_too_few_for_is_not_offered() -> None:
     errors = ErrorDistribution.calibrate(np.arange(18.0)[:, None])
     assert 90 in errors.half_width
-    with pytest.raises(RequestError, match="no interval of 95 % is calibrated; levels offered: 50, 60, 70, 80, 90"):
+    with pytest.raises(RequestError, match="no calibrated interval at 95 %; available levels: 50, 60, 70, 80, 90"):
         errors.check(95)
 
 
@@ -186,7 +187,7 @@ def test_where_seasons_cannot_be_told_apart_errors_go_by_liveliness(years: float
 def test_seasons_or_a_window_of_a_season_to_a_year_leave_liveliness_out(years: float, window: int, step: int) -> None:
     origins = origins_of(years, window, step)
     errors = ErrorDistribution.calibrate(np.ones((len(origins), 1)), origins)
-    assert errors.liveliness is None
+    assert errors.rms_increment is None
     assert errors.scale(origins.windows[:3]).tolist() == [1.0, 1.0, 1.0]
 
 
@@ -222,7 +223,7 @@ def test_a_level_needs_as_many_residuals_however_old_they_are() -> None:
 
 
 def test_a_checkpoint_from_before_seasons_goes_on_being_read(gru: Forecaster) -> None:
-    stored = gru.metadata.model_dump(mode="json")
+    stored = gru.metadata.model_dump(mode="json", by_alias=True)
     del stored["errors"]["seasons"], stored["errors"]["liveliness"]
     errors = CheckpointMetadata.model_validate(stored).errors
     assert width(errors, 80, times=JULY) == width(errors, 80, times=JANUARY) == errors.half_width[80][0]

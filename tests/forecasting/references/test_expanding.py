@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.references.baselines import Baselines, linear_windows, most_lags
 from forecasting.references.expanding import REFIT_GROWTH, ExpandingReferences
-from forecasting.references.from_past import own_references
+from forecasting.references.from_past import references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.origins import origins
 from forecasting.series.shape import ForecastShape
@@ -36,7 +36,7 @@ def test_a_fit_is_what_a_forecast_from_there_would_stand_beside() -> None:
     series = monthly(200)
     past = series.part(0, 150)
     valid_time = series.times[[150]]
-    found, _ = own_references(SeriesBatch.of([past], past.step), past.values[None, -24:], valid_time, 3, 3)
+    found, _ = references_from_past(SeriesBatch.of([past], past.step), past.values[None, -24:], valid_time, 3, 3)
     for name, one in ExpandingReferences(series, ForecastShape(24, 3, 3)).fit(150).items():
         np.testing.assert_allclose(one.roll(past.values[None, -24:], valid_time, 3), found[name], atol=1e-9)
 

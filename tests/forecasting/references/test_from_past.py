@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from forecasting.references.baselines import Baselines
-from forecasting.references.from_past import own_references
+from forecasting.references.from_past import references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import MONTH, YEAR, Times, TimeStep
+from forecasting.series.times import YEAR, Times
+from forecasting.series.timestep import MONTH, TimeStep
 
 
 def monthly(start: str, n: int, seed: int) -> SstSeries:
@@ -32,7 +33,7 @@ def test_references_of_many_series_are_those_of_each_alone() -> None:
     series[1].values[7] = np.nan
     series[3].values[[2, 9]] = np.nan
     windows = np.stack([one.values[-12:] for one in series])
-    found, warnings = own_references(SeriesBatch.of(series, series[0].step), windows, next_times(series), 4, 3)
+    found, warnings = references_from_past(SeriesBatch.of(series, series[0].step), windows, next_times(series), 4, 3)
     assert not warnings
     for i, one in enumerate(series):
         expected = fitted_alone(one, 12, 4)
@@ -45,7 +46,7 @@ def test_references_of_many_series_are_those_of_each_alone() -> None:
 def test_a_daily_climatology_needs_two_years(years: float, names: list[str]) -> None:
     n = round(years * 365.25)
     series = SstSeries(15 + 4 * np.cos(np.arange(n) / 58), np.datetime64("2001-03-05", "s"), TimeStep.parse("day"))
-    found, warnings = own_references(
+    found, warnings = references_from_past(
         SeriesBatch.of([series], series.step), series.values[None, -400:], next_times([series]), 1, 3
     )
     assert list(found) == names
@@ -63,7 +64,9 @@ def test_few_values_a_day_have_no_course_of_the_day_made_up(step: str, years: fl
     values = 15 + 4 * np.cos(2 * np.pi * np.arange(n) * of_step.seconds / YEAR) + noise
     values[1000] = np.nan if gap else values[1000]
     series = SstSeries(values, np.datetime64("2001-03-05T01:30:00", "s"), of_step)
-    found, _ = own_references(SeriesBatch.of([series], series.step), values[None, -24:], next_times([series]), 12, 3)
+    found, _ = references_from_past(
+        SeriesBatch.of([series], series.step), values[None, -24:], next_times([series]), 12, 3
+    )
     expected = fitted_alone(series, 24, 12)
     truth = 15 + 4 * np.cos(2 * np.pi * np.arange(n, n + 12) * of_step.seconds / YEAR)
     np.testing.assert_allclose(found["climatology"][0], truth, atol=0.1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.scores.sampling import BlockBootstrap, coverage_error, long_run_error, skill_interval
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 
 def autoregressive(n: int, memory: float, seed: int, columns: int = 1) -> Floats:

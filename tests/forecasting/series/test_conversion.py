@@ -56,7 +56,7 @@ def test_anything_else_is_refused_with_what_is_expected(data: SeriesLike, given:
 
 @pytest.mark.parametrize("data", [pd.Series([20.0, 21.0]), xr.DataArray([20.0, 21.0], dims="x")])
 def test_an_index_without_times_is_refused(data: SeriesLike) -> None:
-    with pytest.raises(SeriesError, match="must hold times"):
+    with pytest.raises(SeriesError, match="must contain times"):
         to_sst_series(data)
 
 

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.series.timestep import MONTH, TimeStep, in_words, infer_step, iso, one_each, parse_time, unix_seconds
+from forecasting.series.step_inference import infer_step
+from forecasting.series.times import iso, parse_time, unix_seconds
+from forecasting.series.timestep import MONTH, TimeStep, in_words, one_each
 
 
 def times(*texts: str) -> "np.typing.NDArray[np.datetime64]":
