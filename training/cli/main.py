@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
-from forecasting.evaluation.report import ModelReport
+from forecasting.evaluation.model_report import ModelReport
 from forecasting.evaluation.table import accuracy_table
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS

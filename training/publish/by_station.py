@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from forecasting.evaluation.report import Coverage, Report, StationReport
+from forecasting.evaluation.model_report import Coverage
+from forecasting.evaluation.report import Report, StationReport
 from forecasting.evaluation.table import TITLES, aligned, figure
 from forecasting.references.baselines import BASELINES
 

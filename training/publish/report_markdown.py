@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from forecasting.evaluation.report import Coverage, ModelReport, Report, Skill
+from forecasting.evaluation.model_report import Coverage, ModelReport, Skill
+from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import TITLES, aligned, figure
 from forecasting.series.timestep import in_words
 from forecasting.wording import counted

@@ -6,7 +6,7 @@ from typing import Final
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.comparison import Rolled, rolling_through, score
-from forecasting.evaluation.report import Coverage, ModelReport
+from forecasting.evaluation.model_report import Coverage, ModelReport
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import LoadedRelease
 from forecasting.scores.accuracy import skill
