@@ -294,7 +294,7 @@ def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino
         ({"start": None, "timestamps": ["2010-01-01"] * 29 + ["x"]}, "timestamps[29]: time 'x'"),
         ({"start": None, "timestamps": ["2010-01-01"] * 30}, "times are repeated"),
         ({"step": "day"}, "the step is one day, and this model forecasts steps of one month"),
-        ({"step": "fortnight"}, "step 'fortnight' is not understood"),
+        ({"step": "fortnight"}, "unknown step 'fortnight'"),
         (
             {"start": None, "timestamps": [f"2010-01-{day:02}" for day in range(1, 31)]},
             "its times lie one day apart, and this model needs one a month: send means, ask for a dataset",
