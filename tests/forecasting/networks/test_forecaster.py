@@ -83,7 +83,7 @@ def test_a_short_gap_is_interpolated_and_said_to_be(gru: Forecaster, nino12: Sst
 
 
 @pytest.mark.parametrize(
-    ("missing", "said", "index"),
+    ("missing", "sentence", "index"),
     [
         (slice(23, 24), "the last value is missing: end the series at its last observation", 23),
         (slice(5, 9), "missing values from 2009-06-01 to 2009-09-01: only gaps of up to 3 values are interpolated", 5),
@@ -91,11 +91,11 @@ def test_a_short_gap_is_interpolated_and_said_to_be(gru: Forecaster, nino12: Sst
     ],
 )
 def test_a_gap_that_cannot_be_filled_is_named(
-    gru: Forecaster, nino12: SstSeries, missing: slice, said: str, index: int
+    gru: Forecaster, nino12: SstSeries, missing: slice, sentence: str, index: int
 ) -> None:
     series = end(nino12, 24)
     series.values[missing] = np.nan
-    with pytest.raises(SeriesError, match=said) as caught:
+    with pytest.raises(SeriesError, match=sentence) as caught:
         gru.forecast(series)
     assert caught.value.index == index
 

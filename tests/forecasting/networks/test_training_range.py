@@ -71,8 +71,8 @@ def test_few_years_and_several_places_do_not_say_how_large_anomalies_are(nino12:
 def test_ranges_that_say_the_same_are_equal_once_used(nino12: SstSeries) -> None:
     """So networks of one release are told to be alike."""
     seen = origins(nino12, SHAPE, 0, len(nino12))
-    one, other = (TrainingRange.of(nino12, seen) for _ in range(2))
-    for each in (one, other):
+    first, second = (TrainingRange.of(nino12, seen) for _ in range(2))
+    for each in (first, second):
         each.unlike(seen.windows, seen.valid_time)
-    assert one == other
-    assert hash(one) == hash(other)
+    assert first == second
+    assert hash(first) == hash(second)

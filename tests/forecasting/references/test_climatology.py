@@ -49,8 +49,8 @@ def half_years(years: int) -> SstSeries:
 
 def season(times: Times) -> Floats:
     angle = 2 * np.pi * unix_seconds(times) / YEAR
-    found: Floats = 15 - 7 * np.cos(angle) + 1.2 * np.sin(2 * angle) + 0.4 * np.cos(3 * angle)
-    return found
+    temperatures: Floats = 15 - 7 * np.cos(angle) + 1.2 * np.sin(2 * angle) + 0.4 * np.cos(3 * angle)
+    return temperatures
 
 
 def test_seasons_that_come_again_are_known_without_the_others() -> None:

@@ -43,7 +43,9 @@ def test_names_mean_what_the_contract_says(registry: Registry) -> None:
 
 def test_best_is_the_cell_with_the_lowest_validation_rmse(registry: Registry) -> None:
     release, (best,) = registry.resolve("best")
-    rmse = {cell: one.metadata.accuracy["validation"].rmse[0] for cell, one in release.forecasters.items()}
+    rmse = {
+        cell: forecaster.metadata.accuracy["validation"].rmse[0] for cell, forecaster in release.forecasters.items()
+    }
     assert best.metadata.cell == min(rmse, key=lambda cell: rmse[cell])
 
 

@@ -44,7 +44,7 @@ def test_many_repeated_times_are_refused_as_several_stations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "sentence"),
     [
         ([10.0, 11.0, -999.0, 12.0], "value 2 is -999 °C.*missing"),
         ([10.0, float("inf"), 11.0, 12.0], "value 1 is inf °C"),
@@ -65,8 +65,8 @@ def test_many_repeated_times_are_refused_as_several_stations() -> None:
         ([NAN] * 4, "every value"),
     ],
 )
-def test_values_that_no_sea_has_are_refused_with_the_likely_remedy(values: list[float], said: str) -> None:
-    with pytest.raises(SeriesError, match=said):
+def test_values_that_no_sea_has_are_refused_with_the_likely_remedy(values: list[float], sentence: str) -> None:
+    with pytest.raises(SeriesError, match=sentence):
         observe(days(4), values)
 
 
@@ -164,5 +164,5 @@ def test_gaps_of_many_series_are_filled_as_those_of_each(limit: int) -> None:
     random = np.random.default_rng(limit)
     values = np.where(random.random((200, 20)) < 0.3, np.nan, random.normal(15, 5, (200, 20)))
     values[0] = np.nan
-    alone = np.stack([fill_gaps(one, limit) for one in values])
+    alone = np.stack([fill_gaps(row, limit) for row in values])
     np.testing.assert_allclose(fill_gaps(values, limit), alone, rtol=1e-14)
