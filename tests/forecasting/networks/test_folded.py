@@ -94,7 +94,7 @@ def test_a_checkpoint_whose_matrices_say_otherwise_is_refused() -> None:
 def test_a_checkpoint_of_numbers_that_are_none_is_refused() -> None:
     network = made("gru")
     torch.nn.init.constant_(network.cell.weight_ih_l0, torch.nan)
-    with pytest.raises(ReleaseError, match="no numbers"):
+    with pytest.raises(ReleaseError, match="values that are not finite"):
         fold(loaded(network), WINDOW)
 
 
