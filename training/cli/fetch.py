@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from forecasting.errors import ForecastError
-from forecasting.series.timestep import iso, parse_time
+from forecasting.series.times import iso, parse_time
 from training.sources.download import Downloader
 from training.sources.erddap import SeriesQuery, Span
 from training.sources.fetch import fetch

@@ -57,7 +57,7 @@ def test_a_series_that_is_mostly_gaps_is_refused() -> None:
     series.values[1:270:7] = np.nan
     series.values[2:270:7] = np.nan
     series.values[3:270:7] = np.nan
-    with pytest.raises(SeriesError, match="too much is missing: the train part has"):
+    with pytest.raises(SeriesError, match="too many values are missing: the train part has"):
         Dataset.divide(series, DAILY)
 
 

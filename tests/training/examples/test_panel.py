@@ -13,7 +13,8 @@ from forecasting.references.baselines import BASELINES
 from forecasting.releases.registry import LoadedRelease
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import TimeStep, short
+from forecasting.series.times import short
+from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from training.cli.main import main
 from training.config import TrainingConfig
@@ -168,7 +169,11 @@ def test_stations_that_cannot_be_used_are_skipped_and_named(tmp_path: Path, caps
     report, _ = trained(path, tmp_path / "out", "--leave-out", "none")
     printed = capsys.readouterr().out
     assert [station.name for station in report.stations] == ["s0", "s1"]
-    for reason in ("not used: s3: line", "which no sea has", "not used: s2: too much is missing"):
+    for reason in (
+        "not used: s3: line",
+        "outside the range of sea temperatures",
+        "not used: s2: too many values are missing",
+    ):
         assert reason in printed
         assert any(reason in note for note in report.notes)
 
@@ -201,8 +206,8 @@ def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_pa
     [
         (["--leave-out", "pier"], "--leave-out: unknown station 'pier'; there are: s0, s1, s2"),
         (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
-        (["--window", "200"], "too much is missing: the train part has"),
-        (["--window", "300"], "none of its stations can be trained on: s0: too much is missing"),
+        (["--window", "200"], "too many values are missing: the train part has"),
+        (["--window", "300"], "none of its stations can be trained on: s0: too many values are missing"),
         (["--sample", "3", "--at", "1,2"], "--at takes one cell of a grid, --sample draws several"),
         (["--station", "s1", "--leave-out", "s0"], "holds one series; --sample and --leave-out need several"),
     ],

@@ -4,7 +4,8 @@ import numpy as np
 
 from forecasting.releases.registry import load_forecaster
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import DAY, TimeStep
+from forecasting.series.times import DAY
+from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from tests.training.fit.test_fitting import changed
 from training.config import TrainingConfig

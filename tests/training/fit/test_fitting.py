@@ -11,7 +11,8 @@ from forecasting.references.baselines import Baselines
 from forecasting.series.origins import Roller
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import Floats, TimeStep, unix_seconds
+from forecasting.series.times import Floats, unix_seconds
+from forecasting.series.timestep import TimeStep
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling

@@ -9,7 +9,8 @@ from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.references.baselines import Baselines
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import YEAR, Floats, TimeStep
+from forecasting.series.times import YEAR, Floats
+from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
