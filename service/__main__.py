@@ -29,7 +29,7 @@ from forecasting.extras import exit_without_extra
 with exit_without_extra("service", "The service"):
     from pydantic import SecretStr, ValidationError
 
-    from forecasting.console import give_up_output
+    from forecasting.console import discard_output
     from forecasting.errors import ForecastError, RequestError
     from service.app import create_app
     from service.engine.release_watcher import open_registry
@@ -117,7 +117,7 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        give_up_output()
+        discard_output()
 
 
 def _greeting(settings: Settings, port: int) -> str:
