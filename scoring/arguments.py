@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from forecasting.console import command_name
+
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
                   ".pq": "parquet"}  # fmt: skip
 """Kinds of output by the ending of its name."""
@@ -18,7 +20,7 @@ exit status: 0 done; 1 stopped by the machine, as by a full disk; 2 refused, wit
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line of ``python -m scoring``."""
     parser = argparse.ArgumentParser(
-        prog="python -m scoring",
+        prog=command_name("score", "scoring"),
         description="Forecast every station of a table, or every cell of a grid.",
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -26,7 +26,7 @@ if __name__ in ("__main__", "__mp_main__"):
 
 from pydantic import SecretStr, ValidationError
 
-from forecasting.console import give_up_output
+from forecasting.console import command_name, give_up_output
 from forecasting.errors import ForecastError, RequestError
 from service.app import create_app
 from service.engine.release_watcher import open_registry
@@ -125,10 +125,10 @@ def _greeting(settings: Settings, port: int) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m service",
+        prog=command_name("serve", "service"),
         description="Serve SST forecasts over HTTP.",
         epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/service.md lists them all. "
-        "python -m service key makes an API key.",
+        f"{command_name('key', 'service key')} makes an API key.",
     )
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 8000)")

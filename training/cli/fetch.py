@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from forecasting.console import command_name
 from forecasting.errors import ForecastError
 from forecasting.series.timestep import iso, parse_time
 from training.sources.download import Downloader
@@ -21,13 +22,13 @@ def main(arguments: list[str]) -> int:
         done = fetch(options.erddap, options.dataset, query, options.output, downloader)
     print(f"{done.path}: {done.rows} rows from {done.url}")
     print(f"{done.source}: where they came from, and their licence")
-    print(f"python -m training inspect {done.path} says what can be made of them")
+    print(f"{command_name('inspect', 'training inspect')} {done.path} says what can be made of them")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m training fetch",
+        prog=command_name("fetch", "training fetch"),
         description="Take one series from an ERDDAP server, table or grid, into a CSV file.",
         epilog="A span is one number or two as 43.5:44; write --lon=-122.4 where it begins with a minus.",
     )

@@ -12,6 +12,7 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from forecasting.console import command_name
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.evaluation.report import ModelReport
 from forecasting.evaluation.table import accuracy_table
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m training",
+        prog=command_name("train", "training"),
         description="Train an RNN, an LSTM and a GRU on an SST series and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE says what is understood of a file; fetch takes a series "
         "from an ERDDAP server; rollback NAME [VERSION] makes an older release serve again.",
@@ -90,7 +91,9 @@ def _train_parser() -> argparse.ArgumentParser:
 
 
 def _rollback_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training rollback", description="Make an older release serve.")
+    parser = argparse.ArgumentParser(
+        prog=command_name("rollback", "training rollback"), description="Make an older release serve."
+    )
     parser.add_argument("name", help="of the dataset")
     parser.add_argument("version", nargs="?", help="default: the one before the current")
     parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
