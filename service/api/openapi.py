@@ -55,20 +55,23 @@ def lines(media_type: str, *models: type[BaseModel]) -> dict[str, Any]:
     return {media_type: {"schema": one_of[0] if len(one_of) == 1 else {"anyOf": one_of}}}
 
 
-def query_parameters(model: type[BaseModel], *names: str, only: str) -> dict[str, Any]:
-    """The ``openapi_extra`` of an endpoint that reads these parameters of its query itself, as ``model`` has them.
+def query_parameters(model: type[BaseModel], *names: str, note: str) -> dict[str, Any]:
+    """Return the ``openapi_extra`` of an endpoint that reads some parameters of its query itself.
 
-    ``only`` says what they are for.
+    Args:
+        model: has the parameters as fields.
+        names: the parameters.
+        note: a sentence to add to each description.
     """
     properties = model.model_json_schema(ref_template=_REF)["properties"]
-    return {"parameters": [_query_parameter(name, properties[name], only) for name in names]}
+    return {"parameters": [_query_parameter(name, properties[name], note) for name in names]}
 
 
-def _query_parameter(name: str, found: dict[str, Any], only: str) -> dict[str, Any]:
-    # A query has no null: what is absent is.
-    schema = next((one for one in found.get("anyOf", ()) if one != {"type": "null"}), found)
+def _query_parameter(name: str, field: dict[str, Any], note: str) -> dict[str, Any]:
+    # A query has no null; a parameter is absent instead.
+    schema = next((choice for choice in field.get("anyOf", ()) if choice != {"type": "null"}), field)
     kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
-    return {"name": name, "in": "query", "description": f"{only}: {found['description']}", "schema": kept}
+    return {"name": name, "in": "query", "description": f"{field['description']} {note}", "schema": kept}
 
 
 def path_parameters(**descriptions: str) -> dict[str, Any]:

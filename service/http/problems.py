@@ -197,14 +197,14 @@ def _methods(scope: Scope) -> list[str]:
 
 def _invalid_request(error: RequestValidationError, scope: Scope) -> Response:
     found = error.errors()
-    detail = invalid(found, "the body")
+    detail = first_error(found, "the body")
     if found[0]["type"] == "json_invalid":
         return _refusal(scope, HTTPStatus.BAD_REQUEST, detail)
     places = [Place(location=_location(one["loc"]), message=_message(one)) for one in found[:50]]
     return _refusal(scope, HTTPStatus.UNPROCESSABLE_ENTITY, detail, places)
 
 
-def found_in(content: bytes, error: ValidationError | UnknownFieldsError) -> list[dict[str, Any]]:
+def errors_of(content: bytes, error: ValidationError | UnknownFieldsError) -> list[dict[str, Any]]:
     """What pydantic found wrong with JSON, as ``RequestValidationError`` takes it."""
     if isinstance(error, UnknownFieldsError):
         said = f"it has more than {MAX_UNKNOWN_FIELDS} fields that are not known here; see /docs for those there are"
@@ -218,7 +218,7 @@ def found_in(content: bytes, error: ValidationError | UnknownFieldsError) -> lis
 
 def invalid_body(content: bytes, error: ValidationError | UnknownFieldsError) -> RequestValidationError:
     """The error of a request whose body, JSON, pydantic finds wrong."""
-    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found_in(content, error)])
+    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in errors_of(content, error)])
 
 
 def _foreign_encoding(content: bytes) -> str | None:
@@ -228,7 +228,7 @@ def _foreign_encoding(content: bytes) -> str | None:
     return "UTF-16 or UTF-32" if content.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 in content[:2] else None
 
 
-def invalid(found: Sequence[Mapping[str, Any]], what: str) -> str:
+def first_error(found: Sequence[Mapping[str, Any]], what: str) -> str:
     """A sentence of what pydantic found in ``what`` that was sent: the first place, and how many more there are."""
     first = found[0]
     if first["type"] == "json_invalid":

@@ -1,13 +1,17 @@
 """Queries: what a call takes in its query, and nothing else."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+
+from forecasting.errors import RequestError
+
+Value = TypeVar("Value", str, int)
 
 OPERATOR_PATHS = ("/health/", "/metrics", "/v2/health/")
 """Answered also by a process that drains or is full: those who watch it need to hear so."""
@@ -48,3 +52,14 @@ def _known(route: APIRoute) -> tuple[str, ...]:
         names += kind.model_fields if is_model else [one.alias]
     others = (route.openapi_extra or {}).get("parameters", ())
     return (*names, *(one["name"] for one in others if one["in"] == "query"))
+
+
+def merge_query_and_body(field: str, query: Value | None, body: Value | None) -> Value | None:
+    """Return the value of ``field`` from the query or the body; None if neither has it.
+
+    Raises:
+        RequestError: if both have it and the values differ.
+    """
+    if query is None or body is None or query == body:
+        return body if query is None else query
+    raise RequestError(f"{field} is {query} in the query but {body} in the body: send only one of them", field=field)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.forecast.schemas import EXAMPLE_VALUES
+from service.api.series_request import EXAMPLE_VALUES
 
 _EXAMPLE: Final[dict[str, Any]] = {
     "id": "pier",
