@@ -70,7 +70,7 @@ def get_model(
 ) -> ModelDetail:
     """One model, by full name, by cell, or as ``best``."""
     if model == ALL:
-        raise UnknownNameError("all is not one model; GET /models lists them")
+        raise UnknownNameError("'all' is not a single model; GET /models lists the models")
     release, (forecaster,) = registry.resolve(model, dataset)
     summary = _summary(release, forecaster, settings)
     return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json"))

@@ -98,7 +98,7 @@ def test_a_compression_that_is_broken_unknown_or_a_bomb_is_refused(
         ("/compare/predictions?dataset=north-sea", "no dataset 'north-sea'"),
         ("/compare/plot?dataset=north-sea", "no dataset 'north-sea'"),
         ("/models/transformer", "no model 'transformer'"),
-        ("/models/all", "all is not one model"),
+        ("/models/all", "'all' is not a single model"),
         ("/nowhere", "there is nothing at /nowhere"),
     ],
 )

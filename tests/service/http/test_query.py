@@ -83,5 +83,5 @@ def test_inference_takes_the_dataset_from_the_query_or_from_its_parameters(clien
     assert infer("").json()["model_name"] == "nino12-gru"
     contradicted = infer("?dataset=buoy", {"dataset": "nino12"})
     assert (contradicted.status_code, contradicted.json()) == (
-        400, {"error": "dataset is buoy in the query and nino12 in the body"},
+        400, {"error": "dataset is buoy in the query but nino12 in the body: send only one of them"},
     )  # fmt: skip

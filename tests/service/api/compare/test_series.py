@@ -157,7 +157,10 @@ def test_the_horizon_may_stand_in_the_query_but_not_be_contradicted(client: http
     request = {"series": [one_series(nino12, 60)]}
     assert answered(client.post("/compare?horizon=6", json=request))["horizon"] == 6
     response = client.post("/compare?horizon=6", json=request | {"horizon": 3})
-    assert (response.status_code, response.json()["detail"]) == (422, "horizon is 6 in the query and 3 in the body")
+    assert (response.status_code, response.json()["detail"]) == (
+        422,
+        "horizon is 6 in the query but 3 in the body: send only one of them",
+    )
     response = client.post("/compare?dataset=buoy", json=request | {"dataset": "nino12"})
     assert response.status_code == 422
 
@@ -194,12 +197,12 @@ def test_what_would_take_too_long_is_refused_with_what_can_be_asked_for(
     response = client.post("/compare", json={"series": many, "horizon": 12})
     assert response.status_code == 422
     detail = response.json()["detail"]
-    assert detail.startswith("to roll 3 models 12 steps ahead through 2000 series of 480000 values in all would take")
+    assert detail.startswith("comparing 3 models 12 steps ahead on 2000 series with 480000 values in total would take")
     most = int(detail.split("send at most ")[1].split()[0])
     assert 100 < most < 1_000
     one = CompareRequest.model_validate({"series": many[:1]})
     refuse_long_work(one, models=1, horizon=1, seconds=1)
-    with pytest.raises(RequestError, match=r"to roll 1 model 1 step ahead .* send shorter series, or ask for"):
+    with pytest.raises(RequestError, match=r"comparing 1 model 1 step ahead .* send shorter series, or ask for"):
         refuse_long_work(one, models=1, horizon=1, seconds=0.01)
 
 

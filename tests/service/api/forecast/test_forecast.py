@@ -231,7 +231,7 @@ def test_what_the_query_says_counts_where_the_body_does_not(client: httpx.Client
     assert by_query == answered(client.post(f"/forecast?{asked}", json=sent | same))
     refused = client.post("/forecast?level=80", json=sent | same)
     assert refused.status_code == 422
-    message = "level is another in the query than levels in the body: say it once"
+    message = "level in the query contradicts levels in the body: send only one of them"
     assert refused.json()["errors"] == [{"location": "query.level", "message": message}]
     assert client.post("/forecast?horizon=none", json=sent).json()["errors"][0]["location"] == "query.horizon"
 
@@ -345,5 +345,7 @@ def test_the_operator_may_bound_the_horizon_of_every_call(artifacts: Path, nino1
                 client.post("/compare", params=asked, json={"series": body(nino12, 60)["series"]}),
             ]
             assert [answer.status_code for answer in answers] == [status] * len(answers)
-        assert {answer.json()["detail"] for answer in answers} == {"horizon 3 is too far ahead: ask for at most 2 here"}
+        assert {answer.json()["detail"] for answer in answers} == {
+            "horizon 3 is too large: this service forecasts at most 2 steps ahead"
+        }
         assert {model["horizon"] for model in client.get("/models").json()["models"]} == {2}

@@ -270,7 +270,9 @@ def test_errors_reach_the_client_as_its_own_exceptions(infer_client: Any, nino12
         infer_client.infer("nino12-transformer", inputs(sst, valid_time))
     with pytest.raises(InferenceServerException, match=r"\[404\] nino12-gru has no version '1'"):
         infer_client.infer("nino12-gru", inputs(sst, valid_time), model_version="1")
-    with pytest.raises(InferenceServerException, match=r"\[400\] there is no output 'probability': there is forecast"):
+    with pytest.raises(
+        InferenceServerException, match=r"\[400\] unknown output 'probability': the only output is forecast"
+    ):
         infer_client.infer("nino12-gru", inputs(sst, valid_time), outputs=[triton.InferRequestedOutput("probability")])
     with pytest.raises(InferenceServerException, match=r"\[400\] output forecast .* no classification"):
         infer_client.infer(
@@ -292,7 +294,7 @@ def test_extensions_that_are_not_there_are_errors_that_say_so(infer_client: Any,
             call()
     shared = triton.InferInput("sst", [1, WINDOW], "FP32")
     shared.set_shared_memory("region", 96)
-    with pytest.raises(InferenceServerException, match=r"\[400\] input sst: shared memory is not offered"):
+    with pytest.raises(InferenceServerException, match=r"\[400\] input sst: shared memory is not supported"):
         infer_client.infer("nino12-gru", [shared, inputs(*windows(nino12, 1))[1]])
 
 
@@ -469,7 +471,7 @@ TIME = ("inputs", 1)
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ((*SST, "name"), "SST", "there is no input 'SST'; there are: sst, valid_time"),
+        ((*SST, "name"), "SST", "unknown input 'SST': the model takes sst and valid_time"),
         ((*SST, "name"), "valid_time", "input valid_time should have the datatype FP64, not 'FP32'"),
         ((*SST, "datatype"), "FP64", "input sst should have the datatype FP32, not 'FP64'"),
         ((*TIME, "datatype"), "INT64", "input valid_time should have the datatype FP64, not 'INT64'"),
@@ -483,49 +485,57 @@ TIME = ("inputs", 1)
         ((*SST, "shape"), [True, 24], "body.inputs[0].shape[0]"),
         ((*SST, "shape"), ["1", 24], "body.inputs[0].shape[0]"),
         ((*SST, "shape"), [1] * 9, "body.inputs[0].shape"),
-        ((*SST, "shape"), [2, 24], "input sst: data holds 24 values, and the shape [2, 24] 48"),
+        ((*SST, "shape"), [2, 24], "input sst: data holds 24 values, but the shape [2, 24] needs 48"),
         ((*SST, "shape"), [10_001, 24], "input sst has 10001 rows: send at most 10000 in one request"),
         ((*SST, "shape"), [2**62, 24], "rows: send at most 10000"),
         ((*SST, "shape"), [10**300, 24], "input sst has more than 1e+18 rows"),
         ((*SST, "shape"), [10**300, 10**300], "not [more than 1e+18, more than 1e+18]"),
-        ((*TIME, "shape"), [2], "input valid_time: data holds 1 value, and the shape [2] 2"),
+        ((*TIME, "shape"), [2], "input valid_time: data holds 1 value, but the shape [2] needs 2"),
         ((*SST, "data"), [[24.5] * 23], "sst[0] should be an array of 24 values"),
         ((*SST, "data"), [[24.5] * 24, 5], "sst[1] should be an array of 24 values"),
         ((*SST, "data"), [[24.5] * 24, [24.5] * 24], "data holds 48 values"),
         ((*SST, "data"), [[[24.5] * 24]], "sst[0] should be an array of 24 values"),
-        ((*SST, "data"), [[[24.5]] * 24], "sst[0][0] is no number"),
-        ((*SST, "data"), [24.5] * 23 + [True], "sst[0][23] is no number"),
-        ((*SST, "data"), [24.5] * 23 + [None], "sst[0][23] is no number"),
-        ((*SST, "data"), [24.5] * 23 + ["24.5"], "sst[0][23] is no number"),
-        ((*SST, "data"), [24.5] * 23 + [10**400], "sst[0][23] is no temperature of a sea"),
-        ((*SST, "data"), [24.5] * 23 + [45.5], "sst[0][23] is 45.5: no temperature of a sea in °C (-3 to 45)"),
-        ((*SST, "data"), [297.0] * 24, "sst[0][0] is 297: no temperature of a sea in °C (-3 to 45)"),
+        ((*SST, "data"), [[[24.5]] * 24], "sst[0][0] is not a number"),
+        ((*SST, "data"), [24.5] * 23 + [True], "sst[0][23] is not a number"),
+        ((*SST, "data"), [24.5] * 23 + [None], "sst[0][23] is not a number"),
+        ((*SST, "data"), [24.5] * 23 + ["24.5"], "sst[0][23] is not a number"),
+        ((*SST, "data"), [24.5] * 23 + [10**400], "sst[0][23] is not a possible sea temperature"),
+        ((*SST, "data"), [24.5] * 23 + [45.5], "sst[0][23] is 45.5: not a possible sea temperature in °C (-3 to 45)"),
+        ((*SST, "data"), [297.0] * 24, "sst[0][0] is 297: not a possible sea temperature in °C (-3 to 45)"),
         ((*SST, "data"), [1e300] * 24, "sst[0][0] is 1e+300: no temperature"),
         ((*SST, "data"), {}, "input sst: data should be an array"),
         ((*SST, "data"), "24.5", "input sst: data should be an array"),
         ((*SST, "data"), None, "input sst has neither data nor the parameter binary_data_size"),
-        ((*TIME, "data"), [[JANUARY_2011]], "valid_time[0] is no number"),
-        ((*TIME, "data"), [1_000 * JANUARY_2011], "valid_time[0] is 1.29384e+12: no Unix time of the years 1 to 9999"),
-        ((*TIME, "data"), [253402300800], "valid_time[0] is 253402300800: no Unix time of the years 1 to 9999"),
-        ((*SST, "data"), [24.5] * 23 + [45.000000001], "sst[0][23] is 45.000000001: no temperature of a sea"),
-        ((*TIME, "data"), [-1e15], "valid_time[0] is -1e+15: no Unix time"),
+        ((*TIME, "data"), [[JANUARY_2011]], "valid_time[0] is not a number"),
+        (
+            (*TIME, "data"),
+            [1_000 * JANUARY_2011],
+            "valid_time[0] is 1.29384e+12: not a Unix time in seconds between the years 1 and 9999",
+        ),
+        (
+            (*TIME, "data"),
+            [253402300800],
+            "valid_time[0] is 253402300800: not a Unix time in seconds between the years 1 and 9999",
+        ),
+        ((*SST, "data"), [24.5] * 23 + [45.000000001], "sst[0][23] is 45.000000001: not a possible sea temperature"),
+        ((*TIME, "data"), [-1e15], "valid_time[0] is -1e+15: not a Unix time"),
         ((*SST, "parameters"), {"binary_data_size": 96}, "input sst has both data and the parameter binary_data_size"),
         ((*SST, "parameters"), {"binary_data_size": -1}, "body.inputs[0].parameters.binary_data_size"),
         ((*SST, "parameters"), {"binary_data_size": "96"}, "body.inputs[0].parameters.binary_data_size"),
         ((*SST, "parameters"), [], "body.inputs[0].parameters"),
-        ((*SST, "parameters"), {"shared_memory_region": "x"}, "input sst: shared memory is not offered"),
-        (("inputs",), [], "input sst is missing; there are: sst, valid_time"),
+        ((*SST, "parameters"), {"shared_memory_region": "x"}, "input sst: shared memory is not supported"),
+        (("inputs",), [], "input sst is missing: the model takes sst and valid_time"),
         (("inputs",), request()["inputs"][:1], "input valid_time is missing"),
-        (("inputs",), request()["inputs"][:1] * 2, "input sst is given twice"),
+        (("inputs",), request()["inputs"][:1] * 2, "input sst occurs twice"),
         (("inputs",), [request(2)["inputs"][0], request()["inputs"][1]], "sst has 2, valid_time has 1"),
         (("inputs",), request()["inputs"] * 10, "body.inputs"),
         (("inputs",), None, "body.inputs"),
         (("inputs",), "sst", "body.inputs"),
         (("inputs",), [5], "body.inputs[0]"),
         (("id",), 5, "body.id"),
-        (("outputs",), [{"name": "probability"}], "there is no output 'probability': there is forecast"),
-        (("outputs",), [{"name": "forecast"}, {"name": "x"}], "there is no output 'x'"),
-        (("outputs",), [{"name": "forecast"}] * 2, "output forecast is asked for twice"),
+        (("outputs",), [{"name": "probability"}], "unknown output 'probability': the only output is forecast"),
+        (("outputs",), [{"name": "forecast"}, {"name": "x"}], "unknown output 'x'"),
+        (("outputs",), [{"name": "forecast"}] * 2, "output forecast is requested twice"),
         (("outputs",), [{}], "body.outputs[0].name"),
         (("outputs",), [{"name": "forecast", "parameters": {"binary_data": 1}}], "body.outputs[0].parameters"),
         (("outputs",), [{"name": "forecast", "parameters": {"shared_memory_region": "x"}}], "no shared memory"),
@@ -571,12 +581,12 @@ def test_no_pattern_of_bits_passes_for_a_number(client: httpx.Client, bits: int)
 @pytest.mark.parametrize(
     ("size", "tail", "said"),
     [
-        (95, 104, "input sst: binary_data_size is 95, and 24 values of FP32 have 96 bytes"),
+        (95, 104, "input sst: binary_data_size is 95, but 24 FP32 values take 96 bytes"),
         (0, 104, "input sst: binary_data_size is 0"),
         (10**30, 104, "input sst: binary_data_size is more than 1e+18"),
-        (96, 103, "input valid_time: binary_data_size is 8, and 7 bytes are left of the body"),
-        (96, 50, "input sst: binary_data_size is 96, and 50 bytes are left of the body"),
-        (96, 0, "input sst: binary_data_size is 96, and 0 bytes are left of the body"),
+        (96, 103, "input valid_time: binary_data_size is 8, but only 7 bytes of the body are left"),
+        (96, 50, "input sst: binary_data_size is 96, but only 50 bytes of the body are left"),
+        (96, 0, "input sst: binary_data_size is 96, but only 0 bytes of the body are left"),
         (96, 105, "1 bytes follow the last binary tensor"),
     ],
 )
@@ -592,7 +602,7 @@ def test_a_header_length_that_is_none_is_refused(client: httpx.Client, length: s
     content = json.dumps(head).encode() + tail
     sent = [("Inference-Header-Content-Length", length.encode())]
     sentence = refused(client.post(INFER, content=content, headers=[(name.encode(), value) for name, value in sent]))
-    assert f"it should be a number from 0 to the body's {len(content)} bytes" in sentence
+    assert f"expected a number from 0 to {len(content)}, the size of the body in bytes" in sentence
 
 
 def test_a_header_length_that_cuts_the_json_elsewhere_is_refused(client: httpx.Client) -> None:
@@ -612,7 +622,7 @@ def test_bytes_behind_the_json_without_the_header_are_refused_by_its_name(client
 def test_binary_tensors_without_the_header_are_refused(client: httpx.Client) -> None:
     head, _ = binary_request()
     sentence = refused(client.post(INFER, json=head))
-    assert sentence == "input sst is binary, so the header Inference-Header-Content-Length is needed"
+    assert sentence == "input sst is binary, which requires the header Inference-Header-Content-Length"
 
 
 @pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
@@ -661,8 +671,8 @@ def test_nesting_of_any_depth_is_refused(client: httpx.Client, depth: int, place
         ("GET", "/v2/nowhere", 404, "there is nothing at /v2/nowhere"),
         ("GET", INFER, 405, "GET is not allowed at /v2/models/nino12-gru/infer; POST"),
         ("DELETE", "/v2/models/nino12-gru", 405, "DELETE is not allowed"),
-        ("GET", "/v2/models/all", 404, "all is not one model; POST /v2/repository/index lists them"),
-        ("POST", "/v2/models/all/infer", 404, "all is not one model"),
+        ("GET", "/v2/models/all", 404, "'all' is not a single model; POST /v2/repository/index lists the models"),
+        ("POST", "/v2/models/all/infer", 404, "'all' is not a single model"),
         ("GET", "/v2/models/persistence", 404, "no model 'persistence'"),
         ("GET", "/v2/models/%ED%A0%80/ready", 404, "no model"),
         ("GET", "/v2/models/nino12-gru/versions/1/config", 404, "nino12-gru has no version '1'"),
