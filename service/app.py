@@ -36,10 +36,10 @@ from service.api.pages.assets import Assets
 from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.release_watcher import Repository, open_registry
+from service.engine.release_watcher import ReleaseWatcher, open_registry
 from service.engine.serving import Serving
 from service.engine.statistics import Statistics
-from service.engine.worker_bus import Siblings
+from service.engine.worker_bus import WorkerBus
 from service.gate.admission import Guard
 from service.gate.gate import Gate
 from service.gate.keys import read_keys
@@ -95,7 +95,7 @@ baselines to compare them with. Temperatures are in °C unless you ask for anoth
 def create_app(
     settings: Settings,
     registry: Registry | None = None,
-    siblings: Siblings | None = None,
+    bus: WorkerBus | None = None,
     telemetry: TelemetryConfig | None = None,
 ) -> Gate:
     """Return the application: FastAPI behind the gate.
@@ -103,15 +103,15 @@ def create_app(
     Args:
         settings: the settings.
         registry: the models, if they are loaded already; otherwise the application loads them when it starts.
-        siblings: the workers that serve together; None if there is only this one.
+        bus: connects the workers that serve together; None if there is only this one.
         telemetry: OpenTelemetry providers to use in place of the global ones.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
-        async with _serving(gate, registry, siblings or Siblings()) as repository:
-            app.state.repository = repository
+        async with _serving(gate, registry, bus or WorkerBus()) as watcher:
+            app.state.release_watcher = watcher
             yield
 
     app = FastAPI(
@@ -149,7 +149,7 @@ def _add_routes(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) -> AsyncIterator[Repository]:
+async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
     """Serve the models through ``gate``, and load newer releases as they are published."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_GC_THRESHOLD)
@@ -157,18 +157,18 @@ async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) ->
         # Runs last, so that it sends what the others report as they close.
         stack.callback(lambda: send_the_rest(gate.lifecycle.until))
         stack.enter_context(gate.metrics.batches.on_loop())
-        repository = _repository(gate, siblings, stack)
-        repository.start(registry or open_registry(gate.settings))
-        await stack.enter_async_context(siblings.listening(repository.hear))
+        watcher = _release_watcher(gate, bus, stack)
+        watcher.start(registry or open_registry(gate.settings))
+        await stack.enter_async_context(bus.listening(watcher.hear))
         # Only now, when this worker hears of models that others unload.
-        repository.refresh()
-        watching = asyncio.create_task(repository.watch(gate.settings.reload_seconds))
+        watcher.refresh()
+        watching = asyncio.create_task(watcher.watch(gate.settings.reload_seconds))
         stack.callback(watching.cancel)
-        logger.info("ready: %s", ", ".join(forecaster.metadata.model for forecaster in repository.registry.models))
-        yield repository
+        logger.info("ready: %s", ", ".join(forecaster.metadata.model for forecaster in watcher.registry.models))
+        yield watcher
 
 
-def _repository(gate: Gate, siblings: Siblings, stack: AsyncExitStack) -> Repository:
+def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
     """Return the object that loads releases and serves them; its threads end with ``stack``."""
     settings, metrics = gate.settings, gate.metrics
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
@@ -179,8 +179,8 @@ def _repository(gate: Gate, siblings: Siblings, stack: AsyncExitStack) -> Reposi
     def serving(loaded: Registry) -> Serving:
         return Serving(loaded, workers, settings.request_seconds, metrics, statistics)
 
-    return Repository(
-        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, siblings, metrics, loader
+    return ReleaseWatcher(
+        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, bus, metrics, loader
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from forecasting.releases.registry import Registry
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.release_watcher import Repository
+from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.http.problems import ProblemError, about_to_stop
 from service.settings import Settings
@@ -55,10 +55,10 @@ def _grid_files(request: Request) -> GridFiles:
     return grid_files
 
 
-async def _repository(request: Request, serving: "ServingDep") -> Repository:
+async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWatcher:
     # Asked for behind what serves, which is there only once it is.
-    repository: Repository = request.app.state.repository
-    return repository
+    watcher: ReleaseWatcher = request.app.state.release_watcher
+    return watcher
 
 
 def _registry(serving: "ServingDep") -> Registry:
@@ -70,7 +70,7 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(ready)]
 RegistryDep = Annotated[Registry, Depends(_registry)]
-RepositoryDep = Annotated[Repository, Depends(_repository)]
+ReleaseWatcherDep = Annotated[ReleaseWatcher, Depends(_release_watcher)]
 
 DatasetQuery = Annotated[
     str | None, Query(description="whose release; default: the default dataset", examples=["nino12"])

@@ -71,7 +71,7 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
     check_horizon(horizon, settings)
     forecasters[0].check(horizon, ())
     refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
-    parsed = await serving.apart(parse_all, request.series, request.units, forecasters[0].step)
+    parsed = await serving.run_in_worker(parse_all, request.series, request.units, forecasters[0].step)
     rolled = [
         series if isinstance(series, SeriesError) else await _roll(serving, series, forecasters, horizon)
         for series in parsed
@@ -109,7 +109,7 @@ async def _roll(
     """Roll the networks in turns, so that other large requests get theirs and a cancelled one ends soon."""
     rolling = rolling_through(series, forecasters, horizon)
     while True:
-        result = await serving.apart(_advance, rolling)
+        result = await serving.run_in_worker(_advance, rolling)
         if result is not None:
             return result
 

@@ -24,7 +24,7 @@ from service.engine.lifecycle import Lifecycle
 from service.engine.serving import Serving, is_small
 from service.engine.writing import ForecastOptions, model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
-from service.gate.gate import JSON, Answer, Hold
+from service.gate.gate import JSON, Hold, RawAnswer
 from service.http.bodies import refuse_costly
 from service.http.query import merge_query_and_body
 from service.settings import Settings
@@ -32,7 +32,7 @@ from service.settings import Settings
 
 async def answer_forecast(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
-) -> Answer:
+) -> RawAnswer:
     """Answer ``POST /forecast`` with a JSON body. The gate calls this too, without FastAPI.
 
     Args:
@@ -80,7 +80,7 @@ async def forecast_series(
     hold(estimate_bytes(job, settings))
     answer = PiecewiseAnswer(request, job)
     await serving.forecast_pieces(job, answer.add)
-    return await serving.apart(answer.join, strict)
+    return await serving.run_in_worker(answer.join, strict)
 
 
 def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> ForecastJob:

@@ -18,7 +18,7 @@ from service.api.inference.tensors import input_specs, read_inputs
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import SMALL, Serving
 from service.gate.call import Headers
-from service.gate.gate import Answer, Hold
+from service.gate.gate import Hold, RawAnswer
 from service.http.media import weighed
 from service.http.query import merge_query_and_body, read_query
 from service.settings import Settings
@@ -31,7 +31,7 @@ _MIN_COMPRESSED_BYTES: Final = 1_024
 
 async def answer_infer(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, _: Hold
-) -> Answer:
+) -> RawAnswer:
     """Answer ``POST …/infer``. The gate calls this too, without FastAPI.
 
     Raises:

@@ -10,7 +10,7 @@ from orjson import dumps
 from service.api.inference.schemas import InferRequest
 from service.api.inference.tensors import FORECAST, HEADER_LENGTH, MAX_DIGITS, OUTPUT, malformed
 from service.gate.call import Headers
-from service.gate.gate import JSON, Answer
+from service.gate.gate import JSON, RawAnswer
 from service.http.bodies import read_json
 from service.settings import Settings
 
@@ -74,7 +74,7 @@ def wants_binary(request: InferRequest) -> bool:
 
 def write_answer(
     model: str, version: str, request_id: str | None, forecast: npt.NDArray[np.float32], binary: bool
-) -> Answer:
+) -> RawAnswer:
     """Return the body of the response, and its headers."""
     output: dict[str, Any] = {"name": OUTPUT, "datatype": FORECAST.datatype, "shape": [len(forecast)]}
     answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": [output]}

@@ -274,7 +274,7 @@ def test_errors_reach_the_client_as_its_own_exceptions(infer_client: Any, nino12
         InferenceServerException, match=r"\[400\] unknown output 'probability': the only output is forecast"
     ):
         infer_client.infer("nino12-gru", inputs(sst, valid_time), outputs=[triton.InferRequestedOutput("probability")])
-    with pytest.raises(InferenceServerException, match=r"\[400\] output forecast .* no classification"):
+    with pytest.raises(InferenceServerException, match=r"\[400\] output forecast does not support classification"):
         infer_client.infer(
             "nino12-gru", inputs(sst, valid_time), outputs=[triton.InferRequestedOutput("forecast", class_count=2)]
         )
@@ -616,7 +616,7 @@ def test_bytes_behind_the_json_without_the_header_are_refused_by_its_name(client
     head, tail = binary_request()
     for content in (json.dumps(head).encode() + tail, b"{} {}"):
         sentence = refused(client.post(INFER, content=content))
-        assert "the header Inference-Header-Content-Length is missing, which says how many bytes" in sentence
+        assert "the header Inference-Header-Content-Length is missing: it gives the length" in sentence
 
 
 def test_binary_tensors_without_the_header_are_refused(client: httpx.Client) -> None:
