@@ -11,8 +11,9 @@ from forecasting.forecast_warning import WarningCode
 from forecasting.series.sst_series import Units
 from service.engine.series_schema import SeriesIn
 from service.engine.writing import sentence
-from service.http.problems import Place, ProblemError
+from service.http.problems import ProblemError
 from service.http.request_model import RequestModel
+from service.http.validation import Place
 from service.settings import Settings
 
 EXAMPLE_VALUES: Final = (

@@ -9,8 +9,8 @@ from service.api.forecast.query import LinesQuery
 from service.api.forecast.schemas import ForecastRequest
 from service.gate.call import Headers
 from service.http.media import require_json
-from service.http.problems import invalid_body
 from service.http.request_model import UnknownFieldsError
+from service.http.validation import invalid_body
 
 _BODY_FIELDS: Final = {
     "model": "model",

@@ -25,8 +25,9 @@ from service.engine.writing import sentence, with_ids
 from service.gate.call import Headers
 from service.http.bodies import refuse_costly
 from service.http.ndjson import Line, read_lines
-from service.http.problems import Place, ProblemError, errors_of, first_error
+from service.http.problems import ProblemError
 from service.http.request_model import UnknownFieldsError
+from service.http.validation import Place, errors_of, first_error
 from service.settings import Settings
 
 _SMALL_BATCH_BYTES: Final = 8_192

@@ -22,7 +22,7 @@ async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: 
         assert (await client.get("/health/live")).status_code == 200
         response = await client.get("/health/ready")
         assert response.status_code == 503
-        assert "not loaded yet" in response.json()["detail"]
+        assert "still loading" in response.json()["detail"]
         assert response.headers["retry-after"] == "1"
         assert (await client.get("/forecast")).status_code == 503
 

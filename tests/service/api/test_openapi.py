@@ -103,7 +103,7 @@ def test_what_stands_in_the_query_beside_lines_is_declared(document: Json) -> No
     declared = {one["name"]: one for one in document["paths"]["/forecast"]["post"]["parameters"]}
     assert set(declared) == set(LinesQuery.model_fields)
     for name in ("model", "horizon", "level", "threshold", "units"):
-        assert declared[name]["description"].startswith("for NDJSON, and JSON that does not say it: ")
+        assert declared[name]["description"].endswith(" Use it with NDJSON, or with a JSON body that leaves it out.")
     assert declared["horizon"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1}
     assert declared["level"]["schema"]["items"] == {"type": "integer", "minimum": 1, "maximum": 99}
 

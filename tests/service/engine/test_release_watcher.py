@@ -180,7 +180,7 @@ def test_without_a_current_release_a_load_says_which_file_is_missing(operator: O
 def test_a_model_that_is_not_there_is_a_404_that_lists_those_that_are(operator: Operator, call: str) -> None:
     for name in ("nino12-transformer", "north-sea-gru", "gru", "best", "all", "%00", "..%2fnino12-gru"):
         sentence = refused(operator.http.post(f"/v2/repository/models/{name}/{call}"), 404)
-        assert "there are: " in sentence or "there is nothing at" in sentence
+        assert "there are: " in sentence or "no such path" in sentence
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,9 @@ def test_a_body_that_is_not_json_is_a_400(client: httpx.Client, content: bytes) 
 def test_a_body_in_another_encoding_hears_which_it_must_be(client: httpx.Client, path: str, encoding: str) -> None:
     response = client.post(path, content='{"series": []}\n{}'.encode(encoding), headers=JSON)
     assert response.status_code == 400
-    assert "the body is not JSON: it must be UTF-8 without a byte order mark, and begins as UTF-" in response.text
+    assert "the body is not JSON: expected UTF-8 without a byte order mark, but it starts as UTF-" in response.text
     lines = client.post("/forecast", content="{}\n{}\n".encode(encoding), headers={"Content-Type": NDJSON_TYPE})
-    assert "the line is not JSON: it must be UTF-8 without a byte order mark" in lines.text.splitlines()[0]
+    assert "the line is not JSON: expected UTF-8 without a byte order mark" in lines.text.splitlines()[0]
 
 
 def test_a_thousand_levels_of_nesting_are_a_400_or_422(client: httpx.Client) -> None:
@@ -77,7 +77,7 @@ def test_a_compressed_body_is_read(
     [
         (b"{}", "br", 415, "send gzip, deflate, or the body as it is"),
         (b"{}", "gzip", 400, "cannot be decompressed as gzip"),
-        (gzip.compress(b"{}" * 100, mtime=0)[:-9], "gzip", 400, "ends before it is complete"),
+        (gzip.compress(b"{}" * 100, mtime=0)[:-9], "gzip", 400, "is truncated"),
         (gzip.compress(b" " * (17 * 2**20)), "gzip", 413, "the body is too large: send at most 16777216 bytes"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_compression_that_is_broken_unknown_or_a_bomb_is_refused(
         ("/compare/plot?dataset=north-sea", "no dataset 'north-sea'"),
         ("/models/transformer", "no model 'transformer'"),
         ("/models/all", "'all' is not a single model"),
-        ("/nowhere", "there is nothing at /nowhere"),
+        ("/nowhere", "no such path: /nowhere"),
     ],
 )
 def test_what_is_not_there_is_a_404_that_names_what_is(client: httpx.Client, path: str, said: str) -> None:
@@ -112,7 +112,7 @@ def test_an_answer_is_not_as_long_as_the_path_that_it_refuses(client: httpx.Clie
 
 def test_another_method_is_a_405(client: httpx.Client) -> None:
     response = client.delete("/forecast")
-    assert "DELETE is not allowed at /forecast; GET, HEAD, POST" in refused(response, 405)["detail"]
+    assert "DELETE is not allowed at /forecast; allowed: GET, HEAD, POST" in refused(response, 405)["detail"]
     assert response.headers["allow"] == "GET, HEAD, POST"
 
 
@@ -224,7 +224,7 @@ def test_a_list_that_is_too_long_is_told_so_in_words_of_json(
     client: httpx.Client, nino12: SstSeries, field: str
 ) -> None:
     problem = refused(client.post("/forecast", json=body(nino12) | {field: [80] * 200}), 422)
-    assert re.fullmatch(rf"body\.{field}: it should have at most \d+ items, not 200", problem["detail"])
+    assert re.fullmatch(rf"body\.{field}: must have at most \d+ items, not 200", problem["detail"])
 
 
 @pytest.mark.parametrize("path", ["/forecast/", "/models/", "/docs/", "/v2/", "/v2/models/nino12-gru/"])
@@ -246,10 +246,10 @@ def test_a_value_that_is_no_number_hears_how_a_missing_one_is_sent(client: httpx
     series = f'{{"start": "2009-01-01", "values": [24.8, {value}]}}'
     for path in ("/forecast", "/compare"):
         problem = refused(client.post(path, content=f'{{"series": [{series}]}}', headers=JSON), 422)
-        assert problem["detail"].startswith("body.series[0].values[1]: it should be a ")
-        assert problem["detail"].endswith("; send null where a value is missing")
+        assert problem["detail"].startswith("body.series[0].values[1]: must be a ")
+        assert problem["detail"].endswith("; use null for a missing value")
     line = client.post("/forecast", content=series, headers={"Content-Type": NDJSON_TYPE}).json()
-    assert line["error"].endswith("; send null where a value is missing")
+    assert line["error"].endswith("; use null for a missing value")
     threshold = client.post("/forecast", content=f'{{"thresholds": [{value}], "series": []}}', headers=JSON)
     assert threshold.status_code == 422
     assert "null" not in threshold.text

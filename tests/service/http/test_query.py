@@ -42,8 +42,7 @@ def test_forecasts_are_refused_alike_as_lines_and_as_json(client: httpx.Client, 
     ]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert {answer.json()["detail"] for answer in answers} == {
-        "query.levels: no such parameter of the query; those there are: model, dataset, horizon, level, threshold, "
-        "units, strict"
+        "query.levels: unknown query parameter; this call takes model, dataset, horizon, level, threshold, units, strict"
     }
 
 

@@ -58,8 +58,8 @@ async def test_no_page_but_the_services_own_may_call_unless_it_is_named() -> Non
             problem = refused.json()
             assert problem["request_id"] == refused.headers["x-request-id"]
             assert problem["detail"] == (
-                f"a page of {origin} may not send POST with these headers here: origin not allowed; SST_CORS_ORIGINS "
-                "names the origins whose pages may call"
+                f"a page of {origin} may not send this POST request: origin not allowed; "
+                "SST_CORS_ORIGINS lists the allowed origins"
             )
             assert refused.headers["x-content-type-options"] == "nosniff"
             assert "access-control-allow-origin" not in refused.headers

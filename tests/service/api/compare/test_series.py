@@ -171,7 +171,7 @@ def test_the_horizon_may_stand_in_the_query_but_not_be_contradicted(client: http
         ({"horizon": 13}, 422, "horizon 13 is out of range: nino12-rnn forecasts 1 to 12 steps"),
         ({"model": "transformer"}, 404, "no model 'transformer'"),
         ({"dataset": "atlantis"}, 404, "no dataset 'atlantis'"),
-        ({"levels": [80]}, 422, "levels: no such field"),
+        ({"levels": [80]}, 422, "levels: unknown field"),
         ({"series": []}, 422, "series"),
     ],
 )

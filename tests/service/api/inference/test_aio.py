@@ -79,7 +79,7 @@ async def test_errors_reach_the_client_as_its_own_exceptions(aio: Any, nino12: S
     sst[0, 5] = np.inf
     with pytest.raises(InferenceServerException, match=r"\[400\] sst\[0\]\[5\] is inf"):
         await aio.infer("nino12-gru", inputs(sst, valid_time))
-    with pytest.raises(InferenceServerException, match=r"\[404\] there is nothing at /v2/logging"):
+    with pytest.raises(InferenceServerException, match=r"\[404\] no such path: /v2/logging"):
         await aio.get_log_settings()
     with pytest.raises(InferenceServerException, match=r"\[403\] loading and unloading need an admin key"):
         await aio.load_model("nino12-gru")

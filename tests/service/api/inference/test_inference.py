@@ -290,7 +290,7 @@ def test_extensions_that_are_not_there_are_errors_that_say_so(infer_client: Any,
         infer_client.get_system_shared_memory_status,
         infer_client.get_cuda_shared_memory_status,
     ):
-        with pytest.raises(InferenceServerException, match=r"\[404\] there is nothing at /v2/"):
+        with pytest.raises(InferenceServerException, match=r"\[404\] no such path: /v2/"):
             call()
     shared = triton.InferInput("sst", [1, WINDOW], "FP32")
     shared.set_shared_memory("region", 96)
@@ -358,8 +358,8 @@ def test_while_it_drains_the_process_is_live_and_not_ready(artifacts: Path) -> N
         gate.lifecycle.draining = True
         assert one.is_server_live()
         assert not one.is_server_ready()
-        assert "about to stop" in refused(client.get("/v2/health/ready"), 503)
-        assert "about to stop" in refused(client.post(INFER, json=request()), 503)
+        assert "shutting down" in refused(client.get("/v2/health/ready"), 503)
+        assert "shutting down" in refused(client.post(INFER, json=request()), 503)
 
 
 @pytest.mark.anyio
@@ -373,7 +373,7 @@ async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: 
             await client.post("/v2/repository/index"),
             await client.get("/v2/models/stats"),
         ):
-            assert "not loaded yet" in refused(answer, 503)
+            assert "still loading" in refused(answer, 503)
 
 
 def test_the_route_in_the_document_answers_as_the_gate_does(artifacts: Path, client: httpx.Client) -> None:
@@ -668,8 +668,8 @@ def test_nesting_of_any_depth_is_refused(client: httpx.Client, depth: int, place
 @pytest.mark.parametrize(
     ("method", "path", "status", "said"),
     [
-        ("GET", "/v2/nowhere", 404, "there is nothing at /v2/nowhere"),
-        ("GET", INFER, 405, "GET is not allowed at /v2/models/nino12-gru/infer; POST"),
+        ("GET", "/v2/nowhere", 404, "no such path: /v2/nowhere"),
+        ("GET", INFER, 405, "GET is not allowed at /v2/models/nino12-gru/infer; allowed: POST"),
         ("DELETE", "/v2/models/nino12-gru", 405, "DELETE is not allowed"),
         ("GET", "/v2/models/all", 404, "'all' is not a single model; POST /v2/repository/index lists the models"),
         ("POST", "/v2/models/all/infer", 404, "'all' is not a single model"),
