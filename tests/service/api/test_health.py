@@ -5,7 +5,7 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import answered
+from tests.service.requests import answered
 
 
 def test_a_started_service_is_live_and_ready(client: httpx.Client) -> None:

@@ -1,7 +1,7 @@
 import httpx
 
 from forecasting.networks.metadata import digest
-from tests.service.api.forecast.test_forecast import answered
+from tests.service.requests import answered
 from training.run import Published
 
 

@@ -10,7 +10,7 @@ import pytest
 from service.api.forecast.query import LinesQuery
 from service.app import create_app
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import Json, answered
+from tests.service.requests import Json, answered
 
 PATHS = {
     "/forecast": {"get", "post"},

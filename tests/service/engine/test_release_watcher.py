@@ -17,8 +17,8 @@ from tritonclient.utils import InferenceServerException
 from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import body
-from tests.service.api.inference.test_inference import address, inputs, refused, windows
+from tests.service.inference_requests import address, inputs, refused, windows
+from tests.service.requests import body
 from tests.serving import serve
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset

@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from tests.processes import Service, running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 
 MANY = 1_000_000
 

@@ -11,7 +11,7 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from service.http.media import NDJSON_TYPE
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import Json, body
+from tests.service.requests import Json, body
 from tests.serving import serve
 
 JSON = {"Content-Type": "application/json"}

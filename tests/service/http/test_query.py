@@ -9,8 +9,8 @@ from fastapi.routing import iter_route_contexts
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import body
-from tests.service.api.inference.test_inference import request
+from tests.service.inference_requests import request
+from tests.service.requests import body
 
 DOCUMENT: dict[str, Any] = create_app(Settings()).app.openapi()
 WATCHED = ("/health/live", "/health/ready", "/metrics", "/v2/health/live", "/v2/health/ready")
@@ -42,7 +42,8 @@ def test_forecasts_are_refused_alike_as_lines_and_as_json(client: httpx.Client, 
     ]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert {answer.json()["detail"] for answer in answers} == {
-        "query.levels: unknown query parameter; this call takes model, dataset, horizon, level, threshold, units, strict"
+        "query.levels: unknown query parameter; this call takes model, dataset, horizon, level, threshold, units, "
+        "strict"
     }
 
 

@@ -21,7 +21,7 @@ from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from tests.load import CLIENTS, load
 from tests.processes import running, wait_until
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.publish.release import point_current

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.api.compare.schemas import OwnComparison, SeriesComparison
 from service.http.problems import Problem
-from tests.service.api.forecast.test_fuzz import JSON, REFUSALS, loaded
+from tests.service.requests import JSON, REFUSALS, loaded
 from tests.service.requests_made_up import WINDOW, Json, broken_request, doubtful_series, sound_series, written
 
 Requests = st.fixed_dictionaries(

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from forecasting.releases.registry import Registry
-from tests.service.api.forecast.test_forecast import answered
+from tests.service.requests import answered
 
 
 def test_the_three_networks_come_first_and_the_references_beside_them(client: httpx.Client) -> None:

@@ -16,7 +16,7 @@ from forecasting.series.timestep import iso
 from service.api.compare.handler import refuse_long_work
 from service.api.compare.schemas import CompareRequest
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import Json, answered
+from tests.service.requests import Json, answered
 from tests.serving import serve
 
 NETWORKS = ["nino12-rnn", "nino12-lstm", "nino12-gru"]

@@ -2,7 +2,6 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -14,23 +13,9 @@ from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import iso
 from service.settings import Settings
+from tests.service.requests import Json, answered, body
 from tests.serving import serve
 from training.run import Published
-
-Json = dict[str, Any]
-
-
-def body(nino12: SstSeries, n: int = 30, **fields: object) -> Json:
-    """A request with the last ``n`` months of nino12."""
-    values = [round(value, 2) for value in nino12.values[-n:].tolist()]
-    series = {"id": "pier", "start": iso(nino12.times[-n]), "values": values}
-    return {"model": "gru", "series": [series], **fields}
-
-
-def answered(response: httpx.Response) -> Json:
-    assert response.status_code == 200, response.text
-    answer: Json = response.json()
-    return answer
 
 
 def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Client, registry: Registry) -> None:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from service.api.forecast.schemas import AllForecasts, ModelForecast, SeriesForecast
 from service.http.problems import Problem
+from tests.service.requests import JSON, REFUSALS, assert_same, loaded
 from tests.service.requests_made_up import (
     WINDOW,
     Anything,
@@ -33,8 +34,6 @@ from tests.service.requests_made_up import (
 
 ANSWERS = TypeAdapter[AllForecasts | ModelForecast](AllForecasts | ModelForecast)
 Convert = Callable[[float], float]
-REFUSALS = {400, 404, 413, 415, 422}
-JSON = {"Content-Type": "application/json"}
 
 
 def post(client: httpx.Client, body: Json | bytes, **parameters: str) -> list[ModelForecast]:
@@ -70,35 +69,12 @@ def hold_to_horizon(forecast: SeriesForecast, asked: Json) -> None:
         assert time == f"{datetime.fromisoformat(time).replace(tzinfo=None).isoformat()}Z"
 
 
-def loaded(response: httpx.Response) -> Any:
-    """The JSON of an answer, which may hold no NaN and no Infinity."""
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} in an answer")
-
-    return json.loads(response.content, parse_constant=refuse)
-
-
 def forecasts(models: list[ModelForecast]) -> list[SeriesForecast]:
     """The forecasts, where none is an error."""
     found = [forecast for model in models for forecast in model.forecasts]
     assert found
     assert all(isinstance(forecast, SeriesForecast) for forecast in found), found
     return [forecast for forecast in found if isinstance(forecast, SeriesForecast)]
-
-
-def assert_same(one: Any, other: Any) -> None:
-    """Whether two answers are the same, numbers to 1e-4."""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for left, right in zip(one, other, strict=True):
-            assert_same(left, right)
-    else:
-        assert one == (pytest.approx(other, abs=1e-4) if isinstance(one, float) else other)
 
 
 @given(content=st.binary() | Anything.map(written).map(str.encode), query=st.binary(max_size=30))

@@ -18,7 +18,7 @@ from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 from tests.serving import serve
 
 NDJSON = {"Content-Type": "application/x-ndjson"}

@@ -8,7 +8,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.service.api.inference.test_inference import INFER, WINDOW, binary_request, request
+from tests.service.inference_requests import INFER, WINDOW, binary_request, request
 
 _fuzz = settings(
     max_examples=400,

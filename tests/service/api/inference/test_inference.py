@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import numpy.typing as npt
 import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
@@ -26,77 +25,26 @@ from service.engine.statistics import Statistics
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from tests.conftest import ROOT
-from tests.service.api.forecast.test_forecast import Json, answered, body
+from tests.service.inference_requests import (
+    INFER,
+    JANUARY_2011,
+    WINDOW,
+    address,
+    binary_request,
+    inputs,
+    post_binary,
+    refused,
+    request,
+    windows,
+)
+from tests.service.requests import Json, answered, body
 from tests.serving import serve, serve_app
-
-INFER = "/v2/models/nino12-gru/infer"
-WINDOW = 24
-JANUARY_2011 = 1_293_840_000.0
-
-
-def address(client: httpx.Client) -> str:
-    """As tritonclient wants it: without a scheme."""
-    return str(client.base_url).removeprefix("http://").rstrip("/")
 
 
 @pytest.fixture
 def infer_client(client: httpx.Client) -> Iterator[Any]:
     with triton.InferenceServerClient(address(client)) as one:
         yield one
-
-
-def windows(nino12: SstSeries, n: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """The last ``n`` windows of nino12, and the months that follow them."""
-    end = len(nino12)
-    rows = [nino12.values[end - k - WINDOW : end - k] for k in reversed(range(n))]
-    times = [nino12.step.shift(nino12.times[end - 1 - k], 1) for k in reversed(range(n))]
-    seconds = np.array(times, dtype="datetime64[s]").astype(np.float64)
-    return np.array(rows, dtype=np.float32).reshape(n, WINDOW), seconds.reshape(n)
-
-
-def inputs(sst: npt.NDArray[Any], valid_time: npt.NDArray[Any], binary: bool = True) -> list[Any]:
-    return [
-        triton.InferInput("sst", list(sst.shape), "FP32").set_data_from_numpy(sst, binary_data=binary),
-        triton.InferInput("valid_time", list(valid_time.shape), "FP64").set_data_from_numpy(
-            valid_time, binary_data=binary
-        ),
-    ]
-
-
-def request(n: int = 1) -> Json:
-    """A valid request, all JSON."""
-    return {
-        "inputs": [
-            {"name": "sst", "datatype": "FP32", "shape": [n, WINDOW], "data": [[24.5] * WINDOW] * n},
-            {"name": "valid_time", "datatype": "FP64", "shape": [n], "data": [JANUARY_2011] * n},
-        ]
-    }
-
-
-def binary_request(n: int = 1) -> tuple[Json, bytes]:
-    """A valid request with binary tensors: what stands in front, and the tensors."""
-    head = request(n)
-    for tensor in head["inputs"]:
-        del tensor["data"]
-    head["inputs"][0]["parameters"] = {"binary_data_size": 4 * WINDOW * n}
-    head["inputs"][1]["parameters"] = {"binary_data_size": 8 * n}
-    return head, np.full((n, WINDOW), 24.5, "<f4").tobytes() + np.full(n, JANUARY_2011, "<f8").tobytes()
-
-
-def post_binary(client: httpx.Client, head: Json, tail: bytes, length: object = None) -> httpx.Response:
-    content = json.dumps(head).encode()
-    stated = len(content) if length is None else length
-    return client.post(INFER, content=content + tail, headers={"Inference-Header-Content-Length": str(stated)})
-
-
-def refused(response: httpx.Response, status: int = 400) -> str:
-    """The sentence of a refusal, which is all that its document holds."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/json"
-    (error,) = response.json().items()
-    assert error[0] == "error"
-    sentence: str = error[1]
-    return sentence
 
 
 # As clients see it.

@@ -16,8 +16,7 @@ from forecasting.readers.subprocess_reading import Request, answer
 from service.api.uploads.grid_files import GridFiles, is_asleep
 from service.api.uploads.schemas import MOST_LINES, MOST_STATIONS
 from service.http.problems import ProblemError
-from tests.service.api.forecast.test_forecast import answered
-from tests.service.api.uploads.test_files import refusal
+from tests.service.requests import answered, refusal
 
 TIMES = np.arange("2019-01-01", "2021-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
 
