@@ -26,7 +26,7 @@ EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n201
 _FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "The file itself: CSV in wide or long form, ERDDAP CSV, NDBC text, with or without gzip; and NetCDF "
+        "description": "The file itself: CSV in wide or long form, ERDDAP CSV, NDBC text, with or without gzip; NetCDF "
         "if the server has the extra `grids` installed.",
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": EXAMPLE},

@@ -491,7 +491,7 @@ def test_a_proxys_error_page_still_gives_a_sentence(ask: Ask) -> None:
     with scripted(page) as script, pytest.raises(ProblemError) as caught:
         ask(script.url, "predictions", client={"retries": 0})
     assert (caught.value.status, caught.value.title, caught.value.problem) == (502, "Bad Gateway", {})
-    assert "text/html and no problem document, as a proxy does; it begins '<html> <h1>Bad" in str(caught.value)
+    assert "text/html and no problem document, so it may be a proxy; it begins '<html> <h1>Bad" in str(caught.value)
     assert len(str(caught.value)) < 500
 
 
@@ -570,13 +570,13 @@ def test_a_password_in_the_address_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        ({"base_url": "127.0.0.1:8000"}, "give it as http://"),
-        ({"base_url": "http://"}, "give it as http://"),
-        ({"base_url": "http://host:port"}, "give it as http://"),
+        ({"base_url": "127.0.0.1:8000"}, "expected a URL such as http://"),
+        ({"base_url": "http://"}, "expected a URL such as http://"),
+        ({"base_url": "http://host:port"}, "expected a URL such as http://"),
         ({"retries": -1}, "neither can be negative"),
         ({"max_wait": float("nan")}, "neither can be negative"),
-        ({"max_series": 0}, "at least one"),
-        ({"max_bytes": 0}, "max_bytes is 0: a request's body holds some"),
+        ({"max_series": 0}, "it must be at least one"),
+        ({"max_bytes": 0}, "max_bytes is 0: it must be at least one"),
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
@@ -589,7 +589,7 @@ def test_a_client_that_could_not_work_is_not_made(kind: type[Any], argument: dic
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_what_counts_something_is_a_whole_number(kind: type[Any], name: str) -> None:
     for value in (2.5, True, "2"):
-        with pytest.raises(TypeError, match=f"{name} is {value!r}: give a whole number"):
+        with pytest.raises(TypeError, match=f"{name} is {value!r}: expected an integer"):
             kind(**{name: value})
 
 
@@ -599,25 +599,25 @@ DAYS = pd.date_range("2010-01-01", periods=3)
 @pytest.mark.parametrize(
     ("series", "kind", "said"),
     [
-        ([24.0, 24.1], TypeError, "series is a list: give a Series, a DataFrame or a mapping of Series"),
-        ({"pier": [24.0]}, TypeError, "series 'pier' is a list: give a Series"),
+        ([24.0, 24.1], TypeError, "series is a list: expected a Series, a DataFrame or a mapping of Series"),
+        ({"pier": [24.0]}, TypeError, "series 'pier' is a list: expected a Series"),
         (pd.DataFrame(index=DAYS), ValueError, "there is no series"),
         ({}, ValueError, "there is no series"),
         (pd.Series([24.0]), ValueError, "series '0': its index must hold times"),
-        (pd.Series([], pd.DatetimeIndex([]), dtype=float), ValueError, "series '0' holds no values: give at least"),
-        (pd.Series([], dtype=float), ValueError, "series '0' holds no values: give at least"),
+        (pd.Series([], pd.DatetimeIndex([]), dtype=float), ValueError, "series '0' holds no values: pass at least"),
+        (pd.Series([], dtype=float), ValueError, "series '0' holds no values: pass at least"),
         (
             pd.Series([True, False, True], DAYS),
             ValueError,
-            "series '0': its values must be numbers, and are of type bool",
+            "series '0': its values must be numbers, not bool",
         ),
         (
             pd.Series([True, None, True], DAYS),
             ValueError,
-            "must be numbers, and are of type object: give the temperatures",
+            "must be numbers, not object: pass temperatures",
         ),
-        (pd.Series([True, None, True], DAYS, dtype="boolean"), ValueError, "must be numbers, and are of type boolean"),
-        (pd.Series(DAYS, DAYS), ValueError, "must be numbers, and are of type datetime64"),
+        (pd.Series([True, None, True], DAYS, dtype="boolean"), ValueError, "must be numbers, not boolean"),
+        (pd.Series(DAYS, DAYS), ValueError, "must be numbers, not datetime64"),
         (
             pd.Series([24.0] * 2, pd.DatetimeIndex(["2010-01-01", None])),
             ValueError,
@@ -627,7 +627,7 @@ DAYS = pd.date_range("2010-01-01", periods=3)
         (
             pd.Series([1.0, 2, 3], DAYS, name="p\ud83d"),
             ValueError,
-            r"series 'p\\ud83d': its name holds half of a character",
+            r"series 'p\\ud83d': its name holds a lone surrogate",
         ),
         (pd.Series([1, np.inf, 2], DAYS), ValueError, "the value at 2010-01-02 00:00:00 is infinite"),
     ],
@@ -641,16 +641,16 @@ def test_what_cannot_be_sent_is_said_before_it_is(ask: Ask, series: Any, kind: t
     ("asked", "kind", "said"),
     [
         ({"thresholds": [np.nan]}, ValueError, "thresholds are [nan]: each must be a finite temperature"),
-        ({"thresholds": 24.5}, TypeError, "thresholds is 24.5: give a list, as [24.5]"),
-        ({"thresholds": ["24"]}, TypeError, "a threshold is '24': give a temperature, as 24.5"),
-        ({"thresholds": [True]}, TypeError, "a threshold is True: give a temperature, as 24.5"),
-        ({"thresholds": [None]}, TypeError, "a threshold is a NoneType: give a temperature, as 24.5"),
-        ({"levels": [80.5]}, TypeError, "a level is 80.5: give a whole number, as int(…) makes one"),
-        ({"levels": 80}, TypeError, "levels is 80: give a list, as [80, 95]"),
-        ({"levels": "80"}, TypeError, "levels is '80': give a list, as [80, 95]"),
-        ({"horizon": "2"}, TypeError, "horizon is '2': give a whole number"),
-        ({"horizon": 2.0}, TypeError, "horizon is 2.0: give a whole number"),
-        ({"horizon": True}, TypeError, "horizon is True: give a whole number"),
+        ({"thresholds": 24.5}, TypeError, "thresholds is 24.5: expected a list such as [24.5]"),
+        ({"thresholds": ["24"]}, TypeError, "a threshold is '24': expected a temperature such as 24.5"),
+        ({"thresholds": [True]}, TypeError, "a threshold is True: expected a temperature such as 24.5"),
+        ({"thresholds": [None]}, TypeError, "a threshold is a NoneType: expected a temperature such as 24.5"),
+        ({"levels": [80.5]}, TypeError, "a level is 80.5: expected an integer; convert it with int()"),
+        ({"levels": 80}, TypeError, "levels is 80: expected a list such as [80, 95]"),
+        ({"levels": "80"}, TypeError, "levels is '80': expected a list such as [80, 95]"),
+        ({"horizon": "2"}, TypeError, "horizon is '2': expected an integer"),
+        ({"horizon": 2.0}, TypeError, "horizon is 2.0: expected an integer"),
+        ({"horizon": True}, TypeError, "horizon is True: expected an integer"),
     ],
 )
 def test_numbers_that_are_none_are_refused_by_their_arguments_name(
@@ -665,7 +665,7 @@ def test_each_call_with_a_horizon_refuses_one_that_is_no_whole_number(
     ask: Ask, months: "pd.Series[float]", call: str, sent: tuple[int, ...]
 ) -> None:
     for horizon in (2.0, True):
-        with pytest.raises(TypeError, match=f"horizon is {horizon}: give a whole number"):
+        with pytest.raises(TypeError, match=f"horizon is {horizon}: expected an integer"):
             ask("http://127.0.0.1:9", call, *(months for _ in sent), horizon=horizon)
 
 
@@ -713,7 +713,7 @@ except ImportError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported, blocked = done.stdout.splitlines()
-    assert imported == "service.client.clients"
+    assert imported == "service.client.client"
     assert "is blocked" in blocked
 
 
