@@ -6,9 +6,11 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import NINO12, ROOT
+from tests.processes import running
 
 SST = str(Path(sys.executable).with_name("sst"))
 PROGRAMS = {"service", "training", "scoring"}
@@ -78,6 +80,13 @@ def test_a_command_takes_the_arguments_that_follow_it_and_exits_with_its_status(
     absent = run(SST, "inspect", str(tmp_path / "absent.csv"))
     assert absent.returncode == 2
     assert "absent.csv" in absent.stderr
+
+
+def test_sst_serves_with_several_workers(artifacts: Path) -> None:
+    with running(artifacts, program=(SST, "serve"), workers=2) as service:
+        assert len(service.children()) == 2
+        assert httpx.get(f"{service.url}/forecast", timeout=60).status_code == 200
+    assert service.process.returncode == 0
 
 
 def test_a_program_that_is_not_installed_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from service.gate.policy import is_open
+from service.http.media import NDJSON_TYPE
 from service.http.problems import PROBLEM_JSON, InferenceError, Problem, is_inference_protocol
 
 _REF: Final = "#/components/schemas/{model}"
@@ -52,10 +53,10 @@ def request_body(model: type[BaseModel], *others: str, required: bool = True) ->
     return {"requestBody": {"required": required, "content": content}}
 
 
-def lines(media_type: str, *models: type[BaseModel]) -> dict[str, Any]:
+def ndjson_content(*models: type[BaseModel]) -> dict[str, Any]:
     """Return the ``content`` of an NDJSON body, with one of ``models`` on each line."""
     one_of = [{"$ref": _REF.format(model=model.__name__)} for model in models]
-    return {media_type: {"schema": one_of[0] if len(one_of) == 1 else {"anyOf": one_of}}}
+    return {NDJSON_TYPE: {"schema": one_of[0] if len(one_of) == 1 else {"anyOf": one_of}}}
 
 
 def query_parameters(model: type[BaseModel], *names: str, note: str) -> dict[str, Any]:

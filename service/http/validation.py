@@ -33,7 +33,7 @@ def errors_of(content: bytes, error: ValidationError | UnknownFieldsError) -> li
     errors: list[dict[str, Any]] = [*map(dict, error.errors(include_url=False, include_input=False))]
     encoding = _foreign_encoding(content) if errors[0]["type"] == "json_invalid" else None
     if encoding:
-        errors[0]["ctx"] = {"error": f"expected UTF-8 without a byte order mark, but it starts as {encoding}"}
+        errors[0]["ctx"] = {"error": f"expected UTF-8 without a byte order mark, but it looks like {encoding}"}
     return errors
 
 

@@ -22,16 +22,15 @@ from service.api.forecast.schemas import (
     ForecastRequest,
     ModelForecast,
 )
-from service.api.openapi import lines, problems, query_parameters, request_body
+from service.api.openapi import ndjson_content, problems, query_parameters, request_body
 from service.engine.series_schema import SeriesIn
 from service.gate.gate import unheld
-from service.http.media import NDJSON_TYPE
 from service.http.problems import Problem
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
 _BODY = request_body(ForecastRequest)
-_BODY["requestBody"]["content"] |= lines(NDJSON_TYPE, SeriesIn)
+_BODY["requestBody"]["content"] |= ndjson_content(SeriesIn)
 _BODY["requestBody"]["description"] = (
     "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is a series, and the options are "
     "query parameters. The service answers line by line while it reads. If it has to stop early, the last line is a "
@@ -53,7 +52,7 @@ def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[
     "",
     response_model=ModelForecast | AllForecasts,
     responses=problems(400, 404, 413, 415, 422, 503, 504)
-    | {200: {"content": lines(NDJSON_TYPE, ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)}},
+    | {200: {"content": ndjson_content(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)}},
     openapi_extra=_BODY | _LINES_QUERY,
 )
 async def post_forecast(

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from forecasting.errors import FileError
 from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
-from service.api.openapi import lines, problems
+from service.api.openapi import ndjson_content, problems
 from service.api.uploads.answer import described, not_understood, read_text_file, require_file, series_lines
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
 from service.http.media import NDJSON_TYPE, wants_ndjson
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/series", tags=["series"])
 _AS_LINES: Final[dict[str, Any]] = {
     "description": "A description of the file, and its series. With `Accept: application/x-ndjson`, only the series, "
     "one per line, in the form that POST /forecast takes.",
-    "content": lines(NDJSON_TYPE, FoundSeries),
+    "content": ndjson_content(FoundSeries),
 }
 
 EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n2010-04-01,25.91\n"

@@ -27,5 +27,5 @@ async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: 
         assert (await client.get("/forecast")).status_code == 503
 
 
-def test_no_answer_names_the_server(client: httpx.Client) -> None:
+def test_no_response_names_the_server(client: httpx.Client) -> None:
     assert "server" not in client.get("/health/live").headers

@@ -39,7 +39,7 @@ def unknown(n: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("path", "content", "said"),
+    ("path", "content", "message"),
     [
         ("/forecast", b'{"series":[' + repeated(b"1") + b"]}", "body.series[0]: must be an object"),
         ("/compare", b'{"series":[' + repeated(b"1") + b"]}", "body.series[0]: must be an object"),
@@ -83,36 +83,34 @@ def unknown(n: int) -> bytes:
         ("/v2/repository/index", b'{"":[' + repeated(b'{"":1}', 2 * MANY) + b"]}", "more than 1000 objects and arrays"),
     ],
 )
-def test_a_body_that_is_wrong_in_many_places_takes_little_memory(
-    service: Service, path: str, content: bytes, said: str
-) -> None:
+def test_a_body_with_many_errors_takes_little_memory(service: Service, path: str, content: bytes, message: str) -> None:
     before = peak(service)
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     answer = httpx.post(f"{service.url}{path}", content=gzip.compress(content, 1), headers=headers, timeout=60)
     wrong = answer.json()
     assert answer.status_code == (400 if path.startswith("/v2") else 422), wrong
-    assert (wrong["error"] if path.startswith("/v2") else wrong["detail"]).startswith(said)
+    assert (wrong["error"] if path.startswith("/v2") else wrong["detail"]).startswith(message)
     assert peak(service) - before < KNOWN
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (b'{"values":[' + repeated(b'""') + b"]}", r"values\[0\]: must be a valid number"),
         (b"{" + unknown(MANY // 4) + b"}", "the line: more than 50 unknown fields"),
         (b'{"id":[' + repeated(b'{"":1}', MANY // 2) + b"]}", "more than 1012 objects and arrays"),
     ],
 )
-def test_a_line_that_is_wrong_in_many_places_takes_little_memory(service: Service, line: bytes, said: str) -> None:
+def test_a_line_with_many_errors_takes_little_memory(service: Service, line: bytes, message: str) -> None:
     before = peak(service)
     headers = {"Content-Type": "application/x-ndjson"}
     answer = httpx.post(f"{service.url}/forecast", content=line, headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
-    assert re.search(said, answer.json()["error"])
+    assert re.search(message, answer.json()["error"])
     assert peak(service) - before < KNOWN / 4
 
 
-def test_unknown_fields_are_named_one_by_one_where_they_are_few(service: Service, nino12: SstSeries) -> None:
+def test_a_few_unknown_fields_are_named_one_by_one(service: Service, nino12: SstSeries) -> None:
     request = body(nino12, depth=3, horizon="far")
     request["series"][0] |= {"place": "pier"}
     wrong = httpx.post(f"{service.url}/forecast", json=request).json()
@@ -123,7 +121,7 @@ def test_unknown_fields_are_named_one_by_one_where_they_are_few(service: Service
 
 
 @pytest.mark.parametrize("begun", ["", '"'])
-def test_braces_in_names_of_series_begin_no_objects(service: Service, nino12: SstSeries, begun: str) -> None:
+def test_braces_in_series_names_do_not_count_as_objects(service: Service, nino12: SstSeries, begun: str) -> None:
     request = body(nino12)
     request["series"] = [request["series"][0] | {"id": f"{begun}\\{'{[' * 120}"}] * 1_000
     answer = httpx.post(f"{service.url}/forecast", json=request)

@@ -144,7 +144,7 @@ def test_errors_come_in_the_units_of_the_request(client: httpx.Client, nino12: S
     assert answer["series"][0]["predictions"]["observed"][0] == pytest.approx(kelvin["values"][24])
 
 
-def test_a_gap_and_another_sea_are_told(client: httpx.Client, nino12: SstSeries) -> None:
+def test_a_gap_and_another_sea_are_reported(client: httpx.Client, nino12: SstSeries) -> None:
     series = one_series(nino12, 80)
     series["values"] = [None if 50 <= k < 52 else round(value - 20, 2) for k, value in enumerate(series["values"])]
     (one,) = answered(client.post("/compare", json={"series": [series]}))["series"]
@@ -153,7 +153,9 @@ def test_a_gap_and_another_sea_are_told(client: httpx.Client, nino12: SstSeries)
     assert "are unlike the training" in warnings["outside_training"]
 
 
-def test_the_horizon_may_stand_in_the_query_but_not_be_contradicted(client: httpx.Client, nino12: SstSeries) -> None:
+def test_the_horizon_can_be_in_the_query_but_must_not_contradict_the_body(
+    client: httpx.Client, nino12: SstSeries
+) -> None:
     request = {"series": [one_series(nino12, 60)]}
     assert answered(client.post("/compare?horizon=6", json=request))["horizon"] == 6
     response = client.post("/compare?horizon=6", json=request | {"horizon": 3})
@@ -175,7 +177,7 @@ def test_the_horizon_may_stand_in_the_query_but_not_be_contradicted(client: http
         ({"series": []}, 422, "series"),
     ],
 )
-def test_what_is_not_offered_is_refused_in_a_sentence(
+def test_what_is_not_available_is_refused_with_a_message(
     client: httpx.Client, nino12: SstSeries, fields: Json, status: int, says: str
 ) -> None:
     response = client.post("/compare", json={"series": [one_series(nino12, 60)]} | fields)
@@ -190,7 +192,7 @@ def test_limits_on_series_and_values_apply(strict_limits: httpx.Client, nino12: 
     assert (response.status_code, response.json()["errors"][0]["location"]) == (422, "body.series")
 
 
-def test_what_would_take_too_long_is_refused_with_what_can_be_asked_for(
+def test_a_comparison_that_would_take_too_long_is_refused_with_what_is_possible(
     client: httpx.Client, nino12: SstSeries
 ) -> None:
     many = [one_series(nino12, 240, f"s{k}") for k in range(2_000)]

@@ -78,7 +78,7 @@ def forecasts(models: list[ModelForecast]) -> list[SeriesForecast]:
 
 
 @given(content=st.binary() | Anything.map(written).map(str.encode), query=st.binary(max_size=30))
-def test_bytes_that_are_no_request_are_refused(client: httpx.Client, content: bytes, query: bytes) -> None:
+def test_bytes_that_are_not_a_request_are_refused(client: httpx.Client, content: bytes, query: bytes) -> None:
     response = client.post(f"/forecast?{quote_from_bytes(query, safe='&=%+')}", content=content, headers=JSON)
     assert response.status_code in REFUSALS, response.text
     Problem.model_validate(loaded(response))
@@ -117,7 +117,7 @@ def test_a_field_of_any_depth_is_refused(client: httpx.Client, field: str, level
 
 
 @given(lone=Surrogates, place=st.sampled_from(["model", "dataset", "units"]))
-def test_half_a_character_is_refused_in_a_sentence(client: httpx.Client, lone: str, place: str) -> None:
+def test_a_lone_surrogate_is_refused_with_a_message(client: httpx.Client, lone: str, place: str) -> None:
     series = {"start": "2010-01-01", "values": [24.0] * WINDOW}
     assert post(client, {"series": [series], place: lone}) == []
     for field in ("id", "start", "step"):

@@ -81,7 +81,7 @@ def test_a_models_configuration_agrees_with_its_metadata(infer_client: Any) -> N
     assert config["parameters"]["step"] == {"string_value": "month"}
 
 
-def test_a_model_is_ready_if_it_is_loaded_in_the_version_asked_for(infer_client: Any, registry: Registry) -> None:
+def test_a_model_is_ready_if_the_requested_version_is_loaded(infer_client: Any, registry: Registry) -> None:
     version = registry.dataset("nino12").release.version
     assert infer_client.is_model_ready("nino12-gru")
     assert infer_client.is_model_ready("nino12-gru", version)
@@ -92,7 +92,7 @@ def test_a_model_is_ready_if_it_is_loaded_in_the_version_asked_for(infer_client:
 @pytest.mark.parametrize("n", [0, 1, 3, 64, 65, 600])
 @pytest.mark.parametrize("binary_in", [True, False])
 @pytest.mark.parametrize("binary_out", [True, False])
-def test_inference_gives_what_the_network_gives(
+def test_inference_returns_the_output_of_the_network(
     infer_client: Any, nino12: SstSeries, gru: Forecaster, n: int, binary_in: bool, binary_out: bool
 ) -> None:
     sst, valid_time = windows(nino12, n)
@@ -118,12 +118,14 @@ def test_inference_and_a_forecast_one_step_ahead_agree(
     assert result.as_numpy("forecast") == pytest.approx(forecast["sst"], abs=1e-5)
 
 
-def test_without_outputs_named_the_answer_is_binary_as_the_client_asks(infer_client: Any, nino12: SstSeries) -> None:
+def test_without_requested_outputs_the_response_is_binary_if_the_client_wants(
+    infer_client: Any, nino12: SstSeries
+) -> None:
     (output,) = infer_client.infer("nino12-gru", inputs(*windows(nino12, 2))).get_response()["outputs"]
     assert output == {"name": "forecast", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}
 
 
-def test_one_tensor_may_be_binary_and_the_other_json_in_any_order(infer_client: Any, nino12: SstSeries) -> None:
+def test_one_tensor_can_be_binary_and_the_other_json_in_any_order(infer_client: Any, nino12: SstSeries) -> None:
     sst, valid_time = windows(nino12, 3)
     expected = infer_client.infer("nino12-gru", inputs(sst, valid_time)).as_numpy("forecast")
     as_bytes, as_json = inputs(sst, valid_time), inputs(sst, valid_time, binary=False)
@@ -135,7 +137,7 @@ def test_one_tensor_may_be_binary_and_the_other_json_in_any_order(infer_client: 
 @pytest.mark.parametrize("wanted", [None, "gzip", "deflate"])
 @pytest.mark.parametrize("n", [1, 600])
 @pytest.mark.parametrize("binary", [True, False])
-def test_bodies_may_be_compressed_either_way(
+def test_bodies_can_be_compressed_in_both_directions(
     infer_client: Any, nino12: SstSeries, sent: str | None, wanted: str | None, n: int, binary: bool
 ) -> None:
     sst, valid_time = windows(nino12, n)
@@ -163,7 +165,7 @@ def test_bodies_may_be_compressed_either_way(
         ("", None),
     ],
 )
-def test_an_answer_is_compressed_only_as_its_client_reads_it(
+def test_a_response_is_compressed_only_as_the_client_accepts(
     client: httpx.Client, accepted: str, encoding: str | None
 ) -> None:
     response = client.post(INFER, json=request(300), headers={"Accept-Encoding": accepted})
@@ -179,7 +181,7 @@ def test_nothing_but_inference_is_ever_compressed(client: httpx.Client) -> None:
     assert "content-encoding" not in client.post("/v2/repository/index").headers
 
 
-def test_several_requests_may_be_under_way_at_once(client: httpx.Client, nino12: SstSeries) -> None:
+def test_several_requests_can_run_at_once(client: httpx.Client, nino12: SstSeries) -> None:
     sst, valid_time = windows(nino12, 8)
     with triton.InferenceServerClient(address(client), concurrency=4) as one:
         pending = [one.async_infer("nino12-gru", inputs(sst[k : k + 1], valid_time[k : k + 1])) for k in range(8)]
@@ -188,7 +190,7 @@ def test_several_requests_may_be_under_way_at_once(client: httpx.Client, nino12:
     np.testing.assert_allclose(apart, together, rtol=1e-5)
 
 
-def test_parameters_that_mean_nothing_here_are_passed_over(infer_client: Any, nino12: SstSeries) -> None:
+def test_unknown_parameters_are_ignored(infer_client: Any, nino12: SstSeries) -> None:
     result = infer_client.infer(
         "nino12-gru",
         inputs(*windows(nino12, 1)),
@@ -201,7 +203,7 @@ def test_parameters_that_mean_nothing_here_are_passed_over(infer_client: Any, ni
     assert result.as_numpy("forecast").shape == (1,)
 
 
-def test_a_request_made_by_hand_is_answered_alike(client: httpx.Client, nino12: SstSeries) -> None:
+def test_a_handwritten_request_gets_the_same_answer(client: httpx.Client, nino12: SstSeries) -> None:
     sst, valid_time = windows(nino12, 1)
     content, length = triton.InferenceServerClient.generate_request_body(inputs(sst, valid_time))
     headers = {"Inference-Header-Content-Length": str(length), "Content-Type": "application/octet-stream"}
@@ -231,7 +233,7 @@ def test_errors_reach_the_client_as_its_own_exceptions(infer_client: Any, nino12
         infer_client.infer("nino12-gru", inputs(sst, valid_time))
 
 
-def test_extensions_that_are_not_there_are_errors_that_say_so(infer_client: Any, nino12: SstSeries) -> None:
+def test_unsupported_extensions_are_clear_errors(infer_client: Any, nino12: SstSeries) -> None:
     for call in (
         infer_client.get_log_settings,
         infer_client.get_trace_settings,
@@ -246,7 +248,7 @@ def test_extensions_that_are_not_there_are_errors_that_say_so(infer_client: Any,
         infer_client.infer("nino12-gru", [shared, inputs(*windows(nino12, 1))[1]])
 
 
-def test_statistics_count_what_was_asked(infer_client: Any, nino12: SstSeries) -> None:
+def test_statistics_count_the_requests(infer_client: Any, nino12: SstSeries) -> None:
     def figures(name: str) -> Json:
         (one,) = infer_client.get_inference_statistics(name)["model_stats"]
         return dict(one)
@@ -274,9 +276,7 @@ def test_statistics_count_what_was_asked(infer_client: Any, nino12: SstSeries) -
     assert after in everything
 
 
-def test_metrics_count_inference_by_the_paths_template(
-    infer_client: Any, client: httpx.Client, gru: Forecaster
-) -> None:
+def test_metrics_count_inference_by_path_template(infer_client: Any, client: httpx.Client, gru: Forecaster) -> None:
     sst, valid_time = np.full((1, WINDOW), 24.5, np.float32), np.array([JANUARY_2011])
     infer_client.infer("nino12-gru", inputs(sst, valid_time))
     infer_client.infer("nino12-gru", inputs(sst, valid_time), model_version=gru.metadata.version)
@@ -286,7 +286,7 @@ def test_metrics_count_inference_by_the_paths_template(
 
 
 @pytest.mark.anyio
-async def test_a_request_whose_client_leaves_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
+async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
     with ThreadPoolExecutor(1) as workers:
         serving = Serving(registry, workers, 60, Metrics(), Statistics())
         runner = serving.runner(registry.releases["nino12"].forecasters["gru"])
@@ -351,7 +351,7 @@ def test_the_documentations_example_runs(client: httpx.Client, capsys: pytest.Ca
 # As anybody might.
 
 
-def test_flat_and_nested_data_mean_the_same(client: httpx.Client) -> None:
+def test_flat_and_nested_data_are_equivalent(client: httpx.Client) -> None:
     nested = request(2)
     nested["inputs"][0]["data"] = [[24.5 - k / 8 for k in range(WINDOW)], [23 + k / 8 for k in range(WINDOW)]]
     flat = json.loads(json.dumps(nested))
@@ -362,7 +362,7 @@ def test_flat_and_nested_data_mean_the_same(client: httpx.Client) -> None:
     assert low != high
 
 
-def test_whole_numbers_are_numbers_and_any_media_type_will_do(client: httpx.Client) -> None:
+def test_integers_are_numbers_and_any_media_type_is_accepted(client: httpx.Client) -> None:
     whole = request()
     whole["inputs"][0]["data"] = [24] * WINDOW
     content = json.dumps(whole).encode()
@@ -370,7 +370,7 @@ def test_whole_numbers_are_numbers_and_any_media_type_will_do(client: httpx.Clie
         answered(client.post(INFER, content=content, headers={"Content-Type": media_type}))
 
 
-def test_an_id_comes_back_as_given_and_only_if_given(client: httpx.Client) -> None:
+def test_an_id_is_returned_as_given_and_only_if_given(client: httpx.Client) -> None:
     for name in ("pier", "", "Niño ☀ \x00\x7f", "x" * 5_000):
         assert answered(client.post(INFER, json={**request(), "id": name}))["id"] == name
     assert "id" not in answered(client.post(INFER, json=request()))
@@ -389,7 +389,7 @@ def test_an_id_comes_back_as_given_and_only_if_given(client: httpx.Client) -> No
         ({}, [{"name": "forecast", "parameters": {}}], False),
     ],
 )
-def test_an_outputs_own_parameter_says_how_it_comes_and_else_the_requests(
+def test_the_form_of_an_output_follows_its_own_parameter_or_else_the_requests(
     client: httpx.Client, parameters: Json, outputs: list[Json] | None, binary: bool
 ) -> None:
     response = client.post(INFER, json={**request(), "parameters": parameters, "outputs": outputs})
@@ -417,7 +417,7 @@ TIME = ("inputs", 1)
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "message"),
     [
         ((*SST, "name"), "SST", "unknown input 'SST': the model takes sst and valid_time"),
         ((*SST, "name"), "valid_time", "input valid_time should have the datatype FP64, not 'FP32'"),
@@ -491,15 +491,15 @@ TIME = ("inputs", 1)
         (("parameters",), [], "body.parameters"),
     ],
 )
-def test_what_is_malformed_is_a_400_that_says_where(
-    client: httpx.Client, path: tuple[str | int, ...], value: object, said: str
+def test_a_malformed_request_is_a_400_that_says_where(
+    client: httpx.Client, path: tuple[str | int, ...], value: object, message: str
 ) -> None:
-    assert said in refused(client.post(INFER, json=changed(path, value)))
+    assert message in refused(client.post(INFER, json=changed(path, value)))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400"])
 @pytest.mark.parametrize(("name", "place"), [("24.25", "sst[0][7]"), ("1293840000.0", "valid_time[0]")])
-def test_json_that_is_no_number_is_refused_by_its_place(
+def test_json_that_is_not_a_number_is_refused_with_its_position(
     client: httpx.Client, number: str, name: str, place: str
 ) -> None:
     whole = request()
@@ -510,7 +510,7 @@ def test_json_that_is_no_number_is_refused_by_its_place(
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 3e38])
 @pytest.mark.parametrize("spot", [(0, 0), (1, 23), (2, 11)])
-def test_bytes_that_are_no_number_are_refused_by_their_place(
+def test_bytes_that_are_not_a_number_are_refused_with_their_position(
     client: httpx.Client, number: float, spot: tuple[int, int]
 ) -> None:
     head, tail = binary_request(3)
@@ -521,13 +521,13 @@ def test_bytes_that_are_no_number_are_refused_by_their_place(
 
 
 @pytest.mark.parametrize("bits", [0x7FA00000, 0x7FC00000, 0xFFFFFFFF])
-def test_no_pattern_of_bits_passes_for_a_number(client: httpx.Client, bits: int) -> None:
+def test_no_invalid_bit_pattern_passes_as_a_number(client: httpx.Client, bits: int) -> None:
     head, tail = binary_request()
     assert "sst[0][0] is nan" in refused(post_binary(client, head, bits.to_bytes(4, "little") * WINDOW + tail[96:]))
 
 
 @pytest.mark.parametrize(
-    ("size", "tail", "said"),
+    ("size", "tail", "message"),
     [
         (95, 104, "input sst: binary_data_size is 95, but 24 FP32 values take 96 bytes"),
         (0, 104, "input sst: binary_data_size is 0"),
@@ -538,14 +538,14 @@ def test_no_pattern_of_bits_passes_for_a_number(client: httpx.Client, bits: int)
         (96, 105, "1 bytes follow the last binary tensor"),
     ],
 )
-def test_sizes_that_do_not_add_up_are_refused(client: httpx.Client, size: int, tail: int, said: str) -> None:
+def test_inconsistent_sizes_are_refused(client: httpx.Client, size: int, tail: int, message: str) -> None:
     head, content = binary_request()
     head["inputs"][0]["parameters"]["binary_data_size"] = size
-    assert said in refused(post_binary(client, head, (content + b"\0")[:tail]))
+    assert message in refused(post_binary(client, head, (content + b"\0")[:tail]))
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "", "100000", "9" * 400, "0x10", "1.0", "１"])
-def test_a_header_length_that_is_none_is_refused(client: httpx.Client, length: str) -> None:
+def test_an_invalid_header_length_is_refused(client: httpx.Client, length: str) -> None:
     head, tail = binary_request()
     content = json.dumps(head).encode() + tail
     sent = [("Inference-Header-Content-Length", length.encode())]
@@ -553,14 +553,14 @@ def test_a_header_length_that_is_none_is_refused(client: httpx.Client, length: s
     assert f"expected a number from 0 to {len(content)}, the size of the body in bytes" in sentence
 
 
-def test_a_header_length_that_cuts_the_json_elsewhere_is_refused(client: httpx.Client) -> None:
+def test_a_header_length_that_cuts_the_json_is_refused(client: httpx.Client) -> None:
     head, tail = binary_request()
     length = len(json.dumps(head))
     for wrong in (0, length - 1, length + 1, length + len(tail)):
         assert "the body is not JSON" in refused(post_binary(client, head, tail, wrong))
 
 
-def test_bytes_behind_the_json_without_the_header_are_refused_by_its_name(client: httpx.Client) -> None:
+def test_bytes_after_the_json_without_the_header_are_refused_with_its_name(client: httpx.Client) -> None:
     head, tail = binary_request()
     for content in (json.dumps(head).encode() + tail, b"{} {}"):
         sentence = refused(client.post(INFER, content=content))
@@ -597,7 +597,7 @@ def test_the_header_length_counts_decompressed_bytes(client: httpx.Client, encod
         b'{"inputs": ' + b"9" * 5_000 + b"}",
     ],
 )
-def test_bodies_that_are_no_request_are_refused(client: httpx.Client, content: bytes) -> None:
+def test_bodies_that_are_not_requests_are_refused(client: httpx.Client, content: bytes) -> None:
     assert refused(client.post(INFER, content=content))
 
 
@@ -614,7 +614,7 @@ def test_nesting_of_any_depth_is_refused(client: httpx.Client, depth: int, place
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "said"),
+    ("method", "path", "status", "message"),
     [
         ("GET", "/v2/nowhere", 404, "no such path: /v2/nowhere"),
         ("GET", INFER, 405, "GET is not allowed at /v2/models/nino12-gru/infer; allowed: POST"),
@@ -630,12 +630,12 @@ def test_nesting_of_any_depth_is_refused(client: httpx.Client, depth: int, place
     ],
 )
 def test_the_frameworks_own_errors_have_the_protocols_form(
-    client: httpx.Client, method: str, path: str, status: int, said: str
+    client: httpx.Client, method: str, path: str, status: int, message: str
 ) -> None:
-    assert said in refused(client.request(method, path), status)
+    assert message in refused(client.request(method, path), status)
 
 
-def test_a_body_over_the_limit_and_a_compression_that_is_not_read_have_it_too(artifacts: Path) -> None:
+def test_a_body_over_the_limit_and_an_unsupported_compression_have_it_too(artifacts: Path) -> None:
     with serve(Settings(artifacts=artifacts, max_body_bytes=2_000, max_series=2)) as client:
         assert "too large" in refused(client.post(INFER, content=b" " * 3_000), 413)
         assert "send gzip, deflate" in refused(
