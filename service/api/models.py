@@ -70,7 +70,7 @@ def get_model(
         raise UnknownNameError("'all' is not a single model; GET /models lists the models")
     release, (forecaster,) = registry.resolve(model, dataset)
     summary = _summary(release, forecaster, settings)
-    return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json"))
+    return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json", by_alias=True))
 
 
 @router.get(

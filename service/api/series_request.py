@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import WarningCode
-from forecasting.series.sst_series import Units
+from forecasting.series.units import Units
 from service.engine.series_schema import SeriesIn
 from service.engine.writing import sentence
 from service.http.problems import ProblemError

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 
 Json = dict[str, Any]
 

@@ -19,8 +19,8 @@ from forecasting.readers.base.geometry import MAX_DEPTHS_METRES, nearest_depth
 from forecasting.readers.base.options import Options
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.dates import FARTHEST_SECONDS, seconds_of_unit
-from forecasting.series.sst_series import UNITS, Units
-from forecasting.series.timestep import FIRST_TIME, LAST_TIME, Floats, Times
+from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
+from forecasting.series.units import UNITS, Units
 from forecasting.wording import listed
 
 if TYPE_CHECKING:

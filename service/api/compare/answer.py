@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
-from forecasting.evaluation.report import Coverage, ModelReport
+from forecasting.evaluation.model_report import Coverage, ModelReport
 from forecasting.releases.registry import LoadedRelease
 from forecasting.scores.accuracy import skill
-from forecasting.series.sst_series import from_celsius
+from forecasting.series.units import from_celsius
 from service.api.compare.handler import Compared
 from service.api.compare.schemas import (
     BrierOut,

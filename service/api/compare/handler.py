@@ -6,10 +6,11 @@ from typing import Final
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.comparison import Rolled, rolling_through, score
-from forecasting.evaluation.report import ModelReport
+from forecasting.evaluation.model_report import ModelReport
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import LoadedRelease
-from forecasting.series.sst_series import SstSeries, Units
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.units import Units
 from forecasting.wording import counted
 from service.api.compare.schemas import CompareRequest
 from service.api.series_request import check_horizon, check_limits, refuse_failures, series_ids

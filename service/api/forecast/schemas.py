@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from forecasting.series.sst_series import Units
+from forecasting.series.units import Units
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
 from service.engine.series_schema import Finite
 

@@ -77,7 +77,7 @@ def test_a_compressed_body_is_read(
 @pytest.mark.parametrize(
     ("content", "encoding", "status", "message"),
     [
-        (b"{}", "br", 415, "send gzip, deflate, or the body as it is"),
+        (b"{}", "br", 415, "use gzip or deflate, or send the body uncompressed"),
         (b"{}", "gzip", 400, "cannot be decompressed as gzip"),
         (gzip.compress(b"{}" * 100, mtime=0)[:-9], "gzip", 400, "is truncated"),
         (gzip.compress(b" " * (17 * 2**20)), "gzip", 413, "the body is too large: send at most 16777216 bytes"),
@@ -93,7 +93,7 @@ def test_a_compression_that_is_broken_unknown_or_a_bomb_is_refused(
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/forecast?dataset=north-sea", "no dataset 'north-sea'; there are: buoy, nino12"),
+        ("/forecast?dataset=north-sea", "no dataset 'north-sea'; available: buoy, nino12"),
         ("/forecast?model=transformer", "no model 'transformer'"),
         ("/forecast?model=persistence", "persistence comes with each forecast, under baselines"),
         ("/compare?dataset=north-sea", "no dataset 'north-sea'"),
