@@ -5,7 +5,7 @@ from service.client import Client
 with Client("http://127.0.0.1:8000") as client:
     client.forecast(series, horizon=3)
 
-It needs pandas and httpx (the extra ``client``), and neither torch nor a web framework.
+It needs pandas and httpx (the extra ``client``), but neither torch nor a web framework.
 """
 
 try:
@@ -15,7 +15,8 @@ except ModuleNotFoundError as error:
     missing = f"The client needs the extra `client` (no package {error.name!r}): pip install 'sst-forecasting[client]'"
     raise ModuleNotFoundError(missing, name=error.name) from None
 
-from service.client.clients import AsyncClient, Client
+from service.client.async_client import AsyncClient
+from service.client.client import Client
 from service.client.errors import AnswerError, Place, ProblemError, ServiceError, UnavailableError
 from service.client.files import FileReading
 

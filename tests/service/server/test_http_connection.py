@@ -19,7 +19,7 @@ from service.http.security_headers import security_headers
 from service.server.http_connection import DISCARD_BYTES, MAX_HEAD_BYTES
 from service.settings import Settings
 from tests.processes import running, wait_until
-from tests.service.api.forecast.test_forecast import Json, body
+from tests.service.requests import Json, body
 from tests.serving import connect, serve
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
