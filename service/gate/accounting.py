@@ -10,7 +10,7 @@ from http import HTTPStatus
 from starlette.types import Scope
 
 from service.engine.lifecycle import Lifecycle
-from service.http.problems import ProblemError, about_to_stop
+from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
 from service.telemetry.logs import log_access, request_scope
 from service.telemetry.metrics import Metrics
@@ -118,6 +118,6 @@ class Accounting:
     def unavailable(self) -> ProblemError:
         """Return the 503 for a request that there is no room for, or that comes while the service stops."""
         if self._lifecycle.draining:
-            return about_to_stop()
+            return shutting_down()
         detail = "too many requests are waiting; try again in a second"
         return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")

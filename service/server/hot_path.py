@@ -10,8 +10,9 @@ import logging
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from service.api.forecast.answer import understand, written
-from service.api.forecast.routes import read_request
+from service.api.forecast.answer import write_answer
+from service.api.forecast.handler import plan_forecast
+from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
 from service.engine.batch_forecaster import Entries, ForecastJob
 from service.engine.serving import Serving, is_small
@@ -73,7 +74,7 @@ class HotPath:
         try:
             key = self._admission.check(PATH, headers.get(b"authorization"), len(body))
             request, dataset, strict = read_request(scope["query_string"], headers, body)
-            job = understand(serving, gate.settings, request, dataset)
+            job = plan_forecast(serving, gate.settings, request, dataset)
             # On a GPU, batches wait for threads, and a request needs a deadline of its own.
             is_handled = is_small(job) and job.forecasters[0].device.type == "cpu"
             if is_handled:
@@ -117,7 +118,7 @@ class HotPath:
         try:
             if isinstance(result, Exception):
                 raise result
-            content = written(response.request, response.job, result, response.strict)
+            content = write_answer(response.request, response.job, result, response.strict)
         except Exception as error:
             for forecaster in response.job.forecasters:
                 statistics[forecaster].failed(seconds)

@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from forecasting.networks.forecaster import Forecaster, Forecasts, Rows
-from forecasting.series.timestep import Bools, Floats
+from forecasting.networks.forecaster import Forecaster
+from forecasting.networks.forecasts import Forecasts, Rows
+from forecasting.series.times import Bools, Floats
 from service.telemetry.statistics import ModelStatistics, NetworkRun, Statistics
 
 DELAY_SECONDS: Final = 0.05
@@ -26,7 +27,7 @@ CountDrift = Callable[[str, int, float, float, int], None]
 
 
 class _Batch(NamedTuple):
-    """What is counted of a batch; arrays as in :class:`~forecasting.networks.forecaster.Forecasts`.
+    """What is counted of a batch; arrays as in :class:`~forecasting.networks.forecasts.Forecasts`.
 
     Attributes:
         runs: of each network, with the rows of the arrays that it forecast from.
@@ -34,7 +35,7 @@ class _Batch(NamedTuple):
 
     runs: list[tuple[NetworkRun, Rows]]
     windows: Floats
-    activity: Floats
+    rms_increment: Floats
     calibrated: Bools
 
 
@@ -85,7 +86,7 @@ class BatchMetrics:
             self.statistics_of(network).batch(run)
             runs.append((run, rows))
         # Only the arrays that are counted stay in memory until then.
-        self._waiting.append(_Batch(runs, forecasts.windows, forecasts.activity, forecasts.calibrated))
+        self._waiting.append(_Batch(runs, forecasts.windows, forecasts.rms_increment, forecasts.calibrated))
         loop = self._loop
         if loop is None:
             self.count()
@@ -109,11 +110,11 @@ class BatchMetrics:
         for batch in self._pop_waiting():
             for run, rows in batch.runs:
                 self._count_run(run)
-                parts = batch.windows[rows], batch.activity[rows], batch.calibrated[rows]
+                parts = batch.windows[rows], batch.rms_increment[rows], batch.calibrated[rows]
                 drifted.setdefault(run.network, []).append(parts)
         for network, arrays in drifted.items():
-            windows, activity, calibrated = (np.concatenate(some) for some in zip(*arrays, strict=True))
-            level, spread = network.metadata.training_range.distances(windows, activity).sum(axis=1).tolist()
+            windows, rms_increment, calibrated = (np.concatenate(some) for some in zip(*arrays, strict=True))
+            level, spread = network.metadata.training_range.distances(windows, rms_increment).sum(axis=1).tolist()
             self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
     def _pop_waiting(self) -> Iterator[_Batch]:

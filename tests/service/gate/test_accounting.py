@@ -57,7 +57,7 @@ def test_what_one_holds_another_cannot_until_the_account_is_closed(accounting: A
 
 def test_while_the_service_stops_a_refusal_says_so(metrics: Metrics) -> None:
     accounting = Accounting(Settings(), Lifecycle(draining=True), metrics)
-    assert "about to stop" in accounting.unavailable().detail
+    assert "shutting down" in accounting.unavailable().detail
 
 
 def test_requests_of_one_turn_are_counted_as_in_flight_together(accounting: Accounting, metrics: Metrics) -> None:

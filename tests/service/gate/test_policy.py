@@ -134,7 +134,7 @@ def test_loopback_is_known_by_its_addresses(host: str) -> None:
 )
 def test_any_other_host_is_open_to_others_and_refused_without_keys(host: str) -> None:
     assert not is_loopback(host)
-    with pytest.raises(RequestError, match="SST_KEYS_FILE or SST_KEYS, or let everybody forecast with SST_ALLOW_ANON"):
+    with pytest.raises(RequestError, match="SST_KEYS_FILE or SST_KEYS, or let everyone forecast with SST_ALLOW_ANON"):
         refuse_open_bind(Settings(host=host), Keys())
     refuse_open_bind(Settings(host=host), BOTH)
     refuse_open_bind(Settings(host=host, allow_anonymous=True), Keys())
@@ -152,7 +152,7 @@ def test_asking_for_keys_where_there_are_none_is_refused() -> None:
         ({}, "service: other machines can reach 0.0.0.0, and there are no keys: create a key with"),
         ({"SST_ALLOW_ANONYMOUS": "perhaps"}, "SST_ALLOW_ANONYMOUS=perhaps"),
         ({"SST_KEYS": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "service: SST_KEYS line 2: the last field is"),
-        ({"SST_KEYS": PIER.line, "SST_CORS_ORIGINS": "https://a.org/"}, "'https://a.org/' is no origin"),
+        ({"SST_KEYS": PIER.line, "SST_CORS_ORIGINS": "https://a.org/"}, "invalid origin 'https://a.org/'"),
     ],
 )
 def test_a_start_that_would_expose_too_much_is_refused_before_it_listens(

@@ -21,8 +21,8 @@ from service.server.hot_path import HotPath
 from service.server.protocol import Protocol
 from service.settings import Settings
 from tests.processes import running
-from tests.service.api.forecast.test_forecast import body
 from tests.service.conftest import Http
+from tests.service.requests import body
 from tests.serving import serve
 
 fast_only = pytest.mark.parametrize("http", ["fast"], indirect=True, scope="module")
