@@ -72,7 +72,7 @@ def assert_alike(one: Any, other: Any) -> None:
         assert one == other
 
 
-def test_each_gets_what_it_would_have_got_alone(
+def test_a_request_gets_the_same_answer_in_a_batch_as_alone(
     serving: Serving, batch_forecaster: BatchForecaster, nino12: SstSeries
 ) -> None:
     rnn, lstm, gru = serving.resolve("all", "nino12")

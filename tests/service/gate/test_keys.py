@@ -21,7 +21,7 @@ def test_each_key_of_a_file_is_found_with_its_name_and_role() -> None:
     assert keys.find(ADMIN_PRESENTED.encode()) == OPS
 
 
-def test_what_is_not_a_key_is_nobodys() -> None:
+def test_an_unknown_key_is_not_found() -> None:
     keys = Keys([PIER, OPS])
     near = PRESENTED[:-1] + ("A" if PRESENTED[-1] != "A" else "B")
     for presented in (b"", near.encode(), PRESENTED.encode() + b"=", PIER.digest, PIER.digest.hex().encode()):

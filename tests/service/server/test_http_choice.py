@@ -32,13 +32,13 @@ def test_the_fast_path_is_the_default(gate: Gate, caplog: pytest.LogCaptureFixtu
     assert not caplog.records
 
 
-def test_the_setting_chooses_stock_uvicorn_in_silence(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_setting_chooses_stock_uvicorn_without_a_warning(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
     assert choose_http(Settings(http="standard"), gate, "99.0.0") == STANDARD
     assert not caplog.records
 
 
 @pytest.mark.parametrize("version", ["99.0.0", "0.1", "0.540.0"])
-def test_an_untested_uvicorn_serves_by_itself_and_one_line_says_so(
+def test_an_untested_uvicorn_serves_without_the_fast_path_and_logs_one_warning(
     gate: Gate, caplog: pytest.LogCaptureFixture, version: str
 ) -> None:
     assert choose_http(Settings(), gate, version) == STANDARD

@@ -12,7 +12,7 @@ ADDRESSES = ["127.0.0.1", "::1"] if socket.has_dualstack_ipv6() else ["127.0.0.1
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_connections_in_the_queue_are_accepted_and_later_ones_find_nobody(address: str) -> None:
+def test_queued_connections_are_accepted_and_later_ones_are_refused(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with (
         socket.create_server((address, 0), family=family) as listener,
@@ -35,7 +35,7 @@ def test_connections_in_the_queue_are_accepted_and_later_ones_find_nobody(addres
         assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
 
 
-def test_a_queue_that_is_empty_yields_nothing() -> None:
+def test_an_empty_queue_yields_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         assert list(accept_queued(listener)) == []

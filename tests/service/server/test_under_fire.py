@@ -1,4 +1,4 @@
-"""Real processes and sockets, killed, told to stop, reloaded and flooded while clients call."""
+"""Real processes and sockets, killed, stopped, reloaded and flooded under load."""
 
 import asyncio
 import gzip
@@ -64,7 +64,7 @@ async def test_a_killed_worker_takes_only_its_own_requests_with_it_and_is_replac
 
 @on_both_ways
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_told_to_stop_it_answers_what_it_began_and_refuses_the_rest_politely(
+async def test_sigterm_under_load_loses_no_request_and_resets_no_connection(
     artifacts: Path, nino12: SstSeries, workers: int, http: str
 ) -> None:
     large = body(nino12)
@@ -90,7 +90,7 @@ async def test_told_to_stop_it_answers_what_it_began_and_refuses_the_rest_polite
 
 
 @on_both_ways
-async def test_a_large_request_under_way_is_answered_before_the_end(
+async def test_a_large_request_in_progress_is_answered_before_the_stop(
     artifacts: Path, nino12: SstSeries, http: str
 ) -> None:
     large = body(nino12, horizon=12)
@@ -149,7 +149,7 @@ async def test_fifty_reloads_under_load_drop_nothing_and_mix_nothing(two_release
     assert not seen[both[0]] & seen[both[1]]
 
 
-async def test_a_release_that_fails_is_refused_and_the_old_one_serves_on(two_releases: Path) -> None:
+async def test_a_broken_release_is_refused_and_the_old_one_still_served(two_releases: Path) -> None:
     dataset = two_releases / "nino12"
     good, bad = sorted(path.name for path in dataset.iterdir() if path.is_dir())
     point_current(dataset, good)
@@ -177,7 +177,7 @@ def spoil(release: Path) -> None:
     checkpoint.write_bytes(content)
 
 
-def test_a_worker_that_is_killed_is_replaced_by_one_that_serves_the_same_beside_a_refused_release(
+def test_the_replacement_of_a_killed_worker_serves_the_same_release_if_a_newer_one_is_refused(
     two_releases: Path,
 ) -> None:
     dataset = two_releases / "nino12"
@@ -204,7 +204,7 @@ def test_a_worker_that_is_killed_is_replaced_by_one_that_serves_the_same_beside_
         assert service.process.wait() == 0
 
 
-def test_keys_are_those_of_the_start_for_a_worker_that_replaces_another_too(artifacts: Path, tmp_path: Path) -> None:
+def test_a_replacement_worker_has_the_keys_that_were_read_at_the_start(artifacts: Path, tmp_path: Path) -> None:
     (presented, key), (other, later) = new_key("pier", Role.FORECAST), new_key("later", Role.FORECAST)
     file = tmp_path / "keys"
     file.write_text(f"{key.line}\n")
@@ -231,7 +231,7 @@ def allow_to_open(pid: int, more: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]))
 
 
-def test_a_worker_that_cannot_be_started_is_tried_again(artifacts: Path) -> None:
+def test_starting_a_worker_is_retried(artifacts: Path) -> None:
     with running(artifacts, workers=2) as service:
         service.wait_for("Application startup complete", times=2)
         supervisor = service.process.pid
@@ -247,7 +247,7 @@ def test_a_worker_that_cannot_be_started_is_tried_again(artifacts: Path) -> None
         assert len(service.children()) == 2
 
 
-def test_idle_connections_may_be_more_than_the_usual_limit_on_open_files(artifacts: Path) -> None:
+def test_there_may_be_more_idle_connections_than_the_soft_limit_on_open_files(artifacts: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
         resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
@@ -260,7 +260,7 @@ def test_idle_connections_may_be_more_than_the_usual_limit_on_open_files(artifac
         assert httpx.get(f"{service.url}/forecast").status_code == 200
 
 
-def test_where_open_files_have_run_out_it_is_said_with_503(artifacts: Path) -> None:
+def test_running_out_of_open_files_is_a_503(artifacts: Path) -> None:
     with running(artifacts) as service, httpx.Client(base_url=service.url) as client:
         client.get("/health/live").raise_for_status()
         limits = resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)
@@ -274,7 +274,7 @@ def test_where_open_files_have_run_out_it_is_said_with_503(artifacts: Path) -> N
     assert not any("Traceback" in line for line in service.log)
 
 
-def test_a_service_whose_workers_are_all_killed_and_find_nothing_to_load_ends(two_releases: Path) -> None:
+def test_a_service_exits_if_all_workers_are_killed_and_there_is_nothing_to_load(two_releases: Path) -> None:
     with running(two_releases, workers=2, reload_seconds=3_600) as service:
         service.wait_for("Application startup complete", times=2)
         two_releases.rename(two_releases.with_name("elsewhere"))
@@ -314,7 +314,7 @@ def reloads(client: httpx.Client, outcome: str) -> float:
     return float(count)
 
 
-async def test_a_folder_that_vanishes_is_counted_at_each_look_and_said_once(two_releases: Path) -> None:
+async def test_a_missing_artifacts_folder_is_counted_at_each_check_and_logged_once(two_releases: Path) -> None:
     with running(two_releases, reload_seconds=0.05) as service, httpx.Client(base_url=service.url) as client:
         two_releases.rename(two_releases.with_name("elsewhere"))
         # Each look fails, not the first alone.
@@ -352,7 +352,7 @@ async def test_a_flood_is_refused_quickly_and_leaves_no_trace(artifacts: Path, n
 
 
 @on_both_ways
-def test_bodies_that_wait_may_not_fill_the_memory(artifacts: Path, http: str) -> None:
+def test_waiting_bodies_are_limited_in_memory(artifacts: Path, http: str) -> None:
     with running(artifacts, max_waiting_bytes=100_000, http=http) as service:
         head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n"
         with socket.create_connection(("127.0.0.1", service.port)) as first:
@@ -367,7 +367,7 @@ def test_bodies_that_wait_may_not_fill_the_memory(artifacts: Path, http: str) ->
 
 
 @on_both_ways
-def test_bodies_without_a_stated_length_and_packed_ones_count_for_what_they_hold(artifacts: Path, http: str) -> None:
+def test_chunked_and_compressed_bodies_count_with_their_size_in_memory(artifacts: Path, http: str) -> None:
     with running(artifacts, max_waiting_bytes=100_000, http=http) as service:
         url, headers = f"{service.url}/forecast", {"Content-Type": "application/json"}
         chunks = httpx.post(url, content=iter([b" " * 40_000] * 3), headers=headers)
@@ -376,7 +376,7 @@ def test_bodies_without_a_stated_length_and_packed_ones_count_for_what_they_hold
         assert httpx.post(url, content=iter([b" " * 40_000] * 2), headers=headers).status_code == 400
 
 
-def test_the_answer_to_a_large_request_counts_among_what_waits(artifacts: Path, nino12: SstSeries) -> None:
+def test_the_answer_to_a_large_request_counts_as_waiting_memory(artifacts: Path, nino12: SstSeries) -> None:
     large = body(nino12, horizon=12)
     large["series"] *= 300
     content = httpx.Request("POST", "http://x", json=large).content
@@ -389,7 +389,7 @@ def test_the_answer_to_a_large_request_counts_among_what_waits(artifacts: Path, 
 
 
 @on_both_ways
-def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(
+def test_a_client_that_sends_too_slowly_gets_504_and_delays_nobody(
     artifacts: Path, nino12: SstSeries, http: str
 ) -> None:
     with running(artifacts, request_seconds=1, http=http) as service:
@@ -406,7 +406,9 @@ def test_a_client_that_sends_a_byte_at_a_time_hears_504_and_holds_up_nobody(
 
 
 @on_both_ways
-def test_a_client_that_does_not_read_its_answer_is_let_go(artifacts: Path, nino12: SstSeries, http: str) -> None:
+def test_the_connection_of_a_client_that_does_not_read_its_answer_is_closed(
+    artifacts: Path, nino12: SstSeries, http: str
+) -> None:
     large = body(nino12, horizon=12)
     large["series"] *= 5_000
     content = httpx.Request("POST", "http://x", json=large).content
@@ -439,7 +441,7 @@ def test_clients_that_leave_leave_nothing_behind(artifacts: Path, nino12: SstSer
 @pytest.mark.parametrize(
     ("path", "n", "fields"), [("/compare", 600, {"model": "all"}), ("/forecast", 30, {"model": "all", "horizon": 12})]
 )
-def test_work_for_a_client_that_has_left_is_given_up(
+def test_work_for_a_client_that_has_left_is_cancelled(
     artifacts: Path, nino12: SstSeries, path: str, n: int, fields: dict[str, object]
 ) -> None:
     large = body(nino12, n) | fields
@@ -459,7 +461,7 @@ def test_work_for_a_client_that_has_left_is_given_up(
 
 
 @on_both_ways
-def test_a_request_that_is_cut_off_by_the_end_hears_503(artifacts: Path, http: str) -> None:
+def test_a_request_that_is_cut_off_by_the_stop_gets_503(artifacts: Path, http: str) -> None:
     with running(artifacts, drain_seconds=1, linger_seconds=0, http=http) as service:
         with socket.create_connection(("127.0.0.1", service.port)) as slow:
             slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
@@ -478,7 +480,7 @@ def test_a_request_that_is_cut_off_by_the_end_hears_503(artifacts: Path, http: s
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
-def test_every_address_is_every_address(artifacts: Path) -> None:
+def test_the_ipv6_wildcard_address_includes_ipv4(artifacts: Path) -> None:
     with running(artifacts, host="::", allow_anonymous="true") as service:
         for host in ("127.0.0.1", "[::1]"):
             assert httpx.get(f"http://{host}:{service.port}/health/ready").status_code == 200

@@ -242,7 +242,7 @@ def test_thresholds_beyond_all_seas_write_no_line(artifacts: Path, nino12: SstSe
     assert [json.loads(line)["level"] for line in service.log]
 
 
-def test_lines_that_nobody_reads_in_time_are_left_out_and_counted() -> None:
+def test_lines_that_are_not_read_in_time_are_dropped_and_counted() -> None:
     reading, writing = os.pipe()
     with open(reading) as reader, open(writing, "w") as stream:  # noqa: PTH123  a descriptor has no path
         handler = LineHandler(stream)

@@ -348,9 +348,7 @@ def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 
 
-def test_where_workers_have_no_room_to_share_their_metrics_it_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_room_for_shared_metrics_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     said = "gone has no room for the 2.8 MiB that 2 workers share: No such file or directory; free some space"
     with pytest.raises(RequestError, match=said), shared_by_workers(2):
