@@ -1,4 +1,4 @@
-"""What the command takes. Nothing slow is loaded to understand it."""
+"""The command line of batch scoring. Parsing it loads neither torch nor xarray."""
 
 import argparse
 import os
@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 from typing import Final
 
+from forecasting.readers.base.options import OPTIONS
+
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
                   ".pq": "parquet"}  # fmt: skip
 """Kinds of output by the ending of its name."""
 GRIDS: Final = ("netcdf", "zarr")
+READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone")
+"""Options of reading that apply to every file of an input."""
 EXITS: Final = """\
 exit status: 0 done; 1 stopped by the machine, as by a full disk; 2 refused, with a sentence that says why;
 3 done, but for chunks that failed; 130 interrupted. After all but 0 and 2, the same command goes on."""
@@ -37,15 +41,11 @@ def parser() -> argparse.ArgumentParser:
     model.add_argument(
         "--device", type=_device, default="cpu", metavar="NAME", help="cpu (default), cuda, cuda:N or auto"
     )
-    reading = parser.add_argument_group("input", "what is not found by itself")
-    reading.add_argument("--variable", "--value-column", metavar="NAME", help="variable or column of temperatures")
-    reading.add_argument("--time-column", metavar="NAME", help="variable or column of times")
-    reading.add_argument("--units", choices=("celsius", "kelvin", "fahrenheit"), help="of the temperatures")
-    reading.add_argument("--missing", type=float, action="append", default=[], metavar="X", help="stands for no value")
-    reading.add_argument("--flags", metavar="NAME", help="variable or column of QARTOD flags; none: use no flags")
-    reading.add_argument("--depth", type=float, metavar="METRES", help="where a grid holds several")
-    reading.add_argument("--dates", choices=("dmy", "mdy"), help="order of dates as 03/04/2010")
-    reading.add_argument("--timezone", metavar="NAME", help="of times without an offset, as Europe/Rome or +01:00")
+    reading = parser.add_argument_group("input", "override what is found in the files")
+    for name in READING:
+        option = OPTIONS[name]
+        flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
+        reading.add_argument(*flags, dest=name, type=option.parse, **option.argument())
     work = parser.add_argument_group("work")
     who = work.add_mutually_exclusive_group()
     who.add_argument("--processes", type=_count, metavar="N", help="0: this one; default: one a core if that pays")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.readers.base.options import FORMATS, DateOrder, Options, Place
+from forecasting.readers.base.options import FORMATS, ReadingOptions
 from forecasting.readers.base.table import Table, one_line
 from forecasting.readers.base.text import MAX_TEXT, read_text, sniff_binary
 from forecasting.readers.result.assemble import attempt, understand
@@ -15,50 +15,37 @@ from forecasting.readers.table.months import bare_years, one_row_a_month
 from forecasting.readers.table.ndbc import is_ndbc, read_ndbc
 from forecasting.readers.table.tabular import observations
 from forecasting.series.sst_series import SstSeries, Units
-from forecasting.series.timestep import TimeStep
 from forecasting.wording import listed
+
+DEFAULTS: Final = ReadingOptions()
+"""Nothing is overridden."""
 
 _GRIDS: Final = {"netcdf": "NetCDF", "zarr": "Zarr"}
 
 
-def read(
-    path: Path | str,
-    *,
-    format: str | None = None,  # noqa: A002  the public name
-    station: str | None = None,
-    at: Place | None = None,
-    depth: float | None = None,
-    time_column: str | None = None,
-    value_column: str | None = None,
-    flag_column: str | None = None,
-    units: Units | None = None,
-    missing: tuple[float, ...] = (),
-    date_order: DateOrder | None = None,
-    timezone: str | None = None,
-    resample: TimeStep | None = None,
-    sample: int | None = None,
-    seed: int = 0,
-) -> Reading:
-    """Read a file of SST; its format is told by its content.
+def read(path: Path | str, options: ReadingOptions = DEFAULTS) -> Reading:
+    """Read a file of SST; the format is detected from its content.
 
-    Arguments are the attributes of :class:`~forecasting.readers.Options`. Where the file holds several stations, or a
-    grid and no place is asked for, the reading says so and has no series of its own.
+    If the file holds several stations, or is a grid and no place is chosen, the reading says so and has no single
+    series.
+
+    Args:
+        path: of the file, or of a Zarr store.
+        options: what to override.
 
     Raises:
         FileError: naming the file, the line, column or variable, and the remedy.
     """
     path = Path(path)
-    options = Options(
-        format, station, at, depth, time_column, value_column, flag_column, units, missing, date_order, timezone,
-        resample, sample, seed,
-    )  # fmt: skip
     try:
         return _read(path, path, options)
     except SeriesError as error:
         raise FileError(f"{path}: {one_line(str(error))}", index=error.index) from None
 
 
-def read_content(content: bytes | Path, options: Options, *, name: str = "the file", limit: int = MAX_TEXT) -> Reading:
+def read_content(
+    content: bytes | Path, options: ReadingOptions, *, name: str = "the file", limit: int = MAX_TEXT
+) -> Reading:
     """Read what a file holds under another name, as :func:`read` does the file.
 
     Args:
@@ -96,9 +83,10 @@ def read_csv(
     Raises:
         FileError: naming the file, the line or column, and the remedy.
     """
-    return read(
-        path, format="csv", time_column=time_column, value_column=value_column, units=units, missing=missing
-    ).series
+    options = ReadingOptions(
+        format="csv", time_column=time_column, value_column=value_column, units=units, missing=missing
+    )
+    return read(path, options).series
 
 
 def content_digest(path: Path) -> str:
@@ -116,7 +104,7 @@ def content_digest(path: Path) -> str:
     return whole.hexdigest()
 
 
-def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_TEXT) -> Reading:
+def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int = MAX_TEXT) -> Reading:
     if options.format is not None and options.format not in FORMATS:
         raise FileError(f"format {options.format[:40]!r} is not one of {', '.join(FORMATS)}")
     if options.sample is not None and options.at is not None:
@@ -130,12 +118,12 @@ def _read(source: Path | bytes, path: Path, options: Options, limit: int = MAX_T
             raise FileError(f"is {_GRIDS[kind]}, which is read from a file on disk alone; send the series as CSV")
         return _read_grid(source, kind, options)
     text, notes = read_text(source, limit)
-    _check_lines(text, options.most_lines)
+    _check_lines(text, options.max_lines)
     table = table_of(text, options, notes)
     return _reading(path, table.format, observations(table, options), options)
 
 
-def table_of(text: str, options: Options, notes: tuple[str, ...] = ()) -> Table:
+def table_of(text: str, options: ReadingOptions, notes: tuple[str, ...] = ()) -> Table:
     """The table in a text of any format, a line each time.
 
     Raises:
@@ -144,7 +132,7 @@ def table_of(text: str, options: Options, notes: tuple[str, ...] = ()) -> Table:
     if options.format == "ndbc" or (options.format is None and is_ndbc(text)):
         return read_ndbc(text, notes)
     bare = bare_years(text, notes) if options.format is None else None
-    return one_row_a_month(bare or read_delimited(text, notes, options.most_columns), options)
+    return one_row_a_month(bare or read_delimited(text, notes, options.max_columns), options)
 
 
 def _check_lines(text: str, most: int | None) -> None:
@@ -153,7 +141,7 @@ def _check_lines(text: str, most: int | None) -> None:
         raise FileError(f"holds {lines} lines, and at most {most} are taken; keep one station or a shorter time")
 
 
-def _read_grid(path: Path, kind: str, options: Options) -> Reading:
+def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:
     from forecasting.readers.grid.grids import NoPlaceError, read_grid  # needs an extra
 
     try:
@@ -162,7 +150,7 @@ def _read_grid(path: Path, kind: str, options: Options) -> Reading:
         return Reading(path, _GRIDS[kind], (), str(error), error.grid)
 
 
-def _reading(path: Path, kind: str, found: list[Observations], options: Options) -> Reading:
+def _reading(path: Path, kind: str, found: list[Observations], options: ReadingOptions) -> Reading:
     if not found:
         raise FileError("holds no observations")
     if len(found) == 1:

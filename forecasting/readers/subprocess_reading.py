@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.read import read_content
 from forecasting.readers.result.reading import Reading
 
@@ -32,7 +32,7 @@ class Request:
     """Where a file lies, and what is said of it."""
 
     path: Path
-    options: Options
+    options: ReadingOptions
 
 
 def command() -> list[str]:

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import DROPPED
-from forecasting.readers.base.geometry import name_place
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.base.place import name_place
 from forecasting.readers.base.table import ABSENT, Table, no_number
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.clock import clock_of
@@ -242,7 +242,7 @@ def _written_times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int
     times, naive = np.full(len(cells), np.datetime64("NaT", "s")), np.ones(len(cells), dtype=np.bool_)
     kept: npt.NDArray[np.bool_] = np.array((cells != "").all(axis=1), dtype=np.bool_)
     bad = _empty(~kept, batch)
-    known = Options(time_column=layout.time[0] if len(layout.time) == 1 else None, date_order=layout.date_order)
+    known = ReadingOptions(time_column=layout.time[0] if len(layout.time) == 1 else None, dates=layout.date_order)
     found = 0
     while kept.any():
         clock = clock_of(Table("table", cells.loc[kept], layout.time_units), known)

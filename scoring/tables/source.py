@@ -15,7 +15,7 @@ import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import DateOrder, Options
+from forecasting.readers.base.options import DateOrder, ReadingOptions
 from forecasting.readers.base.table import ABSENT, Table
 from forecasting.readers.base.text import read_text
 from forecasting.readers.read import table_of
@@ -54,7 +54,7 @@ class Batch:
     layout: Layout
 
 
-def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Iterator[Batch]:
+def read_batches(files: Sequence[Path], options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
     """The rows of all files, one file after another.
 
     Raises:
@@ -75,7 +75,7 @@ def _sentence(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _read_parquet(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
+def _read_parquet(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
     data = pads.dataset(file, format="parquet")
     head = data.head(_HEAD, use_threads=False)
     if not head.num_rows:
@@ -108,7 +108,7 @@ def _used(layout: Layout) -> list[str]:
     return list(dict.fromkeys([*layout.time, *single, *(layout.places or ()), *layout.values, *layout.flags.values()]))
 
 
-def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
+def _read_csv(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
     text = Text(file)
     head = text.head()
     table = table_of(head, options)
@@ -161,7 +161,7 @@ def _with_points(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch(columns, batch.schema.names)
 
 
-def _read_whole(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
+def _read_whole(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
     """The rows of a file in which they are no lines of CSV, all at once."""
     text, said = read_text(file)
     table = table_of(text, options, said)
@@ -177,7 +177,7 @@ def _of_other_width(row: pacsv.InvalidRow) -> str:
     return f"{said} where the first has {row.expected_columns}; correct that line"
 
 
-def _layout(table: Table, options: Options, read: Callable[[list[str]], Iterable[pa.RecordBatch]]) -> Layout:
+def _layout(table: Table, options: ReadingOptions, read: Callable[[list[str]], Iterable[pa.RecordBatch]]) -> Layout:
     """What the columns hold, by the first rows, and by others where those do not tell.
 
     ``read`` reads some columns of all rows.
@@ -185,11 +185,11 @@ def _layout(table: Table, options: Options, read: Callable[[list[str]], Iterable
     try:
         layout = find_layout(table, options)
     except UntoldOrderError:
-        names = list(find_layout(table, replace(options, date_order="dmy")).time)
+        names = list(find_layout(table, replace(options, dates="dmy")).time)
         order = _order(read(names))
         if order is None:
             raise
-        layout = find_layout(table, replace(options, date_order=order))
+        layout = find_layout(table, replace(options, dates=order))
     # One that moves is one station all the same.
     if layout.places is not None and not _repeat(read(list(layout.time))):
         layout = replace(layout, places=None)

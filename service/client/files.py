@@ -18,7 +18,7 @@ _STEPS: Final = {"month": "MS", "week": "7D", "day": "1D", "hour": "1h"}
 class FileOptions(TypedDict, total=False):
     """What a caller may say about a file: the parameters of ``POST /series``."""
 
-    format: Literal["csv", "erddap", "ndbc"]
+    format: Literal["csv", "erddap", "ndbc", "netcdf"]
     station: str
     at: str
     depth: float

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
 from scoring.tables.stage import Staged
@@ -20,7 +20,7 @@ def test_a_sentinel_of_single_precision_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     values = np.array([14.5, -99.9, 15], dtype=np.float32)
     pd.DataFrame({"time": ["2001-01-01", "2001-01-02", "2001-01-03"], "sst": values}).to_parquet(path)
-    np.testing.assert_array_equal(taken(path, Options(missing=(-99.9,)))[0]["in"], [14.5, np.nan, 15])
+    np.testing.assert_array_equal(taken(path, ReadingOptions(missing=(-99.9,)))[0]["in"], [14.5, np.nan, 15])
 
 
 def test_units_are_those_that_the_header_names(tmp_path: Path) -> None:

@@ -7,21 +7,21 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import MEANINGS, flag_column, is_level_name, narrowed
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.timestep import Floats
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def find_flags(data: "xr.Dataset", value: str, options: Options) -> str | None:
+def find_flags(data: "xr.Dataset", value: str, options: ReadingOptions) -> str | None:
     """The variable of QARTOD flags: asked for, or ancillary with flags of QARTOD, or named as such."""
-    if options.flag_column == "none":
+    if options.flags == "none":
         return None
-    if options.flag_column:
-        if options.flag_column not in data.variables:
-            raise FileError(f"has no variable {options.flag_column!r}")
-        return options.flag_column
+    if options.flags:
+        if options.flags not in data.variables:
+            raise FileError(f"has no variable {options.flags!r}")
+        return options.flags
     fitting = _fitting(data, value)
     known = [name for name in _ancillary(data, value) if name in fitting]
     qartod = [name for name in known if _is_qartod(data[name]) or _is_wider(data[name])]
@@ -35,9 +35,9 @@ def flags_of(variable: "xr.DataArray", values: npt.ArrayLike) -> Floats:
     return narrowed(flags) if _is_wider(variable) else flags
 
 
-def find_unheeded(data: "xr.Dataset", value: str, options: Options) -> str | None:
+def find_unheeded(data: "xr.Dataset", value: str, options: ReadingOptions) -> str | None:
     """The variable of quality that there is, cell by cell, where none of QARTOD flags is."""
-    if options.flag_column is not None or find_flags(data, value, options) is not None:
+    if options.flags is not None or find_flags(data, value, options) is not None:
         return None
     fitting, ancillary = _fitting(data, value), _ancillary(data, value)
     levels = [name for name in fitting if is_level_name(name)]

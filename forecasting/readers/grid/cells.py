@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.base.geometry import distance_km, name_place
-from forecasting.readers.base.options import Place
+from forecasting.readers.base.place import Place, distance_km, name_place
 from forecasting.readers.base.validity import Validity
 from forecasting.readers.result.reading import Grid
 from forecasting.series.timestep import Floats

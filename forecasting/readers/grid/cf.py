@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.readers.base.geometry import MAX_DEPTHS_METRES, nearest_depth
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.depths import MAX_DEPTHS_METRES, nearest_depth
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.dates import FARTHEST_SECONDS, seconds_of_unit
 from forecasting.series.sst_series import UNITS, Units
@@ -179,7 +179,7 @@ def _engine(path: Path) -> str:
     return "h5netcdf"
 
 
-def find_units(variable: "xr.DataArray", options: Options) -> tuple[Units, str, tuple[str, ...]]:
+def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
     """Units of a variable, what says so, and a doubt where there is one.
 
     Raises:
@@ -201,7 +201,7 @@ def find_units(variable: "xr.DataArray", options: Options) -> tuple[Units, str, 
     )
 
 
-def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: Options) -> str:
+def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: ReadingOptions) -> str:
     """The variable of valid times: one-dimensional, along a dimension of the temperatures."""
     if options.time_column:
         if options.time_column not in data.variables:
@@ -275,7 +275,7 @@ def along_own(variable: "xr.DataArray", index: dict[Hashable, int]) -> dict[Hash
 
 
 def one_depth(
-    data: "xr.Dataset", taken: "dict[str, xr.DataArray]", along: Hashable, options: Options, notes: list[str]
+    data: "xr.Dataset", taken: "dict[str, xr.DataArray]", along: Hashable, options: ReadingOptions, notes: list[str]
 ) -> "dict[str, xr.DataArray]":
     """The variables without their dimension of depth, where they have one.
 

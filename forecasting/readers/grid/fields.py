@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import heed, unheeded
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.validity import Validity
 from forecasting.readers.grid.ancillary import find_flags, find_unheeded, flags_of
 from forecasting.readers.grid.cf import find_time, find_times, find_units, one_depth, opened, readable
@@ -88,7 +88,7 @@ class Field:
 
 
 @contextmanager
-def open_field(path: Path, kind: str, options: Options) -> Iterator[Field]:
+def open_field(path: Path, kind: str, options: ReadingOptions) -> Iterator[Field]:
     """The temperatures of a ``netcdf`` file or ``zarr`` store on their grid.
 
     Raises:
@@ -100,7 +100,7 @@ def open_field(path: Path, kind: str, options: Options) -> Iterator[Field]:
         yield field
 
 
-def _understand(data: "xr.Dataset", kind: str, options: Options) -> Field:
+def _understand(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
     name = find_variable(data, options)
     value = data[name]
     if value.dtype.kind not in "fiu":

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecasting.errors import FileError
+from forecasting.readers.base.depths import describe_depths
 from forecasting.readers.base.flags import Marked, heed, unheeded
-from forecasting.readers.base.geometry import describe_depths
-from forecasting.readers.base.options import Options, refuse_many
+from forecasting.readers.base.options import ReadingOptions, refuse_many
 from forecasting.readers.base.table import one_line
 from forecasting.readers.base.validity import Validity, as_written
 from forecasting.readers.grid.ancillary import find_flags, find_unheeded, flags_of
@@ -34,7 +34,7 @@ _DEPTHS = ("depth", "sea_water_pressure")
 __all__ = ["NoPlaceError", "read_grid"]
 
 
-def read_grid(path: Path, kind: str, options: Options) -> list[Observations]:
+def read_grid(path: Path, kind: str, options: ReadingOptions) -> list[Observations]:
     """Observations in a NetCDF file or a Zarr store, one entry a station.
 
     Raises:
@@ -45,7 +45,7 @@ def read_grid(path: Path, kind: str, options: Options) -> list[Observations]:
         return list(_stations(data, options))
 
 
-def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
+def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observations]:
     value = find_variable(data, options)
     units, units_from, doubt = find_units(data[value], options)
     time = find_time(data, data[value], options)
@@ -58,7 +58,7 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
     if aside is not None:
         taken["aside"] = data[aside]
     columns = Columns(time, value, None, flags)
-    if options.date_order is not None or options.timezone is not None:
+    if options.dates is not None or options.timezone is not None:
         raise FileError(
             "has its times as CF does, in UTC, so --dates and --timezone say nothing of it; leave them away"
         )
@@ -87,9 +87,9 @@ def _stations(data: "xr.Dataset", options: Options) -> Iterator[Observations]:
         )
 
 
-def _check_size(values: int, options: Options) -> None:
-    if options.most_lines is not None and values > options.most_lines:
-        raise FileError(f"holds {values} values, and at most {options.most_lines} are taken; keep a shorter time")
+def _check_size(values: int, options: ReadingOptions) -> None:
+    if options.max_lines is not None and values > options.max_lines:
+        raise FileError(f"holds {values} values, and at most {options.max_lines} are taken; keep a shorter time")
 
 
 def _placer(times: Times) -> Callable[[int], str]:
@@ -115,7 +115,7 @@ Found = tuple[str | None, dict[str, Any], tuple[str, ...]]
 
 
 def _at_places(
-    data: "xr.Dataset", taken: "dict[str, xr.DataArray]", along: Hashable, options: Options
+    data: "xr.Dataset", taken: "dict[str, xr.DataArray]", along: Hashable, options: ReadingOptions
 ) -> Iterator[Found]:
     """The variables along time alone, once for each station or for the place that was asked for."""
     notes: list[str] = []
@@ -147,7 +147,7 @@ def _at_places(
     yield from _by_rows(data, squeezed, along, options, tuple(notes))
 
 
-def _refuse_places(options: Options, said: str) -> None:
+def _refuse_places(options: ReadingOptions, said: str) -> None:
     asked = "--at" if options.at is not None else "--sample" if options.sample is not None else None
     if asked is not None:
         raise FileError(f"holds {said} {asked}")
@@ -176,7 +176,7 @@ def _text(one: Any) -> str:
 
 def _each_station(
     data: "xr.Dataset", taken: "dict[str, xr.DataArray]", dim: Hashable, single: dict[Hashable, int],
-    options: Options, notes: tuple[str, ...],
+    options: ReadingOptions, notes: tuple[str, ...],
 ) -> Iterator[Found]:  # fmt: skip
     names = _station_names(data, dim)
     if options.station is not None and options.station not in names:
@@ -190,7 +190,11 @@ def _each_station(
 
 
 def _by_rows(
-    data: "xr.Dataset", taken: "dict[str, xr.DataArray]", along: Hashable, options: Options, notes: tuple[str, ...]
+    data: "xr.Dataset",
+    taken: "dict[str, xr.DataArray]",
+    along: Hashable,
+    options: ReadingOptions,
+    notes: tuple[str, ...],
 ) -> Iterator[Found]:
     """One series; or, where a variable names a station for each row, as ERDDAP's tables do, a refusal to mix them."""
     names = _station_names(data, along)

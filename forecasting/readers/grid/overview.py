@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from forecasting.errors import RangeError, SeriesError
-from forecasting.readers.base.options import Options, Place
+from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.base.place import Place
 from forecasting.readers.base.validity import Validity, as_written
 from forecasting.readers.grid.cells import grid_axes, meshed
 from forecasting.readers.grid.cf import find_time, find_times, find_units
@@ -23,7 +24,7 @@ _MAX_VALUES: Final = 50_000_000
 
 
 def overview(
-    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, options: Options, notes: tuple[str, ...] = ()
+    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, options: ReadingOptions, notes: tuple[str, ...] = ()
 ) -> Grid:
     """What a variable holds along time and over its cells.
 

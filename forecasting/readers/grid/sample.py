@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.base.geometry import name_place
+from forecasting.readers.base.place import name_place
 from forecasting.readers.grid.cells import grid_axes, meshed, sea_of
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.quantities import is_above_ground, is_anomaly, is_elsewhere, is_no_sst, is_of_water
 from forecasting.readers.base.units import parse_units
 from forecasting.wording import listed
@@ -36,7 +36,7 @@ _BARE: Final = ("temperature", "temp")
 """Names that say nothing of where a temperature was taken."""
 
 
-def find_variable(data: "xr.Dataset", options: Options) -> str:
+def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
     """The variable of sea temperature: asked for, by its standard name, or by a usual name.
 
     A variable that is of something else by its attributes, as of an anomaly or of the air, is not taken for its name.

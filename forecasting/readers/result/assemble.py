@@ -7,7 +7,7 @@ import numpy as np
 
 from forecasting.errors import FileError, IrregularError, RangeError, SeriesError
 from forecasting.readers.base.flags import Marked
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.result.flat_line import describe_flat_line
 from forecasting.readers.result.reading import UNSAID, Observations, Station
 from forecasting.readers.result.resample import coarser, resample
@@ -23,7 +23,7 @@ _WARMEST_YEAR: Final = 32.0
 """°C that every sea is below at some time of the year."""
 
 
-def understand(found: Observations, options: Options) -> Station:
+def understand(found: Observations, options: ReadingOptions) -> Station:
     """One station with its series.
 
     Raises:
@@ -55,7 +55,7 @@ def understand(found: Observations, options: Options) -> Station:
     )  # fmt: skip
 
 
-def attempt(found: Observations, options: Options) -> Station:
+def attempt(found: Observations, options: ReadingOptions) -> Station:
     """As :func:`understand`, with the reason in place of an error."""
     try:
         return understand(found, options)
@@ -65,7 +65,7 @@ def attempt(found: Observations, options: Options) -> Station:
         )
 
 
-def _series(found: Observations, options: Options) -> SstSeries:
+def _series(found: Observations, options: ReadingOptions) -> SstSeries:
     if options.resample is not None and np.isfinite(found.values).any():
         return resample(found, options.resample)
     try:
@@ -102,7 +102,7 @@ def _doubt_anomalies(series: SstSeries) -> str | None:
     return f"{said}: see whether they are anomalies, and no SST"
 
 
-def _placed(found: Observations, series: SstSeries, options: Options) -> Marked | None:
+def _placed(found: Observations, series: SstSeries, options: ReadingOptions) -> Marked | None:
     """What is marked, on the grid of the series; where that holds means of several values, as it stands in the file."""
     if found.marked is None:
         return None

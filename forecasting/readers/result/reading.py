@@ -9,7 +9,7 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import Marked
-from forecasting.readers.base.options import Place
+from forecasting.readers.base.place import Place
 from forecasting.series.sst_series import SstSeries, Units
 from forecasting.series.timestep import Floats, Times
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import is_flag_name
-from forecasting.readers.base.options import MOST_COLUMNS
+from forecasting.readers.base.options import MAX_COLUMNS
 from forecasting.readers.base.quantities import is_no_sst
 from forecasting.readers.base.table import Table, one_line
 from forecasting.readers.base.units import parse_units, unbracketed, unit_of_prose
@@ -53,7 +53,7 @@ _Row = tuple[int, list[str]]
 """Number of a line, and its cells."""
 
 
-def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = MOST_COLUMNS) -> Table:
+def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MAX_COLUMNS) -> Table:
     """The table in a CSV file; blank lines, those that begin with ``#`` and what stands above the header are skipped.
 
     Raises:
@@ -63,8 +63,8 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), most_columns: int = M
     rows = _rows(found.text)
     if not rows:
         raise _without_data(text)
-    if (width := len(rows[0][1])) > most_columns:
-        raise FileError(f"has {width} columns, and at most {most_columns} are taken; write one line a value")
+    if (width := len(rows[0][1])) > max_columns:
+        raise FileError(f"has {width} columns, and at most {max_columns} are taken; write one line a value")
     _refuse_title(rows)
     if width == 1 and len(rows) > 1 and all(len(row[0].split()) > 1 for _, row in rows[:2]):
         raise FileError(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.keys import PLACES, POSITIONS, STATIONS
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.quantities import is_anomaly
 from forecasting.readers.base.table import ABSENT, Table, to_numbers
 from forecasting.readers.table.delimited import remarked
@@ -31,7 +31,7 @@ _BROKEN: Final = re.compile(rf"\s*(?:{_YEAR})\s(?:.*\s)?[+-]?\d+(?:\.\d*)?(?:\s.
 _MIN_YEARS: Final = 2
 
 
-def one_row_a_month(table: Table, options: Options) -> Table:
+def one_row_a_month(table: Table, options: ReadingOptions) -> Table:
     """The same values with a line each, where a column of years is followed by those of twelve months.
 
     Other tables stay as they are, and so does one of which columns are asked for by their names.
@@ -45,8 +45,8 @@ def one_row_a_month(table: Table, options: Options) -> Table:
         return table
     columns = sorted(months, key=lambda name: months[name])
     count = len(table.cells) * len(columns)
-    if options.most_lines is not None and count > options.most_lines:
-        raise FileError(f"holds {count} months, and at most {options.most_lines} values are taken; keep a shorter time")
+    if options.max_lines is not None and count > options.max_lines:
+        raise FileError(f"holds {count} months, and at most {options.max_lines} values are taken; keep a shorter time")
     plain = table.plain()
     beside = [plain[name] for name in (*STATIONS, *PLACES, *POSITIONS) if name in plain]
     aside = [name for name in table.names if name not in {year, *columns, *beside}]

@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.geometry import describe_depths, distance_km, fixed_places, name_place, nearest_depth
+from forecasting.readers.base.depths import describe_depths, nearest_depth
 from forecasting.readers.base.keys import ANYTHING, DEPTHS, PLACES, STATIONS
-from forecasting.readers.base.options import Options, refuse_many
+from forecasting.readers.base.options import ReadingOptions, refuse_many
+from forecasting.readers.base.place import distance_km, fixed_places, name_place
 from forecasting.readers.base.table import Table, numbers, one_line, to_numbers
 from forecasting.readers.times.clock import Clock
 from forecasting.series.timestep import Floats
@@ -39,7 +40,7 @@ class Part:
     notes: tuple[str, ...] = ()
 
 
-def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
+def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Part]:
     """The parts of a table, one a station; only the one that was asked for, where one was.
 
     Stations go by their column. Places and depths part them only where times would be repeated otherwise, or where the
@@ -107,7 +108,7 @@ def place_columns(table: Table) -> tuple[str, str] | None:
     return None if lat is None or lon is None else (lat, lon)
 
 
-def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterator[Part]:
+def _places(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> Iterator[Part]:
     columns = place_columns(table)
     points = None if columns is None else _points(table, clock, part, columns)
     if columns is None or points is None:
@@ -144,7 +145,7 @@ def _points(table: Table, clock: Clock, part: Part, columns: tuple[str, str]) ->
     return None
 
 
-def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
+def _depth(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> Part:
     plain = table.plain()
     column = next((plain[name] for name in DEPTHS if name in plain), None)
     if column is None and options.depth is not None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import Marked, flag_column, heed, quality_column, unheeded
-from forecasting.readers.base.options import DateOrder, Options, refuse_many
+from forecasting.readers.base.options import DateOrder, ReadingOptions, refuse_many
 from forecasting.readers.base.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.result.reading import UNSAID, Columns, Observations
@@ -53,7 +53,7 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def find_layout(table: Table, options: Options) -> Layout:
+def find_layout(table: Table, options: ReadingOptions) -> Layout:
     """Which columns hold what; the table may be the head of a longer one.
 
     Where there is no column of stations and none with a usual name, every column that may hold temperatures is a
@@ -64,7 +64,7 @@ def find_layout(table: Table, options: Options) -> Layout:
             these rows do not tell the order of dates.
     """
     clock = find_clock(table, options)
-    order = options.date_order or order_of(clock.shown)
+    order = options.dates or order_of(clock.shown)
     station = station_column(table, clock)
     values = stations_of_columns(table, clock) if station is None and options.value_column is None else {}
     if not values:
@@ -85,7 +85,7 @@ def find_layout(table: Table, options: Options) -> Layout:
     )  # fmt: skip
 
 
-def observations(table: Table, options: Options) -> list[Observations]:
+def observations(table: Table, options: ReadingOptions) -> list[Observations]:
     """What the table holds, one entry a station.
 
     Raises:
@@ -105,7 +105,7 @@ def observations(table: Table, options: Options) -> list[Observations]:
         flag_name = _flags(table, choice.value, options)
         flags = None if flag_name is None else _flag_numbers(table, flag_name)
         quality = None if flag_name is not None else _unheeded(table, choice.value, options)
-        idle = () if flag_name or quality or options.flag_column else _say_idle(table, choice.value)
+        idle = () if flag_name or quality or options.flags else _say_idle(table, choice.value)
         for part, at in zip(parts, times, strict=True):
             name = part.station if choice.station is None else choice.station
             columns = Columns(clock.label, choice.value, part.column, flag_name)
@@ -124,7 +124,7 @@ def _foreign(table: Table, name: str) -> tuple[str, ...]:
     return () if flagged.counts else flagged.warnings
 
 
-def _say_zone(clock: Clock, options: Options) -> tuple[str, ...]:
+def _say_zone(clock: Clock, options: ReadingOptions) -> tuple[str, ...]:
     said = clock.timezone is not None and options.timezone is None
     return (f"times are {clock.timezone} from UTC, as {HEADER} says",) if said else ()
 
@@ -140,7 +140,7 @@ def _say_idle(table: Table, value: str) -> tuple[str, ...]:
     return (f"flags that were not used: {listed(idle)}; --flags names those of {value}",) if idle else ()
 
 
-def _check_choice(found: list[Observations], options: Options) -> None:
+def _check_choice(found: list[Observations], options: ReadingOptions) -> None:
     """Refuse what was asked for and has no meaning here, lest another series be taken for it."""
     if options.sample is not None:
         raise FileError("is a table, and --sample draws cells of a grid; leave it away")
@@ -161,7 +161,7 @@ def _take(
     flags: Floats | None,
     station: str | None,
     columns: Columns,
-    options: Options,
+    options: ReadingOptions,
 ) -> Observations:
     taken = values[part.rows]
     taken[np.isin(taken, (*table.sentinels, *options.missing))] = np.nan
@@ -187,20 +187,20 @@ def _count(counts: dict[int, int], name: str | None) -> Iterator[str]:
         yield f"{dropped} value{'s' if dropped > 1 else ''} flagged 4 or 9 by {name} count as missing"
 
 
-def _flags(table: Table, value: str, options: Options) -> str | None:
-    if options.flag_column == "none":
+def _flags(table: Table, value: str, options: ReadingOptions) -> str | None:
+    if options.flags == "none":
         return None
-    if options.flag_column:
-        return table.column(options.flag_column)
+    if options.flags:
+        return table.column(options.flags)
     names = table.flag_names
     others = [plain for plain, name in names.items() if name != value]
     found = flag_column(others, table.short(value)) or flag_column(others, table.stem(value))
     return None if found is None else names[found]
 
 
-def _unheeded(table: Table, value: str, options: Options) -> tuple[str, Floats] | None:
+def _unheeded(table: Table, value: str, options: ReadingOptions) -> tuple[str, Floats] | None:
     """A column that tells the quality of another in a scheme that is not used, and its levels where it has any."""
-    if options.flag_column is not None:
+    if options.flags is not None:
         return None
     names = {table.short(name): name for name in table.names if name != value}
     found = quality_column(names, table.short(value)) or quality_column(names, table.stem(value))
@@ -217,7 +217,7 @@ def _flag_numbers(table: Table, name: str) -> Floats:
         raise FileError(f"{error}, or read without flags: --flags none", index=error.index) from None
 
 
-def _units(table: Table, value: str, options: Options) -> tuple[Units, str, tuple[str, ...]]:
+def _units(table: Table, value: str, options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
     """Units of a column, what says so, and a doubt where there is one."""
     own = own_unit(table, value)
     if options.units is not None:

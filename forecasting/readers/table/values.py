@@ -7,7 +7,7 @@ from typing import Final
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import is_flag_name
 from forecasting.readers.base.keys import STATIONS
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.quantities import is_elsewhere, is_no_sst, is_of_water, places
 from forecasting.readers.base.table import HEADER, Table, is_count, is_empty, is_numeric, numbers
 from forecasting.readers.base.units import parse_units
@@ -61,7 +61,7 @@ def stations_of_columns(table: Table, clock: Clock) -> dict[str, str | None]:
     return {name: station for name, station in named.items() if station in apart} if len(apart) >= _MIN_WIDE else {}
 
 
-def find_values(table: Table, clock: Clock, options: Options) -> list[Choice]:
+def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Choice]:
     """The columns that hold temperatures of the sea: asked for, of a usual name, the only one, or one a station.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.table import ABSENT, Table, is_empty, is_numeric, numbers
 from forecasting.readers.times.dates import from_units, is_dated, rewrite
 from forecasting.readers.times.daylight import localise_cells, refuse_local_clock, within_years
@@ -83,7 +83,7 @@ class Clock:
         return utc if naive.all() else choose_clock(utc, local), naive
 
 
-def find_clock(table: Table, options: Options) -> Clock:
+def find_clock(table: Table, options: ReadingOptions) -> Clock:
     """The column, or columns, that hold the times.
 
     Raises:
@@ -91,7 +91,7 @@ def find_clock(table: Table, options: Options) -> Clock:
             asked for that are not written so.
     """
     clock = replace(clock_of(table, options), cells=table.cells)
-    if options.date_order is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d").any():
+    if options.dates is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d").any():
         raise FileError("has no dates as 03/04/2010 in it, so --dates says nothing of it; leave it away")
     if _zoned(clock.texts).all():
         if options.timezone is not None:
@@ -119,7 +119,7 @@ def _zoned(texts: "pd.Series[str]") -> "pd.Series[bool]":
     return texts.str.contains(rf"[Zz]$|{_OFFSET}", regex=True)
 
 
-def clock_of(table: Table, options: Options) -> Clock:
+def clock_of(table: Table, options: ReadingOptions) -> Clock:
     """As :func:`find_clock`, of a part of a table whose options were held against another part."""
     clock = _local_clock(table, options)
     return clock if options.timezone is not None else _by_zones(table, clock)
@@ -144,7 +144,7 @@ def _by_zones(table: Table, clock: Clock) -> Clock:
     return replace(clock, label=f"{clock.label} and {column}", names=(*clock.names, column), texts=texts)
 
 
-def _local_clock(table: Table, options: Options) -> Clock:
+def _local_clock(table: Table, options: ReadingOptions) -> Clock:
     """The columns of times as they stand there."""
     if options.time_column:
         return _one(table, table.column(options.time_column), options)
@@ -171,7 +171,7 @@ def _local_clock(table: Table, options: Options) -> Clock:
     return _one(table, usual[0], options) if usual else _dated(table, options)
 
 
-def _dated(table: Table, options: Options) -> Clock:
+def _dated(table: Table, options: ReadingOptions) -> Clock:
     """The only column that holds dates, whatever its name, and the only one of times of day beside days."""
     found = [name for name in table.names if is_dated(table.cells[name])]
     if len(found) > 1 and not table.nameless:
@@ -189,14 +189,14 @@ def _clocks(table: Table) -> list[str]:
     return [name for name in table.names if is_clock(table.cells[name])]
 
 
-def _one(table: Table, name: str, options: Options) -> Clock:
+def _one(table: Table, name: str, options: ReadingOptions) -> Clock:
     column = table.cells[name]
     unit, _ = table.unit(name) or ("", "")
     if " since " in unit:
         times = from_units(numbers(column), unit, column)
         texts = pd.Series(np.char.add(times.astype(str), "Z"), index=column.index, dtype=column.dtype)
     else:
-        texts = rewrite(column, options.date_order)
+        texts = rewrite(column, options.dates)
     return Clock(name, (name,), texts, column, options.timezone)
 
 
@@ -208,10 +208,10 @@ def _hours(table: Table, columns: list[str], date: str) -> "pd.Series[str]":
     return _two(hour) + ":" + _two(minutes[0] if minutes else hour * 0)
 
 
-def _joined(table: Table, date: str, columns: list[str], hours: "pd.Series[str]", options: Options) -> Clock:
+def _joined(table: Table, date: str, columns: list[str], hours: "pd.Series[str]", options: ReadingOptions) -> Clock:
     """Dates and the times of day that stand in other columns."""
     joined = table.cells[date] + " " + hours
-    texts = rewrite(joined, options.date_order).str.replace(" ", "T")
+    texts = rewrite(joined, options.dates).str.replace(" ", "T")
     names = (date, *columns)
     return Clock(" and ".join(names), names, texts, joined, options.timezone)
 

@@ -14,14 +14,14 @@ from forecasting.errors import FileError
 from forecasting.evaluation.division import untrainable
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.windows import last_windows
-from forecasting.readers import Options, Reading, Station, describe, read_content
+from forecasting.readers import Reading, ReadingOptions, Station, describe, read_content
 from forecasting.readers.base.flags import Marked
 from forecasting.readers.base.text import sniff_binary
 from forecasting.releases.registry import Registry
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import iso
-from service.api.uploads.schemas import MOST_FLAGGED
+from service.api.uploads.schemas import MAX_FLAGGED
 from service.engine.forecast_json import rounded
 from service.engine.series_schema import MAX_ID
 from service.engine.writing import Json
@@ -63,7 +63,7 @@ def not_understood(error: FileError) -> ProblemError:
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)])
 
 
-def read_text_file(content: bytes, options: Options, settings: Settings) -> Reading:
+def read_text_file(content: bytes, options: ReadingOptions, settings: Settings) -> Reading:
     """What is understood of a file of text.
 
     Raises:
@@ -161,5 +161,5 @@ def _sent(name: str, series: SstSeries) -> Json:
 
 
 def _flagged(name: str, marked: Marked) -> Json:
-    times, values, flags = marked.times[:MOST_FLAGGED], marked.values[:MOST_FLAGGED], marked.flags[:MOST_FLAGGED]
+    times, values, flags = marked.times[:MAX_FLAGGED], marked.values[:MAX_FLAGGED], marked.flags[:MAX_FLAGGED]
     return {"id": name, "timestamps": [*map(iso, times)], "sst": rounded(values).tolist(), "flags": flags.tolist()}

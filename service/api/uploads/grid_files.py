@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError
-from forecasting.readers import Options, Reading
+from forecasting.readers import Reading, ReadingOptions
 from forecasting.readers.subprocess_reading import NAME, Request, command
 from service.http.problems import ProblemError
 
@@ -48,7 +48,7 @@ class GridFiles:
         self._reader = reader
         self._turn = asyncio.Lock()
 
-    async def read(self, content: bytes, options: Options) -> Reading:
+    async def read(self, content: bytes, options: ReadingOptions) -> Reading:
         """What is understood of a NetCDF file.
 
         Raises:

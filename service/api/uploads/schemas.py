@@ -1,85 +1,66 @@
 """What ``POST /series`` is told about a file, and what it says of it."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from forecasting.errors import FileError, RequestError, SeriesError
-from forecasting.readers import DateOrder, Options, Place
-from forecasting.readers.base.geometry import place_of
+from forecasting.errors import ForecastError, RequestError
+from forecasting.readers import DateOrder, ReadingOptions
+from forecasting.readers.base.options import OPTIONS
 from forecasting.series.sst_series import Units
-from forecasting.series.timestep import TimeStep
 
-MOST_STATIONS: Final = 500
+MAX_STATIONS: Final = 500
 """In one file: each is described."""
 
-MOST_COLUMNS: Final = 1_000
+MAX_COLUMNS: Final = 1_000
 """In one table: each is looked at by itself."""
 
-MOST_FLAGGED: Final = 10_000
+MAX_FLAGGED: Final = 10_000
 """Values of one station, that are named with their flags."""
 
-MOST_LINES: Final = 1_000_000
+MAX_LINES: Final = 1_000_000
 """In one file: half-hourly values of 57 years."""
 
 
+def _parameter(name: str, default: Any = None, **constraints: Any) -> Any:
+    return Field(default=default, description=OPTIONS[name].description, **constraints)
+
+
 class FileQuery(BaseModel):
-    """Overrides of what would be found in the file: those of ``python -m training inspect``."""
+    """Overrides of what is found in the file: the options of ``python -m training inspect``."""
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["csv", "erddap", "ndbc", "netcdf"] | None = Field(
-        default=None, description="default: told by the content"
-    )
-    station: str | None = Field(default=None, description="which, where the file holds several")
-    at: str | None = Field(default=None, description="LAT,LON of the place, where the file holds several, or a grid")
-    depth: float | None = Field(default=None, allow_inf_nan=False, description="metres, where the file holds several")
-    time_column: str | None = Field(default=None, description="default: found by the usual names")
-    value_column: str | None = Field(default=None, description="default: found by the usual names")
-    flags: str | None = Field(default=None, description="column of QARTOD flags, or none; default: found by its name")
-    units: Units | None = Field(default=None, description="of the values; default: as the file says, or celsius")
-    missing: list[float] = Field(default=[], max_length=16, description="stands for a missing value; repeatable")
-    dates: DateOrder | None = Field(default=None, description="order of dates as 03/04/2010")
-    timezone: str | None = Field(default=None, description="of times without offset, as Europe/Rome or +01:00")
-    resample: str | None = Field(default=None, description="average to month, week, day, hour, P8D, PT30M…")
+    format: Literal["csv", "erddap", "ndbc", "netcdf"] | None = _parameter("format")
+    station: str | None = _parameter("station")
+    at: str | None = _parameter("at")
+    depth: float | None = _parameter("depth", allow_inf_nan=False)
+    time_column: str | None = _parameter("time_column")
+    value_column: str | None = _parameter("value_column")
+    flags: str | None = _parameter("flags")
+    units: Units | None = _parameter("units")
+    missing: list[float] = _parameter("missing", [], max_length=16)
+    dates: DateOrder | None = _parameter("dates")
+    timezone: str | None = _parameter("timezone")
+    resample: str | None = _parameter("resample")
 
-    def options(self) -> Options:
-        """The same as readers have it.
+    def options(self) -> ReadingOptions:
+        """The options of the readers, within the limits of the service.
 
         Raises:
-            RequestError: if a place or step is not understood.
+            RequestError: if a place or step cannot be parsed.
         """
-        return Options(
-            format=self.format,
-            station=self.station,
-            at=None if self.at is None else _place(self.at),
-            depth=self.depth,
-            time_column=self.time_column,
-            value_column=self.value_column,
-            flag_column=self.flags,
-            units=self.units,
-            missing=tuple(self.missing),
-            date_order=self.dates,
-            timezone=self.timezone,
-            resample=None if self.resample is None else _step(self.resample),
-            most_stations=MOST_STATIONS,
-            most_columns=MOST_COLUMNS,
-            most_lines=MOST_LINES,
+        values = {name: _parsed(name, value) for name, value in self}
+        return ReadingOptions.from_values(
+            values, max_stations=MAX_STATIONS, max_columns=MAX_COLUMNS, max_lines=MAX_LINES
         )
 
 
-def _place(text: str) -> Place:
+def _parsed(name: str, value: Any) -> Any:
     try:
-        return place_of(text)
-    except FileError as error:
-        raise RequestError(str(error), field="at") from None
-
-
-def _step(text: str) -> TimeStep:
-    try:
-        return TimeStep.parse(text)
-    except SeriesError as error:
-        raise RequestError(str(error), field="resample") from None
+        return OPTIONS[name].parse(value) if isinstance(value, str) else value
+    except ForecastError as error:
+        raise RequestError(str(error), field=name) from None
 
 
 class FileColumns(BaseModel):
@@ -161,4 +142,4 @@ class FileReading(BaseModel):
     stations: list[StationOut]
     units: Literal["celsius"] = Field(description="of the values in series")
     series: list[FoundSeries] = Field(description="of each station that has one")
-    flagged: list[FlaggedSeries] = Field(description=f"of each station that has such; its first {MOST_FLAGGED}")
+    flagged: list[FlaggedSeries] = Field(description=f"of each station that has such; its first {MAX_FLAGGED}")

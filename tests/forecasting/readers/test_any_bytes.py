@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forecasting.errors import FileError
-from forecasting.readers import Reading, read
+from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.series.timestep import TimeStep
 from tests.forecasting.readers.files import rows
 from tests.forecasting.readers.table import test_ndbc
@@ -49,7 +49,7 @@ def attempt(path: Path, resample: TimeStep | None = None) -> None:
     """Any other exception than a FileError goes through."""
     said = ""
     try:
-        assert isinstance(read(path, resample=resample), Reading)
+        assert isinstance(read(path, ReadingOptions(resample=resample)), Reading)
     except FileError as error:
         said = str(error)
     assert not said or (said.startswith(f"{path}: ") and "\n" not in said)

@@ -1,4 +1,4 @@
-"""Options that say nothing of a file are refused, lest another series be taken for what was asked."""
+"""ReadingOptions that say nothing of a file are refused, lest another series be taken for what was asked."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.timestep import iso
 
 DAYS = np.arange("2001-01-01", "2001-03-01", dtype="datetime64[D]")
@@ -38,20 +38,20 @@ def test_of_a_table(tmp_path: Path, header: str, rows: list[str], options: dict[
     path = table(tmp_path / "sst.csv", header, *rows)
     assert read(path).problem is None or options.get("station")
     with pytest.raises(FileError) as refused:
-        read(path, **options)
+        read(path, ReadingOptions(**options))
     assert f"{path}: {says}" in str(refused.value)
 
 
 def test_what_does_choose_goes_on_choosing(tmp_path: Path) -> None:
     long = table(tmp_path / "long.csv", "time,station,sst", "{},pier,15", "{},buoy,16")
-    assert read(long, station="buoy").series.values[0] == 16
+    assert read(long, ReadingOptions(station="buoy")).series.values[0] == 16
     wide = table(tmp_path / "wide.csv", "time,pier_sst,buoy_sst", "{},15,16")
-    assert read(wide, station="buoy").series.values[0] == 16
+    assert read(wide, ReadingOptions(station="buoy")).series.values[0] == 16
     places = table(tmp_path / "places.csv", "time,lat,lon,sst", "{},40,1,15", "{},41,1,16")
-    assert read(places, at=(41.1, 1)).series.values[0] == 16
-    assert read(places, station="41N 1E").series.values[0] == 16
+    assert read(places, ReadingOptions(at=(41.1, 1))).series.values[0] == 16
+    assert read(places, ReadingOptions(station="41N 1E")).series.values[0] == 16
     one_depth = table(tmp_path / "depth.csv", "time,depth,sst", "{},0.5,15")
-    assert read(one_depth, depth=1).series.values[0] == 15
+    assert read(one_depth, ReadingOptions(depth=1)).series.values[0] == 15
 
 
 @pytest.mark.parametrize(
@@ -75,5 +75,5 @@ def test_of_a_grid(tmp_path: Path, dims: tuple[str, ...], options: dict[str, Any
     )
     data.to_netcdf(tmp_path / "sst.nc", engine="h5netcdf")
     with pytest.raises(FileError) as refused:
-        read(tmp_path / "sst.nc", **options)
+        read(tmp_path / "sst.nc", ReadingOptions(**options))
     assert f"sst.nc: {says}" in str(refused.value)

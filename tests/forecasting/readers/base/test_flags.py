@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from tests.forecasting.readers.files import days, write
 
 FLAGS = ("1", "2", "3", "4", "9", "")
@@ -55,10 +55,10 @@ def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:
         tmp_path, "time,sst,sst_qc,judged", *(f"{day},10,{1 + 3 * (k == 1)},1" for k, day in enumerate(days(3)))
     )
     assert np.isnan(read(path).series.values).sum() == 1
-    assert np.isnan(read(path, flag_column="judged").series.values).sum() == 0
-    assert read(path, flag_column="none").stations[0].flags == {}
+    assert np.isnan(read(path, ReadingOptions(flags="judged")).series.values).sum() == 0
+    assert read(path, ReadingOptions(flags="none")).stations[0].flags == {}
     with pytest.raises(FileError, match="no column 'opinion'"):
-        read(path, flag_column="opinion")
+        read(path, ReadingOptions(flags="opinion"))
 
 
 def test_a_flag_that_is_no_number_is_refused_by_its_line(tmp_path: Path) -> None:
@@ -70,4 +70,4 @@ def test_flags_that_belong_to_no_column_and_are_not_used_are_named(tmp_path: Pat
     buoy = [f"{day},{flag},35,1,10" for day, flag in zip(days(3), (1, 4, 1), strict=True)]
     path = write(tmp_path, "DATE,Q_FLAG,salinity,salinity_flag,SSTP", *buoy)
     assert "flags that were not used: Q_FLAG; --flags names those of SSTP" in read(path).series.notes
-    assert read(path, flag_column="Q_FLAG").stations[0].flags == {1: 2, 4: 1}
+    assert read(path, ReadingOptions(flags="Q_FLAG")).stations[0].flags == {1: 2, 4: 1}

@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.units import split_names
 from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.tabular import find_layout
@@ -71,7 +71,7 @@ def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path)
     path = write(tmp_path, "time,sst,temp_units,sst_units", *lines)
     (station,) = read(path).stations
     assert (station.units, station.units_from) == ("fahrenheit", "by column sst_units")
-    assert find_layout(read_delimited(path.read_text()), Options()).units_column == "sst_units"
+    assert find_layout(read_delimited(path.read_text()), ReadingOptions()).units_column == "sst_units"
 
 
 def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Pat
     said = "every value is over 32 °C, as no sea is all the year: they may be °F, which --units fahrenheit says"
     path = write(tmp_path, "time,sst", *lines)
     assert said in read(path).stations[0].warnings
-    assert said not in read(path, units="celsius").stations[0].warnings
+    assert said not in read(path, ReadingOptions(units="celsius")).stations[0].warnings
     assert said not in read(write(tmp_path, "time,sst", *lines[:300])).stations[0].warnings
     assert said not in read(write(tmp_path, "time,sst", *lines, "2002-01-03,32")).stations[0].warnings
 
@@ -89,7 +89,7 @@ def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -
     path = write(tmp_path, "# units: degF", "# units: degC", "time,sst", *rows)
     with pytest.raises(FileError, match="line 1 says that the unit is 'degF' and line 2 'degC', by the comment above"):
         read(path)
-    assert read(path, units="celsius").series.values[0] == 41
+    assert read(path, ReadingOptions(units="celsius")).series.values[0] == 41
     mixed = write(tmp_path, "time,sst,unit", *(f"{row},degF" for row in rows), "2001-01-04,5,degC")
     with pytest.raises(FileError, match="line 2 says that the unit is 'degF' and line 5 'degC', by column unit; keep"):
         read(mixed)

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.timestep import iso
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
@@ -88,7 +88,7 @@ def save(request: pytest.FixtureRequest, tmp_path: Path) -> Save:
 def test_a_place_is_taken_by_cf_attributes_whatever_the_longitudes(
     save: Save, make: Callable[[], xr.Dataset], value: str
 ) -> None:
-    reading = read(save(make()), at=(0.1, -59.4))
+    reading = read(save(make()), ReadingOptions(at=(0.1, -59.4)))
     (station,) = reading.stations
     assert station.columns.value == value
     np.testing.assert_allclose(reading.series.values, 15 + np.arange(10) / 10 + 3.005, atol=0.006)
@@ -106,7 +106,7 @@ def netcdf(tmp_path: Path) -> Save:
 
 
 def test_land_gives_way_to_the_nearest_sea(netcdf: Save) -> None:
-    series = read(netcdf(oisst()), at=(0, 21.2)).series
+    series = read(netcdf(oisst()), ReadingOptions(at=(0, 21.2))).series
     np.testing.assert_allclose(series.values[0], 15.195, atol=0.006)
     assert "cell 0N 19.5E, 189.0 km from 0N 21.2E: the nearest that holds sea" in series.notes
 
@@ -123,19 +123,19 @@ def test_a_grid_without_a_place_says_what_it_covers(netcdf: Save) -> None:
 @pytest.mark.parametrize("at", [(50.0, 10.0), (-3.0, 10.0)])
 def test_a_place_off_the_grid_is_refused(netcdf: Save, at: tuple[float, float]) -> None:
     with pytest.raises(FileError, match=r"does not reach .*latitudes -1 to 1"):
-        read(netcdf(oisst()), at=at)
+        read(netcdf(oisst()), ReadingOptions(at=at))
 
 
 def test_a_place_between_cells_that_lie_far_apart_along_one_dimension_is_on_the_grid(netcdf: Save) -> None:
     coarse = oisst().isel(lon=slice(0, None, 30))
-    assert read(netcdf(coarse), at=(0.0, 75.0)).series.values[0] == pytest.approx(15.605, abs=0.02)
+    assert read(netcdf(coarse), ReadingOptions(at=(0.0, 75.0))).series.values[0] == pytest.approx(15.605, abs=0.02)
 
 
 def test_a_depth_is_asked_for_where_there_are_several(netcdf: Save) -> None:
     path = netcdf(copernicus())
     with pytest.raises(FileError, match=r"2 depths along depth: 0.494, 100; choose one with --depth"):
-        read(path, at=(0, 1.5))
-    series = read(path, at=(0, 1.5), depth=90).series
+        read(path, ReadingOptions(at=(0, 1.5)))
+    series = read(path, ReadingOptions(at=(0, 1.5), depth=90)).series
     np.testing.assert_allclose(series.values[0], 5.015)
     assert "depth 100 of 2" in series.notes
 
@@ -173,7 +173,7 @@ def test_quality_levels_of_ghrsst_are_not_taken_for_qartod(netcdf: Save) -> None
     level = {"flag_values": np.arange(6, dtype=np.int8)}
     data["quality_level"] = (("time", "lat", "lon"), np.full((10, 5, 360), 4, dtype=np.int8), level)
     data["analysed_sst"].attrs["ancillary_variables"] = "quality_level"
-    reading = read(netcdf(data), at=(0, 0.5))
+    reading = read(netcdf(data), ReadingOptions(at=(0, 0.5)))
     assert reading.stations[0].columns.flags is None
     assert np.isfinite(reading.series.values).all()
 
@@ -187,9 +187,9 @@ def test_stations_are_told_apart_by_their_role(netcdf: Save) -> None:
     )  # fmt: skip
     path = netcdf(data)
     assert read(path).names == ("pier", "buoy")
-    assert read(path, station="buoy").series.values[0] == 20
+    assert read(path, ReadingOptions(station="buoy")).series.values[0] == 20
     with pytest.raises(FileError, match="no station 'quay'; it has pier, buoy"):
-        read(path, station="quay")
+        read(path, ReadingOptions(station="quay"))
 
 
 def without_units() -> xr.Dataset:
@@ -203,7 +203,7 @@ def test_units_that_are_not_stated_are_asked_for(netcdf: Save) -> None:
     path = netcdf(without_units())
     with pytest.raises(FileError, match="variable wt does not say its units; say --units, one of celsius, kelvin"):
         read(path)
-    assert read(path, units="kelvin").series.values[0] == 10
+    assert read(path, ReadingOptions(units="kelvin")).series.values[0] == 10
 
 
 def gappy(values: object, attributes: dict[str, object], **encoding: object) -> xr.Dataset:
@@ -217,7 +217,7 @@ def test_a_sentinel_of_single_precision_is_the_number_that_the_refusal_names(
     path = netcdf(gappy(np.array([14.53, 15, 16, sentinel, *range(6)], dtype=np.float32), {}))
     with pytest.raises(FileError, match=f"as --missing {re.escape(written)} does"):
         read(path)
-    values = read(path, missing=(float(written),)).series.values
+    values = read(path, ReadingOptions(missing=(float(written),))).series.values
     np.testing.assert_array_equal(values[:4], [14.53, 15, 16, np.nan])
 
 
@@ -263,7 +263,7 @@ def test_limits_of_packed_values_may_be_written_as_they_are_meant(netcdf: Save) 
 def test_a_cell_is_found_where_limits_are_written_as_they_are_meant(netcdf: Save) -> None:
     data = oisst()
     data["sst"].attrs = {"units": "Celsius", "valid_min": np.int16(-3), "valid_max": np.int16(45)}
-    assert "km from" in " ".join(read(netcdf(data), at=(0.5, 100.5)).series.notes)
+    assert "km from" in " ".join(read(netcdf(data), ReadingOptions(at=(0.5, 100.5))).series.notes)
 
 
 def no_time() -> xr.Dataset:
@@ -348,7 +348,7 @@ def test_depths_may_stand_in_a_variable_of_their_own_at_each_time(netcdf: Save) 
     data = xr.Dataset({"TEMP": (shape, layers, cf), "DEPH": (shape, metres, deep)}, {"time": TIMES})
     with pytest.raises(FileError, match=r"2 depths along DEPTH: 0.5, 20; choose one with --depth"):
         read(netcdf(data))
-    assert read(netcdf(data), depth=25).series.values[0] == 5
+    assert read(netcdf(data), ReadingOptions(depth=25)).series.values[0] == 5
 
 
 def test_levels_that_are_at_other_depths_each_time_are_refused_and_one_that_is_told_of(netcdf: Save) -> None:
@@ -368,12 +368,12 @@ def test_depths_are_metres_whatever_their_units(netcdf: Save) -> None:
         z_t=("z_t", [500.0, 1500.0], {"units": "centimeters", "positive": "down"})
     )  # fmt: skip
     with pytest.raises(FileError, match=r"2 depths along z_t: 5, 15; choose one with --depth"):
-        read(netcdf(data), at=(0, 1.5))
+        read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
 
 def test_rows_of_a_profiler_are_told_from_those_of_one_depth(netcdf: Save) -> None:
     data = buoy().assign(PRES=("time", np.linspace(5, 100, 10), {"standard_name": "sea_water_pressure"}))
-    said = "PRES runs from 5 to 100: values are of several depths; keep those of one"
+    said = "PRES runs from 5 to 100: the file mixes several depths; keep only one"
     assert said in read(netcdf(data)).series.notes
 
 
@@ -382,7 +382,7 @@ def test_a_dimension_of_something_else_is_named(netcdf: Save) -> None:
     with pytest.raises(
         FileError, match=r"keep one of each other, or their mean, as by xarray's isel\(expver=0\) or mean"
     ):
-        read(netcdf(data), at=(0, 1.5))
+        read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
 
 def test_variables_in_groups_are_refused_by_the_names_of_these(tmp_path: Path) -> None:
@@ -415,11 +415,11 @@ def test_a_time_that_is_an_undeclared_fill_value_is_named(netcdf: Save) -> None:
 
 def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
     path = Path(iris_sample_data.path) / "ostia_monthly.nc"
-    series = read(path, at=(0, -30)).series
+    series = read(path, ReadingOptions(at=(0, -30))).series
     assert (len(series), str(series.step), iso(series.start)) == (54, "month", "2006-04-01T00:00:00Z")
     assert 23 < series.values.min() < series.values.max() < 31
     with pytest.raises(FileError, match="no sea within 10 cells of 0N 20E"):
-        read(path, at=(0, 20))
+        read(path, ReadingOptions(at=(0, 20)))
 
 
 def test_without_the_extra_a_sentence_names_it(netcdf: Save, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
 
@@ -35,7 +35,7 @@ def test_a_usual_name_is_not_believed_against_its_attributes(
     path = save(tmp_path, other={}, **{name: attributes})
     with pytest.raises(FileError, match=rf"no variable of sea temperature: {name} is something else by its \w+ \("):
         read(path)
-    assert len(read(path, value_column=name).series) == 10
+    assert len(read(path, ReadingOptions(value_column=name)).series) == 10
     assert read(save(tmp_path, water_temp={}, **{name: attributes})).stations[0].columns.value == "water_temp"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.timestep import iso
 from tests.forecasting.readers.files import write
 
@@ -46,20 +46,20 @@ def test_without_names_the_only_number_is_taken_or_else_asked_for_by_position(tm
     path = write(tmp_path, *ROWS)
     with pytest.raises(FileError, match="4 columns that could be SST; name it with --value-column, one of column 2"):
         read(path)
-    assert read(path, value_column="5").series.values[0] == 22.07
-    assert read(path, value_column="column 5", units="celsius").series.values[0] == 22.07
+    assert read(path, ReadingOptions(value_column="5")).series.values[0] == 22.07
+    assert read(path, ReadingOptions(value_column="column 5", units="celsius")).series.values[0] == 22.07
 
 
 def test_kelvin_that_no_unit_states_is_not_guessed_but_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "2001-01-01,283.15", "2001-01-02,283.15")
     with pytest.raises(FileError, match="look like kelvin: give their units as kelvin, as --units kelvin does"):
         read(path)
-    np.testing.assert_allclose(read(path, units="kelvin").series.values, 10)
+    np.testing.assert_allclose(read(path, ReadingOptions(units="kelvin")).series.values, 10)
 
 
 def test_units_that_contradict_the_file_are_heeded_and_said(tmp_path: Path) -> None:
-    (station,) = read(write(tmp_path, "time,sst", "UTC,degree_C", "2001-01-01,40", "2001-01-02,41"),
-                      units="fahrenheit").stations  # fmt: skip
+    path = write(tmp_path, "time,sst", "UTC,degree_C", "2001-01-01,40", "2001-01-02,41")
+    (station,) = read(path, ReadingOptions(units="fahrenheit")).stations
     assert station.warnings == ("the file says that sst is in degree_C; it was read in fahrenheit, as asked",)
 
 

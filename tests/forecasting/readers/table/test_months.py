@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import Options, read, read_content
+from forecasting.readers import ReadingOptions, read, read_content
 from tests.forecasting.readers.files import write
 
 SHORT = "Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec"
@@ -37,7 +37,7 @@ def test_months_may_lack_and_stand_beside_other_columns_below_a_unit(tmp_path: P
     path = write(tmp_path, "# units: degF", f"{SHORT},annual,year", f"{months},-99.99,55,1980", f"{months},,55,1981")
     with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*--missing -99.99"):
         read(path)
-    series = read(path, missing=(-99.99,)).series
+    series = read(path, ReadingOptions(missing=(-99.99,))).series
     assert np.flatnonzero(np.isnan(series.values)).tolist() == [11]
     assert len(series) == 23
     assert series.values[0] == pytest.approx(10)
@@ -47,7 +47,7 @@ def test_months_may_lack_and_stand_beside_other_columns_below_a_unit(tmp_path: P
 def test_a_row_a_year_is_held_to_the_most_values_that_are_taken() -> None:
     content = "\n".join((f"year,{SHORT}", *ROWS)).encode()
     with pytest.raises(FileError, match="holds 24 months, and at most 23 values are taken"):
-        read_content(content, Options(most_lines=23))
+        read_content(content, ReadingOptions(max_lines=23))
 
 
 @pytest.mark.parametrize(

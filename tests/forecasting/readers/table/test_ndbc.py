@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.timestep import iso
 from tests.forecasting.readers.files import write
 
@@ -77,7 +77,7 @@ def test_hourly_files_of_all_stations_are_told_apart(tmp_path: Path) -> None:
     ]
     path = write(tmp_path, head, *lines, name="hour.txt")
     assert read(path).names == ("46097", "46042")
-    assert read(path, station="46042").series.values.tolist() == [12, 12]
+    assert read(path, ReadingOptions(station="46042")).series.values.tolist() == [12, 12]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,6 @@ def test_a_damaged_file_is_refused_by_its_line(tmp_path: Path, lines: tuple[str,
 
 def test_the_format_can_be_said_and_is_then_held_to(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="does not begin as an NDBC file does"):
-        read(write(tmp_path, "time,sst", "2001-01-01,10"), format="ndbc")
+        read(write(tmp_path, "time,sst", "2001-01-01,10"), ReadingOptions(format="ndbc"))
     with pytest.raises(FileError, match="format 'xml' is not one of csv, erddap"):
-        read(write(tmp_path, "time,sst", "2001-01-01,10"), format="xml")
+        read(write(tmp_path, "time,sst", "2001-01-01,10"), ReadingOptions(format="xml"))

@@ -6,7 +6,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.table.delimited import header, read_delimited
 from forecasting.readers.table.tabular import find_layout
 from forecasting.series.timestep import iso
@@ -39,7 +39,7 @@ def test_lines_above_a_header_that_is_clear_are_left_aside(tmp_path: Path, above
     assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", "day", {10.0})
     assert f"the header is line {len(above)}; what stands above it was left aside" in series.notes
     assert read(path).format == "CSV"
-    layout = find_layout(read_delimited(path.read_text()), Options())
+    layout = find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert {*layout.time, *layout.values} <= set(header(path.read_text())[0])
 
 
@@ -108,8 +108,8 @@ def test_columns_may_be_kept_apart_by_spaces(tmp_path: Path, head: list[str], fo
 def test_columns_of_one_name_that_hold_no_sst_are_left_aside(tmp_path: Path) -> None:
     months = [f" 2001 {month:3d}   24.1   0.4   26.3  -0.2" for month in (1, 2, 3)]
     path = write(tmp_path, " YR   MON  NINO1+2   ANOM   NINO3    ANOM", *months)
-    assert read(path, station="NINO3").series.values[0] == 26.3
-    assert set(find_layout(read_delimited(path.read_text()), Options()).values) == {"NINO1+2", "NINO3"}
+    assert read(path, ReadingOptions(station="NINO3")).series.values[0] == 26.3
+    assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {"NINO1+2", "NINO3"}
 
 
 def test_widths_of_columns_below_the_header_are_no_data(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import DateOrder, read, read_csv
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.tabular import find_layout
 from forecasting.readers.times.clock import find_clock
@@ -82,7 +82,7 @@ def test_times_of_day_under_any_name_stand_beside_dates_that_come_again_and_agai
     path = write(tmp_path, "date,heure,temp", *(f"{day}/12/2010,{hour}:30,10" for day in (30, 31) for hour in (6, 18)))
     assert str(read(path).series.step) == "PT12H"
     assert iso(read(path).series.start) == "2010-12-30T06:30:00Z"
-    assert find_layout(read_delimited(path.read_text()), Options()).time == ("date", "heure")
+    assert find_layout(read_delimited(path.read_text()), ReadingOptions()).time == ("date", "heure")
 
 
 def test_of_several_columns_of_dates_one_is_asked_for(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, or
     path = write(tmp_path, "date,sst", *rows(FIRSTS))
     with pytest.raises(FileError, match=r"line 2: '01/01/2010' may have its day or its month first.*--dates dmy or"):
         read(path)
-    assert str(read(path, date_order=order).series.step) == step
+    assert str(read(path, ReadingOptions(dates=order)).series.step) == step
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ HOURS = [f"2010-12-{day:02},{hour},{hour}.5" for day in (30, 31) for hour in ran
 )
 def test_hours_stand_beside_dates_that_come_again_and_again(tmp_path: Path, header: str, more: str) -> None:
     path = write(tmp_path, header, *(f"{line}{more}" for line in HOURS))
-    reading = read(path, value_column=header.split(",")[2])
+    reading = read(path, ReadingOptions(value_column=header.split(",")[2]))
     assert (str(reading.series.step), len(reading.series)) == ("hour", 48)
     assert iso(reading.series.start) == f"2010-12-30T00:{more[1:] or '00'}:00Z"
     table = read_delimited(path.read_text())
-    clock = find_clock(table, Options())
+    clock = find_clock(table, ReadingOptions())
     # As in the scoring of many rows, which keeps the columns of the time alone.
     alone = replace(table, cells=table.cells[list(clock.names)].iloc[-1:])
-    assert find_clock(alone, Options()).names == clock.names
+    assert find_clock(alone, ReadingOptions()).names == clock.names
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_year_of_two_digits_is_read_once_the_order_is_said(
     tmp_path: Path, order: DateOrder, first: str, start: str
 ) -> None:
     path = write(tmp_path, "date,sst", f"{first} 00:00,10", f"{first} 12:00,10")
-    assert iso(read(path, date_order=order).series.start) == start
+    assert iso(read(path, ReadingOptions(dates=order)).series.start) == start
 
 
 @pytest.mark.parametrize("times", [["18-03-05", "18-03-06", "19-03-07"], ["98-03-05", "98-03-05"]])
@@ -242,7 +242,7 @@ def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
         "2,06/14/15 12:00:00 AM,14.6,",
         "# a remark",
     )
-    reading = read(path, date_order="mdy")
+    reading = read(path, ReadingOptions(dates="mdy"))
     assert [iso(time) for time in reading.series.times] == ["2015-06-14T06:00:00Z", "2015-06-14T07:00:00Z"]
     assert reading.series.values.tolist() == [14.5, 14.6]
 
@@ -250,12 +250,12 @@ def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
 def test_a_time_that_its_zone_moves_out_of_the_years_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["0001-01-01", "0001-01-02"]))
     with pytest.raises(FileError, match=r"line 2: time '0001-01-01' is not in the years 1 to 9999 \(UTC\); correct it"):
-        read(path, timezone="+01:00")
+        read(path, ReadingOptions(timezone="+01:00"))
 
 
 def test_months_go_by_the_clock_that_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows([f"2001-{month:02}-01" for month in range(1, 13)]))
-    series = read(path, timezone="Europe/Rome").series
+    series = read(path, ReadingOptions(timezone="Europe/Rome")).series
     assert (str(series.step), iso(series.start)) == ("month", "2001-01-01T00:00:00Z")
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read, read_csv
+from forecasting.readers import ReadingOptions, read, read_csv
 from forecasting.series.timestep import iso
 from tests.forecasting.readers.files import rows, write
 
@@ -19,7 +19,7 @@ def test_a_clock_with_daylight_saving_is_refused_until_it_is_named(tmp_path: Pat
     path = write(tmp_path, "time,sst", *rows(AUTUMN))
     with pytest.raises(FileError, match=r"line 6: the clock goes back an hour at 2010-10-31T02:00.*--timezone"):
         read(path)
-    series = read(path, timezone="Europe/Rome").series
+    series = read(path, ReadingOptions(timezone="Europe/Rome")).series
     assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "PT30M", 7)
 
 
@@ -47,7 +47,7 @@ def test_a_zone_in_the_header_whose_offset_is_not_known_is_asked_for(tmp_path: P
         FileError, match=rf"by the clock of '{re.escape(zone)}', .* not UTC: say which that is with --timezone"
     ):
         read(path)
-    assert iso(read(path, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
+    assert iso(read(path, ReadingOptions(timezone="+01:00")).series.start) == "2010-12-30T23:00:00Z"
 
 
 def test_offsets_that_change_with_daylight_saving_are_followed(tmp_path: Path) -> None:
@@ -59,9 +59,9 @@ def test_offsets_that_change_with_daylight_saving_are_followed(tmp_path: Path) -
 def test_an_hour_that_the_clock_skips_is_refused_by_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["2010-03-28T01:00", "2010-03-28T02:00", "2010-03-28T03:00"]))
     with pytest.raises(FileError, match="line 3: '2010-03-28T02:00' comes twice or never by the clock of Europe/Rome"):
-        read(path, timezone="Europe/Rome")
+        read(path, ReadingOptions(timezone="Europe/Rome"))
     with pytest.raises(FileError, match="no time zone is named 'Europe/Atlantis'"):
-        read(path, timezone="Europe/Atlantis")
+        read(path, ReadingOptions(timezone="Europe/Atlantis"))
 
 
 def by_the_clock(start: str, hours: int, zone: str) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_clock_that_goes_back_on_any_night_is_refused_until_it_is_named(
     path = write(tmp_path, "time,sst", *by_the_clock(start, 24 * days, zone))
     with pytest.raises(FileError, match=r"the clock goes back an hour at .*--timezone"):
         read(path)
-    assert len(read(path, timezone=zone).series) == 24 * days
+    assert len(read(path, ReadingOptions(timezone=zone)).series) == 24 * days
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_lines_that_are_there_twice_are_no_clock(tmp_path: Path, repeated: list[
 def test_a_zone_anywhere_in_the_name_of_the_column_is_asked_for(tmp_path: Path, header: str, zone: str) -> None:
     path = write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))
     with pytest.raises(FileError, match=f"by the clock of '{zone}', .* not UTC: say which that is with --timezone"):
-        read(path, time_column=header)
-    assert iso(read(path, time_column=header, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
+        read(path, ReadingOptions(time_column=header))
+    assert iso(read(path, ReadingOptions(time_column=header, timezone="+01:00")).series.start) == "2010-12-30T23:00:00Z"
 
 
 @pytest.mark.parametrize("header", ["time_utc", "met_time", "time (Date)", "location_time", "est_utc_time"])
 def test_names_that_hold_no_zone_are_utc(tmp_path: Path, header: str) -> None:
     path = write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))
-    assert iso(read(path, time_column=header).series.start) == "2010-12-31T00:00:00Z"
+    assert iso(read(path, ReadingOptions(time_column=header)).series.start) == "2010-12-31T00:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
     said = f"by the clock of '{zone}', as column {column} says, .* --timezone, as {example}"
     with pytest.raises(FileError, match=said):
         read(path)
-    assert iso(read(path, timezone="-05:00").series.start) == "2019-06-01T17:00:00Z"
+    assert iso(read(path, ReadingOptions(timezone="-05:00")).series.start) == "2019-06-01T17:00:00Z"
 
 
 PERIODS = ("3.1", "NaN", "", "-99.9")

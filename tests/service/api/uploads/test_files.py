@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.readers import read_csv
-from service.api.uploads.schemas import MOST_COLUMNS, MOST_STATIONS, FileReading
+from service.api.uploads.schemas import MAX_COLUMNS, MAX_STATIONS, FileReading
 from service.http.problems import Problem
 from service.settings import Settings
 from tests.conftest import NINO12
@@ -276,15 +276,15 @@ def test_what_is_no_text_is_another_media_type(client: httpx.Client, content: by
 @pytest.mark.parametrize(
     ("columns", "says"),
     [
-        (MOST_COLUMNS, f"has {MOST_COLUMNS + 1} columns, and at most {MOST_COLUMNS} are taken"),
-        (MOST_STATIONS + 1, f"holds {MOST_STATIONS + 1} stations, and at most {MOST_STATIONS} are taken"),
+        (MAX_COLUMNS, f"has {MAX_COLUMNS + 1} columns, and at most {MAX_COLUMNS} are taken"),
+        (MAX_STATIONS + 1, f"holds {MAX_STATIONS + 1} stations, and at most {MAX_STATIONS} are taken"),
     ],
 )
 def test_a_table_of_more_columns_than_are_taken_is_refused(client: httpx.Client, columns: int, says: str) -> None:
     header = ",".join(["time", *(f"s{k}_sst" for k in range(columns))])
     rows = [",".join([f"2001-01-0{day}", *["15"] * columns]) for day in (1, 2, 3)]
     assert says in refusal(client, "\n".join([header, *rows]))
-    if columns < MOST_COLUMNS:
+    if columns < MAX_COLUMNS:
         answer = post(client, "\n".join([header, *rows]), station="s7")
         assert answer["stations"][0]["columns"]["value"] == "s7_sst"
 
