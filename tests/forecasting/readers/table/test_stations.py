@@ -126,7 +126,7 @@ def test_several_depths_are_asked_for(tmp_path: Path) -> None:
 
 
 def test_values_of_many_depths_are_told_from_those_of_one(tmp_path: Path) -> None:
-    said = "column depth runs from 5 to 100: values are of several depths; keep those of one"
+    said = "column depth runs from 5 to 100: the file mixes several depths; keep only one"
     glider = [f"{day},{depth},10" for day, depth in zip(days(4), (5, 50, 100, 50), strict=True)]
     assert said in read(write(tmp_path, "time,depth,temp", *glider)).series.notes
     moored = [f"{day},{depth},10" for day, depth in zip(days(4), (5, 6, 9, 7), strict=True)]
