@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
+from forecasting.console import in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.readers.base.options import ReadingOptions
@@ -37,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         return _main(options, begun)
     except ForecastError as error:
-        print(f"scoring: {error}", file=sys.stderr)
+        print(f"scoring: {error.written(in_command_line)}", file=sys.stderr)
         return REFUSED
 
 

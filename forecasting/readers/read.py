@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.readers.base.options import FORMATS, ReadingOptions
+from forecasting.readers.base.options import AT, FORMATS, ReadingOptions
 from forecasting.readers.base.table import Table, one_line
 from forecasting.readers.base.text import MAX_TEXT, read_text, sniff_binary
 from forecasting.readers.result.assemble import attempt, understand
@@ -14,6 +14,7 @@ from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.months import bare_years, one_row_a_month
 from forecasting.readers.table.ndbc import is_ndbc, read_ndbc
 from forecasting.readers.table.tabular import observations
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries, Units
 from forecasting.wording import listed
 
@@ -40,7 +41,7 @@ def read(path: Path | str, options: ReadingOptions = DEFAULTS) -> Reading:
     try:
         return _read(path, path, options)
     except SeriesError as error:
-        raise FileError(f"{path}: {one_line(str(error))}", index=error.index) from None
+        raise _of_file(error, path) from None
 
 
 def read_content(
@@ -60,7 +61,7 @@ def read_content(
     try:
         return _read(content, Path(name), options, limit)
     except SeriesError as error:
-        raise FileError(f"{name}: {one_line(str(error))}", index=error.index) from None
+        raise _of_file(error, name) from None
 
 
 def read_csv(
@@ -104,18 +105,26 @@ def content_digest(path: Path) -> str:
     return whole.hexdigest()
 
 
+def _of_file(error: SeriesError, name: Path | str) -> FileError:
+    """The error in one line, with the name of the file in front."""
+    return FileError(f"{name}: {one_line(error.message)}", index=error.index, remedy=error.remedy)
+
+
 def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int = MAX_TEXT) -> Reading:
     if options.format is not None and options.format not in FORMATS:
         raise FileError(f"format {options.format[:40]!r} is not one of {', '.join(FORMATS)}")
     if options.sample is not None and options.at is not None:
-        raise FileError("--at takes one cell of a grid, --sample draws several: give one of them")
+        raise FileError(
+            "a cell of a grid cannot be both chosen and drawn",
+            remedy=Remedy.of("; remove either {} or {}", "at", "sample"),
+        )
     folder = isinstance(source, Path) and source.is_dir()
     kind = sniff_binary(source) if options.format in (None, "netcdf", "zarr") or folder else None
     if options.format in _GRIDS:
         kind = options.format
     if kind is not None:
         if isinstance(source, bytes):
-            raise FileError(f"is {_GRIDS[kind]}, which is read from a file on disk alone; send the series as CSV")
+            raise FileError(f"is {_GRIDS[kind]}, which can only be read from a file on disk; send the series as CSV")
         return _read_grid(source, kind, options)
     text, notes = read_text(source, limit)
     _check_lines(text, options.max_lines)
@@ -138,7 +147,7 @@ def table_of(text: str, options: ReadingOptions, notes: tuple[str, ...] = ()) ->
 def _check_lines(text: str, most: int | None) -> None:
     lines = max(text.count("\n"), text.count("\r"))
     if most is not None and lines > most:
-        raise FileError(f"holds {lines} lines, and at most {most} are taken; keep one station or a shorter time")
+        raise FileError(f"holds {lines} lines, more than the limit of {most}; keep one station or a shorter period")
 
 
 def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:
@@ -147,7 +156,7 @@ def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:
     try:
         return _reading(path, _GRIDS[kind], read_grid(path, kind, options), options)
     except NoPlaceError as error:
-        return Reading(path, _GRIDS[kind], (), str(error), error.grid)
+        return Reading(path, _GRIDS[kind], (), FileError.of(error), error.grid)
 
 
 def _reading(path: Path, kind: str, found: list[Observations], options: ReadingOptions) -> Reading:
@@ -160,6 +169,8 @@ def _reading(path: Path, kind: str, found: list[Observations], options: ReadingO
     names = [station.name or "" for station in stations]
     shown = listed(names)
     if options.sample is not None:
-        return Reading(path, kind, stations, f"is a grid, from which {shown} were drawn; choose one with --at LAT,LON")
-    remedy = "places: {}; choose one with --at LAT,LON" if places else "stations: {}; choose one with --station"
-    return Reading(path, kind, stations, f"holds {len(names)} {remedy.format(shown)}")
+        error = FileError(f"is a grid, from which {shown} were drawn", remedy=Remedy.of("; choose one with {}", AT))
+        return Reading(path, kind, stations, error)
+    choice, what = (AT, "places") if places else (Setting("station"), "stations")
+    error = FileError(f"holds {len(names)} {what}: {shown}", remedy=Remedy.of("; choose one with {}", choice))
+    return Reading(path, kind, stations, error)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import RangeError, SeriesError
+from forecasting.remedies import Setting
 from forecasting.series.timestep import (
     YEAR,
     Bools,
@@ -264,34 +265,34 @@ def sea_temperatures(
         return celsius
     i = int(wrong.argmax())
     least, most = from_celsius(SEA_RANGE, units)
-    remedy, option = _remedy(values, wrong, units, absent)
+    remedy, settings = _remedy(values, wrong, units, absent)
     raise RangeError(
         f"{place(i)} is {values[i]:g} {_SYMBOLS[units]}, which no sea has ({least:g} to {most:g}); {remedy}",
         index=i,
-        option=option,
+        settings=settings,
     )
 
 
-def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, str | None]:
-    """What to do about values out of range: in words, and as an option."""
+def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, tuple[Setting, ...]]:
+    """What to do about values out of range: in words, and as options of reading."""
     median = float(np.nanmedian(values))
     typical: dict[Units, tuple[float, float]] = {"celsius": (-3, 45), "kelvin": (268, 320), "fahrenheit": (30, 110)}
     for other, (least, most) in typical.items():
         if other != units and wrong.mean() > 0.5 and least <= median <= most:
-            return f"the values look like {_SYMBOLS[other]}: give their units as {other}", f"--units {other}"
+            return f"the values look like {_SYMBOLS[other]}: give their units as {other}", (Setting("units", other),)
     if wrong.mean() > 0.5:
-        return f"check that these are sea temperatures in {_SYMBOLS[units]}", None
+        return f"check that these are sea temperatures in {_SYMBOLS[units]}", ()
     low = values[values < SEA_RANGE[0]]
     if units == "celsius" and abs(median) < 3 and len(np.unique(low)) > 1 and low.min() > -20:
-        return "check that these are sea temperatures, and no differences from what is usual", None
-    sentinel = f"--missing {float(values[wrong][0])!r}".removesuffix(".0")
+        return "check that these are sea temperatures, and no differences from what is usual", ()
+    sentinel = Setting("missing", float(values[wrong][0]))
     fitting = _fitting(values, wrong, units)
     if fitting is None:
-        return f"if it stands for a missing value, {absent}", sentinel
+        return f"if it stands for a missing value, {absent}", (sentinel,)
     said = (
         f"if the values are in {_SYMBOLS[fitting]}, give their units as {fitting}; if it stands for a missing value, "
     )
-    return f"{said}{absent}", f"--units {fitting} or {sentinel}"
+    return f"{said}{absent}", (Setting("units", fitting), sentinel)
 
 
 def _fitting(values: Floats, wrong: Bools, units: Units) -> Units | None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forecasting.console import in_command_line
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import DROPPED
 from forecasting.readers.base.options import ReadingOptions
@@ -253,7 +254,7 @@ def _written_times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int
             if error.index is None or found >= _BAD_TIMES:
                 raise
             row = int(np.flatnonzero(kept)[error.index])
-            bad[row] = str(error).replace("line ", "row ", 1)
+            bad[row] = error.written(in_command_line).replace("line ", "row ", 1)
             kept[row] = False
             found += 1
     return times, naive, bad

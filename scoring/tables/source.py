@@ -64,7 +64,7 @@ def read_batches(files: Sequence[Path], options: ReadingOptions, notes: Notes) -
         try:
             yield from _read_parquet(file, options, notes) if is_parquet(file) else _read_csv(file, options, notes)
         except FileError as error:
-            raise FileError(f"{file}: {error}") from None
+            raise FileError.of(error, f"{file}: ") from None
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise FileError(f"{file}: is a gzip file that is damaged or cut short; fetch it again") from None
         except (pa.ArrowException, OSError) as error:

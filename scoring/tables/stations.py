@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from forecasting.console import in_command_line
 from forecasting.errors import SeriesError
-from forecasting.readers.times.daylight import LOCAL, UNTOLD, falls_back, localise
+from forecasting.readers.times.daylight import LOCAL, SET_ZONE, UNTOLD, falls_back, localise
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import Floats, Times, TimeStep, choose_clock, short
 from scoring.tables.rows import ROW, UNSAID
@@ -99,7 +100,7 @@ def _series(found: _StationRows, zones: tuple[str, ...], step: TimeStep) -> SstS
             times = choose_clock(times, found.written)
     regular = len(times) > 0 and not np.isnat(times).any() and bool((times == step.range(times[0], len(times))).all())
     if not regular and (i := falls_back(times, found.clock == UNSAID, found.cells)) is not None:
-        raise SeriesError(LOCAL.format(short(times[i])[:-1]))
+        raise SeriesError(LOCAL.format(short(times[i])[:-1]), remedy=SET_ZONE)
     series = SstSeries.from_observations(times, found.values, step=step if regular else None)
     return series if np.isfinite(series.values[-1]) else series.until_last_observation()
 
@@ -120,4 +121,4 @@ def _by_its_clock(found: _StationRows, zones: tuple[str, ...]) -> Times:
 
 def in_one_line(error: SeriesError) -> str:
     """What an error says."""
-    return " ".join(str(error).split())
+    return " ".join(error.written(in_command_line).split())

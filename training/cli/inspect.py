@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from forecasting.console import in_command_line
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, Station, describe
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
         try:
             found = describe_file(read_with(path, options))
         except FileError as error:
-            print(f"training: {error}", file=sys.stderr)
+            print(f"training: {error.written(in_command_line)}", file=sys.stderr)
             worst = UNREADABLE
             continue
         print(json.dumps(found, ensure_ascii=False) if options.json else _text(found))
@@ -43,7 +44,7 @@ def describe_file(reading: Reading) -> dict[str, Any]:
     """A reading as plain values: what ``--json`` prints."""
     stations = [_station(station) for station in reading.stations]
     panel, refusal = _panel(reading.stations) if len(stations) > 1 else ([], None)
-    problem = reading.problem or stations[0]["problem"]
+    problem = stations[0]["problem"] if reading.error is None else reading.error.written(in_command_line)
     return {
         "file": str(reading.path),
         "format": reading.format,
@@ -72,12 +73,12 @@ def _panel(stations: Sequence[Station]) -> tuple[list[str], str | None]:
         known, skipped = usable_series(stations)
         panel = Panel.of(known, TrainingConfig.for_step(commonest_step(known.values())), (), skipped)
     except SeriesError as error:
-        return [], str(error)
+        return [], error.written(in_command_line)
     return list(panel.members), None
 
 
 def _station(station: Station) -> dict[str, Any]:
-    found = describe(station)
+    found = describe(station, in_command_line)
     return found if station.series is None else found | {"problem": untrainable(station.series)}
 
 

@@ -12,6 +12,7 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from forecasting.console import in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.evaluation.report import ModelReport
 from forecasting.evaluation.table import accuracy_table
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             return command(arguments[1:])
         return _train(_train_parser().parse_args(arguments))
     except ForecastError as error:
-        print(f"training: {error}", file=sys.stderr)
+        print(f"training: {error.written(in_command_line)}", file=sys.stderr)
         return 2
 
 

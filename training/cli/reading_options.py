@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from forecasting.errors import ForecastError
+from forecasting.errors import FileError, ForecastError
 from forecasting.readers import Reading, ReadingOptions, read
-from forecasting.readers.base.options import OPTIONS, Option
+from forecasting.readers.base.options import AT, OPTIONS, Option
+from forecasting.remedies import Remedy, Setting
 
 
 def add_reading_options(group: argparse._ArgumentGroup) -> None:
@@ -28,9 +29,10 @@ def read_with(path: Path, arguments: argparse.Namespace) -> Reading:
     """
     options = ReadingOptions.from_values(vars(arguments), seed=getattr(arguments, "seed", None) or 0)
     reading = read(path, options)
-    if reading.stations or reading.problem is None:
+    if reading.stations or reading.error is None:
         return reading
-    return replace(reading, problem=f"{reading.problem}, or draw cells of it for a panel with --sample N")
+    remedy = Remedy.of("; choose a place with {}, or draw cells for a panel with {}", AT, Setting("sample", "N"))
+    return replace(reading, error=FileError(reading.error.message, remedy=remedy))
 
 
 def positive(text: str) -> int:

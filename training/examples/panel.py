@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from forecasting.console import in_command_line
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.division import TRAIN_TENTHS, VALIDATION_TENTHS, Split, least_values
 from forecasting.networks.metadata import Period
@@ -175,7 +176,7 @@ def usable_series(stations: Sequence[Station]) -> tuple[dict[str, SstSeries], li
         SeriesError: if no station has one.
     """
     known = {one.name or "": one.series for one in stations if one.series is not None}
-    skipped = [f"{one.name}: {one.problem}" for one in stations if one.series is None]
+    skipped = [f"{one.name}: {one.error.written(in_command_line)}" for one in stations if one.error is not None]
     if not known:
         raise SeriesError(f"none of its stations can be used: {skipped[0]}")
     return known, skipped

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hint
 
 from forecasting.errors import FileError
 from forecasting.readers.base.place import Place, parse_place
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import UNITS, Units
 from forecasting.series.timestep import TimeStep
 
@@ -155,11 +156,16 @@ OPTIONS: Final[dict[str, Option]] = {
 """Every option that users can set, by its name."""
 
 
-def refuse_many(count: int, of: str, option: str, options: ReadingOptions) -> None:
+AT: Final = Setting("at", "LAT,LON")
+"""The choice of a place."""
+
+
+def refuse_many(count: int, of: str, choice: Setting, options: ReadingOptions) -> None:
     """Refuse a file of more stations or places than ``options`` allow.
 
     Raises:
         FileError: saying how to choose one.
     """
     if options.max_stations is not None and count > options.max_stations:
-        raise FileError(f"holds {count} {of}, and at most {options.max_stations} are taken; choose one with --{option}")
+        message = f"holds {count} {of}, more than the limit of {options.max_stations}"
+        raise FileError(message, remedy=Remedy.of("; choose one with {}", choice))

@@ -12,6 +12,7 @@ from forecasting.errors import FileError
 from forecasting.readers.base.flags import may_be_flags
 from forecasting.readers.base.quantities import apart
 from forecasting.readers.base.units import in_brackets, parse_units, split_names
+from forecasting.remedies import Remedy
 from forecasting.series.sst_series import Units
 from forecasting.series.timestep import Floats
 from forecasting.wording import listed
@@ -161,8 +162,8 @@ def _one_unit(said: Mapping[int, str], place: str) -> tuple[str, str] | None:
     for line, other in others:
         if parse_units(other) != parse_units(unit) or parse_units(unit) is None:
             raise FileError(
-                f"line {first} says that the unit is {unit[:40]!r} and line {line} {other[:40]!r}, by {place}; "
-                "keep the values of one unit, or say --units"
+                f"line {first} gives the unit as {unit[:40]!r} and line {line} as {other[:40]!r}, in {place}",
+                remedy=Remedy.of("; keep values in one unit only, or set {}", "units"),
             )
     return unit, place
 

@@ -7,6 +7,8 @@ from typing import Final
 from forecasting.readers.base.quantities import is_no_sst
 from forecasting.series.sst_series import Units
 
+SCALES: Final = "celsius, kelvin or fahrenheit"
+
 _TEMPERATURES: Final = frozenset(("sst", "temp", "temperature", "temperatures", "wtmp"))
 _TURNED: Final = frozenset(("from", "convert", "converted", "was", "were", "original", "originally", "not"))
 """What makes a unit in a sentence another one than that of the values."""

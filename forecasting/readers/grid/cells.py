@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from forecasting.errors import FileError
+from forecasting.readers.base.options import AT
 from forecasting.readers.base.place import Place, distance_km, name_place
 from forecasting.readers.base.validity import Validity
 from forecasting.readers.result.reading import Grid
+from forecasting.remedies import Remedy
 from forecasting.series.timestep import Floats
 
 if TYPE_CHECKING:
@@ -28,11 +30,9 @@ Index = dict[Hashable, int]
 
 
 class NoPlaceError(FileError):
-    """A grid, where no place was asked for: not unreadable, but no series yet; ``grid`` is what can be said of it."""
+    """A readable grid for which no place was chosen; ``grid`` describes it."""
 
-    def __init__(self, message: str, grid: Grid | None = None) -> None:
-        super().__init__(message)
-        self.grid = grid
+    grid: Grid | None = None
 
 
 def take_cell(
@@ -49,7 +49,8 @@ def take_cell(
     lats, lons = np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64)
     if at is None:
         shape = " × ".join(str(value.sizes[dim]) for dim in dims)
-        raise NoPlaceError(f"is a grid of {shape} cells, {_extent(lats, lons)}; name a place with --at LAT,LON")
+        message = f"is a grid of {shape} cells, {_extent(lats, lons)}"
+        raise NoPlaceError(message, remedy=Remedy.of("; choose a place with {}", AT))
     return _nearest_sea(value, along, (lat, lon), at, missing)
 
 
@@ -106,7 +107,8 @@ def _nearest_sea(
     _refuse_off_grid(at, near_lat, near_lon, float(np.nanmin(km)), axes)
     sea = sea_of(value, along, box, dims, missing)
     if not sea.any():
-        raise FileError(f"has no sea within {_SEARCHED_CELLS} cells of {name_place(at)}: choose another --at")
+        message = f"has no sea within {_SEARCHED_CELLS} cells of {name_place(at)}"
+        raise FileError(message, remedy=Remedy.of("; choose another place with {}", AT))
     chosen = np.unravel_index(int(np.where(sea, km, np.inf).argmin()), km.shape)
     there = name_place((near_lat[chosen], near_lon[chosen]))
     said = f"cell {there}, {km[chosen]:.1f} km from {name_place(at)}"

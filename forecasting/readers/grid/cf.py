@@ -17,9 +17,10 @@ import numpy as np
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.base.depths import MAX_DEPTHS_METRES, nearest_depth
 from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.units import parse_units
+from forecasting.readers.base.units import SCALES, parse_units
 from forecasting.readers.times.dates import FARTHEST_SECONDS, seconds_of_unit
-from forecasting.series.sst_series import UNITS, Units
+from forecasting.remedies import Remedy
+from forecasting.series.sst_series import Units
 from forecasting.series.timestep import FIRST_TIME, LAST_TIME, Floats, Times
 from forecasting.wording import listed
 
@@ -194,10 +195,11 @@ def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units
     if stated is not None:
         return stated, "by the attribute units", ()
     if written is None:
-        raise FileError(f"variable {name} does not say its units; say --units, one of {', '.join(UNITS)}")
+        message = f"variable {name} does not state its units"
+        raise FileError(message, remedy=Remedy.of("; set {} to " + SCALES, "units"))
     raise FileError(
-        f"variable {name} is in {str(written)[:40]!r}, which is no unit of temperature known here; "
-        f"name another with --value-column, or say --units, one of {', '.join(UNITS)}"
+        f"variable {name} is in {str(written)[:40]!r}, not in a known unit of temperature",
+        remedy=Remedy.of("; choose another variable with {}, or set {} to " + SCALES, "value_column", "units"),
     )
 
 
@@ -218,8 +220,8 @@ def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: ReadingOpti
     if len(along) == 1:
         return along[0]
     raise FileError(
-        f"variable {variable.name} has no dimension of time that CF's units, as 'days since 1970-01-01', describe; "
-        "name its variable with --time-column, or join the files of each time into one first"
+        f"variable {variable.name} has no dimension of time with CF units such as 'days since 1970-01-01'",
+        remedy=Remedy.of("; name the variable of times with {}, or first join the files of all times", "time_column"),
     )
 
 
@@ -289,14 +291,15 @@ def one_depth(
             continue
         if len(depths) > 1 and options.depth is None:
             shown = listed(f"{depth:g}" for depth in depths)
-            raise FileError(f"holds {len(depths)} depths along {dim}: {shown}; choose one with --depth")
+            message = f"holds {len(depths)} depths along {dim}: {shown}"
+            raise FileError(message, remedy=Remedy.of("; choose one with {}", "depth"))
         chosen = float(depths[0]) if options.depth is None else nearest_depth(depths, options.depth)
         if len(depths) > 1 or chosen != 0:
             notes.append(f"{dim} {chosen:g}" + (f" of {len(depths)}" if len(depths) > 1 else ", the only one"))
         at = int(np.flatnonzero(depths == chosen)[0])
         taken = {name: one.isel(along_own(one, {dim: at})) for name, one in taken.items()}
     if options.depth is not None and chosen is None:
-        raise FileError("has no dimension of depth, so --depth has nothing to choose from; leave it away")
+        raise FileError("has no dimension of depth", remedy=Remedy.of("; remove {}", "depth"))
     return taken
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from forecasting.errors import FileError
 from forecasting.readers.base.depths import describe_depths
 from forecasting.readers.base.flags import Marked, heed, unheeded
-from forecasting.readers.base.options import ReadingOptions, refuse_many
+from forecasting.readers.base.options import AT, ReadingOptions, refuse_many
 from forecasting.readers.base.table import one_line
 from forecasting.readers.base.validity import Validity, as_written
 from forecasting.readers.grid.ancillary import find_flags, find_unheeded, flags_of
@@ -22,6 +22,7 @@ from forecasting.readers.grid.overview import overview
 from forecasting.readers.grid.sample import draw_cells
 from forecasting.readers.grid.variables import find_variable
 from forecasting.readers.result.reading import Columns, Observations
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import Floats, Times, short
 from forecasting.wording import listed
 
@@ -58,10 +59,9 @@ def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observati
     if aside is not None:
         taken["aside"] = data[aside]
     columns = Columns(time, value, None, flags)
-    if options.dates is not None or options.timezone is not None:
-        raise FileError(
-            "has its times as CF does, in UTC, so --dates and --timezone say nothing of it; leave them away"
-        )
+    idle = [name for name in ("dates", "timezone") if getattr(options, name) is not None]
+    if idle:
+        raise FileError("has unambiguous times in UTC, as CF prescribes", remedy=Remedy.of("; remove {}", idle[0]))
     _check_size(data.sizes[along], options)
     validity = Validity.of(data[value], options.missing)
     for station, variables, notes in _at_places(data, taken, along, options):
@@ -89,7 +89,7 @@ def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observati
 
 def _check_size(values: int, options: ReadingOptions) -> None:
     if options.max_lines is not None and values > options.max_lines:
-        raise FileError(f"holds {values} values, and at most {options.max_lines} are taken; keep a shorter time")
+        raise FileError(f"holds {values} values, more than the limit of {options.max_lines}; keep a shorter period")
 
 
 def _placer(times: Times) -> Callable[[int], str]:
@@ -124,12 +124,14 @@ def _at_places(
     single = {dim: 0 for dim in rest if taken["value"].sizes[dim] == 1}
     station_dim = next((dim for dim in rest if dim not in single and _station_names(data, dim)), None)
     if station_dim is not None:
-        _refuse_places(options, "stations: choose one with --station, not")
+        _refuse_choice(options, "holds stations", Remedy.of("; choose one with {} instead of {}", "station"))
         yield from _each_station(data, taken, station_dim, single, options, tuple(notes))
         return
     if set(rest) - set(single):
         if options.station is not None:
-            raise FileError("is a grid, without stations: choose a place with --at LAT,LON, not --station")
+            raise FileError(
+                "is a grid without stations", remedy=Remedy.of("; choose a place with {} instead of {}", AT, "station")
+            )
         if options.sample is not None:
             plane = {name: one.isel(along_own(one, single)) for name, one in taken.items()}
             for name, variables, said in draw_cells(data, plane, along, options.sample, options.seed, options.missing):
@@ -139,18 +141,20 @@ def _at_places(
         try:
             index, said = take_cell(data, plane_value, along, options.at, options.missing)
         except NoPlaceError as error:
-            raise NoPlaceError(str(error), overview(data, plane_value, along, options, tuple(notes))) from None
+            error.grid = overview(data, plane_value, along, options, tuple(notes))
+            raise
         yield None, {name: one.isel(along_own(one, single | index)) for name, one in taken.items()}, (*notes, *said)
         return
-    _refuse_places(options, "one place, so there is nothing to choose from: leave away")
+    _refuse_choice(options, "holds only one place", Remedy.of("; remove {}"))
     squeezed = {name: one.isel(along_own(one, single)) for name, one in taken.items()}
     yield from _by_rows(data, squeezed, along, options, tuple(notes))
 
 
-def _refuse_places(options: ReadingOptions, said: str) -> None:
-    asked = "--at" if options.at is not None else "--sample" if options.sample is not None else None
-    if asked is not None:
-        raise FileError(f"holds {said} {asked}")
+def _refuse_choice(options: ReadingOptions, reason: str, remedy: Remedy) -> None:
+    """Refuse the choice of a place; its option becomes the last setting of the remedy."""
+    chosen = next((name for name in ("at", "sample") if getattr(options, name) is not None), None)
+    if chosen is not None:
+        raise FileError(reason, remedy=Remedy(remedy.text, (*remedy.settings, Setting(chosen))))
 
 
 def _station_variable(data: "xr.Dataset", dim: Hashable) -> str | None:
@@ -182,7 +186,7 @@ def _each_station(
     if options.station is not None and options.station not in names:
         raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
     if options.station is None:
-        refuse_many(len(names), "stations", "station", options)
+        refuse_many(len(names), "stations", Setting("station"), options)
         _check_size(sum(one.size for key, one in taken.items() if key != "aside"), options)
     for at, name in enumerate(names):
         if options.station in (None, name):
@@ -199,10 +203,11 @@ def _by_rows(
     """One series; or, where a variable names a station for each row, as ERDDAP's tables do, a refusal to mix them."""
     names = _station_names(data, along)
     if len(set(names)) > 1:
-        raise FileError(f"holds {len(set(names))} stations in one list of rows; fetch one, or the same table as CSV")
+        raise FileError(f"holds {len(set(names))} stations in one list of rows; fetch only one, or the table as CSV")
     if options.station is not None and options.station not in names:
-        held = names[0] if names else "one series without a name: leave --station away"
-        raise FileError(f"has no station {options.station!r}; it has {held}")
+        if names:
+            raise FileError(f"has no station {options.station!r}; it has {names[0]}")
+        raise FileError("holds one series without a name", remedy=Remedy.of("; remove {}", "station"))
     deep = [str(name) for name in data.variables if data[name].attrs.get("standard_name") in _DEPTHS]
     rows = {name: one for name in deep for one in [data[name].squeeze()] if one.dims == (along,)}
     said = [one for name, depths in rows.items() for one in describe_depths(np.asarray(depths.values, float), name)]

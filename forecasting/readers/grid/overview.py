@@ -57,7 +57,7 @@ def overview(
         try:
             celsius = sea_temperatures(values.ravel(), units, lambda i: f"a value of {short(times[at])}")
         except RangeError as error:
-            notes = (*notes, f"{error}{f', as {error.option} does' if error.option else ''}")
+            notes = (*notes, str(error))
         else:
             span = None if example is None else (float(np.nanmin(celsius)), float(np.nanmax(celsius)))
         if example is None:

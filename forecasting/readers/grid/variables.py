@@ -7,6 +7,7 @@ from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.quantities import is_above_ground, is_anomaly, is_elsewhere, is_no_sst, is_of_water
 from forecasting.readers.base.units import parse_units
+from forecasting.remedies import Remedy
 from forecasting.wording import listed
 
 if TYPE_CHECKING:
@@ -62,10 +63,12 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
     usual = _named(list(others), (*_NAMES, *_BARE))
     if usual is not None:
         raise FileError(
-            f"has no variable of sea temperature: {usual} is something else by its {others[usual]}; "
-            f"name the one that is SST with --value-column, one of {listed(names)}"
+            f"has no variable of sea temperature, only {listed(names)}; {usual} is something else, according to its "
+            f"{others[usual]}",
+            remedy=Remedy.of("; if one of them is SST, name it with {}", "value_column"),
         )
-    raise FileError(f"has no variable of sea temperature; name it with --value-column, one of {listed(names)}")
+    message = f"has no variable of sea temperature, only {listed(names)}"
+    raise FileError(message, remedy=Remedy.of("; if one of them is SST, name it with {}", "value_column"))
 
 
 def _of_something_else(variable: "xr.DataArray") -> str | None:
@@ -86,7 +89,8 @@ def _with_standard(data: "xr.Dataset", names: list[str], standard: str) -> str |
     usual = [name for name in found if name.lower() in (*_NAMES, *_BARE)]
     if len(found) > 1 and len(usual) != 1:
         raise FileError(
-            f"has {len(found)} variables with the standard name {standard}: {listed(found)}; choose with --value-column"
+            f"has {len(found)} variables with the standard name {standard}: {listed(found)}",
+            remedy=Remedy.of("; choose one with {}", "value_column"),
         )
     return next(iter(usual if len(found) > 1 else found), None)
 
@@ -101,8 +105,8 @@ def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
     rivals = [name for name in names if is_of_water(name) and data[name].ndim and data[name].dtype.kind in "fiu"]
     if found is not None and rivals:
         raise FileError(
-            f"has {len(rivals) + 1} variables that could be SST; name it with --value-column, one of "
-            f"{listed([found, *rivals])}"
+            f"has {len(rivals) + 1} variables that could be SST: {listed([found, *rivals])}",
+            remedy=Remedy.of("; choose one with {}", "value_column"),
         )
     return found
 

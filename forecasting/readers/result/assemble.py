@@ -12,6 +12,7 @@ from forecasting.readers.result.flat_line import describe_flat_line
 from forecasting.readers.result.reading import UNSAID, Observations, Station
 from forecasting.readers.result.resample import coarser, resample
 from forecasting.readers.result.zeros import describe_zeros
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries, to_celsius
 from forecasting.series.timestep import DAY, Times
 
@@ -32,10 +33,9 @@ def understand(found: Observations, options: ReadingOptions) -> Station:
     try:
         series = _series(found, options)
     except RangeError as error:
-        how = f", as {error.option} does" if error.option else ""
-        raise FileError(f"{error}{how}", index=error.index) from None
+        raise FileError(error.message, index=error.index, remedy=Remedy.any_of(error.settings)) from None
     except SeriesError as error:
-        raise FileError(str(error), index=error.index) from None
+        raise FileError.of(error) from None
     taken = f"time from column {found.columns.time}, SST from column {found.columns.value}, in {found.units}"
     doubts = [
         doubt
@@ -61,7 +61,14 @@ def attempt(found: Observations, options: ReadingOptions) -> Station:
         return understand(found, options)
     except FileError as error:
         return Station(
-            found.station, found.columns, found.units, found.units_from, found.flags, found.warnings, None, str(error)
+            found.station,
+            found.columns,
+            found.units,
+            found.units_from,
+            found.flags,
+            found.warnings,
+            None,
+            FileError.of(error),
         )
 
 
@@ -74,12 +81,15 @@ def _series(found: Observations, options: ReadingOptions) -> SstSeries:
         again = _yearly_restart(np.unique(found.times))
         if again is not None:
             raise FileError(
-                f"the steps of {again} days begin anew each January, so that they are no regular series; "
-                f"make one with --resample month, or --resample P{again}D from the first day on"
+                f"the {again}-day steps restart each January, so the series is not regular",
+                remedy=Remedy.of(
+                    "; resample it with {}, or with {} to count days from the first one",
+                    Setting("resample", "month"),
+                    Setting("resample", f"P{again}D"),
+                ),
             ) from None
-        steps = " or ".join(", ".join(coarser(np.unique(found.times))).rsplit(", ", 1))
-        how = f", as --resample {steps} does" if steps else ""
-        raise FileError(f"{error}{how}", index=error.index) from None
+        steps = tuple(Setting("resample", step) for step in coarser(np.unique(found.times)))
+        raise FileError(error.message, index=error.index, remedy=Remedy.any_of(steps)) from None
 
 
 def _doubt_units(found: Observations, series: SstSeries) -> str | None:
@@ -88,8 +98,8 @@ def _doubt_units(found: Observations, series: SstSeries) -> str | None:
     least = float(np.fmin.reduce(series.values))
     if found.units_from != UNSAID or not year or least <= _WARMEST_YEAR:
         return None
-    said = f"every value is over {_WARMEST_YEAR:g} °C, as no sea is all the year"
-    return f"{said}: they may be °F, which --units fahrenheit says"
+    warm = f"every value is above {_WARMEST_YEAR:g} °C, as in no sea all year round"
+    return f"{warm}; if they are °F, set units to fahrenheit"
 
 
 def _doubt_anomalies(series: SstSeries) -> str | None:
@@ -98,8 +108,8 @@ def _doubt_anomalies(series: SstSeries) -> str | None:
     middle, least = float(np.median(values)), float(values.min())
     if least >= _COLDEST or abs(middle) >= _NEAR_ZERO:
         return None
-    said = f"values fall to {least:.3g} °C, where every sea is ice, about a middle of {middle:.2g} °C"
-    return f"{said}: see whether they are anomalies, and no SST"
+    cold = f"values fall to {least:.3g} °C, below the freezing point of the sea, around a median of {middle:.2g} °C"
+    return f"{cold}; check whether they are anomalies instead of SST"
 
 
 def _placed(found: Observations, series: SstSeries, options: ReadingOptions) -> Marked | None:

@@ -76,8 +76,8 @@ class Station:
         units_from: what says so.
         flags: QARTOD flag → how often it came.
         warnings: what the user should look at.
-        series: None where there is a problem.
-        problem: why there is no series, and what to do.
+        series: None if there is an error.
+        error: why there is no series, and what to do.
         marked: values flagged suspect or fail, °C, each at the time in the series that it belongs to; None where there
             is no series, or nothing is flagged.
     """
@@ -89,8 +89,13 @@ class Station:
     flags: dict[int, int]
     warnings: tuple[str, ...]
     series: SstSeries | None
-    problem: str | None = None
+    error: FileError | None = None
     marked: Marked | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The error as a sentence, with options as in Python."""
+        return None if self.error is None else str(self.error)
 
 
 @dataclass(frozen=True)
@@ -139,15 +144,20 @@ class Reading:
         path: of the file.
         format: in words.
         stations: in the order of the file; none where a choice has to be made first.
-        problem: why there is not one series, and what to do; None where there is.
+        error: why there is not exactly one series, and what to do; None if there is.
         grid: of which a place has to be chosen; None where the file is another.
     """
 
     path: Path
     format: str
     stations: tuple[Station, ...]
-    problem: str | None = None
+    error: FileError | None = None
     grid: Grid | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The error as a sentence, with options as in Python."""
+        return None if self.error is None else str(self.error)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -161,8 +171,8 @@ class Reading:
         Raises:
             FileError: if there is not exactly one, with what to choose.
         """
-        if self.problem is not None:
-            raise FileError(f"{self.path}: {self.problem}")
+        if self.error is not None:
+            raise FileError.of(self.error, f"{self.path}: ")
         series = self.stations[0].series
         assert series is not None
         return series

@@ -24,8 +24,10 @@ def describe_zeros(found: Observations) -> str | None:
         return None
     first = short(found.times[order[int(stray.argmax())]])
     are = "is" if stray.sum() == 1 else "are"
-    said = f"{counted(int(stray.sum()), 'value')} {are} exactly 0 °C, far from those before and after"
-    return f"{said}, the first at {first}: if 0 stands for a missing value, --missing 0 says so"
+    return (
+        f"{counted(int(stray.sum()), 'value')} {are} exactly 0 °C, far from the values before and after, the first at "
+        f"{first}; if 0 marks a missing value, set missing to 0"
+    )
 
 
 def _stray(values: Floats) -> Bools:

@@ -64,7 +64,7 @@ def read_delimited(text: str, notes: tuple[str, ...] = (), max_columns: int = MA
     if not rows:
         raise _without_data(text)
     if (width := len(rows[0][1])) > max_columns:
-        raise FileError(f"has {width} columns, and at most {max_columns} are taken; write one line a value")
+        raise FileError(f"has {width} columns, more than the limit of {max_columns}; write one value per line")
     _refuse_title(rows)
     if width == 1 and len(rows) > 1 and all(len(row[0].split()) > 1 for _, row in rows[:2]):
         raise FileError(

@@ -46,7 +46,9 @@ def one_row_a_month(table: Table, options: ReadingOptions) -> Table:
     columns = sorted(months, key=lambda name: months[name])
     count = len(table.cells) * len(columns)
     if options.max_lines is not None and count > options.max_lines:
-        raise FileError(f"holds {count} months, and at most {options.max_lines} values are taken; keep a shorter time")
+        raise FileError(
+            f"holds {count} months, more than the limit of {options.max_lines} values; keep a shorter period"
+        )
     plain = table.plain()
     beside = [plain[name] for name in (*STATIONS, *PLACES, *POSITIONS) if name in plain]
     aside = [name for name in table.names if name not in {year, *columns, *beside}]

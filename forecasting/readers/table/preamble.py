@@ -12,6 +12,7 @@ from forecasting.readers.base.quantities import is_anomaly
 from forecasting.readers.base.table import NO_NAMES, TIME_NAMES
 from forecasting.readers.table.erddap import is_units_row, kinds, starts_as_date
 from forecasting.readers.times.zones import names_zone
+from forecasting.remedies import Remedy
 
 SEPARATORS: Final = ",;\t"
 SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -126,8 +127,8 @@ def _header(rows: list[_Line]) -> int | None:
         return None
     for k, row in rows[:at]:
         if names_zone(" ".join(row)):
+            remedy = f"; remove the lines above line {rows[at][0] + 1}, and set {{}}, such as Europe/Rome or +01:00"
             raise FileError(
-                f"line {k + 1} ({' '.join(row)[:40]!r}) says whose clock the times go by: remove what stands above "
-                f"line {rows[at][0] + 1}, and say --timezone, as Europe/Rome or +01:00"
+                f"line {k + 1} ({' '.join(row)[:40]!r}) names a time zone", remedy=Remedy.of(remedy, "timezone")
             )
     return rows[at][0]

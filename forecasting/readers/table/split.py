@@ -11,10 +11,11 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.base.depths import describe_depths, nearest_depth
 from forecasting.readers.base.keys import ANYTHING, DEPTHS, PLACES, STATIONS
-from forecasting.readers.base.options import ReadingOptions, refuse_many
+from forecasting.readers.base.options import AT, ReadingOptions, refuse_many
 from forecasting.readers.base.place import distance_km, fixed_places, name_place
 from forecasting.readers.base.table import Table, numbers, one_line, to_numbers
 from forecasting.readers.times.clock import Clock
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import Floats
 from forecasting.wording import listed
 
@@ -55,7 +56,7 @@ def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Part]
     if column is not None:
         codes, names = pd.factorize(table.cells[column])
         if options.station is None:
-            refuse_many(len(names), "stations", "station", options)
+            refuse_many(len(names), "stations", Setting("station"), options)
         parts = [Part(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
         if options.station is not None:
             parts = [part for part in parts if part.station == options.station]
@@ -113,15 +114,15 @@ def _places(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> 
     points = None if columns is None else _points(table, clock, part, columns)
     if columns is None or points is None:
         if options.at is not None:
-            found = "no columns of latitude and longitude" if columns is None else "one place, or one that moves"
-            raise FileError(f"has {found}, so --at has nothing to choose from; leave it away")
+            held = "no columns of latitude and longitude" if columns is None else "only one place, or one that moves"
+            raise FileError(f"has {held}", remedy=Remedy.of("; remove {}", "at"))
         yield part
         return
     lat, lon = columns
     distinct = np.unique(points[part.rows], axis=0)
     distinct = distinct[np.isfinite(distinct).all(axis=1)]
     if options.at is None:
-        refuse_many(len(distinct), "places", "at LAT,LON", options)
+        refuse_many(len(distinct), "places", AT, options)
     elif len(distinct):
         km = distance_km(options.at, distinct[:, 0], distinct[:, 1])
         chosen = distinct[int(km.argmin())]
@@ -149,7 +150,7 @@ def _depth(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> P
     plain = table.plain()
     column = next((plain[name] for name in DEPTHS if name in plain), None)
     if column is None and options.depth is not None:
-        raise FileError("has no column of depths, so --depth has nothing to choose from; leave it away")
+        raise FileError("has no column of depths", remedy=Remedy.of("; remove {}", "depth"))
     if column is None:
         return part
     if options.depth is None and not _repeats(clock, part.rows):
@@ -161,7 +162,8 @@ def _depth(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> P
         return part
     if options.depth is None:
         shown = listed(f"{depth:g}" for depth in distinct)
-        raise FileError(f"holds several depths in column {column}: {shown}; choose one with --depth")
+        message = f"holds several depths in column {column}: {shown}"
+        raise FileError(message, remedy=Remedy.of("; choose one with {}", "depth"))
     chosen = nearest_depth(distinct, options.depth)
     note = f"{column} {chosen:g} of {len(distinct)} depths"
     return Part(part.station, part.column, part.rows & (depths == chosen), (*part.notes, note))

@@ -9,13 +9,14 @@ from forecasting.errors import FileError
 from forecasting.readers.base.flags import Marked, flag_column, heed, quality_column, unheeded
 from forecasting.readers.base.options import DateOrder, ReadingOptions, refuse_many
 from forecasting.readers.base.table import HEADER, Table, numbers, to_numbers
-from forecasting.readers.base.units import parse_units
+from forecasting.readers.base.units import SCALES, parse_units
 from forecasting.readers.result.reading import UNSAID, Columns, Observations
 from forecasting.readers.table.split import Part, place_columns, split, station_column
 from forecasting.readers.table.values import Choice, find_values, is_usual, left_aside, own_unit, stations_of_columns
 from forecasting.readers.times.clock import Clock, find_clock
 from forecasting.readers.times.dates import order_of
-from forecasting.series.sst_series import UNITS, Units
+from forecasting.remedies import Remedy, Setting
+from forecasting.series.sst_series import Units
 from forecasting.series.timestep import Floats, Times
 from forecasting.wording import listed
 
@@ -99,7 +100,7 @@ def observations(table: Table, options: ReadingOptions) -> list[Observations]:
     choices = find_values(table, clock, options)
     table = replace(table, notes=(*table.notes, *_say_aside(left_aside(table, clock, choices))))
     if options.station is None:
-        refuse_many(len(choices) * len(parts), "stations", "station", options)
+        refuse_many(len(choices) * len(parts), "stations", Setting("station"), options)
     for choice in choices:
         values = numbers(table.cells[choice.value])
         flag_name = _flags(table, choice.value, options)
@@ -137,18 +138,18 @@ def _say_idle(table: Table, value: str) -> tuple[str, ...]:
     """What is to be said of flags that belong to no other column by their names, and were not used."""
     others = [table.short(name).lower() for name in table.names if name not in {value, *table.flag_names.values()}]
     idle = [name for short, name in table.flag_names.items() if not short.lower().startswith(tuple(others))]
-    return (f"flags that were not used: {listed(idle)}; --flags names those of {value}",) if idle else ()
+    return (f"flags that were not used: {listed(idle)}; to use one for {value}, set flags to its name",) if idle else ()
 
 
 def _check_choice(found: list[Observations], options: ReadingOptions) -> None:
     """Refuse what was asked for and has no meaning here, lest another series be taken for it."""
     if options.sample is not None:
-        raise FileError("is a table, and --sample draws cells of a grid; leave it away")
+        raise FileError("is a table, not a grid", remedy=Remedy.of("; remove {}", "sample"))
     if options.station is None:
         return
     names = [one.station for one in found if one.station is not None]
     if not names:
-        raise FileError("holds one series without a name, so --station has nothing to choose from; leave it away")
+        raise FileError("holds one series without a name", remedy=Remedy.of("; remove {}", "station"))
     if not any(name == options.station or name.startswith(f"{options.station} ") for name in names):
         raise FileError(f"has no station {options.station!r}; it has {listed(names)}")
 
@@ -214,7 +215,8 @@ def _flag_numbers(table: Table, name: str) -> Floats:
     try:
         return numbers(column)
     except FileError as error:
-        raise FileError(f"{error}, or read without flags: --flags none", index=error.index) from None
+        remedy = Remedy.of(", or ignore the flags with {}", Setting("flags", "none"))
+        raise FileError(error.message, index=error.index, remedy=remedy) from None
 
 
 def _units(table: Table, value: str, options: ReadingOptions) -> tuple[Units, str, tuple[str, ...]]:
@@ -230,8 +232,8 @@ def _units(table: Table, value: str, options: ReadingOptions) -> tuple[Units, st
         stated = parse_units(written)
         if stated is None:
             raise FileError(
-                f"column {value} is in {written[:40]!r} by {place}, which is no unit of temperature known here; "
-                f"name another with --value-column, or say --units, one of {', '.join(UNITS)}"
+                f"column {value} is in {written[:40]!r}, according to {place}, not in a known unit of temperature",
+                remedy=Remedy.of("; choose another column with {}, or set {} to " + SCALES, "value_column", "units"),
             )
         return stated, f"by {place}", ()
     if table.units_by_format is not None:

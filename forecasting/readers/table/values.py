@@ -12,6 +12,7 @@ from forecasting.readers.base.quantities import is_elsewhere, is_no_sst, is_of_w
 from forecasting.readers.base.table import HEADER, Table, is_count, is_empty, is_numeric, numbers
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.clock import Clock
+from forecasting.remedies import Remedy
 
 _USUAL: Final = ("sst", "sea_surface_temperature", "analysed_sst", "water_temperature", "sea_water_temperature",
                  "wtmp", "thetao", "tos")  # fmt: skip
@@ -26,6 +27,14 @@ _OTHER_UNITS: Final = frozenset(
     ("m", "cm", "m/s", "m s-1", "psu", "g/kg", "db", "dbar", "hpa", "mbar", "s", "%", "deg")
 )
 _MIN_WIDE: Final = 2
+
+CHOOSE_VALUES: Final = Remedy.of("; choose one with {}", "value_column")
+NAME_VALUES: Final = Remedy.of("; name the column of temperatures with {}", "value_column")
+_AS_STATIONS: Final = Remedy.of(
+    "; choose one with {}; if each is a station, choose one with {} or end all names with _sst",
+    "value_column",
+    "station",
+)
 
 
 @dataclass(frozen=True)
@@ -86,12 +95,14 @@ def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Cho
     if len(apart) >= _MIN_WIDE:
         return [choice for choice in wide if choice.station in apart]
     if not others:
-        raise FileError(f"has no column besides {', '.join(clock.names)}; bring one of temperatures, too")
+        raise FileError(f"has no columns other than {', '.join(clock.names)}; add a column of temperatures")
     if not candidates:
         _refuse_decimal_commas(table, others)
-    several = f"has {len(candidates)} columns that could be SST" if candidates else "has no column of numbers"
-    remedy = f"name it with --value-column, one of {', '.join(candidates or others)[:400]}"
-    raise FileError(f"{several}; {remedy}{_as_stations(table, candidates)}")
+    shown = ", ".join(candidates or others)[:400]
+    if not candidates:
+        raise FileError(f"has no column of numbers, only {shown}", remedy=NAME_VALUES)
+    remedy = _AS_STATIONS if _may_be_stations(table, candidates) else CHOOSE_VALUES
+    raise FileError(f"has {len(candidates)} columns that could be SST: {shown}", remedy=remedy)
 
 
 def _usual(table: Table, others: list[str]) -> str | None:
@@ -105,21 +116,16 @@ def _usual(table: Table, others: list[str]) -> str | None:
     rivals = [name for name in others if is_of_water(table.stem(name)) and _may_hold_values(table, name)]
     if bare is not None and rivals:
         raise FileError(
-            f"has {len(rivals) + 1} columns that could be SST; name it with --value-column, one of "
-            f"{', '.join([bare, *rivals])[:400]}"
+            f"has {len(rivals) + 1} columns that could be SST: {', '.join([bare, *rivals])[:400]}", remedy=CHOOSE_VALUES
         )
     coded = [name for name in others if _CODED.fullmatch(name)]
     return coded[0] if bare is None and len(coded) == 1 else bare
 
 
-def _as_stations(table: Table, candidates: list[str]) -> str:
-    """What makes a panel of columns that are named after nothing but places."""
+def _may_be_stations(table: Table, candidates: list[str]) -> bool:
+    """Whether all columns could be named after places."""
     names = [table.short(name) for name in candidates]
-    if table.nameless or len(names) < _MIN_WIDE or len(places(names)) < len(names):
-        return ""
-    return (
-        f"; where each is a station, choose one with --station, or name them {names[0]}_sst, {names[1]}_sst and so on"
-    )
+    return not table.nameless and len(names) >= _MIN_WIDE and len(places(names)) == len(names)
 
 
 def _sea(name: str) -> str:
@@ -129,7 +135,8 @@ def _sea(name: str) -> str:
         FileError: if its name says that it is no SST.
     """
     if is_no_sst(name):
-        raise FileError(f"has no column of SST: {name} is something else by its name; say --value-column if it is SST")
+        message = f"has no column of SST: {name} is something else, according to its name"
+        raise FileError(message, remedy=Remedy.of("; if it is SST, name it with {}", "value_column"))
     return name
 
 

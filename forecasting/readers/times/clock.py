@@ -16,6 +16,7 @@ from forecasting.readers.times.daylight import localise_cells, refuse_local_cloc
 from forecasting.readers.times.hours import is_clock, is_whole, stands_apart, times_of_day
 from forecasting.readers.times.month_names import YEARS, month_number
 from forecasting.readers.times.zones import COLUMNS, PERIOD, UTC, is_period, names_utc, offset_of, zone_in, zone_of
+from forecasting.remedies import Remedy
 from forecasting.series.timestep import Times, choose_clock
 from forecasting.wording import listed
 
@@ -92,10 +93,10 @@ def find_clock(table: Table, options: ReadingOptions) -> Clock:
     """
     clock = replace(clock_of(table, options), cells=table.cells)
     if options.dates is not None and not clock.shown.str.match(r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d").any():
-        raise FileError("has no dates as 03/04/2010 in it, so --dates says nothing of it; leave it away")
+        raise FileError("has no dates such as 03/04/2010", remedy=Remedy.of("; remove {}", "dates"))
     if _zoned(clock.texts).all():
         if options.timezone is not None:
-            raise FileError("has times that all say their offset, so --timezone says nothing of it; leave it away")
+            raise FileError("states an offset with every time", remedy=Remedy.of("; remove {}", "timezone"))
         return clock
     return clock if options.timezone is not None else replace(clock, timezone=_written_zone(table, clock))
 
@@ -175,9 +176,15 @@ def _dated(table: Table, options: ReadingOptions) -> Clock:
     """The only column that holds dates, whatever its name, and the only one of times of day beside days."""
     found = [name for name in table.names if is_dated(table.cells[name])]
     if len(found) > 1 and not table.nameless:
-        raise FileError(f"has {len(found)} columns of dates; name one with --time-column, one of {listed(found)}")
+        raise FileError(
+            f"has {len(found)} columns of dates: {listed(found)}",
+            remedy=Remedy.of("; choose one with {}", "time_column"),
+        )
     if not found:
-        raise FileError(f"has no column named time or date; name it with --time-column, one of {table.describe()}")
+        raise FileError(
+            f"has no column named time or date, only {table.describe()}",
+            remedy=Remedy.of("; name the column of times with {}", "time_column"),
+        )
     clocks = _clocks(table)
     hours = times_of_day(table, clocks[0], found[0]) if len(clocks) == 1 else None
     if hours is None or table.cells[found[0]].str.contains(":").any():
@@ -287,10 +294,10 @@ def _iso(texts: "pd.Series[str]", shown: "pd.Series[str]") -> Times:
     if bad.any():
         i = int(bad.argmax())
         cell = shown.iloc[i][:40]
-        said = f"time {cell!r} is not" if cell else "the time is empty; it should be"
+        subject = f"time {cell!r} is not" if cell else "the time is empty; it should be"
         raise FileError(
-            f"line {texts.index[i]}: {said} an ISO 8601 time as 2010-12-01 or 2010-12-01T06:00:00Z; "
-            "write the times of the column so, or name another with --time-column",
+            f"line {texts.index[i]}: {subject} an ISO 8601 time such as 2010-12-01 or 2010-12-01T06:00:00Z",
             index=i,
+            remedy=Remedy.of("; rewrite the column, or name another column of times with {}", "time_column"),
         )
     return within_years(parsed.dt.tz_localize(None).to_numpy().astype("datetime64[s]"), shown)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import DateOrder
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import Floats, Times
 
 _CLOCK: Final = r"(?:[ T,]+(\d{1,2})(?::(\d\d)(:\d\d(?:\.\d+)?)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
@@ -38,8 +39,13 @@ FARTHEST_SECONDS: Final = 1e11
 """Seconds from the origin that a time may be away, some three thousand years."""
 
 
+SET_ORDER: Final = Remedy.of(
+    "; set the order with {} or {}, or write dates such as 2010-12-31", Setting("dates", "dmy"), Setting("dates", "mdy")
+)
+
+
 class UntoldOrderError(FileError):
-    """No date of a column tells whether its day or its month is first."""
+    """No date of a column settles whether dates begin with the day or the month."""
 
 
 def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str]":
@@ -122,12 +128,12 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
         i = int(short.argmax())
         if _year_is_first(parts):
             raise FileError(
-                f"line {column.index[i]}: {column.iloc[i][:20]!r} seems to begin with a year of two digits; write such "
-                "years with four, as 2010-12-31"
+                f"line {column.index[i]}: {column.iloc[i][:20]!r} seems to begin with a two-digit year; write four "
+                "digits, such as 2010-12-31"
             )
         raise FileError(
-            f"line {column.index[i]}: {column.iloc[i][:20]!r} has a year of two digits, which may stand anywhere; say "
-            "--dates dmy or --dates mdy, or write it as 2010-12-31"
+            f"line {column.index[i]}: {column.iloc[i][:20]!r} has a two-digit year, which could be any of its numbers",
+            remedy=SET_ORDER,
         )
     one = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     two = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -135,14 +141,15 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
     if day.any() and month.any():
         i, k = int(day.argmax()), int(month.argmax())
         raise FileError(
-            f"line {column.index[i]} ({column.iloc[i][:20]}) has its day first and line {column.index[k]} "
-            f"({column.iloc[k][:20]}) its month; write all dates one way, best as 2010-12-31"
+            f"line {column.index[i]} ({column.iloc[i][:20]}) begins with its day and line {column.index[k]} "
+            f"({column.iloc[k][:20]}) with its month; write all dates the same way, preferably as 2010-12-31"
         )
     if day.any() or month.any() or parts[1].iloc[0] == ".":
         return not month.any()
     raise UntoldOrderError(
-        f"line {column.index[0]}: {column.iloc[0][:20]!r} may have its day or its month first, and no other line "
-        "tells which; say --dates dmy or --dates mdy"
+        f"line {column.index[0]}: {column.iloc[0][:20]!r} could begin with its day or its month, and no other line "
+        "settles which",
+        remedy=SET_ORDER,
     )
 
 

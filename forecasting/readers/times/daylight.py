@@ -9,18 +9,22 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.times.zones import find_zone
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import FIRST_TIME, LAST_TIME, Bools, Times, month_of, short
 
 UNTOLD: Final = (
-    "comes twice or never by the clock of {}, which changes there; write the times with their offset, or in UTC"
+    "is skipped or repeated in the time zone {}, where the clock changes; write times with their offset, or in UTC"
 )
-"""What is wrong with a time that :func:`localise` cannot tell."""
+"""What is wrong with a time that :func:`localise` cannot convert."""
 
-LOCAL: Final = (
-    "the clock goes back an hour at {}, as it does when daylight saving ends, so these times are not UTC: say whose "
-    "clock it is with --timezone, as Europe/Rome (--timezone UTC if it is UTC all the same)"
-)
+LOCAL: Final = "the clock goes back an hour at {}, as when daylight saving time ends, so the times are not in UTC"
 """What is wrong with times that :func:`falls_back` finds."""
+SET_ZONE: Final = Remedy.of(
+    "; set the time zone with {}, such as Europe/Rome, or with {} if the times are in UTC",
+    "timezone",
+    Setting("timezone", "UTC"),
+)
+"""What to do about it."""
 
 _HOUR: Final = np.timedelta64(3_600, "s")
 _MAX_CLOCK_CHANGE_DAYS: Final = 366
@@ -67,7 +71,7 @@ def within_years(times: Times, shown: "pd.Series[str]") -> Times:
         i = int(far.argmax())
         raise FileError(
             f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in the years 1 to 9999 (UTC); correct it, or "
-            "leave the line out",
+            "remove the line",
             index=i,
         )
     return times
@@ -81,7 +85,8 @@ def refuse_local_clock(times: Times, naive: Bools, shown: "pd.Series[str]", cell
     """
     i = falls_back(times, naive, cells)
     if i is not None:
-        raise FileError(f"line {shown.index[i]}: {LOCAL.format(short(times[i])[:-1])}", index=i)
+        message = f"line {shown.index[i]}: {LOCAL.format(short(times[i])[:-1])}"
+        raise FileError(message, index=i, remedy=SET_ZONE)
 
 
 def falls_back(times: Times, naive: Bools, cells: Callable[[], pd.DataFrame]) -> int | None:

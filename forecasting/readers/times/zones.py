@@ -10,6 +10,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.table import ABSENT, to_numbers
+from forecasting.remedies import Remedy, Setting
 
 UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
 """Names of UTC, in capitals."""
@@ -122,11 +123,10 @@ def offset_of(cell: str, column: str) -> str:
 
 
 def _refuse(named: str, zone: str | None, place: str = "its header") -> NoReturn:
-    example = zone or "Europe/Rome, or its offset, as +01:00"
-    raise FileError(
-        f"has times by the clock of {named[:40]!r}, as {place} says, and not UTC: say which that is with --timezone, "
-        f"as {example}"
-    )
+    message = f"has times in the time zone {named[:40]!r}, according to {place}, not in UTC"
+    if zone is not None:
+        raise FileError(message, remedy=Remedy.of("; set {}", Setting("timezone", zone)))
+    raise FileError(message, remedy=Remedy.of("; set {}, to a zone such as Europe/Rome or +01:00", "timezone"))
 
 
 def _is_known(name: str) -> bool:
@@ -155,4 +155,4 @@ def find_zone(name: str) -> tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise FileError(f"no time zone is named {name[:40]!r}; write it as Europe/Rome or +01:00") from None
+        raise FileError(f"unknown time zone {name[:40]!r}; write it as Europe/Rome or +01:00") from None

@@ -18,6 +18,7 @@ from forecasting.readers import Reading, ReadingOptions, Station, describe, read
 from forecasting.readers.base.flags import Marked
 from forecasting.readers.base.text import sniff_binary
 from forecasting.releases.registry import Registry
+from forecasting.remedies import Setting
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import iso
@@ -29,13 +30,6 @@ from service.http.problems import Place, ProblemError
 from service.settings import Settings
 
 _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
-_VALUE: Final = r"[A-Z\d]|-\d|(?:none|dmy|mdy|month|week|day|hour|celsius|kelvin|fahrenheit)\b"
-"""How a value begins that a sentence gives an option; any other word goes on with the sentence."""
-_OPTION: Final = re.compile(
-    r"--(station|at|depth|time-column|value-column|flags|units|missing|dates|timezone|resample)\b(?: (?="
-    + _VALUE
-    + "))?"
-)
 
 
 def require_file(headers: Mapping[bytes, bytes], content: bytes) -> bool:
@@ -59,8 +53,8 @@ def _unsupported(detail: str) -> ProblemError:
 
 def not_understood(error: FileError) -> ProblemError:
     """The answer to a file that is no series: 422, with where and what to do."""
-    said = in_query(str(error))
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)])
+    message = error.written(in_query)
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [Place(location="body", message=message)])
 
 
 def read_text_file(content: bytes, options: ReadingOptions, settings: Settings) -> Reading:
@@ -78,7 +72,7 @@ def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
     stations = [_Found(_name(i, one), one, *_sendable(one, settings)) for i, one in enumerate(reading.stations)]
     return {
         "format": reading.format,
-        "problem": _told(reading.problem),
+        "problem": _problem(reading.error),
         "stations": [_station(found, metadata) for found in stations],
         "units": "celsius",
         "series": [_sent(found.name, found.series) for found in stations if found.series is not None],
@@ -100,9 +94,9 @@ def series_lines(reading: Json) -> bytes:
     return b"".join(dumps(one) + b"\n" for one in reading["series"])
 
 
-def in_query(text: str) -> str:
-    """A sentence that names options of the command line, with the query's parameters in their place."""
-    return _OPTION.sub(lambda found: found[1].replace("-", "_") + "=", text)
+def in_query(setting: Setting) -> str:
+    """Write an option of reading as a query parameter: ``units=kelvin``."""
+    return f"{setting.option}={setting.text}"
 
 
 @dataclass(frozen=True)
@@ -121,7 +115,7 @@ def _name(i: int, station: Station) -> str:
 
 def _sendable(station: Station, settings: Settings) -> tuple[SstSeries | None, str | None]:
     if station.series is None:
-        return None, _told(station.problem)
+        return None, _problem(station.error)
     series = station.series.until_last_observation()
     if len(series) > settings.max_values:
         most = f"{len(series)} values are too many: a request takes {settings.max_values} in one series"
@@ -129,8 +123,8 @@ def _sendable(station: Station, settings: Settings) -> tuple[SstSeries | None, s
     return series, None
 
 
-def _told(problem: str | None) -> str | None:
-    return None if problem is None else in_query(problem)
+def _problem(error: FileError | None) -> str | None:
+    return None if error is None else error.written(in_query)
 
 
 def _station(found: _Found, metadata: Sequence[CheckpointMetadata]) -> Json:

@@ -1,4 +1,4 @@
-"""ReadingOptions that say nothing of a file are refused, lest another series be taken for what was asked."""
+"""Options that do not apply to a file are refused, so that no other series is mistaken for the chosen one."""
 
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,14 @@ def table(path: Path, header: str, *rows: str) -> Path:
 @pytest.mark.parametrize(
     ("header", "rows", "options", "says"),
     [
-        ("time,sst", ["{},15"], {"station": "pier"}, "holds one series without a name, so --station has nothing"),
+        ("time,sst", ["{},15"], {"station": "pier"}, "holds one series without a name; remove station="),
         ("time,a_sst,b_sst", ["{},15,16"], {"station": "c"}, "has no station 'c'; it has a, b"),
-        ("time,sst", ["{},15"], {"at": (40, 1)}, "has no columns of latitude and longitude, so --at has nothing"),
-        ("time,lat,lon,sst", ["{},40,1,15"], {"at": (40, 1)}, "has one place, or one that moves, so --at has nothing"),
-        ("time,sst", ["{},15"], {"depth": 5}, "has no column of depths, so --depth has nothing to choose from"),
-        ("time,sst", ["{},15"], {"sample": 3}, "is a table, and --sample draws cells of a grid"),
-        ("time,sst", ["{},15"], {"timezone": "Europe/Rome"}, "has times that all say their offset, so --timezone says"),
-        ("time,sst", ["{},15"], {"date_order": "dmy"}, "has no dates as 03/04/2010 in it, so --dates says nothing"),
+        ("time,sst", ["{},15"], {"at": (40, 1)}, "has no columns of latitude and longitude; remove at="),
+        ("time,lat,lon,sst", ["{},40,1,15"], {"at": (40, 1)}, "has only one place, or one that moves; remove at="),
+        ("time,sst", ["{},15"], {"depth": 5}, "has no column of depths; remove depth="),
+        ("time,sst", ["{},15"], {"sample": 3}, "is a table, not a grid; remove sample="),
+        ("time,sst", ["{},15"], {"timezone": "Europe/Rome"}, "states an offset with every time; remove timezone="),
+        ("time,sst", ["{},15"], {"dates": "dmy"}, "has no dates such as 03/04/2010; remove dates="),
     ],
 )  # fmt: skip
 def test_of_a_table(tmp_path: Path, header: str, rows: list[str], options: dict[str, Any], says: str) -> None:
@@ -57,13 +57,17 @@ def test_what_does_choose_goes_on_choosing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("dims", "options", "says"),
     [
-        ((), {"at": (40, 1)}, "holds one place, so there is nothing to choose from: leave away --at"),
-        ((), {"sample": 2}, "holds one place, so there is nothing to choose from: leave away --sample"),
-        ((), {"station": "a"}, "has no station 'a'; it has one series without a name: leave --station away"),
-        ((), {"depth": 2}, "has no dimension of depth, so --depth has nothing to choose from"),
-        ((), {"timezone": "Europe/Rome"}, "has its times as CF does, in UTC, so --dates and --timezone say nothing"),
-        (("station",), {"at": (40, 1)}, "holds stations: choose one with --station, not --at"),
-        (("lat", "lon"), {"station": "a"}, "is a grid, without stations: choose a place with --at LAT,LON"),
+        ((), {"at": (40, 1)}, "holds only one place; remove at="),
+        ((), {"sample": 2}, "holds only one place; remove sample="),
+        ((), {"station": "a"}, "holds one series without a name; remove station="),
+        ((), {"depth": 2}, "has no dimension of depth; remove depth="),
+        ((), {"timezone": "Europe/Rome"}, "has unambiguous times in UTC, as CF prescribes; remove timezone="),
+        (("station",), {"at": (40, 1)}, "holds stations; choose one with station= instead of at="),
+        (
+            ("lat", "lon"),
+            {"station": "a"},
+            "is a grid without stations; choose a place with at=(LAT,LON) instead of station=",
+        ),
     ],
 )
 def test_of_a_grid(tmp_path: Path, dims: tuple[str, ...], options: dict[str, Any], says: str) -> None:

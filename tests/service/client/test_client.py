@@ -381,7 +381,7 @@ def test_what_is_said_of_a_file_is_heeded_and_what_is_wrong_with_it_told(ask: As
     days = "\n".join(["when,sst", *(f"2001-{1 + k // 28:02}-{1 + k % 28:02},{10 + k % 3}" for k in range(84))])
     reading = ask(url, "read_series", days.encode(), time_column="when", resample="month", missing=[12, 13])
     assert list(reading.series["0"].index.month) == [1, 2, 3]
-    with pytest.raises(ProblemError, match="name it with time_column="):
+    with pytest.raises(ProblemError, match="name the column of times with time_column="):
         ask(url, "read_series", b"when,sst\nMonday,10\n")
 
 

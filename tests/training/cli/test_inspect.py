@@ -49,7 +49,7 @@ def test_a_grid_without_a_place_is_told_of_places_and_of_cells(
     xr.Dataset({"sst": cells}, {"time": times, "lat": [1.0, 2.0], "lon": [1.0, 2.0]}).to_netcdf(tmp_path / "g.nc")
     assert main(["inspect", str(tmp_path / "g.nc")]) == 1
     said = capsys.readouterr().out
-    assert "name a place with --at LAT,LON, or draw cells of it for a panel with --sample N" in said
+    assert "choose a place with --at LAT,LON, or draw cells for a panel with --sample N" in said
 
 
 def grid(path: Path, celsius: float = 15.0) -> Path:
@@ -97,7 +97,7 @@ def test_a_grid_in_other_units_than_it_says_is_doubted_before_a_place_is_chosen(
 def test_a_cell_and_cells_by_chance_are_not_both_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = [str(grid(tmp_path / "g.nc")), "--sample", "3", "--at=-1,11"]
     assert main(["inspect", *both]) == 2
-    said = "--at takes one cell of a grid, --sample draws several: give one of them"
+    said = "a cell of a grid cannot be both chosen and drawn; remove either --at or --sample"
     assert said in capsys.readouterr().err
     assert main(["--data", *both, "--name", "x", "--out", str(tmp_path / "out")]) == 2
     assert said in capsys.readouterr().err

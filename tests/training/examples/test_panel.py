@@ -194,7 +194,10 @@ def test_the_window_goes_by_the_step_of_most_stations_and_not_of_the_first(tmp_p
         (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
         (["--window", "200"], "too much is missing: the train part has"),
         (["--window", "300"], "none of its stations can be trained on: s0: too much is missing"),
-        (["--sample", "3", "--at", "1,2"], "--at takes one cell of a grid, --sample draws several"),
+        (
+            ["--sample", "3", "--at", "1,2"],
+            "a cell of a grid cannot be both chosen and drawn; remove either --at or --sample",
+        ),
         (["--station", "s1", "--leave-out", "s0"], "holds one series: --sample and --leave-out are for several"),
     ],
 )

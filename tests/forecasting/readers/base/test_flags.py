@@ -62,12 +62,12 @@ def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:
 
 
 def test_a_flag_that_is_no_number_is_refused_by_its_line(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"line 2: 'good' in column sst_qc is no number.*--flags none"):
+    with pytest.raises(FileError, match=r"line 2: 'good' in column sst_qc is not a number.*flags='none'"):
         read(write(tmp_path, "time,sst,sst_qc", "2001-01-01,10,good", "2001-01-02,11,good"))
 
 
 def test_flags_that_belong_to_no_column_and_are_not_used_are_named(tmp_path: Path) -> None:
     buoy = [f"{day},{flag},35,1,10" for day, flag in zip(days(3), (1, 4, 1), strict=True)]
     path = write(tmp_path, "DATE,Q_FLAG,salinity,salinity_flag,SSTP", *buoy)
-    assert "flags that were not used: Q_FLAG; --flags names those of SSTP" in read(path).series.notes
+    assert "flags that were not used: Q_FLAG; to use one for SSTP, set flags to its name" in read(path).series.notes
     assert read(path, ReadingOptions(flags="Q_FLAG")).stations[0].flags == {1: 2, 4: 1}

@@ -29,7 +29,7 @@ def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
     tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     path = table(tmp_path, *names)
-    said = f"{len(names)} columns that could be SST; name it with --value-column, one of {', '.join(names)}"
+    said = f"{len(names)} columns that could be SST: {', '.join(names)}; choose one with value_column="
     with pytest.raises(FileError, match=said):
         read(path)
     with pytest.raises(FileError, match=said):
@@ -61,7 +61,7 @@ def test_a_bare_name_gives_way_to_one_of_the_sea(tmp_path: Path, names: tuple[st
         assert read(path, ReadingOptions(flags="none")).stations[0].columns.value == taken
         assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {taken}
         return
-    with pytest.raises(FileError, match="has 2 columns that could be SST; name it with --value-column, one of"):
+    with pytest.raises(FileError, match="has 2 columns that could be SST: .*; choose one with value_column="):
         read(path)
 
 
@@ -82,7 +82,10 @@ def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["sst_anomaly", "sst_std", "salinity", "air_temperature", "sst_anom_K", "wave_height"])
 def test_the_only_column_is_refused_where_its_name_says_that_it_is_no_sst(tmp_path: Path, name: str) -> None:
     path = table(tmp_path, name)
-    with pytest.raises(FileError, match=f"no column of SST: {name} is something else by its name; say --value-column"):
+    with pytest.raises(
+        FileError,
+        match=f"no column of SST: {name} is something else, according to its name; if it is SST, name it with value_column=",
+    ):
         read(path)
     with pytest.raises(FileError, match="something else by its name"):
         find_layout(read_delimited(path.read_text()), ReadingOptions())
@@ -102,7 +105,7 @@ def test_columns_named_after_places_are_refused_with_what_makes_them_stations(tm
 
 def test_a_temperature_of_the_air_is_not_taken_for_being_the_only_one(tmp_path: Path) -> None:
     path = write(tmp_path, "time,AirTemperature", "UTC,degree_C", *(f"{day}T00:00:00Z,10" for day in days(3)))
-    with pytest.raises(FileError, match="no column of SST: AirTemperature is something else by its name"):
+    with pytest.raises(FileError, match="no column of SST: AirTemperature is something else, according to its name"):
         read(path)
 
 

@@ -76,7 +76,7 @@ def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path)
 
 def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Path) -> None:
     lines = [f"{day},{33 + k % 3}" for k, day in enumerate(np.arange("2001-01-01", "2002-01-03", dtype="<M8[D]"))]
-    said = "every value is over 32 °C, as no sea is all the year: they may be °F, which --units fahrenheit says"
+    said = "every value is above 32 °C, as in no sea all year round; if they are °F, set units to fahrenheit"
     path = write(tmp_path, "time,sst", *lines)
     assert said in read(path).stations[0].warnings
     assert said not in read(path, ReadingOptions(units="celsius")).stations[0].warnings
@@ -100,7 +100,9 @@ def test_a_column_of_one_unit_is_that_of_the_values(tmp_path: Path) -> None:
     (station,) = read(path).stations
     assert (station.units, station.units_from) == ("fahrenheit", "by column unit")
     psu = write(tmp_path, "time,value,unit", *(f"{day},35,psu" for day in days(2)))
-    with pytest.raises(FileError, match="column value is in 'psu' by column unit, which is no unit of temperature"):
+    with pytest.raises(
+        FileError, match="column value is in 'psu', according to column unit, not in a known unit of temperature"
+    ):
         read(psu)
 
 
@@ -150,7 +152,7 @@ def test_a_column_of_units_of_something_else_is_none_of_sst(tmp_path: Path) -> N
 
 def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_remedies(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *(f"{day},{30 + 5 * k}" for k, day in enumerate(days(6))))
-    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*as --units fahrenheit or --missing 50 does"):
+    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*\\(units='fahrenheit' or missing=\\(50.0,\\)\\)"):
         read(path)
 
 

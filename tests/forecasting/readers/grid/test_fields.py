@@ -36,7 +36,7 @@ def test_a_depth_is_chosen(path: Path) -> None:
     copernicus().to_netcdf(path, engine="h5netcdf")
     with open_field(path, "netcdf", ReadingOptions(depth=100)) as found:
         np.testing.assert_allclose(found.celsius(slice(0, 1)), field(5.0)[:1].reshape(1, -1), rtol=1e-6)
-    with pytest.raises(FileError, match="choose one with --depth"), open_field(path, "netcdf", ReadingOptions()):
+    with pytest.raises(FileError, match="choose one with depth="), open_field(path, "netcdf", ReadingOptions()):
         pass
 
 

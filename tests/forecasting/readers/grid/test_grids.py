@@ -133,7 +133,7 @@ def test_a_place_between_cells_that_lie_far_apart_along_one_dimension_is_on_the_
 
 def test_a_depth_is_asked_for_where_there_are_several(netcdf: Save) -> None:
     path = netcdf(copernicus())
-    with pytest.raises(FileError, match=r"2 depths along depth: 0.494, 100; choose one with --depth"):
+    with pytest.raises(FileError, match=r"2 depths along depth: 0.494, 100; choose one with depth="):
         read(path, ReadingOptions(at=(0, 1.5)))
     series = read(path, ReadingOptions(at=(0, 1.5), depth=90)).series
     np.testing.assert_allclose(series.values[0], 5.015)
@@ -201,7 +201,7 @@ def without_units() -> xr.Dataset:
 
 def test_units_that_are_not_stated_are_asked_for(netcdf: Save) -> None:
     path = netcdf(without_units())
-    with pytest.raises(FileError, match="variable wt does not say its units; say --units, one of celsius, kelvin"):
+    with pytest.raises(FileError, match="variable wt does not state its units; set units= to celsius, kelvin"):
         read(path)
     assert read(path, ReadingOptions(units="kelvin")).series.values[0] == 10
 
@@ -215,7 +215,7 @@ def test_a_sentinel_of_single_precision_is_the_number_that_the_refusal_names(
     netcdf: Save, sentinel: float, written: str
 ) -> None:
     path = netcdf(gappy(np.array([14.53, 15, 16, sentinel, *range(6)], dtype=np.float32), {}))
-    with pytest.raises(FileError, match=f"as --missing {re.escape(written)} does"):
+    with pytest.raises(FileError, match=rf"\(missing=\({re.escape(written)}"):
         read(path)
     values = read(path, ReadingOptions(missing=(float(written),))).series.values
     np.testing.assert_array_equal(values[:4], [14.53, 15, 16, np.nan])
@@ -278,10 +278,13 @@ def two_of_them() -> xr.Dataset:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (buoy(units="counts"), "variable wt is in 'counts', which is no unit of temperature"),
+        (buoy(units="counts"), "variable wt is in 'counts', not in a known unit of temperature"),
         (no_time(), "variable wt has no dimension of time"),
         (two_of_them(), "has 2 variables with the standard name sea_water_temperature: wt, other; choose with --value"),
-        (buoy().rename(wt="x").drop_attrs(), "no variable of sea temperature; name it with --value-column, one of x"),
+        (
+            buoy().rename(wt="x").drop_attrs(),
+            "no variable of sea temperature, only x; if one of them is SST, name it with value_column=",
+        ),
         (buoy().assign_coords(time=[TIMES[0]] * 10), "9 of 10 times are repeated"),
         (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) besides time"),
     ],
@@ -346,7 +349,7 @@ def test_depths_may_stand_in_a_variable_of_their_own_at_each_time(netcdf: Save) 
     deep = {"units": "m", "standard_name": "depth", "axis": "Z"}
     shape = ("time", "DEPTH")
     data = xr.Dataset({"TEMP": (shape, layers, cf), "DEPH": (shape, metres, deep)}, {"time": TIMES})
-    with pytest.raises(FileError, match=r"2 depths along DEPTH: 0.5, 20; choose one with --depth"):
+    with pytest.raises(FileError, match=r"2 depths along DEPTH: 0.5, 20; choose one with depth="):
         read(netcdf(data))
     assert read(netcdf(data), ReadingOptions(depth=25)).series.values[0] == 5
 
@@ -367,7 +370,7 @@ def test_depths_are_metres_whatever_their_units(netcdf: Save) -> None:
     data = copernicus().rename(depth="z_t").assign_coords(
         z_t=("z_t", [500.0, 1500.0], {"units": "centimeters", "positive": "down"})
     )  # fmt: skip
-    with pytest.raises(FileError, match=r"2 depths along z_t: 5, 15; choose one with --depth"):
+    with pytest.raises(FileError, match=r"2 depths along z_t: 5, 15; choose one with depth="):
         read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
 

@@ -77,7 +77,7 @@ def test_a_table_above_another_is_none_of_its_titles(tmp_path: Path) -> None:
 @pytest.mark.parametrize("zone", ["Time zone: UTC-8", "Timezone,EST", "All times local", "Timezone: Asia/Tokyo"])
 def test_titles_that_say_whose_clock_it_is_are_not_left_aside(tmp_path: Path, zone: str) -> None:
     data = [f"2001-01-01 {hour:02}:00,10" for hour in range(5)]
-    with pytest.raises(FileError, match=r"line 2 .* says whose clock the times go by: remove what .* line 3"):
+    with pytest.raises(FileError, match=r"line 2 .* names a time zone; remove the lines above line 3"):
         read(write(tmp_path, "Pier 7", zone, "Obs time,sst", *data))
     assert read(write(tmp_path, "Pier 7", "Time zone: UTC", "Obs time,sst", *data)).problem is None
 

@@ -87,7 +87,7 @@ def test_times_of_day_under_any_name_stand_beside_dates_that_come_again_and_agai
 
 def test_of_several_columns_of_dates_one_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "sampled,analysed,sst", *(f"{day},{day},10" for day in days(3)))
-    with pytest.raises(FileError, match="2 columns of dates; name one with --time-column, one of sampled, analysed"):
+    with pytest.raises(FileError, match="2 columns of dates: sampled, analysed; choose one with time_column="):
         read(path)
 
 
@@ -107,7 +107,7 @@ FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
 @pytest.mark.parametrize(("order", "step"), [("dmy", "month"), ("mdy", "day")])
 def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, order: DateOrder, step: str) -> None:
     path = write(tmp_path, "date,sst", *rows(FIRSTS))
-    with pytest.raises(FileError, match=r"line 2: '01/01/2010' may have its day or its month first.*--dates dmy or"):
+    with pytest.raises(FileError, match=r"line 2: '01/01/2010' could begin with its day or its month.*dates='dmy' or"):
         read(path)
     assert str(read(path, ReadingOptions(dates=order)).series.step) == step
 
@@ -115,10 +115,13 @@ def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, or
 @pytest.mark.parametrize(
     ("times", "said"),
     [
-        (["31/12/2010", "01/13/2011"], r"line 2 \(31/12/2010\) has its day first and line 3 \(01/13/2011\) its month"),
+        (
+            ["31/12/2010", "01/13/2011"],
+            r"line 2 \(31/12/2010\) begins with its day and line 3 \(01/13/2011\) with its month",
+        ),
         (["31/12/2010", "2011-01-01x"], "line 3: time '2011-01-01x' is not"),
         (["31/02/2010", "01/03/2010"], "line 2: time '31/02/2010' is not"),
-        (["31/12/10", "01/01/11"], "line 2: '31/12/10' has a year of two digits, .* say --dates dmy or"),
+        (["31/12/10", "01/01/11"], "line 2: '31/12/10' has a two-digit year, .* set the order with dates='dmy' or"),
         (["31-Foo-2010"], "line 2: time '31-Foo-2010' is not"),
     ],
 )
@@ -223,13 +226,15 @@ def test_a_year_of_two_digits_is_read_once_the_order_is_said(
 
 @pytest.mark.parametrize("times", [["18-03-05", "18-03-06", "19-03-07"], ["98-03-05", "98-03-05"]])
 def test_a_year_of_two_digits_that_stands_first_is_to_be_written_with_four(tmp_path: Path, times: list[str]) -> None:
-    with pytest.raises(FileError, match=r"line 2: '\d\d-03-05' seems to begin with a year of two digits; write such"):
+    with pytest.raises(FileError, match=r"line 2: '\d\d-03-05' seems to begin with a two-digit year; write"):
         read(write(tmp_path, "time,sst", *rows(times)))
 
 
 def test_months_with_years_of_two_digits_last_are_asked_for_their_order(tmp_path: Path) -> None:
     times = [f"01/{month:02}/{year}" for year in (17, 18) for month in range(1, 13)]
-    with pytest.raises(FileError, match="has a year of two digits, which may stand anywhere; say --dates dmy"):
+    with pytest.raises(
+        FileError, match="has a two-digit year, which could be any of its numbers; set the order with dates='dmy'"
+    ):
         read(write(tmp_path, "time,sst", *rows(times)))
 
 

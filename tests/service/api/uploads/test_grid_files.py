@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import ReadingOptions, read
+from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.readers.subprocess_reading import Request, answer
+from service.api.uploads.answer import in_query
 from service.api.uploads.grid_files import GridFiles, is_asleep
 from service.api.uploads.schemas import MAX_LINES, MAX_STATIONS
 from service.http.problems import ProblemError
@@ -86,13 +87,13 @@ SPIN = (sys.executable, "-c", "print('ready', flush=True)\nwhile True: pass")
 
 def test_a_file_that_takes_too_much_computing_is_refused_by_what_its_process_computed(grid: Path) -> None:
     reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
-    said = "the file: took over 1 s of computing to read: it is damaged or too large; send one place as CSV"
+    said = "the file: took more than 1 s of processor time to read; it is damaged or too large; send one place as CSV"
     with pytest.raises(FileError, match=said):
         asyncio.run(reads.read(grid.read_bytes(), ReadingOptions()))
 
 
 def test_a_machine_that_does_not_get_to_a_file_is_busy_and_the_file_is_not_blamed(grid: Path) -> None:
-    with pytest.raises(ProblemError, match=r"too busy to read NetCDF now: .*; try again in a while") as caught:
+    with pytest.raises(ProblemError, match=r"too busy to read NetCDF: .*; try again later") as caught:
         asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), ReadingOptions()))
     assert caught.value.status == 503
     assert caught.value.headers == {"Retry-After": "10"}
@@ -125,8 +126,8 @@ def stations(path: Path, count: int, values: int) -> Path:
 @pytest.mark.parametrize(
     ("count", "values", "says"),
     [
-        (MAX_STATIONS + 1, 2, "holds 501 stations, and at most 500 are taken; choose one with --station"),
-        (400, 2_600, f"holds 1040000 values, and at most {MAX_LINES} are taken; keep a shorter time"),
+        (MAX_STATIONS + 1, 2, "holds 501 stations, more than the limit of 500; choose one with station="),
+        (400, 2_600, f"holds 1040000 values, more than the limit of {MAX_LINES}; keep a shorter period"),
     ],
 )
 def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
@@ -134,12 +135,13 @@ def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
 ) -> None:
     path = stations(tmp_path / "many.nc", count, values)
     found = answer(Request(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES)))
-    assert found == f"the file: {says}"
-    assert not isinstance(answer(Request(path, ReadingOptions(station="s1", max_lines=MAX_LINES))), str)
+    assert isinstance(found, FileError)
+    assert found.written(in_query) == f"the file: {says}"
+    assert isinstance(answer(Request(path, ReadingOptions(station="s1", max_lines=MAX_LINES))), Reading)
 
 
 def test_a_server_without_the_extra_says_so(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
-    assert answer(Request(grid, ReadingOptions())) == (
+    assert str(answer(Request(grid, ReadingOptions()))) == (
         "the file: NetCDF and Zarr need xarray: pip install '.[grids]' in the project's folder"
     )
