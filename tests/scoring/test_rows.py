@@ -129,7 +129,7 @@ def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Pat
     path = tmp_path / "in.csv"
     path.write_text("time;sst\n2001-01-01;3,25\n2001-01-02;3.5\n")
     _, stations = taken(path)
-    assert stations.errors == {0: "row 1: '3,25' in column sst is no number; write it with a decimal point"}
+    assert stations.errors == {0: "row 1: '3,25' in column sst is not a number; write it with a decimal point"}
     for content, said in (
         (b"<html>no</html>", "is a web page, not data; download the data itself"),
         (b'Error {\n    code=404;\n    message="Not Found";\n}\n', "an ERDDAP server's answer: Not Found"),

@@ -177,7 +177,7 @@ def numbers(column: "pd.Series[str]") -> Floats:
     """A column as numbers, NaN where it is empty or says so.
 
     Raises:
-        FileError: naming the line of the first cell that is no number.
+        FileError: naming the line of the first cell that is not a number.
     """
     found = to_numbers(column)
     absent = column.str.lower().isin(ABSENT).to_numpy()
@@ -192,7 +192,7 @@ def numbers(column: "pd.Series[str]") -> Floats:
 def no_number(cell: str, column: str) -> str:
     """What is wrong with a cell of a column of numbers, and the remedy."""
     remedy = "write it with a decimal point" if "," in cell[:40] else "leave it empty if it is missing"
-    return f"{cell[:40]!r} in column {column} is no number; {remedy}"
+    return f"{cell[:40]!r} in column {column} is not a number; {remedy}"
 
 
 def is_numeric(column: "pd.Series[str]") -> bool:

@@ -61,7 +61,7 @@ def test_a_bare_name_gives_way_to_one_of_the_sea(tmp_path: Path, names: tuple[st
         assert read(path, ReadingOptions(flags="none")).stations[0].columns.value == taken
         assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {taken}
         return
-    with pytest.raises(FileError, match="has 2 columns that could be SST: .*; choose one with value_column="):
+    with pytest.raises(FileError, match=r"has 2 columns that could be SST: .*; choose one with value_column="):
         read(path)
 
 
@@ -84,10 +84,10 @@ def test_the_only_column_is_refused_where_its_name_says_that_it_is_no_sst(tmp_pa
     path = table(tmp_path, name)
     with pytest.raises(
         FileError,
-        match=f"no column of SST: {name} is something else, according to its name; if it is SST, name it with value_column=",
+        match=f"no column of SST: {name} is something else, according to its name; if it is SST, .* value_column=",
     ):
         read(path)
-    with pytest.raises(FileError, match="something else by its name"):
+    with pytest.raises(FileError, match="something else, according to its name"):
         find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert len(read(path, ReadingOptions(value_column=name, units="celsius")).series) == 3
 

@@ -99,10 +99,10 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         (lines("x,sst,x", "2001-01-01,10,1"), "two columns have the same name"),
         ('[{\n"name": "sst",\n"data": [\n["1982,1,15", 20.1],\n', "is JSON; write it as CSV, one line a value"),
         ('{"time": ["2001-01-01"], "sst": [10]}', "is JSON; write it as CSV, one line a value"),
-        (lines("time,sst", "2001-01-01,10", "2001-01-02,warm"), "line 3: 'warm' in column sst is no number"),
+        (lines("time,sst", "2001-01-01,10", "2001-01-02,warm"), "line 3: 'warm' in column sst is not a number"),
         (
             lines("time;sst;x", "2001-01-01;10,5;1.5"),
-            "'10,5' in column sst is no number; write it with a decimal point",
+            "'10,5' in column sst is not a number; write it with a decimal point",
         ),
         (lines("time;wasser", "2001-01-01;10,5,0"), "has no column of numbers"),
         (lines("time,sst", "2001-01-01,10", "", "2001-01-02,warm"), "line 4: 'warm'"),

@@ -68,7 +68,7 @@ def test_years_and_months_stand_in_two_columns(tmp_path: Path, header: str, rows
 
 
 def test_a_month_that_is_none_is_named_by_its_line(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="line 3: 'Fub' in column month is no number"):
+    with pytest.raises(FileError, match="line 3: 'Fub' in column month is not a number"):
         read(write(tmp_path, "year,month,sst", "1980,Jan,15", "1980,Fub,16"))
 
 

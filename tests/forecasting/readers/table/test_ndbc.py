@@ -88,7 +88,7 @@ def test_hourly_files_of_all_stations_are_told_apart(tmp_path: Path) -> None:
         ((*REALTIME[:2], REALTIME[2].replace(" 04 ", " 14 ")), "line 3: '14' in column month is no month"),
         (
             (*REALTIME[:2], REALTIME[2].replace("11.3", "warm"), REALTIME[4]),
-            "line 3: 'warm' in column WTMP is no number",
+            "line 3: 'warm' in column WTMP is not a number",
         ),
         ((*REALTIME[:2], REALTIME[3]), "every value of the series is missing"),
     ],

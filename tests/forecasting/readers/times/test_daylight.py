@@ -140,8 +140,8 @@ def test_a_column_that_names_the_zone_of_each_row_is_heeded(
 
 
 @pytest.mark.parametrize(("column", "zone", "example"), [
-    ("timezone", "EST", "Europe/Rome, or its offset"),
-    ("tz_cd", "MEZ", "Europe/Rome, or its offset"),
+    ("timezone", "EST", ", to a zone such as Europe/Rome"),
+    ("tz_cd", "MEZ", ", to a zone such as Europe/Rome"),
     ("utc_offset", "8", ", to a zone such as Europe/Rome"),
     ("tz", "Australia/Sydney", "'Australia/Sydney'"),
 ])  # fmt: skip

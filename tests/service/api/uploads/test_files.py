@@ -203,7 +203,7 @@ def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
     [
         ("", "holds no data"),
         ("time,sst\n0000-01-01,1\n0000-02-01,1\n", "line 2: time '0000-01-01' is not in the years 1 to 9999 (UTC)"),
-        ("time,sst\n2001-01-01,1\n2001-02-01,hot\n", "line 3: 'hot' in column sst is no number"),
+        ("time,sst\n2001-01-01,1\n2001-02-01,hot\n", "line 3: 'hot' in column sst is not a number"),
         ("<!doctype html><p>no data", "is a web page"),
         ("time,sst\n2001-01-01,1\n2001-01-02,99\n2001-01-03,2\n", "line 3 is 99 °C, which no sea has"),
         ("date,sst\n01/02/2010,1\n02/03/2010,1\n", "set the order with dates=dmy or dates=mdy"),
