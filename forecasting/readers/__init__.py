@@ -1,4 +1,4 @@
-"""Files as users have them → series: CSV, ERDDAP, NDBC, NetCDF and Zarr, told apart by their content."""
+"""Read series from files: CSV, ERDDAP, NDBC, NetCDF and Zarr, told apart by their content."""
 
 from forecasting.readers.base.options import FORMATS, DateOrder, ReadingOptions
 from forecasting.readers.base.place import Place

@@ -1,4 +1,4 @@
-"""The way in: a file → what was understood of it."""
+"""Entry point: from a file to a reading."""
 
 import hashlib
 from pathlib import Path
@@ -8,7 +8,7 @@ from forecasting.errors import FileError, SeriesError
 from forecasting.readers.base.options import AT, FORMATS, ReadingOptions
 from forecasting.readers.base.table import Table, one_line
 from forecasting.readers.base.text import MAX_TEXT, read_text, sniff_binary
-from forecasting.readers.result.assemble import attempt, understand
+from forecasting.readers.result.assemble import build_station, try_build
 from forecasting.readers.result.reading import Observations, Reading
 from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.months import bare_years, one_row_a_month
@@ -19,7 +19,7 @@ from forecasting.series.sst_series import SstSeries, Units
 from forecasting.wording import listed
 
 DEFAULTS: Final = ReadingOptions()
-"""Nothing is overridden."""
+"""Override nothing."""
 
 _GRIDS: Final = {"netcdf": "NetCDF", "zarr": "Zarr"}
 
@@ -47,16 +47,16 @@ def read(path: Path | str, options: ReadingOptions = DEFAULTS) -> Reading:
 def read_content(
     content: bytes | Path, options: ReadingOptions, *, name: str = "the file", limit: int = MAX_TEXT
 ) -> Reading:
-    """Read what a file holds under another name, as :func:`read` does the file.
+    """Read content that errors refer to by another name than its path; see :func:`read`.
 
     Args:
-        content: of a file of text, packed by gzip or not; or where any file lies.
-        options: what is said of it.
-        name: that errors call it by.
-        limit: bytes of text that are read, unpacked.
+        content: of a text file, gzipped or not, or the path of any file.
+        options: what to override.
+        name: of the file in errors.
+        limit: largest size of the text, in bytes after decompression.
 
     Raises:
-        FileError: as :func:`read` does; also for the bytes of a grid, which comes from a file alone.
+        FileError: as for :func:`read`; also if the bytes are a grid, which can only be read from disk.
     """
     try:
         return _read(content, Path(name), options, limit)
@@ -75,11 +75,12 @@ def read_csv(
     """Read one series from a CSV file.
 
     Args:
-        path: of the file; UTF-8, separated by comma, semicolon or tab.
-        time_column: its name; found by the usual names where None.
-        value_column: its name; found by the usual names, or as the only column of numbers, where None.
-        units: of the values; where None, as the header or a row of units says, or °C.
-        missing: numbers that stand for a missing value, as −999; an empty cell and ``NaN`` do anyway.
+        path: of the file: UTF-8 text separated by commas, semicolons or tabs.
+        time_column: name of the column of times; if None, found by the usual names.
+        value_column: name of the column of temperatures; if None, found by the usual names, or the only column of
+            numbers.
+        units: of the temperatures; if None, as the header or a row of units says, otherwise °C.
+        missing: numbers that mark a missing value, such as −999, besides empty cells and ``NaN``.
 
     Raises:
         FileError: naming the file, the line or column, and the remedy.
@@ -91,18 +92,18 @@ def read_csv(
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of a file, or of all files in a folder with their names.
+    """SHA-256 digest of a file, or of the names and contents of all files in a folder.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if a file cannot be read.
     """
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for inner in sorted(inner for inner in path.rglob("*") if inner.is_file()):
-        whole.update(f"{inner.relative_to(path).as_posix()}\n{content_digest(inner)}\n".encode())
-    return whole.hexdigest()
+        digest.update(f"{inner.relative_to(path).as_posix()}\n{content_digest(inner)}\n".encode())
+    return digest.hexdigest()
 
 
 def _of_file(error: SeriesError, name: Path | str) -> FileError:
@@ -112,7 +113,7 @@ def _of_file(error: SeriesError, name: Path | str) -> FileError:
 
 def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int = MAX_TEXT) -> Reading:
     if options.format is not None and options.format not in FORMATS:
-        raise FileError(f"format {options.format[:40]!r} is not one of {', '.join(FORMATS)}")
+        raise FileError(f"unknown format {options.format[:40]!r}; use one of {', '.join(FORMATS)}")
     if options.sample is not None and options.at is not None:
         raise FileError(
             "a cell of a grid cannot be both chosen and drawn",
@@ -133,10 +134,10 @@ def _read(source: Path | bytes, path: Path, options: ReadingOptions, limit: int 
 
 
 def table_of(text: str, options: ReadingOptions, notes: tuple[str, ...] = ()) -> Table:
-    """The table in a text of any format, a line each time.
+    """Parse text of any format into a table with one row per time.
 
     Raises:
-        FileError: if it holds none, naming the line.
+        FileError: if the text is not a table, naming the line.
     """
     if options.format == "ndbc" or (options.format is None and is_ndbc(text)):
         return read_ndbc(text, notes)
@@ -159,18 +160,18 @@ def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:
         return Reading(path, _GRIDS[kind], (), FileError.of(error), error.grid)
 
 
-def _reading(path: Path, kind: str, found: list[Observations], options: ReadingOptions) -> Reading:
-    if not found:
+def _reading(path: Path, kind: str, stations_found: list[Observations], options: ReadingOptions) -> Reading:
+    if not stations_found:
         raise FileError("holds no observations")
-    if len(found) == 1:
-        return Reading(path, kind, (understand(found[0], options),))
-    stations = tuple(attempt(one, options) for one in found)
-    places = " and " in (found[0].columns.station or "")
+    if len(stations_found) == 1:
+        return Reading(path, kind, (build_station(stations_found[0], options),))
+    stations = tuple(try_build(station, options) for station in stations_found)
+    places = " and " in (stations_found[0].columns.station or "")
     names = [station.name or "" for station in stations]
     shown = listed(names)
     if options.sample is not None:
         error = FileError(f"is a grid, from which {shown} were drawn", remedy=Remedy.of("; choose one with {}", AT))
         return Reading(path, kind, stations, error)
-    choice, what = (AT, "places") if places else (Setting("station"), "stations")
-    error = FileError(f"holds {len(names)} {what}: {shown}", remedy=Remedy.of("; choose one with {}", choice))
+    choice, noun = (AT, "places") if places else (Setting("station"), "stations")
+    error = FileError(f"holds {len(names)} {noun}: {shown}", remedy=Remedy.of("; choose one with {}", choice))
     return Reading(path, kind, stations, error)

@@ -131,10 +131,10 @@ def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Pat
     _, stations = taken(path)
     assert stations.errors == {0: "row 1: '3,25' in column sst is not a number; write it with a decimal point"}
     for content, said in (
-        (b"<html>no</html>", "is a web page, not data; download the data itself"),
-        (b'Error {\n    code=404;\n    message="Not Found";\n}\n', "an ERDDAP server's answer: Not Found"),
-        ("time,sst\n2001-01-01,3".encode("utf-16"), "is not UTF-8 text but UTF-16"),
-        (b"PK\x03\x04 and so on", "is a ZIP archive or a workbook"),
+        (b"<html>no</html>", "is a web page; download the data itself"),
+        (b'Error {\n    code=404;\n    message="Not Found";\n}\n', "an error message of an ERDDAP server: Not Found"),
+        ("time,sst\n2001-01-01,3".encode("utf-16"), "is encoded in UTF-16"),
+        (b"PK\x03\x04 and so on", "is a ZIP archive or an Excel workbook"),
     ):
         path.write_bytes(content)
         with pytest.raises(FileError, match=said):
@@ -180,4 +180,4 @@ def test_flags_of_another_scheme_are_not_used_and_said_to_be_none(tmp_path: Path
     found, _ = taken(other, notes=notes)
     assert found["other"] == [10, 11]
     (said,) = notes.sentences()
-    assert "sst_qc holds 5: these are not QARTOD flags" in said
+    assert "sst_qc was not used, as 5 are not QARTOD flags" in said

@@ -143,9 +143,8 @@ class ReadingOptions:
             limits: further attributes, such as ``max_lines``.
         """
         given: dict[str, Any] = {name: values[name] for name in OPTIONS if values.get(name) is not None}
-        return cls(
-            **{name: tuple(value) if OPTIONS[name].repeatable else value for name, value in given.items()}, **limits
-        )
+        given |= {name: tuple(value) for name, value in given.items() if OPTIONS[name].repeatable}
+        return cls(**given, **limits)
 
 
 OPTIONS: Final[dict[str, Option]] = {

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import MEANINGS, flag_column, is_level_name, narrowed
+from forecasting.readers.base.flags import MEANINGS, flag_column, is_level_name, to_qartod
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.timestep import Floats
 
@@ -32,10 +32,10 @@ def find_flags(data: "xr.Dataset", value: str, options: ReadingOptions) -> str |
 def flags_of(variable: "xr.DataArray", values: npt.ArrayLike) -> Floats:
     """Flags that a variable holds, as QARTOD's where it says that they are of a wider scheme."""
     flags = np.asarray(values, dtype=np.float64)
-    return narrowed(flags) if _is_wider(variable) else flags
+    return to_qartod(flags) if _is_wider(variable) else flags
 
 
-def find_unheeded(data: "xr.Dataset", value: str, options: ReadingOptions) -> str | None:
+def find_unused_quality(data: "xr.Dataset", value: str, options: ReadingOptions) -> str | None:
     """The variable of quality that there is, cell by cell, where none of QARTOD flags is."""
     if options.flags is not None or find_flags(data, value, options) is not None:
         return None

@@ -148,13 +148,13 @@ def readable(kind: str) -> Iterator[None]:
     except ImportError as error:
         raise FileError(f"needs the package {error.name}: pip install '.[grids]' in the project's folder") from None
     except Exception as error:
-        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        if undated := re.match(r"unable to decode time units '([^']*)'", said):
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        if undated := re.match(r"unable to decode time units '([^']*)'", reason):
             raise FileError(
                 f"has times in {undated[1]!r}, which are no dates; write them as 'days since 1970-01-01'"
             ) from None
-        whole = "see whether it is complete, or fetch it again"
-        raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {said}; {whole}") from None
+        advice = "check whether it is complete, or download it again"
+        raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {reason}; {advice}") from None
 
 
 def _xarray() -> ModuleType:

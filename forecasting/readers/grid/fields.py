@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import heed, unheeded
+from forecasting.readers.base.flags import apply_flags, describe_unused
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.validity import Validity
-from forecasting.readers.grid.ancillary import find_flags, find_unheeded, flags_of
+from forecasting.readers.grid.ancillary import find_flags, find_unused_quality, flags_of
 from forecasting.readers.grid.cf import find_time, find_times, find_units, one_depth, opened, readable
 from forecasting.readers.grid.variables import find_variable
 from forecasting.series.sst_series import Units, to_celsius
@@ -77,7 +77,7 @@ class Field:
             values, _ = self.validity.masked(self._take(self.value, steps, rows))
             if self.flags is not None:
                 flags = flags_of(self.flags, self._take(self.flags, steps, rows))
-                values = heed(values.astype(np.float64), flags, str(self.flags.name)).values
+                values = apply_flags(values.astype(np.float64), flags, str(self.flags.name)).values
         celsius = values if self.units == "celsius" else to_celsius(values, self.units)
         return np.asarray(celsius, dtype=np.float32).reshape(len(values), -1)
 
@@ -112,8 +112,8 @@ def _understand(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field
     flags = find_flags(data, name, options)
     if flags is not None:
         taken["flags"] = data[flags]
-    aside = find_unheeded(data, name, options)
-    notes = [] if aside is None else [unheeded(None, None, aside)]
+    aside = find_unused_quality(data, name, options)
+    notes = [] if aside is None else [describe_unused(None, None, aside)]
     taken = one_depth(data, taken, along, options, notes)
     times = find_times(data, time)
     if np.isnat(times).any():

@@ -11,11 +11,11 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.base.depths import describe_depths
-from forecasting.readers.base.flags import Marked, heed, unheeded
+from forecasting.readers.base.flags import Marked, apply_flags, describe_unused
 from forecasting.readers.base.options import AT, ReadingOptions, refuse_many
 from forecasting.readers.base.table import one_line
 from forecasting.readers.base.validity import Validity, as_written
-from forecasting.readers.grid.ancillary import find_flags, find_unheeded, flags_of
+from forecasting.readers.grid.ancillary import find_flags, find_unused_quality, flags_of
 from forecasting.readers.grid.cells import NoPlaceError, take_cell
 from forecasting.readers.grid.cf import along_own, find_time, find_times, find_units, one_depth, opened, readable
 from forecasting.readers.grid.overview import overview
@@ -55,7 +55,7 @@ def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observati
     flags = find_flags(data, value, options)
     if flags is not None:
         taken["flags"] = data[flags]
-    aside = find_unheeded(data, value, options)
+    aside = find_unused_quality(data, value, options)
     if aside is not None:
         taken["aside"] = data[aside]
     columns = Columns(time, value, None, flags)
@@ -73,11 +73,11 @@ def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observati
         counts: dict[int, int] = {}
         warned: tuple[str, ...] = ()
         if aside is not None:
-            warned = (unheeded(values, np.asarray(variables["aside"].values, dtype=np.float64), aside),)
+            warned = (describe_unused(values, np.asarray(variables["aside"].values, dtype=np.float64), aside),)
         marked: Marked | None = None
         if flags is not None:
             given = flags_of(data[flags], variables["flags"].values)
-            flagged = heed(values, given, flags)
+            flagged = apply_flags(values, given, flags)
             marked = Marked.among(times, values, given) if flagged.counts else None
             values, counts, warned = flagged.values, flagged.counts, flagged.warnings
         kept = ~np.isnat(times)

@@ -1,4 +1,4 @@
-"""What was understood of a file, as plain values."""
+"""Readings as plain values, for JSON."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
 
 
 def describe_grid(grid: Grid) -> dict[str, Any]:
-    """A grid of which no place was chosen."""
+    """Describe a grid of which no place was chosen."""
     return {
         "columns": {"time": grid.time, "value": grid.value},
         "units": grid.units,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import Marked, flag_column, heed, quality_column, unheeded
+from forecasting.readers.base.flags import Marked, apply_flags, describe_unused, flag_column, quality_column
 from forecasting.readers.base.options import DateOrder, ReadingOptions, refuse_many
 from forecasting.readers.base.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.base.units import SCALES, parse_units
@@ -112,7 +112,7 @@ def observations(table: Table, options: ReadingOptions) -> list[Observations]:
             columns = Columns(clock.label, choice.value, part.column, flag_name)
             one = _take(table, part, at, values, flags, name, columns, options)
             one = replace(one, notes=(*one.notes, *idle))
-            doubts = () if quality is None else (unheeded(one.values, quality[1][part.rows], quality[0]),)
+            doubts = () if quality is None else (describe_unused(one.values, quality[1][part.rows], quality[0]),)
             found.append(replace(one, warnings=(*one.warnings, *doubts)))
     _check_choice(found, options)
     return found
@@ -121,7 +121,7 @@ def observations(table: Table, options: ReadingOptions) -> list[Observations]:
 def _foreign(table: Table, name: str) -> tuple[str, ...]:
     """What is to be said of flags of another scheme than QARTOD's."""
     flags = to_numbers(table.cells[name])
-    flagged = heed(np.zeros(len(flags)), flags, name)
+    flagged = apply_flags(np.zeros(len(flags)), flags, name)
     return () if flagged.counts else flagged.warnings
 
 
@@ -170,7 +170,7 @@ def _take(
     warnings: tuple[str, ...] = ()
     marked: Marked | None = None
     if flags is not None:
-        flagged = heed(taken, flags[part.rows], str(columns.flags))
+        flagged = apply_flags(taken, flags[part.rows], str(columns.flags))
         marked = Marked.among(times, taken, flags[part.rows]) if flagged.counts else None
         taken, counts, warnings = flagged.values, flagged.counts, flagged.warnings
     units, units_from, doubt = _units(table, columns.value, options)

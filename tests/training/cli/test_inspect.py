@@ -24,7 +24,7 @@ def test_a_file_that_can_be_trained_on_is_described(capsys: pytest.CaptureFixtur
         f"{NINO12}\n"
         "  format     CSV\n"
         "  time       time\n"
-        "  value      sst, celsius by default: the file does not say\n"
+        "  value      sst, celsius by default, as the file does not say\n"
         "  step       month: 732 values from 1950-01-01 to 2010-12-01\n"
         "  range      18.95 to 29.24 °C\n"
         "  trainable  yes\n"

@@ -21,7 +21,7 @@ def test_what_failed_or_is_missing_goes_and_what_is_suspect_stays_with_a_warning
     np.testing.assert_array_equal(reading.series.values, [10, 11, 12, np.nan, np.nan, 15])
     (station,) = reading.stations
     assert station.flags == {1: 1, 2: 2, 3: 1, 4: 1, 9: 1}
-    assert station.warnings == (f"1 value flagged suspect (3) by {name}, kept",)
+    assert station.warnings == (f"kept 1 value flagged suspect (3) by {name}",)
     assert f"2 values flagged 4 or 9 by {name} count as missing" in reading.series.notes
 
 
@@ -36,7 +36,7 @@ def test_the_flags_of_another_column_are_left_alone(tmp_path: Path) -> None:
 def test_flags_of_another_scheme_are_not_used_and_a_warning_says_so(tmp_path: Path, flags: str) -> None:
     lines = [f"{day},10,{flag}" for day, flag in zip(days(3), flags.split(), strict=True)]
     (station,) = read(write(tmp_path, "time,sst,sst_qc", *lines)).stations
-    assert "these are not QARTOD flags" in station.warnings[0]
+    assert "are not QARTOD flags" in station.warnings[0]
     assert station.flags == {}
 
 
@@ -46,7 +46,7 @@ def test_flags_of_wider_schemes_in_which_most_values_are_good_are_used(tmp_path:
     reading = read(write(tmp_path, "TIME,TEMP,TEMP_quality_control", *lines))
     np.testing.assert_array_equal(reading.series.values, [10, 11, np.nan, 13, 14, 15, 16])
     assert reading.stations[0].flags == {1: 3, 2: 2, 3: 1, 4: 1}
-    said = "1 value flagged 5 to 8 by TEMP_quality_control, which were taken as Argo's are, and kept"
+    said = "kept 1 value flagged 5 to 8 by TEMP_quality_control, read as flags of Argo"
     assert said in reading.stations[0].warnings
 
 

@@ -37,7 +37,7 @@ def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path, name: str)
     names = [name.format(letter) for letter in "ABCDEF"]
     path = write(tmp_path, ",".join(["time", *names]), *(f"{day}{',41' * 6}" for day in days(3)))
     assert len(read(path).names) == 6
-    assert {station.units_from for station in read(path).stations} == {"by default: the file does not say"}
+    assert {station.units_from for station in read(path).stations} == {"by default, as the file does not say"}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: 
 )
 def test_a_comment_on_anything_else_names_no_units(tmp_path: Path, comments: list[str]) -> None:
     path = write(tmp_path, *comments, "time,sst", *(f"{day},41" for day in days(3)))
-    assert read(path).stations[0].units_from == "by default: the file does not say"
+    assert read(path).stations[0].units_from == "by default, as the file does not say"
 
 
 def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path) -> None:

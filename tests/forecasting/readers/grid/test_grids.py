@@ -144,7 +144,7 @@ def test_flags_are_found_by_ancillary_variables(save: Save) -> None:
     reading = read(save(buoy()))
     np.testing.assert_array_equal(np.isnan(reading.series.values).nonzero()[0], [3, 4])
     assert reading.stations[0].columns.flags == "wt_tests"
-    assert reading.stations[0].warnings == ("1 value flagged suspect (3) by wt_tests, kept",)
+    assert reading.stations[0].warnings == ("kept 1 value flagged suspect (3) by wt_tests",)
 
 
 def test_flags_of_wider_schemes_are_told_by_their_meanings(save: Save) -> None:
@@ -297,7 +297,9 @@ def test_what_cannot_be_understood_is_refused_by_its_variable(netcdf: Save, data
 def test_a_damaged_file_is_refused(netcdf: Save) -> None:
     path = netcdf(oisst())
     path.write_bytes(path.read_bytes()[:5_000])
-    with pytest.raises(FileError, match=r"cannot be read as NetCDF: .*; see whether it is complete, or fetch it again"):
+    with pytest.raises(
+        FileError, match=r"cannot be read as NetCDF: .*; check whether it is complete, or download it again"
+    ):
         read(path)
 
 

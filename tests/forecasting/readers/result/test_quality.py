@@ -13,8 +13,8 @@ from tests.forecasting.readers.files import days, write
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
 LEVELS = np.array([5, 5, 4, 3, 2, 0, 5, 5, 5, 5], dtype=np.int8)
-SAID = "quality_level holds quality levels, of which 5 is best, and was not used"
-COUNTED = f"{SAID}: 2 of 9 observed values (22 %) are below 4, the least to use"
+SAID = "quality_level was not used, as it holds quality levels (5 is best) instead of QARTOD flags"
+COUNTED = f"{SAID}: 2 of 9 observed values (22 %) are below level 4, the lowest that GHRSST recommends"
 
 
 def ghrsst(**attributes: object) -> xr.Dataset:
@@ -46,7 +46,7 @@ def test_ancillary_flags_of_another_scheme_are_named(tmp_path: Path) -> None:
     data["error"] = data["sst"] * 0
     data.to_netcdf(tmp_path / "one.nc", engine="h5netcdf")
     (station,) = read(tmp_path / "one.nc", ReadingOptions(at=(44, 10))).stations
-    assert station.warnings == ("bits holds no QARTOD flags by its attributes or name, and was not used",)
+    assert station.warnings == ("bits was not used, as neither its attributes nor its name identify QARTOD flags",)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_ancillary_flags_of_another_scheme_are_named(tmp_path: Path) -> None:
     [
         ("quality_level", (COUNTED,)),
         ("sst_quality_level", (f"sst_{COUNTED}",)),
-        ("quality", ("quality holds no QARTOD flags by its attributes or name, and was not used",)),
+        ("quality", ("quality was not used, as neither its attributes nor its name identify QARTOD flags",)),
         ("wind_quality", ()),
     ],
 )

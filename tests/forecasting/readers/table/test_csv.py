@@ -97,8 +97,8 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
             "line 1 .'SST anomaly'. is a",
         ),
         (lines("x,sst,x", "2001-01-01,10,1"), "two columns have the same name"),
-        ('[{\n"name": "sst",\n"data": [\n["1982,1,15", 20.1],\n', "is JSON; write it as CSV, one line a value"),
-        ('{"time": ["2001-01-01"], "sst": [10]}', "is JSON; write it as CSV, one line a value"),
+        ('[{\n"name": "sst",\n"data": [\n["1982,1,15", 20.1],\n', "is JSON; write it as CSV with one value per line"),
+        ('{"time": ["2001-01-01"], "sst": [10]}', "is JSON; write it as CSV with one value per line"),
         (lines("time,sst", "2001-01-01,10", "2001-01-02,warm"), "line 3: 'warm' in column sst is not a number"),
         (
             lines("time;sst;x", "2001-01-01;10,5;1.5"),
@@ -155,10 +155,10 @@ def test_a_file_of_more_columns_than_are_read_is_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (bz2.compress(b"time,sst\n"), "is packed by bzip2; unpack it, or pack it by gzip"),
-        (lzma.compress(b"time,sst\n"), "is packed by xz; unpack it"),
-        ("time,sst\n".encode("utf-16"), "is not UTF-8 text but UTF-16"),
-        (b"\x07\x00\x01" * 99, "is binary, no UTF-8 text, and of no kind known here"),
+        (bz2.compress(b"time,sst\n"), "is compressed with bzip2; decompress it, or use gzip"),
+        (lzma.compress(b"time,sst\n"), "is compressed with xz; decompress it"),
+        ("time,sst\n".encode("utf-16"), "is encoded in UTF-16"),
+        (b"\x07\x00\x01" * 99, "is binary and has an unknown format"),
     ],
 )
 def test_what_is_packed_or_binary_is_called_so(tmp_path: Path, content: bytes, said: str) -> None:

@@ -79,15 +79,15 @@ def test_latin_1_of_older_servers_is_read_and_said(tmp_path: Path) -> None:
     path.write_bytes("time,site,sst\nUTC,,degree_C\n2001-01-01,Ré,10\n2001-01-02,Ré,11\n".encode("latin-1"))
     reading = read(path)
     assert reading.names == ("Ré",)
-    assert "line 3 is not UTF-8; the file was read as Latin-1" in reading.series.notes
+    assert "line 3 is not UTF-8, so the file was read as Latin-1" in reading.series.notes
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ('Error {\n    code=404;\n    message="Not Found: Your query produced no matching results. (nRows = 0)";\n}\n',
-         "an ERDDAP server's answer: Not Found: Your query produced no matching results"),
-        ("<!DOCTYPE html>\n<html><head><title>ERDDAP</title>", "a web page, not data"),
+         "an error message of an ERDDAP server: Not Found: Your query produced no matching results"),
+        ("<!DOCTYPE html>\n<html><head><title>ERDDAP</title>", "is a web page; download the data itself"),
         ("time,sst\nUTC,degree_C\n", "holds no data"),
     ],
 )  # fmt: skip

@@ -55,7 +55,7 @@ def test_a_file_is_described(client: httpx.Client) -> None:
     assert (answer["format"], answer["problem"], answer["units"]) == ("CSV", None, "celsius")
     (station,) = answer["stations"]
     assert station["columns"] == {"time": "time", "value": "sst"}
-    assert (station["units"], station["units_from"]) == ("celsius", "by default: the file does not say")
+    assert (station["units"], station["units_from"]) == ("celsius", "by default, as the file does not say")
     summary = station["summary"]
     assert (summary["step"], summary["values"], summary["start"]) == ("month", 732, "1950-01-01T00:00:00Z")
     assert (summary["missing"], summary["gaps"], summary["longest_gap"]) == (0, 0, 0)
@@ -86,7 +86,7 @@ def test_units_flags_and_gaps_are_told(client: httpx.Client) -> None:
     assert station["columns"]["flags"] == "sst_qc"
     assert station["flags"] == {"1": 34, "3": 1, "4": 1}
     assert (station["units"], station["units_from"]) == ("kelvin", "by the unit row, line 2")
-    assert station["warnings"] == ["1 value flagged suspect (3) by sst_qc, kept"]
+    assert station["warnings"] == ["kept 1 value flagged suspect (3) by sst_qc"]
     assert (station["summary"]["missing"], station["summary"]["gaps"]) == (1, 1)
     (series,) = answer["series"]
     assert series["values"][6:9] == [17.85, None, 19.85]
@@ -310,7 +310,7 @@ def test_no_media_type_is_needed(client: httpx.Client) -> None:
 def test_too_large_a_file_is_refused_packed_or_not(small_limits: httpx.Client) -> None:
     big = "time,sst\n" + "\n".join(f"{day},10" for day in np.datetime64("1990-01-01") + np.arange(3_000))
     assert small_limits.post("/series", content=big, headers=CSV).status_code == 413
-    assert "holds over 0.0190735 MiB of text" in refusal(small_limits, gzip.compress(big.encode()))
+    assert "holds more than 0.0190735 MiB of text" in refusal(small_limits, gzip.compress(big.encode()))
 
 
 def test_more_values_than_a_request_takes_are_not_sent_on(small_limits: httpx.Client) -> None:
