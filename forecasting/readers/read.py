@@ -11,7 +11,7 @@ from forecasting.readers.base.text import MAX_TEXT, read_text, sniff_binary
 from forecasting.readers.result.assemble import build_station, try_build
 from forecasting.readers.result.reading import Observations, Reading
 from forecasting.readers.table.delimited import read_delimited
-from forecasting.readers.table.months import bare_years, one_row_a_month
+from forecasting.readers.table.months import bare_years, one_row_per_month
 from forecasting.readers.table.ndbc import is_ndbc, read_ndbc
 from forecasting.readers.table.tabular import observations
 from forecasting.remedies import Remedy, Setting
@@ -142,7 +142,7 @@ def table_of(text: str, options: ReadingOptions, notes: tuple[str, ...] = ()) ->
     if options.format == "ndbc" or (options.format is None and is_ndbc(text)):
         return read_ndbc(text, notes)
     bare = bare_years(text, notes) if options.format is None else None
-    return one_row_a_month(bare or read_delimited(text, notes, options.max_columns), options)
+    return one_row_per_month(bare or read_delimited(text, notes, options.max_columns), options)
 
 
 def _check_lines(text: str, most: int | None) -> None:

@@ -16,7 +16,7 @@ from forecasting.errors import FileError
 from forecasting.readers.base.flags import DROPPED
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.place import name_place
-from forecasting.readers.base.table import ABSENT, Table, no_number
+from forecasting.readers.base.table import ABSENT, Table, describe_bad_number
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.clock import clock_of
 from forecasting.readers.times.zones import find_zone
@@ -150,7 +150,7 @@ def _celsius(batch: Batch, column: str, numbers: npt.NDArray[np.int32], stations
     if len(bad):
         cells = batch.columns[column].cast(pa.string()).take(pa.array(bad)).to_pylist()
         at = zip((bad + batch.first).tolist(), cells, strict=True)
-        stations.fail(numbers[bad], [f"row {row}: {no_number(str(cell), column)}" for row, cell in at])
+        stations.fail(numbers[bad], [f"row {row}: {describe_bad_number(str(cell), column)}" for row, cell in at])
     layout = batch.layout
     if layout.sentinels:
         # -99.9 is another number in single precision than in double.

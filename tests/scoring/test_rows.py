@@ -122,7 +122,7 @@ def test_columns_that_are_no_places_are_left_aside_and_said(tmp_path: Path) -> N
     for file in files:
         notes = Notes()
         assert list(taken(file, notes=notes)[0]) == ["pier", "wharf"]
-        assert notes.sentences() == (f"{file}: not of a place by their names, and left aside: air_temp",)
+        assert notes.sentences() == (f"{file}: ignored columns that are not named after a place: air_temp",)
 
 
 def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_what_failed_or_is_missing_goes_and_what_is_suspect_stays_with_a_warning
     (station,) = reading.stations
     assert station.flags == {1: 1, 2: 2, 3: 1, 4: 1, 9: 1}
     assert station.warnings == (f"kept 1 value flagged suspect (3) by {name}",)
-    assert f"2 values flagged 4 or 9 by {name} count as missing" in reading.series.notes
+    assert f"2 values flagged 4 or 9 by {name} set to missing" in reading.series.notes
 
 
 def test_the_flags_of_another_column_are_left_alone(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
     assert read(path).names == ("pier", "north_surface")
     series = read(path).stations[0].series
     assert series is not None
-    assert "not of a place by their names, and left aside: air_temp, sst_mean, Water" in series.notes
+    assert "ignored columns that are not named after a place: air_temp, sst_mean, Water" in series.notes
     layout = find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert layout.values == {"pier_sst": "pier", "north_surface_sst": "north_surface"}
 

@@ -60,7 +60,7 @@ def test_kelvin_that_no_unit_states_is_not_guessed_but_asked_for(tmp_path: Path)
 def test_units_that_contradict_the_file_are_heeded_and_said(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "UTC,degree_C", "2001-01-01,40", "2001-01-02,41")
     (station,) = read(path, ReadingOptions(units="fahrenheit")).stations
-    assert station.warnings == ("the file says that sst is in degree_C; it was read in fahrenheit, as asked",)
+    assert station.warnings == ("read sst in fahrenheit, as requested, although the file says degree_C",)
 
 
 def test_a_column_in_other_units_is_refused(tmp_path: Path) -> None:

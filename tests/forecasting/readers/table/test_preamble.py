@@ -37,7 +37,7 @@ def test_lines_above_a_header_that_is_clear_are_left_aside(tmp_path: Path, above
     path = write(tmp_path, *above, *data)
     series = read(path).series
     assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", "day", {10.0})
-    assert f"the header is line {len(above)}; what stands above it was left aside" in series.notes
+    assert f"ignored the lines above the header in line {len(above)}" in series.notes
     assert read(path).format == "CSV"
     layout = find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert {*layout.time, *layout.values} <= set(header(path.read_text())[0])
@@ -70,7 +70,7 @@ def test_a_row_without_a_value_is_no_header_whatever_its_date(tmp_path: Path) ->
 
 def test_a_table_above_another_is_none_of_its_titles(tmp_path: Path) -> None:
     above = ["site,when,air", *(f"pier,{day},10" for day in days(9)), "", "site,when,depth,temp"]
-    with pytest.raises(FileError, match="line 12 has 4 columns where the header has 3"):
+    with pytest.raises(FileError, match="line 12 has 4 columns, but the header has 3"):
         read(write(tmp_path, *above, *(f"pier,{day},1,10" for day in days(9, 2))))
 
 
@@ -91,7 +91,7 @@ def test_headers_that_come_again_are_none_of_a_table_below_another(tmp_path: Pat
 def test_rows_above_a_header_with_more_columns_are_data_all_the_same(tmp_path: Path) -> None:
     path = write(tmp_path, "Zeit;temp", *(f"{day};10" for day in days(9)), "Zeit;temp;batt",
                  *(f"{day};10;3" for day in days(9, 2)))  # fmt: skip
-    with pytest.raises(FileError, match="line 11 has 3 columns where the header has 2"):
+    with pytest.raises(FileError, match="line 11 has 3 columns, but the header has 2"):
         read(path)
 
 

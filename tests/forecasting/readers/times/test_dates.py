@@ -197,10 +197,10 @@ def test_a_year_beside_a_date_is_no_time_of_day(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("2010,13,1,10", "line 3: '13' in column month is no month"),
+        ("2010,13,1,10", "line 3: '13' in column month is not a valid month"),
         ("2010,2,30,10", "line 3: time '2010-02-30' is not"),
-        ("10,2,3,10", "line 3: year 10 needs four digits"),
-        ("2010,,3,10", "line 3: '' in column month is no month"),
+        ("10,2,3,10", "line 3: write the year 10 with four digits"),
+        ("2010,,3,10", "line 3: '' in column month is not a valid month"),
     ],
 )
 def test_a_part_of_a_time_that_is_none_is_refused_by_its_line(tmp_path: Path, row: str, said: str) -> None:
