@@ -129,4 +129,4 @@ def test_decimal_commas_are_read_where_no_comma_keeps_columns_apart(tmp_path: Pa
     path, notes = tmp_path / "in.csv", Notes()
     path.write_text("\n".join(["Zeit;sst;sst_qc", *(f"2001-01-0{k};{9 + k},5;1" for k in range(1, 5)), ""]))
     assert taken(path, notes=notes)[0] == {"in": [10.5, 11.5, 12.5, 13.5]}
-    assert notes.sentences() == (f"{path}: numbers are written with decimal commas",)
+    assert notes.sentences() == (f"{path}: numbers have decimal commas",)

@@ -1,4 +1,4 @@
-"""Which variable of a grid holds temperatures of the sea."""
+"""Find the variable of sea temperature in a grid."""
 
 import re
 from typing import TYPE_CHECKING, Final
@@ -24,7 +24,7 @@ STANDARD_NAMES: Final = (
     "surface_temperature",
 )
 _OF_ANYTHING: Final = "surface_temperature"
-"""The standard name that land and ice have, too."""
+"""A standard name that also applies to land and ice."""
 _NAMES: Final = ("sst", "analysed_sst", "sea_surface_temperature", "thetao", "tos", "water_temp", "wtmp",
                  "sea_water_temperature", "water_temperature", "sea_surface_temp", "sea_temp", "sea_water_temp",
                  "sea_temperature")  # fmt: skip
@@ -32,18 +32,18 @@ _OF_THE_SEA: Final = re.compile(
     r"\bSST\b|\b(?:sea|water|ocean)(?:[ _-]?(?:surface|water|sub-?skin|skin|foundation|bulk|potential))*[ _-]?temp",
     re.I,
 )
-"""How a title says so; that of the air over the sea has the words, too."""
+"""Titles of sea temperature; titles about air over the sea match as well."""
 _BARE: Final = ("temperature", "temp")
-"""Names that say nothing of where a temperature was taken."""
+"""Names that do not say where a temperature was measured."""
 
 
 def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
-    """The variable of sea temperature: asked for, by its standard name, or by a usual name.
+    """Find the variable of sea temperature: chosen, by its standard name, or by a usual name.
 
-    A variable that is of something else by its attributes, as of an anomaly or of the air, is not taken for its name.
+    A usual name does not count if the attributes describe something else, such as an anomaly or the air.
 
     Raises:
-        FileError: if there is none, or several and no telling which.
+        FileError: if there is none, or several candidates.
     """
     names = [str(name) for name in data.data_vars]
     if options.value_column:
@@ -52,14 +52,14 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
         return options.value_column
     if not names:
         raise FileError("holds no variables")
-    others = {name: said for name in names for said in [_of_something_else(data[name])] if said is not None}
+    others = {name: reason for name in names for reason in [_of_something_else(data[name])] if reason is not None}
     kept = [name for name in names if name not in others]
     sea = (standard for standard in STANDARD_NAMES if standard != _OF_ANYTHING)
-    found = next((one for one in (_with_standard(data, kept, standard) for standard in sea) if one), None)
-    found = found or _named(kept, _NAMES) or _with_standard(data, kept, _OF_ANYTHING) or _bare(data, kept)
-    found = found or _titled(data, kept)
-    if found is not None:
-        return found
+    sst = next((name for name in (_with_standard(data, kept, standard) for standard in sea) if name), None)
+    sst = sst or _named(kept, _NAMES) or _with_standard(data, kept, _OF_ANYTHING) or _bare(data, kept)
+    sst = sst or _titled(data, kept)
+    if sst is not None:
+        return sst
     usual = _named(list(others), (*_NAMES, *_BARE))
     if usual is not None:
         raise FileError(
@@ -72,15 +72,15 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
 
 
 def _of_something_else(variable: "xr.DataArray") -> str | None:
-    """What says that a variable holds no temperature of the sea, in words; None where nothing does."""
-    standard, title = (" ".join(str(variable.attrs.get(one, "")).split()) for one in ("standard_name", "long_name"))
+    """The attribute by which a variable is not a sea temperature, in words; None if there is none."""
+    standard, title = (" ".join(str(variable.attrs.get(name, "")).split()) for name in ("standard_name", "long_name"))
     if standard in STANDARD_NAMES:
         return None
     if is_no_sst(standard):
         return f"standard_name ({standard[:60]})"
-    # A buoy may measure 2 m below the surface, and name its temperature after the water.
+    # A buoy may measure 2 m below the surface, but then names its temperature after the water.
     above = str(variable.name).lower() in _BARE and is_above_ground(title)
-    # A title is prose, which may speak of errors and differences as well.
+    # A title is prose, which may mention errors and differences.
     return f"long_name ({title[:60]})" if is_elsewhere(title) or above or is_anomaly(title) else None
 
 
@@ -96,11 +96,11 @@ def _with_standard(data: "xr.Dataset", names: list[str], standard: str) -> str |
 
 
 def _named(names: list[str], usual: tuple[str, ...]) -> str | None:
-    return next((name for one in usual for name in names if name.lower() == one), None)
+    return next((name for known in usual for name in names if name.lower() == known), None)
 
 
 def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
-    """A variable with a bare name, where no other says by its own that it is the sea's."""
+    """A variable with a bare name, unless another variable names the sea."""
     found = _named(names, _BARE)
     rivals = [name for name in names if is_of_water(name) and data[name].ndim and data[name].dtype.kind in "fiu"]
     if found is not None and rivals:
@@ -112,7 +112,7 @@ def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
 
 
 def _titled(data: "xr.Dataset", names: list[str]) -> str | None:
-    """The only variable in units of temperature whose title says that it is of the sea."""
+    """The only variable in units of temperature with a title of sea temperature."""
     warm = [name for name in names if parse_units(str(data[name].attrs.get("units", ""))) is not None]
     titles = {name: str(data[name].attrs.get("long_name", "")) for name in warm}
     found = [name for name, title in titles.items() if is_of_water(title) and _OF_THE_SEA.search(title)]

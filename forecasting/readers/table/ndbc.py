@@ -2,7 +2,8 @@
 
 Columns are separated by blanks. The header begins with ``#YY`` (``YY`` or ``YYYY`` before 2007), possibly after a
 column of stations; since 2007, a second line holds units. Missing values are ``MM`` (real time) or nines
-(historical: 99.0, 999.0). Minutes were added in 2005, four-digit years in 1999. Times are UTC. Concatenated files have several headers.
+(historical: 99.0, 999.0). Minutes were added in 2005, four-digit years in 1999. Times are UTC. Concatenated files have
+several headers.
 """
 
 import io
