@@ -1,4 +1,4 @@
-"""Files as users have them: what was understood, and the series in them as requests take them."""
+"""Read uploaded files, and answer with their series in the format of requests."""
 
 import math
 import re
@@ -33,14 +33,16 @@ _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.I
 
 
 def require_file(headers: Mapping[bytes, bytes], content: bytes) -> bool:
-    """Whether a body can be a file, and if so, whether it is NetCDF; else it is text.
+    """Whether a body is NetCDF instead of text.
 
     Raises:
-        ProblemError: 415 if it cannot, with what to send.
+        ProblemError: 415 if it is not a file of either kind, with what to send.
     """
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip()
     if _NOT_THE_FILE.fullmatch(media_type):
-        raise _unsupported(f"{media_type.decode('latin-1')[:64]!r} is no file: send the file itself as the body")
+        raise _unsupported(
+            f"{media_type.decode('latin-1')[:64]!r} is not the media type of a file; send the file itself as the body"
+        )
     try:
         return sniff_binary(content) is not None
     except FileError as error:
@@ -51,47 +53,56 @@ def _unsupported(detail: str) -> ProblemError:
     return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
-def not_understood(error: FileError) -> ProblemError:
-    """The answer to a file that is no series: 422, with where and what to do."""
+def unreadable_file(error: FileError) -> ProblemError:
+    """The problem of a file that cannot be read: 422, with the place and the remedy."""
     message = error.written(in_query)
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [Place(location="body", message=message)])
 
 
 def read_text_file(content: bytes, options: ReadingOptions, settings: Settings) -> Reading:
-    """What is understood of a file of text.
+    """Read a text file.
 
     Raises:
-        FileError: if nothing is: where, and what to do.
+        FileError: if it cannot be read: where, and what to do.
     """
     return read_content(content, options, limit=settings.max_body_bytes)
 
 
 def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
-    """As :class:`~service.api.uploads.schemas.FileReading`."""
-    metadata = [one.metadata for release in registry.releases.values() for one in [*release.forecasters.values()][:1]]
-    stations = [_Found(_name(i, one), one, *_sendable(one, settings)) for i, one in enumerate(reading.stations)]
+    """Describe a reading as :class:`~service.api.uploads.schemas.FileReading`."""
+    metadata = [
+        forecaster.metadata
+        for release in registry.releases.values()
+        for forecaster in [*release.forecasters.values()][:1]
+    ]
+    stations = [
+        _StationSeries(_name(i, station), station, *_sendable(station, settings))
+        for i, station in enumerate(reading.stations)
+    ]
     return {
         "format": reading.format,
         "problem": _problem(reading.error),
-        "stations": [_station(found, metadata) for found in stations],
+        "stations": [_station(station, metadata) for station in stations],
         "units": "celsius",
-        "series": [_sent(found.name, found.series) for found in stations if found.series is not None],
+        "series": [_series_json(station.name, station.series) for station in stations if station.series is not None],
         "flagged": [
-            _flagged(found.name, one) for found in stations if (one := found.station.marked) and len(one.times)
+            _flagged(station.name, marked)
+            for station in stations
+            if (marked := station.station.marked) and len(marked.times)
         ],
     }
 
 
 def series_lines(reading: Json) -> bytes:
-    """The series of what :func:`described` answers, one a line.
+    """The series of a described reading, one per line.
 
     Raises:
-        ProblemError: 422 if there are none: why.
+        ProblemError: 422 if there are none, with the reason.
     """
     if not reading["series"]:
-        said = next(filter(None, (one["problem"] for one in reading["stations"])), reading["problem"])
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)])
-    return b"".join(dumps(one) + b"\n" for one in reading["series"])
+        problem = next(filter(None, (station["problem"] for station in reading["stations"])), reading["problem"])
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, [Place(location="body", message=problem)])
+    return b"".join(dumps(series) + b"\n" for series in reading["series"])
 
 
 def in_query(setting: Setting) -> str:
@@ -100,8 +111,8 @@ def in_query(setting: Setting) -> str:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A station of the file, and its series as far as it can be sent."""
+class _StationSeries:
+    """A station of the file, and its series if it can be sent."""
 
     name: str
     station: Station
@@ -118,8 +129,8 @@ def _sendable(station: Station, settings: Settings) -> tuple[SstSeries | None, s
         return None, _problem(station.error)
     series = station.series.until_last_observation()
     if len(series) > settings.max_values:
-        most = f"{len(series)} values are too many: a request takes {settings.max_values} in one series"
-        return None, f"{most}; send a shorter time, or make the step coarser with resample="
+        excess = f"{len(series)} values are too many: a request takes {settings.max_values} in one series"
+        return None, f"{excess}; send a shorter period, or make the step coarser with resample="
     return series, None
 
 
@@ -127,21 +138,21 @@ def _problem(error: FileError | None) -> str | None:
     return None if error is None else error.written(in_query)
 
 
-def _station(found: _Found, metadata: Sequence[CheckpointMetadata]) -> Json:
-    said = describe(found.station)
+def _station(station: _StationSeries, metadata: Sequence[CheckpointMetadata]) -> Json:
+    description = describe(station.station)
     answer: Json = {
-        "id": found.name,
-        "name": said["name"],
-        "columns": said["columns"],
-        "units": said["units"],
-        "units_from": said["units_from"],
-        "flags": said["flags"],
-        "warnings": said["warnings"],
-        "problem": found.problem,
-        "training": {"problem": found.problem if found.series is None else untrainable(found.series)},
-        "forecast": [] if found.series is None else [_use(found.series, one) for one in metadata],
+        "id": station.name,
+        "name": description["name"],
+        "columns": description["columns"],
+        "units": description["units"],
+        "units_from": description["units_from"],
+        "flags": description["flags"],
+        "warnings": description["warnings"],
+        "problem": station.problem,
+        "training": {"problem": station.problem if station.series is None else untrainable(station.series)},
+        "forecast": [] if station.series is None else [_use(station.series, checkpoint) for checkpoint in metadata],
     }
-    return answer if said["series"] is None else answer | {"summary": said["series"]}
+    return answer if description["series"] is None else answer | {"summary": description["series"]}
 
 
 def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
@@ -149,7 +160,7 @@ def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
     return {"dataset": metadata.dataset, "problem": str(errors[0]) if errors else None}
 
 
-def _sent(name: str, series: SstSeries) -> Json:
+def _series_json(name: str, series: SstSeries) -> Json:
     values = [None if math.isnan(value) else value for value in rounded(series.values).tolist()]
     return {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
 

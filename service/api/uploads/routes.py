@@ -1,4 +1,4 @@
-"""Files as users have them: what was understood of them."""
+"""``POST /series``: upload a file, and get the series in it."""
 
 from typing import Annotated, Any, Final
 
@@ -9,15 +9,15 @@ from starlette.responses import Response
 from forecasting.errors import FileError
 from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
 from service.api.openapi import lines, problems
-from service.api.uploads.answer import described, not_understood, read_text_file, require_file, series_lines
+from service.api.uploads.answer import described, read_text_file, require_file, series_lines, unreadable_file
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
 from service.http.media import NDJSON_TYPE, wants_ndjson
 
 router = APIRouter(prefix="/series", tags=["series"])
 
 _AS_LINES: Final[dict[str, Any]] = {
-    "description": "What was understood. With `Accept: application/x-ndjson` only the series, one a line, as "
-    "POST /forecast takes them so.",
+    "description": "What was read from the file. With `Accept: application/x-ndjson`, only the series, one per line, "
+    "in the format of POST /forecast.",
     "content": lines(NDJSON_TYPE, FoundSeries),
 }
 
@@ -26,7 +26,7 @@ EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n201
 _FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "The file itself: CSV wide or long, ERDDAP's dialects, NDBC's files, gzip or not; NetCDF, where "
+        "description": "The file itself: CSV (wide, long, or a dialect of ERDDAP) or NDBC, gzipped or not; NetCDF, if "
         "the server has the extra grids.",
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": EXAMPLE},
@@ -51,7 +51,7 @@ async def post_series(
     grid_files: GridFilesDep,
     query: Annotated[FileQuery, Query()],
 ) -> Response:
-    """What is understood of a file of SST, and its series as POST /forecast and POST /compare take them."""
+    """Read a file of SST; the answer holds its series in the format of POST /forecast and POST /compare."""
     content, options = await request.body(), query.options()
     netcdf = require_file(dict(request.scope["headers"]), content) or options.format == "netcdf"
     try:
@@ -60,7 +60,7 @@ async def post_series(
         else:
             reading = await serving.apart(read_text_file, content, options, settings)
     except FileError as error:
-        raise not_understood(error) from None
+        raise unreadable_file(error) from None
     answer = await serving.apart(described, reading, serving.registry, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
         return Response(await serving.apart(series_lines, answer), media_type=NDJSON_TYPE)

@@ -1,4 +1,4 @@
-"""What ``POST /series`` is told about a file, and what it says of it."""
+"""Query and answer of ``POST /series``."""
 
 from typing import Any, Final, Literal
 
@@ -10,16 +10,16 @@ from forecasting.readers.base.options import OPTIONS
 from forecasting.series.sst_series import Units
 
 MAX_STATIONS: Final = 500
-"""In one file: each is described."""
+"""Limit of stations in a file, as each is described."""
 
 MAX_COLUMNS: Final = 1_000
-"""In one table: each is looked at by itself."""
+"""Limit of columns in a table, as each is examined."""
 
 MAX_FLAGGED: Final = 10_000
-"""Values of one station, that are named with their flags."""
+"""Limit of flagged values of a station in the answer."""
 
 MAX_LINES: Final = 1_000_000
-"""In one file: half-hourly values of 57 years."""
+"""Limit of lines in a file: half-hourly values of 57 years."""
 
 
 def _parameter(name: str, default: Any = None, **constraints: Any) -> Any:
@@ -64,82 +64,84 @@ def _parsed(name: str, value: Any) -> Any:
 
 
 class FileColumns(BaseModel):
-    """Columns that were taken; absent where there is none."""
+    """Columns that were read; absent if there is none."""
 
-    time: str = Field(description="one name, or several that make a time together")
-    value: str
-    station: str | None = Field(default=None, description="that tells stations apart")
-    flags: str | None = Field(default=None, description="of QARTOD flags")
+    time: str = Field(description="Name of the column of times, or of several columns that together make a time.")
+    value: str = Field(description="Column of temperatures.")
+    station: str | None = Field(default=None, description="Column that distinguishes stations.")
+    flags: str | None = Field(default=None, description="Column of QARTOD flags.")
 
 
 class SeriesSummary(BaseModel):
-    """A series that was found, in figures; temperatures in °C."""
+    """A series in figures; temperatures in °C."""
 
     step: str = Field(examples=["day"])
-    values: int = Field(description="steps from the first to the last, missing ones among them")
+    values: int = Field(description="Number of steps from the first to the last, including missing values.")
     start: str
     end: str
     least: float
     most: float
-    missing: int = Field(description="values that are missing")
-    gaps: int = Field(description="runs of missing values")
-    longest_gap: int
-    notes: list[str] = Field(description="what was chosen or changed")
+    missing: int = Field(description="Number of missing values.")
+    gaps: int = Field(description="Number of runs of missing values.")
+    longest_gap: int = Field(description="Length of the longest run of missing values.")
+    notes: list[str] = Field(description="Choices and changes, one sentence each.")
 
 
 class Use(BaseModel):
     """Whether a dataset's models can forecast from a series."""
 
     dataset: str
-    problem: str | None = Field(description="null where they can")
+    problem: str | None = Field(description="Why they cannot; null if they can.")
 
 
 class Training(BaseModel):
-    """Whether ``python -m training`` can train on a series, with its defaults."""
+    """Whether ``python -m training`` can train on a series with its default settings."""
 
-    problem: str | None = Field(description="null where it can")
+    problem: str | None = Field(description="Why it cannot; null if it can.")
 
 
 class StationOut(BaseModel):
-    """One station of the file, understood; a file with one series has one, whose name is null."""
+    """A station of the file; a file with a single series has one station whose name is null."""
 
-    id: str = Field(description="of its series")
+    id: str = Field(description="ID of its series.")
     name: str | None
     columns: FileColumns
-    units: Units = Field(description="in the file")
-    units_from: str = Field(description="what says so")
-    flags: dict[str, int] = Field(description="QARTOD flag → how often it came")
-    warnings: list[str] = Field(description="what should be looked at")
-    summary: SeriesSummary | None = Field(default=None, description="absent where there is a problem")
-    problem: str | None = Field(description="why there is no series, and what to do; null where there is one")
+    units: Units = Field(description="Units in the file.")
+    units_from: str = Field(description="Source of the units.")
+    flags: dict[str, int] = Field(description="Number of values by QARTOD flag.")
+    warnings: list[str] = Field(description="Doubts to check, one sentence each.")
+    summary: SeriesSummary | None = Field(default=None, description="Absent if there is a problem.")
+    problem: str | None = Field(description="Why there is no series, and what to do; null if there is one.")
     training: Training
-    forecast: list[Use] = Field(description="datasets of the same step, whose models could be asked")
+    forecast: list[Use] = Field(description="Datasets with the same step whose models may be able to forecast.")
 
 
 class FoundSeries(BaseModel):
-    """A series as ``POST /forecast`` and ``POST /compare`` take it; it ends at its last observation."""
+    """A series in the format of ``POST /forecast`` and ``POST /compare``, up to its last observation."""
 
     id: str
     start: str
     step: str
-    values: list[float | None] = Field(description="°C; null where missing")
+    values: list[float | None] = Field(description="°C; null if missing.")
 
 
 class FlaggedSeries(BaseModel):
-    """Observed values that the file itself flags as suspect (3, kept) or fail (4, left out): lists of one length."""
+    """Observed values that the file flags as suspect (3, kept) or fail (4, removed); all lists have the same length."""
 
     id: str
     timestamps: list[str]
-    sst: list[float] = Field(description="°C, as they stand in the file, whether or not a sea can be so")
-    flags: list[Literal[3, 4]] = Field(description="QARTOD")
+    sst: list[float] = Field(description="°C, as in the file, even if outside the range of sea temperatures.")
+    flags: list[Literal[3, 4]] = Field(description="QARTOD flags.")
 
 
 class FileReading(BaseModel):
-    """What was understood of a file."""
+    """What was read from a file."""
 
     format: str = Field(examples=["CSV"])
-    problem: str | None = Field(description="what has to be chosen, where the file holds several series; else null")
+    problem: str | None = Field(description="What to choose, if the file holds several series; otherwise null.")
     stations: list[StationOut]
-    units: Literal["celsius"] = Field(description="of the values in series")
-    series: list[FoundSeries] = Field(description="of each station that has one")
-    flagged: list[FlaggedSeries] = Field(description=f"of each station that has such; its first {MAX_FLAGGED}")
+    units: Literal["celsius"] = Field(description="Units of the values in series.")
+    series: list[FoundSeries] = Field(description="The series of each station that has one.")
+    flagged: list[FlaggedSeries] = Field(
+        description=f"The first {MAX_FLAGGED} flagged values of each station that has any."
+    )

@@ -74,9 +74,9 @@ def test_a_grid_without_a_place_is_described_with_what_to_choose(
         "  time       time\n"
         "  value      sst, celsius by the attribute units\n"
         "  step       day: 8 times from 2001-01-01 to 2001-01-10\n"
-        "  range      17.4 to 17.9 °C at the time in the middle\n"
+        "  range      17.4 to 17.9 °C at a time in the middle\n"
         "  cells      3 lat × 2 lon: latitudes -2 to 0, longitudes 10 to 11\n"
-        "  choose     one cell, as --at=-1,11, or several by chance, as --sample 20\n"
+        "  choose     one cell, such as --at=-1,11, or draw several, such as --sample 20\n"
         "  note       2 of 10 times are absent, in 1 gap; the longest, of 2, begins 2001-01-04\n"
         "  trainable  no: is a grid of 3 × 2 cells"
     )
