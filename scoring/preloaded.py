@@ -1,4 +1,4 @@
-"""What every process that scores needs, loaded once in the one that they are forked from."""
+"""Imports that every worker process needs, loaded once in the process that the workers are forked from."""
 
 import torch
 

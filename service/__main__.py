@@ -30,7 +30,7 @@ from forecasting.console import give_up_output
 from forecasting.errors import ForecastError, RequestError
 from service.app import create_app
 from service.engine.release_watcher import open_registry
-from service.engine.worker_bus import Siblings
+from service.engine.worker_bus import WorkerBus
 from service.gate import keys_cli
 from service.gate.keys import read_keys
 from service.gate.policy import refuse_open_bind
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         except ForecastError as error:
             print(f"service: {error}", file=sys.stderr)
             return 2
-    serve(settings, listener, create_app(settings, registry, Siblings()))
+    serve(settings, listener, create_app(settings, registry, WorkerBus()))
     return 0
 
 

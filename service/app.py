@@ -33,10 +33,10 @@ from service.api.pages.assets import Assets
 from service.api.uploads import routes as series
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.release_watcher import Repository, open_registry
+from service.engine.release_watcher import ReleaseWatcher, open_registry
 from service.engine.serving import Serving
 from service.engine.statistics import Statistics
-from service.engine.worker_bus import Siblings
+from service.engine.worker_bus import WorkerBus
 from service.gate.admission import Guard
 from service.gate.gate import Gate
 from service.gate.keys import read_keys
@@ -89,7 +89,7 @@ references. Temperatures are °C where not asked for otherwise; times are UTC.""
 def create_app(
     settings: Settings,
     registry: Registry | None = None,
-    siblings: Siblings | None = None,
+    bus: WorkerBus | None = None,
     telemetry: TelemetryConfig | None = None,
 ) -> Gate:
     """The application for these settings.
@@ -97,14 +97,14 @@ def create_app(
     Args:
         settings: what it is set to.
         registry: the models, where they are loaded already; else they are when the application starts.
-        siblings: the workers that serve together; None: this one alone.
+        bus: reaches the other workers of the service; None: there are none.
         telemetry: FastAPI's: OpenTelemetry providers other than the global ones.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
-        async with _serving(gate, registry, siblings or Siblings()) as repository:
+        async with _serving(gate, registry, bus or WorkerBus()) as repository:
             app.state.repository = repository
             yield
 
@@ -139,7 +139,7 @@ def create_app(
 
 
 @asynccontextmanager
-async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) -> AsyncIterator[Repository]:
+async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
     """Serve the models through ``gate``, and follow what is published."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_OBJECTS)
@@ -147,9 +147,9 @@ async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) ->
         # Last of all, so that it has what the others say at their end.
         stack.callback(lambda: send_the_rest(gate.lifecycle.until))
         stack.enter_context(gate.metrics.batches.on_loop())
-        repository = _repository(gate, siblings, stack)
+        repository = _repository(gate, bus, stack)
         repository.start(registry or open_registry(gate.settings))
-        await stack.enter_async_context(siblings.listening(repository.hear))
+        await stack.enter_async_context(bus.listening(repository.hear))
         # Only now: what is withdrawn from here on is heard.
         repository.refresh()
         watching = asyncio.create_task(repository.watch(gate.settings.reload_seconds))
@@ -158,7 +158,7 @@ async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) ->
         yield repository
 
 
-def _repository(gate: Gate, siblings: Siblings, stack: AsyncExitStack) -> Repository:
+def _repository(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
     """What loads releases and puts them to serve, with threads that end with ``stack``."""
     settings, metrics = gate.settings, gate.metrics
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
@@ -169,8 +169,8 @@ def _repository(gate: Gate, siblings: Siblings, stack: AsyncExitStack) -> Reposi
     def serving(loaded: Registry) -> Serving:
         return Serving(loaded, workers, settings.request_seconds, metrics, statistics)
 
-    return Repository(
-        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, siblings, metrics, loader
+    return ReleaseWatcher(
+        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, bus, metrics, loader
     )
 
 

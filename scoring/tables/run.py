@@ -1,4 +1,4 @@
-"""A table from its file to its output, step by step."""
+"""A table from its files to its output, step by step."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from scoring.work import WorkFolder
 
 
 class TableInput(Input):
-    """A table: files that hold its rows between them."""
+    """A table whose rows are in one or more files."""
 
     unit = "stations"
 

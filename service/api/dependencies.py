@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Query, Request
 from forecasting.releases.registry import Registry
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
-from service.engine.release_watcher import Repository
+from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
 from service.http.problems import ProblemError, about_to_stop
 from service.settings import Settings
@@ -55,9 +55,9 @@ def _grid_files(request: Request) -> GridFiles:
     return grid_files
 
 
-async def _repository(request: Request, serving: "ServingDep") -> Repository:
+async def _repository(request: Request, serving: "ServingDep") -> ReleaseWatcher:
     # Asked for behind what serves, which is there only once it is.
-    repository: Repository = request.app.state.repository
+    repository: ReleaseWatcher = request.app.state.repository
     return repository
 
 
@@ -70,7 +70,7 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(ready)]
 RegistryDep = Annotated[Registry, Depends(_registry)]
-RepositoryDep = Annotated[Repository, Depends(_repository)]
+RepositoryDep = Annotated[ReleaseWatcher, Depends(_repository)]
 
 DatasetQuery = Annotated[
     str | None, Query(description="whose release; default: the default dataset", examples=["nino12"])

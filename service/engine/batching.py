@@ -28,7 +28,7 @@ Run = Callable[[Sequence[Job], Sequence[float]], Sequence[Result]]
 """Does jobs together, given the seconds that each of them has waited, the first the longest; one result a job."""
 
 
-class Answer(Protocol[Result_contra]):
+class ResultSink(Protocol[Result_contra]):
     """Whoever waits for a result: a future, or less."""
 
     def done(self) -> bool:
@@ -41,12 +41,12 @@ class Answer(Protocol[Result_contra]):
         """Take the ``error`` that the job failed with."""
 
 
-class _Waiting(Generic[Job, Result]):
+class QueuedJob(Generic[Job, Result]):
     """Not a dataclass, whose beginning costs twice as much; there is one a request."""
 
     __slots__ = ("answer", "job", "since")
 
-    def __init__(self, job: Job, answer: Answer[Result], since: float) -> None:
+    def __init__(self, job: Job, answer: ResultSink[Result], since: float) -> None:
         self.job = job
         self.answer = answer
         self.since = since
@@ -73,7 +73,7 @@ class Batcher(Generic[Job, Result]):
         self._workers = workers
         self._weigh = weigh
         self._most = most
-        self._queue: list[_Waiting[Job, Result]] = []
+        self._queue: list[QueuedJob[Job, Result]] = []
         self._seen = 0
         self._busy = False
 
@@ -85,12 +85,12 @@ class Batcher(Generic[Job, Result]):
             Exception: whatever it failed with.
         """
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.put(job, answer)
+        self.enqueue(job, answer)
         return await answer
 
-    def put(self, job: Job, answer: Answer[Result]) -> None:
+    def enqueue(self, job: Job, answer: ResultSink[Result]) -> None:
         """Have ``answer`` told the result of ``job``, or what :meth:`submit` raises."""
-        self._queue.append(_Waiting(job, answer, time.perf_counter()))
+        self._queue.append(QueuedJob(job, answer, time.perf_counter()))
         if len(self._queue) == 1 and not self._busy:
             asyncio.get_running_loop().call_soon(self._turn)
 
@@ -117,7 +117,7 @@ class Batcher(Generic[Job, Result]):
             running = loop.run_in_executor(self._workers, self._run_all, jobs, waits)
             running.add_done_callback(lambda done: self._finish(batch, done))
 
-    def _split(self) -> list[_Waiting[Job, Result]]:
+    def _split(self) -> list[QueuedJob[Job, Result]]:
         """What goes as one batch; the rest stays in the queue."""
         weight = 0
         for n, waiting in enumerate(self._queue):
@@ -128,7 +128,7 @@ class Batcher(Generic[Job, Result]):
         queue, self._queue = self._queue, []
         return queue
 
-    def _is_wanted(self, waiting: _Waiting[Job, Result], now: float) -> bool:
+    def _is_wanted(self, waiting: QueuedJob[Job, Result], now: float) -> bool:
         if waiting.answer.done():
             return False
         if now - waiting.since > self._seconds:
@@ -152,20 +152,22 @@ class Batcher(Generic[Job, Result]):
         except Exception as error:
             return error
 
-    def _finish(self, batch: list[_Waiting[Job, Result]], done: "asyncio.Future[Sequence[Result | Exception]]") -> None:
+    def _finish(
+        self, batch: list[QueuedJob[Job, Result]], done: "asyncio.Future[Sequence[Result | Exception]]"
+    ) -> None:
         self._busy = False
         _answer(batch, done.result())
         if self._queue:
             self._turn()
 
 
-def _answer(batch: list[_Waiting[Job, Result]], results: "Sequence[Result | Exception]") -> None:
+def _answer(batch: list[QueuedJob[Job, Result]], results: "Sequence[Result | Exception]") -> None:
     for waiting, result in zip(batch, results, strict=True):
         if not waiting.answer.done():
             _tell(waiting.answer, result)
 
 
-def _tell(answer: Answer[Result], result: "Result | Exception") -> None:
+def _tell(answer: ResultSink[Result], result: "Result | Exception") -> None:
     try:
         if isinstance(result, Exception):
             answer.set_exception(result)

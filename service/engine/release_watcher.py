@@ -22,7 +22,7 @@ from forecasting.releases.release import CURRENT, current_versions, open_current
 from forecasting.wording import there_are
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import Serving
-from service.engine.worker_bus import Message, Siblings
+from service.engine.worker_bus import Message, WorkerBus
 from service.settings import Settings
 from service.telemetry.metrics import Metrics, loaded_models
 
@@ -34,7 +34,7 @@ _State = tuple[str, tuple[tuple[str, int, int, int], ...]]
 """The version that is current, and what can be told of its files without reading them."""
 
 
-class Repository:
+class ReleaseWatcher:
     """What a worker serves of what is published."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Repository:
         device: torch.device,
         lifecycle: Lifecycle,
         serve: Callable[[Registry], Serving],
-        siblings: Siblings,
+        bus: WorkerBus,
         metrics: Metrics,
         loader: Executor,
     ) -> None:
@@ -51,7 +51,7 @@ class Repository:
         self.artifacts = artifacts
         self.device = device
         self.lifecycle = lifecycle
-        self.siblings = siblings
+        self.bus = bus
         self.metrics = metrics
         self.refused: dict[str, str] = {}
         """Why the current release of a dataset does not serve, by dataset."""
@@ -71,7 +71,7 @@ class Repository:
         """Begin with what is loaded; it serves from :meth:`refresh` on."""
         self._registry = registry
         for dataset, loaded in registry.releases.items():
-            self.siblings.serve(dataset, loaded.release.version)
+            self.bus.serve(dataset, loaded.release.version)
 
     async def watch(self, seconds: float) -> None:
         """Follow what is published, with a look every ``seconds``; does not return."""
@@ -112,7 +112,7 @@ class Repository:
 
     async def _tell(self, message: Message) -> None:
         await self._do(message, asked=True)
-        failed = [answer["error"] for answer in await self.siblings.ask_others(message) if answer.get("error")]
+        failed = [answer["error"] for answer in await self.bus.ask_others(message) if answer.get("error")]
         if failed:
             raise ReleaseError(f"{len(failed)} other workers refused: {failed[0]}")
 
@@ -204,7 +204,7 @@ class Repository:
             return
         self._forget(dataset)
         self._put(self.registry.with_release(release))
-        self.siblings.serve(dataset, release.release.version)
+        self.bus.serve(dataset, release.release.version)
         self.metrics.reloaded("loaded")
         logger.info("%s now serves release %s", dataset, release.release.version)
 
@@ -223,29 +223,29 @@ class Repository:
         gc.freeze()
 
     def _withdrawn(self) -> set[str]:
-        if self.siblings.folder is None:
+        if self.bus.folder is None:
             return self.lifecycle.withdrawn
         try:
-            return set((self.siblings.folder / _WITHDRAWN).read_text().split())
+            return set((self.bus.folder / _WITHDRAWN).read_text().split())
         except FileNotFoundError:
             return set()
 
     def _withdraw(self, model: str, *, withdrawn: bool) -> None:
         """Write down whether a model is withdrawn: for all workers, those that are yet to start among them."""
-        with self.siblings.exclusively():
+        with self.bus.exclusively():
             names = self._withdrawn()
             (names.add if withdrawn else names.discard)(model)
             self.lifecycle.withdrawn = names
-            self.siblings.write(_WITHDRAWN, "\n".join(sorted(names)))
+            self.bus.write(_WITHDRAWN, "\n".join(sorted(names)))
 
 
-def open_registry(settings: Settings, siblings: Siblings | None = None) -> Registry:
-    """Load what ``settings`` name; what ``siblings`` serve where that cannot be used.
+def open_registry(settings: Settings, bus: WorkerBus | None = None) -> Registry:
+    """Load what ``settings`` name; what the workers on ``bus`` serve where that cannot be used.
 
     Raises:
         ForecastError: if there is no such device, or a release cannot be used.
     """
     # A second thread makes networks this small slower, and their warm-up by seconds where the cores are busy.
     torch.set_num_threads(1)
-    serving = siblings.serving() if siblings else {}
+    serving = bus.serving() if bus else {}
     return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset, serving)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
-from service.engine.batching import Answer, Batcher
+from service.engine.batching import Batcher, ResultSink
 from service.engine.statistics import ModelStatistics, Statistics
 from service.telemetry.metrics import Metrics
 
@@ -145,11 +145,11 @@ class Serving:
         """The same for a large request: ``take`` gets some of the entries at a time, in order, off the event loop."""
         await self._counted(self._forecast_pieces(job, take), job)
 
-    def put(self, job: ForecastJob, answer: Answer[list[Entries]]) -> None:
+    def enqueue(self, job: ForecastJob, answer: ResultSink[list[Entries]]) -> None:
         """The same for a small request, without a task: ``answer`` is told, and has to count."""
-        self._batcher.put(job, answer)
+        self._batcher.enqueue(job, answer)
 
-    async def apart(self, function: Callable[..., Returned], *arguments: object) -> Returned:
+    async def run_in_worker(self, function: Callable[..., Returned], *arguments: object) -> Returned:
         """What ``function`` returns, off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
@@ -159,7 +159,7 @@ class Serving:
 
         for piece in job.pieces(PIECE, SMALL_VALUES):
             # One after the other: two threads would hand Python's lock back and forth for one request.
-            await self.apart(run, piece)
+            await self.run_in_worker(run, piece)
 
     async def _counted(self, work: Awaitable[Returned], job: ForecastJob) -> Returned:
         return await _counted(work, [self.statistics[one] for one in job.forecasters])

@@ -16,7 +16,7 @@ _LINE: Final = 64 * 1_024
 _SERVES: Final = "=serves"
 
 
-class Siblings:
+class WorkerBus:
     """The other workers of a service; none where there is no ``folder``."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -82,7 +82,7 @@ class Siblings:
         """Whether a worker answers to others."""
         return self.folder is not None and any(self.folder.glob("*.sock"))
 
-    def bury(self, pid: int) -> None:
+    def remove_socket(self, pid: int) -> None:
         """Remove what a worker that was killed could not take with it."""
         if self.folder is not None:
             (self.folder / f"{pid}.sock").unlink(missing_ok=True)

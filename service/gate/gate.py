@@ -36,13 +36,13 @@ from service.telemetry.logs import log_access, request_scope
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import traced
 
-Answer = tuple[bytes, RawHeaders]
+RawAnswer = tuple[bytes, RawHeaders]
 """A body, and the headers that say what it is."""
 
 Hold = Callable[[int], None]
 """Hears how many bytes a request takes in all, and refuses what is too much."""
 
-Direct = Callable[[Scope, Headers, bytes, Hold], Awaitable[Answer]]
+Direct = Callable[[Scope, Headers, bytes, Hold], Awaitable[RawAnswer]]
 """Answers a request, from its scope (with ``path_params``), headers and body."""
 
 
@@ -283,7 +283,7 @@ class Gate:
                 call.task.cancel()
         self._watch = loop.call_later(_LOOK_EVERY, self._look) if self._calls else None
 
-    def leave(self, scope: object) -> None:
+    def cancel_for(self, scope: object) -> None:
         """End the work on a request whose client has gone; changes to what is loaded are brought to their end."""
         call = next((call for call in self._calls if call.scope is scope), None)
         if call is None or call.status or call.left or call.scope["path"].startswith(REPOSITORY):

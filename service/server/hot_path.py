@@ -58,12 +58,12 @@ class HotPath:
         own = gate.guard.page_headers.get(PATH, gate.guard.headers)
         self._lines = as_lines((*JSON, *own))
         self._lines_of_refusals = as_lines(own)
-        self._ready: list[_Waiting] = []
+        self._ready: list[PendingResponse] = []
         """Requests whose answers are yet to be written."""
         self._new = 0
         """Requests that are yet to be counted as being in flight."""
 
-    def take(self, exchange: Exchange, headers: Headers, body: bytes) -> bool:
+    def try_handle(self, exchange: Exchange, headers: Headers, body: bytes) -> bool:
         """Whether the request is answered from here on; else it is as if it had not been looked at.
 
         It is one that the gate answers whole (:meth:`~service.gate.gate.Gate.is_direct`).
@@ -92,14 +92,14 @@ class HotPath:
         if not self._new:
             asyncio.get_running_loop().call_soon(self._count_new)
         self._new += 1
-        serving.put(job, _Waiting(self, exchange, serving, request, job, strict, len(body), begin))
+        serving.enqueue(job, PendingResponse(self, exchange, serving, request, job, strict, len(body), begin))
         return True
 
     def _count_new(self) -> None:
         new, self._new = self._new, 0
         self._metrics.started(new)
 
-    def finish(self, waiting: "_Waiting", result: list[Entries] | Exception) -> None:
+    def finish(self, waiting: "PendingResponse", result: list[Entries] | Exception) -> None:
         """Make the answer to a request that was taken; it is written with the others of its batch."""
         self._admission.waiting -= 1
         self._admission.release(waiting.size)
@@ -127,7 +127,7 @@ class HotPath:
                 request_scope.reset(token)
 
     def _written(
-        self, waiting: "_Waiting", result: list[Entries] | Exception, seconds: float
+        self, waiting: "PendingResponse", result: list[Entries] | Exception, seconds: float
     ) -> tuple[int, bytes, bytes]:
         scope, statistics = waiting.exchange.scope, waiting.serving.statistics
         own = b"content-length: %d\r\nx-request-id: %s\r\n"
@@ -149,7 +149,7 @@ class HotPath:
         return _OK, self._lines + own % (len(content), request_id), content
 
 
-class _Waiting:
+class PendingResponse:
     """What the batcher tells how a request went."""
 
     __slots__ = ("answer", "begin", "exchange", "job", "path", "request", "serving", "size", "strict")

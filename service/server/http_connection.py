@@ -83,7 +83,7 @@ class HttpConnection(OneWriteProtocol):
             running.disconnected = not running.response_complete
             running.message_event.set()
             if running.disconnected:
-                self.gate.leave(running.scope)
+                self.gate.cancel_for(running.scope)
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None

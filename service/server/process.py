@@ -15,7 +15,7 @@ import uvicorn
 
 from forecasting.releases.registry import Registry
 from service.engine.lifecycle import Lifecycle
-from service.engine.worker_bus import Siblings
+from service.engine.worker_bus import WorkerBus
 from service.gate.gate import Gate
 from service.http.security_headers import with_cors
 from service.server.accepting import Accepting
@@ -30,7 +30,7 @@ KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than the proxies in front keep theirs, so that they close first."""
 
 
-BuildApp = Callable[[Settings, Registry, Siblings], Gate]
+BuildApp = Callable[[Settings, Registry, WorkerBus], Gate]
 """Builds the application; a function of a module, so that worker processes can import it."""
 
 

@@ -77,7 +77,7 @@ class Protocol(HttpConnection):
         scope["method"], scope["path"] = "POST", path.decode("ascii")
         scope["raw_path"], scope["query_string"] = path, query
         self.cycle = cycle = _WholeRequest(self, body)
-        if not self.hot_path.take(cycle, self._fields, body):
+        if not self.hot_path.try_handle(cycle, self._fields, body):
             self._start_asgi_task(cycle, self.gate)  # type: ignore[arg-type]
 
     def _may_be_hot(self) -> bool:

@@ -16,7 +16,7 @@ from types import FrameType
 
 from forecasting.errors import ForecastError
 from service.engine.release_watcher import open_registry
-from service.engine.worker_bus import Siblings
+from service.engine.worker_bus import WorkerBus
 from service.server.process import BuildApp, serve
 from service.settings import Settings
 from service.telemetry.logs import configure_logs
@@ -40,13 +40,13 @@ def work(build: BuildApp, settings: Settings, listener: socket.socket, folder: P
     """Run the worker process number ``place`` until it is told to stop."""
     configure_logs(settings)
     begin_worker(place)
-    siblings = Siblings(folder)
+    bus = WorkerBus(folder)
     try:
-        registry = open_registry(settings, siblings)
+        registry = open_registry(settings, bus)
     except ForecastError as error:
         logger.error("%s", error)
         sys.exit(REFUSED)
-    serve(settings, listener, build(settings, registry, siblings))
+    serve(settings, listener, build(settings, registry, bus))
 
 
 def _short_folder() -> str | None:
@@ -79,7 +79,7 @@ class Supervisor:
 
     def _watch(self, folder: Path) -> int:
         workers: dict[int, SpawnProcess] = {}
-        siblings = Siblings(folder)
+        bus = WorkerBus(folder)
         status = 0
         try:
             while not self._stopping:
@@ -92,8 +92,8 @@ class Supervisor:
                         continue
                     worker.join()
                     del workers[place]
-                    siblings.bury(worker.pid or 0)
-                    if worker.exitcode == REFUSED and not siblings.is_any_left():
+                    bus.remove_socket(worker.pid or 0)
+                    if worker.exitcode == REFUSED and not bus.is_any_left():
                         self._stopping, status = True, REFUSED
                     else:
                         logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)

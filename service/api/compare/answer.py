@@ -83,7 +83,7 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
     check_horizon(horizon, settings)
     forecasters[0].check(horizon, ())
     refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
-    parsed = await serving.apart(parse_all, request.series, request.units, forecasters[0].step)
+    parsed = await serving.run_in_worker(parse_all, request.series, request.units, forecasters[0].step)
     rolled = [
         one if isinstance(one, SeriesError) else await _roll(serving, one, forecasters, horizon) for one in parsed
     ]
@@ -120,7 +120,7 @@ async def _roll(
     """In turns, so that other large requests have theirs, and one that is given up ends soon."""
     rolling = rolling_through(series, forecasters, horizon)
     while True:
-        done = await serving.apart(_advance, rolling)
+        done = await serving.run_in_worker(_advance, rolling)
         if done is not None:
             return done
 

@@ -80,10 +80,10 @@ async def post_compare(
     }
     compared = await compare_series(serving, settings, wanted.model_copy(update=said), strict=strict)
     if format == "json":
-        answer = await serving.apart(written, compared, wanted.predictions)
-        return Response(await serving.apart(dumps, answer), media_type="application/json")
+        answer = await serving.run_in_worker(written, compared, wanted.predictions)
+        return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
     table = own_csv if format == "csv" else own_markdown
-    return Response(await serving.apart(table, compared), media_type=_MEDIA_TYPES[format])
+    return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
 
 
 @router.get("/predictions", responses=problems(404, 422, 503))

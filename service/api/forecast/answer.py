@@ -50,7 +50,7 @@ async def forecast_series(
     hold(_expected_bytes(job, settings))
     answer = _PiecewiseAnswer(request, job)
     await serving.forecast_pieces(job, answer.add)
-    return await serving.apart(answer.join, strict)
+    return await serving.run_in_worker(answer.join, strict)
 
 
 def understand(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> ForecastJob:

@@ -28,7 +28,7 @@ from service.api.openapi import lines, problems, query_parameters, request_body
 from service.engine.lifecycle import Lifecycle
 from service.engine.series_schema import SeriesIn
 from service.gate.call import Headers
-from service.gate.gate import JSON, Answer, Hold, unheld
+from service.gate.gate import JSON, Hold, RawAnswer, unheld
 from service.http.bodies import refuse_costly
 from service.http.media import NDJSON_TYPE, require_json
 from service.http.problems import Problem, ProblemError, invalid_body
@@ -132,7 +132,7 @@ def _agreed(request: ForecastRequest, query: LinesQuery) -> ForecastRequest:
 
 async def answer(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
-) -> Answer:
+) -> RawAnswer:
     """The answer of :func:`post_forecast`: for the gate too, which calls it without FastAPI."""
     refuse_costly(body, settings.max_series, settings.max_body_bytes)
     request, dataset, strict = read_request(scope["query_string"], headers, body)

@@ -9,7 +9,7 @@ from service.api.dependencies import RegistryDep, RepositoryDep
 from service.api.inference.schemas import IndexEntry, IndexRequest, LoadRequest, LoadResponse
 from service.api.inference.tensors import malformed
 from service.api.openapi import path_parameters, refusals, request_body
-from service.engine.release_watcher import Repository
+from service.engine.release_watcher import ReleaseWatcher
 from service.http.bodies import read_json
 
 router = APIRouter(prefix="/v2/repository", tags=["inference protocol"])
@@ -65,7 +65,7 @@ def _refuse_overrides(request: LoadRequest) -> None:
             raise malformed(f"{said} not taken in a request: models come from the artifacts folder; publish a release")
 
 
-def _entry(repository: Repository, model: str, dataset: str, version: str, served: set[str]) -> IndexEntry:
+def _entry(repository: ReleaseWatcher, model: str, dataset: str, version: str, served: set[str]) -> IndexEntry:
     if model not in served:
         reason = f"unloaded; POST /v2/repository/models/{model}/load serves it again"
         return IndexEntry(name=model, version=version, state="UNAVAILABLE", reason=reason)

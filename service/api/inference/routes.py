@@ -49,7 +49,7 @@ from service.api.openapi import path_parameters, refusals, request_body
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import SMALL, Serving
 from service.gate.call import Headers
-from service.gate.gate import Answer, Hold, unheld
+from service.gate.gate import Hold, RawAnswer, unheld
 from service.http.media import weighed
 from service.http.query import read_query
 from service.settings import Settings
@@ -228,7 +228,7 @@ async def infer(request: Request) -> Response:
 
 async def answer(
     lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, _: Hold
-) -> Answer:
+) -> RawAnswer:
     """The answer of :func:`infer`: for the gate too, which calls it without FastAPI."""
     serving, path = ready(lifecycle), scope["path_params"]
     model, version, dataset = path["model"], path.get("version"), _dataset(scope)

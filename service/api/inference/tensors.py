@@ -18,7 +18,7 @@ from forecasting.series.sst_series import SEA_RANGE
 from forecasting.wording import counted, there_are
 from service.api.inference.schemas import InferRequest, InputTensor
 from service.gate.call import Headers
-from service.gate.gate import JSON, Answer
+from service.gate.gate import JSON, RawAnswer
 from service.http.bodies import read_json
 from service.http.problems import ProblemError
 from service.settings import Settings
@@ -261,7 +261,7 @@ def wants_binary(request: InferRequest) -> bool:
 
 def write_answer(
     model: str, version: str, request_id: str | None, forecast: npt.NDArray[np.float32], binary: bool
-) -> Answer:
+) -> RawAnswer:
     """The answer with ``forecast``, and the headers that say what it is."""
     output: dict[str, Any] = {"name": OUTPUT, "datatype": FORECAST.datatype, "shape": [len(forecast)]}
     answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": [output]}

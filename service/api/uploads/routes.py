@@ -58,10 +58,10 @@ async def post_series(
         if netcdf:
             reading = await grid_files.read(content, options)
         else:
-            reading = await serving.apart(read_text_file, content, options, settings)
+            reading = await serving.run_in_worker(read_text_file, content, options, settings)
     except FileError as error:
         raise unreadable_file(error) from None
-    answer = await serving.apart(described, reading, serving.registry, settings)
+    answer = await serving.run_in_worker(described, reading, serving.registry, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
-        return Response(await serving.apart(series_lines, answer), media_type=NDJSON_TYPE)
-    return Response(await serving.apart(dumps, answer), media_type="application/json")
+        return Response(await serving.run_in_worker(series_lines, answer), media_type=NDJSON_TYPE)
+    return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")

@@ -227,9 +227,9 @@ def test_a_caller_that_cannot_be_told_keeps_none_from_hearing(apart: bool) -> No
     async def run() -> list[int]:
         with ThreadPoolExecutor(1) as workers:
             batcher = Batcher(Work().run, 60, workers if apart else None)
-            batcher.put(Job(0, 0, False, None), Deaf())
+            batcher.enqueue(Job(0, 0, False, None), Deaf())
             first = await asyncio.gather(*(batcher.submit(Job(i, 0, False, None)) for i in (1, 2)))
-            batcher.put(Job(3, 0, True, None), Deaf())
+            batcher.enqueue(Job(3, 0, True, None), Deaf())
             return [*first, await batcher.submit(Job(4, 0, False, None))]
 
     assert asyncio.run(run()) == [1, 4, 16]

@@ -1,5 +1,5 @@
 // @ts-check
-/** plotly.js, loaded when the first chart is drawn: tables are there before it is. */
+/** plotly.js, loaded on demand so that tables appear before charts. */
 
 /** @type {Promise<any> | null} */
 let loading = null;
@@ -7,19 +7,19 @@ let loading = null;
 /** @type {Promise<void>} */
 let queue = Promise.resolve();
 
-/** Resolves when the page has had time to show what was drawn before: one chart must not wait for all. */
-export function turn() {
+/** Wait for a turn to draw. The browser can paint between turns, so charts appear one by one. */
+export function nextTurn() {
   queue = queue.then(() => new Promise((resolve) => setTimeout(resolve)));
   return queue;
 }
 
-/** Whether the service has the library to give. */
+/** Whether the service provides plotly.js. */
 export function hasCharts() {
   return Boolean(document.body.dataset.charts);
 }
 
-/** The library. @returns {Promise<any>} */
-export function plotly() {
+/** The plotly.js object. @returns {Promise<any>} */
+export function loadPlotly() {
   loading ??= load(document.body.dataset.charts ?? "");
   return loading;
 }
@@ -32,7 +32,7 @@ function load(source) {
     script.onload = () => resolve(/** @type {any} */ (window).Plotly);
     script.onerror = () => {
       loading = null;
-      reject(new Error("The library that draws the charts could not be loaded. Reload the page."));
+      reject(new Error("Could not load the chart library. Reload the page to try again."));
     };
     document.head.append(script);
   });

@@ -1,21 +1,21 @@
 // @ts-check
-/** The lines and bands of charts over time. */
+/** plotly.js traces for lines and bands. */
 
-import { colourOf, dashOf, ORDER, title } from "./models.js";
+import { colourOf, dashOf, modelTitle, ORDER } from "./models.js";
 import { colour, tint } from "./theme.js";
 
 /**
- * The line of a model, a reference, or what was observed.
+ * The line of a model, a reference or the observations.
  * @param {string} kind
  * @param {string[]} x
  * @param {(number | null)[]} y
- * @param {any} [more]
+ * @param {any} [overrides]
  */
-export function line(kind, x, y, more = {}) {
+export function lineTrace(kind, x, y, overrides = {}) {
   return {
     type: "scatter",
     mode: "lines",
-    name: title(kind),
+    name: modelTitle(kind),
     x,
     y,
     line:
@@ -25,15 +25,15 @@ export function line(kind, x, y, more = {}) {
     legendrank: 1000 + ORDER.indexOf(kind),
     connectgaps: false,
     hovertemplate: "%{y:.2f} °C",
-    ...more,
+    ...overrides,
   };
 }
 
 /**
- * The band of an interval, as two traces: its lower edge, and the filling up to the upper one.
+ * The band of an interval as two traces: the lower edge, and the upper edge with the fill.
  * @param {string} kind @param {string[]} x @param {number[]} lower @param {number[]} upper @param {number} opacity
  */
-export function band(kind, x, lower, upper, opacity) {
+export function bandTraces(kind, x, lower, upper, opacity) {
   const edge = { type: "scatter", mode: "lines", x, line: { width: 0 }, hoverinfo: "skip", showlegend: false };
   return [
     { ...edge, y: lower },
