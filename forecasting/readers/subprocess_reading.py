@@ -56,9 +56,9 @@ def main() -> None:
     os.dup2(2, 1)
     _limit_memory()
     request: Request = pickle.load(sys.stdin.buffer)  # noqa: S301  from the process that runs this one
-    found = answer(request)
+    outcome = answer(request)
     with out:
-        pickle.dump(found, out)
+        pickle.dump(outcome, out)
 
 
 def _limit_memory() -> None:

@@ -85,14 +85,14 @@ def _of_something_else(variable: "xr.DataArray") -> str | None:
 
 
 def _with_standard(data: "xr.Dataset", names: list[str], standard: str) -> str | None:
-    found = [name for name in names if data[name].attrs.get("standard_name") == standard]
-    usual = [name for name in found if name.lower() in (*_NAMES, *_BARE)]
-    if len(found) > 1 and len(usual) != 1:
+    candidates = [name for name in names if data[name].attrs.get("standard_name") == standard]
+    usual = [name for name in candidates if name.lower() in (*_NAMES, *_BARE)]
+    if len(candidates) > 1 and len(usual) != 1:
         raise FileError(
-            f"has {len(found)} variables with the standard name {standard}: {listed(found)}",
+            f"has {len(candidates)} variables with the standard name {standard}: {listed(candidates)}",
             remedy=Remedy.of("; choose one with {}", "value_column"),
         )
-    return next(iter(usual if len(found) > 1 else found), None)
+    return next(iter(usual if len(candidates) > 1 else candidates), None)
 
 
 def _named(names: list[str], usual: tuple[str, ...]) -> str | None:
@@ -101,19 +101,19 @@ def _named(names: list[str], usual: tuple[str, ...]) -> str | None:
 
 def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
     """A variable with a bare name, unless another variable names the sea."""
-    found = _named(names, _BARE)
+    bare = _named(names, _BARE)
     rivals = [name for name in names if is_of_water(name) and data[name].ndim and data[name].dtype.kind in "fiu"]
-    if found is not None and rivals:
+    if bare is not None and rivals:
         raise FileError(
-            f"has {len(rivals) + 1} variables that could be SST: {listed([found, *rivals])}",
+            f"has {len(rivals) + 1} variables that could be SST: {listed([bare, *rivals])}",
             remedy=Remedy.of("; choose one with {}", "value_column"),
         )
-    return found
+    return bare
 
 
 def _titled(data: "xr.Dataset", names: list[str]) -> str | None:
     """The only variable in units of temperature with a title of sea temperature."""
     warm = [name for name in names if parse_units(str(data[name].attrs.get("units", ""))) is not None]
     titles = {name: str(data[name].attrs.get("long_name", "")) for name in warm}
-    found = [name for name, title in titles.items() if is_of_water(title) and _OF_THE_SEA.search(title)]
-    return found[0] if len(found) == 1 else None
+    candidates = [name for name, title in titles.items() if is_of_water(title) and _OF_THE_SEA.search(title)]
+    return candidates[0] if len(candidates) == 1 else None
