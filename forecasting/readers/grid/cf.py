@@ -34,7 +34,7 @@ def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units
         raise FileError(message, remedy=Remedy.of("; set {} to " + SCALES, "units"))
     raise FileError(
         f"variable {name} is in {str(written)[:40]!r}, not in a known unit of temperature",
-        remedy=Remedy.of("; choose another variable with {}, or set {} to " + SCALES, "value_column", "units"),
+        remedy=Remedy.of("; choose another variable with {} or set {} to " + SCALES, "value_column", "units"),
     )
 
 
@@ -60,7 +60,7 @@ def find_time(data: "xr.Dataset", variable: "xr.DataArray", options: ReadingOpti
         return along[0]
     raise FileError(
         f"variable {variable.name} has no dimension of time with CF units such as 'days since 1970-01-01'",
-        remedy=Remedy.of("; name the variable of times with {}, or first join the files of all times", "time_column"),
+        remedy=Remedy.of("; name the variable of times with {} or first join the files of all times", "time_column"),
     )
 
 

@@ -127,7 +127,9 @@ def _header(rows: list[_Line]) -> int | None:
         return None
     for index, row in rows[:at]:
         if names_zone(" ".join(row)):
-            remedy = f"; remove the lines above line {rows[at][0] + 1}, and set {{}}, such as Europe/Rome or +01:00"
+            remedy = (
+                f"; remove the lines above line {rows[at][0] + 1}, and set {{}} to a zone such as Europe/Rome or +01:00"
+            )
             raise FileError(
                 f"line {index + 1} ({' '.join(row)[:40]!r}) names a time zone", remedy=Remedy.of(remedy, "timezone")
             )

@@ -252,7 +252,7 @@ def _units(table: Table, value: str, options: ReadingOptions) -> tuple[Units, st
         if stated is None:
             raise FileError(
                 f"column {value} is in {written[:40]!r}, according to {place}, not in a known unit of temperature",
-                remedy=Remedy.of("; choose another column with {}, or set {} to " + SCALES, "value_column", "units"),
+                remedy=Remedy.of("; choose another column with {} or set {} to " + SCALES, "value_column", "units"),
             )
         return stated, f"by {place}", ()
     if table.units_by_format is not None:

@@ -31,7 +31,7 @@ _MIN_WIDE: Final = 2
 CHOOSE_VALUES: Final = Remedy.of("; choose one with {}", "value_column")
 NAME_VALUES: Final = Remedy.of("; name the column of temperatures with {}", "value_column")
 _AS_STATIONS: Final = Remedy.of(
-    "; choose one with {}; if each is a station, choose one with {} or end all names with _sst",
+    "; choose one with {} or, if each is a station, with {} or by ending all names with _sst",
     "value_column",
     "station",
 )

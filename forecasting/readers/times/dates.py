@@ -40,7 +40,7 @@ FARTHEST_SECONDS: Final = 1e11
 
 
 SET_ORDER: Final = Remedy.of(
-    "; set the order with {} or {}, or write dates such as 2010-12-31", Setting("dates", "dmy"), Setting("dates", "mdy")
+    "; write dates such as 2010-12-31, or set the order with {} or {}", Setting("dates", "dmy"), Setting("dates", "mdy")
 )
 
 

@@ -20,7 +20,7 @@ UNTOLD: Final = (
 LOCAL: Final = "the clock goes back an hour at {}, as when daylight saving time ends, so the times are not in UTC"
 """What is wrong with times that :func:`falls_back` finds."""
 SET_ZONE: Final = Remedy.of(
-    "; set the time zone with {}, such as Europe/Rome, or with {} if the times are in UTC",
+    "; set {} to a zone such as Europe/Rome, or {} if the times are in UTC",
     "timezone",
     Setting("timezone", "UTC"),
 )

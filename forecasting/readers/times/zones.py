@@ -125,7 +125,7 @@ def _refuse(named: str, zone: str | None, place: str = "its header") -> NoReturn
     message = f"has times in the time zone {named[:40]!r}, according to {place}, not in UTC"
     if zone is not None:
         raise FileError(message, remedy=Remedy.of("; set {}", Setting("timezone", zone)))
-    raise FileError(message, remedy=Remedy.of("; set {}, to a zone such as Europe/Rome or +01:00", "timezone"))
+    raise FileError(message, remedy=Remedy.of("; set {} to a zone such as Europe/Rome or +01:00", "timezone"))
 
 
 def _is_known(name: str) -> bool:

@@ -140,9 +140,9 @@ def test_a_column_that_names_the_zone_of_each_row_is_heeded(
 
 
 @pytest.mark.parametrize(("column", "zone", "example"), [
-    ("timezone", "EST", ", to a zone such as Europe/Rome"),
-    ("tz_cd", "MEZ", ", to a zone such as Europe/Rome"),
-    ("utc_offset", "8", ", to a zone such as Europe/Rome"),
+    ("timezone", "EST", " to a zone such as Europe/Rome"),
+    ("tz_cd", "MEZ", " to a zone such as Europe/Rome"),
+    ("utc_offset", "8", " to a zone such as Europe/Rome"),
     ("tz", "Australia/Sydney", "'Australia/Sydney'"),
 ])  # fmt: skip
 def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
