@@ -95,7 +95,8 @@ def test_the_only_column_is_refused_where_its_name_says_that_it_is_no_sst(tmp_pa
 def test_columns_named_after_places_are_refused_with_what_makes_them_stations(tmp_path: Path) -> None:
     path = table(tmp_path, "north", "bay", "cape")
     with pytest.raises(
-        FileError, match=r"one of north, bay, cape; where each is a station, .* name them north_sst, bay_sst and so on"
+        FileError,
+        match=r"SST: north, bay, cape; .* if each is a station, with station= or by ending all names with _sst",
     ):
         read(path)
     assert read(path, ReadingOptions(station="bay")).names == ("bay",)

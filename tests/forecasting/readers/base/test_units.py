@@ -87,7 +87,7 @@ def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Pat
 def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -> None:
     rows = [f"{day},41" for day in days(3)]
     path = write(tmp_path, "# units: degF", "# units: degC", "time,sst", *rows)
-    with pytest.raises(FileError, match="line 1 says that the unit is 'degF' and line 2 'degC', by the comment above"):
+    with pytest.raises(FileError, match="line 1 gives the unit as 'degF' and line 2 as 'degC', in the comment above"):
         read(path)
     assert read(path, ReadingOptions(units="celsius")).series.values[0] == 41
     mixed = write(tmp_path, "time,sst,unit", *(f"{row},degF" for row in rows), "2001-01-04,5,degC")
@@ -152,7 +152,7 @@ def test_a_column_of_units_of_something_else_is_none_of_sst(tmp_path: Path) -> N
 
 def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_remedies(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *(f"{day},{30 + 5 * k}" for k, day in enumerate(days(6))))
-    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*\\(units='fahrenheit' or missing=\\(50.0,\\)\\)"):
+    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*\(units='fahrenheit' or missing=\(50.0,\)\)"):
         read(path)
 
 

@@ -14,7 +14,7 @@ from tests.forecasting.readers.files import days, write
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
 LEVELS = np.array([5, 5, 4, 3, 2, 0, 5, 5, 5, 5], dtype=np.int8)
 SAID = "quality_level was not used, as it holds quality levels (5 is best) instead of QARTOD flags"
-COUNTED = f"{SAID}: 2 of 9 observed values (22 %) are below level 4, the lowest that GHRSST recommends"
+COUNTED = f"{SAID}; 2 of 9 observed values (22 %) are below level 4, the lowest that GHRSST recommends"
 
 
 def ghrsst(**attributes: object) -> xr.Dataset:

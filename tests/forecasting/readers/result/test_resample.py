@@ -20,7 +20,7 @@ def test_a_day_is_the_mean_of_its_hours_and_missing_where_under_half_was_observe
     series = read(write(tmp_path, "time,sst", *lines), ReadingOptions(resample=DAY)).series
     np.testing.assert_array_equal(series.values, [11.5, np.nan, 9.5])
     assert (str(series.step), iso(series.start)) == ("day", "2001-01-01T00:00:00Z")
-    said = "resampled to the mean of each day (UTC): 2 from at least half of their observations, 1 with less"
+    said = "resampled to the mean of each day (UTC): 2 from at least half of their observations, 1 from fewer"
     assert said in series.notes[-1]
 
 

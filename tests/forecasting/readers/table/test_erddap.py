@@ -52,7 +52,7 @@ def test_without_names_the_only_number_is_taken_or_else_asked_for_by_position(tm
 
 def test_kelvin_that_no_unit_states_is_not_guessed_but_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "2001-01-01,283.15", "2001-01-02,283.15")
-    with pytest.raises(FileError, match="look like kelvin: give their units as kelvin, \\(units='kelvin'\\)"):
+    with pytest.raises(FileError, match="look like kelvin: give their units as kelvin \\(units='kelvin'\\)"):
         read(path)
     np.testing.assert_allclose(read(path, ReadingOptions(units="kelvin")).series.values, 10)
 
@@ -65,7 +65,9 @@ def test_units_that_contradict_the_file_are_heeded_and_said(tmp_path: Path) -> N
 
 def test_a_column_in_other_units_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "UTC,counts", "2001-01-01,10", "2001-01-02,11")
-    with pytest.raises(FileError, match="column sst is in 'counts' by the unit row, line 2, which is no unit of temp"):
+    with pytest.raises(
+        FileError, match="column sst is in 'counts', according to the unit row, line 2, not in a known unit of temp"
+    ):
         read(path)
 
 

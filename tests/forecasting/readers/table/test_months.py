@@ -35,7 +35,7 @@ def test_a_row_a_year_with_a_column_a_month_is_one_monthly_series(tmp_path: Path
 def test_months_may_lack_and_stand_beside_other_columns_below_a_unit(tmp_path: Path) -> None:
     months = ",".join(str(50 + k) for k in range(11))
     path = write(tmp_path, "# units: degF", f"{SHORT},annual,year", f"{months},-99.99,55,1980", f"{months},,55,1981")
-    with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*missing=\\(-99.99"):
+    with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*missing=\(-99.99"):
         read(path)
     series = read(path, ReadingOptions(missing=(-99.99,))).series
     assert np.flatnonzero(np.isnan(series.values)).tolist() == [11]

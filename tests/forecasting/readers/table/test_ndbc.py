@@ -101,5 +101,5 @@ def test_a_damaged_file_is_refused_by_its_line(tmp_path: Path, lines: tuple[str,
 def test_the_format_can_be_said_and_is_then_held_to(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="does not begin with #YY MM DD hh"):
         read(write(tmp_path, "time,sst", "2001-01-01,10"), ReadingOptions(format="ndbc"))
-    with pytest.raises(FileError, match="format 'xml' is not one of csv, erddap"):
+    with pytest.raises(FileError, match="unknown format 'xml'; use one of csv, erddap"):
         read(write(tmp_path, "time,sst", "2001-01-01,10"), ReadingOptions(format="xml"))

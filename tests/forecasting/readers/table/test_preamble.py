@@ -64,7 +64,7 @@ def test_dates_without_a_value_are_no_header(tmp_path: Path, form: str) -> None:
 
 def test_a_row_without_a_value_is_no_header_whatever_its_date(tmp_path: Path) -> None:
     path = write(tmp_path, "week,water", *(f"2001-W{k:02},{'NA' if k < 4 else 10}" for k in range(1, 9)))
-    with pytest.raises(FileError, match="one of week, water"):
+    with pytest.raises(FileError, match="only week, water"):
         read(path)
 
 
