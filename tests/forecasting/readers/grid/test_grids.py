@@ -115,7 +115,7 @@ def test_a_grid_without_a_place_says_what_it_covers(netcdf: Save) -> None:
     reading = read(netcdf(oisst()))
     assert reading.stations == ()
     with pytest.raises(
-        FileError, match=r"is a grid of 5 × 360 cells, latitudes -1 to 1 and longitudes 0.5 to 359.5; name"
+        FileError, match=r"is a grid of 5 × 360 cells, latitudes -1 to 1 and longitudes 0.5 to 359.5; choose"
     ):
         _ = reading.series
 
@@ -280,7 +280,10 @@ def two_of_them() -> xr.Dataset:
     [
         (buoy(units="counts"), "variable wt is in 'counts', not in a known unit of temperature"),
         (no_time(), "variable wt has no dimension of time"),
-        (two_of_them(), "has 2 variables with the standard name sea_water_temperature: wt, other; choose with --value"),
+        (
+            two_of_them(),
+            "has 2 variables with the standard name sea_water_temperature: wt, other; choose one with value",
+        ),
         (
             buoy().rename(wt="x").drop_attrs(),
             "no variable of sea temperature, only x; if one of them is SST, name it with value_column=",
@@ -387,7 +390,7 @@ def test_rows_of_a_profiler_are_told_from_those_of_one_depth(netcdf: Save) -> No
 def test_a_dimension_of_something_else_is_named(netcdf: Save) -> None:
     data = oisst().rename(zlev="expver").isel(expver=[0, 0])
     with pytest.raises(
-        FileError, match=r"keep one of each other, or their mean, as by xarray's isel\(expver=0\) or mean"
+        FileError, match=r"select or average the others, such as with xarray's isel\(expver=0\) or mean"
     ):
         read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
