@@ -36,7 +36,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Loading torch takes seconds, which those who only read files shall not wait for.
+    # Importing torch takes seconds; programs that only read files should not wait for it.
     if name == "Forecaster":
         from forecasting.networks.forecaster import Forecaster
 

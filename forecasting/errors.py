@@ -1,12 +1,12 @@
-"""What can go wrong, as one tree. No HTTP here: the service has the table that speaks it.
+"""Everything that can go wrong, as one tree of exceptions. HTTP status codes are up to the service.
 
 ForecastError
 ├── SeriesError      a series that cannot be used: which value, why, and what to do
-│   ├── IrregularError  its times follow no one step
-│   ├── RangeError      a value that no sea has
-│   └── FileError    a file that holds no usable series: which line or column
+│   ├── IrregularError  the times do not follow one step
+│   ├── RangeError      a value outside the range of sea temperatures
+│   └── FileError       a file without a usable series: which line or column
 ├── RequestError     a horizon, level, device or setting that is not offered
-├── UnknownNameError no dataset or model of that name; says which there are
+├── UnknownNameError a dataset or model that does not exist; lists those that do
 └── ReleaseError     a release on disk that is missing, incomplete or altered
 """
 
@@ -16,7 +16,7 @@ from forecasting.remedies import Remedy, Setting, Syntax, in_python
 
 
 class ForecastError(Exception):
-    """Root of every error that this project raises on purpose; ``str()`` is a sentence for a person."""
+    """Base of all errors that this project raises deliberately; ``str()`` is a sentence for the user."""
 
     def written(self, syntax: Syntax) -> str:
         """The sentence, with any options of reading in a program's syntax."""
@@ -45,11 +45,11 @@ class SeriesError(ForecastError):
 
 
 class IrregularError(SeriesError):
-    """A series whose times follow no one step: made coarser, it may."""
+    """A series whose times do not follow one step; resampling to a coarser step may help."""
 
 
 class RangeError(SeriesError):
-    """A value that no sea has.
+    """A value outside the range of sea temperatures.
 
     ``settings`` are options of reading a file that are likely remedies, where the value comes from a file.
     """
@@ -60,7 +60,7 @@ class RangeError(SeriesError):
 
 
 class FileError(SeriesError):
-    """A file from which no usable series can be read."""
+    """A file without a usable series."""
 
     @classmethod
     def of(cls, error: SeriesError, place: str = "") -> Self:
@@ -69,9 +69,9 @@ class FileError(SeriesError):
 
 
 class RequestError(ForecastError):
-    """Something asked for that is not offered: a horizon or level of a model, a device, a setting.
+    """A request for something that is not offered: a horizon or level of a model, a device, a setting.
 
-    ``field`` names the parameter that asked for it.
+    ``field`` is the name of the parameter.
     """
 
     def __init__(self, message: str, *, field: str) -> None:
@@ -80,8 +80,8 @@ class RequestError(ForecastError):
 
 
 class UnknownNameError(ForecastError):
-    """No dataset or model of this name."""
+    """A dataset or model of this name does not exist."""
 
 
 class ReleaseError(ForecastError):
-    """A release that is missing, incomplete, or not what its manifest says."""
+    """A release that is missing, incomplete, or different from its manifest."""

@@ -26,7 +26,7 @@ if __name__ in ("__main__", "__mp_main__"):
 
 from pydantic import SecretStr, ValidationError
 
-from forecasting.console import give_up_output
+from forecasting.console import discard_output
 from forecasting.errors import ForecastError, RequestError
 from service.app import create_app
 from service.engine.release_watcher import open_registry
@@ -114,7 +114,7 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)
     except OSError:
-        give_up_output()
+        discard_output()
 
 
 def _greeting(settings: Settings, port: int) -> str:

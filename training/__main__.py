@@ -10,8 +10,8 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 
 def _run() -> int:
-    # A termination cleans up as an interruption from the keyboard does. The rest is imported here because torch takes
-    # seconds to load, and an interruption may come meanwhile.
+    # SIGTERM cleans up like Ctrl-C. The imports are here because torch takes seconds to load, and an interruption may
+    # come meanwhile.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         from forecasting.console import until_unread

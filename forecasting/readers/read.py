@@ -15,7 +15,8 @@ from forecasting.readers.table.months import bare_years, one_row_per_month
 from forecasting.readers.table.ndbc import is_ndbc, read_ndbc
 from forecasting.readers.table.tabular import observations
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.sst_series import SstSeries, Units
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.units import Units
 from forecasting.wording import listed
 
 DEFAULTS: Final = ReadingOptions()

@@ -12,7 +12,9 @@ from forecasting.console import in_command_line
 from forecasting.errors import SeriesError
 from forecasting.readers.times.daylight import LOCAL, SET_ZONE, UNTOLD, falls_back, localise
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import Floats, Times, TimeStep, choose_clock, short
+from forecasting.series.step_inference import choose_clock
+from forecasting.series.times import Floats, Times, short
+from forecasting.series.timestep import TimeStep
 from scoring.tables.rows import ROW, UNSAID
 from scoring.tables.stage import ChunkStations, rows_file
 

@@ -73,7 +73,7 @@ def get_model(
         raise UnknownNameError("all is not one model; GET /models lists them")
     release, (forecaster,) = registry.resolve(model, dataset)
     summary = _summary(release, forecaster, settings)
-    return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json"))
+    return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json", by_alias=True))
 
 
 @router.get(

@@ -111,7 +111,7 @@ def test_a_new_release_is_taken_up_without_a_restart(composition: Composition, c
     old = client.get("/forecast").json()["version"]
     command = "python -m training --data data/nino12.csv --name nino12 --epochs 1 --seeds 1 --quiet"
     printed = composition.compose("run", "--rm", "--no-deps", "training", *command.split())
-    (new,) = re.findall(r"artifacts/nino12/(\w+) serves now", printed)
+    (new,) = re.findall(r"artifacts/nino12/(\w+) is now serving", printed)
     assert new > old
     for replica in composition.replicas():
         while json.loads(ask(replica, "/forecast"))["version"] == old:

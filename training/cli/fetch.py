@@ -1,11 +1,11 @@
-"""``python -m training fetch``: a series from an ERDDAP server."""
+"""``python -m training fetch``: download a series from an ERDDAP server."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from forecasting.errors import ForecastError
-from forecasting.series.timestep import iso, parse_time
+from forecasting.series.times import iso, parse_time
 from training.sources.download import Downloader
 from training.sources.erddap import SeriesQuery, Span
 from training.sources.fetch import fetch
@@ -17,30 +17,34 @@ def main(arguments: list[str]) -> int:
     query = SeriesQuery(
         tuple(options.variable), options.start, options.end, options.lat, options.lon, options.depth, options.station
     )
-    with Downloader.open(tell=lambda said: print(said, file=sys.stderr)) as downloader:
-        done = fetch(options.erddap, options.dataset, query, options.output, downloader)
-    print(f"{done.path}: {done.rows} rows from {done.url}")
-    print(f"{done.source}: where they came from, and their licence")
-    print(f"python -m training inspect {done.path} says what can be made of them")
+    with Downloader.open(tell=lambda message: print(message, file=sys.stderr)) as downloader:
+        fetched = fetch(options.erddap, options.dataset, query, options.output, downloader)
+    print(f"{fetched.path}: {fetched.rows} rows from {fetched.url}")
+    print(f"{fetched.source}: their source and licence")
+    print(f"next: python -m training inspect {fetched.path}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training fetch",
-        description="Take one series from an ERDDAP server, table or grid, into a CSV file.",
-        epilog="A span is one number or two as 43.5:44; write --lon=-122.4 where it begins with a minus.",
+        description="Download one series from an ERDDAP server, from a table or a grid, into a CSV file.",
+        epilog="A span is a number, or two as in 43.5:44. Write --lon=-122.4 if it starts with a minus sign.",
     )
-    parser.add_argument("--erddap", required=True, metavar="URL", help="of the server, as https://…/erddap")
-    parser.add_argument("--dataset", required=True, metavar="ID", help="as the server names it")
-    parser.add_argument("--variable", required=True, action="append", metavar="V", help="of temperature; repeatable")
+    parser.add_argument("--erddap", required=True, metavar="URL", help="address of the server, as in https://…/erddap")
+    parser.add_argument("--dataset", required=True, metavar="ID", help="dataset ID on the server")
+    parser.add_argument(
+        "--variable", required=True, action="append", metavar="V", help="temperature variable; repeatable"
+    )
     parser.add_argument("--from", dest="start", type=_time, metavar="TIME", help="first time, ISO 8601")
     parser.add_argument("--to", dest="end", type=_time, metavar="TIME", help="last time, ISO 8601")
     parser.add_argument("--lat", type=_span, metavar="SPAN", help="degrees north")
-    parser.add_argument("--lon", type=_span, metavar="SPAN", help="degrees east, of either habit")
-    parser.add_argument("--depth", type=_span, metavar="SPAN", help="in the dataset's own units")
-    parser.add_argument("--station", metavar="NAME", help="of a table")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="replaced if it is there")
+    parser.add_argument("--lon", type=_span, metavar="SPAN", help="degrees east, −180 to 180 or 0 to 360")
+    parser.add_argument("--depth", type=_span, metavar="SPAN", help="in the units of the dataset")
+    parser.add_argument("--station", metavar="NAME", help="station in a table")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="file to write; replaced if it exists"
+    )
     return parser
 
 
@@ -56,7 +60,7 @@ def _span(text: str) -> Span:
         low, _, high = text.partition(":")
         span = float(low), float(high or low)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor two as 43.5:44") from None
+        raise argparse.ArgumentTypeError(f"expected a number, or two as in 43.5:44, got {text!r}") from None
     if not span[0] <= span[1]:
-        raise argparse.ArgumentTypeError(f"{text!r} runs backwards")
+        raise argparse.ArgumentTypeError(f"{text!r} runs backwards: write the lower number first")
     return span

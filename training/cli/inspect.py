@@ -15,7 +15,7 @@ from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, Station, describe
 from forecasting.readers.base.flags import MEANINGS
 from forecasting.readers.result.describe import describe_grid
-from forecasting.series.timestep import short
+from forecasting.series.times import short
 from forecasting.wording import counted
 from training.cli.reading_options import add_reading_options, read_with
 from training.config import TrainingConfig

@@ -1,8 +1,8 @@
-"""How a place has warmed while it was observed, and goes on to.
+"""The warming trend of a place, extrapolated beyond the end of the record.
 
-A sea that has warmed for forty years is not today what it was on average, and a network that takes the average to be
-usual calls every forecast back to it. So the level is counted from a line through the record, which goes on past its
-end: a sine of a thousand years, which is one for decades, and never leaves the sea.
+A sea that has warmed for forty years is warmer today than on average. A network that takes the average as usual would
+pull every forecast back to it. The level is therefore measured from a line through the record that continues past its
+end. The line is a sine with a period of a thousand years: straight over decades, yet bounded.
 """
 
 import math
@@ -14,39 +14,39 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.references.climatology import Climatology
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import YEAR, Floats, Times, unix_seconds
+from forecasting.series.times import YEAR, Floats, Times, unix_seconds
 from training.examples.panel import parts_of
 
 TREND_PRIOR_MEAN: Final = 0.01
-"""°C a year: how much a sea is taken to warm before its record is seen. Since 1980 the mean of all did by
-0.015, before by less (IPCC 2021, AR6 WG I, 9.2.1.1)."""
+"""Prior mean of the trend, °C a year. The global mean has risen by 0.015 a year since 1980, and by less before (IPCC
+2021, AR6 WG I, 9.2.1.1)."""
 
 TREND_PRIOR_STD: Final = 0.015
-"""°C a year: how much trends of the sea differ from place to place, as a standard deviation."""
+"""Prior standard deviation of the trend, °C a year: how much trends differ from place to place."""
 
 TREND_HALF_LIFE_YEARS: Final = 10.0
-"""Years after which a yearly mean counts half as much: warming does not keep its pace."""
+"""Age in years at which a yearly mean has half the weight, since the pace of warming changes."""
 
 MIN_EFFECTIVE_YEARS: Final = 5.0
-"""Effective number of yearly means (Kish's), below which nothing is said of a trend."""
+"""Least effective number of yearly means (Kish) to estimate a trend from."""
 
 _MAX_AUTOCORRELATION: Final = 0.9
-"""Correlation of a year's mean with the one before it, at most: of few years it may come out as one."""
+"""Largest correlation between the means of successive years; with few years, the estimate may reach one."""
 
 _MIN_VARIANCE: Final = 1e-12
-"""°C squared: the least that yearly means are taken to vary about the line."""
+"""Least variance of yearly means about the line, °C squared."""
 
 TREND_SINE_RATE: Final = 2 * math.pi / (1_000 * YEAR)
-"""Radians a second of the sine that stands for a line."""
+"""Angular frequency of the sine that represents a line, radians per second."""
 
 
 @dataclass(frozen=True)
 class Trend:
-    """A line.
+    """A linear trend.
 
     Attributes:
-        slope: °C a Julian year.
-        end: Unix seconds at which it is nothing.
+        slope: °C per Julian year.
+        end: Unix seconds at which the trend is zero.
     """
 
     slope: float
@@ -54,34 +54,34 @@ class Trend:
 
     @classmethod
     def of(cls, seen: SstSeries) -> "Trend":
-        """Of what a fit sees: the slope of yearly means, the closer to :data:`TREND_PRIOR_MEAN` the less certain it is.
+        """Estimate the trend from the data of a fit, as the posterior mean of the slope of yearly means.
 
-        A year counts the less the older it is. The slope's standard error counts how a year resembles the one before it
-        (Santer et al. 2000, J. Geophys. Res. 105, 7337); what is taken is the posterior's mean, of a prior whose
-        standard deviation is :data:`TREND_PRIOR_STD`. Of several series, the one slope that they tell together is no
-        more certain than that of the one which tells most.
+        The prior has the mean :data:`TREND_PRIOR_MEAN` and the standard deviation :data:`TREND_PRIOR_STD`. Old years
+        have less weight than recent ones. The standard error of the slope accounts for the correlation between
+        successive years (Santer et al. 2000, J. Geophys. Res. 105, 7337). For several series, the common slope is
+        assumed to be as certain as that of the most certain series, since neighbouring stations are not independent.
         """
         parts = parts_of(seen)
-        found = np.asarray([slope for slope in map(_slope, parts) if slope is not None])
-        if not len(found):
+        estimates = np.asarray([estimate for estimate in map(_slope, parts) if estimate is not None])
+        if not len(estimates):
             return NO_TREND
-        slopes, variances = found.T
+        slopes, variances = estimates.T
         slope, variance = float(np.average(slopes, weights=1 / variances)), float(variances.min())
         end = max(float(unix_seconds(part.times[-1:])[0]) for part in parts)
         return cls((slope * TREND_PRIOR_STD**2 + TREND_PRIOR_MEAN * variance) / (TREND_PRIOR_STD**2 + variance), end)
 
     @property
     def amplitude(self) -> float:
-        """Of the sine, °C."""
+        """Amplitude of the sine, °C."""
         return self.slope / (TREND_SINE_RATE * YEAR)
 
     def at(self, times: Times) -> Floats:
-        """°C at ``times``, of any shape."""
-        risen: Floats = self.amplitude * np.sin(TREND_SINE_RATE * (unix_seconds(times) - self.end))
-        return risen
+        """The trend at ``times`` of any shape, °C."""
+        rise: Floats = self.amplitude * np.sin(TREND_SINE_RATE * (unix_seconds(times) - self.end))
+        return rise
 
-    def taken_from(self, seen: SstSeries) -> Floats:
-        """The values of ``seen`` without it, °C."""
+    def removed_from(self, seen: SstSeries) -> Floats:
+        """The values of ``seen`` minus the trend, °C."""
         return np.concatenate([part.values - self.at(part.times) for part in parts_of(seen)])
 
 
@@ -89,7 +89,7 @@ NO_TREND: Final = Trend(0.0, 0.0)
 
 
 def _slope(series: SstSeries) -> tuple[float, float] | None:
-    """Of yearly means, °C a year, and the variance of its error; None where there are too few of them."""
+    """Slope of yearly means, °C a year, and the variance of its error; None if there are too few means."""
     try:
         means = _yearly_means(series)
     except SeriesError:
@@ -97,29 +97,30 @@ def _slope(series: SstSeries) -> tuple[float, float] | None:
     years = np.flatnonzero(np.isfinite(means))
     if not len(years):
         return None
-    worth = 0.5 ** ((years[-1] - years) / TREND_HALF_LIFE_YEARS)
-    worth /= worth.sum()
-    count = 1 / float(worth @ worth)
+    weights = 0.5 ** ((years[-1] - years) / TREND_HALF_LIFE_YEARS)
+    weights /= weights.sum()
+    count = 1 / float(weights @ weights)
     if count < MIN_EFFECTIVE_YEARS:
         return None
-    centred, known = years - worth @ years, means[years] - worth @ means[years]
-    spread = float(worth @ centred**2)
-    slope = float(worth @ (centred * known)) / spread
-    left = known - slope * centred
-    variance = max(float(worth @ left**2), _MIN_VARIANCE)
-    resembles = min(max(float(left[1:] @ left[:-1] / (left @ left + _MIN_VARIANCE)), 0.0), _MAX_AUTOCORRELATION)
-    return slope, variance / (count - 2) / spread * (1 + resembles) / (1 - resembles)
+    centred_years, centred_means = years - weights @ years, means[years] - weights @ means[years]
+    spread = float(weights @ centred_years**2)
+    slope = float(weights @ (centred_years * centred_means)) / spread
+    residual = centred_means - slope * centred_years
+    variance = max(float(weights @ residual**2), _MIN_VARIANCE)
+    autocorrelation = float(residual[1:] @ residual[:-1] / (residual @ residual + _MIN_VARIANCE))
+    autocorrelation = min(max(autocorrelation, 0.0), _MAX_AUTOCORRELATION)
+    return slope, variance / (count - 2) / spread * (1 + autocorrelation) / (1 - autocorrelation)
 
 
 def _yearly_means(series: SstSeries) -> Floats:
-    """Of anomalies, °C, the oldest first; NaN where less than half of a year was observed.
+    """Yearly means of anomalies, °C, oldest first; NaN if less than half of a year was observed.
 
     Raises:
-        SeriesError: if too little was observed for a climatology.
+        SeriesError: if there is too little data for a climatology.
     """
     anomalies = series.values - Climatology.fit(series)(series.times)
     steps = YEAR / series.step.seconds
-    # Whole years, counted back from the end.
+    # Complete years, counted back from the end.
     year = (np.arange(len(series))[::-1] / steps).astype(np.int64)
     observed = np.isfinite(anomalies)
     counts = np.bincount(year, observed)

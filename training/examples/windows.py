@@ -1,4 +1,4 @@
-"""What networks are fitted on: windows with what followed them, as tensors."""
+"""Training examples: windows and the values that followed them, as tensors."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 
 from forecasting.series.origins import Origins
-from forecasting.series.timestep import unix_seconds
+from forecasting.series.times import unix_seconds
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Windows of a part, and the values at every lead from them.
+    """Windows, and the values at every lead after them.
 
     Attributes:
         sst: °C, float32 ``(n, window)``.
         valid_time: Unix seconds, float64 ``(n, leads)``.
-        target: °C, float32 ``(n, leads)``; NaN where nothing was observed or the part does not reach.
+        target: °C, float32 ``(n, leads)``; NaN for missing values and beyond the end of the part.
     """
 
     sst: Tensor
@@ -26,7 +26,7 @@ class Examples:
 
     @classmethod
     def of(cls, origins: Origins) -> "Examples":
-        """The examples that start from the ``origins`` of a part."""
+        """The examples that start from ``origins``."""
         return cls(
             torch.from_numpy(origins.windows.astype(np.float32)),
             torch.from_numpy(unix_seconds(origins.times)),
@@ -42,7 +42,7 @@ class Examples:
         return self.target.shape[1]
 
     def joined(self, other: "Examples") -> "Examples":
-        """These examples and, behind them, those of another part."""
+        """These examples followed by ``other`` ones."""
         return Examples(
             torch.cat([self.sst, other.sst]),
             torch.cat([self.valid_time, other.valid_time]),
@@ -50,7 +50,7 @@ class Examples:
         )
 
     def with_next(self) -> "Examples":
-        """Those whose first lead was observed."""
+        """The examples with an observation at the first lead."""
         return self.take(self.target[:, 0].isfinite())
 
     def take(self, chosen: Tensor | slice) -> "Examples":
@@ -58,9 +58,9 @@ class Examples:
         return Examples(self.sst[chosen], self.valid_time[chosen], self.target[chosen])
 
     def to(self, device: torch.device) -> "Examples":
-        """The examples on a ``device``."""
+        """The examples moved to a ``device``."""
         return Examples(self.sst.to(device), self.valid_time.to(device), self.target.to(device))
 
     def increments(self, spread: float) -> Tensor:
-        """From the last value to the first lead, in one-step spreads, ``(n,)``."""
+        """Increments from the last value of the window to the first lead, in one-step spreads, ``(n,)``."""
         return (self.target[:, 0] - self.sst[:, -1]) / spread

@@ -1,1 +1,1 @@
-"""Fitting networks and what stands beside them."""
+"""Fitting of networks, and of the regressions that they are combined with."""

@@ -1,8 +1,8 @@
-"""Residuals out of sample that intervals are calibrated on, from before the validation part.
+"""Out-of-sample residuals from before the validation part, to calibrate intervals on.
 
-The validation part is a tenth of a series: at long leads often a handful of errors that do not overlap, and of some
-seasons only. So the three tenths before it are forecast too, twentieth by twentieth, each by an autoregression that is
-fitted to what came before it.
+The validation part is a tenth of a series. At long leads it often yields only a handful of errors that do not overlap,
+from some seasons only. The three tenths before it are therefore forecast too, one twentieth at a time, each by an
+autoregression fitted to the data before it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.origins import Origins, joined
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.windows import Examples
@@ -26,10 +26,10 @@ from training.fit.companion import autoregression
 from training.fit.fitting import leads_learnt
 
 TRAIN_TWENTIETHS: Final = 2 * TRAIN_TENTHS
-"""Of the series, that make the training part."""
+"""Length of the training part, in twentieths of the series."""
 
 FIRST_TWENTIETH: Final = 8
-"""Twentieths before which nothing is forecast."""
+"""The first twentieth of the series that is forecast, counted from 0."""
 
 _MODEL: Final = "autoregression"
 
@@ -44,36 +44,36 @@ class Residuals:
     @classmethod
     def joined(cls, parts: Sequence["Residuals"]) -> "Residuals":
         """The residuals of several parts, one after the other."""
-        return cls(joined([one.origins for one in parts]), np.concatenate([one.values for one in parts]))
+        return cls(joined([part.origins for part in parts]), np.concatenate([part.values for part in parts]))
 
 
 def earlier_residuals(dataset: Dataset, config: TrainingConfig, first: int = FIRST_TWENTIETH) -> list[Residuals]:
-    """What to calibrate on besides the residuals of the validation part.
+    """Residuals of the training part to calibrate on, in addition to those of the validation part.
 
-    Those of the training part from twentieth ``first`` on, counted from 0, each forecast by a fit to what came before.
-    One whose past is too short to learn from is left out. There are none where the networks have no autoregression: a
-    cell would have to be taught for each.
+    Each twentieth from number ``first`` on, counted from 0, is forecast by a fit to the data before it. A twentieth
+    with too little data before it is left out. Without an autoregression there are no residuals, since a cell would
+    have to be trained for each twentieth.
     """
     if not config.autoregression:
         return []
-    times = np.unique(np.concatenate([one.past("train").times for one in dataset.stations.values()]))
+    times = np.unique(np.concatenate([station.past("train").times for station in dataset.stations.values()]))
     end = dataset.series.step.shift(times[-1:], 1)[0]
     begins = [times[len(times) * twentieth // TRAIN_TWENTIETHS] for twentieth in range(first, TRAIN_TWENTIETHS)]
-    found = [_forecast(dataset, config, times[0], *edges) for edges in pairwise([*begins, end])]
-    return [one for one in found if one is not None]
+    candidates = [_forecast(dataset, config, times[0], *edges) for edges in pairwise([*begins, end])]
+    return [residuals for residuals in candidates if residuals is not None]
 
 
 def _forecast(
     dataset: Dataset, config: TrainingConfig, start: np.datetime64, begin: np.datetime64, end: np.datetime64
 ) -> Residuals | None:
-    """The values from ``begin`` until before ``end``, forecast by those from ``start`` to ``begin``.
+    """Residuals from ``begin`` until before ``end``, forecast by a fit to the data from ``start`` to ``begin``.
 
-    None where these are too few, or hardly change.
+    None if that is too little data, or hardly changes.
     """
-    past, learnt = dataset.before(begin), dataset.origins_between(start, begin, leads_learnt(config))
+    past, past_origins = dataset.before(begin), dataset.origins_between(start, begin, leads_learnt(config))
     origins = dataset.origins_between(begin, end)
-    if len(learnt) < 2 * config.window or not len(origins) or is_still(past):
+    if len(past_origins) < 2 * config.window or not len(origins) or is_still(past):
         return None
-    network = autoregression(config, past, Examples.of(learnt))
+    network = autoregression(config, past, Examples.of(past_origins))
     roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
     return Residuals(origins, Evaluation.run(origins, {_MODEL: roller}).residuals(_MODEL))

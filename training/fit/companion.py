@@ -1,4 +1,4 @@
-"""What stands beside the networks of several places, so that they are forecast in part from what is usual at each."""
+"""Companions of the networks of a panel, which let part of a forecast start from what is usual at the place."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,13 +15,13 @@ from training.fit.fitting import fit_autoregression, leads_learnt
 from training.fit.networks import RecurrentForecaster
 
 MAX_PLACED_SHARE: Final = 0.75
-"""Share in the forecast of the network that forecasts from what is usual at a place, where the place is sure."""
+"""Weight of the network that forecasts differences from what is usual at a place, if the place is certain."""
 
 
 class PlacedForecaster(nn.Module):
-    """Two networks' forecasts, mixed: of values, and of what they differ by from what is usual at their place.
+    """A mix of two networks: one forecasts values, the other differences from what is usual at the place.
 
-    The share of the second is :data:`MAX_PLACED_SHARE` of how sure the place is.
+    The weight of the second is :data:`MAX_PLACED_SHARE` times the certainty of the place.
     """
 
     def __init__(self, general: RecurrentForecaster, relative: RecurrentForecaster, places: Places) -> None:
@@ -34,13 +34,13 @@ class PlacedForecaster(nn.Module):
         self.step_seconds = general.step_seconds
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
-        """As :meth:`RecurrentForecaster.forward`."""
+        """Forecast one step; see :meth:`RecurrentForecaster.forward`."""
         usual, shares, offset, sure = self.places(sst, valid_time)
         relative = self.relative(sst - usual, valid_time) + self.places.at(valid_time, shares, offset)
         return torch.lerp(self.general(sst, valid_time), relative, self.most * sure)
 
     def size(self) -> int:
-        """Number of fitted weights, the places' cycles among them."""
+        """Number of fitted weights, including the seasonal cycles of the places."""
         return self.general.size() + self.relative.size() + self.places.ahead.numel()
 
 
@@ -49,25 +49,25 @@ Network = RecurrentForecaster | PlacedForecaster
 
 @dataclass(frozen=True)
 class Companion:
-    """The same for each network of a run: a network that forecasts values, by its autoregression alone."""
+    """What all networks of a panel are combined with: an autoregression of values, and the places."""
 
     general: RecurrentForecaster
     places: Places
 
     @classmethod
     def fit(cls, config: TrainingConfig, seen: SstSeries, examples: Examples) -> "Companion | None":
-        """Fit as :func:`~training.fit.fitting.fit_autoregression`; None where networks forecast values themselves."""
+        """Fit as :func:`~training.fit.fitting.fit_autoregression` does; None if :meth:`Places.of` finds no places."""
         places = Places.of(seen, config)
         return None if places is None else cls(fit_autoregression(config, seen, examples), places)
 
 
 def beside(network: RecurrentForecaster, companion: Companion | None) -> Network:
-    """The network with its companion, where it has one."""
+    """Combine a network with its companion, if there is one."""
     return network if companion is None else PlacedForecaster(companion.general, network, companion.places)
 
 
 def autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> Network:
-    """Return a network of autoregressions alone, fitted as :func:`~training.fit.fitting.fit_autoregression` does."""
+    """Fit a network without a cell, combined with its companion, if there is one."""
     companion = Companion.fit(config, seen, examples)
     if companion is None:
         return fit_autoregression(config, seen, examples)
@@ -77,14 +77,19 @@ def autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) 
 
 @dataclass(frozen=True)
 class Companions:
-    """Of the networks that were fitted on the training part alone, and of those to be published."""
+    """The companions of a run.
+
+    Attributes:
+        selected: of the networks fitted to the training part only.
+        final: of the networks to publish.
+    """
 
     selected: Companion | None
     final: Companion | None
 
     @classmethod
     def of(cls, dataset: Dataset, config: TrainingConfig) -> "Companions":
-        """The companions of a ``dataset``'s networks; :data:`NO_COMPANIONS` for one station."""
+        """Fit the companions for a ``dataset``; :data:`NO_COMPANIONS` for a single station."""
         if len(dataset.stations) < 2:
             return NO_COMPANIONS
         leads = leads_learnt(config)

@@ -1,8 +1,8 @@
-"""Fitting one network: on the training part, to see how it does on the validation part; then on both, to be published.
+"""Fitting of one network: to the training part, to validate it; then to training and validation parts, to publish it.
 
-The cell learns alone; the weights of the autoregression are computed, for one step and then for its whole roll-out; and
-the two are mixed. AdamW with a linear warm-up and a cosine descent to nothing, so that the last weights are the ones to
-keep. What was tried, and how it was chosen, is in docs/study.md.
+The cell is trained on its own. The weights of the autoregression are computed in closed form, first for one step, then
+for its whole roll-out. The two are then mixed. The optimiser is AdamW with a linear warm-up and a cosine decay to zero,
+so the last weights are the ones to keep. docs/study.md describes the alternatives that were tried.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from forecasting.evaluation.report import LossCurves
+from forecasting.evaluation.model_report import LossCurves
 from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
@@ -24,22 +24,22 @@ from training.examples.windows import Examples
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import fit_to_rollout
 
-WARM_UP_SHARE = 0.1
-"""Share of the steps over which the learning rate rises."""
+WARM_UP_SHARE: Final = 0.1
+"""Share of the steps during which the learning rate rises."""
 
 CPU: Final = torch.device("cpu")
 
-MAX_GRADIENT_NORM = 1.0
-"""Norm that gradients are clipped to."""
+MAX_GRADIENT_NORM: Final = 1.0
+"""Norm to which gradients are clipped."""
 
 FULL_SHARE_UNEXPLAINED: Final = 0.5
-"""What the autoregression leaves of the increments' variance about their season, from which on a cell has its share.
+"""Share of the increments' seasonal variance that the autoregression has to leave for a cell to get its full weight.
 
-Where it leaves nearly nothing, as of smoothed analyses, what the cell errs counts more than what it adds.
+If it leaves almost nothing, as for smoothed analyses, the errors of the cell outweigh what it adds.
 """
 
-MAX_ROLLOUT_LEADS = 48
-"""Leads of the roll-out that weights are fitted to, at most."""
+MAX_ROLLOUT_LEADS: Final = 48
+"""Largest number of leads that weights are fitted to."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Fit:
 
     Attributes:
         cell: ``rnn``, ``lstm`` or ``gru``.
-        seed: of its initial weights and batches.
-        selected: fitted on the training part alone: what validation residuals are measured with.
-        final: fitted on train and validation in the same way: what is published.
-        epochs: that ``final`` was fitted for.
-        loss: Huber's, by epoch of ``selected``, of its cell alone.
+        seed: of the initial weights and the batches.
+        selected: network fitted to the training part only, to measure validation residuals.
+        final: network fitted to the training and validation parts in the same way, to publish.
+        epochs: number of epochs of ``final``.
+        loss: Huber loss of the cell of ``selected``, by epoch.
         seconds: wall time.
     """
 
@@ -70,47 +70,60 @@ def fit(
     config: TrainingConfig,
     cell: str,
     seed: int,
-    told: Callable[[int], object],
+    progress: Callable[[int], object],
     device: torch.device = CPU,
 ) -> Fit:
-    """Fit one network on ``dataset``; the same arguments give the same weights on the same machine.
+    """Fit one network; the same arguments give the same weights on the same machine.
 
-    ``told`` hears of every epoch: :func:`total_epochs` in all. The cell learns on ``device``; what is computed in
-    closed form, and the network that is returned, are on the CPU.
+    Args:
+        dataset: to fit to.
+        config: settings of the run.
+        cell: ``rnn``, ``lstm`` or ``gru``.
+        seed: of the initial weights and the batches.
+        progress: called with 1 after every epoch, :func:`total_epochs` times in all.
+        device: that the cell is trained on; the rest of the computation and the returned networks are on the CPU.
     """
     begin = time.perf_counter()
     leads = leads_learnt(config)
     train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
     both = train.joined(validation)
-    descent = _Descent(config, cell, seed, told, device)
-    selected, loss = descent.run(dataset.past("train"), train, validation)
-    final, again = descent.run(dataset.past("validation"), both)
+    training = _Training(config, cell, seed, progress, device)
+    selected, loss = training.run(dataset.past("train"), train, validation)
+    final, final_loss = training.run(dataset.past("validation"), both)
     seconds = round(time.perf_counter() - begin, 2)
-    return Fit(cell, seed, selected, final, len(again.train), loss, seconds)
+    return Fit(cell, seed, selected, final, len(final_loss.train), loss, seconds)
 
 
 def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
-    """How many epochs one :func:`fit` takes."""
+    """Number of epochs of one :func:`fit`."""
     train, validation = (len(dataset.origins(part, horizon=1)) for part in ("train", "validation"))
     return config.schedule(train).epochs + config.schedule(train + validation).epochs
 
 
 @dataclass(frozen=True)
-class _Descent:
-    """How the networks of one fit are trained; attributes as the arguments of :func:`fit`."""
+class _Training:
+    """Training of the networks of one fit; the attributes are arguments of :func:`fit`."""
 
     config: TrainingConfig
     cell: str
     seed: int
-    told: Callable[[int], object]
+    progress: Callable[[int], object]
     device: torch.device
 
     def run(
         self, seen: SstSeries, examples: Examples, validation: Examples | None = None
     ) -> tuple[RecurrentForecaster, LossCurves]:
-        """A new network trained on ``examples``, scaled by ``seen``; the loss on ``validation`` too if given.
+        """Train a new network.
 
-        Of several places it learns what they differ by from what is usual at each.
+        For several places, the network learns differences from what is usual at each.
+
+        Args:
+            seen: data that the network is scaled by.
+            examples: to train on.
+            validation: to evaluate after each epoch.
+
+        Returns:
+            The network, and its loss by epoch.
         """
         config, device = self.config, self.device
         places = Places.of(seen, config)
@@ -124,7 +137,7 @@ class _Descent:
         # Dropout draws from the global generator.
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed)
-            network = _begun(self.cell, config, seen).to(device)
+            network = _new_network(self.cell, config, seen).to(device)
             optimiser = _optimiser(network, config)
             steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
             rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
@@ -132,14 +145,14 @@ class _Descent:
                 curves[0].append(self._epoch(network, examples, schedule.batch, rate))
                 if validation is not None:
                     curves[1].append(_evaluate(network, validation.to(device), config))
-                self.told(1)
-        _complete(network.cpu(), rolled, config, config.share(len(examples)))
+                self.progress(1)
+        _add_autoregression(network.cpu(), rolled, config, config.share(len(examples)))
         return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
 
     def _epoch(
         self, network: RecurrentForecaster, examples: Examples, size: int, rate: torch.optim.lr_scheduler.LambdaLR
     ) -> float:
-        """Pass over all ``examples``, ``size`` at once; returns their mean loss."""
+        """Train on all ``examples`` once, in batches of ``size``; returns the mean loss."""
         network.train()
         total = 0.0
         for batch in torch.randperm(len(examples)).split(size):
@@ -153,36 +166,37 @@ class _Descent:
         return round(total / len(examples), 6)
 
 
-def _begun(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForecaster:
-    """A new network, scaled by what it is to see."""
+def _new_network(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForecaster:
+    """A network with initial weights, scaled by the data that it is to be trained on."""
     scaling = Scaling.of(seen, trend=config.counts_trend(seen.step))
     return RecurrentForecaster(cell, config, seen.step, scaling)
 
 
 def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> RecurrentForecaster:
-    """A network that forecasts by its autoregression alone, which takes no descent.
+    """Fit a network that forecasts by its autoregression only, which needs no gradient descent.
 
     Args:
-        config: of the run.
-        seen: what it is scaled by.
-        examples: to learn from, at :func:`leads_learnt`.
+        config: settings of the run.
+        seen: data that the network is scaled by.
+        examples: to fit to, with :func:`leads_learnt` leads.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = _begun(config.cells[0], config, seen)
-    _complete(network, examples, config, 0.0)
+        network = _new_network(config.cells[0], config, seen)
+    _add_autoregression(network, examples, config, 0.0)
     return network.eval()
 
 
 def leads_learnt(config: TrainingConfig) -> int:
-    """How many leads a network is fitted to."""
+    """Number of leads that a network is fitted to."""
     return min(config.horizon, MAX_ROLLOUT_LEADS)
 
 
-def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
-    """Put the autoregression beside the cell, which keeps its ``share``; without seasons to know, have it not drift.
+def _add_autoregression(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
+    """Fit the autoregression and mix it with the cell, whose weight is up to ``share``.
 
-    The autoregression has the mean of the weights of its alternatives: one step ahead, the mean of their forecasts.
+    The weights of the autoregression are the mean over its alternatives, so one step ahead its forecast is the mean of
+    theirs. A cell that does not know the season is kept from drifting.
     """
     examples = rolled.with_next()
     known, season = network.known(examples.sst, examples.valid_time[:, 0])
@@ -190,16 +204,16 @@ def _complete(network: RecurrentForecaster, rolled: Examples, config: TrainingCo
         network.centre(known)
     if config.autoregression:
         increments = examples.increments(network.spread)
-        linear, found = network.linear, []
+        linear, alternatives = network.linear, []
         for terms in linear.alternatives:
-            linear.taken = terms
+            linear.active = terms
             weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
             fit_to_rollout(network, rolled, weights, costs, config.later_leads)
-            found.append(terms.share * linear.weights)
-        linear.weights.copy_(torch.stack(found).sum(0))
-        left = increments - linear(known, season)
-        usual = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
-        unexplained = float(left.square().mean() / (increments - usual).square().mean())
+            alternatives.append(terms.share * linear.weights)
+        linear.weights.copy_(torch.stack(alternatives).sum(0))
+        residual = increments - linear(known, season)
+        seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
+        unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
         network.mix(share * min(1.0, unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
 
 
@@ -211,22 +225,25 @@ def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
 
 
 def _rate(step: int, steps: int) -> float:
-    """Share of the peak learning rate at ``step``, from 0."""
-    warm = max(1, round(WARM_UP_SHARE * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+    """Learning rate at ``step``, counted from 0, as a share of the peak."""
+    warm_up = max(1, round(WARM_UP_SHARE * steps))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
 def _loss(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> Tensor:
-    """Huber's loss over the cell's leads, in one-step spreads times the root of the lead, as of a random walk."""
+    """Huber loss over the cell's leads.
+
+    Errors are in one-step spreads times the square root of the lead: the spread of a random walk at that lead.
+    """
     sst, losses = examples.sst, []
     for lead in range(min(config.cell_leads, examples.leads)):
-        said = network(sst, examples.valid_time[:, lead])
-        error = (said - examples.target[:, lead]) / (network.spread * math.sqrt(lead + 1))
+        forecast = network(sst, examples.valid_time[:, lead])
+        error = (forecast - examples.target[:, lead]) / (network.spread * math.sqrt(lead + 1))
         error = error[error.isfinite()]
         losses.append(nn.functional.huber_loss(error, torch.zeros_like(error), delta=config.huber_delta))
-        sst = torch.cat([sst[:, 1:], said[:, None]], dim=1)
+        sst = torch.cat([sst[:, 1:], forecast[:, None]], dim=1)
     return torch.stack(losses).nanmean()
 
 

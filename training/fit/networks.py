@@ -1,4 +1,4 @@
-"""The network: one architecture for the three cells, a recurrent cell and an autoregression that forecast together."""
+"""The network: a recurrent cell combined with an autoregression, with one architecture for the three cells."""
 
 from typing import Final
 
@@ -16,13 +16,12 @@ _CELLS: Final = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class RecurrentForecaster(nn.Module):
-    """A recurrent cell read out at the last step, beside a seasonal autoregression.
+    """A recurrent cell, read out at the last step, combined with a seasonal autoregression.
 
-    For each of the last steps of the window the cell sees the value relative to the last one, the standardised level,
-    and where the step stands in the year and, under daily steps, in the day; the first of these alone, where less than
-    two years were there to learn from. Its output is added to the increment from the last value that the
-    autoregression gives, which is nothing until it is fitted, after the cell has learnt; then :meth:`mix` gives each of
-    the two its share.
+    For each of the last steps of the window, the cell sees the value relative to the last one, the standardised level,
+    and the time of year and, at steps below a day, the time of day. With less than about two years of data it sees
+    only the first of these. Its output is added to the increment from the last value that the autoregression forecasts.
+    That increment is zero until the autoregression is fitted, after the cell; then :meth:`mix` weights the two.
     """
 
     def __init__(self, cell: str, config: TrainingConfig, step: TimeStep, scaling: Scaling) -> None:
@@ -38,7 +37,7 @@ class RecurrentForecaster(nn.Module):
         self.trend_rate = TREND_SINE_RATE
         self.spread = scaling.spread
         annual = max(3, config.harmonics) if scaling.usual else 1
-        # Others are zero at each step, or what another is there; a weight of theirs could be anything between steps.
+        # Faster daily harmonics are zero or repeat another at every step: their weights would be arbitrary in between.
         self.calendar = Calendar(annual, step.daily_harmonics(DAILY_HARMONICS))
         self.linear = SeasonalAutoregression(config.window, self.calendar, scaling, self.step_seconds)
         seen = self.calendar.places(config.harmonics, min(1, self.calendar.daily)) if scaling.annual else []
@@ -47,13 +46,13 @@ class RecurrentForecaster(nn.Module):
         self.cell = _CELLS[cell](self.inputs, config.hidden, config.layers, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, 1)
-        # The network begins as persistence.
+        # With these weights the network forecasts persistence.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.register_buffer("columns", self._columns(scaling, seen), persistent=False)
 
     def _columns(self, scaling: Scaling, seen: list[int]) -> Tensor:
-        """Matrix from what is known to what the cell sees: all of it is linear, the calendar of each step too."""
+        """Matrix from the predictors to the inputs of the cell, all linear, including the calendar of each step."""
         level = self.window
         columns = torch.zeros(len(self.linear.views), self.seen, self.inputs, dtype=torch.float64)
         for step, place in enumerate(range(self.window - self.seen, self.window)):
@@ -79,7 +78,7 @@ class RecurrentForecaster(nn.Module):
         return torch.add(sst[:, -1], increment, alpha=self.spread)
 
     def known(self, sst: Tensor, valid_time: Tensor) -> tuple[Tensor, Tensor]:
-        """What the cell and the autoregression take; arguments as those of :meth:`forward`."""
+        """Predictors of the cell and the autoregression, and the calendar; for the arguments, see :meth:`forward`."""
         last, season = sst[:, -1:], self.calendar(valid_time)
         level = last - self.mean
         above = level
@@ -89,26 +88,26 @@ class RecurrentForecaster(nn.Module):
         return torch.cat([sst - last, above, season, level], dim=1), season
 
     def added(self, known: Tensor) -> Tensor:
-        """What the cell adds to the autoregression, in one-step spreads, ``(batch,)``."""
+        """The increment that the cell adds to that of the autoregression, in one-step spreads, ``(batch,)``."""
         states, _ = self.cell((known @ self.columns).view(-1, self.seen, self.inputs))
         increment: Tensor = self.head(self.dropout(states[:, -1]))[:, 0]
         return increment
 
     def size(self) -> int:
-        """Number of fitted weights, the autoregression's among them."""
+        """Number of fitted weights, including those of the autoregression."""
         return sum(weights.numel() for weights in self.parameters()) + int(torch.count_nonzero(self.linear.weights))
 
     @torch.no_grad()
     def centre(self, known: Tensor) -> None:
-        """Have the cell add nothing in the mean of what is ``known``, ``(n, …)``."""
+        """Make the mean increment of the cell zero over the predictors ``known``, ``(n, …)``."""
         self.head.bias.sub_(self.eval().added(known).mean())
 
     @torch.no_grad()
     def mix(self, share: float) -> None:
-        """From now on forecast by ``share`` of what the cell says and the rest of what the autoregression does.
+        """Weight the cell by ``share``, and the autoregression by the rest.
 
-        Two forecasts of the same that err differently are better together (Bates and Granger 1969, Operational
-        Research Quarterly 20, 451).
+        Combining two forecasts with different errors reduces the error (Bates and Granger 1969, Operational Research
+        Quarterly 20, 451).
         """
         self.head.weight.mul_(share)
         self.head.bias.mul_(share)
@@ -116,7 +115,7 @@ class RecurrentForecaster(nn.Module):
 
     @torch.jit.export
     def folded(self) -> dict[str, Tensor]:
-        """The matrices of :class:`~forecasting.networks.folded.FoldedNetwork`; empty with more than one layer."""
+        """The matrices of :class:`~forecasting.networks.folded.FoldedNetwork`; empty if there are several layers."""
         if self.layers > 1:
             return {}
         size = self.head.weight.shape[1]
@@ -124,10 +123,10 @@ class RecurrentForecaster(nn.Module):
         bias, hidden_bias = self.cell.bias_ih_l0, self.cell.bias_hh_l0.clone()
         gates = torch.arange(len(bias))
         if len(bias) == 4 * size:
-            # Input, forget, cell, output: the three that are sigmoids first.
+            # The gates are input, forget, cell and output; move the three sigmoid gates to the front.
             gates = torch.cat([gates[: 2 * size], gates[3 * size :], gates[2 * size : 3 * size]])
         if len(bias) == 3 * size:
-            # A GRU's reset multiplies the new state's; the rest are added to the inputs'.
+            # The reset gate of a GRU multiplies the hidden bias of the new state; the other hidden biases just add up.
             bias = torch.cat([(bias + hidden_bias)[: 2 * size], bias[2 * size :]])
             hidden_bias[: 2 * size] = 0.0
         else:
@@ -158,9 +157,9 @@ class RecurrentForecaster(nn.Module):
         }
 
     def _of_level(self, matrix: Tensor) -> Tensor:
-        """``matrix`` ``(known, …)`` as one on the level from the mean alone, and on the trend's sine, if there is one.
+        """Rewrite a ``matrix`` ``(known, …)`` to take the level from the mean only, and the sine of the trend, if any.
 
-        The sine is one more column of the calendar, after the others.
+        The sine is an additional column at the end of the calendar.
         """
         level, last = self.window, len(matrix) - 1
         rows = matrix[:last].clone()

@@ -1,4 +1,4 @@
-"""Fits of several cells and seeds, in one process or in several."""
+"""Fitting the networks of several cells and seeds, in one process or in several."""
 
 import multiprocessing
 import signal
@@ -21,31 +21,33 @@ from training.fit.fitting import CPU, Fit, fit, total_epochs
 from training.fit.kept_fits import Job, KeptFits
 
 Progress = Callable[[int], object]
-"""Hears how many more epochs are done."""
+"""Called with the number of epochs completed since the last call."""
 
-_POLL_SECONDS = 0.1
+Fits = dict[Job, Fit]
+
+_POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What all fits of a run have in common."""
+    """What the fits of a run have in common."""
 
     dataset: Dataset
     config: TrainingConfig
     kept: KeptFits | None
     device: torch.device
 
-    def fit(self, job: Job, told: Progress) -> Fit:
-        """Fit one network, and keep it."""
-        made = fit(self.dataset, self.config, *job, told, self.device)
+    def fit(self, job: Job, progress: Progress) -> Fit:
+        """Fit one network, and save it in ``kept``."""
+        result = fit(self.dataset, self.config, *job, progress, self.device)
         if self.kept is not None:
-            self.kept.save(job, made)
-        return made
+            self.kept.save(job, result)
+        return result
 
 
 def jobs(config: TrainingConfig) -> list[Job]:
-    """What there is to fit: every cell with every seed, the published seed first."""
-    return [(cell, config.seed + k) for k in range(config.seeds) for cell in config.cells]
+    """Every network to fit: each cell with each seed, the published seed first."""
+    return [(cell, config.seed + offset) for offset in range(config.seeds) for cell in config.cells]
 
 
 def fit_all(
@@ -55,83 +57,91 @@ def fit_all(
     progress: Progress | None = None,
     kept: KeptFits | None = None,
     device: torch.device = CPU,
-) -> dict[Job, Fit]:
+) -> Fits:
     """Fit every job; the result does not depend on ``workers``.
 
-    Each fit is saved in ``kept`` as it is done, and those that are there are not made again.
+    Args:
+        dataset: to fit to.
+        config: settings of the run.
+        workers: number of processes.
+        progress: called as epochs are completed.
+        kept: store of finished fits: those that it holds are not repeated, new ones are added.
+        device: that cells are trained on.
 
     Raises:
-        ForecastError: if a worker process is lost.
+        ForecastError: if a worker process dies.
     """
-    torch.set_num_threads(1)  # as each worker does: more threads add up in another order, and are slower
-    run, every = _Run(dataset, config, kept, device), jobs(config)
-    told = progress or (lambda epochs: None)
-    done = {job: known for job in every if kept and (known := kept.load(job))}
-    todo = [job for job in every if job not in done]
-    told(len(done) * total_epochs(dataset, config))
-    if workers == 1 or len(todo) < 2:
-        made = {job: run.fit(job, told) for job in todo}
+    torch.set_num_threads(1)  # as each worker does: with more threads, sums come out differently, and more slowly
+    run, all_jobs = _Run(dataset, config, kept, device), jobs(config)
+    report_epochs = progress or (lambda epochs: None)
+    loaded = {job: saved for job in all_jobs if kept and (saved := kept.load(job))}
+    remaining = [job for job in all_jobs if job not in loaded]
+    report_epochs(len(loaded) * total_epochs(dataset, config))
+    if workers == 1 or len(remaining) < 2:
+        fitted = {job: run.fit(job, report_epochs) for job in remaining}
     else:
-        made = _fit_in_processes(run, todo, workers, told)
-    return {job: done.get(job) or made[job] for job in every}
+        fitted = _fit_in_processes(run, remaining, workers, report_epochs)
+    return {job: loaded.get(job) or fitted[job] for job in all_jobs}
 
 
-def _fit_in_processes(run: _Run, todo: list[Job], workers: int, told: Progress) -> dict[Job, Fit]:
+def _fit_in_processes(run: _Run, remaining: list[Job], workers: int, progress: Progress) -> Fits:
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.SimpleQueue(), context.Event()
     try:
-        with ProcessPoolExecutor(min(workers, len(todo)), context, _start_worker, (run, epochs, stop)) as pool:
+        with ProcessPoolExecutor(min(workers, len(remaining)), context, _start_worker, (run, epochs, stop)) as pool:
             try:
-                with _undisturbed():
-                    fits = {job: pool.submit(_fit_job, job) for job in todo}
+                with _deferred_interruptions():
+                    futures = {job: pool.submit(_fit_job, job) for job in remaining}
                 busy = True
                 while busy:
-                    busy = bool(wait(fits.values(), _POLL_SECONDS).not_done)
+                    busy = bool(wait(futures.values(), _POLL_SECONDS).not_done)
                     while not epochs.empty():
-                        told(epochs.get())
-                return {job: future.result() for job, future in fits.items()}
+                        progress(epochs.get())
+                return {job: future.result() for job, future in futures.items()}
             except BaseException:
                 stop.set()
-                # Waited for: one that has just been started still has to find what is shared with it.
+                # Wait: a worker that has just started still needs the queue and the event.
                 pool.shutdown(cancel_futures=True)
                 raise
     except BrokenProcessPool:
-        raise ForecastError("a process that was fitting a network died, perhaps for want of memory") from None
+        raise ForecastError(
+            "a worker process died while fitting a network, possibly out of memory; try fewer --workers"
+        ) from None
 
 
 _INTERRUPTIONS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Interruptions wait: a process whose start is interrupted says so by a traceback.
+def _deferred_interruptions() -> Iterator[None]:
+    """Hold interruptions back until the end of the block: a process interrupted while starting prints a traceback.
 
-    Processes that begin meanwhile have them blocked. Only the main thread is ever interrupted.
+    Processes started in the block inherit the blocked signals. Only the main thread is ever interrupted.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     held: list[int] = []
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
-    # One that another thread receives would be heeded in this one all the same.
-    heeded = {one: signal.signal(one, lambda number, frame: held.append(number)) for one in _INTERRUPTIONS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    # A signal that another thread receives would still be handled in this one.
+    handlers = {number: signal.signal(number, lambda caught, frame: held.append(caught)) for number in _INTERRUPTIONS}
     try:
         yield
     finally:
-        for one, handler in heeded.items():
-            signal.signal(one, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if held:
             signal.raise_signal(held[0])
 
 
 _worker: "tuple[_Run, SimpleQueue[int], Event]"
-"""Of a process that fits for another: the run, what hears of each epoch, and what tells to stop."""
+"""In a worker process: the run, the queue for completed epochs, and the event that asks the worker to stop."""
 
 
 def _start_worker(*setup: Any) -> None:
     global _worker
-    # SIGINT, which a terminal sends to every process, stays the parent's to heed.
+    # A terminal sends SIGINT to every process; only the parent handles it.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     torch.set_num_threads(1)
     _worker = setup
@@ -141,9 +151,9 @@ def _fit_job(job: Job) -> Fit:
     run, epochs, stop = _worker
     parent = multiprocessing.parent_process()
 
-    def told(done: int) -> None:
+    def report_epochs(count: int) -> None:
         if stop.is_set() or not (parent and parent.is_alive()):
             raise SystemExit
-        epochs.put(done)
+        epochs.put(count)
 
-    return run.fit(job, told)
+    return run.fit(job, report_epochs)

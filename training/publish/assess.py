@@ -1,4 +1,4 @@
-"""What the models of a run are worth: every one of them on every part, every station, every lead."""
+"""Evaluation of the models of a run: each model on each part, at each station and lead."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,29 +6,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.evaluation.division import Split
-from forecasting.evaluation.report import Drift, ModelReport, StationReport
+from forecasting.evaluation.model_report import ModelReport
+from forecasting.evaluation.report import Drift, SeedSpread, StationReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import exceedance, intervals, probability_score, skills
+from forecasting.networks.checkpoint import script
 from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.training_range import TrainingRange
 from forecasting.references.baselines import Baselines
 from forecasting.scores.accuracy import Accuracy, anomaly_correlation, rounded_one
 from forecasting.series.origins import Roller
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.fitting import Fit
+from training.fit.companion import Companion, beside
+from training.fit.fitting import CPU, Fit
 from training.publish.export import Exported
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What every model said of the test part, and how good it was on each part.
+    """Forecasts of the test part by each model, and the accuracy of each model on each part.
 
     Attributes:
-        accuracy: of every model on every part, of all stations that were trained on together; without the validation
-            part where a reference cannot be fitted to what comes before that.
-        stations: the test part of each station that was trained on.
-        left_out: that of each that was not.
+        accuracy: by model and part, over all stations that were trained on. A reference has no validation part if there
+            is too little data before it to fit the reference to.
+        stations: evaluation on the test part of each station that was trained on.
+        left_out: evaluation on the test part of each station left out of training.
     """
 
     accuracy: dict[str, dict[Split, Accuracy]]
@@ -38,10 +42,10 @@ class Assessment:
     def models(
         self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata], fits: Mapping[tuple[str, int], Fit]
     ) -> tuple[ModelReport, ...]:
-        """The rows of the report, in the order of ``accuracy``."""
+        """The models of the report, in the order of ``accuracy``."""
         test = Evaluation.joined(list(self.stations.values()))
         return tuple(
-            _network(name, self.accuracy[name], test, dataset, networks, fits)
+            _network_report(name, self.accuracy[name], test, dataset, networks, fits)
             if name in networks
             else ModelReport(
                 name=name,
@@ -55,7 +59,7 @@ class Assessment:
     def station_reports(
         self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata]
     ) -> tuple[StationReport, ...]:
-        """Each station of a panel; none where there is one series."""
+        """The stations of a panel; empty for a single series."""
         if len(dataset.stations) + len(dataset.left_out) == 1:
             return ()
         best = min(networks, key=lambda name: self.accuracy[name]["validation"].rmse[0])
@@ -66,13 +70,13 @@ class Assessment:
                 trained_on=name in self.stations,
                 period={**dataset.stations, **dataset.left_out}[name].periods()["test"],
                 accuracy={model: test.accuracy(model) for model in test.predicted},
-                coverage={level: one.coverage for level, one in intervals(test, best, errors).items()},
+                coverage={level: quality.coverage for level, quality in intervals(test, best, errors).items()},
             )
             for name, test in {**self.stations, **self.left_out}.items()
         )
 
     def left_out_accuracy(self) -> dict[str, Accuracy]:
-        """Of the stations that were left out, together; empty where there are none."""
+        """Accuracy by model over all stations left out of training; empty if there are none."""
         if not self.left_out:
             return {}
         test = Evaluation.joined(list(self.left_out.values()))
@@ -80,17 +84,18 @@ class Assessment:
 
 
 def assess(dataset: Dataset, config: TrainingConfig, exported: Mapping[str, Exported]) -> Assessment:
-    """Roll every model through every part.
+    """Evaluate the exported networks and the references on every part.
 
-    On the validation part each model is one that has not seen it: the networks before their refit, and references
-    fitted on the training part. References are fitted to each station by itself, also to those that were left out.
+    No model has seen the validation part that it is evaluated on: networks are those before their refit, and references
+    are fitted to the training part. References are fitted to each station separately, also to those left out.
     """
-    networks: dict[str, Roller] = {cell: one.forecaster for cell, one in exported.items()}
-    stations = {name: _rolled(one, config, "test", networks) for name, one in dataset.stations.items()}
-    left_out = {name: _rolled(one, config, "test", networks) for name, one in dataset.left_out.items()}
+    networks: dict[str, Roller] = {cell: checkpoint.forecaster for cell, checkpoint in exported.items()}
+    members = dataset.stations.values()
+    stations = {name: _evaluate(station, config, "test", networks) for name, station in dataset.stations.items()}
+    left_out = {name: _evaluate(station, config, "test", networks) for name, station in dataset.left_out.items()}
     test = Evaluation.joined(list(stations.values()))
-    train = Evaluation.joined([_rolled(one, config, "train", networks) for one in dataset.stations.values()])
-    validation = Evaluation.joined([_rolled(one, config, "validation", {}) for one in dataset.stations.values()])
+    train = Evaluation.joined([_evaluate(station, config, "train", networks) for station in members])
+    validation = Evaluation.joined([_evaluate(station, config, "validation", {}) for station in members])
     accuracy: dict[str, dict[Split, Accuracy]] = {}
     for name in test.predicted:
         accuracy[name] = {"train": train.accuracy(name)}
@@ -102,31 +107,49 @@ def assess(dataset: Dataset, config: TrainingConfig, exported: Mapping[str, Expo
     return Assessment(accuracy, stations, left_out)
 
 
-def drift(assessed: Assessment, trained: TrainingRange) -> Drift:
-    """How far the test part lies from what the weights were fitted on, whose range is ``trained``."""
-    test = Evaluation.joined(list(assessed.stations.values()))
+def drift(assessment: Assessment, training_range: TrainingRange) -> Drift:
+    """How far the test part lies from the data that the weights were fitted to."""
+    test = Evaluation.joined(list(assessment.stations.values()))
     observed = test.origins.targets[:, 0]
     known = np.isfinite(observed)
-    values, usual = observed[known], test.predicted["climatology"][known, 0]
-    unlike = trained.unlike(test.origins.windows[known], test.origins.valid_time[known])
+    values, climatology = observed[known], test.predicted["climatology"][known, 0]
+    unlike = training_range.unlike(test.origins.windows[known], test.origins.valid_time[known])
     return Drift(
-        minimum=trained.minimum,
-        maximum=trained.maximum,
-        below=rounded_one((values < trained.minimum).mean()),
-        above=rounded_one((values > trained.maximum).mean()),
-        anomaly=rounded_one((values - usual).mean()),
+        minimum=training_range.minimum,
+        maximum=training_range.maximum,
+        below=rounded_one((values < training_range.minimum).mean()),
+        above=rounded_one((values > training_range.maximum).mean()),
+        anomaly=rounded_one((values - climatology).mean()),
         unlike=rounded_one(unlike.mean()),
     )
 
 
-def _rolled(station: Dataset, config: TrainingConfig, split: Split, networks: Mapping[str, Roller]) -> Evaluation:
-    """Networks and references through one part of a station; the references know no validation part that is rolled."""
+def seed_spread(
+    dataset: Dataset, config: TrainingConfig, fits: Mapping[tuple[str, int], Fit], companion: Companion | None
+) -> dict[str, SeedSpread]:
+    """Spread of the test RMSE one step ahead over the seeds of each cell."""
+    one_step = dataset.origins("test", horizon=1)
+    spread = {}
+    for cell in config.cells:
+        seeds = tuple(seed for fitted_cell, seed in fits if fitted_cell == cell)
+        networks = {str(seed): beside(fits[cell, seed].final, companion) for seed in seeds}
+        rollers = {seed: NetworkRoller(script(network), dataset.series.step, CPU) for seed, network in networks.items()}
+        evaluation = Evaluation.run(one_step, rollers)
+        rmse = tuple(evaluation.accuracy(str(seed)).rmse[0] for seed in seeds)
+        spread[cell] = SeedSpread(
+            seeds=seeds, rmse=rmse, mean=rounded_one(np.mean(rmse)), std=rounded_one(np.std(rmse, ddof=1))
+        )
+    return spread
+
+
+def _evaluate(station: Dataset, config: TrainingConfig, split: Split, networks: Mapping[str, Roller]) -> Evaluation:
+    """Evaluate networks and references on one part; references are not fitted to a validation part they forecast."""
     past = station.past("train" if split == "validation" else "validation")
     baselines = Baselines.fit(past, config.shape)
     return Evaluation.run(station.origins(split), {**networks, **baselines.rollers()})
 
 
-def _network(
+def _network_report(
     name: str,
     accuracy: dict[Split, Accuracy],
     test: Evaluation,
@@ -135,8 +158,11 @@ def _network(
     fits: Mapping[tuple[str, int], Fit],
 ) -> ModelReport:
     metadata, references = networks[name], [other for other in test.predicted if other not in networks]
-    fitted, past = fits[name, metadata.seed], [one.past("validation") for one in dataset.stations.values()]
-    times, values = np.concatenate([one.times for one in past]), np.concatenate([one.values for one in past])
+    fit, past = fits[name, metadata.seed], [station.past("validation") for station in dataset.stations.values()]
+    times, values = (
+        np.concatenate([series.times for series in past]),
+        np.concatenate([series.values for series in past]),
+    )
     return ModelReport(
         name=name,
         kind="recurrent",
@@ -151,8 +177,8 @@ def _network(
         parameters=metadata.parameters,
         train_seconds=metadata.train_seconds,
         latency_ms=metadata.latency_ms,
-        epochs=fitted.epochs,
-        loss=fitted.loss,
+        epochs=fit.epochs,
+        loss=fit.loss,
     )
 
 

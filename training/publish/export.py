@@ -1,4 +1,4 @@
-"""Fitted networks → checkpoints whose published accuracy is that of the exported file."""
+"""Export of fitted networks to checkpoints; the published accuracy is measured on the exported file."""
 
 import time
 from collections.abc import Sequence
@@ -18,18 +18,27 @@ from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.training_range import TrainingRange
 from forecasting.scores.accuracy import Accuracy
-from training.config import TrainingConfig, libraries
+from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.calibration import Residuals
 from training.fit.companion import NO_COMPANIONS, Companion, Companions, beside
 from training.fit.fitting import CPU, Fit
+from training.provenance import library_versions
 
 _TIMED_CALLS: Final = 100
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What one release's checkpoints have in common."""
+    """Identity of a release, recorded in each of its checkpoints.
+
+    Attributes:
+        dataset: name of the dataset.
+        version: of the release.
+        created: ISO 8601 time.
+        data_file: name of the file that was trained on.
+        data_sha256: digest of the file.
+    """
 
     dataset: str
     version: str
@@ -40,12 +49,12 @@ class Identity:
 
 @dataclass(frozen=True)
 class Exported:
-    """A checkpoint on disk, loaded again, its metadata lacking only what is measured on it.
+    """A checkpoint on disk, loaded again, whose metadata still lacks what is measured on the loaded network.
 
     Attributes:
-        fit: where the weights came from.
+        fit: source of the weights.
         module: the compiled final network.
-        forecaster: the file as loaded.
+        forecaster: loaded from the file.
         path: of the file.
     """
 
@@ -57,17 +66,19 @@ class Exported:
     def complete(
         self, accuracy: dict[Split, Accuracy], baselines: dict[str, dict[Split, Accuracy]]
     ) -> CheckpointMetadata:
-        """Write the file anew, with all that was measured inside, and the sidecar."""
+        """Rewrite the file with the measurements in its metadata, and write the sidecar; returns the metadata."""
         metadata = self.forecaster.metadata
         metadata = CheckpointMetadata.model_validate(
             {**metadata.model_dump(), "accuracy": accuracy, "baselines": baselines, "latency_ms": self._latency_ms()}
         )
         save(self.module, metadata, self.path)
-        self.path.with_suffix(".json").write_text(metadata.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        self.path.with_suffix(".json").write_text(
+            metadata.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8"
+        )
         return metadata
 
     def _latency_ms(self) -> float:
-        """Median wall time of one forecast alone, milliseconds."""
+        """Median wall time of a single forecast, in milliseconds."""
         window = np.full((1, self.forecaster.metadata.window), self.forecaster.metadata.training_range.minimum)
         valid_time = np.zeros(1, dtype="datetime64[s]")
         seconds = []
@@ -79,7 +90,7 @@ class Exported:
 
 
 def validate(fit: Fit, dataset: Dataset, companion: Companion | None = None) -> Evaluation:
-    """Forecast the validation part with the weights that have not seen it."""
+    """Forecast the validation part with the weights fitted to the training part only."""
     roller = NetworkRoller(script(beside(fit.selected, companion)), dataset.series.step, CPU)
     return Evaluation.run(dataset.origins("validation"), {fit.cell: roller})
 
@@ -93,9 +104,17 @@ def export(
     earlier: Sequence[Residuals] = (),
     companions: Companions = NO_COMPANIONS,
 ) -> Exported:
-    """Write the final weights of ``fit``, beside its companion, as ``<cell>.pt``, and load the file again.
+    """Write the final weights of ``fit``, combined with the companion, to ``<cell>.pt``, and load the file again.
 
-    Intervals are calibrated on the residuals of the validation part and on ``earlier`` ones.
+    Args:
+        fit: network to export.
+        dataset: that it was fitted to.
+        config: settings of the run.
+        identity: of the release.
+        folder: to write into.
+        earlier: residuals from before the validation part; the intervals are calibrated on these and on the residuals
+            of the validation part.
+        companions: of the networks of a panel.
     """
     validation = validate(fit, dataset, companions.selected)
     calibrated_on = Residuals.joined([*earlier, Residuals(validation.origins, validation.residuals(fit.cell))])
@@ -122,7 +141,7 @@ def export(
         parameters=network.size(),
         train_seconds=fit.seconds,
         latency_ms=0.0,
-        libraries=libraries(),
+        libraries=library_versions(),
         data_sha256=identity.data_sha256,
         created=identity.created,
     )

@@ -1,4 +1,4 @@
-"""The plot of a release: observed and the networks' predictions in one figure."""
+"""The plot of a release: observations and the networks' predictions in one figure."""
 
 from pathlib import Path
 from typing import Final
@@ -13,31 +13,31 @@ from forecasting.evaluation.table import TITLES
 from forecasting.series.timestep import in_words
 
 COLOURS: Final = {"rnn": "#d55e00", "lstm": "#009e73", "gru": "#0072b2"}
-"""Vermilion, green and blue of the Okabe–Ito palette: told apart with any colour vision, and in grey."""
+"""Vermilion, green and blue of the Okabe–Ito palette, which differ in any colour vision and in grey."""
 
 _STYLES: Final = {"rnn": (-5.5, (2, 6)), "lstm": (0, (4, 4)), "gru": "solid"}
-_WIDTHS: Final = {"rnn": 2.0, "lstm": 2.0, "gru": 3.2}
-"""Points; the first lies above the others."""
+_WIDTH_POINTS: Final = {"rnn": 2.0, "lstm": 2.0, "gru": 3.2}
+"""Line widths; the first cell is drawn on top."""
 
 _CLOSE_UP_STEPS: Final = 60
-"""Steps shown large."""
+"""Number of steps in the enlarged panels."""
 
 _MAX_BRIDGED_STEPS: Final = 3
-"""Steps without a forecast that a line runs across; over more it would look like one."""
+"""Longest stretch without a forecast that a line is drawn across; a longer line would look like a forecast."""
 
 
 def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
-    """Above, the whole test part; in the middle, its last steps large; below, the errors there.
+    """Draw the whole test part at the top, its last steps enlarged in the middle, and their errors at the bottom.
 
     Args:
-        predictions: °C by ISO time: ``observed`` and one column a network.
+        predictions: °C, indexed by ISO time: the column ``observed`` and one column for each network.
         report: of the release.
     """
     cells = [model.name for model in report.networks]
     frame = predictions.set_axis(pd.to_datetime(predictions.index).tz_localize(None))
     close = frame.iloc[-_CLOSE_UP_STEPS:]
     steps = len(close)
-    frame, close = _broken(frame), _broken(close)
+    frame, close = _break_at_gaps(frame), _break_at_gaps(close)
     figure = Figure(figsize=(10, 7.2), layout="constrained")
     whole, large, error = figure.subplots(3, 1, height_ratios=(3, 3.6, 1.8))
     _draw_series(whole, frame, cells, thin=True)
@@ -61,8 +61,8 @@ def draw_comparison(predictions: pd.DataFrame, report: Report) -> Figure:
     return figure
 
 
-def _broken(frame: pd.DataFrame) -> pd.DataFrame:
-    """With an empty row in each longer gap, where lines break off."""
+def _break_at_gaps(frame: pd.DataFrame) -> pd.DataFrame:
+    """Insert an empty row into each long gap, so that lines break there."""
     after = frame.index.to_series().diff()
     step = after.median()
     return frame.reindex(frame.index.union(frame.index[after > (_MAX_BRIDGED_STEPS + 1.5) * step] - step))
@@ -77,8 +77,8 @@ def _draw_series(axes: Axes, frame: pd.DataFrame, cells: list[str], *, thin: boo
 
 
 def _draw_line(axes: Axes, cell: str, values: "pd.Series[float]", *, thin: bool) -> None:
-    """Dashes lie over the solid line, and dots in their gaps, so that each is seen where they coincide."""
-    width, order = _WIDTHS[cell], len(_WIDTHS) - list(_WIDTHS).index(cell)
+    """Draw dashes over the solid line, and dots in their gaps, so that all are visible where they coincide."""
+    width, order = _WIDTH_POINTS[cell], len(_WIDTH_POINTS) - list(_WIDTH_POINTS).index(cell)
     axes.plot(values.index, values, color=COLOURS[cell], linestyle=_STYLES[cell], lw=width / 2 if thin else width,
               zorder=2 + order / 10, label=TITLES[cell])  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Releases on disk: staged, published by a rename, pruned, rolled back."""
+"""Releases on disk: staging, publishing by rename, pruning and rolling back."""
 
 import fcntl
 import os
@@ -21,25 +21,26 @@ from forecasting.releases.release import (
     dataset_names,
     versions,
 )
-from forecasting.wording import there_are
+from forecasting.wording import available
 
 _STAGING: Final = ".publishing-"
 
 
 def next_version(dataset: Path, now: datetime | None = None) -> str:
-    """A version of this second that sorts after every one there is."""
+    """The version for a release made ``now``, which sorts after every existing one of ``dataset``."""
     moment = now or datetime.now(UTC)
-    taken = versions(dataset)
-    while taken and f"{moment:%Y%m%dT%H%M%SZ}" <= taken[-1]:
-        moment = datetime.strptime(taken[-1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=1)
+    existing = versions(dataset)
+    while existing and f"{moment:%Y%m%dT%H%M%SZ}" <= existing[-1]:
+        moment = datetime.strptime(existing[-1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=1)
     return f"{moment:%Y%m%dT%H%M%SZ}"
 
 
 @contextmanager
 def staging(dataset: Path) -> Iterator[Path]:
-    """A folder to fill, beside the releases so that a rename can publish it; gone afterwards, whatever happens.
+    """An empty folder to write a release into, removed at the end of the block unless it was published.
 
-    It is locked while it is in use, so that one whose process was killed is known by its lock, and removed here.
+    It is created beside the releases, so that a rename can publish it, and locked while in use. Folders without a lock
+    were left behind by killed processes; this removes them.
     """
     existed = dataset.exists()
     dataset.mkdir(parents=True, exist_ok=True)
@@ -72,28 +73,34 @@ def _remove_abandoned(dataset: Path) -> None:
 
 
 def publish(folder: Path, dataset: Path, version: str) -> Path:
-    """Seal ``folder`` with a manifest and give it its name; it does not serve yet.
+    """Seal ``folder`` and rename it to its version; returns the new path. The release does not serve yet.
 
     Raises:
         ReleaseError: if the version exists.
     """
-    files = {
-        file.name: ManifestEntry(sha256=digest(content := file.read_bytes()), bytes=len(content))
-        for file in sorted(folder.iterdir())
-    }
-    manifest = Manifest(dataset=dataset.name, version=version, files=files)
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    seal(folder, dataset.name, version)
     folder.chmod(0o755)
     target = dataset / version
     try:
         folder.rename(target)
     except OSError as error:
-        raise ReleaseError(f"{target} cannot be published: {error.strerror}") from None
+        raise ReleaseError(f"cannot publish {target}: {error.strerror}") from None
     return target
 
 
+def seal(folder: Path, dataset: str, version: str) -> None:
+    """Write the manifest of a release, with the digest of every other file in ``folder``."""
+    files = {
+        file.name: ManifestEntry(sha256=digest(content := file.read_bytes()), bytes=len(content))
+        for file in sorted(folder.iterdir())
+        if file.name != MANIFEST
+    }
+    manifest = Manifest(dataset=dataset, version=version, files=files)
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
 def point_current(dataset: Path, version: str) -> None:
-    """Make ``version`` the one that serves, at once or not at all."""
+    """Make ``version`` the release that serves, atomically."""
     handle, name = tempfile.mkstemp(prefix=_STAGING, dir=dataset)
     try:
         with os.fdopen(handle, "w") as file:
@@ -108,7 +115,7 @@ def point_current(dataset: Path, version: str) -> None:
 
 
 def prune(dataset: Path, keep: int, new: str | None = None) -> list[str]:
-    """Remove all but the ``keep`` newest releases besides the one that serves and ``new``; returns those removed."""
+    """Remove old releases except the ``keep`` newest, the one that serves and ``new``; returns the removed versions."""
     spared = {current_version(dataset), new}
     old = [version for version in versions(dataset) if version not in spared]
     removed = old[: max(len(old) - keep, 0)]
@@ -118,22 +125,27 @@ def prune(dataset: Path, keep: int, new: str | None = None) -> list[str]:
 
 
 def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
-    """Make an older release serve: ``version``, or the one before the current.
+    """Make another release serve; returns its version.
+
+    Args:
+        artifacts: folder of all releases.
+        name: of the dataset.
+        version: of the release; the one before the current if None.
 
     Raises:
-        UnknownNameError: if there is no such dataset or version.
-        ReleaseError: if there is nothing to go back to.
+        UnknownNameError: if the dataset or version does not exist.
+        ReleaseError: if no release is older than the current one.
     """
     if name not in dataset_names(artifacts):
-        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {there_are(dataset_names(artifacts))}")
+        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {available(dataset_names(artifacts))}")
     dataset = artifacts / name
-    there = versions(dataset)
+    existing = versions(dataset)
     if version is None:
-        before = [one for one in there if one < (current_version(dataset) or "")]
-        if not before:
-            raise ReleaseError(f"{dataset} holds no release older than the one that serves")
-        version = before[-1]
-    elif version not in there:
-        raise UnknownNameError(f"no release {version!r} of {name}; {there_are(there)}")
+        older = [candidate for candidate in existing if candidate < (current_version(dataset) or "")]
+        if not older:
+            raise ReleaseError(f"{dataset} has no release older than the one that serves")
+        version = older[-1]
+    elif version not in existing:
+        raise UnknownNameError(f"no release {version!r} of {name}; {available(existing)}")
     point_current(dataset, version)
     return version

@@ -1,180 +1,143 @@
-"""The report of a release as a person reads it: ``report.md``."""
+"""The report of a release for a person to read: ``report.md``."""
 
-import math
 from collections.abc import Sequence
 
-from forecasting.evaluation.report import Coverage, ModelReport, Report, Skill
+from forecasting.evaluation.model_report import Coverage, ModelReport
+from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import TITLES, aligned, figure
 from forecasting.series.timestep import in_words
 from forecasting.wording import counted
-from training.publish.by_station import stations_report
+from training.publish.sentences import coverage_text, describe_coverage, describe_stations, skill_text
 
 Rows = list[Sequence[str]]
 
 
 def readable_report(report: Report) -> str:
-    """Every measure at the leads that are shown, as Markdown."""
+    """Every measure on the test part at the leads that are shown, as Markdown."""
     test = report.periods["test"]
-    parts = [
+    sections = [
         f"# {report.dataset} {report.version}",
-        f"Test part {test.start} to {test.end}, forecast from every step before it; one step is "
-        f"{in_words(report.step)}. Temperatures and errors are in °C. All leads are in `report.json`.",
+        f"Test part: {test.start} to {test.end}, with a forecast from every step. One step is {in_words(report.step)}. "
+        "Temperatures and errors are in °C. `report.json` has every lead.",
         *_accuracy(report),
         *_skill(report),
         *_intervals(report),
         *_probabilities(report),
-        *stations_report(report),
+        *_stations(report),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
 def _accuracy(report: Report) -> list[str]:
-    parts = ["## Accuracy"]
+    sections = ["## Accuracy"]
     for lead in report.shown_leads:
         rows: Rows = [("Model", "MAE", "RMSE", "MAPE (%)", "bias", "anomaly correlation")]
-        rows += [_errors(model, lead - 1) for model in report.models]
-        parts += [f"### {_ahead(report, lead)}", aligned(rows)]
-    return parts
+        rows += [_accuracy_row(model, lead - 1) for model in report.models]
+        sections += [f"### {_lead_title(report, lead)}", aligned(rows)]
+    return sections
 
 
-def _errors(model: ModelReport, lead: int) -> Sequence[str]:
+def _accuracy_row(model: ModelReport, index: int) -> Sequence[str]:
     accuracy, correlation = model.accuracy["test"], model.anomaly_correlation
     return (
         TITLES[model.name],
-        figure(accuracy.mae[lead]),
-        figure(accuracy.rmse[lead]),
-        figure(accuracy.mape[lead], 2),
-        figure(accuracy.bias[lead]),
-        figure(correlation[lead] if correlation else None, 3),
+        figure(accuracy.mae[index]),
+        figure(accuracy.rmse[index]),
+        figure(accuracy.mape[index], 2),
+        figure(accuracy.bias[index]),
+        figure(correlation[index] if correlation else None, 3),
     )
 
 
 def _skill(report: Report) -> list[str]:
-    parts = [
+    sections = [
         "## Skill",
-        "1 − RMSE / RMSE of the reference, in percent; in brackets what 95 % of block-bootstrap resamples say, then "
-        "Diebold and Mariano's p-value that both are equally good.",
+        "1 − RMSE / RMSE of the reference, in percent. Brackets hold the 95 % interval of a block bootstrap; p is the "
+        "p-value of a Diebold–Mariano test that both forecasts are equally accurate.",
     ]
     for model in report.networks:
         rows: Rows = [("steps ahead", *map(str, model.skill))]
         rows += [
-            (str(lead), *(skill_in_words(skill, lead) for skill in model.skill.values())) for lead in report.shown_leads
+            (str(lead), *(skill_text(skill, lead) for skill in model.skill.values())) for lead in report.shown_leads
         ]
-        parts += [f"### {TITLES[model.name]}", aligned(rows)]
-    return parts
-
-
-def skill_in_words(skill: Skill, lead: int) -> str:
-    """``3.5 [1.2, 5.6] p 0.003``, in percent."""
-    value, lower, upper, p = (one[lead - 1] for one in (skill.value, skill.lower, skill.upper, skill.p_value))
-    bounds = "" if lower is None or upper is None else f" [{100 * lower:.1f}, {100 * upper:.1f}]"
-    significance = "< 0.001" if p is not None and p < 0.001 else figure(p, 3)
-    return "–" if value is None else f"{100 * value:.1f}{bounds} p {significance}"
+        sections += [f"### {TITLES[model.name]}", aligned(rows)]
+    return sections
 
 
 def _intervals(report: Report) -> list[str]:
-    parts = [
+    sections = [
         "## Intervals",
-        "Share of observations inside, in percent, ± its standard error with autocorrelation counted; in bold where it "
-        "is off its level by more than 3 points and more than two standard errors. Mean interval score and continuous "
-        "ranked probability score (CRPS), the lower the better.",
+        "Share of observations inside each interval, in percent, ± its standard error, which accounts for "
+        "autocorrelation. Bold marks coverage that is off its level by more than 3 points and two standard errors. For "
+        "the mean interval score and the continuous ranked probability score (CRPS), both in °C, lower is better.",
     ]
     for model in report.networks:
         levels = list(model.intervals)
-        rows: Rows = [
-            ("steps ahead", *(f"in {level} %" for level in levels), *(f"score {level} %" for level in levels), "CRPS")
-        ]
-        for lead in report.shown_leads:
-            covered = [_marked(model.intervals[level].coverage, lead, level) for level in levels]
-            scores = [figure(model.intervals[level].score[lead - 1]) for level in levels]
-            rows.append((str(lead), *covered, *scores, figure(model.crps[lead - 1] if model.crps else None)))
-        parts += [f"### {TITLES[model.name]}", aligned(rows)]
-        parts += [misses_in_words(model.intervals[level].coverage, level) for level in levels]
+        sections += [f"### {TITLES[model.name]}", aligned(_interval_rows(report, model, levels))]
+        sections += [describe_coverage(model.intervals[level].coverage, level) for level in levels]
         if levels:
-            parts += ["By season, one step ahead:", aligned(_by_season(model, levels))]
-    return parts
+            sections += ["By season, one step ahead:", aligned(_season_rows(model, levels))]
+    return sections
 
 
-def coverage_in_words(coverage: Coverage, lead: int) -> str:
-    """``79.6 ± 3.1``, in percent."""
-    return f"{100 * coverage.share[lead - 1]:.1f} ± {100 * coverage.error[lead - 1]:.1f}"
+def _interval_rows(report: Report, model: ModelReport, levels: Sequence[int]) -> Rows:
+    titles = [*(f"in {level} %" for level in levels), *(f"score {level} %" for level in levels)]
+    rows: Rows = [("steps ahead", *titles, "CRPS")]
+    for lead in report.shown_leads:
+        shares = [_marked_coverage(model.intervals[level].coverage, lead, level) for level in levels]
+        scores = [figure(model.intervals[level].score[lead - 1]) for level in levels]
+        rows.append((str(lead), *shares, *scores, figure(model.crps[lead - 1] if model.crps else None)))
+    return rows
 
 
-def _marked(coverage: Coverage, lead: int, level: int) -> str:
-    said = coverage_in_words(coverage, lead)
-    return f"**{said}**" if lead in coverage.misses(level) else said
-
-
-def misses_in_words(coverage: Coverage, level: int) -> str:
-    """At which leads coverage is not as stated, and how far off it is there, a sentence."""
-    leads = coverage.misses(level)
-    if not leads:
-        return f"{level} %: within 3 points or two standard errors at every lead."
-    off = [100 * coverage.share[lead - 1] - level for lead in leads]
-    least, most = f"{min(off):+.1f}", f"{max(off):+.1f}"
-    span = least if least == most else f"{least} to {most}"
-    return (
-        f"{level} %: not within 3 points or two standard errors at {len(leads)} of {len(coverage.share)} leads "
-        f"({_listed(leads)}), where it is {span} points off."
-    )
-
-
-def rank_in_words(report: Report) -> str:
-    """At which leads the network that the validation part picked is behind a reference on the test part, a sentence."""
-    best, references = report.best, report.baselines
-    picked = f"{TITLES[best.name]}, which the validation part picked, is behind"
-    behind = {}
-    for lead, rmse in enumerate(best.accuracy["test"].rmse, start=1):
-        reference = min(references, key=lambda one: one.accuracy["test"].rmse[lead - 1])
-        least = reference.accuracy["test"].rmse[lead - 1]
-        if rmse > least:
-            behind[lead] = rmse / least if least else math.inf, reference.name
-    if not behind:
-        return f"{picked} no reference at any lead."
-    most = max(behind, key=lambda lead: behind[lead][0])
-    ratio, name = behind[most]
-    by = f" ({100 * (ratio - 1):.1f} % at lead {most})" if ratio < math.inf else ""
-    return (
-        f"{picked} a reference at {len(behind)} of {report.horizon} leads ({_listed(list(behind))}), the furthest "
-        f"behind {TITLES[name]}{by}."
-    )
-
-
-def _listed(leads: Sequence[int]) -> str:
-    """``1, 3 to 5``."""
-    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in _runs(leads))
-
-
-def _runs(leads: Sequence[int]) -> list[list[int]]:
-    """Leads that follow each other, together."""
-    runs: list[list[int]] = []
-    for lead in leads:
-        if runs and lead == runs[-1][-1] + 1:
-            runs[-1].append(lead)
-        else:
-            runs.append([lead])
-    return runs
-
-
-def _by_season(model: ModelReport, levels: list[int]) -> Rows:
+def _season_rows(model: ModelReport, levels: Sequence[int]) -> Rows:
     rows: Rows = [("season", "n", *(f"in {level} %" for level in levels))]
     for season, coverage in model.intervals[levels[0]].seasons.items():
-        covered = (_marked(model.intervals[level].seasons[season], 1, level) for level in levels)
-        rows.append((season, str(coverage.n[0]), *covered))
+        shares = (_marked_coverage(model.intervals[level].seasons[season], 1, level) for level in levels)
+        rows.append((season, str(coverage.n[0]), *shares))
     return rows
+
+
+def _marked_coverage(coverage: Coverage, lead: int, level: int) -> str:
+    text = coverage_text(coverage, lead)
+    return f"**{text}**" if lead in coverage.misses(level) else text
 
 
 def _probabilities(report: Report) -> list[str]:
     model = report.best
     if not model.exceedance:
         return []
-    rows: Rows = [("SST over", "quantile", *(_ahead(report, lead) for lead in report.shown_leads))]
-    for one in model.exceedance:
-        scores = (f"{one.brier[lead - 1]:.4f} ({one.climatology[lead - 1]:.4f})" for lead in report.shown_leads)
-        rows.append((f"{one.threshold:.2f} °C", f"{one.quantile:g}", *scores))
-    said = "Brier score of the probability that a threshold is exceeded, by the best network; in brackets that of how"
-    return ["## Probabilities", f"{said} often it was exceeded before, in the calendar month.", aligned(rows)]
+    rows: Rows = [("SST over", "quantile", *(_lead_title(report, lead) for lead in report.shown_leads))]
+    for exceedance in model.exceedance:
+        scores = (
+            f"{exceedance.brier[lead - 1]:.4f} ({exceedance.climatology[lead - 1]:.4f})" for lead in report.shown_leads
+        )
+        rows.append((f"{exceedance.threshold:.2f} °C", f"{exceedance.quantile:g}", *scores))
+    introduction = (
+        "Brier score of the best network's probability that SST exceeds a threshold; lower is better. In brackets, the "
+        "score of a climatology: how often SST exceeded the threshold before, in the same calendar month."
+    )
+    return ["## Probabilities", introduction, aligned(rows)]
 
 
-def _ahead(report: Report, lead: int) -> str:
+def _stations(report: Report) -> list[str]:
+    """RMSE of every model at every station, and sentences on them; nothing where there is one series."""
+    if not report.stations:
+        return []
+    names = [model.name for model in report.models]
+    rows: Rows = [("Station", "trained on", *(f"RMSE {name}" for name in names))]
+    for station in report.stations:
+        rmse = (figure(station.accuracy[name].rmse[0]) if name in station.accuracy else "–" for name in names)
+        rows.append((station.name, "yes" if station.trained_on else "no", *rmse))
+    if report.left_out:
+        rmse = (figure(report.left_out[name].rmse[0]) if name in report.left_out else "–" for name in names)
+        rows.append(("all left out", "no", *rmse))
+    introduction = (
+        "One step ahead. The references are fitted to each station's own past, including the stations left out of "
+        "training."
+    )
+    return ["## Stations", introduction, aligned(rows), *describe_stations(report)]
+
+
+def _lead_title(report: Report, lead: int) -> str:
     return f"{counted(lead, 'step')} ahead ({report.step})"

@@ -1,4 +1,4 @@
-"""Makes ``data/*.csv`` again from the packages that carry their sources: ``python -m training.sources.shipped_data``.
+"""Rebuild ``data/*.csv`` from the packages that contain the original data: ``python -m training.sources.shipped_data``.
 
 Needs ``statsmodels`` and ``bokeh_sampledata`` (the extra ``[dev]``). See data/README.md for provenance and licences.
 """
@@ -19,7 +19,7 @@ def nino12() -> pd.DataFrame:
 
 
 def neracoos_b01() -> pd.DataFrame:
-    """NERACOOS buoy B01 (B01_sbe37_all), half-hourly 2016–2017, from ``bokeh_sampledata``; its faults kept."""
+    """NERACOOS buoy B01 (B01_sbe37_all), half-hourly 2016–2017, from ``bokeh_sampledata``; faults included."""
     from bokeh_sampledata.sea_surface_temperature import sea_surface_temperature as table
 
     return pd.DataFrame(

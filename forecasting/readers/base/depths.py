@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 MAX_DEPTHS_METRES: Final = 10.0
 """Metres by which an instrument at its mooring rises and falls."""

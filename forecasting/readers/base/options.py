@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hint
 from forecasting.errors import FileError
 from forecasting.readers.base.place import Place, parse_place
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.sst_series import UNITS, Units
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import UNITS, Units
 
 FORMATS: Final = ("csv", "erddap", "ndbc", "netcdf", "zarr")
 """``erddap`` is any of ERDDAP's dialects of CSV."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 Place = tuple[float, float]
 """Latitude and longitude in degrees, north and east positive; longitudes from −180 to 180 or from 0 to 360."""

@@ -11,7 +11,7 @@ from forecasting.readers.base.place import Place, distance_km, name_place
 from forecasting.readers.base.validity import Validity
 from forecasting.readers.result.reading import Grid
 from forecasting.remedies import Remedy
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,8 +8,8 @@ from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.units import SCALES, parse_units
 from forecasting.remedies import Remedy
-from forecasting.series.sst_series import Units
-from forecasting.series.timestep import FIRST_TIME, LAST_TIME, Times
+from forecasting.series.times import FIRST_TIME, LAST_TIME, Times
+from forecasting.series.units import Units
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,7 +10,7 @@ from forecasting.readers.base.depths import MAX_DEPTHS_METRES, nearest_depth
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.grid.selection import select
 from forecasting.remedies import Remedy
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 from forecasting.wording import listed
 
 if TYPE_CHECKING:

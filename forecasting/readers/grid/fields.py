@@ -19,8 +19,8 @@ from forecasting.readers.grid.cf import find_time, find_times, find_units
 from forecasting.readers.grid.depth import one_depth
 from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.grid.variables import find_variable
-from forecasting.series.sst_series import Units, to_celsius
-from forecasting.series.timestep import Times
+from forecasting.series.times import Times
+from forecasting.series.units import Units, to_celsius
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -24,7 +24,7 @@ from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.grid.variables import find_variable
 from forecasting.readers.result.reading import Columns, Observations
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.timestep import Floats, Times, short
+from forecasting.series.times import Floats, Times, short
 from forecasting.wording import counted, listed
 
 if TYPE_CHECKING:

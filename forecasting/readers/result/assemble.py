@@ -13,8 +13,9 @@ from forecasting.readers.result.reading import UNSAID, Observations, Station
 from forecasting.readers.result.resample import coarser, resample
 from forecasting.readers.result.zeros import describe_zeros
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.sst_series import SstSeries, to_celsius
-from forecasting.series.timestep import DAY, Times
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY, Times
+from forecasting.series.units import to_celsius
 
 _COLDEST: Final = -2.0
 """°C, below the freezing point of sea water."""

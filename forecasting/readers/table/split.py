@@ -16,7 +16,7 @@ from forecasting.readers.base.place import distance_km, fixed_places, name_place
 from forecasting.readers.base.table import Table, numbers, one_line, to_numbers
 from forecasting.readers.times.clock import Clock
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 from forecasting.wording import listed
 
 Rows = npt.NDArray[np.bool_]

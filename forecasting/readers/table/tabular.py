@@ -23,8 +23,8 @@ from forecasting.readers.table.values import (
 from forecasting.readers.times.clock import Clock, find_clock
 from forecasting.readers.times.dates import order_of
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.sst_series import Units
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.times import Floats, Times
+from forecasting.series.units import Units
 from forecasting.wording import listed
 
 

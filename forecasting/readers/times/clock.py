@@ -25,7 +25,8 @@ from forecasting.readers.times.zones import (
     zone_in_name,
 )
 from forecasting.remedies import Remedy
-from forecasting.series.timestep import Times, choose_clock
+from forecasting.series.step_inference import choose_clock
+from forecasting.series.times import Times
 from forecasting.wording import listed
 
 _USUAL: Final = (

@@ -10,7 +10,7 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.times.zones import find_zone
 from forecasting.remedies import Remedy, Setting
-from forecasting.series.timestep import FIRST_TIME, LAST_TIME, Bools, Times, month_of, short
+from forecasting.series.times import FIRST_TIME, LAST_TIME, Bools, Times, month_of, short
 
 UNTOLD: Final = (
     "is skipped or repeated in the time zone {}, where the clock changes; write times with their offset, or in UTC"

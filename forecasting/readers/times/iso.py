@@ -10,7 +10,8 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.times.daylight import localise_cells, refuse_local_clock, within_years
 from forecasting.remedies import Remedy
-from forecasting.series.timestep import Times, choose_clock
+from forecasting.series.step_inference import choose_clock
+from forecasting.series.times import Times
 
 _OFFSET: Final = r"T.*[+-]\d\d:?\d\d$"
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.comparison import Rolled, rolling_through, score
-from forecasting.evaluation.report import Coverage, ModelReport
+from forecasting.evaluation.model_report import Coverage, ModelReport
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import LoadedRelease
 from forecasting.scores.accuracy import skill
-from forecasting.series.sst_series import SstSeries, Units, from_celsius
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted
 from service.api.compare.schemas import (
     BrierOut,

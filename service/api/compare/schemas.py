@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from forecasting.series.sst_series import Units
+from forecasting.series.units import Units
 from service.api.forecast.schemas import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
 
 EXAMPLE: Final[dict[str, Any]] = {

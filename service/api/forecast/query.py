@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from forecasting.series.sst_series import Units
+from forecasting.series.units import Units
 from service.engine.writing import ForecastOptions
 from service.http.query import read_query
 

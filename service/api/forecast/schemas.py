@@ -9,7 +9,7 @@ from pydantic import (
 )
 
 from forecasting.forecast_warning import WarningCode
-from forecasting.series.sst_series import Units
+from forecasting.series.units import Units
 from service.engine.series_schema import Finite, SeriesIn
 from service.http.request_model import RequestModel
 

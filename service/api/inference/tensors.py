@@ -14,8 +14,8 @@ import numpy.typing as npt
 from fastapi.exceptions import RequestValidationError
 from orjson import dumps
 
-from forecasting.series.sst_series import SEA_RANGE
-from forecasting.wording import counted, there_are
+from forecasting.series.sea_range import SEA_RANGE
+from forecasting.wording import available, counted
 from service.api.inference.schemas import InferRequest, InputTensor
 from service.gate.call import Headers
 from service.gate.gate import JSON, RawAnswer
@@ -122,7 +122,7 @@ def read_inputs(
     for tensor in request.inputs:
         spec = known.get(tensor.name)
         if spec is None:
-            raise malformed(f"there is no input {tensor.name[:64]!r}; {there_are(known)}")
+            raise malformed(f"there is no input {tensor.name[:64]!r}; {available(known)}")
         if tensor.name in found:
             raise malformed(f"input {spec.name} is given twice")
         count = _check_form(tensor, spec, max_rows)
@@ -141,7 +141,7 @@ def read_inputs(
 def _aligned(found: dict[str, Array], known: dict[str, TensorSpec]) -> list[Array]:
     missing = [name for name in known if name not in found]
     if missing:
-        raise malformed(f"input {missing[0]} is missing; {there_are(known)}")
+        raise malformed(f"input {missing[0]} is missing; {available(known)}")
     rows = {name: len(found[name]) for name in known}
     if len(set(rows.values())) > 1:
         said = ", ".join(f"{name} has {n}" for name, n in rows.items())

@@ -21,7 +21,7 @@ from forecasting.releases.registry import Registry
 from forecasting.remedies import Setting
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from service.api.uploads.schemas import MAX_FLAGGED
 from service.engine.forecast_json import rounded
 from service.engine.series_schema import MAX_ID

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from forecasting.errors import ForecastError, RequestError
 from forecasting.readers import DateOrder, ReadingOptions
 from forecasting.readers.base.options import OPTIONS
-from forecasting.series.sst_series import Units
+from forecasting.series.units import Units
 
 MAX_STATIONS: Final = 500
 """Limit of stations in a file, as each is described."""

@@ -109,8 +109,8 @@ def test_best_is_the_best_of_what_is_loaded(operator: Operator) -> None:
     for name in ("best", "all", "gru"):
         response = operator.http.get("/forecast", params={"model": name})
         assert response.status_code == 404
-        said = "no model of nino12 is loaded, as all were unloaded: load one again"
-        assert response.json()["detail"] == f"{said}; there are: buoy-rnn, buoy-lstm, buoy-gru"
+        said = "all models of nino12 are unloaded: load one again"
+        assert response.json()["detail"] == f"{said}; available: buoy-rnn, buoy-lstm, buoy-gru"
 
 
 def test_a_models_statistics_outlive_what_happens_to_others(operator: Operator, nino12: SstSeries) -> None:
@@ -164,7 +164,7 @@ def test_without_a_current_release_a_load_says_which_file_is_missing(operator: O
     bad = dataset / "20991231T000000Z"
     shutil.copytree(dataset / published.path.name, bad)
     point_current(dataset, bad.name)
-    with pytest.raises(InferenceServerException, match=r"\[409\] .*the manifest is that of"):
+    with pytest.raises(InferenceServerException, match=r"\[409\] .*the manifest belongs to"):
         operator.triton.load_model(GRU, headers=operator.headers)
     # What was refused is not what is missing now.
     (dataset / "current").unlink()
@@ -180,7 +180,7 @@ def test_without_a_current_release_a_load_says_which_file_is_missing(operator: O
 def test_a_model_that_is_not_there_is_a_404_that_lists_those_that_are(operator: Operator, call: str) -> None:
     for name in ("nino12-transformer", "north-sea-gru", "gru", "best", "all", "%00", "..%2fnino12-gru"):
         sentence = refused(operator.http.post(f"/v2/repository/models/{name}/{call}"), 404)
-        assert "there are: " in sentence or "there is nothing at" in sentence
+        assert "available: " in sentence or "there is nothing at" in sentence
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ def test_where_every_model_is_unloaded_the_service_is_ready_and_says_to_load_one
     for name in operator.states():
         operator.triton.unload_model(name, headers=operator.headers)
     assert operator.http.get("/health/ready").json() == {"status": "ready", "models": []}
-    said = "no model of nino12 is loaded, as all were unloaded: load one again; nor one of another dataset"
+    said = "all models of nino12 are unloaded: load one again; no other dataset has one loaded"
     assert operator.http.get("/forecast").json()["detail"] == said
     assert refused(operator.http.post(f"/v2/models/{GRU}/infer", json={}), 404) == said
     operator.triton.load_model("buoy-gru", headers=operator.headers)
-    assert operator.http.get("/forecast").json()["detail"].endswith("load one again; there are: buoy-gru")
+    assert operator.http.get("/forecast").json()["detail"].endswith("load one again; available: buoy-gru")

@@ -91,7 +91,7 @@ def test_a_compression_that_is_broken_unknown_or_a_bomb_is_refused(
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/forecast?dataset=north-sea", "no dataset 'north-sea'; there are: buoy, nino12"),
+        ("/forecast?dataset=north-sea", "no dataset 'north-sea'; available: buoy, nino12"),
         ("/forecast?model=transformer", "no model 'transformer'"),
         ("/forecast?model=persistence", "persistence comes with each forecast, under baselines"),
         ("/compare?dataset=north-sea", "no dataset 'north-sea'"),

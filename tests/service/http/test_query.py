@@ -65,7 +65,7 @@ def test_under_v2_a_short_name_is_that_of_the_dataset_asked_for(client: httpx.Cl
     assert "buoy-gru" in str(asked)
     contradicted = client.get(f"/v2/models/nino12-gru{what}?dataset=buoy")
     assert contradicted.status_code == 400
-    assert contradicted.json() == {"error": "model nino12-gru is of dataset nino12, not of buoy"}
+    assert contradicted.json() == {"error": "model nino12-gru belongs to dataset nino12, not buoy"}
     assert client.get(f"/v2/models/gru{what}?dataset=nowhere").status_code == 404
 
 

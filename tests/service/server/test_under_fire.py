@@ -155,7 +155,7 @@ async def test_a_release_that_fails_is_refused_and_the_old_one_serves_on(two_rel
         client.headers["Authorization"] = f"Bearer {presented}"
         loaded = client.post(f"{service.url}/v2/repository/models/nino12-gru/load", json={})
         assert loaded.status_code == 409
-        assert "gru.pt is not the file that was published" in loaded.json()["error"]
+        assert "gru.pt has changed since it was published" in loaded.json()["error"]
         assert client.get(f"{service.url}/forecast").json()["version"] == good
         spoil(dataset / bad)
         assert client.post(f"{service.url}/v2/repository/models/nino12-gru/load", json={}).status_code == 200

@@ -9,7 +9,7 @@ def predictions(published: Published) -> pd.DataFrame:
     return pd.read_csv(published.path / "predictions.csv", index_col="time")[["observed", "rnn", "lstm", "gru"]]
 
 
-def test_lines_break_off_where_nothing_was_forecast_for_long(published: Published) -> None:
+def test_lines_break_at_long_gaps(published: Published) -> None:
     whole = predictions(published)
     figure = draw_comparison(whole.drop(whole.index[20:30]).drop(whole.index[50:52]), published.report)
     for line in figure.axes[0].lines[:4]:
@@ -18,7 +18,7 @@ def test_lines_break_off_where_nothing_was_forecast_for_long(published: Publishe
         assert len(values) == len(whole) - 12 + 1
 
 
-def test_a_series_without_gaps_is_drawn_as_it_is(published: Published) -> None:
+def test_a_series_without_gaps_is_drawn_without_breaks(published: Published) -> None:
     whole = predictions(published)
     for frame in (whole, whole.iloc[:1]):
         drawn = np.asarray(draw_comparison(frame, published.report).axes[0].lines[0].get_ydata())

@@ -16,7 +16,7 @@ def release(dataset: Path, version: str) -> Path:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    """Three releases, of which the last serves."""
+    """Three releases; the last one serves."""
     folder = tmp_path / "nino12"
     for day in ("01", "02", "03"):
         release(folder, f"202601{day}T000000Z")
@@ -37,12 +37,12 @@ def test_a_version_is_the_time_and_sorts_after_every_other(dataset: Path) -> Non
 
 
 def test_a_version_is_never_overwritten(dataset: Path) -> None:
-    with pytest.raises(ReleaseError, match="cannot be published"):
+    with pytest.raises(ReleaseError, match="cannot publish"):
         release(dataset, "20260103T000000Z")
     assert Release.open(dataset / "20260103T000000Z").read("gru.pt") == b"20260103T000000Z"
 
 
-def test_nothing_half_written_stays(tmp_path: Path, dataset: Path) -> None:
+def test_a_failed_release_leaves_nothing_behind(tmp_path: Path, dataset: Path) -> None:
     def fail(folder: Path) -> None:
         with staging(folder) as stage:
             (stage / "gru.pt").write_bytes(b"half")
@@ -55,17 +55,17 @@ def test_nothing_half_written_stays(tmp_path: Path, dataset: Path) -> None:
     assert sorted(entry.name for entry in dataset.iterdir()) == [*versions(dataset), "current"]
 
 
-def test_what_a_killed_run_left_is_removed_and_what_another_is_filling_is_not(dataset: Path) -> None:
+def test_the_folder_of_a_killed_run_is_removed_but_not_that_of_a_running_one(dataset: Path) -> None:
     abandoned = dataset / ".publishing-dead"
     abandoned.mkdir()
     (abandoned / "gru.pt").write_bytes(b"half")
-    with staging(dataset) as one, staging(dataset) as other:
-        assert one.exists()
-        assert other.exists()
+    with staging(dataset) as first, staging(dataset) as second:
+        assert first.exists()
+        assert second.exists()
         assert not abandoned.exists()
 
 
-def test_old_releases_are_kept_up_to_a_number_and_the_serving_one_always(dataset: Path) -> None:
+def test_pruning_keeps_a_number_of_old_releases_and_always_the_serving_one(dataset: Path) -> None:
     point_current(dataset, "20260101T000000Z")
     assert prune(dataset, keep=1) == ["20260102T000000Z"]
     assert versions(dataset) == ["20260101T000000Z", "20260103T000000Z"]
@@ -82,14 +82,14 @@ def test_rolling_back_goes_to_the_release_before(dataset: Path) -> None:
     assert current_version(dataset) == "20260101T000000Z"
 
 
-def test_rolling_back_goes_to_a_version_by_name_forward_too(dataset: Path) -> None:
+def test_rolling_back_to_a_named_version_may_also_go_forward(dataset: Path) -> None:
     rollback(dataset.parent, "nino12", "20260101T000000Z")
     rollback(dataset.parent, "nino12", "20260103T000000Z")
     assert current_version(dataset) == "20260103T000000Z"
 
 
-def test_rolling_back_to_what_is_not_there_names_what_is(dataset: Path) -> None:
-    with pytest.raises(UnknownNameError, match="no release '2020' of nino12; there are: 20260101T000000Z"):
+def test_rolling_back_to_an_unknown_version_names_the_known_ones(dataset: Path) -> None:
+    with pytest.raises(UnknownNameError, match="no release '2020' of nino12; available: 20260101T000000Z"):
         rollback(dataset.parent, "nino12", "2020")
-    with pytest.raises(UnknownNameError, match=r"no dataset 'north-sea'.*there are: nino12"):
+    with pytest.raises(UnknownNameError, match=r"no dataset 'north-sea'.*available: nino12"):
         rollback(dataset.parent, "north-sea")

@@ -13,7 +13,7 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from forecasting.readers import ReadingOptions, read
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
 LATS = np.arange(-1.0, 1.5, 0.5)

@@ -12,7 +12,7 @@ import pytest
 
 from forecasting.errors import RequestError
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from service.api.compare.answer import refuse_long_work
 from service.api.compare.schemas import CompareRequest
 from service.settings import Settings
@@ -106,7 +106,7 @@ def test_a_bad_series_has_its_error_in_its_place(client: httpx.Client, nino12: S
     answer = answered(client.post("/compare", json={"series": [short, sound, wrong]}))
     assert answer["series"][0] == {
         "id": "short",
-        "error": "24 values are too few: nino12-rnn needs 24, and 1 more to be compared with",
+        "error": "24 values are too few: nino12-rnn needs 24, and 1 more to compare with",
     }
     assert answer["series"][1] == answered(client.post("/compare", json={"series": [sound]}))["series"][0]
     assert "this model forecasts steps of one month" in answer["series"][2]["error"]

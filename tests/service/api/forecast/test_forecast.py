@@ -12,7 +12,7 @@ import torch
 from forecasting.networks.checkpoint import load
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from service.settings import Settings
 from tests.serving import serve
 from training.run import Published
@@ -283,10 +283,10 @@ def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino
     [
         ({"values": [24.0] * 29 + [None]}, "values[29]: the last value is missing"),
         ({"values": [24.0] * 20 + [None] * 4 + [24.0] * 6}, "values[20]: missing values from 2010-03-01 to 2010-06-01"),
-        ({"values": [24.0] * 29 + [99.9]}, "values[29] is 99.9 °C, which no sea has"),
-        ({"values": [24.0] * 29 + [-999]}, "if it stands for a missing value, send null in its place"),
-        ({"values": [297.0] * 30}, "the values look like kelvin: give their units as kelvin"),
-        ({"values": [1e300] * 30}, "which no sea has"),
+        ({"values": [24.0] * 29 + [99.9]}, "values[29] is 99.9 °C, outside the range of sea temperatures"),
+        ({"values": [24.0] * 29 + [-999]}, "if it marks a missing value, send null in its place"),
+        ({"values": [297.0] * 30}, "the values look like kelvin: set the units to kelvin"),
+        ({"values": [1e300] * 30}, "outside the range of sea temperatures"),
         ({"start": "soon"}, "'soon' is not an ISO 8601 time"),
         ({"start": None}, "give either start, or timestamps"),
         ({"timestamps": ["2010-01-01"]}, "give either start, or timestamps"),
@@ -294,14 +294,14 @@ def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino
         ({"start": None, "timestamps": ["2010-01-01"] * 29 + ["x"]}, "timestamps[29]: time 'x'"),
         ({"start": None, "timestamps": ["2010-01-01"] * 30}, "times are repeated"),
         ({"step": "day"}, "the step is one day, and this model forecasts steps of one month"),
-        ({"step": "fortnight"}, "step 'fortnight' is not understood"),
+        ({"step": "fortnight"}, "unknown step 'fortnight'"),
         (
             {"start": None, "timestamps": [f"2010-01-{day:02}" for day in range(1, 31)]},
             "its times lie one day apart, and this model needs one a month: send means, ask for a dataset",
         ),
         (
             {"start": None, "timestamps": [f"{2000 + k // 12}-{k % 12 + 1:02}-01" for k in range(29)] + ["2002-05-02"]},
-            "values[29] (2002-05-02) falls into the same month as the value before it",
+            "values[29] (2002-05-02) falls in the same month as the value before it",
         ),
     ],
 )
@@ -328,7 +328,7 @@ def test_two_times_far_apart_are_refused_rather_than_filled(client: httpx.Client
     """A grid between them would ask for the memory of thousands."""
     series = {"timestamps": ["0001-01-01", "9999-11-01"], "values": [20.0, 21.0]}
     forecast = answered(client.post("/forecast", json={"model": "gru", "series": [series]}))["forecasts"][0]
-    assert "look for a wrong time at either end" in forecast["error"]
+    assert "check for a wrong time at either end" in forecast["error"]
 
 
 def test_the_operator_may_bound_the_horizon_of_every_call(artifacts: Path, nino12: SstSeries) -> None:

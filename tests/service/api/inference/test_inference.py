@@ -469,7 +469,7 @@ TIME = ("inputs", 1)
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ((*SST, "name"), "SST", "there is no input 'SST'; there are: sst, valid_time"),
+        ((*SST, "name"), "SST", "there is no input 'SST'; available: sst, valid_time"),
         ((*SST, "name"), "valid_time", "input valid_time should have the datatype FP64, not 'FP32'"),
         ((*SST, "datatype"), "FP64", "input sst should have the datatype FP32, not 'FP64'"),
         ((*TIME, "datatype"), "INT64", "input valid_time should have the datatype FP64, not 'INT64'"),
@@ -514,7 +514,7 @@ TIME = ("inputs", 1)
         ((*SST, "parameters"), {"binary_data_size": "96"}, "body.inputs[0].parameters.binary_data_size"),
         ((*SST, "parameters"), [], "body.inputs[0].parameters"),
         ((*SST, "parameters"), {"shared_memory_region": "x"}, "input sst: shared memory is not offered"),
-        (("inputs",), [], "input sst is missing; there are: sst, valid_time"),
+        (("inputs",), [], "input sst is missing; available: sst, valid_time"),
         (("inputs",), request()["inputs"][:1], "input valid_time is missing"),
         (("inputs",), request()["inputs"][:1] * 2, "input sst is given twice"),
         (("inputs",), [request(2)["inputs"][0], request()["inputs"][1]], "sst has 2, valid_time has 1"),
