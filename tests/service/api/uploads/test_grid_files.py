@@ -64,7 +64,7 @@ def test_a_grid_without_a_place_says_what_to_choose(client: httpx.Client, grid: 
     found = answered(post(client, grid))
     assert found["series"] == found["stations"] == []
     assert found["problem"] == (
-        "is a grid of 3 × 4 cells, latitudes 40 to 41 and longitudes 1 to 2.5; name a place with at=LAT,LON"
+        "is a grid of 3 × 4 cells, latitudes 40 to 41 and longitudes 1 to 2.5; choose a place with at=LAT,LON"
     )
 
 
