@@ -7,7 +7,8 @@ ForecastError
 │   └── FileError       a file without a usable series: which line or column
 ├── RequestError     a horizon, level, device or setting that is not offered
 ├── UnknownNameError a dataset or model that does not exist; lists those that do
-└── ReleaseError     a release on disk that is missing, incomplete or altered
+├── ReleaseError     a release on disk that is missing, incomplete or altered
+└── MissingExtraError  an optional package that is not installed
 """
 
 from typing import Self
@@ -85,3 +86,7 @@ class UnknownNameError(ForecastError):
 
 class ReleaseError(ForecastError):
     """A release that is missing, incomplete, or different from its manifest."""
+
+
+class MissingExtraError(ForecastError, ImportError):
+    """An optional package is not installed; the message names the extra that installs it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.console import in_command_line
+from forecasting.console import command_name, in_command_line
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, Station, describe
@@ -57,7 +57,7 @@ def describe_file(reading: Reading) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m training inspect",
+        prog=command_name("inspect", "training inspect"),
         description="Describe files: columns, units, step, gaps, flags, and whether networks can be trained on them.",
         epilog="Exit status: 0 if every file is trainable; 1 if one is not; 2 if one cannot be read.",
     )

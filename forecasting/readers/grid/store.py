@@ -8,13 +8,15 @@ import re
 import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from forecasting.errors import FileError, SeriesError
+from forecasting.errors import FileError, MissingExtraError, SeriesError
+from forecasting.extras import needs_extra
 from forecasting.readers.times.dates import FARTHEST_SECONDS, seconds_of_unit
 from forecasting.wording import listed
 
@@ -33,7 +35,8 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
     Raises:
         FileError: if it cannot be opened.
     """
-    xarray = _xarray()
+    with _needs_grids():
+        import xarray
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on encodings is for authors of files
         with readable(kind):
@@ -45,6 +48,8 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
 
 
 def _open(xarray: ModuleType, path: Path, engine: str) -> "xr.Dataset":
+    # Without its package, xarray would call an engine unknown.
+    import_module(engine)
     try:
         data: xr.Dataset = xarray.open_dataset(path, engine=engine, chunks=None)
     except (ValueError, OverflowError):
@@ -135,11 +140,10 @@ def readable(kind: str) -> Iterator[None]:
         FileError: instead of the various errors of libraries about damaged files.
     """
     try:
-        yield
+        with _needs_grids():
+            yield
     except SeriesError:
         raise
-    except ImportError as error:
-        raise FileError(f"needs the package {error.name}: pip install '.[grids]' in the project's folder") from None
     except Exception as error:
         reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         if undated := re.match(r"unable to decode time units '([^']*)'", reason):
@@ -150,12 +154,13 @@ def readable(kind: str) -> Iterator[None]:
         raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {reason}; {advice}") from None
 
 
-def _xarray() -> ModuleType:
+@contextmanager
+def _needs_grids() -> Iterator[None]:
     try:
-        import xarray
-    except ImportError:
-        raise FileError("NetCDF and Zarr need xarray: pip install '.[grids]' in the project's folder") from None
-    return xarray
+        with needs_extra("grids", "reading NetCDF and Zarr"):
+            yield
+    except MissingExtraError as error:
+        raise FileError(str(error)) from None
 
 
 def _engine(path: Path) -> str:

@@ -133,7 +133,8 @@ def _yearly_restart(times: Times) -> int | None:
     years = days.astype("datetime64[Y]")
     since_new_year = (days - years).astype(np.int64)
     # In climate records, the pentad of 29 February has six days.
-    leap = ((years + 1).astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64) == 366
+    next_years = years + np.timedelta64(1, "Y")
+    leap = (next_years.astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64) == 366
     intervals = np.diff(times).astype(np.int64)
     if len(intervals) < 3:
         return None

@@ -26,7 +26,8 @@ from service.api.uploads.schemas import MAX_FLAGGED
 from service.engine.forecast_json import rounded
 from service.engine.series_schema import MAX_ID
 from service.engine.writing import Json
-from service.http.problems import Place, ProblemError
+from service.http.problems import ProblemError
+from service.http.validation import Place
 from service.settings import Settings
 
 _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""NetCDF uploads: each is read in a separate process with limited time."""
+"""Read uploaded NetCDF files, each in a separate process with a limit on computing time."""
 
 import asyncio
 import os
@@ -18,17 +18,17 @@ from forecasting.readers.subprocess_reading import NAME, Request, command
 from service.http.problems import ProblemError
 
 PROCESSOR_SECONDS: Final = 20
-"""Processor time for reading one file, including the start of the process."""
+"""Computing time for reading one file, including the start of the process."""
 
 SECONDS: Final = 60.0
-"""Wall-clock time for reading one file, even on a busy machine."""
+"""Total time for reading one file, even on a busy machine."""
 
 _ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
-"""A single column does not benefit from threads, and no other process opens the file."""
+"""No threads, which a single column does not need, and no locks on a file that nobody else uses."""
 
 
 class GridFiles:
-    """Reads NetCDF files one at a time, as each takes a process and its memory."""
+    """Reads NetCDF files one at a time, since each takes a process and its memory."""
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class GridFiles:
         seconds: float = SECONDS,
         reader: Sequence[str] = tuple(command()),
     ) -> None:
-        """Set the limits of reading one file.
+        """Create a reader.
 
         Args:
-            processor_seconds: of computing.
-            seconds: of wall-clock time.
+            processor_seconds: the computing time for one file.
+            seconds: the total time for one file.
             reader: the command that reads a file.
         """
         self._processor_seconds = processor_seconds
@@ -52,22 +52,22 @@ class GridFiles:
         """Read a NetCDF file.
 
         Raises:
-            FileError: if it cannot be read: why, and what to do.
-            ProblemError: 503 if the server has no disk space or processor time for it.
+            FileError: if the file cannot be read; says why, and what to do.
+            ProblemError: 503 if the server is out of disk space or too busy.
         """
         try:
             async with self._turn:
                 with tempfile.TemporaryDirectory(prefix="sst-") as folder:
                     path = Path(folder) / "upload.nc"
                     await asyncio.to_thread(path.write_bytes, content)
-                    outcome = await self._ask(Request(path, options))
+                    result = await self._run(Request(path, options))
         except OSError as error:
-            raise _unavailable(f"the server has no room for the NetCDF file: {error.strerror}") from None
-        if isinstance(outcome, FileError):
-            raise outcome
-        return outcome
+            raise _unavailable(f"the server cannot store a NetCDF file: {error.strerror}") from None
+        if isinstance(result, FileError):
+            raise result
+        return result
 
-    async def _ask(self, request: Request) -> Reading | FileError:
+    async def _run(self, request: Request) -> Reading | FileError:
         process = await asyncio.create_subprocess_exec(
             *self._reader, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=os.environ | _ENVIRONMENT
         )
@@ -78,29 +78,29 @@ class GridFiles:
         except TimeoutError:
             if is_asleep(process.pid):
                 return FileError(
-                    f"{NAME}: could not be read within {self._seconds:g} s because it is damaged; write it again, or "
-                    "send one place as CSV"
+                    f"{NAME}: could not be read within {self._seconds:g} s, so the file is probably damaged; write "
+                    "it again, or send one place as CSV"
                 )
             raise _unavailable(
-                f"the server is too busy to read NetCDF: it did not finish within {self._seconds:g} s"
+                f"the server is too busy: the NetCDF file was not read within {self._seconds:g} s"
             ) from None
         finally:
             await _end(process)
         if process.returncode == -signal.SIGXCPU:
             return FileError(
-                f"{NAME}: took more than {self._processor_seconds} s of processor time to read; it is damaged or "
-                "too large; send one place as CSV"
+                f"{NAME}: reading took more than {self._processor_seconds} s of computing time, so the file is damaged "
+                "or too large; send one place as CSV"
             )
         if process.returncode != 0:
             return FileError(f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV")
-        outcome: Reading | FileError = pickle.loads(answer)  # noqa: S301  written by a child process
-        return outcome
+        result: Reading | FileError = pickle.loads(answer)  # noqa: S301  from a process that this one started
+        return result
 
 
 def is_asleep(pid: int) -> bool:
-    """Whether a process is idle, neither computing nor waiting for a processor or disk; False if unknown."""
+    """Whether a process is idle, waiting for neither a processor nor a disk; False if that is unknown."""
     with suppress(OSError, IndexError):
-        # The process name, in brackets, can contain anything.
+        # The name of the process, in brackets, may hold anything.
         return (
             Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] == "S"
         )
@@ -116,7 +116,7 @@ def _unavailable(reason: str) -> ProblemError:
 
 
 def _limit(pid: int, processor_seconds: int) -> None:
-    """Have SIGXCPU end a process after so many seconds of computing, without a core dump."""
+    """Have a signal end a process after this much computing time, without a core dump."""
     with suppress(ImportError, AttributeError, OSError):
         import resource
 

@@ -435,5 +435,5 @@ def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
 def test_without_the_extra_a_sentence_names_it(netcdf: Save, monkeypatch: pytest.MonkeyPatch) -> None:
     path = netcdf(buoy())
     monkeypatch.setitem(sys.modules, "xarray", None)
-    with pytest.raises(FileError, match=r"need xarray: pip install '\.\[grids\]' in the project's folder"):
+    with pytest.raises(FileError, match=r"needs the extra `grids` .* pip install 'sst-forecasting\[grids\]'"):
         read(path)

@@ -19,11 +19,8 @@ from service.settings import Settings
 from tests.conftest import NINO12
 from tests.forecasting.readers.table import test_ndbc
 from tests.forecasting.readers.test_any_bytes import contents
-from tests.service.api.forecast.test_forecast import Json, answered
-from tests.service.api.forecast.test_fuzz import loaded
+from tests.service.requests import CSV, Json, answered, loaded, refusal
 from tests.serving import serve
-
-CSV = {"Content-Type": "text/csv"}
 
 
 def monthly(n: int, header: str = "time,sst", start: str = "2001-01") -> str:
@@ -33,15 +30,6 @@ def monthly(n: int, header: str = "time,sst", start: str = "2001-01") -> str:
 
 def post(client: httpx.Client, text: str | bytes, **parameters: str) -> Json:
     return answered(client.post("/series", content=text, headers=CSV, params=parameters))
-
-
-def refusal(client: httpx.Client, text: str | bytes, status: int = 422, **parameters: str) -> str:
-    response = client.post("/series", content=text, headers=CSV, params=parameters)
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    detail: str = response.json()["detail"]
-    assert "\n" not in detail
-    return detail
 
 
 @pytest.fixture(scope="module")
