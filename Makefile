@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test code containers chromium check install train data bench fuzz soak clean
+.PHONY: help serve test code containers chromium check docs install train data bench fuzz soak clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -46,13 +46,17 @@ chromium:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
 	echo "The tests of the page are skipped: there is no Chromium, and it could not be installed; try: apt install chromium"
 
-check: $(VENV)/.dev ## style, types, and which package may import which, and the container files
+check: $(VENV)/.dev docs ## style, types, imports between packages, container files and documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/compose-lint check --quiet --strict-config --skip-suppressed --fail-on medium docker-compose.yml
+
+# ProperDocs continues MkDocs 1.x, whose last release was in 2024, and reads the same mkdocs.yml.
+docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
+	$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
 
 data: $(VENV)/.dev ## make data/*.csv again from the packages that carry their sources
 	$(BIN)/python -m training.shipped_data
@@ -68,7 +72,7 @@ soak: $(VENV)/.dev ## ten minutes of mixed load and reloads; fails if the servic
 	$(BIN)/python -m benchmarks.soak
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build
+	rm -rf $(VENV) .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build site
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; install one, or name it: make PYTHON=…"; exit 1; }

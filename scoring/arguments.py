@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument(
         "input", type=Path, nargs="+", metavar="INPUT",
         help="NetCDF, Zarr, CSV or Parquet: a file, files, a folder of them, or a pattern as 'sst/*.nc'",

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -126,9 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="Serve SST forecasts over HTTP.",
-        epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/service.md lists them all. "
-        "python -m service key makes an API key.",
+        epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/reference/settings.md lists "
+        "them all. python -m service key makes an API key.",
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 8000)")
     parser.add_argument("--artifacts", type=Path, help="folder of published releases (default: artifacts)")

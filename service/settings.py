@@ -115,7 +115,7 @@ def unknown_settings(names: Iterable[str]) -> list[str]:
     # Names count in capitals or not, as they do where settings are read.
     for name in sorted(name for name in names if name.upper().startswith(_PREFIX) and name.upper() not in known):
         nearest = get_close_matches(name.upper(), known, n=1)
-        remedy = f"the nearest is {nearest[0]}" if nearest else "docs/service.md lists those there are"
+        remedy = f"the nearest is {nearest[0]}" if nearest else "docs/reference/settings.md lists those there are"
         said.append(f"{name} is no setting and has no effect; {remedy}")
     return said
 

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ def _train_parser() -> argparse.ArgumentParser:
         epilog="Other commands, each with --help: inspect FILE says what is understood of a file; fetch takes a series "
         "from an ERDDAP server; rollback NAME [VERSION] makes an older release serve again.",
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     data = parser.add_argument_group("data")
     data.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
     add_reading_options(data)

@@ -2,7 +2,7 @@
 
 The cell learns alone; the weights of the autoregression are computed, for one step and then for its whole roll-out; and
 the two are mixed. AdamW with a linear warm-up and a cosine descent to nothing, so that the last weights are the ones to
-keep. What was tried, and how it was chosen, is in docs/study.md.
+keep. What was tried, and how it was chosen, is in docs/background/study.md.
 """
 
 import math

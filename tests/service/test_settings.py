@@ -23,7 +23,7 @@ def test_only_names_that_begin_as_settings_do_are_looked_at() -> None:
     assert unknown_settings(["PATH", "SST_PORT", "sst_port", "MY_SST_PORT"]) == []
     assert unknown_settings(["sst_prot"]) == ["sst_prot is no setting and has no effect; the nearest is SST_PORT"]
     (said,) = unknown_settings(["SST_QUUX_XYZZY"])
-    assert said.endswith("docs/service.md lists those there are")
+    assert said.endswith("docs/reference/settings.md lists those there are")
 
 
 def refusal(artifacts: Path, **settings: str) -> list[str]:
