@@ -15,28 +15,28 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 
 .PHONY: help serve test code containers chromium check docs install train data bench fuzz soak clean
 
-help: ## what there is
+help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-serve: $(VENV)/.page ## install, train if nothing is published, serve on HOST:PORT
+serve: $(VENV)/.page ## install, train if nothing is published, and serve on HOST:PORT
 	@test -e artifacts/$(DATASET)/current || $(MAKE) --no-print-directory train
 	@SST_DEFAULT_DATASET=$(DATASET) $(BIN)/python -m service --host $(HOST) --port $(PORT)
 
 train: $(VENV)/.training ## train and publish the default dataset
 	$(BIN)/python -m training --data data/$(DATASET).csv --name $(DATASET)
 
-install: $(VENV)/.dev ## everything, for working on the project
+install: $(VENV)/.dev ## install everything, to work on the project
 
-test: code containers ## all tests
+test: code containers ## run all tests
 
 # A file stays with one process, which makes its own checkpoints and servers. Schemathesis gives all operations one name,
 # by which pytest-xdist would run one of them.
-code: $(VENV)/.dev chromium ## the tests that need no Docker engine, on all processors
+code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, on all processors
 	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/test_schemathesis.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest tests/service/test_schemathesis.py
 
-containers: $(VENV)/.dev ## the tests of the images and the composition, where there is a Docker engine
+containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers
 
 # The tests of the page look at it with a browser; without one they are skipped.
@@ -46,7 +46,7 @@ chromium:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
 	echo "The tests of the page are skipped: there is no Chromium, and it could not be installed; try: apt install chromium"
 
-check: $(VENV)/.dev docs ## style, types, imports between packages, container files and documentation
+check: $(VENV)/.dev docs ## check style, types, imports between packages, container files and documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -58,17 +58,17 @@ check: $(VENV)/.dev docs ## style, types, imports between packages, container fi
 docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
 	$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
 
-data: $(VENV)/.dev ## make data/*.csv again from the packages that carry their sources
+data: $(VENV)/.dev ## make data/*.csv again from the packages that contain their sources
 	$(BIN)/python -m training.shipped_data
 
-bench: $(VENV)/.dev ## the measurements behind the README's figures
+bench: $(VENV)/.dev ## measure what the README reports
 	$(BIN)/python -m benchmarks
 
-fuzz: $(VENV)/.dev ## the tests of made-up requests, twenty times as many and others each time
+fuzz: $(VENV)/.dev ## run the tests with made-up requests, twenty times as many and different each time
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/test_schemathesis.py tests/service/test_forecast_fuzz.py \
 		tests/service/test_forecast_together.py tests/service/test_batching.py
 
-soak: $(VENV)/.dev ## ten minutes of mixed load and reloads; fails if the service's memory grows
+soak: $(VENV)/.dev ## serve mixed load and reloads for ten minutes; fails if the service's memory grows
 	$(BIN)/python -m benchmarks.soak
 
 clean: ## remove the environment and caches
