@@ -32,9 +32,9 @@ test: code containers ## run all tests
 # A file stays with one process, which makes its own checkpoints and servers. Schemathesis gives all operations one name,
 # by which pytest-xdist would run one of them.
 code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, on all processors
-	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/test_schemathesis.py \
+	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/api/test_schemathesis.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
-	$(BIN)/python -m pytest tests/service/test_schemathesis.py
+	$(BIN)/python -m pytest tests/service/api/test_schemathesis.py
 
 containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers
@@ -59,14 +59,14 @@ docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
 	$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
 
 data: $(VENV)/.dev ## make data/*.csv again from the packages that contain their sources
-	$(BIN)/python -m training.shipped_data
+	$(BIN)/python -m training.sources.shipped_data
 
 bench: $(VENV)/.dev ## measure what the README reports
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.dev ## run the tests with made-up requests, twenty times as many and different each time
-	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/test_schemathesis.py tests/service/test_forecast_fuzz.py \
-		tests/service/test_forecast_together.py tests/service/test_batching.py
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/forecast/test_fuzz.py \
+		tests/service/api/forecast/test_together.py tests/service/engine/test_batching.py
 
 soak: $(VENV)/.dev ## serve mixed load and reloads for ten minutes; fails if the service's memory grows
 	$(BIN)/python -m benchmarks.soak

@@ -1,1 +1,1 @@
-"""The measurements behind the figures in the README and docs/, each one command."""
+"""The measurements behind the figures in the README and docs/, one command each."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME…]``: measurements, all or those named, with the machine they ran on."""
+"""``python -m benchmarks [NAME…]``: run all measurements, or those named, and describe the machine."""
 
 import argparse
 from types import ModuleType
@@ -31,15 +31,15 @@ _MODULES = (
 )
 
 _OTHERS = """\
-commands of their own, each with -h:
+other benchmarks, each with -h:
   python -m benchmarks.selection FILE[:COLUMN][@monthly|@weekly][#DAYS] …
-                        which training recipe to make the default
+                        compare training recipes, to choose the default
   python -m benchmarks.coverage FILE[:COLUMN][@monthly|@weekly] …
-                        how well intervals cover, by what they are calibrated on
+                        coverage of intervals, by what they are calibrated on
   python -m benchmarks.soak [--minutes N]
-                        whether the service's memory stays, under mixed load and reloads
+                        memory of the service under mixed load and reloads
   python -m benchmarks.peers [NAME …]
-                        LitServe, BentoML and MLServer under the service's load
+                        LitServe, BentoML and MLServer under the same load as the service
 """
 
 
@@ -48,19 +48,19 @@ def _name(module: ModuleType) -> str:
 
 
 def main() -> None:
-    """Print what was measured, line by line."""
+    """Print the measurements line by line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="The measurements behind the figures.",
+        description="Run the measurements behind the figures in the README and docs/.",
         epilog=_OTHERS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = [_name(module) for module in _MODULES]
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(names)} (default: all)")
     chosen = parser.parse_args().names or names
     unknown = [name for name in chosen if name not in names]
     if unknown:
-        parser.error(f"there is no measurement {unknown[0]}; choose from {', '.join(names)}")
+        parser.error(f"unknown measurement {unknown[0]}; choose from {', '.join(names)}")
     for line in machine.describe():
         print(line)
     for module in _MODULES:

@@ -27,7 +27,7 @@ _HEAD: Final = (
 
 @dataclass(frozen=True)
 class Row:
-    """A server under one kind of load: its URL, and a file with a body a line."""
+    """A server under one kind of load: its URL, and a file with one request body per line."""
 
     name: str
     url: str
@@ -41,9 +41,9 @@ class _Run:
 
 
 def compare(echo: Row, no_op: Row, others: Sequence[Row], rounds: int) -> Iterator[str]:
-    """The table's lines: medians over rounds; each ratio is taken within its round.
+    """Yield the lines of the table: medians over rounds; ratios are computed within each round.
 
-    Every round visits every server, so that whatever else the machine does meets all of them alike.
+    Every round visits every server, so that other load on the machine affects all of them.
     """
     rows = (echo, no_op, *others)
     runs: dict[str, list[_Run]] = {row.name: [] for row in rows}

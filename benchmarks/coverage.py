@@ -1,14 +1,15 @@
-"""How well intervals cover, by what they are calibrated on; decided without any test part.
+"""Coverage of intervals, by what they are calibrated on; measured without any test part.
 
     python -m benchmarks.coverage FILE[:COLUMN][@monthly|@weekly] …
 
-Each series is cut to its first 60 and 80 %, which leaves its test part out, and each cut is divided anew into 70 / 10 /
-20 %. A network is fitted as training does; its intervals are calibrated on the inner validation part alone, or also on
-twentieths before it, each forecast by a fit to what came before; and the last part says how often they cover.
+Each series is cut to its first 60 and 80 %, which leaves out its test part, and each cut is divided again into
+70 / 10 / 20 %. A network is fitted as in training. Its intervals are calibrated on the inner validation part, or also
+on twentieths before it, each forecast by a fit to the data before it. Coverage is measured on the last part.
 
-Printed for each cut and each way of calibrating: the share of leads whose coverage is as stated (within 3 points or two
-standard errors) at 80 and at 95 %; coverage less the level, in points, over all leads and, with its standard error, at
-the first, middle and last one; and the interval score over that of the first way, geometric mean over leads and levels.
+For each cut and each calibration, a row shows: the share of leads whose coverage is within 3 points or two standard
+errors of its level, at 80 and at 95 %; coverage minus the level, in points, over all leads and, with its standard
+error, at the first, middle and last lead; and the interval score relative to that of the first calibration, as the
+geometric mean over leads and levels.
 """
 
 import argparse
@@ -20,32 +21,32 @@ import numpy as np
 import torch
 
 from benchmarks.selection import read
-from forecasting.checkpoint import script
-from forecasting.evaluation import Evaluation
-from forecasting.intervals import ErrorDistribution
-from forecasting.network import NetworkRoller
-from forecasting.report import IntervalReport
-from forecasting.verification import intervals
-from training.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
+from forecasting.evaluation.report import IntervalReport
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.evaluation.verification import intervals
+from forecasting.networks.checkpoint import script
+from forecasting.networks.intervals import ErrorDistribution
+from forecasting.networks.roller import NetworkRoller
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.export import validate
-from training.fit import fit
+from training.examples.dataset import Dataset
+from training.fit.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
+from training.fit.fitting import fit
+from training.publish.export import validate
 
 CUTS: Final = (0.6, 0.8)
-"""Shares of each series that are looked at; the last is train and validation."""
+"""Shares of each series to use; the largest covers its training and validation parts."""
 
 CELL: Final = "gru"
 LEVELS: Final = (80, 95)
 TRIED: Final = (12, 10, FIRST_TWENTIETH, 6)
-"""The twentieths of the training part that are tried as the first that is forecast."""
+"""Candidates for the first twentieth of the training part to forecast."""
 
-Found = dict[str, dict[int, IntervalReport]]
-"""By way of calibrating, by level."""
+Results = dict[str, dict[int, IntervalReport]]
+"""Intervals by calibration and level."""
 
 
-def judge(job: tuple[str, float]) -> Found:
-    """What the intervals of one cut of a series are worth on its last fifth."""
+def judge(job: tuple[str, float]) -> Results:
+    """Evaluate the intervals of one cut of a series on its last fifth, by calibration."""
     torch.set_num_threads(1)
     argument, cut = job
     whole = read(argument)
@@ -65,32 +66,32 @@ def judge(job: tuple[str, float]) -> Found:
         ]
         for first in TRIED
     }
-    found = {}
+    results = {}
     for way, earlier in ways.items():
         residuals = Residuals.joined([*earlier, last])
-        found[way] = intervals(test, CELL, ErrorDistribution.calibrate(residuals.values, residuals.origins))
-    return found
+        results[way] = intervals(test, CELL, ErrorDistribution.calibrate(residuals.values, residuals.origins))
+    return results
 
 
-def _row(name: str, way: str, found: dict[int, IntervalReport], base: dict[int, IntervalReport]) -> str:
+def _row(name: str, way: str, quality: dict[int, IntervalReport], base: dict[int, IntervalReport]) -> str:
     cells = [name, way]
     for level in LEVELS:
-        if level not in found:
+        if level not in quality:
             cells += ["none", ""]
             continue
-        coverage = found[level].coverage
+        coverage = quality[level].coverage
         off = 100 * np.asarray(coverage.share) - level
         leads = (0, len(off) // 2, len(off) - 1)
-        told = ", ".join(f"{off[lead]:+.1f} ± {100 * coverage.error[lead]:.1f}" for lead in leads)
-        cells += [f"{1 - len(coverage.misses(level)) / len(off):.2f}", f"{off.mean():+.1f} ({told})"]
-    both = [level for level in LEVELS if level in found and level in base]
-    ratios = [np.log(np.divide(found[level].score, base[level].score)) for level in both]
+        by_lead = ", ".join(f"{off[lead]:+.1f} ± {100 * coverage.error[lead]:.1f}" for lead in leads)
+        cells += [f"{1 - len(coverage.misses(level)) / len(off):.2f}", f"{off.mean():+.1f} ({by_lead})"]
+    both = [level for level in LEVELS if level in quality and level in base]
+    ratios = [np.log(np.divide(quality[level].score, base[level].score)) for level in both]
     cells.append(f"{np.exp(np.mean(ratios)):.3f}" if both else "")
     return "| " + " | ".join(cells) + " |"
 
 
 def main() -> None:
-    """Print a table, one row a cut and way of calibrating, and their means."""
+    """Print a table with a row for each cut and calibration, and the means by calibration."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__.splitlines()[0])
     parser.add_argument("series", nargs="+", help="FILE or FILE:COLUMN, with @monthly or @weekly for means")
     parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
@@ -101,12 +102,14 @@ def main() -> None:
     print("|---|---|---:|---|---:|---|---:|")
     shares: dict[str, list[float]] = {}
     with ProcessPoolExecutor(options.workers) as pool:
-        for (argument, cut), found in zip(jobs, pool.map(judge, jobs), strict=True):
+        for (argument, cut), results in zip(jobs, pool.map(judge, jobs), strict=True):
             name = Path(argument).name.replace(".csv", "")
-            for way, one in found.items():
-                print(_row(f"{name} {cut:g}", way, one, found["validation"]), flush=True)
-                leads = len(next(iter(one.values())).score)
-                missed = sum(len(one[k].coverage.misses(k)) if k in one else leads for k in LEVELS)
+            for way, quality in results.items():
+                print(_row(f"{name} {cut:g}", way, quality, results["validation"]), flush=True)
+                leads = len(next(iter(quality.values())).score)
+                missed = sum(
+                    len(quality[level].coverage.misses(level)) if level in quality else leads for level in LEVELS
+                )
                 shares.setdefault(way, []).append(1 - missed / (len(LEVELS) * leads))
     for way, every in shares.items():
         print(f"{way}: {np.mean(every):.3f} of leads and levels as stated, mean over {len(every)} cuts")

@@ -1,11 +1,11 @@
-"""Servers that do nothing: what is left for a service to lose."""
+"""Servers that do nothing: the upper limit for any service."""
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def echo() -> ASGIApp:
-    """ASGI without a framework: answers with the body that it got."""
+    """An ASGI application without a framework that echoes the request body."""
     return _echo
 
 
@@ -32,7 +32,7 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 def no_op() -> FastAPI:
-    """FastAPI with an endpoint that reads no body and answers with a constant."""
+    """A FastAPI application whose endpoint ignores the body and returns a constant."""
     app = FastAPI()
 
     @app.post("/forecast")

@@ -1,4 +1,4 @@
-"""From the start of the service to its first forecast, and the memory that a worker holds after load."""
+"""Time from the start of the service to its first forecast, and the memory of a worker after load."""
 
 import tempfile
 import time
@@ -18,7 +18,7 @@ _SECONDS: Final = 5
 
 
 def measure() -> Iterator[str]:
-    """Two lines: seconds from start to first answer, resident MiB."""
+    """Yield two lines: seconds from start to first response, and resident MiB."""
     bodies = mixed_bodies(_BODIES)
     seconds = []
     for last in [False] * (_STARTS - 1) + [True]:
@@ -26,23 +26,24 @@ def measure() -> Iterator[str]:
         with serving(SERVICE, bodies[0]) as server:
             seconds.append(time.perf_counter() - begin)
             if last:
-                said = _exercise(server, bodies)
+                requests = _exercise(server, bodies)
                 memory = _memory(server)
     yield f"start to the first forecast: {median(seconds):.1f} s (median of {_STARTS})"
-    yield f"memory of one worker, after {said}: {memory}"
+    yield f"memory of one worker, after {requests}: {memory}"
 
 
 def _exercise(server: Server, bodies: list[bytes]) -> str:
+    """Send requests; returns a description of them."""
     for body in bodies:
         server.post(body)
     for _ in range(10):
         server.post(large_body(general(1_000)))
-    said = f"{len(bodies)} single and 10 requests of 1000 series"
+    requests = f"{len(bodies)} single and 10 requests of 1000 series"
     if not load.is_available():
-        return said
+        return requests
     with tempfile.TemporaryDirectory() as folder:
         load.drive(server.url, write(Path(folder) / "bodies", bodies), CONNECTIONS, _SECONDS)
-    return f"{said}, and {_SECONDS} s of {CONNECTIONS} connections"
+    return f"{requests}, and {_SECONDS} s of {CONNECTIONS} connections"
 
 
 def _memory(server: Server) -> str:

@@ -1,4 +1,4 @@
-"""What a forecast costs on one thread, alone and in a batch: the network in TorchScript, in numpy, and all of it."""
+"""Cost of a forecast on one thread, alone and in a batch: the network in TorchScript, in NumPy, and everything."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,20 +8,20 @@ import numpy as np
 import torch
 
 from benchmarks.payloads import stretches
-from forecasting.forecaster import Forecaster
-from forecasting.registry import Registry
-from forecasting.series import SstSeries
+from forecasting.networks.forecaster import Forecaster
+from forecasting.releases.registry import Registry
+from forecasting.series.sst_series import SstSeries
 
 SECONDS = 0.5
 BATCHES = (1, 8, 32, 512)
 
 
 def measure() -> Iterator[str]:
-    """A table, a row a model: microseconds of processor time a series."""
+    """Yield a table with a row for each model: microseconds of processor time per series."""
     torch.set_num_threads(1)
     registry = Registry.open(Path("artifacts"), torch.device("cpu"), "nino12")
-    yield f"µs of processor time a series, in batches of {' / '.join(map(str, BATCHES))}:"
-    yield "| model | TorchScript | numpy | all of a forecast |"
+    yield f"µs of processor time per series, in batches of {' / '.join(map(str, BATCHES))}:"
+    yield "| model | TorchScript | NumPy | whole forecast |"
     yield "|---|---:|---:|---:|"
     for forecaster in registry.models:
         if forecaster.metadata.dataset == registry.default_dataset:
@@ -30,10 +30,10 @@ def measure() -> Iterator[str]:
 
 
 def _costs(forecaster: Forecaster, batch: int) -> list[str]:
-    made = stretches(batch)
-    series = [SstSeries(one.values, one.times[0], forecaster.step) for one in made]
-    windows = np.stack([one.values for one in made]).astype(np.float32)
-    seconds = np.asarray([one.valid_time for one in made])
+    drawn = stretches(batch)
+    series = [SstSeries(stretch.values, stretch.times[0], forecaster.step) for stretch in drawn]
+    windows = np.stack([stretch.values for stretch in drawn]).astype(np.float32)
+    seconds = np.asarray([stretch.valid_time for stretch in drawn])
     script, folded = forecaster.network.module, forecaster.network.folded
     as_torch = torch.from_numpy(windows), torch.from_numpy(seconds)
     horizons = np.ones(batch, dtype=np.int64)

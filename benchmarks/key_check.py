@@ -1,25 +1,25 @@
-"""``python -m benchmarks.key_check``: what asking for keys adds to a request, and a rate limit to that."""
+"""``python -m benchmarks.key_check``: the cost of checking an API key, and of a rate limit."""
 
 import timeit
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from service.keys import Keys, Role, new_key
-from service.rate_limit import RateLimiter
-from service.security import Access
+from service.gate.keys import Keys, Role, new_key
+from service.gate.policy import Access
+from service.gate.rate_limit import RateLimiter
 from service.settings import Settings
 
 _CALLS = 100_000
 
 
 def measure() -> Iterator[str]:
-    """Microseconds of a check with the right key, by the number of keys there are."""
+    """Yield the cost of a check with a valid key by the number of keys, and of the rate limit."""
     loopback = Access(Settings(), Keys())
     yield f"key check, no keys: {_microseconds(partial(loopback.check, '/forecast', None)):.2f} µs"
     for n in (1, 50):
-        made = [new_key(f"caller-{i}", Role.FORECAST) for i in range(n)]
-        access = Access(Settings(host="0.0.0.0"), Keys([key for _, key in made]))  # noqa: S104 - nothing is bound
-        header = f"Bearer {made[-1][0]}".encode()
+        pairs = [new_key(f"caller-{i}", Role.FORECAST) for i in range(n)]
+        access = Access(Settings(host="0.0.0.0"), Keys([key for _, key in pairs]))  # noqa: S104 - nothing is bound
+        header = f"Bearer {pairs[-1][0]}".encode()
         yield f"key check, {n} keys: {_microseconds(partial(access.check, '/forecast', header)):.2f} µs"
     limiter, (_, key) = RateLimiter(10**9), new_key("caller", Role.FORECAST)
     yield f"rate limit: {_microseconds(partial(limiter.admit, key)):.2f} µs"

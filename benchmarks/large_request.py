@@ -1,4 +1,4 @@
-"""A thousand series in one request, beside the network alone on the same windows."""
+"""A thousand series in one request, compared with the bare network on the same windows."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.payloads import general, large_body, simple, simple_bodies, stretches
 from benchmarks.servers import SERVICE, serving
-from forecasting.network import BATCH
-from forecasting.registry import load_forecaster
+from forecasting.networks.roller import BATCH
+from forecasting.releases.registry import load_forecaster
 
 _SERIES: Final = 1_000
 _ROUNDS: Final = 15
@@ -19,7 +19,7 @@ _LOOPS: Final = 10
 
 
 def measure() -> Iterator[str]:
-    """A line for the bare loop, and one for each kind of series."""
+    """Yield a line for the bare loop, and one for each kind of series."""
     loop = _bare_loop()
     kinds = {"24 values and a start": simple(_SERIES), "24 to 40 values, nulls, timestamps": general(_SERIES)}
     bodies = {kind: large_body(series) for kind, series in kinds.items()}
@@ -35,7 +35,7 @@ def measure() -> Iterator[str]:
                 rates[kind].append(_SERIES / _seconds(lambda body=body: server.post(body)))  # type: ignore[misc]
                 shares[kind].append(rates[kind][-1] / alone[-1])
     yield f"{_SERIES} series through GRU; medians of {_ROUNDS} rounds:"
-    yield f"the TorchScript module alone, batches of {BATCH}, one thread: {median(alone):.0f} series/s"
+    yield f"the bare TorchScript module, batches of {BATCH}, one thread: {median(alone):.0f} series/s"
     for kind, body in bodies.items():
         yield (
             f"one request, {kind} ({len(body) / 2**10:.0f} KiB): {median(rates[kind]):.0f} series/s, "
@@ -47,8 +47,8 @@ def _bare_loop() -> Callable[[], None]:
     torch.set_num_threads(1)
     module = load_forecaster("nino12-gru").network.module
     drawn = stretches(_SERIES)
-    windows = torch.tensor(np.array([one.values for one in drawn]), dtype=torch.float32).split(BATCH)
-    valid_time = torch.tensor([one.valid_time for one in drawn], dtype=torch.float64).split(BATCH)
+    windows = torch.tensor(np.array([stretch.values for stretch in drawn]), dtype=torch.float32).split(BATCH)
+    valid_time = torch.tensor([stretch.valid_time for stretch in drawn], dtype=torch.float64).split(BATCH)
 
     def loop() -> None:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Load by ``wrk``: a generator in C, so that it takes as little as can be of the cores it shares with the server."""
+"""Load from ``wrk``, a generator written in C, which uses little of the cores that it shares with the server."""
 
 import shutil
 import subprocess
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-INSTALL: Final = "not measured: wrk was not found; install it (on Debian: apt install wrk)"
+INSTALL: Final = "not measured: wrk is not installed (on Debian: apt install wrk)"
 
 _SCRIPT: Final = Path(__file__).with_name("post.lua")
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a run of wrk saw: requests a second, and percentiles of latency in milliseconds."""
+    """Result of a run of wrk: requests per second, and percentiles of latency in milliseconds."""
 
     rate: float
     p50: float
@@ -26,10 +26,10 @@ def is_available() -> bool:
 
 
 def drive(url: str, bodies: Path, connections: int, seconds: int) -> Load:
-    """POST the lines of ``bodies`` in turn over so many connections.
+    """POST the lines of ``bodies`` in turn over a number of connections.
 
     Raises:
-        RuntimeError: if any request failed: a figure with errors in it says nothing.
+        RuntimeError: if any request failed, since the figures would be meaningless.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency"]
     command += ["-s", str(_SCRIPT), url, "--", str(bodies)]

@@ -1,4 +1,4 @@
-"""What a figure was measured on, without which it says nothing."""
+"""The machine that figures were measured on."""
 
 import os
 import platform
@@ -12,21 +12,21 @@ _LIBRARIES: Final = ("torch", "numpy", "pydantic", "fastapi", "uvicorn", "uvloop
 
 
 def describe() -> Iterator[str]:
-    """Lines: day, processor, versions, threads."""
+    """Yield lines with the date, processor, versions and threads."""
     yield f"{datetime.now(UTC):%Y-%m-%d}: {_processor()} ({platform.machine()}), {_cores()} cores, {platform.system()}"
     yield f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     yield "torch runs on one thread; each server is one worker"
 
 
 def _processor() -> str:
-    known = Path("/proc/cpuinfo")
-    if known.exists():
-        for line in known.read_text(encoding="utf-8").splitlines():
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or "processor unknown"
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

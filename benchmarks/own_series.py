@@ -1,4 +1,4 @@
-"""Callers' own series on one core: a long comparison, what a small request waits meanwhile, and a long file."""
+"""Clients' series on one core: a long comparison, the latency of small requests meanwhile, and a long file."""
 
 import json
 import os
@@ -22,15 +22,16 @@ _COMPARE: Final = replace(SERVICE, path="/compare")
 
 
 def measure() -> Iterator[str]:
-    """A line for each length of a comparison, for the small requests beside it, and for a file."""
+    """Yield a line for each length of a comparison, for small requests during one, and for each file."""
     small = simple_bodies(1)[0]
     with _one_core(), serving(_COMPARE, _months(60)) as server:
         for n, body in ((1_000, _months(1_000)), (10_000, _months(10_000))):
             seconds = [_seconds(lambda body=body: server.post(body)) for _ in range(_ROUNDS)]  # type: ignore[misc]
             yield f"POST /compare, {n} months × three models and four references: {median(seconds):.2f} s"
-        alone, beside = _waits(server, small, None), _waits(server, small, _months(10_000))
-        yield f"POST /forecast alone: p50 {_p(alone, 50):.1f} ms, p99 {_p(alone, 99):.1f} ms"
-        yield f"POST /forecast beside such comparisons: p50 {_p(beside, 50):.1f} ms, p99 {_p(beside, 99):.1f} ms"
+        alone, during = _waits(server, small, None), _waits(server, small, _months(10_000))
+        yield f"POST /forecast alone: p50 {_percentile(alone, 50):.1f} ms, p99 {_percentile(alone, 99):.1f} ms"
+        p50, p99 = _percentile(during, 50), _percentile(during, 99)
+        yield f"POST /forecast during such comparisons: p50 {p50:.1f} ms, p99 {p99:.1f} ms"
         for n in (_DAYS, 36_000):
             seconds = [_seconds(lambda n=n: _read(server.port, _file(n))) for _ in range(_ROUNDS)]  # type: ignore[misc]
             yield f"POST /series, a CSV of {n} days: {median(seconds):.2f} s"
@@ -42,8 +43,8 @@ def _read(port: int, content: bytes) -> None:
 
 
 def _waits(server: Server, small: bytes, large: bytes | None) -> list[float]:
-    """Milliseconds of small requests, one after another, for as long as some large ones take, or a second."""
-    one = Server(SERVICE, server.port, server.process)
+    """Latencies of small requests, ms, one after another while large ones run, or for a second."""
+    client = Server(SERVICE, server.port, server.process)
     done = threading.Event()
 
     def compare() -> None:
@@ -58,13 +59,13 @@ def _waits(server: Server, small: bytes, large: bytes | None) -> list[float]:
     thread.start()
     waits = []
     while not done.is_set():
-        waits.append(1_000 * _seconds(lambda: one.post(small)))
+        waits.append(1_000 * _seconds(lambda: client.post(small)))
     thread.join()
-    one.close()
+    client.close()
     return waits
 
 
-def _p(values: list[float], percent: int) -> float:
+def _percentile(values: list[float], percent: int) -> float:
     return quantiles(values, n=100)[percent - 1]
 
 
@@ -87,7 +88,7 @@ def _seconds(call: Callable[[], object]) -> float:
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """This process, and what it starts, on one core."""
+    """Run this process, and those that it starts, on one core."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
     try:

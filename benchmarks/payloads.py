@@ -1,4 +1,4 @@
-"""Request bodies in the likeness of what callers send: stretches of the shipped series, shifted and with noise."""
+"""Realistic request bodies: stretches of a shipped series, with an offset and noise."""
 
 import json
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from forecasting.readers import read_csv
-from forecasting.timestep import Floats, Times, iso, unix_seconds
+from forecasting.series.timestep import Floats, Times, iso, unix_seconds
 
 WINDOW: Final = 24
-"""Values that the networks on nino12 start from."""
+"""Window of the networks on nino12."""
 
 _SERIES: Final = Path(__file__).parent.parent / "data" / "nino12.csv"
 _MODELS: Final = ("rnn", "lstm", "gru", "best")
@@ -21,7 +21,12 @@ _LONGEST: Final = 40
 
 @dataclass(frozen=True)
 class Stretch:
-    """Consecutive months: °C with two decimals ``(n,)``, and ``n + 1`` times, the last of them to be forecast."""
+    """Consecutive months.
+
+    Attributes:
+        values: °C with two decimals, ``(n,)``.
+        times: ``(n + 1,)``; the last one is to be forecast.
+    """
 
     values: Floats
     times: Times
@@ -33,64 +38,64 @@ class Stretch:
 
 
 def stretches(n: int, shortest: int = WINDOW, longest: int = WINDOW) -> list[Stretch]:
-    """``n`` different ones; the same at every call."""
+    """Draw ``n`` different stretches; the same in every call."""
     random = np.random.default_rng(n)
     series = read_csv(_SERIES)
-    made = []
+    drawn = []
     for _ in range(n):
         length = int(random.integers(shortest, longest + 1))
         begin = int(random.integers(0, len(series) - length))
         noise = random.normal(random.uniform(-0.5, 0.5), 0.1, length)
         values = np.round(series.values[begin : begin + length] + noise, 2)
-        made.append(Stretch(values, series.times[begin : begin + length + 1]))
-    return made
+        drawn.append(Stretch(values, series.times[begin : begin + length + 1]))
+    return drawn
 
 
 def simple(n: int) -> list[dict[str, Any]]:
-    """Series with the window's length and a start."""
+    """Make ``n`` series as long as the window, with a start."""
     return [
-        {"id": f"buoy-{i}", "start": iso(one.times[0]), "values": one.values.tolist()}
-        for i, one in enumerate(stretches(n))
+        {"id": f"buoy-{i}", "start": iso(stretch.times[0]), "values": stretch.values.tolist()}
+        for i, stretch in enumerate(stretches(n))
     ]
 
 
 def general(n: int) -> list[dict[str, Any]]:
-    """Series of 24 to 40 values: half of them with one to three nulls, a third with a time for each value."""
+    """Make ``n`` series of 24 to 40 values: half with one to three nulls, a third with a time for each value."""
     random = np.random.default_rng(n)
     series = []
-    for i, one in enumerate(stretches(n, WINDOW, _LONGEST)):
-        values: list[float | None] = list(one.values.tolist())
+    for i, stretch in enumerate(stretches(n, WINDOW, _LONGEST)):
+        values: list[float | None] = list(stretch.values.tolist())
         if i % 2:
-            for place in random.integers(1, len(values) - 1, size=int(random.integers(1, 4))):
-                values[place] = None
-        written: dict[str, Any] = {"id": f"buoy-{i}", "values": values}
+            for position in random.integers(1, len(values) - 1, size=int(random.integers(1, 4))):
+                values[position] = None
+        entry: dict[str, Any] = {"id": f"buoy-{i}", "values": values}
         if i % 3:
-            written["start"] = iso(one.times[0])
+            entry["start"] = iso(stretch.times[0])
         else:
-            written["timestamps"] = [iso(time) for time in one.times[:-1]]
-        series.append(written)
+            entry["timestamps"] = [iso(time) for time in stretch.times[:-1]]
+        series.append(entry)
     return series
 
 
 def simple_bodies(n: int) -> list[bytes]:
-    """One series each, all through GRU."""
-    return [_body("gru", [one]) for one in simple(n)]
+    """Make ``n`` bodies with one series each, all for GRU."""
+    return [_body("gru", [series]) for series in simple(n)]
 
 
 def mixed_bodies(n: int) -> list[bytes]:
-    """One series each, as :func:`general` makes them, through each network and ``best`` in turn."""
-    return [_body(_MODELS[i // 6 % len(_MODELS)], [one]) for i, one in enumerate(general(n))]
+    """Make ``n`` bodies with one series each from :func:`general`, for each network and ``best`` in turn."""
+    return [_body(_MODELS[i // 6 % len(_MODELS)], [series]) for i, series in enumerate(general(n))]
 
 
 def large_body(series: Sequence[dict[str, Any]]) -> bytes:
-    """All series in one request, through GRU."""
+    """Make one body with all series, for GRU."""
     return _body("gru", series)
 
 
 def write(path: Path, bodies: Sequence[bytes]) -> Path:
-    """One body a line, as post.lua reads them; returns ``path``."""
+    """Write one body per line, for post.lua; returns ``path``."""
     if len(set(bodies)) < len(bodies):
-        raise ValueError("two bodies are alike")
+        raise ValueError("two bodies are equal")
     path.write_bytes(b"\n".join(bodies) + b"\n")
     return path
 

@@ -1,4 +1,4 @@
-"""What a small request costs between the bytes that come in and those that go out, without a socket."""
+"""Cost of a small request from the incoming bytes to the outgoing ones, without a socket."""
 
 import asyncio
 import time
@@ -14,25 +14,25 @@ from uvicorn.server import ServerState
 
 from benchmarks.payloads import mixed_bodies, simple_bodies
 from service.app import create_app
-from service.gate import Gate
-from service.hot_path import HotPath
-from service.protocol import Protocol
-from service.server import KEEP_ALIVE_SECONDS
+from service.gate.gate import Gate
+from service.server.hot_path import HotPath
+from service.server.process import KEEP_ALIVE_SECONDS
+from service.server.protocol import Protocol
 from service.settings import Settings
 
 BODIES = 500
 CONNECTIONS = (1, 8, 32)
 ROUNDS = 7
 REQUESTS = 3_000
-"""A round."""
+"""Requests in a round."""
 
 
 def measure() -> Iterator[str]:
-    """A table, a row a kind of request: microseconds of processor time a request."""
-    yield f"µs of processor time a request, with {' / '.join(map(str, CONNECTIONS))} of them at once; best of {ROUNDS}:"
+    """Yield a table with a row for each kind of request: microseconds of processor time per request."""
+    yield f"µs of processor time per request, with {' / '.join(map(str, CONNECTIONS))} at a time; best of {ROUNDS}:"
     yield "| requests | from bytes to bytes |"
     yield "|---|---:|"
-    for name, bodies in (("alike in form", simple_bodies(BODIES)), ("mixed", mixed_bodies(BODIES))):
+    for name, bodies in (("uniform", simple_bodies(BODIES)), ("mixed", mixed_bodies(BODIES))):
         yield f"| {name} | {' / '.join(f'{cost:.1f}' for cost in uvloop.run(_costs(bodies)))} |"
 
 
@@ -45,35 +45,35 @@ async def _costs(bodies: Sequence[bytes]) -> list[float]:
 async def _cost(gate: Gate, bodies: Sequence[bytes], connections: int) -> float:
     wires = _connect(gate, connections)
     requests = cycle([_request(body) for body in bodies])
-    await _ask(wires, requests, REQUESTS)
+    await _send(wires, requests, REQUESTS)
     costs = []
     for _ in range(ROUNDS):
         begin = time.thread_time()
-        asked = await _ask(wires, requests, REQUESTS)
-        costs.append((time.thread_time() - begin) / asked * 1e6)
+        sent = await _send(wires, requests, REQUESTS)
+        costs.append((time.thread_time() - begin) / sent * 1e6)
     for wire in wires:
         wire.protocol.connection_lost(None)
     return min(costs)
 
 
-async def _ask(wires: "Sequence[_Wire]", requests: Iterator[bytes], n: int) -> int:
-    """At least ``n`` requests, one on each wire at a time; how many they were.
+async def _send(wires: "Sequence[_Wire]", requests: Iterator[bytes], n: int) -> int:
+    """Send at least ``n`` requests, one at a time on each connection; returns their number.
 
     Raises:
-        RuntimeError: if one is not answered with 200.
+        RuntimeError: if the status of a response is not 200.
     """
-    asked = 0
-    while asked < n:
+    sent = 0
+    while sent < n:
         for wire in wires:
             wire.protocol.data_received(next(requests))
-        asked += len(wires)
-        while not all(wire.answer for wire in wires):
+        sent += len(wires)
+        while not all(wire.response for wire in wires):
             await asyncio.sleep(0)
         for wire in wires:
-            if not wire.answer.startswith(b"HTTP/1.1 200 "):
-                raise RuntimeError(f"an answer is not {HTTPStatus.OK}: {wire.answer[:500]!r}")
-            wire.answer = b""
-    return asked
+            if not wire.response.startswith(b"HTTP/1.1 200 "):
+                raise RuntimeError(f"a response is not {HTTPStatus.OK}: {wire.response[:500]!r}")
+            wire.response = b""
+    return sent
 
 
 def _request(body: bytes) -> bytes:
@@ -89,19 +89,19 @@ def _connect(gate: Gate, n: int) -> "list[_Wire]":
 
 
 class _Wire(asyncio.Transport):
-    """A connection that keeps what is written to it."""
+    """A connection that stores what is written to it."""
 
     def __init__(self, protocol: Protocol) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self.protocol = protocol
-        self.answer = b""
+        self.response = b""
         protocol.connection_made(self)
 
     def write(self, data: Any) -> None:
-        self.answer += data
+        self.response += data
 
     def is_closing(self) -> bool:
         return False
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""Batch scoring from cold start to finished file, beside one bare thread that does the same without any of it."""
+"""Batch scoring from cold start to finished file, compared with a minimal script on one thread."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ pd.DataFrame({"station": names, "sst": found}).to_csv(output, index=False)
 
 
 def measure() -> Iterator[str]:
-    """Lines: grid and table, bare and with the command; memory; how the time grows with the cells."""
+    """Yield lines for a grid and a table, with the command and the script; and for the time by number of cells."""
     version = Path("artifacts/nino12/current").read_text().strip()
     checkpoint = f"artifacts/nino12/{version}/gru.pt"
     with tempfile.TemporaryDirectory() as folder:
@@ -71,18 +71,18 @@ def measure() -> Iterator[str]:
             yield f"{share:.0%} of that grid's cells: {seconds:.1f} s"
 
 
-def _compare(what: str, source: Path, output: Path, bare: str, checkpoint: str) -> str:
-    """The better of two runs each, in turn."""
+def _compare(title: str, source: Path, output: Path, bare: str, checkpoint: str) -> str:
+    """Compare the better of two runs of each, run in turn."""
     bare_seconds, seconds, peaks = [], [], []
     for _ in range(2):
         bare_seconds.append(
             _run([sys.executable, "-W", "ignore", "-c", bare, str(source), f"{output}.bare", checkpoint])[0]
         )
-        one, peak = _run(_command(source, output))
-        seconds.append(one)
+        elapsed, peak = _run(_command(source, output))
+        seconds.append(elapsed)
         peaks.append(peak)
     return (
-        f"{what}: {min(seconds):.1f} s, a bare thread {min(bare_seconds):.1f} s; "
+        f"{title}: {min(seconds):.1f} s, a minimal script {min(bare_seconds):.1f} s; "
         f"peak memory of all processes {max(peaks) / 2**20:.0f} MiB"
     )
 
@@ -92,7 +92,7 @@ def _command(source: Path, output: Path) -> list[str]:
 
 
 def _run(command: Sequence[str]) -> tuple[float, int]:
-    """Seconds, and the most bytes that all processes held together (shared pages counted once)."""
+    """Run a command; returns seconds and peak bytes of all its processes together, with shared pages counted once."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     begin = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
@@ -101,7 +101,7 @@ def _run(command: Sequence[str]) -> tuple[float, int]:
     def watch() -> None:
         nonlocal peak
         while not over.wait(0.1):
-            peak = max(peak, _held(process.pid))
+            peak = max(peak, _resident_bytes(process.pid))
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -114,7 +114,8 @@ def _run(command: Sequence[str]) -> tuple[float, int]:
     return seconds, peak
 
 
-def _held(session: int) -> int:
+def _resident_bytes(session: int) -> int:
+    """Memory of all processes of a session, with shared pages counted once."""
     total = 0
     for entry in Path("/proc").iterdir():
         try:
@@ -127,7 +128,7 @@ def _held(session: int) -> int:
 
 
 def write_grid(path: Path, shape: tuple[int, int]) -> None:
-    """Two years of months, packed as OISST packs them, 30 % land."""
+    """Write two years of months, packed like OISST, 30 % land."""
     random = np.random.default_rng(1)
     months = np.arange("2009-01", "2011-01", dtype="datetime64[M]").astype("datetime64[ns]")
     lat, lon = np.linspace(-89.875, 89.875, shape[0]), np.linspace(0.125, 359.875, shape[1])
@@ -148,7 +149,7 @@ def write_grid(path: Path, shape: tuple[int, int]) -> None:
 
 
 def write_table(path: Path) -> None:
-    """A hundred months of each station, month by month."""
+    """Write a hundred months of every station, sorted by month."""
     random = np.random.default_rng(1)
     months = np.datetime64("2011-01") - np.arange(_MONTHS, 0, -1)
     season = 3 * np.sin(2 * np.pi * np.arange(_MONTHS) / 12)[:, None]

@@ -1,15 +1,15 @@
-"""Which training recipe to make the default, decided without any test part.
+"""Comparison of training recipes, to choose the default without any test part.
 
     python -m benchmarks.selection FILE[:COLUMN][@monthly|@weekly][#DAYS] …
 
-Each series is cut to its first 60, 70 and 80 %, which leaves the test part out, and each cut is divided anew into
-70 / 10 / 20 %. A recipe is scored on the last of these by two figures, averaged over cuts, cells and seeds: RMSE one
-step ahead over that of the linear autoregression (on the recipe's window or on the default one, whichever is better);
-and RMSE at each lead of the horizon over that of the best reference at that lead (persistence, climatology, damped or
-linear), averaged over leads. The last column is the mean over monthly, weekly, daily and shorter steps of the means
-over the series of each. With ``#DAYS`` two dozen stretches of so many days, begun evenly over the longest cut, take the
-place of the cuts, but for those that cannot be trained on. ``--once`` scores weights fitted on the inner training part
-alone, too.
+Each series is cut to its first 60, 70 and 80 %, which leaves out its test part, and each cut is divided again into
+70 / 10 / 20 %. A recipe is scored on the last part by two figures, averaged over cuts, cells and seeds: RMSE one step
+ahead relative to that of the linear autoregression (with the window of the recipe or the default one, whichever is
+better); and RMSE at each lead relative to that of the best reference at that lead (persistence, climatology, damped or
+linear), averaged over leads. The last column is the mean over monthly, weekly, daily and shorter steps of the mean over
+the series with each step. With ``#DAYS``, two dozen stretches of that many days, spaced evenly over the longest cut,
+replace the cuts; stretches that cannot be trained on are skipped. ``--once`` also scores weights fitted to the inner
+training part only.
 """
 
 import argparse
@@ -22,27 +22,27 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from forecasting.baselines import Baselines
-from forecasting.checkpoint import script
 from forecasting.errors import SeriesError
-from forecasting.evaluation import Evaluation
-from forecasting.metadata import CELLS
-from forecasting.network import NetworkRoller
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.checkpoint import script
+from forecasting.networks.metadata import CELLS
+from forecasting.networks.roller import NetworkRoller
 from forecasting.readers import read_csv
-from forecasting.series import SstSeries
-from forecasting.timestep import DAY, MONTH, Floats, TimeStep
+from forecasting.references.baselines import Baselines
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import DAY, MONTH, Floats, TimeStep
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.fit import fit
+from training.examples.dataset import Dataset
+from training.fit.fitting import fit
 
 CUTS: Final = (0.6, 0.7, 0.8)
-"""Shares of each series that are looked at; the last is train and validation."""
+"""Shares of each series to use; the largest covers its training and validation parts."""
 
 MEANS: Final = {"monthly": ("MS", MONTH), "weekly": ("7D", TimeStep(7 * DAY))}
-"""Frequency by pandas, and step, of the means that a series can be turned into."""
+"""Means that a series can be converted to: the pandas frequency and the step."""
 
 STRETCHES: Final = 24
-"""Of so many days each, that a series is divided into where it is followed by a number of them."""
+"""Number of stretches for an argument with ``#DAYS``."""
 
 _ALONE: Final[dict[str, Any]] = {"cell_share": 0.0, "epochs": 1}
 _CELL_ALONE: Final[dict[str, Any]] = {"autoregression": False}
@@ -72,37 +72,37 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
 }
 """Settings that differ from the defaults.
 
-A window is given as a share of the default; steps as the fewest and the most that thirty passes are brought to.
+``window`` is a share of the default window; ``steps`` are the limits for the optimiser steps of thirty epochs.
 """
 
 
 def read(argument: str) -> SstSeries:
-    """A series, the test part included."""
+    """Read a series, including its test part."""
     argument, _, means = argument.partition("#")[0].partition("@")
     path, _, column = argument.partition(":")
     series = read_csv(Path(path), value_column=column or None)
     if not means:
         return series
     if means not in MEANS:
-        raise SystemExit(f"{argument}@{means}: means are {' or '.join(MEANS)}")
+        raise SystemExit(f"{argument}@{means}: expected {' or '.join(MEANS)} after @")
     rule, step = MEANS[means]
     return SstSeries.from_pandas(series.to_pandas().dropna().tz_localize(None).resample(rule).mean(), step=step)
 
 
 def spans(argument: str, cuts: Sequence[float]) -> list[tuple[int, int]]:
-    """Begin and end (exclusive) of what is looked at of a series: its cuts, or stretches within the longest."""
+    """Start and end (exclusive) of the cuts of a series, or of stretches within the longest."""
     series, days = read(argument), argument.partition("#")[2]
     ends = [int(len(series) * cut) for cut in cuts]
     if not days:
         return [(0, end) for end in ends]
     length = round(float(days) * DAY / series.step.seconds)
     if length > max(ends):
-        raise SystemExit(f"{argument}: the series without its test part is shorter than {days} days")
+        raise SystemExit(f"{argument}: without its test part, the series is shorter than {days} days")
     return [(int(begin), int(begin) + length) for begin in np.linspace(0, max(ends) - length, STRETCHES)]
 
 
 def configure(dataset: SstSeries, recipe: str) -> TrainingConfig:
-    """The default configuration but for what ``recipe`` changes."""
+    """The default configuration with the settings of ``recipe``."""
     settings = dict(RECIPES[recipe])
     default = TrainingConfig.for_step(dataset.step)
     if "window" in settings:
@@ -116,7 +116,7 @@ def configure(dataset: SstSeries, recipe: str) -> TrainingConfig:
 
 
 def references(series: SstSeries, config: TrainingConfig) -> dict[str, Floats]:
-    """RMSE of the references on the window of ``config``, °C, by name and lead."""
+    """RMSE of the references with the window of ``config``, °C, by name and lead."""
     dataset = Dataset.divide(series, config)
     fitted = Baselines.fit(dataset.past("validation"), config.shape)
     evaluation = Evaluation.run(dataset.origins("test"), fitted.rollers())
@@ -124,9 +124,11 @@ def references(series: SstSeries, config: TrainingConfig) -> dict[str, Floats]:
 
 
 def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats:
-    """Ratios of RMSE fitted on train, and on train + validation: of lead 1 to linear, of all leads to the best.
+    """Score a recipe on one cut or stretch.
 
-    NaN where what is looked at cannot be trained on.
+    Returns:
+        ``(2, 2)``: for weights fitted to train, and to train and validation, the RMSE at lead 1 relative to linear, and
+        at all leads relative to the best reference. NaN if the data cannot be trained on.
     """
     torch.set_num_threads(1)
     argument, recipe, span, cells, seeds = job
@@ -136,24 +138,24 @@ def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats
         dataset = Dataset.divide(series, config)
     except SeriesError:
         return np.full((2, 2), np.nan)
-    known = [references(series, one) for one in (config, TrainingConfig.for_step(series.step))]
-    linear = min((one["linear"][0] for one in known if "linear" in one), default=math.nan)
-    best = np.min([rmse for one in known for rmse in one.values()], axis=0)
+    baselines = [references(series, setting) for setting in (config, TrainingConfig.for_step(series.step))]
+    linear = min((by_name["linear"][0] for by_name in baselines if "linear" in by_name), default=math.nan)
+    best = np.min([rmse for by_name in baselines for rmse in by_name.values()], axis=0)
     fits = [fit(dataset, config, cell, seed, lambda epochs: None) for cell in cells for seed in range(seeds)]
-    rmse = np.asarray([[_rmse(dataset, one) for one in (made.selected, made.final)] for made in fits])
+    rmse = np.asarray([[_rmse(dataset, network) for network in (fitted.selected, fitted.final)] for fitted in fits])
     ratios = np.stack([rmse[:, :, 0] / linear, (rmse / best).mean(axis=2)], axis=2)
     return np.asarray(ratios.mean(axis=0))
 
 
 def _rmse(dataset: Dataset, network: torch.nn.Module) -> Floats:
-    """On the last part, °C, by lead."""
+    """RMSE on the last part, °C, by lead."""
     roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
     return np.asarray(Evaluation.run(dataset.origins("test"), {"network": roller}).accuracy("network").rmse)
 
 
 def _mean_over_steps(scores: Floats, steps: list[str]) -> Floats:
-    """Of scores ``(series, figures)``: over the series of each step, then over steps."""
-    each = [scores[[one == step for one in steps]].mean(axis=0) for step in sorted(set(steps))]
+    """Mean of scores ``(series, figures)`` over the series with each step, then over steps."""
+    each = [scores[[other == step for other in steps]].mean(axis=0) for step in sorted(set(steps))]
     return np.asarray(np.mean(each, axis=0))
 
 
@@ -165,36 +167,41 @@ def _kind(step: TimeStep) -> str:
 
 def _row(label: str, scores: Floats, steps: list[str]) -> str:
     shown = [*scores, _mean_over_steps(scores, steps)]
-    return f"| {label} | " + " | ".join(f"{one:.3f}, {every:.3f}" for one, every in shown) + " |"
+    return f"| {label} | " + " | ".join(f"{first:.3f}, {all_leads:.3f}" for first, all_leads in shown) + " |"
 
 
 def main() -> None:
-    """Print a table, one row a recipe: lead 1 to linear, all leads to the best reference."""
+    """Print a table with a row for each recipe: lead 1 relative to linear, all leads relative to the best reference."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__.splitlines()[0])
     parser.add_argument("series", nargs="+", help="FILE or FILE:COLUMN, with @monthly or @weekly for means, or #DAYS")
     parser.add_argument("--recipes", default=",".join(map(str, range(len(RECIPES)))), help="numbers, from 0")
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--cuts", type=float, nargs="+", default=CUTS)
-    parser.add_argument("--once", action="store_true", help="also those fitted on the training part alone")
+    parser.add_argument("--once", action="store_true", help="also score weights fitted to the training part only")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     recipes = [list(RECIPES)[int(number)] for number in options.recipes.split(",")]
-    seen = {one: spans(one, options.cuts) for one in options.series}
-    varied = [(one, recipe, span) for recipe in recipes for one in options.series for span in seen[one]]
-    jobs = [(*one, tuple(options.cells), options.seeds) for one in varied]
-    names = [Path(one).name.replace(".csv", "") for one in options.series]
-    steps = [_kind(read(one).step) for one in options.series]
+    used = {series: spans(series, options.cuts) for series in options.series}
+    cells = tuple(options.cells)
+    jobs = [
+        (series, recipe, span, cells, options.seeds)
+        for recipe in recipes
+        for series in options.series
+        for span in used[series]
+    ]
+    names = [Path(series).name.replace(".csv", "") for series in options.series]
+    steps = [_kind(read(series).step) for series in options.series]
     print("| recipe | " + " | ".join(names) + " | mean |")
     print("|---|" + "---:|" * (len(names) + 1))
     with ProcessPoolExecutor(options.workers) as pool:
         scores = pool.map(score, jobs)
         for recipe in recipes:
-            found = [np.nanmean([next(scores) for _ in seen[one]], axis=0) for one in options.series]
-            once, again = np.swapaxes(found, 0, 1)
+            means = [np.nanmean([next(scores) for _ in used[series]], axis=0) for series in options.series]
+            once, refitted = np.swapaxes(means, 0, 1)
             if options.once:
                 print(_row(f"{recipe}, fitted on train", once, steps), flush=True)
-            print(_row(recipe, again, steps), flush=True)
+            print(_row(recipe, refitted, steps), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Servers as processes of their own on a free port of the loopback interface."""
+"""Servers in processes of their own, on a free port of the loopback interface."""
 
 import contextlib
 import http.client
@@ -22,13 +22,13 @@ _JSON: Final = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Program:
-    """What to run.
+    """A server program.
 
     Attributes:
-        name: what its row is called.
-        command: with ``{port}`` for the port.
-        path: that is called.
-        folder: to run in; None: this one.
+        name: title of its row.
+        command: with ``{port}`` in place of the port.
+        path: to send requests to.
+        folder: to run in; None is the current one.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Program:
 
 
 def uvicorn(name: str, factory: str) -> Program:
-    """An ASGI application on uvicorn, set up as the service's own."""
+    """An ASGI application on uvicorn, configured like the service."""
     options = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
     return Program(name, (sys.executable, "-m", "uvicorn", "--factory", factory, "--port", "{port}", *options))
 
@@ -50,7 +50,7 @@ SERVICE: Final = Program("this service", (sys.executable, "-m", "service", "--po
 
 
 class Server:
-    """A program that answers."""
+    """A running program, and a connection to it."""
 
     def __init__(self, program: Program, port: int, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
@@ -61,27 +61,27 @@ class Server:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def post(self, body: bytes) -> bytes:
-        """The answer, over a connection that stays open.
+        """Send a request over a persistent connection; returns the body of the response.
 
         Raises:
-            RuntimeError: if it is another than 200, or a series in it has an error.
+            RuntimeError: if the status is not 200, or a series in the response has an error.
         """
         try:
-            response, answer = self._exchange(body)
+            response, content = self._exchange(body)
         except ConnectionError:
-            # Servers close connections that were idle for some seconds.
+            # Servers close connections after some idle seconds.
             self.close()
-            response, answer = self._exchange(body)
-        if response.status != http.HTTPStatus.OK or b'"error":' in answer:
-            raise RuntimeError(f"{self.url} answered {response.status}: {answer[:500]!r} to {body[:500]!r}")
-        return answer
+            response, content = self._exchange(body)
+        if response.status != http.HTTPStatus.OK or b'"error":' in content:
+            raise RuntimeError(f"{self.url} responded {response.status}: {content[:500]!r} to {body[:500]!r}")
+        return content
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
     def memory(self) -> tuple[float, float]:
-        """Resident MiB, and how much of that is anonymous: not shared with the files it came from."""
+        """Resident MiB, and the anonymous part of it, which is not mapped from files."""
         lines = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines()
         fields = dict(line.split(":", 1) for line in lines)
         resident, anonymous = (int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon"))
@@ -92,7 +92,7 @@ class Server:
         response = self._connection.getresponse()
         return response, response.read()
 
-    def _answers(self, body: bytes) -> bool:
+    def _responds(self, body: bytes) -> bool:
         try:
             self.post(body)
         except (OSError, http.client.HTTPException, RuntimeError):
@@ -103,10 +103,10 @@ class Server:
 
 @contextmanager
 def serving(program: Program, body: bytes) -> Iterator[Server]:
-    """``program``, once it answers ``body``; ended afterwards.
+    """Run ``program``, wait until it responds to ``body``, and stop it at the end of the block.
 
     Raises:
-        RuntimeError: if it ends, or does not answer in time.
+        RuntimeError: if it stops, or does not respond in time.
     """
     with tempfile.TemporaryFile() as log, socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -115,10 +115,10 @@ def serving(program: Program, body: bytes) -> Iterator[Server]:
         server = Server(program, port, process)
         try:
             deadline = time.monotonic() + _START_SECONDS
-            while not server._answers(body):
+            while not server._responds(body):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
-                    raise RuntimeError(f"{program.name} does not answer:\n{log.read()[-4000:].decode()}")
+                    raise RuntimeError(f"{program.name} does not respond:\n{log.read()[-4000:].decode()}")
                 time.sleep(0.01)
             yield server
         finally:
@@ -128,7 +128,7 @@ def serving(program: Program, body: bytes) -> Iterator[Server]:
 
 def _start(program: Program, port: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     command = [part.replace("{port}", str(port)) for part in program.command]
-    # A session of its own, so that whatever it starts can be ended with it.
+    # A session of its own, so that its child processes can be stopped with it.
     return subprocess.Popen(command, stdout=log, stderr=log, cwd=program.folder, start_new_session=True)
 
 

@@ -1,4 +1,4 @@
-"""What one worker answers, beside servers that do nothing and the obvious way to write it."""
+"""Throughput and latency of one worker, compared with servers that do nothing and with the obvious implementation."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ _ROUNDS: Final = 5
 
 
 def measure() -> Iterator[str]:
-    """A table, a row a server and kind of request."""
-    yield "POST /forecast, one series a request, one worker, load generator on the same machine:"
+    """Yield a table with a row for each server and kind of request."""
+    yield "POST /forecast, one series per request, one worker, load generator on the same machine:"
     if not load.is_available():
         yield load.INSTALL
         return
@@ -31,13 +31,15 @@ def measure() -> Iterator[str]:
         for program in (THREAD_POOL, SERVICE):
             for body in simple + mixed:
                 servers[program].post(body)
-        echo, no_op, pool = (Row(one.name, servers[one].url, simple_file) for one in (ECHO, NO_OP, THREAD_POOL))
-        own = [Row(SERVICE.name, servers[SERVICE].url, simple_file)]
-        own += [Row(f"{SERVICE.name}, mixed", servers[SERVICE].url, mixed_file)]
-        yield from compare(echo, no_op, [pool, *own], _ROUNDS)
+        echo, no_op, pool = (
+            Row(program.name, servers[program].url, simple_file) for program in (ECHO, NO_OP, THREAD_POOL)
+        )
+        service = [Row(SERVICE.name, servers[SERVICE].url, simple_file)]
+        service += [Row(f"{SERVICE.name}, mixed", servers[SERVICE].url, mixed_file)]
+        yield from compare(echo, no_op, [pool, *service], _ROUNDS)
     yield (
-        f"Payload: {BODIES} bodies, no two alike. Mixed: rnn, lstm, gru and best in turn, 24 to 40 values, nulls in "
-        f"half, timestamps in a third (mean {_mean_size(mixed)} bytes); else gru, 24 values and a start "
+        f"Payload: {BODIES} different bodies. Mixed: rnn, lstm, gru and best in turn, 24 to 40 values, nulls in "
+        f"half, timestamps in a third (mean {_mean_size(mixed)} bytes); otherwise gru, 24 values and a start "
         f"({_mean_size(simple)} bytes)."
     )
 

@@ -1,9 +1,9 @@
-"""``python -m benchmarks.soak``: a service under mixed load and reloads for minutes; does its memory stay?
+"""``python -m benchmarks.soak``: does the memory of a service stay constant under mixed load and reloads?
 
-Clients forecast with every model and size, look at everything there is, send what is wrong, and leave before they are
-answered, while two releases take turns as the current one. After a warm-up the resident memory of the process is
-sampled. Exits with 1 if the mean of the last third of the samples is over 2 % above that of the first third, or any
-answer was not the expected one. Linux only: the figures are those of ``/proc``.
+Clients forecast with every model and many sizes, request every page, send invalid requests, and disconnect before the
+response, while two releases alternate as the current one. After a warm-up, the resident memory of the process is
+sampled. The exit status is 1 if the mean of the last third of the samples is more than 2 % above that of the first
+third, or if any response was unexpected. Linux only, since it reads ``/proc``.
 """
 
 import argparse
@@ -28,10 +28,10 @@ from typing import Final
 import httpx
 
 from forecasting.readers import read_csv
-from service.schemas import EXAMPLE, EXAMPLE_VALUES
+from service.api.forecast.schemas import EXAMPLE, EXAMPLE_VALUES
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.publish import point_current
+from training.examples.dataset import Dataset
+from training.publish.release import point_current
 from training.run import Destination, train
 
 DATASET: Final = "nino12"
@@ -40,19 +40,19 @@ CLIENTS: Final = 4
 SAMPLE_SECONDS: Final = 2.0
 RELOAD_SECONDS: Final = 5.0
 _INFER: Final = "/v2/models/nino12-lstm/infer"
-_LOOKS: Final = {
+_PAGES: Final = {
     "": ["forecast", "models", "models/gru", "metrics", "health/ready", "openapi.json", "docs"],
     "compare": ["", "?format=csv&horizon=6", "?format=markdown", "/predictions", "/plot"],
     "v2/models/": ["stats", "gru", "gru/config"],
 }
-"""What there is to look at, by how its path begins."""
-WARM_UP: Final = 0.2
-"""Of the whole time, before the first sample: caches, the allocator's arenas and each shape's first call fill up."""
+"""Pages to request, by the start of their path."""
+WARM_UP_SHARE: Final = 0.2
+"""Share of the time before the first sample, while caches and the allocator's arenas fill."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request, and the status that it is to be answered with."""
+    """A request, and the expected status of its response."""
 
     status: int
     method: str
@@ -62,18 +62,27 @@ class Call:
 
 @dataclass
 class Load:
-    """What became of the calls."""
+    """The calls made so far, and the responses to them.
+
+    Attributes:
+        url: of the service.
+        statuses: number of responses by status.
+        versions: of the releases that responses named.
+        left: number of clients that disconnected early.
+        max_stall_seconds: longest time that this process itself stood still; more than a few seconds means that the
+            machine did.
+        unexpected: descriptions of unexpected responses.
+    """
 
     url: str
     statuses: Counter[int] = field(default_factory=Counter)
     versions: set[str] = field(default_factory=set)
     left: int = 0
-    held_up: float = 0.0
-    """Seconds, the longest that this process itself stood still: more than a few, and the machine did."""
+    max_stall_seconds: float = 0.0
     unexpected: list[str] = field(default_factory=list)
 
     async def client(self, calls: Sequence[Call], first: int) -> None:
-        """Make the calls over and over, one after the other, on a new connection each time round."""
+        """Repeat the calls one after another, starting at ``first``, with a new connection for each round."""
         while True:
             async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
                 for call in (*calls[first:], *calls[:first]):
@@ -82,18 +91,18 @@ class Load:
     async def _make(self, client: httpx.AsyncClient, call: Call) -> None:
         headers = {"Content-Type": "application/json"} if call.content is not None else {}
         try:
-            answer = await client.request(call.method, call.path, content=call.content, headers=headers)
+            response = await client.request(call.method, call.path, content=call.content, headers=headers)
         except httpx.TransportError as error:
             self.unexpected.append(f"{call.method} {call.path}: {type(error).__name__}")
             return
-        self.statuses[answer.status_code] += 1
-        if answer.status_code != call.status:
-            self.unexpected.append(f"{call.method} {call.path}: {answer.status_code} {answer.text[:200]}")
+        self.statuses[response.status_code] += 1
+        if response.status_code != call.status:
+            self.unexpected.append(f"{call.method} {call.path}: {response.status_code} {response.text[:200]}")
         elif call.path == "/forecast" and call.method == "GET":
-            self.versions.add(answer.json()["version"])
+            self.versions.add(response.json()["version"])
 
-    async def leavers(self) -> None:
-        """Connect, send some of a request or all of it, and leave without having read."""
+    async def disconnect(self) -> None:
+        """Repeatedly connect, send part or all of a request, and disconnect without reading."""
         address = httpx.URL(self.url)
         body = json.dumps(EXAMPLE | {"series": _series(40)}).encode()
         head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -106,16 +115,16 @@ class Load:
             self.left += 1
             before = time.monotonic()
             await asyncio.sleep(0.02)
-            self.held_up = max(self.held_up, time.monotonic() - before)
+            self.max_stall_seconds = max(self.max_stall_seconds, time.monotonic() - before)
 
 
 def _series(n: int) -> list[dict[str, object]]:
     values = [list(EXAMPLE_VALUES) for _ in range(n)]
-    return [{"id": f"station {i}", "start": "2009-01-01", "values": one} for i, one in enumerate(values)]
+    return [{"id": f"station {i}", "start": "2009-01-01", "values": series} for i, series in enumerate(values)]
 
 
 def _tensors(n: int) -> bytes:
-    """The body of an inference on ``n`` windows."""
+    """The body of an inference request with ``n`` windows."""
     inputs = [
         {"name": "sst", "datatype": "FP32", "shape": [n, 24], "data": [24.0] * 24 * n},
         {"name": "valid_time", "datatype": "FP64", "shape": [n], "data": [0.0] * n},
@@ -128,13 +137,13 @@ def _forecast(status: int = 200, n: int = 1, **fields: object) -> Call:
 
 
 def _calls() -> list[Call]:
-    """The round that each client makes: what is sound, what is there to look at, and what is wrong, in turns."""
+    """The calls that each client repeats: valid requests, pages and invalid requests in turn."""
     sizes = ((1, 1), (1, 12), (5, 3), (40, 1), (200, 2))
     models = ("best", "rnn", "lstm", "gru", "all")
-    sound = [_forecast(n=n, model=model, horizon=horizon) for n, horizon in sizes for model in models]
-    sound += [_forecast(n=1_000, levels=[]), _forecast(units="kelvin", thresholds=[300.0, 310.5])]
-    sound += [Call(200, "POST", _INFER, _tensors(n)) for n in (1, 30, 500)]
-    wrong = [
+    valid = [_forecast(n=n, model=model, horizon=horizon) for n, horizon in sizes for model in models]
+    valid += [_forecast(n=1_000, levels=[]), _forecast(units="kelvin", thresholds=[300.0, 310.5])]
+    valid += [Call(200, "POST", _INFER, _tensors(n)) for n in (1, 30, 500)]
+    invalid = [
         _forecast(404, model="cnn"),
         _forecast(422, horizon=10_000),
         _forecast(422, colour="blue"),
@@ -146,13 +155,13 @@ def _calls() -> list[Call]:
         Call(405, "DELETE", "/forecast"),
         Call(404, "GET", "/nowhere"),
     ]
-    looks = [Call(200, "GET", f"/{begin}{end}") for begin, ends in _LOOKS.items() for end in ends]
-    return [call for some in itertools.zip_longest(sound, looks, wrong) for call in some if call is not None]
+    pages = [Call(200, "GET", f"/{start}{end}") for start, ends in _PAGES.items() for end in ends]
+    return [call for calls in itertools.zip_longest(valid, pages, invalid) for call in calls if call is not None]
 
 
 @contextmanager
 def _releases() -> Iterator[tuple[Path, list[str]]]:
-    """A copy of the shipped releases with a second one of :data:`DATASET`, and the versions of the two."""
+    """A copy of the shipped releases with a second one of :data:`DATASET`, and the versions of both."""
     with tempfile.TemporaryDirectory() as folder:
         artifacts = Path(folder) / "artifacts"
         shutil.copytree("artifacts", artifacts)
@@ -165,7 +174,7 @@ def _releases() -> Iterator[tuple[Path, list[str]]]:
 
 @contextmanager
 def _service(artifacts: Path) -> Iterator[tuple[int, str]]:
-    """A service process: its id and where it answers."""
+    """A running service: its process id and its address."""
     command = [sys.executable, "-m", "service", "--port", "0", "--artifacts", str(artifacts)]
     environment = os.environ | {"SST_RELOAD_SECONDS": "1", "SST_LOG_LEVEL": "warning"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -178,29 +187,29 @@ def _service(artifacts: Path) -> Iterator[tuple[int, str]]:
 
 
 def _resident(pid: int) -> dict[str, float]:
-    """MiB, by the names that the kernel has for them."""
+    """Memory of a process in MiB, by the kernel's names."""
     status = Path(f"/proc/{pid}/status").read_text()
     return {name: int(kib) / 1024 for name, kib in re.findall(r"(VmRSS|RssAnon):\s+(\d+) kB", status)}
 
 
-async def _take_turns(dataset: Path, versions: Sequence[str]) -> None:
+async def _alternate_releases(dataset: Path, versions: Sequence[str]) -> None:
     for version in itertools.cycle(versions):
         point_current(dataset, version)
         await asyncio.sleep(RELOAD_SECONDS)
 
 
 async def soak(seconds: float, say: Callable[[str], None]) -> bool:
-    """Run it, and whether memory stayed and every answer was the expected one."""
+    """Run the load; returns whether memory stayed constant and every response was as expected."""
     with _releases() as (artifacts, versions), _service(artifacts) as (pid, url):
         load, calls = Load(url), _calls()
         work: list[Awaitable[None]] = [load.client(calls, i * len(calls) // CLIENTS) for i in range(CLIENTS)]
-        work += [load.leavers(), _take_turns(artifacts / DATASET, versions)]
+        work += [load.disconnect(), _alternate_releases(artifacts / DATASET, versions)]
         async with httpx.AsyncClient(base_url=url, timeout=60) as client:
             (await client.get("/health/ready")).raise_for_status()
-        tasks = [asyncio.ensure_future(one) for one in work]
+        tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
         samples = []
-        await _while_running(tasks, seconds * WARM_UP)
-        for _ in range(round(seconds * (1 - WARM_UP) / SAMPLE_SECONDS)):
+        await _while_running(tasks, seconds * WARM_UP_SHARE)
+        for _ in range(round(seconds * (1 - WARM_UP_SHARE) / SAMPLE_SECONDS)):
             await _while_running(tasks, SAMPLE_SECONDS)
             samples.append(_resident(pid))
         for task in tasks:
@@ -208,12 +217,12 @@ async def soak(seconds: float, say: Callable[[str], None]) -> bool:
         await asyncio.gather(*tasks, return_exceptions=True)
     _report(load, say)
     reloaded = load.versions == set(versions)
-    growth = {name: _grown(name, [sample[name] for sample in samples], say) for name in ("VmRSS", "RssAnon")}
+    growth = {name: _growth(name, [sample[name] for sample in samples], say) for name in ("VmRSS", "RssAnon")}
     return growth["VmRSS"] <= LIMIT_PERCENT and not load.unexpected and reloaded
 
 
 async def _while_running(tasks: Sequence["asyncio.Future[None]"], seconds: float) -> None:
-    """Let the tasks, which do not end by themselves, run; fails as the first of them that does."""
+    """Let the endless tasks run; raises the exception of the first one that fails."""
     done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
@@ -221,14 +230,15 @@ async def _while_running(tasks: Sequence["asyncio.Future[None]"], seconds: float
 
 def _report(load: Load, say: Callable[[str], None]) -> None:
     statuses = ", ".join(f"{n} × {status}" for status, n in sorted(load.statuses.items()))
-    say(f"answers: {statuses}; {load.left} clients left early; releases seen: {', '.join(sorted(load.versions))}")
-    say(f"the clients themselves stood still for {load.held_up:.1f} s at most")
+    say(f"responses: {statuses}; {load.left} clients disconnected early")
+    say(f"releases seen: {', '.join(sorted(load.versions))}")
+    say(f"the clients themselves stalled for {load.max_stall_seconds:.1f} s at most")
     for line in load.unexpected[:20]:
         say(f"unexpected: {line}")
 
 
-def _grown(name: str, samples: Sequence[float], say: Callable[[str], None]) -> float:
-    """Percent from the mean of the first third to that of the last."""
+def _growth(name: str, samples: Sequence[float], say: Callable[[str], None]) -> float:
+    """Growth from the mean of the first third to that of the last, in percent."""
     say(f"{name}, MiB, every {SAMPLE_SECONDS:g} s after the warm-up:")
     for begin in range(0, len(samples), 20):
         say("  " + " ".join(f"{sample:.0f}" for sample in samples[begin : begin + 20]))
@@ -240,13 +250,13 @@ def _grown(name: str, samples: Sequence[float], say: Callable[[str], None]) -> f
 
 
 def main() -> int:
-    """0 if all is well."""
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     minutes: float = parser.parse_args().minutes
-    well = asyncio.run(soak(minutes * 60, lambda line: print(line, flush=True)))
-    print("memory stays" if well else "something is wrong: see above")
-    return 0 if well else 1
+    passed = asyncio.run(soak(minutes * 60, lambda line: print(line, flush=True)))
+    print("passed" if passed else "failed: see above")
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

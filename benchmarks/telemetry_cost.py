@@ -1,4 +1,4 @@
-"""What it costs to record a request, in this process and shared with other workers: microseconds."""
+"""Cost of recording a request, in one process and shared with other workers, in microseconds."""
 
 import logging.config
 import os
@@ -7,24 +7,24 @@ import sys
 import timeit
 from collections.abc import Callable, Iterator
 
-from service.instruments import ModelInfo
-from service.logs import log_access, log_config, request_scope
-from service.metrics import Metrics
 from service.settings import Settings
-from service.shared_metrics import shared_by_workers
+from service.telemetry.instruments import ModelInfo
+from service.telemetry.logs import log_access, log_config, request_scope
+from service.telemetry.metrics import Metrics
+from service.telemetry.shared_metrics import shared_by_workers
 
 _CALLS = 20_000
 _MODEL = "nino12-gru"
 
 
 def measure() -> Iterator[str]:
-    """A line for the metrics of one worker, of several, and for an access log line."""
+    """Yield a line for the metrics of one worker, of several workers, and for an access log line."""
     yield f"metrics, one worker: {_metrics_cost()}"
     with shared_by_workers(1):
         command = [sys.executable, "-c", "from benchmarks.telemetry_cost import _metrics_cost; print(_metrics_cost())"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     yield f"metrics, several workers: {done.stdout.strip()}"
-    yield f"access log: {_access_cost():.1f} µs a line"
+    yield f"access log: {_access_cost():.1f} µs per line"
 
 
 def _metrics_cost() -> str:
@@ -39,7 +39,7 @@ def _metrics_cost() -> str:
         metrics.batch(_MODEL, 64, 0.001, 0.002)
         metrics.drift(_MODEL, 64, 10.0, 10.0, 0)
 
-    return f"{_microseconds(request):.1f} µs a request, {_microseconds(batch):.1f} µs a batch"
+    return f"{_microseconds(request):.1f} µs per request, {_microseconds(batch):.1f} µs per batch"
 
 
 def _access_cost() -> float:
@@ -57,5 +57,5 @@ def _access_cost() -> float:
 
 
 def _microseconds(call: Callable[[], None]) -> float:
-    """Of one call: the best of seven rounds, since other programs only ever add."""
+    """Cost of one call: the best of seven rounds, since other programs can only slow it down."""
     return min(timeit.repeat(call, number=_CALLS, repeat=7)) / _CALLS * 1e6

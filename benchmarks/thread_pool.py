@@ -1,4 +1,4 @@
-"""The obvious way to write this service: a synchronous FastAPI endpoint, which FastAPI runs in a thread a request."""
+"""The obvious implementation of this service: a synchronous FastAPI endpoint, which runs in a thread pool."""
 
 from pathlib import Path
 from typing import Any
@@ -7,27 +7,28 @@ import numpy as np
 import torch
 from fastapi import FastAPI
 
-from forecasting.forecaster import Forecaster
-from forecasting.registry import Registry
-from forecasting.series import SstSeries
-from forecasting.timestep import iso, parse_time
-from service.schemas import ForecastRequest, SeriesIn
+from forecasting.networks.forecaster import Forecaster
+from forecasting.releases.registry import Registry
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import iso, parse_time
+from service.api.forecast.schemas import ForecastRequest
+from service.engine.series_schema import SeriesIn
 
 
 def create() -> FastAPI:
-    """The application, with the models loaded. Its answers hold what the service's do."""
+    """The application, with the models loaded. Its responses have the same content as those of the service."""
     torch.set_num_threads(1)
     registry = Registry.open(Path("artifacts"), torch.device("cpu"), "nino12")
     app = FastAPI()
 
-    # Without a response model, whose validation would cost it more.
+    # No response model, since validation would slow it down.
     @app.post("/forecast", response_model=None)
     def forecast(request: ForecastRequest) -> dict[str, Any]:
         _, (forecaster,) = registry.resolve(request.model, request.dataset)
         return {
             "model": forecaster.metadata.model,
             "version": forecaster.metadata.version,
-            "forecasts": [_forecast(forecaster, request.horizon, one) for one in request.series],
+            "forecasts": [_forecast(forecaster, request.horizon, series) for series in request.series],
         }
 
     return app
@@ -40,10 +41,11 @@ def _forecast(forecaster: Forecaster, horizon: int, series: SeriesIn) -> dict[st
         "timestamps": [iso(time) for time in forecast.times],
         "sst": forecast.sst.tolist(),
         "intervals": [
-            {"level": one.level, "lower": one.lower.tolist(), "upper": one.upper.tolist()} for one in forecast.intervals
+            {"level": interval.level, "lower": interval.lower.tolist(), "upper": interval.upper.tolist()}
+            for interval in forecast.intervals
         ],
         "baselines": {name: values.tolist() for name, values in forecast.baselines.items()},
-        "warnings": [{"code": one.code, "message": one.message} for one in forecast.warnings],
+        "warnings": [{"code": warning.code, "message": warning.message} for warning in forecast.warnings],
     }
 
 

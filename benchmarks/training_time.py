@@ -1,4 +1,4 @@
-"""Wall time of the training command on the data that ship, evaluation and plots included."""
+"""Wall time of the training command on the shipped data, including evaluation and plots."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 def measure() -> Iterator[str]:
-    """One line a dataset."""
+    """Yield a line for each dataset."""
     for name in ("nino12", "neracoos-b01"):
         with tempfile.TemporaryDirectory() as folder:
             begin = time.perf_counter()

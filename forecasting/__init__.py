@@ -9,14 +9,14 @@ forecaster.forecast(series, horizon=3).to_pandas()
 from typing import TYPE_CHECKING, Any
 
 from forecasting.errors import FileError, ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
-from forecasting.forecast import Forecast
+from forecasting.networks.forecast import Forecast
 from forecasting.readers import read_csv
-from forecasting.series import SstSeries
-from forecasting.timestep import TimeStep
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
-    from forecasting.registry import Registry, load_forecaster
+    from forecasting.networks.forecaster import Forecaster
+    from forecasting.releases.registry import Registry, load_forecaster
 
 __all__ = [
     "FileError",
@@ -38,11 +38,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Loading torch takes seconds, which those who only read files shall not wait for.
     if name == "Forecaster":
-        from forecasting.forecaster import Forecaster
+        from forecasting.networks.forecaster import Forecaster
 
         return Forecaster
     if name in ("Registry", "load_forecaster"):
-        from forecasting import registry
+        from forecasting.releases import registry
 
         return getattr(registry, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""Batch scoring: tables and grids of SST in, forecasts out; can be killed at any moment, and goes on."""
+"""Batch scoring: tables and grids of SST in, forecasts out. A killed run can be resumed at any point."""

@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from forecasting.printing import until_unread
+from forecasting.console import until_unread
 from scoring.arguments import parser
 from scoring.start import load_torch_aside, processes_for
 
@@ -26,15 +26,15 @@ def _score() -> int:
 def _run() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # What a terminal without UTF-8 cannot show is no reason to fail, as it is none on standard error.
+        # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return until_unread(_score)
     except KeyboardInterrupt:
-        print("scoring: interrupted; the same command goes on from here", file=sys.stderr)
+        print("scoring: interrupted; run the same command again to resume", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"scoring: stopped: {error}; the same command goes on from here", file=sys.stderr)
+        print(f"scoring: stopped: {error}; run the same command again to resume", file=sys.stderr)
         return 1
 
 

@@ -1,4 +1,4 @@
-"""What the command takes. Nothing slow is loaded to understand it."""
+"""The command line options of batch scoring. Imports nothing slow."""
 
 import argparse
 import os
@@ -9,15 +9,15 @@ from typing import Final
 
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
                   ".pq": "parquet"}  # fmt: skip
-"""Kinds of output by the ending of its name."""
+"""Output formats by file extension."""
 GRIDS: Final = ("netcdf", "zarr")
 EXITS: Final = """\
-exit status: 0 done; 1 stopped by the machine, as by a full disk; 2 refused, with a sentence that says why;
-3 done, but for chunks that failed; 130 interrupted. After all but 0 and 2, the same command goes on."""
+exit status: 0 success; 1 stopped by a system error such as a full disk; 2 invalid options or input;
+3 finished, but some chunks failed; 130 interrupted. After 1, 3 or 130, run the same command again to resume."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line of ``python -m scoring``."""
+    """Return the parser for the command line of ``python -m scoring``."""
     parser = argparse.ArgumentParser(
         prog="python -m scoring",
         description="Forecast every station of a table, or every cell of a grid.",
@@ -27,17 +27,36 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument(
         "input", type=Path, nargs="+", metavar="INPUT",
-        help="NetCDF, Zarr, CSV or Parquet: a file, files, a folder of them, or a pattern as 'sst/*.nc'",
+        help="NetCDF, Zarr, CSV or Parquet: one or more files, a folder, or a pattern such as 'sst/*.nc'",
     )  # fmt: skip
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help=".csv or .parquet; .nc or .zarr")
+    parser.add_argument(
+        "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
+    )
     model = parser.add_argument_group("forecast")
-    model.add_argument("--model", default="best", metavar="NAME", help="rnn, lstm, gru, best (default) or nino12-gru")
-    model.add_argument("--dataset", metavar="NAME", help="that the model was trained on (default: nino12)")
-    model.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
-    model.add_argument("--horizon", type=_positive, default=1, metavar="H", help="leads (default: 1)")
-    model.add_argument("--levels", type=_levels, default=(), metavar="LIST", help="intervals, as 80,95 (default: none)")
     model.add_argument(
-        "--device", type=_device, default="cpu", metavar="NAME", help="cpu (default), cuda, cuda:N or auto"
+        "--model",
+        default="best",
+        metavar="NAME",
+        help="rnn, lstm, gru, best, or a full name such as nino12-gru (default: best)",
+    )
+    model.add_argument("--dataset", metavar="NAME", help="dataset that the model was trained on (default: nino12)")
+    model.add_argument(
+        "--artifacts",
+        type=Path,
+        default=Path("artifacts"),
+        metavar="DIR",
+        help="folder of releases (default: %(default)s)",
+    )
+    model.add_argument("--horizon", type=_positive, default=1, metavar="H", help="number of leads (default: 1)")
+    model.add_argument(
+        "--levels",
+        type=_levels,
+        default=(),
+        metavar="LIST",
+        help="prediction intervals in percent, such as 80,95 (default: none)",
+    )
+    model.add_argument(
+        "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
     )
     reading = parser.add_argument_group("input", "what is not found by itself")
     reading.add_argument("--variable", "--value-column", metavar="NAME", help="variable or column of temperatures")
@@ -50,30 +69,39 @@ def parser() -> argparse.ArgumentParser:
     reading.add_argument("--timezone", metavar="NAME", help="of times without an offset, as Europe/Rome or +01:00")
     work = parser.add_argument_group("work")
     who = work.add_mutually_exclusive_group()
-    who.add_argument("--processes", type=_count, metavar="N", help="0: this one; default: one a core if that pays")
-    who.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, as tcp://HOST:8786")
-    work.add_argument("--chunk", type=_positive, metavar="N", help="cells (65536) or rows (250000) scored at once")
-    work.add_argument("--overwrite", action="store_true", help="replace OUTPUT once the new one is complete")
-    work.add_argument("--restart", action="store_true", help="forget a run that was cut off")
-    work.add_argument("--quiet", action="store_true", help="no progress bar")
+    who.add_argument(
+        "--processes",
+        type=_count,
+        metavar="N",
+        help="worker processes; 0: none (default: one per core for large inputs)",
+    )
+    who.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
+    work.add_argument(
+        "--chunk", type=_positive, metavar="N", help="cells or rows per chunk (default: 65536 cells, 250000 rows)"
+    )
+    work.add_argument(
+        "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"
+    )
+    work.add_argument("--restart", action="store_true", help="discard an unfinished run and start over")
+    work.add_argument("--quiet", action="store_true", help="hide the progress bar")
     return parser
 
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"expected a non-negative integer, not {text!r}")
     return int(text)
 
 
 def _positive(text: str) -> int:
     if _count(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"expected a positive integer, not {text!r}")
     return int(text)
 
 
 def _device(text: str) -> str:
     if re.fullmatch(r"cpu|auto|cuda(:\d+)?", text) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of cpu, auto, cuda and cuda:N")
+        raise argparse.ArgumentTypeError(f"expected cpu, auto, cuda or cuda:N, not {text!r}")
     return text
 
 
@@ -81,9 +109,9 @@ def _levels(text: str) -> tuple[int, ...]:
     try:
         return tuple(sorted({int(level) for level in text.split(",")})) if text else ()
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of percents as 80,95") from None
+        raise argparse.ArgumentTypeError(f"expected a list of percentages such as 80,95, not {text!r}") from None
 
 
 def cores() -> int:
-    """Number of processors that this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,10 +11,10 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from forecasting.errors import FileError, ForecastError, RequestError
-from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.options import Options
-from forecasting.readers.text import sniff_binary
-from forecasting.timestep import in_words
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.base.options import Options
+from forecasting.readers.base.text import sniff_binary
+from forecasting.series.timestep import in_words
 from scoring.arguments import GRIDS, OUTPUTS
 from scoring.engines import Engine, InProcess, Processes
 from scoring.errors import ScoringError
@@ -34,7 +34,7 @@ _READING: Final = ("time_column", "variable", "flags", "units", "missing", "dept
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run; returns the exit status: 0 done, 2 refused with a sentence, 3 done but for some chunks."""
+    """Run batch scoring and return the exit status: 0 done, 2 refused, 3 done except for failed chunks."""
     begun = time.perf_counter()
     try:
         return _main(options, begun)
@@ -47,21 +47,21 @@ def _main(options: argparse.Namespace, begun: float) -> int:
     kind = _output_kind(options.output)
     source = find_source(options.input, grid=kind in GRIDS)
     source.refuse(options.output)
-    given = _input(source, kind, options)
+    input_ = _input(source, kind, options)
     model, metadata = _model(options)
     count = processes_for(options)
     with locked(options.output, restart=options.restart) as work:
         if _is_complete(work, options.output):
-            _say(f"{options.output} is complete; nothing is left to do")
+            _say(f"{options.output} is already complete; nothing to do")
             return DONE
         _refuse_existing(options, work)
-        with _kept_if_of_use(work), _engine(options, count, model) as engine:
+        with _removed_if_nothing_staged(work), _engine(options, count, model) as engine:
             with named(source.path):
-                narrowed = given.narrowed(metadata)
+                narrowed = input_.narrowed(metadata)
                 fingerprint = Fingerprint.of(narrowed.files)
                 plan = _plan(options, kind, fingerprint, model, metadata)
                 run = Run(narrowed, options.output, model, metadata, plan, fingerprint, begun)
-                result = execute(run, work, engine, _Bar(given.unit, options.quiet), _say)
+                result = execute(run, work, engine, _Bar(input_.unit, options.quiet), _say)
             finish(run, work, result)
     _tell(run, result)
     return FAILED_CHUNKS if result.failed else DONE
@@ -70,17 +70,17 @@ def _main(options: argparse.Namespace, begun: float) -> int:
 def _output_kind(output: Path) -> str:
     kind = OUTPUTS.get(output.suffix.lower())
     if kind is None:
-        raise ScoringError(f"{output}: the ending says what to write; use one of {', '.join(OUTPUTS)}")
+        raise ScoringError(f"{output}: unknown output format; use one of the extensions {', '.join(OUTPUTS)}")
     if not output.absolute().parent.is_dir():
-        raise ScoringError(f"{output}: there is no folder {output.absolute().parent}; make it first")
+        raise ScoringError(f"{output}: the folder {output.absolute().parent} does not exist; create it first")
     return kind
 
 
 def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
-    """The input by the content of its first file; the modules of the other kind are not loaded.
+    """Return the input as a grid or a table, by the content of its first file.
 
     Raises:
-        ForecastError: if it is neither grid nor table, or not of the output's kind.
+        ForecastError: if the file is neither, or the output is of the other kind.
     """
     reading = Options(
         time_column=options.time_column, value_column=options.variable, flag_column=options.flags, units=options.units,
@@ -90,9 +90,9 @@ def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
         first = source.files[0]
         is_grid = not (first.is_file() and is_parquet(first)) and sniff_binary(first) is not None
         if is_grid and kind not in GRIDS:
-            raise FileError("is a grid, whose forecasts are a grid too: write .nc or .zarr")
+            raise FileError("is a grid; write its forecasts to .nc or .zarr")
         if not is_grid and kind in GRIDS:
-            raise FileError("is a table, whose forecasts are a table too: write .csv or .parquet")
+            raise FileError("is a table; write its forecasts to .csv or .parquet")
     if is_grid:
         from scoring.grids.run import GridInput
 
@@ -114,27 +114,28 @@ def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
     unknown = [level for level in options.levels if level not in offered]
     if unknown:
         raise RequestError(
-            f"--levels {unknown[0]}: no such interval is calibrated; offered: {', '.join(map(str, offered)) or 'none'}",
+            f"--levels {unknown[0]}: no calibrated interval at this level; "
+            f"available: {', '.join(map(str, offered)) or 'none'}",
             field="levels",
         )
     return model, metadata
 
 
 def _device(options: argparse.Namespace) -> str:
-    """The device that is meant. On a cluster, each worker finds its own.
+    """Return the device to use. On a cluster, each worker chooses its own.
 
     Raises:
-        RequestError: if it is not there.
+        RequestError: if there is no such device.
     """
     if options.device == "cpu" or options.cluster:
         return str(options.device)
-    from forecasting.device import choose_device
+    from forecasting.networks.device import choose_device
 
     return str(choose_device(options.device))
 
 
 def _is_complete(work: WorkFolder, output: Path) -> bool:
-    """Whether a run was killed after its output stood in place; what it left is removed."""
+    """Return whether a run was killed after it had placed its output, and remove its work folder if so."""
     if not work.has_placed(output) or work.failures():
         return False
     work.remove()
@@ -144,12 +145,12 @@ def _is_complete(work: WorkFolder, output: Path) -> bool:
 def _refuse_existing(options: argparse.Namespace, work: WorkFolder) -> None:
     if options.output.exists() and not options.overwrite and not work.has_placed(options.output):
         work.remove_if_empty()
-        raise ScoringError(f"{options.output} is there already; name another, or replace it with --overwrite")
+        raise ScoringError(f"{options.output} already exists; choose another name, or replace it with --overwrite")
 
 
 @contextmanager
-def _kept_if_of_use(work: WorkFolder) -> Iterator[None]:
-    """What goes wrong before anything was staged leaves nothing that would stand in the way of corrected input."""
+def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
+    """Remove the work folder if a run fails before anything is staged, so that corrected input can start afresh."""
     try:
         yield
     except Exception:
@@ -176,7 +177,7 @@ def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterat
 def _plan(
     options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: ModelFile, metadata: CheckpointMetadata
 ) -> Plan:
-    said = {name: getattr(options, name) for name in _READING}
+    reading = {name: getattr(options, name) for name in _READING}
     return Plan(
         input_sha256=fingerprint.sha256,
         model=metadata.model,
@@ -187,13 +188,13 @@ def _plan(
         chunk=options.chunk or (65_536 if kind in GRIDS else 250_000),
         output=kind,
         device=model.device,
-        reading={name: one for name, one in said.items() if one not in (None, [])},
+        reading={name: value for name, value in reading.items() if value not in (None, [])},
         libraries=installed(),
     )
 
 
 class _Bar:
-    """A bar with rate and time left, where standard error is a terminal."""
+    """A progress bar with rate and time left, shown if standard error is a terminal."""
 
     def __init__(self, unit: str, quiet: bool) -> None:
         self._unit = unit
@@ -220,16 +221,16 @@ def _tell(run: Run, result: Result) -> None:
     for note in result.notes:
         _say(note)
     counts = result.counts
-    said = [
+    parts = [
         f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}"
     ]
-    said += [f"{count:,} without: {why}" for why, count in counts.missing.items()]
-    said += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
-    said.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
-    print(f"{run.output}: {'; '.join(said)}")
+    parts += [f"{count:,} not forecast: {why}" for why, count in counts.missing.items()]
+    parts += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
+    parts.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
+    print(f"{run.output}: {'; '.join(parts)}")
     if result.failed:
         first = min(result.failed)
         _say(
-            f"{len(result.failed)} of {result.chunks} chunks could not be scored; chunk {first}: "
-            f"{result.failed[first]}. The same command tries them again"
+            f"{len(result.failed)} of {result.chunks} chunks failed; chunk {first}: "
+            f"{result.failed[first]}. Run the same command again to retry them"
         )

@@ -1,6 +1,6 @@
-"""Who scores the chunks: this process, or several of this machine. A Dask cluster is in ``cluster``.
+"""What scores the chunks: this process or several on this machine. For a Dask cluster see :mod:`scoring.cluster`.
 
-An engine only computes. Nothing but the command itself writes, so that what outlives a killed command cannot.
+An engine only computes. Only the command writes, so that a process that outlives a killed command cannot.
 """
 
 import ctypes
@@ -15,14 +15,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from scoring.job import Failure, Job, Part, attempt
+from scoring.job import Failure, Job, Part, try_chunk
 from scoring.model import ModelFile
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
 Outcome = tuple[int, Part | Failure]
-"""The number of a chunk, and its part of the output or why it failed."""
+"""The number of a chunk, with its part of the output or the reason why it failed."""
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -34,19 +34,19 @@ class Engine(Protocol):
         """Score each of ``chunks`` once."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release all resources."""
 
 
 class InProcess:
-    """This process, one chunk after another."""
+    """Scores chunks in this process, one after another."""
 
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
         """See :class:`Engine`."""
         for chunk in chunks:
-            yield chunk, attempt(job, chunk)
+            yield chunk, try_chunk(job, chunk)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
 
 @dataclass
@@ -57,10 +57,10 @@ class _Worker:
 
 
 class Processes:
-    """Processes of one torch thread each. They start, and load the model, while the caller does other things."""
+    """Worker processes of one torch thread each, which start and load the model in the background."""
 
     def __init__(self, count: int, model: ModelFile) -> None:
-        # One process loads torch, and the others are forked from it: their start costs nothing more.
+        # One process loads torch, and the workers are forked from it.
         self._context = context()
         self._model = model
         self._workers: list[_Worker] = []
@@ -68,7 +68,7 @@ class Processes:
         self._starting.start()
 
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
-        """See :class:`Engine`. A process that dies fails its chunk, and is replaced."""
+        """See :class:`Engine`. If a process dies, its chunk fails and a new process replaces it."""
         self._starting.join()
         waiting = iter(chunks)
         for worker in self._workers:
@@ -87,7 +87,7 @@ class Processes:
                 yield chunk, outcome
 
     def close(self) -> None:
-        """End the processes."""
+        """Stop the processes."""
         self._starting.join()
         for worker in self._workers:
             worker.connection.close()
@@ -108,7 +108,7 @@ class Processes:
     def _hand_out(self, worker: _Worker, job: Job, waiting: Iterator[int]) -> None:
         worker.chunk = next(waiting, None)
         if worker.chunk is not None:
-            with suppress(OSError):  # one that is dead is noticed where its answer is waited for
+            with suppress(OSError):  # `run` notices a dead process when it waits for the answer
                 worker.connection.send((job, worker.chunk))
 
     def _replace(self, worker: _Worker) -> Failure:
@@ -117,11 +117,11 @@ class Processes:
         worker.connection.close()
         new = self._new()
         worker.process, worker.connection = new.process, new.connection
-        return Failure(f"the process that scored it ended with {_name(code)}")
+        return Failure(f"its worker process ended with {_name(code)}")
 
 
 def context() -> "ForkServerContext | SpawnContext":
-    """How processes are started: forked from one that has loaded torch, where the system can."""
+    """Return the start method: fork from a server that has loaded torch, if the platform supports it."""
     if "forkserver" in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("forkserver")
     return multiprocessing.get_context("spawn")
@@ -135,18 +135,18 @@ def _name(code: int | None) -> str:
 
 
 def serve(connection: "Connection[Any, Any]", model: ModelFile) -> None:
-    """Score what comes through ``connection`` until it closes: what a process of :class:`Processes` does."""
+    """Score the chunks that arrive through ``connection`` until it closes; runs in each worker process."""
     _end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends its processes itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command stops its workers itself
     with suppress(Exception):
-        model.load()  # what is wrong is said of each chunk
+        model.load()  # an error is reported with each chunk
     with suppress(EOFError, OSError):
         while True:
             task: tuple[Job, int] = connection.recv()
-            connection.send(attempt(*task))
+            connection.send(try_chunk(*task))
 
 
 def _end_with_parent() -> None:
-    """On Linux, leave nothing computing where the command was killed; elsewhere it ends with its chunk."""
+    """On Linux, end this process when the command is killed; elsewhere it ends after its chunk."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

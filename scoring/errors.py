@@ -1,7 +1,7 @@
-"""Why a run is refused."""
+"""Errors of batch scoring."""
 
 from forecasting.errors import ForecastError
 
 
 class ScoringError(ForecastError):
-    """A run that cannot begin or go on: what, where, and what to do."""
+    """A run cannot start or resume; the message says why, where, and what to do."""

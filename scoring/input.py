@@ -1,4 +1,4 @@
-"""What is to be scored: a grid or a table."""
+"""The input of a run: a grid or a table."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.options import Options
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.base.options import Options
 from scoring.job import Job
 from scoring.model import ModelFile
 from scoring.plan import Plan
@@ -16,15 +16,15 @@ from scoring.work import WorkFolder
 
 @dataclass(frozen=True)
 class Input(ABC):
-    """Files to be scored together.
+    """Files that are scored together.
 
     Attributes:
-        unit: what the places are called: cells or stations.
-        path: of the input, as the user named it.
-        files: that hold it between them.
-        options: how it is read.
-        horizon: leads.
-        levels: of intervals, percent.
+        unit: name of the places, ``cells`` or ``stations``.
+        path: the input as the user named it.
+        files: the files that make up the input.
+        options: how to read the files.
+        horizon: number of leads.
+        levels: levels of the prediction intervals, percent.
     """
 
     unit: ClassVar[str]
@@ -36,29 +36,29 @@ class Input(ABC):
     levels: tuple[int, ...]
 
     def narrowed(self, metadata: CheckpointMetadata) -> Self:
-        """The same without the files that no forecast depends on; itself where any may hold rows of any place.
+        """Return the input without the files that no forecast depends on.
 
         Raises:
-            FileError: if it cannot be forecast from.
+            FileError: if the input cannot be forecast from.
         """
         return self
 
     @abstractmethod
     def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
-        """Read it into ``folder``, as its chunks need it.
+        """Read the input into ``folder``, in the form that the chunks need.
 
         Raises:
-            FileError: if it cannot be read, or not be forecast from.
+            FileError: if the input cannot be read or forecast from.
         """
 
     @abstractmethod
     def job(self, folder: Path, model: ModelFile) -> Job:
-        """What is to be done to what was staged in ``folder``."""
+        """Return the job for the input that was staged in ``folder``."""
 
     @abstractmethod
     def notes(self, folder: Path) -> tuple[str, ...]:
-        """What was chosen or left out while reading."""
+        """Return notes on what was assumed or skipped while reading."""
 
     @abstractmethod
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
-        """Write the output from the parts of finished chunks; ``failed`` says why others could not be scored."""
+        """Write the output from the parts of finished chunks; ``failed`` holds the reasons for the others."""

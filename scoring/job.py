@@ -1,4 +1,4 @@
-"""What is to be done to each chunk, as it travels to whoever does it."""
+"""The work on each chunk, in a form that can be sent to another process or machine."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from scoring.model import ModelFile
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.forecaster import Forecaster
 
 
 @dataclass
 class Counts:
-    """What became of the places of a chunk, or of all.
+    """Counts of places (cells of a grid or stations of a table) by outcome.
 
     Attributes:
-        places: cells of a grid, or stations of a table.
-        forecast: how many of them have a forecast.
-        missing: why the others have none, and how many.
-        warnings: by kind, how many places.
+        places: number of places.
+        forecast: number of places with a forecast.
+        missing: number of places without a forecast, by reason.
+        warnings: number of places with a warning, by kind.
     """
 
     places: int = 0
@@ -37,7 +37,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Part:
-    """The forecasts of one chunk, as bytes of the job's own format."""
+    """The forecasts of one chunk, as bytes in the job's format."""
 
     content: bytes
     counts: Counts
@@ -45,20 +45,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a chunk could not be scored, in a sentence."""
+    """The reason why a chunk could not be scored."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Job(ABC):
-    """Forecasts for the places (cells or stations) of what was staged. Can be pickled.
+    """The forecasts to make for the places (cells or stations) of a staged input. Can be pickled.
 
     Attributes:
-        model: whose forecasts.
-        levels: of intervals, percent.
-        staged: path of what was staged.
-        bounds: number of the first place of each chunk, and of the end of the last.
+        model: the checkpoint to forecast with.
+        levels: levels of the prediction intervals, percent.
+        staged: path of the staged input.
+        bounds: index of the first place of each chunk, and the end of the last chunk.
     """
 
     model: ModelFile
@@ -68,24 +68,24 @@ class Job(ABC):
 
     @property
     def chunks(self) -> int:
-        """Number of chunks, which are numbered from 0."""
+        """Number of chunks."""
         return len(self.bounds) - 1
 
     def places(self, chunk: int) -> int:
-        """Number of places of a chunk."""
+        """Return the number of places in a chunk."""
         return self.bounds[chunk + 1] - self.bounds[chunk]
 
     @abstractmethod
     def score(self, forecaster: "Forecaster", chunk: int) -> Part:
-        """The forecasts of a chunk."""
+        """Return the forecasts of a chunk."""
 
 
-def attempt(job: Job, chunk: int) -> Part | Failure:
-    """Score a chunk, wherever this process runs; what goes wrong is an answer, not an end."""
+def try_chunk(job: Job, chunk: int) -> Part | Failure:
+    """Score a chunk; return a failure instead of raising."""
     try:
         return job.score(job.model.load(), chunk)
     except MemoryError:
-        return Failure("there was not enough memory; try a smaller --chunk")
+        return Failure("not enough memory; try a smaller --chunk")
     except Exception as error:
-        said = " ".join(str(error).split())[:300]
-        return Failure(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+        reason = " ".join(str(error).split())[:300]
+        return Failure(f"{type(error).__name__}: {reason}" if reason else type(error).__name__)

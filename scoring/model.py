@@ -1,4 +1,4 @@
-"""The checkpoint that a run forecasts with. Found without loading torch; loaded once in each process that scores."""
+"""The checkpoint that a run forecasts with: found without importing torch, loaded once per process."""
 
 import threading
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecasting.errors import ReleaseError, RequestError, UnknownNameError
-from forecasting.metadata import CELLS, CheckpointMetadata, digest, parse_metadata
-from forecasting.release import open_current
-from forecasting.report import parse_report
-from forecasting.sentences import there_are
+from forecasting.evaluation.report import parse_report
+from forecasting.networks.metadata import CELLS, CheckpointMetadata, digest, parse_metadata
+from forecasting.releases.release import open_current
+from forecasting.wording import there_are
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.forecaster import Forecaster
 
 _loading = threading.Lock()
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checkpoint by its path and content, which is how it travels: a loaded one cannot be pickled.
+    """A checkpoint identified by path and digest, small enough to send to other processes.
 
     Attributes:
-        path: absolute.
-        sha256: of the file.
-        device: that it runs on.
+        path: absolute path.
+        sha256: digest of the file.
+        device: device to run on.
     """
 
     path: str
@@ -33,10 +33,10 @@ class ModelFile:
     device: str = "cpu"
 
     def load(self) -> "Forecaster":
-        """The forecaster, the same one each time a process asks.
+        """Return the forecaster; each process loads it once.
 
         Raises:
-            ReleaseError: if the file is missing or is not the one that was meant.
+            ReleaseError: if the file is missing or has changed.
         """
         with _loading:
             return _load(self)
@@ -46,18 +46,20 @@ class ModelFile:
 def _load(file: ModelFile) -> "Forecaster":
     import torch
 
-    from forecasting.checkpoint import load
-    from forecasting.device import choose_device
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.checkpoint import load
+    from forecasting.networks.device import choose_device
+    from forecasting.networks.forecaster import Forecaster
 
-    # Two threads in one process are slower than one for networks this small.
+    # For networks this small, one thread is faster than two.
     torch.set_num_threads(1)
     try:
         content = Path(file.path).read_bytes()
     except OSError as error:
-        raise ReleaseError(f"{file.path} cannot be read here: {error.strerror}; workers need the same path") from None
+        raise ReleaseError(
+            f"cannot read {file.path}: {error.strerror}; every worker needs the checkpoint at this path"
+        ) from None
     if digest(content) != file.sha256:
-        raise ReleaseError(f"{file.path} is not the checkpoint that this run began with: its sha256 differs")
+        raise ReleaseError(f"{file.path} has changed since this run began: its SHA-256 differs")
     device = choose_device(file.device)
     forecaster = Forecaster(*load(content, device), device)
     forecaster.warm_up()
@@ -65,20 +67,26 @@ def _load(file: ModelFile) -> "Forecaster":
 
 
 def find_model(artifacts: Path, dataset: str | None, model: str, device: str) -> tuple[ModelFile, CheckpointMetadata]:
-    """What ``model`` means: ``best``, a cell, or a full name as ``nino12-gru``; of ``dataset``, else of nino12.
+    """Return the checkpoint that ``model`` names, with its metadata.
+
+    Args:
+        artifacts: folder of releases.
+        dataset: default: the one in the model's full name, else nino12.
+        model: ``best``, a cell such as ``gru``, or a full name such as ``nino12-gru``.
+        device: device to run on.
 
     Raises:
-        ForecastError: if there is none, or its release cannot be used.
+        ForecastError: if there is no such model, or its release cannot be used.
     """
     named, _, cell = model.rpartition("-")
     if named and dataset not in (None, named):
-        raise RequestError(f"model {model} is of dataset {named}, not of {dataset}", field="model")
+        raise RequestError(f"model {model} belongs to dataset {named}, not {dataset}", field="model")
     release = open_current(artifacts, dataset or named or "nino12")
     if cell == "best":
         cell = parse_report(release.read("report.json")).best.name
     name = f"{cell}.pt"
     if name not in release.manifest.files:
-        there = ["best", *(one for one in CELLS if f"{one}.pt" in release.manifest.files)]
-        raise UnknownNameError(f"no model {model[:64]!r} in {release.path}; {there_are(there)}")
+        known = ["best", *(cell for cell in CELLS if f"{cell}.pt" in release.manifest.files)]
+        raise UnknownNameError(f"no model {model[:64]!r} in {release.path}; {there_are(known)}")
     metadata = parse_metadata(release.read(f"{cell}.json"))
     return ModelFile(str((release.path / name).resolve()), digest(release.read(name)), device), metadata

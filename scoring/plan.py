@@ -1,4 +1,4 @@
-"""The identity of a run: what its output depends on. A run that was cut off is gone on with by the same plan only."""
+"""The identity of a run: everything its output depends on. Only a run with the same plan can resume another."""
 
 import hashlib
 import json
@@ -19,20 +19,20 @@ _LIBRARIES: Final = ("torch", "numpy", "pyarrow", "xarray", "zarr", "h5netcdf")
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides what is written, and nothing else: neither times, nor who scores the chunks.
+    """Everything that determines the output, and nothing else.
 
     Attributes:
-        input_sha256: of all files of the input.
-        model: full name, as ``nino12-gru``.
-        version: of its release.
-        model_sha256: of the checkpoint.
-        horizon: leads.
-        levels: of intervals, percent.
-        chunk: cells, or rows, of a chunk.
-        output: kind of file.
-        device: that the model runs on.
-        reading: how the input is read, where the user said so.
-        libraries: versions of those that have a say in the bytes.
+        input_sha256: digest of all input files.
+        model: full name, such as ``nino12-gru``.
+        version: version of the release.
+        model_sha256: digest of the checkpoint.
+        horizon: number of leads.
+        levels: levels of the prediction intervals, percent.
+        chunk: cells or rows per chunk.
+        output: output format.
+        device: device that the model runs on.
+        reading: reading options that the user set.
+        libraries: versions of the libraries that affect the output.
     """
 
     input_sha256: str
@@ -48,16 +48,16 @@ class Plan:
     libraries: dict[str, str]
 
     def to_json(self) -> str:
-        """Readable, and the same for the same plan."""
+        """Return the plan as JSON, with sorted keys."""
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
 
     def differences(self, begun: str) -> list[str]:
-        """In what the plan in JSON differs from this one, in words."""
+        """Describe each difference between this plan and the one in ``begun`` (JSON)."""
         now = json.loads(self.to_json())
         try:
             then = json.loads(begun)
         except ValueError:
-            return ["its plan cannot be read"]
+            return ["its plan is unreadable"]
         return list(_differences(then, now))
 
 
@@ -71,22 +71,22 @@ def _differences(then: dict[str, object], now: dict[str, object]) -> Iterator[st
         if name.endswith("sha256"):
             yield f"{_WORDS[name]} has changed"
         else:
-            yield f"{_WORDS.get(name, name)} was {then.get(name)} and is {now.get(name)}"
+            yield f"{_WORDS.get(name, name)} was {then.get(name)} and is now {now.get(name)}"
 
 
 def installed() -> dict[str, str]:
-    """Versions of the libraries that have a say in what is written."""
+    """Return the versions of the libraries that affect the output."""
     return {name: version(name) for name in _LIBRARIES}
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """An input as it was when it was looked at.
+    """The state of an input at one moment.
 
     Attributes:
-        files: that it consists of; one may be a folder.
-        sha256: of their content.
-        stamps: size and time of change of each file.
+        files: files and folders of the input.
+        sha256: digest of their content.
+        stamps: name, size and modification time of each file.
     """
 
     files: tuple[Path, ...]
@@ -95,36 +95,32 @@ class Fingerprint:
 
     @classmethod
     def of(cls, files: tuple[Path, ...]) -> "Fingerprint":
-        """Read all of ``files``, some of which may be folders.
+        """Return the fingerprint of ``files``, some of which may be folders.
 
         Raises:
-            FileError: if it cannot be read.
+            FileError: if a file cannot be read.
         """
         try:
             stamps = _stamps(files)
             return cls(files, _digest(files), stamps)
         except OSError as error:
-            raise FileError(f"{error.filename or files[0]}: cannot be read: {error.strerror or error}") from None
+            raise FileError(f"{error.filename or files[0]}: cannot read: {error.strerror or error}") from None
 
     def check(self) -> None:
-        """Whether the files are still as they were.
-
-        Raises:
-            ScoringError: if it was changed meanwhile.
-        """
+        """Raise ScoringError if a file has changed since the fingerprint was taken."""
         now = _stamps(self.files)
         changed = sorted({name for name, *_ in set(now) ^ set(self.stamps)})
         if changed:
-            raise ScoringError(f"{changed[0]} changed while it was read; start again when it is complete")
+            raise ScoringError(f"{changed[0]} changed while it was being read; run again when it is complete")
 
 
 def _digest(files: tuple[Path, ...]) -> str:
     if len(files) == 1:
         return content_digest(files[0])
-    whole = b"".join(os.fsencode(f"{file.name}\n{content_digest(file)}\n") for file in files)
-    return hashlib.sha256(whole).hexdigest()
+    digests = b"".join(os.fsencode(f"{file.name}\n{content_digest(file)}\n") for file in files)
+    return hashlib.sha256(digests).hexdigest()
 
 
 def _stamps(files: tuple[Path, ...]) -> tuple[tuple[str, int, int], ...]:
-    stats = [(str(one), one.stat()) for file in files for one in inside(file)]
+    stats = [(str(inner), inner.stat()) for file in files for inner in inside(file)]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

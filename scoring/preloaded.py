@@ -1,9 +1,9 @@
-"""What every process that scores needs, loaded once in the one that they are forked from."""
+"""Imports that every worker process needs, loaded once in the process that the workers are forked from."""
 
 import torch
 
 import scoring.grids.job
-from forecasting import checkpoint, forecaster
+from forecasting.networks import checkpoint, forecaster
 
 __all__ = ["checkpoint", "forecaster", "scoring"]
 

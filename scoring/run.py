@@ -1,4 +1,4 @@
-"""A run from its input to its output: what was done before is not done again."""
+"""A run from its input to its output; finished chunks are never scored again."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from forecasting.metadata import CheckpointMetadata
+from forecasting.networks.metadata import CheckpointMetadata
 from scoring.engines import Engine
 from scoring.errors import ScoringError
 from scoring.input import Input
@@ -17,33 +17,33 @@ from scoring.plan import Fingerprint, Plan
 from scoring.work import WorkFolder, remove, write_whole
 
 ATTEMPTS: Final = 3
-"""How often a chunk is tried before it is given up."""
+"""Attempts per chunk in one run."""
 
 Say = Callable[[str], None]
 
 
 class Progress(Protocol):
-    """Hears how many places (cells or stations) are scored."""
+    """Shows how many places (cells or stations) have been scored."""
 
     def begin(self, total: int, done: int) -> None:
-        """Begin with the ``total`` of places, of which ``done`` were scored before."""
+        """Start at ``done`` of ``total`` places."""
 
     def update(self, places: int) -> None:
-        """Count so many more places as scored."""
+        """Add a number of ``places``."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """All that one run needs.
+    """Everything that one run needs.
 
     Attributes:
-        input: what is scored.
-        output: the file or store that is wanted.
+        input: the grid or table to score.
+        output: the file or store to write.
         model: the checkpoint.
-        metadata: of the checkpoint.
-        plan: its identity.
-        fingerprint: of the input.
-        begun: when the command started, by ``time.perf_counter``.
+        metadata: metadata of the checkpoint.
+        plan: identity of the run.
+        fingerprint: state of the input.
+        begun: when the command started, from ``time.perf_counter``.
     """
 
     input: Input
@@ -57,16 +57,16 @@ class Run:
 
 @dataclass
 class Result:
-    """What became of a run.
+    """The outcome of a run.
 
     Attributes:
-        counts: of all places.
-        chunks: in all.
-        skipped: chunks that were done before.
-        notes: what was chosen or left out while reading.
+        counts: counts over all places.
+        chunks: total number of chunks.
+        skipped: chunks that an earlier command had finished.
+        notes: what was assumed or skipped while reading.
         scored: places that this command scored.
-        failed: why chunks could not be scored.
-        seconds: that the command took.
+        failed: reasons by chunk.
+        seconds: duration of the command.
     """
 
     counts: Counts
@@ -79,10 +79,10 @@ class Result:
 
 
 def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say: Say) -> Result:
-    """Go on with ``run`` wherever it stands, until each chunk is scored or given up.
+    """Start or resume ``run`` and score its remaining chunks, each at most :data:`ATTEMPTS` times.
 
     Raises:
-        ForecastError: if the input cannot be used, or is not the one that the run began with.
+        ForecastError: if the input cannot be used, or has changed since the run began.
     """
     work.begin(run.plan, run.output)
     if not work.staged.exists():
@@ -91,15 +91,15 @@ def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say:
             run.fingerprint.check()
     job = run.input.job(work.staged, run.model)
     done = work.finished()
-    before = sum(one.places for one in done.values())
+    before = sum(counts.places for counts in done.values())
     if done:
-        say(f"{len(done)} of {job.chunks} chunks were finished before and are not scored again")
+        say(f"resuming: {len(done)} of {job.chunks} chunks are already finished")
     result = Result(Counts(), job.chunks, len(done), run.input.notes(work.staged))
     progress.begin(sum(map(job.places, range(job.chunks))), before)
     waiting = [chunk for chunk in range(job.chunks) if chunk not in done]
     for turn in range(ATTEMPTS):
         if waiting and turn:
-            say(f"{len(waiting)} chunks failed and are tried again; {_first(result.failed)}")
+            say(f"retrying {len(waiting)} failed chunks; {_first(result.failed)}")
         result.failed = _score(job, waiting, work, engine, progress, done)
         waiting = sorted(result.failed)
     for counts in done.values():
@@ -107,14 +107,14 @@ def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say:
     result.scored = result.counts.places - before
     lost = sum(map(job.places, waiting))
     if lost:
-        result.counts.add(Counts(places=lost, missing={"its chunk could not be scored": lost}))
+        result.counts.add(Counts(places=lost, missing={"its chunk failed": lost}))
     return result
 
 
 def _score(
     job: Job, waiting: list[int], work: WorkFolder, engine: Engine, progress: Progress, done: dict[int, Counts]
 ) -> dict[int, str]:
-    """Try each of the chunks that wait; why some failed."""
+    """Try each of the ``waiting`` chunks; return the reasons of those that failed."""
     failed: dict[int, str] = {}
     for chunk, outcome in engine.run(job, waiting) if waiting else ():
         if isinstance(outcome, Failure):
@@ -128,13 +128,13 @@ def _score(
 
 
 def finish(run: Run, work: WorkFolder, result: Result) -> None:
-    """Put the output under its name, and a summary beside it.
+    """Write the output and a summary beside it.
 
     Raises:
         ScoringError: if no chunk could be scored.
     """
     if len(result.failed) == result.chunks:
-        raise ScoringError(f"no chunk could be scored, so that there is no {run.output}; {_first(result.failed)}")
+        raise ScoringError(f"every chunk failed, so {run.output} was not written; {_first(result.failed)}")
     complete = work.path / f"complete{run.output.suffix}"
     remove(complete)
     run.input.write(work, run.plan, result.failed, complete)
@@ -146,7 +146,7 @@ def finish(run: Run, work: WorkFolder, result: Result) -> None:
 
 
 def summary_path(output: Path) -> Path:
-    """Of the summary that stands beside an output."""
+    """Return the path of the summary beside an output."""
     return output.with_name(f"{output.name}.summary.json")
 
 

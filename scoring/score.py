@@ -1,4 +1,4 @@
-"""Windows in, forecasts out: what grids and tables have in common."""
+"""Forecasts from windows, for grids and tables alike."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.timestep import Floats, Times
+from forecasting.series.timestep import Floats, Times
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.forecaster import Forecaster
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Forecasts from windows, a row each.
+    """Forecasts from windows, one row per window.
 
     Attributes:
         sst: °C, ``(n, horizon)``.
-        widths: half-widths of intervals, °C ``(n, horizon)``, by level in percent.
-        unlike: whether the window is unlike training, so that the intervals are not calibrated for it, ``(n,)``.
+        widths: half-widths of the prediction intervals, °C ``(n, horizon)``, by level in percent.
+        unlike: whether the window is unlike the training data, so that its intervals are not calibrated, ``(n,)``.
     """
 
     sst: Floats
@@ -31,10 +31,10 @@ def score(forecaster: "Forecaster", windows: Floats, times: Times, levels: tuple
     """Forecast from windows without gaps.
 
     Args:
-        forecaster: that offers the levels.
+        forecaster: the network, with calibrated intervals at ``levels``.
         windows: °C, ``(n, window)``.
         times: valid times, ``(n, horizon)``.
-        levels: of intervals, percent.
+        levels: levels of the prediction intervals, percent.
     """
     if not len(windows):
         none = np.empty((0, times.shape[1]))

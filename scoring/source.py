@@ -1,4 +1,4 @@
-"""The files that INPUT names: one, a store, all of a folder, or those that fit a pattern. Nothing slow is loaded."""
+"""The files that INPUT names: a file, a store, a folder or a pattern. Imports nothing slow."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from forecasting.errors import FileError, SeriesError
 from scoring.errors import ScoringError
 
 STORE: Final = ("zarr.json", ".zgroup", ".zmetadata")
-"""What tells a Zarr store from another folder."""
+"""Files that distinguish a Zarr store from a plain folder."""
 _GRIDS: Final = (".nc", ".nc4", ".cdf", ".netcdf")
 _PACKED: Final = ".gz"
 _TABLES: Final = (".csv", ".txt", ".tsv", ".parquet", ".pq", _PACKED)
@@ -20,12 +20,12 @@ _TABLES: Final = (".csv", ".txt", ".tsv", ".parquet", ".pq", _PACKED)
 
 @dataclass(frozen=True)
 class Source:
-    """What is read.
+    """The input files.
 
     Attributes:
-        path: as it was written; of several, their folder.
-        files: files and Zarr stores, one at least.
-        folder: all of which is read, where one was named.
+        path: the input as the user named it; the folder of several files.
+        files: at least one file or Zarr store.
+        folder: the folder, if the user named one.
     """
 
     path: Path
@@ -34,54 +34,54 @@ class Source:
 
     @property
     def size(self) -> int:
-        """Bytes of all files of the input."""
+        """Total size of all input files in bytes."""
         return sum(inner.stat().st_size for file in self.files for inner in inside(file))
 
     def refuse(self, output: Path) -> None:
-        """Keep the output from becoming part of the next day's input.
+        """Raise ScoringError if ``output`` is one of the input files or inside the input folder.
 
-        Raises:
-            ScoringError: if it stands in the folder that is read, or is one of the files.
+        Otherwise the output would become part of the next run's input.
         """
         target = output.resolve()
         if target in (file.resolve() for file in self.files):
-            raise ScoringError(f"{output} is read too; name another output")
+            raise ScoringError(f"{output} is also an input; choose another output")
         if self.folder is not None and self.folder.resolve() in target.parents:
-            raise ScoringError(f"{output} stands in {self.folder}, all of which is read; name one elsewhere")
+            raise ScoringError(f"{output} is inside the input folder {self.folder}; choose a path outside it")
 
 
-def find_source(given: Sequence[Path], *, grid: bool) -> Source:
-    """The files that the user named; of a folder, those that may be grids, or tables.
+def find_source(paths: Sequence[Path], *, grid: bool) -> Source:
+    """Return the files that the user named; of a folder, those with the extension of a grid or a table.
 
     Raises:
         FileError: if there are none.
     """
-    if len(given) > 1:
-        found = Source(given[0].parent, tuple(given))
-    elif is_plain_folder(given[0]):
-        found = Source(given[0], _in_folder(given[0], grid), folder=given[0])
-    elif given[0].exists() or not has_magic(str(given[0])):
-        found = Source(given[0], (given[0],))
+    first = paths[0]
+    if len(paths) > 1:
+        source = Source(first.parent, tuple(paths))
+    elif is_plain_folder(first):
+        source = Source(first, _in_folder(first, grid), folder=first)
+    elif first.exists() or not has_magic(str(first)):
+        source = Source(first, (first,))
     else:
-        found = Source(given[0], tuple(map(Path, sorted(glob(str(given[0]), recursive=True)))))  # noqa: PTH207  an absolute pattern too
-        if not found.files:
-            raise FileError(f"{given[0]}: no file fits this pattern")
-    for file in found.files:
+        source = Source(first, tuple(map(Path, sorted(glob(str(first), recursive=True)))))  # noqa: PTH207  an absolute pattern too
+        if not source.files:
+            raise FileError(f"{first}: no file matches this pattern")
+    for file in source.files:
         if not file.exists():
-            raise FileError(f"{file}: is not there")
-    return found
+            raise FileError(f"{file}: no such file")
+    return source
 
 
 def _in_folder(folder: Path, grid: bool) -> tuple[Path, ...]:
     grids, tables = _with_endings(folder, _GRIDS), _with_endings(folder, _TABLES)
     if grid and tables and not grids:
-        raise FileError(f"{folder}: holds no grids; forecasts of tables are a table too: write .csv or .parquet")
+        raise FileError(f"{folder}: contains tables, not grids; write their forecasts to .csv or .parquet")
     if grids and not grid:
-        raise FileError(f"{folder}: holds grids, whose forecasts are a grid too: write .nc or .zarr")
-    found = grids if grid else tables
-    if not found:
-        raise FileError(f"{folder}: holds no file that ends in {' or '.join(_GRIDS if grid else _TABLES)}")
-    return found
+        raise FileError(f"{folder}: contains grids; write their forecasts to .nc or .zarr")
+    files = grids if grid else tables
+    if not files:
+        raise FileError(f"{folder}: contains no {', '.join(_GRIDS if grid else _TABLES)} files")
+    return files
 
 
 def _with_endings(folder: Path, endings: Sequence[str]) -> tuple[Path, ...]:
@@ -93,13 +93,13 @@ def _is_hidden(file: Path, folder: Path) -> bool:
 
 
 def is_parquet(file: Path) -> bool:
-    """Whether it is Parquet, by how it begins."""
+    """Return whether a file is Parquet, by its first bytes."""
     with file.open("rb") as head:
         return head.read(4) == b"PAR1"
 
 
 def bare_name(file: Path) -> str:
-    """The name of a table without its endings: of ``buoy.41001.csv.gz``, ``buoy.41001``."""
+    """Return the name of a table without its extensions: ``buoy.41001`` for ``buoy.41001.csv.gz``."""
     name = as_text(file.name)
     for endings in ((_PACKED,), _TABLES):
         stem, mark, ending = name.rpartition(".")
@@ -109,7 +109,7 @@ def bare_name(file: Path) -> str:
 
 
 def as_text(path: str | Path) -> str:
-    """A path as text that every file can hold: of bytes that are not UTF-8, Latin-1, as in tables."""
+    """Return a path as valid text; bytes that are not UTF-8 are read as Latin-1, as in tables."""
     raw = os.fsencode(path)
     try:
         return raw.decode()
@@ -118,39 +118,39 @@ def as_text(path: str | Path) -> str:
 
 
 def is_plain_folder(path: Path) -> bool:
-    """Whether it is a folder of files, and no store.
+    """Return whether a path is a folder, and not a Zarr store.
 
     Raises:
-        FileError: if that cannot be seen.
+        FileError: if the path cannot be read.
     """
     try:
         return path.is_dir() and not any((path / name).is_file() for name in STORE)
     except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from None
+        raise FileError(f"{path}: cannot read: {error.strerror}") from None
 
 
 def inside(path: Path) -> Iterator[Path]:
-    """The file, or all files of a store or folder, in the order of their names.
+    """Yield the file itself, or all files in a store or folder, sorted by name.
 
     Raises:
-        FileError: if a folder in it cannot be read: what is in there would be missing, and nobody told.
+        FileError: if a folder inside cannot be read, since its files would be skipped silently.
     """
     yield from [path] if path.is_file() else sorted(_walk(path))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    # Path.rglob passes over what it may not read.
+    # Path.rglob skips folders without permission silently.
     for at, _, names in os.walk(folder, onerror=_refuse_unread):
         yield from (inner for name in names if (inner := Path(at, name)).is_file())
 
 
 def _refuse_unread(error: OSError) -> None:
-    raise FileError(f"{error.filename}: cannot be read: {error.strerror}")
+    raise FileError(f"{error.filename}: cannot read: {error.strerror}")
 
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """What is wrong with a file says which file it is."""
+    """Prefix errors about a file with its path."""
     try:
         yield
     except SeriesError as error:

@@ -1,4 +1,4 @@
-"""What begins before anything slow is loaded: torch takes seconds to load, which pass beside the reading."""
+"""What starts before slow imports: another process loads torch, which takes seconds, while this one reads."""
 
 import argparse
 import multiprocessing
@@ -12,16 +12,15 @@ from scoring.source import find_source
 
 _LARGE_GRID: Final = 4_000_000
 _LARGE_TABLE: Final = 256_000_000
-"""Bytes of input from which several processes pay for their start."""
+"""Input sizes in bytes above which several processes are worth their start-up time."""
 
 
 _LONGEST_FOLDER: Final = 70
-"""Bytes of the name of the folder for temporary files: processes find each other by a socket in it, whose name may have
-some hundred."""
+"""Bytes in the path of the temporary folder: it holds a socket, whose path is limited to about a hundred bytes."""
 
 
 def processes_for(options: argparse.Namespace) -> int:
-    """How many processes a run uses besides the command's own; 0 where that alone is faster."""
+    """Return the number of worker processes of a run; 0 if this process alone is faster."""
     if options.cluster:
         return 0
     if options.processes is not None:
@@ -30,13 +29,13 @@ def processes_for(options: argparse.Namespace) -> int:
     try:
         size = find_source(options.input, grid=grid).size
     except (FileError, OSError):
-        return 0  # which is said once all else is loaded
+        return 0  # reported later, after the imports
     return cores() if size >= (_LARGE_GRID if grid else _LARGE_TABLE) and cores() > 1 else 0
 
 
 def load_torch_aside() -> None:
-    """Have another process begin to load torch, from which those that score are forked."""
-    # One thread each: the pools of the numeric libraries would outnumber the cores.
+    """Start loading torch in the process that the workers are forked from."""
+    # One thread each: otherwise the libraries' thread pools outnumber the cores.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     if "forkserver" in multiprocessing.get_all_start_methods():

@@ -1,14 +1,13 @@
-"""The work folder ``.OUTPUT.partial/`` beside an output: what is done so far, so that a killed run can go on.
+"""The work folder ``.OUTPUT.partial/`` beside an output: the progress of a run, so that a killed run can resume.
 
     lock        held by the one command that may write here
-    plan.json   what the run is; see ``plan``
-    staged/     the input as the chunks need it
+    plan.json   identity of the run; see :mod:`scoring.plan`
+    staged/     the input in the form that the chunks need
     parts/      forecasts of finished chunks
-    failed/     why others could not be scored
-    placed      which file was put under the output's name, once one was
+    failed/     reasons of failed chunks
+    placed      device and inode of the output, once it is in place
 
-Everything appears by a rename once it is complete. Only the command writes here, and only while it holds the lock:
-whatever outlives it has nothing to write with.
+Every file appears by a rename once it is complete. Only the command that holds the lock writes here.
 """
 
 import fcntl
@@ -26,11 +25,11 @@ from scoring.job import Counts, Failure, Part
 from scoring.plan import Plan
 
 _PATIENCE: Final = 2.0
-"""Seconds for a command that was killed to be gone."""
+"""Seconds to wait for a killed command to end."""
 
 
 class WorkFolder:
-    """The work folder of an output, while :func:`locked` holds its lock."""
+    """The work folder of an output; use it while :func:`locked` holds its lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,14 +37,14 @@ class WorkFolder:
 
     @property
     def staged(self) -> Path:
-        """The staged input."""
+        """Folder of the staged input."""
         return self.path / "staged"
 
     def begin(self, plan: Plan, output: Path) -> None:
-        """Take up ``plan``, be it new or begun before.
+        """Start or resume the run of ``plan``.
 
         Raises:
-            ScoringError: if another was begun and not brought to its end.
+            ScoringError: if the folder holds an unfinished run of another plan.
         """
         file = self.path / "plan.json"
         is_of_use = self.staged.exists() and not self.has_placed(output)
@@ -57,12 +56,12 @@ class WorkFolder:
         differences = plan.differences(file.read_text())
         if differences:
             raise ScoringError(
-                f"{self.path} holds a run that was cut off and cannot go on: {'; '.join(differences)}; restore that, "
-                "or begin anew with --restart"
+                f"{self.path} holds an unfinished run that cannot be resumed: {'; '.join(differences)}; "
+                "undo the change, or start over with --restart"
             )
 
     def clear(self) -> None:
-        """Forget what was begun."""
+        """Remove everything except the lock."""
         for inner in self.path.iterdir():
             if inner.name != "lock":
                 remove(inner)
@@ -74,7 +73,7 @@ class WorkFolder:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """A folder to fill, which is :attr:`staged` afterwards; what an earlier try left is removed."""
+        """Yield an empty folder, which becomes :attr:`staged` when the block ends."""
         half = self.path / "staged.half"
         remove(half)
         half.mkdir()
@@ -83,28 +82,28 @@ class WorkFolder:
         half.rename(self.staged)
 
     def finished(self) -> dict[int, Counts]:
-        """What became of each chunk that is done."""
+        """Return the counts of each finished chunk."""
         return {int(file.stem): _read_counts(file) for file in sorted((self.path / "parts").glob("*.part"))}
 
     def save(self, chunk: int, part: Part) -> None:
-        """Keep the forecasts of a chunk, which is finished then."""
+        """Store the forecasts of a chunk, which finishes it."""
         counts = json.dumps(vars(part.counts)).encode()
         write_whole(self._part(chunk), counts + b"\n" + part.content)
         (self.path / "failed" / f"{chunk:06}").unlink(missing_ok=True)
 
     def content(self, chunk: int) -> bytes:
-        """The forecasts of a chunk that is finished."""
+        """Return the forecasts of a finished chunk."""
         return self._part(chunk).read_bytes().partition(b"\n")[2]
 
     def _part(self, chunk: int) -> Path:
         return self.path / "parts" / f"{chunk:06}.part"
 
     def record(self, chunk: int, failure: Failure) -> None:
-        """Keep why a chunk could not be scored."""
+        """Store the reason why a chunk failed."""
         write_whole(self.path / "failed" / f"{chunk:06}", failure.reason.encode())
 
     def place(self, complete: Path, output: Path) -> None:
-        """Put what is ``complete`` in this folder under the name of the output, in place of what may be there."""
+        """Move the ``complete`` file or store to ``output``, replacing whatever is there."""
         _sync(complete)
         stat = complete.stat()
         write_whole(self.path / "placed", f"{stat.st_dev} {stat.st_ino}".encode())
@@ -116,11 +115,11 @@ class WorkFolder:
         _fsync(output.parent)
 
     def failures(self) -> dict[int, str]:
-        """Why chunks could not be scored."""
+        """Return the reasons of failed chunks."""
         return {int(file.name): file.read_text() for file in sorted((self.path / "failed").iterdir())}
 
     def has_placed(self, output: Path) -> bool:
-        """Whether what stands under the output's name was put there by this run."""
+        """Return whether this run put the current ``output`` in place."""
         try:
             stat = output.stat()
             return (self.path / "placed").read_text() == f"{stat.st_dev} {stat.st_ino}"
@@ -128,25 +127,25 @@ class WorkFolder:
             return False
 
     def remove_if_empty(self) -> None:
-        """Remove the folder if no run was begun in it."""
+        """Remove the folder if it holds no run."""
         if not (self.path / "plan.json").exists():
             self.remove()
 
     def remove(self) -> None:
-        """Remove the folder: the run is over."""
-        # Out of the way at once, so that no half of it can be taken for a run.
-        gone = self.path.with_name(f"{self.path.name}.done")
-        remove(gone)
-        self.path.rename(gone)
-        remove(gone)
+        """Remove the folder."""
+        # Renamed first, so that a half-removed folder cannot be taken for a run.
+        done = self.path.with_name(f"{self.path.name}.done")
+        remove(done)
+        self.path.rename(done)
+        remove(done)
 
 
 @contextmanager
 def locked(output: Path, *, restart: bool) -> Iterator[WorkFolder]:
-    """The work folder of ``output``, made if there is none.
+    """Lock the work folder of ``output``, creating it if needed.
 
     Raises:
-        ScoringError: if another command works on it.
+        ScoringError: if another command holds the lock.
     """
     path = output.with_name(f".{output.name}.partial")
     path.mkdir(exist_ok=True)
@@ -168,10 +167,10 @@ def _held(file: Path, output: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise ScoringError(f"another command is writing {output}; wait for it, or end it") from None
+                    raise ScoringError(f"another command is writing {output}; wait for it or stop it") from None
                 time.sleep(0.05)
         if not file.exists() or not os.path.samestat(os.fstat(lock.fileno()), file.stat()):
-            raise ScoringError(f"another command has just finished {output}; see whether it is what you want")
+            raise ScoringError(f"another command has just finished {output}; check that file first")
         yield
 
 
@@ -181,7 +180,7 @@ def _read_counts(part: Path) -> Counts:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name only when it is complete, and stays after a power cut."""
+    """Write a file atomically and durably: to a temporary name, flushed to disk, then renamed."""
     half = path.with_name(f"{path.name}.half")
     with half.open("wb") as file:
         file.write(content)
@@ -191,7 +190,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if there is one."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -27,17 +27,18 @@ if __name__ in ("__main__", "__mp_main__"):
 
 from pydantic import SecretStr, ValidationError
 
+from forecasting.console import give_up_output
 from forecasting.errors import ForecastError, RequestError
-from forecasting.printing import give_up_output
-from service import keys_cli
-from service.app import open_registry
-from service.keys import read_keys
-from service.logs import configure_logs
-from service.security import refuse_open_bind
-from service.server import serve
+from service.app import create_app
+from service.engine.release_watcher import open_registry
+from service.engine.worker_bus import WorkerBus
+from service.gate import keys_cli
+from service.gate.keys import read_keys
+from service.gate.policy import refuse_open_bind
+from service.server.process import serve
+from service.server.supervisor import Supervisor
 from service.settings import Settings, unknown_settings, unusable_settings
-from service.siblings import Siblings
-from service.supervisor import Supervisor
+from service.telemetry.logs import configure_logs
 
 logger = logging.getLogger("service")
 
@@ -74,11 +75,11 @@ def main(arguments: list[str] | None = None) -> int:
     _say(_greeting(settings, listener.getsockname()[1]))
     if registry is None:
         try:
-            return Supervisor(settings, listener).run()
+            return Supervisor(create_app, settings, listener).run()
         except ForecastError as error:
             print(f"service: {error}", file=sys.stderr)
             return 2
-    serve(settings, listener, registry, Siblings())
+    serve(settings, listener, create_app(settings, registry, WorkerBus()))
     return 0
 
 

@@ -10,40 +10,44 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-import torch
 from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel
 
-from forecasting.device import choose_device
-from forecasting.registry import Registry
-from service import docs_page
-from service.admission import Guard
-from service.assets import Assets
-from service.comparison_schemas import CompareRequest
-from service.errors import install_error_handlers
-from service.gate import Gate
-from service.grid_files import GridFiles
-from service.inference_schemas import IndexRequest, InferRequest, LoadRequest
-from service.keys import read_keys
-from service.lifecycle import Lifecycle
-from service.metrics import Metrics
-from service.openapi import install_openapi
-from service.query import refuse_unknown
-from service.rate_limit import RateLimiter
-from service.repository import Repository
-from service.routes import compare, forecast, health, inference, models, page, recent, series, training
-from service.routes import metrics as metrics_route
-from service.routes import repository as model_repository
-from service.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
-from service.security import Access
-from service.security_headers import PAGE_POLICY, security_headers
-from service.serving import Serving
+from forecasting.networks.device import choose_device
+from forecasting.releases.registry import Registry
+from service.api import health, models, recent, training
+from service.api import metrics as metrics_route
+from service.api.compare import routes as compare
+from service.api.compare.schemas import CompareRequest
+from service.api.forecast import routes as forecast
+from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
+from service.api.inference import repository as model_repository
+from service.api.inference import routes as inference
+from service.api.inference.schemas import IndexRequest, InferRequest, LoadRequest
+from service.api.openapi import install_openapi
+from service.api.pages import docs as docs_page
+from service.api.pages import routes as page
+from service.api.pages.assets import Assets
+from service.api.uploads import routes as series
+from service.api.uploads.grid_files import GridFiles
+from service.engine.lifecycle import Lifecycle
+from service.engine.release_watcher import ReleaseWatcher, open_registry
+from service.engine.serving import Serving
+from service.engine.statistics import Statistics
+from service.engine.worker_bus import WorkerBus
+from service.gate.admission import Guard
+from service.gate.gate import Gate
+from service.gate.keys import read_keys
+from service.gate.policy import Access
+from service.gate.rate_limit import RateLimiter
+from service.http.problems import install_error_handlers
+from service.http.query import refuse_unknown
+from service.http.security_headers import PAGE_POLICY, security_headers
 from service.settings import Settings
-from service.siblings import Siblings
-from service.statistics import Statistics
-from service.tracing import request_tracer, send_the_rest
+from service.telemetry.metrics import Metrics
+from service.telemetry.tracing import request_tracer, send_the_rest
 
 logger = logging.getLogger("service")
 
@@ -82,22 +86,10 @@ _DESCRIPTION = """Sea-surface temperature forecasts by recurrent networks, with 
 references. Temperatures are °C where not asked for otherwise; times are UTC."""
 
 
-def open_registry(settings: Settings, siblings: Siblings | None = None) -> Registry:
-    """Load what ``settings`` name; what ``siblings`` serve where that cannot be used.
-
-    Raises:
-        ForecastError: if there is no such device, or a release cannot be used.
-    """
-    # A second thread makes networks this small slower, and their warm-up by seconds where the cores are busy.
-    torch.set_num_threads(1)
-    serving = siblings.serving() if siblings else {}
-    return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset, serving)
-
-
 def create_app(
     settings: Settings,
     registry: Registry | None = None,
-    siblings: Siblings | None = None,
+    bus: WorkerBus | None = None,
     telemetry: TelemetryConfig | None = None,
 ) -> Gate:
     """The application for these settings.
@@ -105,14 +97,14 @@ def create_app(
     Args:
         settings: what it is set to.
         registry: the models, where they are loaded already; else they are when the application starts.
-        siblings: the workers that serve together; None: this one alone.
+        bus: reaches the other workers of the service; None: there are none.
         telemetry: FastAPI's: OpenTelemetry providers other than the global ones.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
-        async with _serving(gate, registry, siblings or Siblings()) as repository:
+        async with _serving(gate, registry, bus or WorkerBus()) as repository:
             app.state.repository = repository
             yield
 
@@ -147,7 +139,7 @@ def create_app(
 
 
 @asynccontextmanager
-async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) -> AsyncIterator[Repository]:
+async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
     """Serve the models through ``gate``, and follow what is published."""
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_OBJECTS)
@@ -155,9 +147,9 @@ async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) ->
         # Last of all, so that it has what the others say at their end.
         stack.callback(lambda: send_the_rest(gate.lifecycle.until))
         stack.enter_context(gate.metrics.batches.on_loop())
-        repository = _repository(gate, siblings, stack)
+        repository = _repository(gate, bus, stack)
         repository.start(registry or open_registry(gate.settings))
-        await stack.enter_async_context(siblings.listening(repository.hear))
+        await stack.enter_async_context(bus.listening(repository.hear))
         # Only now: what is withdrawn from here on is heard.
         repository.refresh()
         watching = asyncio.create_task(repository.watch(gate.settings.reload_seconds))
@@ -166,7 +158,7 @@ async def _serving(gate: Gate, registry: Registry | None, siblings: Siblings) ->
         yield repository
 
 
-def _repository(gate: Gate, siblings: Siblings, stack: AsyncExitStack) -> Repository:
+def _repository(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
     """What loads releases and puts them to serve, with threads that end with ``stack``."""
     settings, metrics = gate.settings, gate.metrics
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
@@ -177,8 +169,8 @@ def _repository(gate: Gate, siblings: Siblings, stack: AsyncExitStack) -> Reposi
     def serving(loaded: Registry) -> Serving:
         return Serving(loaded, workers, settings.request_seconds, metrics, statistics)
 
-    return Repository(
-        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, siblings, metrics, loader
+    return ReleaseWatcher(
+        settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, bus, metrics, loader
     )
 
 

@@ -10,15 +10,15 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from forecasting.forecaster import Forecaster
+from forecasting.networks.forecaster import Forecaster
 from forecasting.readers import read_csv
-from forecasting.registry import Registry, load_forecaster
-from forecasting.series import SstSeries
-from forecasting.timestep import MONTH, TimeStep
+from forecasting.releases.registry import Registry, load_forecaster
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
 from tests.serving import serve
 from training.config import TrainingConfig
-from training.dataset import Dataset
+from training.examples.dataset import Dataset
 from training.run import Destination, Published, train
 
 ROOT = Path(__file__).parent.parent

@@ -12,9 +12,9 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.app import create_app
-from service.gate import Gate
-from service.hot_path import HotPath
-from service.protocol import Protocol
+from service.gate.gate import Gate
+from service.server.hot_path import HotPath
+from service.server.protocol import Protocol
 from service.settings import Settings
 
 

@@ -10,12 +10,12 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 
 def _run() -> int:
-    # A termination cleans up as an interruption from the keyboard does. The rest is imported here because torch takes
-    # seconds to load, and an interruption may come meanwhile.
+    # SIGTERM cleans up like Ctrl-C. The imports are here because torch takes seconds to load, and an interruption may
+    # come meanwhile.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        from forecasting.printing import until_unread
-        from training.cli import main
+        from forecasting.console import until_unread
+        from training.cli.main import main
 
         return until_unread(main)
     except KeyboardInterrupt:

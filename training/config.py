@@ -1,4 +1,4 @@
-"""What a training run is set to: one configuration for all cells, and one rule of defaults for all data."""
+"""Settings of a training run: one configuration for all cells, with defaults that follow from the time step."""
 
 import math
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from forecasting.metadata import CELLS
-from forecasting.shape import ForecastShape
-from forecasting.timestep import YEAR, TimeStep
+from forecasting.networks.metadata import CELLS
+from forecasting.series.shape import ForecastShape
+from forecasting.series.timestep import YEAR, TimeStep
 
 DEFAULT_SEED: Final = 0
 
@@ -17,27 +17,27 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
     """Settings of one run; the same for every cell.
 
     Attributes:
-        cells: to train.
-        window: values that a forecast starts from.
-        horizon: leads that are fitted to (see :attr:`later_leads`), evaluated and calibrated.
+        cells: recurrent cells to train.
+        window: number of values that a forecast starts from.
+        horizon: number of leads to fit (see :attr:`later_leads`), evaluate and calibrate.
         fill_limit: longest gap, in steps, that is interpolated inside a window.
         hidden: size of the hidden state.
-        layers: recurrent layers.
-        epochs: passes over the training windows; by :meth:`schedule` where None.
+        layers: number of recurrent layers.
+        epochs: passes over the training windows; None leaves it to :meth:`schedule`.
         seed: of the initial weights and the order of batches.
-        seeds: how many seeds to train for the spread; the first is published.
+        seeds: number of seeds to train, to measure their spread; the first is published.
         learning_rate: at the peak of the schedule.
-        weight_decay: of AdamW, on matrices alone.
+        weight_decay: of AdamW, on matrices only.
         dropout: of the last hidden state.
-        huber_delta: one-step spreads at which the loss turns from squared to linear.
-        trend: whether the level is counted from a line through the record too; see :meth:`counts_trend`.
-        autoregression: whether a forecast in closed form stands beside the cell.
-        later_leads: what the errors at later leads of the autoregression's roll-out count together in its fit; that at
-            the first counts 1.
-        cell_leads: of its roll-out that the cell is trained through.
-        cell_share: of the cell in the forecast of both, with many windows; see :meth:`share`.
-        cell_window: values, the last of the window, that the cell sees.
-        harmonics: of the year (and, under daily steps, one of the day) that the cell sees.
+        huber_delta: error, in one-step spreads, at which the loss turns from squared to linear.
+        trend: whether the level is also measured from a linear trend; see :meth:`counts_trend`.
+        autoregression: whether to combine the cell with an autoregression fitted in closed form.
+        later_leads: total weight of the errors at later leads of the autoregression's roll-out in its fit; the weight
+            of the first lead is 1.
+        cell_leads: number of leads of its roll-out that the cell is trained through.
+        cell_share: weight of the cell in the combined forecast, given many windows; see :meth:`share`.
+        cell_window: number of values, at the end of the window, that the cell sees.
+        harmonics: number of annual harmonics that the cell sees (at steps below a day, also one daily harmonic).
     """
 
     cells: tuple[str, ...] = CELLS
@@ -63,10 +63,11 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
     @classmethod
     def for_step(cls, step: TimeStep, **settings: Any) -> "TrainingConfig":
-        """The defaults for a series of this step, but for those ``settings`` that are not None.
+        """The defaults for a series with this step, overridden by the ``settings`` that are not None.
 
-        The window, horizon and longest gap that is filled are those of
-        :meth:`~forecasting.shape.ForecastShape.for_step`; of another window an eighth is filled.
+        The defaults of window, horizon and longest filled gap are those of
+        :meth:`~forecasting.series.shape.ForecastShape.for_step`; for any other window, gaps up to an eighth of it are
+        filled.
 
         Raises:
             pydantic.ValidationError: if a setting is out of range.
@@ -80,13 +81,13 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def shape(self) -> ForecastShape:
-        """Window, horizon and longest gap of a forecast."""
+        """Window, horizon and longest filled gap of a forecast."""
         return ForecastShape(self.window, self.horizon, self.fill_limit)
 
     def schedule(self, windows: int) -> "Schedule":
-        """Batch size and epochs for so many training windows.
+        """Batch size and epochs for a number of training windows.
 
-        Where ``epochs`` is None: thirty, but at least 600 and at most 1 500 steps of the optimiser.
+        If ``epochs`` is None, train for 30 epochs, but for at least 600 and at most 1,500 steps of the optimiser.
         """
         batch = min(64 if windows < 3_000 else 128, windows)
         batches = math.ceil(windows / batch)
@@ -94,24 +95,30 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid"):
         return Schedule(batch=batch, epochs=self.epochs or math.ceil(steps / batches))
 
     def counts_trend(self, step: TimeStep) -> bool:
-        """Whether the level is counted from a trend too; a window of a year tells by itself how warm the sea is."""
+        """Whether the level is also measured from a trend; a window of a year or more shows the level by itself."""
         return self.trend and self.window * step.seconds < YEAR
 
     def share(self, windows: int) -> float:
-        """Of the cell in the forecast that it makes with the autoregression, for so many training windows.
+        """Weight of the cell in the combined forecast, for a number of training windows.
 
-        The fewer there are to learn from, the less can the cell be trusted: a thousand halve it.
+        It grows with the number of windows, since a cell trained on few is less reliable, and reaches half of
+        :attr:`cell_share` at 1,000 windows. It is 1 without an autoregression.
         """
         return self.cell_share * windows / (windows + 1_000) if self.autoregression else 1.0
 
     def flat(self) -> dict[str, int | float | str | bool]:
-        """Every setting as plain values, for the metadata."""
+        """Every setting as a plain value, for the metadata."""
         return {**self.model_dump(exclude_none=True), "cells": ",".join(self.cells)}
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Windows a step of the optimiser, and passes over all of them."""
+    """Length of training.
+
+    Attributes:
+        batch: windows in a step of the optimiser.
+        epochs: passes over all windows.
+    """
 
     batch: int
     epochs: int

@@ -1,57 +1,39 @@
-"""One training run, from a file to a published release."""
+"""One training run, from a dataset to a published release."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import pandas as pd
 import torch
 
-from forecasting.accuracy import Accuracy, rounded_one
-from forecasting.baselines import BASELINES, Baselines
-from forecasting.checkpoint import script
-from forecasting.climatology import Climatology
-from forecasting.division import Split
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.evaluation import Evaluation
-from forecasting.network import NetworkRoller
+from forecasting.evaluation.report import Report, parse_report
 from forecasting.readers import content_digest
-from forecasting.release import current_version, is_dataset_name, open_current
-from forecasting.report import Report, SeedSpread, parse_report
-from forecasting.timestep import iso, short
-from training.assess import assess, drift
-from training.calibration import earlier_residuals
-from training.card import model_card
-from training.companion import Companion, Companions, beside
+from forecasting.releases.release import current_version, is_dataset_name, open_current
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.export import Identity, export, libraries
-from training.fit import CPU, Fit
-from training.kept_fits import KeptFits
-from training.parallel import Progress, fit_all
-from training.plot import save_comparison
-from training.publish import next_version, point_current, prune, publish, staging
-from training.report_markdown import readable_report
-
-RECENT_WINDOWS: Final = 4
-"""Windows of the series' end that a release carries: what a forecast starts from, and some to look at."""
+from training.examples.dataset import Dataset
+from training.fit.fitting import CPU
+from training.fit.kept_fits import KeptFits
+from training.fit.parallel import Fits, Progress, fit_all
+from training.publish.contents import write_contents
+from training.publish.export import Identity
+from training.publish.release import next_version, point_current, prune, publish, staging
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a release goes, and what becomes of those before it.
+    """Where a release is published, and what happens to older releases of the dataset.
 
     Attributes:
         name: of the dataset.
-        artifacts: the folder of all releases.
-        keep: old releases to keep besides the one that serves; all where None.
-        if_not_worse: leave ``current`` alone where the best cell's validation RMSE is worse than that of the release
+        artifacts: folder of all releases.
+        keep: number of old releases to keep, beside the one that serves; None keeps all.
+        if_not_worse: leave ``current`` as it is if the best network's validation RMSE is worse than that of the release
             that serves.
 
     Raises:
-        RequestError: if ``name`` cannot name a dataset.
+        RequestError: if ``name`` is not a valid dataset name.
     """
 
     name: str
@@ -62,32 +44,52 @@ class Destination:
     def __post_init__(self) -> None:
         if not is_dataset_name(self.name):
             raise RequestError(
-                f"{self.name!r} cannot name a dataset: use up to 64 lower case letters, digits, dots, dashes and "
+                f"{self.name!r} is not a valid dataset name: use up to 64 lower-case letters, digits, dots, dashes and "
                 "underscores",
                 field="name",
             )
 
     @property
     def folder(self) -> Path:
-        """Of the dataset's releases."""
+        """Folder of the dataset's releases."""
         return self.artifacts / self.name
 
     def rmse_to_beat(self) -> float | None:
-        """Validation RMSE of the best network of the release that serves, °C; None where that does not matter."""
+        """Validation RMSE of the best network of the serving release, °C; None if there is nothing to compare with."""
         if not self.if_not_worse or current_version(self.folder) is None:
             return None
         return parse_report(open_current(self.artifacts, self.name).read("report.json")).best.validation_rmse
 
 
 @dataclass(frozen=True)
+class Execution:
+    """How the networks of a run are fitted.
+
+    Attributes:
+        resume: continue an interrupted run with the same data and settings; otherwise, fit every network anew.
+        workers: number of processes.
+        device: that cells are trained on.
+        progress: called with the number of epochs completed since the last call.
+    """
+
+    resume: bool = False
+    workers: int = 1
+    device: torch.device = CPU
+    progress: Progress | None = None
+
+
+ONE_PROCESS: Final = Execution()
+
+
+@dataclass(frozen=True)
 class Published:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
         path: of the release.
-        report: its report.
-        serves: whether ``current`` names it.
-        removed: old releases that were removed.
+        report: of the release.
+        serves: whether ``current`` names the release.
+        removed: versions of the old releases that were removed.
     """
 
     path: Path
@@ -101,154 +103,53 @@ def train(
     data_file: Path,
     destination: Destination,
     config: TrainingConfig,
-    *,
-    resume: bool = False,
-    workers: int = 1,
-    device: torch.device = CPU,
-    progress: Progress | None = None,
+    execution: Execution = ONE_PROCESS,
 ) -> Published:
-    """Train every cell on ``dataset``, evaluate them, and publish a release.
+    """Fit every cell to ``dataset``, evaluate the networks, and publish a release.
 
-    A release appears under its name when it is complete; nothing half written stays.
+    The release appears under its name once it is complete; an interrupted run leaves nothing half written.
 
     Args:
-        dataset: to learn from.
-        data_file: it was read from; named, and its digest kept, in the release.
+        dataset: to train on.
+        data_file: that the dataset was read from; the release records its name and digest.
         destination: of the release.
         config: settings of the run.
-        resume: take up the fits of the same run where it was interrupted; without it they are made anew.
-        workers: processes to fit in.
-        device: that cells learn on.
-        progress: told of every epoch.
+        execution: how to fit the networks.
 
     Raises:
         ReleaseError: if the release cannot be written.
     """
     folder = destination.folder
     try:
-        # Before the long part: whether this can be written, and what it has to be measured against.
+        # Fail before the long part if the folder cannot be written, or the serving release cannot be read.
         with staging(folder):
-            to_beat = destination.rmse_to_beat()
-        kept = KeptFits.of(dataset, config, folder, device)
-        if not resume:
+            rmse_to_beat = destination.rmse_to_beat()
+        kept = KeptFits.of(dataset, config, folder, execution.device)
+        if not execution.resume:
             kept.remove()
-        fits = fit_all(dataset, config, workers, progress, kept, device)
-        with staging(folder) as stage:
-            identity = _identity(folder, data_file)
-            report = _fill(stage, dataset, config, fits, identity)
-            path = publish(stage, folder, identity.version)
-        serves = to_beat is None or report.best.validation_rmse <= to_beat
+        fits = fit_all(dataset, config, execution.workers, execution.progress, kept, execution.device)
+        path, report = _publish(folder, dataset, data_file, config, fits)
+        serves = rmse_to_beat is None or report.best.validation_rmse <= rmse_to_beat
         if serves:
-            point_current(folder, identity.version)
+            point_current(folder, path.name)
         kept.remove()
-        keep = destination.keep
-        removed = [] if keep is None else prune(folder, keep, identity.version)
+        removed = [] if destination.keep is None else prune(folder, destination.keep, path.name)
     except OSError as error:
-        raise ReleaseError(f"the release cannot be written to {folder}: {error.strerror or error}") from None
+        raise ReleaseError(f"cannot write the release to {folder}: {error.strerror or error}") from None
     return Published(path, report, serves, tuple(removed))
 
 
-def _identity(folder: Path, data_file: Path) -> Identity:
+def _publish(
+    folder: Path, dataset: Dataset, data_file: Path, config: TrainingConfig, fits: Fits
+) -> tuple[Path, Report]:
+    """Write a new release into the dataset's ``folder``."""
+    with staging(folder) as stage:
+        identity = _identify(folder, data_file)
+        report = write_contents(stage, dataset, config, fits, identity)
+        return publish(stage, folder, identity.version), report
+
+
+def _identify(folder: Path, data_file: Path) -> Identity:
     version = next_version(folder)
     created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
     return Identity(folder.name, version, created, data_file.name, content_digest(data_file))
-
-
-def _fill(
-    stage: Path,
-    dataset: Dataset,
-    config: TrainingConfig,
-    fits: dict[tuple[str, int], Fit],
-    identity: Identity,
-) -> Report:
-    """Put every file of the release into ``stage``."""
-    earlier = earlier_residuals(dataset, config)
-    companions = Companions.of(dataset, config)
-    exported = {
-        cell: export(fits[cell, config.seed], dataset, config, identity, stage, earlier, companions)
-        for cell in config.cells
-    }
-    first = next(iter(dataset.stations.values()))
-    baselines = Baselines.fit(first.past("validation"), config.shape)
-    assessed = assess(dataset, config, exported)
-    last_end = dataset.last_usable_end()
-    references: dict[str, dict[Split, Accuracy]] = {
-        name: assessed.accuracy[name] for name in BASELINES if name in assessed.accuracy
-    }
-    completed = {cell: one.complete(assessed.accuracy[cell], references) for cell, one in exported.items()}
-    report = Report(
-        dataset=identity.dataset,
-        version=identity.version,
-        created=identity.created,
-        step=str(dataset.series.step),
-        units="celsius",
-        window=config.window,
-        horizon=config.horizon,
-        data_file=identity.data_file,
-        data_sha256=identity.data_sha256,
-        notes=(*dataset.notes, *_stale(dataset, last_end)),
-        periods=dataset.periods(),
-        climatology=_describe(baselines.climatology),
-        configuration=config.flat(),
-        libraries=libraries(),
-        models=assessed.models(dataset, completed, fits),
-        seeds=_seed_spread(dataset, config, fits, companions.final) if config.seeds > 1 else {},
-        drift=drift(assessed, next(iter(completed.values())).training_range),
-        stations=assessed.station_reports(dataset, completed),
-        left_out=assessed.left_out_accuracy(),
-    )
-    _write(stage, report, baselines, next(iter(assessed.stations.values())).one_step())
-    _write_recent(dataset, last_end, stage / "recent.csv")
-    return report
-
-
-def _write(stage: Path, report: Report, baselines: Baselines, predictions: pd.DataFrame) -> None:
-    texts = {
-        "report.json": report.model_dump_json(indent=1, exclude_none=True) + "\n",
-        "report.md": readable_report(report),
-        "MODEL_CARD.md": model_card(report),
-        "baselines.json": baselines.model_dump_json() + "\n",
-    }
-    for name, text in texts.items():
-        (stage / name).write_text(text, encoding="utf-8")
-    predictions.round(4).to_csv(stage / "predictions.csv")
-    save_comparison(predictions, report, stage)
-
-
-def _seed_spread(
-    dataset: Dataset, config: TrainingConfig, fits: dict[tuple[str, int], Fit], companion: Companion | None
-) -> dict[str, SeedSpread]:
-    spread = {}
-    one_step = dataset.origins("test", horizon=1)
-    for cell in config.cells:
-        seeds = tuple(seed for fitted, seed in fits if fitted == cell)
-        networks = {str(seed): beside(fits[cell, seed].final, companion) for seed in seeds}
-        rollers = {seed: NetworkRoller(script(one), dataset.series.step, CPU) for seed, one in networks.items()}
-        evaluation = Evaluation.run(one_step, rollers)
-        rmse = tuple(evaluation.accuracy(str(seed)).rmse[0] for seed in seeds)
-        spread[cell] = SeedSpread(
-            seeds=seeds,
-            rmse=rmse,
-            mean=rounded_one(np.mean(rmse)),
-            std=rounded_one(np.std(rmse, ddof=1)),
-        )
-    return spread
-
-
-def _describe(climatology: Climatology) -> str:
-    said = f"mean and {climatology.annual_harmonics} harmonics of the year"
-    return said + (f", {climatology.daily_harmonics} of the day" if climatology.daily_harmonics else "")
-
-
-def _stale(dataset: Dataset, end: int) -> tuple[str, ...]:
-    """A note, where a long gap near the end keeps forecasts from starting at the last observation."""
-    if end == len(dataset.series):
-        return ()
-    last = short(dataset.series.times[end - 1])
-    return (f"forecasts of the dataset itself start after {last}: later windows have gaps too long to fill",)
-
-
-def _write_recent(dataset: Dataset, end: int, path: Path) -> None:
-    recent = dataset.series.part(max(end - RECENT_WINDOWS * dataset.shape.window, 0), end)
-    times = [iso(time) for time in recent.times]
-    pd.DataFrame({"time": times, "sst": recent.values}).to_csv(path, index=False)

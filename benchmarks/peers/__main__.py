@@ -1,4 +1,4 @@
-"""``python -m benchmarks.peers [NAME…]``: LitServe, BentoML and MLServer under the service's load."""
+"""``python -m benchmarks.peers [NAME…]``: LitServe, BentoML and MLServer under the same load as the service."""
 
 import argparse
 import json
@@ -18,8 +18,8 @@ from benchmarks import load, machine
 from benchmarks.comparison import Row, compare
 from benchmarks.payloads import Stretch, simple_bodies, stretches, write
 from benchmarks.servers import ECHO, NO_OP, SERVICE, Program, serving
-from forecasting.registry import load_forecaster
-from forecasting.release import open_current
+from forecasting.releases.registry import load_forecaster
+from forecasting.releases.release import open_current
 
 _HERE: Final = Path(__file__).parent
 _ENVIRONMENTS: Final = Path(".venv-peers")
@@ -34,10 +34,10 @@ class Peer:
 
     Attributes:
         package: its name on the package index.
-        command: starts it with its environment's Python.
-        path: that forecasts.
-        body: a request of its own protocol.
-        value: the forecast in an answer to that, °C.
+        command: arguments for the Python of its environment.
+        path: of the forecast endpoint.
+        body: makes a request in its protocol.
+        value: extracts the forecast from a response, °C.
     """
 
     package: str
@@ -47,17 +47,17 @@ class Peer:
     value: Callable[[Any], float]
 
 
-def _litserve_body(one: Stretch) -> dict[str, Any]:
-    return {"sst": one.values.tolist(), "valid_time": one.valid_time}
+def _litserve_body(stretch: Stretch) -> dict[str, Any]:
+    return {"sst": stretch.values.tolist(), "valid_time": stretch.valid_time}
 
 
-def _bentoml_body(one: Stretch) -> dict[str, Any]:
-    return {"rows": [[*one.values.tolist(), one.valid_time]]}
+def _bentoml_body(stretch: Stretch) -> dict[str, Any]:
+    return {"rows": [[*stretch.values.tolist(), stretch.valid_time]]}
 
 
-def _mlserver_body(one: Stretch) -> dict[str, Any]:
-    sst = {"name": "sst", "datatype": "FP32", "shape": [1, len(one.values)], "data": one.values.tolist()}
-    return {"inputs": [sst, {"name": "valid_time", "datatype": "FP64", "shape": [1, 1], "data": [one.valid_time]}]}
+def _mlserver_body(stretch: Stretch) -> dict[str, Any]:
+    sst = {"name": "sst", "datatype": "FP32", "shape": [1, len(stretch.values)], "data": stretch.values.tolist()}
+    return {"inputs": [sst, {"name": "valid_time", "datatype": "FP64", "shape": [1, 1], "data": [stretch.valid_time]}]}
 
 
 _BENTOML: Final = ("-m", "bentoml", "serve", "bentoml_server:Sst", "--host", "127.0.0.1", "--port", "{port}")
@@ -78,11 +78,11 @@ def main() -> None:
     """Print the table."""
     names = [peer.package for peer in PEERS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(names)} (default: all)")
     chosen = parser.parse_args().names or names
     unknown = [name for name in chosen if name not in names]
     if unknown:
-        parser.error(f"there is no peer {unknown[0]}; choose from {', '.join(names)}")
+        parser.error(f"unknown peer {unknown[0]}; choose from {', '.join(names)}")
     if not load.is_available():
         parser.exit(1, f"{load.INSTALL}\n")
     for line in machine.describe():
@@ -92,13 +92,16 @@ def main() -> None:
 
 
 def _compare(peers: list[Peer], stack: ExitStack) -> None:
-    own = simple_bodies(_BODIES)
+    simple = simple_bodies(_BODIES)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    file = write(folder / "own", own)
-    rows = [Row(one.name, stack.enter_context(serving(one, own[0])).url, file) for one in (ECHO, NO_OP, SERVICE)]
+    file = write(folder / "simple", simple)
+    rows = [
+        Row(program.name, stack.enter_context(serving(program, simple[0])).url, file)
+        for program in (ECHO, NO_OP, SERVICE)
+    ]
     for peer in peers:
         python = _environment(peer)
-        bodies = [json.dumps(peer.body(one), separators=(",", ":")).encode() for one in stretches(_BODIES)]
+        bodies = [json.dumps(peer.body(stretch), separators=(",", ":")).encode() for stretch in stretches(_BODIES)]
         program = Program(peer.package, (python, *peer.command), peer.path, _folder(peer, folder))
         server = stack.enter_context(serving(program, bodies[0]))
         _check(peer, [server.post(body) for body in bodies])
@@ -107,22 +110,20 @@ def _compare(peers: list[Peer], stack: ExitStack) -> None:
         print(line, flush=True)
 
 
-def _check(peer: Peer, answers: list[bytes]) -> None:
-    """Whether the peer says what the network says.
-
-    Raises:
-        RuntimeError: if it does not.
-    """
-    drawn = stretches(len(answers))
+def _check(peer: Peer, responses: list[bytes]) -> None:
+    """Raise RuntimeError if the forecasts of the peer differ from those of the network."""
+    drawn = stretches(len(responses))
     forecaster = load_forecaster("nino12-gru")
-    windows, times = np.array([one.values for one in drawn]), np.array([one.times[-1] for one in drawn])
-    error = np.abs(forecaster.roll(windows, times, 1)[:, 0] - [peer.value(json.loads(one)) for one in answers]).max()
+    windows = np.array([stretch.values for stretch in drawn])
+    times = np.array([stretch.times[-1] for stretch in drawn])
+    forecasts = [peer.value(json.loads(response)) for response in responses]
+    error = np.abs(forecaster.roll(windows, times, 1)[:, 0] - forecasts).max()
     if error > _TOLERANCE:
         raise RuntimeError(f"{peer.package} is off by up to {error} °C")
 
 
 def _environment(peer: Peer) -> str:
-    """The Python of the peer's environment, made where it is not there yet."""
+    """The Python of the peer's environment, which is created if it does not exist."""
     folder = _ENVIRONMENTS / peer.package
     python = folder.absolute() / "bin" / "python"
     requirements = _HERE / f"{peer.package}.txt"
@@ -135,7 +136,7 @@ def _environment(peer: Peer) -> str:
 
 
 def _folder(peer: Peer, parent: Path) -> Path:
-    """A folder to run in, with the server's code and the checkpoint that the service serves."""
+    """Make a folder to run in, with the server's code and the checkpoint of the service."""
     folder = parent / peer.package
     folder.mkdir()
     shutil.copy(_HERE / f"{peer.package}_server.py", folder)

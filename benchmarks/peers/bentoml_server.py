@@ -7,7 +7,7 @@ import torch
 
 @bentoml.service(workers=1, logging={"access": {"enabled": False}}, metrics={"enabled": False})
 class Sst:
-    """One window a request, batched by BentoML."""
+    """One window per request, batched by BentoML."""
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
@@ -15,7 +15,7 @@ class Sst:
 
     @bentoml.api(batchable=True)
     def forecast(self, rows: np.ndarray) -> np.ndarray:
-        """Rows of a window and the time to forecast, since a batch is one array; one value a row."""
+        """Forecast rows that hold a window and its valid time, since a batch is one array."""
         windows = torch.from_numpy(rows[:, :-1].astype(np.float32))
         with torch.inference_mode():
             forecast: np.ndarray = self.network(windows, torch.from_numpy(rows[:, -1].copy())).numpy()

@@ -11,7 +11,7 @@ from mlserver.types import InferenceRequest, InferenceResponse
 
 
 class Sst(MLModel):
-    """One window a request, batched by MLServer."""
+    """One window per request, batched by MLServer."""
 
     async def load(self) -> bool:
         """Load the network."""
@@ -20,8 +20,8 @@ class Sst(MLModel):
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """The inputs ``sst`` and ``valid_time`` of the Open Inference Protocol."""
-        arrays = {one.name: torch.from_numpy(NumpyCodec.decode_input(one)) for one in payload.inputs}
+        """Forecast from the inputs ``sst`` and ``valid_time`` of the Open Inference Protocol."""
+        arrays = {tensor.name: torch.from_numpy(NumpyCodec.decode_input(tensor)) for tensor in payload.inputs}
         with torch.inference_mode():
             forecast = self.network(arrays["sst"], arrays["valid_time"].reshape(-1))
         output = NumpyCodec.encode_output("forecast", forecast.numpy()[:, None])
@@ -35,7 +35,7 @@ def _free_port() -> int:
 
 
 async def _serve(port: int) -> None:
-    # In the process that answers: with one beside it (parallel_workers=1) MLServer was slower by a tenth, and 1.7.1
+    # Inference in the server process: with a separate one (parallel_workers=1) MLServer was a tenth slower, and 1.7.1
     # cannot start one with uvloop 0.23.
     settings = Settings(
         host="127.0.0.1",

@@ -1,9 +1,9 @@
 """Files as users have them → series: CSV, ERDDAP, NDBC, NetCDF and Zarr, told apart by their content."""
 
-from forecasting.readers.describe import describe
-from forecasting.readers.options import FORMATS, DateOrder, Options, Place
+from forecasting.readers.base.options import FORMATS, DateOrder, Options, Place
 from forecasting.readers.read import content_digest, read, read_content, read_csv
-from forecasting.readers.reading import Columns, Reading, Station
+from forecasting.readers.result.describe import describe
+from forecasting.readers.result.reading import Columns, Reading, Station
 
 __all__ = [
     "FORMATS",

@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError, SeriesError
-from forecasting.readers.assemble import attempt, understand
-from forecasting.readers.delimited import read_delimited
-from forecasting.readers.months import bare_years, one_row_a_month
-from forecasting.readers.ndbc import is_ndbc, read_ndbc
-from forecasting.readers.options import FORMATS, DateOrder, Options, Place
-from forecasting.readers.reading import Observations, Reading
-from forecasting.readers.table import Table, one_line
-from forecasting.readers.tabular import observations
-from forecasting.readers.text import MAX_TEXT, read_text, sniff_binary
-from forecasting.sentences import listed
-from forecasting.series import SstSeries, Units
-from forecasting.timestep import TimeStep
+from forecasting.readers.base.options import FORMATS, DateOrder, Options, Place
+from forecasting.readers.base.table import Table, one_line
+from forecasting.readers.base.text import MAX_TEXT, read_text, sniff_binary
+from forecasting.readers.result.assemble import attempt, understand
+from forecasting.readers.result.reading import Observations, Reading
+from forecasting.readers.table.delimited import read_delimited
+from forecasting.readers.table.months import bare_years, one_row_a_month
+from forecasting.readers.table.ndbc import is_ndbc, read_ndbc
+from forecasting.readers.table.tabular import observations
+from forecasting.series.sst_series import SstSeries, Units
+from forecasting.series.timestep import TimeStep
+from forecasting.wording import listed
 
 _GRIDS: Final = {"netcdf": "NetCDF", "zarr": "Zarr"}
 
@@ -154,7 +154,7 @@ def _check_lines(text: str, most: int | None) -> None:
 
 
 def _read_grid(path: Path, kind: str, options: Options) -> Reading:
-    from forecasting.readers.grids import NoPlaceError, read_grid  # needs an extra
+    from forecasting.readers.grid.grids import NoPlaceError, read_grid  # needs an extra
 
     try:
         return _reading(path, _GRIDS[kind], read_grid(path, kind, options), options)

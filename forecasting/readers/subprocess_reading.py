@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError
-from forecasting.readers.options import Options
+from forecasting.readers.base.options import Options
 from forecasting.readers.read import read_content
-from forecasting.readers.reading import Reading
+from forecasting.readers.result.reading import Reading
 
 NAME: Final = "the file"
 

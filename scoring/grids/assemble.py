@@ -1,4 +1,4 @@
-"""From the chunks of a grid to the file that was asked for."""
+"""The output file of a grid, assembled from its chunks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Shell:
 
     Attributes:
         skeleton: coordinates, times and global attributes.
-        attributes: of each variable of forecasts, by name.
+        attributes: attributes of each forecast variable, by name.
     """
 
     skeleton: xr.Dataset
@@ -28,7 +28,7 @@ class Shell:
 
 
 def write_grid(path: Path, kind: str, layout: Layout, shell: Shell, content: Callable[[int], bytes | None]) -> None:
-    """Write the file; ``content`` gives the part of a chunk, or None where it could not be scored."""
+    """Write the file; ``content`` returns the part of a chunk, or None if the chunk failed."""
     sink = SINKS[kind](path, shell.skeleton, _size(layout, shell))
     try:
         _create(sink, layout, shell)
@@ -42,7 +42,7 @@ def write_grid(path: Path, kind: str, layout: Layout, shell: Shell, content: Cal
 
 
 def _size(layout: Layout, shell: Shell) -> int:
-    """Bytes of all values of the output."""
+    """Return the size of all values of the output in bytes."""
     fields = len(shell.attributes) - 1
     return shell.skeleton.nbytes + layout.bounds[-1] * (1 + 4 * fields * len(layout.valid_times))
 
@@ -54,7 +54,7 @@ def _create(sink: Sink, layout: Layout, shell: Shell) -> None:
         dims = {dim: sizes.get(dim, len(layout.valid_times)) for dim in layout.dims}
         if name == "quality":
             del dims[layout.along]
-        # A chunk of the file is what one chunk of the run fills.
+        # One chunk of the run fills one chunk of the file.
         first = next(iter(sizes), None)
         chunks = tuple(1 if dim == layout.along else rows if dim == first else size for dim, size in dims.items())
         sink.create(name, dims, chunks, "int8" if name == "quality" else "float32", attributes)
@@ -75,7 +75,7 @@ def _arrays(part: bytes | None, layout: Layout, chunk: int) -> dict[str, npt.NDA
 
 
 def _place(layout: Layout, chunk: int, values: npt.NDArray[np.generic]) -> tuple[Index, npt.NDArray[np.generic]]:
-    """Where in the file the cells of a chunk belong, and their values in its order of dimensions."""
+    """Return the position of a chunk in the file, and its values in the file's order of dimensions."""
     begin = layout.bounds[chunk] // _wide(layout)
     rows = slice(begin, begin + _rows(layout, chunk))
     rest = [rows, *(slice(None) for _ in layout.shape[1:])] if layout.shape else []

@@ -1,4 +1,4 @@
-"""A chunk of a grid: consecutive cells, scored at once."""
+"""A chunk of a grid: consecutive cells, scored together."""
 
 import io
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.timestep import Times
+from forecasting.series.timestep import Times
 from scoring.grids.windows import NO_SEA, cell_windows
 from scoring.job import Counts, Job, Part
 from scoring.score import score
 
 if TYPE_CHECKING:
-    from forecasting.forecaster import Forecaster
+    from forecasting.networks.forecaster import Forecaster
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -26,10 +26,10 @@ MISSING: Final = 9
 
 @dataclass(frozen=True)
 class GridJob(Job):
-    """Forecasts for the cells of a staged grid: °C as raw float32, ``(steps, cells)``.
+    """The forecasts to make for the cells of a staged grid: °C as raw float32, ``(steps, cells)``.
 
     Attributes:
-        steps: that are staged, the last being the one that is issued from.
+        steps: number of staged steps; forecasts are issued from the last.
         valid_times: Unix seconds, ``(horizon,)``.
     """
 
@@ -42,7 +42,7 @@ class GridJob(Job):
         return np.asarray(self.valid_times, dtype="datetime64[s]")
 
     def score(self, forecaster: "Forecaster", chunk: int) -> Part:
-        """The forecasts of a chunk: see :func:`read_part`."""
+        """Return the forecasts of a chunk; see :func:`read_part`."""
         tail = self._read(chunk)
         metadata = forecaster.metadata
         windows = cell_windows(tail, metadata.window, metadata.fill_limit)
@@ -56,12 +56,12 @@ class GridJob(Job):
         for level, width in scored.widths.items():
             arrays[f"lower_{level}"] = _on_grid(scored.sst - width, windows.cell, n)
             arrays[f"upper_{level}"] = _on_grid(scored.sst + width, windows.cell, n)
-        warned = {
+        counted = {
             "gap_filled": int(windows.filled.sum()),
             "outside_training": int(scored.unlike.sum()),
             "no_sea_temperature": windows.missing.get(NO_SEA, 0),
         }
-        warnings = {kind: count for kind, count in warned.items() if count}
+        warnings = {kind: count for kind, count in counted.items() if count}
         return Part(_to_bytes(arrays), Counts(n, len(windows.cell), windows.missing, warnings))
 
     def _read(self, chunk: int) -> npt.NDArray[np.float32]:
@@ -71,12 +71,12 @@ class GridJob(Job):
             return np.array(np.memmap(self.staged, dtype="<f4", mode="r", shape=shape)[:, begin:end])
         except OSError:
             raise FileNotFoundError(
-                f"{self.staged} is not there: the folder of OUTPUT has to be storage that all workers share"
+                f"{self.staged} does not exist here: OUTPUT must be on storage that all workers share"
             ) from None
 
 
 def _on_grid(values: npt.NDArray[np.float64], cell: npt.NDArray[np.intp], n: int) -> npt.NDArray[np.float32]:
-    """``(len(cell), horizon)`` as ``(horizon, n)``, NaN elsewhere."""
+    """Return ``(len(cell), horizon)`` as ``(horizon, n)``, NaN elsewhere."""
     field = np.full((values.shape[1], n), np.nan, dtype=np.float32)
     field[:, cell] = values.T
     return field
@@ -91,7 +91,7 @@ def _to_bytes(arrays: Arrays) -> bytes:
 
 
 def read_part(content: bytes) -> Arrays:
-    """The arrays of a chunk: ``quality`` ``(cells,)``; ``sst``, ``lower_80`` and so on, °C ``(horizon, cells)``."""
+    """Return the arrays of a chunk: ``quality`` ``(cells,)``; ``sst``, ``lower_80``, …, °C ``(horizon, cells)``."""
     file = io.BytesIO(content)
     arrays: Arrays = {}
     while name := file.readline().decode().strip():

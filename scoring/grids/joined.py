@@ -1,4 +1,4 @@
-"""Files that hold the times of one grid between them, as the one field that they are."""
+"""A grid whose times are spread over several files, as one field."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,25 +12,25 @@ import numpy.typing as npt
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers.fields import Field, open_field
-from forecasting.readers.options import Options
-from forecasting.readers.text import sniff_binary
-from forecasting.timestep import Times, short
+from forecasting.readers.base.options import Options
+from forecasting.readers.base.text import sniff_binary
+from forecasting.readers.grid.fields import Field, open_field
+from forecasting.series.timestep import Times, short
 from scoring.source import named
 
 _DECODING: Final = ("units", "calendar", "scale_factor", "add_offset", "_FillValue", "missing_value")
-"""Attributes that say what stored times mean."""
+"""Attributes needed to decode stored times."""
 
 
 @dataclass(frozen=True)
 class JoinedField(Field):
-    """The field of one file, with the times of all, each read from the file that holds it.
+    """The grid of the first file with the times of all files, each read from its own file.
 
     Attributes:
-        options: how each file is read.
-        first: the file whose grid it is.
-        files: of each time, ``(n,)``.
-        steps: where each time stands in its file, ``(n,)``.
+        options: how to read the files.
+        first: the file that defines the grid.
+        files: file of each time, ``(n,)``.
+        steps: index of each time in its file, ``(n,)``.
     """
 
     options: Options
@@ -39,10 +39,10 @@ class JoinedField(Field):
     steps: tuple[int, ...]
 
     def celsius(self, steps: slice, rows: slice = slice(None)) -> npt.NDArray[np.float32]:
-        """See :meth:`forecasting.readers.fields.Field.celsius`.
+        """See :meth:`forecasting.readers.grid.fields.Field.celsius`.
 
         Raises:
-            FileError: if a file cannot be read, or its grid is another.
+            FileError: if a file cannot be read, or has another grid.
         """
         wanted = range(*steps.indices(len(self.files)))
         return np.concatenate([piece for run in _runs(self, wanted) for piece in self._read(run, rows)])
@@ -50,14 +50,14 @@ class JoinedField(Field):
     def _read(self, run: range, rows: slice) -> Iterator[npt.NDArray[np.float32]]:
         file, begin = self.files[run[0]], self.steps[run[0]]
         with named(file), open_field(file, _kind(file), self.options) as field:
-            other = _difference(self.value, field.value, self.along)
-            if other:
-                raise FileError(f"{other} of {self.first.name}; name files of one grid alone")
+            difference = _difference(self.value, field.value, self.along)
+            if difference:
+                raise FileError(f"{difference} of {self.first.name}; pass files of one grid only")
             yield field.celsius(slice(begin, begin + len(run)), rows)
 
 
 def _runs(field: JoinedField, wanted: range) -> Iterator[range]:
-    """Pieces of ``wanted`` that stand side by side in one file."""
+    """Split ``wanted`` into runs that are consecutive in one file."""
     begin = wanted.start
     for i in wanted:
         following = i + 1
@@ -68,25 +68,25 @@ def _runs(field: JoinedField, wanted: range) -> Iterator[range]:
 
 
 def _difference(ours: xr.DataArray, theirs: xr.DataArray, along: str) -> str:
-    """In what the grid of another file differs, in words; nothing where it is the same."""
+    """Describe how the grid of another file differs; empty if it is the same."""
     if ours.dims != theirs.dims:
-        return f"its dimensions {', '.join(map(str, theirs.dims))} are not those"
+        return f"its dimensions {', '.join(map(str, theirs.dims))} differ from those"
     for dim in ours.dims:
         if dim == along:
             continue
         if ours.sizes[dim] != theirs.sizes[dim]:
-            return f"its {theirs.sizes[dim]} places along {dim} are not the {ours.sizes[dim]}"
+            return f"its {theirs.sizes[dim]} points along {dim} differ from the {ours.sizes[dim]}"
         if dim in ours.coords and not np.array_equal(ours[dim].values, theirs[dim].values):
-            return f"its {dim} is not that"
+            return f"its {dim} differs from that"
     return ""
 
 
 @contextmanager
 def open_files(files: Sequence[Path], options: Options) -> Iterator[Field]:
-    """The temperatures that ``files`` hold between them; see :func:`forecasting.readers.fields.open_field`.
+    """Open the temperatures of all ``files``; see :func:`forecasting.readers.grid.fields.open_field`.
 
     Raises:
-        FileError: if one cannot be read, or two hold the same time: which, and what to do.
+        FileError: if a file cannot be read, or two files contain the same time.
     """
     with ExitStack() as stack:
         with named(files[0]):
@@ -105,7 +105,7 @@ def _join(field: Field, options: Options, files: Sequence[Path], times: Sequence
     twice = np.flatnonzero((every[1:] == every[:-1]) & (which[1:] != which[:-1]))
     if len(twice):
         first, second = (files[k] for k in which[twice[0] : twice[0] + 2].tolist())
-        raise FileError(f"{first}: holds {short(every[twice[0]])}, as {second.name} does; leave one of them out")
+        raise FileError(f"{first}: contains {short(every[twice[0]])}, as does {second.name}; leave one of them out")
     parts = {name: getattr(field, name) for name in Field.__dataclass_fields__}
     of_each = tuple(files[k] for k in which.tolist())
     return JoinedField(
@@ -114,15 +114,15 @@ def _join(field: Field, options: Options, files: Sequence[Path], times: Sequence
 
 
 def _times(file: Path, name: str, options: Options) -> Times:
-    """The times in a file, with no look at the rest of it where that can be: archives have very many files."""
+    """Return the times in a file, without reading the rest if possible: archives consist of many files."""
     try:
         with h5py.File(file, "r") as data:
-            attributes = {key: _plain(one) for key, one in data[name].attrs.items() if key in _DECODING}
+            attributes = {key: _plain(value) for key, value in data[name].attrs.items() if key in _DECODING}
             stored = xr.Variable(("n",), data[name][:], attributes)
         decoded = xr.decode_cf(xr.Dataset({"time": stored}))["time"].values
         if decoded.dtype.kind == "M" and not np.isnat(decoded).any():
             return decoded.astype("datetime64[s]")
-    except Exception:  # noqa: S110  whatever is unusual about a file: the reader of whole files knows, or says what
+    except Exception:  # noqa: S110  the reader of whole files handles unusual files, or explains what is wrong
         pass
     with named(file), open_field(file, _kind(file), options) as field:
         return field.times
@@ -135,5 +135,5 @@ def _plain(value: Any) -> Any:
 def _kind(file: Path) -> str:
     kind = sniff_binary(file)
     if kind is None:
-        raise FileError("is neither NetCDF nor Zarr")
+        raise FileError("is not NetCDF or Zarr")
     return kind

@@ -1,4 +1,4 @@
-"""A grid from its file to its output, step by step."""
+"""A grid from its files to its output, step by step."""
 
 import pickle
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from forecasting.metadata import CheckpointMetadata
+from forecasting.networks.metadata import CheckpointMetadata
 from scoring.grids.assemble import Shell, write_grid
 from scoring.grids.job import GridJob
 from scoring.grids.joined import JoinedField, open_files
@@ -21,12 +21,12 @@ _SHELL = "shell.pickle"
 
 
 class GridInput(Input):
-    """A grid: NetCDF files or Zarr stores that hold its times between them."""
+    """A grid whose times are in one or more NetCDF files or Zarr stores."""
 
     unit = "cells"
 
     def narrowed(self, metadata: CheckpointMetadata) -> Self:
-        """Of the files alone that hold the last steps: an archive of decades is not read for its last month."""
+        """Keep only the files of the last steps, so that an archive of decades is not read for its last month."""
         if len(self.files) == 1:
             return self
         with open_files(self.files, self.options) as field:

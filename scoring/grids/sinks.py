@@ -1,4 +1,4 @@
-"""Files that forecasts on a grid are written to, row by row, after their skeleton."""
+"""Output files of gridded forecasts, written row by row."""
 
 import errno
 import os
@@ -14,23 +14,23 @@ import zarr
 Index = tuple[slice, ...]
 
 _OVERHEAD: Final = 1_000_000
-"""Bytes of NetCDF besides the values, at most."""
+"""Upper bound on the bytes of a NetCDF file besides its values."""
 _COMPRESSED: Final[dict[str, Any]] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 class Sink(Protocol):
-    """A file that is open for writing."""
+    """An output file open for writing."""
 
     def create(
         self, name: str, dims: dict[str, int], chunks: tuple[int, ...], dtype: str, attributes: dict[str, Any]
     ) -> None:
-        """Add a variable: sizes by dimension; missing everywhere."""
+        """Add a variable with these sizes by dimension, filled with missing values."""
 
     def write(self, name: str, index: Index, values: npt.NDArray[np.generic]) -> None:
         """Set part of a variable."""
 
     def close(self) -> None:
-        """Complete the file."""
+        """Finish and close the file."""
 
 
 class NetcdfSink:
@@ -75,7 +75,7 @@ class ZarrSink:
     ) -> None:
         """See :class:`Sink`."""
         fill = np.nan if dtype == "float32" else 0
-        plain = {key: one.tolist() if isinstance(one, np.ndarray) else one for key, one in attributes.items()}
+        plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in attributes.items()}
         self._group.create_array(
             name, shape=tuple(dims.values()), chunks=chunks, dtype=dtype, fill_value=fill,
             dimension_names=tuple(dims), attributes=plain,
@@ -88,14 +88,14 @@ class ZarrSink:
         array[index] = values
 
     def close(self) -> None:
-        """Every write is complete already."""
+        """Do nothing: every write is already complete."""
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Refuse to begin where the disk is too full: HDF5 brings down the process when a file cannot be completed.
+    """Reserve ``size`` bytes on disk, because HDF5 aborts the process if the disk fills up while writing.
 
     Raises:
-        OSError: if there is no room for ``size`` bytes.
+        OSError: if there is not enough space.
     """
     if not hasattr(os, "posix_fallocate"):
         return
@@ -103,7 +103,7 @@ def _reserve(path: Path, size: int) -> None:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # as file systems say that cannot reserve
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # the file system cannot reserve space
                 raise
 
 

@@ -1,14 +1,14 @@
-"""The output of a grid without its forecasts: coordinates as they came, times, and attributes by CF."""
+"""The output of a grid without its forecasts: the input's coordinates, valid times, and CF attributes."""
 
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 
-from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.fields import Field
-from forecasting.readers.variables import STANDARD_NAMES
-from forecasting.timestep import iso
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.grid.fields import Field
+from forecasting.readers.grid.variables import STANDARD_NAMES
+from forecasting.series.timestep import iso
 from scoring.grids.stage import Layout
 
 CONVENTIONS: Final = "CF-1.11"
@@ -21,15 +21,15 @@ _AXES: Final = {
 _TIME: Final = {"units": "seconds since 1970-01-01 00:00:00", "calendar": "standard", "dtype": "float64",
                 "_FillValue": None}  # fmt: skip
 _OWN: Final = (REFERENCE, "forecast_period")
-"""Coordinates that speak of when something was made: of the output, not of the input."""
+"""Coordinates about the time of issue, which the output sets itself."""
 _NO_LEAP_SECONDS: Final = {"units_metadata": "leap_seconds: none"}
 _KEPT: Final = ("institution", "license", "references", "acknowledgement", "creator_name", "project")
 
 
 def skeleton(field: Field, layout: Layout, metadata: CheckpointMetadata, source: str) -> xr.Dataset:
-    """Coordinates and global attributes; ``source`` names the input file."""
-    coordinates = {name: one for name, one in _coordinates(field).items() if name not in (field.time, *_OWN)}
-    data = xr.Dataset(coordinates)
+    """Return coordinates and global attributes; ``source`` is the name of the input file."""
+    replaced = (field.time, *_OWN)
+    data = xr.Dataset({name: variable for name, variable in _coordinates(field).items() if name not in replaced})
     valid = np.asarray(layout.valid_times, dtype="datetime64[s]")
     time = {"standard_name": "time", "long_name": "valid time of the forecast", "axis": "T"}
     time |= _NO_LEAP_SECONDS
@@ -38,41 +38,41 @@ def skeleton(field: Field, layout: Layout, metadata: CheckpointMetadata, source:
     data[field.time] = xr.Variable((field.along,), valid, time, dict(_TIME))
     data[REFERENCE] = xr.Variable((), np.datetime64(layout.issued, "s"), issued, dict(_TIME))
     data.attrs = _attributes(field, layout, metadata, source)
-    # As variables: which of them are coordinates is said by the forecasts that they belong to.
+    # As variables: the `coordinates` attribute of each forecast names the ones that belong to it.
     return data.reset_coords()
 
 
 def _coordinates(field: Field) -> dict[str, xr.Variable]:
-    found: dict[str, xr.Variable] = {}
-    for name, one in field.value.coords.items():
-        if field.along in one.dims or (one.ndim == 0 and not _matters(one)):
+    variables: dict[str, xr.Variable] = {}
+    for name, coordinate in field.value.coords.items():
+        if field.along in coordinate.dims or (coordinate.ndim == 0 and not _matters(coordinate)):
             continue
-        found[str(name)] = _plain(one.variable, str(name))
-        bounds = str(one.attrs.get("bounds", ""))
+        variables[str(name)] = _plain(coordinate.variable, str(name))
+        bounds = str(coordinate.attrs.get("bounds", ""))
         if bounds in field.data.variables and field.along not in field.data[bounds].dims:
-            found[bounds] = _plain(field.data[bounds].variable, bounds)
+            variables[bounds] = _plain(field.data[bounds].variable, bounds)
         else:
-            found[str(name)].attrs.pop("bounds", None)
+            variables[str(name)].attrs.pop("bounds", None)
     mapping = grid_mapping(field)
     if mapping:
-        found[mapping] = _plain(field.data[mapping].variable, mapping)
-    return found
+        variables[mapping] = _plain(field.data[mapping].variable, mapping)
+    return variables
 
 
 def grid_mapping(field: Field) -> str | None:
-    """The variable that describes the projection, if the file has one."""
-    named = str(field.value.attrs.get("grid_mapping", field.value.encoding.get("grid_mapping", "")))
-    return named if named in field.data.variables else None
+    """Return the name of the variable that describes the projection, if the file has one."""
+    name = str(field.value.attrs.get("grid_mapping", field.value.encoding.get("grid_mapping", "")))
+    return name if name in field.data.variables else None
 
 
 def _matters(scalar: xr.DataArray) -> bool:
-    """A depth of 0, the only one there is, says nothing of a temperature of the surface."""
+    """Return whether a scalar coordinate carries information; a depth of 0 does not, for a surface temperature."""
     return scalar.dtype.kind not in "fiu" or bool(scalar != 0)
 
 
 def _plain(variable: xr.Variable, name: str) -> xr.Variable:
-    """With its values and attributes, but for how the file stored it, and a range that many files state backwards."""
-    attributes = {key: one for key, one in variable.attrs.items() if key != "actual_range"}
+    """Return a variable without its encoding, and without ``actual_range``, which many files state backwards."""
+    attributes = {key: value for key, value in variable.attrs.items() if key != "actual_range"}
     for standard, (usual, complete) in _AXES.items():
         is_axis = attributes.get("standard_name") == standard or name.lower() in (standard, usual, f"nav_{usual}")
         if is_axis and variable.dtype.kind in "fiu":
@@ -91,23 +91,23 @@ def _attributes(field: Field, layout: Layout, metadata: CheckpointMetadata, sour
         "title": f"Sea surface temperature, forecast from {issued} by {metadata.model}",
         "source": f"recurrent network {metadata.model}, release {metadata.version}, on {layout.name} of {source}",
         "history": history,
-        "comment": f"The network was trained on {metadata.dataset}; quality tells where its window was unlike that.",
+        "comment": f"The network was trained on {metadata.dataset}; quality marks cells whose window is unlike it.",
     }
 
 
 def forecast_attributes(
     field: Field, data: xr.Dataset, levels: tuple[int, ...], model: str
 ) -> dict[str, dict[str, Any]]:
-    """Attributes of the variables that hold forecasts, by name."""
+    """Return the attributes of the forecast variables, by name."""
     scale = {"units": "degree_Celsius", "units_metadata": "temperature: on_scale"}
     aside = [name for name in data.variables if name not in data.dims and field.along not in data[name].dims]
-    helpers = {str(one.attrs["bounds"]) for one in data.variables.values() if "bounds" in one.attrs}
+    helpers = {str(variable.attrs["bounds"]) for variable in data.variables.values() if "bounds" in variable.attrs}
     mapping = grid_mapping(field)
     coordinates = " ".join(sorted(str(name) for name in aside if name not in helpers | {mapping}))
     shared = {"coordinates": coordinates} | ({"grid_mapping": mapping} if mapping else {})
     bounds = {f"{side}_{level}": (side, level) for level in levels for side in ("lower", "upper")}
     standard = field.value.attrs.get("standard_name")
-    found: dict[str, dict[str, Any]] = {
+    attributes: dict[str, dict[str, Any]] = {
         "sst": {
             "standard_name": standard if standard in STANDARD_NAMES else "sea_surface_temperature",
             "long_name": f"sea surface temperature, forecast by {model}",
@@ -118,23 +118,23 @@ def forecast_attributes(
         }
     }
     for name, (side, level) in bounds.items():
-        found[name] = {"long_name": f"{side} bound of the {level} % prediction interval", **scale, **shared}
-    found["quality"] = {
+        attributes[name] = {"long_name": f"{side} bound of the {level} % prediction interval", **scale, **shared}
+    attributes["quality"] = {
         "standard_name": "aggregate_quality_flag",
-        "long_name": "quality of the forecast, in QARTOD's flags",
+        "long_name": "quality of the forecast, as QARTOD flags",
         "flag_values": np.asarray([1, 2, 3, 4, 9], dtype=np.int8),
         "flag_meanings": "good not_evaluated suspect fail missing",
-        "comment": "2: the chunk could not be scored. 3: the window is unlike training, and the intervals are not "
-        "calibrated for it. 4: the window holds a temperature that no sea has. 9: no window, as over land.",
+        "comment": "2: the chunk failed. 3: the window is unlike the training data, so its intervals are not "
+        "calibrated. 4: the window contains an impossible sea temperature. 9: no window, for example over land.",
         **shared,
     }
-    return found
+    return attributes
 
 
 def _cell_methods(field: Field) -> str:
-    """As the input states them, if what they speak of is still there; else CF's own assumption."""
+    """Return the input's cell methods if their dimensions still exist, else CF's default."""
     stated = str(field.value.attrs.get("cell_methods", ""))
-    spoken_of = [word[:-1] for word in stated.split() if word.endswith(":")]
-    if spoken_of and all(name in (*field.dims, field.time, "area") for name in spoken_of):
+    dimensions = [word[:-1] for word in stated.split() if word.endswith(":")]
+    if dimensions and all(name in (*field.dims, field.time, "area") for name in dimensions):
         return stated
     return f"{field.time}: point"

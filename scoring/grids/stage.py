@@ -1,4 +1,4 @@
-"""From a grid's file to what its chunks need: °C by time, and the skeleton of the output."""
+"""Staging a grid: °C by time in the form that the chunks need."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.metadata import CheckpointMetadata
-from forecasting.readers.fields import Field
-from forecasting.series import in_order
-from forecasting.timestep import Times, anchor, grid_positions, in_words, infer_step, short
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.grid.fields import Field
+from forecasting.series.sst_series import in_order
+from forecasting.series.timestep import Times, anchor, grid_positions, in_words, infer_step, short
 
 _SLAB: Final = 8_000_000
-"""Values that are read and decoded at once."""
+"""Values read and decoded at once."""
 
 CELLS: Final = "cells.f4"
 _LAYOUT: Final = "layout.json"
@@ -24,18 +24,18 @@ _LAYOUT: Final = "layout.json"
 
 @dataclass(frozen=True)
 class Layout:
-    """What a staged grid holds.
+    """The content of a staged grid.
 
     Attributes:
-        steps: staged, the last being the one that is issued from.
-        bounds: where each chunk begins in the cells, and the last one ends; whole rows of the first dimension.
-        valid_times: Unix seconds, one a lead.
+        steps: number of staged steps; forecasts are issued from the last.
+        bounds: index of the first cell of each chunk, and the end of the last; whole rows of the first dimension.
+        valid_times: Unix seconds, one per lead.
         issued: Unix seconds.
-        dims: of the output, in the order of the input.
-        along: that of time.
+        dims: dimensions of the output, in the order of the input.
+        along: dimension of time.
         shape: sizes of the other dimensions.
-        name: of the variable that was read.
-        notes: what was chosen or left out, a sentence each.
+        name: name of the variable.
+        notes: notes on what was assumed or skipped.
     """
 
     steps: int
@@ -55,9 +55,9 @@ class Layout:
     @classmethod
     def read(cls, folder: Path) -> "Layout":
         """Read the layout of the staged file in ``folder``."""
-        found: dict[str, Any] = json.loads((folder / _LAYOUT).read_text())
-        values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in found.items()}
-        return cls(**values)
+        stored: dict[str, Any] = json.loads((folder / _LAYOUT).read_text())
+        fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items()}
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Steps:
     """The regular steps that are staged.
 
     Attributes:
-        at: where each stands in the field's times; −1 where it is absent.
-        issued: time of the last.
+        at: index of each step in the field's times; −1 if it is absent.
+        issued: time of the last step.
     """
 
     at: npt.NDArray[np.intp]
@@ -74,7 +74,7 @@ class Steps:
 
 
 def stage_cells(field: Field, metadata: CheckpointMetadata, horizon: int, chunk: int, folder: Path) -> Layout:
-    """Write the last steps of ``field`` to ``folder``, °C as float32 by time, and say what they are.
+    """Write the last steps of ``field`` to ``folder``, °C as float32 by time.
 
     Raises:
         FileError: if the grid cannot be forecast from.
@@ -98,12 +98,12 @@ def stage_cells(field: Field, metadata: CheckpointMetadata, horizon: int, chunk:
 
 
 def _rows(field: Field) -> int:
-    """Places along the first dimension."""
+    """Return the size of the first dimension."""
     return field.shape[0] if field.dims else 1
 
 
 def _width(field: Field) -> int:
-    """Cells of such a row, one at least."""
+    """Return the number of cells in a row of the first dimension, at least one."""
     return max(1, field.cells // max(_rows(field), 1))
 
 
@@ -115,7 +115,7 @@ def _bounds(field: Field, chunk: int) -> tuple[int, ...]:
 
 
 def last_steps(field: Field, metadata: CheckpointMetadata) -> Steps:
-    """The window, and before it as much as a gap may begin in, up to the last time with any value.
+    """Return the steps of the window, and before it as many as a gap may begin in, up to the last time with values.
 
     Raises:
         FileError: if the grid cannot be forecast from.
@@ -124,8 +124,9 @@ def last_steps(field: Field, metadata: CheckpointMetadata) -> Steps:
     times = field.times[order]
     step = infer_step(times, _place(times))
     if step != metadata.time_step:
-        own, known = in_words(str(step)), in_words(metadata.step)
-        raise FileError(f"its step is {own}, and {metadata.model} forecasts steps of {known}")
+        raise FileError(
+            f"its step is {in_words(str(step))}, but {metadata.model} forecasts steps of {in_words(metadata.step)}"
+        )
     start = anchor(times, step)
     positions = grid_positions(times, start, step, _place(times))
     last = len(order) - 1
@@ -136,7 +137,7 @@ def last_steps(field: Field, metadata: CheckpointMetadata) -> Steps:
     end = int(positions[last])
     begin = max(int(positions[0]), end + 1 - metadata.window - metadata.fill_limit - 1)
     if end + 1 - begin < metadata.window:
-        raise FileError(f"holds {end + 1 - begin} steps; {metadata.model} needs at least {metadata.window}")
+        raise FileError(f"contains {end + 1 - begin} steps; {metadata.model} needs at least {metadata.window}")
     at = np.full(end + 1 - begin, -1, dtype=np.intp)
     kept = (positions >= begin) & (positions <= end)
     at[positions[kept] - begin] = order[kept]
@@ -149,7 +150,7 @@ def _place(times: Times) -> Callable[[int], str]:
 
 
 def _any_value(field: Field, step: int) -> bool:
-    """Whether any cell has a value at ``step``; most often the first rows tell."""
+    """Return whether any cell has a value at ``step``, looking at the middle rows first."""
     rows = _rows(field)
     each = max(1, rows // 16)
     middle = [*range(rows // 2, rows, each), *range(0, rows // 2, each)]
@@ -157,7 +158,7 @@ def _any_value(field: Field, step: int) -> bool:
 
 
 def _runs(at: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
-    """Pieces of ``at`` that stand side by side in the file, or are all absent."""
+    """Split ``at`` into runs that are consecutive in the file, or absent from it."""
     follows = (np.diff(at) == 1) & (at[:-1] >= 0)
     yield from np.split(at, np.flatnonzero(~follows) + 1)
 
@@ -174,14 +175,14 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
     for begin in range(int(indices[0]), int(indices[-1]) + 1, at_once):
         steps = slice(begin, min(begin + at_once, int(indices[-1]) + 1))
         for row in range(0, rows, rows if at_once > 1 else rows_at_once):
-            some = slice(row, rows if at_once > 1 else row + rows_at_once)
-            file.write(np.ascontiguousarray(field.celsius(steps, some), dtype="<f4").data)
+            slab = slice(row, rows if at_once > 1 else row + rows_at_once)
+            file.write(np.ascontiguousarray(field.celsius(steps, slab), dtype="<f4").data)
 
 
 def _left_out(field: Field, steps: Steps, metadata: CheckpointMetadata) -> Iterator[str]:
     absent = int((steps.at < 0).sum())
     if absent:
-        yield f"{absent} of the last {len(steps.at)} steps of {in_words(metadata.step)} are absent from the file"
+        yield f"{absent} of the last {len(steps.at)} steps of {in_words(metadata.step)} are missing from the file"
     latest = field.times.max()
     if latest > steps.issued and metadata.time_step.place(np.asarray([latest]), steps.issued)[0] >= 1:
-        yield f"no cell has a value after {short(steps.issued)}, which is what the forecasts are issued from"
+        yield f"no cell has a value after {short(steps.issued)}; forecasts are issued from that time"

@@ -1,4 +1,4 @@
-"""The last window of each cell of a grid, as :func:`forecasting.windows.last_windows` takes that of a series."""
+"""The last window of each cell of a grid; see :func:`forecasting.networks.windows.last_windows` for a series."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,13 +6,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series import SEA_RANGE, fill_gaps
-from forecasting.timestep import Bools, Floats
+from forecasting.series.sst_series import SEA_RANGE, fill_gaps
+from forecasting.series.timestep import Bools, Floats
 
-LAND: Final = "no value at any time: land"
+LAND: Final = "no value at any time (land)"
 NO_LAST: Final = "the last value is missing"
-GAP: Final = "a gap too long to fill"
-NO_SEA: Final = "a value that no sea has"
+GAP: Final = "a gap is too long to fill"
+NO_SEA: Final = "impossible sea temperature"
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class CellWindows:
     """Windows without gaps.
 
     Attributes:
-        cell: which cells they are of, ``(n,)``.
+        cell: index of the cell of each window, ``(n,)``.
         values: °C, ``(n, window)``.
         filled: whether any value was interpolated, ``(n,)``.
-        missing: why other cells have none, and how many.
-        bad: which cells hold a value that no sea has.
+        missing: number of cells without a window, by reason.
+        bad: indices of the cells with an impossible sea temperature.
     """
 
     cell: npt.NDArray[np.intp]
@@ -35,12 +35,12 @@ class CellWindows:
 
 
 def cell_windows(tail: npt.NDArray[np.float32], window: int, fill_limit: int) -> CellWindows:
-    """The last windows of cells, short gaps interpolated.
+    """Return the last window of each cell, with short gaps interpolated.
 
     Args:
-        tail: °C, ``(steps, cells)``, NaN where missing: the window, and before it what a gap may begin in.
-        window: its size.
-        fill_limit: longest gap that is interpolated.
+        tail: °C, ``(steps, cells)``, NaN where missing: the window and the steps in which a gap may begin.
+        window: steps per window.
+        fill_limit: longest gap to interpolate, in steps.
     """
     observed = np.isfinite(tail)
     land = ~observed.any(axis=0)
@@ -57,6 +57,6 @@ def cell_windows(tail: npt.NDArray[np.float32], window: int, fill_limit: int) ->
     with np.errstate(invalid="ignore"):
         wrong = ~too_long & ((values < low) | (values > high)).any(axis=1)
     usable = ~(too_long | wrong)
-    found = {LAND: land.sum(), NO_LAST: no_last.sum(), GAP: too_long.sum(), NO_SEA: wrong.sum()}
-    missing = {why: int(count) for why, count in found.items() if count}
+    counts = {LAND: land.sum(), NO_LAST: no_last.sum(), GAP: too_long.sum(), NO_SEA: wrong.sum()}
+    missing = {reason: int(count) for reason, count in counts.items() if count}
     return CellWindows(cell[usable], values[usable], gaps[usable], missing, cell[wrong])

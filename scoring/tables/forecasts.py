@@ -1,4 +1,4 @@
-"""Forecasts of stations as rows, one a valid time."""
+"""Forecasts of stations as table rows, one per valid time."""
 
 import io
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
-from forecasting.timestep import Floats, Times
+from forecasting.series.timestep import Floats, Times
 
 _TIME: Final = pa.timestamp("s", "UTC")
 _DECIMALS: Final = 6
@@ -21,17 +21,17 @@ _DECIMALS: Final = 6
 
 @dataclass(frozen=True)
 class StationForecasts:
-    """Forecasts of a chunk.
+    """The forecasts of a chunk.
 
     Attributes:
-        names: of all its stations.
-        station: which of them each forecast is of, ``(n,)``, rising.
+        names: names of all stations in the chunk.
+        station: index of the station of each forecast, ``(n,)``, increasing.
         issued: time of the last observation, ``(n,)``.
         times: valid times, ``(n, horizon)``.
         sst: °C, ``(n, horizon)``.
-        widths: half-widths of intervals, °C ``(n, horizon)``, by level in percent.
-        warnings: kinds, by forecast.
-        errors: why there is no forecast, by station.
+        widths: half-widths of the prediction intervals, °C ``(n, horizon)``, by level in percent.
+        warnings: kinds of warnings of each forecast.
+        errors: reasons why stations have no forecast, by index.
     """
 
     names: list[str]
@@ -45,7 +45,7 @@ class StationForecasts:
 
 
 def schema(levels: tuple[int, ...]) -> pa.Schema:
-    """Names and types of the output's columns, with those of intervals at ``levels``, percent."""
+    """Return the schema of the output, with two columns per interval level in percent."""
     bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
     texts = [(name, pa.string()) for name in ("model", "version", "error", "warnings")]
     return pa.schema(
@@ -53,34 +53,33 @@ def schema(levels: tuple[int, ...]) -> pa.Schema:
     )
 
 
-def to_bytes(found: StationForecasts, model: str, version: str) -> bytes:
-    """The rows as an Arrow stream: the stations in their order, one row for each that has no forecast."""
-    horizon = found.sst.shape[1]
-    rows = np.ones(len(found.names), dtype=np.int64)
-    rows[found.station] = horizon
+def to_bytes(forecasts: StationForecasts, model: str, version: str) -> bytes:
+    """Return the rows as an Arrow stream, in the order of the stations; one row for a station without a forecast."""
+    horizon = forecasts.sst.shape[1]
+    rows = np.ones(len(forecasts.names), dtype=np.int64)
+    rows[forecasts.station] = horizon
     begin = np.cumsum(rows) - rows
     total = int(rows.sum())
-    at = (begin[found.station][:, None] + np.arange(horizon)).ravel()
-    place = np.repeat(np.arange(len(found.names)), rows)
+    at = (begin[forecasts.station][:, None] + np.arange(horizon)).ravel()
+    place = np.repeat(np.arange(len(forecasts.names)), rows)
     columns: dict[str, pa.Array] = {
-        "station": pa.array(found.names, pa.string()).take(pa.array(place)),
-        "issued": _times(np.repeat(found.issued, horizon), at, total),
-        "time": _times(found.times.ravel(), at, total),
-        "sst": _numbers(found.sst.ravel(), at, total),
+        "station": pa.array(forecasts.names, pa.string()).take(pa.array(place)),
+        "issued": _times(np.repeat(forecasts.issued, horizon), at, total),
+        "time": _times(forecasts.times.ravel(), at, total),
+        "sst": _numbers(forecasts.sst.ravel(), at, total),
     }
-    for level, width in found.widths.items():
-        columns[f"lower_{level}"] = _numbers((found.sst - width).ravel(), at, total)
-        columns[f"upper_{level}"] = _numbers((found.sst + width).ravel(), at, total)
+    for level, width in forecasts.widths.items():
+        columns[f"lower_{level}"] = _numbers((forecasts.sst - width).ravel(), at, total)
+        columns[f"upper_{level}"] = _numbers((forecasts.sst + width).ravel(), at, total)
     columns["model"] = pa.repeat(pa.scalar(model), total)
     columns["version"] = pa.repeat(pa.scalar(version), total)
-    columns["error"] = pa.array([found.errors.get(i) for i in range(len(found.names))], pa.string()).take(
-        pa.array(place)
-    )
-    warned: list[str | None] = [None] * len(found.names)
-    for i, kinds in zip(found.station.tolist(), found.warnings, strict=True):
-        warned[i] = ";".join(dict.fromkeys(kinds)) or None
-    columns["warnings"] = pa.array(warned, pa.string()).take(pa.array(place))
-    table = pa.table(columns, schema=schema(tuple(found.widths)))
+    errors = [forecasts.errors.get(i) for i in range(len(forecasts.names))]
+    columns["error"] = pa.array(errors, pa.string()).take(pa.array(place))
+    warnings: list[str | None] = [None] * len(forecasts.names)
+    for i, kinds in zip(forecasts.station.tolist(), forecasts.warnings, strict=True):
+        warnings[i] = ";".join(dict.fromkeys(kinds)) or None
+    columns["warnings"] = pa.array(warnings, pa.string()).take(pa.array(place))
+    table = pa.table(columns, schema=schema(tuple(forecasts.widths)))
     file = io.BytesIO()
     with pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
@@ -88,12 +87,13 @@ def to_bytes(found: StationForecasts, model: str, version: str) -> bytes:
 
 
 def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], model: str, version: str) -> bytes:
-    """The rows of a chunk that could not be scored."""
-    none, no_times = np.empty((0, 1)), np.empty((0, 1), dtype="datetime64[s]")
-    nobody = np.empty(0, dtype=np.intp)
+    """Return the rows of a chunk that failed for ``reason``."""
+    no_values, no_times = np.empty((0, 1)), np.empty((0, 1), dtype="datetime64[s]")
+    no_stations = np.empty(0, dtype=np.intp)
+    no_widths = dict.fromkeys(levels, no_values)
     errors = dict.fromkeys(range(len(names)), reason)
-    found = StationForecasts(names, nobody, no_times[:, 0], no_times, none, dict.fromkeys(levels, none), [], errors)
-    return to_bytes(found, model, version)
+    forecasts = StationForecasts(names, no_stations, no_times[:, 0], no_times, no_values, no_widths, [], errors)
+    return to_bytes(forecasts, model, version)
 
 
 def _numbers(values: Floats, at: npt.NDArray[np.int64], total: int) -> pa.Array:
@@ -109,14 +109,14 @@ def _times(values: Times, at: npt.NDArray[np.int64], total: int) -> pa.Array:
 
 
 def write_table(path: Path, kind: str, levels: tuple[int, ...], parts: Iterator[bytes]) -> None:
-    """Write the parts one after another, as CSV or Parquet."""
-    shape = schema(levels)
+    """Write the parts in order, as CSV or Parquet."""
+    columns = schema(levels)
     if kind == "csv":
-        with pacsv.CSVWriter(path, _as_text(shape.empty_table()).schema, write_options=_csv_options()) as file:
+        with pacsv.CSVWriter(path, _as_text(columns.empty_table()).schema, write_options=_csv_options()) as file:
             for part in parts:
                 file.write_table(_as_text(_read(part)))
         return
-    with papq.ParquetWriter(path, shape) as file:
+    with papq.ParquetWriter(path, columns) as file:
         for part in parts:
             file.write_table(_read(part))
 
@@ -131,7 +131,7 @@ def _read(part: bytes) -> pa.Table:
 
 
 def _as_text(table: pa.Table) -> pa.Table:
-    """The table with its times as text, ISO 8601."""
+    """Return the table with ISO 8601 text in place of its times."""
     for name in ("issued", "time"):
         text = pc.strftime(table[name], format="%Y-%m-%dT%H:%M:%SZ")
         table = table.set_column(table.column_names.index(name), name, text)

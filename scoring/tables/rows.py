@@ -1,4 +1,4 @@
-"""Rows of any table → station, time and °C, with what is wrong of some stations."""
+"""Rows of any table as station, time and °C, with the errors found in them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,41 +12,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecasting.errors import FileError
-from forecasting.readers.clock import clock_of
-from forecasting.readers.flags import DROPPED
-from forecasting.readers.geometry import name_place
-from forecasting.readers.options import Options
-from forecasting.readers.table import ABSENT, Table, no_number
-from forecasting.readers.units import parse_units
-from forecasting.readers.zones import find_zone
-from forecasting.series import to_celsius
-from forecasting.timestep import Floats, Times, choose_clock
+from forecasting.readers.base.flags import DROPPED
+from forecasting.readers.base.geometry import name_place
+from forecasting.readers.base.options import Options
+from forecasting.readers.base.table import ABSENT, Table, no_number
+from forecasting.readers.base.units import parse_units
+from forecasting.readers.times.clock import clock_of
+from forecasting.readers.times.zones import find_zone
+from forecasting.series.sst_series import to_celsius
+from forecasting.series.timestep import Floats, Times, choose_clock
 from scoring.source import bare_name
 from scoring.tables.source import Batch
 
 ROW: Final = np.dtype([("station", "<i4"), ("time", "<i8"), ("clock", "<i2"), ("sst", "<f8")])
-"""A row as it is staged: number of the station, Unix seconds, by which clock, °C or NaN."""
+"""A staged row: number of the station, Unix seconds, number of the clock, °C or NaN."""
 UTC: Final = 0
-"""The clock of times that say their offset."""
+"""The clock of times with an offset."""
 UNSAID: Final = 1
-"""That of times which say none in a file that names no zone; those of zones follow."""
+"""The clock of times without an offset where no time zone is given; the clocks of time zones follow."""
 
 Rows = npt.NDArray[np.void]
 
 _NOWHERE: Final = -1
-_BAD_TIMES: Final = 1_000
+_MAX_BAD_TIMES: Final = 1_000
 _OFFSET: Final = r"T.*[+-]\d\d:?\d\d$"
 
 
 @dataclass
 class Stations:
-    """The stations met so far, numbered in the order in which they come.
+    """The stations found so far, numbered in order of appearance.
 
     Attributes:
-        names: of all stations, by number.
-        errors: what is wrong with the cells of some.
-        zones: whose clocks times without an offset go by.
-        files: that those are named after which have no other name.
+        names: names by number.
+        errors: the first error in the cells of a station, by number.
+        zones: time zones of times without an offset.
+        files: files of the stations that are named after their file, by number.
     """
 
     names: list[str] = field(default_factory=list)
@@ -56,15 +56,15 @@ class Stations:
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
-        """The number of the station of this ``name``."""
-        found = self._numbers.get(name)
-        if found is None:
-            found = self._numbers[name] = len(self.names)
+        """Return the number of the station called ``name``, adding it if it is new."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self.names)
             self.names.append(name)
-        return found
+        return number
 
     def number_of_file(self, file: Path) -> int:
-        """Of the station that a file is named after."""
+        """Return the number of the station that is named after ``file``."""
         number = self.number(bare_name(file))
         files = self.files.setdefault(number, [])
         if file not in files[-1:]:
@@ -72,10 +72,10 @@ class Stations:
         return number
 
     def clock(self, timezone: str | None) -> int:
-        """Of times without an offset in a file of this zone.
+        """Return the clock of times without an offset in a file with this ``timezone``.
 
         Raises:
-            FileError: if there is no such zone.
+            FileError: if there is no such time zone.
         """
         if timezone is None:
             return UNSAID
@@ -85,16 +85,16 @@ class Stations:
         return UNSAID + 1 + self.zones.index(timezone)
 
     def fail(self, numbers: npt.NDArray[np.int32], reasons: list[str]) -> None:
-        """Keep the first that is wrong with each."""
+        """Record errors by number of the station; only the first of each station is kept."""
         for number, reason in zip(numbers.tolist(), reasons, strict=True):
             self.errors.setdefault(number, reason)
 
 
 def take_rows(batch: Batch, stations: Stations) -> Iterator[Rows]:
-    """The rows of ``batch``, once for each column of temperatures.
+    """Yield the rows of ``batch``, once per column of temperatures.
 
     Raises:
-        FileError: if the times cannot be understood.
+        FileError: if the times cannot be parsed.
     """
     layout = batch.layout
     long: npt.NDArray[np.int32] | None = None
@@ -123,7 +123,7 @@ def _numbers(column: pa.Array, stations: Stations) -> npt.NDArray[np.int32]:
     encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column.cast(pa.string()))
     names = encoded.dictionary.cast(pa.string()).to_pylist()
     codes = pc.fill_null(encoded.indices.cast(pa.int32()), len(names)).to_numpy(zero_copy_only=False)
-    # In the order of the rows, which the dictionary of a file need not have.
+    # In the order of the rows; the dictionary of a file may have another.
     first_met, at = np.unique(codes, return_index=True)
     number = np.zeros(len(names) + 1, dtype=np.int32)
     for code in first_met[np.argsort(at)].tolist():
@@ -152,9 +152,9 @@ def _celsius(batch: Batch, column: str, numbers: npt.NDArray[np.int32], stations
         stations.fail(numbers[bad], [f"row {row}: {no_number(str(cell), column)}" for row, cell in at])
     layout = batch.layout
     if layout.sentinels:
-        # -99.9 is another number in single precision than in double.
-        own = np.float32 if pa.types.is_float32(batch.columns[column].type) else np.float64
-        values[np.isin(values, np.asarray(layout.sentinels, dtype=own))] = np.nan
+        # -99.9 differs between single and double precision.
+        precision = np.float32 if pa.types.is_float32(batch.columns[column].type) else np.float64
+        values[np.isin(values, np.asarray(layout.sentinels, dtype=precision))] = np.nan
     if column in layout.flags:
         flags, _ = _floats(batch.columns[layout.flags[column]])
         values[np.isin(flags, DROPPED)] = np.nan
@@ -162,19 +162,19 @@ def _celsius(batch: Batch, column: str, numbers: npt.NDArray[np.int32], stations
 
 
 def _bad_units(batch: Batch, column: str) -> dict[int, str]:
-    """Rows whose unit is not that of the first rows of the file, and what to say of each."""
+    """Return an error for each row whose unit differs from that of the first rows of the file."""
     name, units = batch.layout.units_column, batch.layout.units[column]
     if name is None:
         return {}
     cells = pd.Series(batch.columns[name].cast(pa.string()).to_pylist(), dtype=object)
     other = [cell for cell in cells.dropna().unique() if cell.lower() not in ABSENT and parse_units(cell) != units]
     rows = np.flatnonzero(cells.isin(other))
-    said = f"where the first rows have {units}; keep the rows of one unit, or say --units"
-    return {int(row): f"row {batch.first + int(row)}: column {name} has {cells[row][:40]!r} {said}" for row in rows}
+    remedy = f"but the first rows have {units}; keep the rows of one unit, or set --units"
+    return {int(row): f"row {batch.first + int(row)}: column {name} has {cells[row][:40]!r}, {remedy}" for row in rows}
 
 
 def _floats(column: pa.Array) -> tuple[Floats, npt.NDArray[np.intp]]:
-    """A column as numbers, NaN where there is none, and which cells are neither number nor empty."""
+    """Return a column as numbers, NaN where there is none, and the rows that are neither a number nor empty."""
     try:
         numbers = column.cast(pa.float64())
     except pa.ArrowInvalid:
@@ -185,12 +185,12 @@ def _floats(column: pa.Array) -> tuple[Floats, npt.NDArray[np.intp]]:
 
 
 def _times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int, str]]:
-    """Times as they are written, UTC where they say their offset; which say none; what is wrong with some, by row."""
+    """Return times as written (UTC if they have an offset), which of them have no offset, and errors by row."""
     names = batch.layout.time
-    found = _plain_times(batch.columns[names[0]]) if len(names) == 1 else None
-    if found is None:
+    plain = _plain_times(batch.columns[names[0]]) if len(names) == 1 else None
+    if plain is None:
         return _written_times(batch)
-    times, naive = found
+    times, naive = plain
     return times, np.full(len(times), naive), _empty(np.isnat(times), batch)
 
 
@@ -199,7 +199,7 @@ def _empty(rows: npt.NDArray[np.bool_], batch: Batch) -> dict[int, str]:
 
 
 def _plain_times(column: pa.Array) -> tuple[Times, bool] | None:
-    """Times that Arrow understands, and whether they say no offset: its own, or ISO 8601 in full of one kind."""
+    """Return times that Arrow can parse, and whether they lack an offset; None if Arrow cannot parse them."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
@@ -217,7 +217,7 @@ def _plain_times(column: pa.Array) -> tuple[Times, bool] | None:
 
 
 def _of_arrow(column: pa.Array) -> Times:
-    """Arrow's own times in UTC; months by the clock of the place."""
+    """Return Arrow timestamps in UTC; for monthly values, in local time."""
     utc = _to_seconds(column)
     zone = getattr(column.type, "tz", None)
     if zone in (None, "UTC"):
@@ -235,7 +235,7 @@ def _to_seconds(column: pa.Array) -> Times:
 
 
 def _written_times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int, str]]:
-    """Times in any other way that readers know."""
+    """Return times in any other format that the readers know."""
     layout = batch.layout
     cells = pd.DataFrame({name: _strings(batch.columns[name]) for name in layout.time}, dtype=str)
     cells.index = pd.RangeIndex(batch.first, batch.first + len(cells))
@@ -243,19 +243,19 @@ def _written_times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int
     kept: npt.NDArray[np.bool_] = np.array((cells != "").all(axis=1), dtype=np.bool_)
     bad = _empty(~kept, batch)
     known = Options(time_column=layout.time[0] if len(layout.time) == 1 else None, date_order=layout.date_order)
-    found = 0
+    failed = 0
     while kept.any():
         clock = clock_of(Table("table", cells.loc[kept], layout.time_units), known)
         try:
             times[kept], naive[kept] = clock.as_written(np.ones(int(kept.sum()), dtype=np.bool_))
             break
         except FileError as error:
-            if error.index is None or found >= _BAD_TIMES:
+            if error.index is None or failed >= _MAX_BAD_TIMES:
                 raise
             row = int(np.flatnonzero(kept)[error.index])
             bad[row] = str(error).replace("line ", "row ", 1)
             kept[row] = False
-            found += 1
+            failed += 1
     return times, naive, bad
 
 

@@ -1,9 +1,9 @@
-"""A table from its file to its output, step by step."""
+"""A table from its files to its output, step by step."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from forecasting.metadata import CheckpointMetadata
+from forecasting.networks.metadata import CheckpointMetadata
 from scoring.input import Input
 from scoring.model import ModelFile
 from scoring.plan import Plan
@@ -14,7 +14,7 @@ from scoring.work import WorkFolder
 
 
 class TableInput(Input):
-    """A table: files that hold its rows between them."""
+    """A table whose rows are in one or more files."""
 
     unit = "stations"
 

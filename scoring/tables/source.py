@@ -1,4 +1,4 @@
-"""Tables as Arrow reads them: CSV or Parquet, piece by piece."""
+"""CSV and Parquet tables, read in batches with Arrow."""
 
 import gzip
 import zlib
@@ -15,37 +15,37 @@ import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
 from forecasting.errors import FileError
-from forecasting.readers.dates import TELLING, UntoldOrderError
-from forecasting.readers.delimited import DECIMAL_COMMA, header
-from forecasting.readers.options import DateOrder, Options
+from forecasting.readers.base.options import DateOrder, Options
+from forecasting.readers.base.table import ABSENT, Table
+from forecasting.readers.base.text import read_text
 from forecasting.readers.read import table_of
-from forecasting.readers.split import are_repeated
-from forecasting.readers.table import ABSENT, Table
-from forecasting.readers.tabular import Layout, find_layout
-from forecasting.readers.text import read_text
-from forecasting.sentences import counted
+from forecasting.readers.table.delimited import DECIMAL_COMMA, header
+from forecasting.readers.table.split import are_repeated
+from forecasting.readers.table.tabular import Layout, find_layout
+from forecasting.readers.times.dates import TELLING, UntoldOrderError
+from forecasting.wording import counted
 from scoring.source import is_parquet
 from scoring.tables.notes import Notes
 from scoring.tables.text import BLOCK, Text
 
 _HEAD: Final = 200
-"""Rows that tell what the columns of Parquet hold."""
+"""Rows of a Parquet file from which the columns are identified."""
 _SEEN: Final = 1_000_000
-"""Rows that tell whether places are stations."""
+"""Rows from which it is decided whether places are stations."""
 _BATCH: Final = 131_072
-"""Rows of Parquet that are read at once."""
-_NULLS: Final = sorted({one for text in ABSENT for one in (text, text.upper(), text.title(), "NaN")})
+"""Rows per batch of a Parquet file."""
+_NULLS: Final = sorted({variant for text in ABSENT for variant in (text, text.upper(), text.title(), "NaN")})
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows.
+    """Consecutive rows of a file.
 
     Attributes:
-        columns: by name; only those that the layout names.
+        columns: the columns that the layout names, by name.
         first: number of the first row in its file, from 1.
         source: the file.
-        layout: what the columns hold.
+        layout: meaning of the columns.
     """
 
     columns: dict[str, pa.Array]
@@ -55,10 +55,10 @@ class Batch:
 
 
 def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Iterator[Batch]:
-    """The rows of all files, one file after another.
+    """Yield the rows of all files, one file after another.
 
     Raises:
-        FileError: naming the file, and what is wrong with it.
+        FileError: naming the file and the error in it.
     """
     for file in files:
         try:
@@ -66,9 +66,9 @@ def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Itera
         except FileError as error:
             raise FileError(f"{file}: {error}") from None
         except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise FileError(f"{file}: is a gzip file that is damaged or cut short; fetch it again") from None
+            raise FileError(f"{file}: damaged or truncated gzip file; download it again") from None
         except (pa.ArrowException, OSError) as error:
-            raise FileError(f"{file}: cannot be read: {_sentence(error)}") from None
+            raise FileError(f"{file}: cannot read: {_sentence(error)}") from None
 
 
 def _sentence(error: Exception) -> str:
@@ -93,7 +93,7 @@ def _read_parquet(file: Path, options: Options, notes: Notes) -> Iterator[Batch]
 
 
 def _texts(column: pa.ChunkedArray) -> list[str]:
-    """Cells as a CSV file would have them."""
+    """Return cells as they would be written in a CSV file."""
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s", getattr(column.type, "tz", None)), safe=False)
     return ["" if cell is None else _text(cell) for cell in column.to_pylist()]
@@ -120,10 +120,10 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
 
     def read(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         columns = [positions[name] for name in names]
-        refused: list[pacsv.InvalidRow] = []
+        invalid: list[pacsv.InvalidRow] = []
 
         def refuse(row: pacsv.InvalidRow) -> str:
-            refused.append(row)
+            invalid.append(row)
             return "error"
 
         try:
@@ -140,9 +140,9 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
             )
             yield from map(_with_points, batches) if table.decimal_commas else batches
         except pa.ArrowInvalid:
-            if not refused:
+            if not invalid:
                 raise
-            raise FileError(_of_other_width(refused[0])) from None
+            raise FileError(_wrong_width(invalid[0])) from None
 
     layout = _layout(table, options, read)
     notes.add_all(file, (*table.notes, *layout.notes))
@@ -152,19 +152,19 @@ def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
         yield Batch(dict(zip(wanted, batch.columns, strict=True)), first, file, layout)
         first += batch.num_rows
     if text.is_latin:
-        notes.add(file, "it is not UTF-8, and was read as Latin-1")
+        notes.add(file, "not valid UTF-8; read as Latin-1")
 
 
 def _with_points(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Rows with points for decimal commas."""
+    """Replace decimal commas by points."""
     columns = [pc.replace_substring_regex(column, DECIMAL_COMMA, r"\1.\2") for column in batch.columns]
     return pa.record_batch(columns, batch.schema.names)
 
 
 def _read_whole(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
-    """The rows of a file in which they are no lines of CSV, all at once."""
-    text, said = read_text(file)
-    table = table_of(text, options, said)
+    """Yield the rows of a file that is not CSV as one batch."""
+    text, notes_on_text = read_text(file)
+    table = table_of(text, options, notes_on_text)
     cells = {name: [None if cell.lower() in ABSENT else cell for cell in table.cells[name]] for name in table.names}
     columns = {name: pa.array(column, pa.string()) for name, column in cells.items()}
     layout = _layout(table, options, lambda names: [pa.record_batch([columns[name] for name in names], names)])
@@ -172,15 +172,15 @@ def _read_whole(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
     yield Batch({name: columns[name] for name in _used(layout)}, 1, file, layout)
 
 
-def _of_other_width(row: pacsv.InvalidRow) -> str:
-    said = f"row {row.number} ({row.text[:40]!r}) has {counted(row.actual_columns, 'column')}"
-    return f"{said} where the first has {row.expected_columns}; correct that line"
+def _wrong_width(row: pacsv.InvalidRow) -> str:
+    place = f"row {row.number} ({row.text[:40]!r})"
+    return f"{place} has {counted(row.actual_columns, 'column')}, but the first row has {row.expected_columns}; fix it"
 
 
 def _layout(table: Table, options: Options, read: Callable[[list[str]], Iterable[pa.RecordBatch]]) -> Layout:
-    """What the columns hold, by the first rows, and by others where those do not tell.
+    """Return the meaning of the columns, by the first rows, or by later rows if those are ambiguous.
 
-    ``read`` reads some columns of all rows.
+    ``read`` yields the named columns of all rows.
     """
     try:
         layout = find_layout(table, options)
@@ -190,14 +190,14 @@ def _layout(table: Table, options: Options, read: Callable[[list[str]], Iterable
         if order is None:
             raise
         layout = find_layout(table, replace(options, date_order=order))
-    # One that moves is one station all the same.
+    # A moving platform is one station.
     if layout.places is not None and not _repeat(read(list(layout.time))):
         layout = replace(layout, places=None)
     return layout
 
 
 def _repeat(batches: Iterable[pa.RecordBatch]) -> bool:
-    """Whether times are repeated."""
+    """Return whether times are repeated."""
     seen: list[pa.Array] = []
     for batch in batches:
         texts = [column.cast(pa.string()) for column in batch.columns]
@@ -209,7 +209,7 @@ def _repeat(batches: Iterable[pa.RecordBatch]) -> bool:
 
 
 def _order(batches: Iterable[pa.RecordBatch]) -> DateOrder | None:
-    """The order that the first date tells which tells any."""
+    """Return the order of day and month, by the first unambiguous date."""
     for column in (column for batch in batches for column in batch.columns):
         texts = column.cast(pa.string())
         for order, form in TELLING.items():

@@ -1,4 +1,4 @@
-"""From a table of any size to what its chunks need: the rows of some stations each, in memory of a fixed size."""
+"""Staging a table of any size in bounded memory: the rows of each chunk's stations go to one file."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.options import Options
+from forecasting.readers.base.options import Options
 from scoring.source import as_text
 from scoring.tables.notes import Notes
 from scoring.tables.rows import ROW, Rows, Stations, take_rows
@@ -19,18 +19,18 @@ from scoring.tables.source import Batch, read_batches
 
 _LAYOUT: Final = "layout.json"
 _BLOCK: Final = 500_000
-"""Rows that are sorted into chunks at once."""
+"""Rows that are distributed to chunks at once."""
 
 
 @dataclass(frozen=True)
 class Staged:
-    """What a staged table holds.
+    """The content of a staged table.
 
     Attributes:
-        bounds: number of the first station of each chunk, and of the end of the last.
-        rows: in all.
-        zones: whose clocks times without an offset go by.
-        notes: on how it was read.
+        bounds: number of the first station of each chunk, and the end of the last chunk.
+        rows: total number of rows.
+        zones: time zones of times without an offset.
+        notes: notes on how the table was read.
     """
 
     bounds: tuple[int, ...]
@@ -45,28 +45,28 @@ class Staged:
     @classmethod
     def read(cls, folder: Path) -> "Staged":
         """Read the layout of the staged rows in ``folder``."""
-        found = json.loads((folder / _LAYOUT).read_text())
-        return cls(tuple(found["bounds"]), found["rows"], tuple(found["zones"]), tuple(found["notes"]))
+        layout = json.loads((folder / _LAYOUT).read_text())
+        return cls(tuple(layout["bounds"]), layout["rows"], tuple(layout["zones"]), tuple(layout["notes"]))
 
 
 def rows_file(folder: Path, chunk: int) -> Path:
-    """The file of the rows of a chunk."""
+    """Return the path of the rows of a chunk."""
     return folder / f"{chunk:06}.rows"
 
 
 def names_file(folder: Path, chunk: int) -> Path:
-    """Of the names of a chunk's stations, and of what is wrong with the cells of some."""
+    """Return the path of the names and errors of a chunk's stations."""
     return folder / f"{chunk:06}.json"
 
 
 @dataclass(frozen=True)
 class ChunkStations:
-    """What is known of the stations of a chunk besides their rows.
+    """The stations of a chunk, apart from their rows.
 
     Attributes:
-        names: of all stations of the chunk, in order.
-        errors: what is wrong with the cells of some, by their order.
-        files: that hold one station between them, by its order.
+        names: names of all stations of the chunk, in order.
+        errors: errors in the cells, by index of the station.
+        files: files of a station that is spread over several, by index of the station.
     """
 
     names: list[str]
@@ -80,13 +80,13 @@ class ChunkStations:
     @classmethod
     def read(cls, folder: Path, chunk: int) -> "ChunkStations":
         """Read the stations of a chunk."""
-        found = json.loads(names_file(folder, chunk).read_text())
-        errors, files = ({int(k): said for k, said in found[name].items()} for name in ("errors", "files"))
-        return cls(found["names"], errors, files)
+        stored = json.loads(names_file(folder, chunk).read_text())
+        errors, files = ({int(i): text for i, text in stored[name].items()} for name in ("errors", "files"))
+        return cls(stored["names"], errors, files)
 
 
 def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path) -> Staged:
-    """Write the rows of ``files`` to ``folder``, those of a station into one chunk, and say what they are.
+    """Write the rows of ``files`` to ``folder``, all rows of a station in one chunk.
 
     Raises:
         FileError: if the table cannot be read.
@@ -94,22 +94,24 @@ def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path
     stations, notes, every = Stations(), Notes(), folder / "every.rows"
     counts = _write_all(read_batches(files, options, notes), stations, every)
     if not stations.names:
-        raise FileError("holds no rows")
+        raise FileError("contains no rows")
     joined = {number: files for number, files in stations.files.items() if len(files) > 1}
     for number, files in list(joined.items())[:1]:
-        others = f", and so {len(joined) - 1} more" if len(joined) > 1 else ""
-        notes.add(files[0], f"is one station, {stations.names[number]}, with {_others(files)}, by their name{others}")
+        others = f"; likewise {len(joined) - 1} more" if len(joined) > 1 else ""
+        notes.add(
+            files[0], f"is read as one station, {stations.names[number]}, with {_others(files)} of that name{others}"
+        )
     bounds = _bounds(counts, chunk)
     if len(bounds) == 2:
         every.rename(rows_file(folder, 0))
     else:
         _distribute(every, bounds, folder)
         every.unlink()
-    for k, (begin, end) in enumerate(pairwise(bounds)):
+    for number_of_chunk, (begin, end) in enumerate(pairwise(bounds)):
         numbers = range(begin, end)
         errors = {number - begin: stations.errors[number] for number in numbers if number in stations.errors}
         together = {number - begin: _quote(joined[number]) for number in numbers if number in joined}
-        ChunkStations(stations.names[begin:end], errors, together).save(folder, k)
+        ChunkStations(stations.names[begin:end], errors, together).save(folder, number_of_chunk)
     staged = Staged(bounds, int(counts.sum()), tuple(stations.zones), notes.sentences())
     staged.save(folder)
     return staged
@@ -124,7 +126,7 @@ def _quote(files: list[Path]) -> str:
 
 
 def _write_all(batches: Iterable[Batch], stations: Stations, into: Path) -> npt.NDArray[np.int64]:
-    """Write every row as it comes; how many each station has."""
+    """Write all rows in order; return the number of rows of each station."""
     counts = np.zeros(0, dtype=np.int64)
     with into.open("wb") as every:
         for batch in batches:
@@ -136,7 +138,7 @@ def _write_all(batches: Iterable[Batch], stations: Stations, into: Path) -> npt.
 
 
 def _bounds(counts: npt.NDArray[np.int64], chunk: int) -> tuple[int, ...]:
-    """Stations in their order, as many to a chunk as have that many rows, and one at least."""
+    """Return the bounds of the chunks: as many stations as have ``chunk`` rows together, and at least one."""
     ends, bounds = np.cumsum(counts), [0]
     while bounds[-1] < len(counts):
         before = int(ends[bounds[-1] - 1]) if bounds[-1] else 0
@@ -151,9 +153,9 @@ def _distribute(every: Path, bounds: Iterable[int], folder: Path) -> None:
         while len(rows := np.fromfile(file, dtype=ROW, count=_BLOCK)):
             chunk = np.searchsorted(edges, rows["station"], side="right") - 1
             order = np.argsort(chunk, kind="stable")
-            found, at = np.unique(chunk[order], return_index=True)
-            for k, some in zip(found.tolist(), np.split(rows[order], at[1:]), strict=True):
-                _append(rows_file(folder, k), some)
+            numbers, first = np.unique(chunk[order], return_index=True)
+            for number, rows_of_chunk in zip(numbers.tolist(), np.split(rows[order], first[1:]), strict=True):
+                _append(rows_file(folder, number), rows_of_chunk)
 
 
 def _append(path: Path, rows: Rows) -> None:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import SeriesError
-from forecasting.readers.daylight import LOCAL, UNTOLD, falls_back, localise
-from forecasting.series import SstSeries
-from forecasting.timestep import Floats, Times, TimeStep, choose_clock, short
+from forecasting.readers.times.daylight import LOCAL, UNTOLD, falls_back, localise
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import Floats, Times, TimeStep, choose_clock, short
 from scoring.tables.rows import ROW, UNSAID
 from scoring.tables.stage import ChunkStations, rows_file
 
@@ -19,33 +19,36 @@ from scoring.tables.stage import ChunkStations, rows_file
 def read_stations(
     folder: Path, chunk: int, first: int, zones: tuple[str, ...], step: TimeStep
 ) -> tuple[list[str], dict[int, SstSeries], dict[int, str]]:
-    """Names of the stations of a chunk, and the series of each or what is wrong with it, by their order in the chunk.
+    """Read the stations of a chunk.
 
     Args:
-        folder: that holds what was staged.
-        chunk: its number.
+        folder: folder of the staged table.
+        chunk: number of the chunk.
         first: number of its first station.
-        zones: whose clocks times without an offset go by.
-        step: of series that are regular.
+        zones: time zones of times without an offset.
+        step: step of the model.
+
+    Returns:
+        The names of the stations, the series of each valid station, and the errors of the others, by index.
 
     Raises:
-        FileNotFoundError: if the folder is not there.
+        FileNotFoundError: if the folder does not exist on this machine.
     """
     try:
         known = ChunkStations.read(folder, chunk)
         rows = np.fromfile(rows_file(folder, chunk), dtype=ROW)
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"{folder} is not there: the folder of OUTPUT has to be storage that all workers share"
+            f"{folder} does not exist here: OUTPUT must be on storage that all workers share"
         ) from None
     names, errors = known.names, known.errors
     series: dict[int, SstSeries] = {}
-    for i, found in enumerate(_by_station(rows, first, len(names), zones)):
+    for i, station in enumerate(_by_station(rows, first, len(names), zones)):
         if i not in errors:
             try:
-                series[i] = _series(found, zones, step)
+                series[i] = _series(station, zones, step)
             except SeriesError as error:
-                files = f"; its rows are those of {known.files[i]}" if i in known.files else ""
+                files = f"; its rows come from {known.files[i]}" if i in known.files else ""
                 errors[i] = in_one_line(error) + files
     return names, series, errors
 
@@ -55,9 +58,9 @@ class _StationRows:
     """The rows of a station.
 
     Attributes:
-        utc: times; none where the clock of their zone changes.
-        written: as they stand in the file.
-        clock: that they go by.
+        utc: times in UTC; NaT where the change to winter time makes them ambiguous.
+        written: times as written in the file.
+        clock: number of the clock of each time.
         values: °C.
     """
 
@@ -67,7 +70,7 @@ class _StationRows:
     values: Floats
 
     def cells(self) -> pd.DataFrame:
-        """What a row that is repeated would repeat."""
+        """Return what repeated rows have in common."""
         return pd.DataFrame({"sst": self.values})
 
 
@@ -79,45 +82,45 @@ def _by_station(rows: npt.NDArray[np.void], first: int, count: int, zones: tuple
     written = np.ascontiguousarray(rows["time"]).astype("datetime64[s]")
     clock, values = np.ascontiguousarray(rows["clock"]), np.ascontiguousarray(rows["sst"])
     utc = written.copy() if zones else written
-    # All at once but for the hours that come twice, which only the order of a station's own rows tells apart.
+    # Hours that occur twice are left out here: only the order of a station's own rows tells them apart.
     for number, zone in enumerate(zones, UNSAID + 1):
-        these = clock == number
-        utc[these] = localise(written[these], zone, in_order=False)
+        selected = clock == number
+        utc[selected] = localise(written[selected], zone, in_order=False)
     return [_StationRows(utc[a:b], written[a:b], clock[a:b], values[a:b]) for a, b in pairwise(ends.tolist())]
 
 
-def _series(found: _StationRows, zones: tuple[str, ...], step: TimeStep) -> SstSeries:
-    """What a station holds, up to its last observation.
+def _series(station: _StationRows, zones: tuple[str, ...], step: TimeStep) -> SstSeries:
+    """Return the series of a station, up to its last observation.
 
     Raises:
-        SeriesError: if that is no valid series.
+        SeriesError: if the rows are not a valid series.
     """
-    times = found.utc
+    times = station.utc
     if zones:
-        times = _by_its_clock(found, zones)
+        times = _resolve_repeated_hours(station, zones)
         if step.calendar_month:
-            times = choose_clock(times, found.written)
+            times = choose_clock(times, station.written)
     regular = len(times) > 0 and not np.isnat(times).any() and bool((times == step.range(times[0], len(times))).all())
-    if not regular and (i := falls_back(times, found.clock == UNSAID, found.cells)) is not None:
+    if not regular and (i := falls_back(times, station.clock == UNSAID, station.cells)) is not None:
         raise SeriesError(LOCAL.format(short(times[i])[:-1]))
-    series = SstSeries.from_observations(times, found.values, step=step if regular else None)
+    series = SstSeries.from_observations(times, station.values, step=step if regular else None)
     return series if np.isfinite(series.values[-1]) else series.until_last_observation()
 
 
-def _by_its_clock(found: _StationRows, zones: tuple[str, ...]) -> Times:
-    """Times in UTC, each hour that comes twice told by the order of the rows."""
-    if not np.isnat(found.utc).any():
-        return found.utc
-    times = found.utc.copy()
+def _resolve_repeated_hours(station: _StationRows, zones: tuple[str, ...]) -> Times:
+    """Return times in UTC; hours that occur twice are told apart by the order of the rows."""
+    if not np.isnat(station.utc).any():
+        return station.utc
+    times = station.utc.copy()
     for number, zone in enumerate(zones, UNSAID + 1):
-        these = np.flatnonzero(found.clock == number)
-        times[these] = localise(found.written[these], zone)
-        lost = these[np.isnat(times[these])]
-        if len(lost):
-            raise SeriesError(f"{short(found.written[lost[0]])[:-1]} {UNTOLD.format(zone)}")
+        selected = np.flatnonzero(station.clock == number)
+        times[selected] = localise(station.written[selected], zone)
+        ambiguous = selected[np.isnat(times[selected])]
+        if len(ambiguous):
+            raise SeriesError(f"{short(station.written[ambiguous[0]])[:-1]} {UNTOLD.format(zone)}")
     return times
 
 
 def in_one_line(error: SeriesError) -> str:
-    """What an error says."""
+    """Return the message of an error on one line."""
     return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""The text of a CSV file, piece by piece, as :func:`forecasting.readers.text.read_text` has it of a whole one."""
+"""The text of a CSV file in blocks; :func:`forecasting.readers.base.text.read_text` reads a whole file."""
 
 import codecs
 import csv
@@ -11,26 +11,26 @@ from typing import Final
 
 import numpy as np
 
-from forecasting.readers.delimited import is_row
-from forecasting.readers.text import read_text
+from forecasting.readers.base.text import read_text
+from forecasting.readers.table.delimited import is_row
 
 BLOCK: Final = 2_000_000
-"""Bytes that are read at once; Arrow reads up to 32 such blocks ahead, whatever it is told."""
+"""Bytes per block; Arrow always reads up to 32 blocks ahead."""
 _HEAD: Final = 200
-"""Lines that tell what the columns hold, comments not counted."""
+"""Lines from which the columns are identified, without comments."""
 _START: Final = 65_536
-"""Bytes that tell whether it is text."""
+"""Bytes from which it is decided whether a file is text."""
 _RETURN: Final = re.compile(rb"\r(?!\n|\Z)")
-"""What ended lines on old Macs."""
+"""A line ending of classic Mac OS."""
 _STRANGE: Final = b'# \t"\r\n'
-"""How a line may begin that is no row, besides what separates columns."""
+"""First bytes of lines that may not be rows; the column separator is another."""
 _END: Final = ord("\n")
 _QUOTE: Final = ord('"')
 _GZIP: Final = b"\x1f\x8b"
 
 
 class Text:
-    """A CSV file, gzip or not, as UTF-8."""
+    """A CSV file, plain or gzip-compressed, decoded to UTF-8."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -38,14 +38,14 @@ class Text:
 
     @property
     def is_latin(self) -> bool:
-        """Whether it was found to be no UTF-8, so far, and is read as Latin-1."""
+        """Whether the part read so far is not valid UTF-8, and is read as Latin-1."""
         return self._latin is True
 
     def head(self) -> str:
-        """Its first lines.
+        """Return the first lines.
 
         Raises:
-            FileError: if it is no text, or is what a server sent in place of data.
+            FileError: if the file is not text, or is an error page of a server.
         """
         with _open(self._file) as file:
             read_text(file.read(_START))
@@ -59,11 +59,11 @@ class Text:
         return b"".join(lines).decode()
 
     def rows(self, below: int, separator: str) -> "Lines":
-        """What stands below so many lines, as a file: without blank lines and comments, as training has it."""
+        """Return the rows after the first ``below`` lines as a file, without blank lines and comments."""
         return Lines(_rows(block, separator) for block in _below(self._blocks(), below))
 
     def _blocks(self) -> Iterator[bytes]:
-        """Whole lines, many at once."""
+        """Yield blocks of whole lines."""
         rest, mark, returns = b"", codecs.BOM_UTF8, False
         with _open(self._file) as file:
             while piece := file.read(BLOCK - len(rest) % BLOCK):
@@ -77,7 +77,7 @@ class Text:
         yield self._as_utf8(rest)
 
     def _as_utf8(self, lines: bytes) -> bytes:
-        # Most files are ASCII, and are read once.
+        # Most files are ASCII and need no second read.
         if lines.isascii():
             return lines
         if self._latin is None:
@@ -104,7 +104,7 @@ def _open(file: Path) -> BufferedIOBase:
 
 
 class Lines:
-    """What :mod:`pyarrow` asks of a file, over blocks."""
+    """A file-like object over blocks of bytes, for :mod:`pyarrow`."""
 
     closed = False
 
@@ -113,17 +113,17 @@ class Lines:
         self._left = b""
 
     def read(self, size: int) -> bytes:
-        """Some bytes, at most so many; none at the end."""
+        """Return at most ``size`` bytes; none at the end."""
         while not self._left:
             block = next(self._blocks, None)
             if block is None:
                 return b""
             self._left = block
-        taken, self._left = self._left[:size], self._left[size:]
-        return taken
+        piece, self._left = self._left[:size], self._left[size:]
+        return piece
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Mark the object as closed."""
         self.closed = True
 
 
@@ -137,13 +137,13 @@ def _below(blocks: Iterator[bytes], lines: int) -> Iterator[bytes]:
 
 
 def _rows(lines: bytes, separator: str) -> bytes:
-    """The lines that are neither blank nor comments."""
+    """Return the lines that are neither blank nor comments."""
     codes = np.frombuffer(lines, dtype=np.uint8)
     begins = np.append(0, np.flatnonzero(codes[:-1] == _END) + 1)[: len(codes)]
     strange = np.zeros(256, dtype=np.bool_)
     strange[list(_STRANGE + separator.encode())] = True
     suspect = begins[strange[codes[begins]]]
-    # Many files have their texts in quotation marks.
+    # A quotation mark alone is not suspect: many files quote their text.
     quoted = codes[suspect] == _QUOTE
     suspect = suspect[~quoted | strange[codes[np.minimum(suspect + 1, len(codes) - 1)]]]
     blank = re.compile(rb"[\s\"%s]*(?:#|\n|\Z)" % re.escape(separator.encode()))

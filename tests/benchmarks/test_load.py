@@ -15,7 +15,7 @@ needs_wrk = pytest.mark.skipif(not load.is_available(), reason="wrk is not insta
 
 
 @needs_wrk
-def test_every_line_is_sent_as_a_json_body_in_turn(tmp_path: Path) -> None:
+def test_lines_are_sent_as_json_bodies_in_turn(tmp_path: Path) -> None:
     seen: list[tuple[bytes, str]] = []
 
     async def keep(request: Request) -> Response:
@@ -36,7 +36,7 @@ def test_every_line_is_sent_as_a_json_body_in_turn(tmp_path: Path) -> None:
 
 
 @needs_wrk
-def test_a_run_in_which_requests_failed_gives_no_figure(tmp_path: Path) -> None:
+def test_a_run_with_failed_requests_gives_no_figure(tmp_path: Path) -> None:
     answers = iter([200] * 20 + [503])
 
     async def fail_once(request: Request) -> Response:
@@ -49,13 +49,13 @@ def test_a_run_in_which_requests_failed_gives_no_figure(tmp_path: Path) -> None:
         load.drive(f"{client.base_url}/forecast", bodies, 1, 1)
 
 
-def test_without_wrk_the_table_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_wrk_the_table_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "apt install wrk" in list(serving.measure())[-1]
 
 
-def test_a_measurement_that_there_is_not_is_named_with_those_there_are() -> None:
+def test_an_unknown_measurement_is_refused_with_the_known_ones() -> None:
     command = [sys.executable, "-m", "benchmarks", "nonsense"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "no measurement nonsense; choose from serving, large_request" in done.stderr
+    assert "unknown measurement nonsense; choose from serving, large_request" in done.stderr

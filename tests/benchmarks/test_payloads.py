@@ -20,7 +20,7 @@ def test_every_body_gets_a_forecast(client: httpx.Client) -> None:
     for body in simple_bodies(MANY) + mixed_bodies(MANY) + [large_body(general(MANY))]:
         answer = client.post("/forecast", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code == 200
-        assert all("sst" in one for one in answer.json()["forecasts"])
+        assert all("sst" in forecast for forecast in answer.json()["forecasts"])
 
 
 def test_mixed_bodies_mix_every_model_with_every_kind_of_series() -> None:
@@ -34,12 +34,12 @@ def test_mixed_bodies_mix_every_model_with_every_kind_of_series() -> None:
     }
 
 
-def test_bodies_are_the_same_at_every_run_and_no_two_alike() -> None:
+def test_bodies_are_the_same_in_every_run_and_all_differ() -> None:
     for make in (simple_bodies, mixed_bodies):
         assert make(MANY) == make(MANY)
         assert len({json.dumps(series_of(body)["values"]) for body in make(MANY)}) == MANY
 
 
-def test_bodies_that_are_alike_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="alike"):
+def test_duplicate_bodies_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="two bodies are equal"):
         write(tmp_path / "bodies", [b"{}", b"{}"])

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from forecasting.series import SstSeries
+from forecasting.series.sst_series import SstSeries
 from tests.containers.composition import PROJECT, Composition, ask, started
 from tests.containers.engine import docker, inspect
-from tests.service.test_forecast import body
+from tests.service.api.forecast.test_forecast import body
 
 
 def test_a_forecast_comes_through_the_proxy(client: httpx.Client, nino12: SstSeries) -> None:
@@ -111,7 +111,7 @@ def test_a_new_release_is_taken_up_without_a_restart(composition: Composition, c
     old = client.get("/forecast").json()["version"]
     command = "python -m training --data data/nino12.csv --name nino12 --epochs 1 --seeds 1 --quiet"
     printed = composition.compose("run", "--rm", "--no-deps", "training", *command.split())
-    (new,) = re.findall(r"artifacts/nino12/(\w+) serves now", printed)
+    (new,) = re.findall(r"artifacts/nino12/(\w+) is now serving", printed)
     assert new > old
     for replica in composition.replicas():
         while json.loads(ask(replica, "/forecast"))["version"] == old:

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from forecasting.series import SstSeries
+from forecasting.series.sst_series import SstSeries
 from tests.containers.composition import Composition
 from tests.containers.engine import has_image
 from tests.deploy.dashboard import queries
-from tests.service.test_forecast import body
+from tests.service.api.forecast.test_forecast import body
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from forecasting.series import SstSeries
+from forecasting.series.sst_series import SstSeries
 from tests.containers.composition import Composition
 from tests.scoring.grids import oisst, opened, save, temperatures
 

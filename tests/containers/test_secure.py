@@ -8,12 +8,12 @@ import httpx
 import pytest
 import trustme
 
-from forecasting.series import SstSeries
-from service.keys import Role, new_key
+from forecasting.series.sst_series import SstSeries
+from service.gate.keys import Role, new_key
 from tests.containers.composition import IMAGES, Composition
 from tests.containers.conftest import Build
 from tests.containers.engine import docker
-from tests.service.test_forecast import body
+from tests.service.api.forecast.test_forecast import body
 
 
 class Secured:

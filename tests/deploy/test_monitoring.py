@@ -10,11 +10,11 @@ import httpx
 import pytest
 import yaml
 
-from forecasting.series import SstSeries
+from forecasting.series.sst_series import SstSeries
 from tests.conftest import ROOT
 from tests.deploy.dashboard import DASHBOARD, labels, metrics, queries, unknown
 from tests.processes import running
-from tests.service.test_forecast import body
+from tests.service.api.forecast.test_forecast import body
 
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 GRAFANA = ROOT / "deploy" / "grafana"

@@ -1,4 +1,4 @@
-"""Commands whose output nobody reads, as after ``| head -1``."""
+"""Commands whose reader closes the output early, as in ``| head -1``."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from forecasting.printing import UNREAD, until_unread
+from forecasting.console import UNREAD, until_unread
 from tests.conftest import NINO12
 
 
@@ -14,7 +14,7 @@ from tests.conftest import NINO12
 @pytest.mark.parametrize(
     "arguments", [("training", "inspect", str(NINO12)), ("training", "--help"), ("scoring", "--help")]
 )
-def test_a_command_whose_output_is_not_read_ends_quietly(arguments: tuple[str, ...], unbuffered: str) -> None:
+def test_a_command_ends_quietly_when_its_output_is_closed(arguments: tuple[str, ...], unbuffered: str) -> None:
     read, write = os.pipe()
     os.close(read)
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
@@ -22,7 +22,7 @@ def test_a_command_whose_output_is_not_read_ends_quietly(arguments: tuple[str, .
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment, check=False)
     os.close(write)
     assert done.stderr == ""
-    # argparse does not mind where its help goes.
+    # argparse ignores a closed output.
     assert done.returncode == (0 if unbuffered and "--help" in arguments else UNREAD)
 
 
@@ -30,6 +30,6 @@ def _breaks() -> int:
     raise BrokenPipeError
 
 
-def test_a_pipe_that_breaks_elsewhere_is_not_taken_for_the_output() -> None:
+def test_a_pipe_that_breaks_elsewhere_is_not_mistaken_for_the_output() -> None:
     with pytest.raises(BrokenPipeError):
         until_unread(_breaks)

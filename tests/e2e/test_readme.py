@@ -9,9 +9,9 @@ import httpx
 import pandas as pd
 import pytest
 
-from forecasting.release import open_current
-from forecasting.report import parse_report
-from forecasting.table import accuracy_table
+from forecasting.evaluation.report import parse_report
+from forecasting.evaluation.table import accuracy_table
+from forecasting.releases.release import open_current
 from service.settings import Settings
 from tests.conftest import ROOT
 from tests.serving import serve

@@ -1,4 +1,4 @@
-"""From a CSV file to an answer over HTTP, by the commands that a user types."""
+"""From a CSV file to a forecast over HTTP, with the commands that a user runs."""
 
 import os
 import re
@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.checkpoint import load
-from forecasting.release import current_version
-from forecasting.timestep import unix_seconds
+from forecasting.networks.checkpoint import load
+from forecasting.releases.release import current_version
+from forecasting.series.timestep import unix_seconds
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release of a pier's daily series, in Fahrenheit, with a gap."""
+    """A release trained on the daily series of a pier, in Fahrenheit and with a gap."""
     folder = tmp_path_factory.mktemp("pier")
     rng = np.random.default_rng(1)
     days = np.datetime64("2015-01-01") + np.arange(900)
@@ -47,7 +47,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "artifacts"
 
 
-def test_a_file_becomes_a_service_that_answers(artifacts: Path) -> None:
+def test_a_file_becomes_a_service_that_forecasts(artifacts: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "service", "--artifacts", str(artifacts), "--port", str(port)]
     process = subprocess.Popen(
@@ -61,7 +61,7 @@ def test_a_file_becomes_a_service_that_answers(artifacts: Path) -> None:
             assert client.get("/health/ready").json()["models"] == ["pier-rnn", "pier-lstm", "pier-gru"]
             values = np.linspace(14, 15, 30)
             body = {"model": "lstm", "horizon": 2, "series": [{"start": "2017-06-01", "values": values.tolist()}]}
-            answer = client.post("/forecast", json=body).raise_for_status().json()["forecasts"][0]
+            forecast = client.post("/forecast", json=body).raise_for_status().json()["forecasts"][0]
             assert client.get("/compare").json()["dataset"] == "pier"
         path = artifacts / "pier" / (current_version(artifacts / "pier") or "") / "lstm.pt"
         module, _ = load(path.read_bytes(), torch.device("cpu"))
@@ -70,8 +70,8 @@ def test_a_file_becomes_a_service_that_answers(artifacts: Path) -> None:
         with torch.inference_mode():
             first = module(window, torch.from_numpy(unix_seconds(ahead[:1])))
             second = module(torch.cat([window[:, 1:], first[None]], dim=1), torch.from_numpy(unix_seconds(ahead[1:])))
-        assert answer["timestamps"] == ["2017-07-01T00:00:00Z", "2017-07-02T00:00:00Z"]
-        assert answer["sst"] == pytest.approx([float(first), float(second)], abs=1e-5)
+        assert forecast["timestamps"] == ["2017-07-01T00:00:00Z", "2017-07-02T00:00:00Z"]
+        assert forecast["sst"] == pytest.approx([float(first), float(second)], abs=1e-5)
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
@@ -92,15 +92,15 @@ def test_two_workers_serve_the_same_models(artifacts: Path) -> None:
             if "startup complete" in line and len(started) == 2:
                 break
         assert len(started) == 2
-        answer = httpx.get(f"http://127.0.0.1:{port}/forecast?model=gru", timeout=60)
-        assert answer.json()["model"] == "pier-gru"
+        response = httpx.get(f"http://127.0.0.1:{port}/forecast?model=gru", timeout=60)
+        assert response.json()["model"] == "pier-gru"
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "said"),
+    ("arguments", "environment", "sentence"),
     [
         (["--artifacts", "/nowhere"], {}, "the artifacts folder /nowhere cannot be read: No such file"),
         ([], {"SST_DEFAULT_DATASET": "north-sea"}, "no release of the default dataset 'north-sea'; there are: pier"),
@@ -110,19 +110,19 @@ def test_two_workers_serve_the_same_models(artifacts: Path) -> None:
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_a_sentence(
-    artifacts: Path, arguments: list[str], environment: dict[str, str], said: str
+    artifacts: Path, arguments: list[str], environment: dict[str, str], sentence: str
 ) -> None:
     command = [sys.executable, "-m", "service", *arguments]
     settings = {"SST_ARTIFACTS": str(artifacts), "SST_DEFAULT_DATASET": "pier"} | environment
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | settings, check=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_taken_stops_the_start_with_a_sentence(artifacts: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_a_port_in_use_stops_the_start_with_a_sentence(artifacts: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         settings = {"SST_ARTIFACTS": str(artifacts), "SST_DEFAULT_DATASET": "pier", "SST_PORT": str(port)}
         command = [sys.executable, "-m", "service"]
         done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | settings, check=False)
@@ -151,8 +151,9 @@ def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, 
 
 def test_serving_never_imports_training(artifacts: Path) -> None:
     code = (
-        "import sys, service.__main__, service.app; from pathlib import Path; from service.settings import Settings; "
-        f"service.app.open_registry(Settings(artifacts=Path({str(artifacts)!r}), default_dataset='pier')); "
+        "import sys, service.__main__; from pathlib import Path; from service.settings import Settings; "
+        "from service.engine.release_watcher import open_registry; "
+        f"open_registry(Settings(artifacts=Path({str(artifacts)!r}), default_dataset='pier')); "
         "print(sorted(name for name in sys.modules if name.split('.')[0] in ('training', 'matplotlib')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

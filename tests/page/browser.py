@@ -1,4 +1,4 @@
-"""A real Chromium that looks at a real service, and everything it complained about."""
+"""A real Chromium on a real service, and the errors that it reports."""
 
 import os
 import shutil
@@ -31,125 +31,127 @@ _AA: Final = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
     "resultTypes": ["violations"],
 }
-# Hundreds of rows that are made alike take axe-core as many times as long as the first of them.
-_BUT_REPEATED_ROWS: Final = {"exclude": [["table.values tbody tr:nth-child(n + 4)"]]}
-# What a click or a resize sets off has begun after a frame: then it says itself whether it is busy.
-_BEGUN: Final = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
-_SETTLED: Final = "() => !document.querySelector('[aria-busy], .loading')"
+# Hundreds of similar rows multiply the time that axe-core takes and add nothing.
+_SKIP_REPEATED_ROWS: Final = {"exclude": [["table.values tbody tr:nth-child(n + 4)"]]}
+# Work that a click or a resize triggers has started after two frames, and then shows as busy.
+_WORK_STARTED: Final = (
+    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+)
+_IDLE: Final = "() => !document.querySelector('[aria-busy], .loading')"
 
 
 def find_chromium() -> str | None:
-    """Where a Chromium is installed, if one is."""
+    """Return the path of an installed Chromium, or None."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 def launch(playwright: Playwright, path: str) -> Browser:
-    # Chromium's sandbox does not work for root, as whom tests run in containers.
+    # Chromium's sandbox does not work for root, the user of tests in containers.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *sandbox])
 
 
 @dataclass
 class Visit:
-    """Somebody looking at the page.
+    """A user with the page open.
 
     Attributes:
-        page: what they see.
+        page: the browser page.
         url: of the service.
-        complaints: what the browser's console has said: errors and warnings.
-        foreign: requests that left the service's host.
-        dropped: whether the browser dropped requests because a network interface came or went.
+        console_errors: errors and warnings from the console of the browser.
+        foreign_requests: URLs requested from other hosts.
+        network_changed: whether the browser dropped requests because a network interface changed.
     """
 
     page: Page
     url: str
-    complaints: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-    dropped: bool = False
+    console_errors: list[str] = field(default_factory=list)
+    foreign_requests: list[str] = field(default_factory=list)
+    network_changed: bool = False
 
     def open(self, query: str = "") -> Page:
-        """Load the page at this query, and wait until nothing is being loaded or drawn any more."""
+        """Open the page with this query string and wait until loading and drawing are done."""
         self.page.goto(f"{self.url}/{query}")
         self.settle()
-        if self.dropped:
-            # Chromium drops what it is loading when any network interface changes, as other programs' do.
-            self.dropped = False
-            self.complaints.clear()
+        if self.network_changed:
+            # Chromium drops requests when any network interface changes, including those of other programs.
+            self.network_changed = False
+            self.console_errors.clear()
             return self.open(query)
         return self.page
 
     def settle(self) -> None:
-        """Wait until nothing is being loaded or drawn any more."""
-        self.page.evaluate(_BEGUN)
-        self.page.wait_for_function(_SETTLED)
+        """Wait until loading and drawing are done."""
+        self.page.evaluate(_WORK_STARTED)
+        self.page.wait_for_function(_IDLE)
 
-    def look(self, width: int, scheme: Scheme) -> None:
-        """See the same on a screen of this width, in light or dark."""
+    def resize(self, width: int, scheme: Scheme) -> None:
+        """Show the same view at this width, in light or dark colours."""
         self.page.set_viewport_size({"width": width, "height": HEIGHT})
         self.page.emulate_media(color_scheme=scheme)
         self.settle()
 
-    def faults(self) -> list[str]:
-        """What axe-core finds in what is shown now: WCAG AA and good practice."""
-        results = Axe().run(self.page, context=_BUT_REPEATED_ROWS, options=_AA)
+    def accessibility_violations(self) -> list[str]:
+        """Check the current view with axe-core against WCAG AA and best practices."""
+        results = Axe().run(self.page, context=_SKIP_REPEATED_ROWS, options=_AA)
         return [
-            f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}"
-            for one in results.response["violations"]
+            f"{violation['id']}: {violation['help']}: {[node['html'][:200] for node in violation['nodes'][:3]]}"
+            for violation in results.response["violations"]
         ]
 
-    def width(self) -> int:
-        """Of the content, scrolled sideways."""
+    def content_width(self) -> int:
+        """Return the width of the content, including what overflows."""
         return int(self.page.evaluate("document.documentElement.scrollWidth"))
 
-    def _hear(self, message: ConsoleMessage) -> None:
-        # A release from before there were model cards answers 404, which Chromium notes.
+    def _on_console(self, message: ConsoleMessage) -> None:
+        # Releases that predate model cards return 404, which Chromium logs.
         if message.type in ("error", "warning") and not message.location["url"].endswith("/card"):
-            self.complaints.append(message.text)
+            self.console_errors.append(message.text)
 
-    def _see(self, request: Request) -> None:
+    def _on_request(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme not in ("data", "blob") and f"{parts.scheme}://{parts.netloc}" != self.url:
-            self.foreign.append(request.url)
+            self.foreign_requests.append(request.url)
 
-    def _fail(self, request: Request) -> None:
-        self.dropped |= request.failure == "net::ERR_NETWORK_CHANGED"
+    def _on_request_failed(self, request: Request) -> None:
+        self.network_changed |= request.failure == "net::ERR_NETWORK_CHANGED"
 
 
 @dataclass
 class Profiles:
-    """Browser profiles: those of a kind are shared, so that what is kept for good is loaded once.
+    """Browser profiles, shared by kind so that cached files are loaded once.
 
     Attributes:
-        browser: that they are of.
+        browser: the browser of the profiles.
     """
 
     browser: Browser
     _shared: dict[bool, BrowserContext] = field(default_factory=dict)
 
-    def of(self, width: int) -> BrowserContext:
-        """The one for screens of this width: with a finger on a phone, with a mouse elsewhere."""
+    def for_width(self, width: int) -> BrowserContext:
+        """Return the profile for this width: touch on a phone, mouse elsewhere."""
         touch = width == PHONE
         if touch not in self._shared:
             self._shared[touch] = self.new(touch=touch)
         return self._shared[touch]
 
     def new(self, *, touch: bool = False) -> BrowserContext:
-        """One in which nothing was ever looked at."""
+        """Create an empty profile."""
         return self.browser.new_context(has_touch=touch, reduced_motion="reduce")
 
 
 @contextmanager
 def visit(profile: BrowserContext, url: str, width: int, scheme: Scheme) -> Iterator[Visit]:
-    """A visit with a page of its own."""
+    """Open a new page in a profile."""
     page = profile.new_page()
     try:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.emulate_media(color_scheme=scheme)
-        one = Visit(page, url)
-        page.on("console", one._hear)
-        page.on("pageerror", lambda error: one.complaints.append(str(error)))
-        page.on("request", one._see)
-        page.on("requestfailed", one._fail)
-        yield one
+        new_visit = Visit(page, url)
+        page.on("console", new_visit._on_console)
+        page.on("pageerror", lambda error: new_visit.console_errors.append(str(error)))
+        page.on("request", new_visit._on_request)
+        page.on("requestfailed", new_visit._on_request_failed)
+        yield new_visit
     finally:
         page.close()

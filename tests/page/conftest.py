@@ -13,20 +13,20 @@ from tests.serving import serve
 
 
 class Visitor(Protocol):
-    """Begins a visit, with a profile that others have used, or a new one."""
+    """Starts a visit, in a shared profile or a new one."""
 
     def __call__(
         self, at: str = ..., *, width: int = DESKTOP, scheme: Scheme = "light", new: bool = False
     ) -> Visit: ...
 
 
-# Until the folder's tests are done, and no longer: playwright's own event loop is in the way of other tests'.
+# Limited to this package: the event loop of playwright would interfere with other tests.
 @pytest.fixture(scope="package")
 def profiles() -> Iterator[Profiles]:
     path = find_chromium()
     if path is None:
-        pytest.skip("there is no Chromium to look at the page with: apt install chromium")
-    # Nothing here is a test of time: a browser beside other work may be slow.
+        pytest.skip("Chromium is not installed; install it with: apt install chromium")
+    # A browser may be slow on a busy machine, and no test here is about time.
     expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         chromium = launch(playwright, path)
@@ -36,7 +36,7 @@ def profiles() -> Iterator[Profiles]:
 
 @pytest.fixture(scope="package")
 def url() -> Iterator[str]:
-    """A service with the releases that ship."""
+    """A service with the shipped releases."""
     with serve(Settings(artifacts=ROOT / "artifacts")) as client:
         yield str(client.base_url).rstrip("/")
 
@@ -45,49 +45,49 @@ Shown = Callable[[str], Visit]
 
 
 @pytest.fixture(scope="package")
-def kept(profiles: Profiles, url: str) -> Iterator[Shown]:
+def shared_views(profiles: Profiles, url: str) -> Iterator[Shown]:
     with ExitStack() as stack:
 
         @cache
         def open_once(query: str) -> Visit:
-            visited = stack.enter_context(visit(profiles.of(DESKTOP), url, DESKTOP, "light"))
-            visited.open(query)
-            return visited
+            view = stack.enter_context(visit(profiles.for_width(DESKTOP), url, DESKTOP, "light"))
+            view.open(query)
+            return view
 
         yield open_once
 
 
 @pytest.fixture
-def shown(kept: Shown) -> Iterator[Shown]:
-    """A view that is loaded once, for tests that change nothing of it, or do not mind what others changed."""
-    looked: list[Visit] = []
+def shown(shared_views: Shown) -> Iterator[Shown]:
+    """Show a view that is loaded once, for tests that leave it unchanged or accept changes by others."""
+    views: list[Visit] = []
 
-    def look(query: str) -> Visit:
-        looked.append(kept(query))
-        return looked[-1]
+    def show(query: str) -> Visit:
+        views.append(shared_views(query))
+        return views[-1]
 
-    yield look
-    for one in looked:
-        complaints, one.complaints = one.complaints, []
-        assert complaints == []
-        assert one.foreign == []
+    yield show
+    for view in views:
+        console_errors, view.console_errors = view.console_errors, []
+        assert console_errors == []
+        assert view.foreign_requests == []
 
 
 @pytest.fixture
 def visitor(profiles: Profiles, url: str) -> Iterator[Visitor]:
-    """Makes visits; at the end none of them may have heard a complaint or asked another host."""
+    """Start visits, and check at the end that none logged an error or contacted another host."""
     with ExitStack() as stack:
         visits: list[Visit] = []
 
-        def begin(at: str = url, *, width: int = DESKTOP, scheme: Scheme = "light", new: bool = False) -> Visit:
-            profile = profiles.of(width)
+        def start(at: str = url, *, width: int = DESKTOP, scheme: Scheme = "light", new: bool = False) -> Visit:
+            profile = profiles.for_width(width)
             if new:
                 profile = profiles.new()
                 stack.callback(profile.close)
             visits.append(stack.enter_context(visit(profile, at, width, scheme)))
             return visits[-1]
 
-        yield begin
-        for one in visits:
-            assert one.complaints == []
-            assert one.foreign == []
+        yield start
+        for started in visits:
+            assert started.console_errors == []
+            assert started.foreign_requests == []

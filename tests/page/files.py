@@ -1,4 +1,4 @@
-"""Files as people drop them on the page."""
+"""Files such as users drop on the page."""
 
 import numpy as np
 from playwright.sync_api import Page
@@ -9,26 +9,26 @@ _DROP = """([name, text]) => {
   const data = new DataTransfer();
   data.items.add(new File([text], name));
   const target = document.querySelector(".drop");
-  const how = {dataTransfer: data, bubbles: true, cancelable: true};
-  for (const kind of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(kind, how));
+  const options = {dataTransfer: data, bubbles: true, cancelable: true};
+  for (const kind of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(kind, options));
 }"""
 
 
-def hand_over(visit: Visit, name: str, text: str) -> None:
-    """Drop a file on the view that is open, and wait for what comes of it."""
+def drop_file(visit: Visit, name: str, text: str) -> None:
+    """Drop a file on the open view and wait for the result."""
     visit.page.evaluate(_DROP, [name, text])
     visit.settle()
 
 
 def drop(visit: Visit, name: str, text: str) -> Page:
-    """The view Your data with this file; what was chosen for another one is forgotten."""
+    """Open a file in the Your data view, without the options chosen for an earlier file."""
     visit.page.evaluate("history.replaceState(null, '', '/?view=data')")
-    hand_over(visit, name, text)
+    drop_file(visit, name, text)
     return visit.page
 
 
 def monthly(n: int = 60, missing: int = 30) -> str:
-    """A CSV of months, of which one is missing."""
+    """A CSV of monthly values with one missing month."""
     rows = [
         f"{2001 + i // 12}-{i % 12 + 1:02}-01,{'' if i == missing else f'{24 + 2 * np.sin(i / 12 * 6.283):.2f}'}"
         for i in range(n)
@@ -37,7 +37,7 @@ def monthly(n: int = 60, missing: int = 30) -> str:
 
 
 def flagged() -> str:
-    """The same with QARTOD flags: two values failed, of which one is far off, and one is suspect."""
+    """The same with QARTOD flags: two failed values, one of them far off, and a suspect one."""
     head, *rows = monthly(missing=99).splitlines()
     rows[11] = rows[11].partition(",")[0] + ",99.9"
     flags = {10: 4, 11: 4, 20: 3}
@@ -45,10 +45,12 @@ def flagged() -> str:
 
 
 def daily_with_gaps(n: int = 3_650) -> str:
-    """A CSV of ten years of days, three weeks missing in every two years."""
+    """A CSV of ten years of daily values, with three weeks missing in every two years."""
     random = np.random.default_rng(1)
     times = np.datetime64("2010-01-01") + np.arange(n)
     values = 22 + 3 * np.sin(2 * np.pi * np.arange(n) / 365.25) + random.normal(0, 0.3, n)
     gap = (np.arange(n) % 700) < 20
-    rows = [f"{time},{'' if none else f'{value:.2f}'}" for time, value, none in zip(times, values, gap, strict=True)]
+    rows = [
+        f"{time},{'' if missing else f'{value:.2f}'}" for time, value, missing in zip(times, values, gap, strict=True)
+    ]
     return "time,sst\n" + "\n".join(rows) + "\n"

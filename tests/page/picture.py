@@ -1,4 +1,4 @@
-"""``python -m tests.page.picture``: the picture that the README opens with, of the releases that ship."""
+"""``python -m tests.page.picture``: take the picture at the top of the README, with the shipped releases."""
 
 from contextlib import ExitStack
 from typing import Final
@@ -14,22 +14,22 @@ PICTURE: Final = ROOT / "docs" / "page.png"
 
 _SIZE: Final = {"width": 1200, "height": 900}
 _SCALE: Final = 1.2
-_BELOW: Final = 20
+_MARGIN_BELOW: Final = 20
 
 
 def main() -> None:
     path = find_chromium()
     if path is None:
-        raise SystemExit("there is no Chromium to take the picture with: apt install chromium fonts-inter")
+        raise SystemExit("Chromium is not installed; install it with: apt install chromium fonts-inter")
     with ExitStack() as stack:
         client = stack.enter_context(serve(Settings(artifacts=ROOT / "artifacts")))
         browser = launch(stack.enter_context(sync_playwright()), path)
         page = browser.new_page(viewport=_SIZE, device_scale_factor=_SCALE, color_scheme="light")  # type: ignore[arg-type]
         Visit(page, str(client.base_url).rstrip("/")).open("?view=compare&dataset=nino12")
-        # To the end of the first card, and what is between it and the next.
+        # Up to the end of the first card, plus the gap below it.
         box = page.locator("section.card").first.bounding_box()
         assert box is not None
-        height = box["y"] + box["height"] + _BELOW
+        height = box["y"] + box["height"] + _MARGIN_BELOW
         page.screenshot(path=PICTURE, full_page=True, clip={"x": 0, "y": 0, "width": _SIZE["width"], "height": height})
         browser.close()
 

@@ -1,4 +1,4 @@
-"""What the page offers to copy, run as it would be after pasting."""
+"""Runs the code snippets that the page offers."""
 
 import subprocess
 import sys
@@ -6,18 +6,20 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 
 
 def run_curl(page: Page, folder: Path | None = None) -> str:
-    """What the lines for a shell print."""
+    """Run the curl snippet and return its output."""
     return _run(["bash", "-c", page.get_by_role("group", name="curl").inner_text()], folder)
 
 
 def run_python(page: Page, folder: Path | None = None) -> str:
-    """What the lines for Python print."""
+    """Run the Python snippet and return its output."""
     return _run([sys.executable, "-c", page.get_by_role("group", name="Python, with httpx").inner_text()], folder)
 
 
 def _run(command: list[str], folder: Path | None) -> str:
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=_SECONDS).stdout
+    return subprocess.run(
+        command, cwd=folder, check=True, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS
+    ).stdout

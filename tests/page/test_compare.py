@@ -11,9 +11,9 @@ DATASETS = ["nino12", "neracoos-b01"]
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_the_table_says_what_the_api_says_with_the_best_in_bold(shown: Shown, url: str, dataset: str) -> None:
+def test_the_table_matches_the_api_with_the_lowest_value_in_bold(shown: Shown, url: str, dataset: str) -> None:
     page = shown(f"?dataset={dataset}").page
-    rows = page.get_by_role("table", name="Errors on the test part").get_by_role("row").all()[1:]
+    rows = page.get_by_role("table", name="Errors over the test period").get_by_role("row").all()[1:]
     models = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()["models"]
     assert len(rows) == len(models) == 7
     for row, model in zip(rows, models, strict=True):
@@ -27,60 +27,67 @@ def test_the_table_says_what_the_api_says_with_the_best_in_bold(shown: Shown, ur
 @pytest.mark.parametrize(
     ("dataset", "horizon"), [("nino12", 1), ("nino12", 6), ("neracoos-b01", 1), ("neracoos-b01", 48)]
 )
-def test_who_was_picked_is_told_from_who_has_the_lowest_error(
+def test_the_note_tells_the_selected_model_from_the_one_with_the_lowest_error(
     shown: Shown, url: str, dataset: str, horizon: int
 ) -> None:
     page = shown(f"?dataset={dataset}&horizon={horizon}").page
     answer = httpx.get(f"{url}/compare", params={"dataset": dataset, "horizon": horizon}).json()
-    table = page.get_by_role("table", name="Errors on the test part")
-    picked = answer["best"].rpartition("-")[2].upper()
-    expect(table.get_by_role("row").filter(has_text="picked")).to_contain_text(picked)
-    least = min(f"{model['rmse']:.4f}" for model in answer["models"])
-    bold = [row for row in table.get_by_role("row").all()[1:] if row.get_by_role("cell").nth(1).inner_text() == least]
-    names = [row.get_by_role("rowheader").locator(".named").last.inner_text() for row in bold]
-    said = page.locator(".card", has=table).locator("p.note", has_text="Bold")
-    expect(said).to_contain_text(f"{picked} was picked because its RMSE one step ahead is the lowest on the validation")
-    if names == [picked]:
-        expect(said).to_contain_text(" ahead, it has the lowest too")
+    table = page.get_by_role("table", name="Errors over the test period")
+    selected = answer["best"].rpartition("-")[2].upper()
+    expect(table.get_by_role("row").filter(has_text="selected")).to_contain_text(selected)
+    lowest = min(f"{model['rmse']:.4f}" for model in answer["models"])
+    bold = [row for row in table.get_by_role("row").all()[1:] if row.get_by_role("cell").nth(1).inner_text() == lowest]
+    names = [row.get_by_role("rowheader").locator(".label").last.inner_text() for row in bold]
+    note = page.locator(".card", has=table).locator("p.note", has_text="Bold")
+    expect(note).to_contain_text(
+        f"{selected} was selected because it has the lowest one-step RMSE over the validation period"
+    )
+    lead = ".* ahead over the test period"
+    if names == [selected]:
+        expect(note).to_contain_text(re.compile(f"It also has the lowest RMSE {lead}"))
     else:
-        expect(said).to_contain_text(re.compile(f"on the test part, .* ahead, {names[0]}", re.I))
-        expect(said).to_contain_text(re.compile(f"{names[-1]} {'has' if len(names) == 1 else 'have'} the lowest", re.I))
+        expect(note).to_contain_text(re.compile(f"The lowest RMSE {lead} is that of {names[0]}", re.I))
+        expect(note).to_contain_text(re.compile(rf"\b{names[-1]}\. Bold", re.I))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_observed_and_all_three_are_in_one_plot_with_errors_under_it(shown: Shown, url: str, dataset: str) -> None:
+def test_one_plot_shows_observed_and_all_three_forecasts_with_errors_below(
+    shown: Shown, url: str, dataset: str
+) -> None:
     page = shown(f"?dataset={dataset}").page
-    drawn = page.locator(".plot").first.evaluate("plot => plot.data.map(one => [one.name, one.yaxis ?? 'y', one.y])")
+    drawn = page.locator(".plot").first.evaluate(
+        "plot => plot.data.map(trace => [trace.name, trace.yaxis ?? 'y', trace.y])"
+    )
     answer = httpx.get(f"{url}/compare/predictions", params={"dataset": dataset}).json()
     curves = {name: values for name, axis, values in drawn if axis == "y"}
     assert curves["Observed"] == answer["observed"]
     for cell in ("rnn", "lstm", "gru"):
         assert curves[cell.upper()] == answer["predictions"][f"{dataset}-{cell}"]
     errors = [name for name, axis, _ in drawn if axis == "y2"]
-    assert sorted(errors) == ["GRU, error", "LSTM, error", "RNN, error"]
+    assert sorted(errors) == ["GRU error", "LSTM error", "RNN error"]
 
 
-def test_hovering_shows_all_values_at_that_time(visitor: Visitor) -> None:
+def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
     page = visitor().open("?models=rnn,lstm,gru,climatology")
     page.locator(".plot .nsewdrag").first.hover()
     label = page.locator(".plot .hoverlayer").first
-    for name in ("Observed", "RNN", "LSTM", "GRU", "Climatology", "GRU, error"):
+    for name in ("Observed", "RNN", "LSTM", "GRU", "Climatology", "GRU error"):
         expect(label).to_contain_text(name)
 
 
-def test_models_are_switched_on_and_off_and_the_address_keeps_it(visitor: Visitor) -> None:
+def test_models_are_toggled_and_the_url_keeps_the_choice(visitor: Visitor) -> None:
     first = visitor()
     page = first.open("?dataset=nino12")
     page.get_by_role("checkbox", name="LSTM").first.uncheck()
     page.get_by_role("checkbox", name="Persistence", exact=True).first.check()
-    names = "plot => plot.data.map(one => one.name)"
+    names = "plot => plot.data.map(trace => trace.name)"
     assert "LSTM" not in page.locator(".plot").first.evaluate(names)
     assert "Persistence" in page.locator(".plot").first.evaluate(names)
     again = visitor().open(page.url.rpartition("/")[2])
     assert again.locator(".plot").first.evaluate(names) == page.locator(".plot").first.evaluate(names)
 
 
-def test_zooming_is_kept_in_the_address(visitor: Visitor) -> None:
+def test_the_url_keeps_the_zoom(visitor: Visitor) -> None:
     page = visitor().open("?dataset=nino12")
     page.get_by_role("button", name="Zoom in").first.click()
     page.wait_for_url("**from=**")
@@ -104,7 +111,7 @@ def test_dragging_zooms(visitor: Visitor) -> None:
     drawn = page.locator(".plot").first.evaluate("({layout, data}) => ({...layout, x: data[0].x, y: data[0].y})")
     begin, end = (time.replace(" ", "T") for time in drawn["xaxis"]["range"])
     values = [value for time, value in zip(drawn["x"], drawn["y"], strict=True) if begin <= time <= end]
-    # The temperatures that are left fill the plot.
+    # The remaining temperatures fill the plot.
     low, high = drawn["yaxis"]["range"]
     assert low < min(values) < low + 0.2 * (high - low)
     assert high - 0.2 * (high - low) < max(values) < high
@@ -112,70 +119,70 @@ def test_dragging_zooms(visitor: Visitor) -> None:
     page.wait_for_function("() => !location.search.includes('from=')")
 
 
-def test_the_horizon_of_the_table_is_chosen(visitor: Visitor, url: str) -> None:
+def test_the_lead_of_the_table_can_be_chosen(visitor: Visitor, url: str) -> None:
     page = visitor().open("?dataset=nino12")
-    page.get_by_label("Steps ahead, in the table").fill("6")
+    page.get_by_label("Steps ahead in the table").fill("6")
     expect(page.get_by_role("heading", name="Errors, 6 months ahead")).to_be_visible()
     six = httpx.get(f"{url}/compare", params={"dataset": "nino12", "horizon": 6}).json()["models"][0]
-    table = page.get_by_role("table", name="Errors on the test part")
+    table = page.get_by_role("table", name="Errors over the test period")
     expect(table.get_by_role("row").nth(1)).to_contain_text(f"{six['mae']:.4f}")
     assert "horizon=6" in page.url
-    page.get_by_label("Steps ahead, in the table").fill("99")
-    expect(page.get_by_text("a whole number from 1 to 12")).to_be_visible()
+    page.get_by_label("Steps ahead in the table").fill("99")
+    expect(page.get_by_text("Enter a whole number from 1 to 12")).to_be_visible()
 
 
-def test_skill_is_shown_as_bars_against_a_reference_that_is_chosen(shown: Shown, url: str) -> None:
+def test_bars_show_the_skill_against_a_chosen_reference(shown: Shown, url: str) -> None:
     page = shown("?dataset=neracoos-b01").page
     models = httpx.get(f"{url}/compare", params={"dataset": "neracoos-b01"}).json()["models"]
     bars = page.locator(".bars")
     assert models[0]["skill"]["persistence"] > 0
-    expect(bars).to_contain_text(f"+{models[0]['skill']['persistence'] * 100:.1f} %")
-    page.get_by_label("Against").select_option("climatology")
-    expect(bars).to_contain_text(f"+{models[0]['skill']['climatology'] * 100:.1f} %")
+    expect(bars).to_contain_text(f"+{models[0]['skill']['persistence'] * 100:.1f}%")
+    page.get_by_label("Reference").select_option("climatology")
+    expect(bars).to_contain_text(f"+{models[0]['skill']['climatology'] * 100:.1f}%")
     expect(bars).not_to_contain_text("Climatology")
 
 
-def test_what_the_columns_mean_is_a_click_away(shown: Shown) -> None:
+def test_metric_definitions_open_on_click(shown: Shown) -> None:
     page = shown("?dataset=nino12").page
-    meaning = page.get_by_text("Root of the mean squared error")
-    expect(meaning).not_to_be_visible()
+    definition = page.get_by_text("Root-mean-square error")
+    expect(definition).not_to_be_visible()
     page.get_by_text("What the columns mean").click()
-    expect(meaning).to_be_visible()
+    expect(definition).to_be_visible()
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_loss_curves_and_the_effect_of_the_seed_are_those_of_the_training(shown: Shown, url: str, dataset: str) -> None:
+def test_loss_curves_and_seed_results_match_the_training_record(shown: Shown, url: str, dataset: str) -> None:
     page = shown(f"?dataset={dataset}").page
     answer = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()
-    traces = "plot => Object.fromEntries(plot.data.map(one => [one.name, [one.x, one.y]]))"
+    traces = "plot => Object.fromEntries(plot.data.map(trace => [trace.name, [trace.x, trace.y]]))"
     losses = page.locator("section.card", has_text="Loss by epoch").locator(".plot").evaluate(traces)
     seeds = page.locator("section.card", has_text="Effect of the seed").locator(".plot").evaluate(traces)
     for network in answer["networks"]:
         name = network["model"].rpartition("-")[2].upper()
-        assert losses[f"{name}, validation"][1] == network["validation_loss"]
-        assert losses[f"{name}, training"][1] == network["train_loss"]
+        assert losses[f"{name} validation"][1] == network["validation_loss"]
+        assert losses[f"{name} training"][1] == network["train_loss"]
         assert seeds[name][0] == [run["rmse"] for run in network["seeds"]]
         assert len(network["seeds"]) == 5
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_curves_are_said_to_be_of_the_first_fit_and_epochs_of_the_final_one(
-    shown: Shown, url: str, dataset: str
-) -> None:
+def test_the_cards_tell_the_first_fit_from_the_final_one(shown: Shown, url: str, dataset: str) -> None:
     page = shown(f"?dataset={dataset}").page
     networks = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()["networks"]
     losses = page.locator("section.card", has_text="Loss by epoch")
-    expect(losses).to_contain_text("of a first fit to the training part alone")
-    expect(losses).to_contain_text("The number of epochs is set in advance; the validation part picks the best network")
+    expect(losses).to_contain_text("of a first fit to the training period alone")
+    expect(losses).to_contain_text(
+        "The number of epochs is set in advance. The validation period selects the best network"
+    )
     expect(losses).not_to_contain_text("how long to train")
     seeds = page.locator("section.card", has_text="Effect of the seed")
     expect(seeds.get_by_role("columnheader").nth(2)).to_have_text("Epochs final fit")
     epochs = [row.get_by_role("cell").nth(1).inner_text() for row in seeds.get_by_role("row").all()[1:]]
-    assert epochs == [str(one["epochs"]) for one in networks]
-    expect(seeds).to_contain_text("learns from the training and validation parts together")
+    assert epochs == [str(network["epochs"]) for network in networks]
+    expect(seeds).to_contain_text("learns from the training and validation periods together")
 
 
-def test_the_dataset_is_chosen_from_a_list(visitor: Visitor) -> None:
+def test_the_dataset_can_be_chosen_from_a_list(visitor: Visitor) -> None:
     visit = visitor()
     page = visit.open()
     page.get_by_label("Dataset").select_option("neracoos-b01")
@@ -185,38 +192,38 @@ def test_the_dataset_is_chosen_from_a_list(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Errors, 1 month ahead")).to_be_visible()
 
 
-def test_the_table_is_saved_as_csv(shown: Shown, url: str) -> None:
+def test_the_table_downloads_as_csv(shown: Shown, url: str) -> None:
     page = shown("?dataset=nino12").page
-    with page.expect_download() as saved:
+    with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
-    text = saved.value.path().read_text()
+    text = download.value.path().read_text()
     assert text == httpx.get(f"{url}/compare", params={"dataset": "nino12", "format": "csv"}).text
-    assert json.dumps(saved.value.suggested_filename) == '"nino12-1.csv"'
+    assert json.dumps(download.value.suggested_filename) == '"nino12-1.csv"'
 
 
-def test_an_answer_that_was_overtaken_is_not_shown(visitor: Visitor) -> None:
+def test_an_outdated_response_is_not_shown(visitor: Visitor) -> None:
     visit = visitor()
     page = visit.open("?dataset=nino12")
-    late: list[Route] = []
-    page.route(re.compile(r"/compare\?.*horizon=6"), lambda route: late.append(route))
-    lead = page.get_by_label("Steps ahead, in the table")
+    pending: list[Route] = []
+    page.route(re.compile(r"/compare\?.*horizon=6"), lambda route: pending.append(route))
+    lead = page.get_by_label("Steps ahead in the table")
     with page.expect_request(re.compile("horizon=6")):
         lead.fill("6")
     lead.fill("2")
     expect(page.get_by_role("heading", name="Errors, 2 months ahead")).to_be_visible()
-    late[0].continue_()
+    pending[0].continue_()
     visit.settle()
     expect(page.get_by_role("heading", name="Errors, 2 months ahead")).to_be_visible()
 
 
-def test_a_forecast_of_a_file_that_was_overtaken_is_not_shown(visitor: Visitor) -> None:
+def test_an_outdated_forecast_of_a_file_is_not_shown(visitor: Visitor) -> None:
     visit = visitor()
     page = visit.open("?view=data")
     page.get_by_role("button", name="Try an example").click()
     visit.settle()
-    late: list[Route] = []
-    # Only the first is kept waiting.
-    page.route(re.compile("/forecast$"), lambda route: late.append(route), times=1)
+    pending: list[Route] = []
+    # Only the first request is held back.
+    page.route(re.compile("/forecast$"), lambda route: pending.append(route), times=1)
     lead = page.get_by_label("Steps ahead")
     with page.expect_request(re.compile("/forecast$")):
         lead.fill("6")
@@ -224,6 +231,6 @@ def test_a_forecast_of_a_file_that_was_overtaken_is_not_shown(visitor: Visitor) 
         lead.fill("2")
     shown = page.locator("pre", has_text='"horizon": 2')
     expect(shown).to_be_visible()
-    late[0].continue_()
+    pending[0].continue_()
     visit.settle()
     expect(shown).to_be_visible()

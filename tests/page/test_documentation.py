@@ -3,7 +3,7 @@ from playwright.sync_api import expect
 from tests.page.conftest import Visitor
 
 
-def test_the_documentation_is_shown_without_asking_another_host(visitor: Visitor) -> None:
+def test_the_api_documentation_loads_without_contacting_another_host(visitor: Visitor) -> None:
     visit = visitor()
     page = visit.page
     page.goto(f"{visit.url}/docs")

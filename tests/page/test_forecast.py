@@ -7,81 +7,81 @@ from playwright.sync_api import expect
 from tests.page.conftest import Shown, Visitor
 from tests.page.snippets import run_curl, run_python
 
-DRAWN = "plot => plot.data.map(one => ({name: one.name, x: one.x, y: one.y, fill: one.fill}))"
+DRAWN = "plot => plot.data.map(trace => ({name: trace.name, x: trace.x, y: trace.y, fill: trace.fill}))"
 
 
 @pytest.mark.parametrize(("dataset", "model"), [("nino12", "gru"), ("neracoos-b01", "rnn")])
-def test_the_chosen_models_forecast_follows_the_end_of_the_series_with_its_bands(
+def test_the_forecast_of_the_chosen_model_continues_the_series_with_its_bands(
     visitor: Visitor, url: str, dataset: str, model: str
 ) -> None:
     page = visitor().open(f"?view=forecast&dataset={dataset}&model={model}&horizon=4")
     traces = page.locator(".plot").evaluate(DRAWN)
-    asked: dict[str, str | int] = {"dataset": dataset, "model": model, "horizon": 4}
-    answer = httpx.get(f"{url}/forecast", params=asked).json()["forecasts"][0]
+    params: dict[str, str | int] = {"dataset": dataset, "model": model, "horizon": 4}
+    answer = httpx.get(f"{url}/forecast", params=params).json()["forecasts"][0]
     past = httpx.get(f"{url}/series", params={"dataset": dataset}).json()
-    by_name = {one["name"]: one for one in traces if one.get("name")}
+    by_name = {trace["name"]: trace for trace in traces if trace.get("name")}
     assert by_name["Observed"]["y"] == past["values"]
     assert by_name[model.upper()]["y"] == [past["values"][-1], *answer["sst"]]
-    upper = [one["y"][1:] for one in traces if one.get("fill") == "tonexty"]
+    upper = [trace["y"][1:] for trace in traces if trace.get("fill") == "tonexty"]
     assert sorted(upper) == sorted(interval["upper"] for interval in answer["intervals"])
-    first = page.get_by_role("table", name=f"Forecast of {dataset}").get_by_role("row").nth(1)
+    first = page.get_by_role("table", name=f"Forecast for {dataset}").get_by_role("row").nth(1)
     expect(first).to_contain_text(f"{answer['sst'][0]:.2f}")
 
 
-def test_all_three_are_shown_together(visitor: Visitor, url: str) -> None:
+def test_all_three_models_can_be_shown_together(visitor: Visitor, url: str) -> None:
     page = visitor().open("?view=forecast&dataset=nino12")
     page.get_by_role("radio", name="All three").check()
     expect(page.get_by_role("columnheader", name="RNN")).to_be_visible()
-    names = {one.get("name") for one in page.locator(".plot").evaluate(DRAWN)}
+    names = {trace.get("name") for trace in page.locator(".plot").evaluate(DRAWN)}
     assert {"Observed", "RNN", "LSTM", "GRU"} <= names
     assert "model=all" in page.url
 
 
-def test_the_horizon_asked_for_is_shown(visitor: Visitor) -> None:
+def test_the_forecast_has_the_requested_horizon(visitor: Visitor) -> None:
     page = visitor().open("?view=forecast&dataset=nino12&model=gru")
     page.get_by_label("Steps ahead").fill("3")
     expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
     expect(page.get_by_text("3 months")).to_be_visible()
 
 
-def test_levels_and_references_are_chosen_and_kept_in_the_address(visitor: Visitor) -> None:
+def test_levels_and_references_can_be_chosen_and_the_url_keeps_them(visitor: Visitor) -> None:
     page = visitor().open("?view=forecast&dataset=nino12&model=gru&horizon=2")
-    page.get_by_role("checkbox", name="95 %").uncheck()
-    expect(page.get_by_role("columnheader", name="95 %")).to_have_count(0)
+    page.get_by_role("checkbox", name="95%").uncheck()
+    expect(page.get_by_role("columnheader", name="95%")).to_have_count(0)
     page.get_by_role("checkbox", name="Persistence", exact=True).check()
     assert "levels=80" in page.url
     other = visitor().open(page.url.rpartition("/")[2])
-    names = [one.get("name") for one in other.locator(".plot").evaluate(DRAWN)]
+    names = [trace.get("name") for trace in other.locator(".plot").evaluate(DRAWN)]
     assert "Persistence" in names
-    expect(other.get_by_role("columnheader", name="95 %")).to_have_count(0)
-    other.get_by_role("checkbox", name="80 %").uncheck()
-    expect(other.get_by_role("columnheader", name="80 %")).to_have_count(0)
+    expect(other.get_by_role("columnheader", name="95%")).to_have_count(0)
+    other.get_by_role("checkbox", name="80%").uncheck()
+    expect(other.get_by_role("columnheader", name="80%")).to_have_count(0)
 
 
-def test_a_window_unlike_the_training_is_warned_of(visitor: Visitor) -> None:
+def test_a_window_unlike_the_training_data_is_warned_about(visitor: Visitor) -> None:
     page = visitor().open("?view=forecast&dataset=neracoos-b01&model=gru")
     expect(page.get_by_text("The window is unlike the training")).to_be_visible()
 
 
-def test_intervals_that_are_not_calibrated_are_marked_and_the_mark_is_explained(visitor: Visitor, url: str) -> None:
+def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Visitor, url: str) -> None:
     query: dict[str, str | int] = {"dataset": "neracoos-b01", "model": "all", "horizon": 3}
     answers = httpx.get(f"{url}/forecast", params=query).json()["models"]
-    assert not any(one["calibrated"] for answer in answers for one in answer["forecasts"][0]["intervals"])
+    assert not any(interval["calibrated"] for answer in answers for interval in answer["forecasts"][0]["intervals"])
     page = visitor().open("?view=forecast&dataset=neracoos-b01&model=all&horizon=3")
-    card = page.locator("section.card", has_text="Values, °C")
+    card = page.locator("section.card", has_text="Forecast values, °C")
     marked = card.get_by_role("cell").filter(has=page.get_by_role("img", name="not calibrated"))
     expect(marked).to_have_count(3 * 3 * 2)
-    expect(card.locator("p.note")).to_contain_text("† Not calibrated: the series is unlike what the model was trained")
+    expect(card.locator("p.note")).to_contain_text("† Not calibrated: the series is unlike the training data")
     page.locator(".chart").focus()
     page.keyboard.press("End")
-    expect(page.locator("#said")).to_contain_text("not calibrated")
+    expect(page.locator("#announcement")).to_contain_text("not calibrated")
     page.get_by_label("Dataset").select_option("nino12")
-    expect(page.get_by_role("table", name="Forecast of nino12")).to_be_visible()
+    expect(page.get_by_role("table", name="Forecast for nino12")).to_be_visible()
     expect(page.get_by_role("img", name="not calibrated")).to_have_count(0)
     expect(page.get_by_text("Not calibrated:")).to_have_count(0)
 
 
-def test_the_same_request_from_a_program_gives_the_same_values(shown: Shown) -> None:
+def test_the_snippets_return_the_same_values(shown: Shown) -> None:
     page = shown("?view=forecast&dataset=nino12&model=gru&horizon=2").page
     second = page.get_by_role("table").get_by_role("row").nth(2)
     for printed in (run_curl(page), run_python(page).replace("'", '"')):
@@ -90,11 +90,11 @@ def test_the_same_request_from_a_program_gives_the_same_values(shown: Shown) -> 
         expect(second).to_contain_text(f"{float(values.split(',')[1]):.2f}")
 
 
-def test_the_forecast_is_saved_as_csv(visitor: Visitor, url: str) -> None:
+def test_the_forecast_downloads_as_csv(visitor: Visitor, url: str) -> None:
     page = visitor().open("?view=forecast&dataset=nino12&model=all&horizon=2")
-    with page.expect_download() as saved:
+    with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
-    head, *rows = saved.value.path().read_text().splitlines()
+    head, *rows = download.value.path().read_text().splitlines()
     assert head.startswith("time,model,sst,lower_80,upper_80,lower_95,upper_95,calibrated,persistence")
     assert [row.split(",")[7] for row in rows] == ["true"] * 6
     answer = httpx.get(f"{url}/forecast", params={"model": "all", "horizon": 2}).json()["models"]

@@ -19,15 +19,15 @@ def guarded() -> Iterator[str]:
         yield str(client.base_url).rstrip("/")
 
 
-def test_a_key_is_asked_for_where_one_is_needed_and_kept_in_memory_only(visitor: Visitor, guarded: str) -> None:
+def test_a_key_is_requested_when_required_and_kept_in_memory_only(visitor: Visitor, guarded: str) -> None:
     visit = visitor(guarded)
     page = visit.page
     page.goto(f"{guarded}/?view=forecast")
-    field = page.get_by_role("textbox", name="Key")
+    field = page.get_by_role("textbox", name="API key")
     field.fill("not the key")
-    assert visit.faults() == []
+    assert visit.accessibility_violations() == []
     page.keyboard.press("Enter")
-    expect(page.get_by_text("The key was refused")).to_be_visible()
+    expect(page.get_by_text("The key was rejected")).to_be_visible()
     field.fill(KEY)
     page.get_by_role("button", name="Use key").click()
     expect(page.get_by_role("table")).to_be_visible()
@@ -37,8 +37,8 @@ def test_a_key_is_asked_for_where_one_is_needed_and_kept_in_memory_only(visitor:
     assert KEY not in page.content()
     assert KEY not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
     page.reload()
-    expect(page.get_by_role("textbox", name="Key")).to_be_visible()
+    expect(page.get_by_role("textbox", name="API key")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("alert")).to_contain_text("A key is needed")
-    assert all("401" in text for text in visit.complaints)
-    visit.complaints.clear()
+    expect(page.get_by_role("alert")).to_contain_text("API key required")
+    assert all("401" in text for text in visit.console_errors)
+    visit.console_errors.clear()

@@ -6,9 +6,9 @@ from tests.page.conftest import Shown
 
 
 @pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
-def test_what_is_loaded_is_shown_with_version_digest_period_and_device(shown: Shown, url: str, dataset: str) -> None:
+def test_loaded_models_are_shown_with_version_digest_period_and_device(shown: Shown, url: str, dataset: str) -> None:
     page = shown("?view=operate").page
-    models = [one for one in httpx.get(f"{url}/models").json()["models"] if one["dataset"] == dataset]
+    models = [model for model in httpx.get(f"{url}/models").json()["models"] if model["dataset"] == dataset]
     card = page.locator("section.card", has=page.get_by_role("heading", name=dataset))
     expect(card).to_contain_text(models[0]["version"])
     expect(card).to_contain_text(models[0]["training_period"]["start"][:4])
@@ -17,17 +17,17 @@ def test_what_is_loaded_is_shown_with_version_digest_period_and_device(shown: Sh
         assert model["sha256"] in card.locator("table").text_content().replace("\n", "")  # type: ignore[union-attr]
 
 
-def test_the_model_card_is_a_click_away(shown: Shown, url: str) -> None:
+def test_the_model_card_opens_on_click(shown: Shown, url: str) -> None:
     visit = shown("?view=operate")
     page = visit.page
-    page.get_by_text("Model card of nino12").click()
+    page.get_by_text("Model card for nino12").click()
     visit.settle()
-    card = page.locator("details", has_text="Model card of nino12")
+    card = page.locator("details", has_text="Model card for nino12")
     title, *_ = httpx.get(f"{url}/models/nino12-gru/card").raise_for_status().text.splitlines()
     expect(card).to_contain_text(title.removeprefix("# "))
 
 
-def test_what_a_checkpoint_says_of_itself_is_a_click_away(shown: Shown, url: str) -> None:
+def test_checkpoint_metadata_opens_on_click(shown: Shown, url: str) -> None:
     visit = shown("?view=operate")
     page = visit.page
     page.get_by_text("About nino12-gru").click()
@@ -35,18 +35,18 @@ def test_what_a_checkpoint_says_of_itself_is_a_click_away(shown: Shown, url: str
     metadata = httpx.get(f"{url}/models/nino12-gru").json()["metadata"]
     about = page.locator("details", has_text="About nino12-gru")
     expect(about).to_contain_text(metadata["data_sha256"])
-    expect(about).to_contain_text("A GRU of")
+    expect(about).to_contain_text("A GRU with")
     expect(about).to_contain_text(f"{metadata['training_range']['maximum']:.2f} °C")
 
 
-def test_the_article_is_that_of_the_spoken_name(shown: Shown) -> None:
+def test_the_article_fits_the_pronunciation(shown: Shown) -> None:
     visit = shown("?view=operate")
     visit.page.get_by_text("About nino12-rnn").click()
     visit.settle()
-    expect(visit.page.locator("details", has_text="About nino12-rnn")).to_contain_text("An RNN of")
+    expect(visit.page.locator("details", has_text="About nino12-rnn")).to_contain_text("An RNN with")
 
 
-def test_it_says_whether_the_service_is_ready_and_leads_further(shown: Shown) -> None:
+def test_the_view_shows_readiness_and_links_to_more(shown: Shown) -> None:
     page = shown("?view=operate").page
     expect(page.get_by_text("6 models are loaded, verified and warmed up.")).to_be_visible()
     for name, href in (("API documentation", "/docs"), ("Metrics", "/metrics")):

@@ -1,4 +1,4 @@
-"""Pictures of every view, for a person to look at: ``screenshots/``, which git ignores."""
+"""Screenshots of every view for review, in ``screenshots/``, which git ignores."""
 
 from typing import get_args
 
@@ -13,12 +13,12 @@ FOLDER = ROOT / "screenshots"
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_pictures_are_taken(visitor: Visitor, view: str) -> None:
+def test_screenshots_are_taken(visitor: Visitor, view: str) -> None:
     visit = visitor()
     page = open_view(visit, view)
     for width in (DESKTOP, TABLET, PHONE):
         for scheme in get_args(Scheme):
-            visit.look(width, scheme)
+            visit.resize(width, scheme)
             path = FOLDER / f"{view}-{width}-{scheme}.jpg"
             page.screenshot(path=path, full_page=True, quality=85)
             assert path.stat().st_size > 10_000

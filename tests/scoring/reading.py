@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.readers.options import Options
-from forecasting.series import SstSeries
-from forecasting.timestep import TimeStep
+from forecasting.readers.base.options import Options
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
 from scoring.tables.rows import Stations, take_rows
 from scoring.tables.source import read_batches

@@ -90,28 +90,32 @@ def test_files_that_do_not_belong_together_are_named(
     shutil.copytree(archive, folder)
     twin = save(ersst(temperatures(), 7), folder / "ersst.v5.200908_preliminary.nc")
     said = refused(capsys, artifacts, folder, output)
-    assert "ersst.v5.200908.nc: holds 2009-08-01, as ersst.v5.200908_preliminary.nc does; leave one of them out" in said
+    assert (
+        "ersst.v5.200908.nc: contains 2009-08-01, as does ersst.v5.200908_preliminary.nc; leave one of them out" in said
+    )
     twin.unlink()
     other = save(ersst(temperatures(6, 9), WITHOUT), folder / "ersst.v5.2010x.nc")
     said = refused(capsys, artifacts, folder, output)
-    assert "ersst.v5.2010x.nc: its 9 places along lon are not the 8 of ersst.v5.201001.nc" in said
+    assert "ersst.v5.2010x.nc: its 9 points along lon differ from the 8 of ersst.v5.201001.nc" in said
     save(ersst(temperatures(), WITHOUT).isel(lat=slice(None, None, -1)), other)
-    assert "ersst.v5.2010x.nc: its lat is not that of ersst.v5.201001.nc" in refused(capsys, artifacts, folder, output)
+    assert "ersst.v5.2010x.nc: its lat differs from that of ersst.v5.201001.nc" in refused(
+        capsys, artifacts, folder, output
+    )
     other.write_text("<html>404</html>")
-    assert "ersst.v5.2010x.nc: is neither NetCDF nor Zarr" in refused(capsys, artifacts, folder, output)
+    assert "ersst.v5.2010x.nc: is not NetCDF or Zarr" in refused(capsys, artifacts, folder, output)
     assert not output.exists()
 
 
 @pytest.mark.parametrize(
     ("given", "wanted", "said"),
     [
-        ("ersst", "ersst/out.nc", "stands in"),
-        ("ersst/ersst.v5.200902.nc", "ersst/ersst.v5.200902.nc", "is read too; name another output"),
-        ("ersst/*.grib", "out.nc", "no file fits this pattern"),
-        ("ersst/2010/ersst.v5.201003.nc", "out.csv", "is a grid, whose forecasts are a grid too"),
-        ("ersst", "out.csv", "holds grids, whose forecasts are a grid too"),
-        ("nowhere", "out.nc", "is not there"),
-        ("empty", "out.nc", "holds no file that ends in .nc or"),
+        ("ersst", "ersst/out.nc", "is inside the input folder"),
+        ("ersst/ersst.v5.200902.nc", "ersst/ersst.v5.200902.nc", "is also an input; choose another output"),
+        ("ersst/*.grib", "out.nc", "no file matches this pattern"),
+        ("ersst/2010/ersst.v5.201003.nc", "out.csv", "is a grid; write its forecasts to .nc or .zarr"),
+        ("ersst", "out.csv", "contains grids; write their forecasts to .nc or .zarr"),
+        ("nowhere", "out.nc", "no such file"),
+        ("empty", "out.nc", "contains no .nc, .nc4, .cdf, .netcdf files"),
     ],
 )
 def test_an_input_that_cannot_be_meant_is_refused_with_a_sentence(
@@ -156,7 +160,7 @@ def test_a_folder_that_may_not_be_read_is_refused_and_not_passed_over(given: str
         closed.mkdir()
         (closed / "sst.201001.nc").touch()
         closed.chmod(0)
-        with as_somebody_else(), pytest.raises(FileError, match=f"{closed}: cannot be read: Permission denied"):
+        with as_somebody_else(), pytest.raises(FileError, match=f"{closed}: cannot read: Permission denied"):
             find_source([archive / given], grid=True)
         closed.chmod(0o755)
         assert len(find_source([archive], grid=True).files) == 2

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.options import Options
-from forecasting.timestep import TimeStep
+from forecasting.readers.base.options import Options
+from forecasting.series.timestep import TimeStep
 from tests.scoring.reading import series_of
 
 HALF_HOUR = TimeStep.parse("PT30M")

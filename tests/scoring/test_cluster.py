@@ -85,7 +85,8 @@ def test_a_scheduler_that_is_gone_ends_the_run_with_a_sentence_and_the_same_comm
     status, _, said = finish(command)
     assert status == 1, said
     assert said.endswith(
-        f"scoring: stopped: the Dask scheduler at {address} is gone; the same command goes on from here\n"
+        f"scoring: stopped: lost the connection to the Dask scheduler at {address}; "
+        "run the same command again to resume\n"
     )
     assert "Traceback" not in said
     assert not list((work_folder(output) / "failed").iterdir())

@@ -41,8 +41,8 @@ def test_a_chunk_that_cannot_be_read_is_tried_thrice_and_reported_with_status_3(
     capsys.readouterr()
     assert score(table, output, *common) == 3
     said = capsys.readouterr().err
-    assert said.count("1 chunks failed and are tried again; chunk 2: IsADirectoryError") == 2
-    assert "1 of 6 chunks could not be scored; chunk 2: IsADirectoryError" in said
+    assert said.count("retrying 1 failed chunks; chunk 2: IsADirectoryError") == 2
+    assert "1 of 6 chunks failed; chunk 2: IsADirectoryError" in said
     # The others are there, and those of the failed one say why they are not.
     rows, all_rows = output.read_text().splitlines(), wanted.read_text().splitlines()
     without = [i for i, row in enumerate(rows) if "IsADirectoryError" in row]
@@ -52,12 +52,12 @@ def test_a_chunk_that_cannot_be_read_is_tried_thrice_and_reported_with_status_3(
         row for i, row in enumerate(all_rows) if i not in without
     ]
     summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
-    assert summary["missing"] == {"its chunk could not be scored": 5}
+    assert summary["missing"] == {"its chunk failed": 5}
     # Mended, the same command scores that chunk alone, and nothing shows any more.
     damaged.rmdir()
     damaged.write_bytes(sound)
     assert score(table, output, *common) == 0
-    assert "5 of 6 chunks were finished before and are not scored again" in capsys.readouterr().err
+    assert "resuming: 5 of 6 chunks are already finished" in capsys.readouterr().err
     assert output.read_bytes() == wanted.read_bytes()
     assert not work_folder(output).exists()
 
@@ -78,8 +78,8 @@ def test_a_process_that_dies_costs_no_more_than_another_try(artifacts: Path, tmp
     os.kill(worker, signal.SIGKILL)
     os.kill(command.pid, signal.SIGCONT)
     status, _, said = finish(command)
-    assert "1 chunks failed and are tried again" in said
-    assert "the process that scored it ended with signal SIGKILL" in said
+    assert "retrying 1 failed chunks" in said
+    assert "its worker process ended with signal SIGKILL" in said
     assert status == 0, said
     assert snapshot(output) == snapshot(wanted)
 
@@ -93,7 +93,7 @@ def test_a_full_disk_ends_with_status_1_and_the_same_command_goes_on(artifacts: 
     limited = ["bash", "-c", 'ulimit -f 32; exec "$@"', "bash", *command]
     stopped = subprocess.run(limited, capture_output=True, text=True, check=False)
     assert stopped.returncode == 1, stopped.stderr
-    assert stopped.stderr == "scoring: stopped: [Errno 27] File too large; the same command goes on from here\n"
+    assert stopped.stderr == "scoring: stopped: [Errno 27] File too large; run the same command again to resume\n"
     assert not output.exists()
     assert score(grid, output, *common) == 0
     assert score(grid, wanted, *common) == 0

@@ -117,9 +117,9 @@ def test_the_output_keeps_the_conventions(artifacts: Path, tmp_path: Path, make:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda data: data.isel(time=slice(10)), r"in.nc: holds 10 steps; nino12-gru needs at least 24"),
+        (lambda data: data.isel(time=slice(10)), r"in.nc: contains 10 steps; nino12-gru needs at least 24"),
         (lambda data: data.assign_coords(time=np.arange("2001-01-01", "2001-01-25", dtype="datetime64[D]")),
-         r"in.nc: its step is one day, and nino12-gru forecasts steps of one month"),
+         r"in.nc: its step is one day, but nino12-gru forecasts steps of one month"),
         (lambda data: data.rename(sst="x", err="y").drop_attrs(), r"in.nc: has no variable of sea temperature"),
         (lambda data: data.isel(time=slice(0)), r"in.nc: a series needs at least two times"),
         (lambda data: data * np.nan, r"in.nc: every value of sst is missing"),
@@ -153,5 +153,5 @@ def test_the_variable_is_the_one_that_is_named(artifacts: Path, tmp_path: Path) 
 def test_a_grid_does_not_become_a_table(artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = save(oisst(temperatures()), tmp_path / "in.nc")
     assert score(path, tmp_path / "out.csv", "--artifacts", artifacts) == 2
-    assert "is a grid, whose forecasts are a grid too" in capsys.readouterr().err
+    assert "is a grid; write its forecasts to .nc or .zarr" in capsys.readouterr().err
     assert [entry.name for entry in tmp_path.iterdir()] == ["in.nc"]

@@ -84,7 +84,7 @@ def test_a_grid_is_byte_for_byte_the_same_after_a_kill(
     # Who scores is no part of what a run is: this time, one process.
     assert score(*command) == 0
     assert snapshot(output) == undisturbed
-    assert (f"{done} of 20 chunks were finished before" in capsys.readouterr().err) == (done > 0)
+    assert (f"resuming: {done} of 20 chunks are already finished" in capsys.readouterr().err) == (done > 0)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out.zarr", "out.zarr.summary.json"]
 
 
@@ -137,9 +137,9 @@ def test_another_input_or_model_does_not_go_on_with_what_was_begun(
     begun = snapshot(work_folder(cut_off))
     other = save(oisst(temperatures(40, 24) + 0.01), tmp_path / "in.nc")
     assert score(other, cut_off, *options(artifacts)) == 2
-    assert "the input has changed; restore that, or begin anew with --restart" in capsys.readouterr().err
+    assert "the input has changed; undo the change, or start over with --restart" in capsys.readouterr().err
     assert score(grid, cut_off, *options(artifacts), "--model", "rnn") == 2
-    assert "model was nino12-gru and is nino12-rnn" in capsys.readouterr().err
+    assert "model was nino12-gru and is now nino12-rnn" in capsys.readouterr().err
     after = snapshot(work_folder(cut_off))
     assert after == begun
     assert score(other, cut_off, *options(artifacts), "--restart") == 0
@@ -151,7 +151,7 @@ def test_an_output_that_exists_is_replaced_only_when_asked(
     output = tmp_path / "out.nc"
     output.write_text("precious")
     assert score(grid, output, *options(artifacts)) == 2
-    assert "is there already; name another, or replace it with --overwrite" in capsys.readouterr().err
+    assert "already exists; choose another name, or replace it with --overwrite" in capsys.readouterr().err
     assert output.read_text() == "precious"
     assert not work_folder(output).exists()
     assert score(grid, output, *options(artifacts), "--overwrite") == 0
@@ -177,5 +177,5 @@ def test_an_interruption_says_that_the_command_goes_on(grid: Path, artifacts: Pa
     wait_for(process, lambda: parts(1)(work_folder(output)))
     process.terminate()
     status, _, said = finish(process)
-    assert (status, said.splitlines()[-1]) == (130, "scoring: interrupted; the same command goes on from here")
+    assert (status, said.splitlines()[-1]) == (130, "scoring: interrupted; run the same command again to resume")
     assert not members(process.pid)

@@ -15,7 +15,7 @@ def test_files_that_change_while_they_are_read_are_named(tmp_path: Path) -> None
     before = Fingerprint.of(files)
     before.check()
     files[1].write_text("more")
-    with pytest.raises(ScoringError, match=r"2\.nc changed while it was read; start again when it is complete"):
+    with pytest.raises(ScoringError, match=r"2\.nc changed while it was being read; run again when it is complete"):
         before.check()
     assert Fingerprint.of(files).sha256 != before.sha256
 

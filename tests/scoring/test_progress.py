@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.metadata import digest
+from forecasting.networks.metadata import digest
 from tests.scoring.commands import finish, score, start
 from tests.scoring.grids import oisst, save, temperatures
 from tests.scoring.separate import checkpoint
@@ -55,7 +55,7 @@ def test_the_end_tells_totals_and_the_summary_what_they_were_of(
     captured = capsys.readouterr()
     assert "\r" not in captured.err  # no bar where nobody looks
     assert re.search(
-        r"out.nc: 34 of 48 cells forecast by nino12-gru \S+; 12 without: no value .*; 1 gap_filled; ", captured.out
+        r"out.nc: 34 of 48 cells forecast by nino12-gru \S+; 12 not forecast: no value .*; 1 gap_filled; ", captured.out
     )
     assert re.search(r"; \d+\.\d s, [\d,]+ cells/s$", captured.out.strip())
     summary = json.loads((tmp_path / "out.nc.summary.json").read_text())
@@ -75,4 +75,4 @@ def test_what_a_terminal_cannot_show_is_said_otherwise(artifacts: Path, tmp_path
     status, said, _ = finish(start(table, tmp_path / "out.csv", "--artifacts", artifacts, PYTHONIOENCODING="latin-1"))
     assert status == 0
     assert "2 of 3 stations forecast" in said
-    assert "1 without: \\u2026 value" in said
+    assert "1 not forecast: \\u2026 value" in said

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.options import Options
-from forecasting.timestep import TimeStep
+from forecasting.readers.base.options import Options
+from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
 from scoring.tables.stage import Staged
 from scoring.tables.text import BLOCK
@@ -40,7 +40,7 @@ def test_a_column_of_units_is_held_to_in_every_row(tmp_path: Path) -> None:
     found, stations = taken(path)
     np.testing.assert_allclose(found["pier"], 5)
     assert list(stations.errors) == [1]
-    assert "row 301: column unit has 'degC' where the first rows have fahrenheit; keep" in stations.errors[1]
+    assert "row 301: column unit has 'degC', but the first rows have fahrenheit; keep" in stations.errors[1]
 
 
 def test_the_header_says_whose_clock_the_times_go_by_and_what_they_count(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_files_of_one_name_are_one_station_and_named_where_their_times_repeat(tm
     series, errors = series_of(files, tmp_path / "staged", TimeStep.parse("day"))
     assert len(series["a"].values) == 4
     assert errors["b"].startswith("2 of 4 times are repeated")
-    assert errors["b"].endswith(f"Keep one; its rows are those of '{files[2]}' and '{files[3]}'")
+    assert errors["b"].endswith(f"Keep one; its rows come from '{files[2]}' and '{files[3]}'")
     (note,) = Staged.read(tmp_path / "staged").notes
-    assert note == f"{files[0]}: is one station, a, with {files[1]}, by their name, and so 1 more"
+    assert note == f"{files[0]}: is read as one station, a, with {files[1]} of that name; likewise 1 more"
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.options import Options
-from forecasting.timestep import TimeStep
+from forecasting.readers.base.options import Options
+from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
 from tests.scoring.reading import series_of, taken
 
@@ -22,7 +22,7 @@ def test_latin_1_is_read_as_such_in_header_and_cells(tmp_path: Path, content: by
     found, _ = taken(path, notes=notes)
     np.testing.assert_allclose(found.pop("Málaga"), [5, 10])
     assert not found
-    assert notes.sentences() == (f"{path}: it is not UTF-8, and was read as Latin-1",)
+    assert notes.sentences() == (f"{path}: not valid UTF-8; read as Latin-1",)
 
 
 def test_the_encoding_is_that_of_the_whole_file(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_the_encoding_is_that_of_the_whole_file(tmp_path: Path) -> None:
 def test_gzip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(gzip.compress(LATIN)[:-12])
-    with pytest.raises(FileError, match="is a gzip file that is damaged or cut short"):
+    with pytest.raises(FileError, match="damaged or truncated gzip file"):
         taken(path)
 
 
@@ -92,7 +92,7 @@ def test_a_row_that_is_none_of_these_is_kept_or_refused(tmp_path: Path) -> None:
     path.write_text("\n".join(["station,time,sst", *rows, '" #7",2001-01-02,6', '"A""B",2001-01-02,7']))
     assert taken(path)[0] == {"": [5] * 300, 'A"B': [7]}
     path.write_text("\n".join(["station,time,sst", *rows, "the end"]))
-    with pytest.raises(FileError, match=r"in\.csv: row 301 \('the end'\) has 1 column where the first has 3"):
+    with pytest.raises(FileError, match=r"in\.csv: row 301 \('the end'\) has 1 column, but the first row has 3"):
         taken(path)
 
 

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from forecasting.timestep import TimeStep
+from forecasting.series.timestep import TimeStep
 from training.config import TrainingConfig
 
 
@@ -18,12 +18,12 @@ from training.config import TrainingConfig
         ("PT6H", 24, 24),
     ],
 )
-def test_the_defaults_go_by_the_step(step: str, window: int, horizon: int) -> None:
+def test_the_defaults_depend_on_the_step(step: str, window: int, horizon: int) -> None:
     config = TrainingConfig.for_step(TimeStep.parse(step))
     assert (config.window, config.horizon, config.fill_limit) == (window, horizon, window // 8)
 
 
-def test_a_setting_that_is_given_stands_and_none_means_the_default() -> None:
+def test_a_given_setting_overrides_the_default_and_none_does_not() -> None:
     config = TrainingConfig.for_step(TimeStep.parse("day"), window=40, hidden=None)
     assert (config.window, config.horizon, config.fill_limit, config.hidden) == (40, 14, 5, 16)
 
@@ -37,6 +37,6 @@ def test_a_setting_out_of_range_is_refused(setting: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("windows", "batch", "epochs"), [(40, 40, 600), (488, 64, 75), (1_000, 64, 38), (4_000, 128, 30), (13_000, 128, 15)]
 )
-def test_a_series_is_passed_over_thirty_times_within_600_to_1500_steps(windows: int, batch: int, epochs: int) -> None:
+def test_training_takes_thirty_epochs_but_600_to_1500_steps(windows: int, batch: int, epochs: int) -> None:
     schedule = TrainingConfig.for_step(TimeStep.parse("day")).schedule(windows)
     assert (schedule.batch, schedule.epochs) == (batch, epochs)

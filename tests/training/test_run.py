@@ -6,19 +6,19 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import RequestError
-from forecasting.metadata import digest
-from forecasting.registry import Registry
-from forecasting.release import Release, current_version
-from forecasting.report import Coverage
-from forecasting.series import SstSeries
-from forecasting.table import TITLES, accuracy_table
-from forecasting.timestep import MONTH
+from forecasting.evaluation.report import Coverage
+from forecasting.evaluation.table import TITLES, accuracy_table
+from forecasting.networks.metadata import digest
+from forecasting.releases.registry import Registry
+from forecasting.releases.release import Release, current_version
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import MONTH
 from service.settings import Settings
 from tests.conftest import NINO12, daily
 from tests.serving import serve
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.report_markdown import coverage_in_words, misses_in_words, rank_in_words
+from training.examples.dataset import Dataset
+from training.publish.sentences import coverage_text, describe_coverage, describe_rank
 from training.run import Destination, Published, train
 
 FILES = {
@@ -28,13 +28,13 @@ FILES = {
 }
 
 
-def test_a_release_holds_all_that_programs_need(published: Published) -> None:
+def test_a_release_contains_every_file(published: Published) -> None:
     assert {path.name for path in published.path.iterdir()} == FILES | {"manifest.json"}
     assert set(Release.open(published.path).manifest.files) == FILES
     assert current_version(published.path.parent) == published.path.name
 
 
-def test_the_report_says_what_was_trained_on_what_and_how_it_went(published: Published) -> None:
+def test_the_report_describes_the_data_and_the_training(published: Published) -> None:
     report = published.report
     assert report.data_sha256 == digest(NINO12.read_bytes())
     assert [model.name for model in report.networks] == ["rnn", "lstm", "gru"]
@@ -53,10 +53,12 @@ def test_the_report_says_what_was_trained_on_what_and_how_it_went(published: Pub
     assert report.configuration["hidden"] == 4
 
 
-def test_a_reference_that_only_the_test_part_affords_has_its_row_everywhere(nino12: SstSeries, tmp_path: Path) -> None:
+def test_a_reference_that_can_only_be_evaluated_on_the_test_part_appears_everywhere(
+    nino12: SstSeries, tmp_path: Path
+) -> None:
     config = TrainingConfig.for_step(MONTH, cells=("gru",), epochs=1, hidden=4)
     short = Dataset.divide(nino12.part(0, 167), config)
-    done = train(short, NINO12, Destination("short", tmp_path), config, workers=1)
+    done = train(short, NINO12, Destination("short", tmp_path), config)
     (linear,) = (model for model in done.report.models if model.name == "linear")
     assert set(linear.accuracy) == {"train", "test"}
     row = f"| linear autoregression      | {linear.accuracy['test'].mae[0]:.4f} |"
@@ -104,10 +106,10 @@ def test_coverage_and_probabilities_are_those_of_an_independent_count(
         assert sum(season.n[0] for season in intervals.seasons.values()) == 147
         assert model.crps is not None
         assert 0 < model.crps[0] < model.accuracy["test"].mae[0]
-        assert all(one.brier[0] < one.climatology[0] < 0.25 for one in model.exceedance)
+        assert all(scores.brier[0] < scores.climatology[0] < 0.25 for scores in model.exceedance)
 
 
-def test_the_card_and_the_readable_report_say_what_the_report_does(published: Published) -> None:
+def test_the_card_and_the_readable_report_agree_with_the_report(published: Published) -> None:
     report, best = published.report, published.report.best
     card = (published.path / "MODEL_CARD.md").read_text()
     assert f"sha256 `{report.data_sha256}`" in card
@@ -118,36 +120,35 @@ def test_the_card_and_the_readable_report_say_what_the_report_does(published: Pu
     covered = best.intervals[80].coverage
     assert f"- 80 %: {100 * covered.share[0]:.1f} ± {100 * covered.error[0]:.1f} one step ahead" in card
     misses = covered.misses(80)
-    said = [line for line in card.splitlines() if line.startswith("- 80 %: ") and "two standard errors" in line]
-    assert len(said) == 1
-    assert (f"at {len(misses)} of 12 leads" if misses else "at every lead") in said[0]
-    for section in ("Trained on", "Meant for", "Not meant for", "Accuracy", "Coverage", "Drift"):
+    (sentence,) = [line for line in card.splitlines() if line.startswith("- 80 %: ") and "two standard errors" in line]
+    assert (f"at {len(misses)} of 12 leads" if misses else "at every lead") in sentence
+    for section in ("Training data", "Intended use", "Out of scope", "Accuracy", "Coverage", "Drift"):
         assert f"\n## {section}\n" in card
     readable = (published.path / "report.md").read_text()
     for lead in (1, 6, 12):
         rmse = next(model for model in report.baselines if model.name == "damped").accuracy["test"].rmse[lead - 1]
         assert f"| {rmse:.4f} |" in readable
     for lead in (1, 12):
-        words = coverage_in_words(covered, lead)
+        words = coverage_text(covered, lead)
         assert (f" **{words}** |" if lead in misses else f" {words} |") in readable
 
 
-def test_leads_at_which_a_reference_errs_less_are_named(published: Published) -> None:
+def test_leads_at_which_a_reference_is_better_are_named(published: Published) -> None:
     report = published.report
     linear = next(model for model in report.baselines if model.name == "linear")
 
     def with_best(rmse: tuple[float, ...]) -> str:
         accuracy = report.best.accuracy["test"].model_copy(update={"rmse": rmse})
         best = report.best.model_copy(update={"accuracy": report.best.accuracy | {"test": accuracy}})
-        return rank_in_words(report.model_copy(update={"models": (best, linear)}))
+        return describe_rank(report.model_copy(update={"models": (best, linear)}))
 
     reference = linear.accuracy["test"].rmse
     name = TITLES[report.best.name]
-    assert with_best(reference) == f"{name}, which the validation part picked, is behind no reference at any lead."
+    assert with_best(reference) == f"{name}, chosen on the validation part, is not behind any reference at any lead."
     ratios = (1.0, 1.02, 0.9, 1.1, 1.05, *[0.99] * 7)
     assert with_best(tuple(a * b for a, b in zip(ratios, reference, strict=True))) == (
-        f"{name}, which the validation part picked, is behind a reference at 3 of 12 leads (2, 4 to 5), "
-        "the furthest behind linear autoregression (10.0 % at lead 4)."
+        f"{name}, chosen on the validation part, is behind a reference at 3 of 12 leads (2, 4 to 5); "
+        "the largest gap is to linear autoregression (10.0 % at lead 4)."
     )
 
 
@@ -156,20 +157,19 @@ def test_coverage_is_as_stated_within_three_points_or_two_standard_errors() -> N
         n=(100,) * 6, share=(0.83, 0.84, 0.84, 0.76, 0.9, 0.9), error=(0.01, 0.01, 0.02, 0.01, 0.04, 0.06)
     )
     assert coverage.misses(80) == (2, 4, 5)
-    assert misses_in_words(coverage, 80) == (
-        "80 %: not within 3 points or two standard errors at 3 of 6 leads (2, 4 to 5), where it is -4.0 to +10.0 "
-        "points off."
+    assert describe_coverage(coverage, 80) == (
+        "80 %: off by more than 3 points and two standard errors at 3 of 6 leads (2, 4 to 5), by -4.0 to +10.0 points."
     )
-    assert misses_in_words(Coverage(n=(9, 9), share=(0.8, 0.932), error=(0.0, 0.0)), 80) == (
-        "80 %: not within 3 points or two standard errors at 1 of 2 leads (2), where it is +13.2 points off."
+    assert describe_coverage(Coverage(n=(9, 9), share=(0.8, 0.932), error=(0.0, 0.0)), 80) == (
+        "80 %: off by more than 3 points and two standard errors at 1 of 2 leads (2), by +13.2 points."
     )
-    assert misses_in_words(Coverage(n=(9,), share=(0.95,), error=(0.0,)), 95) == (
+    assert describe_coverage(Coverage(n=(9,), share=(0.95,), error=(0.0,)), 95) == (
         "95 %: within 3 points or two standard errors at every lead."
     )
 
 
-def test_drift_is_what_the_test_part_has_beyond_what_was_trained_on(tmp_path: Path) -> None:
-    """A sea that warms by half a degree a year."""
+def test_drift_measures_how_far_the_test_part_lies_outside_the_training_data(tmp_path: Path) -> None:
+    """The sea warms by half a degree a year."""
     days = np.arange(900)
     noise = np.random.default_rng(0).normal(0, 0.2, 900)
     series = daily(15 + 3 * np.cos(days * 2 * np.pi / 365.25) + days / 730 + noise)
@@ -190,7 +190,7 @@ def test_the_spread_over_seeds_starts_with_the_published_one(published: Publishe
         assert spread.std == pytest.approx(np.std(spread.rmse, ddof=1), abs=1e-5)
 
 
-def test_published_accuracy_is_that_of_the_files_through_the_forecaster_that_serves(
+def test_published_accuracy_is_that_of_the_published_files_when_served(
     published: Published, registry: Registry, nino12: SstSeries, small: TrainingConfig
 ) -> None:
     test = Dataset.divide(nino12, small).origins("test")
@@ -208,7 +208,7 @@ def test_predictions_are_one_step_ahead_on_the_test_part(published: Published, n
     assert list(table.columns[1:4]) == ["rnn", "lstm", "gru"]
 
 
-def test_the_last_stretch_of_the_series_is_carried_along(published: Published, nino12: SstSeries) -> None:
+def test_the_end_of_the_series_is_part_of_the_release(published: Published, nino12: SstSeries) -> None:
     recent = pd.read_csv(published.path / "recent.csv")
     assert recent["time"].iloc[-1] == "2010-12-01T00:00:00Z"
     assert recent["sst"].tolist() == nino12.values[-96:].tolist()
@@ -219,7 +219,7 @@ def test_no_file_holds_nan(published: Published) -> None:
         json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"a {name} in a release"))
 
 
-def test_a_worse_release_does_not_serve_where_that_was_asked(nino12: SstSeries, tmp_path: Path) -> None:
+def test_a_worse_release_does_not_serve_on_request(nino12: SstSeries, tmp_path: Path) -> None:
     def publish(epochs: int, rate: float, if_not_worse: bool = True) -> Published:
         config = TrainingConfig.for_step(
             nino12.step,
@@ -228,7 +228,7 @@ def test_a_worse_release_does_not_serve_where_that_was_asked(nino12: SstSeries, 
             hidden=4,
             learning_rate=rate,
             horizon=1,
-            autoregression=False,  # what it has to learn is in the cell alone
+            autoregression=False,  # so that only the cell learns
         )
         dataset = Dataset.divide(nino12, config)
         return train(dataset, NINO12, Destination("nino12", tmp_path, keep=5, if_not_worse=if_not_worse), config)
@@ -262,8 +262,8 @@ def test_a_series_with_gaps_is_trained_and_scored_on_what_was_observed(tmp_path:
     assert "are missing" in published.report.notes[-1]
 
 
-def test_a_name_that_is_no_folder_is_refused(nino12: SstSeries, small: TrainingConfig, tmp_path: Path) -> None:
+def test_an_invalid_dataset_name_is_refused(nino12: SstSeries, small: TrainingConfig, tmp_path: Path) -> None:
     for name in ("../up", "Upper", "", "a b", ".hidden"):
-        with pytest.raises(RequestError, match=r"cannot name a dataset: use .* dots, dashes and underscores"):
+        with pytest.raises(RequestError, match=r"is not a valid dataset name: use .* dots, dashes and underscores"):
             train(Dataset.divide(nino12, small), NINO12, Destination(name, tmp_path), small)
     assert not list(tmp_path.iterdir())

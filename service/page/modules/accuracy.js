@@ -1,125 +1,126 @@
 // @ts-check
-/** How good models are: the table, the bars of skill, and what the columns mean. */
+/** Model accuracy: the error table, the skill bars, and definitions of the metrics. */
 
 import { fill, h } from "./dom.js";
-import { terms } from "./glossary.js";
-import { kindOf, named, title } from "./models.js";
+import { definitionList } from "./glossary.js";
+import { kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed, signedPercent } from "./numbers.js";
-import { choice } from "./controls.js";
-import { table } from "./table.js";
-import { steps } from "./times.js";
+import { selectField } from "./controls.js";
+import { dataTable } from "./table.js";
+import { formatSteps } from "./times.js";
 
-const COLUMNS = ["mae", "rmse", "mape"];
-const PLACES = { mae: 4, rmse: 4, mape: 2 };
+const METRICS = ["mae", "rmse", "mape"];
+const DECIMALS = { mae: 4, rmse: 4, mape: 2 };
 const REFERENCES = ["persistence", "climatology", "damped", "linear"];
-const SCALES = [0.05, 0.1, 0.25, 0.5, 1];
+/** Candidate ends of the skill axis, as fractions. */
+const SCALE_ENDS = [0.05, 0.1, 0.25, 0.5, 1];
 /** @type {[string, string][]} */
-const MEASURES = [
-  ["MAE", "Mean absolute error, °C: by how much a forecast is off, on average."],
-  ["RMSE", "Root of the mean squared error, °C: like MAE, but large misses count for more."],
-  ["MAPE", "Mean absolute error in percent of the temperature; it depends on where 0 °C lies, so compare it only within one place."],
+const DEFINITIONS = [
+  ["MAE", "Mean absolute error, °C: how far off a forecast is on average."],
+  ["RMSE", "Root-mean-square error, °C: like MAE, but large errors count for more."],
+  ["MAPE", "Mean absolute percentage error: the error as a percentage of the temperature in °C. It depends on where 0 °C lies, so compare it only between models for the same location."],
 ];
 
 /**
  * The table Model | MAE | RMSE | MAPE.
  * @param {any} comparison the answer of /compare
  * @param {string} caption
- * @param {{picked?: boolean}} [how] whether the network that was picked in training is marked
+ * @param {{markSelected?: boolean}} [options] markSelected: tag the network that was selected on the validation period
  */
-export function accuracyTable(comparison, caption, { picked = false } = {}) {
-  const best = Object.fromEntries(COLUMNS.map((column) => [column, lowest(comparison.models, column)]));
+export function accuracyTable(comparison, caption, { markSelected = false } = {}) {
+  const lowestByMetric = Object.fromEntries(METRICS.map((metric) => [metric, lowest(comparison.models, metric)]));
   const rows = comparison.models.map((/** @type {any} */ model) => [
-    picked && model.model === comparison.best
-      ? h("span", { class: "named" }, named(kindOf(model.model)), h("span", { class: "tag" }, "picked"))
-      : named(kindOf(model.model)),
-    ...COLUMNS.map((column) => {
-      const text = fixed(model[column], /** @type {any} */ (PLACES)[column]);
-      return text === best[column] ? h("td", { class: "best" }, h("strong", {}, text)) : text;
+    markSelected && model.model === comparison.best
+      ? h("span", { class: "label" }, modelLabel(kindOf(model.model)), h("span", { class: "tag" }, "selected"))
+      : modelLabel(kindOf(model.model)),
+    ...METRICS.map((metric) => {
+      const text = fixed(model[metric], /** @type {any} */ (DECIMALS)[metric]);
+      return text === lowestByMetric[metric] ? h("td", { class: "best" }, h("strong", {}, text)) : text;
     }),
   ]);
-  const made = table(caption, ["Model", unit("MAE", "°C"), unit("RMSE", "°C"), unit("MAPE", "%")], rows);
-  const first = comparison.models.findIndex((/** @type {any} */ model) => model.kind === "baseline");
-  if (first > 0) made.querySelectorAll("tbody tr")[first].classList.add("first-reference");
-  return made;
+  const element = dataTable(caption, ["Model", unit("MAE", "°C"), unit("RMSE", "°C"), unit("MAPE", "%")], rows);
+  const firstReference = comparison.models.findIndex((/** @type {any} */ model) => model.kind === "baseline");
+  if (firstReference > 0) element.querySelectorAll("tbody tr")[firstReference].classList.add("first-reference");
+  return element;
 }
 
-/** Who was picked by the validation part, and who has the lowest RMSE on the test part. @param {any} comparison */
-export function pickedAndLowest(comparison) {
-  const least = lowest(comparison.models, "rmse");
-  const first = comparison.models.filter((/** @type {any} */ model) => fixed(model.rmse, PLACES.rmse) === least);
-  const names = inWords(first.map((/** @type {any} */ model) => (model.kind === "baseline" ? title(model.model).toLowerCase() : title(kindOf(model.model)))));
-  const said = `${title(kindOf(comparison.best))} was picked because its RMSE one step ahead is the lowest on the validation part`;
-  const alone = first.length === 1 && first[0].model === comparison.best;
-  const when = `on the test part, ${steps(comparison.horizon, comparison.step)} ahead,`;
-  const test = `${when} ${alone ? "it has the lowest too" : `${names} ${first.length > 1 ? "have" : "has"} the lowest`}`;
-  return h("p", { class: "note" }, `${said}; ${test}. Bold: the lowest of each column.`);
+/** A note on which network was selected, and which model has the lowest RMSE over the test period. @param {any} comparison */
+export function selectionNote(comparison) {
+  const lowestRmse = lowest(comparison.models, "rmse");
+  const leaders = comparison.models.filter((/** @type {any} */ model) => fixed(model.rmse, DECIMALS.rmse) === lowestRmse);
+  const names = joinWords(leaders.map((/** @type {any} */ model) => (model.kind === "baseline" ? modelTitle(model.model).toLowerCase() : modelTitle(kindOf(model.model)))));
+  const selected = `${modelTitle(kindOf(comparison.best))} was selected because it has the lowest one-step RMSE over the validation period`;
+  const selectedLeads = leaders.length === 1 && leaders[0].model === comparison.best;
+  const lead = `${formatSteps(comparison.horizon, comparison.step)} ahead over the test period`;
+  const lowestOnTest = selectedLeads ? `It also has the lowest RMSE ${lead}` : `The lowest RMSE ${lead} is that of ${names}`;
+  return h("p", { class: "note" }, `${selected}. ${lowestOnTest}. Bold marks the lowest value in each column.`);
 }
 
-/** Bars of each model's skill against a reference, which is chosen here. @param {any} comparison */
+/** Bars of each model's skill relative to a reference, with a control to choose the reference. @param {any} comparison */
 export function skillBars(comparison) {
   const body = h("div", {});
-  const known = REFERENCES.filter((name) => name in comparison.models[0].skill);
+  const references = REFERENCES.filter((name) => name in comparison.models[0].skill);
   const show = (/** @type {string} */ reference) => fill(body, bars(comparison, reference), summary(comparison, reference));
-  show(known[0]);
+  show(references[0]);
   return h(
     "div",
     { class: "skill" },
-    h("div", { class: "controls" }, choice("Against", known.map((value) => ({ value, text: title(value) })), known[0], show)),
+    h("div", { class: "controls" }, selectField("Reference", references.map((value) => ({ value, text: modelTitle(value) })), references[0], show)),
     body,
   );
 }
 
-/** What the columns mean. */
-export function meanings() {
-  return h("details", {}, h("summary", {}, "What the columns mean"), terms(MEASURES));
+/** The definition of each error metric, collapsed. */
+export function metricDefinitions() {
+  return h("details", {}, h("summary", {}, "What the columns mean"), definitionList(DEFINITIONS));
 }
 
 /** @param {any} comparison @param {string} reference */
 function bars(comparison, reference) {
-  const rows = comparison.models.filter((/** @type {any} */ model) => model.model !== reference);
-  const values = rows.map((/** @type {any} */ row) => row.skill[reference] ?? 0);
-  const least = Math.min(...values);
-  const high = scaleFor(Math.max(...values));
-  // A reference that is worse by far would flatten the others: its bar ends at the edge, those of networks do not.
-  const worst = Math.min(...values.filter((_, i) => rows[i].kind === "recurrent"), -high * 1.5);
-  const low = least < 0 ? -Math.min(scaleFor(-least), scaleFor(-worst)) : 0;
-  const place = (/** @type {number} */ value) => ((Math.min(Math.max(value, low), high) - low) / (high - low)) * 100;
+  const models = comparison.models.filter((/** @type {any} */ model) => model.model !== reference);
+  const skills = models.map((/** @type {any} */ model) => model.skill[reference] ?? 0);
+  const lowestSkill = Math.min(...skills);
+  const high = scaleEnd(Math.max(...skills));
+  // A reference that is far worse would flatten the other bars, so its bar is cut off at the edge; network bars never are.
+  const lowestShown = Math.min(...skills.filter((/** @type {number} */ _, /** @type {number} */ i) => models[i].kind === "recurrent"), -high * 1.5);
+  const low = lowestSkill < 0 ? -Math.min(scaleEnd(-lowestSkill), scaleEnd(-lowestShown)) : 0;
+  const position = (/** @type {number} */ value) => ((Math.min(Math.max(value, low), high) - low) / (high - low)) * 100;
   return h(
     "ul",
     { class: "bars" },
-    h("li", { class: "scale", "aria-hidden": "true" }, h("span", {}), scale(low, high, place), h("span", {})),
-    rows.map((/** @type {any} */ row, /** @type {number} */ i) => {
-      const fillBar = h("span", { class: `fill ${kindOf(row.model)}` });
+    h("li", { class: "scale", "aria-hidden": "true" }, h("span", {}), scale(low, high, position), h("span", {})),
+    models.map((/** @type {any} */ model, /** @type {number} */ i) => {
+      const fillBar = h("span", { class: `fill ${kindOf(model.model)}` });
       const zero = h("span", { class: "zero" });
-      const [from, to] = [place(0), place(values[i])].sort((a, b) => a - b);
+      const [from, to] = [position(0), position(skills[i])].sort((a, b) => a - b);
       fillBar.style.left = `${from}%`;
       fillBar.style.width = `${to - from}%`;
-      zero.style.left = `${place(0)}%`;
+      zero.style.left = `${position(0)}%`;
       return h(
         "li",
         {},
-        h("span", {}, title(kindOf(row.model))),
+        h("span", {}, modelTitle(kindOf(model.model))),
         h("span", { class: "track", "aria-hidden": "true" }, fillBar, zero),
-        h("span", { class: "amount" }, values[i] < low ? `◂ ${signedPercent(values[i])}` : signedPercent(row.skill[reference])),
+        h("span", { class: "amount" }, skills[i] < low ? `◂ ${signedPercent(skills[i])}` : signedPercent(model.skill[reference])),
       );
     }),
   );
 }
 
-/** @param {number} amount */
-function scaleFor(amount) {
-  return SCALES.find((end) => amount <= end) ?? 1;
+/** The smallest axis end that holds a value. @param {number} amount */
+function scaleEnd(amount) {
+  return SCALE_ENDS.find((end) => amount <= end) ?? 1;
 }
 
-/** What the ends of the bars mean. @param {number} low @param {number} high @param {(value: number) => number} place */
-function scale(low, high, place) {
-  const ends = [low, 0, high].filter((value, i) => i || value < 0);
+/** The axis above the bars. @param {number} low @param {number} high @param {(value: number) => number} position in percent */
+function scale(low, high, position) {
+  const ticks = [low, 0, high].filter((value, i) => i || value < 0);
   return h(
     "span",
     { class: "ends" },
-    ends.map((value) => {
-      const tick = h("span", {}, value ? `${fixed(value * 100, Number.isInteger(Math.round(value * 1000) / 10) ? 0 : 1)} %` : "0");
-      tick.style.left = `${place(value)}%`;
+    ticks.map((value) => {
+      const tick = h("span", {}, value ? `${fixed(value * 100, Number.isInteger(Math.round(value * 1000) / 10) ? 0 : 1)}%` : "0");
+      tick.style.left = `${position(value)}%`;
       return tick;
     }),
   );
@@ -130,18 +131,18 @@ function summary(comparison, reference) {
   const best = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
   const skill = best?.skill[reference];
   if (skill === null || skill === undefined) return null;
-  const words = skill >= 0 ? `${fixed(skill * 100, 1)} % less RMSE` : `${fixed(-skill * 100, 1)} % more RMSE`;
-  return h("p", { class: "note" }, `${title(kindOf(best.model))} has ${words} than ${title(reference).toLowerCase()}.`);
+  const difference = `${fixed(Math.abs(skill) * 100, 1)}% ${skill >= 0 ? "lower" : "higher"}`;
+  return h("p", { class: "note" }, `The RMSE of ${modelTitle(kindOf(best.model))} is ${difference} than that of ${modelTitle(reference).toLowerCase()}.`);
 }
 
-/** @param {any[]} models @param {string} column the lowest of the networks and references, as it is written */
-function lowest(models, column) {
-  const values = models.map((model) => model[column]).filter((value) => value !== null);
-  return fixed(Math.min(...values), /** @type {any} */ (PLACES)[column]);
+/** The lowest value of a metric among networks and references, formatted as in the table. @param {any[]} models @param {string} metric */
+function lowest(models, metric) {
+  const values = models.map((model) => model[metric]).filter((value) => value !== null);
+  return fixed(Math.min(...values), /** @type {any} */ (DECIMALS)[metric]);
 }
 
-/** @param {string[]} names */
-function inWords(names) {
+/** Names joined with commas and "and". @param {string[]} names */
+function joinWords(names) {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 

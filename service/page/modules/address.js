@@ -1,42 +1,42 @@
 // @ts-check
-/** The state of the page, which lives in the address: whoever gets the address sees the same view. */
+/** The state of the page, kept in the URL so that a link opens the same view. */
 
 /** @typedef {Record<string, string>} State */
 
 export const VIEWS = ["compare", "forecast", "data", "operate"];
 
-/** What the address says. @returns {State} */
-export function read() {
+/** The state in the current URL. @returns {State} */
+export function readState() {
   const state = Object.fromEntries(new URLSearchParams(location.search));
   return { ...state, view: VIEWS.includes(state.view) ? state.view : "compare" };
 }
 
 /**
- * The address of a state. Empty values are left out.
+ * The URL for a state. Empty values are left out.
  * @param {Record<string, string | number | null | undefined>} state
  */
-export function address(state) {
+export function urlOf(state) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(state)) {
     if (value !== null && value !== undefined && value !== "") query.set(name, String(value));
   }
-  // Commas and colons are legible, and mean nothing in a query.
+  // Commas and colons need no escaping in a query, and stay readable.
   return `/?${query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":")}`;
 }
 
 /**
- * Change some of the state, in the address as well.
+ * Change part of the state and update the URL.
  * @param {Record<string, string | number | null | undefined>} changes
- * @param {{step?: boolean}} [options] step: whether going back leads to the state before
+ * @param {{step?: boolean}} [options] step: add a history entry, so that Back returns to the previous state
  */
-export function write(changes, { step = false } = {}) {
-  const next = address({ ...read(), ...changes });
-  if (next === location.pathname + location.search) return;
-  if (step) history.pushState(null, "", next);
-  else history.replaceState(null, "", next);
+export function updateState(changes, { step = false } = {}) {
+  const url = urlOf({ ...readState(), ...changes });
+  if (url === location.pathname + location.search) return;
+  if (step) history.pushState(null, "", url);
+  else history.replaceState(null, "", url);
 }
 
-/** A list in the state. @param {string | undefined} text @param {string[]} otherwise */
-export function list(text, otherwise) {
-  return text === undefined ? otherwise : text.split(",").filter((one) => one !== "" && one !== "none");
+/** The items of a comma-separated value. @param {string | undefined} text @param {string[]} fallback for a missing value */
+export function parseList(text, fallback) {
+  return text === undefined ? fallback : text.split(",").filter((item) => item !== "" && item !== "none");
 }

@@ -1,54 +1,54 @@
 // @ts-check
-/** The service's answers, and its refusals as they are meant for people. */
+/** Requests to the service, and its errors in a form to show to people. */
 
 import { askForKey } from "./key.js";
 
-/** What the service, or the way to it, says instead of an answer. */
-export class Refusal extends Error {
+/** A request that failed: the service refused it, or did not respond. */
+export class ApiError extends Error {
   /**
    * @param {string} detail
-   * @param {number} status 0 where there was no answer
-   * @param {{location: string, message: string}[]} places
+   * @param {number} status 0 if there was no response
+   * @param {{location: string, message: string}[]} details one for each invalid field
    */
-  constructor(detail, status, places = []) {
+  constructor(detail, status, details = []) {
     super(detail);
     this.status = status;
-    this.places = places;
-    /** What could not be done, where that is known better than by the status. @type {string | null} */
+    this.details = details;
+    /** A title more specific than the one for the status. @type {string | null} */
     this.heading = null;
-    /** What it is about, to look at. @type {Element | null} */
-    this.shown = null;
+    /** The part of the file that the error is about. @type {Element | null} */
+    this.excerpt = null;
   }
 }
 
-/** In memory alone: gone when the page is closed or loaded again. */
+/** Held in memory only: gone when the page is closed or reloaded. */
 let key = "";
 
 /**
- * Ask the service; the caller is asked for a key where one is needed.
+ * Send a request, asking the user for an API key if the service requires one.
  * @param {string} path
  * @param {{signal?: AbortSignal, method?: string, body?: BodyInit, headers?: Record<string, string>}} [options]
  * @returns {Promise<Response>}
- * @throws {Refusal}
+ * @throws {ApiError}
  */
-export async function call(path, options = {}) {
-  for (let wrong = false; ; wrong = true) {
-    const answer = await send(path, options);
-    if (answer.ok) return answer;
-    const refusal = await refused(answer);
-    if (answer.status !== 401) throw refusal;
-    const given = await askForKey(wrong || key !== "");
-    if (!given) throw new Refusal("The service does not answer without one. Try again to enter it", 401);
-    key = given;
+export async function request(path, options = {}) {
+  for (let rejected = false; ; rejected = true) {
+    const response = await send(path, options);
+    if (response.ok) return response;
+    const error = await errorFrom(response);
+    if (response.status !== 401) throw error;
+    const entered = await askForKey(rejected || key !== "");
+    if (!entered) throw new ApiError("This service requires an API key. Try again to enter one", 401);
+    key = entered;
   }
 }
 
-/** An answer in JSON. @param {string} path @param {Parameters<typeof call>[1]} [options] */
+/** Send a request and parse the JSON response. @param {string} path @param {Parameters<typeof request>[1]} [options] */
 export async function getJson(path, options) {
-  return (await call(path, options)).json();
+  return (await request(path, options)).json();
 }
 
-/** The answer to some JSON. @param {string} path @param {unknown} content @param {AbortSignal} [signal] */
+/** Post JSON and parse the JSON response. @param {string} path @param {unknown} content @param {AbortSignal} [signal] */
 export async function postJson(path, content, signal) {
   return getJson(path, {
     signal,
@@ -58,19 +58,19 @@ export async function postJson(path, content, signal) {
   });
 }
 
-/** Path and query. @param {string} path @param {Record<string, string | number | (string | number)[] | undefined>} query */
+/** A path with its query string. @param {string} path @param {Record<string, string | number | (string | number)[] | undefined>} query */
 export function withQuery(path, query) {
-  const pairs = new URLSearchParams();
+  const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined && one !== "") pairs.append(name, String(one));
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (item !== undefined && item !== "") params.append(name, String(item));
     }
   }
-  const text = pairs.toString();
+  const text = params.toString();
   return text ? `${path}?${text}` : path;
 }
 
-/** Whether a key was given. */
+/** Whether the user has entered a key. */
 export function hasKey() {
   return key !== "";
 }
@@ -82,16 +82,16 @@ async function send(path, options) {
     return await fetch(path, { ...options, headers });
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new Refusal("The service does not answer. Is it running, and are you online?", 0);
+    throw new ApiError("The service is not responding. Check that it is running and that you are online", 0);
   }
 }
 
-/** @param {Response} answer */
-async function refused(answer) {
+/** The error that a response describes. @param {Response} response */
+async function errorFrom(response) {
   try {
-    const problem = await answer.json();
-    return new Refusal(problem.detail ?? problem.error ?? answer.statusText, answer.status, problem.errors ?? []);
+    const problem = await response.json();
+    return new ApiError(problem.detail ?? problem.error ?? response.statusText, response.status, problem.errors ?? []);
   } catch {
-    return new Refusal(`The service answered ${answer.status} ${answer.statusText}`, answer.status);
+    return new ApiError(`The service returned ${response.status} ${response.statusText}`, response.status);
   }
 }

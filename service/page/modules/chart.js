@@ -1,45 +1,45 @@
 // @ts-check
-/** A chart: drawn in the page's colours, zoomed with buttons as well as with the mouse, read with the arrow keys. */
+/** A chart in the page's colours that can be zoomed with buttons or the mouse and read with the arrow keys. */
 
-import { fill, h, say } from "./dom.js";
-import { hasCharts, plotly, turn } from "./library.js";
-import { failure } from "./task.js";
-import { onTheme } from "./theme.js";
-import { layout } from "./layout.js";
+import { announce, fill, h } from "./dom.js";
+import { hasCharts, loadPlotly, nextTurn } from "./chart-library.js";
+import { errorNotice } from "./task.js";
+import { onThemeChange } from "./theme.js";
+import { chartLayout } from "./layout.js";
 
 /**
- * @typedef {import("./visible.js").Range} Range
+ * @typedef {import("./visible-range.js").Range} Range
  * @typedef {object} Figure
- * @property {any[]} data traces, as plotly.js has them
- * @property {any} [layout] what differs from the page's own
- * @property {[number, number]} places to read: the first, and the one after the last
- * @property {(index: number) => string} read what is shown at one of them, in words
- * @property {(index: number) => {curveNumber: number, pointNumber: number}[]} at the points that belong to it
- * @property {boolean} [thinned] whether only the extremes of each stretch are drawn
+ * @property {any[]} data plotly.js traces
+ * @property {any} [layout] overrides of the page's chart layout
+ * @property {[number, number]} extent of the indices that the arrow keys visit: the first, and one past the last
+ * @property {(index: number) => string} describe the values at an index, in words
+ * @property {(index: number) => {curveNumber: number, pointNumber: number}[]} pointsAt the plotly.js points at an index
+ * @property {boolean} [thinned] whether only the extremes of each interval are drawn
  */
 
-const HELP = "Left and right arrow keys read out the values, ten at a time with Shift; Home and End go to the ends.";
-const MISSING =
-  "Charts need plotly.js, which is not installed with this service: pip install 'sst-forecasting[page]'. The tables show the same figures.";
-const THINNED = "There are more values than the screen can show, so only the extremes of each stretch are drawn. Zoom in to see every value.";
+const HELP = "Use the left and right arrow keys to read values, with Shift to move ten at a time; Home and End jump to the ends.";
+const NO_LIBRARY =
+  "Charts need plotly.js, which is not installed with this service. To install it, run: pip install 'sst-forecasting[page]'. The tables show the same values.";
+const THINNED = "There are more values than fit on the screen, so the chart shows only the extremes of each interval. Zoom in to see every value.";
 
 export class Chart {
   /**
-   * @param {string} label what it shows
-   * @param {AbortSignal} signal ends it
-   * @param {{height?: string, range?: Range, zoomed?: (range: Range) => void}} [how] range: what is shown at first
+   * @param {string} label what the chart shows
+   * @param {AbortSignal} signal removes the chart
+   * @param {{height?: string, range?: Range, onZoom?: (range: Range) => void}} [options] range: shown initially
    */
-  constructor(label, signal, how = {}) {
-    this.zoomed = how.zoomed ?? (() => {});
-    /** The stretch that is shown; null where it is all. @type {Range} */
-    this.range = how.range ?? null;
+  constructor(label, signal, options = {}) {
+    this.onZoom = options.onZoom ?? (() => {});
+    /** The visible range; null for the whole period. @type {Range} */
+    this.range = options.range ?? null;
     this.index = -1;
     /** @type {((range: Range) => Figure) | null} */
-    this.make = null;
+    this.buildFigure = null;
     /** @type {Figure | null} */
     this.figure = null;
     this.plot = h("div", { class: "plot" }, h("p", { class: "loading" }, "Drawing…"));
-    if (how.height) this.plot.style.setProperty("--height", how.height);
+    if (options.height) this.plot.style.setProperty("--height", options.height);
     this.note = h("p", { class: "note", hidden: true }, THINNED);
     this.element = h(
       "div",
@@ -49,66 +49,66 @@ export class Chart {
         tabindex: "0",
         "aria-roledescription": "chart",
         "aria-label": `${label}. ${HELP}`,
-        keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
+        keydown: (/** @type {KeyboardEvent} */ event) => this.#handleKey(event),
       },
       this.plot,
       this.note,
       h("span", { class: "keys", "aria-hidden": "true" }, "← → read values"),
     );
-    onTheme(() => this.redraw(), signal);
+    onThemeChange(() => this.redraw(), signal);
     const observer = new ResizeObserver(() => this.#resize());
     observer.observe(this.plot);
-    signal.addEventListener("abort", () => this.#end(observer));
+    signal.addEventListener("abort", () => this.#remove(observer));
     this.signal = signal;
   }
 
-  /** Draw what `make` makes, now and whenever colours or the stretch that is shown change. @param {(range: Range) => Figure} make */
-  async draw(make) {
-    this.make = make;
+  /** Draw a figure now, and again whenever the colours or the visible range change. @param {(range: Range) => Figure} buildFigure */
+  async draw(buildFigure) {
+    this.buildFigure = buildFigure;
     await this.redraw();
   }
 
   async redraw() {
-    if (!this.make) return;
+    if (!this.buildFigure) return;
     if (!hasCharts()) {
-      fill(this.plot, h("p", { class: "notice" }, MISSING));
+      fill(this.plot, h("p", { class: "notice" }, NO_LIBRARY));
       this.plot.style.height = "auto";
       return;
     }
     try {
-      const library = await plotly();
-      if (!this.library) await turn();
+      const library = await loadPlotly();
+      if (!this.library) await nextTurn();
       if (this.signal.aborted) return;
-      await this.#react(library, this.make(this.range));
+      await this.#render(library, this.buildFigure(this.range));
     } catch (error) {
-      fill(this.plot, failure(error, null));
+      fill(this.plot, errorNotice(error, null));
     }
   }
 
   /** @param {any} library @param {Figure} figure */
-  async #react(library, figure) {
+  async #render(library, figure) {
     this.figure = figure;
     this.note.hidden = !figure.thinned;
-    const first = !this.library;
-    if (first) fill(this.plot);
-    const drawn = layout(figure.layout ?? {});
-    if (this.range) Object.assign(drawn.xaxis, { range: this.range, autorange: false });
+    const isFirst = !this.library;
+    if (isFirst) fill(this.plot);
+    const layout = chartLayout(figure.layout ?? {});
+    if (this.range) Object.assign(layout.xaxis, { range: this.range, autorange: false });
     const config = { displayModeBar: false, scrollZoom: false, doubleClick: false, showTips: false };
-    await library.react(this.plot, figure.data, drawn, config);
+    await library.react(this.plot, figure.data, layout, config);
     this.library = library;
-    if (!first) return;
-    this.plot.on("plotly_relayout", (/** @type {any} */ change) => this.#follow(change));
+    if (!isFirst) return;
+    this.plot.on("plotly_relayout", (/** @type {any} */ change) => this.#zoomToSelection(change));
     this.plot.on("plotly_doubleclick", () => this.zoom(null));
   }
 
-  /** Show a stretch; null for all. @param {Range} range */
+  /** Show a range; null for the whole period. @param {Range} range */
   zoom(range) {
     this.range = range;
-    this.zoomed(range);
+    this.onZoom(range);
     return this.redraw();
   }
 
-  /** Buttons that zoom, for hands without a mouse. */
+  /** Buttons that zoom and pan without a mouse. */
   zoomButtons() {
     const button = (/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ click) =>
       h("button", { type: "button", "aria-label": label, title: label, click }, text);
@@ -123,13 +123,13 @@ export class Chart {
     );
   }
 
-  /** What was dragged over. @param {any} change */
-  #follow(change) {
+  /** Zoom to the range that was dragged over. @param {any} change */
+  #zoomToSelection(change) {
     const [begin, end] = change["xaxis.range"] ?? [change["xaxis.range[0]"], change["xaxis.range[1]"]];
     if (begin !== undefined && end !== undefined) this.zoom([begin, end]);
   }
 
-  /** @param {number} factor of the stretch that is shown @param {number} shift in such stretches */
+  /** @param {number} factor of the visible width @param {number} shift as a fraction of the visible width */
   #move(factor, shift) {
     const axis = this.plot.layout?.xaxis;
     if (!axis?.range) return;
@@ -140,23 +140,23 @@ export class Chart {
   }
 
   /** @param {KeyboardEvent} event */
-  #key(event) {
+  #handleKey(event) {
     if (!this.figure || event.target !== this.element) return;
-    const [first, after] = this.figure.places;
+    const [first, end] = this.figure.extent;
     const stride = event.shiftKey ? 10 : 1;
-    const inside = this.index >= first && this.index < after;
+    const inside = this.index >= first && this.index < end;
     /** @type {Record<string, number>} */
-    const goals = {
-      ArrowLeft: inside ? this.index - stride : after - 1,
+    const targets = {
+      ArrowLeft: inside ? this.index - stride : end - 1,
       ArrowRight: inside ? this.index + stride : first,
       Home: first,
-      End: after - 1,
+      End: end - 1,
     };
-    if (!(event.key in goals) || first >= after) return;
+    if (!(event.key in targets) || first >= end) return;
     event.preventDefault();
-    this.index = Math.min(Math.max(goals[event.key], first), after - 1);
-    this.library?.Fx.hover(this.plot, this.figure.at(this.index), this.plot._fullLayout?._plots ? "xy" : undefined);
-    say(this.figure.read(this.index));
+    this.index = Math.min(Math.max(targets[event.key], first), end - 1);
+    this.library?.Fx.hover(this.plot, this.figure.pointsAt(this.index), this.plot._fullLayout?._plots ? "xy" : undefined);
+    announce(this.figure.describe(this.index));
   }
 
   #resize() {
@@ -164,13 +164,13 @@ export class Chart {
   }
 
   /** @param {ResizeObserver} observer */
-  #end(observer) {
+  #remove(observer) {
     observer.disconnect();
     this.library?.purge(this.plot);
   }
 }
 
-/** @param {string | number} time as plotly.js writes times: without a zone, meaning UTC */
+/** @param {string | number} time from plotly.js, which writes UTC times without a zone */
 function milliseconds(time) {
   if (typeof time === "number") return time;
   const text = time.replace(" ", "T");

@@ -1,53 +1,53 @@
 // @ts-check
-/** The view Compare: the models on the test part, beside the references. */
+/** The Compare view: accuracy of the models over the test period, next to the references. */
 
-import { accuracyTable, meanings, pickedAndLowest, skillBars } from "./accuracy.js";
-import { list, read, write } from "./address.js";
+import { accuracyTable, metricDefinitions, selectionNote, skillBars } from "./accuracy.js";
+import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
-import { comparisonFigure, comparisonRows, disagreement } from "./comparison-chart.js";
-import { choice, number, toggles } from "./controls.js";
-import { loadDatasets, pick } from "./datasets.js";
+import { comparisonFigure, comparisonRows, meanSpread } from "./comparison-chart.js";
+import { numberField, selectField, toggleGroup } from "./controls.js";
+import { findDataset, loadDatasets } from "./datasets.js";
 import { fill, h } from "./dom.js";
-import { saveAnswer } from "./download.js";
+import { downloadButton } from "./download.js";
 import { glossary } from "./glossary.js";
-import { CELLS, kindOf, named, title } from "./models.js";
-import { count, fixed } from "./numbers.js";
-import { asTable } from "./table.js";
-import { inTurn, run } from "./task.js";
-import { showLeads } from "./leads.js";
-import { rhythm, steps, written } from "./times.js";
+import { CELLS, kindOf, modelLabel, modelTitle } from "./models.js";
+import { fixed, formatCount } from "./numbers.js";
+import { tableDisclosure } from "./table.js";
+import { latestOnly, runTask } from "./task.js";
+import { showLeadErrors } from "./leads.js";
+import { formatSteps, formatTime, stepAdjective } from "./times.js";
 import { trainingCards } from "./training.js";
 
 export const heading = "Compare";
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await run(root, "Loading the models", signal, loadDatasets, (datasets) => compose(root, datasets, signal));
+  await runTask(root, "Loading models", signal, loadDatasets, (datasets) => compose(root, datasets, signal));
 }
 
 /** @param {HTMLElement} root @param {import("./datasets.js").Dataset[]} datasets @param {AbortSignal} signal */
 function compose(root, datasets, signal) {
-  const dataset = pick(datasets, read().dataset);
-  const horizon = Math.min(Math.max(Number(read().horizon) || 1, 1), dataset.best.horizon);
-  const intro = h("p", {}, "How far the forecasts of RNN, LSTM and GRU are from what was observed.");
+  const dataset = findDataset(datasets, readState().dataset);
+  const horizon = Math.min(Math.max(Number(readState().horizon) || 1, 1), dataset.best.horizon);
+  const intro = h("p", {}, "How far the RNN, LSTM and GRU forecasts are from the observations.");
   const errors = h("div", { class: "stack" });
   const plot = h("section", { class: "card" });
   const training = h("div", {});
-  const options = datasets.map((one) => ({ value: one.name, text: `${one.name} (${rhythm(one.best.step)})` }));
-  const lead = { value: horizon, min: 1, max: dataset.best.horizon, unit: (/** @type {number} */ n) => steps(n, dataset.best.step) };
-  const turn = inTurn(signal);
-  const showAt = (/** @type {number} */ wanted) => showErrors(errors, intro, dataset.name, wanted, turn());
+  const options = datasets.map(({ name, best }) => ({ value: name, text: `${name} (${stepAdjective(best.step)})` }));
+  const lead = { value: horizon, min: 1, max: dataset.best.horizon, unit: (/** @type {number} */ n) => formatSteps(n, dataset.best.step) };
+  const nextSignal = latestOnly(signal);
+  const showAt = (/** @type {number} */ steps) => showErrors(errors, intro, dataset.name, steps, nextSignal());
   const controls = h(
     "div",
     { class: "controls" },
-    choice("Dataset", options, dataset.name, (name) => {
-      write({ dataset: name, horizon: null, from: null, to: null }, { step: true });
+    selectField("Dataset", options, dataset.name, (name) => {
+      updateState({ dataset: name, horizon: null, from: null, to: null }, { step: true });
       show(root, signal);
     }),
-    number("Steps ahead, in the table", lead, (wanted) => {
-      write({ horizon: wanted === 1 ? null : wanted });
-      showAt(wanted);
+    numberField("Steps ahead in the table", lead, (steps) => {
+      updateState({ horizon: steps === 1 ? null : steps });
+      showAt(steps);
     }),
   );
   fill(
@@ -56,7 +56,7 @@ function compose(root, datasets, signal) {
     controls,
     plot,
     errors,
-    part("How they were trained", "For those who study the networks: all three have the same configuration and differ only in their cell.", training),
+    section("How the networks were trained", "All three networks have the same configuration and differ only in their cell.", training),
   );
   showPlot(plot, dataset.name, signal);
   showAt(horizon);
@@ -66,22 +66,22 @@ function compose(root, datasets, signal) {
 /** @param {HTMLElement} card @param {string} dataset @param {AbortSignal} signal */
 function showPlot(card, dataset, signal) {
   const load = (/** @type {AbortSignal} */ stop) => getJson(withQuery("/compare/predictions", { dataset }), { signal: stop });
-  return run(card, "Loading the forecasts of the test part", signal, load, (part) => fill(card, ...plotCard(part, signal)));
+  return runTask(card, "Loading forecasts for the test period", signal, load, (predictions) => fill(card, ...plotCard(predictions, signal)));
 }
 
-/** @param {any} part @param {AbortSignal} signal */
-function plotCard(part, signal) {
-  const kinds = Object.keys(part.predictions).map(kindOf);
-  const { from, to, models } = read();
-  let shown = list(models, CELLS).filter((kind) => kinds.includes(kind));
-  const chart = new Chart(`Observed and forecast SST of ${part.dataset}, and the errors`, signal, {
+/** @param {import("./comparison-chart.js").Predictions & {dataset: string}} results @param {AbortSignal} signal */
+function plotCard(results, signal) {
+  const kinds = Object.keys(results.predictions).map(kindOf);
+  const { from, to, models } = readState();
+  let shown = parseList(models, CELLS).filter((kind) => kinds.includes(kind));
+  const chart = new Chart(`Observed and forecast SST for ${results.dataset}, with errors`, signal, {
     height: "31rem",
     range: from && to ? [from, to] : null,
-    zoomed: (range) => write({ from: range && short(range[0]), to: range && short(range[1]) }),
+    onZoom: (range) => updateState({ from: range && toMinute(range[0]), to: range && toMinute(range[1]) }),
   });
-  const apart = disagreement(part, CELLS);
-  chart.draw((range) => comparisonFigure(part, shown, range));
-  const options = kinds.map((value) => ({ value, text: named(value) }));
+  const spread = meanSpread(results, CELLS);
+  chart.draw((range) => comparisonFigure(results, shown, range));
+  const options = kinds.map((value) => ({ value, text: modelLabel(value) }));
   return [
     h(
       "header",
@@ -90,22 +90,22 @@ function plotCard(part, signal) {
         "div",
         {},
         h("h2", {}, "Observed and forecast, one step ahead"),
-        h("p", {}, `${written(part.timestamps[0], part.step)} – ${written(part.timestamps.at(-1), part.step)}, UTC`),
+        h("p", {}, `${formatTime(results.timestamps[0], results.step)} – ${formatTime(/** @type {string} */ (results.timestamps.at(-1)), results.step)}, UTC`),
       ),
       chart.zoomButtons(),
     ),
     h(
       "div",
       { class: "controls" },
-      toggles("Shown", options, shown, (on) => {
-        shown = on;
-        write({ models: on.join(",") === CELLS.join(",") ? null : on.join(",") || "none" });
+      toggleGroup("Show", options, shown, (selection) => {
+        shown = selection;
+        updateState({ models: selection.join(",") === CELLS.join(",") ? null : selection.join(",") || "none" });
         chart.redraw();
       }),
     ),
     chart.element,
-    apart !== null && h("p", { class: "note" }, `On average the networks lie within ${fixed(apart, apart < 0.01 ? 3 : 2)} °C of one another, so their lines nearly coincide. Drag over the chart or use its buttons to zoom in; double-click to show everything.`),
-    asTable(`Observed and forecast SST of ${part.dataset}, °C`, () => comparisonRows(part, shown, chart.range)),
+    spread !== null && h("p", { class: "note" }, `On average, the networks are within ${fixed(spread, spread < 0.01 ? 3 : 2)} °C of each other, so their lines almost coincide. Drag across the chart or use the buttons to zoom in; double-click to show the whole period.`),
+    tableDisclosure(`Observed and forecast SST for ${results.dataset}, °C`, () => comparisonRows(results, shown, chart.range)),
   ];
 }
 
@@ -113,11 +113,11 @@ function plotCard(part, signal) {
 function showErrors(box, intro, dataset, horizon, signal) {
   const path = (/** @type {string} */ format) => withQuery("/compare", { dataset, horizon, format });
   const load = (/** @type {AbortSignal} */ stop) => getJson(path("json"), { signal: stop });
-  return run(box, "Loading the table", signal, load, (comparison) => {
-    fill(intro, ...sentence(comparison));
+  return runTask(box, "Loading errors", signal, load, (comparison) => {
+    fill(intro, ...introduction(comparison));
     const name = `${dataset}-${horizon}`;
     const leads = h("section", { class: "card" });
-    showLeads(leads, dataset, comparison, signal);
+    showLeadErrors(leads, dataset, comparison, signal);
     fill(
       box,
       h(
@@ -126,19 +126,19 @@ function showErrors(box, intro, dataset, horizon, signal) {
         h(
           "section",
           { class: "card" },
-          h("header", {}, h("h2", {}, `Errors, ${steps(horizon, comparison.step)} ahead`), h("p", {}, `${count(comparison.test.n)} forecasts`)),
-          accuracyTable(comparison, "Errors on the test part", { picked: true }),
-          pickedAndLowest(comparison),
+          h("header", {}, h("h2", {}, `Errors, ${formatSteps(horizon, comparison.step)} ahead`), h("p", {}, `${formatCount(comparison.test.n)} forecasts`)),
+          accuracyTable(comparison, "Errors over the test period", { markSelected: true }),
+          selectionNote(comparison),
           h(
             "div",
             { class: "row" },
-            saveAnswer("CSV", `${name}.csv`, () => path("csv")),
-            saveAnswer("Markdown", `${name}.md`, () => path("markdown")),
-            saveAnswer("Plot as SVG", `${dataset}.svg`, () => withQuery("/compare/plot", { dataset, format: "svg" })),
+            downloadButton("CSV", `${name}.csv`, () => path("csv")),
+            downloadButton("Markdown", `${name}.md`, () => path("markdown")),
+            downloadButton("Plot as SVG", `${dataset}.svg`, () => withQuery("/compare/plot", { dataset, format: "svg" })),
           ),
-          meanings(),
+          metricDefinitions(),
         ),
-        h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "Share of RMSE saved; right of the line is better")), skillBars(comparison)),
+        h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "Reduction in RMSE; bars to the right are better")), skillBars(comparison)),
       ),
       leads,
     );
@@ -146,28 +146,28 @@ function showErrors(box, intro, dataset, horizon, signal) {
 }
 
 /** @param {any} comparison */
-function sentence(comparison) {
+function introduction(comparison) {
   const best = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
-  const when = `${written(comparison.test.start, comparison.step)} – ${written(comparison.test.end, comparison.step)}`;
+  const period = `${formatTime(comparison.test.start, comparison.step)} – ${formatTime(comparison.test.end, comparison.step)}`;
   return [
-    `The test part, ${when}, was not used for training or tuning. `,
-    h("strong", {}, `${title(kindOf(best.model))}, picked on the validation part, is off by ${fixed(best.mae, 2)} °C on average`),
-    ` ${steps(comparison.horizon, comparison.step)} ahead.`,
+    `The test period, ${period}, was not used for training or tuning. `,
+    h("strong", {}, `${modelTitle(kindOf(best.model))}, selected on the validation period, is off by ${fixed(best.mae, 2)} °C on average`),
+    ` ${formatSteps(comparison.horizon, comparison.step)} ahead.`,
   ];
 }
 
 /** @param {HTMLElement} box @param {string} dataset @param {AbortSignal} signal */
 function showTraining(box, dataset, signal) {
   const load = (/** @type {AbortSignal} */ stop) => getJson(withQuery("/compare/training", { dataset }), { signal: stop });
-  return run(box, "Loading the training", signal, load, (record) => fill(box, trainingCards(record, signal)));
+  return runTask(box, "Loading training details", signal, load, (record) => fill(box, trainingCards(record, signal)));
 }
 
 /** @param {string} name @param {string} text @param {HTMLElement} content */
-function part(name, text, content) {
+function section(name, text, content) {
   return h("section", { class: "part" }, h("h2", {}, name), h("p", {}, text), content);
 }
 
-/** To the minute: more would only make the address longer. @param {string} time */
-function short(time) {
+/** A time to the minute, which keeps the URL short. @param {string} time */
+function toMinute(time) {
   return time.slice(0, 16).replace(" ", "T");
 }

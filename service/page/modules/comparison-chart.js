@@ -1,12 +1,12 @@
 // @ts-check
-/** Observed and forecast SST of the test part, and the errors under it. */
+/** A chart of observed and forecast SST, with the errors below. */
 
-import { hoverFormat, written } from "./times.js";
-import { kindOf, title } from "./models.js";
-import { ends, fitted, panelTitle } from "./layout.js";
+import { formatTime, hoverFormat } from "./times.js";
+import { kindOf, modelTitle } from "./models.js";
+import { fixedRange, panelTitle, timeExtent } from "./layout.js";
 import { fixed } from "./numbers.js";
-import { line } from "./lines.js";
-import { pointOf, reach, within, worthDrawing } from "./visible.js";
+import { lineTrace } from "./traces.js";
+import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-range.js";
 
 /**
  * @typedef {object} Predictions
@@ -17,29 +17,29 @@ import { pointOf, reach, within, worthDrawing } from "./visible.js";
  */
 
 /**
- * @param {Predictions} part
- * @param {string[]} shown kinds
- * @param {import("./visible.js").Range} range
+ * @param {Predictions} results
+ * @param {string[]} shown kinds of model
+ * @param {import("./visible-range.js").Range} range
  * @returns {import("./chart.js").Figure}
  */
-export function comparisonFigure(part, shown, range) {
-  const models = chosen(part, shown);
-  const misses = models.map(([, values]) => errors(part, values));
-  const temperatures = [part.observed, ...models.map(([, values]) => values)];
-  const stretch = within(part.timestamps, range);
-  const { places, thinned } = worthDrawing([...temperatures, ...misses], stretch);
-  const at = (/** @type {any[]} */ values) => places.map((place) => values[place]);
-  const times = at(part.timestamps);
+export function comparisonFigure(results, shown, range) {
+  const models = visibleModels(results, shown);
+  const errors = models.map(([, values]) => errorsOf(results, values));
+  const temperatures = [results.observed, ...models.map(([, values]) => values)];
+  const slice = indexRange(results.timestamps, range);
+  const { indices, thinned } = pointsToDraw([...temperatures, ...errors], slice);
+  const pick = (/** @type {any[]} */ values) => indices.map((index) => values[index]);
+  const times = pick(results.timestamps);
   const data = [
-    line("observed", times, at(part.observed), { hovertemplate: "<b>%{y:.2f} °C</b>" }),
-    ...models.map(([kind, values]) => line(kind, times, at(values))),
+    lineTrace("observed", times, pick(results.observed), { hovertemplate: "<b>%{y:.2f} °C</b>" }),
+    ...models.map(([kind, values]) => lineTrace(kind, times, pick(values))),
     ...models.map(([kind], i) =>
-      line(kind, times, at(misses[i]), {
-        name: `${title(kind)}, error`,
+      lineTrace(kind, times, pick(errors[i]), {
+        name: `${modelTitle(kind)} error`,
         yaxis: "y2",
-        legendrank: line(kind, [], []).legendrank + 100,
+        legendrank: lineTrace(kind, [], []).legendrank + 100,
         hovertemplate: "%{y:+.2f} °C",
-        line: { ...line(kind, [], []).line, width: 1.25 },
+        line: { ...lineTrace(kind, [], []).line, width: 1.25 },
       }),
     ),
   ];
@@ -49,65 +49,65 @@ export function comparisonFigure(part, shown, range) {
       hoversubplots: "axis",
       xaxis: {
         anchor: "y2",
-        hoverformat: hoverFormat(part.step),
+        hoverformat: hoverFormat(results.step),
         showgrid: false,
-        range: ends(part.timestamps),
+        range: timeExtent(results.timestamps),
       },
-      yaxis: { domain: [0.4, 1], fixedrange: true, nticks: 6, ...fitted(reach(temperatures, stretch)) },
-      yaxis2: { domain: [0, 0.29], fixedrange: true, zeroline: true, nticks: 5, ...fitted(reach([...misses, [0]], stretch)) },
+      yaxis: { domain: [0.4, 1], fixedrange: true, nticks: 6, ...fixedRange(axisRange(temperatures, slice)) },
+      yaxis2: { domain: [0, 0.29], fixedrange: true, zeroline: true, nticks: 5, ...fixedRange(axisRange([...errors, [0]], slice)) },
       annotations: [panelTitle("SST, °C", 1), panelTitle("Error: forecast minus observed, °C", 0.29)],
     },
-    places: stretch,
+    extent: slice,
     thinned,
-    read: (i) =>
+    describe: (i) =>
       [
-        written(part.timestamps[i], part.step),
-        `observed ${fixed(part.observed[i], 2)}`,
-        ...models.map(([kind, values]) => `${title(kind)} ${fixed(values[i], 2)}`),
+        formatTime(results.timestamps[i], results.step),
+        `observed ${fixed(results.observed[i], 2)}`,
+        ...models.map(([kind, values]) => `${modelTitle(kind)} ${fixed(values[i], 2)}`),
       ].join(", "),
-    at: (i) => data.map((_, curveNumber) => ({ curveNumber, pointNumber: pointOf(places, i) })),
+    pointsAt: (i) => data.map((_, curveNumber) => ({ curveNumber, pointNumber: drawnPosition(indices, i) })),
   };
 }
 
 /**
- * The rows of the same, within a range.
- * @param {Predictions} part @param {string[]} shown @param {import("./visible.js").Range} range
+ * The same values as table rows, within a range.
+ * @param {Predictions} results @param {string[]} shown @param {import("./visible-range.js").Range} range
  */
-export function comparisonRows(part, shown, range) {
-  const models = chosen(part, shown);
-  const [first, after] = within(part.timestamps, range);
-  const rows = part.timestamps
-    .slice(first, after)
-    .map((time, i) => [written(time, part.step), ...[part.observed, ...models.map(([, values]) => values)].map((values) => fixed(values[first + i], 2))]);
-  return { head: ["Time (UTC)", "Observed", ...models.map(([kind]) => title(kind))], rows };
+export function comparisonRows(results, shown, range) {
+  const models = visibleModels(results, shown);
+  const [first, end] = indexRange(results.timestamps, range);
+  const rows = results.timestamps
+    .slice(first, end)
+    .map((time, i) => [formatTime(time, results.step), ...[results.observed, ...models.map(([, values]) => values)].map((values) => fixed(values[first + i], 2))]);
+  return { head: ["Time (UTC)", "Observed", ...models.map(([kind]) => modelTitle(kind))], rows };
 }
 
 /**
- * Those that are shown, the solid lines first: dashes over them let each be seen where they coincide.
- * @param {Predictions} part @param {string[]} shown @returns {[string, (number | null)[]][]}
+ * The visible models, solid lines first: dashes drawn over them keep each line visible where they coincide.
+ * @param {Predictions} results @param {string[]} shown @returns {[string, (number | null)[]][]}
  */
-function chosen(part, shown) {
-  return Object.entries(part.predictions)
+function visibleModels(results, shown) {
+  return Object.entries(results.predictions)
     .map(([model, values]) => /** @type {[string, (number | null)[]]} */ ([kindOf(model), values]))
     .filter(([kind]) => shown.includes(kind))
     .reverse();
 }
 
-/** How far the networks are from one another on average, °C. @param {Predictions} part @param {string[]} cells */
-export function disagreement(part, cells) {
-  const series = chosen(part, cells).map(([, values]) => values);
-  if (series.length < 2) return null;
-  const spans = part.timestamps.flatMap((_, i) => {
-    const values = series.map((one) => one[i]).filter((value) => value !== null);
+/** The mean spread between the networks, °C; null for fewer than two. @param {Predictions} results @param {string[]} cells */
+export function meanSpread(results, cells) {
+  const columns = visibleModels(results, cells).map(([, values]) => values);
+  if (columns.length < 2) return null;
+  const spreads = results.timestamps.flatMap((_, i) => {
+    const values = columns.map((column) => column[i]).filter((value) => value !== null);
     return values.length < 2 ? [] : [Math.max(.../** @type {number[]} */ (values)) - Math.min(.../** @type {number[]} */ (values))];
   });
-  return spans.reduce((sum, span) => sum + span, 0) / spans.length;
+  return spreads.reduce((sum, spread) => sum + spread, 0) / spreads.length;
 }
 
-/** @param {Predictions} part @param {(number | null)[]} values */
-function errors(part, values) {
+/** Forecast minus observed; null where either is missing. @param {Predictions} results @param {(number | null)[]} values */
+function errorsOf(results, values) {
   return values.map((value, i) => {
-    const observed = part.observed[i];
+    const observed = results.observed[i];
     return value === null || observed === null ? null : value - observed;
   });
 }

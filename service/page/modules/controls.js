@@ -1,17 +1,17 @@
 // @ts-check
-/** Controls that views are set with. */
+/** Form controls. */
 
-import { h, id } from "./dom.js";
+import { h, uniqueId } from "./dom.js";
 
 /**
- * A list to choose from.
+ * A drop-down list.
  * @param {string} label
  * @param {{value: string, text: string}[]} options
  * @param {string} value
  * @param {(value: string) => void} change
  */
-export function choice(label, options, value, change) {
-  const name = id("choice");
+export function selectField(label, options, value, change) {
+  const name = uniqueId("select");
   return h(
     "div",
     { class: "field" },
@@ -19,27 +19,27 @@ export function choice(label, options, value, change) {
     h(
       "select",
       { id: name, change: (/** @type {any} */ event) => change(event.target.value) },
-      options.map((one) => h("option", { value: one.value, selected: one.value === value }, one.text)),
+      options.map((option) => h("option", { value: option.value, selected: option.value === value }, option.text)),
     ),
   );
 }
 
 /**
- * Things to switch on and off, or with `pick` one to pick.
+ * A group of toggles, or of radio buttons with `single`.
  * @param {string} label
  * @param {{value: string, text: import("./dom.js").Child | import("./dom.js").Child[]}[]} options
- * @param {string[]} on
- * @param {(on: string[]) => void} change
- * @param {{pick?: boolean}} [how]
+ * @param {string[]} selected values
+ * @param {(selected: string[]) => void} change called with the new selection
+ * @param {{single?: boolean}} [settings]
  */
-export function toggles(label, options, on, change, { pick = false } = {}) {
-  const name = id("toggle");
-  const inputs = options.map((one) =>
+export function toggleGroup(label, options, selected, change, { single = false } = {}) {
+  const name = uniqueId("toggle");
+  const inputs = options.map((option) =>
     h("input", {
-      type: pick ? "radio" : "checkbox",
+      type: single ? "radio" : "checkbox",
       name,
-      value: one.value,
-      checked: on.includes(one.value),
+      value: option.value,
+      checked: selected.includes(option.value),
       change: () => change(inputs.filter((input) => input.checked).map((input) => input.value)),
     }),
   );
@@ -50,29 +50,30 @@ export function toggles(label, options, on, change, { pick = false } = {}) {
     h(
       "div",
       { class: "toggles" },
-      options.map((one, i) => h("label", { class: pick ? "toggle pick" : "toggle" }, inputs[i], h("span", {}, one.text))),
+      options.map((option, i) => h("label", { class: single ? "toggle single" : "toggle" }, inputs[i], h("span", {}, option.text))),
     ),
   );
 }
 
 /**
- * A line of text; told to `change` when it is left or sent.
- * @param {string} label @param {string} value @param {string} hint what is meant where it is empty @param {(value: string) => void} change
+ * A text field.
+ * @param {string} label @param {string} value @param {string} hint shown while the field is empty
+ * @param {(value: string) => void} change called when the field loses focus or Enter is pressed
  */
-export function text(label, value, hint, change) {
-  const name = id("text");
+export function textField(label, value, hint, change) {
+  const name = uniqueId("text");
   const input = h("input", { id: name, type: "text", value, placeholder: hint, spellcheck: "false", autocomplete: "off", change: () => change(input.value) });
   return h("div", { class: "field" }, h("label", { for: name }, label), input);
 }
 
 /**
- * A whole number within bounds; told to `change` when it is sound.
+ * A field for a whole number within bounds.
  * @param {string} label
  * @param {{value: number, min: number, max: number, unit: (n: number) => string}} bounds
- * @param {(value: number) => void} change
+ * @param {(value: number) => void} change called with each valid value
  */
-export function number(label, { value, min, max, unit }, change) {
-  const name = id("number");
+export function numberField(label, { value, min, max, unit }, change) {
+  const name = uniqueId("number");
   const note = h("span", { class: "note", id: `${name}-note` }, unit(value));
   const input = h("input", {
     id: name,
@@ -83,11 +84,11 @@ export function number(label, { value, min, max, unit }, change) {
     value,
     "aria-describedby": `${name}-note`,
     input: () => {
-      const wanted = Number(input.value);
-      const sound = Number.isInteger(wanted) && wanted >= min && wanted <= max;
-      input.setAttribute("aria-invalid", String(!sound));
-      note.textContent = sound ? unit(wanted) : `a whole number from ${min} to ${max}`;
-      if (sound) change(wanted);
+      const entered = Number(input.value);
+      const valid = Number.isInteger(entered) && entered >= min && entered <= max;
+      input.setAttribute("aria-invalid", String(!valid));
+      note.textContent = valid ? unit(entered) : `Enter a whole number from ${min} to ${max}`;
+      if (valid) change(entered);
     },
   });
   return h("div", { class: "field" }, h("label", { for: name }, label), h("div", { class: "row" }, input, note));

@@ -1,138 +1,154 @@
 // @ts-check
-/** The view Your data: a file is read by the service, looked at, forecast, and compared on. */
+/** The Your data view: read a file, show it, forecast from it and compare the models on it. */
 
-import { read, write } from "./address.js";
-import { choice } from "./controls.js";
+import { readState, updateState } from "./address.js";
+import { selectField } from "./controls.js";
 import { loadDatasets } from "./datasets.js";
-import { fill, h, say } from "./dom.js";
+import { announce, fill, h } from "./dom.js";
+import { fileForecast } from "./file-forecast.js";
 import { fileInput } from "./file-input.js";
-import { ownForecast } from "./own-forecast.js";
-import { forPage, readFile, told } from "./reading.js";
+import { pageSentence, readFile, readingParams } from "./file-reader.js";
+import { fileSummaryCard } from "./file-summary.js";
 import { readingOptions } from "./reading-options.js";
-import { secondsOf, timesOf } from "./series-times.js";
-import { inTurn, run } from "./task.js";
-import { rhythm } from "./times.js";
-import { understoodCard } from "./understood.js";
+import { stepSeconds, timestampsOf } from "./series-times.js";
+import { latestOnly, runTask } from "./task.js";
+import { stepAdjective } from "./times.js";
 
 export const heading = "Your data";
 
-/** What was given last: it stays while other views are looked at. @type {import("./reading.js").Content | null} */
-let given = null;
+/** The last file, kept while the user visits other views. @type {import("./file-reader.js").FileContent | null} */
+let currentFile = null;
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
   const result = h("div", { class: "stack result" });
-  const turn = inTurn(signal);
-  const renew = () => (given ? showFile(result, given, turn()) : undefined);
-  const take = async (/** @type {import("./reading.js").Content} */ content) => {
-    given = content;
-    await renew();
+  const nextSignal = latestOnly(signal);
+  const refresh = () => (currentFile ? showFile(result, currentFile, nextSignal()) : undefined);
+  const open = async (/** @type {import("./file-reader.js").FileContent} */ file) => {
+    currentFile = file;
+    await refresh();
     result.scrollIntoView();
   };
-  const text = given?.name.startsWith("pasted") ? await given.blob.text() : "";
+  const pastedText = currentFile?.name.startsWith("pasted") ? await currentFile.blob.text() : "";
   fill(
     root,
     h(
       "div",
       { class: "intro" },
       h("h1", {}, heading),
-      h("p", {}, "See how the service reads your series, what the models forecast for it, and how well they would have done so far. The file is sent to this service only, and is not kept."),
+      h("p", {}, "See how the service reads your series, what the models forecast from it, and how accurate they would have been so far. Your file is sent only to this service and is not stored."),
     ),
-    h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), fileInput(take, given, text), readingOptions(renew)),
+    h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), fileInput(open, currentFile, pastedText), readingOptions(refresh)),
     result,
   );
-  renew();
+  refresh();
 }
 
-/** @param {HTMLElement} box @param {import("./reading.js").Content} content @param {AbortSignal} signal */
-function showFile(box, content, signal) {
-  const options = told();
-  const work = (/** @type {AbortSignal} */ stop) => Promise.all([loadDatasets(stop), readFile(content, options, stop)]);
-  return run(box, `Reading ${content.name}`, signal, work, ([datasets, answer]) => {
-    say(`${content.name} was read as ${answer.format}`);
-    showReading(box, { content, options, answer, datasets }, signal);
+/** @param {HTMLElement} box @param {import("./file-reader.js").FileContent} file @param {AbortSignal} signal */
+function showFile(box, file, signal) {
+  const params = readingParams();
+  const load = (/** @type {AbortSignal} */ stop) => Promise.all([loadDatasets(stop), readFile(file, params, stop)]);
+  return runTask(box, `Reading ${file.name}`, signal, load, ([datasets, reading]) => {
+    announce(`${file.name} was read as ${reading.format}`);
+    showReading(box, { file, params, reading, datasets }, signal);
   });
 }
 
 /**
- * @typedef {object} Read
- * @property {import("./reading.js").Content} content
- * @property {Record<string, string>} options what the service was told about it
- * @property {any} answer of POST /series
+ * @typedef {object} FileReading
+ * @property {import("./file-reader.js").FileContent} file
+ * @property {Record<string, string>} params of the request that read it
+ * @property {any} reading the response of POST /series
  * @property {import("./datasets.js").Dataset[]} datasets
  *
- * @param {HTMLElement} box @param {Read} found @param {AbortSignal} signal
+ * @param {HTMLElement} box @param {FileReading} fileReading @param {AbortSignal} signal
  */
-function showReading(box, found, signal) {
-  const { answer } = found;
-  const usable = answer.stations.filter((/** @type {any} */ one) => answer.series.some((/** @type {any} */ series) => series.id === one.id));
-  if (!usable.length) return fill(box, refusals(found.content.name, answer));
-  const part = h("div", { class: "stack" });
-  const turn = inTurn(signal);
-  const pick = (/** @type {string} */ id) => showStation(part, found, usable.find((/** @type {any} */ one) => one.id === id), turn());
-  const first = usable.find((/** @type {any} */ one) => one.id === read().station) ?? usable[0];
-  fill(box, usable.length > 1 && chooser(usable, first, pick), refusals(found.content.name, answer), part);
-  pick(first.id);
+function showReading(box, fileReading, signal) {
+  const { file, reading } = fileReading;
+  const stations = reading.stations.filter((/** @type {any} */ station) => reading.series.some((/** @type {any} */ series) => series.id === station.id));
+  if (!stations.length) return fill(box, problemNotice(file.name, reading));
+  const content = h("div", { class: "stack" });
+  const nextSignal = latestOnly(signal);
+  const byId = (/** @type {string | undefined} */ id) => stations.find((/** @type {any} */ station) => station.id === id);
+  const showById = (/** @type {string} */ id) => showStation(content, fileReading, byId(id), nextSignal());
+  const initial = byId(readState().station) ?? stations[0];
+  fill(box, stations.length > 1 && stationField(stations, initial, showById), problemNotice(file.name, reading), content);
+  showById(initial.id);
 }
 
-/** @param {any[]} stations @param {any} first @param {(id: string) => void} pick */
-function chooser(stations, first, pick) {
-  const names = stations.map((one) => ({ value: one.id, text: one.name ?? one.id }));
-  const change = (/** @type {string} */ id) => {
-    write({ station: id }, { step: true });
-    pick(id);
+/** @param {any[]} stations @param {any} selected @param {(id: string) => void} change */
+function stationField(stations, selected, change) {
+  const options = stations.map((station) => ({ value: station.id, text: station.name ?? station.id }));
+  const select = (/** @type {string} */ id) => {
+    updateState({ station: id }, { step: true });
+    change(id);
   };
-  return h("div", { class: "controls" }, choice(`Station (${names.length} in the file)`, names, first.id, change));
+  return h("div", { class: "controls" }, selectField(`Station (${options.length} in the file)`, options, selected.id, select));
 }
 
-/** Stations that have no series, and why. @param {string} file @param {any} answer */
-function refusals(file, answer) {
-  const none = !answer.series.length;
-  const refused = answer.stations.filter((/** @type {any} */ one) => one.problem);
-  const problems = refused.map((/** @type {any} */ one) => [one.name && h("strong", {}, `${one.name}: `), forPage(one.problem)]);
-  if (none && answer.problem) problems.unshift(forPage(answer.problem));
+/** The stations that could not be read, and why; null if all were. @param {string} fileName @param {any} reading */
+function problemNotice(fileName, reading) {
+  const nothingRead = !reading.series.length;
+  const unreadable = reading.stations.filter((/** @type {any} */ station) => station.problem);
+  const problems = unreadable.map((/** @type {any} */ station) => [station.name && h("strong", {}, `${station.name}: `), pageSentence(station.problem)]);
+  if (nothingRead && reading.problem) problems.unshift(pageSentence(reading.problem));
   if (!problems.length) return null;
-  const title = none ? `${file} cannot be read as a series` : "Stations that cannot be read";
+  const title = nothingRead ? `Cannot read a series from ${fileName}` : "Some stations could not be read";
   return h(
     "div",
-    none ? { class: "notice error", role: "alert" } : { class: "notice warning" },
+    nothingRead ? { class: "notice error", role: "alert" } : { class: "notice warning" },
     h("h2", {}, title),
-    problems.length > 1 ? h("ul", {}, problems.slice(0, 20).map((/** @type {any} */ one) => h("li", {}, one))) : h("p", {}, problems[0]),
+    problems.length > 1 ? h("ul", {}, problems.slice(0, 20).map((/** @type {any} */ problem) => h("li", {}, problem))) : h("p", {}, problems[0]),
   );
 }
 
-/** @param {HTMLElement} box @param {Read} found @param {any} station @param {AbortSignal} signal */
-function showStation(box, { content, options, answer, datasets }, station, signal) {
-  const of = (/** @type {any[]} */ list) => list.find((one) => one.id === station.id) ?? null;
-  const series = of(answer.series);
-  const past = { step: series.step, timestamps: timesOf(series.start, series.step, series.values.length), values: series.values };
-  const next = h("div", { class: "stack" });
-  fill(box, understoodCard({ format: answer.format, station, past, flagged: of(answer.flagged) }, signal), next);
-  const reading = answer.stations.length > 1 ? { ...options, station: station.name } : options;
-  const own = { content, series, past, reading };
-  const fitting = datasets.filter((one) => one.best.step === series.step);
-  if (fitting.length) return ownForecast(next, { ...own, datasets: fitting }, signal);
-  const coarser = datasets.filter((one) => secondsOf(one.best.step) > secondsOf(series.step)).sort((a, b) => secondsOf(a.best.step) - secondsOf(b.best.step));
-  if (!coarser.length) return fill(next, noModel(series, datasets));
-  return average(next, coarser, { ...own, reading: { ...reading, resample: coarser[0].best.step } }, signal);
+/** @param {HTMLElement} box @param {FileReading} fileReading @param {any} station @param {AbortSignal} signal */
+function showStation(box, { file, params, reading, datasets }, station, signal) {
+  const ofStation = (/** @type {any[]} */ items) => items.find((item) => item.id === station.id) ?? null;
+  const series = ofStation(reading.series);
+  const forecasts = h("div", { class: "stack" });
+  fill(box, fileSummaryCard({ format: reading.format, station, history: historyOf(series), flagged: ofStation(reading.flagged) }, signal), forecasts);
+  const source = {
+    file,
+    series,
+    history: historyOf(series),
+    params: reading.stations.length > 1 ? { ...params, station: station.name } : params,
+  };
+  const matching = datasets.filter(({ best }) => best.step === series.step);
+  if (matching.length) return fileForecast(forecasts, { ...source, datasets: matching }, signal);
+  const coarser = datasets
+    .filter(({ best }) => stepSeconds(best.step) > stepSeconds(series.step))
+    .sort((a, b) => stepSeconds(a.best.step) - stepSeconds(b.best.step));
+  if (!coarser.length) return fill(forecasts, noModelNotice(series, datasets));
+  return showAveraged(forecasts, coarser, source, signal);
 }
 
-/** No model has the file's step: averaged to that of one that there is. @param {HTMLElement} box @param {import("./datasets.js").Dataset[]} coarser @param {any} own @param {AbortSignal} signal */
-function average(box, coarser, own, signal) {
+/**
+ * Average a series whose step no model has to the next coarser step, and forecast from the result.
+ * @param {HTMLElement} box @param {import("./datasets.js").Dataset[]} coarser datasets, finest step first
+ * @param {Omit<import("./file-forecast.js").Source, "datasets">} source @param {AbortSignal} signal
+ */
+function showAveraged(box, coarser, source, signal) {
   const step = coarser[0].best.step;
-  const work = (/** @type {AbortSignal} */ stop) => readFile(own.content, own.reading, stop);
-  return run(box, `Averaging to ${rhythm(step)} values`, signal, work, (answer) => {
-    const [series] = answer.series;
-    if (!series) return fill(box, refusals(own.content.name, answer));
-    const part = h("div", { class: "stack" });
-    fill(box, h("p", { class: "notice" }, `No model here has ${rhythm(own.series.step)} steps, so the series is averaged to ${rhythm(step)} values for what follows.`), part);
-    const past = { step, timestamps: timesOf(series.start, step, series.values.length), values: series.values };
-    return ownForecast(part, { ...own, series, past, datasets: coarser.filter((one) => one.best.step === step) }, signal);
+  const params = { ...source.params, resample: step };
+  const load = (/** @type {AbortSignal} */ stop) => readFile(source.file, params, stop);
+  return runTask(box, `Averaging to ${stepAdjective(step)} values`, signal, load, (reading) => {
+    const [series] = reading.series;
+    if (!series) return fill(box, problemNotice(source.file.name, reading));
+    const content = h("div", { class: "stack" });
+    fill(box, h("p", { class: "notice" }, `No loaded model has ${stepAdjective(source.series.step)} steps, so everything below uses ${stepAdjective(step)} averages of your series.`), content);
+    const datasets = coarser.filter(({ best }) => best.step === step);
+    return fileForecast(content, { ...source, series, history: historyOf({ ...series, step }), params, datasets }, signal);
   });
 }
 
+/** A series with the time of each value. @param {any} series as in the response of POST /series @returns {import("./forecast-chart.js").History} */
+function historyOf({ start, step, values }) {
+  return { step, timestamps: timestampsOf(start, step, values.length), values };
+}
+
 /** @param {any} series @param {import("./datasets.js").Dataset[]} datasets */
-function noModel(series, datasets) {
-  const known = datasets.map((one) => `${one.name} (${rhythm(one.best.step)})`).join(", ");
-  return h("p", { class: "notice warning" }, `The series has ${rhythm(series.step)} steps. No model here has such steps, or longer ones that it could be averaged to; there are ${known}. To train one: python -m training --data FILE --name NAME.`);
+function noModelNotice(series, datasets) {
+  const loaded = datasets.map(({ name, best }) => `${name} (${stepAdjective(best.step)})`).join(", ");
+  return h("p", { class: "notice warning" }, `Your series has ${stepAdjective(series.step)} steps. No loaded model has the same step, or a longer one to average to. Loaded models: ${loaded}. To train a model on your data, run: python -m training --data FILE --name NAME`);
 }

@@ -1,15 +1,15 @@
 // @ts-check
-/** Elements, made without markup in strings: no text of a file or an answer can become an element. */
+/** DOM elements built without HTML strings, so that text from files and responses is never parsed as markup. */
 
 /**
  * @typedef {Node | string | number | null | undefined | false} Child
  */
 
 /**
- * An element.
+ * Create an element.
  * @param {string} tag
- * @param {Record<string, any>} [properties] functions listen to the event of their name, the rest are attributes; false
- *   and null leave one out
+ * @param {Record<string, any>} [properties] functions become listeners for the event of that name, other values become
+ *   attributes; false and null are skipped
  * @param {...(Child | Child[])} children
  * @returns {any}
  */
@@ -20,35 +20,35 @@ export function h(tag, properties = {}, ...children) {
     else if (name === "value" || name === "checked") /** @type {any} */ (element)[name] = value;
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...kept(children));
+  element.append(...toNodes(children));
   return element;
 }
 
 /**
- * Put these in place of what an element holds.
+ * Replace the children of an element.
  * @param {Element} element
  * @param {...(Child | Child[])} children
  */
 export function fill(element, ...children) {
-  element.replaceChildren(...kept(children));
+  element.replaceChildren(...toNodes(children));
 }
 
-/** Say something to those who listen to the page. @param {string} text */
-export function say(text) {
-  const said = document.getElementById("said");
-  if (said) said.textContent = text;
+/** Announce a message to screen readers. @param {string} text */
+export function announce(text) {
+  const region = document.getElementById("announcement");
+  if (region) region.textContent = text;
 }
 
-let last = 0;
+let lastId = 0;
 
-/** An id that no other element has. @param {string} stem */
-export function id(stem) {
-  last += 1;
-  return `${stem}-${last}`;
+/** An element id that is not in use. @param {string} prefix */
+export function uniqueId(prefix) {
+  lastId += 1;
+  return `${prefix}-${lastId}`;
 }
 
-/** @param {any[]} children @returns {(Node | string)[]} */
-function kept(children) {
+/** Flatten nested children and drop empty ones. @param {any[]} children @returns {(Node | string)[]} */
+function toNodes(children) {
   return children
     .flat(Infinity)
     .filter((child) => child !== null && child !== undefined && child !== false)

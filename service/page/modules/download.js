@@ -1,31 +1,31 @@
 // @ts-check
-/** Files to keep, and text to copy. */
+/** Files to download and text to copy. */
 
-import { call } from "./api.js";
-import { h, say } from "./dom.js";
-import { scroll } from "./scroll.js";
-import { failure } from "./task.js";
+import { request } from "./api.js";
+import { announce, h } from "./dom.js";
+import { scrollable } from "./scroll.js";
+import { errorNotice } from "./task.js";
 
-/** Save some content as a file. @param {string} name @param {BlobPart} content @param {string} type */
-export function save(name, content, type) {
+/** Download content as a file. @param {string} name @param {BlobPart} content @param {string} type */
+export function saveFile(name, content, type) {
   const url = URL.createObjectURL(new Blob([content], { type }));
   h("a", { href: url, download: name }).click();
   URL.revokeObjectURL(url);
 }
 
 /**
- * A button that saves an answer of the service, sent with the key where there is one.
- * @param {string} label @param {string} name @param {() => string} path
+ * A button that downloads a response of the service. Unlike a plain link, it sends the API key.
+ * @param {string} label @param {string} name @param {() => string} path evaluated on each click
  */
-export function saveAnswer(label, name, path) {
-  const button = h("button", { type: "button", class: "plain", click: get }, label);
-  async function get() {
+export function downloadButton(label, name, path) {
+  const button = h("button", { type: "button", class: "plain", click: download }, label);
+  async function download() {
     button.disabled = true;
     try {
-      const answer = await call(path());
-      save(name, await answer.blob(), answer.headers.get("content-type") ?? "");
+      const response = await request(path());
+      saveFile(name, await response.blob(), response.headers.get("content-type") ?? "");
     } catch (error) {
-      button.after(failure(error, null));
+      button.after(errorNotice(error, null));
     } finally {
       button.disabled = false;
     }
@@ -34,30 +34,30 @@ export function saveAnswer(label, name, path) {
 }
 
 /** Rows as CSV. @param {unknown[][]} rows */
-export function csv(rows) {
-  return rows.map((row) => row.map(quoted).join(",")).join("\n") + "\n";
+export function toCsv(rows) {
+  return rows.map((row) => row.map(csvField).join(",")).join("\n") + "\n";
 }
 
 /** @param {unknown} value */
-function quoted(value) {
+function csvField(value) {
   const text = value === null || value === undefined ? "" : String(value);
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Text with a button that copies it. @param {string} label @param {string} text */
-export function code(label, text) {
+/** A block of code with a Copy button. @param {string} label @param {string} text */
+export function codeBlock(label, text) {
   const button = h("button", { type: "button", class: "plain", "aria-label": `Copy: ${label}`, click: copy }, "Copy");
-  const block = scroll("pre", label, {}, text);
+  const block = scrollable("pre", label, {}, text);
   async function copy() {
     try {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
-      say(`${label} copied`);
+      announce(`${label} copied`);
     } catch {
-      // Only pages from this machine or over TLS may write to the clipboard: selected, it is one keystroke away.
+      // Browsers give clipboard access only over TLS or from localhost. Select the text so that it takes one key to copy.
       getSelection()?.selectAllChildren(block);
       button.textContent = "Selected";
-      say(`${label} selected`);
+      announce(`${label} selected`);
     }
   }
   return h("div", { class: "code" }, h("header", {}, h("h3", {}, label), button), block);

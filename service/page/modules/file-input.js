@@ -1,29 +1,28 @@
 // @ts-check
-/** A file that is dropped, chosen or pasted. */
+/** Input for a file: drop, choose or paste. */
 
 import { fill, h } from "./dom.js";
-import { count } from "./numbers.js";
-import { megabytes } from "./words.js";
+import { formatCount, formatMegabytes } from "./numbers.js";
 
 const EXAMPLE_VALUES = [
   24.81, 26.19, 26.86, 25.91, 24.47, 23.3, 21.94, 20.76, 20.21, 20.59, 21.55, 22.72, 24.62, 25.92, null, 25.79, 24.36,
   22.56, 20.87, 19.73, 19.38, 19.65, 20.49, 21.84,
 ];
-const PASTED = "pasted.csv";
+const PASTED_NAME = "pasted.csv";
 
-/** Four years made up of two, one month of them missing. */
-function example() {
+/** Four years of monthly values as CSV: two years, repeated, with a missing month. */
+function exampleCsv() {
   const rows = [...EXAMPLE_VALUES, ...EXAMPLE_VALUES].map((value, i) => `${2006 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, "0")}-01,${value ?? ""}`);
   return `time,sst\n${rows.join("\n")}\n`;
 }
 
 /**
- * The input, and what to do with what comes by it.
- * @param {(content: import("./reading.js").Content) => void} take
- * @param {import("./reading.js").Content | null} before what came by it last
- * @param {string} text what was pasted before
+ * A drop target with a file chooser, beside a text area to paste into.
+ * @param {(file: import("./file-reader.js").FileContent) => void} open called with each file
+ * @param {import("./file-reader.js").FileContent | null} current the file opened last
+ * @param {string} text the text pasted last
  */
-export function fileInput(take, before, text) {
+export function fileInput(open, current, text) {
   const area = h("textarea", {
     id: "pasted",
     value: text,
@@ -31,42 +30,43 @@ export function fileInput(take, before, text) {
     placeholder: "time,sst\n2006-01-01,24.81\n2006-02-01,26.19\n…",
     "aria-describedby": "pasted-note",
   });
-  const file = h("input", { type: "file", id: "file", class: "hidden", change: () => file.files[0] && given(file.files[0]) });
-  const held = h("p", { class: "held" });
-  const taken = (/** @type {import("./reading.js").Content} */ content) => {
-    fill(held, h("strong", {}, content.name), ` ${size(content.blob.size)}`);
-    take(content);
+  const chooser = h("input", { type: "file", id: "file", class: "hidden", change: () => chooser.files[0] && openFile(chooser.files[0]) });
+  const status = h("p", { class: "file-status" });
+  const showStatus = (/** @type {import("./file-reader.js").FileContent} */ file) => fill(status, h("strong", {}, file.name), ` ${formatSize(file.blob.size)}`);
+  const openContent = (/** @type {import("./file-reader.js").FileContent} */ file) => {
+    showStatus(file);
+    open(file);
   };
-  const given = (/** @type {File} */ one) => {
-    taken({ name: one.name, blob: one });
-    // The same file, mended, can be chosen again.
-    file.value = "";
+  const openFile = (/** @type {File} */ file) => {
+    openContent({ name: file.name, blob: file });
+    // Lets the user choose the same file again after correcting it.
+    chooser.value = "";
   };
-  const pasted = () => taken({ name: PASTED, blob: new Blob([area.value], { type: "text/csv" }) });
-  if (before) fill(held, h("strong", {}, before.name), ` ${size(before.blob.size)}`);
-  const over = (/** @type {boolean} */ on) => (/** @type {DragEvent} */ event) => {
+  const openPasted = () => openContent({ name: PASTED_NAME, blob: new Blob([area.value], { type: "text/csv" }) });
+  if (current) showStatus(current);
+  const setHovered = (/** @type {boolean} */ hovered) => (/** @type {DragEvent} */ event) => {
     event.preventDefault();
-    drop.classList.toggle("over", on);
+    drop.classList.toggle("over", hovered);
   };
   const drop = h(
     "div",
     {
       class: "drop",
-      dragover: over(true),
-      dragleave: over(false),
+      dragover: setHovered(true),
+      dragleave: setHovered(false),
       drop: (/** @type {DragEvent} */ event) => {
-        over(false)(event);
-        const [one] = event.dataTransfer?.files ?? [];
-        if (one) given(one);
+        setHovered(false)(event);
+        const [file] = event.dataTransfer?.files ?? [];
+        if (file) openFile(file);
       },
     },
-    h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: "file", class: "link" }, "choose one", file)),
-    h("p", { class: "note" }, "CSV (wide or long), ERDDAP's CSV or NDBC's text files, gzipped or not; NetCDF of one place or a grid."),
-    held,
+    h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: "file", class: "link" }, "choose one", chooser)),
+    h("p", { class: "note" }, "CSV (long or wide), ERDDAP CSV or NDBC text, optionally gzipped; or NetCDF with a single location or a grid."),
+    status,
   );
-  const use = () => {
-    area.value = example();
-    pasted();
+  const useExample = () => {
+    area.value = exampleCsv();
+    openPasted();
   };
   return h(
     "div",
@@ -75,15 +75,15 @@ export function fileInput(take, before, text) {
     h(
       "div",
       { class: "field" },
-      h("label", { for: "pasted" }, "Or paste it"),
+      h("label", { for: "pasted" }, "Or paste data"),
       area,
-      h("p", { class: "note", id: "pasted-note" }, "A header, then one time and one temperature per line. Leave missing values empty."),
-      h("div", { class: "row" }, h("button", { type: "button", class: "main", click: pasted }, "Read it"), h("button", { type: "button", click: use }, "Try an example")),
+      h("p", { class: "note", id: "pasted-note" }, "Start with a header row, then one time and one temperature per line. Leave missing values empty."),
+      h("div", { class: "row" }, h("button", { type: "button", class: "main", click: openPasted }, "Read data"), h("button", { type: "button", click: useExample }, "Try an example")),
     ),
   );
 }
 
 /** @param {number} bytes */
-function size(bytes) {
-  return bytes < 1e5 ? `${count(bytes)} bytes` : megabytes(bytes);
+function formatSize(bytes) {
+  return bytes < 1e5 ? `${formatCount(bytes)} bytes` : formatMegabytes(bytes);
 }

@@ -1,55 +1,61 @@
 // @ts-check
-/** QARTOD's quality flags: what they are called, and how what they mark is drawn. */
+/** QARTOD quality flags: their names, and how flagged values are drawn. */
 
 import { h } from "./dom.js";
 import { fixed } from "./numbers.js";
 import { colour } from "./theme.js";
 
 /**
- * @typedef {object} Flagged values, lists of one length
+ * @typedef {object} Flagged the flagged values of a series, as parallel lists
  * @property {string[]} timestamps
  * @property {number[]} sst
  * @property {number[]} flags 3 or 4
  */
 
-/** @type {Record<string, string>} as the manuals name them */
+/** @type {Record<string, string>} as in the QARTOD manuals */
 const NAMES = { 1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing" };
 
-/** Those that are drawn. */
+/** The flags that charts show. */
 const MARKS = [
-  { flag: 3, name: "Flagged suspect, kept", colour: "warn", symbol: "triangle-up-open", size: 9, kind: "suspect" },
-  { flag: 4, name: "Flagged fail, left out", colour: "bad", symbol: "x-thin-open", size: 8, kind: "fail" },
+  { flag: 3, name: "Flagged suspect (kept)", colour: "warn", symbol: "triangle-up-open", size: 9, kind: "suspect" },
+  { flag: 4, name: "Flagged fail (excluded)", colour: "bad", symbol: "x-thin-open", size: 8, kind: "fail" },
 ];
 
-/** How far from what was observed a value is still shown where it is, in ranges of that. */
-const FAR = 0.5;
+/** Flagged values further than this from the axis are drawn at its edge; as a fraction of the axis range. */
+const MAX_OVERSHOOT = 0.5;
+
+/** Room kept beyond flagged values, as a fraction of the axis range. */
+const MARGIN = 0.04;
+
+/** Distance of markers from the edge of the axis, as a fraction of its range. */
+const INSET = 0.02;
 
 /** @param {string | number} flag */
 export function flagName(flag) {
   return NAMES[flag] ?? `flag ${flag}`;
 }
 
-/** The range of an axis that shows what is marked too, unless it is far off. @param {[number, number]} range of the rest @param {Flagged | null} flagged @returns {[number, number]} */
-export function withMarks([low, high], flagged) {
-  const room = (high - low) * FAR;
-  const near = (flagged?.sst ?? []).filter((value) => value > low - room && value < high + room);
-  const margin = (high - low) * 0.04;
-  return [near.reduce((least, value) => Math.min(least, value - margin), low), near.reduce((most, value) => Math.max(most, value + margin), high)];
+/** An axis range widened to show flagged values, except those far outside. @param {[number, number]} range of the other values @param {Flagged | null} flagged @returns {[number, number]} */
+export function axisWithFlags([low, high], flagged) {
+  const overshoot = (high - low) * MAX_OVERSHOOT;
+  const near = (flagged?.sst ?? []).filter((value) => value > low - overshoot && value < high + overshoot);
+  const margin = (high - low) * MARGIN;
+  return [near.reduce((lowest, value) => Math.min(lowest, value - margin), low), near.reduce((highest, value) => Math.max(highest, value + margin), high)];
 }
 
-/** Marks for what is flagged; what is beyond the axis stands at its edge. @param {Flagged | null} flagged @param {[number, number]} range of the axis */
-export function markTraces(flagged, [low, high]) {
+/** Markers for flagged values, at the edge of the axis for values outside it. @param {Flagged | null} flagged @param {[number, number]} range of the axis */
+export function flagTraces(flagged, [low, high]) {
   if (!flagged) return [];
-  const inset = (high - low) * 0.02;
+  const inset = (high - low) * INSET;
   return MARKS.map((mark) => {
-    const places = flagged.flags.flatMap((flag, i) => (flag === mark.flag ? [i] : []));
+    const indices = flagged.flags.flatMap((flag, i) => (flag === mark.flag ? [i] : []));
     return {
       type: "scatter",
       mode: "markers",
       name: mark.name,
-      x: places.map((i) => flagged.timestamps[i]),
-      y: places.map((i) => Math.min(Math.max(flagged.sst[i], low + inset), high - inset)),
-      text: places.map((i) => `${fixed(flagged.sst[i], 2)} °C${flagged.sst[i] < low || flagged.sst[i] > high ? ", beyond the scale" : ""}`),
+      x: indices.map((i) => flagged.timestamps[i]),
+      y: indices.map((i) => Math.min(Math.max(flagged.sst[i], low + inset), high - inset)),
+      text: indices.map((i) => `${fixed(flagged.sst[i], 2)} °C${flagged.sst[i] < low || flagged.sst[i] > high ? " (off the scale)" : ""}`),
       hovertemplate: "%{text}",
       cliponaxis: false,
       marker: { symbol: mark.symbol, size: mark.size, color: colour(mark.colour), line: { width: 2, color: colour(mark.colour) } },
@@ -57,14 +63,14 @@ export function markTraces(flagged, [low, high]) {
   }).filter((trace) => trace.x.length);
 }
 
-/** What the marks mean. @param {Flagged | null} flagged @returns {Element[]} */
-export function markKeys(flagged) {
+/** Legend entries for the markers in use. @param {Flagged | null} flagged @returns {Element[]} */
+export function flagLegend(flagged) {
   return MARKS.filter((mark) => flagged?.flags.includes(mark.flag)).map((mark) =>
-    h("span", { class: "named" }, h("span", { class: `mark ${mark.kind}`, "aria-hidden": "true" }, mark.kind === "fail" ? "×" : "△"), mark.name),
+    h("span", { class: "label" }, h("span", { class: `mark ${mark.kind}`, "aria-hidden": "true" }, mark.kind === "fail" ? "×" : "△"), mark.name),
   );
 }
 
-/** What is said of the value at each time that has a flag. @param {Flagged | null} flagged @returns {Map<string, string>} */
-export function remarksByTime(flagged) {
+/** A note for each time that has a flag. @param {Flagged | null} flagged @returns {Map<string, string>} */
+export function flagNotesByTime(flagged) {
   return new Map(flagged?.timestamps.map((time, i) => [time, flagged.flags[i] === 3 ? "suspect" : `fail: ${fixed(flagged.sst[i], 2)}`]) ?? []);
 }

@@ -1,16 +1,16 @@
 // @ts-check
-/** The end of a series and what is forecast to follow it. */
+/** A chart of the end of a series and its forecast. */
 
-import { band, line } from "./lines.js";
-import { fitted, panelTitle, verticalLine } from "./layout.js";
-import { kindOf, title } from "./models.js";
+import { bandTraces, lineTrace } from "./traces.js";
+import { fixedRange, panelTitle, verticalLine } from "./layout.js";
+import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
-import { hoverFormat, written } from "./times.js";
+import { formatTime, hoverFormat } from "./times.js";
 import { colour } from "./theme.js";
-import { pointOf, reach, within, worthDrawing } from "./visible.js";
+import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-range.js";
 
 /**
- * @typedef {object} Answer of one model for one series
+ * @typedef {object} ModelForecast the forecast of one model for one series
  * @property {string} model
  * @property {string[]} timestamps
  * @property {number[]} sst
@@ -18,54 +18,54 @@ import { pointOf, reach, within, worthDrawing } from "./visible.js";
  * @property {Record<string, number[]>} baselines
  * @property {{code: string, message: string}[]} warnings
  *
- * @typedef {object} Past
+ * @typedef {object} History the observed values of a series
  * @property {string} step
  * @property {string[]} timestamps
  * @property {(number | null)[]} values
  */
 
-/** The answers for the series at a place of a request. @param {any} answer of /forecast @param {number} place */
-export function answersOf(answer, place) {
-  return (answer.models ?? [answer]).map((/** @type {any} */ one) => ({ model: one.model, ...one.forecasts[place] }));
+/** The forecast of each model for one series of a request. @param {any} response of /forecast @param {number} position of the series */
+export function forecastsOf(response, position) {
+  return (response.models ?? [response]).map((/** @type {any} */ entry) => ({ model: entry.model, ...entry.forecasts[position] }));
 }
 
 /**
- * @param {Past} past
- * @param {Answer[]} answers
+ * @param {History} history
+ * @param {ModelForecast[]} forecasts
  * @param {string[]} references shown
- * @param {import("./visible.js").Range} range
+ * @param {import("./visible-range.js").Range} range
  * @returns {import("./chart.js").Figure}
  */
-export function forecastFigure(past, answers, references, range) {
-  const last = lastObserved(past);
-  const origin = { x: past.timestamps[last], y: past.values[last] };
-  const from = (/** @type {Answer} */ one, /** @type {number[]} */ values) => ({ x: [origin.x, ...one.timestamps], y: [origin.y, ...values] });
-  const single = answers.length === 1;
-  const bands = answers.flatMap((one) =>
-    [...one.intervals]
+export function forecastFigure(history, forecasts, references, range) {
+  const last = lastObserved(history);
+  const origin = { x: history.timestamps[last], y: history.values[last] };
+  const fromOrigin = (/** @type {ModelForecast} */ forecast, /** @type {number[]} */ values) => ({ x: [origin.x, ...forecast.timestamps], y: [origin.y, ...values] });
+  const single = forecasts.length === 1;
+  const bands = forecasts.flatMap((forecast) =>
+    [...forecast.intervals]
       .sort((a, b) => b.level - a.level)
-      // Bands of several models lie over each other: one each is as much as can be told apart.
+      // The bands of several models overlap, so show only the narrowest of each.
       .slice(single ? 0 : -1)
       .flatMap((interval) => {
-        const { x, y } = from(one, interval.lower);
-        return band(kindOf(one.model), x, /** @type {number[]} */ (y), [/** @type {number} */ (origin.y), ...interval.upper], single ? 0.17 : 0.14);
+        const { x, y } = fromOrigin(forecast, interval.lower);
+        return bandTraces(kindOf(forecast.model), x, /** @type {number[]} */ (y), [/** @type {number} */ (origin.y), ...interval.upper], single ? 0.17 : 0.14);
       }),
   );
-  const stretch = within(past.timestamps, range);
-  const { places, thinned } = worthDrawing([past.values], stretch);
-  const observed = line("observed", places.map((i) => past.timestamps[i]), places.map((i) => past.values[i]), { hovertemplate: "<b>%{y:.2f} °C</b>" });
-  const lines = [...answers].reverse().map((one) => {
-    const { x, y } = from(one, one.sst);
-    const kind = kindOf(one.model);
-    const drawn = line(kind, x, y, { mode: single && x.length < 40 ? "lines+markers" : "lines", hovertemplate: ["", ...one.sst.map((_, i) => hover(one, i))] });
-    return { ...drawn, line: { ...drawn.line, width: 2.25 }, marker: { size: [0, ...one.sst.map(() => 6)], color: colour(kind) }, hoverinfo: ["skip", ...one.sst.map(() => "all")] };
+  const slice = indexRange(history.timestamps, range);
+  const { indices, thinned } = pointsToDraw([history.values], slice);
+  const observed = lineTrace("observed", indices.map((i) => history.timestamps[i]), indices.map((i) => history.values[i]), { hovertemplate: "<b>%{y:.2f} °C</b>" });
+  const lines = [...forecasts].reverse().map((forecast) => {
+    const { x, y } = fromOrigin(forecast, forecast.sst);
+    const kind = kindOf(forecast.model);
+    const trace = lineTrace(kind, x, y, { mode: single && x.length < 40 ? "lines+markers" : "lines", hovertemplate: ["", ...forecast.sst.map((_, i) => hoverTemplate(forecast, i))] });
+    return { ...trace, line: { ...trace.line, width: 2.25 }, marker: { size: [0, ...forecast.sst.map(() => 6)], color: colour(kind) }, hoverinfo: ["skip", ...forecast.sst.map(() => "all")] };
   });
-  const others = references.filter((name) => name in answers[0].baselines).map((name) => line(name, answers[0].timestamps, answers[0].baselines[name]));
+  const referenceLines = references.filter((name) => name in forecasts[0].baselines).map((name) => lineTrace(name, forecasts[0].timestamps, forecasts[0].baselines[name]));
   return {
-    data: [...bands, observed, ...others, ...lines],
+    data: [...bands, observed, ...referenceLines, ...lines],
     layout: {
-      xaxis: { hoverformat: hoverFormat(past.step), showgrid: false, range: [past.timestamps[0], answers[0].timestamps.at(-1)] },
-      yaxis: { fixedrange: true, nticks: 7, ...fitted(reachOf(past.values, stretch, [...bands, ...others, ...lines])) },
+      xaxis: { hoverformat: hoverFormat(history.step), showgrid: false, range: [history.timestamps[0], forecasts[0].timestamps.at(-1)] },
+      yaxis: { fixedrange: true, nticks: 7, ...fixedRange(valueRange(history.values, slice, [...bands, ...referenceLines, ...lines])) },
       shapes: [verticalLine(origin.x)],
       annotations: [
         panelTitle("SST, °C", 1),
@@ -73,60 +73,60 @@ export function forecastFigure(past, answers, references, range) {
       ],
     },
     thinned,
-    ...reading(past, answers, { stretch, places, range }, bands.length, others.length),
+    ...readout(history, forecasts, { slice, indices, range }, bands.length, referenceLines.length),
   };
 }
 
 /**
- * Reading from the observed values through the forecast, as far as they are shown.
- * @param {Past} past @param {Answer[]} answers
- * @param {{stretch: [number, number], places: number[], range: import("./visible.js").Range}} seen
- * @param {number} before @param {number} between
+ * The parts of a figure that read it out: observed values, then forecasts, within the visible range.
+ * @param {History} history @param {ModelForecast[]} forecasts
+ * @param {{slice: [number, number], indices: number[], range: import("./visible-range.js").Range}} visible the visible slice of the history, the indices drawn of it, and the range
+ * @param {number} bandTraceCount traces before the observed values @param {number} referenceCount traces between them and the forecasts
  */
-function reading(past, answers, { stretch, places, range }, before, between) {
-  const n = past.timestamps.length;
-  const leads = within(answers[0].timestamps, range);
+function readout(history, forecasts, { slice, indices, range }, bandTraceCount, referenceCount) {
+  const n = history.timestamps.length;
+  const leads = indexRange(forecasts[0].timestamps, range);
   return {
-    places: /** @type {[number, number]} */ ([stretch[0] < stretch[1] ? stretch[0] : n + leads[0], leads[0] < leads[1] ? n + leads[1] : stretch[1]]),
-    read: (/** @type {number} */ i) => {
-      if (i < n) return `${written(past.timestamps[i], past.step)}, observed ${past.values[i] === null ? "missing" : fixed(past.values[i], 2)}`;
+    extent: /** @type {[number, number]} */ ([slice[0] < slice[1] ? slice[0] : n + leads[0], leads[0] < leads[1] ? n + leads[1] : slice[1]]),
+    describe: (/** @type {number} */ i) => {
+      if (i < n) return `${formatTime(history.timestamps[i], history.step)}, ${history.values[i] === null ? "missing" : `observed ${fixed(history.values[i], 2)}`}`;
       const lead = i - n;
-      const said = answers.map((one) => `${title(kindOf(one.model))} ${fixed(one.sst[lead], 2)}${spoken(one, lead)}`);
-      return `${written(answers[0].timestamps[lead], past.step)}, forecast, ${said.join(", ")}`;
+      const values = forecasts.map((forecast) => `${modelTitle(kindOf(forecast.model))} ${fixed(forecast.sst[lead], 2)}${intervalText(forecast, lead)}`);
+      return `${formatTime(forecasts[0].timestamps[lead], history.step)}, forecast, ${values.join(", ")}`;
     },
-    at: (/** @type {number} */ i) =>
-      i < n ? [{ curveNumber: before, pointNumber: pointOf(places, i) }] : answers.map((_, k) => ({ curveNumber: before + 1 + between + k, pointNumber: i - n + 1 })),
+    pointsAt: (/** @type {number} */ i) =>
+      i < n ? [{ curveNumber: bandTraceCount, pointNumber: drawnPosition(indices, i) }] : forecasts.map((_, position) => ({ curveNumber: bandTraceCount + 1 + referenceCount + position, pointNumber: i - n + 1 })),
   };
 }
 
-/** What is shown at first: the forecast, and three times as much before it. @param {Past} past @param {Answer[]} answers @returns {[string, string]} */
-export function endOf(past, answers) {
-  const leads = answers[0].timestamps.length;
-  const first = Math.max(0, past.timestamps.length - Math.max(3 * leads, 24));
-  return [past.timestamps[first], answers[0].timestamps[leads - 1]];
+/** The initial range: the forecast, preceded by three times its length or at least 24 values. @param {History} history @param {ModelForecast[]} forecasts @returns {[string, string]} */
+export function recentRange(history, forecasts) {
+  const leads = forecasts[0].timestamps.length;
+  const first = Math.max(0, history.timestamps.length - Math.max(3 * leads, 24));
+  return [history.timestamps[first], forecasts[0].timestamps[leads - 1]];
 }
 
-/** Of what was observed in the stretch that is shown, and all that is drawn of the forecast. @param {(number | null)[]} values @param {[number, number]} stretch @param {any[]} drawn */
-function reachOf(values, [first, after], drawn) {
-  const columns = [values.slice(first, after), ...drawn.map((one) => one.y)];
-  return reach(columns, [0, Math.max(...columns.map((column) => column.length))]);
+/** The axis range for the visible observed values and the whole forecast. @param {(number | null)[]} values @param {[number, number]} slice @param {any[]} traces */
+function valueRange(values, [first, end], traces) {
+  const columns = [values.slice(first, end), ...traces.map((trace) => trace.y)];
+  return axisRange(columns, [0, Math.max(...columns.map((column) => column.length))]);
 }
 
-/** @param {Past} past */
-function lastObserved(past) {
-  let i = past.values.length - 1;
-  while (i > 0 && past.values[i] === null) i -= 1;
+/** The index of the last observed value. @param {History} history */
+function lastObserved(history) {
+  let i = history.values.length - 1;
+  while (i > 0 && history.values[i] === null) i -= 1;
   return i;
 }
 
-/** @param {Answer} one @param {number} i */
-function hover(one, i) {
-  const widest = one.intervals.map((interval) => `<br>${interval.level} %${interval.calibrated ? "" : ", not calibrated"}: ${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`);
-  return `<b>%{y:.2f} °C</b>${widest.join("")}`;
+/** @param {ModelForecast} forecast @param {number} i */
+function hoverTemplate(forecast, i) {
+  const intervals = forecast.intervals.map((interval) => `<br>${interval.level}%${interval.calibrated ? "" : " (not calibrated)"}: ${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`);
+  return `<b>%{y:.2f} °C</b>${intervals.join("")}`;
 }
 
-/** @param {Answer} one @param {number} i */
-function spoken(one, i) {
-  const [first] = one.intervals;
-  return first ? ` (${first.level} percent between ${fixed(first.lower[i], 2)} and ${fixed(first.upper[i], 2)}${first.calibrated ? "" : ", not calibrated"})` : "";
+/** @param {ModelForecast} forecast @param {number} i */
+function intervalText(forecast, i) {
+  const [first] = forecast.intervals;
+  return first ? ` (${first.level} percent interval from ${fixed(first.lower[i], 2)} to ${fixed(first.upper[i], 2)}${first.calibrated ? "" : ", not calibrated"})` : "";
 }

@@ -1,86 +1,87 @@
 // @ts-check
-/** The values of a forecast: as a table, and as the rows of a file. */
+/** The values of a forecast, as a table and as CSV rows. */
 
 import { h } from "./dom.js";
-import { kindOf, title } from "./models.js";
+import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
-import { table } from "./table.js";
-import { written } from "./times.js";
+import { dataTable } from "./table.js";
+import { formatTime } from "./times.js";
 
-/** @typedef {import("./forecast-chart.js").Answer} Answer */
+/** @typedef {import("./forecast-chart.js").ModelForecast} ModelForecast */
 
 /**
- * A column for each interval and reference; on a narrow screen intervals stand under their value, and references under the row.
- * @param {string} caption @param {Answer[]} answers @param {string} step
+ * A table with a column for each interval and reference. On a narrow screen, intervals move under their value and
+ * references under the row.
+ * @param {string} caption @param {ModelForecast[]} forecasts @param {string} step
  */
-export function forecastTable(caption, answers, step) {
-  const references = Object.keys(answers[0].baselines);
+export function forecastTable(caption, forecasts, step) {
+  const references = Object.keys(forecasts[0].baselines);
   const head = [
     "Valid time (UTC)",
-    ...answers.flatMap((one) => [title(kindOf(one.model)), ...one.intervals.map((interval) => column("roomy", `${interval.level} %`))]),
-    ...references.map((name) => column("roomy", title(name))),
+    ...forecasts.flatMap((forecast) => [modelTitle(kindOf(forecast.model)), ...forecast.intervals.map((interval) => wideColumn(`${interval.level}%`))]),
+    ...references.map((name) => wideColumn(modelTitle(name))),
   ];
-  const rows = answers[0].timestamps.flatMap((time, i) => [
+  const rows = forecasts[0].timestamps.flatMap((time, i) => [
     [
-      written(time, step),
-      ...answers.flatMap((one) => [
-        h("td", {}, fixed(one.sst[i], 2), one.intervals.map((interval) => under(`${interval.level} %`, range(interval, i)))),
-        ...one.intervals.map((interval) => h("td", { class: "roomy" }, range(interval, i))),
+      formatTime(time, step),
+      ...forecasts.flatMap((forecast) => [
+        h("td", {}, fixed(forecast.sst[i], 2), forecast.intervals.map((interval) => under(`${interval.level}%`, range(interval, i)))),
+        ...forecast.intervals.map((interval) => h("td", { class: "wide-only" }, range(interval, i))),
       ]),
-      ...references.map((name) => h("td", { class: "roomy" }, fixed(answers[0].baselines[name][i], 2))),
+      ...references.map((name) => h("td", { class: "wide-only" }, fixed(forecasts[0].baselines[name][i], 2))),
     ],
     h(
       "tr",
-      { class: "tight" },
-      h("td", { colspan: 1 + answers.length }, references.map((name) => under(title(name), fixed(answers[0].baselines[name][i], 2)))),
+      { class: "narrow-only" },
+      h("td", { colspan: 1 + forecasts.length }, references.map((name) => under(modelTitle(name), fixed(forecasts[0].baselines[name][i], 2)))),
     ),
   ]);
   return [
-    table(caption, head, rows, { class: "wide" }),
-    anyLoose(answers) &&
-      h("p", { class: "note" }, looseMark(), " Not calibrated: the series is unlike what the model was trained on, so these intervals may hold the observed value more or less often than their level says."),
+    dataTable(caption, head, rows, { class: "wide" }),
+    hasUncalibrated(forecasts) &&
+      h("p", { class: "note" }, uncalibratedMark(), " Not calibrated: the series is unlike the training data, so these intervals may contain the observed value more or less often than their level says."),
   ];
 }
 
-/** The same for a file: full figures, a column for each bound. @param {Answer[]} answers */
-export function forecastCsv(answers) {
-  const references = Object.keys(answers[0].baselines);
-  const levels = answers[0].intervals.map((interval) => interval.level);
+/** The forecast as CSV rows, at full precision and with a column for each bound. @param {ModelForecast[]} forecasts */
+export function forecastCsv(forecasts) {
+  const references = Object.keys(forecasts[0].baselines);
+  const levels = forecasts[0].intervals.map((interval) => interval.level);
   const head = ["time", "model", "sst", ...levels.flatMap((level) => [`lower_${level}`, `upper_${level}`]), "calibrated", ...references];
-  const rows = answers.flatMap((one) =>
-    one.timestamps.map((time, i) => [
+  const rows = forecasts.flatMap((forecast) =>
+    forecast.timestamps.map((time, i) => [
       time,
-      one.model,
-      one.sst[i],
-      ...one.intervals.flatMap((interval) => [interval.lower[i], interval.upper[i]]),
-      one.intervals.every((interval) => interval.calibrated),
-      ...references.map((name) => one.baselines[name]?.[i]),
+      forecast.model,
+      forecast.sst[i],
+      ...forecast.intervals.flatMap((interval) => [interval.lower[i], interval.upper[i]]),
+      forecast.intervals.every((interval) => interval.calibrated),
+      ...references.map((name) => forecast.baselines[name]?.[i]),
     ]),
   );
   return [head, ...rows];
 }
 
-/** Whether some interval is not calibrated. @param {Answer[]} answers */
-export function anyLoose(answers) {
-  return answers.some((one) => one.intervals.some((interval) => !interval.calibrated));
+/** Whether any interval is not calibrated. @param {ModelForecast[]} forecasts */
+export function hasUncalibrated(forecasts) {
+  return forecasts.some((forecast) => forecast.intervals.some((interval) => !interval.calibrated));
 }
 
-/** What stands at an interval that is not calibrated. */
-export function looseMark() {
-  return h("span", { class: "loose", role: "img", "aria-label": "not calibrated", title: "not calibrated" }, "†");
+/** The mark of an interval that is not calibrated. */
+export function uncalibratedMark() {
+  return h("span", { class: "uncalibrated", role: "img", "aria-label": "not calibrated", title: "not calibrated" }, "†");
 }
 
-/** @param {Answer["intervals"][number]} interval @param {number} i */
+/** @param {ModelForecast["intervals"][number]} interval @param {number} i */
 function range(interval, i) {
-  return [`${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`, !interval.calibrated && looseMark()];
+  return [`${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`, !interval.calibrated && uncalibratedMark()];
 }
 
-/** @param {string} shown where there is room, or where there is none @param {string} name */
-function column(shown, name) {
-  return h("th", { scope: "col", class: shown }, name);
+/** The head of a column that only wide screens show. @param {string} name */
+function wideColumn(name) {
+  return h("th", { scope: "col", class: "wide-only" }, name);
 }
 
-/** @param {string} name @param {import("./dom.js").Child | import("./dom.js").Child[]} value */
+/** A name and a value, which only narrow screens show. @param {string} name @param {import("./dom.js").Child | import("./dom.js").Child[]} value */
 function under(name, value) {
-  return h("span", { class: "under tight" }, h("span", {}, name), " ", h("span", {}, value));
+  return h("span", { class: "under narrow-only" }, h("span", {}, name), " ", h("span", {}, value));
 }

@@ -1,30 +1,30 @@
 // @ts-check
-/** What the words mean that views use: one sentence each. */
+/** A glossary of the terms that the views use, one sentence each. */
 
 import { h } from "./dom.js";
 
 /** @type {[string, string][]} */
-const WORDS = [
-  ["Lead", "How many steps after the last observation a forecast value is for."],
-  ["Horizon", "The longest lead: how many steps ahead a forecast goes."],
-  ["Window", "The last observed values, from which a model makes its forecast."],
-  ["Reference", "A simple forecast that a model has to beat to be worth having."],
-  ["Persistence", "The last observed value, for every lead; hard to beat at short leads, since the sea changes slowly."],
-  ["Climatology", "The temperature that is usual at that place and time of year."],
-  ["Anomaly", "How far a temperature is from climatology."],
+const TERMS = [
+  ["Lead", "How many steps after the last observation a forecast value applies to."],
+  ["Horizon", "The longest lead: how many steps ahead a forecast extends."],
+  ["Window", "The most recent observed values, which a model takes as input."],
+  ["Reference", "A simple forecast that a model must beat to be worth using."],
+  ["Persistence", "The last observed value, repeated for every lead; hard to beat at short leads because the sea changes slowly."],
+  ["Climatology", "The usual temperature for the location and time of year."],
+  ["Anomaly", "The difference between a temperature and climatology."],
   ["Damped persistence", "Climatology plus the last observed anomaly, which fades as the lead grows."],
   ["Linear autoregression", "Climatology plus a weighted sum of the anomalies in the window."],
-  ["Skill", "The share of a reference's RMSE that a model saves: 0 % is no better than the reference, and below 0 % is worse."],
-  ["Calibrated", "Said of an interval that holds the observed value as often as its level says, 80 times in 100 at 80 %; that cannot be expected where the series is unlike what the model was trained on."],
-  ["Training, validation and test part", "The series cut in three, in order of time: networks learn from the first, the second picks the best and helps to calibrate the intervals before it is learnt from too, and the third only shows how good they are."],
+  ["Skill", "1 − RMSE / RMSE of the reference: 100% is a perfect forecast, 0% is no better than the reference, and below 0% is worse."],
+  ["Calibrated", "An interval is calibrated if it contains the observed value as often as its level says, such as 80 times in 100 for 80%; this cannot be expected of a series unlike the training data."],
+  ["Training, validation and test periods", "The series split in three, in time order: networks learn from the first, the second selects the best network and helps calibrate the intervals before the networks learn from it too, and the third only measures how accurate they are."],
 ];
 
-/** All of them, to open. */
+/** The glossary, collapsed. */
 export function glossary() {
-  return h("details", { class: "glossary" }, h("summary", {}, "What the words mean"), terms(WORDS));
+  return h("details", { class: "glossary" }, h("summary", {}, "Glossary"), definitionList(TERMS));
 }
 
-/** @param {[string, string][]} words with their meanings */
-export function terms(words) {
-  return h("dl", { class: "terms" }, words.map(([word, meaning]) => h("div", {}, h("dt", {}, word), h("dd", {}, meaning))));
+/** A list of terms and their definitions. @param {[string, string][]} entries */
+export function definitionList(entries) {
+  return h("dl", { class: "terms" }, entries.map(([term, definition]) => h("div", {}, h("dt", {}, term), h("dd", {}, definition))));
 }

@@ -1,32 +1,32 @@
 // @ts-check
-/** The API key, asked for when the service wants one. */
+/** The dialog that asks for an API key. */
 
 import { h } from "./dom.js";
 
 /** @type {Promise<string> | null} */
-let asking = null;
+let pendingKey = null;
 
 /**
- * Ask for a key, once for all who wait for it.
- * @param {boolean} wrong whether one was tried and refused
- * @returns {Promise<string>} empty where none was given
+ * Ask for a key. Concurrent requests share one dialog.
+ * @param {boolean} rejected whether the service rejected the previous key
+ * @returns {Promise<string>} empty if the user cancels
  */
-export function askForKey(wrong) {
-  asking ??= open(wrong).finally(() => {
-    asking = null;
+export function askForKey(rejected) {
+  pendingKey ??= openDialog(rejected).finally(() => {
+    pendingKey = null;
   });
-  return asking;
+  return pendingKey;
 }
 
-/** @param {boolean} wrong @returns {Promise<string>} */
-function open(wrong) {
+/** @param {boolean} rejected @returns {Promise<string>} */
+function openDialog(rejected) {
   return new Promise((resolve) => {
     const input = h("input", {
       type: "password",
       name: "key",
       required: true,
       autocomplete: "off",
-      "aria-invalid": wrong ? "true" : null,
+      "aria-invalid": rejected ? "true" : null,
       "aria-describedby": "key-note",
     });
     const dialog = h(
@@ -34,14 +34,14 @@ function open(wrong) {
       { "aria-labelledby": "key-title", close: () => (resolve(dialog.returnValue && input.value.trim()), dialog.remove()) },
       h(
         "form",
-        { method: "dialog", submit: () => dialog.close("given") },
-        h("h2", { id: "key-title" }, "This service asks for an API key"),
-        h("label", { class: "field" }, h("span", {}, "Key"), input),
+        { method: "dialog", submit: () => dialog.close("submitted") },
+        h("h2", { id: "key-title" }, "This service requires an API key"),
+        h("label", { class: "field" }, h("span", {}, "API key"), input),
         h(
           "p",
           { class: "note", id: "key-note" },
-          wrong ? "The key was refused; ask whoever runs the service for one. " : "",
-          "It is kept only in the memory of this page, and is gone when you close it.",
+          rejected ? "The key was rejected. Ask the operator of this service for a valid one. " : "",
+          "The key is kept only in the memory of this page and is gone when you close or reload it.",
         ),
         h(
           "div",

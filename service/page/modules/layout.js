@@ -1,14 +1,14 @@
 // @ts-check
-/** How charts look: plotly.js's layout in the page's colours. */
+/** The plotly.js layout of charts, in the page's colours. */
 
 import { colour } from "./theme.js";
 
 const FAMILY = getComputedStyle(document.documentElement).fontFamily;
 
-/** The page's layout, with a chart's own in it. @param {any} own */
-export function layout(own) {
-  const axes = new Set(["xaxis", "yaxis", ...Object.keys(own).filter((name) => /^[xy]axis/.test(name))]);
-  const themed = Object.fromEntries([...axes].map((name) => [name, { ...axis(), ...(name.startsWith("x") ? pointer() : {}), ...own[name] }]));
+/** The common layout with the overrides of one chart. @param {any} overrides */
+export function chartLayout(overrides) {
+  const axes = new Set(["xaxis", "yaxis", ...Object.keys(overrides).filter((name) => /^[xy]axis/.test(name))]);
+  const themed = Object.fromEntries([...axes].map((name) => [name, { ...axis(), ...(name.startsWith("x") ? spike() : {}), ...overrides[name] }]));
   return {
     paper_bgcolor: colour("card"),
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -23,12 +23,12 @@ export function layout(own) {
       namelength: -1,
     },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-    ...own,
+    ...overrides,
     ...themed,
   };
 }
 
-/** What stands above a panel, on its left. @param {string} text @param {number} y of the paper, 0 to 1 */
+/** A title above a panel, aligned left. @param {string} text @param {number} y of the top of the panel, from 0 to 1 */
 export function panelTitle(text, y) {
   return {
     text,
@@ -45,7 +45,7 @@ export function panelTitle(text, y) {
   };
 }
 
-/** A vertical line through all panels, at a time. @param {string} x */
+/** A vertical line through all panels. @param {string | number} x */
 export function verticalLine(x) {
   return {
     type: "line",
@@ -58,18 +58,18 @@ export function verticalLine(x) {
   };
 }
 
-/** A time axis from the first time to the last, without room on either side. @param {string[]} times */
-export function ends(times) {
+/** The range of a time axis from the first time to the last, without margins. @param {string[]} times */
+export function timeExtent(times) {
   return [times[0], times.at(-1)];
 }
 
-/** An axis with a range of its own, where there is one. @param {[number, number] | null} range */
-export function fitted(range) {
+/** The settings of an axis with a fixed range; none for null. @param {[number, number] | null} range */
+export function fixedRange(range) {
   return range ? { range, autorange: false } : {};
 }
 
-/** The line that stands where the pointer is. */
-function pointer() {
+/** The line at the position of the pointer. */
+function spike() {
   return { spikecolor: colour("edge"), spikethickness: 1, spikedash: "solid" };
 }
 

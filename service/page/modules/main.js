@@ -1,9 +1,9 @@
 // @ts-check
-/** The page: shows the view that the address names, and follows it. */
+/** The entry point: shows the view that the URL names, and follows changes of the URL. */
 
-import { address, read, write } from "./address.js";
+import { readState, updateState, urlOf } from "./address.js";
 import { fill } from "./dom.js";
-import { hasCharts, plotly } from "./library.js";
+import { hasCharts, loadPlotly } from "./chart-library.js";
 import { installTheme } from "./theme.js";
 import * as compare from "./compare.js";
 import * as forecast from "./forecast.js";
@@ -16,30 +16,30 @@ const VIEWS = { compare, forecast, data, operate };
 const root = /** @type {HTMLElement} */ (document.getElementById("main"));
 const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-view]"));
 
-let leave = new AbortController();
+let viewController = new AbortController();
 
 async function show() {
-  leave.abort();
-  leave = new AbortController();
-  const { view, dataset } = read();
+  viewController.abort();
+  viewController = new AbortController();
+  const { view, dataset } = readState();
   document.title = `${VIEWS[view].heading} · SST forecasting`;
   for (const link of links) {
-    const own = link.dataset.view === view;
-    if (own) link.setAttribute("aria-current", "page");
+    const isCurrent = link.dataset.view === view;
+    if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    link.href = address({ view: link.dataset.view, dataset });
+    link.href = urlOf({ view: link.dataset.view, dataset });
   }
   fill(root);
-  await VIEWS[view].show(root, leave.signal);
+  await VIEWS[view].show(root, viewController.signal);
 }
 
 for (const link of links) {
   link.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    const own = { view: link.dataset.view, dataset: read().dataset };
-    const others = Object.fromEntries(Object.keys(read()).map((name) => [name, null]));
-    write({ ...others, ...own }, { step: true });
+    const kept = { view: link.dataset.view, dataset: readState().dataset };
+    const cleared = Object.fromEntries(Object.keys(readState()).map((name) => [name, null]));
+    updateState({ ...cleared, ...kept }, { step: true });
     show();
     root.focus();
     scrollTo(0, 0);
@@ -47,7 +47,7 @@ for (const link of links) {
 }
 
 addEventListener("popstate", show);
-// The first paint comes first; then the library comes while the figures for the first chart do.
-requestAnimationFrame(() => setTimeout(() => read().view !== "operate" && hasCharts() && plotly().catch(() => {})));
+// After the first paint, load plotly.js in parallel with the data of the first chart.
+requestAnimationFrame(() => setTimeout(() => readState().view !== "operate" && hasCharts() && loadPlotly().catch(() => {})));
 installTheme(/** @type {HTMLSelectElement} */ (document.getElementById("theme")));
 show();

@@ -1,5 +1,5 @@
 // @ts-check
-/** Models and references: what they are called, and how they are drawn in every view. */
+/** Names and styles of models and references, the same in every view. */
 
 import { h } from "./dom.js";
 
@@ -17,7 +17,7 @@ const TITLES = {
   linear: "Linear autoregression",
 };
 
-/** As they are listed everywhere. */
+/** The order in lists and legends. */
 export const ORDER = Object.keys(TITLES);
 
 /** @type {Record<string, string>} */
@@ -34,34 +34,34 @@ const COLOURS = {
 /** @type {Record<string, string>} */
 const DASHES = { rnn: "2px,7px", lstm: "9px,9px", gru: "solid", observed: "solid" };
 
-/** The cell of a full name as nino12-gru, or the reference itself. @param {string} model */
+/** The cell of a full name such as nino12-gru; a reference as it is. @param {string} model */
 export function kindOf(model) {
   const cell = model.slice(model.lastIndexOf("-") + 1);
   return CELLS.includes(cell) ? cell : model;
 }
 
 /** @param {string} kind */
-export function title(kind) {
+export function modelTitle(kind) {
   return TITLES[kind] ?? kind;
 }
 
-/** The custom property that holds its colour. @param {string} kind */
+/** The name of the CSS custom property with its colour. @param {string} kind */
 export function colourOf(kind) {
   return COLOURS[kind] ?? "reference";
 }
 
-/** As plotly.js writes dashes. @param {string} kind */
+/** Its dash pattern in plotly.js notation. @param {string} kind */
 export function dashOf(kind) {
   return DASHES[kind] ?? "4px,3px,1px,3px";
 }
 
-/** A short line as it is drawn in charts. @param {string} kind */
+/** A sample of its line. @param {string} kind */
 export function swatch(kind) {
   const dash = { rnn: "dot", gru: "", observed: "" }[kind] ?? "dash";
   return h("span", { class: `swatch ${kind} ${dash}`, "aria-hidden": "true" });
 }
 
-/** Line and name. @param {string} kind */
-export function named(kind) {
-  return h("span", { class: "named" }, swatch(kind), title(kind));
+/** A line sample and the name. @param {string} kind */
+export function modelLabel(kind) {
+  return h("span", { class: "label" }, swatch(kind), modelTitle(kind));
 }

@@ -1,53 +1,53 @@
 // @ts-check
-/** A series as it was read: its values, where some are missing, and what the file itself doubts. */
+/** A chart of a series as read from a file: values, gaps and flagged values. */
 
-import { markTraces, remarksByTime, withMarks } from "./flags.js";
-import { ends, fitted, panelTitle } from "./layout.js";
-import { line } from "./lines.js";
+import { axisWithFlags, flagNotesByTime, flagTraces } from "./flags.js";
+import { fixedRange, panelTitle, timeExtent } from "./layout.js";
+import { lineTrace } from "./traces.js";
 import { fixed } from "./numbers.js";
-import { gapsIn } from "./series-times.js";
+import { findGaps } from "./series-times.js";
 import { colour, tint } from "./theme.js";
-import { hoverFormat, written } from "./times.js";
-import { pointOf, reach, within, worthDrawing } from "./visible.js";
+import { formatTime, hoverFormat } from "./times.js";
+import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-range.js";
 
 /**
- * @param {import("./forecast-chart.js").Past} series @param {import("./flags.js").Flagged | null} flagged
- * @param {import("./visible.js").Range} range @returns {import("./chart.js").Figure}
+ * @param {import("./forecast-chart.js").History} series @param {import("./flags.js").Flagged | null} flagged
+ * @param {import("./visible-range.js").Range} range @returns {import("./chart.js").Figure}
  */
 export function seriesFigure({ step, timestamps, values }, flagged, range) {
-  const stretch = within(timestamps, range);
-  const { places, thinned } = worthDrawing([values], stretch);
-  const axis = withMarks(reach([values], stretch) ?? [0, 1], among(flagged, range));
-  const times = places.map((i) => timestamps[i]);
-  const observed = line("observed", times, places.map((i) => values[i]), { hovertemplate: "<b>%{y:.2f} °C</b>" });
-  const lone = places.map((i) => (values[i] !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? values[i] : null));
-  const dots = { ...line("observed", times, lone), mode: "markers", marker: { size: 4, color: tint("observed", 0.7) }, hoverinfo: "skip" };
-  const said = remarksByTime(flagged);
-  const drawn = [missing(timestamps, values, axis), { ...observed, line: { color: colour("observed"), width: 1.5 } }, dots];
-  const marks = markTraces(flagged, axis);
+  const slice = indexRange(timestamps, range);
+  const { indices, thinned } = pointsToDraw([values], slice);
+  const axis = axisWithFlags(axisRange([values], slice) ?? [0, 1], flaggedWithin(flagged, range));
+  const times = indices.map((i) => timestamps[i]);
+  const observed = lineTrace("observed", times, indices.map((i) => values[i]), { hovertemplate: "<b>%{y:.2f} °C</b>" });
+  const isolated = indices.map((i) => (values[i] !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? values[i] : null));
+  const dots = { ...lineTrace("observed", times, isolated), mode: "markers", marker: { size: 4, color: tint("observed", 0.7) }, hoverinfo: "skip" };
+  const notes = flagNotesByTime(flagged);
+  const traces = [gapTrace(timestamps, values, axis), { ...observed, line: { color: colour("observed"), width: 1.5 } }, dots];
+  const flagMarks = flagTraces(flagged, axis);
   return {
-    data: [...drawn, ...marks],
+    data: [...traces, ...flagMarks],
     layout: {
-      xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: ends(timestamps) },
-      yaxis: { fixedrange: true, nticks: 6, ...fitted(axis) },
+      xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: timeExtent(timestamps) },
+      yaxis: { fixedrange: true, nticks: 6, ...fixedRange(axis) },
       annotations: [panelTitle("SST, °C", 1)],
     },
-    places: stretch,
+    extent: slice,
     thinned,
-    read: (i) => {
-      const remark = said.get(timestamps[i]);
-      return `${written(timestamps[i], step)}, ${values[i] === null ? "missing" : `${fixed(values[i], 2)} °C`}${remark ? `, flagged ${remark}` : ""}`;
+    describe: (i) => {
+      const note = notes.get(timestamps[i]);
+      return `${formatTime(timestamps[i], step)}, ${values[i] === null ? "missing" : `${fixed(values[i], 2)} °C`}${note ? `, flagged ${note}` : ""}`;
     },
-    at: (i) => {
-      const marked = marks.map((mark, k) => ({ curveNumber: drawn.length + k, pointNumber: mark.x.indexOf(timestamps[i]) }));
-      return [{ curveNumber: 1, pointNumber: pointOf(places, i) }, ...marked.filter((one) => one.pointNumber >= 0)];
+    pointsAt: (i) => {
+      const flagPoints = flagMarks.map((trace, position) => ({ curveNumber: traces.length + position, pointNumber: trace.x.indexOf(timestamps[i]) }));
+      return [{ curveNumber: 1, pointNumber: drawnPosition(indices, i) }, ...flagPoints.filter(({ pointNumber }) => pointNumber >= 0)];
     },
   };
 }
 
-/** Where values are missing, from the value before to the one after: one shape, however many gaps there are. @param {string[]} times @param {(number | null)[]} values @param {[number, number]} axis */
-function missing(times, values, [low, high]) {
-  const gaps = gapsIn(values).map(([begin, end]) => [times[Math.max(begin - 1, 0)], times[Math.min(end + 1, times.length - 1)]]);
+/** Shading over each gap, from the value before to the value after, as a single trace. @param {string[]} times @param {(number | null)[]} values @param {[number, number]} axis */
+function gapTrace(times, values, [low, high]) {
+  const gaps = findGaps(values).map(([begin, end]) => [times[Math.max(begin - 1, 0)], times[Math.min(end + 1, times.length - 1)]]);
   return {
     type: "scatter",
     mode: "lines",
@@ -62,9 +62,9 @@ function missing(times, values, [low, high]) {
   };
 }
 
-/** @param {import("./flags.js").Flagged | null} flagged @param {import("./visible.js").Range} range @returns {import("./flags.js").Flagged | null} */
-function among(flagged, range) {
+/** The flagged values within a range. @param {import("./flags.js").Flagged | null} flagged @param {import("./visible-range.js").Range} range @returns {import("./flags.js").Flagged | null} */
+function flaggedWithin(flagged, range) {
   if (!flagged || !range) return flagged;
-  const [first, after] = within(flagged.timestamps, range);
-  return { timestamps: flagged.timestamps.slice(first, after), sst: flagged.sst.slice(first, after), flags: flagged.flags.slice(first, after) };
+  const [first, end] = indexRange(flagged.timestamps, range);
+  return { timestamps: flagged.timestamps.slice(first, end), sst: flagged.sst.slice(first, end), flags: flagged.flags.slice(first, end) };
 }

@@ -1,27 +1,28 @@
 // @ts-check
-/** Tables of figures. */
+/** Data tables. */
 
 import { fill, h } from "./dom.js";
-import { scroll } from "./scroll.js";
+import { formatCount } from "./numbers.js";
+import { scrollable } from "./scroll.js";
 
-const MOST = 400;
+const MAX_ROWS = 400;
 
 /**
  * @param {string} caption
- * @param {any[]} head an element of its own stays as it is, here and in rows
- * @param {any[]} rows cells, the first being the row's name
- * @param {{class?: string}} [how]
+ * @param {any[]} head column headings, or finished cells
+ * @param {any[]} rows lists of cells, the first of which is the row heading, or finished rows
+ * @param {{class?: string}} [options]
  */
-export function table(caption, head, rows, how = {}) {
-  return scroll(
+export function dataTable(caption, head, rows, options = {}) {
+  return scrollable(
     "div",
     caption,
     {},
     h(
       "table",
-      { class: how.class },
-      h("caption", { class: how.class === "values" ? null : "hidden" }, caption),
-      h("thead", {}, h("tr", {}, head.map((one) => (one instanceof HTMLTableCellElement ? one : h("th", { scope: "col" }, one))))),
+      { class: options.class },
+      h("caption", { class: options.class === "values" ? null : "hidden" }, caption),
+      h("thead", {}, h("tr", {}, head.map((cell) => (cell instanceof HTMLTableCellElement ? cell : h("th", { scope: "col" }, cell))))),
       h("tbody", {}, rows.map(row)),
     ),
   );
@@ -41,26 +42,26 @@ function row(cells) {
 }
 
 /**
- * What a chart shows, as a table that is made when it is opened.
+ * A disclosure with the values of a chart as a table, built when it is opened.
  * @param {string} caption
- * @param {() => {head: string[], rows: string[][], of?: string}} read
+ * @param {() => {head: string[], rows: string[][]}} read
  */
-export function asTable(caption, read) {
+export function tableDisclosure(caption, read) {
   const body = h("div", {});
   return h(
     "details",
-    { toggle: (/** @type {any} */ event) => event.target.open && show(body, caption, read()) },
-    h("summary", {}, "As a table"),
+    { toggle: (/** @type {any} */ event) => event.target.open && fillTable(body, caption, read()) },
+    h("summary", {}, "View as table"),
     body,
   );
 }
 
 /** @param {Element} body @param {string} caption @param {{head: string[], rows: string[][]}} content */
-function show(body, caption, { head, rows }) {
-  const cut = rows.length > MOST;
+function fillTable(body, caption, { head, rows }) {
+  const truncated = rows.length > MAX_ROWS;
   fill(
     body,
-    table(caption, head, rows.slice(0, MOST), { class: "values" }),
-    cut && h("p", { class: "note" }, `The first ${MOST} of ${rows.length} rows; zoom in to see others.`),
+    dataTable(caption, head, rows.slice(0, MAX_ROWS), { class: "values" }),
+    truncated && h("p", { class: "note" }, `Showing the first ${MAX_ROWS} of ${formatCount(rows.length)} rows. Zoom in to see the others.`),
   );
 }

@@ -1,98 +1,98 @@
 // @ts-check
-/** Work that takes a while: shown, stoppable, and its failure said where it happened. */
+/** Runs slow work for a part of the page, with progress, a way to stop it, and errors shown in place. */
 
-import { Refusal } from "./api.js";
-import { fill, h, say } from "./dom.js";
-import { sentence } from "./words.js";
+import { ApiError } from "./api.js";
+import { announce, fill, h } from "./dom.js";
+import { sentence } from "./sentence.js";
 
-const PATIENCE = 250;
+const BUSY_DELAY_MS = 250;
 
 /**
- * Signals for work of which only the last counts: each ends the one before it, and all end with the view.
- * @param {AbortSignal} signal
+ * Signals for repeated work of which only the latest run matters: each new signal aborts the previous one.
+ * @param {AbortSignal} signal aborts all of them
  */
-export function inTurn(signal) {
-  let leave = new AbortController();
+export function latestOnly(signal) {
+  let controller = new AbortController();
   return () => {
-    leave.abort();
-    leave = new AbortController();
-    return AbortSignal.any([signal, leave.signal]);
+    controller.abort();
+    controller = new AbortController();
+    return AbortSignal.any([signal, controller.signal]);
   };
 }
 
 /**
- * Do some work for a part of the page. Until it is done the part says so, and offers to stop it.
+ * Run work for a part of the page. While it runs, the part shows progress and a Stop button.
  * @template T
  * @param {HTMLElement} part
- * @param {string} label what is being done
- * @param {AbortSignal} signal ends the work when the view is left
+ * @param {string} label what the work does
+ * @param {AbortSignal} signal aborts the work when the user leaves the view
  * @param {(signal: AbortSignal) => Promise<T>} work
  * @param {(result: T) => void} show puts the result into the part
  */
-export async function run(part, label, signal, work, show) {
-  const own = new AbortController();
-  const again = () => run(part, label, signal, work, show);
-  const late = setTimeout(() => fill(part, busy(label, () => own.abort())), PATIENCE);
+export async function runTask(part, label, signal, work, show) {
+  const stopController = new AbortController();
+  const retry = () => runTask(part, label, signal, work, show);
+  const timer = setTimeout(() => fill(part, busy(label, () => stopController.abort())), BUSY_DELAY_MS);
   part.setAttribute("aria-busy", "true");
   try {
-    const result = await work(AbortSignal.any([signal, own.signal]));
-    clearTimeout(late);
+    const result = await work(AbortSignal.any([signal, stopController.signal]));
+    clearTimeout(timer);
     if (!signal.aborted) show(result);
   } catch (error) {
-    clearTimeout(late);
+    clearTimeout(timer);
     if (signal.aborted) return;
-    if (own.signal.aborted) fill(part, stopped(again));
-    else fill(part, failure(error, again));
+    if (stopController.signal.aborted) fill(part, stopped(retry));
+    else fill(part, errorNotice(error, retry));
   } finally {
     part.removeAttribute("aria-busy");
   }
 }
 
 /**
- * What went wrong, in words.
+ * A notice that says what went wrong.
  * @param {unknown} error
- * @param {(() => void) | null} again
+ * @param {(() => void) | null} retry
  */
-export function failure(error, again) {
-  if (!(error instanceof Refusal)) console.error(error);
-  const text = sentence(error instanceof Error ? error.message : String(error));
-  say(text);
+export function errorNotice(error, retry) {
+  if (!(error instanceof ApiError)) console.error(error);
+  const message = sentence(error instanceof Error ? error.message : String(error));
+  announce(message);
   return h(
     "div",
     { class: "notice error", role: "alert" },
     h("strong", {}, heading(error)),
-    h("p", {}, text),
-    places(error),
-    error instanceof Refusal && error.shown,
-    again && mayPass(error) && h("div", { class: "row" }, h("button", { type: "button", click: again }, "Try again")),
+    h("p", {}, message),
+    fieldErrors(error),
+    error instanceof ApiError && error.excerpt,
+    retry && isRetryable(error) && h("div", { class: "row" }, h("button", { type: "button", click: retry }, "Try again")),
   );
 }
 
-/** Whether the same may go well another time: what cannot be read today cannot be tomorrow. @param {unknown} error */
-function mayPass(error) {
-  return !(error instanceof Refusal) || ![400, 404, 413, 415, 422].includes(error.status);
+/** Whether the same request could succeed later. @param {unknown} error */
+function isRetryable(error) {
+  return !(error instanceof ApiError) || ![400, 404, 413, 415, 422].includes(error.status);
 }
 
-/** @param {unknown} error */
+/** The title of an error notice. @param {unknown} error */
 function heading(error) {
-  if (error instanceof Refusal && error.heading) return error.heading;
-  const status = error instanceof Refusal ? error.status : -1;
-  if (status === 0) return "No answer";
-  if (status === 401 || status === 403) return "A key is needed";
+  if (error instanceof ApiError && error.heading) return error.heading;
+  const status = error instanceof ApiError ? error.status : -1;
+  if (status === 0) return "No response";
+  if (status === 401 || status === 403) return "API key required";
   if (status === 404) return "Not found";
-  if (status === 429 || status === 503) return "Not available right now";
-  return status >= 400 && status < 500 ? "That cannot be done" : "Something went wrong";
+  if (status === 429 || status === 503) return "Temporarily unavailable";
+  return status >= 400 && status < 500 ? "Request rejected" : "Something went wrong";
 }
 
-/** @param {unknown} error */
-function places(error) {
-  if (!(error instanceof Refusal) || error.places.length < 2) return null;
-  return h("ul", {}, error.places.slice(0, 10).map((one) => h("li", {}, h("code", {}, one.location), ` ${one.message}`)));
+/** The list of field errors, if there are several. @param {unknown} error */
+function fieldErrors(error) {
+  if (!(error instanceof ApiError) || error.details.length < 2) return null;
+  return h("ul", {}, error.details.slice(0, 10).map(({ location, message }) => h("li", {}, h("code", {}, location), ` ${message}`)));
 }
 
 /** @param {string} label @param {() => void} stop */
 function busy(label, stop) {
-  say(label);
+  announce(label);
   return h(
     "div",
     { class: "busy" },
@@ -102,8 +102,8 @@ function busy(label, stop) {
   );
 }
 
-/** @param {() => void} again */
-function stopped(again) {
-  say("Stopped.");
-  return h("div", { class: "busy" }, "Stopped.", h("button", { type: "button", class: "plain", click: again }, "Start again"));
+/** @param {() => void} restart */
+function stopped(restart) {
+  announce("Stopped.");
+  return h("div", { class: "busy" }, "Stopped.", h("button", { type: "button", class: "plain", click: restart }, "Start again"));
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Light and dark: as the system has it, or as chosen here. */
+/** The light and dark themes: as set in the system, or as chosen on the page. */
 
 const root = document.documentElement;
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -9,50 +9,50 @@ probe.hidden = true;
 /** @type {Set<() => void>} */
 const listeners = new Set();
 
-/** Set the page's colours from what was chosen before, and the control to change them. @param {HTMLSelectElement} select */
+/** Apply the saved theme and connect the control that changes it. @param {HTMLSelectElement} select */
 export function installTheme(select) {
   document.body.append(probe);
-  const chosen = remembered();
-  select.value = chosen;
-  root.dataset.theme = chosen;
+  const theme = savedTheme();
+  select.value = theme;
+  root.dataset.theme = theme;
   select.addEventListener("change", () => {
-    remember(select.value);
-    wear(select.value);
+    saveTheme(select.value);
+    applyTheme(select.value);
   });
-  system.addEventListener("change", tell);
-  // Paper is light.
-  addEventListener("beforeprint", () => wear("light"));
-  addEventListener("afterprint", () => wear(select.value));
+  system.addEventListener("change", notifyListeners);
+  // Print in light colours.
+  addEventListener("beforeprint", () => applyTheme("light"));
+  addEventListener("afterprint", () => applyTheme(select.value));
 }
 
 /** @param {string} theme */
-function wear(theme) {
+function applyTheme(theme) {
   root.dataset.theme = theme;
-  tell();
+  notifyListeners();
 }
 
-function tell() {
+function notifyListeners() {
   listeners.forEach((listener) => listener());
 }
 
-/** Call a function whenever colours change, until the signal. @param {() => void} listener @param {AbortSignal} signal */
-export function onTheme(listener, signal) {
+/** Call a function whenever the colours change, until the signal aborts. @param {() => void} listener @param {AbortSignal} signal */
+export function onThemeChange(listener, signal) {
   listeners.add(listener);
   signal.addEventListener("abort", () => listeners.delete(listener));
 }
 
-/** The colour that a custom property means now, as rgb(). @param {string} name without its dashes */
+/** The current value of a colour custom property, as rgb(). @param {string} name without the leading dashes */
 export function colour(name) {
   probe.style.color = `var(--${name})`;
   return getComputedStyle(probe).color;
 }
 
-/** The same, lighter. @param {string} name @param {number} opacity */
+/** A colour with opacity. @param {string} name @param {number} opacity */
 export function tint(name, opacity) {
   return colour(name).replace("rgb(", "rgba(").replace(")", `, ${opacity})`);
 }
 
-function remembered() {
+function savedTheme() {
   try {
     return localStorage.getItem("theme") ?? "";
   } catch {
@@ -61,10 +61,10 @@ function remembered() {
 }
 
 /** @param {string} theme */
-function remember(theme) {
+function saveTheme(theme) {
   try {
     localStorage.setItem("theme", theme);
   } catch {
-    // Storage is switched off: the choice holds until the page is closed.
+    // Storage is disabled: the choice lasts until the page is closed.
   }
 }

@@ -1,30 +1,30 @@
 // @ts-check
-/** Times, written as fits the step of a series. All are UTC. */
+/** Formats of times and steps. All times are UTC. */
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** A time as people write it. @param {string} time ISO 8601 @param {string} step as the service names it */
-export function written(time, step) {
+/** A time at the precision of a step. @param {string} time ISO 8601 @param {string} step as the service writes it */
+export function formatTime(time, step) {
   const [, year, month, day, clock] = /^(-?\d+)-(\d\d)-(\d\d)(?:T(\d\d:\d\d))?/.exec(time) ?? [];
   if (year === undefined) return time;
-  const named = MONTHS[Number(month) - 1];
-  if (step === "month") return `${named} ${year}`;
-  const date = `${Number(day)} ${named} ${year}`;
+  const monthName = MONTHS[Number(month) - 1];
+  if (step === "month") return `${monthName} ${year}`;
+  const date = `${Number(day)} ${monthName} ${year}`;
   return hasClock(step) ? `${date}, ${clock ?? "00:00"}` : date;
 }
 
-/** The same as plotly.js writes times. @param {string} step */
+/** The same format for plotly.js. @param {string} step */
 export function hoverFormat(step) {
   if (step === "month") return "%B %Y";
   return hasClock(step) ? "%-d %b %Y, %H:%M UTC" : "%-d %b %Y";
 }
 
-/** So many steps in words. @param {number} n @param {string} step */
-export function steps(n, step) {
+/** The length of n steps in words. @param {number} n @param {string} step */
+export function formatSteps(n, step) {
   const unit = { month: "month", week: "week", day: "day", hour: "hour" }[step];
   if (unit) return n === 1 ? `1 ${unit}` : `${n} ${unit}s`;
   const [, size, letter] = /^PT?(\d+)([HDW])$/.exec(step) ?? [];
-  if (size) return steps(n * Number(size), { H: "hour", D: "day", W: "week" }[letter] ?? step);
+  if (size) return formatSteps(n * Number(size), { H: "hour", D: "day", W: "week" }[letter] ?? step);
   const minutes = /^PT(\d+)M$/.exec(step);
   if (!minutes) return `${n} × ${step}`;
   const total = n * Number(minutes[1]);
@@ -32,13 +32,13 @@ export function steps(n, step) {
   return total === 60 ? "1 hour" : `${total / 60} hours`;
 }
 
-/** The step as an adjective. @param {string} step */
-export function rhythm(step) {
-  const known = { month: "monthly", week: "weekly", day: "daily", hour: "hourly", PT30M: "half-hourly" };
-  return /** @type {Record<string, string>} */ (known)[step] ?? steps(1, step).replace(/^(\d+) (\w+?)s?$/, "$1-$2");
+/** A step as an adjective, such as monthly or 3-hour. @param {string} step */
+export function stepAdjective(step) {
+  const adjectives = { month: "monthly", week: "weekly", day: "daily", hour: "hourly", PT30M: "half-hourly" };
+  return /** @type {Record<string, string>} */ (adjectives)[step] ?? formatSteps(1, step).replace(/^(\d+) (\w+?)s?$/, "$1-$2");
 }
 
-/** @param {string} step */
+/** Whether times need hours and minutes at this step. @param {string} step */
 function hasClock(step) {
   return !["month", "week", "day"].includes(step);
 }

@@ -1,16 +1,16 @@
 // @ts-check
-/** For those who study the cells: the loss by epoch of the first fit, how long the final one took, and what the seed changes. */
+/** Training details: the loss by epoch of the first fit, the epochs of the final fit, and the effect of the seed. */
 
 import { Chart } from "./chart.js";
 import { h } from "./dom.js";
 import { panelTitle } from "./layout.js";
-import { colourOf, dashOf, kindOf, named, title } from "./models.js";
-import { count, fixed } from "./numbers.js";
-import { asTable, table } from "./table.js";
+import { colourOf, dashOf, kindOf, modelLabel, modelTitle } from "./models.js";
+import { fixed, formatCount } from "./numbers.js";
+import { dataTable, tableDisclosure } from "./table.js";
 import { colour } from "./theme.js";
 
 /**
- * @param {any} record the answer of /compare/training
+ * @param {any} record the response of /compare/training
  * @param {AbortSignal} signal
  */
 export function trainingCards(record, signal) {
@@ -19,53 +19,53 @@ export function trainingCards(record, signal) {
 
 /** @param {any} record @param {AbortSignal} signal */
 function lossCard(record, signal) {
-  const networks = record.networks.filter((/** @type {any} */ one) => one.train_loss.length);
+  const networks = record.networks.filter((/** @type {any} */ network) => network.train_loss.length);
   if (!networks.length) return card("Loss by epoch", h("p", { class: "empty" }, "This release has no loss curves."));
   const chart = new Chart("Loss by epoch", signal, { height: "22rem" });
   chart.draw(() => lossFigure(networks));
   const rows = () => ({
-    head: ["Epoch", ...networks.flatMap((/** @type {any} */ one) => [`${name(one)} training`, `${name(one)} validation`])],
-    rows: range(longest(networks)).map((i) => [
+    head: ["Epoch", ...networks.flatMap((/** @type {any} */ network) => [`${nameOf(network)} training`, `${nameOf(network)} validation`])],
+    rows: indices(maxEpochs(networks)).map((i) => [
       String(i + 1),
-      ...networks.flatMap((/** @type {any} */ one) => [fixed(one.train_loss[i], 4), fixed(one.validation_loss[i], 4)]),
+      ...networks.flatMap((/** @type {any} */ network) => [fixed(network.train_loss[i], 4), fixed(network.validation_loss[i], 4)]),
     ]),
   });
   return card(
     "Loss by epoch",
     chart.element,
-    h("p", { class: "note" }, "Huber loss in one-step spreads, of a first fit to the training part alone; each panel has its own scale."),
-    h("p", { class: "note" }, "The number of epochs is set in advance; the validation part picks the best network and helps to calibrate the intervals."),
-    asTable("Loss by epoch", rows),
+    h("p", { class: "note" }, "Huber loss of a first fit to the training period alone, in units of the one-step spread. Each panel has its own scale."),
+    h("p", { class: "note" }, "The number of epochs is set in advance. The validation period selects the best network and helps calibrate the intervals."),
+    tableDisclosure("Loss by epoch", rows),
   );
 }
 
 /** @param {any[]} networks @returns {import("./chart.js").Figure} */
 function lossFigure(networks) {
-  const data = networks.flatMap((one) => [curve(one, "validation_loss", "validation", "y"), curve(one, "train_loss", "training", "y2")]);
+  const data = networks.flatMap((network) => [curve(network, "validation_loss", "validation", "y"), curve(network, "train_loss", "training", "y2")]);
   return {
     data,
     layout: {
       hoversubplots: "axis",
-      xaxis: { anchor: "y2", showgrid: false, title: { text: "Epoch", standoff: 8 }, hoverformat: "d", dtick: step(longest(networks)) },
+      xaxis: { anchor: "y2", showgrid: false, title: { text: "Epoch", standoff: 8 }, hoverformat: "d", dtick: tickSpacing(maxEpochs(networks)) },
       yaxis: { domain: [0.58, 1], fixedrange: true, nticks: 4 },
       yaxis2: { domain: [0, 0.42], fixedrange: true, nticks: 4 },
       margin: { l: 52, r: 10, t: 22, b: 44 },
-      annotations: [panelTitle("Loss on the validation part", 1), panelTitle("Loss on the training part", 0.42)],
+      annotations: [panelTitle("Loss on the validation period", 1), panelTitle("Loss on the training period", 0.42)],
     },
-    places: [0, longest(networks)],
-    read: (i) => [`epoch ${i + 1}`, ...networks.map((one) => `${name(one)} validation ${fixed(one.validation_loss[i], 4)}`)].join(", "),
-    at: (i) => data.flatMap((one, curveNumber) => (i < one.x.length ? [{ curveNumber, pointNumber: i }] : [])),
+    extent: [0, maxEpochs(networks)],
+    describe: (i) => [`epoch ${i + 1}`, ...networks.map((network) => `${nameOf(network)} validation ${fixed(network.validation_loss[i], 4)}`)].join(", "),
+    pointsAt: (i) => data.flatMap((trace, curveNumber) => (i < trace.x.length ? [{ curveNumber, pointNumber: i }] : [])),
   };
 }
 
-/** @param {any} network @param {string} field @param {string} part @param {string} axis */
-function curve(network, field, part, axis) {
+/** @param {any} network @param {string} field @param {string} period @param {string} axis */
+function curve(network, field, period, axis) {
   const kind = kindOf(network.model);
   return {
     type: "scatter",
     mode: "lines",
-    name: `${title(kind)}, ${part}`,
-    x: range(network[field].length).map((i) => i + 1),
+    name: `${modelTitle(kind)} ${period}`,
+    x: indices(network[field].length).map((i) => i + 1),
     y: network[field],
     line: { color: colour(colourOf(kind)), width: 1.75, dash: dashOf(kind) },
     yaxis: axis,
@@ -75,53 +75,53 @@ function curve(network, field, part, axis) {
 
 /** @param {any} record @param {AbortSignal} signal */
 function seedCard(record, signal) {
-  const networks = record.networks.filter((/** @type {any} */ one) => one.seeds.length);
-  if (!networks.length) return card("Effect of the seed", h("p", { class: "empty" }, "This release was trained with one seed only."));
+  const networks = record.networks.filter((/** @type {any} */ network) => network.seeds.length);
+  if (!networks.length) return card("Effect of the seed", h("p", { class: "empty" }, "This release was trained with a single seed."));
   const chart = new Chart("Effect of the seed", signal, { height: "12rem" });
   chart.draw(() => seedFigure(networks));
-  const spreads = networks.map((/** @type {any} */ one) => deviation(one.seeds.map((/** @type {any} */ run) => run.rmse)));
-  const places = Math.max(4, Math.ceil(-Math.log10(Math.max(...spreads, 1e-6))));
-  const rows = record.networks.map((/** @type {any} */ one) => {
-    const values = one.seeds.map((/** @type {any} */ run) => run.rmse);
-    return [named(kindOf(one.model)), count(one.parameters), one.epochs ?? "–", `${fixed(mean(values), places)} ± ${fixed(deviation(values), places)}`];
+  const spreads = networks.map((/** @type {any} */ network) => deviation(network.seeds.map((/** @type {any} */ run) => run.rmse)));
+  const decimals = Math.max(4, Math.ceil(-Math.log10(Math.max(...spreads, 1e-6))));
+  const rows = record.networks.map((/** @type {any} */ network) => {
+    const values = network.seeds.map((/** @type {any} */ run) => run.rmse);
+    return [modelLabel(kindOf(network.model)), formatCount(network.parameters), network.epochs ?? "–", `${fixed(mean(values), decimals)} ± ${fixed(deviation(values), decimals)}`];
   });
   return card(
     "Effect of the seed",
     chart.element,
-    table("What was trained", ["Cell", "Weights", ["Epochs", h("span", { class: "unit" }, " final fit")], ["RMSE over seeds", h("span", { class: "unit" }, " °C")]], rows),
-    h("p", { class: "note" }, "RMSE on the test part, one step ahead, of networks trained again from other random numbers: mean ± standard deviation. Differences within this spread say nothing about the cells."),
-    h("p", { class: "note" }, "The final fit, which makes the forecasts, learns from the training and validation parts together. Its epochs are in the table; the loss curves are those of the first fit."),
+    dataTable("Trained networks", ["Cell", "Weights", ["Epochs", h("span", { class: "unit" }, " final fit")], ["RMSE over seeds", h("span", { class: "unit" }, " °C")]], rows),
+    h("p", { class: "note" }, "RMSE over the test period, one step ahead, of networks retrained with different random seeds: mean ± standard deviation. Differences smaller than this spread say nothing about the cells."),
+    h("p", { class: "note" }, "The final fit, which makes the forecasts, learns from the training and validation periods together. The table gives its epochs; the loss curves are those of the first fit."),
   );
 }
 
 /** @param {any[]} networks @returns {import("./chart.js").Figure} */
 function seedFigure(networks) {
-  const runs = networks.flatMap((one) => one.seeds.map((/** @type {any} */ run) => ({ ...run, kind: kindOf(one.model) })));
-  const dots = networks.map((one) => ({
+  const runs = networks.flatMap((network) => network.seeds.map((/** @type {any} */ run) => ({ ...run, kind: kindOf(network.model) })));
+  const traces = networks.map((network) => ({
     type: "scatter",
     mode: "markers",
-    name: name(one),
-    x: one.seeds.map((/** @type {any} */ run) => run.rmse),
-    y: one.seeds.map(() => name(one)),
-    text: one.seeds.map((/** @type {any} */ run) => `seed ${run.seed}`),
-    marker: { color: colour(colourOf(kindOf(one.model))), size: 11, opacity: 0.75, line: { width: 1, color: colour("card") } },
+    name: nameOf(network),
+    x: network.seeds.map((/** @type {any} */ run) => run.rmse),
+    y: network.seeds.map(() => nameOf(network)),
+    text: network.seeds.map((/** @type {any} */ run) => `seed ${run.seed}`),
+    marker: { color: colour(colourOf(kindOf(network.model))), size: 11, opacity: 0.75, line: { width: 1, color: colour("card") } },
     hovertemplate: "%{text}: %{x:.4f} °C<extra></extra>",
   }));
   return {
-    data: dots,
+    data: traces,
     layout: {
       hovermode: "closest",
       xaxis: { title: { text: "RMSE, °C", standoff: 8 }, nticks: 5, zeroline: false, tickformat: ".4f" },
       yaxis: { fixedrange: true, autorange: "reversed", showgrid: false, tickfont: { size: 13, color: colour("ink") } },
       margin: { l: 52, r: 24, t: 8, b: 44 },
     },
-    places: [0, runs.length],
-    read: (i) => `${title(runs[i].kind)}, seed ${runs[i].seed}, RMSE ${fixed(runs[i].rmse, 4)} °C`,
-    at: (i) => {
-      let left = i;
-      for (const [curveNumber, one] of networks.entries()) {
-        if (left < one.seeds.length) return [{ curveNumber, pointNumber: left }];
-        left -= one.seeds.length;
+    extent: [0, runs.length],
+    describe: (i) => `${modelTitle(runs[i].kind)}, seed ${runs[i].seed}, RMSE ${fixed(runs[i].rmse, 4)} °C`,
+    pointsAt: (i) => {
+      let offset = i;
+      for (const [curveNumber, network] of networks.entries()) {
+        if (offset < network.seeds.length) return [{ curveNumber, pointNumber: offset }];
+        offset -= network.seeds.length;
       }
       return [];
     },
@@ -134,23 +134,23 @@ function card(heading, ...content) {
 }
 
 /** @param {any} network */
-const name = (network) => title(kindOf(network.model));
+const nameOf = (network) => modelTitle(kindOf(network.model));
 
 /** @param {any[]} networks */
-const longest = (networks) => Math.max(...networks.map((one) => one.train_loss.length));
+const maxEpochs = (networks) => Math.max(...networks.map((network) => network.train_loss.length));
 
 /** @param {number} n */
-const range = (n) => Array.from({ length: n }, (_, i) => i);
+const indices = (n) => Array.from({ length: n }, (_, i) => i);
 
-/** Between ticks, a round number, for about eight of them. @param {number} n */
-const step = (n) => [1, 2, 5, 10, 20, 50, 100, 200, 500].find((size) => n / size <= 9) ?? 1000;
+/** A round tick spacing that gives at most nine ticks. @param {number} n */
+const tickSpacing = (n) => [1, 2, 5, 10, 20, 50, 100, 200, 500].find((size) => n / size <= 9) ?? 1000;
 
 /** @param {number[]} values */
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** @param {number[]} values */
+/** The sample standard deviation; NaN for fewer than two values. @param {number[]} values */
 function deviation(values) {
   if (values.length < 2) return NaN;
-  const middle = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+  const average = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - average) ** 2, 0) / (values.length - 1));
 }

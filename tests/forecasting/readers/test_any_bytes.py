@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from forecasting.errors import FileError
 from forecasting.readers import Reading, read
-from forecasting.timestep import TimeStep
-from tests.forecasting.readers import test_ndbc
+from forecasting.series.timestep import TimeStep
 from tests.forecasting.readers.files import rows
+from tests.forecasting.readers.table import test_ndbc
 
 SEEDS = (
     "time,sst\n2001-01-01,10\n2001-01-02,11\n",

@@ -1,0 +1,1 @@
+"""How good forecasts are: test parts, rolling origins, comparisons, reports."""

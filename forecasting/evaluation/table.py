@@ -1,0 +1,56 @@
+"""The table of errors: Model | MAE | RMSE | MAPE (%), the references under the networks."""
+
+from collections.abc import Sequence
+
+from forecasting.evaluation.report import ModelReport, Report
+
+TITLES = {
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "persistence": "persistence",
+    "climatology": "climatology",
+    "damped": "damped anomaly persistence",
+    "linear": "linear autoregression",
+}
+
+
+def accuracy_table(report: Report, lead: int = 1) -> str:
+    """Accuracy on the test part at ``lead``, as aligned Markdown."""
+    return models_table(report.models, lead)
+
+
+def models_table(models: Sequence[ModelReport], lead: int = 1) -> str:
+    """The same for models that are in no report."""
+    return aligned([("Model", "MAE", "RMSE", "MAPE (%)"), *(_row(model, lead) for model in models)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Markdown of a head and rows, the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "| " + " | ".join(_pad(cell, width, k) for k, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 1) + ("-" if k == 0 else ":") for k, width in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _row(model: ModelReport, lead: int) -> tuple[str, str, str, str]:
+    accuracy = model.accuracy["test"]
+    mape = accuracy.mape[lead - 1]
+    return (
+        TITLES.get(model.name, model.name),
+        f"{accuracy.mae[lead - 1]:.4f}",
+        f"{accuracy.rmse[lead - 1]:.4f}",
+        figure(mape, 2),
+    )
+
+
+def figure(value: float | None, decimals: int = 4) -> str:
+    """A number as it is shown; a dash where there is none."""
+    return "–" if value is None else f"{value:.{decimals}f}"
+
+
+def _pad(cell: str, width: int, column: int) -> str:
+    return cell.ljust(width) if column == 0 else cell.rjust(width)

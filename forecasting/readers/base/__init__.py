@@ -1,0 +1,1 @@
+"""What all readers share: options, tables of text, units, quality flags, places."""

@@ -1,0 +1,1 @@
+"""Observations to series, and what is reported about a file."""

@@ -1,0 +1,1 @@
+"""Tables of text to observations: CSV, ERDDAP, NDBC, a row per year."""

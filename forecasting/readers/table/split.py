@@ -1,0 +1,166 @@
+"""Rows of a table that belong together: one station, place and depth."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from forecasting.errors import FileError
+from forecasting.readers.base.geometry import describe_depths, distance_km, fixed_places, name_place, nearest_depth
+from forecasting.readers.base.keys import ANYTHING, DEPTHS, PLACES, STATIONS
+from forecasting.readers.base.options import Options, refuse_many
+from forecasting.readers.base.table import Table, numbers, one_line, to_numbers
+from forecasting.readers.times.clock import Clock
+from forecasting.series.timestep import Floats
+from forecasting.wording import listed
+
+Rows = npt.NDArray[np.bool_]
+
+_MAX_REPEATED_SHARE: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one station.
+
+    Attributes:
+        station: its name, if it has one.
+        column: that tells it apart.
+        rows: which ones, ``(n,)``.
+        notes: on what was chosen.
+    """
+
+    station: str | None
+    column: str | None
+    rows: Rows
+    notes: tuple[str, ...] = ()
+
+
+def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
+    """The parts of a table, one a station; only the one that was asked for, where one was.
+
+    Stations go by their column. Places and depths part them only where times would be repeated otherwise, or where the
+    places are few and far from one another: a drifting buoy stays whole, and one that is laid out anew nearby.
+
+    Raises:
+        FileError: if the one that was asked for is not there, or there are several depths and none was asked for.
+    """
+    column = _several(table, station_column(table, clock))
+    everything = np.ones(len(table.cells), dtype=np.bool_)
+    parts = [Part(None, None, everything)]
+    if column is not None:
+        codes, names = pd.factorize(table.cells[column])
+        if options.station is None:
+            refuse_many(len(names), "stations", "station", options)
+        parts = [Part(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
+        if options.station is not None:
+            parts = [part for part in parts if part.station == options.station]
+            if not parts:
+                raise FileError(
+                    f"has no station {options.station!r}; it has {listed([one_line(name) for name in names])}"
+                )
+    for part in parts:
+        for place in _places(table, clock, part, options):
+            yield _depth(table, clock, place, options)
+
+
+def station_column(table: Table, clock: Clock) -> str | None:
+    """The column that names stations, if there is one."""
+    plain = table.plain()
+    for name in (*STATIONS, *PLACES, *ANYTHING):
+        if name in plain and (name in STATIONS or _names_stations(table.cells[plain[name]], name, clock)):
+            return plain[name]
+    return None
+
+
+def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
+    """Whether a column of few names tells stations apart; one of anything has to change seldom, or with the time."""
+    if 2 * column.nunique() > len(column) or (column == "").all():
+        return False
+    runs = int((column != column.shift()).sum())
+    return name in PLACES or runs == column.nunique() or _repeats(clock, np.ones(len(column), dtype=np.bool_))
+
+
+def _several(table: Table, column: str | None) -> str | None:
+    """The column, unless it only says where the one series of a file is from."""
+    usual = column is not None and column in {table.plain().get(name) for name in STATIONS}
+    return column if usual or column is None or table.cells[column].nunique() > 1 else None
+
+
+def _repeats(clock: Clock, rows: Rows) -> bool:
+    texts = clock.texts[rows]
+    return are_repeated(int(texts.duplicated().sum()), len(texts))
+
+
+def are_repeated(count: int, of: int) -> bool:
+    """Whether so many of times are repeated that they are of several places or depths."""
+    return count > max(1, _MAX_REPEATED_SHARE * of)
+
+
+def place_columns(table: Table) -> tuple[str, str] | None:
+    """The columns of latitude and longitude, if there are both."""
+    plain = table.plain()
+    lat, lon = plain.get("latitude", plain.get("lat")), plain.get("longitude", plain.get("lon"))
+    return None if lat is None or lon is None else (lat, lon)
+
+
+def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterator[Part]:
+    columns = place_columns(table)
+    points = None if columns is None else _points(table, clock, part, columns)
+    if columns is None or points is None:
+        if options.at is not None:
+            found = "no columns of latitude and longitude" if columns is None else "one place, or one that moves"
+            raise FileError(f"has {found}, so --at has nothing to choose from; leave it away")
+        yield part
+        return
+    lat, lon = columns
+    distinct = np.unique(points[part.rows], axis=0)
+    distinct = distinct[np.isfinite(distinct).all(axis=1)]
+    if options.at is None:
+        refuse_many(len(distinct), "places", "at LAT,LON", options)
+    elif len(distinct):
+        km = distance_km(options.at, distinct[:, 0], distinct[:, 1])
+        chosen = distinct[int(km.argmin())]
+        note = f"the nearest place to {name_place(options.at)} is {name_place(chosen)}, {km.min():.1f} km away"
+        yield Part(part.station, part.column, part.rows & (points == chosen).all(axis=1), (note,))
+        return
+    for point in distinct:
+        name = name_place(point)
+        if options.station is None or part.station is not None or name == options.station:
+            where = name if part.station is None else f"{part.station} {name}"
+            yield Part(where, f"{lat} and {lon}", part.rows & (points == point).all(axis=1))
+
+
+def _points(table: Table, clock: Clock, part: Part, columns: tuple[str, str]) -> Floats | None:
+    """Latitude and longitude of each row ``(n, 2)``, where they tell several places of a part apart."""
+    cells = [table.cells[name] for name in columns]
+    if _repeats(clock, part.rows):
+        return np.stack([numbers(one) for one in cells], axis=1)
+    if part.station is None:  # a name goes before a place
+        return fixed_places(np.stack([to_numbers(one) for one in cells], axis=1), part.rows)
+    return None
+
+
+def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
+    plain = table.plain()
+    column = next((plain[name] for name in DEPTHS if name in plain), None)
+    if column is None and options.depth is not None:
+        raise FileError("has no column of depths, so --depth has nothing to choose from; leave it away")
+    if column is None:
+        return part
+    if options.depth is None and not _repeats(clock, part.rows):
+        said = describe_depths(to_numbers(table.cells[column])[part.rows], f"column {column}")
+        return replace(part, notes=(*part.notes, *said))
+    depths = numbers(table.cells[column])
+    distinct = np.unique(depths[part.rows & np.isfinite(depths)])
+    if len(distinct) < 2:
+        return part
+    if options.depth is None:
+        shown = listed(f"{depth:g}" for depth in distinct)
+        raise FileError(f"holds several depths in column {column}: {shown}; choose one with --depth")
+    chosen = nearest_depth(distinct, options.depth)
+    note = f"{column} {chosen:g} of {len(distinct)} depths"
+    return Part(part.station, part.column, part.rows & (depths == chosen), (*part.notes, note))

@@ -1,0 +1,158 @@
+"""Time zones as files and options name them."""
+
+import re
+import zoneinfo
+from datetime import timedelta, timezone, tzinfo
+from typing import Final, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from forecasting.errors import FileError
+from forecasting.readers.base.table import ABSENT, to_numbers
+
+UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
+"""Names of UTC, in capitals."""
+_OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?\s*([+−-])\s*(\d{1,2})(?::?(\d\d))?\s*(?:H|HOURS?)?", re.IGNORECASE)
+_SUFFIX: Final = re.compile(r"(?:UTC|GMT)[+-]\d\d?(?::?\d\d)?$", re.IGNORECASE)
+"""An offset that a name ends in."""
+_OFF_UTC: Final = re.compile(r"\b(?:UTC|GMT)\s*[+−-]\s*0?[1-9]")
+"""An offset within a sentence."""
+_CLOCK: Final = re.compile(r"\b(?:local\b.*\btimes?|times?\b.*\blocal|time ?zone)\b", re.IGNORECASE)
+_NAMES: Final = frozenset(
+    ("ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "ART", "AST", "AWST", "BRT", "BST", "CDT", "CEST", "CET",
+     "CLST", "CLT", "COT", "CST", "EAT", "EDT", "EEST", "EET", "EST", "GST", "HKT", "HST", "ICT", "IST", "JST", "KST",
+     "LMT", "LOCAL", "LST", "LT", "MDT", "MESZ", "MET", "MEZ", "MSK", "MST", "NDT", "NST", "NZDT", "NZST",
+     "PDT", "PET", "PHT", "PKT", "PST", "SAST", "SGT", "VET", "WAT", "WEST", "WET", "WIB")
+)  # fmt: skip
+_REGIONS: Final = "Atlantic|Eastern|Central|Mountain|Pacific|local|standard|daylight|summer"
+_OTHERS: Final = re.compile(rf"[A-Z]{{2,3}}T[/\d][A-Z]{{2,3}}T|(?i:(.* )?({_REGIONS})( .*)? time)")
+"""As ``PST/PDT``, ``EST5EDT``, ``local time`` and ``Central Standard Time``."""
+_LOCAL: Final = re.compile(
+    r"(?:.*[^a-z])?(?:locale?|lokale?|ortszeit|local_?(?:time|date|datetime))(?:[^a-z].*)?", re.IGNORECASE
+)
+_AMBIGUOUS: Final = frozenset(("ART", "COT", "EAT", "GST", "LT", "MET", "PET", "PHT", "WAT", "WEST"))
+"""Names of zones that mean something else within the name of a column, as ``met_time``."""
+_OF_STATES: Final = {"EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00", "MST": "-07:00",
+                     "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00", "AKST": "-09:00", "AKDT": "-08:00",
+                     "HST": "-10:00", "AST": "-04:00"}  # fmt: skip
+"""What names mean in files of the US Geological Survey; elsewhere some are of other continents."""
+STATES: Final = "tz_cd"
+"""How those call the column of them."""
+PERIOD: Final = "tz"
+"""What a column of zones may be called, and one of the periods of waves."""
+COLUMNS: Final = (STATES, PERIOD, "timezone", "time_zone", "utc_offset")
+"""Usual names of a column that names the zone of each row."""
+_NO_OFFSET: Final = re.compile(r"[+-]?0+(?:[:.]0+)?")
+_CONTINENTS: Final = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+
+
+def zone_of(text: str) -> str | None:
+    """The offset that a header names, as ``+02:00`` for ``UTC+2``; None where it names UTC or no zone.
+
+    Raises:
+        FileError: if it is a name, whose offset is not known here.
+    """
+    plain = text.strip()
+    if plain.upper() in UTC:
+        return None
+    if match := _OFFSET.fullmatch(plain):
+        sign = "+" if match[1] == "+" else "-"
+        return f"{sign}{int(match[2]):02}:{match[3] or '00'}"
+    if plain.upper() in _NAMES or _OTHERS.fullmatch(plain) or _LOCAL.fullmatch(plain) or _is_known(plain):
+        _refuse(plain, plain if _is_known(plain) else None)
+    if (city := _of_city(plain)) is not None:
+        _refuse(plain, city)
+    return None
+
+
+def names_utc(name: str) -> bool:
+    """Whether a column's name says that its times are UTC, as ``time_utc``."""
+    words = re.split(r"[^A-Za-z]+", name)
+    return _SUFFIX.search(name) is None and any(word.upper() in UTC - {"Z"} for word in words)
+
+
+def names_zone(text: str) -> bool:
+    """Whether a sentence speaks of a clock that is not UTC, as ``Time zone: UTC-8`` or ``all times local``."""
+    words = set(re.findall(r"[^\W\d_]+", text))
+    if words & (_NAMES - _AMBIGUOUS) or _OFF_UTC.search(text):
+        return True
+    return _CLOCK.search(text) is not None and not {word.upper() for word in words} & UTC
+
+
+def zone_in(name: str) -> str | None:
+    """As :func:`zone_of` for the zone within a column's name, as ``time_EST`` or ``timestamp_local``.
+
+    Raises:
+        FileError: if it is a name, whose offset is not known here.
+    """
+    words = re.split(r"[^A-Za-z]+", name)
+    if match := _SUFFIX.search(name):
+        return zone_of(match[0])
+    if names_utc(name):
+        return None
+    if _LOCAL.fullmatch(name):
+        _refuse("local", None)
+    for word in words:
+        if word.upper() in _NAMES - _AMBIGUOUS:
+            _refuse(word, None)
+    return None
+
+
+def is_period(column: "pd.Series[str]") -> bool:
+    """Whether a column ``Tz`` holds seconds between waves: numbers, of which some have no sign."""
+    found = to_numbers(column)
+    known = np.isfinite(found) | column.str.lower().isin(ABSENT)
+    return bool(known.all() and column.str.match(r"\d").any())
+
+
+def offset_of(cell: str, column: str) -> str:
+    """What a cell of a column of zones adds to a time of ISO 8601: ``Z`` or an offset.
+
+    Raises:
+        FileError: if it is a name, whose offset is not known here.
+    """
+    if cell.upper() in UTC or _NO_OFFSET.fullmatch(cell):
+        return "Z"
+    known = _OF_STATES.get(cell) if column.lower() == STATES else None
+    found = known or (zone_of(cell) if _OFFSET.fullmatch(cell) else None)
+    if found is None:
+        _refuse(cell, cell if _is_known(cell) else None, f"column {column}")
+    return found
+
+
+def _refuse(named: str, zone: str | None, place: str = "its header") -> NoReturn:
+    example = zone or "Europe/Rome, or its offset, as +01:00"
+    raise FileError(
+        f"has times by the clock of {named[:40]!r}, as {place} says, and not UTC: say which that is with --timezone, "
+        f"as {example}"
+    )
+
+
+def _is_known(name: str) -> bool:
+    return "/" in name and name in zoneinfo.available_timezones()
+
+
+def _of_city(text: str) -> str | None:
+    """The zone of a city, as Australia/Sydney."""
+    plain = text.replace(" ", "_")
+    if not re.fullmatch(r"[A-Z][A-Za-z_]{2,30}", plain):
+        return None
+    known = sorted(zoneinfo.available_timezones())
+    return next((zone for zone in known if zone.startswith(_CONTINENTS) and zone.rpartition("/")[2] == plain), None)
+
+
+def find_zone(name: str) -> tzinfo:
+    """The zone of an IANA name, or of an offset as ``+02:00``.
+
+    Raises:
+        FileError: if there is none.
+    """
+    match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", name)
+    if match and int(match[2]) < 24 and int(match[3]) < 60:
+        offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+        return timezone(offset if match[1] == "+" else -offset)
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise FileError(f"no time zone is named {name[:40]!r}; write it as Europe/Rome or +01:00") from None

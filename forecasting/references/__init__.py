@@ -1,0 +1,1 @@
+"""What a network has to beat: persistence, climatology, damped persistence, linear autoregression."""

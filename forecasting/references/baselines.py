@@ -1,0 +1,167 @@
+"""The references to beat: persistence, climatology, damped anomaly persistence, linear autoregression."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from forecasting.errors import SeriesError
+from forecasting.references.climatology import Climatology
+from forecasting.series.origins import Roller, origins
+from forecasting.series.shape import ForecastShape
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import Bools, Floats, Times, TimeStep
+
+_WINDOWS_A_WEIGHT: Final = 4
+"""Windows for each weight of the autoregression, below which it is not fitted."""
+
+BASELINES: Final = ("persistence", "climatology", "damped", "linear")
+
+
+class Baselines(BaseModel, frozen=True):
+    """All that the references learn from the past of one series.
+
+    Attributes:
+        step: of the series, as :class:`~forecasting.series.timestep.TimeStep` writes it.
+        climatology: the seasonal cycle that anomalies are taken from.
+        damping: share of the last anomaly that is left at each lead.
+        linear: weights of the window's anomalies, oldest first; empty where the series was too short for them.
+        intercept: °C, of the autoregression.
+    """
+
+    step: str
+    climatology: Climatology
+    damping: tuple[float, ...]
+    linear: tuple[float, ...]
+    intercept: float
+
+    @classmethod
+    def fit(cls, series: SstSeries, shape: ForecastShape) -> "Baselines":
+        """Fit to the whole of ``series``, for all leads of ``shape``.
+
+        Damping is the regression of the anomaly on the one ``lead`` steps before, through the origin. The linear
+        autoregression is ordinary least squares on windows of anomalies, and needs four times as many
+        windows as weights.
+
+        Raises:
+            SeriesError: if the series is too short for a climatology.
+        """
+        climatology = Climatology.fit(series)
+        anomalies = series.values - climatology(series.times)
+        known = SstSeries(anomalies, series.start, series.step)
+        linear, intercept = autoregression(known, shape.window, shape.fill_limit)
+        return cls(
+            step=str(series.step),
+            climatology=climatology,
+            damping=tuple(map(float, damping(anomalies[None], np.isfinite(anomalies)[None], shape.horizon)[0])),
+            linear=tuple(map(float, linear)),
+            intercept=intercept,
+        )
+
+    def rollers(self) -> dict[str, Roller]:
+        """The references by name, in the order of :data:`BASELINES`; without ``linear`` where it has no weights."""
+        step = TimeStep.parse(self.step)
+        rollers: dict[str, Roller] = {
+            "persistence": Persistence(),
+            "climatology": _ClimatologyForecast(self.climatology, step),
+            "damped": _DampedAnomaly(self.climatology, step, np.asarray(self.damping)),
+        }
+        if self.linear:
+            rollers["linear"] = _Linear(self.climatology, step, np.asarray(self.linear), self.intercept)
+        return rollers
+
+
+def damping(anomalies: Floats, observed: Bools | None, horizon: int) -> Floats:
+    """Regression of each anomaly on the one ``lead`` steps before, through the origin.
+
+    Args:
+        anomalies: °C, ``(n, length)``.
+        observed: where they are none that is missing, ``(n, length)``; None where none is.
+        horizon: number of leads.
+
+    Returns:
+        Share that is left, ``(n, horizon)``; 0 at a lead that the series does not reach, or without anomalies.
+    """
+    known = anomalies if observed is None else np.where(observed, anomalies, 0.0)
+    shares = np.zeros((len(anomalies), horizon))
+    for lead in range(1, min(horizon, anomalies.shape[1] - 1) + 1):
+        before = known[:, :-lead]
+        variance = np.vecdot(before, before if observed is None else np.where(observed[:, lead:], before, 0.0))
+        np.divide(np.vecdot(before, known[:, lead:]), variance, out=shares[:, lead - 1], where=variance > 0)
+    return shares
+
+
+def autoregression(anomalies: SstSeries, window: int, fill_limit: int) -> tuple[Floats, float]:
+    """Weights of ``window`` anomalies, oldest first, and intercept, °C; no weights where windows are too few."""
+    known = origins(anomalies, ForecastShape(window, 1, fill_limit), 0, len(anomalies))
+    if len(known) < _WINDOWS_A_WEIGHT * (window + 1):
+        return np.empty(0), 0.0
+    terms = np.column_stack([known.windows, np.ones(len(known))])
+    weights = np.asarray(np.linalg.lstsq(terms, known.targets[:, 0], rcond=None)[0], dtype=np.float64)
+    return weights[:-1], float(weights[-1])
+
+
+def roll_autoregression(anomalies: Floats, weights: Floats, intercept: float, horizon: int) -> Floats:
+    """What follows windows of anomalies ``(n, window)``, each lead from the ones before it: ``(n, horizon)``."""
+    window = len(weights)
+    rolled = np.empty((len(anomalies), window + horizon))
+    rolled[:, :window] = anomalies
+    for lead in range(horizon):
+        rolled[:, window + lead] = rolled[:, lead : lead + window] @ weights + intercept
+    return rolled[:, window:]
+
+
+def linear_windows(window: int) -> int:
+    """Values that a series must hold before it can have a linear autoregression on ``window`` of them."""
+    return window + _WINDOWS_A_WEIGHT * (window + 1)
+
+
+def most_lags(length: int) -> int:
+    """The longest window that a linear autoregression can have on ``length`` values, and at least 1."""
+    return max((length - _WINDOWS_A_WEIGHT) // (_WINDOWS_A_WEIGHT + 1), 1)
+
+
+class Persistence:
+    """The reference that forecasts the last value at every lead."""
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        """See :class:`~forecasting.series.origins.Roller`."""
+        return np.repeat(windows[:, -1:], horizon, axis=1)
+
+
+@dataclass(frozen=True)
+class _ClimatologyForecast:
+    climatology: Climatology
+    step: TimeStep
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        return self.climatology(self.step.shift(valid_time[:, None], np.arange(horizon)))
+
+
+@dataclass(frozen=True)
+class _DampedAnomaly:
+    climatology: Climatology
+    step: TimeStep
+    damping: Floats
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        if horizon > len(self.damping):
+            raise SeriesError(f"damped anomaly persistence was fitted for {len(self.damping)} leads, not {horizon}")
+        seasonal = self.climatology(self.step.shift(valid_time[:, None], np.arange(-1, horizon)))
+        anomaly = windows[:, -1:] - seasonal[:, :1]
+        return seasonal[:, 1:] + anomaly * self.damping[:horizon]
+
+
+@dataclass(frozen=True)
+class _Linear:
+    climatology: Climatology
+    step: TimeStep
+    weights: Floats
+    intercept: float
+
+    def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
+        window = len(self.weights)
+        seasonal = self.climatology(self.step.shift(valid_time[:, None], np.arange(-window, horizon)))
+        anomalies = windows[:, -window:] - seasonal[:, :window]
+        return seasonal[:, window:] + roll_autoregression(anomalies, self.weights, self.intercept, horizon)

@@ -1,0 +1,1 @@
+"""Releases, from disk to memory."""

@@ -1,0 +1,1 @@
+"""Statistics of forecasts: accuracy, probabilistic scores, sampling error, seasons."""

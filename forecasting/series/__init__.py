@@ -1,0 +1,1 @@
+"""A regular SST series: its values, its time step, its times, and the windows in it."""

@@ -1,0 +1,1 @@
+"""`/compare`: how good the models are."""

@@ -1,0 +1,138 @@
+"""How good the models are on the held-out test part, or on the caller's series, beside the references."""
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from orjson import dumps
+from starlette.responses import Response
+
+from forecasting.errors import RequestError
+from forecasting.evaluation.table import accuracy_table
+from forecasting.releases.registry import LoadedRelease
+from service.api.compare.answer import compare_series, compared_model, written
+from service.api.compare.schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
+from service.api.compare.tables import comparison_csv, own_csv, own_markdown
+from service.api.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
+from service.api.forecast.answer import agreed, check_horizon
+from service.api.openapi import problems, request_body
+from service.http.bodies import read_json
+from service.http.media import require_json
+
+FormatQuery = Annotated[Literal["json", "csv", "markdown"], Query(description="of the answer")]
+
+router = APIRouter(prefix="/compare", tags=["compare"])
+
+_MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "markdown": "text/markdown; charset=utf-8"}
+_TEXTS: dict[str, Any] = {"content": {name: {"schema": {"type": "string"}} for name in ("text/csv", "text/markdown")}}
+_PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+
+
+@router.get(
+    "",
+    response_model=Comparison,
+    responses={200: _TEXTS, **problems(404, 422, 503)},
+)
+def compare(
+    registry: RegistryDep,
+    settings: SettingsDep,
+    dataset: DatasetQuery = None,
+    horizon: HorizonQuery = 1,
+    format: FormatQuery = "json",
+) -> Any:
+    """MAE, RMSE and MAPE of RNN, LSTM and GRU, then of the references."""
+    check_horizon(horizon, settings)
+    release = registry.dataset(dataset)
+    if horizon > release.report.horizon:
+        raise RequestError(
+            f"horizon {horizon} was not evaluated: {release.report.dataset} has 1 to {release.report.horizon}",
+            field="horizon",
+        )
+    if format == "markdown":
+        return Response(accuracy_table(release.report, horizon) + "\n", media_type=_MEDIA_TYPES[format])
+    comparison = _comparison(release, horizon)
+    if format == "csv":
+        return Response(comparison_csv(comparison.models), media_type=_MEDIA_TYPES[format])
+    return comparison
+
+
+@router.post(
+    "",
+    response_model=OwnComparison,
+    responses={200: _TEXTS, **problems(400, 404, 413, 415, 422, 503, 504)},
+    openapi_extra=request_body(CompareRequest),
+)
+async def post_compare(
+    request: Request,
+    serving: ServingDep,
+    settings: SettingsDep,
+    dataset: DatasetQuery = None,
+    horizon: Annotated[int | None, Query(ge=1, le=10_000, description="steps ahead; default 1")] = None,
+    format: FormatQuery = "json",
+    strict: Annotated[bool, Query(description="answer 422 if any series cannot be compared on")] = False,
+) -> Response:
+    """The same on the caller's series: every model and baseline rolled through each, one step at a time."""
+    require_json(dict(request.scope["headers"]))
+    wanted = read_json(CompareRequest, await request.body(), settings.max_series, settings.max_body_bytes)
+    said = {
+        "dataset": agreed("dataset", dataset, wanted.dataset),
+        "horizon": agreed("horizon", horizon, wanted.horizon),
+    }
+    compared = await compare_series(serving, settings, wanted.model_copy(update=said), strict=strict)
+    if format == "json":
+        answer = await serving.run_in_worker(written, compared, wanted.predictions)
+        return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
+    table = own_csv if format == "csv" else own_markdown
+    return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
+
+
+@router.get("/predictions", responses=problems(404, 422, 503))
+def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predictions:
+    """Observed and predicted SST of the test part, one step ahead, for each model."""
+    release = registry.dataset(dataset)
+    table = release.predictions
+    networks = {model.name for model in release.report.models if model.kind == "recurrent"}
+    return Predictions(
+        dataset=release.report.dataset,
+        version=release.report.version,
+        units="celsius",
+        step=release.report.step,
+        timestamps=list(map(str, table.index)),
+        observed=table["observed"].tolist(),
+        predictions={
+            f"{release.report.dataset}-{name}" if name in networks else str(name): values.tolist()
+            for name, values in table.drop(columns="observed").items()
+        },
+    )
+
+
+@router.get(
+    "/plot",
+    response_class=Response,
+    responses={
+        200: {"content": {media_type: {} for media_type in _PLOT_TYPES.values()}},
+        **problems(404, 422, 503),
+    },
+)
+def plot(
+    registry: RegistryDep,
+    dataset: DatasetQuery = None,
+    format: Annotated[Literal["png", "svg"], Query(description="of the picture")] = "png",
+) -> Response:
+    """Observed and all three models in one plot."""
+    return Response(registry.dataset(dataset).plots[format], HTTPStatus.OK, media_type=_PLOT_TYPES[format])
+
+
+def _comparison(release: LoadedRelease, horizon: int) -> Comparison:
+    report = release.report
+    test = report.periods["test"]
+    return Comparison(
+        dataset=report.dataset,
+        version=report.version,
+        units="celsius",
+        step=report.step,
+        horizon=horizon,
+        test=TestPeriod(start=test.start, end=test.end, n=report.models[0].accuracy["test"].n[horizon - 1]),
+        best=f"{report.dataset}-{release.best}",
+        models=[compared_model(release, model, report.models, horizon) for model in report.models],
+    )

@@ -1,0 +1,1 @@
+"""`GET /forecast` and `POST /forecast`."""

@@ -1,0 +1,74 @@
+"""The protocol's model repository: what is there, and loading and unloading of it."""
+
+from typing import Final, TypeVar
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from service.api.dependencies import RegistryDep, RepositoryDep
+from service.api.inference.schemas import IndexEntry, IndexRequest, LoadRequest, LoadResponse
+from service.api.inference.tensors import malformed
+from service.api.openapi import path_parameters, refusals, request_body
+from service.engine.release_watcher import ReleaseWatcher
+from service.http.bodies import read_json
+
+router = APIRouter(prefix="/v2/repository", tags=["inference protocol"])
+
+_MODEL: Final = path_parameters(model="full name as nino12-gru")
+_LOAD_BODY: Final = {**_MODEL, **request_body(LoadRequest, required=False)}
+
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+@router.post("/index", responses=refusals(400, 413, 415, 503), openapi_extra=request_body(IndexRequest, required=False))
+async def index(request: Request, repository: RepositoryDep, registry: RegistryDep) -> list[IndexEntry]:
+    """Every model, those that were unloaded among them. The body may be empty."""
+    only_ready = _read(IndexRequest, await request.body()).ready
+    served = {forecaster.metadata.model for forecaster in registry.models}
+    entries = [
+        _entry(repository, forecaster.metadata.model, forecaster.metadata.dataset, forecaster.metadata.version, served)
+        for forecaster in repository.registry.models
+    ]
+    return [entry for entry in entries if entry.state == "READY" or not only_ready]
+
+
+@router.post(
+    "/models/{model}/load", responses=refusals(400, 401, 403, 404, 409, 413, 415, 503), openapi_extra=_LOAD_BODY
+)
+async def load(request: Request, repository: RepositoryDep) -> LoadResponse:
+    """Read the artifacts folder again, and serve the current release of the model's dataset, in every worker.
+
+    Undoes an unload. A release that fails its checks is refused with a 409, and the one that was loaded serves on.
+    Needs an admin key.
+    """
+    _refuse_overrides(_read(LoadRequest, await request.body()))
+    await repository.load(request.path_params["model"])
+    return LoadResponse()
+
+
+@router.post("/models/{model}/unload", responses=refusals(400, 401, 403, 404, 413, 415, 503), openapi_extra=_LOAD_BODY)
+async def unload(request: Request, repository: RepositoryDep) -> LoadResponse:
+    """Serve a model no longer, in any worker, until it is loaded again. Needs an admin key."""
+    _read(LoadRequest, await request.body())
+    await repository.unload(request.path_params["model"])
+    return LoadResponse()
+
+
+def _read(model: type[_Body], body: bytes) -> _Body:
+    return read_json(model, body or b"{}", max_series=0, max_bytes=len(body))
+
+
+def _refuse_overrides(request: LoadRequest) -> None:
+    for name in request.parameters or ():
+        if name == "config" or name.startswith("file:"):
+            said = "files are" if name.startswith("file:") else "a configuration is"
+            raise malformed(f"{said} not taken in a request: models come from the artifacts folder; publish a release")
+
+
+def _entry(repository: ReleaseWatcher, model: str, dataset: str, version: str, served: set[str]) -> IndexEntry:
+    if model not in served:
+        reason = f"unloaded; POST /v2/repository/models/{model}/load serves it again"
+        return IndexEntry(name=model, version=version, state="UNAVAILABLE", reason=reason)
+    refused = repository.refused.get(dataset)
+    reason = f"a newer release is refused, this one serves on: {refused}" if refused else ""
+    return IndexEntry(name=model, version=version, state="READY", reason=reason)

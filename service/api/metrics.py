@@ -1,0 +1,25 @@
+"""What Prometheus scrapes."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+
+from service.telemetry.metrics import Metrics
+
+router = APIRouter(tags=["metrics"])
+
+_EXAMPLE: Final = 'sst_request_seconds_count{method="POST",route="/forecast",status="200"} 42.0\n'
+
+
+# Not async: reading what several workers share takes milliseconds, and other requests go on meanwhile.
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"example": _EXAMPLE}}}},
+)
+def get_metrics(request: Request) -> Response:
+    """Counts and durations in Prometheus's text format, of all workers together."""
+    metrics: Metrics = request.app.state.metrics
+    text, media_type = metrics.exposition()
+    return Response(text, media_type=media_type)

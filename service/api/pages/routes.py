@@ -1,0 +1,76 @@
+"""The page, and the files that it loads."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from http import HTTPStatus
+from string import Template
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from service.api.dependencies import SettingsDep
+from service.api.pages.assets import LIBRARY, PAGE, Asset, Assets
+
+PATH: Final = "/"
+
+router = APIRouter(include_in_schema=False)
+
+_FOR_GOOD: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_ASK_AGAIN: Final = {"Cache-Control": "no-cache"}
+
+
+def _assets(request: Request) -> Assets:
+    assets: Assets = request.app.state.assets
+    return assets
+
+
+AssetsDep = Annotated[Assets, Depends(_assets)]
+
+
+@router.get(PATH)
+def page(assets: AssetsDep, settings: SettingsDep) -> HTMLResponse:
+    """The page: forecasts and models to look at."""
+    text = _html(assets.page.folder, _charts(assets), tuple(assets.page.files), settings.max_body_bytes)
+    # The largest file is asked for next, by whoever has not got it yet.
+    packed = BackgroundTask(lambda: assets.charts and assets.charts.files[LIBRARY].compressed)
+    return HTMLResponse(text, headers=_ASK_AGAIN, background=packed)
+
+
+# Not async: the first call of a large file compresses it.
+@router.get("/assets/{path:path}")
+def asset(request: Request, assets: AssetsDep) -> Response:
+    """A file of the page, of the charts library, or of the documentation."""
+    found = assets.by_path.get(request.scope["path"])
+    if found is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return _file(request, found, _FOR_GOOD)
+
+
+@router.get("/favicon.ico")
+def icon(request: Request, assets: AssetsDep) -> Response:
+    """The page's icon, for browsers that show other answers."""
+    return _file(request, assets.page.files["icon.svg"], _ASK_AGAIN)
+
+
+def _file(request: Request, asset: Asset, keep: Mapping[str, str]) -> Response:
+    headers = {**keep, "Vary": "Accept-Encoding"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(asset.content, headers=headers, media_type=asset.media_type)
+    return Response(asset.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type=asset.media_type)
+
+
+def _charts(assets: Assets) -> str:
+    return f"{assets.charts.folder}/{LIBRARY}" if assets.charts else ""
+
+
+@lru_cache
+def _html(folder: str, charts: str, files: tuple[str, ...], largest: int) -> str:
+    """The document, which names every module so that browsers load them at once."""
+    modules = (name for name in files if name.startswith("modules/"))
+    preloads = "\n  ".join(f'<link rel="modulepreload" href="{folder}/{name}">' for name in modules)
+    text = (PAGE / "index.html").read_text(encoding="utf-8")
+    return Template(text).substitute(assets=folder, charts=charts, preloads=preloads, largest=largest)

@@ -1,0 +1,43 @@
+"""The end of a dataset's own series, which ``GET /forecast`` starts from."""
+
+from typing import Literal
+
+import numpy as np
+from fastapi import APIRouter
+from pydantic import (
+    BaseModel,
+    Field,
+)
+
+from service.api.dependencies import DatasetQuery, RegistryDep
+from service.api.openapi import problems
+
+
+class RecentSeries(BaseModel):
+    """The end of a dataset's own series."""
+
+    dataset: str
+    version: str
+    units: Literal["celsius"]
+    step: str
+    timestamps: list[str] = Field(description="UTC")
+    values: list[float | None] = Field(description="null where none was measured")
+
+
+router = APIRouter(prefix="/series", tags=["series"])
+
+
+@router.get("", responses=problems(404, 422, 503))
+def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> RecentSeries:
+    """The last stretch of the series that a dataset's models were trained on."""
+    release = registry.dataset(dataset)
+    series = release.recent
+    times = np.datetime_as_string(series.times, unit="s")
+    return RecentSeries(
+        dataset=release.report.dataset,
+        version=release.report.version,
+        units="celsius",
+        step=release.report.step,
+        timestamps=[f"{time}Z" for time in times],
+        values=[None if np.isnan(value) else float(value) for value in series.values],
+    )

@@ -1,0 +1,1 @@
+"""`POST /series`: files as users have them."""

@@ -1,0 +1,67 @@
+"""Files as users have them: what was understood of them."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from orjson import dumps
+from starlette.responses import Response
+
+from forecasting.errors import FileError
+from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
+from service.api.openapi import lines, problems
+from service.api.uploads.answer import described, not_understood, read_text_file, require_file, series_lines
+from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
+from service.http.media import NDJSON_TYPE, wants_ndjson
+
+router = APIRouter(prefix="/series", tags=["series"])
+
+_AS_LINES: Final[dict[str, Any]] = {
+    "description": "What was understood. With `Accept: application/x-ndjson` only the series, one a line, as "
+    "POST /forecast takes them so.",
+    "content": lines(NDJSON_TYPE, FoundSeries),
+}
+
+EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n2010-04-01,25.91\n"
+
+_FILE: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "The file itself: CSV wide or long, ERDDAP's dialects, NDBC's files, gzip or not; NetCDF, where "
+        "the server has the extra grids.",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}, "example": EXAMPLE},
+            "text/plain": {"schema": {"type": "string"}},
+            "application/netcdf": {"schema": {"type": "string", "format": "binary"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    response_model=FileReading,
+    responses={200: _AS_LINES, **problems(400, 413, 415, 422, 503, 504)},
+    openapi_extra=_FILE,
+)
+async def post_series(
+    request: Request,
+    serving: ServingDep,
+    settings: SettingsDep,
+    grid_files: GridFilesDep,
+    query: Annotated[FileQuery, Query()],
+) -> Response:
+    """What is understood of a file of SST, and its series as POST /forecast and POST /compare take them."""
+    content, options = await request.body(), query.options()
+    netcdf = require_file(dict(request.scope["headers"]), content) or options.format == "netcdf"
+    try:
+        if netcdf:
+            reading = await grid_files.read(content, options)
+        else:
+            reading = await serving.run_in_worker(read_text_file, content, options, settings)
+    except FileError as error:
+        raise not_understood(error) from None
+    answer = await serving.run_in_worker(described, reading, serving.registry, settings)
+    if wants_ndjson(",".join(request.headers.getlist("accept"))):
+        return Response(await serving.run_in_worker(series_lines, answer), media_type=NDJSON_TYPE)
+    return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")

@@ -1,0 +1,1 @@
+"""Series in, JSON out: parsing, batching, writing, and the releases that are served."""

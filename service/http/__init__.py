@@ -1,0 +1,1 @@
+"""The vocabulary of HTTP: problem documents, bodies, media types, headers."""

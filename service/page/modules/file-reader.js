@@ -1,0 +1,60 @@
+// @ts-check
+/** Reads a file through the service, with the reading options from the URL. */
+
+import { readState } from "./address.js";
+import { ApiError, getJson, withQuery } from "./api.js";
+import { excerpt } from "./excerpt.js";
+import { OPTION_NAMES, optionLabel } from "./reading-options.js";
+import { formatMegabytes } from "./numbers.js";
+import { sentence } from "./sentence.js";
+
+/**
+ * @typedef {object} FileContent
+ * @property {string} name
+ * @property {Blob} blob
+ */
+
+/** The reading options from the URL, as query parameters of POST /series. @returns {Record<string, string>} */
+export function readingParams() {
+  const state = readState();
+  return Object.fromEntries(OPTION_NAMES.filter((name) => state[name]).map((name) => [name, state[name]]));
+}
+
+/**
+ * Read a file through POST /series.
+ * @param {FileContent} file @param {Record<string, string | undefined>} params @param {AbortSignal} signal
+ * @throws {ApiError}
+ */
+export async function readFile({ name, blob }, params, signal) {
+  refuseOversized(name, blob);
+  try {
+    return await getJson(withQuery("/series", params), { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
+  } catch (error) {
+    if (!(error instanceof ApiError) || ![413, 415, 422].includes(error.status)) throw error;
+    const explained = new ApiError(pageSentence(error.message), error.status, error.details);
+    explained.heading = `Cannot read ${name}`;
+    explained.excerpt = excerpt(error.message, await blob.slice(0, maxBytes()).text());
+    throw explained;
+  }
+}
+
+/** A sentence with request parameters replaced by their labels on the page. @param {string} text */
+export function pageSentence(text) {
+  return sentence(text.replaceAll(/\b([a-z_]+)=(\S*)/g, (match, name, value) => (OPTION_NAMES.includes(name) ? `“${optionLabel(name)}”${value ? `: ${value}` : ""}` : match)));
+}
+
+/** Refuse a file over the limit before uploading it. @param {string} name @param {Blob} blob */
+function refuseOversized(name, blob) {
+  if (blob.size <= maxBytes()) return;
+  const error = new ApiError(
+    `The file is ${formatMegabytes(blob.size)}, and this service reads at most ${formatMegabytes(maxBytes())}. Keep a single station or a shorter period, or average the values to a longer step`,
+    413,
+  );
+  error.heading = `${name} is too large`;
+  throw error;
+}
+
+/** The largest file that the service accepts, bytes. */
+function maxBytes() {
+  return Number(document.body.dataset.largest) || Infinity;
+}

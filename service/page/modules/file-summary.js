@@ -1,0 +1,85 @@
+// @ts-check
+/** A summary of how the service read a file: key facts, and a chart of the series. */
+
+import { Chart } from "./chart.js";
+import { h } from "./dom.js";
+import { flagLegend, flagName, flagNotesByTime } from "./flags.js";
+import { modelLabel } from "./models.js";
+import { fixed, formatCount } from "./numbers.js";
+import { seriesFigure } from "./series-chart.js";
+import { tableDisclosure } from "./table.js";
+import { formatSteps, formatTime } from "./times.js";
+import { indexRange } from "./visible-range.js";
+import { sentence } from "./sentence.js";
+
+/**
+ * @typedef {object} StationReading
+ * @property {string} format of the file
+ * @property {any} station an entry of the response of POST /series
+ * @property {import("./forecast-chart.js").History} history
+ * @property {import("./flags.js").Flagged | null} flagged
+ *
+ * @param {StationReading} reading
+ * @param {AbortSignal} signal
+ */
+export function fileSummaryCard({ format, station, history, flagged }, signal) {
+  const chart = new Chart(`Series ${station.name ?? ""}`, signal, { height: "20rem" });
+  chart.draw((range) => seriesFigure(history, flagged, range));
+  return h(
+    "section",
+    { class: "card" },
+    h("header", {}, h("h2", {}, "How the file was read"), chart.zoomButtons()),
+    h(
+      "div",
+      { class: "file-summary" },
+      facts(format, station, history),
+      h("div", {}, legend(station, flagged), chart.element, tableDisclosure("Series values, °C", () => rows(history, flagged, chart.range))),
+    ),
+    readingNotes(station),
+  );
+}
+
+/** @param {any} station @param {import("./flags.js").Flagged | null} flagged */
+function legend(station, flagged) {
+  const gap = station.summary.missing > 0 && h("span", { class: "label" }, h("span", { class: "mark gap", "aria-hidden": "true" }), "Missing");
+  return h("div", { class: "row legend" }, modelLabel("observed"), gap, flagLegend(flagged));
+}
+
+/** @param {import("./forecast-chart.js").History} history @param {import("./flags.js").Flagged | null} flagged @param {import("./visible-range.js").Range} range */
+function rows({ step, timestamps, values }, flagged, range) {
+  const notes = flagNotesByTime(flagged);
+  const [first, end] = indexRange(timestamps, range);
+  return {
+    head: ["Time (UTC)", "SST", ...(notes.size ? ["Flag"] : [])],
+    rows: timestamps.slice(first, end).map((time, i) => [
+      formatTime(time, step),
+      values[first + i] === null ? "missing" : fixed(values[first + i], 2),
+      ...(notes.size ? [notes.get(time) ?? ""] : []),
+    ]),
+  };
+}
+
+/** @param {string} format @param {any} station @param {import("./forecast-chart.js").History} history */
+function facts(format, station, history) {
+  const { summary, columns, flags } = station;
+  const entries = [
+    ["Format", format],
+    ["Columns", [columns.time, columns.value, columns.station, columns.flags].filter(Boolean).join(", ")],
+    ["Units", `${station.units}, ${station.units_from}`],
+    ["Step", formatSteps(1, history.step)],
+    ["Start", formatTime(summary.start, history.step)],
+    ["End", formatTime(summary.end, history.step)],
+    ["Range", `${fixed(summary.least, 2)} to ${fixed(summary.most, 2)} °C`],
+    ["Values", formatCount(summary.values)],
+    ["Missing", summary.missing ? `${formatCount(summary.missing)}, in ${summary.gaps === 1 ? "1 gap of" : `${formatCount(summary.gaps)} gaps of up to`} ${formatSteps(summary.longest_gap, history.step)}` : "none"],
+    ["Flags", Object.entries(flags).map(([flag, n]) => `${flagName(flag)}: ${formatCount(Number(n))}`).join(", ")],
+  ];
+  return h("dl", { class: "facts" }, entries.filter(([, value]) => value).flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
+}
+
+/** Warnings and notes about the reading; null if there are none. @param {any} station */
+function readingNotes(station) {
+  const notes = [...new Set([...station.warnings, ...station.summary.notes])];
+  if (!notes.length) return null;
+  return h("details", { open: station.warnings.length > 0 }, h("summary", {}, `Notes on how the file was read (${notes.length})`), h("ul", { class: "note" }, notes.map((note) => h("li", {}, sentence(note)))));
+}

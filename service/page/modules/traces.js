@@ -1,0 +1,42 @@
+// @ts-check
+/** plotly.js traces for lines and bands. */
+
+import { colourOf, dashOf, modelTitle, ORDER } from "./models.js";
+import { colour, tint } from "./theme.js";
+
+/**
+ * The line of a model, a reference or the observations.
+ * @param {string} kind
+ * @param {string[]} x
+ * @param {(number | null)[]} y
+ * @param {any} [overrides]
+ */
+export function lineTrace(kind, x, y, overrides = {}) {
+  return {
+    type: "scatter",
+    mode: "lines",
+    name: modelTitle(kind),
+    x,
+    y,
+    line:
+      kind === "observed"
+        ? { color: tint("observed", 0.5), width: 3 }
+        : { color: colour(colourOf(kind)), width: 1.75, dash: dashOf(kind) },
+    legendrank: 1000 + ORDER.indexOf(kind),
+    connectgaps: false,
+    hovertemplate: "%{y:.2f} °C",
+    ...overrides,
+  };
+}
+
+/**
+ * The band of an interval as two traces: the lower edge, and the upper edge with the fill.
+ * @param {string} kind @param {string[]} x @param {number[]} lower @param {number[]} upper @param {number} opacity
+ */
+export function bandTraces(kind, x, lower, upper, opacity) {
+  const edge = { type: "scatter", mode: "lines", x, line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+  return [
+    { ...edge, y: lower },
+    { ...edge, y: upper, fill: "tonexty", fillcolor: tint(colourOf(kind), opacity) },
+  ];
+}

@@ -1,0 +1,1 @@
+"""Sockets, workers, and everything that touches private names of uvicorn."""

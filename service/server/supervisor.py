@@ -1,0 +1,140 @@
+"""Several workers on one socket: started, replaced when they die, and stopped together."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Collection
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import FrameType
+
+from forecasting.errors import ForecastError
+from service.engine.release_watcher import open_registry
+from service.engine.worker_bus import WorkerBus
+from service.server.process import BuildApp, serve
+from service.settings import Settings
+from service.telemetry.logs import configure_logs
+from service.telemetry.shared_metrics import begin_worker, shared_by_workers, worker_ended
+
+logger = logging.getLogger("service")
+
+REFUSED = 2
+"""Exit status of a worker that cannot start, whatever is done."""
+
+_PATIENCE = 1.0
+"""Seconds between starts of a worker that keeps dying."""
+
+_LONGEST_FOLDER = 60
+
+_MARGIN = 5.0
+"""Seconds that workers are given beyond their own time to stop, before they are killed."""
+
+
+def work(build: BuildApp, settings: Settings, listener: socket.socket, folder: Path, place: int) -> None:
+    """Run the worker process number ``place`` until it is told to stop."""
+    configure_logs(settings)
+    begin_worker(place)
+    bus = WorkerBus(folder)
+    try:
+        registry = open_registry(settings, bus)
+    except ForecastError as error:
+        logger.error("%s", error)
+        sys.exit(REFUSED)
+    serve(settings, listener, build(settings, registry, bus))
+
+
+def _short_folder() -> str | None:
+    """Where the shared folder stands: paths of sockets in it must stay under some hundred characters."""
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER else None  # noqa: S108
+
+
+class Supervisor:
+    """Keeps ``settings.workers`` workers running on ``listener`` until told to stop."""
+
+    def __init__(self, build: BuildApp, settings: Settings, listener: socket.socket) -> None:
+        self._build = build
+        self.settings = settings
+        self.listener = listener
+        self._context = multiprocessing.get_context("spawn")
+        self._stopping = False
+        self._wake_read, self._wake_write = self._context.Pipe(duplex=False)
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; returns the exit status: 0, or that of workers that could not start at all.
+
+        Raises:
+            RequestError: if there is no room for the files that workers share.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        shared = shared_by_workers(self.settings.workers)
+        with shared, tempfile.TemporaryDirectory(prefix="sst-", dir=_short_folder()) as name:
+            return self._watch(Path(name))
+
+    def _watch(self, folder: Path) -> int:
+        workers: dict[int, SpawnProcess] = {}
+        bus = WorkerBus(folder)
+        status = 0
+        try:
+            while not self._stopping:
+                self._fill(workers, folder)
+                is_full = len(workers) == self.settings.workers
+                sentinels = [worker.sentinel for worker in workers.values()]
+                ended = wait([*sentinels, self._wake_read], None if is_full else _PATIENCE)
+                for place, worker in list(workers.items()):
+                    if worker.sentinel not in ended or self._stopping:
+                        continue
+                    worker.join()
+                    del workers[place]
+                    bus.remove_socket(worker.pid or 0)
+                    if worker.exitcode == REFUSED and not bus.is_any_left():
+                        self._stopping, status = True, REFUSED
+                    else:
+                        logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)
+                        # One that ends by itself would most likely do so again at once.
+                        self._wake_read.poll(_PATIENCE if (worker.exitcode or 0) > 0 else 0)
+        finally:
+            self._end(workers.values())
+        return status
+
+    def _fill(self, workers: dict[int, SpawnProcess], folder: Path) -> None:
+        """Start a worker in each place that has none, as far as the system lets it."""
+        for place in range(self.settings.workers):
+            if place in workers or self._stopping:
+                continue
+            try:
+                worker_ended(place)
+                workers[place] = self._start(folder, place)
+            except OSError as error:
+                # Memory, processes or open files may be short for a while: the others serve on.
+                logger.error("a worker cannot be started, and is tried again: %s", error.strerror)
+
+    def _start(self, folder: Path, place: int) -> SpawnProcess:
+        worker = self._context.Process(target=work, args=(self._build, self.settings, self.listener, folder, place))
+        worker.start()
+        return worker
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._wake_write.send(number)
+
+    def _end(self, workers: Collection[SpawnProcess]) -> None:
+        """Tell all to stop, and see to it that they do."""
+        # Held open here, the socket would take in callers whom no worker accepts any more.
+        self.listener.close()
+        for worker in workers:
+            worker.terminate()
+        deadline = time.monotonic() + self.settings.linger_seconds + self.settings.drain_seconds + _MARGIN
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+            if worker.exitcode is None:
+                logger.error("worker %s did not stop in time and is killed", worker.pid)
+                worker.kill()
+                worker.join()

@@ -1,0 +1,165 @@
+"""What Prometheus reads: counts and durations of this process, or of all workers where there are several.
+
+No label ever takes a client's string: a route, method, model or reason that is not known from the start counts as
+``other``.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    Metric,
+    ProcessCollector,
+    generate_latest,
+    multiprocess,
+    values,
+)
+from prometheus_client.registry import Collector
+
+from forecasting.releases.registry import Registry
+from service.telemetry.batch_metrics import BatchMetrics
+from service.telemetry.instruments import METHODS, OTHER, OUTCOMES, REASONS, Instruments, ModelInfo, Outcome, Reason
+
+Observe = Callable[[float], None]
+
+
+def loaded_models(registry: Registry) -> list[ModelInfo]:
+    """Each network of ``registry``, as :meth:`Metrics.models` wants it."""
+    return [
+        ModelInfo(
+            model=forecaster.metadata.model,
+            version=forecaster.metadata.version,
+            cell=cell,
+            dataset=forecaster.metadata.dataset,
+            device=str(forecaster.device),
+            sha256=release.digests[cell][:12],
+        )
+        for release in registry.releases.values()
+        for cell, forecaster in release.forecasters.items()
+    ]
+
+
+class Metrics:
+    """All metrics of one application. Every method may be called from any thread.
+
+    prometheus_client shares values between processes where ``PROMETHEUS_MULTIPROC_DIR`` was set when it was first
+    imported; see :mod:`service.telemetry.shared_metrics`. A process has one application then, and the figures of the
+    process itself (CPU, memory, open files) are left out: they would be those of whichever worker answers.
+
+    Attributes:
+        shared: whether :meth:`exposition` speaks for every process that shares the folder.
+        started: call when requests have arrived, with how many.
+        ended: call when they are answered, with how many were.
+        batches: told of every batch of forecasts.
+    """
+
+    def __init__(self, routes: Iterable[str] = ()) -> None:
+        """Metrics that know these route templates, such as ``/models/{model}``."""
+        registry = CollectorRegistry()
+        self.shared = values.ValueClass is not values.MutexValue
+        self._instruments = instruments = Instruments(registry)
+        self._routes = frozenset(routes)
+        # Children and their methods are looked up once: labels() alone costs more than counting does.
+        self.started: Callable[[float], None] = instruments.in_flight.inc
+        self.ended: Callable[[float], None] = instruments.in_flight.dec
+        self._requests: dict[tuple[str, str, int], Observe] = {}
+        self._rejects = {reason: instruments.rejected.labels(reason).inc for reason in REASONS}
+        self._reloads = {outcome: instruments.reloads.labels(outcome).inc for outcome in OUTCOMES}
+        self._infos: frozenset[ModelInfo] = frozenset()
+        self._models = {OTHER: _Model(instruments, OTHER)}
+        self.batches = BatchMetrics(self.batch, self.drift)
+        self._source: Collector = multiprocess.MultiProcessCollector(None) if self.shared else registry
+        if not self.shared:
+            ProcessCollector(registry=registry)
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request that ended after ``seconds``; :attr:`ended` is another matter.
+
+        ``route`` is the template that answered, and ``status`` what was sent.
+        """
+        observe = self._requests.get((route, method, status))
+        if observe is None:
+            observe = self._find_request(route, method, status)
+        observe(seconds)
+
+    def _find_request(self, route: str, method: str, status: int) -> Observe:
+        # Only what is known is remembered: a client that makes up names must not fill the memory either.
+        known = (route if route in self._routes else OTHER, method if method in METHODS else OTHER, status)
+        if known not in self._requests:
+            self._requests[known] = self._instruments.request_seconds.labels(*known).observe
+        return self._requests[known]
+
+    def rejected(self, reason: Reason) -> None:
+        """Count a request that is refused before it is read; its answer counts as a request besides."""
+        self._rejects.get(reason, self._rejects[OTHER])()
+
+    def batch(self, model: str, windows: int, waited_seconds: float, inference_seconds: float) -> None:
+        """Count one batch of a model: its size, its first request's wait, and the network's time on it."""
+        child = self._models.get(model) or self._models[OTHER]
+        child.batch_windows(windows)
+        child.waited(waited_seconds)
+        child.inference(inference_seconds)
+
+    def drift(self, model: str, windows: int, level_sum: float, spread_sum: float, outside: int) -> None:
+        """Count distances of windows from training.
+
+        ``level_sum`` and ``spread_sum`` are sums over the windows of
+        :meth:`~forecasting.networks.training_range.TrainingRange.distances`; ``outside`` those that got
+        ``outside_training``.
+        """
+        child = self._models.get(model) or self._models[OTHER]
+        child.windows(windows)
+        child.level(level_sum)
+        child.spread(spread_sum)
+        child.outside(outside)
+
+    def models(self, infos: Iterable[ModelInfo]) -> None:
+        """Say what is loaded from now on; what was loaded before, and is not now, vanishes."""
+        loaded = frozenset(infos)
+        for info in loaded:
+            self._instruments.model_info.labels(*info).set(1)
+            if info.model not in self._models:
+                self._models[info.model] = _Model(self._instruments, info.model)
+        # A series cannot be taken out of a file that processes share; at 0 it is left out of the exposition.
+        for info in self._infos - loaded:
+            self._instruments.model_info.labels(*info).set(0)
+        self._infos = loaded
+
+    def reloaded(self, outcome: Outcome) -> None:
+        """Count a look for another release."""
+        self._reloads.get(outcome, self._reloads[OTHER])()
+
+    def exposition(self) -> tuple[bytes, str]:
+        """Prometheus's text format and its media type, for this process or for all that share a folder."""
+        self.batches.count()
+        return generate_latest(_Shown(self._source)), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _Model:
+    """The children of one model's metrics."""
+
+    def __init__(self, instruments: Instruments, model: str) -> None:
+        self.batch_windows: Observe = instruments.batch_windows.labels(model).observe
+        self.waited: Observe = instruments.queue_wait_seconds.labels(model).observe
+        self.inference: Observe = instruments.inference_seconds.labels(model).observe
+        self.windows: Observe = instruments.windows.labels(model).inc
+        self.level: Observe = instruments.level_distance.labels(model).inc
+        self.spread: Observe = instruments.spread_distance.labels(model).inc
+        self.outside: Observe = instruments.outside.labels(model).inc
+
+
+class _Shown:
+    """Metrics without models that are gone, and without times of creation, which shared values do not have."""
+
+    def __init__(self, source: Collector) -> None:
+        self.source = source
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self.source.collect():
+            metric.samples = [
+                sample
+                for sample in metric.samples
+                if not (sample.name == "sst_model_info" and sample.value == 0) and not sample.name.endswith("_created")
+            ]
+            yield metric

@@ -1,0 +1,110 @@
+"""The network in numpy is the checkpoint's network."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.errors import ReleaseError
+from forecasting.networks import checkpoint
+from forecasting.networks.checkpoint import script
+from forecasting.networks.folded import FoldedNetwork, fold
+from forecasting.networks.metadata import CELLS
+from forecasting.networks.roller import PIECE, NetworkRoller
+from forecasting.series.timestep import MONTH, TimeStep
+from tests.forecasting.networks.test_checkpoint import SCALING, awake, config
+from training.examples.inputs import Scaling
+from training.examples.trend import Trend
+from training.fit.networks import RecurrentForecaster
+
+WINDOW = 12
+PART_OF_A_YEAR = Scaling(20.0, 2.0, 0.5, years=0.0)
+WARMING = dataclasses.replace(SCALING, trend=Trend(0.2, 9e8))
+
+
+def loaded(network: RecurrentForecaster) -> torch.jit.ScriptModule:
+    content = io.BytesIO()
+    with checkpoint._quiet():
+        torch.jit.save(script(network), content)
+        module: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(content.getvalue()))
+    return module
+
+
+def made(cell: str, step: TimeStep = MONTH, scaling: Scaling = SCALING, **settings: int) -> RecurrentForecaster:
+    torch.manual_seed(0)
+    network = RecurrentForecaster(cell, config(WINDOW, **settings), step, scaling)
+    torch.nn.init.normal_(network.linear.views, std=0.3)
+    return awake(network)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("scaling", [SCALING, PART_OF_A_YEAR, WARMING])
+@pytest.mark.parametrize("step", [MONTH, TimeStep.parse("PT30M")])
+def test_it_forecasts_what_torchscript_does(cell: str, scaling: Scaling, step: TimeStep) -> None:
+    module = loaded(made(cell, step, scaling))
+    folded = fold(module, WINDOW)
+    assert folded is not None
+    for n in (1, 33):
+        sst, valid_time = 20 + 3 * torch.randn(n, WINDOW), 1e9 * torch.rand(n, dtype=torch.float64)
+        with torch.inference_mode():
+            expected = module(sst, valid_time).numpy()
+        np.testing.assert_allclose(folded(sst.numpy(), valid_time.numpy()), expected, rtol=0, atol=1e-5)
+
+
+def test_matrices_from_before_the_increment_was_bounded_are_read() -> None:
+    network = made("gru")
+    known = len(network.linear.views)
+    network.linear.weights[known + 5] = 0.0
+    now = {name: matrix.detach().numpy() for name, matrix in network.folded().items()}
+    before = now | {
+        "views": now["views"][:, :4],
+        "bounds": now["bounds"][:4],
+        "weights": np.delete(now["weights"], len(now["views"]) + 5, axis=0),
+    }
+    windows = 20 + np.random.default_rng(0).normal(0, 1, (3, WINDOW)).astype(np.float32)
+    times = np.array([0.0, 5e8, 1e9])
+    np.testing.assert_allclose(FoldedNetwork(before)(windows, times), FoldedNetwork(now)(windows, times), atol=1e-5)
+
+
+def test_a_roll_out_of_many_windows_is_the_one_of_each_alone() -> None:
+    network = NetworkRoller(loaded(made("gru")), MONTH, torch.device("cpu"))
+    assert network.folded is not None
+    windows = 20 + np.random.default_rng(0).normal(0, 1, (2 * PIECE + 3, WINDOW))
+    times = np.datetime64("2001-01-01", "s") + np.arange(len(windows)).astype("timedelta64[D]")
+    together = network.roll(windows, times, 3)
+    for k in (0, PIECE, len(windows) - 1):
+        alone = network.roll(windows[k : k + 1], times[k : k + 1], 3)
+        np.testing.assert_allclose(together[k], alone[0], rtol=0, atol=1e-5)
+
+
+def test_a_checkpoint_whose_matrices_say_otherwise_is_refused() -> None:
+    class Other(RecurrentForecaster):
+        def forward(self, sst: torch.Tensor, valid_time: torch.Tensor) -> torch.Tensor:
+            known, _ = self.known(sst, valid_time)
+            return sst[:, -1] + self.spread * self.added(known)
+
+    torch.manual_seed(0)
+    module = loaded(awake(Other("gru", config(WINDOW), MONTH, SCALING)))
+    with pytest.raises(ReleaseError, match="contradicts itself"):
+        fold(module, WINDOW)
+
+
+def test_a_checkpoint_of_numbers_that_are_none_is_refused() -> None:
+    network = made("gru")
+    torch.nn.init.constant_(network.cell.weight_ih_l0, torch.nan)
+    with pytest.raises(ReleaseError, match="no numbers"):
+        fold(loaded(network), WINDOW)
+
+
+def test_a_network_of_two_layers_stays_torchscript() -> None:
+    assert fold(loaded(made("lstm", layers=2)), WINDOW) is None
+
+
+def test_a_checkpoint_without_matrices_is_served_as_it_is() -> None:
+    class Persistent(torch.nn.Module):
+        def forward(self, sst: torch.Tensor, valid_time: torch.Tensor) -> torch.Tensor:
+            return sst[:, -1] + 0.0 * valid_time.float()
+
+    assert fold(script(Persistent()), WINDOW) is None

@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read
+from forecasting.readers.base.options import Options
+from forecasting.readers.base.units import split_names
+from forecasting.readers.table.delimited import read_delimited
+from forecasting.readers.table.tabular import find_layout
+from tests.forecasting.readers.files import days, write
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        *(
+            (name, "41")
+            for name in ("temp_degF", "sst_fahrenheit", "wtmp_F", "Water Temp F", '"temperature, F"', "degF")
+        ),
+        *((name, "41") for name in ("sst in degrees F", "temp °F", "temp_F (at noon)", "sst_fahr", "sst in F")),
+        *((name, "41") for name in ('"sst (degF, daily mean)"', "sst (degF) at 1 m")),
+        *((name, "278.15") for name in ("sst_kelvin", "temp_K", "temp_degK", '"temperature, kelvin"')),
+        *((name, "5") for name in ("sst_celsius", "sst_degC", "temp_C", "sst deg C", "temp℃")),
+    ],
+)
+def test_units_that_a_columns_name_ends_in_are_those_of_its_values(tmp_path: Path, header: str, value: str) -> None:
+    path = write(tmp_path, f"time,{header}", *(f"{day},{value}" for day in days(3)))
+    (station,) = read(path).stations
+    assert station.units_from == "by the header"
+    np.testing.assert_allclose(read(path).series.values, 5)
+
+
+@pytest.mark.parametrize("name", ["sst_{}", "sst_{}_1", "pier {} sst"])
+def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path, name: str) -> None:
+    names = [name.format(letter) for letter in "ABCDEF"]
+    path = write(tmp_path, ",".join(["time", *names]), *(f"{day}{',41' * 6}" for day in days(3)))
+    assert len(read(path).names) == 6
+    assert {station.units_from for station in read(path).stations} == {"by default: the file does not say"}
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["# units: degF", "#Units = Fahrenheit", "# unit: °F", "# Water temperature in degrees Fahrenheit.",
+     "# Variable: SST, degF", "# sst (°F)"],
+)  # fmt: skip
+def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: str) -> None:
+    path = write(tmp_path, "# station 7", comment, "time,sst", *(f"{day},41" for day in days(3)))
+    (station,) = read(path).stations
+    assert (station.units, station.units_from) == ("fahrenheit", "by the comment above the header")
+
+
+@pytest.mark.parametrize(
+    "comments",
+    [
+        ["# temperatures were converted from degrees Fahrenheit"],
+        ["# air temperature in degrees Fahrenheit"],
+        ["# SST anomaly, degF"],
+        ["# station Fahrenheit"],
+        ["# SST in degF", "# bottom temperature in degC"],
+    ],
+)
+def test_a_comment_on_anything_else_names_no_units(tmp_path: Path, comments: list[str]) -> None:
+    path = write(tmp_path, *comments, "time,sst", *(f"{day},41" for day in days(3)))
+    assert read(path).stations[0].units_from == "by default: the file does not say"
+
+
+def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path) -> None:
+    lines = [f"{day},41,degC,degF" for day in days(3)]
+    path = write(tmp_path, "time,sst,temp_units,sst_units", *lines)
+    (station,) = read(path).stations
+    assert (station.units, station.units_from) == ("fahrenheit", "by column sst_units")
+    assert find_layout(read_delimited(path.read_text()), Options()).units_column == "sst_units"
+
+
+def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Path) -> None:
+    lines = [f"{day},{33 + k % 3}" for k, day in enumerate(np.arange("2001-01-01", "2002-01-03", dtype="<M8[D]"))]
+    said = "every value is over 32 °C, as no sea is all the year: they may be °F, which --units fahrenheit says"
+    path = write(tmp_path, "time,sst", *lines)
+    assert said in read(path).stations[0].warnings
+    assert said not in read(path, units="celsius").stations[0].warnings
+    assert said not in read(write(tmp_path, "time,sst", *lines[:300])).stations[0].warnings
+    assert said not in read(write(tmp_path, "time,sst", *lines, "2002-01-03,32")).stations[0].warnings
+
+
+def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -> None:
+    rows = [f"{day},41" for day in days(3)]
+    path = write(tmp_path, "# units: degF", "# units: degC", "time,sst", *rows)
+    with pytest.raises(FileError, match="line 1 says that the unit is 'degF' and line 2 'degC', by the comment above"):
+        read(path)
+    assert read(path, units="celsius").series.values[0] == 41
+    mixed = write(tmp_path, "time,sst,unit", *(f"{row},degF" for row in rows), "2001-01-04,5,degC")
+    with pytest.raises(FileError, match="line 2 says that the unit is 'degF' and line 5 'degC', by column unit; keep"):
+        read(mixed)
+
+
+def test_a_column_of_one_unit_is_that_of_the_values(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst,unit", *(f"{day},41,degF" for day in days(2)), "2001-01-03,,")
+    (station,) = read(path).stations
+    assert (station.units, station.units_from) == ("fahrenheit", "by column unit")
+    psu = write(tmp_path, "time,value,unit", *(f"{day},35,psu" for day in days(2)))
+    with pytest.raises(FileError, match="column value is in 'psu' by column unit, which is no unit of temperature"):
+        read(psu)
+
+
+@pytest.mark.parametrize("header", ["reef_F", "sst_f", "sstF", "value_K"])
+def test_a_letter_after_anything_but_a_temperature_is_no_unit(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path, f"time,{header}", *(f"{day},30" for day in days(3)))
+    assert read(path).series.values[0] == 30
+
+
+def test_a_letter_after_sst_is_a_unit_where_other_columns_name_theirs(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "time,Piran_sst_degC,Rovinj_sst_degF,Split_sst_K", *(f"{day},5,41,278.15" for day in days(3))
+    )
+    reading = read(path)
+    assert reading.names == ("Piran", "Rovinj", "Split")
+    assert [one.series.values[0] for one in reading.stations if one.series is not None] == pytest.approx([5, 5, 5])
+    assert split_names(["pier_sst_degC", "sst_F", "sst_G"])["sst_F"] == ("sst_F", None)
+    assert split_names(["pier_temp", "sst_F"])["sst_F"] == ("sst_F", None)
+
+
+def test_of_columns_that_differ_by_their_units_the_one_without_is_taken(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst,sst_fahrenheit,sst_qc", *(f"{day},5,41,1" for day in days(2)), "2001-01-03,5,41,4")
+    (station,) = read(path).stations
+    assert (station.columns.value, station.columns.flags) == ("sst", "sst_qc")
+    assert read(path).series.values[0] == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"), [("temp_C", "temp_C_qc"), ("temp_c", "temp_c_flag"), ("sst_degC", "sst_qc")]
+)
+def test_flags_of_a_column_that_names_its_units_are_heeded(tmp_path: Path, value: str, flag: str) -> None:
+    rows = [f"{day},5,{4 if k == 1 else 1}" for k, day in enumerate(days(3))]
+    path = write(tmp_path, f"time,{value},{flag}", *rows)
+    assert np.isnan(read(path).series.values).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("header", ["site_c", "buoy_F", "Station C"])
+def test_values_named_after_a_station_and_a_letter_tell_no_stations_apart(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path, f"time,{header}", *(f"{day},{20 + k}" for k, day in enumerate(days(3))))
+    assert read(path).series.values.tolist() == [20, 21, 22]
+
+
+def test_a_column_of_units_of_something_else_is_none_of_sst(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst,depth,unit", *(f"{day},5,1,m" for day in days(3)))
+    assert read(path).series.values[0] == 5
+
+
+def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_remedies(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *(f"{day},{30 + 5 * k}" for k, day in enumerate(days(6))))
+    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*as --units fahrenheit or --missing 50 does"):
+        read(path)
+
+
+def test_a_row_of_units_may_have_them_in_brackets(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", "(UTC),(deg F)", *(f"{day},41" for day in days(3)))
+    np.testing.assert_allclose(read(path).series.values, 5)
+
+
+def test_a_comment_above_the_header_is_seen_whatever_ends_the_lines(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes("\r".join(["# units: degF", "time;sst", *(f"{day};41" for day in days(3)), ""]).encode())
+    assert read(path).stations[0].units == "fahrenheit"

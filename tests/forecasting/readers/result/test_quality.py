@@ -1,0 +1,73 @@
+"""Quality in other schemes than QARTOD's is not used, which is said."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from forecasting.readers import read
+from forecasting.readers.base.options import Options
+from forecasting.readers.grid.fields import open_field
+from tests.forecasting.readers.files import days, write
+
+TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
+LEVELS = np.array([5, 5, 4, 3, 2, 0, 5, 5, 5, 5], dtype=np.int8)
+SAID = "quality_level holds quality levels, of which 5 is best, and was not used"
+COUNTED = f"{SAID}: 2 of 9 observed values (22 %) are below 4, the least to use"
+
+
+def ghrsst(**attributes: object) -> xr.Dataset:
+    values = np.linspace(283, 284, 10)
+    values[5] = np.nan
+    shape = ("time", "lat", "lon")
+    cf = {"units": "kelvin", "standard_name": "sea_surface_skin_temperature"}
+    axes = {"time": TIMES, "lat": ("lat", [44.0, 45.0]), "lon": ("lon", [10.0, 11.0])}
+    grid = np.ones((1, 2, 2))
+    sst = (shape, values[:, None, None] * grid, cf | attributes)
+    return xr.Dataset({"sst": sst, "quality_level": (shape, (LEVELS[:, None, None] * grid).astype(np.int8))}, axes)
+
+
+def test_levels_of_a_grid_are_counted_where_they_are_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "one.nc"
+    ghrsst().to_netcdf(path, engine="h5netcdf")
+    (station,) = read(path, at=(44, 10)).stations
+    assert station.warnings == (COUNTED,)
+    assert station.columns.flags is None
+    assert read(path, at=(44, 10), flag_column="none").stations[0].warnings == ()
+    assert read(path, sample=2).stations[1].warnings == (COUNTED,)
+    with open_field(path, "netcdf", Options()) as field:
+        assert field.notes == (SAID,)
+
+
+def test_ancillary_flags_of_another_scheme_are_named(tmp_path: Path) -> None:
+    data = ghrsst(ancillary_variables="bits error").rename(quality_level="bits")
+    data["bits"].attrs["flag_masks"] = np.array([1, 2, 4], dtype=np.int8)
+    data["error"] = data["sst"] * 0
+    data.to_netcdf(tmp_path / "one.nc", engine="h5netcdf")
+    (station,) = read(tmp_path / "one.nc", at=(44, 10)).stations
+    assert station.warnings == ("bits holds no QARTOD flags by its attributes or name, and was not used",)
+
+
+@pytest.mark.parametrize(
+    ("name", "warnings"),
+    [
+        ("quality_level", (COUNTED,)),
+        ("sst_quality_level", (f"sst_{COUNTED}",)),
+        ("quality", ("quality holds no QARTOD flags by its attributes or name, and was not used",)),
+        ("wind_quality", ()),
+    ],
+)
+def test_levels_in_a_column_are_counted_where_they_are_not_used(
+    tmp_path: Path, name: str, warnings: tuple[str, ...]
+) -> None:
+    values = [*map(str, range(10, 15)), "", *map(str, range(16, 20))]
+    lines = [f"{day},{value},{level}" for day, value, level in zip(days(10), values, LEVELS, strict=True)]
+    path = write(tmp_path, f"time,sst,{name}", *lines)
+    assert read(path).stations[0].warnings == warnings
+    assert read(path, flag_column="none").stations[0].warnings == ()
+
+
+def test_other_quality_beside_flags_of_qartod_is_not_spoken_of(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst,sst_qc,quality_level", *(f"{day},10,1,2" for day in days(3)))
+    assert read(path).stations[0].warnings == ()

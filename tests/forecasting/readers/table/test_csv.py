@@ -1,0 +1,177 @@
+import bz2
+import lzma
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read, read_csv
+from forecasting.series.timestep import iso
+from tests.conftest import NINO12, ROOT
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "series.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def lines(header: str, *rows: str) -> str:
+    return "\n".join((header, *rows)) + "\n"
+
+
+def test_nino12_is_read_as_61_years_of_months() -> None:
+    series = read_csv(NINO12)
+    assert (len(series), str(series.step), iso(series.start)) == (732, "month", "1950-01-01T00:00:00Z")
+    assert series.values[0] == 23.11
+    assert series.describe() == ("time from column time, SST from column sst, in celsius",)
+
+
+def test_the_buoy_is_put_on_its_grid_with_its_faults_named() -> None:
+    series = read_csv(str(ROOT / "data" / "neracoos-b01.csv"))
+    assert (len(series), str(series.step), int(np.isnan(series.values).sum())) == (19_249, "PT30M", 24)
+    assert series.describe()[1:] == (
+        "1 repeated time, the first value of each kept: line 19212 (2017-03-21T16:30Z)",
+        "24 of 19249 values are missing, in 2 gaps; the longest, of 23, begins 2016-07-08T02:00Z",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lines("time,sst", "2001-01-01,10.5", "2001-01-02,11", "2001-01-03,"),
+        lines("date;quality;Temp (°C)", "2001-01-01;1;10.5", "2001-01-02;1;11", "2001-01-03;1;NaN"),
+        lines("Timestamp\tdepth\tWTMP", "2001-01-01T00:00Z\t1\t10.5", "2001-01-02T00:00Z\t1\t11", "2001-01-03\t1\t"),
+        "\ufeff" + lines(" date , anything ", "2001-01-01, 10.5", "2001-01-02, 11", "2001-01-03, null") + "\n\n",
+        lines("# a station", "#", "# preamble", "time,sst", "2001-01-01,10.5", "", "2001-01-02,11", "2001-01-03,--"),
+        lines(",time,sst,,", "0,2001-01-01,10.5,,", "1,2001-01-02,11,,", "2,2001-01-03,,,"),
+        lines("time,sst", "2001-01-01,10.5,", "2001-01-02,11,", "2001-01-03,,"),
+        lines("date;sst", "01.01.2001;10,5", "02.01.2001;11", "03.01.2001;"),
+        lines("time\tsst\tx", '2001-01-01\t"10,5"\t-0,5', "2001-01-02\t11,0\t", "2001-01-03\t\t"),
+        lines("sep=;", "time;sst,", "2001-01-01;10.5", "2001-01-02;11", "2001-01-03;"),
+        lines('"sep=|"', "time|sst", "2001-01-01|10.5", "2001-01-02|11", "2001-01-03|"),
+        lines("time,sst", "2001-01-01T01:00:00+01:00,10.5", "2001-01-01T22:00:00-02:00,11", "2001-01-03T00:00:00Z,"),
+    ],
+)  # fmt: skip
+def test_columns_are_found_by_their_usual_names(tmp_path: Path, text: str) -> None:
+    series = read_csv(write(tmp_path, text))
+    np.testing.assert_array_equal(series.values, [10.5, 11, np.nan])
+    assert iso(series.start) == "2001-01-01T00:00:00Z"
+
+
+def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
+    text = lines("when,a,b", "2001-01-01,280.15,1", "2001-01-02,-999,2", "2001-01-03,283.15,3")
+    series = read_csv(write(tmp_path, text), time_column="when", value_column="a", units="kelvin", missing=(-999.0,))
+    np.testing.assert_allclose(series.values, [7, np.nan, 10])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no data: a header"),
+        ("Error: No data was found.\n", "holds no data, but 'Error: No data was found.': a header line and one line"),
+        ("time,sst\n", "holds no data"),
+        (lines("time,sst", "2001-01-01,10", "2001-01-02"), "line 3 has 1 column where the header has 2"),
+        (lines("time,time", "2001-01-01,10"), "same name"),
+        (lines("when,sst", "Monday,10"), "no column named time or date.*when, sst"),
+        (lines("time,a,b", "2001-01-01,1,2"), "2 columns that could be SST; name it with --value-column, one of a, b"),
+        (lines("time,name", "2001-01-01,x"), "no column of numbers"),
+        (lines("time", "2001-01-01", "2001-01-02"), "has no column besides time; bring one of temperatures, too"),
+        (
+            lines("Station Pier 7", "Exported 2021-06-30", "", "date;sst", "2001-01-01;10"),
+            r"line 1 \('Station Pier 7'\) is a title, and the header seems to be line 4: remove what stands above that",
+        ),
+        (
+            lines("Record of buoy 5,,", "Source: harbour,,", "Date,SST,Remark", "2001-01-01,10,"),
+            r"line 1 \('Record of buoy 5'\) is a title, and the header seems to be line 3: remove what",
+        ),
+        (
+            lines("Station,46042", "Latitude,36.785", "", "date,sst", "2001-01-01,10"),
+            r"line 1 \('Station, 46042'\) is a title, and the header seems to be line 4: remove what",
+        ),
+        (lines("time", "2001-01-01,10"), "line 2 has 2 columns where the header has 1"),
+        (lines("time sst", "1982-01-01 00:00 24.3", "1982-01-02 00:00 24.9"), "line 1 keeps its columns apart by sp"),
+        (
+            lines("SST anomaly", "", "date,value", *(f"2001-01-0{k},1" for k in (1, 2, 3))),
+            "line 1 .'SST anomaly'. is a",
+        ),
+        (lines("x,sst,x", "2001-01-01,10,1"), "two columns have the same name"),
+        ('[{\n"name": "sst",\n"data": [\n["1982,1,15", 20.1],\n', "is JSON; write it as CSV, one line a value"),
+        ('{"time": ["2001-01-01"], "sst": [10]}', "is JSON; write it as CSV, one line a value"),
+        (lines("time,sst", "2001-01-01,10", "2001-01-02,warm"), "line 3: 'warm' in column sst is no number"),
+        (
+            lines("time;sst;x", "2001-01-01;10,5;1.5"),
+            "'10,5' in column sst is no number; write it with a decimal point",
+        ),
+        (lines("time;wasser", "2001-01-01;10,5,0"), "has no column of numbers"),
+        (lines("time,sst", "2001-01-01,10", "", "2001-01-02,warm"), "line 4: 'warm'"),
+        (lines("time,sst", "2001-01-01,10", "soon,11"), "line 3: time 'soon' is not an ISO 8601 time"),
+        (lines("time,sst", "2001-01-01,10", ",11"), "line 3: the time is empty"),
+        (
+            lines("time,sst", "0000-01-01,10", "0000-02-01,11"),
+            "line 2: time '0000-01-01' is not in the years 1 to 9999",
+        ),
+        (
+            lines("time,sst", "0001-01-02,10", "0001-01-01T00:00+01:00,11"),
+            "line 3: time '0001-01-01T00:00.01:00' is not in",
+        ),
+        (
+            lines("time,sst", "9999-12-31,10", "9999-12-31T23:30-01:00,11"),
+            "line 3: time '9999-12-31T23:30-01:00' is not in",
+        ),
+        (
+            lines("time,sst", "2001-01-01,10", "2001-01-02,-999", "2001-01-03,9"),
+            "line 3 is -999 °C.*as --missing -999 does",
+        ),
+        (lines("time,sst", "2001-01-01,", "2001-01-02,", "2001-01-03,NaN"), "every value of the series is missing"),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_a_sentence_with_place_and_remedy(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(FileError, match=said) as caught:
+        read_csv(path)
+    assert str(path) in str(caught.value)
+
+
+def test_months_go_by_the_clock_of_the_place(tmp_path: Path) -> None:
+    rows = [f"2001-{month:02}-01T00:00:00+{2 if 3 < month < 11 else 1:02}:00,10" for month in range(1, 13)]
+    series = read_csv(write(tmp_path, lines("time,sst", *rows)))
+    assert (str(series.step), iso(series.start), len(series)) == ("month", "2001-01-01T00:00:00Z", 12)
+
+
+def test_a_column_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    path = write(tmp_path, lines("time,sst", "2001-01-01,10"))
+    with pytest.raises(FileError, match="no column 'depth'; its columns are time, sst"):
+        read_csv(path, value_column="depth")
+
+
+def test_a_file_of_more_columns_than_are_read_is_refused(tmp_path: Path) -> None:
+    names, values = ",".join(f"s{k}" for k in range(20_001)), ",".join(["10"] * 20_001)
+    with pytest.raises(FileError, match="has 20002 columns, and at most 20000 are taken; write one line a value"):
+        read_csv(write(tmp_path, lines("time," + names, "2001-01-01," + values)))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (bz2.compress(b"time,sst\n"), "is packed by bzip2; unpack it, or pack it by gzip"),
+        (lzma.compress(b"time,sst\n"), "is packed by xz; unpack it"),
+        ("time,sst\n".encode("utf-16"), "is not UTF-8 text but UTF-16"),
+        (b"\x07\x00\x01" * 99, "is binary, no UTF-8 text, and of no kind known here"),
+    ],
+)
+def test_what_is_packed_or_binary_is_called_so(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(FileError, match=said):
+        read_csv(tmp_path / "a.csv")
+    with pytest.raises(FileError, match=said):
+        read(tmp_path / "a.csv")
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(FileError, match="UTF-8"):
+        read_csv(tmp_path / "a.csv")
+    with pytest.raises(FileError, match="No such file"):
+        read_csv(tmp_path / "b.csv")

@@ -1,0 +1,124 @@
+"""What stands above a header, and tables of spaces."""
+
+from pathlib import Path
+
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read
+from forecasting.readers.base.options import Options
+from forecasting.readers.table.delimited import header, read_delimited
+from forecasting.readers.table.tabular import find_layout
+from forecasting.series.timestep import iso
+from tests.forecasting.readers.files import days, rows, write
+
+ARCHIVE = ["Stationsnamn;Stationsnummer", "Hamnen;35115", "", "Parameter;Enhet", "Havstemperatur;celsius", "",
+           "Från;Till;Latitud", "2001-01-01 00:00:00;2001-01-03 00:00:00;58.99", "",
+           "Datum;Tid (UTC);Havstemperatur;Kvalitet;Mätdjup (m);;Tidsutsnitt:"]  # fmt: skip
+SERVED = ['Title:,"Time Series, Area-Averaged"', "User Start Date:,2001-01-01T00:00:00Z", "Fill Value (x):,-32767",
+          "", "time,mean_x_sst"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("above", "data"),
+    [
+        (ARCHIVE, [f"{day};00:00:00;10;G;0.5;;Kvalitetskoderna:" for day in days(3)]),
+        (SERVED, rows(days(4))),
+        (["/* DATA DESCRIPTION:", "Parameter(s):\tDATE/TIME", "*/", "Date/Time\tDepth\tTemp"],
+         [f"{day}\t1\t10" for day in days(3)]),
+        (["% Instrument", "%", '"Date","Time","Temperature"'], [f'"{day}","00:00:00","10"' for day in days(3)]),
+        (["Station Pier 7", "", "when;wasser"], [f"{day};10" for day in days(3)]),
+        (["Source File,a.vld", "Study Start Time,2001-01-01 00:00:00", "Date(y-m-d),Temperature"], rows(days(3))),
+        (["Name:", "Reef", "Latitude:", "25.0", "YYYY MM DD SST BAA"],
+         [f"{day.replace('-', ' ')} 10 0" for day in days(3)]),
+    ],
+)  # fmt: skip
+def test_lines_above_a_header_that_is_clear_are_left_aside(tmp_path: Path, above: list[str], data: list[str]) -> None:
+    path = write(tmp_path, *above, *data)
+    series = read(path).series
+    assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", "day", {10.0})
+    assert f"the header is line {len(above)}; what stands above it was left aside" in series.notes
+    assert read(path).format == "CSV"
+    layout = find_layout(read_delimited(path.read_text()), Options())
+    assert {*layout.time, *layout.values} <= set(header(path.read_text())[0])
+
+
+def test_units_are_heeded_in_what_stands_above_the_header(tmp_path: Path) -> None:
+    path = write(tmp_path, "Water temperature (°F), the pier", "", "date,value", *rows(days(3), "50"))
+    assert read(path).series.values[0] == pytest.approx(10)
+
+
+@pytest.mark.parametrize("unit", ["Units,degF", "Unit: Fahrenheit"])
+def test_a_line_of_units_above_the_header_needs_no_mark(tmp_path: Path, unit: str) -> None:
+    path = write(tmp_path, "Pier 7", unit, "when,value", *rows(days(3), "50"))
+    assert read(path).series.values[0] == pytest.approx(10)
+
+
+@pytest.mark.parametrize("form", ["{:02}-Jan-2001", "2001/01/{:02}", "{:02}JAN2001"])
+def test_dates_without_a_value_are_no_header(tmp_path: Path, form: str) -> None:
+    path = write(tmp_path, "when,water (degF)", *(f"{form.format(k)},{'NA' if k < 4 else 50}" for k in range(1, 9)))
+    reading = read(path)
+    assert (iso(reading.series.start), len(reading.series)) == ("2001-01-01T00:00:00Z", 8)
+    assert (reading.series.values[3], reading.stations[0].units) == (pytest.approx(10), "fahrenheit")
+
+
+def test_a_row_without_a_value_is_no_header_whatever_its_date(tmp_path: Path) -> None:
+    path = write(tmp_path, "week,water", *(f"2001-W{k:02},{'NA' if k < 4 else 10}" for k in range(1, 9)))
+    with pytest.raises(FileError, match="one of week, water"):
+        read(path)
+
+
+def test_a_table_above_another_is_none_of_its_titles(tmp_path: Path) -> None:
+    above = ["site,when,air", *(f"pier,{day},10" for day in days(9)), "", "site,when,depth,temp"]
+    with pytest.raises(FileError, match="line 12 has 4 columns where the header has 3"):
+        read(write(tmp_path, *above, *(f"pier,{day},1,10" for day in days(9, 2))))
+
+
+@pytest.mark.parametrize("zone", ["Time zone: UTC-8", "Timezone,EST", "All times local", "Timezone: Asia/Tokyo"])
+def test_titles_that_say_whose_clock_it_is_are_not_left_aside(tmp_path: Path, zone: str) -> None:
+    data = [f"2001-01-01 {hour:02}:00,10" for hour in range(5)]
+    with pytest.raises(FileError, match=r"line 2 .* says whose clock the times go by: remove what .* line 3"):
+        read(write(tmp_path, "Pier 7", zone, "Obs time,sst", *data))
+    assert read(write(tmp_path, "Pier 7", "Time zone: UTC", "Obs time,sst", *data)).problem is None
+
+
+def test_headers_that_come_again_are_none_of_a_table_below_another(tmp_path: Path) -> None:
+    pier = [f"pier,{day},10" for day in days(3)]
+    with pytest.raises(FileError, match="line 5"):
+        read(write(tmp_path, "site,when,temp", *pier, "site,when,temp", *pier))
+
+
+def test_rows_above_a_header_with_more_columns_are_data_all_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, "Zeit;temp", *(f"{day};10" for day in days(9)), "Zeit;temp;batt",
+                 *(f"{day};10;3" for day in days(9, 2)))  # fmt: skip
+    with pytest.raises(FileError, match="line 11 has 3 columns where the header has 2"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "step"),
+    [(["date  sst"], "2001-01-{:02}   10.5", "day"), ([" YR   MON  SST"], "2001 {:3d}  10.5", "month")],
+)
+def test_columns_may_be_kept_apart_by_spaces(tmp_path: Path, head: list[str], form: str, step: str) -> None:
+    path = write(tmp_path, "# made up", *head, *(form.format(k) for k in (1, 2, 3)))
+    series = read(path).series
+    assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", step, {10.5})
+
+
+def test_columns_of_one_name_that_hold_no_sst_are_left_aside(tmp_path: Path) -> None:
+    months = [f" 2001 {month:3d}   24.1   0.4   26.3  -0.2" for month in (1, 2, 3)]
+    path = write(tmp_path, " YR   MON  NINO1+2   ANOM   NINO3    ANOM", *months)
+    assert read(path, station="NINO3").series.values[0] == 26.3
+    assert set(find_layout(read_delimited(path.read_text()), Options()).values) == {"NINO1+2", "NINO3"}
+
+
+def test_widths_of_columns_below_the_header_are_no_data(tmp_path: Path) -> None:
+    head = [
+        "# Temperature, water, degrees Celsius",
+        "#",
+        "agency_cd\tsite_no\tdatetime\t12_00010_00001\t12_00010_00003",
+    ]
+    data = [f"USGS\t0123\t{day}\t11\t10" for day in days(3)]
+    (station,) = read(write(tmp_path, *head, "5s\t15s\t20d\t14n\t14n", *data)).stations
+    assert (station.name, station.columns.value) == ("0123", "12_00010_00003")
+    assert station.units_from == "by the comment above the header"

@@ -1,0 +1,265 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import DateOrder, read, read_csv
+from forecasting.readers.base.options import Options
+from forecasting.readers.table.delimited import read_delimited
+from forecasting.readers.table.tabular import find_layout
+from forecasting.readers.times.clock import find_clock
+from forecasting.readers.times.hours import times_of_day
+from forecasting.series.timestep import iso
+from tests.forecasting.readers.files import days, rows, write
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["31/12/2010", "01/01/2011", "02/01/2011"],
+        ["31.12.2010", "1.1.2011", "2.1.2011"],
+        ["12/31/2010", "01/01/2011", "01/02/2011"],
+        ["31-12-2010 00:00", "01-01-2011 00:00", "02-01-2011 00:00"],
+        ["12/31/2010 12:00 AM", "01/01/2011 12:00 AM", "01/02/2011 12:00 AM"],
+        ["31-Dec-2010", "01-Jan-2011", "02-Jan-2011"],
+        ["2010/12/31", "2011/1/1", "2011/1/2"],
+        ["2010-12-31 00:00:00 UTC", "2011-01-01 00:00:00 UTC", "2011-01-02 00:00:00 UTC"],
+        ["20101231", "20110101", "20110102"],
+        ["2010123100", "2011010100", "2011010200"],
+        ["2010 12 31 00", "2011 01 01 00", "2011 01 02 00"],
+        ["201012310000", "201101010000", "201101020000"],
+        ["20101231000000", "20110101000000", "20110102000000"],
+        ["1293753600", "1293840000", "1293926400"],
+        ["1293753600000", "1293840000000", "1293926400000"],
+        ["Dec 31, 2010", "Jan 1, 2011", "Jan 2, 2011"],
+        ["31DEC2010", "01JAN2011", "02JAN2011"],
+    ],
+)
+def test_dates_are_read_as_people_write_them(tmp_path: Path, times: list[str]) -> None:
+    series = read_csv(write(tmp_path, "date,sst", *rows(f'"{time}"' for time in times)))
+    assert (iso(series.start), str(series.step), len(series)) == ("2010-12-31T00:00:00Z", "day", 3)
+
+
+def test_months_may_be_six_digits(tmp_path: Path) -> None:
+    series = read_csv(write(tmp_path, "date,sst", *rows(["201011", "201012", "201101"])))
+    assert (iso(series.start), str(series.step), len(series)) == ("2010-11-01T00:00:00Z", "month", 3)
+
+
+@pytest.mark.parametrize("form", ["201012{:02}", "2010/12/{:02}", "{:02}-Dec-2010", "{:02}DEC2010"])
+def test_a_first_row_of_data_is_no_header(tmp_path: Path, form: str) -> None:
+    data = rows(form.format(day) for day in range(20, 26))
+    for first in (data[0], data[0].replace(",10", ",NA")):
+        series = read(write(tmp_path, first, *data[1:])).series
+        assert (iso(series.start), len(series)) == ("2010-12-20T00:00:00Z", 6)
+
+
+def test_an_hour_that_is_none_does_not_make_seconds_of_times_without_marks(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows(f"20101231{hour:02}" for hour in range(20, 25)))
+    with pytest.raises(FileError, match="line 6: time '2010123124' is not"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "start"),
+    [
+        ("Datum Tid (UTC),Havstemperatur", "2010-12-31 06:00:00", "2010-12-31T06:00:00Z"),
+        ("t,temp", "2010-12-31", "2010-12-31T00:00:00Z"),
+        ("MESS_DATUM,temp", "2010123106", "2010-12-31T06:00:00Z"),
+        (",sst", "2010-12-31", "2010-12-31T00:00:00Z"),
+        ("Date/Time,sst", "12/31/2010 06:00", "2010-12-31T06:00:00Z"),
+        ("Datum,Uhrzeit,Wassertemperatur", "31.12.2010,06:30", "2010-12-31T06:30:00Z"),
+    ],
+)
+def test_the_only_column_of_dates_is_found_whatever_its_name(
+    tmp_path: Path, header: str, first: str, start: str
+) -> None:
+    path = write(tmp_path, header, *(f"{first.replace('31', day)},10" for day in ("31", "30", "29")))
+    assert iso(read(path).series.times[-1]) == start
+
+
+def test_times_of_day_under_any_name_stand_beside_dates_that_come_again_and_again(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,heure,temp", *(f"{day}/12/2010,{hour}:30,10" for day in (30, 31) for hour in (6, 18)))
+    assert str(read(path).series.step) == "PT12H"
+    assert iso(read(path).series.start) == "2010-12-30T06:30:00Z"
+    assert find_layout(read_delimited(path.read_text()), Options()).time == ("date", "heure")
+
+
+def test_of_several_columns_of_dates_one_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "sampled,analysed,sst", *(f"{day},{day},10" for day in days(3)))
+    with pytest.raises(FileError, match="2 columns of dates; name one with --time-column, one of sampled, analysed"):
+        read(path)
+
+
+def test_a_cell_that_is_no_date_is_named_in_a_column_of_dates(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="line 4: time 'soon' is not"):
+        read(write(tmp_path, "when,sst", *rows([*days(2), "soon"])))
+
+
+def test_afternoon_is_twelve_hours_later(tmp_path: Path) -> None:
+    series = read_csv(write(tmp_path, "date,sst", "31/12/2010 12:30 PM,10", "31/12/2010 1:30 PM,10"))
+    assert [iso(time) for time in series.times] == ["2010-12-31T12:30:00Z", "2010-12-31T13:30:00Z"]
+
+
+FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
+
+
+@pytest.mark.parametrize(("order", "step"), [("dmy", "month"), ("mdy", "day")])
+def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, order: DateOrder, step: str) -> None:
+    path = write(tmp_path, "date,sst", *rows(FIRSTS))
+    with pytest.raises(FileError, match=r"line 2: '01/01/2010' may have its day or its month first.*--dates dmy or"):
+        read(path)
+    assert str(read(path, date_order=order).series.step) == step
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (["31/12/2010", "01/13/2011"], r"line 2 \(31/12/2010\) has its day first and line 3 \(01/13/2011\) its month"),
+        (["31/12/2010", "2011-01-01x"], "line 3: time '2011-01-01x' is not"),
+        (["31/02/2010", "01/03/2010"], "line 2: time '31/02/2010' is not"),
+        (["31/12/10", "01/01/11"], "line 2: '31/12/10' has a year of two digits, .* say --dates dmy or"),
+        (["31-Foo-2010"], "line 2: time '31-Foo-2010' is not"),
+    ],
+)
+def test_a_date_that_is_none_is_refused_by_its_line(tmp_path: Path, times: list[str], said: str) -> None:
+    with pytest.raises(FileError, match=said):
+        read(write(tmp_path, "date,sst", *rows(times)))
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "second", "start", "step"),
+    [
+        ("year,month,day,sst", "2010,12,31,10", "2011,1,1,10", "2010-12-31T00:00:00Z", "day"),
+        ("Year,Month,sst", "2010,12,10", "2011,1,10", "2010-12-01T00:00:00Z", "month"),
+        ("YYYY,MM,DD,hh,sst", "2010,12,31,23,10", "2011,01,01,00,10", "2010-12-31T23:00:00Z", "hour"),
+        ("year,month,day,hour,minute,sst", "2010,12,31,23,30,10", "2011,1,1,0,0,10", "2010-12-31T23:30:00Z", "PT30M"),
+        ("year,doy,sst", "2010,365,10", "2011,1,10", "2010-12-31T00:00:00Z", "day"),
+        ("date,time,sst", "2010-12-31,23:00,10", "2011-01-01,0:00,10", "2010-12-31T23:00:00Z", "hour"),
+        ("date,time,sst", "31/12/2010,23:00:00,10", "01/01/2011,0:00:00,10", "2010-12-31T23:00:00Z", "hour"),
+        ("date,time,sst", "12/31/2010,11:00 PM,10", "01/01/2011,12:00 AM,10", "2010-12-31T23:00:00Z", "hour"),
+        ("date,time,sst", "2010-12-31,11:30:00 pm,10", "2011-01-01,12:00:00 a.m.,10", "2010-12-31T23:30:00Z", "PT30M"),
+        ("Date,Time,sst", "2010-12-31,2330,10", "2011-01-01,0000,10", "2010-12-31T23:30:00Z", "PT30M"),
+        ("Date,Time,sst", "31-Dec-2010,2300,10", "01-Jan-2011,30,10", "2010-12-31T23:00:00Z", "PT1H30M"),
+        ("Date,Time,sst", "2010-12-31,22,10", "2010-12-31,23,10", "2010-12-31T22:00:00Z", "hour"),
+    ],
+)
+def test_a_time_may_stand_in_several_columns(
+    tmp_path: Path, header: str, first: str, second: str, start: str, step: str
+) -> None:
+    series = read_csv(write(tmp_path, header, first, second))
+    assert (iso(series.start), str(series.step), len(series)) == (start, step, 2)
+
+
+HOURS = [f"2010-12-{day:02},{hour},{hour}.5" for day in (30, 31) for hour in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("header", "more"), [("date,hour,min", ""), ("date,hh,sst", ""), ("date,hr,sst,minute", ",30")]
+)
+def test_hours_stand_beside_dates_that_come_again_and_again(tmp_path: Path, header: str, more: str) -> None:
+    path = write(tmp_path, header, *(f"{line}{more}" for line in HOURS))
+    reading = read(path, value_column=header.split(",")[2])
+    assert (str(reading.series.step), len(reading.series)) == ("hour", 48)
+    assert iso(reading.series.start) == f"2010-12-30T00:{more[1:] or '00'}:00Z"
+    table = read_delimited(path.read_text())
+    clock = find_clock(table, Options())
+    # As in the scoring of many rows, which keeps the columns of the time alone.
+    alone = replace(table, cells=table.cells[list(clock.names)].iloc[-1:])
+    assert find_clock(alone, Options()).names == clock.names
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "other"),
+    [
+        ("time,hour,sst", "{day},{hour},10", None),
+        ("station,date,hour,sst", "pier,{day},{hour},10", "buoy,{day},{hour},10"),
+        ("date,lat,lon,hour,sst", "{day},10,5,{hour},10", "{day},11,5,{hour},10"),
+    ],
+)
+def test_an_hour_at_which_each_day_was_observed_is_no_part_of_its_date(
+    tmp_path: Path, header: str, row: str, other: str | None
+) -> None:
+    formats = [row] if other is None else [row, other]
+    lines = [one.format(day=day, hour=7 + k % 3) for k, day in enumerate(days(9)) for one in formats]
+    stations = read(write(tmp_path, header, *lines)).stations
+    assert [str(one.series.step) for one in stations if one.series is not None] == ["day"] * len(formats)
+
+
+def test_a_year_beside_a_date_is_no_time_of_day(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,time,sst", *(f"{day},2001,10" for day in days(3)))
+    assert times_of_day(read_delimited(path.read_text()), "time", "date") is None
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("2010,13,1,10", "line 3: '13' in column month is no month"),
+        ("2010,2,30,10", "line 3: time '2010-02-30' is not"),
+        ("10,2,3,10", "line 3: year 10 needs four digits"),
+        ("2010,,3,10", "line 3: '' in column month is no month"),
+    ],
+)
+def test_a_part_of_a_time_that_is_none_is_refused_by_its_line(tmp_path: Path, row: str, said: str) -> None:
+    with pytest.raises(FileError, match=said):
+        read(write(tmp_path, "year,month,day,sst", "2010,1,1,10", row))
+
+
+@pytest.mark.parametrize(
+    ("order", "first", "start"),
+    [
+        ("dmy", "01/02/10", "2010-02-01T00:00:00Z"),
+        ("mdy", "01/02/10", "2010-01-02T00:00:00Z"),
+        ("dmy", "01/02/68", "2068-02-01T00:00:00Z"),
+        ("dmy", "01/02/69", "1969-02-01T00:00:00Z"),
+    ],
+)
+def test_a_year_of_two_digits_is_read_once_the_order_is_said(
+    tmp_path: Path, order: DateOrder, first: str, start: str
+) -> None:
+    path = write(tmp_path, "date,sst", f"{first} 00:00,10", f"{first} 12:00,10")
+    assert iso(read(path, date_order=order).series.start) == start
+
+
+@pytest.mark.parametrize("times", [["18-03-05", "18-03-06", "19-03-07"], ["98-03-05", "98-03-05"]])
+def test_a_year_of_two_digits_that_stands_first_is_to_be_written_with_four(tmp_path: Path, times: list[str]) -> None:
+    with pytest.raises(FileError, match=r"line 2: '\d\d-03-05' seems to begin with a year of two digits; write such"):
+        read(write(tmp_path, "time,sst", *rows(times)))
+
+
+def test_months_with_years_of_two_digits_last_are_asked_for_their_order(tmp_path: Path) -> None:
+    times = [f"01/{month:02}/{year}" for year in (17, 18) for month in range(1, 13)]
+    with pytest.raises(FileError, match="has a year of two digits, which may stand anywhere; say --dates dmy"):
+        read(write(tmp_path, "time,sst", *rows(times)))
+
+
+def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        '"Plot Title: pier 3"',
+        '"#","Date Time, GMT-07:00","Temp, °C (LGR S/N: 98, SEN S/N: 76)","Coupler Detached (LGR S/N: 98)"',
+        "1,06/13/15 11:00:00 PM,14.5,Logged",
+        "2,06/14/15 12:00:00 AM,14.6,",
+        "# a remark",
+    )
+    reading = read(path, date_order="mdy")
+    assert [iso(time) for time in reading.series.times] == ["2015-06-14T06:00:00Z", "2015-06-14T07:00:00Z"]
+    assert reading.series.values.tolist() == [14.5, 14.6]
+
+
+def test_a_time_that_its_zone_moves_out_of_the_years_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows(["0001-01-01", "0001-01-02"]))
+    with pytest.raises(FileError, match=r"line 2: time '0001-01-01' is not in the years 1 to 9999 \(UTC\); correct it"):
+        read(path, timezone="+01:00")
+
+
+def test_months_go_by_the_clock_that_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows([f"2001-{month:02}-01" for month in range(1, 13)]))
+    series = read(path, timezone="Europe/Rome").series
+    assert (str(series.step), iso(series.start)) == ("month", "2001-01-01T00:00:00Z")
+
+
+def test_seconds_since_are_read_by_the_row_of_units(tmp_path: Path) -> None:
+    units = "seconds since 1970-01-01T00:00:00Z,degree_C"
+    series = read_csv(write(tmp_path, "time,sst", units, "1.2937536E9,10", "1.29384E9,10"))
+    assert (iso(series.start), str(series.step)) == ("2010-12-31T00:00:00Z", "day")

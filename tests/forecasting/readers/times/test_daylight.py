@@ -1,0 +1,180 @@
+"""Clocks that are not UTC: by the header, and by how they change."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from forecasting.errors import FileError
+from forecasting.readers import read, read_csv
+from forecasting.series.timestep import iso
+from tests.forecasting.readers.files import rows, write
+
+AUTUMN = [f"2010-10-31T{hour:02}:{minute:02}" for hour in (1, 2) for minute in (0, 30)]
+AUTUMN += ["2010-10-31T02:00", "2010-10-31T02:30", "2010-10-31T03:00"]
+
+
+def test_a_clock_with_daylight_saving_is_refused_until_it_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows(AUTUMN))
+    with pytest.raises(FileError, match=r"line 6: the clock goes back an hour at 2010-10-31T02:00.*--timezone"):
+        read(path)
+    series = read(path, timezone="Europe/Rome").series
+    assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "PT30M", 7)
+
+
+@pytest.mark.parametrize(
+    ("header", "start"),
+    [
+        ("time (UTC+2)", "2010-12-30T22:00:00Z"),
+        ("time [GMT-05:30]", "2010-12-31T05:30:00Z"),
+        ("time (+0100)", "2010-12-30T23:00:00Z"),
+        ("time (UTC)", "2010-12-31T00:00:00Z"),
+        ("time (yyyy-mm-dd)", "2010-12-31T00:00:00Z"),
+    ],
+)
+def test_an_offset_in_the_header_is_that_of_the_times(tmp_path: Path, header: str, start: str) -> None:
+    series = read(write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))).series
+    assert iso(series.start) == start
+    zoned = write(tmp_path, f"{header},sst", *rows(["2010-12-31T00:00Z", "2011-01-01T00:00Z"]))
+    assert iso(read(zoned).series.start) == "2010-12-31T00:00:00Z"
+
+
+@pytest.mark.parametrize("zone", ["CET", "EST5EDT", "PST/PDT", "Central Standard Time", "Etc/GMT+5", "Europe/Rome"])
+def test_a_zone_in_the_header_whose_offset_is_not_known_is_asked_for(tmp_path: Path, zone: str) -> None:
+    path = write(tmp_path, f"time ({zone}),sst", *rows(["2010-12-31", "2011-01-01"]))
+    with pytest.raises(
+        FileError, match=rf"by the clock of '{re.escape(zone)}', .* not UTC: say which that is with --timezone"
+    ):
+        read(path)
+    assert iso(read(path, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
+
+
+def test_offsets_that_change_with_daylight_saving_are_followed(tmp_path: Path) -> None:
+    times = ["2010-10-31T01:00:00+02:00", "2010-10-31T02:00:00+02:00", "2010-10-31T02:00:00+01:00"]
+    series = read_csv(write(tmp_path, "time,sst", *rows(times)))
+    assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "hour", 3)
+
+
+def test_an_hour_that_the_clock_skips_is_refused_by_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,sst", *rows(["2010-03-28T01:00", "2010-03-28T02:00", "2010-03-28T03:00"]))
+    with pytest.raises(FileError, match="line 3: '2010-03-28T02:00' comes twice or never by the clock of Europe/Rome"):
+        read(path, timezone="Europe/Rome")
+    with pytest.raises(FileError, match="no time zone is named 'Europe/Atlantis'"):
+        read(path, timezone="Europe/Atlantis")
+
+
+def by_the_clock(start: str, hours: int, zone: str) -> list[str]:
+    """Hours of a place without an offset, and values that differ from one to the next."""
+    utc = pd.date_range(start, periods=hours, freq="h", tz="UTC")
+    local = utc.tz_convert(zone).tz_localize(None)
+    return [f"{time:%Y-%m-%d %H:%M},{10 + k % 7}" for k, time in enumerate(local)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "days"),
+    [("America/Santiago", "2022-03-20", 30), ("America/Sao_Paulo", "2018-02-10", 30),
+     ("Asia/Beirut", "2019-10-10", 30),
+     ("Asia/Tehran", "2019-09-10", 30), ("Africa/Casablanca", "2022-03-20", 30),
+     ("America/Santiago", "2021-01-02", 500)],
+)  # fmt: skip
+def test_a_clock_that_goes_back_on_any_night_is_refused_until_it_is_named(
+    tmp_path: Path, zone: str, start: str, days: int
+) -> None:
+    path = write(tmp_path, "time,sst", *by_the_clock(start, 24 * days, zone))
+    with pytest.raises(FileError, match=r"the clock goes back an hour at .*--timezone"):
+        read(path)
+    assert len(read(path, timezone=zone).series) == 24 * days
+
+
+@pytest.mark.parametrize(
+    ("repeated", "value"),
+    [([24 * 5], "10"), ([24 * 5 + 12], "11"), ([24 * 5, 24 * 9, 24 * 12], "11"), ([24 * 5, 24 * 5 + 12], "11")],
+)
+def test_lines_that_are_there_twice_are_no_clock(tmp_path: Path, repeated: list[int], value: str) -> None:
+    times = pd.date_range("2021-01-01", periods=1_500, freq="h")
+    lines = [f"{time:%Y-%m-%d %H:%M},10" for time in times]
+    for k in reversed(repeated):
+        lines.insert(k, f"{times[k]:%Y-%m-%d %H:%M},{value}")
+    assert "repeated time" in " ".join(read(write(tmp_path, "time,sst", *lines)).series.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "zone"),
+    [
+        ("time (hora local)", "hora local"),
+        ("Time (Sydney)", "Sydney"),
+        ("time_EST", "EST"),
+        ("date_cet", "cet"),
+        ("timestamp_local", "local"),
+        ("Heure locale", "local"),
+        ("LocalDateTime", "local"),
+    ],
+)
+def test_a_zone_anywhere_in_the_name_of_the_column_is_asked_for(tmp_path: Path, header: str, zone: str) -> None:
+    path = write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))
+    with pytest.raises(FileError, match=f"by the clock of '{zone}', .* not UTC: say which that is with --timezone"):
+        read(path, time_column=header)
+    assert iso(read(path, time_column=header, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
+
+
+@pytest.mark.parametrize("header", ["time_utc", "met_time", "time (Date)", "location_time", "est_utc_time"])
+def test_names_that_hold_no_zone_are_utc(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))
+    assert iso(read(path, time_column=header).series.start) == "2010-12-31T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("column", "zones"),
+    [("tz_cd", ("EDT", "EDT", "EST")), ("timezone", ("-04:00", "UTC-4", "GMT-05:00")), ("TZ", ("-0400", "-04", "-5"))],
+)
+def test_a_column_that_names_the_zone_of_each_row_is_heeded(
+    tmp_path: Path, column: str, zones: tuple[str, str, str]
+) -> None:
+    times = ("2019-11-03 00:30", "2019-11-03 01:30", "2019-11-03 01:30")
+    path = write(tmp_path, f"datetime,{column},temp", *(f"{t},{z},10" for t, z in zip(times, zones, strict=True)))
+    reading = read(path)
+    assert [iso(time) for time in reading.series.times] == [f"2019-11-03T0{hour}:30:00Z" for hour in (4, 5, 6)]
+    assert reading.stations[0].columns.time == f"datetime and {column}"
+    assert reading.stations[0].columns.value == "temp"
+
+
+@pytest.mark.parametrize(("column", "zone", "example"), [
+    ("timezone", "EST", "Europe/Rome, or its offset"),
+    ("tz_cd", "MEZ", "Europe/Rome, or its offset"),
+    ("utc_offset", "8", "Europe/Rome, or its offset"),
+    ("tz", "Australia/Sydney", "Australia/Sydney"),
+])  # fmt: skip
+def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
+    tmp_path: Path, column: str, zone: str, example: str
+) -> None:
+    path = write(tmp_path, f"time,{column},sst", *(f"2019-06-0{k} 12:00,{zone},10" for k in (1, 2, 3)))
+    said = f"by the clock of '{zone}', as column {column} says, .* --timezone, as {example}"
+    with pytest.raises(FileError, match=said):
+        read(path)
+    assert iso(read(path, timezone="-05:00").series.start) == "2019-06-01T17:00:00Z"
+
+
+PERIODS = ("3.1", "NaN", "", "-99.9")
+
+
+@pytest.mark.parametrize(("zone", "start"), [("0", "12"), ("NA", "12"), ("00:00", "12"), ("+8", "04")])
+def test_an_offset_of_nothing_is_utc(tmp_path: Path, zone: str, start: str) -> None:
+    path = write(tmp_path, "time,utc_offset,sst", *(f"2019-06-0{k} 12:00,{zone},10" for k in (1, 2, 3)))
+    assert iso(read(path).series.start) == f"2019-06-01T{start}:00:00Z"
+
+
+def test_a_row_without_a_zone_is_refused_where_others_have_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,tz,sst", *(f"2019-06-0{k} 12:00,{zone},10" for k, zone in ((1, "-05:00"), (2, ""))))
+    with pytest.raises(FileError, match="line 3: column tz names no zone"):
+        read(path)
+
+
+def test_a_period_of_waves_is_no_zone(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,Tz (s),sst", *(f"2019-06-01 1{k}:00,{tz},10" for k, tz in enumerate(PERIODS, 2)))
+    assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"
+
+
+def test_a_zone_of_the_place_leaves_times_alone_that_are_utc_by_their_name(tmp_path: Path) -> None:
+    path = write(tmp_path, "time_utc,timezone,sst", *(f"2019-06-0{k} 12:00,America/Chicago,10" for k in (1, 2, 3)))
+    assert iso(read(path).series.start) == "2019-06-01T12:00:00Z"

@@ -1,0 +1,89 @@
+import math
+
+import numpy as np
+import pytest
+
+from forecasting.scores.accuracy import Accuracy, anomaly_correlation, coverage, diebold_mariano, skill
+
+NAN = float("nan")
+
+
+def test_errors_by_hand() -> None:
+    observed = np.asarray([[10.0, 20.0], [12.0, NAN], [8.0, 25.0]])
+    predicted = np.asarray([[11.0, 20.0], [10.0, 7.0], [8.0, 20.0]])
+    accuracy = Accuracy.of(observed, predicted)
+    assert accuracy.n == (3, 2)
+    assert accuracy.mae == pytest.approx((1.0, 2.5))
+    assert accuracy.rmse == pytest.approx((math.sqrt(5 / 3), math.sqrt(12.5)), abs=1e-6)
+    assert accuracy.bias == pytest.approx((-1 / 3, -2.5), abs=1e-6)
+    assert accuracy.mape == pytest.approx((100 * (0.1 + 1 / 6) / 3, 10.0), abs=1e-5)
+
+
+def test_percentages_leave_out_observations_at_zero() -> None:
+    accuracy = Accuracy.of(np.asarray([[0.0], [-2.0]]), np.asarray([[1.0], [-1.0]]))
+    assert accuracy.mape == (50.0,)
+    assert Accuracy.of(np.asarray([[0.0]]), np.asarray([[1.0]])).mape == (None,)
+
+
+def test_observations_too_small_to_divide_by_raise_no_warning() -> None:
+    accuracy = Accuracy.of(np.array([[1e-320], [10.0]]), np.array([[1.0], [11.0]]))
+    assert accuracy.mape == (10.0,)
+
+
+def test_a_lead_without_observations_has_no_accuracy() -> None:
+    with pytest.raises(ValueError, match="at every lead"):
+        Accuracy.of(np.asarray([[1.0, NAN]]), np.asarray([[1.0, 1.0]]))
+
+
+def test_skill_is_one_for_perfect_and_zero_for_no_better() -> None:
+    assert skill(0.0, 2.0) == 1.0
+    assert skill(2.0, 2.0) == 0.0
+    assert skill(3.0, 2.0) == -0.5
+    assert skill(1.0, 0.0) is None
+
+
+def test_diebold_mariano_by_hand() -> None:
+    """Losses 3, 0, 8, 0: mean 2.75, variance of the mean 10.6875 / 4, factor (4 + 1 − 2) / 4."""
+    p = diebold_mariano(np.asarray([2.0, 1.0, 3.0, 2.0]), np.asarray([1.0, 1.0, 1.0, 2.0]))
+    statistic = 2.75 / math.sqrt(10.6875 / 4) * math.sqrt(3 / 4)
+    assert p == pytest.approx(math.erfc(statistic / math.sqrt(2)))
+
+
+def test_diebold_mariano_takes_either_side_alike_and_leaves_gaps_out() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0, 1, 200), rng.normal(0, 1.4, 200)
+    p = diebold_mariano(one, other, lead=3)
+    assert p is not None
+    assert p < 0.05
+    assert diebold_mariano(other, one, lead=3) == pytest.approx(p)
+    assert diebold_mariano(np.append(one, NAN), np.append(other, 1.0), lead=3) == pytest.approx(p)
+
+
+def test_diebold_mariano_rejects_as_often_as_it_says_where_forecasts_are_equally_good() -> None:
+    rng = np.random.default_rng(2)
+    pairs = (rng.normal(0, 1, (2, 150)) for _ in range(600))
+    rejected = sum((diebold_mariano(one, other) or 1.0) < 0.1 for one, other in pairs)
+    assert pytest.approx(rejected, abs=25) == 600 * 0.1
+
+
+def test_diebold_mariano_cannot_tell_equal_errors_apart() -> None:
+    errors = np.asarray([1.0, 2.0, 3.0])
+    assert diebold_mariano(errors, errors) is None
+    assert diebold_mariano(errors[:2], errors[1:]) is None
+
+
+def test_coverage_counts_what_lies_inside() -> None:
+    observed = np.asarray([[1.0], [2.0], [3.0], [NAN]])
+    assert coverage(observed, np.full((4, 1), 1.5), np.full((4, 1), 3.0)) == pytest.approx((2 / 3,), abs=1e-6)
+
+
+def test_anomaly_correlation_is_that_of_departures_from_the_climatology() -> None:
+    rng = np.random.default_rng(5)
+    climatology = 15 + 3 * np.cos(np.arange(200)[:, None] / 10)
+    anomaly = rng.normal(0, 1, (200, 1))
+    observed = climatology + anomaly
+    predicted = climatology + 0.5 * anomaly + rng.normal(0, 0.5, (200, 1))
+    observed[4] = np.nan
+    expected = np.corrcoef((predicted - climatology)[observed > 0], anomaly[observed > 0])[0, 1]
+    assert anomaly_correlation(observed, predicted, climatology)[0] == pytest.approx(expected, abs=1e-6)
+    assert anomaly_correlation(observed, climatology, climatology) == (None,)

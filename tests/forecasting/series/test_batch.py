@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import MONTH, TimeStep
+
+DAY = TimeStep.parse("day")
+NAN = float("nan")
+
+
+def series(values: list[float], start: str = "2001-01-01", step: TimeStep = MONTH, note: str = "") -> SstSeries:
+    return SstSeries(np.array(values), np.datetime64(start, "s"), step, (note,) if note else ())
+
+
+@pytest.fixture
+def batch() -> SeriesBatch:
+    return SeriesBatch.of(
+        [series([1, 2, 3]), series([4, NAN, 6, 7, 8], "2005-07-01", note="sorted"), series([9], step=DAY), series([])],
+        MONTH,
+    )
+
+
+def test_each_series_is_as_it_was(batch: SeriesBatch) -> None:
+    assert len(batch) == 4
+    second = batch[1]
+    assert (second.start, second.step, second.notes) == (np.datetime64("2005-07-01", "s"), MONTH, ("sorted",))
+    np.testing.assert_array_equal(second.values, [4, NAN, 6, 7, 8])
+
+
+def test_a_series_at_another_step_brings_no_values(batch: SeriesBatch) -> None:
+    assert dict(batch.other_steps) == {2: DAY}
+    assert not len(batch[2])
+
+
+def test_tails_end_alike_whatever_the_lengths(batch: SeriesBatch) -> None:
+    some = batch.take(np.array([1, 0, 1]))
+    np.testing.assert_array_equal(some.tails(2), [[7, 8], [2, 3], [7, 8]])
+    np.testing.assert_array_equal(some.tails(4), [[NAN, 6, 7, 8], [NAN, 1, 2, 3], [NAN, 6, 7, 8]])
+    assert (some.shortest, some.longest) == (3, 5)
+    assert dict(some.notes) == {0: ("sorted",), 2: ("sorted",)}
+
+
+def test_there_may_be_none() -> None:
+    assert not len(SeriesBatch.of([], MONTH))

@@ -1,0 +1,162 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting.errors import SeriesError
+from forecasting.series.sst_series import SstSeries, Units, fill_gaps, from_celsius, to_celsius
+from forecasting.series.timestep import TimeStep, iso
+
+NAN = float("nan")
+
+
+def observe(stamps: list[str], values: list[float]) -> SstSeries:
+    return SstSeries.from_observations(np.asarray(stamps, dtype="datetime64[s]"), np.asarray(values))
+
+
+def days(n: int) -> list[str]:
+    return [str(day) for day in np.datetime64("2001-01-01") + np.arange(n)]
+
+
+def test_a_time_that_is_absent_becomes_a_missing_value() -> None:
+    series = observe([*days(3), "2001-01-05"], [10.0, 11.0, 12.0, 14.0])
+    np.testing.assert_array_equal(series.values, [10, 11, 12, NAN, 14])
+    assert series.describe() == ("1 of 5 values are missing, in 1 gap; the longest, of 1, begins 2001-01-04",)
+
+
+def test_unsorted_times_are_sorted_and_said_to_be() -> None:
+    series = observe(["2001-01-03", "2001-01-01", "2001-01-02"], [13.0, 11.0, 12.0])
+    assert series.values.tolist() == [11, 12, 13]
+    assert "sorted" in series.notes[0]
+
+
+def test_a_repeated_time_keeps_its_first_value_and_names_it() -> None:
+    series = observe([*days(3), "2001-01-02"], [10.0, 11.0, 12.0, 99e-1])
+    assert series.values.tolist() == [10, 11, 12]
+    assert any("value 3 (2001-01-02)" in note for note in series.notes)
+
+
+def test_many_repeated_times_are_refused_as_several_stations() -> None:
+    with pytest.raises(SeriesError, match=r"several stations.*Keep one"):
+        observe(days(5) * 2, [10.0] * 10)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([10.0, 11.0, -999.0, 12.0], "value 2 is -999 °C.*missing"),
+        ([10.0, float("inf"), 11.0, 12.0], "value 1 is inf °C"),
+        ([290.0, 291.0, 292.0, 291.0], "look like kelvin"),
+        ([66.0, 67.0, 68.0, 69.0], "look like °F"),
+        (
+            [40.6, 46.7, 58.1, 33.0],
+            "if the values are in °F, give their units as fahrenheit; if it stands for a missing",
+        ),
+        (
+            [-3.6, 0.2, -3.1, 1.4, 0.5, 1.0],
+            "check that these are sea temperatures, and no differences from what is usual",
+        ),
+        ([14.0, 99.9, 99.9, 13.0], "which no sea has .*; if it stands for a missing value, leave it empty"),
+        ([NAN] * 4, "every value"),
+    ],
+)
+def test_values_that_no_sea_has_are_refused_with_the_likely_remedy(values: list[float], said: str) -> None:
+    with pytest.raises(SeriesError, match=said):
+        observe(days(4), values)
+
+
+def test_units_that_are_not_those_of_the_values_are_recognised_in_the_callers_own_scale() -> None:
+    stamps = np.asarray(days(4), dtype="datetime64[s]")
+    with pytest.raises(SeriesError, match=r"value 0 is 24 kelvin.*look like °C"):
+        SstSeries.from_observations(stamps, np.asarray([24.0, 25, 24, 23]), units="kelvin")
+    with pytest.raises(SeriesError, match="value 2 is 122 °F, which no sea has"):
+        SstSeries.from_observations(stamps, np.asarray([64.0, 65, 122, 63]), units="fahrenheit")
+
+
+def test_a_time_off_the_grid_is_named() -> None:
+    stamps = [f"{day}T00:00" for day in days(5)]
+    stamps[3] = "2001-01-04T05:00"
+    with pytest.raises(SeriesError, match=r"value 3 \(2001-01-04T05:00Z\) is not a whole number of steps \(one day\)"):
+        observe(stamps, [10.0] * 5)
+
+
+def test_two_values_in_one_month_are_refused() -> None:
+    stamps = [*(f"2001-{month:02}-01" for month in range(1, 13)), "2001-12-20"]
+    with pytest.raises(SeriesError):
+        observe(stamps, [10.0] * 13)
+
+
+@pytest.mark.parametrize(("step", "jitter"), [("day", 1_800), ("PT10M", 5), ("hour", 60), ("PT30M", 20)])
+def test_stamps_that_wander_have_a_round_step_and_their_place(step: str, jitter: int) -> None:
+    rng = np.random.default_rng(2)
+    even = TimeStep.parse(step).range(np.datetime64("2001-01-01", "s"), 800)
+    stamps = even + rng.integers(-jitter, jitter + 1, 800).astype("timedelta64[s]")
+    series = SstSeries.from_observations(np.delete(stamps, 400), np.delete(np.arange(800) / 100 + 5, 400))
+    assert str(series.step) == step
+    assert len(series) == 800
+    assert np.flatnonzero(np.isnan(series.values)).tolist() == [400]
+
+
+def test_a_first_stamp_off_the_grid_is_the_one_that_is_named() -> None:
+    with pytest.raises(SeriesError, match="value 0"):
+        observe(["2001-01-01T09:00", *days(9)[1:]], [10.0] * 9)
+
+
+def test_months_go_by_the_clock_of_the_place() -> None:
+    index = pd.date_range("2001-01-01", periods=12, freq="MS", tz="Europe/Berlin")
+    assert iso(SstSeries.from_pandas(pd.Series([10.0] * 12, index=index)).start) == "2001-01-01T00:00:00Z"
+
+
+def test_one_wrong_year_does_not_make_a_grid_of_millions() -> None:
+    stamps = ["0001-01-01T00:00", *(f"2001-01-01T{hour:02}:{minute}" for hour in range(20) for minute in ("00", "01"))]
+    with pytest.raises(SeriesError, match="wrong time"):
+        observe(stamps, [10.0] * 41)
+
+
+def test_monthly_values_stand_at_the_start_of_their_month() -> None:
+    series = observe(["2001-01-31", "2001-02-28", "2001-03-31"], [10.0, 11.0, 12.0])
+    assert iso(series.start) == "2001-01-01T00:00:00Z"
+
+
+def test_a_pandas_series_comes_back_as_it_went() -> None:
+    index = pd.date_range("2001-01-01", periods=4, freq="D", tz="UTC", name="time")
+    given = pd.Series([10.0, NAN, 12.0, 13.0], index=index, name="sst")
+    back = SstSeries.from_pandas(given).to_pandas()
+    pd.testing.assert_series_equal(back, given, check_freq=False, check_index_type=False)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Lima"])
+def test_pandas_times_with_a_zone_are_brought_to_utc(zone: str) -> None:
+    index = pd.date_range("2001-03-24T06:00", periods=5, freq="D", tz="UTC").tz_convert(zone)
+    series = SstSeries.from_pandas(pd.Series([10.0] * 5, index=index))
+    assert iso(series.start) == "2001-03-24T06:00:00Z"
+
+
+def test_pandas_periods_are_months() -> None:
+    index = pd.period_range("2001-01", periods=3, freq="M")
+    assert str(SstSeries.from_pandas(pd.Series([10.0, 11.0, 12.0], index=index)).step) == "month"
+
+
+def test_a_pandas_series_without_times_is_refused() -> None:
+    with pytest.raises(SeriesError, match="to_datetime"):
+        SstSeries.from_pandas(pd.Series([10.0, 11.0]))
+
+
+@pytest.mark.parametrize(("units", "value"), [("celsius", 20.0), ("kelvin", 293.15), ("fahrenheit", 68.0)])
+def test_units_convert_there_and_back(units: Units, value: float) -> None:
+    assert to_celsius([value], units)[0] == pytest.approx(20.0)
+    assert from_celsius([20.0], units)[0] == pytest.approx(value)
+
+
+def test_short_gaps_are_interpolated_and_long_ones_and_the_ends_stay() -> None:
+    values = np.asarray([NAN, 10, NAN, 12, NAN, NAN, NAN, 16, NAN])
+    np.testing.assert_array_equal(fill_gaps(values, 2), [NAN, 10, 11, 12, NAN, NAN, NAN, 16, NAN])
+    np.testing.assert_array_equal(fill_gaps(values, 3), [NAN, 10, 11, 12, 13, 14, 15, 16, NAN])
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+def test_gaps_of_many_series_are_filled_as_those_of_each(limit: int) -> None:
+    random = np.random.default_rng(limit)
+    values = np.where(random.random((200, 20)) < 0.3, np.nan, random.normal(15, 5, (200, 20)))
+    values[0] = np.nan
+    alone = np.stack([fill_gaps(one, limit) for one in values])
+    np.testing.assert_allclose(fill_gaps(values, limit), alone, rtol=1e-14)

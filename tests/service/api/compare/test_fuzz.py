@@ -1,0 +1,64 @@
+"""Whatever is posted to /compare gets an answer that keeps the contract, or a problem document."""
+
+import json
+import math
+from typing import Any
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.api.compare.schemas import OwnComparison, SeriesComparison
+from service.http.problems import Problem
+from tests.service.api.forecast.test_fuzz import JSON, REFUSALS, loaded
+from tests.service.requests_made_up import WINDOW, Json, broken_request, doubtful_series, sound_series, written
+
+Requests = st.fixed_dictionaries(
+    {"series": st.lists(sound_series() | doubtful_series(), min_size=1, max_size=3)},
+    optional={
+        "model": st.sampled_from(["best", "all", "rnn", "nino12-gru"]),
+        "horizon": st.none() | st.integers(1, 12),
+        "units": st.sampled_from(["celsius", "kelvin", "fahrenheit"]),
+        "predictions": st.booleans(),
+    },
+)
+
+
+def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison | None:
+    """What is answered, held to the contract; None where the request is refused."""
+    response = client.post("/compare", content=written(body).encode(), headers=JSON, params=parameters)
+    if response.status_code != 200:
+        assert response.status_code in REFUSALS, response.text
+        assert Problem.model_validate(loaded(response)).status == response.status_code
+        return None
+    answer = OwnComparison.model_validate(loaded(response))
+    assert len(answer.series) == len(body["series"])
+    scored = [one for one in answer.series if isinstance(one, SeriesComparison)]
+    assert sum(one.test.n for one in scored) == (answer.test.n if answer.test else 0)
+    results: list[OwnComparison | SeriesComparison] = [*scored, *([answer] if scored else [])]
+    for one in results:
+        names = [model.model for model in one.models]
+        assert "persistence" in names
+        assert one.lowest_rmse in names
+        assert all(math.isfinite(model.rmse) and model.mae <= model.rmse + 1e-6 for model in one.models)
+    return answer
+
+
+@given(Requests)
+def test_series_of_any_kind_are_compared_on_or_have_an_error(client: httpx.Client, body: Json) -> None:
+    answer = post(client, body)
+    assert answer is not None
+    for one, sent in zip(answer.series, body["series"], strict=True):
+        if isinstance(one, SeriesComparison):
+            assert one.test.n <= len(sent["values"]) - WINDOW - (body.get("horizon") or 1) + 1
+            assert (one.predictions is not None) == body.get("predictions", False)
+
+
+@given(broken_request(), st.dictionaries(st.sampled_from(["strict", "format", "dataset", "horizon"]), st.text()))
+def test_broken_requests_are_refused_in_a_problem_document(
+    client: httpx.Client, body: Json, parameters: dict[str, Any]
+) -> None:
+    whole = {name: value for name, value in body.items() if name not in ("levels", "thresholds")}
+    response = client.post("/compare", content=written(whole).encode(), headers=JSON, params=parameters)
+    assert response.status_code == 200 or response.status_code in REFUSALS, response.text
+    assert response.status_code == 200 or Problem.model_validate(json.loads(response.content))

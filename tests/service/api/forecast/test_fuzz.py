@@ -1,0 +1,241 @@
+"""Whatever is posted to /forecast gets an answer that keeps the contract, or a problem document."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import quote_from_bytes
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from service.api.forecast.schemas import AllForecasts, ModelForecast, SeriesForecast
+from service.http.problems import Problem
+from tests.service.requests_made_up import (
+    WINDOW,
+    Anything,
+    Json,
+    Offsets,
+    Surrogates,
+    Temperatures,
+    broken_request,
+    doubtful_series,
+    half_hours,
+    nested,
+    request,
+    sound_series,
+    written,
+)
+
+ANSWERS = TypeAdapter[AllForecasts | ModelForecast](AllForecasts | ModelForecast)
+Convert = Callable[[float], float]
+REFUSALS = {400, 404, 413, 415, 422}
+JSON = {"Content-Type": "application/json"}
+
+
+def post(client: httpx.Client, body: Json | bytes, **parameters: str) -> list[ModelForecast]:
+    """What each model answers, held to the contract; nothing where the request is refused."""
+    content = body if isinstance(body, bytes) else written(body).encode()
+    response = client.post("/forecast", content=content, headers=JSON, params=parameters)
+    if response.status_code != 200:
+        assert response.status_code in REFUSALS, response.text
+        assert Problem.model_validate(loaded(response)).status == response.status_code
+        return []
+    answer = ANSWERS.validate_python(loaded(response))
+    models = answer.models if isinstance(answer, AllForecasts) else [answer]
+    asked = json.loads(content)
+    for model in models:
+        assert len(model.forecasts) == len(asked["series"])
+        for i, (forecast, series) in enumerate(zip(model.forecasts, asked["series"], strict=True)):
+            assert forecast.id == (str(i) if series.get("id") is None else series["id"])
+            if isinstance(forecast, SeriesForecast):
+                hold_to_horizon(forecast, asked)
+    return models
+
+
+def hold_to_horizon(forecast: SeriesForecast, asked: Json) -> None:
+    """Whether there is a value of everything that was asked for at each step ahead."""
+    lists: list[list[Any]] = [forecast.timestamps, forecast.sst, *forecast.baselines.values()]
+    lists += [side for interval in forecast.intervals for side in (interval.lower, interval.upper)]
+    lists += [exceedance.probability for exceedance in forecast.exceedance]
+    assert {len(one) for one in lists} == {asked.get("horizon", 1)}
+    assert [one.threshold for one in forecast.exceedance] == asked.get("thresholds", [])
+    assert "persistence" in forecast.baselines
+    assert all(0 <= share <= 1 for exceedance in forecast.exceedance for share in exceedance.probability)
+    for time in forecast.timestamps:
+        assert time == f"{datetime.fromisoformat(time).replace(tzinfo=None).isoformat()}Z"
+
+
+def loaded(response: httpx.Response) -> Any:
+    """The JSON of an answer, which may hold no NaN and no Infinity."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} in an answer")
+
+    return json.loads(response.content, parse_constant=refuse)
+
+
+def forecasts(models: list[ModelForecast]) -> list[SeriesForecast]:
+    """The forecasts, where none is an error."""
+    found = [forecast for model in models for forecast in model.forecasts]
+    assert found
+    assert all(isinstance(forecast, SeriesForecast) for forecast in found), found
+    return [forecast for forecast in found if isinstance(forecast, SeriesForecast)]
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Whether two answers are the same, numbers to 1e-4."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same(one[key], other[key])
+    elif isinstance(one, list):
+        assert len(one) == len(other)
+        for left, right in zip(one, other, strict=True):
+            assert_same(left, right)
+    else:
+        assert one == (pytest.approx(other, abs=1e-4) if isinstance(one, float) else other)
+
+
+@given(content=st.binary() | Anything.map(written).map(str.encode), query=st.binary(max_size=30))
+def test_bytes_that_are_no_request_are_refused(client: httpx.Client, content: bytes, query: bytes) -> None:
+    response = client.post(f"/forecast?{quote_from_bytes(query, safe='&=%+')}", content=content, headers=JSON)
+    assert response.status_code in REFUSALS, response.text
+    Problem.model_validate(loaded(response))
+
+
+@given(broken=broken_request(), strict=st.booleans())
+def test_a_request_with_a_broken_part_is_answered_or_refused(client: httpx.Client, broken: Json, strict: bool) -> None:
+    post(client, broken, strict=str(strict).lower())
+
+
+@given(asked=request(st.lists(sound_series(30), min_size=1, max_size=1)), cut=st.data())
+def test_a_request_that_lost_or_changed_a_byte_is_answered_or_refused(
+    client: httpx.Client, asked: Json, cut: st.DataObject
+) -> None:
+    content = bytearray(written(asked).encode())
+    place = cut.draw(st.integers(0, len(content) - 1))
+    content[place : place + cut.draw(st.integers(0, 2))] = cut.draw(st.binary(max_size=2))
+    post(client, bytes(content))
+
+
+@given(asked=request(st.lists(doubtful_series(), min_size=1, max_size=6)))
+def test_each_series_gets_a_forecast_or_an_error_in_its_place(client: httpx.Client, asked: Json) -> None:
+    models = post(client, asked)
+    assert models
+    failed = [not isinstance(one, SeriesForecast) for one in models[0].forecasts]
+    # With strict, the same answer or, if any failed, none.
+    strict = post(client, asked, strict="true")
+    assert strict == ([] if any(failed) else models)
+
+
+@pytest.mark.parametrize("levels", [10, 200, 100_000])
+@pytest.mark.parametrize("field", ["values", "start", "id"])
+def test_a_field_of_any_depth_is_refused(client: httpx.Client, field: str, levels: int) -> None:
+    series = {"start": "2010-01-01", "values": [24.0] * WINDOW, field: nested(levels)}
+    assert post(client, {"series": [series]}) == []
+
+
+@given(lone=Surrogates, place=st.sampled_from(["model", "dataset", "units"]))
+def test_half_a_character_is_refused_in_a_sentence(client: httpx.Client, lone: str, place: str) -> None:
+    series = {"start": "2010-01-01", "values": [24.0] * WINDOW}
+    assert post(client, {"series": [series], place: lone}) == []
+    for field in ("id", "start", "step"):
+        assert post(client, {"series": [series | {field: lone}]}) == []
+
+
+@given(
+    good=st.lists(sound_series(), min_size=1, max_size=4),
+    bad=st.lists(doubtful_series(), min_size=1, max_size=4),
+    horizon=st.integers(1, 12),
+    order=st.randoms(use_true_random=False),
+)
+def test_a_good_series_is_answered_the_same_among_any_neighbours(
+    client: httpx.Client, good: list[Json], bad: list[Json], horizon: int, order: Any
+) -> None:
+    named = [one | {"id": f"good {i}"} for i, one in enumerate(good)]
+    mixed = named + [one | {"id": f"bad {i}"} for i, one in enumerate(bad)]
+    order.shuffle(mixed)
+    (answer,) = post(client, {"model": "gru", "horizon": horizon, "series": mixed})
+    together = {one.id: one.model_dump() for one in answer.forecasts}
+    for one in named:
+        (alone,) = forecasts(post(client, {"model": "gru", "horizon": horizon, "series": [one]}))
+        assert_same(together[one["id"]], alone.model_dump())
+
+
+@given(series=sound_series(), horizon=st.integers(1, 12), model=st.sampled_from(["rnn", "lstm", "gru"]))
+def test_units_change_what_is_written_and_nothing_else(
+    client: httpx.Client, series: Json, horizon: int, model: str
+) -> None:
+    conversions: dict[str, tuple[Convert, Convert]] = {
+        "kelvin": (lambda c: c + 273.15, lambda k: k - 273.15),
+        "fahrenheit": (lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
+    }
+    asked = {"model": model, "horizon": horizon, "thresholds": [20.0], "series": [series]}
+    (celsius,) = forecasts(post(client, asked))
+    for units, (there, back) in conversions.items():
+        converted = series | {"values": [there(value) for value in series["values"]]}
+        other = asked | {"units": units, "thresholds": [there(20.0)], "series": [converted]}
+        (forecast,) = forecasts(post(client, other))
+        assert (forecast.timestamps, forecast.warnings) == (celsius.timestamps, celsius.warnings)
+        assert_same([back(one) for one in forecast.sst], celsius.sst)
+        assert_same(forecast.exceedance[0].probability, celsius.exceedance[0].probability)
+        for name, values in celsius.baselines.items():
+            assert_same([back(one) for one in forecast.baselines[name]], values)
+        for one, two in zip(forecast.intervals, celsius.intervals, strict=True):
+            assert_same([back(value) for value in one.lower + one.upper], two.lower + two.upper)
+
+
+@given(series=sound_series(), offsets=st.lists(Offsets, min_size=48, max_size=48), data=st.data())
+def test_months_are_those_of_the_local_calendar_whatever_the_offsets(
+    client: httpx.Client, series: Json, offsets: list[timezone], data: st.DataObject
+) -> None:
+    first = datetime.fromisoformat(series["start"])
+    months = range(12 * first.year + first.month - 1, 12 * first.year + first.month - 1 + len(series["values"]))
+    within = data.draw(st.timedeltas(timedelta(0), timedelta(days=27, hours=23)))
+    times = [
+        (datetime(month // 12, month % 12 + 1, 1, tzinfo=offset) + within).isoformat()
+        for month, offset in zip(months, offsets, strict=False)
+    ]
+    stamped = {"values": series["values"], "timestamps": times}
+    asked: Json = {"model": "gru", "horizon": 12, "series": [series]}
+    assert forecasts(post(client, asked | {"series": [stamped]})) == forecasts(post(client, asked))
+
+
+@given(
+    values=st.lists(Temperatures, min_size=WINDOW, max_size=60),
+    year=st.sampled_from([1, 1583, 1900, 1999, 2000, 2016, 2024, 9998]),
+    day=st.sampled_from([(1, 1), (2, 28), (3, 31), (10, 31), (12, 31)]),
+    offset=Offsets,
+)
+def test_timestamps_say_the_same_as_a_start(
+    client: httpx.Client, values: list[float], year: int, day: tuple[int, int], offset: timezone
+) -> None:
+    times = half_hours(datetime(year, *day), len(values))
+    asked: Json = {"dataset": "buoy", "model": "gru", "horizon": 4}
+    regular = asked | {"series": [{"start": times[0].isoformat(), "values": values}]}
+    shifted = times if year in (1, 9998) else [time.astimezone(offset) for time in times]
+    stamped = asked | {"series": [{"timestamps": [time.isoformat() for time in shifted], "values": values}]}
+    assert forecasts(post(client, stamped)) == forecasts(post(client, regular))
+
+
+@pytest.mark.parametrize("switch", [datetime(2016, 3, 27, 1), datetime(2016, 10, 30, 1)])
+def test_a_change_to_summer_time_and_back_is_no_gap_and_no_repeat(client: httpx.Client, switch: datetime) -> None:
+    times = half_hours(switch - timedelta(hours=10), 40)
+    local = [time.astimezone(ZoneInfo("Europe/Berlin")).isoformat() for time in times]
+    assert {time[-6:] for time in local} == {"+01:00", "+02:00"}
+    series = {"timestamps": local, "values": [8 + i / 100 for i in range(40)]}
+    (forecast,) = forecasts(post(client, {"dataset": "buoy", "model": "gru", "series": [series]}))
+    assert forecast.timestamps == [f"{(times[-1] + timedelta(minutes=30)).astimezone(UTC).isoformat()[:19]}Z"]
+    assert "adjusted" not in [warning.code for warning in forecast.warnings]
+
+
+@pytest.mark.parametrize(("start", "expected"), [("2014-02-28", "2016-02-28"), ("2012-02-29", "2014-02-28")])
+def test_a_day_that_a_month_does_not_have_moves_nothing(client: httpx.Client, start: str, expected: str) -> None:
+    series = {"start": start, "values": [24.0 + i % 12 / 10 for i in range(WINDOW)]}
+    (forecast,) = forecasts(post(client, {"model": "gru", "series": [series]}))
+    assert forecast.timestamps == [f"{expected[:7]}-01T00:00:00Z"]

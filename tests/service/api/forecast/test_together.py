@@ -1,0 +1,51 @@
+"""Many different requests at once share batches and networks; each is answered as if it had come alone."""
+
+import asyncio
+
+import httpx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.service.api.forecast.test_fuzz import JSON, assert_same, loaded
+from tests.service.requests_made_up import Json, broken_request, doubtful_series, request, sound_series, written
+
+REQUESTS = st.one_of(
+    request(st.lists(sound_series(30), min_size=1, max_size=3)),
+    request(st.lists(sound_series(30) | doubtful_series(), min_size=1, max_size=4)),
+    broken_request(),
+)
+
+
+SIZES = st.sampled_from([1, 2, 5, 63, 64, 65, 200])
+
+
+def sized(asked: Json, size: int) -> Json:
+    """The request with ``size`` series: the few that it has, over and over, where it has any."""
+    series = asked["series"]
+    if not isinstance(series, list) or not series:
+        return asked
+    # A body that is too large is refused before it is read, which a client may see as a broken connection.
+    size = min(size, 4_000_000 // len(written(series)) + 1)
+    unnamed = [one | {"id": None} if isinstance(one, dict) else one for one in series]
+    return asked | {"series": (unnamed * size)[:size]}
+
+
+async def ask_together(url: httpx.URL, contents: list[bytes]) -> list[httpx.Response]:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        return await asyncio.gather(*(client.post("/forecast", content=one, headers=JSON) for one in contents))
+
+
+@given(asked=st.lists(st.tuples(REQUESTS, SIZES), min_size=2, max_size=12))
+@settings(max_examples=max(20, settings().max_examples // 5))
+def test_a_request_is_answered_the_same_alone_and_beside_others(
+    client: httpx.Client, asked: list[tuple[Json, int]]
+) -> None:
+    contents = [written(sized(*one)).encode() for one in asked]
+    together = asyncio.run(ask_together(client.base_url, contents))
+    for content, beside in zip(contents, together, strict=True):
+        alone = client.post("/forecast", content=content, headers=JSON)
+        assert beside.status_code == alone.status_code
+        one, other = loaded(beside), loaded(alone)
+        for answer in (one, other):
+            answer.pop("request_id", None)
+        assert_same(one, other)

@@ -1,0 +1,94 @@
+"""The Open Inference Protocol, as the asyncio client speaks it: one media type for everything, gzip always offered."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import tritonclient.http as triton
+import tritonclient.http.aio as triton_aio
+from tritonclient.utils import InferenceServerException
+
+from forecasting.series.sst_series import SstSeries
+from tests.service.api.inference.test_inference import address, inputs, windows
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def aio(client: httpx.Client, anyio_backend: str) -> AsyncIterator[Any]:
+    async with triton_aio.InferenceServerClient(address(client)) as one:
+        yield one
+
+
+async def test_every_call_that_the_sync_client_has_gives_the_same(aio: Any, client: httpx.Client) -> None:
+    with triton.InferenceServerClient(address(client)) as sync:
+        for call in ("is_server_live", "is_server_ready", "get_server_metadata", "get_model_repository_index"):
+            assert await getattr(aio, call)() == getattr(sync, call)()
+        for call in ("is_model_ready", "get_model_metadata", "get_model_config", "get_inference_statistics"):
+            assert await getattr(aio, call)("nino12-gru") == getattr(sync, call)("nino12-gru")
+        assert await aio.get_inference_statistics() == sync.get_inference_statistics()
+
+
+async def test_there_is_no_readiness_where_there_is_no_model(aio: Any) -> None:
+    assert await aio.is_model_ready("nino12-gru")
+    assert not await aio.is_model_ready("nino12-gru", "1")
+    assert not await aio.is_model_ready("nino12-transformer")
+
+
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("sent", [None, "gzip", "deflate"])
+@pytest.mark.parametrize("wanted", [None, "gzip", "deflate"])
+@pytest.mark.parametrize("n", [0, 1, 600])
+async def test_inference_gives_what_the_sync_client_gets(
+    aio: Any,
+    client: httpx.Client,
+    nino12: SstSeries,
+    binary: bool,
+    sent: str | None,
+    wanted: str | None,
+    n: int,
+) -> None:
+    sst, valid_time = windows(nino12, n)
+    result = await aio.infer(
+        "nino12-gru",
+        inputs(sst, valid_time, binary),
+        outputs=[triton.InferRequestedOutput("forecast", binary_data=binary)],
+        request_id="pier",
+        request_compression_algorithm=sent,
+        response_compression_algorithm=wanted,
+    )
+    assert result.get_response()["id"] == "pier"
+    with triton.InferenceServerClient(address(client)) as sync:
+        expected = sync.infer("nino12-gru", inputs(sst, valid_time)).as_numpy("forecast")
+    np.testing.assert_array_equal(result.as_numpy("forecast"), expected)
+
+
+async def test_errors_reach_the_client_as_its_own_exceptions(aio: Any, nino12: SstSeries) -> None:
+    sst, valid_time = windows(nino12, 1)
+    with pytest.raises(InferenceServerException, match=r"\[404\] no model 'nino12-transformer'"):
+        await aio.infer("nino12-transformer", inputs(sst, valid_time))
+    with pytest.raises(InferenceServerException, match=r"\[400\] input sst should have the shape \[-1, 24\]"):
+        await aio.infer("nino12-gru", inputs(sst[:, :-1].copy(), valid_time))
+    sst[0, 5] = np.inf
+    with pytest.raises(InferenceServerException, match=r"\[400\] sst\[0\]\[5\] is inf"):
+        await aio.infer("nino12-gru", inputs(sst, valid_time))
+    with pytest.raises(InferenceServerException, match=r"\[404\] there is nothing at /v2/logging"):
+        await aio.get_log_settings()
+    with pytest.raises(InferenceServerException, match=r"\[403\] loading and unloading need an admin key"):
+        await aio.load_model("nino12-gru")
+
+
+async def test_a_request_made_by_hand_is_answered_alike(aio: Any, nino12: SstSeries, client: httpx.Client) -> None:
+    content, length = aio.generate_request_body(inputs(*windows(nino12, 2)))
+    headers = {"Inference-Header-Content-Length": str(length), "Content-Type": "application/octet-stream"}
+    response = client.post("/v2/models/nino12-gru/infer", content=content, headers=headers)
+    length = int(response.headers["inference-header-content-length"])
+    result = triton_aio.InferenceServerClient.parse_response_body(response.content, header_length=length)
+    assert result.as_numpy("forecast").shape == (2,)

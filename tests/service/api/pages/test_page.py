@@ -1,0 +1,109 @@
+import gzip
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.api.pages.assets import PAGE, Assets, Bundle
+from service.api.pages.routes import page
+from service.settings import Settings
+from tests.serving import serve
+
+LOADED = re.compile(r'(?:href|src|data-charts)="(/assets/[^"]+)"')
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(client: httpx.Client) -> None:
+    answer = client.get("/")
+    html = answer.raise_for_status().text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    policy = dict(rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert "//" not in re.sub(r"</?[a-z]+>", "", " ".join(re.findall(r'(?:href|src)="([^"]+)"', html)))
+    assert re.findall(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", html) == []
+    assert set(re.findall(r'modulepreload" href="[^"]+/(.*?)"', html)) == {
+        f"{one.name}" for one in PAGE.glob("modules/*.js")
+    }
+
+
+def test_every_file_that_the_page_names_is_there_compressed_and_kept_for_good(client: httpx.Client) -> None:
+    paths = set(LOADED.findall(client.get("/").text))
+    assert any("plotly" in path for path in paths)
+    for path in paths:
+        answer = client.get(path).raise_for_status()
+        assert answer.headers["content-encoding"] == "gzip"
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["content-type"].split(";")[0] in ("text/css", "text/javascript", "image/svg+xml")
+        plain = client.get(path, headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == answer.content
+
+
+def test_the_icon_whose_address_stays_is_asked_for_again(client: httpx.Client) -> None:
+    headers = client.get("/favicon.ico").raise_for_status().headers
+    assert (headers["cache-control"], headers["vary"]) == ("no-cache", "Accept-Encoding")
+
+
+def test_modules_import_only_modules_that_are_there() -> None:
+    for module in PAGE.glob("modules/*.js"):
+        for name in re.findall(r'from "(.*?)"', module.read_text()):
+            assert (module.parent / name).is_file(), f"{module.name} imports {name}"
+
+
+def test_compressing_changes_nothing() -> None:
+    for asset in Assets.find().by_path.values():
+        assert gzip.decompress(asset.compressed) == asset.content
+        break
+
+
+def test_another_content_has_another_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Assets.find().page.folder
+    (tmp_path / "icon.svg").write_text("<svg/>")
+    monkeypatch.setattr("service.api.pages.assets.PAGE", tmp_path)
+    assert Assets.find().page.folder != before
+
+
+def test_without_the_packages_the_page_names_no_charts() -> None:
+    found = Assets.find()
+    bare = Assets(page=Bundle(found.page.folder, found.page.files), charts=None, swagger=None)
+    assert 'data-charts=""' in bytes(page(bare, Settings()).body).decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/", "/assets/page/../app.py", "/assets/plotly-0/plotly.min.js", "/assets/%2e%2e/app.py"]
+)
+def test_nothing_else_is_handed_out(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_page_and_files_need_no_key(artifacts: Path) -> None:
+    digest = "0" * 64
+    with serve(Settings(artifacts=artifacts, allow_anonymous=False, keys=f"pier:forecast:{digest}")) as client:
+        paths = LOADED.findall(client.get("/").raise_for_status().text)
+        for path in ("/favicon.ico", *paths):
+            client.get(path).raise_for_status()
+        assert client.get("/models").status_code == 401
+
+
+def test_the_end_of_a_datasets_series_is_what_forecasts_start_from(client: httpx.Client) -> None:
+    recent = client.get("/series").raise_for_status().json()
+    forecast = client.get("/forecast").json()
+    assert (recent["dataset"], recent["step"], recent["units"]) == ("nino12", "month", "celsius")
+    assert recent["timestamps"][-1] == "2010-12-01T00:00:00Z"
+    assert forecast["forecasts"][0]["timestamps"] == ["2011-01-01T00:00:00Z"]
+    assert len(recent["values"]) == len(recent["timestamps"]) >= 24
+    assert recent["values"][-1] == forecast["forecasts"][0]["baselines"]["persistence"][0]
+    assert client.get("/series", params={"dataset": "atlantis"}).status_code == 404
+
+
+def test_the_record_of_the_training_has_losses_and_seeds(client: httpx.Client) -> None:
+    record = client.get("/compare/training").raise_for_status().json()
+    assert [one["model"] for one in record["networks"]] == ["nino12-rnn", "nino12-lstm", "nino12-gru"]
+    for network in record["networks"]:
+        assert len(network["train_loss"]) == len(network["validation_loss"]) == network["epochs"] == 2
+        assert [run["seed"] for run in network["seeds"]] == [0, 1]
+    assert record["configuration"]["hidden"] == 4
+    one_seed = client.get("/compare/training", params={"dataset": "buoy"}).json()
+    assert [network["seeds"] for network in one_seed["networks"]] == [[], [], []]

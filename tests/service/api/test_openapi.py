@@ -1,0 +1,175 @@
+"""The document says all of the contract, and its examples run."""
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from service.api.forecast.query import LinesQuery
+from service.app import create_app
+from service.settings import Settings
+from tests.service.api.forecast.test_forecast import Json, answered
+
+PATHS = {
+    "/forecast": {"get", "post"},
+    "/compare": {"get", "post"},
+    "/compare/predictions": {"get"},
+    "/compare/training": {"get"},
+    "/compare/plot": {"get"},
+    "/series": {"get", "post"},
+    "/models": {"get"},
+    "/models/{model}": {"get"},
+    "/models/{model}/card": {"get"},
+    "/health/live": {"get"},
+    "/health/ready": {"get"},
+    "/metrics": {"get"},
+    "/v2": {"get"},
+    "/v2/health/live": {"get"},
+    "/v2/health/ready": {"get"},
+    "/v2/models/stats": {"get"},
+    "/v2/models/{model}": {"get"},
+    "/v2/models/{model}/config": {"get"},
+    "/v2/models/{model}/infer": {"post"},
+    "/v2/models/{model}/ready": {"get"},
+    "/v2/models/{model}/stats": {"get"},
+    "/v2/models/{model}/versions/{version}": {"get"},
+    "/v2/models/{model}/versions/{version}/config": {"get"},
+    "/v2/models/{model}/versions/{version}/infer": {"post"},
+    "/v2/models/{model}/versions/{version}/ready": {"get"},
+    "/v2/models/{model}/versions/{version}/stats": {"get"},
+    "/v2/repository/index": {"post"},
+    "/v2/repository/models/{model}/load": {"post"},
+    "/v2/repository/models/{model}/unload": {"post"},
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    return create_app(Settings()).app.openapi()
+
+
+def test_every_resource_of_the_contract_is_there(document: Json) -> None:
+    assert {path: set(operations) for path, operations in document["paths"].items()} == PATHS
+
+
+def test_every_operation_and_field_is_described(document: Json) -> None:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert operation["description"]
+            assert all(parameter["description"] for parameter in operation.get("parameters", ()))
+    for name, schema in document["components"]["schemas"].items():
+        assert schema.get("description"), name
+
+
+def test_errors_are_declared_as_problem_documents_but_for_the_inference_protocols(document: Json) -> None:
+    for path, operations in document["paths"].items():
+        media_type, model = "application/problem+json", "Problem"
+        if path.startswith("/v2"):
+            media_type, model = "application/json", "InferenceError"
+        for operation in operations.values():
+            assert "431" in operation["responses"]
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    assert list(response["content"]) == [media_type]
+                    assert response["content"][media_type]["schema"] == {"$ref": f"#/components/schemas/{model}"}
+    assert {"400", "404", "413", "415", "422", "503"} <= set(document["paths"]["/forecast"]["post"]["responses"])
+    for path in ("index", "models/{model}/load", "models/{model}/unload"):
+        assert {"400", "413", "415"} <= set(document["paths"][f"/v2/repository/{path}"]["post"]["responses"])
+    assert "409" in document["paths"]["/v2/repository/models/{model}/load"]["post"]["responses"]
+    assert "422" not in document["paths"]["/v2/models/{model}/infer"]["post"]["responses"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_every_part_of_a_path_is_a_parameter(document: Json) -> None:
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
+            assert named == re.findall(r"{(\w+)}", path)
+
+
+def test_the_examples_run(document: Json, client: httpx.Client) -> None:
+    examples: list[Any] = document["components"]["schemas"]["ForecastRequest"]["examples"]
+    assert examples
+    for example in examples:
+        for forecast in answered(client.post("/forecast", json=example))["forecasts"]:
+            assert "error" not in forecast
+            assert len(forecast["sst"]) == example["horizon"]
+            assert len(forecast["exceedance"]) == len(example["thresholds"])
+
+
+def test_what_stands_in_the_query_beside_lines_is_declared(document: Json) -> None:
+    declared = {one["name"]: one for one in document["paths"]["/forecast"]["post"]["parameters"]}
+    assert set(declared) == set(LinesQuery.model_fields)
+    for name in ("model", "horizon", "level", "threshold", "units"):
+        assert declared[name]["description"].startswith("for NDJSON, and JSON that does not say it: ")
+    assert declared["horizon"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1}
+    assert declared["level"]["schema"]["items"] == {"type": "integer", "minimum": 1, "maximum": 99}
+
+
+def fits(document: Json, schema: Json, found: Any) -> bool:
+    """Whether ``found`` has all fields that are required and none that is not declared, as deep as schemas go."""
+    if "$ref" in schema:
+        return fits(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], found)
+    if "anyOf" in schema:
+        return any(fits(document, one, found) for one in schema["anyOf"])
+    if schema.get("type") == "array":
+        return isinstance(found, list) and all(fits(document, schema["items"], one) for one in found)
+    properties = schema.get("properties", {})
+    if not properties:
+        return True
+    return set(schema["required"]) <= set(found) <= set(properties) and all(
+        fits(document, properties[name], value) for name, value in found.items()
+    )
+
+
+@pytest.mark.parametrize("model", ["gru", "all"])
+def test_each_line_of_an_answer_is_one_that_the_document_has(document: Json, client: httpx.Client, model: str) -> None:
+    ndjson = "application/x-ndjson"
+    schema = document["paths"]["/forecast"]["post"]["responses"]["200"]["content"][ndjson]["schema"]
+    (example,) = document["components"]["schemas"]["ForecastRequest"]["examples"]
+    good = example["series"][0]
+    sent = [good, {**good, "values": [24.1]}, {"values": []}]
+    content = "\n".join(map(json.dumps, sent))
+    query, headers = f"model={model}&threshold=25", {"Content-Type": ndjson}
+    response = client.post(f"/forecast?{query}", content=content, headers=headers)
+    found = [json.loads(line) for line in response.text.splitlines()]
+    assert [sorted({"error", "models"} & set(line)) for line in found] == {
+        "gru": [[], ["error"], ["error"]],
+        "all": [["models"], ["error", "models"], ["error"]],
+    }[model]
+    for line in found:
+        assert fits(document, schema, line), line
+
+    # One that breaks off ends with a problem document.
+    lines: list[str] = []
+    with (
+        client.stream("POST", f"/forecast?{query}&strict=true", content=content, headers=headers) as stream,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        lines.extend(stream.iter_lines())
+    assert [fits(document, schema, json.loads(line)) for line in lines] == [True, True]
+    assert "status" in json.loads(lines[-1])
+
+
+def test_the_examples_of_a_comparison_run(document: Json, client: httpx.Client) -> None:
+    examples: list[Any] = document["components"]["schemas"]["CompareRequest"]["examples"]
+    assert examples
+    for example in examples:
+        answer = answered(client.post("/compare", json=example))
+        assert answer["test"]["n"] > 0
+        assert "error" not in answer["series"][0]
+
+
+def test_the_example_of_a_file_runs(document: Json, client: httpx.Client) -> None:
+    content = document["paths"]["/series"]["post"]["requestBody"]["content"]["text/csv"]
+    answer = answered(client.post("/series", content=content["example"], headers={"Content-Type": "text/csv"}))
+    assert answer["series"][0]["values"] == [24.81, 26.19, None, 25.91]
+
+
+def test_the_example_of_the_inference_protocol_runs(document: Json, client: httpx.Client) -> None:
+    (example,) = document["components"]["schemas"]["InferRequest"]["examples"]
+    answer = answered(client.post("/v2/models/nino12-gru/infer", json=example))
+    assert answer["id"] == example["id"]
+    assert len(answer["outputs"][0]["data"]) == 1

@@ -1,0 +1,329 @@
+"""POST /series: a file in, what was understood of it out."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting.readers import read_csv
+from service.api.uploads.schemas import MOST_COLUMNS, MOST_STATIONS, FileReading
+from service.http.problems import Problem
+from service.settings import Settings
+from tests.conftest import NINO12
+from tests.forecasting.readers.table import test_ndbc
+from tests.forecasting.readers.test_any_bytes import contents
+from tests.service.api.forecast.test_forecast import Json, answered
+from tests.service.api.forecast.test_fuzz import loaded
+from tests.serving import serve
+
+CSV = {"Content-Type": "text/csv"}
+
+
+def monthly(n: int, header: str = "time,sst", start: str = "2001-01") -> str:
+    times = np.arange(np.datetime64(start, "M"), n)
+    return "\n".join([header, *(f"{time}-01,{20 + 3 * np.sin(k * np.pi / 6):.2f}" for k, time in enumerate(times))])
+
+
+def post(client: httpx.Client, text: str | bytes, **parameters: str) -> Json:
+    return answered(client.post("/series", content=text, headers=CSV, params=parameters))
+
+
+def refusal(client: httpx.Client, text: str | bytes, status: int = 422, **parameters: str) -> str:
+    response = client.post("/series", content=text, headers=CSV, params=parameters)
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    detail: str = response.json()["detail"]
+    assert "\n" not in detail
+    return detail
+
+
+@pytest.fixture(scope="module")
+def small_limits(artifacts: Path) -> Iterator[httpx.Client]:
+    with serve(Settings(artifacts=artifacts, max_body_bytes=20_000, max_values=100)) as client:
+        yield client
+
+
+def test_a_file_is_described(client: httpx.Client) -> None:
+    answer = post(client, NINO12.read_bytes())
+    assert (answer["format"], answer["problem"], answer["units"]) == ("CSV", None, "celsius")
+    (station,) = answer["stations"]
+    assert station["columns"] == {"time": "time", "value": "sst"}
+    assert (station["units"], station["units_from"]) == ("celsius", "by default: the file does not say")
+    summary = station["summary"]
+    assert (summary["step"], summary["values"], summary["start"]) == ("month", 732, "1950-01-01T00:00:00Z")
+    assert (summary["missing"], summary["gaps"], summary["longest_gap"]) == (0, 0, 0)
+    (series,) = answer["series"]
+    assert series["values"] == read_csv(NINO12).values.tolist()
+
+
+def test_its_series_can_be_posted_straight_on(client: httpx.Client) -> None:
+    found = post(client, NINO12.read_bytes())
+    forecast = answered(client.post("/forecast", json={"model": "gru", "series": found["series"]}))
+    there = answered(client.get("/forecast?model=gru"))
+    assert forecast["forecasts"][0]["sst"] == pytest.approx(there["forecasts"][0]["sst"], abs=1e-4)
+    compared = answered(client.post("/compare", json={"series": found["series"]}))
+    assert compared["test"]["n"] == 732 - 24
+
+
+def test_units_that_the_header_names_are_heeded(client: httpx.Client) -> None:
+    answer = post(client, "time,wtmp_F\n2001-01-01,41\n2001-02-01,50\n2001-03-01,41\n")
+    (station,) = answer["stations"]
+    assert (station["units"], station["units_from"]) == ("fahrenheit", "by the header")
+    assert answer["series"][0]["values"] == [5, 10, 5]
+
+
+def test_units_flags_and_gaps_are_told(client: httpx.Client) -> None:
+    rows = [f"200{k // 12}-{k % 12 + 1:02}-01,{290 + k % 5},{4 if k == 7 else 3 if k == 9 else 1}" for k in range(36)]
+    answer = post(client, "\n".join(["time,sst,sst_qc", "UTC,K,1", *rows]))
+    (station,) = answer["stations"]
+    assert station["columns"]["flags"] == "sst_qc"
+    assert station["flags"] == {"1": 34, "3": 1, "4": 1}
+    assert (station["units"], station["units_from"]) == ("kelvin", "by the unit row, line 2")
+    assert station["warnings"] == ["1 value flagged suspect (3) by sst_qc, kept"]
+    assert (station["summary"]["missing"], station["summary"]["gaps"]) == (1, 1)
+    (series,) = answer["series"]
+    assert series["values"][6:9] == [17.85, None, 19.85]
+    (flagged,) = answer["flagged"]
+    assert flagged["timestamps"] == ["2000-08-01T00:00:00Z", "2000-10-01T00:00:00Z"]
+    assert flagged["sst"] == [18.85, 20.85]
+    assert flagged["flags"] == [4, 3]
+
+
+def test_flagged_values_stand_at_the_times_of_the_series(client: httpx.Client) -> None:
+    months = [
+        f"{2001 + k // 12}-{k % 12 + 1:02}-15,{'99' if k == 3 else 20},{4 if k == 3 else 9 if k == 5 else 1}"
+        for k in range(24)
+    ]
+    (flagged,) = post(client, "\n".join(["time,sst,sst_qc", *months]))["flagged"]
+    assert (flagged["timestamps"], flagged["sst"], flagged["flags"]) == (["2001-04-01T00:00:00Z"], [99], [4])
+    days = [f"2001-01-{k + 1:02}T12:0{int(k == 5)}:00Z,{20 + k % 5},{3 if k == 5 else 1}" for k in range(20)]
+    (flagged,) = post(client, "\n".join(["time,sst,sst_qc", *days]))["flagged"]
+    assert flagged["timestamps"] == ["2001-01-06T12:00:00Z"]
+
+
+def test_the_series_alone_go_straight_into_a_forecast_line_by_line(client: httpx.Client) -> None:
+    rows = [
+        f"{name},{year}-{month:02}-01,{20 + month % 7}"
+        for year in range(2001, 2004)
+        for month in range(1, 13)
+        for name in "ab"
+    ]
+    text = "\n".join(["station,time,sst", *rows])
+    lines = client.post("/series", content=text, headers=CSV | {"Accept": "application/x-ndjson"})
+    assert lines.headers["content-type"] == "application/x-ndjson"
+    assert [json.loads(line) for line in lines.text.splitlines()] == post(client, text)["series"]
+    sent = {"Content-Type": "application/x-ndjson"}
+    answers = client.post("/forecast", params={"model": "gru"}, content=lines.content, headers=sent).text.splitlines()
+    assert [json.loads(line)["id"] for line in answers] == ["a", "b"]
+    none = client.post("/series", content="time,sst\n2001-01-01,20\n", headers=CSV | {"Accept": "application/x-ndjson"})
+    assert none.status_code == 422
+
+
+def test_missing_values_at_the_end_are_left_out_of_what_is_sent_on(client: httpx.Client) -> None:
+    answer = post(client, monthly(40) + "\n2004-05-01,\n2004-06-01,NaN\n")
+    assert answer["stations"][0]["summary"]["values"] == 42
+    assert len(answer["series"][0]["values"]) == 40
+    assert "error" not in answered(client.post("/forecast", json={"series": answer["series"]}))["forecasts"][0]
+
+
+def test_several_stations_are_all_there_and_one_can_be_chosen(client: httpx.Client) -> None:
+    times = [f"{year}-{month:02}-01" for year in range(2001, 2004) for month in range(1, 13)]
+    text = "\n".join(["time,station,sst", *(f"{t},{name},{20 + k % 7}" for k, t in enumerate(times) for name in "ab")])
+    answer = post(client, text)
+    assert answer["problem"] == "holds 2 stations: a, b; choose one with station="
+    assert [one["id"] for one in answer["series"]] == [one["name"] for one in answer["stations"]] == ["a", "b"]
+    both = answered(client.post("/forecast", json={"series": answer["series"]}))["forecasts"]
+    assert [one["id"] for one in both] == ["a", "b"]
+    chosen = post(client, text, station="b")
+    assert chosen["problem"] is None
+    assert [one["id"] for one in chosen["series"]] == ["b"]
+
+
+def test_of_too_many_stations_one_has_to_be_chosen(client: httpx.Client) -> None:
+    months = monthly(30).splitlines()[1:]
+    text = "\n".join(["time,sst,station", *(f"{month},{k}" for k in range(501) for month in months)])
+    detail = refusal(client, text)
+    assert detail == "the file: holds 501 stations, and at most 500 are taken; choose one with station="
+    assert [one["id"] for one in post(client, text, station="77")["series"]] == ["77"]
+
+
+@pytest.mark.parametrize("text", ["\n" * 1_000_001, "# remark\r" * 1_000_001, "1\n" * 1_000_001])
+def test_a_file_of_more_lines_than_fit_the_memory_is_refused(client: httpx.Client, text: str) -> None:
+    said = refusal(client, text)
+    assert said == ("the file: holds 1000001 lines, and at most 1000000 are taken; keep one station or a shorter time")
+
+
+def test_it_says_whose_models_can_forecast_from_it(client: httpx.Client) -> None:
+    long, short = (post(client, monthly(n))["stations"][0]["forecast"] for n in (36, 20))
+    assert {one["dataset"]: one["problem"] for one in long}["nino12"] is None
+    problems = {one["dataset"]: one["problem"] for one in short}
+    assert problems["nino12"] == "20 values are too few: nino12-rnn needs at least 24"
+    assert problems["buoy"] == "the step is one month, and buoy-rnn forecasts steps of 30 minutes"
+
+
+def test_it_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> None:
+    assert post(client, NINO12.read_bytes())["stations"][0]["training"] == {"problem": None}
+    problem = post(client, monthly(36))["stations"][0]["training"]["problem"]
+    assert problem.startswith("36 values are too few to train on: a window of 24 and a horizon of 12 need at least 119")
+    assert problem.endswith("; bring a longer series, or train with a smaller window or horizon")
+
+
+def test_what_is_found_can_be_overridden(client: httpx.Client) -> None:
+    names, *rows = monthly(36, header="when,warmth").splitlines()
+    text = "\n".join([f"entered,{names}", *(f"2004-01-01,{row}" for row in rows)])
+    assert "name one with time_column=, one of entered, when" in refusal(client, text)
+    answer = post(client, text, time_column="when", value_column="warmth", missing="20")
+    assert answer["stations"][0]["columns"] == {"time": "when", "value": "warmth"}
+    assert answer["stations"][0]["summary"]["missing"] > 0
+
+
+def test_irregular_days_become_months_when_asked(client: httpx.Client) -> None:
+    days = np.datetime64("2001-01-01") + np.cumsum(np.resize([1, 2, 1, 3, 1], 600))
+    text = "\n".join(["time,sst", *(f"{day},{15 + k % 3}" for k, day in enumerate(days))])
+    assert post(client, text, resample="month")["series"][0]["step"] == "month"
+
+
+def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
+    answer = post(client, gzip.compress("\n".join(test_ndbc.REALTIME).encode()))
+    assert "NDBC" in answer["format"]
+    assert answer["stations"][0]["columns"]["value"] == "WTMP"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "holds no data"),
+        ("time,sst\n0000-01-01,1\n0000-02-01,1\n", "line 2: time '0000-01-01' is not in the years 1 to 9999 (UTC)"),
+        ("time,sst\n2001-01-01,1\n2001-02-01,hot\n", "line 3: 'hot' in column sst is no number"),
+        ("<!doctype html><p>no data", "is a web page"),
+        ("time,sst\n2001-01-01,1\n2001-01-02,99\n2001-01-03,2\n", "line 3 is 99 °C, which no sea has"),
+        ("date,sst\n01/02/2010,1\n02/03/2010,1\n", "say dates=dmy or dates=mdy"),
+        ("time,sst\n2001-01-01,10\n2001-01-02,-999\n2001-01-03,9\n", "name it as missing, as missing=-999 does"),
+        ("time,air_temp,skin_temp\n2001-01-01,10,9\n", "name it with value_column=, one of air_temp, skin_temp"),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: str, says: str) -> None:
+    detail = refusal(client, text)
+    assert detail.startswith("the file: ")
+    assert says in detail
+
+
+@pytest.mark.parametrize(
+    ("accept", "lines"),
+    [
+        ("application/x-ndjson", True),
+        ("Application/X-NDJSON; q=0.5, */*;q=0.1", True),
+        ("application/x-ndjson, */*", True),
+        ("application/json;q=0, */*", True),
+        ("application/json;q=0.5, application/x-ndjson", True),
+        ("", False),
+        ("*/*", False),
+        ("application/*", False),
+        ("*/*, application/x-ndjson;q=0", False),
+        ("application/json, application/x-ndjson;q=0.9", False),
+        ("application/x-ndjson;q=0.5, */*", False),
+        ("application/x-ndjson-seq", False),
+    ],
+)
+def test_lines_are_answered_to_who_wants_them_before_json(client: httpx.Client, accept: str, lines: bool) -> None:
+    response = client.post("/series", content=monthly(3), headers=CSV | {"Accept": accept})
+    assert response.headers["content-type"] == f"application/{'x-ndjson' if lines else 'json'}"
+
+
+@pytest.mark.parametrize(
+    ("header", "parameters", "says"),
+    [
+        ("time,sst", {"dates": "dmy"}, "so dates= says nothing of it; leave it away"),
+        ("time,sst", {"station": "x"}, "so station= has nothing to choose from; leave it away"),
+        ("time,sst", {"depth": "5"}, "so depth= has nothing to choose from; leave it away"),
+        ("time,air_temp", {}, "say value_column= if it is SST"),
+    ],
+)
+def test_a_sentence_goes_on_behind_a_parameter_that_it_names_without_a_value(
+    client: httpx.Client, header: str, parameters: Any, says: str
+) -> None:
+    assert says in refusal(client, monthly(3, header), **parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "where"),
+    [
+        ({"resample": "fortnight"}, "query.resample"),
+        ({"at": "north"}, "query.at"),
+        ({"colour": "blue"}, "query.colour"),
+        ({"format": "zarr"}, "query.format"),
+        ({"depth": "NaN"}, "query.depth"),
+    ],
+)
+def test_a_wrong_parameter_is_named(client: httpx.Client, parameters: Json, where: str) -> None:
+    response = client.post("/series", content=monthly(30), headers=CSV, params=parameters)
+    assert response.status_code == 422
+    assert [place["location"] for place in response.json()["errors"]] == [where]
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"%PDF-1.4", b"PAR1", b"GRIB"])
+def test_what_is_no_text_is_another_media_type(client: httpx.Client, content: bytes) -> None:
+    assert refusal(client, content + bytes(50), status=415).startswith("the file is ")
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (MOST_COLUMNS, f"has {MOST_COLUMNS + 1} columns, and at most {MOST_COLUMNS} are taken"),
+        (MOST_STATIONS + 1, f"holds {MOST_STATIONS + 1} stations, and at most {MOST_STATIONS} are taken"),
+    ],
+)
+def test_a_table_of_more_columns_than_are_taken_is_refused(client: httpx.Client, columns: int, says: str) -> None:
+    header = ",".join(["time", *(f"s{k}_sst" for k in range(columns))])
+    rows = [",".join([f"2001-01-0{day}", *["15"] * columns]) for day in (1, 2, 3)]
+    assert says in refusal(client, "\n".join([header, *rows]))
+    if columns < MOST_COLUMNS:
+        answer = post(client, "\n".join([header, *rows]), station="s7")
+        assert answer["stations"][0]["columns"]["value"] == "s7_sst"
+
+
+@pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=x", "application/json"])
+def test_a_form_is_told_to_send_the_file_itself(client: httpx.Client, media_type: str) -> None:
+    response = client.post("/series", content=b"--x", headers={"Content-Type": media_type})
+    assert response.status_code == 415
+    assert "send the file itself as the body" in response.json()["detail"]
+
+
+def test_no_media_type_is_needed(client: httpx.Client) -> None:
+    for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}):
+        response = client.post("/series", content=monthly(30).encode(), headers=headers)
+        assert answered(response)["series"]
+
+
+def test_too_large_a_file_is_refused_packed_or_not(small_limits: httpx.Client) -> None:
+    big = "time,sst\n" + "\n".join(f"{day},10" for day in np.datetime64("1990-01-01") + np.arange(3_000))
+    assert small_limits.post("/series", content=big, headers=CSV).status_code == 413
+    assert "holds over 0.0190735 MiB of text" in refusal(small_limits, gzip.compress(big.encode()))
+
+
+def test_more_values_than_a_request_takes_are_not_sent_on(small_limits: httpx.Client) -> None:
+    answer = post(small_limits, monthly(101))
+    assert answer["series"] == []
+    assert answer["stations"][0]["problem"].startswith("101 values are too many: a request takes 100 in one series")
+    assert answer["stations"][0]["summary"]["values"] == 101
+    assert post(small_limits, monthly(100))["series"]
+
+
+@given(contents, st.sampled_from([{}, {"resample": "day"}, {"station": "a"}, {"flags": "none", "missing": "1"}]))
+def test_any_bytes_are_understood_or_refused(client: httpx.Client, content: bytes, parameters: dict[str, str]) -> None:
+    response = client.post("/series", content=content, headers=CSV, params=parameters)
+    if response.status_code == 200:
+        answer = FileReading.model_validate(loaded(response))
+        sent = [one.model_dump() for one in answer.series]
+        if sent:
+            assert client.post("/forecast", json={"series": sent}).status_code == 200
+    else:
+        assert response.status_code in (415, 422), response.text
+        assert Problem.model_validate(loaded(response)).status == response.status_code

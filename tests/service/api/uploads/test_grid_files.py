@@ -1,0 +1,145 @@
+"""POST /series with NetCDF, which is read in a process of its own."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import xarray as xr
+
+from forecasting.errors import FileError
+from forecasting.readers import Options, read
+from forecasting.readers.subprocess_reading import Request, answer
+from service.api.uploads.grid_files import GridFiles, is_asleep
+from service.api.uploads.schemas import MOST_LINES, MOST_STATIONS
+from service.http.problems import ProblemError
+from tests.service.api.forecast.test_forecast import answered
+from tests.service.api.uploads.test_files import refusal
+
+TIMES = np.arange("2019-01-01", "2021-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As GHRSST's analyses: kelvin on a grid, some of it land."""
+    path = tmp_path_factory.mktemp("grids") / "analysis.nc"
+    season = 288 + 5 * np.cos(2 * np.pi * np.arange(len(TIMES)) / 365.25)
+    values = season[:, None, None] + np.random.default_rng(0).normal(0, 0.3, (len(TIMES), 3, 4))
+    values[:, 0, 0] = np.nan
+    attributes = {"units": "kelvin", "standard_name": "sea_surface_foundation_temperature"}
+    data = xr.Dataset(
+        {"analysed_sst": (("time", "lat", "lon"), values.astype("f4"), attributes)},
+        {
+            "time": TIMES,
+            "lat": ("lat", [40.0, 40.5, 41.0], {"units": "degrees_north"}),
+            "lon": ("lon", [1.0, 1.5, 2.0, 2.5], {"units": "degrees_east"}),
+        },
+    )
+    data.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def post(client: httpx.Client, path: Path, **parameters: str) -> httpx.Response:
+    headers = {"Content-Type": "application/netcdf"}
+    return client.post("/series", content=path.read_bytes(), headers=headers, params=parameters, timeout=60)
+
+
+def test_a_place_on_a_grid_is_read_as_training_reads_it(client: httpx.Client, grid: Path) -> None:
+    found = answered(post(client, grid, at="40.1,1.1"))
+    (station,) = found["stations"]
+    assert (found["format"], found["problem"]) == ("NetCDF", None)
+    assert (station["units"], station["units_from"]) == ("kelvin", "by the attribute units")
+    assert any("the nearest that holds sea" in note for note in station["summary"]["notes"])
+    there = read(grid, at=(40.1, 1.1)).series
+    (series,) = found["series"]
+    assert (series["step"], series["start"]) == ("day", "2019-01-01T00:00:00Z")
+    assert series["values"] == pytest.approx(there.values.tolist())
+
+
+def test_a_grid_without_a_place_says_what_to_choose(client: httpx.Client, grid: Path) -> None:
+    found = answered(post(client, grid))
+    assert found["series"] == found["stations"] == []
+    assert found["problem"] == (
+        "is a grid of 3 × 4 cells, latitudes 40 to 41 and longitudes 1 to 2.5; name a place with at=LAT,LON"
+    )
+
+
+def test_a_damaged_file_gets_a_sentence_that_does_not_say_where_it_was_put(
+    client: httpx.Client, grid: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.nc"
+    cut.write_bytes(grid.read_bytes()[:9_000])
+    response = post(client, cut)
+    assert response.status_code == 422
+    detail = response.json()["detail"]
+    assert detail.startswith("the file: cannot be read as NetCDF: ")
+    assert "upload.nc" not in detail
+    assert refusal(client, "time,sst\n", format="netcdf").startswith("the file: cannot be read as NetCDF")
+
+
+SPIN = (sys.executable, "-c", "print('ready', flush=True)\nwhile True: pass")
+"""In place of what reads a file, one that computes for ever."""
+
+
+def test_a_file_that_takes_too_much_computing_is_refused_by_what_its_process_computed(grid: Path) -> None:
+    reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
+    said = "the file: took over 1 s of computing to read: it is damaged or too large; send one place as CSV"
+    with pytest.raises(FileError, match=said):
+        asyncio.run(reads.read(grid.read_bytes(), Options()))
+
+
+def test_a_machine_that_does_not_get_to_a_file_is_busy_and_the_file_is_not_blamed(grid: Path) -> None:
+    with pytest.raises(ProblemError, match=r"too busy to read NetCDF now: .*; try again in a while") as caught:
+        asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), Options()))
+    assert caught.value.status == 503
+    assert caught.value.headers == {"Retry-After": "10"}
+
+
+def test_a_process_that_hangs_is_told_from_one_that_wants_to_compute() -> None:
+    for program, asleep in (("cat", True), (SPIN, False)):
+        with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            if asleep:
+                process.stdin.write(b"ready\n")
+                process.stdin.flush()
+            assert process.stdout.readline() == b"ready\n"  # past its start
+            assert any(is_asleep(process.pid) for _ in range(100_000 if asleep else 100)) == asleep
+            process.kill()
+    assert not is_asleep(process.pid)
+
+
+def stations(path: Path, count: int, values: int) -> Path:
+    times = np.datetime64("2000-01-01", "ns") + np.arange(values) * np.timedelta64(1, "D")
+    data = xr.Dataset(
+        {"sst": (("station", "time"), np.full((count, values), 15, dtype="i1"), {"units": "celsius"})},
+        {"time": times, "station": [f"s{k}" for k in range(count)]},
+    )
+    data.to_netcdf(path, engine="h5netcdf", encoding={"sst": {"zlib": True}})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("count", "values", "says"),
+    [
+        (MOST_STATIONS + 1, 2, "holds 501 stations, and at most 500 are taken; choose one with --station"),
+        (400, 2_600, f"holds 1040000 values, and at most {MOST_LINES} are taken; keep a shorter time"),
+    ],
+)
+def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
+    tmp_path: Path, count: int, values: int, says: str
+) -> None:
+    path = stations(tmp_path / "many.nc", count, values)
+    found = answer(Request(path, Options(most_stations=MOST_STATIONS, most_lines=MOST_LINES)))
+    assert found == f"the file: {says}"
+    assert not isinstance(answer(Request(path, Options(station="s1", most_lines=MOST_LINES))), str)
+
+
+def test_a_server_without_the_extra_says_so(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
+    assert answer(Request(grid, Options())) == (
+        "the file: NetCDF and Zarr need xarray: pip install '.[grids]' in the project's folder"
+    )

@@ -1,0 +1,729 @@
+import asyncio
+import inspect
+import json
+import logging
+import pickle
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+from pydantic import SecretStr
+
+from forecasting.networks.forecaster import Forecaster
+from forecasting.readers import read_csv
+from forecasting.releases.registry import Registry
+from forecasting.series.sst_series import SstSeries
+from service.client import AnswerError, AsyncClient, Client, Place, ProblemError, ServiceError, UnavailableError
+from service.gate.keys import Role, new_key
+from service.settings import Settings
+from tests.conftest import ROOT
+from tests.serving import serve
+
+Ask = Callable[..., Any]
+Answer = tuple[int, Mapping[str, str], str]
+"""Status, headers and body; status 0 hangs up."""
+
+
+@pytest.fixture(params=["sync", "async"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Makes one call with a client of its own: ``ask(url, "forecast", series, horizon=2, client={"retries": 0})``.
+
+    Waits before retries go into ``waits`` in place of being slept.
+    """
+
+    def ask_sync(
+        url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
+    ) -> Any:
+        waited: list[float] = [] if waits is None else waits
+        with Client(url, sleep=waited.append, **(client or {})) as one:
+            return getattr(one, call)(*args, **kwargs)
+
+    def ask_async(
+        url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
+    ) -> Any:
+        async def sleep(seconds: float) -> None:
+            if waits is not None:
+                waits.append(seconds)
+
+        async def run() -> Any:
+            async with AsyncClient(url, sleep=sleep, **(client or {})) as one:
+                return await getattr(one, call)(*args, **kwargs)
+
+        return asyncio.run(run())
+
+    return ask_sync if request.param == "sync" else ask_async
+
+
+@pytest.fixture
+def url(client: httpx.Client) -> str:
+    """Where the service is."""
+    return str(client.base_url)
+
+
+@pytest.fixture
+def months(nino12: SstSeries) -> "pd.Series[float]":
+    """The last 30 months of nino12, without a time zone."""
+    return nino12.to_pandas().tz_localize(None).iloc[-30:].rename("pier")
+
+
+@dataclass
+class Script:
+    """What a server is to answer, one after the other, the last for good; and what it was asked."""
+
+    answers: Sequence[Answer]
+    requests: list[BaseHTTPRequestHandler] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    url: str = ""
+
+
+HANG_UP: Answer = (0, {}, "")
+JSON = {"Content-Type": "application/json"}
+FORECAST = (200, JSON, json.dumps({"model": "m", "version": "v", "forecasts": [{"id": "pier", "error": "no"}]}))
+PREDICTIONS = (200, JSON, json.dumps({"timestamps": ["2010-01-01T00:00:00Z"], "observed": [20.5], "predictions": {}}))
+
+
+def error(status: int, **headers: str) -> Answer:
+    problem = {"type": "about:blank", "title": "T", "status": status, "detail": "D", "request_id": "r1"}
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return status, {"Content-Type": "application/problem+json", **given}, json.dumps(problem)
+
+
+@contextmanager
+def scripted(*answers: Answer) -> Iterator[Script]:
+    """A server on a loopback socket that follows a script."""
+    script = Script(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            script.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            script.requests.append(self)
+            status, headers, body = script.answers[min(len(script.requests), len(script.answers)) - 1]
+            if not status:
+                return
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        script.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield script
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_series_comes_back_as_the_forecast_that_the_library_makes_of_it(
+    ask: Ask, url: str, months: "pd.Series[float]", gru: Forecaster
+) -> None:
+    table = ask(url, "forecast", months, model="gru", horizon=3, levels=[50, 90], thresholds=[np.float64(24.5)])
+    expected = gru.forecast(months, 3, [50, 90], [24.5])
+    assert list(table.columns) == [
+        "station", "model", "version", "time", "sst", "lower_50", "upper_50", "lower_90", "upper_90", "calibrated",
+        "exceedance_24.5", "persistence", "climatology", "damped", "linear", "warnings", "error",
+    ]  # fmt: skip
+    assert set(table["station"]) == {"pier"}
+    assert set(table["model"]) == {"nino12-gru"}
+    values = ["sst", "lower_50", "upper_50", "lower_90", "upper_90"]
+    assert_frame_equal(table.set_index("time")[values], expected.to_pandas(), atol=1e-5, check_index_type=False)
+    assert table["exceedance_24.5"].tolist() == pytest.approx(expected.exceedance[0].tolist(), abs=1e-5)
+    for name, reference in expected.baselines.items():
+        assert table[name].tolist() == pytest.approx(reference.tolist(), abs=1e-5)
+    assert table["linear"].isna().all()  # thirty months afford none
+    assert table["calibrated"].all()
+    assert table["error"].tolist() == [None] * 3
+
+
+def test_each_column_is_a_station_and_a_bad_one_is_a_row_with_its_error(
+    ask: Ask, url: str, months: "pd.Series[float]"
+) -> None:
+    frame = pd.DataFrame({44007: months, "short": months.iloc[-5:], 44013: months + 0.5})
+    table = ask(url, "forecast", frame, model="gru", horizon=2)
+    assert table["station"].tolist() == [44007, 44007, "short", 44013, 44013]
+    failed = table[table["error"].notna()]
+    assert "values[6]: missing values from 2009-01-01 to 2010-07-01" in failed["error"].item()
+    assert failed[["time", "sst", "lower_80", "calibrated", "persistence"]].isna().all(axis=None)
+    alone = ask(url, "forecast", months, model="gru", horizon=2)
+    assert_frame_equal(table.iloc[:2, 1:], alone.iloc[:, 1:], check_dtype=False, atol=1e-5)
+
+
+def test_the_columns_are_the_same_where_every_series_failed(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+    good = ask(url, "forecast", months.to_frame(), thresholds=[24])
+    bad = ask(url, "forecast", months.iloc[:5].to_frame(), thresholds=[24])
+    numbers = good.columns.difference(["error"])
+    assert list(bad.columns) == list(good.columns)
+    assert bad[numbers].dtypes.equals(good[numbers].dtypes)
+    assert pd.concat([good, bad])["exceedance_24"].notna().tolist() == [True, False]
+
+
+def test_all_models_are_rows_of_their_own_beside_each_other(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+    frame = pd.DataFrame({"a": months, "b": months})
+    table = ask(url, "forecast", frame, model="all", horizon=2)
+    names = [name for name in ("nino12-rnn", "nino12-lstm", "nino12-gru") for _ in range(2)]
+    assert table["station"].tolist() == ["a"] * 6 + ["b"] * 6
+    assert table["model"].tolist() == names * 2
+    assert table["sst"].iloc[0] != table["sst"].iloc[2]
+
+
+def test_stations_with_times_of_their_own_come_as_a_mapping(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+    table = ask(url, "forecast", {"early": months.iloc[:-3], "late": months.iloc[3:]})
+    assert table["time"].dt.strftime("%Y-%m").tolist() == ["2010-10", "2011-01"]
+
+
+def test_a_missing_value_is_filled_and_the_table_says_so(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+    months = months.copy()
+    months.iloc[20] = np.nan
+    (row,) = ask(url, "forecast", months, model="gru").to_dict("records")
+    assert "gap_filled: 1 missing value interpolated: 2010-03-01" in row["warnings"]
+    assert row["calibrated"]
+
+
+def test_water_unlike_the_training_place_is_not_calibrated(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+    (row,) = ask(url, "forecast", months - 18, levels=[]).to_dict("records")
+    assert "outside_training: " in row["warnings"]
+    assert row["calibrated"] is False
+
+
+MONTHS = pd.date_range("2008-07-01", periods=30, freq="MS")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        MONTHS.to_period("M"),
+        MONTHS.tz_localize("UTC"),
+        MONTHS.tz_localize("Pacific/Auckland"),  # midnight of the first is the month before in UTC
+        MONTHS.tz_localize("America/Lima"),
+        MONTHS + pd.Timedelta(days=14),
+        (MONTHS + pd.Timedelta(days=14, hours=2)).tz_localize("Pacific/Auckland"),
+        MONTHS + pd.offsets.MonthEnd(0),
+    ],
+    ids=["periods", "utc", "east", "west", "mid-month", "mid-month-east", "month-end"],
+)
+def test_months_are_those_that_the_index_shows(
+    ask: Ask, url: str, months: "pd.Series[float]", index: "pd.Index[Any]"
+) -> None:
+    table = ask(url, "forecast", pd.Series(months.to_numpy(), index, name="pier"), model="gru")
+    assert table["time"].tolist() == [pd.Timestamp("2011-01-01", tz="UTC")]
+    assert_frame_equal(table, ask(url, "forecast", months, model="gru"))
+
+
+@pytest.fixture
+def buoy() -> "pd.Series[float]":
+    """Forty half-hours, UTC."""
+    return read_csv(ROOT / "data" / "neracoos-b01.csv").part(0, 40).to_pandas()
+
+
+def test_times_with_a_zone_are_answered_in_utc(ask: Ask, url: str, buoy: "pd.Series[float]") -> None:
+    here = ask(url, "forecast", buoy.tz_convert("America/New_York"), dataset="buoy")
+    assert here["time"].tolist() == [buoy.index[-1] + pd.Timedelta(minutes=30)]
+    assert_frame_equal(here, ask(url, "forecast", buoy.tz_localize(None), dataset="buoy"))
+
+
+def test_times_out_of_order_or_left_out_are_for_the_service_to_judge(
+    ask: Ask, url: str, buoy: "pd.Series[float]"
+) -> None:
+    shuffled = buoy.tz_convert("America/New_York").drop(buoy.index[30]).iloc[::-1]
+    (row,) = ask(url, "forecast", shuffled, dataset="buoy").to_dict("records")
+    assert row["time"] == buoy.index[-1] + pd.Timedelta(minutes=30)
+    assert re.findall(r"(\w+): ", row["warnings"])[:2] == ["adjusted", "gap_filled"]
+    regular = buoy.copy()
+    regular.iloc[30] = np.nan
+    assert row["sst"] == ask(url, "forecast", regular, dataset="buoy")["sst"].item()
+
+
+def test_a_series_of_another_step_is_refused_and_not_filled(ask: Ask, url: str, buoy: "pd.Series[float]") -> None:
+    hours = pd.Series(buoy.to_numpy(), pd.date_range("2016-02-15", periods=40, freq="h"), name="pier")
+    with pytest.raises(ProblemError, match="this model forecasts steps of 30 minutes"):
+        ask(url, "forecast", hours, dataset="buoy")
+
+
+def test_values_thresholds_and_answers_are_in_the_units_asked_for(
+    ask: Ask, url: str, months: "pd.Series[float]"
+) -> None:
+    celsius = ask(url, "forecast", months, thresholds=[24])
+    kelvin = ask(url, "forecast", months + 273.15, thresholds=[297.15], units="kelvin")
+    assert kelvin["sst"].item() - 273.15 == pytest.approx(celsius["sst"].item(), abs=1e-4)
+    assert kelvin["exceedance_297.15"].item() == pytest.approx(celsius["exceedance_24"].item(), abs=1e-3)
+
+
+def test_a_lone_series_that_fails_is_an_exception_with_the_problem_document(
+    ask: Ask, url: str, months: "pd.Series[float]"
+) -> None:
+    with pytest.raises(ProblemError) as caught:
+        ask(url, "forecast", months.iloc[:5], model="gru")
+    problem = caught.value
+    sentence = "series 'pier': 5 values are too few: nino12-gru needs at least 24"
+    assert (problem.status, problem.title, problem.detail) == (422, "Unprocessable Entity", sentence)
+    assert problem.errors == (Place("body.series[0]", sentence),)
+    assert problem.request_id
+    assert problem.problem["request_id"] == problem.request_id
+    assert str(problem) == f"422 Unprocessable Entity: {sentence} (request {problem.request_id})"
+
+
+def test_strict_decides_whether_a_failed_series_is_an_exception(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+    row = ask(url, "forecast", months.iloc[:5], strict=False)
+    assert "too few" in row["error"].item()
+    with pytest.raises(ProblemError, match=r"series 'b': .* the last value is missing"):
+        ask(url, "forecast", pd.DataFrame({"a": months, "b": months.iloc[:5]}), strict=True)
+
+
+def test_an_error_is_the_same_after_a_trip_between_processes(ask: Ask, url: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        ask(url, "compare", horizon=99)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copy), copy.problem, copy.errors) == (str(caught.value), caught.value.problem, caught.value.errors)
+    assert copy.errors[0].location == "query.horizon"
+
+
+@pytest.mark.parametrize(
+    ("settings", "limits"),
+    [({"max_series": 2}, {"max_series": 2}), ({"max_body_bytes": 1_100}, {"max_bytes": 1_100})],
+)
+def test_a_big_frame_goes_in_as_many_requests_as_the_limits_ask_for(
+    ask: Ask, artifacts: Path, months: "pd.Series[float]", settings: Any, limits: Any
+) -> None:
+    frame = pd.DataFrame({f"s{i}": months + i / 10 for i in range(5)})
+    with serve(Settings(artifacts=artifacts, **settings)) as small:
+        url = str(small.base_url)
+        with pytest.raises(ProblemError):
+            ask(url, "forecast", frame)
+        table = ask(url, "forecast", frame, model="all", client=limits)
+        whole = pd.concat([ask(url, "forecast", frame[[name]], model="all") for name in frame])
+    assert_frame_equal(table, whole.reset_index(drop=True), atol=1e-5)
+
+
+def test_a_dataset_is_forecast_from_its_own_last_observation(ask: Ask, url: str) -> None:
+    table = ask(url, "forecast_dataset", "nino12", model="all", horizon=2, levels=[50])
+    assert table["station"].unique().tolist() == ["nino12"]
+    assert table["model"].nunique() == 3
+    assert table["time"].iloc[0] == pd.Timestamp("2011-01-01", tz="UTC")
+    assert table.filter(regex="lower|upper").columns.tolist() == ["lower_50", "upper_50"]
+    assert table[["climatology", "damped", "linear"]].notna().all(axis=None)
+    assert ask(url, "forecast_dataset", levels=[]).filter(regex="lower|upper").empty
+    kelvin = ask(url, "forecast_dataset", model="all", horizon=2, levels=[50], thresholds=[297.65], units="kelvin")
+    assert (kelvin["sst"] - table["sst"]).tolist() == pytest.approx([273.15] * 6, abs=1e-4)
+    celsius = ask(url, "forecast_dataset", model="all", horizon=2, thresholds=[24.5])
+    assert kelvin["exceedance_297.65"].tolist() == pytest.approx(celsius["exceedance_24.5"].tolist(), abs=1e-4)
+
+
+def test_a_comparison_has_a_row_for_each_model_and_baseline(ask: Ask, url: str, client: httpx.Client) -> None:
+    table = ask(url, "compare", "nino12", horizon=2)
+    answer = client.get("/compare?horizon=2").json()
+    assert table.index.name == "model"
+    assert table.index.tolist() == [model["model"] for model in answer["models"]]
+    assert table["rmse"].tolist() == [model["rmse"] for model in answer["models"]]
+    assert table["skill_damped"].tolist() == [model["skill"]["damped"] for model in answer["models"]]
+    assert table.loc["nino12-gru", "coverage_80"] == answer["models"][2]["coverage"]["80"]
+    assert table.index[table["best"]].tolist() == [answer["best"]]
+    assert table["parameters"].isna().tolist() == [False] * 3 + [True] * 4
+    assert set(table["n"]) == {answer["test"]["n"]}
+    assert table["test_start"].iloc[0] == pd.Timestamp("1998-10-01", tz="UTC")
+
+
+def test_a_comparison_on_ones_own_series_has_a_row_for_each_station_and_model(
+    ask: Ask, url: str, client: httpx.Client, nino12: SstSeries
+) -> None:
+    months = nino12.part(600, 700).to_pandas()
+    frame = pd.DataFrame({"a": months, "b": months.iloc[:60], "short": months.iloc[:10]})
+    table = ask(url, "compare_series", {name: column.dropna() for name, column in frame.items()})
+    values = months.round(9).tolist()
+    there = client.post("/compare", json={"series": [{"start": "2000-01-01", "values": values}]}).json()
+    one = table[table.station == "a"].set_index("model")
+    assert list(one.index) == [model["model"] for model in there["models"]]
+    assert one.rmse.tolist() == pytest.approx([model["rmse"] for model in there["models"]], abs=1e-5)
+    assert one.skill_persistence["nino12-gru"] == pytest.approx(there["models"][2]["skill"]["persistence"], abs=1e-5)
+    assert set(table[table.station == "b"].n) == {36}
+    (failed,) = table[table.station == "short"].error
+    assert failed.startswith("10 values are too few")
+    with pytest.raises(ProblemError, match="10 values are too few"):
+        ask(url, "compare_series", months.iloc[:10])
+
+
+def test_a_file_is_read_and_its_series_forecast_from(ask: Ask, url: str, nino12: SstSeries) -> None:
+    path = ROOT / "data" / "nino12.csv"
+    for file in (path, str(path), path.read_bytes()):
+        reading = ask(url, "read_series", file)
+        assert_frame_equal(reading.series["0"].to_frame("sst"), nino12.to_pandas().to_frame(), check_index_type=False,
+                           check_freq=False, check_dtype=False)  # fmt: skip
+    assert reading.problem is None
+    assert reading.stations.loc["0", "summary_step"] == "month"
+    forecast = ask(url, "forecast", reading.series, model="gru")
+    assert forecast.sst.tolist() == pytest.approx(ask(url, "forecast_dataset", model="gru").sst.tolist(), abs=1e-4)
+
+
+def test_what_is_said_of_a_file_is_heeded_and_what_is_wrong_with_it_told(ask: Ask, url: str) -> None:
+    days = "\n".join(["when,sst", *(f"2001-{1 + k // 28:02}-{1 + k % 28:02},{10 + k % 3}" for k in range(84))])
+    reading = ask(url, "read_series", days.encode(), time_column="when", resample="month", missing=[12, 13])
+    assert list(reading.series["0"].index.month) == [1, 2, 3]
+    with pytest.raises(ProblemError, match="name it with time_column="):
+        ask(url, "read_series", b"when,sst\nMonday,10\n")
+
+
+def test_predictions_stand_beside_the_observations(ask: Ask, url: str, registry: Registry) -> None:
+    table = ask(url, "predictions", "nino12")
+    expected = registry.dataset("nino12").predictions
+    assert table.index[0] == pd.Timestamp("1998-10-01", tz="UTC")
+    assert table["observed"].tolist() == expected["observed"].tolist()
+    assert table["nino12-gru"].tolist() == expected["gru"].tolist()
+    assert table["persistence"].tolist() == expected["persistence"].tolist()
+
+
+def test_models_are_listed_with_what_a_caller_needs(ask: Ask, url: str) -> None:
+    table = ask(url, "models")
+    gru = table.loc["nino12-gru"]
+    assert (gru["window"], gru["step"], gru["horizon"], gru["default"]) == (24, "month", 12, True)
+    assert gru["training_period_end"] == pd.Timestamp("1998-09-01", tz="UTC")
+    assert not table.loc["buoy-gru", "default"]
+    assert table.groupby("dataset")["best"].sum().tolist() == [1, 1]
+
+
+def test_ready_says_whether_the_models_are_loaded(ask: Ask, url: str) -> None:
+    assert ask(url, "ready") is True
+    with scripted(error(503, Retry_After="9")) as loading:
+        assert ask(loading.url, "ready") is False
+        assert len(loading.requests) == 1
+    assert ask(loading.url, "ready") is False  # gone
+    with scripted(error(404)) as other, pytest.raises(ProblemError):
+        ask(other.url, "ready")
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_passing_refusal_is_tried_again(ask: Ask, months: "pd.Series[float]", status: int) -> None:
+    waits: list[float] = []
+    with scripted(error(status, Retry_After="0"), HANG_UP, FORECAST) as script:
+        table = ask(script.url, "forecast", months, waits=waits)
+    assert table["error"].tolist() == ["no"]
+    assert len(waits) == 1  # for the hang-up; the refusal asked for none
+    assert len(script.bodies) == 3
+    assert len(set(script.bodies)) == 1
+    assert json.loads(script.bodies[0])["series"][0]["id"] == "pier"
+
+
+def test_the_wait_is_the_one_asked_for(ask: Ask) -> None:
+    waits: list[float] = []
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True)
+    past = format_datetime(datetime.now(UTC) - timedelta(seconds=50), usegmt=True)
+    answers = [error(503, Retry_After=after) for after in ("7", soon, past, "no time")]
+    with scripted(*answers, PREDICTIONS) as script:
+        ask(script.url, "predictions", waits=waits, client={"retries": 4})
+    assert waits[0] == 7
+    assert 7 < waits[1] <= 50
+    assert len(waits) == 3  # the past has passed
+    assert 2 <= waits[2] <= 4  # half a second, doubled for each of three tries, and spread
+
+
+def test_without_a_wish_each_wait_is_about_twice_the_last_up_to_the_longest(ask: Ask) -> None:
+    waits: list[float] = []
+    with scripted(error(503)) as script, pytest.raises(ProblemError):
+        ask(script.url, "predictions", waits=waits, client={"retries": 6, "max_wait": 5})
+    assert len(script.requests) == 7
+    for wait, most in zip(waits, [0.5, 1, 2, 4, 5, 5], strict=True):
+        assert most / 2 <= wait <= most
+
+
+def test_retries_end_with_what_the_service_said_last(ask: Ask) -> None:
+    with scripted(error(503, Retry_After="0")) as script, pytest.raises(ProblemError) as caught:
+        ask(script.url, "predictions", client={"retries": 2})
+    assert len(script.requests) == 3
+    assert (caught.value.status, caught.value.detail, caught.value.request_id) == (503, "D", "r1")
+
+
+def test_a_longer_wait_than_allowed_is_left_to_the_caller(ask: Ask) -> None:
+    waits: list[float] = []
+    with scripted(error(429, Retry_After="3600")) as script, pytest.raises(ProblemError) as caught:
+        ask(script.url, "predictions", waits=waits)
+    assert (len(script.requests), waits, caught.value.retry_after) == (1, [], 3600)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 500])
+def test_a_refusal_for_good_is_not_tried_again(ask: Ask, status: int) -> None:
+    with scripted(error(status)) as script, pytest.raises(ProblemError):
+        ask(script.url, "predictions")
+    assert len(script.requests) == 1
+
+
+def test_where_nothing_listens_the_sentence_says_where_and_how_often(ask: Ask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    waits: list[float] = []
+    with pytest.raises(UnavailableError, match=f"no answer from {url}/models after 4 tries .*is the service running"):
+        ask(url, "models", waits=waits)
+    assert len(waits) == 3
+
+
+def test_an_answer_that_takes_too_long_is_not_asked_for_again(ask: Ask) -> None:
+    waits: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(UnavailableError, match="raise the client's timeout"):
+            ask(url, "models", waits=waits, client={"timeout": 0.05})
+    assert waits == []
+
+
+def test_a_proxys_error_page_still_gives_a_sentence(ask: Ask) -> None:
+    page = (502, {"Content-Type": "text/html; charset=utf-8"}, "<html>\n  <h1>Bad  gateway</h1>" + "x" * 9_999)
+    with scripted(page) as script, pytest.raises(ProblemError) as caught:
+        ask(script.url, "predictions", client={"retries": 0})
+    assert (caught.value.status, caught.value.title, caught.value.problem) == (502, "Bad Gateway", {})
+    assert "text/html and no problem document, as a proxy does; it begins '<html> <h1>Bad" in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {"Content-Type": "text/html"}, "<html>welcome</html>"),
+        (200, JSON, "[]"),
+        (200, JSON, "{}"),
+        (200, JSON, '{"timestamps": null, "observed": 3}'),
+        (204, {}, ""),
+    ],
+)
+def test_another_servers_answer_is_told_from_the_services(ask: Ask, answer: Answer) -> None:
+    for call in ("predictions", "forecast_dataset", "compare", "models"):
+        with scripted(answer) as script, pytest.raises(AnswerError, match="check the client's base URL"):
+            ask(script.url, call)
+
+
+def test_series_that_the_answer_leaves_out_are_not_lost_silently(ask: Ask, months: "pd.Series[float]") -> None:
+    with scripted(FORECAST) as script, pytest.raises(AnswerError):
+        ask(script.url, "forecast", pd.DataFrame({"a": months, "b": months}))
+
+
+def test_a_redirect_is_told_with_its_target(ask: Ask) -> None:
+    moved = (308, {"Location": "https://sst.example/predictions"}, "")
+    with scripted(moved) as script, pytest.raises(ProblemError, match=r"redirects to https://sst\.example"):
+        ask(script.url, "predictions")
+
+
+def test_the_path_of_a_gateway_is_kept(ask: Ask) -> None:
+    with scripted(PREDICTIONS) as script:
+        ask(script.url + "/sst/v1/", "predictions", "nino12")
+    assert script.requests[0].path == "/sst/v1/compare/predictions?dataset=nino12"
+
+
+def test_the_key_is_sent_as_bearer_and_shown_nowhere(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    key = "s3cret-key"
+    with scripted(error(503, Retry_After="0"), error(401)) as script, pytest.raises(ProblemError) as caught:
+        ask(script.url, "predictions", client={"api_key": key})
+    assert [request.headers["Authorization"] for request in script.requests] == [f"Bearer {key}"] * 2
+    assert caplog.records
+    assert key not in caplog.text + repr(caught.value) + str(caught.value)
+    with Client(script.url, api_key=key) as one:
+        assert repr(one) == f"Client({script.url!r})"
+        assert key not in repr(vars(one))
+
+
+def test_a_service_with_keys_answers_the_one_who_has_one(ask: Ask, artifacts: Path) -> None:
+    presented, key = new_key("pier", Role.FORECAST)
+    settings = Settings(artifacts=artifacts, keys=SecretStr(key.line), allow_anonymous=False)
+    with serve(settings) as guarded:
+        url = str(guarded.base_url)
+        assert len(ask(url, "forecast_dataset", client={"api_key": presented})) == 1
+        with pytest.raises(ProblemError) as caught:
+            ask(url, "forecast_dataset")
+    assert caught.value.status == 401
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("key", ["", "two words", "line\n", "schlüssel"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(kind: type[Any], key: str) -> None:
+    with pytest.raises(ValueError, match="api_key is empty or holds") as caught:
+        kind("http://127.0.0.1:8000", api_key=key)
+    assert not key or key not in str(caught.value)
+
+
+def test_a_password_in_the_address_is_not_shown() -> None:
+    with Client("http://me:hidden@127.0.0.1:9", retries=0) as one, pytest.raises(UnavailableError) as caught:
+        one.models()
+    assert "http://127.0.0.1:9/models" in str(caught.value)
+    assert "hidden" not in f"{one!r}{caught.value}"
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"base_url": "127.0.0.1:8000"}, "give it as http://"),
+        ({"base_url": "http://"}, "give it as http://"),
+        ({"base_url": "http://host:port"}, "give it as http://"),
+        ({"retries": -1}, "neither can be negative"),
+        ({"max_wait": float("nan")}, "neither can be negative"),
+        ({"max_series": 0}, "at least one"),
+        ({"max_bytes": 0}, "max_bytes is 0: a request's body holds some"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_that_could_not_work_is_not_made(kind: type[Any], argument: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        kind(**argument)
+
+
+@pytest.mark.parametrize("name", ["retries", "max_series", "max_bytes"])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_what_counts_something_is_a_whole_number(kind: type[Any], name: str) -> None:
+    for value in (2.5, True, "2"):
+        with pytest.raises(TypeError, match=f"{name} is {value!r}: give a whole number"):
+            kind(**{name: value})
+
+
+DAYS = pd.date_range("2010-01-01", periods=3)
+
+
+@pytest.mark.parametrize(
+    ("series", "kind", "said"),
+    [
+        ([24.0, 24.1], TypeError, "series is a list: give a Series, a DataFrame or a mapping of Series"),
+        ({"pier": [24.0]}, TypeError, "series 'pier' is a list: give a Series"),
+        (pd.DataFrame(index=DAYS), ValueError, "there is no series"),
+        ({}, ValueError, "there is no series"),
+        (pd.Series([24.0]), ValueError, "series '0': its index must hold times"),
+        (pd.Series([], pd.DatetimeIndex([]), dtype=float), ValueError, "series '0' holds no values: give at least"),
+        (pd.Series([], dtype=float), ValueError, "series '0' holds no values: give at least"),
+        (
+            pd.Series([True, False, True], DAYS),
+            ValueError,
+            "series '0': its values must be numbers, and are of type bool",
+        ),
+        (
+            pd.Series([True, None, True], DAYS),
+            ValueError,
+            "must be numbers, and are of type object: give the temperatures",
+        ),
+        (pd.Series([True, None, True], DAYS, dtype="boolean"), ValueError, "must be numbers, and are of type boolean"),
+        (pd.Series(DAYS, DAYS), ValueError, "must be numbers, and are of type datetime64"),
+        (
+            pd.Series([24.0] * 2, pd.DatetimeIndex(["2010-01-01", None])),
+            ValueError,
+            "time at position 1 is missing",
+        ),
+        (pd.Series(["a", "b", "c"], DAYS, name="pier"), ValueError, "series 'pier': its values must be numbers"),
+        (
+            pd.Series([1.0, 2, 3], DAYS, name="p\ud83d"),
+            ValueError,
+            r"series 'p\\ud83d': its name holds half of a character",
+        ),
+        (pd.Series([1, np.inf, 2], DAYS), ValueError, "the value at 2010-01-02 00:00:00 is infinite"),
+    ],
+)
+def test_what_cannot_be_sent_is_said_before_it_is(ask: Ask, series: Any, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said):
+        ask("http://127.0.0.1:9", "forecast", series)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "said"),
+    [
+        ({"thresholds": [np.nan]}, ValueError, "thresholds are [nan]: each must be a finite temperature"),
+        ({"thresholds": 24.5}, TypeError, "thresholds is 24.5: give a list, as [24.5]"),
+        ({"thresholds": ["24"]}, TypeError, "a threshold is '24': give a temperature, as 24.5"),
+        ({"thresholds": [True]}, TypeError, "a threshold is True: give a temperature, as 24.5"),
+        ({"thresholds": [None]}, TypeError, "a threshold is a NoneType: give a temperature, as 24.5"),
+        ({"levels": [80.5]}, TypeError, "a level is 80.5: give a whole number, as int(…) makes one"),
+        ({"levels": 80}, TypeError, "levels is 80: give a list, as [80, 95]"),
+        ({"levels": "80"}, TypeError, "levels is '80': give a list, as [80, 95]"),
+        ({"horizon": "2"}, TypeError, "horizon is '2': give a whole number"),
+        ({"horizon": 2.0}, TypeError, "horizon is 2.0: give a whole number"),
+        ({"horizon": True}, TypeError, "horizon is True: give a whole number"),
+    ],
+)
+def test_numbers_that_are_none_are_refused_by_their_arguments_name(
+    ask: Ask, months: "pd.Series[float]", asked: dict[str, Any], kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(said)):
+        ask("http://127.0.0.1:9", "forecast", months, **asked)
+
+
+@pytest.mark.parametrize(("call", "sent"), [("compare", ()), ("compare_series", (0,)), ("forecast_dataset", ())])
+def test_each_call_with_a_horizon_refuses_one_that_is_no_whole_number(
+    ask: Ask, months: "pd.Series[float]", call: str, sent: tuple[int, ...]
+) -> None:
+    for horizon in (2.0, True):
+        with pytest.raises(TypeError, match=f"horizon is {horizon}: give a whole number"):
+            ask("http://127.0.0.1:9", call, *(months for _ in sent), horizon=horizon)
+
+
+def test_numbers_of_numpy_and_missing_values_of_pandas_serve(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+    nullable = months.where(months.index != months.index[20]).astype("Float64")
+    table = ask(url, "forecast", nullable, horizon=np.int64(2), levels=np.array([80]), thresholds=np.array([24]))
+    assert len(table) == 2
+    assert "gap_filled" in table["warnings"].iloc[0]
+
+
+def test_both_clients_take_and_promise_the_same() -> None:
+    def methods(kind: type) -> dict[str, str]:
+        found = inspect.getmembers(kind, lambda member: inspect.isfunction(member) and member.__name__[0] != "_")
+        return {name: str(inspect.signature(method)) for name, method in found if "close" not in name}
+
+    def arguments(kind: type) -> list[tuple[str, Any]]:
+        given = inspect.signature(kind).parameters.values()
+        return [(one.name, one.default) for one in given if one.name != "sleep"]
+
+    assert methods(Client) == methods(AsyncClient)
+    assert arguments(Client) == arguments(AsyncClient)
+
+
+def test_every_error_is_caught_as_one() -> None:
+    assert all(issubclass(kind, ServiceError) for kind in (ProblemError, UnavailableError, AnswerError))
+
+
+def test_it_needs_neither_torch_nor_a_web_framework() -> None:
+    code = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "fastapi", "starlette", "uvicorn", "pydantic_settings", "forecasting"}:
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Block())
+from service.client import AsyncClient, Client
+Client("http://127.0.0.1:9").close()
+print(Client.__module__)
+try:
+    import service.app
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported, blocked = done.stdout.splitlines()
+    assert imported == "service.client.clients"
+    assert "is blocked" in blocked
+
+
+def test_the_lines_in_the_documentation_run_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text.partition("## From Python")[2], flags=re.DOTALL)
+    assert blocks
+    names: dict[str, Any] = {}
+    with serve(Settings(artifacts=ROOT / "artifacts")) as shipped:
+        for block in blocks:
+            exec(block.replace("http://127.0.0.1:8000", str(shipped.base_url).rstrip("/")), names)
+    assert len(names["table"]) == 3

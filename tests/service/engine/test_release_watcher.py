@@ -1,0 +1,240 @@
+"""The protocol's model repository: index, load and unload, by those who may and with what they may not send."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import tritonclient.http as triton
+import tritonclient.http.aio as triton_aio
+from pydantic import SecretStr
+from tritonclient.utils import InferenceServerException
+
+from forecasting.series.sst_series import SstSeries
+from service.gate.keys import Role, new_key
+from service.settings import Settings
+from tests.service.api.forecast.test_forecast import body
+from tests.service.api.inference.test_inference import address, inputs, refused, windows
+from tests.serving import serve
+from training.config import TrainingConfig
+from training.examples.dataset import Dataset
+from training.publish.release import point_current
+from training.run import Destination, train
+
+GRU = "nino12-gru"
+
+
+@dataclass
+class Operator:
+    """Who may load and unload, at a service of their own.
+
+    Attributes:
+        http: sends the key by itself.
+        triton: sends what it is told: give it ``headers``.
+        headers: with the key.
+        folder: artifacts.
+    """
+
+    http: httpx.Client
+    triton: Any
+    headers: dict[str, str]
+    folder: Path
+
+    def states(self, ready: bool = False) -> dict[str, str]:
+        """Of each model in the index."""
+        index = self.http.post("/v2/repository/index", json={"ready": ready})
+        assert index.status_code == 200
+        return {one["name"]: one["state"] for one in index.json()}
+
+
+@pytest.fixture
+def operator(artifacts: Path, tmp_path: Path) -> Iterator[Operator]:
+    folder = tmp_path / "artifacts"
+    shutil.copytree(artifacts, folder)
+    presented, key = new_key("ops", Role.ADMIN)
+    headers = {"Authorization": f"Bearer {presented}"}
+    settings = Settings(artifacts=folder, keys=SecretStr(key.line), reload_seconds=3_600)
+    with serve(settings) as http, triton.InferenceServerClient(address(http)) as one:
+        http.headers.update(headers)
+        yield Operator(http, one, headers, folder)
+
+
+def test_the_index_lists_every_model_with_or_without_a_body(client: httpx.Client) -> None:
+    with triton.InferenceServerClient(address(client)) as one:
+        index = one.get_model_repository_index()
+    assert len(index) == 6
+    assert {"name", "version", "state", "reason"} == set(index[0])
+    assert {entry["state"] for entry in index} == {"READY"}
+    for content in (b"", b"{}", b'{"ready": true}', b'{"ready": false}'):
+        assert client.post("/v2/repository/index", content=content).json() == index
+    for content in (b"[]", b"nonsense", b'{"ready": 1}', b"null"):
+        assert refused(client.post("/v2/repository/index", content=content))
+
+
+def test_an_unloaded_model_is_gone_everywhere_until_it_is_loaded_again(operator: Operator, nino12: SstSeries) -> None:
+    sent = inputs(*windows(nino12, 1))
+    before = operator.triton.infer(GRU, sent).as_numpy("forecast")
+    operator.triton.unload_model(GRU, headers=operator.headers)
+    assert operator.states()[GRU] == "UNAVAILABLE"
+    assert list(operator.states().values()).count("READY") == 5
+    assert GRU not in operator.states(ready=True)
+    (entry,) = [one for one in operator.triton.get_model_repository_index() if one["name"] == GRU]
+    assert entry["reason"] == f"unloaded; POST /v2/repository/models/{GRU}/load serves it again"
+    assert not operator.triton.is_model_ready(GRU)
+    with pytest.raises(InferenceServerException, match=r"\[404\] no model 'nino12-gru'"):
+        operator.triton.infer(GRU, sent)
+    assert operator.http.post("/forecast", json=body(nino12)).status_code == 404
+    assert operator.triton.is_server_ready()
+    operator.triton.load_model(GRU, headers=operator.headers)
+    assert operator.states()[GRU] == "READY"
+    assert operator.triton.infer(GRU, sent).as_numpy("forecast") == before
+    assert operator.http.post("/forecast", json=body(nino12)).status_code == 200
+
+
+def test_best_is_the_best_of_what_is_loaded(operator: Operator) -> None:
+    validation = {
+        cell: operator.http.get(f"/models/nino12-{cell}").json()["metadata"]["accuracy"]["validation"]["rmse"][0]
+        for cell in ("rnn", "lstm", "gru")
+    }
+    order = [f"nino12-{cell}" for cell in sorted(validation, key=lambda cell: validation[cell])]
+    for k, model in enumerate(order):
+        assert operator.http.get("/forecast").json()["model"] == model
+        assert operator.http.get("/compare").json()["best"] == model
+        assert [one["model"] for one in operator.http.get("/models").json()["models"] if one["best"]][-1:] == [model]
+        operator.triton.unload_model(order[k], headers=operator.headers)
+    for name in ("best", "all", "gru"):
+        response = operator.http.get("/forecast", params={"model": name})
+        assert response.status_code == 404
+        said = "no model of nino12 is loaded, as all were unloaded: load one again"
+        assert response.json()["detail"] == f"{said}; there are: buoy-rnn, buoy-lstm, buoy-gru"
+
+
+def test_a_models_statistics_outlive_what_happens_to_others(operator: Operator, nino12: SstSeries) -> None:
+    operator.triton.infer(GRU, inputs(*windows(nino12, 3)))
+    before = operator.triton.get_inference_statistics(GRU)
+    assert before["model_stats"][0]["inference_count"] == 3
+    operator.triton.unload_model("nino12-rnn", headers=operator.headers)
+    assert operator.triton.get_inference_statistics(GRU) == before
+    assert len(operator.triton.get_inference_statistics()["model_stats"]) == 5
+
+
+def test_a_load_serves_what_was_published_since(
+    operator: Operator, nino12: SstSeries, small: TrainingConfig, published: Any
+) -> None:
+    config = small.model_copy(update={"seed": 7, "epochs": 1})
+    data = Path("data/nino12.csv")
+    new = train(Dataset.divide(nino12, config), data, Destination("nino12", operator.folder), config).path.name
+    old = published.path.name
+    sent = inputs(*windows(nino12, 1))
+    before = operator.triton.infer(GRU, sent, model_version=old).as_numpy("forecast")
+    operator.triton.load_model(GRU, headers=operator.headers)
+    result = operator.triton.infer(GRU, sent)
+    assert result.get_response()["model_version"] == new
+    assert result.as_numpy("forecast") != before
+    with pytest.raises(InferenceServerException, match=rf"\[404\] nino12-gru has no version '{old}': {new} is loaded"):
+        operator.triton.infer(GRU, sent, model_version=old)
+
+
+def test_a_broken_release_is_refused_and_the_index_says_so(operator: Operator, published: Any) -> None:
+    bad = operator.folder / "nino12" / "20991231T000000Z"
+    shutil.copytree(operator.folder / "nino12" / published.path.name, bad)
+    point_current(operator.folder / "nino12", bad.name)
+    with pytest.raises(InferenceServerException, match=r"\[409\] .*20991231T000000Z"):
+        operator.triton.load_model(GRU, headers=operator.headers)
+    # None that a proxy or a client would repeat.
+    response = operator.http.post(f"/v2/repository/models/{GRU}/load")
+    assert response.status_code == 409
+    assert "retry-after" not in response.headers
+    reasons = {one["name"]: one["reason"] for one in operator.triton.get_model_repository_index()}
+    assert reasons[GRU].startswith("a newer release is refused, this one serves on: ")
+    assert reasons["buoy-gru"] == ""
+    assert operator.states()[GRU] == "READY"
+    assert operator.triton.get_model_metadata(GRU)["versions"] == [published.path.name]
+
+
+def test_without_a_current_release_a_load_says_which_file_is_missing(operator: Operator, published: Any) -> None:
+    dataset, said = operator.folder / "nino12", r"\[409\] .*nino12/current is missing, .*: write into it the version"
+    (dataset / "current").unlink()
+    with pytest.raises(InferenceServerException, match=said):
+        operator.triton.load_model(GRU, headers=operator.headers)
+    bad = dataset / "20991231T000000Z"
+    shutil.copytree(dataset / published.path.name, bad)
+    point_current(dataset, bad.name)
+    with pytest.raises(InferenceServerException, match=r"\[409\] .*the manifest is that of"):
+        operator.triton.load_model(GRU, headers=operator.headers)
+    # What was refused is not what is missing now.
+    (dataset / "current").unlink()
+    with pytest.raises(InferenceServerException, match=said):
+        operator.triton.load_model(GRU, headers=operator.headers)
+    assert {one["reason"] for one in operator.triton.get_model_repository_index()} == {""}
+    assert operator.triton.get_model_metadata(GRU)["versions"] == [published.path.name]
+    point_current(dataset, published.path.name)
+    operator.triton.load_model(GRU, headers=operator.headers)
+
+
+@pytest.mark.parametrize("call", ["load", "unload"])
+def test_a_model_that_is_not_there_is_a_404_that_lists_those_that_are(operator: Operator, call: str) -> None:
+    for name in ("nino12-transformer", "north-sea-gru", "gru", "best", "all", "%00", "..%2fnino12-gru"):
+        sentence = refused(operator.http.post(f"/v2/repository/models/{name}/{call}"), 404)
+        assert "there are: " in sentence or "there is nothing at" in sentence
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"config": "{}"}, "a configuration is not taken in a request"),
+        ({"config": None}, "a configuration is not taken in a request"),
+        ({"file:1/model.pt": "AAAA"}, "files are not taken in a request"),
+    ],
+)
+def test_models_come_from_the_artifacts_folder_and_not_from_a_request(
+    operator: Operator, parameters: dict[str, Any], said: str
+) -> None:
+    sentence = refused(operator.http.post(f"/v2/repository/models/{GRU}/load", json={"parameters": parameters}))
+    assert said in sentence
+    assert "publish a release" in sentence
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_asyncio_client_loads_and_unloads_too(operator: Operator) -> None:
+    async with triton_aio.InferenceServerClient(address(operator.http)) as one:
+        await one.unload_model(GRU, headers=operator.headers, unload_dependents=True)
+        assert not await one.is_model_ready(GRU)
+        with pytest.raises(InferenceServerException, match=r"\[400\] a configuration is not taken"):
+            await one.load_model(GRU, headers=operator.headers, config=json.dumps({"name": GRU}))
+        assert not await one.is_model_ready(GRU)
+        await one.load_model(GRU, headers=operator.headers)
+        assert await one.is_model_ready(GRU)
+
+
+@pytest.mark.parametrize("content", [b"nonsense", b"[]", b'{"parameters": 5}', b"\xff"])
+@pytest.mark.parametrize("call", ["load", "unload"])
+def test_a_body_that_is_no_request_changes_nothing(operator: Operator, call: str, content: bytes) -> None:
+    assert refused(operator.http.post(f"/v2/repository/models/{GRU}/{call}", content=content))
+    assert operator.states()[GRU] == "READY"
+
+
+def test_without_an_admin_key_nothing_is_loaded_or_unloaded(operator: Operator, client: httpx.Client) -> None:
+    with pytest.raises(InferenceServerException, match=r"\[401\] a key is needed"):
+        operator.triton.unload_model(GRU)
+    with (
+        triton.InferenceServerClient(address(client)) as keyless,
+        pytest.raises(InferenceServerException, match=r"\[403\] .* need an admin key, and none is configured"),
+    ):
+        keyless.load_model(GRU)
+
+
+def test_where_every_model_is_unloaded_the_service_is_ready_and_says_to_load_one(operator: Operator) -> None:
+    for name in operator.states():
+        operator.triton.unload_model(name, headers=operator.headers)
+    assert operator.http.get("/health/ready").json() == {"status": "ready", "models": []}
+    said = "no model of nino12 is loaded, as all were unloaded: load one again; nor one of another dataset"
+    assert operator.http.get("/forecast").json()["detail"] == said
+    assert refused(operator.http.post(f"/v2/models/{GRU}/infer", json={}), 404) == said
+    operator.triton.load_model("buoy-gru", headers=operator.headers)
+    assert operator.http.get("/forecast").json()["detail"].endswith("load one again; there are: buoy-gru")

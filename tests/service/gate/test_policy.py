@@ -1,0 +1,230 @@
+"""Who gets in: by path, by what is presented, and by the address that the service listens on."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from forecasting.errors import RequestError
+from service.gate.keys import ANONYMOUS, Key, Keys, Role, new_key
+from service.gate.policy import Access, is_loopback, refuse_open_bind
+from service.http.problems import ProblemError, error_response
+from service.settings import Settings
+
+PRESENTED, PIER = new_key("pier", Role.FORECAST)
+ADMIN_PRESENTED, OPS = new_key("ops", Role.ADMIN)
+BOTH = Keys([PIER, OPS])
+
+SENT = {
+    "nothing": None,
+    "forecast": f"Bearer {PRESENTED}".encode(),
+    "admin": f"bearer {ADMIN_PRESENTED}".encode(),
+    "wrong": b"Bearer " + b"x" * 43,
+    "login": b"Basic cGllcjpzZWNyZXQ=",
+}
+LOAD = "/v2/repository/models/nino12-gru/load"
+OPEN = ["/", "/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json", "/favicon.ico", "/assets/page.js",
+        "/assets/fonts/a-b_c.woff2", "/v2/health/live", "/v2/health/ready"]  # fmt: skip
+FORECASTS = ["/forecast", "/compare", "/compare/plot", "/models/nino12-gru", "/series", "/v2",
+             "/v2/models/nino12-gru/infer", "/v2/repository/index", "/nowhere"]  # fmt: skip
+ADMIN = [LOAD, "/v2/repository/models/nino12-gru/unload", "/v2/repository/models/a/b/load", "/v2/repository/index/",
+         "/v2/repository/"]  # fmt: skip
+DISGUISED = ["//", "/health", "/health/", "//health/live", "/health//live", "/health/../forecast", "/Health/live",
+             "/health/live/", "/health/.hidden", "/assets/../forecast", "/assets/a/../../forecast", "/assets/%2e%2e/x",
+             "/assets/a\\..\\b", "/assets/a\n", "/assets", "/assets2/x", "/metrics/", "/metricsx", "/METRICS",
+             "/docs/x", "/v2/health", "/v2/healthy/live", "/forecast/health/live", ""]  # fmt: skip
+
+
+def verdict(access: Access, path: str, sent: str) -> "int | Key | None":
+    """The status that refuses, or whose request it is."""
+    try:
+        return access.check(path, SENT[sent])
+    except ProblemError as error:
+        return int(error.status)
+
+
+def access(host: str = "127.0.0.1", keys: Keys = BOTH, allow_anonymous: bool | None = None) -> Access:
+    return Access(Settings(host=host, allow_anonymous=allow_anonymous), keys)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize("sent", SENT)
+@pytest.mark.parametrize("path", OPEN)
+def test_probes_metrics_and_the_page_never_ask_for_a_key(host: str, sent: str, path: str) -> None:
+    assert verdict(access(host), path, sent) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "allow_anonymous", "nothing"),
+    [
+        ("0.0.0.0", None, 401),
+        ("0.0.0.0", False, 401),
+        ("0.0.0.0", True, ANONYMOUS),
+        ("127.0.0.1", None, None),
+        ("127.0.0.1", False, 401),
+        ("127.0.0.1", True, ANONYMOUS),
+    ],
+)
+@pytest.mark.parametrize("path", FORECASTS)
+def test_forecasts_ask_for_a_key_unless_on_loopback_or_open_by_name(
+    host: str, allow_anonymous: bool | None, nothing: "int | Key | None", path: str
+) -> None:
+    guarded = access(host, allow_anonymous=allow_anonymous)
+    expected = {"nothing": nothing, "login": nothing, "wrong": 401, "forecast": PIER, "admin": OPS}
+    assert {sent: verdict(guarded, path, sent) for sent in SENT} == expected
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize("allow_anonymous", [None, True])
+@pytest.mark.parametrize("path", ADMIN)
+def test_admin_calls_ask_for_an_admin_key_everywhere(host: str, allow_anonymous: bool | None, path: str) -> None:
+    guarded = access(host, allow_anonymous=allow_anonymous)
+    expected = {"nothing": 401, "login": 401, "wrong": 401, "forecast": 403, "admin": OPS}
+    assert {sent: verdict(guarded, path, sent) for sent in SENT} == expected
+
+
+@pytest.mark.parametrize("keys", [Keys(), Keys([PIER])])
+@pytest.mark.parametrize("sent", SENT)
+def test_without_an_admin_key_admin_calls_get_a_403_that_says_how_to_make_one(keys: Keys, sent: str) -> None:
+    with pytest.raises(ProblemError, match="python -m service key --name NAME --role admin") as refused:
+        access(keys=keys).check(LOAD, SENT[sent])
+    assert refused.value.status == 403
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_without_keys_on_loopback_forecasts_go_on_whatever_is_presented(sent: str) -> None:
+    assert verdict(access(keys=Keys()), "/forecast", sent) is None
+
+
+@pytest.mark.parametrize("path", DISGUISED)
+def test_only_the_listed_paths_are_open_letter_for_letter(path: str) -> None:
+    assert verdict(access("0.0.0.0"), path, "nothing") == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "Bearer  ", f"Bearer{PRESENTED}", PRESENTED, f"Bearer {PRESENTED} x",
+     f"Bearer {PIER.digest.hex()}", f"Token {PRESENTED}"],
+    ids=["empty", "no key", "a space", "two spaces", "no space", "no scheme", "more", "digest", "scheme"],
+)  # fmt: skip
+def test_a_header_out_of_shape_is_a_401(header: str) -> None:
+    with pytest.raises(ProblemError) as refused:
+        access("0.0.0.0").check("/forecast", header.encode())
+    assert refused.value.status == 401
+    assert refused.value.headers is not None
+    assert refused.value.headers["WWW-Authenticate"].startswith("Bearer")
+    assert PRESENTED not in refused.value.detail
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LocalHost"])
+def test_loopback_is_known_by_its_addresses(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "", "0", "10.0.0.7", "128.0.0.1", "fe80::1", "localhost.example.org", "buoy", "127.1"]
+)
+def test_any_other_host_is_open_to_others_and_refused_without_keys(host: str) -> None:
+    assert not is_loopback(host)
+    with pytest.raises(RequestError, match="SST_KEYS_FILE or SST_KEYS, or let everybody forecast with SST_ALLOW_ANON"):
+        refuse_open_bind(Settings(host=host), Keys())
+    refuse_open_bind(Settings(host=host), BOTH)
+    refuse_open_bind(Settings(host=host, allow_anonymous=True), Keys())
+
+
+def test_asking_for_keys_where_there_are_none_is_refused() -> None:
+    refuse_open_bind(Settings(), Keys())
+    with pytest.raises(RequestError, match="SST_ALLOW_ANONYMOUS=false asks for keys, and there are none"):
+        refuse_open_bind(Settings(allow_anonymous=False), Keys())
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "service: on 0.0.0.0 others than this machine could call, and there are no keys: make a key with"),
+        ({"SST_ALLOW_ANONYMOUS": "perhaps"}, "SST_ALLOW_ANONYMOUS=perhaps"),
+        ({"SST_KEYS": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "service: SST_KEYS line 2: the last field is"),
+        ({"SST_KEYS": PIER.line, "SST_CORS_ORIGINS": "https://a.org/"}, "'https://a.org/' is no origin"),
+    ],
+)
+def test_a_start_that_would_expose_too_much_is_refused_before_it_listens(
+    artifacts: Path, environment: dict[str, str], said: str
+) -> None:
+    command = [sys.executable, "-m", "service", "--host", "0.0.0.0", "--port", "0", "--artifacts", str(artifacts)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert PRESENTED not in done.stderr
+    assert done.stdout == ""
+
+
+class Guard:
+    """An application behind a policy: what a gate does, without all else that it does."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self.app, self.access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self.access.check(scope["path"], dict(scope["headers"]).get(b"authorization"))
+            except ProblemError as error:
+                await error_response(error, scope)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[socket.socket]:
+    """The address of a server whose every call without a key that comes through is answered with 200."""
+    app = FastAPI()
+    app.add_api_route("/v2/repository/models/{model}/load", lambda model: model, methods=["POST"])
+    app.add_api_route("/forecast", lambda: "forecast", methods=["POST"])
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(Guard(app, access("0.0.0.0")), log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield listener
+    server.should_exit = True
+    thread.join()
+
+
+def status_of(server: socket.socket, target: str, authorization: str = "") -> int:
+    """Of a POST to this target, sent byte for byte."""
+    with socket.create_connection(server.getsockname()) as connection:
+        head = f"POST {target} HTTP/1.1\r\nHost: pier\r\nContent-Length: 0\r\nConnection: close\r\n{authorization}\r\n"
+        connection.sendall(head.encode("latin-1"))
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        LOAD, LOAD + "/", "/" + LOAD, LOAD.upper(), LOAD + "?x=/health/live", LOAD + "#/health/live",
+        LOAD + ";/health/live", "http://pier" + LOAD, "http://pier/health/live/.." + LOAD,
+        "/v2/repository/models/nino12-gru%2Fload", "/v2/repository%2Fmodels/nino12-gru/load",
+        "/%76%32/repository/models/a/load", "/v2//repository/models/a/load", "/v2/./repository/models/a/load",
+        "/v2/repository/index/../models/a/load", "/health/../v2/repository/models/a/load",
+        "/health/%2e%2e/v2/repository/models/a/load", "/assets/..%2f..%2fv2/repository/models/a/load",
+        "/forecast", "/forecast/", "//forecast", "/%2fforecast", "/forecast?/health/live", "/forecast%3f/metrics",
+        "/health/live/../../forecast",
+    ],
+)  # fmt: skip
+def test_no_spelling_of_a_path_gets_past_the_policy(guarded: socket.socket, target: str) -> None:
+    assert status_of(guarded, target) in (400, 401, 404)
+    if "repository" in target.lower():
+        assert status_of(guarded, target, f"Authorization: Bearer {PRESENTED}\r\n") in (307, 400, 403, 404)
+
+
+def test_the_right_key_gets_through(guarded: socket.socket) -> None:
+    assert status_of(guarded, LOAD, f"Authorization: Bearer {ADMIN_PRESENTED}\r\n") == 200
+    assert status_of(guarded, "/forecast", f"authorization: bearer {PRESENTED}\r\n") == 200

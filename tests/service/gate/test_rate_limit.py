@@ -1,0 +1,91 @@
+import pytest
+
+from service.gate.keys import ANONYMOUS, Role, new_key
+from service.gate.rate_limit import RateLimiter
+from service.http.problems import ProblemError
+
+_, PIER = new_key("pier", Role.FORECAST)
+_, BUOY = new_key("buoy", Role.FORECAST)
+
+
+class Clock:
+    """A clock that stands until it is moved, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def taken(limiter: RateLimiter, calls: int) -> int:
+    """How many of so many calls at once are let through."""
+    return sum(limiter.take(PIER) == 0.0 for _ in range(calls))
+
+
+def test_ten_seconds_worth_may_come_at_once_and_then_as_many_as_the_limit_says() -> None:
+    clock = Clock()
+    limiter = RateLimiter(60, clock)
+    assert taken(limiter, 100) == 10
+    let_through = 0
+    for _ in range(480):
+        clock.now += 0.125
+        let_through += taken(limiter, 5)
+    assert let_through == 60
+
+
+def test_the_wait_that_is_said_is_enough_and_not_too_long() -> None:
+    clock = Clock()
+    limiter = RateLimiter(60, clock)
+    taken(limiter, 10)
+    wait = limiter.take(PIER)
+    assert wait == pytest.approx(1.0)
+    clock.now += wait - 0.01
+    assert limiter.take(PIER) > 0
+    clock.now += 0.02
+    assert limiter.take(PIER) == 0.0
+
+
+def test_a_refused_call_costs_nothing() -> None:
+    clock = Clock()
+    limiter = RateLimiter(60, clock)
+    taken(limiter, 10_000)
+    clock.now += 10
+    assert taken(limiter, 100) == 10
+
+
+def test_a_long_pause_saves_up_no_more_than_a_full_bucket() -> None:
+    clock = Clock()
+    limiter = RateLimiter(60, clock)
+    taken(limiter, 1)
+    clock.now += 86_400
+    assert taken(limiter, 100) == 10
+
+
+def test_a_limit_of_few_a_minute_still_lets_one_through() -> None:
+    clock = Clock()
+    limiter = RateLimiter(1, clock)
+    assert taken(limiter, 5) == 1
+    clock.now += 60
+    assert taken(limiter, 5) == 1
+
+
+def test_one_keys_haste_is_not_anothers() -> None:
+    limiter = RateLimiter(6, Clock())
+    assert taken(limiter, 5) == 1
+    assert limiter.take(BUOY) == 0.0
+    assert limiter.take(ANONYMOUS) == 0.0
+
+
+def test_zero_sets_no_limit() -> None:
+    assert taken(RateLimiter(0, Clock()), 10_000) == 10_000
+
+
+def test_who_calls_too_often_gets_a_429_that_says_how_long_to_wait() -> None:
+    limiter = RateLimiter(8, Clock())
+    limiter.admit(PIER)
+    with pytest.raises(ProblemError, match="pier calls too often: wait 5 s") as refused:
+        limiter.admit(PIER)
+    assert refused.value.status == 429
+    assert refused.value.headers == {"Retry-After": "5"}
+    limiter.admit(None)

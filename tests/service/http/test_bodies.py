@@ -1,0 +1,127 @@
+"""Bodies that are wrong in a million places, sent to a process of its own whose memory is looked at."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from forecasting.series.sst_series import SstSeries
+from tests.processes import Service, running
+from tests.service.api.forecast.test_forecast import body
+
+MANY = 1_000_000
+
+KNOWN = 600 * 2**20
+"""Bytes that a body of 16 MiB may take beside the models while it is read: they and the models fit into 1 GiB."""
+
+
+@pytest.fixture(scope="module")
+def service(artifacts: Path) -> Iterator[Service]:
+    with running(artifacts) as service:
+        yield service
+
+
+def peak(service: Service) -> int:
+    """Bytes of memory that the process has held at most."""
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024
+
+
+def repeated(piece: bytes, n: int = MANY) -> bytes:
+    return b",".join([piece] * n)
+
+
+def unknown(n: int) -> bytes:
+    return b",".join(b'"%x":1' % i for i in range(n))
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("/forecast", b'{"series":[' + repeated(b"1") + b"]}", "body.series[0]: it should be an object"),
+        ("/compare", b'{"series":[' + repeated(b"1") + b"]}", "body.series[0]: it should be an object"),
+        (
+            "/forecast",
+            b'{"series":[{"start":"2009-01-01","values":[' + repeated(b'""') + b"]}]}",
+            "body.series[0].values[0]: it should be a valid number",
+        ),
+        (
+            "/forecast",
+            b'{"series":[{"values":[1],"timestamps":[' + repeated(b"1") + b"]}]}",
+            "body.series[0].timestamps[0]: it should be a valid string",
+        ),
+        (
+            "/forecast",
+            b'{"thresholds":[' + repeated(b'""') + b"]}",
+            "body.series: Field required (and 1 more)",
+        ),
+        ("/forecast", b"{" + unknown(MANY) + b"}", "body: it has more than 50 fields that are not known here"),
+        ("/compare", b"{" + unknown(MANY) + b"}", "body: it has more than 50 fields that are not known here"),
+        ("/forecast", b'{"id":[' + repeated(b'{"":1}', 2 * MANY) + b"]}", "more than 121000 objects and arrays"),
+        ("/compare", b'{"id":[' + repeated(b'{"":1}', 2 * MANY) + b"]}", "more than 121000 objects and arrays"),
+        ("/forecast", b'{"id":[' + repeated(b"[]", 5 * MANY) + b"]}", "more than 121000 objects and arrays"),
+        ("/forecast", b'{"id":[' + repeated(b"1", 8 * MANY) + b"]}", "more than 5592405 values"),
+        ("/forecast", b'{"id":[' + repeated(b"1", 5 * MANY) + b"]}", "body.series: Field required (and 1 more)"),
+        ("/forecast", b'{"id":[' + repeated('"ā"'.encode(), 3 * MANY) + b"]}", "more than 2097152 texts"),
+        (
+            "/forecast",
+            b'{"id":[' + repeated('"ā"'.encode(), 2 * MANY) + b"]}",
+            "body.series: Field required (and 1 more)",
+        ),
+        (
+            "/v2/models/gru/infer",
+            b'{"inputs":[' + repeated(b'{"":1}', 2 * MANY) + b"]}",
+            "more than 121000 objects and arrays",
+        ),
+        ("/v2/repository/index", b'{"":[' + repeated(b'{"":1}', 2 * MANY) + b"]}", "more than 1000 objects and arrays"),
+    ],
+)
+def test_a_body_that_is_wrong_in_many_places_takes_little_memory(
+    service: Service, path: str, content: bytes, said: str
+) -> None:
+    before = peak(service)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = httpx.post(f"{service.url}{path}", content=gzip.compress(content, 1), headers=headers, timeout=60)
+    wrong = answer.json()
+    assert answer.status_code == (400 if path.startswith("/v2") else 422), wrong
+    assert (wrong["error"] if path.startswith("/v2") else wrong["detail"]).startswith(said)
+    assert peak(service) - before < KNOWN
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"values":[' + repeated(b'""') + b"]}", r"values\[0\]: it should be a valid number"),
+        (b"{" + unknown(MANY // 4) + b"}", "the line: it has more than 50 fields that are not known here"),
+        (b'{"id":[' + repeated(b'{"":1}', MANY // 2) + b"]}", "more than 1012 objects and arrays"),
+    ],
+)
+def test_a_line_that_is_wrong_in_many_places_takes_little_memory(service: Service, line: bytes, said: str) -> None:
+    before = peak(service)
+    headers = {"Content-Type": "application/x-ndjson"}
+    answer = httpx.post(f"{service.url}/forecast", content=line, headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert re.search(said, answer.json()["error"])
+    assert peak(service) - before < KNOWN / 4
+
+
+def test_unknown_fields_are_named_one_by_one_where_they_are_few(service: Service, nino12: SstSeries) -> None:
+    request = body(nino12, depth=3, horizon="far")
+    request["series"][0] |= {"place": "pier"}
+    wrong = httpx.post(f"{service.url}/forecast", json=request).json()
+    assert [one["location"] for one in wrong["errors"]] == ["body.series[0].place", "body.horizon", "body.depth"]
+    assert wrong["detail"] == "body.series[0].place: no such field; see /docs for those there are (and 2 more)"
+    fifty = httpx.post(f"{service.url}/forecast", json=body(nino12, **{f"f{i}": i for i in range(50)})).json()
+    assert [one["location"] for one in fifty["errors"]] == [f"body.f{i}" for i in range(50)]
+
+
+@pytest.mark.parametrize("begun", ["", '"'])
+def test_braces_in_names_of_series_begin_no_objects(service: Service, nino12: SstSeries, begun: str) -> None:
+    request = body(nino12)
+    request["series"] = [request["series"][0] | {"id": f"{begun}\\{'{[' * 120}"}] * 1_000
+    answer = httpx.post(f"{service.url}/forecast", json=request)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["forecasts"][-1]["id"] == request["series"][0]["id"]

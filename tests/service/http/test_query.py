@@ -1,0 +1,87 @@
+"""Parameters of the query that a call does not have are refused, and those that it has are not."""
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from forecasting.series.sst_series import SstSeries
+from service.app import create_app
+from service.settings import Settings
+from tests.service.api.forecast.test_forecast import body
+from tests.service.api.inference.test_inference import request
+
+DOCUMENT: dict[str, Any] = create_app(Settings()).app.openapi()
+WATCHED = ("/health/live", "/health/ready", "/metrics", "/v2/health/live", "/v2/health/ready")
+CALLS = [(method, path) for path, methods in DOCUMENT["paths"].items() for method in methods if path not in WATCHED]
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_every_call_refuses_a_parameter_that_it_does_not_have(client: httpx.Client, method: str, path: str) -> None:
+    known = [one["name"] for one in DOCUMENT["paths"][path][method].get("parameters", []) if one["in"] == "query"]
+    where = path.format(model="nino12-gru", version="1")
+    answer = client.request(method, where, params={"horizn": 3}, json={})
+    if path.startswith("/v2/repository/models"):
+        assert answer.status_code == 403
+        return
+    inference = path.startswith("/v2")
+    assert answer.status_code == (400 if inference else 422), answer.text
+    said = answer.json()["error" if inference else "detail"]
+    assert said.startswith("query.horizn: no such ") or path == "/series"
+    for name in known if path != "/series" else []:
+        assert name in said
+    if not inference:
+        assert [place["location"] for place in answer.json()["errors"]] == ["query.horizn"]
+
+
+def test_forecasts_are_refused_alike_as_lines_and_as_json(client: httpx.Client, nino12: SstSeries) -> None:
+    answers = [
+        client.post("/forecast?levels=50", json=body(nino12)),
+        client.post("/forecast?levels=50", content=b"{}", headers={"Content-Type": "application/x-ndjson"}),
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert {answer.json()["detail"] for answer in answers} == {
+        "query.levels: no such parameter of the query; those there are: model, dataset, horizon, level, threshold, "
+        "units, strict"
+    }
+
+
+@pytest.mark.parametrize("path", [*WATCHED, "/", "/favicon.ico", "/docs", "/openapi.json"])
+def test_probes_scrapes_and_the_page_may_have_any(client: httpx.Client, path: str) -> None:
+    assert client.get(path, params={"t": 1}).status_code == 200
+
+
+def test_whatever_the_document_lists_is_taken(client: httpx.Client) -> None:
+    paths = {context.path for context in iter_route_contexts(create_app(Settings()).app.routes)}
+    assert {path for _, path in CALLS} <= paths
+    for path in ("/compare", "/forecast", "/models/gru", "/v2/models/gru", "/v2/models/gru/config", "/series"):
+        assert client.get(path, params={"dataset": "buoy"}).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["", "/config", "/ready", "/stats"])
+def test_under_v2_a_short_name_is_that_of_the_dataset_asked_for(client: httpx.Client, what: str) -> None:
+    asked = client.get(f"/v2/models/gru{what}?dataset=buoy").json()
+    assert "buoy-gru" in str(asked)
+    contradicted = client.get(f"/v2/models/nino12-gru{what}?dataset=buoy")
+    assert contradicted.status_code == 400
+    assert contradicted.json() == {"error": "model nino12-gru is of dataset nino12, not of buoy"}
+    assert client.get(f"/v2/models/gru{what}?dataset=nowhere").status_code == 404
+
+
+def test_inference_takes_the_dataset_from_the_query_or_from_its_parameters(client: httpx.Client) -> None:
+    def infer(query: str, parameters: dict[str, str] | None = None) -> httpx.Response:
+        return client.post(f"/v2/models/gru/infer{query}", json=request() | {"parameters": parameters or {}})
+
+    for query, parameters in [
+        ("?dataset=buoy", None),
+        ("", {"dataset": "buoy"}),
+        ("?dataset=buoy", {"dataset": "buoy"}),
+    ]:
+        answer = infer(query, parameters)
+        assert (answer.status_code, answer.json().get("model_name")) == (200, "buoy-gru"), answer.text
+    assert infer("").json()["model_name"] == "nino12-gru"
+    contradicted = infer("?dataset=buoy", {"dataset": "nino12"})
+    assert (contradicted.status_code, contradicted.json()) == (
+        400, {"error": "dataset is buoy in the query and nino12 in the body"},
+    )  # fmt: skip

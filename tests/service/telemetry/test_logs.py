@@ -1,0 +1,257 @@
+"""One line an event, that programs can read and clients cannot forge."""
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from starlette.types import Receive, Scope, Send
+
+from forecasting.series.sst_series import SstSeries
+from service.app import create_app
+from service.settings import Settings
+from service.telemetry.log_thread import LineHandler
+from service.telemetry.logs import JsonFormatter, TextFormatter, access_logger, log_access, log_config, request_scope
+from tests.processes import running
+from tests.service.api.forecast.test_forecast import body
+from tests.service.telemetry.test_trace_context import SPAN, TRACE
+from tests.serving import serve_app
+
+Json = dict[str, Any]
+
+FORGED = 'gone\n{"level": "info", "message": "all is well"}\r\x1b[2K\x85\u2028\x00'
+
+
+class Lines:
+    """What is logged, as lines."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        self.stream = io.StringIO()
+        handler = logging.StreamHandler(self.stream)
+        handler.setFormatter(formatter)
+        self.logger = logging.Logger("service", "INFO")
+        self.logger.addHandler(handler)
+        self.handler = handler
+
+    def read(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
+
+    def one(self) -> Json:
+        (line,) = self.read()
+        event: Json = json.loads(line)
+        return event
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines(JsonFormatter())
+
+
+def fail(words: str) -> None:
+    raise ValueError(words)
+
+
+def test_an_event_is_one_json_object(lines: Lines) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    lines.logger.info(
+        "loaded %d models", 3, extra={"version": "v1", "ms": 1.5, "path": Path("/a"), "rate": float("nan")}
+    )
+    event = lines.one()
+    assert before <= datetime.fromisoformat(event["time"]) <= datetime.now(UTC)
+    assert event.pop("time").endswith("Z")
+    assert event == {
+        "level": "info", "logger": "service", "message": "loaded 3 models",
+        "version": "v1", "ms": 1.5, "path": "/a", "rate": "nan",
+    }  # fmt: skip
+
+
+def test_an_exception_is_text_within_its_line(lines: Lines) -> None:
+    try:
+        fail("no such buoy")
+    except ValueError:
+        lines.logger.exception("request failed")
+    event = lines.one()
+    assert event["exception"].startswith("Traceback")
+    assert event["exception"].endswith("ValueError: no such buoy")
+
+
+def test_what_is_added_cannot_replace_what_a_line_says_of_itself(lines: Lines) -> None:
+    lines.logger.info("real", extra={"level": "critical", "logger": "root", "time": "never"})
+    event = lines.one()
+    assert (event["level"], event["logger"], event["message"]) == ("info", "service", "real")
+    assert event["time"] != "never"
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+def test_a_client_cannot_forge_a_line(formatter: logging.Formatter) -> None:
+    lines = Lines(formatter)
+    lines.logger.warning("no dataset %s", FORGED, extra={"dataset": FORGED})
+    (line,) = lines.stream.getvalue().removesuffix("\n").split("\n")
+    assert line.isprintable()
+    assert "all is well" in line
+
+
+def test_no_line_of_a_traceback_passes_for_an_event() -> None:
+    lines = Lines(TextFormatter())
+    try:
+        fail("gone\nINFO:     all is well\x1b[2K")
+    except ValueError:
+        lines.logger.exception("request failed")
+    first, *rest = lines.stream.getvalue().splitlines()
+    assert first == "ERROR:    request failed"
+    assert rest[-1] == "    INFO:     all is well\\x1b[2K"
+    assert all(line.startswith("    ") for line in rest)
+
+
+def in_request(headers: list[tuple[bytes, bytes]]) -> Scope:
+    return {"type": "http", "request_id": "r-1", "headers": headers}
+
+
+@pytest.fixture
+def requested() -> Iterator[None]:
+    token = request_scope.set(in_request([(b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())]))
+    yield
+    request_scope.reset(token)
+
+
+@pytest.mark.usefixtures("requested")
+def test_a_line_carries_the_ids_of_its_request(lines: Lines) -> None:
+    lines.logger.info("slow")
+    event = lines.one()
+    assert (event["request_id"], event["trace_id"], event["span_id"]) == ("r-1", TRACE, SPAN)
+
+
+@pytest.mark.usefixtures("requested")
+def test_within_a_span_of_the_service_a_line_carries_that_one(lines: Lines) -> None:
+    with TracerProvider().get_tracer("test").start_as_current_span("work") as span:
+        lines.logger.info("slow")
+    event, context = lines.one(), span.get_span_context()
+    assert (event["trace_id"], event["span_id"]) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
+    assert event["request_id"] == "r-1"
+
+
+@pytest.mark.usefixtures("requested")
+def test_text_lines_carry_them_too() -> None:
+    lines = Lines(TextFormatter())
+    lines.logger.info("slow", extra={"ms": 12})
+    assert lines.read() == [f"INFO:     slow request_id=r-1 trace_id={TRACE} span_id={SPAN} ms=12"]
+
+
+def test_outside_of_requests_there_are_no_ids_and_none_is_made_up(lines: Lines) -> None:
+    lines.logger.info("loaded")
+    assert set(lines.one()) == {"time", "level", "logger", "message"}
+
+
+class AccessLoggingGate:
+    """The real application, with a gate that notes the request and logs its end."""
+
+    def __init__(self) -> None:
+        self.app = create_app(Settings())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_scope.set(scope)
+        await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            log_access("/health/live", scope["method"], 200, 0.0123)
+
+
+def test_the_access_log_has_one_line_a_request(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_logger, "handlers", [lines.handler])
+    monkeypatch.setattr(access_logger, "level", logging.INFO)
+    with serve_app(AccessLoggingGate()) as client:
+        client.get("/health/live", headers={"X-Request-ID": "mine", "traceparent": f"00-{TRACE}-{SPAN}-00"})
+        client.request("PROPFIND", "/health/live", headers={"X-Request-ID": "second"})
+    events = {event["request_id"]: event for event in map(json.loads, lines.read())}
+    assert len(events) == len(lines.read())
+    mine, second = events["mine"], events["second"]
+    assert mine["logger"] == "service.access"
+    assert {name: mine[name] for name in ("method", "route", "status", "ms")} == {
+        "method": "GET", "route": "/health/live", "status": 200, "ms": 12.3,
+    }  # fmt: skip
+    assert (mine["trace_id"], mine["span_id"]) == (TRACE, SPAN)
+    assert second["method"] == "other"
+    assert "trace_id" not in second
+
+
+class Stream(io.StringIO):
+    """A standard error stream that is a terminal or is not."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.mark.parametrize(
+    ("asked", "terminal", "formatter"),
+    [
+        ("auto", True, TextFormatter),
+        ("auto", False, JsonFormatter),
+        ("text", False, TextFormatter),
+        ("json", True, JsonFormatter),
+    ],
+)
+def test_text_is_for_terminals_and_json_for_programs(
+    monkeypatch: pytest.MonkeyPatch, asked: Literal["auto", "text", "json"], terminal: bool, formatter: type
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Stream(terminal))
+    assert log_config(Settings(log_format=asked))["formatters"]["line"]["()"] is formatter
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_every_line_of_a_service_is_json(artifacts: Path, workers: str) -> None:
+    with running(artifacts, log_format="json", workers=workers) as service:
+        pass
+    events = [json.loads(line) for line in service.log]
+    assert {"service", "uvicorn.error"} <= {event["logger"] for event in events}
+    assert any(event["message"].startswith("ready: ") for event in events)
+
+
+def test_pythons_own_warnings_are_lines_like_all_others() -> None:
+    program = (
+        "import warnings; from service.telemetry.logs import configure_logs; from service.settings import Settings\n"
+        "configure_logs(Settings(log_format='json')); warnings.warn('first\\nsecond')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    (line,) = map(json.loads, done.stderr.splitlines())
+    assert (line["level"], line["logger"]) == ("warning", "py.warnings")
+    assert "UserWarning: first\nsecond" in line["message"]
+
+
+def test_thresholds_beyond_all_seas_write_no_line(artifacts: Path, nino12: SstSeries) -> None:
+    with running(artifacts, log_format="json") as service:
+        before = len(service.log)
+        for threshold, chance in ((1.7e308, 0.0), (-1.7e308, 1.0)):
+            answer = httpx.post(f"{service.url}/forecast", json=body(nino12, thresholds=[threshold]))
+            assert answer.json()["forecasts"][0]["exceedance"][0]["probability"] == [chance]
+        service.process.terminate()
+        service.process.wait()
+        service.wait_for("Finished server process")
+    assert not any("Warning" in line for line in service.log[before:])
+    assert [json.loads(line)["level"] for line in service.log]
+
+
+def test_lines_that_nobody_reads_in_time_are_left_out_and_counted() -> None:
+    reading, writing = os.pipe()
+    with open(reading) as reader, open(writing, "w") as stream:  # noqa: PTH123  a descriptor has no path
+        handler = LineHandler(stream)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger = logging.Logger("service")
+        logger.addHandler(handler)
+        for number in range(60):
+            logger.info("%02d %s", number, "x" * 100_000)
+        lines = [reader.readline() for _ in range(42)]
+        handler.close()
+    assert [line.partition(" ")[0] for line in lines[:-1]] == [f"{number:02d}" for number in range(41)]
+    assert lines[-1] == "19 lines of the log are left out: whoever reads them was too slow\n"

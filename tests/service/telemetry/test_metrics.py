@@ -1,0 +1,357 @@
+"""What Prometheus gets: counted once, for all processes, and never with a client's words in it."""
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
+
+from forecasting.errors import RequestError
+from forecasting.networks.forecaster import Forecaster
+from forecasting.releases.registry import Registry
+from forecasting.series.sst_series import SstSeries
+from service.gate.keys import Role, new_key
+from service.settings import Settings
+from service.telemetry.batch_metrics import BatchMetrics
+from service.telemetry.instruments import ModelInfo
+from service.telemetry.metrics import Metrics, loaded_models
+from service.telemetry.shared_metrics import begin_worker, shared_by_workers, worker_ended
+from tests.serving import connect, serve
+
+GRU = ModelInfo("nino12-gru", "20260101T000000Z", "gru", "nino12", "cpu", "0123456789ab")
+NEWER = GRU._replace(version="20260202T000000Z")
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def parsed(text: str) -> Samples:
+    """Each sample by name and labels."""
+    families = text_string_to_metric_families(text)
+    return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+
+
+def samples(metrics: Metrics) -> Samples:
+    return parsed(metrics.exposition()[0].decode())
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    return found[name, frozenset(labels.items())]
+
+
+def versions(found: Samples) -> set[str]:
+    return {dict(labels)["version"] for name, labels in found if name == "sst_model_info"}
+
+
+def test_a_request_counts_once_by_route_method_and_status() -> None:
+    metrics = Metrics(["/forecast", "/models/{model}"])
+    for route, status, seconds in [("/forecast", 200, 0.0002), ("/forecast", 200, 0.03), ("/models/{model}", 404, 0.1)]:
+        metrics.started(1)
+        metrics.ended(1)
+        metrics.request(route, "GET", status, seconds)
+    found = samples(metrics)
+    labels = {"route": "/forecast", "method": "GET", "status": "200"}
+    assert value(found, "sst_request_seconds_count", **labels) == 2
+    assert value(found, "sst_request_seconds_sum", **labels) == pytest.approx(0.0302)
+    assert value(found, "sst_request_seconds_bucket", le="0.00025", **labels) == 1
+    assert value(found, "sst_request_seconds_count", route="/models/{model}", method="GET", status="404") == 1
+
+
+def test_requests_in_flight_are_those_that_have_not_ended() -> None:
+    metrics = Metrics(["/forecast"])
+    metrics.started(1)
+    metrics.started(1)
+    metrics.ended(1)
+    metrics.request("/forecast", "POST", 200, 0.001)
+    assert value(samples(metrics), "sst_requests_in_flight") == 1
+
+
+def test_batches_are_counted_by_model() -> None:
+    metrics = Metrics()
+    metrics.models([GRU])
+    metrics.batch("nino12-gru", 48, 0.002, 0.004)
+    found = samples(metrics)
+    assert value(found, "sst_batch_windows_sum", model="nino12-gru") == 48
+    assert value(found, "sst_batch_windows_bucket", model="nino12-gru", le="32.0") == 0
+    assert value(found, "sst_batch_windows_bucket", model="nino12-gru", le="64.0") == 1
+    assert value(found, "sst_queue_wait_seconds_sum", model="nino12-gru") == 0.002
+    assert value(found, "sst_inference_seconds_sum", model="nino12-gru") == 0.004
+
+
+def test_drift_is_a_mean_distance_and_a_count() -> None:
+    metrics = Metrics()
+    metrics.models([GRU])
+    metrics.drift("nino12-gru", 3, 0.6, 1.5, 0)
+    metrics.drift("nino12-gru", 1, 3.4, 0.5, 1)
+    found = samples(metrics)
+    windows = value(found, "sst_input_windows_total", model="nino12-gru")
+    assert value(found, "sst_input_level_distance_total", model="nino12-gru") / windows == 1
+    assert value(found, "sst_input_spread_distance_total", model="nino12-gru") / windows == 0.5
+    assert value(found, "sst_input_outside_training_total", model="nino12-gru") == 1
+
+
+def test_every_reason_and_outcome_is_there_before_it_happens() -> None:
+    metrics = Metrics()
+    metrics.rejected("overloaded")
+    metrics.reloaded("failed")
+    found = samples(metrics)
+    assert value(found, "sst_rejected_total", reason="overloaded") == 1
+    assert value(found, "sst_rejected_total", reason="draining") == 0
+    assert value(found, "sst_reloads_total", outcome="failed") == 1
+    assert value(found, "sst_reloads_total", outcome="loaded") == 0
+
+
+def test_models_follow_a_reload() -> None:
+    metrics = Metrics()
+    metrics.models([GRU])
+    assert versions(samples(metrics)) == {GRU.version}
+    metrics.models([NEWER])
+    found = samples(metrics)
+    assert versions(found) == {NEWER.version}
+    assert value(found, "sst_model_info", **NEWER._asdict()) == 1
+    metrics.models([GRU])
+    assert versions(samples(metrics)) == {GRU.version}
+
+
+def test_loaded_models_are_those_of_the_registry(registry: Registry) -> None:
+    infos = {info.model: info for info in loaded_models(registry)}
+    assert set(infos) == {f"{dataset}-{cell}" for dataset in ("nino12", "buoy") for cell in ("rnn", "lstm", "gru")}
+    release = registry.releases["nino12"]
+    assert infos["nino12-gru"] == ModelInfo(
+        "nino12-gru", release.release.version, "gru", "nino12", "cpu", release.digests["gru"][:12]
+    )
+
+
+def test_the_process_is_described_where_it_is_the_only_one() -> None:
+    assert value(samples(Metrics()), "process_resident_memory_bytes") > 0
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[httpx.Client]:
+    with serve(Settings()) as client:
+        yield client
+
+
+def scraped(client: httpx.Client) -> Samples:
+    return parsed(client.get("/metrics").raise_for_status().text)
+
+
+def test_metrics_are_served_in_prometheus_text_format(measured: httpx.Client) -> None:
+    response = measured.get("/metrics", headers={"Accept": "application/openmetrics-text; version=x, text/plain"})
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "\n# TYPE sst_request_seconds histogram\n" in response.text
+    found = parsed(response.text)
+    assert len(versions(found)) == 2
+    assert value(found, "sst_requests_in_flight") == 1
+
+
+def test_what_was_forecast_is_counted_when_it_is_asked_for(measured: httpx.Client, nino12: SstSeries) -> None:
+    """By batch and with its drift, though both wait until the answer is out."""
+    part = nino12.part(0, 24)
+    series = {"start": "1990-01-01", "values": part.values.tolist()}
+    strange = {"start": "1990-01-01", "values": (part.values + 10).tolist()}
+    before = scraped(measured)
+    measured.post("/forecast", json={"model": "nino12-lstm", "series": [series, strange]}).raise_for_status()
+    after = scraped(measured)
+
+    def grown(name: str) -> float:
+        return value(after, name, model="nino12-lstm") - value(before, name, model="nino12-lstm")
+
+    assert grown("sst_batch_windows_sum") == 2
+    assert grown("sst_inference_seconds_count") == 1
+    assert grown("sst_input_windows_total") == 2
+    assert grown("sst_input_outside_training_total") == 1
+    assert grown("sst_input_level_distance_total") > 1
+
+
+def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: SstSeries) -> None:
+    """Other processes read what this one has written, and do not ask it."""
+    forecasts = gru.forecast_each([nino12.part(0, 24)], np.asarray([1]))
+    counted: list[int] = []
+
+    async def forecast() -> None:
+        done = asyncio.Event()
+
+        def count_drift(model: str, windows: int, level: float, spread: float, outside: int) -> None:
+            counted.append(windows)
+            done.set()
+
+        batches = BatchMetrics(lambda *batch: None, count_drift)
+        with batches.on_loop():
+            for _ in range(3):
+                batches.add(forecasts, {gru: [0.0]})
+            assert not counted
+            await asyncio.wait_for(done.wait(), 60)
+            assert counted == [3]
+            batches.add(forecasts, {gru: [0.0]})
+
+    asyncio.run(forecast())
+    assert counted == [3, 1]
+
+
+def test_routes_are_templates(measured: httpx.Client) -> None:
+    before = scraped(measured)
+    for model in ("nino12-gru", "nino12-rnn", "transformer"):
+        measured.get(f"/models/{model}")
+    measured.delete("/models/nino12-gru")
+    measured.get("/docs").raise_for_status()
+    after = scraped(measured)
+
+    def counted(route: str, method: str, status: int) -> float:
+        labels = frozenset({("route", route), ("method", method), ("status", str(status))})
+        return after["sst_request_seconds_count", labels] - before.get(("sst_request_seconds_count", labels), 0)
+
+    assert counted("/models/{model}", "GET", 200) == 2
+    assert counted("/models/{model}", "GET", 404) == 1
+    assert counted("/models/{model}", "DELETE", 405) == 1
+    assert counted("/docs", "GET", 200) == 1
+
+
+def test_no_label_takes_what_a_client_made_up(measured: httpx.Client) -> None:
+    methods = ["PROPFIND", "PURGE", "MKCOL", "M-SEARCH", "TRACE"]
+    for number, method in enumerate(methods):
+        measured.get(f"/made-up-{number}")
+        measured.request(method, "/forecast")
+        measured.request(method, f"/made-up-{number}")
+    measured.get("/forecast?model=made-up&dataset=made-up", headers={"X-Request-ID": "made-up", "Host": "made-up"})
+    text = measured.get("/metrics").text
+    assert "made-up" not in text.lower()
+    assert not [method for method in methods if method in text]
+    found = parsed(text)
+    assert value(found, "sst_request_seconds_count", route="other", method="GET", status="404") == 5
+    assert value(found, "sst_request_seconds_count", route="/forecast", method="other", status="405") == 5
+    assert value(found, "sst_request_seconds_count", route="other", method="other", status="404") == 5
+
+
+def test_what_is_made_up_is_not_remembered_either() -> None:
+    metrics = Metrics(["/forecast"])
+    metrics.batch("made-up", 1, 0.1, 0.1)
+    size = len(metrics.exposition()[0].splitlines())
+    for number in range(50):
+        metrics.batch(f"made-up-{number}", 1, 0.1, 0.1)
+        metrics.drift(f"made-up-{number}", 1, 0.1, 0.1, 0)
+    assert len(metrics.exposition()[0].splitlines()) == size
+
+
+def test_requests_that_are_refused_before_their_endpoint_count_by_their_route(artifacts: Path) -> None:
+    presented, key = new_key("ops", Role.FORECAST)
+    settings = Settings(
+        artifacts=artifacts, keys=SecretStr(key.line), allow_anonymous=False, rate_limit=1, max_waiting=1
+    )
+    calls = [
+        ("POST", "/forecast", "/forecast", False, 401),
+        ("GET", "/models/nino12-gru", "/models/{model}", False, 401),
+        ("POST", "/v2/repository/models/nino12-gru/load", "/v2/repository/models/{model}/load", True, 403),
+        ("POST", "/forecast", "/forecast", True, 415),
+        ("POST", "/forecast", "/forecast", True, 429),
+        ("POST", "/compare", "/compare", True, 429),
+    ]
+    with serve(settings) as client:
+        for method, path, _, with_key, status in calls:
+            headers = {"Authorization": f"Bearer {presented}"} if with_key else {}
+            assert client.request(method, path, headers=headers).status_code == status
+        with connect(client) as slow:
+            slow.sendall(b"POST /health/live HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+            while "sst_requests_in_flight 2.0" not in client.get("/metrics").text:
+                pass
+            assert client.post("/forecast").status_code == 503
+            assert client.post("/v2/models/nino12-gru/infer").status_code == 503
+        found = parsed(client.get("/metrics").text)
+    counted = [(route, method, status) for method, _, route, _, status in calls]
+    for route, method, status in [*counted, ("/forecast", "POST", 503), ("/v2/models/{model}/infer", "POST", 503)]:
+        assert value(found, "sst_request_seconds_count", route=route, method=method, status=str(status)) == 1
+    assert not [
+        labels for name, labels in found if name == "sst_request_seconds_count" and ("route", "other") in labels
+    ]
+
+
+def work(place: int, requests: int, info: ModelInfo, done: Connection) -> None:
+    """A worker process: answers requests, holds one, and says what it sees when it is asked."""
+    begin_worker(place)
+    metrics = Metrics(["/forecast"])
+    assert metrics.shared
+    metrics.models([GRU])
+    for _ in range(requests):
+        metrics.started(1)
+        metrics.ended(1)
+        metrics.request("/forecast", "POST", 200, 0.25)
+    metrics.batch("nino12-gru", requests, 0.001, 0.002)
+    metrics.models([info])
+    metrics.started(1)
+    done.send("ready")
+    while done.recv():
+        done.send(metrics.exposition()[0].decode())
+
+
+Worker = tuple[BaseProcess, Connection]
+
+
+def start(place: int, requests: int, info: ModelInfo) -> Worker:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=work, args=(place, requests, info, there), daemon=True)
+    process.start()
+    there.close()
+    assert here.recv() == "ready"
+    return process, here
+
+
+def seen_by(worker: Worker) -> Samples:
+    worker[1].send(True)
+    return parsed(worker[1].recv())
+
+
+def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
+    labels = {"route": "/forecast", "method": "POST", "status": "200"}
+    with shared_by_workers(2):
+        folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        files = {path.name: path.stat().st_size for path in folder.iterdir()}
+        # All of their room is taken: a write to a page that the disk has no room for would end the worker.
+        assert all(path.stat().st_blocks * 512 >= path.stat().st_size for path in folder.iterdir())
+        first, second = start(0, 3, GRU), start(1, 4, NEWER)
+        both = seen_by(first)
+        assert both == seen_by(second)
+        assert value(both, "sst_request_seconds_count", **labels) == 7
+        assert value(both, "sst_request_seconds_sum", **labels) == 1.75
+        assert value(both, "sst_batch_windows_sum", model="nino12-gru") == 7
+        assert value(both, "sst_requests_in_flight") == 2
+        assert versions(both) == {GRU.version, NEWER.version}
+        assert not [name for name, _ in both if name.startswith("process_")]
+
+        first[0].kill()
+        first[0].join()
+        worker_ended(0)
+        alone = seen_by(second)
+        assert value(alone, "sst_request_seconds_count", **labels) == 7
+        assert value(alone, "sst_requests_in_flight") == 1
+        assert versions(alone) == {NEWER.version}
+
+        third = start(0, 2, NEWER)
+        after = seen_by(third)
+        assert value(after, "sst_request_seconds_count", **labels) == 9
+        assert value(after, "sst_requests_in_flight") == 2
+        # However many have ended, there is no more to read, and no more room is taken.
+        assert {path.name: path.stat().st_size for path in folder.iterdir()} == files
+
+        for worker in (second, third):
+            worker[1].send(False)
+            worker[0].join()
+        assert folder.is_dir()
+    assert not folder.exists()
+    assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+
+
+def test_where_workers_have_no_room_to_share_their_metrics_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    said = "gone cannot take the 2.8 MiB that 2 workers share: No such file or directory; make room"
+    with pytest.raises(RequestError, match=said), shared_by_workers(2):
+        pass

@@ -1,0 +1,186 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from forecasting.releases.release import open_current
+from tests.conftest import NINO12
+from training.cli.main import main
+
+QUICK = ["--epochs", "1", "--hidden", "2", "--cells", "rnn", "--workers", "1", "--quiet"]
+
+
+def write(folder: Path, *lines: str) -> Path:
+    path = folder / "series.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_file_that_can_be_trained_on_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(NINO12)]) == 0
+    assert capsys.readouterr().out == (
+        f"{NINO12}\n"
+        "  format     CSV\n"
+        "  time       time\n"
+        "  value      sst, celsius by default: the file does not say\n"
+        "  step       month: 732 values from 1950-01-01 to 2010-12-01\n"
+        "  range      18.95 to 29.24 °C\n"
+        "  trainable  yes\n"
+    )
+
+
+def test_one_that_is_too_short_is_described_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ("time,sst,sst_qc", "UTC,K,", "2001-01-01,283.15,1", "2001-01-02,284.15,4", "2001-01-03,285.15,3")
+    assert main(["inspect", str(write(tmp_path, *lines))]) == 1
+    said = capsys.readouterr().out
+    assert "  value      sst, kelvin by the unit row, line 2\n" in said
+    assert "  flags      sst_qc: 1 good (1), 1 suspect (3), 1 fail (4)\n" in said
+    assert "1 of 3 values are missing, in 1 gap" in said
+    assert "  trainable  no: 3 values are too few to train on" in said
+
+
+def test_a_grid_without_a_place_is_told_of_places_and_of_cells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = (("time", "lat", "lon"), np.full((3, 2, 2), 15.0), {"units": "degC"})
+    times = np.arange("2001-01-01", "2001-01-04", dtype="datetime64[D]").astype("datetime64[ns]")
+    xr.Dataset({"sst": cells}, {"time": times, "lat": [1.0, 2.0], "lon": [1.0, 2.0]}).to_netcdf(tmp_path / "g.nc")
+    assert main(["inspect", str(tmp_path / "g.nc")]) == 1
+    said = capsys.readouterr().out
+    assert "name a place with --at LAT,LON, or draw cells of it for a panel with --sample N" in said
+
+
+def grid(path: Path, celsius: float = 15.0) -> Path:
+    """Ten days, of which the fourth and fifth are absent, at three by two cells, of which one is land."""
+    days = np.delete(np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]"), [3, 4])
+    values = celsius + np.arange(48.0).reshape(8, 3, 2) / 10
+    values[:, 1, 0] = np.nan
+    axes = {"time": days.astype("datetime64[ns]"), "lat": [-2.0, -1.0, 0.0], "lon": [10.0, 11.0]}
+    xr.Dataset({"sst": (("time", "lat", "lon"), values, {"units": "degC"})}, axes).to_netcdf(path)
+    return path
+
+
+def test_a_grid_without_a_place_is_described_with_what_to_choose(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(grid(tmp_path / "g.nc"))
+    assert main(["inspect", path]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(
+        f"{path}\n"
+        "  format     NetCDF\n"
+        "  time       time\n"
+        "  value      sst, celsius by the attribute units\n"
+        "  step       day: 8 times from 2001-01-01 to 2001-01-10\n"
+        "  range      17.4 to 17.9 °C at the time in the middle\n"
+        "  cells      3 lat × 2 lon: latitudes -2 to 0, longitudes 10 to 11\n"
+        "  choose     one cell, as --at=-1,11, or several by chance, as --sample 20\n"
+        "  note       2 of 10 times are absent, in 1 gap; the longest, of 2, begins 2001-01-04\n"
+        "  trainable  no: is a grid of 3 × 2 cells"
+    )
+    assert main(["inspect", path, "--at=-1,11"]) == 1
+    assert "  range      " in capsys.readouterr().out
+    assert main(["inspect", path, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["grid"]
+    assert (found["step"], found["times"], found["cells"]) == ("day", 8, {"lat": 3, "lon": 2})
+
+
+def test_a_grid_in_other_units_than_it_says_is_doubted_before_a_place_is_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(grid(tmp_path / "g.nc", 288.15))]) == 1
+    assert "which no sea has (-3 to 45); the values look like kelvin" in capsys.readouterr().out
+
+
+def test_a_cell_and_cells_by_chance_are_not_both_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = [str(grid(tmp_path / "g.nc")), "--sample", "3", "--at=-1,11"]
+    assert main(["inspect", *both]) == 2
+    said = "--at takes one cell of a grid, --sample draws several: give one of them"
+    assert said in capsys.readouterr().err
+    assert main(["--data", *both, "--name", "x", "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_worst_of_several_files_is_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(NINO12), str(tmp_path / "none.csv"), "--json"]) == 2
+    printed = capsys.readouterr()
+    (line,) = printed.out.splitlines()
+    found = json.loads(line)
+    assert found["trainable"]
+    assert found["stations"][0]["series"]["step"] == "month"
+    assert f"training: {tmp_path / 'none.csv'}: cannot be read: No such file or directory" in printed.err
+
+
+def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
+    lines = [f"{time},{name},{20 + k % 12}" for k, time in enumerate(months) for name in ("pier", "buoy")]
+    path = str(write(tmp_path, "time,station,sst", *lines))
+    assert main(["inspect", path]) == 0
+    said = capsys.readouterr().out
+    assert "yes, 2 stations as a panel; the file holds 2 stations: pier, buoy; choose one with --station" in said
+    assert main(["inspect", path, "--station", "pier"]) == 0
+
+
+def test_training_takes_a_station_resampled_as_inspect_showed_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = [(year, month, day) for year in range(1990, 2002) for month in range(1, 13) for day in range(1, 29)]
+    lines = [f"{y}-{m:02}-{d:02},{name},{20 + m}" for y, m, d in days for name in ("pier", "buoy")]
+    path = write(tmp_path, "time,station,sst", *lines)
+    chosen = ["--station", "buoy", "--resample", "month"]
+    assert main(["inspect", str(path), *chosen]) == 0
+    assert "month: 144 values from 1990-01-01" in capsys.readouterr().out
+    out = tmp_path / "out"
+    assert main(["--data", str(path), *chosen, "--name", "buoy", "--out", str(out), *QUICK, "--window", "6"]) == 0
+    assert open_current(out, "buoy") is not None
+    assert "144 values, one a month" in capsys.readouterr().out
+
+
+def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
+    import numpy as np
+    import xarray as xr
+
+    time = np.arange("1990-01", "2002-01", dtype="datetime64[M]").astype("datetime64[ns]")
+    values = 290 + np.sin(np.arange(144) * np.pi / 6)
+    cf = {"units": "kelvin", "standard_name": "sea_surface_temperature"}
+    store = tmp_path / "sst.zarr"
+    xr.Dataset({"sst": ("time", values, cf)}, {"time": time}).to_zarr(store, consolidated=False)
+    out = tmp_path / "out"
+    assert main(["--data", str(store), "--name", "z", "--out", str(out), *QUICK, "--window", "6"]) == 0
+    assert len(list(out.glob("z/*/manifest.json"))) >= 1
+
+
+def test_stations_that_training_would_not_take_together_are_no_panel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
+    weeks = [str(np.datetime64("1990-01-01") + 7 * k) for k in range(400)]
+    lines = [f"{t},pier,{20 + k % 12}" for k, t in enumerate(weeks)] + [
+        f"{t},buoy,{9 + k % 12}" for k, t in enumerate(months)
+    ]
+    path = str(write(tmp_path, "time,station,sst", *lines))
+    assert main(["inspect", path, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["trainable"], found["panel"]) == (False, [])
+    why = "only one of its stations can be trained on: buoy: its step is one month, that of most stations one week"
+    assert found["problem"].startswith(why)
+    assert found["problem"].endswith("the file holds 2 stations: pier, buoy; choose one with --station")
+    assert main(["--data", path, "--name", "x", "--out", str(tmp_path / "out"), *QUICK]) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_a_station_too_short_for_itself_may_be_part_of_a_panel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]
+    lines = [f"{t},{name},{20 + k % 12}" for name in ("pier", "buoy") for k, t in enumerate(months)]
+    short = [f"{t},new,{20 + k % 12}" for k, t in enumerate(months) if k > 60]
+    path = str(write(tmp_path, "time,station,sst", *lines, *short))
+    assert main(["inspect", path]) == 0
+    said = capsys.readouterr().out
+    assert "yes, 3 stations as a panel" in said
+    assert "problem" not in said

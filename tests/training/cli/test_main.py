@@ -1,0 +1,192 @@
+"""The training command in a process of its own, as a user runs it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from forecasting.evaluation.report import parse_report
+from forecasting.releases.release import current_version, open_current, versions
+from tests.conftest import NINO12
+from tests.processes import spawned, wait_until
+from training.cli.main import main
+
+ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
+TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1")
+
+
+def training(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "training", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+def quick(folder: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return training("--data", NINO12, "--name", "nino12", "--out", folder, *TINY, *arguments)
+
+
+def test_the_accuracy_table_is_printed_and_the_release_serves(tmp_path: Path) -> None:
+    done = quick(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "732 values, one a month, from 1950-01-01 to 2010-12-01" in done.stdout
+    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert [row.split("|")[1].strip() for row in rows] == [
+        *("Model", "-" * 28, "RNN", "LSTM", "GRU"),
+        *("persistence", "climatology", "damped anomaly persistence", "linear autoregression"),
+    ]
+    assert ", chosen on the validation part, is " in done.stdout
+    assert f"{current_version(tmp_path / 'nino12')} is now serving" in done.stdout
+
+
+def test_old_releases_are_kept_on_request_and_can_serve_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ["--out", str(tmp_path)]
+    for _ in range(3):
+        assert main(["--data", str(NINO12), "--name", "nino12", *folder, *TINY, "--cells", "rnn", "--keep", "1"]) == 0
+    older, newer = versions(tmp_path / "nino12")
+    assert main(["rollback", "nino12", *folder]) == 0
+    assert f"{older} is now serving" in capsys.readouterr().out
+    assert current_version(tmp_path / "nino12") == older
+    assert main(["rollback", "nino12", *folder]) == 2
+    assert "no release older" in capsys.readouterr().err
+    assert main(["rollback", "nino12", newer, *folder]) == 0
+
+
+def csv(folder: Path, *rows: str) -> Path:
+    path = folder / "series.csv"
+    path.write_text("\n".join(("time,sst", *rows)) + "\n")
+    return path
+
+
+def days(n: int) -> list[str]:
+    return [f"2001-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "sentence"),
+    [
+        ([f"{day},15" for day in days(20)], [], "20 values are too few to train on"),
+        (["2001-01-01,15", "2001-01-02,15", "2001-01-09,15", "2001-03-01,15"], [], "not regular"),
+        (["2001-01-01,", "2001-01-02,"], [], "every value of the series is missing"),
+        (["2001-01-01,15", "2001-01-02,-999", "2001-01-03,14"], [], "line 3 is -999 °C"),
+        (["2001-01-01,290", "2001-01-02,291"], [], "look like kelvin"),
+        ([f"{day},15" for day in days(252)], ["--horizon", "57"], "a horizon of 57 need at least 285"),
+        (["2001-01-01,15", "2001-01-02,15"], ["--sample", "1"], "--sample 1: draw two or more cells"),
+        (["2001-01-01,15"], ["--value-column", "wtmp"], "no column 'wtmp'; its columns are time, sst"),
+        (["2001-01-01,15"], ["--time-column", "when"], "no column 'when'"),
+        (
+            ["2001-01-01,15", "2001-01-02,15"],
+            ["--window", "1"],
+            "--window 1 is out of range: choose a value from 2 to 1000",
+        ),
+        (["2001-01-01,15", "2001-01-02,15"], ["--cells", "transformer"], "cells are rnn, lstm, gru"),
+        (["2001-01-01,15", "2001-01-02,15"], ["--device", "tpu"], "device 'tpu' is none of auto, cpu, cuda and cuda:N"),
+        (["2001-01-01,15", "2001-01-02,15"], ["--device", "cuda:64"], "device 'cuda:64': torch sees"),
+    ],
+)
+def test_data_that_cannot_be_trained_on_is_refused_in_one_sentence_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[str], options: list[str], sentence: str
+) -> None:
+    arguments = ["--data", str(csv(tmp_path, *rows)), "--name", "x", "--out", str(tmp_path / "out"), *options]
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main(arguments))
+    assert ended.value.code == 2
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert str(tmp_path / "series.csv") in printed or options
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_invalid_name_is_refused_before_anything_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(tmp_path / "absent.csv"), "--name", "../x", "--out", str(tmp_path)]) == 2
+    assert "is not a valid dataset name" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = quick(tmp_path / "file")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
+    command = ["--data", NINO12, "--name", "nino12", "--out", tmp_path, "--epochs", "1", "--cells", "gru", "--quiet"]
+    limited = ["sh", "-c", 'ulimit -f 80; exec "$@"', "sh", sys.executable, "-m", "training", *map(str, command)]
+    done = subprocess.run(limited, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"training: cannot write the release to {tmp_path / 'nino12'}: File too large\n"
+    assert not versions(tmp_path / "nino12")
+
+
+def test_a_killed_run_resumes_to_the_same_release(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--hidden", "4", "--epochs",
+               "3", "--horizon", "1", "--seeds", "2", "--workers", "1"]  # fmt: skip
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "killed")], stdout=subprocess.DEVNULL, env=ENVIRONMENT
+    )
+    kept = tmp_path / "killed" / "nino12"
+
+    def has_two_fits() -> bool:
+        assert process.poll() is None, "the run ended before it was killed"
+        return len(list(kept.glob(".unfinished-*/*.fit"))) >= 2
+
+    wait_until(has_two_fits, "no two fits were kept")
+    process.kill()
+    process.wait()
+    assert versions(kept) == []
+    resumed = subprocess.run([*command, "--resume", "--out", str(tmp_path / "killed")], env=ENVIRONMENT, check=False)
+    assert resumed.returncode == 0
+    assert not list(kept.glob(".unfinished-*"))
+    assert subprocess.run([*command, "--out", str(tmp_path / "whole")], env=ENVIRONMENT, check=False).returncode == 0
+    resumed_release, whole_release = (open_current(tmp_path / out, "nino12") for out in ("killed", "whole"))
+    assert resumed_release.read("predictions.csv") == whole_release.read("predictions.csv")
+    first, second = (parse_report(release.read("report.json")) for release in (resumed_release, whole_release))
+    for resumed_model, whole_model in zip(first.networks, second.networks, strict=True):
+        assert resumed_model.accuracy == whole_model.accuracy
+        assert resumed_model.loss == whole_model.loss
+    assert first.seeds == second.seeds
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Child processes handle SIGINT even if the tests run in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("begun", [0, 1])
+def test_an_interrupted_run_leaves_the_earlier_release_in_place(
+    artifacts: Path, tmp_path: Path, interrupt: signal.Signals, interruptible: None, begun: int
+) -> None:
+    shutil.copytree(artifacts / "nino12", tmp_path / "nino12")
+    before = sorted(path.name for path in (tmp_path / "nino12").rglob("*"))
+    command = [sys.executable, "-m", "training", "--data", str(NINO12), "--name", "nino12", "--out", str(tmp_path)]
+    # The interruption may come while a file is being opened; Python then closes it with a ResourceWarning.
+    environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error,ignore::ResourceWarning"}
+    process = subprocess.Popen(
+        [*command, "--epochs", "9999", "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()  # the file has been read, and training begins
+
+    def has_begun() -> bool:
+        assert process.poll() is None, "training ended before it was interrupted"
+        return len(spawned(process.pid)) >= begun
+
+    wait_until(has_begun, "no process was started to train in")
+    process.send_signal(interrupt)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; nothing was published or replaced" in errors
+    assert "Traceback" not in errors
+    assert sorted(path.name for path in (tmp_path / "nino12").rglob("*")) == before

@@ -1,0 +1,218 @@
+"""Several stations, or cells of a grid, that one model is trained on."""
+
+from pathlib import Path
+
+import iris_sample_data
+import numpy as np
+import pytest
+
+from forecasting.evaluation.report import Report, parse_report
+from forecasting.networks.device import choose_device
+from forecasting.readers import read
+from forecasting.references.baselines import BASELINES
+from forecasting.releases.registry import LoadedRelease
+from forecasting.releases.release import Release
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep, short
+from tests.conftest import daily
+from training.cli.main import main
+from training.config import TrainingConfig
+from training.examples.inputs import Scaling
+from training.examples.panel import Panel
+
+OSTIA = Path(iris_sample_data.path) / "ostia_monthly.nc"
+QUICK = ("--epochs", "1", "--hidden", "2", "--cells", "gru", "--quiet", "--workers", "1")
+
+
+def stations(count: int, n: int = 400, seed: int = 0) -> dict[str, SstSeries]:
+    """Days with a common wave and noise of their own, each a degree warmer than the one before."""
+    rng = np.random.default_rng(seed)
+    wave = 3 * np.cos(np.arange(n) / 58)
+    return {f"s{k}": daily(15 + k + wave + np.cumsum(rng.normal(0, 0.1, n))) for k in range(count)}
+
+
+def long_csv(folder: Path, series: dict[str, SstSeries]) -> Path:
+    path = folder / "stations.csv"
+    rows = [
+        f"{str(time)[:10]},{name},{value:.4f}"
+        for name, one in series.items()
+        for time, value in zip(one.times, one.values, strict=True)
+    ]
+    path.write_text("\n".join(["time,station,sst", *rows]) + "\n")
+    return path
+
+
+def trained(path: Path, out: Path, *options: str) -> tuple[Report, Path]:
+    out.mkdir(exist_ok=True)
+    assert main(["--data", str(path), "--name", "panel", "--out", str(out), *QUICK, *options]) == 0
+    (release,) = out.glob("panel/2*")
+    return parse_report((release / "report.json").read_bytes()), release
+
+
+def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_left_out(tmp_path: Path) -> None:
+    series = stations(5)
+    report, release = trained(long_csv(tmp_path, series), tmp_path / "out", "--horizon", "3")
+    assert next(station.name for station in report.stations if station.trained_on) == "s0"
+    (left,) = [station for station in report.stations if not station.trained_on]
+    assert len(report.stations) == 5
+    assert report.left_out["gru"] == left.accuracy["gru"]
+    assert set(left.accuracy) == {"gru", "persistence", "climatology", "damped", "linear"}
+    each = [station.accuracy["gru"] for station in report.stations if station.trained_on]
+    whole = report.networks[0].accuracy["test"]
+    assert whole.n[0] == sum(one.n[0] for one in each) == 4 * 80
+    squares = sum(one.n[0] * one.rmse[0] ** 2 for one in each)
+    assert whole.rmse[0] == pytest.approx((squares / whole.n[0]) ** 0.5, abs=1e-5)
+    loaded = LoadedRelease.load(Release.open(release), choose_device("cpu"))
+    assert loaded.recent.values[-1] == pytest.approx(series["s0"].values[-1], abs=1e-4)
+    card = (release / "MODEL_CARD.md").read_text()
+    assert card.count("left out of training and used for testing only: " + left.name) == 1
+    assert f"{report.periods['train'].n} steps over all stations: fits the weights" in card
+
+
+def test_the_summary_counts_the_stations_where_references_are_better_or_intervals_miss(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, release = trained(long_csv(tmp_path, stations(5)), tmp_path / "out", "--horizon", "3")
+    printed = capsys.readouterr().out
+    members = [station for station in report.stations if station.trained_on]
+    for lead in (1, 3):
+        behind = [
+            station.name
+            for station in members
+            if station.accuracy["gru"].rmse[lead - 1] > min(station.accuracy[name].rmse[lead - 1] for name in BASELINES)
+        ]
+        count = (
+            f"{len(behind)} of the 4 stations used for training; the largest gap is at"
+            if behind
+            else "none of the 4 stations used for training."
+        )
+        sentence = f"At lead {lead}, GRU is behind the best reference of the station at {count}"
+        assert sentence in printed
+        assert sentence in (release / "MODEL_CARD.md").read_text()
+        assert sentence in (release / "report.md").read_text()
+    missed = [station.name for station in members if station.coverage[80].misses(80)]
+    count = (
+        f"{len(missed)} of the 4 stations used for training; the largest miss is at"
+        if missed
+        else "none of the 4 stations used for training."
+    )
+    assert (
+        f"Coverage of the 80 % interval is off by more than 3 points and two standard errors at some lead at {count}"
+        in printed
+    )
+
+
+def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -> None:
+    series = stations(4)
+    other = series | {"s2": daily(np.flip(series["s2"].values) + 5)}
+    (tmp_path / "other").mkdir()
+    reports = [
+        trained(long_csv(folder, given), folder / "out", "--leave-out", "s2")[0]
+        for folder, given in ((tmp_path, series), (tmp_path / "other", other))
+    ]
+    one, two = (report.networks[0].accuracy for report in reports)
+    assert one == two
+    assert reports[0].left_out["gru"] != reports[1].left_out["gru"]
+
+
+def test_stations_are_divided_at_the_same_dates() -> None:
+    series = stations(3)
+    series["s1"] = series["s1"].part(100, 400)
+    panel = Panel.of(series, TrainingConfig.for_step(series["s0"].step, horizon=2), ())
+    starts = {one.periods()["test"].start for one in panel.stations.values()}
+    assert len(starts) == 1
+    assert len(panel.origins("test", 1)) == 3 * len(panel.stations["s1"].origins("test", 1))
+
+
+def test_a_panel_is_scaled_by_what_stations_hold_and_not_by_where_they_meet() -> None:
+    series = stations(3)
+    panel = Panel.of(series, TrainingConfig.for_step(series["s0"].step, horizon=2), ())
+    own = [Scaling.of(one.past("train")) for one in panel.stations.values()]
+    whole = Scaling.of(panel.past("train"))
+    assert whole.spread == pytest.approx(np.mean([one.spread for one in own]), rel=0.05)
+    assert whole.mean == pytest.approx(np.mean([one.mean for one in own]))
+    assert not whole.annual  # 280 days of each, however many there are together
+
+
+def test_cells_of_a_grid_are_drawn_by_a_seed_and_are_those_that_their_place_names() -> None:
+    drawn = read(OSTIA, sample=5, seed=3).stations
+    assert [one.name for one in drawn] == [one.name for one in read(OSTIA, sample=5, seed=3).stations]
+    assert [one.name for one in drawn] != [one.name for one in read(OSTIA, sample=5, seed=4).stations]
+    for one in drawn:
+        assert one.series is not None
+        assert one.name is not None
+        lat, lon = (float(part[:-1]) * (-1 if part[-1] in "SW" else 1) for part in one.name.split())
+        assert one.series.values.tolist() == read(OSTIA, at=(lat, lon)).series.values.tolist()
+
+
+def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(OSTIA), "--sample", "2"]) in (0, 1)
+    said = capsys.readouterr().out
+    assert "is a grid, from which " in said
+    assert "were drawn; choose one with --at LAT,LON" in said
+    assert "--station" not in said
+
+
+def test_a_panel_is_trained_from_a_grid_in_kelvin(tmp_path: Path) -> None:
+    report, _ = trained(OSTIA, tmp_path / "out", "--sample", "30", "--window", "12", "--horizon", "3")
+    assert len(report.stations) == 30
+    assert sum(not station.trained_on for station in report.stations) == 6
+    assert 10 < report.drift.minimum < report.drift.maximum < 35 if report.drift else False
+
+
+def test_stations_that_cannot_be_used_are_skipped_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series = stations(4)
+    series["s2"] = series["s2"].part(0, 50)
+    path = long_csv(tmp_path, series)
+    path.write_text(path.read_text().replace("2001-02-01,s3,", "2001-02-01,s3,9"))
+    report, _ = trained(path, tmp_path / "out", "--leave-out", "none")
+    said = capsys.readouterr().out
+    assert [station.name for station in report.stations] == ["s0", "s1"]
+    for reason in ("not used: s3: line", "which no sea has", "not used: s2: too much is missing"):
+        assert reason in said
+        assert any(reason in note for note in report.notes)
+
+
+def test_a_station_that_begins_after_what_is_trained_on_is_named_with_that_reason(tmp_path: Path) -> None:
+    series = stations(3)
+    series["s2"] = series["s2"].part(330, 400)
+    report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")
+    begins = (
+        f"not used: s2: it begins at {short(series['s2'].start)}, and the training part of all stations ends before"
+    )
+    assert any(note.startswith(begins) for note in report.notes)
+
+
+def test_a_stuck_sensor_is_named_at_any_station(tmp_path: Path) -> None:
+    series = stations(3)
+    series["s1"].values[100:200] = 15
+    report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")
+    assert [note for note in report.notes if note.startswith("s1: the value stays 15 °C from 2001-04-11 to 2001-07-19")]
+
+
+def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_path: Path) -> None:
+    monthly = SstSeries(15 + np.cos(np.arange(200)), np.datetime64("2001-01-01", "s"), TimeStep.parse("month"))
+    report, _ = trained(long_csv(tmp_path, {"monthly": monthly, **stations(2)}), tmp_path / "out")
+    assert (report.step, report.window, report.horizon) == ("day", 30, 14)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--leave-out", "pier"], "--leave-out: unknown station 'pier'; there are: s0, s1, s2"),
+        (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
+        (["--window", "200"], "too much is missing: the train part has"),
+        (["--window", "300"], "none of its stations can be trained on: s0: too much is missing"),
+        (["--sample", "3", "--at", "1,2"], "--at takes one cell of a grid, --sample draws several"),
+        (["--station", "s1", "--leave-out", "s0"], "holds one series; --sample and --leave-out need several"),
+    ],
+)
+def test_an_impossible_panel_is_refused_in_one_sentence_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+) -> None:
+    path = long_csv(tmp_path, stations(3))
+    assert main(["--data", str(path), "--name", "panel", "--out", str(tmp_path / "out"), *QUICK, *options]) == 2
+    printed = capsys.readouterr().err
+    assert sentence in printed
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,117 @@
+"""Places that are little alike, and one network for all of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.checkpoint import script
+from forecasting.networks.roller import NetworkRoller
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep, unix_seconds
+from tests.training.examples.test_panel import long_csv, trained
+from training.config import TrainingConfig
+from training.examples.panel import JoinedSeries, Panel
+from training.examples.places import Places
+from training.examples.windows import Examples
+from training.fit.companion import autoregression
+from training.fit.fitting import fit_autoregression, leads_learnt
+
+WEEK = TimeStep.parse("week")
+WINDOW = 26
+
+
+def weeks(mean: float, amplitude: float, peak: float, seed: int, years: int = 12) -> SstSeries:
+    """A season that peaks at a part of the year, and anomalies that keep 0.85 of themselves a week."""
+    random = np.random.default_rng(seed)
+    week = np.arange(round(365.25 / 7 * years))
+    anomaly = np.zeros(len(week))
+    for k in range(1, len(week)):
+        anomaly[k] = 0.85 * anomaly[k - 1] + 0.3 * random.normal()
+    season = amplitude * np.cos(2 * np.pi * (week * 7 / 365.25 - peak))
+    return SstSeries(mean + season + anomaly, np.datetime64("1990-01-03", "s"), WEEK)
+
+
+@pytest.fixture(scope="module")
+def unlike() -> dict[str, SstSeries]:
+    return {"bay": weeks(14, 7, 0.6, 1), "reef": weeks(26, 2, 0.2, 2), "north": weeks(8, 4, 0.7, 3)}
+
+
+def windows(series: SstSeries) -> tuple[torch.Tensor, torch.Tensor]:
+    sst = np.lib.stride_tricks.sliding_window_view(series.values[:-1], WINDOW).astype(np.float32)
+    return torch.from_numpy(sst.copy()), torch.from_numpy(unix_seconds(series.times[WINDOW:]))
+
+
+def test_a_window_tells_where_it_was_observed(unlike: dict[str, SstSeries]) -> None:
+    places = Places(list(unlike.values()), WINDOW)
+    for place, series in enumerate(unlike.values()):
+        sst, times = windows(series)
+        usual, shares, offset, sure = places(sst, times)
+        assert (shares.argmax(1) == place).all()
+        assert sure.mean() > 0.9
+        # What is left are the anomalies, at the window's steps and after it.
+        assert (sst - usual).std() == pytest.approx(0.57, abs=0.1)
+        ahead = torch.from_numpy(series.values[WINDOW:].astype(np.float32)) - places.at(times, shares, offset)
+        assert ahead.std() == pytest.approx(0.57, abs=0.1)
+
+
+def test_it_does_not_matter_which_of_two_places_whose_cycles_are_the_same(unlike: dict[str, SstSeries]) -> None:
+    twice = [unlike["bay"], weeks(14, 7, 0.6, 4), unlike["north"]]
+    places = Places(twice, WINDOW)
+    _, shares, _, sure = places(*windows(unlike["bay"]))
+    assert shares.amax(1).mean() < 0.7
+    assert sure.mean() > 0.8
+
+
+def test_a_place_far_from_all_is_as_much_warmer_as_it_is(unlike: dict[str, SstSeries]) -> None:
+    places = Places(list(unlike.values()), WINDOW)
+    sst, times = windows(unlike["reef"])
+    _, shares, offset, sure = places(sst + 5, times)
+    assert (shares.argmax(1) == 1).all()
+    # The networks that learnt what differs from the usual of known places have little say.
+    assert sure.mean() < 0.1
+    assert offset.mean() == pytest.approx(5, abs=0.3)
+    _, _, none, _ = places(sst, times)
+    assert none.abs().mean() < 0.05
+
+
+def test_gaps_do_not_make_places_surer(unlike: dict[str, SstSeries]) -> None:
+    random = np.random.default_rng(0)
+    gappy = [
+        SstSeries(np.where(random.random(len(one)) < 0.4, np.nan, one.values), one.start, one.step)
+        for one in unlike.values()
+    ]
+    whole = Places(list(unlike.values()), WINDOW)
+    assert Places(gappy, WINDOW).sharpness == pytest.approx(whole.sharpness, rel=0.2)
+
+
+def test_a_network_of_unlike_places_returns_to_what_is_usual_at_each(unlike: dict[str, SstSeries]) -> None:
+    config = TrainingConfig.for_step(WEEK)
+    panel = Panel.of(unlike, config, [])
+    past, examples = panel.past("train"), Examples.of(panel.origins("train", leads_learnt(config)))
+    fits = {"general": fit_autoregression, "placed": autoregression}
+    rollers = {
+        name: NetworkRoller(script(fit(config, past, examples)), WEEK, torch.device("cpu"))
+        for name, fit in fits.items()
+    }
+    evaluation = Evaluation.run(panel.origins("validation"), rollers)
+    ratios = np.divide(evaluation.accuracy("placed").rmse, evaluation.accuracy("general").rmse)
+    assert ratios[0] < 1
+    assert ratios[-1] < 0.85
+
+
+def test_what_is_usual_is_not_known_of_less_than_a_year() -> None:
+    config = TrainingConfig.for_step(WEEK)
+    short = JoinedSeries.of([weeks(14, 7, 0.6, 1, years=1).part(0, 45), weeks(26, 2, 0.2, 2)])
+    assert Places.of(short, config) is None
+
+
+def test_a_release_of_unlike_places_is_no_worse_far_ahead_than_references_of_each(
+    unlike: dict[str, SstSeries], tmp_path: Path
+) -> None:
+    report, _ = trained(long_csv(tmp_path, unlike), tmp_path / "out", "--leave-out", "none")
+    linear = next(model for model in report.models if model.name == "linear")
+    ratio = np.divide(report.best.accuracy["test"].rmse, linear.accuracy["test"].rmse)
+    assert ratio[-1] < 1.1

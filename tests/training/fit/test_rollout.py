@@ -1,0 +1,173 @@
+"""What the autoregression learns from its own roll-out."""
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.checkpoint import script
+from forecasting.networks.roller import NetworkRoller
+from forecasting.references.baselines import Baselines
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import YEAR, Floats, TimeStep
+from tests.conftest import daily
+from training.config import TrainingConfig
+from training.examples.dataset import Dataset
+from training.examples.inputs import Scaling
+from training.examples.windows import Examples
+from training.fit.fitting import fit
+from training.fit.networks import RecurrentForecaster
+from training.fit.rollout import derivatives
+
+
+def alone(series: SstSeries, **settings: float) -> tuple[RecurrentForecaster, Dataset]:
+    """An autoregression fitted to the training part of ``series``."""
+    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, cell_share=0.0, **settings)
+    dataset = Dataset.divide(series, config)
+    return fit(dataset, config, "rnn", 0, lambda epochs: None).selected, dataset
+
+
+def rmse(network: RecurrentForecaster, dataset: Dataset) -> Floats:
+    """On the training part, °C, by lead."""
+    roller = NetworkRoller(script(network), dataset.series.step, torch.device("cpu"))
+    return np.asarray(Evaluation.run(dataset.origins("train"), {"network": roller}).accuracy("network").rmse)
+
+
+def half_hourly(n: int) -> SstSeries:
+    """Some weeks of tides, of a course of the day, and of warming."""
+    hours = np.arange(n) / 2
+    noise = np.random.default_rng(0).normal(0, 0.05, n)
+    values = 10 + hours / 200 + np.sin(2 * np.pi * hours / 12.42) + 0.5 * np.sin(2 * np.pi * hours / 24) + noise
+    return SstSeries(values, np.datetime64("2016-03-01", "s"), TimeStep.parse("PT30M"))
+
+
+def test_what_is_fitted_to_all_leads_errs_less_at_later_ones(nino12: SstSeries) -> None:
+    (one_step, dataset), (all_leads, _) = alone(nino12, later_leads=0.0), alone(nino12, later_leads=3.0)
+    ratio = rmse(all_leads, dataset) / rmse(one_step, dataset)
+    assert ratio[1:].mean() < 0.99
+    assert ratio[0] < 1.03
+
+
+def test_derivatives_are_those_of_the_roll_out(nino12: SstSeries) -> None:
+    """Against finite differences: the last lead's forecast by the weight of the last increment."""
+    network, dataset = alone(nino12)
+    some = Examples.of(dataset.origins("validation")).take(slice(0, 5))
+    rows, columns = network.linear.places()
+    place = rows.index(dataset.shape.window - 2)
+    before = [said for said, _ in derivatives(network, some)]
+    expected = [by_weight[:, place] for _, by_weight in derivatives(network, some)]
+    with torch.no_grad():
+        network.linear.weights[rows[place], columns[place]] += 1e-3
+    after = [said for said, _ in derivatives(network, some)]
+    for lead in (0, 1, 11):
+        torch.testing.assert_close((after[lead] - before[lead]) / 1e-3, expected[lead], rtol=0.05, atol=0.02)
+
+
+def persistent(n: int, left: float, std: float, seed: int) -> Floats:
+    """Noise of which a share is ``left`` after a step."""
+    noise = np.random.default_rng(seed).normal(0, std * (1 - left**2) ** 0.5, n)
+    for i in range(1, n):
+        noise[i] += left * noise[i - 1]
+    return noise
+
+
+def year(phase: float, seed: int) -> SstSeries:
+    """A year of days that begins at some phase of the seasons."""
+    turns = np.arange(365) / 365.25 + phase
+    return daily(15 + 4 * np.sin(2 * np.pi * turns) + persistent(365, 0.95, 0.6, seed))
+
+
+def half_a_year_of_hours(seed: int) -> SstSeries:
+    """With a strong course of the day."""
+    days = np.arange(180 * 24) / 24
+    course = 4 * np.sin(2 * np.pi * days / 365.25) + np.sin(2 * np.pi * days)
+    noise = persistent(len(days), 0.996, 0.6, seed) + persistent(len(days), 0.75, 0.08, seed + 1)
+    return SstSeries(13 + course + noise, np.datetime64("2018-03-01", "s"), TimeStep.parse("PT1H"))
+
+
+def compared(series: SstSeries) -> dict[str, Floats]:
+    """RMSE of the autoregression and of the references on the test part, °C, by name and lead."""
+    config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, cell_share=0.0)
+    dataset = Dataset.divide(series, config)
+    network = fit(dataset, config, "rnn", 0, lambda epochs: None).final
+    past = dataset.past("validation")
+    rollers = Baselines.fit(past, config.shape).rollers()
+    rollers["network"] = NetworkRoller(script(network), series.step, torch.device("cpu"))
+    evaluation = Evaluation.run(dataset.origins("test"), rollers)
+    return {name: np.asarray(evaluation.accuracy(name).rmse) for name in rollers}
+
+
+def test_of_a_year_of_days_the_season_is_learnt() -> None:
+    """Begun in four seasons: the test part is one that was not seen."""
+    years = [compared(year(k / 4, seed=10 + k)) for k in range(4)]
+    rmse = {name: np.sqrt(np.mean([one[name] ** 2 for one in years], axis=0)) for name in years[0]}
+    assert (rmse["network"] < 1.25 * rmse["damped"]).all()
+    assert (rmse["network"] < rmse["persistence"]).all()
+    assert rmse["network"][-1] < 0.7 * rmse["persistence"][-1]
+
+
+def test_of_half_a_year_of_hours_the_course_of_the_day_is_learnt() -> None:
+    rmse = compared(half_a_year_of_hours(seed=0))
+    assert rmse["network"][0] < 1.02 * rmse["linear"][0]
+    assert (rmse["network"] < 1.06 * rmse["linear"]).all()
+
+
+def some_years(phase: float, days: int, seed: int) -> SstSeries:
+    """A plain season, weather, and what wanders for a year at a time."""
+    season = 15 + 4 * np.sin(2 * np.pi * (np.arange(days) / 365.25 + phase))
+    return daily(season + persistent(days, 0.95, 0.6, seed) + persistent(days, 0.997, 0.8, seed + 500))
+
+
+def test_of_two_years_some_is_taken_to_be_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It errs less than what takes all of it, and hardly more than what takes nothing, where little is."""
+
+    def rmse() -> Floats:
+        years = [compared(some_years(k / 4, 1_000, seed=100 + k))["network"] for k in range(4)]
+        return np.asarray(np.sqrt(np.mean(np.square(years), axis=0)))
+
+    mixed = rmse()
+    monkeypatch.setattr("training.examples.inputs.HALF_USUAL_YEARS", 0.0)
+    assert np.mean(mixed / rmse()) < 0.97
+    monkeypatch.setattr("training.examples.inputs.HALF_USUAL_YEARS", 1e9)
+    assert np.mean(mixed / rmse()) < 1.03
+
+
+def test_of_less_than_a_year_no_level_is_taken_to_be_usual() -> None:
+    """Five degrees more are answered as the training's own; the opposite, half a year later, oppositely."""
+    network, dataset = alone(year(0.0, seed=0))
+    some = Examples.of(dataset.origins("test")).take(slice(0, 50))
+    with torch.no_grad():
+        said = network(some.sst, some.valid_time[:, 0])
+        warmer = network(some.sst + 5, some.valid_time[:, 0])
+        last = some.sst[:, -1:]
+        opposite = network(2 * last - some.sst, some.valid_time[:, 0] + YEAR / 2)
+    assert float((said - last[:, 0]).abs().mean()) > 0.02
+    torch.testing.assert_close(warmer, said + 5, rtol=0, atol=1e-4)
+    torch.testing.assert_close(opposite - last[:, 0], last[:, 0] - said, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("days", "usual"), [(360, 0.0), (366, 0.1), (1_096, 0.5), (10_000, 0.99)], ids=["a year", "over", "three", "many"]
+)
+def test_the_more_years_were_seen_the_more_of_them_is_taken_to_be_usual(days: int, usual: float) -> None:
+    values = 15 + 5 * np.sin(2 * np.pi * np.arange(days) / 365.25)
+    assert Scaling.of(daily(values)).usual == pytest.approx(usual, abs=0.01)
+
+
+@pytest.mark.parametrize(("days", "known"), [(400, False), (650, False), (720, True)])
+def test_of_two_years_the_cell_is_told_the_season_and_of_less_it_is_not(days: int, known: bool) -> None:
+    values = 15 + 5 * np.sin(2 * np.pi * np.arange(days) / 365.25)
+    assert Scaling.of(daily(values)).annual is known
+
+
+def test_without_every_season_the_cell_adds_nothing_in_the_mean() -> None:
+    """A season's warming is no reason to forecast warming."""
+    series = half_hourly(2_000)
+    config = TrainingConfig.for_step(series.step, epochs=3, hidden=4, autoregression=False)
+    dataset = Dataset.divide(series, config)
+    network = fit(dataset, config, "gru", 0, lambda epochs: None).selected
+    seen = Examples.of(dataset.origins("train", horizon=1))
+    with torch.no_grad():
+        increments = network(seen.sst, seen.valid_time[:, 0]) - seen.sst[:, -1]
+    assert float(increments.std()) > 1e-3
+    assert abs(float(increments.mean())) < 1e-5

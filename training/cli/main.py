@@ -1,0 +1,201 @@
+"""The command line of training."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
+from forecasting.networks.device import choose_device
+from forecasting.networks.metadata import CELLS
+from forecasting.series.timestep import TimeStep
+from training.cli import fetch as fetch_cli
+from training.cli import inspect as inspect_cli
+from training.cli.reading_options import add_reading_options, positive, read_with
+from training.cli.summary import dataset_summary, release_summary
+from training.config import DEFAULT_SEED, TrainingConfig
+from training.examples.dataset import Dataset
+from training.examples.panel import Panel, commonest_step, usable_series
+from training.fit.fitting import total_epochs
+from training.fit.parallel import jobs
+from training.publish.release import rollback
+from training.run import Destination, Execution, train
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0 on success, 2 after an error; ``inspect`` also returns 1."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show ± is no reason to fail
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        command = _COMMANDS.get(arguments[0]) if arguments else None
+        if command is not None:
+            return command(arguments[1:])
+        return _train(_train_parser().parse_args(arguments))
+    except ForecastError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 2
+
+
+def _train_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
+        epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
+        "trained on; fetch downloads a series from an ERDDAP server; rollback NAME [VERSION] makes another release "
+        "serve.",
+    )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
+    _add_data_options(parser.add_argument_group("data"))
+    _add_network_options(
+        parser.add_argument_group("networks", "the same for every cell; the default window depends on the time step")
+    )
+    _add_release_options(parser.add_argument_group("release"))
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted run with the same data and settings"
+    )
+    parser.add_argument(
+        "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one per core)"
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto (a GPU if there is one), cpu, cuda or cuda:N"
+    )
+    parser.add_argument("--quiet", action="store_true", help="hide the progress bar")
+    return parser
+
+
+def _add_data_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--data", type=Path, required=True, metavar="FILE", help="CSV, ERDDAP, NDBC, NetCDF or Zarr")
+    add_reading_options(group)
+    group.add_argument(
+        "--leave-out",
+        type=_names,
+        metavar="NAMES",
+        help="stations to use for testing only, or none (default: a fifth of them)",
+    )
+
+
+def _add_network_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--cells", type=_cells, metavar="LIST", help="default: rnn,lstm,gru")
+    group.add_argument("--window", type=int, metavar="N", help="number of values that a forecast starts from")
+    group.add_argument("--horizon", type=int, metavar="N", help="number of leads to fit, evaluate and calibrate")
+    group.add_argument("--hidden", type=int, metavar="N", help="size of the hidden state")
+    group.add_argument("--layers", type=int, metavar="N", help="number of recurrent layers")
+    group.add_argument("--epochs", type=int, metavar="N", help="passes over the training windows")
+    group.add_argument("--seed", type=int, metavar="N", help=f"default: {DEFAULT_SEED}")
+    group.add_argument("--seeds", type=int, metavar="N", help="train N seeds to measure the spread; publish the first")
+
+
+def _add_release_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--name", required=True, help="name of the dataset; releases go to artifacts/NAME/VERSION/")
+    group.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    group.add_argument("--keep", type=_count, metavar="N", help="number of old releases to keep (default: all)")
+    group.add_argument(
+        "--publish-if-not-worse",
+        action="store_true",
+        help="keep serving the old release if its validation RMSE is lower",
+    )
+
+
+def _rollback_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training rollback", description="Make another release serve.")
+    parser.add_argument("name", help="name of the dataset")
+    parser.add_argument("version", nargs="?", help="default: the one before the current release")
+    parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    return parser
+
+
+def _cells(text: str) -> tuple[str, ...]:
+    names = {cell.strip() for cell in text.split(",")}
+    if not names <= set(CELLS):
+        raise argparse.ArgumentTypeError(f"unknown cell in {text!r}: cells are {', '.join(CELLS)}")
+    return tuple(cell for cell in CELLS if cell in names)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return () if text == "none" else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a non-negative integer, got {text!r}")
+    return int(text)
+
+
+def _rollback(arguments: list[str]) -> int:
+    options = _rollback_parser().parse_args(arguments)
+    version = rollback(options.out, options.name, options.version)
+    print(f"{options.out / options.name}: {version} is now serving")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    torch.set_num_threads(1)
+    device = choose_device(options.device)
+    destination = Destination(options.name, options.out, options.keep, options.publish_if_not_worse)
+    dataset, config = _dataset(options)
+    print(dataset_summary(options.data, dataset))
+    epochs = total_epochs(dataset, config) * len(jobs(config))
+    with tqdm(total=epochs, unit=" epochs", disable=options.quiet or None) as bar:
+        execution = Execution(options.resume, options.workers, device, bar.update)
+        published = train(dataset, options.data, destination, config, execution)
+    print(release_summary(published))
+    return 0
+
+
+def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
+    """Read one series, or a panel if the file holds several stations or cells were drawn from its grid.
+
+    Raises:
+        FileError: if the file cannot be trained on.
+        RequestError: if the options contradict each other.
+    """
+    if options.sample == 1:
+        raise RequestError("--sample 1: draw two or more cells, or take one with --at LAT,LON", field="sample")
+    reading = read_with(options.data, options)
+    if len(reading.stations) < 2:
+        if options.sample is not None or options.leave_out is not None:
+            raise FileError(f"{options.data}: holds one series; --sample and --leave-out need several")
+        series = reading.series.until_last_observation()
+        config = _config(series.step, options)
+        try:
+            return Dataset.divide(series, config), config
+        except SeriesError as error:
+            raise FileError(f"{options.data}: {error}") from None
+    try:
+        series_by_name, skipped = usable_series(reading.stations)
+        config = _config(commonest_step(series_by_name.values()), options)
+        warnings = {station.name or "": station.warnings for station in reading.stations}
+        return Panel.of(series_by_name, config, options.leave_out, skipped, warnings), config
+    except SeriesError as error:
+        raise FileError(f"{options.data}: {error}") from None
+
+
+def _config(step: TimeStep, options: argparse.Namespace) -> TrainingConfig:
+    names = ("cells", "window", "horizon", "hidden", "layers", "epochs", "seed", "seeds")
+    settings: dict[str, Any] = {name: getattr(options, name) for name in names}
+    try:
+        return TrainingConfig.for_step(step, **settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        limits = TrainingConfig.model_fields[name].metadata
+        low, high = (next(getattr(limit, end) for limit in limits if hasattr(limit, end)) for end in ("ge", "le"))
+        raise RequestError(
+            f"--{name} {first['input']} is out of range: choose a value from {low} to {high}", field=name
+        ) from None
+
+
+_COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
+    "fetch": fetch_cli.main,
+    "inspect": inspect_cli.main,
+    "rollback": _rollback,
+}

@@ -1,0 +1,54 @@
+"""What the training command prints: the dataset before training, and the release after it."""
+
+from pathlib import Path
+
+from forecasting.evaluation.report import ModelReport
+from forecasting.evaluation.table import accuracy_table
+from forecasting.series.timestep import in_words, one_each, short
+from training.examples.dataset import Dataset
+from training.examples.panel import Panel
+from training.publish.sentences import describe_coverage, describe_rank, describe_stations
+from training.run import Published
+
+
+def dataset_summary(path: Path, dataset: Dataset) -> str:
+    """Describe the data that were read from ``path``: a line, and an indented line for each note."""
+    series = dataset.series
+    step = one_each(str(series.step))
+    if isinstance(dataset, Panel):
+        head, notes = f"{path}: several stations, {step}", dataset.notes
+    else:
+        span = f"from {short(series.times[0])} to {short(series.times[-1])}"
+        head, notes = f"{path}: {len(series)} values, {step}, {span}", series.describe()
+    return "\n".join([head, *(f"  {note}" for note in notes)])
+
+
+def release_summary(published: Published) -> str:
+    """Describe a new release: its accuracy one step ahead, its weak points, and whether it serves."""
+    report = published.report
+    test = report.periods["test"]
+    lines = [
+        f"\nTest part {test.start} to {test.end}, {in_words(report.step)} ahead, °C:\n",
+        accuracy_table(report),
+        "",
+        describe_rank(report),
+        *_interval_lines(report.best),
+        *describe_stations(report),
+        "",
+    ]
+    for cell, spread in report.seeds.items():
+        lines.append(f"{cell}: test RMSE {spread.mean:.4f} ± {spread.std:.4f} over {len(spread.seeds)} seeds")
+    lines += [f"removed {version}" for version in published.removed]
+    state = (
+        "is now serving"
+        if published.serves
+        else "was published but does not serve: its validation RMSE is worse than that of the current release"
+    )
+    return "\n".join([*lines, f"{published.path} {state}"])
+
+
+def _interval_lines(best: ModelReport) -> list[str]:
+    lines = [
+        f"  {describe_coverage(best.intervals[level].coverage, level)}" for level in (80, 95) if level in best.intervals
+    ]
+    return ["Coverage of its intervals on the test part:", *lines] if lines else []

@@ -1,0 +1,1 @@
+"""Fitting of networks, and of the regressions that they are combined with."""

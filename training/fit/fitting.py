@@ -1,0 +1,252 @@
+"""Fitting of one network: to the training part, to validate it; then to training and validation parts, to publish it.
+
+The cell is trained on its own. The weights of the autoregression are computed in closed form, first for one step, then
+for its whole roll-out. The two are then mixed. The optimiser is AdamW with a linear warm-up and a cosine decay to zero,
+so the last weights are the ones to keep. docs/background/study.md describes the alternatives that were tried.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from forecasting.evaluation.report import LossCurves
+from forecasting.series.sst_series import SstSeries
+from training.config import TrainingConfig
+from training.examples.dataset import Dataset
+from training.examples.inputs import Scaling
+from training.examples.places import Places
+from training.examples.windows import Examples
+from training.fit.networks import RecurrentForecaster
+from training.fit.rollout import fit_to_rollout
+
+WARM_UP_SHARE: Final = 0.1
+"""Share of the steps during which the learning rate rises."""
+
+CPU: Final = torch.device("cpu")
+
+MAX_GRADIENT_NORM: Final = 1.0
+"""Norm to which gradients are clipped."""
+
+FULL_SHARE_UNEXPLAINED: Final = 0.5
+"""Share of the increments' seasonal variance that the autoregression has to leave for a cell to get its full weight.
+
+If it leaves almost nothing, as for smoothed analyses, the errors of the cell outweigh what it adds.
+"""
+
+MAX_ROLLOUT_LEADS: Final = 48
+"""Largest number of leads that weights are fitted to."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted network.
+
+    Attributes:
+        cell: ``rnn``, ``lstm`` or ``gru``.
+        seed: of the initial weights and the batches.
+        selected: network fitted to the training part only, to measure validation residuals.
+        final: network fitted to the training and validation parts in the same way, to publish.
+        epochs: number of epochs of ``final``.
+        loss: Huber loss of the cell of ``selected``, by epoch.
+        seconds: wall time.
+    """
+
+    cell: str
+    seed: int
+    selected: RecurrentForecaster
+    final: RecurrentForecaster
+    epochs: int
+    loss: LossCurves
+    seconds: float
+
+
+def fit(
+    dataset: Dataset,
+    config: TrainingConfig,
+    cell: str,
+    seed: int,
+    progress: Callable[[int], object],
+    device: torch.device = CPU,
+) -> Fit:
+    """Fit one network; the same arguments give the same weights on the same machine.
+
+    Args:
+        dataset: to fit to.
+        config: settings of the run.
+        cell: ``rnn``, ``lstm`` or ``gru``.
+        seed: of the initial weights and the batches.
+        progress: called with 1 after every epoch, :func:`total_epochs` times in all.
+        device: that the cell is trained on; the rest of the computation and the returned networks are on the CPU.
+    """
+    begin = time.perf_counter()
+    leads = leads_learnt(config)
+    train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
+    both = train.joined(validation)
+    training = _Training(config, cell, seed, progress, device)
+    selected, loss = training.run(dataset.past("train"), train, validation)
+    final, final_loss = training.run(dataset.past("validation"), both)
+    seconds = round(time.perf_counter() - begin, 2)
+    return Fit(cell, seed, selected, final, len(final_loss.train), loss, seconds)
+
+
+def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
+    """Number of epochs of one :func:`fit`."""
+    train, validation = (len(dataset.origins(part, horizon=1)) for part in ("train", "validation"))
+    return config.schedule(train).epochs + config.schedule(train + validation).epochs
+
+
+@dataclass(frozen=True)
+class _Training:
+    """Training of the networks of one fit; the attributes are arguments of :func:`fit`."""
+
+    config: TrainingConfig
+    cell: str
+    seed: int
+    progress: Callable[[int], object]
+    device: torch.device
+
+    def run(
+        self, seen: SstSeries, examples: Examples, validation: Examples | None = None
+    ) -> tuple[RecurrentForecaster, LossCurves]:
+        """Train a new network.
+
+        For several places, the network learns differences from what is usual at each.
+
+        Args:
+            seen: data that the network is scaled by.
+            examples: to train on.
+            validation: to evaluate after each epoch.
+
+        Returns:
+            The network, and its loss by epoch.
+        """
+        config, device = self.config, self.device
+        places = Places.of(seen, config)
+        if places is not None:
+            seen, examples = places.anomalies, places.relative(examples)
+            validation = places.relative(validation) if validation else None
+        rolled, examples = examples, examples.with_next()
+        validation = validation.with_next() if validation else None
+        schedule = config.schedule(len(examples))
+        curves: tuple[list[float], list[float]] = ([], [])
+        # Dropout draws from the global generator.
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(self.seed)
+            network = _new_network(self.cell, config, seen).to(device)
+            optimiser = _optimiser(network, config)
+            steps = schedule.epochs * math.ceil(len(examples) / schedule.batch)
+            rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
+            for _ in range(schedule.epochs):
+                curves[0].append(self._epoch(network, examples, schedule.batch, rate))
+                if validation is not None:
+                    curves[1].append(_evaluate(network, validation.to(device), config))
+                self.progress(1)
+        _add_autoregression(network.cpu(), rolled, config, config.share(len(examples)))
+        return network.eval(), LossCurves(train=tuple(curves[0]), validation=tuple(curves[1]))
+
+    def _epoch(
+        self, network: RecurrentForecaster, examples: Examples, size: int, rate: torch.optim.lr_scheduler.LambdaLR
+    ) -> float:
+        """Train on all ``examples`` once, in batches of ``size``; returns the mean loss."""
+        network.train()
+        total = 0.0
+        for batch in torch.randperm(len(examples)).split(size):
+            rate.optimizer.zero_grad()
+            loss = _loss(network, examples.take(batch).to(self.device), self.config)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
+            rate.optimizer.step()
+            rate.step()
+            total += loss.item() * len(batch)
+        return round(total / len(examples), 6)
+
+
+def _new_network(cell: str, config: TrainingConfig, seen: SstSeries) -> RecurrentForecaster:
+    """A network with initial weights, scaled by the data that it is to be trained on."""
+    scaling = Scaling.of(seen, trend=config.counts_trend(seen.step))
+    return RecurrentForecaster(cell, config, seen.step, scaling)
+
+
+def fit_autoregression(config: TrainingConfig, seen: SstSeries, examples: Examples) -> RecurrentForecaster:
+    """Fit a network that forecasts by its autoregression only, which needs no gradient descent.
+
+    Args:
+        config: settings of the run.
+        seen: data that the network is scaled by.
+        examples: to fit to, with :func:`leads_learnt` leads.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = _new_network(config.cells[0], config, seen)
+    _add_autoregression(network, examples, config, 0.0)
+    return network.eval()
+
+
+def leads_learnt(config: TrainingConfig) -> int:
+    """Number of leads that a network is fitted to."""
+    return min(config.horizon, MAX_ROLLOUT_LEADS)
+
+
+def _add_autoregression(network: RecurrentForecaster, rolled: Examples, config: TrainingConfig, share: float) -> None:
+    """Fit the autoregression and mix it with the cell, whose weight is up to ``share``.
+
+    The weights of the autoregression are the mean over its alternatives, so one step ahead its forecast is the mean of
+    theirs. A cell that does not know the season is kept from drifting.
+    """
+    examples = rolled.with_next()
+    known, season = network.known(examples.sst, examples.valid_time[:, 0])
+    if not network.annual:
+        network.centre(known)
+    if config.autoregression:
+        increments = examples.increments(network.spread)
+        linear, alternatives = network.linear, []
+        for terms in linear.alternatives:
+            linear.active = terms
+            weights, costs = linear.fit(known, season, increments, examples.valid_time[:, 0])
+            fit_to_rollout(network, rolled, weights, costs, config.later_leads)
+            alternatives.append(terms.share * linear.weights)
+        linear.weights.copy_(torch.stack(alternatives).sum(0))
+        residual = increments - linear(known, season)
+        seasonal_mean = season @ torch.linalg.lstsq(season, increments[:, None], driver="gelsd").solution[:, 0]
+        unexplained = float(residual.square().mean() / (increments - seasonal_mean).square().mean())
+        network.mix(share * min(1.0, unexplained / FULL_SHARE_UNEXPLAINED) ** 2)
+
+
+def _optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    matrices = [weights for weights in network.parameters() if weights.ndim > 1]
+    biases = [weights for weights in network.parameters() if weights.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+
+
+def _rate(step: int, steps: int) -> float:
+    """Learning rate at ``step``, counted from 0, as a share of the peak."""
+    warm_up = max(1, round(WARM_UP_SHARE * steps))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+
+def _loss(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> Tensor:
+    """Huber loss over the cell's leads.
+
+    Errors are in one-step spreads times the square root of the lead: the spread of a random walk at that lead.
+    """
+    sst, losses = examples.sst, []
+    for lead in range(min(config.cell_leads, examples.leads)):
+        forecast = network(sst, examples.valid_time[:, lead])
+        error = (forecast - examples.target[:, lead]) / (network.spread * math.sqrt(lead + 1))
+        error = error[error.isfinite()]
+        losses.append(nn.functional.huber_loss(error, torch.zeros_like(error), delta=config.huber_delta))
+        sst = torch.cat([sst[:, 1:], forecast[:, None]], dim=1)
+    return torch.stack(losses).nanmean()
+
+
+@torch.no_grad()
+def _evaluate(network: RecurrentForecaster, examples: Examples, config: TrainingConfig) -> float:
+    return round(_loss(network.eval(), examples, config).item(), 6)

@@ -1,0 +1,112 @@
+"""Everything that a release holds, from fitted networks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from forecasting.evaluation.division import Split
+from forecasting.evaluation.report import Report
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.references.baselines import BASELINES, Baselines
+from forecasting.references.climatology import Climatology
+from forecasting.scores.accuracy import Accuracy
+from forecasting.series.timestep import iso, short
+from training.config import TrainingConfig
+from training.examples.dataset import Dataset
+from training.fit.calibration import earlier_residuals
+from training.fit.companion import Companions
+from training.fit.fitting import Fit
+from training.provenance import library_versions
+from training.publish.assess import Assessment, assess, drift, seed_spread
+from training.publish.export import Exported, Identity, export
+from training.publish.plot import save_comparison
+from training.publish.texts import write_report
+
+RECENT_WINDOWS: Final = 4
+"""Windows at the end of the series that a release carries, for forecasts of the dataset itself to start from."""
+
+
+def write_contents(
+    folder: Path,
+    dataset: Dataset,
+    config: TrainingConfig,
+    fits: Mapping[tuple[str, int], Fit],
+    identity: Identity,
+) -> Report:
+    """Write every file of a release but its manifest into ``folder``.
+
+    Args:
+        folder: to write into; empty.
+        dataset: that the networks were fitted to.
+        config: settings of the run.
+        fits: by cell and seed; those with the seed of ``config`` are exported.
+        identity: of the release.
+    """
+    companions = Companions.of(dataset, config)
+    earlier = earlier_residuals(dataset, config)
+    exported = {
+        cell: export(fits[cell, config.seed], dataset, config, identity, folder, earlier, companions)
+        for cell in config.cells
+    }
+    assessment = assess(dataset, config, exported)
+    metadata = _complete(exported, assessment)
+    first_station = next(iter(dataset.stations.values()))
+    baselines = Baselines.fit(first_station.past("validation"), config.shape)
+    recent_end = dataset.last_usable_end()
+    report = Report(
+        dataset=identity.dataset,
+        version=identity.version,
+        created=identity.created,
+        step=str(dataset.series.step),
+        units="celsius",
+        window=config.window,
+        horizon=config.horizon,
+        data_file=identity.data_file,
+        data_sha256=identity.data_sha256,
+        notes=(*dataset.notes, *_late_gap_notes(dataset, recent_end)),
+        periods=dataset.periods(),
+        climatology=_describe_climatology(baselines.climatology),
+        configuration=config.flat(),
+        libraries=library_versions(),
+        models=assessment.models(dataset, metadata, fits),
+        seeds=seed_spread(dataset, config, fits, companions.final) if config.seeds > 1 else {},
+        drift=drift(assessment, next(iter(metadata.values())).training_range),
+        stations=assessment.station_reports(dataset, metadata),
+        left_out=assessment.left_out_accuracy(),
+    )
+    write_report(folder, report)
+    (folder / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
+    predictions = next(iter(assessment.stations.values())).one_step()
+    predictions.round(4).to_csv(folder / "predictions.csv")
+    save_comparison(predictions, report, folder)
+    _write_recent(dataset, recent_end, folder / "recent.csv")
+    return report
+
+
+def _complete(exported: Mapping[str, Exported], assessment: Assessment) -> dict[str, CheckpointMetadata]:
+    """Write the accuracy of each checkpoint into it; returns the complete metadata by cell."""
+    references: dict[str, dict[Split, Accuracy]] = {
+        name: assessment.accuracy[name] for name in BASELINES if name in assessment.accuracy
+    }
+    return {cell: checkpoint.complete(assessment.accuracy[cell], references) for cell, checkpoint in exported.items()}
+
+
+def _describe_climatology(climatology: Climatology) -> str:
+    annual = f"mean and {climatology.annual_harmonics} harmonics of the year"
+    return annual + (f", {climatology.daily_harmonics} of the day" if climatology.daily_harmonics else "")
+
+
+def _late_gap_notes(dataset: Dataset, end: int) -> tuple[str, ...]:
+    """A note if a long gap near the end keeps forecasts from starting at the last observation."""
+    if end == len(dataset.series):
+        return ()
+    last = short(dataset.series.times[end - 1])
+    return (f"forecasts of the dataset itself start after {last}: later windows have gaps too long to fill",)
+
+
+def _write_recent(dataset: Dataset, end: int, path: Path) -> None:
+    recent = dataset.series.part(max(end - RECENT_WINDOWS * dataset.shape.window, 0), end)
+    times = [iso(time) for time in recent.times]
+    pd.DataFrame({"time": times, "sst": recent.values}).to_csv(path, index=False)

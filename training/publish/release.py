@@ -1,0 +1,151 @@
+"""Releases on disk: staging, publishing by rename, pruning and rolling back."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from forecasting.errors import ReleaseError, UnknownNameError
+from forecasting.networks.metadata import digest
+from forecasting.releases.release import (
+    CURRENT,
+    MANIFEST,
+    Manifest,
+    ManifestEntry,
+    current_version,
+    dataset_names,
+    versions,
+)
+from forecasting.wording import there_are
+
+_STAGING: Final = ".publishing-"
+
+
+def next_version(dataset: Path, now: datetime | None = None) -> str:
+    """The version for a release made ``now``, which sorts after every existing one of ``dataset``."""
+    moment = now or datetime.now(UTC)
+    existing = versions(dataset)
+    while existing and f"{moment:%Y%m%dT%H%M%SZ}" <= existing[-1]:
+        moment = datetime.strptime(existing[-1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=1)
+    return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+@contextmanager
+def staging(dataset: Path) -> Iterator[Path]:
+    """An empty folder to write a release into, removed at the end of the block unless it was published.
+
+    It is created beside the releases, so that a rename can publish it, and locked while in use. Folders without a lock
+    were left behind by killed processes; this removes them.
+    """
+    existed = dataset.exists()
+    dataset.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(dataset)
+    folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=dataset))
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not existed and not any(dataset.iterdir()):
+            dataset.rmdir()
+
+
+def _remove_abandoned(dataset: Path) -> None:
+    for entry in dataset.glob(f"{_STAGING}*"):
+        lock = os.open(entry, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(lock)
+
+
+def publish(folder: Path, dataset: Path, version: str) -> Path:
+    """Seal ``folder`` and rename it to its version; returns the new path. The release does not serve yet.
+
+    Raises:
+        ReleaseError: if the version exists.
+    """
+    seal(folder, dataset.name, version)
+    folder.chmod(0o755)
+    target = dataset / version
+    try:
+        folder.rename(target)
+    except OSError as error:
+        raise ReleaseError(f"cannot publish {target}: {error.strerror}") from None
+    return target
+
+
+def seal(folder: Path, dataset: str, version: str) -> None:
+    """Write the manifest of a release, with the digest of every other file in ``folder``."""
+    files = {
+        file.name: ManifestEntry(sha256=digest(content := file.read_bytes()), bytes=len(content))
+        for file in sorted(folder.iterdir())
+        if file.name != MANIFEST
+    }
+    manifest = Manifest(dataset=dataset, version=version, files=files)
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def point_current(dataset: Path, version: str) -> None:
+    """Make ``version`` the release that serves, atomically."""
+    handle, name = tempfile.mkstemp(prefix=_STAGING, dir=dataset)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(version + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(dataset / CURRENT)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def prune(dataset: Path, keep: int, new: str | None = None) -> list[str]:
+    """Remove old releases except the ``keep`` newest, the one that serves and ``new``; returns the removed versions."""
+    spared = {current_version(dataset), new}
+    old = [version for version in versions(dataset) if version not in spared]
+    removed = old[: max(len(old) - keep, 0)]
+    for version in removed:
+        shutil.rmtree(dataset / version)
+    return removed
+
+
+def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
+    """Make another release serve; returns its version.
+
+    Args:
+        artifacts: folder of all releases.
+        name: of the dataset.
+        version: of the release; the one before the current if None.
+
+    Raises:
+        UnknownNameError: if the dataset or version does not exist.
+        ReleaseError: if no release is older than the current one.
+    """
+    if name not in dataset_names(artifacts):
+        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {there_are(dataset_names(artifacts))}")
+    dataset = artifacts / name
+    existing = versions(dataset)
+    if version is None:
+        older = [candidate for candidate in existing if candidate < (current_version(dataset) or "")]
+        if not older:
+            raise ReleaseError(f"{dataset} has no release older than the one that serves")
+        version = older[-1]
+    elif version not in existing:
+        raise UnknownNameError(f"no release {version!r} of {name}; {there_are(existing)}")
+    point_current(dataset, version)
+    return version

@@ -1,0 +1,1 @@
+"""Where series come from: ERDDAP servers, and the packages that carry the shipped data."""

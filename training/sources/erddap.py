@@ -1,0 +1,272 @@
+"""ERDDAP servers: the description of a dataset, and the address of one series in it."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+import numpy as np
+
+from forecasting.series.timestep import parse_time, unix_seconds
+from training.sources.download import FetchError
+
+Span = tuple[float, float]
+
+_STATION_NAMES: Final = ("station", "station_id", "station_name", "stationid", "platform", "platform_code", "buoy",
+                         "buoy_id", "site", "wmo_platform_code")  # fmt: skip
+_DEPTH_NAMES: Final = ("depth", "altitude", "zlev", "lev")
+_HALFWAY_TOLERANCE: Final = 0.01
+"""Share of a spacing: this close to halfway between two values, either may be the nearest."""
+_PROVENANCE: Final = ("title", "institution", "license", "infoUrl", "creator_name", "references", "time_coverage_end")
+
+
+@dataclass(frozen=True)
+class SeriesQuery:
+    """The part of a dataset to request; None requests all of an axis.
+
+    Attributes:
+        variables: names, temperatures first.
+        start: first time, ISO 8601.
+        end: last time, ISO 8601.
+        lat: lowest and highest latitude, degrees north; equal ones select the nearest cell of a grid.
+        lon: lowest and highest longitude, degrees east; likewise.
+        depth: lowest and highest, in the units of the dataset.
+        station: name of a station in a table.
+    """
+
+    variables: tuple[str, ...]
+    start: str | None = None
+    end: str | None = None
+    lat: Span | None = None
+    lon: Span | None = None
+    depth: Span | None = None
+    station: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """An ERDDAP server's description of a dataset.
+
+    Attributes:
+        server: root of the server, as returned by :func:`server_address`.
+        name: id of the dataset.
+        dimensions: number of values on each axis of a grid, in the order of the axes; empty for a table.
+        variables: names of the variables, without axes.
+        attributes: by variable (``NC_GLOBAL`` for those of the dataset) and name.
+        even: axes whose values are evenly spaced.
+    """
+
+    server: str
+    name: str
+    dimensions: dict[str, int]
+    variables: tuple[str, ...]
+    attributes: dict[str, dict[str, str]]
+    even: frozenset[str] = frozenset()
+
+    @property
+    def protocol(self) -> str:
+        """``griddap`` or ``tabledap``."""
+        return "griddap" if self.dimensions else "tabledap"
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Title, licence and similar attributes, as far as the server gives them."""
+        attributes = self.attributes.get("NC_GLOBAL", {})
+        return {name: attributes[name] for name in _PROVENANCE if name in attributes}
+
+
+def server_address(text: str) -> str:
+    """The root of an ERDDAP server, from the address of any of its pages."""
+    match = re.match(r"(https?://[^?#]*?/erddap)(/|$|\?|#)", text)
+    return match[1] if match else text.rstrip("/")
+
+
+def info_url(server: str, dataset: str) -> str:
+    """The address of the server's description of a dataset."""
+    return f"{server}/info/{quote(dataset, safe='')}/index.csv"
+
+
+def parse_info(server: str, dataset: str, text: str) -> DatasetInfo:
+    """Parse a server's ``info/<dataset>/index.csv``.
+
+    Raises:
+        FetchError: if the text is not in ERDDAP's format.
+    """
+    rows = csv.reader(io.StringIO(text))
+    if next(rows, [])[:3] != ["Row Type", "Variable Name", "Attribute Name"]:
+        raise FetchError("the server did not describe the dataset as ERDDAP does; check --erddap")
+    dimensions: dict[str, int] = {}
+    variables: list[str] = []
+    attributes: dict[str, dict[str, str]] = {}
+    even: set[str] = set()
+    for kind, variable, attribute, _, value in (row for row in rows if len(row) == 5):
+        if kind == "dimension":
+            count = re.search(r"nValues=(\d+)", value)
+            dimensions[variable] = int(count[1]) if count else 0
+            if "evenlySpaced=true" in value:
+                even.add(variable)
+        elif kind == "variable":
+            variables.append(variable)
+        elif kind == "attribute":
+            attributes.setdefault(variable, {})[attribute] = value
+    return DatasetInfo(server, dataset, dimensions, tuple(variables), attributes, frozenset(even))
+
+
+def data_url(info: DatasetInfo, query: SeriesQuery) -> str:
+    """The address of the series, as CSV with a row of units.
+
+    Raises:
+        FetchError: if the dataset lacks a variable, or the query leaves more than one series; says what to add.
+    """
+    for name in query.variables:
+        if name not in info.variables:
+            raise FetchError(f"{info.name} has no variable {name!r}; its variables: {', '.join(info.variables)[:400]}")
+    return _address(info, _grid_query(info, query) if info.dimensions else "&".join(_table_query(info, query)))
+
+
+def axis_url(info: DatasetInfo, query: SeriesQuery, axis: str) -> str:
+    """The address of the values of the series on one axis of a grid."""
+    return _address(info, quote(axis + _indices(info, query)[axis], safe=",():"))
+
+
+def ends_url(info: DatasetInfo, query: SeriesQuery) -> tuple[str, str | None]:
+    """The address of the last time of each station in a table, and the name of the station variable, if any."""
+    station = _station_variable(info)
+    columns = ["time"] if station is None else [station, "time"]
+    _, *limits = _table_query(info, query)
+    last = quote(f'orderByMax("{",".join(columns)}")', safe=",=:()")
+    return _address(info, "&".join([",".join(columns), *limits, last])), station
+
+
+def known_counts(info: DatasetInfo, query: SeriesQuery) -> dict[str, int | None]:
+    """The least number of values that a series has on each axis of a grid, by the server's description.
+
+    None for an axis whose description is not enough: a part of an axis with unevenly spaced values.
+    """
+    spans: dict[str, tuple[float | None, float | None] | None] = {
+        "time": None if query.start is None and query.end is None else (_seconds(query.start), _seconds(query.end)),
+        "latitude": query.lat,
+        "longitude": _longitudes(info, query.lon),
+    }
+    spans |= dict.fromkeys(_DEPTH_NAMES, query.depth)
+    return {
+        name: _count_between(info, name, spans[name]) if spans.get(name) is not None else info.dimensions[name]
+        for name in info.dimensions
+    }
+
+
+def _count_between(info: DatasetInfo, name: str, span: tuple[float | None, float | None] | None) -> int | None:
+    """Number of values on an axis from the one nearest to the low end of a span to the one nearest to its high end."""
+    count, ends = info.dimensions[name], _range(info, name)
+    low, high = span if span is not None else (None, None)
+    if count <= 1 or (low is not None and low == high):
+        return 1
+    if name not in info.even or ends is None or ends[0] >= ends[1]:
+        return None
+    spacing = (ends[1] - ends[0]) / (count - 1)
+    # Halfway between two values, either may be the nearest: assume the one that leaves fewer values.
+    first = 0 if low is None else math.floor((low - ends[0]) / spacing + 0.5 + _HALFWAY_TOLERANCE)
+    last = count - 1 if high is None else math.ceil((high - ends[0]) / spacing - 0.5 - _HALFWAY_TOLERANCE)
+    return max(1, min(last, count - 1) - max(first, 0) + 1)
+
+
+def _seconds(time: str | None) -> float | None:
+    return None if time is None else float(unix_seconds(np.asarray(parse_time(time))))
+
+
+def _range(info: DatasetInfo, name: str) -> Span | None:
+    """Lowest and highest value of an axis, times in Unix seconds."""
+    limits = info.attributes.get(name, {}).get("actual_range", "").split(",")
+    try:
+        low, high = map(float, limits)
+    except ValueError:
+        return None
+    return low, high
+
+
+def _address(info: DatasetInfo, query: str) -> str:
+    return f"{info.server}/{info.protocol}/{quote(info.name, safe='')}.csv?{query}"
+
+
+def _grid_query(info: DatasetInfo, query: SeriesQuery) -> str:
+    index = "".join(_indices(info, query).values())
+    return quote(",".join(name + index for name in query.variables), safe=",():")
+
+
+def _indices(info: DatasetInfo, query: SeriesQuery) -> dict[str, str]:
+    """The index expression of each axis of a grid."""
+    if query.station is not None:
+        raise FetchError(f"{info.name} is a grid and has no stations; choose a place with --lat and --lon")
+    spans = {"latitude": ("--lat", query.lat), "longitude": ("--lon", _longitudes(info, query.lon))}
+    spans |= dict.fromkeys(_DEPTH_NAMES, ("--depth", query.depth))
+    indices: dict[str, str] = {}
+    for name, count in info.dimensions.items():
+        if name == "time":
+            first = f"({query.start})" if query.start else "0"
+            last = f"({query.end})" if query.end else "last"
+            indices[name] = f"[{first}:1:{last}]"
+            continue
+        option, span = spans.get(name, ("", None))
+        if span is None and count != 1:
+            remedy = f"choose with {option}" if option else "fetch cannot choose among them"
+            raise FetchError(f"{info.name} has {count} values of {name}: {remedy}")
+        indices[name] = "[0]" if span is None else f"[({span[0]:.10g}):1:({span[1]:.10g})]"
+    return indices
+
+
+def _longitudes(info: DatasetInfo, lon: Span | None) -> Span | None:
+    """Longitudes in the convention of the dataset: −180 to 180, or 0 to 360."""
+    limits = _range(info, "longitude")
+    if lon is None or limits is None:
+        return lon
+    low, high = limits
+    west, east = (
+        degrees + 360 if degrees < 0 <= low else degrees - 360 if degrees > 180 >= high else degrees for degrees in lon
+    )
+    return west, east
+
+
+def _table_query(info: DatasetInfo, query: SeriesQuery) -> list[str]:
+    """The columns to request, followed by the constraints on rows."""
+    station = _station_variable(info)
+    depth = next((name for name in _DEPTH_NAMES if name in info.variables), None)
+    flags = (f"{name}{suffix}" for name in query.variables for suffix in ("_qc_agg", "_qc"))
+    columns = ("time", station, "latitude", "longitude", depth, *query.variables, *flags)
+    names = dict.fromkeys(name for name in columns if name in info.variables)
+    limits = [*_between("time", query.start, query.end)]
+    for name, span in (("latitude", query.lat), ("longitude", _longitudes(info, query.lon)), (depth, query.depth)):
+        if span is not None:
+            if name not in info.variables:
+                raise FetchError(
+                    f"{info.name} has no {name or 'depth'} to choose by; its variables: {', '.join(info.variables)}"
+                )
+            limits += _between(str(name), *(f"{limit:.10g}" for limit in span))
+    if query.station is not None:
+        if station is None:
+            raise FetchError(f"{info.name} has no station variable; leave out --station")
+        limits.append(f"{station}={_quoted(query.station)}")
+    return [quote(part, safe=",=:") for part in [",".join(str(name) for name in names), *limits]]
+
+
+def _between(name: str, low: str | None, high: str | None) -> Iterable[str]:
+    if low is not None and low == high:
+        yield f"{name}={low}"
+        return
+    if low is not None:
+        yield f"{name}>={low}"
+    if high is not None:
+        yield f"{name}<={high}"
+
+
+def _station_variable(info: DatasetInfo) -> str | None:
+    by_role = [name for name in info.variables if info.attributes.get(name, {}).get("cf_role") == "timeseries_id"]
+    return next(iter([*by_role, *(name for name in _STATION_NAMES if name in info.variables)]), None)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
