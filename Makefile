@@ -13,10 +13,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test code containers chromium check docs install train data bench fuzz soak clean
+.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data bench fuzz soak clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 serve: $(VENV)/.page ## install, train if nothing is published, and serve on HOST:PORT
 	@test -e artifacts/$(DATASET)/current || $(MAKE) --no-print-directory train
@@ -38,6 +38,25 @@ code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, on all 
 
 containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers
+
+# The two ends of what pyproject.toml promises, each in its own environment that uv brings up to date. Where uv finds no
+# build of torch for CPUs, it takes the usual one, which on Linux is of several gigabytes.
+test-lowest: python := 3.11
+test-lowest: resolution := lowest-direct
+test-lowest: ## the core and service tests on Python 3.11 with the lowest versions that pyproject.toml allows
+
+test-newest: python := 3.13
+test-newest: resolution := highest
+test-newest: ## the core and service tests on Python 3.13 with the newest versions of everything
+
+test-lowest test-newest: test-%: $(VENV)/.uv
+	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
+	@$(call uv_install,$*,--torch-backend cpu) 2>/dev/null || $(call uv_install,$*)
+	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service --ignore=tests/service/api/test_schemathesis.py \
+		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+
+uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
+	$(2) --editable '.[test]'
 
 # The tests of the page look at it with a browser; without one they are skipped.
 chromium:
@@ -72,11 +91,15 @@ soak: $(VENV)/.dev ## serve mixed load and reloads for ten minutes; fails if the
 	$(BIN)/python -m benchmarks.soak
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build site
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-newest .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build site
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; install one, or name it: make PYTHON=…"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment; on Debian: apt install python3-venv"; exit 1; }
+
+$(VENV)/.uv: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet 'uv>=0.9'
+	@touch $@
 
 # Each stamp is one set of extras, installed again when pyproject.toml changes.
 $(VENV)/.page $(VENV)/.training $(VENV)/.scoring $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from benchmarks.selection import read
-from forecasting.evaluation.report import IntervalReport
+from forecasting.evaluation.model_report import IntervalReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import intervals
 from forecasting.networks.checkpoint import script

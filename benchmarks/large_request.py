@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.payloads import general, large_body, simple, simple_bodies, stretches
 from benchmarks.servers import SERVICE, serving
-from forecasting.networks.roller import BATCH
+from forecasting.networks.roller import BATCH_WINDOWS
 from forecasting.releases.registry import load_forecaster
 
 _SERIES: Final = 1_000
@@ -35,7 +35,7 @@ def measure() -> Iterator[str]:
                 rates[kind].append(_SERIES / _seconds(lambda body=body: server.post(body)))  # type: ignore[misc]
                 shares[kind].append(rates[kind][-1] / alone[-1])
     yield f"{_SERIES} series through GRU; medians of {_ROUNDS} rounds:"
-    yield f"the bare TorchScript module, batches of {BATCH}, one thread: {median(alone):.0f} series/s"
+    yield f"the bare TorchScript module, batches of {BATCH_WINDOWS}, one thread: {median(alone):.0f} series/s"
     for kind, body in bodies.items():
         yield (
             f"one request, {kind} ({len(body) / 2**10:.0f} KiB): {median(rates[kind]):.0f} series/s, "
@@ -47,8 +47,8 @@ def _bare_loop() -> Callable[[], None]:
     torch.set_num_threads(1)
     module = load_forecaster("nino12-gru").network.module
     drawn = stretches(_SERIES)
-    windows = torch.tensor(np.array([stretch.values for stretch in drawn]), dtype=torch.float32).split(BATCH)
-    valid_time = torch.tensor([stretch.valid_time for stretch in drawn], dtype=torch.float64).split(BATCH)
+    windows = torch.tensor(np.array([stretch.values for stretch in drawn]), dtype=torch.float32).split(BATCH_WINDOWS)
+    valid_time = torch.tensor([stretch.valid_time for stretch in drawn], dtype=torch.float64).split(BATCH_WINDOWS)
 
     def loop() -> None:
         with torch.inference_mode():

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from forecasting.readers import read_csv
-from forecasting.series.timestep import Floats, Times, iso, unix_seconds
+from forecasting.series.times import Floats, Times, iso, unix_seconds
 
 WINDOW: Final = 24
 """Window of the networks on nino12."""

@@ -30,7 +30,8 @@ from forecasting.networks.roller import NetworkRoller
 from forecasting.readers import read_csv
 from forecasting.references.baselines import Baselines
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import DAY, MONTH, Floats, TimeStep
+from forecasting.series.times import DAY, Floats
+from forecasting.series.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.fitting import fit

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import iso, parse_time
+from forecasting.series.times import iso, parse_time
 from service.api.forecast.schemas import ForecastRequest
 from service.engine.series_schema import SeriesIn
 

@@ -1,24 +1,25 @@
-"""What can go wrong, as one tree. No HTTP here: the service has the table that speaks it.
+"""Everything that can go wrong, as one tree of exceptions. HTTP status codes are up to the service.
 
 ForecastError
 ├── SeriesError      a series that cannot be used: which value, why, and what to do
-│   ├── IrregularError  its times follow no one step
-│   ├── RangeError      a value that no sea has
-│   └── FileError    a file that holds no usable series: which line or column
+│   ├── IrregularError  the times do not follow one step
+│   ├── RangeError      a value outside the range of sea temperatures
+│   └── FileError       a file without a usable series: which line or column
 ├── RequestError     a horizon, level, device or setting that is not offered
-├── UnknownNameError no dataset or model of that name; says which there are
-└── ReleaseError     a release on disk that is missing, incomplete or altered
+├── UnknownNameError a dataset or model that does not exist; lists those that do
+├── ReleaseError     a release on disk that is missing, incomplete or altered
+└── MissingExtraError  an optional package that is not installed
 """
 
 
 class ForecastError(Exception):
-    """Root of every error that this project raises on purpose; ``str()`` is a sentence for a person."""
+    """Base of all errors that this project raises deliberately; ``str()`` is a sentence for the user."""
 
 
 class SeriesError(ForecastError):
     """A series that cannot be used.
 
-    ``index`` is the position of the offending value in the caller's input, where one value is to blame.
+    ``index`` is the position of the offending value in the caller's input; None if no single value is at fault.
     """
 
     def __init__(self, message: str, *, index: int | None = None) -> None:
@@ -27,13 +28,13 @@ class SeriesError(ForecastError):
 
 
 class IrregularError(SeriesError):
-    """A series whose times follow no one step: made coarser, it may."""
+    """A series whose times do not follow one step; resampling to a coarser step may help."""
 
 
 class RangeError(SeriesError):
-    """A value that no sea has.
+    """A value outside the range of sea temperatures.
 
-    ``option`` is what a command line that reads files has for the likely remedy, where it has anything.
+    ``option`` is the command-line option that is the likely remedy; None if there is none.
     """
 
     def __init__(self, message: str, *, index: int, option: str | None) -> None:
@@ -42,13 +43,13 @@ class RangeError(SeriesError):
 
 
 class FileError(SeriesError):
-    """A file from which no usable series can be read."""
+    """A file without a usable series."""
 
 
 class RequestError(ForecastError):
-    """Something asked for that is not offered: a horizon or level of a model, a device, a setting.
+    """A request for something that is not offered: a horizon or level of a model, a device, a setting.
 
-    ``field`` names the parameter that asked for it.
+    ``field`` is the name of the parameter.
     """
 
     def __init__(self, message: str, *, field: str) -> None:
@@ -57,8 +58,12 @@ class RequestError(ForecastError):
 
 
 class UnknownNameError(ForecastError):
-    """No dataset or model of this name."""
+    """A dataset or model of this name does not exist."""
 
 
 class ReleaseError(ForecastError):
-    """A release that is missing, incomplete, or not what its manifest says."""
+    """A release that is missing, incomplete, or different from its manifest."""
+
+
+class MissingExtraError(ForecastError, ImportError):
+    """An optional package is not installed; the message names the extra that installs it."""

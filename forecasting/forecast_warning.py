@@ -1,4 +1,4 @@
-"""FIXME docstring."""
+"""Warnings about a forecast."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ WarningCode = Literal["adjusted", "gap_filled", "outside_training", "no_climatol
 
 @dataclass(frozen=True, slots=True)
 class ForecastWarning:
-    """Something about a forecast that its reader should know; ``code`` is for programs."""
+    """A warning about a forecast: a sentence for the reader, and a ``code`` for programs."""
 
     code: WarningCode
     message: str

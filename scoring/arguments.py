@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from forecasting.console import command_name
+
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
                   ".pq": "parquet"}  # fmt: skip
 """Output formats by file extension."""
@@ -19,7 +21,7 @@ exit status: 0 success; 1 stopped by a system error such as a full disk; 2 inval
 def parser() -> argparse.ArgumentParser:
     """Return the parser for the command line of ``python -m scoring``."""
     parser = argparse.ArgumentParser(
-        prog="python -m scoring",
+        prog=command_name("score", "scoring"),
         description="Forecast every station of a table, or every cell of a grid.",
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,

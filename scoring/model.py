@@ -10,7 +10,7 @@ from forecasting.errors import ReleaseError, RequestError, UnknownNameError
 from forecasting.evaluation.report import parse_report
 from forecasting.networks.metadata import CELLS, CheckpointMetadata, digest, parse_metadata
 from forecasting.releases.release import open_current
-from forecasting.wording import there_are
+from forecasting.wording import available
 
 if TYPE_CHECKING:
     from forecasting.networks.forecaster import Forecaster
@@ -87,6 +87,6 @@ def find_model(artifacts: Path, dataset: str | None, model: str, device: str) ->
     name = f"{cell}.pt"
     if name not in release.manifest.files:
         known = ["best", *(cell for cell in CELLS if f"{cell}.pt" in release.manifest.files)]
-        raise UnknownNameError(f"no model {model[:64]!r} in {release.path}; {there_are(known)}")
+        raise UnknownNameError(f"no model {model[:64]!r} in {release.path}; {available(known)}")
     metadata = parse_metadata(release.read(f"{cell}.json"))
     return ModelFile(str((release.path / name).resolve()), digest(release.read(name)), device), metadata

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.times import Floats, Times
 
 if TYPE_CHECKING:
     from forecasting.networks.forecaster import Forecaster

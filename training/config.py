@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from forecasting.networks.metadata import CELLS
 from forecasting.series.shape import ForecastShape
-from forecasting.series.timestep import YEAR, TimeStep
+from forecasting.series.times import YEAR
+from forecasting.series.timestep import TimeStep
 
 DEFAULT_SEED: Final = 0
 

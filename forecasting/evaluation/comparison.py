@@ -1,4 +1,4 @@
-"""How good networks and references are on a caller's own series, rolled through it one step at a time."""
+"""How good networks and references are on a series of the user, rolled through it one step at a time."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.evaluation.report import ModelReport
+from forecasting.evaluation.model_report import ModelReport
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.intervals import ErrorDistribution
@@ -18,23 +18,24 @@ from forecasting.references.from_past import CLIMATOLOGY_YEARS
 from forecasting.scores.accuracy import Accuracy, diebold_mariano, rounded_or_none
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
-from forecasting.series.sst_series import SstSeries, Units, from_celsius
-from forecasting.series.timestep import LAST_TIME, YEAR, Floats, Times, iso, short
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import LAST_TIME, YEAR, Floats, Times, iso, short
+from forecasting.series.units import Units, from_celsius
 from forecasting.wording import counted, too_few
 
-PIECE: Final = 2_048
-"""Windows × leads that are forecast at a stretch, before others are let in."""
+CHUNK_FORECASTS: Final = 2_048
+"""Windows × leads that are forecast before other work gets a turn."""
 
 
 @dataclass(frozen=True)
 class Rolled:
-    """What every model says of the same steps of a series, each from what came before.
+    """Forecasts of every model for the same steps of a series, each from the values before it.
 
     Attributes:
         times: of the steps, ``(n,)``.
         observed: °C, ``(n,)``.
-        predicted: °C, ``(n,)``, by name: the networks, then the references that the series affords.
-        scale: what the networks' errors are multiplied by, ``(n,)``, by cell.
+        predicted: °C, ``(n,)``, by name: the networks, then the references that the series is long enough for.
+        scale: factor for the errors of the networks, ``(n,)``, by cell.
         warnings: what a reader should know.
     """
 
@@ -46,12 +47,12 @@ class Rolled:
 
     @property
     def period(self) -> Period:
-        """First and last of the steps that were forecast, and how many they are."""
+        """First and last forecast step, and the number of steps."""
         return Period(start=iso(self.times.min()), end=iso(self.times.max()), n=len(self.times))
 
     @classmethod
     def pooled(cls, parts: Sequence["Rolled"]) -> "Rolled":
-        """Several series together, with the models that all of them have."""
+        """Join several series, with the models that all of them have."""
         names = [name for name in parts[0].predicted if all(name in part.predicted for part in parts)]
         return cls(
             np.concatenate([part.times for part in parts]),
@@ -62,16 +63,16 @@ class Rolled:
 
 
 def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: int) -> Generator[None, None, Rolled]:
-    """Forecast every step of ``series`` that a full window precedes, ``horizon`` steps ahead.
+    """Forecast every step of ``series`` that follows a full window, ``horizon`` steps ahead.
 
-    In pieces: whoever runs it can do something else, or give up, between two of them.
+    The generator yields between chunks, so that the caller can do other work, or stop.
 
-    The references are fitted to the series' own past alone, and fitted again as it grows. Where that affords no
-    climatology at first, the steps that it does not reach are left out, for all models alike, so that errors can be set
-    side by side; where too few would be left, the references that need one are, and a warning says so.
+    References are fitted to the past of the series, and fitted again as it grows. Steps before the first possible
+    climatology are skipped for all models, so that their errors can be compared. If too few steps would remain, the
+    references that need a climatology are skipped instead, with a warning.
 
     Args:
-        series: of the networks' step.
+        series: at the step of the networks.
         networks: of one release.
         horizon: the lead that is scored.
 
@@ -80,37 +81,37 @@ def rolling_through(series: SstSeries, networks: Sequence[Forecaster], horizon: 
     """
     metadata = networks[0].metadata
     shape = ForecastShape(metadata.window, horizon, metadata.fill_limit)
-    known = _origins(series, metadata.model, shape)
+    usable = _usable_origins(series, metadata.model, shape)
     references = ExpandingReferences(series, shape)
-    first = _first_referred(known, references)
-    warnings = [*_about(series, metadata), *_about_references(known, first, references)]
-    known = known.take(slice(first or 0, None))
+    first = _first_with_climatology(usable, references)
+    warnings = [*_series_warnings(series, metadata), *_reference_warnings(usable, first, references)]
+    usable = usable.take(slice(first or 0, None))
     predicted: dict[str, Floats] = {}
     for network in networks:
-        predicted[network.metadata.cell] = yield from _roll_network(network, known, horizon)
+        predicted[network.metadata.cell] = yield from _roll_network(network, usable, horizon)
     if first is None:
-        predicted["persistence"] = known.windows[:, -1]
+        predicted["persistence"] = usable.windows[:, -1]
     else:
-        predicted |= yield from _roll_references(references, known)
+        predicted |= yield from _roll_references(references, usable)
         if "linear" not in predicted:
-            said = "gaps leave too few windows to fit the linear autoregression to"
-            warnings.append(ForecastWarning("no_linear", said))
-    times = series.step.shift(known.valid_time, horizon - 1)
-    scale = {network.metadata.cell: network.metadata.errors.scale(known.windows) for network in networks}
-    return Rolled(times, known.targets[:, -1], predicted, scale, (*warnings, *_unlike(known, metadata)))
+            message = "gaps leave too few windows to fit the linear autoregression"
+            warnings.append(ForecastWarning("no_linear", message))
+    times = series.step.shift(usable.valid_time, horizon - 1)
+    scale = {network.metadata.cell: network.metadata.errors.scale(usable.windows) for network in networks}
+    return Rolled(times, usable.targets[:, -1], predicted, scale, (*warnings, *_training_warnings(usable, metadata)))
 
 
 def score(
     rolled: Rolled, errors: Mapping[str, ErrorDistribution], horizon: int, units: Units, *, significance: bool = True
 ) -> list[ModelReport]:
-    """Errors of each model, in ``units``, as its only lead.
+    """Return the errors of each model, in ``units``, as its only lead.
 
     Args:
-        rolled: what they said.
-        errors: the error distributions of the networks, by cell: the coverage of intervals is that of theirs.
+        rolled: forecasts and observations.
+        errors: the error distributions of the networks, by cell, which give the coverage of intervals.
         horizon: the lead that was forecast.
-        units: of errors; of MAPE, the scale that its percent are of.
-        significance: whether the forecasts follow each other in time, so that a p-value can be told.
+        units: of errors; MAPE is in percent on that scale.
+        significance: whether the forecasts are consecutive in time, so that p-values can be computed.
     """
     observed = from_celsius(rolled.observed, units)[:, None]
     accuracy = {
@@ -118,29 +119,39 @@ def score(
     }
     references = [name for name in BASELINES if name in rolled.predicted]
     best = min(references, key=lambda name: accuracy[name].rmse[0])
-    to_beat = rolled.predicted[best] - rolled.observed
-    reports = []
-    for name, column in rolled.predicted.items():
-        if name in references:
-            reports.append(ModelReport(name=name, kind="baseline", accuracy={"test": accuracy[name]}))
-            continue
-        p_value = diebold_mariano(column - rolled.observed, to_beat, horizon) if significance else None
-        reports.append(
-            ModelReport(
-                name=name,
-                kind="recurrent",
-                accuracy={"test": accuracy[name]},
-                p_value=(rounded_or_none(p_value),),
-                coverage=errors[name].coverage(
-                    rolled.observed[:, None], column[:, None], rolled.times[:, None], rolled.scale[name], horizon
-                ),
-            )
-        )
-    return reports
+    reference_error = rolled.predicted[best] - rolled.observed if significance else None
+    return [
+        ModelReport(name=name, kind="baseline", accuracy={"test": accuracy[name]})
+        if name in references
+        else _network_report(rolled, name, accuracy[name], errors[name], horizon, reference_error)
+        for name in rolled.predicted
+    ]
 
 
-def _origins(series: SstSeries, model: str, shape: ForecastShape) -> Origins:
-    """Those whose last lead was observed.
+def _network_report(
+    rolled: Rolled,
+    name: str,
+    accuracy: Accuracy,
+    errors: ErrorDistribution,
+    horizon: int,
+    reference_error: Floats | None,
+) -> ModelReport:
+    predicted, p_value = rolled.predicted[name], None
+    if reference_error is not None:
+        p_value = diebold_mariano(predicted - rolled.observed, reference_error, horizon)
+    return ModelReport(
+        name=name,
+        kind="recurrent",
+        accuracy={"test": accuracy},
+        p_value=(rounded_or_none(p_value),),
+        coverage=errors.coverage(
+            rolled.observed[:, None], predicted[:, None], rolled.times[:, None], rolled.scale[name], horizon
+        ),
+    )
+
+
+def _usable_origins(series: SstSeries, model: str, shape: ForecastShape) -> Origins:
+    """Return the origins whose last lead was observed.
 
     Raises:
         SeriesError: if there is none.
@@ -148,53 +159,50 @@ def _origins(series: SstSeries, model: str, shape: ForecastShape) -> Origins:
     window, horizon, limit = shape
     if len(series) < window + horizon:
         raise SeriesError(
-            f"{too_few(len(series), 'value')}: {model} needs {window}, and {horizon} more to be compared with"
+            f"{too_few(len(series), 'value')}: {model} needs {window}, and {horizon} more to compare with"
         )
     if series.times[-1] > LAST_TIME:
-        raise SeriesError("the series reaches past the year 9999: look for a wrong time")
-    known = origins(series, shape, window, len(series))
-    known = known.take(np.flatnonzero(np.isfinite(known.targets[:, -1])))
-    if not len(known):
+        raise SeriesError("the series extends past the year 9999: check for a wrong time")
+    usable = origins(series, shape, window, len(series))
+    usable = usable.take(np.flatnonzero(np.isfinite(usable.targets[:, -1])))
+    if not len(usable):
         raise SeriesError(
-            f"no {window} values in a row, with gaps of at most {limit}, are followed by an observation "
-            f"{counted(horizon, 'step')} later: there is nothing to compare with"
+            f"there is nothing to compare with: no window of {window} values, with gaps of at most {limit}, is "
+            f"followed by an observation {counted(horizon, 'step')} later"
         )
-    return known
+    return usable
 
 
-def _first_referred(known: Origins, references: ExpandingReferences) -> int | None:
-    """The first origin from which all is scored, with a climatology; None where there had better be none.
-
-    At least half of the origins, or a year of them, shall be left.
-    """
+def _first_with_climatology(usable: Origins, references: ExpandingReferences) -> int | None:
+    """Return the first origin with a climatology; None if fewer than half of the origins, and than a year, follow."""
     if references.begin is None:
         return None
-    first = int(np.searchsorted(known.position, references.begin))
-    left = len(known) - first
-    return first if 2 * left >= len(known) or left * references.series.step.seconds >= YEAR else None
+    first = int(np.searchsorted(usable.position, references.begin))
+    remaining = len(usable) - first
+    return first if 2 * remaining >= len(usable) or remaining * references.series.step.seconds >= YEAR else None
 
 
-def _roll_network(network: Forecaster, known: Origins, horizon: int) -> Generator[None, None, Floats]:
-    column: Floats = np.empty(len(known))
-    size = max(PIECE // horizon, 1)
-    for begin in range(0, len(known), size):
+def _roll_network(network: Forecaster, usable: Origins, horizon: int) -> Generator[None, None, Floats]:
+    column: Floats = np.empty(len(usable))
+    size = max(CHUNK_FORECASTS // horizon, 1)
+    for begin in range(0, len(usable), size):
         rows = slice(begin, begin + size)
-        column[rows] = network.roll(known.windows[rows], known.valid_time[rows], horizon)[:, -1]
+        column[rows] = network.roll(usable.windows[rows], usable.valid_time[rows], horizon)[:, -1]
         yield
     return column
 
 
-def _roll_references(references: ExpandingReferences, known: Origins) -> Generator[None, None, dict[str, Floats]]:
-    """°C ``(n,)`` at the last lead, by name; without those that some stretch does not afford."""
+def _roll_references(references: ExpandingReferences, usable: Origins) -> Generator[None, None, dict[str, Floats]]:
+    """Return forecasts at the last lead, °C ``(n,)``, by name; only of references that every stretch has."""
     stretches = []
-    for begin, end in references.refits(int(known.position[0]), int(known.position[-1]) + 1):
-        stretch = known.take(slice(*np.searchsorted(known.position, (begin, end))))
+    for begin, end in references.refits(int(usable.position[0]), int(usable.position[-1]) + 1):
+        stretch = usable.take(slice(*np.searchsorted(usable.position, (begin, end))))
         if len(stretch):
             rollers = references.fit(begin)
             stretches.append(
                 {
-                    name: one.roll(stretch.windows, stretch.valid_time, references.shape.horizon)[:, -1]
-                    for name, one in rollers.items()
+                    name: roller.roll(stretch.windows, stretch.valid_time, references.shape.horizon)[:, -1]
+                    for name, roller in rollers.items()
                 }
             )
             yield
@@ -202,38 +210,41 @@ def _roll_references(references: ExpandingReferences, known: Origins) -> Generat
     return {name: np.concatenate([stretch[name] for stretch in stretches]) for name in names}
 
 
-def _about(series: SstSeries, metadata: CheckpointMetadata) -> list[ForecastWarning]:
+def _series_warnings(series: SstSeries, metadata: CheckpointMetadata) -> list[ForecastWarning]:
     warnings = [ForecastWarning("adjusted", note) for note in series.notes]
     if np.isnan(series.values).any():
         missing = SstSeries(series.values, series.start, series.step).describe()[0]
-        done = f"gaps of up to {metadata.fill_limit} are interpolated, windows with longer ones left out"
-        warnings.append(ForecastWarning("gap_filled", f"{missing}; {done}"))
+        treatment = f"gaps of up to {metadata.fill_limit} are interpolated, and windows with longer gaps are skipped"
+        warnings.append(ForecastWarning("gap_filled", f"{missing}; {treatment}"))
     return warnings
 
 
-def _about_references(known: Origins, first: int | None, references: ExpandingReferences) -> list[ForecastWarning]:
+def _reference_warnings(usable: Origins, first: int | None, references: ExpandingReferences) -> list[ForecastWarning]:
     series = references.series
     if first is None:
         return [
             ForecastWarning(
                 "no_climatology",
-                f"a climatology needs {CLIMATOLOGY_YEARS} years of values of every month before the first step that is "
-                f"scored, and a year or half of all steps after them; this series holds {series.observed_years:.1f} "
-                f"years, of {len(series.observed_months)} calendar months",
+                f"a climatology needs {CLIMATOLOGY_YEARS} years of values that cover every calendar month before the "
+                "first scored step, and a year, or half of all steps, after it; this series has "
+                f"{series.observed_years:.1f} years of values in {len(series.observed_months)} calendar months",
             )
         ]
     if not first:
         return []
-    begin = short(known.valid_time[first])
-    needs = f"{CLIMATOLOGY_YEARS} years of values of every month come before the first, for the climatology"
+    begin = short(usable.valid_time[first])
+    needs = f"the climatology needs {CLIMATOLOGY_YEARS} years of values that cover every calendar month"
     return [ForecastWarning("scored_later", f"{first} steps before {begin} are not scored: {needs}")]
 
 
-def _unlike(known: Origins, metadata: CheckpointMetadata) -> list[ForecastWarning]:
-    unlike = metadata.training_range.unlike(known.windows, known.valid_time)
+def _training_warnings(usable: Origins, metadata: CheckpointMetadata) -> list[ForecastWarning]:
+    unlike = metadata.training_range.unlike(usable.windows, usable.valid_time)
     if not unlike.any():
         return []
-    k = int(unlike.argmax())
-    how = "; ".join(metadata.training_range.differences(known.windows[k], known.valid_time[k]))
-    counted = f"{int(unlike.sum())} of {len(known)} windows are unlike the training"
-    return [ForecastWarning("outside_training", f"{counted}, the first before {short(known.valid_time[k])}: {how}")]
+    first = int(unlike.argmax())
+    differences = "; ".join(metadata.training_range.differences(usable.windows[first], usable.valid_time[first]))
+    message = (
+        f"{int(unlike.sum())} of {len(usable)} windows are unlike the training data; the first, before "
+        f"{short(usable.valid_time[first])}: {differences}"
+    )
+    return [ForecastWarning("outside_training", message)]

@@ -1,4 +1,4 @@
-"""A series divided in time, 70 % train, 10 % validation, 20 % test, and whether that leaves enough to train on."""
+"""A series divided by time into 70 % train, 10 % validation and 20 % test, and whether that is enough to train on."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
@@ -18,74 +18,67 @@ VALIDATION_TENTHS: Final = 1
 TEST_TENTHS: Final = 10 - TRAIN_TENTHS - VALIDATION_TENTHS
 
 MIN_VALIDATION_RESIDUALS: Final = 10
-"""Residuals at every lead: what an interval of 90 % needs is 9."""
+"""Residuals at every lead; an interval at 90 % needs 9."""
 
 _STILL_CELSIUS: Final = 1e-6
-"""°C by which a series has to change from step to step, to speak of changes."""
+"""°C. A series whose one-step changes vary by less counts as constant."""
 
 
 def least_values(shape: ForecastShape) -> dict[Split, int]:
-    """Values with a forecast at every lead that each part needs."""
+    """Return how many values with a forecast at every lead each part needs."""
     return {"train": 2 * shape.window, "validation": MIN_VALIDATION_RESIDUALS, "test": 1}
 
 
 def divide(n: int) -> dict[Split, tuple[int, int]]:
-    """Begin and end (exclusive) of each part of ``n`` values."""
+    """Return the begin and end (exclusive) of each part of ``n`` values."""
     train_end, validation_end = n * TRAIN_TENTHS // 10, n * (TRAIN_TENTHS + VALIDATION_TENTHS) // 10
     return {"train": (0, train_end), "validation": (train_end, validation_end), "test": (validation_end, n)}
 
 
 def check_length(n: int, shape: ForecastShape) -> None:
-    """Make sure that ``n`` values are enough to train on.
-
-    Raises:
-        SeriesError: saying how many are.
-    """
+    """Raise SeriesError if ``n`` values are too few to train on."""
     shortest = -(-(3 * shape.window + shape.horizon - 1) * 10 // TRAIN_TENTHS)
-    # Of a forecast that is longer than the test part no one could say how good it is.
+    # A horizon longer than the test part could not be evaluated.
     shortest = max(shortest, MIN_VALIDATION_RESIDUALS * 10, -(-shape.horizon * 10 // TEST_TENTHS))
     if n < shortest:
         raise SeriesError(
             f"{too_few(n, 'value')} to train on: a window of {shape.window} and a horizon of {shape.horizon} need at "
-            f"least {shortest}; bring a longer series, or train with a smaller window or horizon"
+            f"least {shortest}; use a longer series, or train with a smaller window or horizon"
         )
 
 
 def check_parts(
     train: SstSeries, of_part: Callable[[Split], Origins], horizon: int, least: Mapping[Split, int]
 ) -> None:
-    """Make sure that each part has so many values that can be forecast, and that there are changes to learn from.
+    """Raise SeriesError if a part has too few values to forecast, or the training part is constant.
 
     Args:
-        train: the part that is fitted on.
-        of_part: the origins of each part.
+        train: the part that the weights are fitted on.
+        of_part: returns the origins of a part.
         horizon: number of leads.
-        least: values with a forecast at every lead that each part needs.
-
-    Raises:
-        SeriesError: saying what is missing and what to do.
+        least: how many values with a forecast at every lead each part needs.
     """
     if is_still(train):
         raise SeriesError("the values of the training part hardly change: there is nothing to learn")
     for part, needed in least.items():
-        found = int(np.isfinite(of_part(part).targets).sum(axis=0).min())
-        if found < needed:
+        usable = int(np.isfinite(of_part(part).targets).sum(axis=0).min())
+        if usable < needed:
             raise SeriesError(
-                f"too much is missing: the {part} part has {counted(found, 'value')} behind a window without long gaps "
-                f"at every lead up to {horizon}, and needs {needed}; bring a fuller series, or train with a smaller "
-                "window or horizon"
+                f"too many values are missing: the {part} part has {counted(usable, 'value')} after a window without "
+                f"long gaps at every lead up to {horizon}, and needs {needed}; use a more complete series, or train "
+                "with a smaller window or horizon"
             )
 
 
 def is_still(series: SstSeries) -> bool:
-    """Whether its values hardly change from step to step, so that there is nothing to learn."""
+    """Whether the values hardly change from step to step, so that there is nothing to learn."""
     increments = np.diff(series.values)
     increments = increments[np.isfinite(increments)]
     return bool(len(increments)) and bool(increments.std() < _STILL_CELSIUS)
 
 
 def untrainable(series: SstSeries) -> str | None:
-    """Why a series cannot be trained on with the defaults for its step; None where it can."""
+    """Return why a series cannot be trained on with the defaults for its step; None if it can."""
     try:
         series = series.until_last_observation()
         shape = ForecastShape.for_step(series.step)

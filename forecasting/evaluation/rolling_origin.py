@@ -1,4 +1,4 @@
-"""Rolling-origin evaluation: what each model says of every step of a part, and how good that is."""
+"""Rolling-origin evaluation: the forecasts of each model for every step of a part, and how good they are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from forecasting.networks.intervals import ErrorDistribution
 from forecasting.scores.accuracy import Accuracy, diebold_mariano, rounded_or_none
 from forecasting.scores.sampling import Groups
 from forecasting.series.origins import Origins, Roller, joined
-from forecasting.series.timestep import Floats, iso
+from forecasting.series.times import Floats, iso
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Evaluation:
 
     @classmethod
     def run(cls, origins: Origins, rollers: Mapping[str, Roller]) -> "Evaluation":
-        """Roll every model through every origin."""
+        """Forecast every origin with every model."""
         leads = origins.targets.shape[1]
-        rolled = {name: one.roll(origins.windows, origins.valid_time, leads) for name, one in rollers.items()}
+        rolled = {name: roller.roll(origins.windows, origins.valid_time, leads) for name, roller in rollers.items()}
         return cls(origins, rolled)
 
     @classmethod
     def joined(cls, parts: Sequence["Evaluation"]) -> "Evaluation":
-        """Those of several series as one, with the models that all of them have."""
+        """Join the evaluations of several series, with the models that all of them have."""
         if len(parts) == 1:
             return parts[0]
         names = [name for name in parts[0].predicted if all(name in part.predicted for part in parts)]
@@ -37,21 +37,21 @@ class Evaluation:
         return cls(joined([part.origins for part in parts]), predicted)
 
     def accuracy(self, model: str) -> Accuracy:
-        """Errors of one model's forecasts, by lead."""
+        """Return the accuracy of one model, by lead."""
         return Accuracy.of(self.origins.targets, self.predicted[model])
 
     def residuals(self, model: str) -> Floats:
-        """Observation minus forecast, °C ``(origins, leads)``, NaN where nothing was observed."""
+        """Return observation minus forecast, °C ``(origins, leads)``, NaN where nothing was observed."""
         return self.origins.targets - self.predicted[model]
 
     @property
     def groups(self) -> Groups:
-        """Which of the distinct times each origin stands at, counted from 0 on: one each, where there is one series."""
+        """Index of the distinct time of each origin, from 0; with one series, each origin has its own time."""
         groups: Groups = np.unique(self.origins.valid_time, return_inverse=True)[1]
         return groups
 
-    def together(self, model: str) -> Floats:
-        """Errors of all series at a time as one, °C ``(times, leads)``: the root of the sum of their squares."""
+    def pooled_errors(self, model: str) -> Floats:
+        """Return the root of the sum of squared errors over all series, by time, °C ``(times, leads)``."""
         squares, groups = self.residuals(model) ** 2, self.groups
         known = np.isfinite(squares)
         total, count = np.zeros((2, int(groups.max()) + 1, squares.shape[1]))
@@ -61,22 +61,24 @@ class Evaluation:
         return errors
 
     def p_values(self, model: str, references: list[str]) -> tuple[float | None, ...]:
-        """Diebold and Mariano's test against the reference with the lowest RMSE, lead by lead."""
+        """Return p-values of the Diebold–Mariano test against the reference with the lowest RMSE, by lead."""
         rmse = {name: self.accuracy(name).rmse for name in references}
-        own, others = self.together(model), {name: self.together(name) for name in references}
-        values = []
-        for lead in range(own.shape[1]):
+        errors = self.pooled_errors(model)
+        reference_errors = {name: self.pooled_errors(name) for name in references}
+        p_values = []
+        for lead in range(errors.shape[1]):
             best = min(references, key=lambda name: rmse[name][lead])
-            values.append(rounded_or_none(diebold_mariano(own[:, lead], others[best][:, lead], lead + 1)))
-        return tuple(values)
+            p_value = diebold_mariano(errors[:, lead], reference_errors[best][:, lead], lead + 1)
+            p_values.append(rounded_or_none(p_value))
+        return tuple(p_values)
 
     def coverage(self, model: str, errors: ErrorDistribution) -> dict[int, tuple[float, ...]]:
-        """Share of observations inside the intervals, by level, per lead."""
+        """Return the share of observations inside the intervals, by level, per lead."""
         scale = errors.scale(self.origins.windows)
         return errors.coverage(self.origins.targets, self.predicted[model], self.origins.times, scale)
 
     def one_step(self) -> pd.DataFrame:
-        """Observed and predicted °C at lead 1, one column a model, by ISO time; of one series."""
+        """Return observed and predicted °C of one series at lead 1, a column for each model, by ISO time."""
         known = np.isfinite(self.origins.targets[:, 0])
         columns = {"observed": self.origins.targets[known, 0]}
         columns |= {name: predicted[known, 0] for name, predicted in self.predicted.items()}

@@ -1,8 +1,9 @@
-"""The table of errors: Model | MAE | RMSE | MAPE (%), the references under the networks."""
+"""The table of errors: Model | MAE | RMSE | MAPE (%), with the references below the networks."""
 
 from collections.abc import Sequence
 
-from forecasting.evaluation.report import ModelReport, Report
+from forecasting.evaluation.model_report import ModelReport
+from forecasting.evaluation.report import Report
 
 TITLES = {
     "rnn": "RNN",
@@ -16,17 +17,17 @@ TITLES = {
 
 
 def accuracy_table(report: Report, lead: int = 1) -> str:
-    """Accuracy on the test part at ``lead``, as aligned Markdown."""
+    """Return the accuracy on the test part at ``lead`` as an aligned Markdown table."""
     return models_table(report.models, lead)
 
 
 def models_table(models: Sequence[ModelReport], lead: int = 1) -> str:
-    """The same for models that are in no report."""
+    """Return the table for models without a report."""
     return aligned([("Model", "MAE", "RMSE", "MAPE (%)"), *(_row(model, lead) for model in models)])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Markdown of a head and rows, the first column to the left, the others to the right."""
+    """Return a Markdown table of a header and rows; the first column is left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(_pad(cell, width, k) for k, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
@@ -48,7 +49,7 @@ def _row(model: ModelReport, lead: int) -> tuple[str, str, str, str]:
 
 
 def figure(value: float | None, decimals: int = 4) -> str:
-    """A number as it is shown; a dash where there is none."""
+    """Format a number for a table; a dash if it is None."""
     return "–" if value is None else f"{value:.{decimals}f}"
 
 

@@ -1,50 +1,50 @@
-"""What a report says of a network beyond its errors: skill with its uncertainty, intervals, probabilities."""
+"""The parts of a report about a network beyond its errors: skill and its uncertainty, intervals, probabilities."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 
-from forecasting.evaluation.report import Coverage, ExceedanceReport, IntervalReport, Skill
+from forecasting.evaluation.model_report import Coverage, ExceedanceReport, IntervalReport, Skill
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.intervals import ErrorDistribution
 from forecasting.scores.accuracy import coverage, diebold_mariano, rounded, rounded_or_none, skill
 from forecasting.scores.probabilistic import brier, crps, interval_score
 from forecasting.scores.sampling import BlockBootstrap, coverage_error, skill_interval
 from forecasting.scores.seasons import SEASONS, season_of
-from forecasting.series.timestep import Floats, Times, month_of
+from forecasting.series.times import Floats, Times, month_of
 
 THRESHOLDS: Final = (0.5, 0.75, 0.9)
-"""Quantiles of what the weights were fitted on, whose exceedance is scored."""
+"""Quantiles of the data that the weights were fitted on, which give the thresholds of exceedance."""
 
 _LEVELS: Final = (50, 80, 90, 95)
 
 
 def skills(test: Evaluation, model: str, references: Sequence[str]) -> dict[str, Skill]:
-    """Skill of ``model`` against each reference, lead by lead."""
-    own = test.together(model)
-    leads = range(own.shape[1])
-    resamples = [BlockBootstrap(len(own), lead + 1) for lead in leads]
-    found = {}
+    """Return the skill of ``model`` against each reference, by lead."""
+    errors = test.pooled_errors(model)
+    leads = range(errors.shape[1])
+    resamples = [BlockBootstrap(len(errors), lead + 1) for lead in leads]
+    skills = {}
     for name in references:
-        other = test.together(name)
-        rows = [_skill(own[:, lead], other[:, lead], resamples[lead], lead + 1) for lead in leads]
+        reference = test.pooled_errors(name)
+        rows = [_skill(errors[:, lead], reference[:, lead], resamples[lead], lead + 1) for lead in leads]
         value, lower, upper, p_value = zip(*rows, strict=True)
-        found[name] = Skill(value=value, lower=lower, upper=upper, p_value=p_value)
-    return found
+        skills[name] = Skill(value=value, lower=lower, upper=upper, p_value=p_value)
+    return skills
 
 
 def intervals(test: Evaluation, model: str, errors: ErrorDistribution) -> dict[int, IntervalReport]:
-    """Coverage, over all and by season, and score of the intervals of some levels."""
+    """Return the coverage, overall and by season, and the score of the intervals at several levels."""
     observed, predicted, times = test.origins.targets, test.predicted[model], test.origins.times
     season, scale = season_of(times), errors.scale(test.origins.windows)
-    found: dict[int, IntervalReport] = {}
+    reports: dict[int, IntervalReport] = {}
     for level in _LEVELS:
         if level not in errors.half_width:
             continue
         width = np.broadcast_to(errors.half_widths(level, times, scale), observed.shape)
         parts = {name: np.where(season == k, observed, np.nan) for k, name in enumerate(SEASONS)}
-        found[level] = IntervalReport(
+        reports[level] = IntervalReport(
             coverage=_coverage(test, observed, predicted, width, level),
             seasons={
                 name: _coverage(test, part, predicted, width, level)
@@ -53,11 +53,11 @@ def intervals(test: Evaluation, model: str, errors: ErrorDistribution) -> dict[i
             },
             score=rounded(interval_score(observed, predicted, width, level)),
         )
-    return found
+    return reports
 
 
 def probability_score(test: Evaluation, model: str, errors: ErrorDistribution) -> tuple[float, ...]:
-    """Continuous ranked probability score by lead, °C."""
+    """Return the continuous ranked probability score by lead, °C."""
     quantiles = errors.quantiles_at(test.origins.times, errors.scale(test.origins.windows))
     return rounded(crps(test.residuals(model), quantiles, np.asarray(errors.probabilities)))
 
@@ -65,35 +65,36 @@ def probability_score(test: Evaluation, model: str, errors: ErrorDistribution) -
 def exceedance(
     test: Evaluation, model: str, errors: ErrorDistribution, times: Times, values: Floats
 ) -> tuple[ExceedanceReport, ...]:
-    """Brier scores at quantiles of what the weights were fitted on: ``values`` °C at ``times``, ``(n,)``."""
+    """Return Brier scores at quantiles of the fitted data: ``values`` °C at ``times``, both ``(n,)``."""
     scale, observed = errors.scale(test.origins.windows), test.origins.targets
-    found = []
+    reports = []
     for quantile in THRESHOLDS:
         threshold = round(float(np.nanquantile(values, quantile)), 2)
-        says = errors.exceedance(test.predicted[model], test.origins.times, scale, threshold)
-        usual = _frequency(times, values, threshold)(test.origins.times)
-        found.append(
+        probability = errors.exceedance(test.predicted[model], test.origins.times, scale, threshold)
+        frequency = _frequency(times, values, threshold)(test.origins.times)
+        reports.append(
             ExceedanceReport(
                 threshold=threshold,
                 quantile=quantile,
-                brier=rounded(brier(observed, says, threshold)),
-                climatology=rounded(brier(observed, usual, threshold)),
+                brier=rounded(brier(observed, probability, threshold)),
+                climatology=rounded(brier(observed, frequency, threshold)),
             )
         )
-    return tuple(found)
+    return tuple(reports)
 
 
 def _skill(
-    own: Floats, other: Floats, resamples: BlockBootstrap, lead: int
+    error: Floats, reference: Floats, resamples: BlockBootstrap, lead: int
 ) -> tuple[float | None, float | None, float | None, float | None]:
-    rmse = [float(np.sqrt(np.nanmean(error**2))) for error in (own, other)]
-    lower, upper = map(rounded_or_none, skill_interval(own, other, resamples) or (None, None))
-    return skill(*rmse), lower, upper, rounded_or_none(diebold_mariano(own, other, lead))
+    rmse, reference_rmse = (float(np.sqrt(np.nanmean(errors**2))) for errors in (error, reference))
+    lower, upper = map(rounded_or_none, skill_interval(error, reference, resamples) or (None, None))
+    p_value = rounded_or_none(diebold_mariano(error, reference, lead))
+    return skill(rmse, reference_rmse), lower, upper, p_value
 
 
 def _coverage(test: Evaluation, observed: Floats, predicted: Floats, width: Floats, level: int) -> Coverage:
-    off, groups = np.abs(observed - predicted), test.groups
-    share = np.where(width > 0, off / np.where(width > 0, width, 1.0), np.where(off > 0, np.inf, off))
+    error, groups = np.abs(observed - predicted), test.groups
+    share = np.where(width > 0, error / np.where(width > 0, width, 1.0), np.where(error > 0, np.inf, error))
     errors = [coverage_error(share[:, lead], level, groups, lead + 1) for lead in range(share.shape[1])]
     return Coverage(
         n=tuple(map(int, np.isfinite(share).sum(axis=0))),
@@ -103,9 +104,9 @@ def _coverage(test: Evaluation, observed: Floats, predicted: Floats, width: Floa
 
 
 def _frequency(times: Times, values: Floats, threshold: float) -> Callable[[Times], Floats]:
-    """How often ``values`` exceeded ``threshold`` in each calendar month; over all in a month without any."""
+    """Return how often ``values`` exceeded ``threshold`` by calendar month; overall for a month without values."""
     known = np.isfinite(values)
     month, above = month_of(times[known]), values[known] > threshold
     n = np.bincount(month, minlength=12)
     share = np.where(n > 0, np.bincount(month, above, minlength=12) / np.maximum(n, 1), above.mean())
-    return lambda asked: share[month_of(asked)]
+    return lambda valid_times: share[month_of(valid_times)]

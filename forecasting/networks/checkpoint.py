@@ -1,9 +1,9 @@
-"""The checkpoint: a self-contained TorchScript file with its metadata inside. The only file that knows ``torch.jit``.
+"""The checkpoint: a self-contained TorchScript file with its metadata inside. The only module that uses ``torch.jit``.
 
     forward(sst: float32[batch, window] °C, valid_time: float64[batch] Unix seconds of the step to forecast)
         -> float32[batch] °C
 
-The module carries the integer attributes ``window`` and ``step_seconds``.
+The module has the integer attributes ``window`` and ``step_seconds``.
 """
 
 import io
@@ -24,32 +24,34 @@ _load_lock = threading.Lock()
 
 
 def script(module: torch.nn.Module) -> torch.jit.ScriptModule:
-    """Compile an eager module, in evaluation mode, to TorchScript."""
+    """Put a module in evaluation mode and compile it to TorchScript."""
     with _quiet():
         scripted: torch.jit.ScriptModule = torch.jit.script(module.eval())
     return scripted
 
 
 def save(module: torch.jit.ScriptModule, metadata: CheckpointMetadata, path: Path) -> None:
-    """Write ``module`` with ``metadata`` inside to ``path``."""
-    content = io.BytesIO()  # to a full disk, torch would raise no OSError
+    """Write ``module`` to ``path``, with ``metadata`` inside."""
+    content = io.BytesIO()  # torch raises no OSError when the disk is full
     with _quiet():
-        torch.jit.save(module, content, _extra_files={_EXTRA: metadata.model_dump_json().encode()})
+        torch.jit.save(module, content, _extra_files={_EXTRA: metadata.model_dump_json(by_alias=True).encode()})
     path.write_bytes(content.getbuffer())
 
 
 def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, CheckpointMetadata]:
-    """Load a checkpoint from bytes whose digest the caller has checked: TorchScript can run code while it loads.
+    """Load a checkpoint from bytes.
+
+    TorchScript can run code while it loads: check the digest of the bytes first.
 
     Raises:
-        ReleaseError: if the bytes are no checkpoint of this schema, or the module does not keep the contract.
+        ReleaseError: if the bytes are not a checkpoint of this schema, or the module breaks the contract.
     """
     extra = {_EXTRA: b""}
     try:
         with _load_lock, _quiet():
             module = torch.jit.load(io.BytesIO(content), map_location=device, _extra_files=extra)
     except (RuntimeError, ValueError) as error:
-        raise ReleaseError(f"is no TorchScript file: {str(error).splitlines()[0]}") from None
+        raise ReleaseError(f"not a TorchScript file: {str(error).splitlines()[0]}") from None
     metadata = parse_metadata(extra[_EXTRA])
     _check_contract(module, metadata, device)
     return module.eval(), metadata
@@ -57,24 +59,26 @@ def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, 
 
 def _check_contract(module: torch.jit.ScriptModule, metadata: CheckpointMetadata, device: torch.device) -> None:
     for name, stated in (("window", metadata.window), ("step_seconds", metadata.step_seconds)):
-        found = getattr(module, name, None)
-        if found != stated:
-            raise ReleaseError(f"its module has {name} {found}, its metadata {stated}")
+        actual = getattr(module, name, None)
+        if actual != stated:
+            raise ReleaseError(f"the module has {name} {actual}, but the metadata says {stated}")
     level = (metadata.training_range.minimum + metadata.training_range.maximum) / 2
     sst = torch.full((2, metadata.window), level, dtype=torch.float32, device=device)
     valid_time = torch.zeros(2, dtype=torch.float64, device=device)
     try:
         with torch.inference_mode():
-            answer = module(sst, valid_time)
+            forecast = module(sst, valid_time)
     except RuntimeError as error:
-        raise ReleaseError(f"its module fails on a window: {str(error).splitlines()[-1]}") from None
-    if answer.shape != (2,) or answer.dtype != torch.float32 or not bool(torch.isfinite(answer).all()):
-        raise ReleaseError("its module does not answer a batch of windows with as many finite float32 values")
+        raise ReleaseError(f"the module fails on a window: {str(error).splitlines()[-1]}") from None
+    if forecast.shape != (2,) or forecast.dtype != torch.float32 or not bool(torch.isfinite(forecast).all()):
+        raise ReleaseError("the module does not return one finite float32 value for each window")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch from telling each user that TorchScript is deprecated; why it stays is in docs/decisions."""
+    """Silence the warning that TorchScript is deprecated; docs/decisions explains why it is still used."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=DeprecationWarning)
+        # A DeprecationWarning up to torch 2.13, a FutureWarning in 2.15.
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=category)
         yield

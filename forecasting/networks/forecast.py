@@ -1,11 +1,22 @@
 """What a forecast of one series consists of."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.times import Floats, Times
+
+if TYPE_CHECKING:
+    import xarray
+
+_SST: Final = {
+    "standard_name": "sea_surface_temperature",
+    "units": "degree_Celsius",
+    "units_metadata": "temperature: on_scale",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +33,88 @@ class Forecast:
     """A forecast of one series.
 
     Attributes:
-        times: valid times, ``(horizon,)``.
+        times: valid times, UTC ``(horizon,)``.
         sst: °C, ``(horizon,)``.
-        intervals: one a level asked for.
-        exceedance: probability that SST exceeds each threshold asked for, ``(horizon,)``, in their order.
-        baselines: what the references say, °C ``(horizon,)``, by name.
-        warnings: what its reader should know.
-        calibrated: whether the window is like what the network was trained on, so that its error distribution applies.
+        intervals: prediction intervals, one for each level asked for.
+        thresholds: those asked for, °C.
+        exceedance: probability that SST exceeds each of ``thresholds``, ``(horizon,)``, in their order.
+        baselines: forecasts of the references, °C ``(horizon,)``, by name.
+        warnings: what a reader should know about this forecast.
+        calibrated: whether the window is like the training data, so that intervals and probabilities can be relied on.
     """
 
     times: Times
     sst: Floats
     intervals: tuple[Interval, ...]
+    thresholds: tuple[float, ...]
     exceedance: tuple[Floats, ...]
     baselines: dict[str, Floats]
     warnings: tuple[ForecastWarning, ...]
     calibrated: bool
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row a valid time (UTC): ``sst``, then ``lower_80`` and ``upper_80`` for each level, in °C."""
-        columns = {"sst": self.sst}
+        """Return a row for each valid time (UTC).
+
+        Columns, named as in the tables of the Python client: ``sst``, ``lower_80`` and ``upper_80`` for each level, all
+        in °C; ``calibrated``, the same in every row; ``exceedance_24`` for each threshold, a probability. The warnings
+        are in ``DataFrame.attrs["warnings"]``, a list of dictionaries with ``code`` and ``message``; pandas keeps them
+        through selections and in Parquet files, but not in CSV files.
+        """
+        columns: dict[str, Floats | bool] = {"sst": self.sst}
         for interval in self.intervals:
             columns[f"lower_{interval.level}"] = interval.lower
             columns[f"upper_{interval.level}"] = interval.upper
-        return pd.DataFrame(columns, index=pd.DatetimeIndex(self.times, name="time").tz_localize("UTC"))
+        columns["calibrated"] = self.calibrated
+        for threshold, probability in zip(self.thresholds, self.exceedance, strict=True):
+            columns[f"exceedance_{threshold:.12g}"] = probability
+        table = pd.DataFrame(columns, index=pd.DatetimeIndex(self.times, name="time").tz_localize("UTC"))
+        table.attrs["warnings"] = [{"code": warning.code, "message": warning.message} for warning in self.warnings]
+        return table
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Return a Dataset with CF attributes.
+
+        Variables: ``sst`` (time), ``lower`` and ``upper`` (time, level), all in °C; ``exceedance`` (time, threshold), a
+        probability; ``calibrated``, a single bool. The attribute ``warnings`` has a line ``code: message`` for each
+        warning. It can be written with ``Dataset.to_netcdf``.
+
+        Raises:
+            ImportError: if xarray is not installed.
+        """
+        try:
+            import xarray
+        except ImportError:
+            raise ImportError("Forecast.to_xarray needs xarray: install sst-forecasting[grids]") from None
+        variables: dict[str, Any] = {
+            "sst": (("time",), self.sst, _SST | {"long_name": "forecast of sea surface temperature"})
+        }
+        for side in ("lower", "upper"):
+            bounds = _columns([getattr(interval, side) for interval in self.intervals], len(self.times))
+            attributes = _SST | {"long_name": f"{side} bound of the prediction interval"}
+            variables[side] = (("time", "level"), bounds, attributes)
+        return xarray.Dataset(
+            variables | self._probabilities(),
+            coords={
+                "time": ("time", self.times, {"standard_name": "time", "long_name": "valid time", "axis": "T"}),
+                "level": ("level", [i.level for i in self.intervals], {"long_name": "interval level", "units": "%"}),
+                "threshold": ("threshold", np.asarray(self.thresholds, dtype=np.float64), _SST),
+            },
+            attrs={
+                "Conventions": "CF-1.11",
+                "warnings": "\n".join(f"{warning.code}: {warning.message}" for warning in self.warnings),
+            },
+        )
+
+    def _probabilities(self) -> dict[str, Any]:
+        """The variables of :meth:`to_xarray` that are not temperatures."""
+        exceedance = {"long_name": "probability that sea surface temperature exceeds the threshold", "units": "1"}
+        calibrated = {"long_name": "whether the window is like the training data"}
+        return {
+            "exceedance": (("time", "threshold"), _columns(self.exceedance, len(self.times)), exceedance),
+            "calibrated": ((), self.calibrated, calibrated),
+        }
+
+
+def _columns(columns: "list[Floats] | tuple[Floats, ...]", length: int) -> Floats:
+    """Columns ``(length,)`` side by side, ``(length, len(columns))``; there may be none."""
+    return np.stack(columns, axis=1) if columns else np.empty((length, 0))

@@ -1,4 +1,4 @@
-"""What travels inside a checkpoint and beside it. Reading it does not load torch."""
+"""The metadata inside a checkpoint and in its sidecar file. Reading it does not load torch."""
 
 import hashlib
 from typing import Final
@@ -16,7 +16,7 @@ SCHEMA_VERSION: Final = 1
 
 
 class Period(BaseModel, frozen=True):
-    """A part of the series: ISO 8601 times of its first and last step, and how many steps it has."""
+    """A part of a series: ISO 8601 times of its first and last step, and the number of steps."""
 
     start: str
     end: str
@@ -24,30 +24,30 @@ class Period(BaseModel, frozen=True):
 
 
 class CheckpointMetadata(BaseModel, frozen=True):
-    """What travels inside a checkpoint and beside it.
+    """The metadata inside a checkpoint and in its sidecar file.
 
     Attributes:
-        dataset: name of the release's dataset.
+        dataset: name of the dataset of the release.
         version: of the release.
         cell: ``rnn``, ``lstm`` or ``gru``.
-        window: values that a forecast starts from.
+        window: number of values that a forecast starts from.
         step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
-        step_seconds: its length.
-        horizon: leads that intervals are calibrated for, and the most that may be asked for.
+        step_seconds: length of the step.
+        horizon: number of leads that intervals are calibrated for, and the most that can be requested.
         fill_limit: longest gap, in steps, that is interpolated inside a window.
         units: of forecasts; always ``celsius``.
         periods: the parts ``train``, ``validation`` and ``test``.
-        training_range: of what the final weights were fitted on.
+        training_range: of the data that the final weights were fitted on.
         accuracy: of this network, by split. ``train`` and ``test`` are of the final weights, ``validation`` of the
-            weights before they were refitted with it.
+            weights before they were refitted with the validation part.
         baselines: accuracy of each reference, by name and split.
-        errors: calibrated on residuals out of sample.
+        errors: calibrated on out-of-sample residuals.
         configuration: every setting of the training.
         seed: of the initial weights and the order of batches.
         parameters: number of trained weights.
         train_seconds: wall time of fitting this network.
-        latency_ms: median time of one forecast alone, on the machine that trained.
-        libraries: versions that made the file.
+        latency_ms: median time of a single forecast on the machine that trained the network.
+        libraries: versions that wrote the file.
         data_sha256: of the data file.
         created: ISO 8601 time of the release.
     """
@@ -78,32 +78,34 @@ class CheckpointMetadata(BaseModel, frozen=True):
 
     @property
     def model(self) -> str:
-        """Full name: ``nino12-gru``."""
+        """Full name, such as ``nino12-gru``."""
         return f"{self.dataset}-{self.cell}"
 
     @property
     def time_step(self) -> TimeStep:
-        """The step, ready to compute with."""
+        """The step as a TimeStep."""
         return TimeStep.parse(self.step)
 
 
 def parse_metadata(content: bytes) -> CheckpointMetadata:
-    """Read metadata as stored in a checkpoint or its sidecar.
+    """Parse metadata as stored in a checkpoint or its sidecar file.
 
     Raises:
-        ReleaseError: if it is not of this schema.
+        ReleaseError: if it does not match this schema.
     """
     try:
         metadata = CheckpointMetadata.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "metadata"
-        raise ReleaseError(f"its metadata cannot be used: {where}: {first['msg']}") from None
+        raise ReleaseError(f"the metadata is invalid: {where}: {first['msg']}") from None
     if metadata.schema_version != SCHEMA_VERSION:
-        raise ReleaseError(f"has schema {metadata.schema_version}; this program reads {SCHEMA_VERSION}: train it again")
+        raise ReleaseError(
+            f"schema {metadata.schema_version} is not supported, only {SCHEMA_VERSION}: train the model again"
+        )
     return metadata
 
 
 def digest(content: bytes) -> str:
-    """sha256 in hexadecimal."""
+    """Return the sha256 of ``content`` in hexadecimal."""
     return hashlib.sha256(content).hexdigest()

@@ -1,6 +1,6 @@
-"""A loaded network at work: windows in, its own output rolled forward.
+"""A loaded network that rolls its own output forward.
 
-On a GPU it is TorchScript's; on the CPU numpy's, where the checkpoint gives out its matrices.
+On a GPU it runs in TorchScript; on the CPU in numpy, if the checkpoint provides its matrices.
 """
 
 from typing import Final
@@ -10,18 +10,18 @@ import numpy.typing as npt
 import torch
 
 from forecasting.networks.folded import FoldedNetwork, fold
-from forecasting.series.timestep import Floats, Times, TimeStep, unix_seconds
+from forecasting.series.times import Floats, Times, unix_seconds
+from forecasting.series.timestep import TimeStep
 
-BATCH: Final = 512
-"""Windows a call of the network; larger batches cost no less for each (benchmarks/)."""
+BATCH_WINDOWS: Final = 512
+"""Windows in each call of TorchScript; larger batches are no faster (benchmarks/)."""
 
-
-PIECE: Final = 128
-"""The same for a network in numpy: what it works on stays in the processor's cache."""
+CHUNK_WINDOWS: Final = 128
+"""Windows in each call of the network in numpy, so that its arrays stay in the processor's cache."""
 
 
 class NetworkRoller:
-    """A network of the checkpoint's contract on a device; rolls its own output forward."""
+    """A network on a device that forecasts each lead from its own forecasts of the earlier ones."""
 
     def __init__(self, module: torch.jit.ScriptModule, step: TimeStep, device: torch.device) -> None:
         self.module = module
@@ -30,17 +30,17 @@ class NetworkRoller:
         self.folded = fold(module, module.window) if device.type == "cpu" else None
 
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
-        """Forecast each lead from the ones before it; see :class:`~forecasting.series.origins.Roller`."""
+        """Forecast each lead from the earlier ones; see :class:`~forecasting.series.origins.Roller`."""
         times = self.step.shift(valid_time[:, None], np.arange(horizon))
         return self._roll(windows, times)
 
     def roll_each(self, windows: Floats, times: Times, leads: npt.NDArray[np.int64]) -> Floats:
-        """As :meth:`roll`, but each window only as far as it is wanted; NaN beyond.
+        """Forecast each window to its own number of leads; NaN beyond.
 
         Args:
             windows: °C, ``(n, window)``.
             times: valid times, ``(n, max(leads))``.
-            leads: wanted of each, ``(n,)``.
+            leads: number of leads of each window, ``(n,)``.
 
         Returns:
             °C, ``(n, max(leads))``.
@@ -48,7 +48,7 @@ class NetworkRoller:
         longest = times.shape[1]
         if (leads == longest).all():
             return self._roll(windows, times)
-        # The farthest first, so that those that go on are always the first rows.
+        # Longest horizon first, so that the windows still running are always the first rows.
         order = np.argsort(-leads, kind="stable")
         sst = np.concatenate([windows[order], np.full(times.shape, np.nan)], axis=1)
         times, size = times[order], windows.shape[1]
@@ -60,7 +60,7 @@ class NetworkRoller:
         return rolled
 
     def infer(self, windows: npt.NDArray[np.float32], seconds: Floats) -> npt.NDArray[np.float32]:
-        """The network itself, in batches: °C ``(n, window)`` and Unix seconds ``(n,)`` to °C ``(n,)``."""
+        """Run the network once, in batches: °C ``(n, window)`` and Unix seconds ``(n,)`` to °C ``(n,)``."""
         return self._run(windows, seconds[:, None])[:, 0]
 
     def _roll(self, windows: Floats, times: Times) -> Floats:
@@ -68,17 +68,17 @@ class NetworkRoller:
 
     def _run(self, windows: npt.NDArray[np.float32], seconds: Floats) -> npt.NDArray[np.float32]:
         if self.folded is not None:
-            if len(windows) <= PIECE:
+            if len(windows) <= CHUNK_WINDOWS:
                 return self._roll_folded(self.folded, windows, seconds)
-            begins = range(0, len(windows), PIECE)
-            pieces = [(windows[begin : begin + PIECE], seconds[begin : begin + PIECE]) for begin in begins]
-            return np.concatenate([self._roll_folded(self.folded, *piece) for piece in pieces])
+            chunks = [slice(begin, begin + CHUNK_WINDOWS) for begin in range(0, len(windows), CHUNK_WINDOWS)]
+            rolled_chunks = [self._roll_folded(self.folded, windows[chunk], seconds[chunk]) for chunk in chunks]
+            return np.concatenate(rolled_chunks)
         values, times = torch.from_numpy(windows), torch.from_numpy(seconds)
         with torch.inference_mode():
-            if len(windows) <= BATCH:
+            if len(windows) <= BATCH_WINDOWS:
                 rolled = self._roll_batch(values, times)
             else:
-                batches = zip(values.split(BATCH), times.split(BATCH), strict=True)
+                batches = zip(values.split(BATCH_WINDOWS), times.split(BATCH_WINDOWS), strict=True)
                 rolled = torch.cat([self._roll_batch(v, t) for v, t in batches])
         array: npt.NDArray[np.float32] = rolled.numpy()
         return array
@@ -97,13 +97,13 @@ class NetworkRoller:
 
     def _roll_batch(self, windows: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cuda":
-            # From pinned memory, copies run beside the kernels of the batch before.
+            # Copies from pinned memory overlap with the kernels of the previous batch.
             windows = windows.pin_memory().to(self.device, non_blocking=True)
             times = times.pin_memory().to(self.device, non_blocking=True)
         window, horizon = windows.shape[1], times.shape[1]
         if horizon == 1:
-            one: torch.Tensor = self.module(windows, times[:, 0])
-            return one[:, None].cpu()
+            first: torch.Tensor = self.module(windows, times[:, 0])
+            return first[:, None].cpu()
         sst = torch.cat([windows, windows.new_empty(len(windows), horizon)], dim=1)
         for lead in range(horizon):
             sst[:, window + lead] = self.module(sst[:, lead : lead + window], times[:, lead])

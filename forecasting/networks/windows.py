@@ -1,4 +1,4 @@
-"""The last window of each of many series: what a network forecasts from, with what is to be said about it."""
+"""The last window of each of many series, which a network forecasts from, with warnings about it."""
 
 import dataclasses
 import math
@@ -13,8 +13,10 @@ from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.sst_series import SstSeries, fill_gaps, missing_runs
-from forecasting.series.timestep import LAST_TIME, Bools, Floats, Times, in_words, short, shorts
+from forecasting.series.gaps import fill_gaps, missing_runs
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import LAST_TIME, Bools, Floats, Times, short, shorts
+from forecasting.series.timestep import in_words
 from forecasting.wording import counted, too_few
 
 
@@ -23,11 +25,11 @@ class Windows:
     """Windows without gaps.
 
     Attributes:
-        row: which of the series each belongs to, ``(n,)``.
+        row: index of the series of each window, ``(n,)``.
         values: °C, ``(n, window)``.
-        times: valid times, ``(n, leads)``: as many leads as the farthest needs.
-        leads: wanted of each, ``(n,)``.
-        warnings: about each.
+        times: valid times, ``(n, leads)``, for the longest horizon.
+        leads: number of leads to forecast from each window, ``(n,)``.
+        warnings: about each window.
     """
 
     row: npt.NDArray[np.intp]
@@ -40,8 +42,8 @@ class Windows:
         return len(self.row)
 
     def take(self, usable: Bools) -> "Windows":
-        """The windows that are ``usable``, ``(n,)``."""
-        warnings = [said for said, use in zip(self.warnings, usable.tolist(), strict=True) if use]
+        """Return the windows that are ``usable``, ``(n,)``."""
+        warnings = [warning for warning, keep in zip(self.warnings, usable.tolist(), strict=True) if keep]
         return Windows(self.row[usable], self.values[usable], self.times[usable], self.leads[usable], warnings)
 
 
@@ -60,13 +62,13 @@ def last_windows(
     horizons: npt.NDArray[np.int64],
     model: Callable[[int], str] | None = None,
 ) -> tuple[Windows, dict[int, SeriesError]]:
-    """The last window of each series, short gaps interpolated; and what is wrong with those that have none, by row.
+    """Return the last window of each series, short gaps interpolated, and the errors of series without one, by row.
 
     Args:
-        series: at the network's step.
-        metadata: of the network that they are for, or of one that is alike.
-        horizons: for how many leads each window is wanted, ``(len(series),)``.
-        model: that a row is for, where it is not ``metadata``'s.
+        series: at the step of the network.
+        metadata: of the network, or of one that is alike.
+        horizons: number of leads for each series, ``(len(series),)``.
+        model: returns the name of the model for a row; if None, it is that of ``metadata``.
     """
     size, errors = metadata.window, dict[int, SeriesError]()
     if not len(series):
@@ -82,29 +84,29 @@ def last_windows(
     ahead = series.lengths[:, None] + np.arange(horizons.max())
     times = series.step.shift(series.starts[:, None], ahead)
     windows = Windows(row, series.tails(size), times, horizons, _adjusted(series))
-    # A NaN is in every sum with it.
+    # A sum with a NaN is NaN.
     if math.isnan(windows.values.sum()) or times.max() > LAST_TIME:
-        windows, refused = _mend(series, windows, metadata)
-        errors |= refused
+        windows, unusable = _fill_windows(series, windows, metadata)
+        errors |= unusable
     return windows, errors
 
 
 def _adjusted(series: SeriesBatch) -> list[tuple[ForecastWarning, ...]]:
     warnings: list[tuple[ForecastWarning, ...]] = [()] * len(series)
-    for k, notes in series.notes.items():
-        warnings[k] = tuple([ForecastWarning("adjusted", note) for note in notes])
+    for i, notes in series.notes.items():
+        warnings[i] = tuple([ForecastWarning("adjusted", note) for note in notes])
     return warnings
 
 
-def _mend(
+def _fill_windows(
     series: SeriesBatch, windows: Windows, metadata: CheckpointMetadata
 ) -> tuple[Windows, dict[int, SeriesError]]:
-    """The windows with their gaps filled, but for those that cannot be used: what is wrong with these, by row."""
+    """Return the usable windows with their gaps filled, and the errors of the others, by row."""
     size, limit, values = metadata.window, metadata.fill_limit, windows.values.copy()
     gaps = np.isnan(values)
     rows = np.flatnonzero(gaps.any(axis=1))
     if len(rows):
-        # A gap that may be filled begins at most so far before the window.
+        # A gap that can be filled begins at most ``limit`` steps before the window.
         values[rows] = fill_gaps(series.take(rows).tails(size + limit + 1), limit)[:, -size:]
     usable: Bools = np.logical_not(np.isnan(values).any(axis=1))
     if windows.times.max() > LAST_TIME:
@@ -112,34 +114,34 @@ def _mend(
     errors = {
         int(windows.row[k]): _why_unusable(series[k], values[k], metadata) for k in np.flatnonzero(~usable).tolist()
     }
-    for k, said in _say_filled(windows, gaps & usable[:, None], metadata):
-        windows.warnings[k] += (said,)
-    mended = dataclasses.replace(windows, values=values)
-    return mended if not errors else mended.take(usable), errors
+    for k, warning in _gap_warnings(windows, gaps & usable[:, None], metadata):
+        windows.warnings[k] += (warning,)
+    filled = dataclasses.replace(windows, values=values)
+    return filled if not errors else filled.take(usable), errors
 
 
-def _say_filled(windows: Windows, gaps: Bools, metadata: CheckpointMetadata) -> Iterator[tuple[int, ForecastWarning]]:
-    """For each of ``windows`` in which there were ``gaps`` ``(n, window)``: its place, and the warning about them."""
-    where, place = np.nonzero(gaps)
-    times = shorts(metadata.time_step.shift(windows.times[where, 0], place - metadata.window))
+def _gap_warnings(windows: Windows, gaps: Bools, metadata: CheckpointMetadata) -> Iterator[tuple[int, ForecastWarning]]:
+    """Yield the index of each window that had ``gaps`` ``(n, window)``, and the warning about them."""
+    rows, columns = np.nonzero(gaps)
+    times = shorts(metadata.time_step.shift(windows.times[rows, 0], columns - metadata.window))
     missing: dict[int, list[str]] = {}
-    for k, time in zip(where.tolist(), times, strict=True):
+    for k, time in zip(rows.tolist(), times, strict=True):
         missing.setdefault(k, []).append(time)
-    for k, shown in missing.items():
-        listed = ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")
-        yield k, ForecastWarning("gap_filled", f"{counted(len(shown), 'missing value')} interpolated: {listed}")
+    for k, filled in missing.items():
+        shown = ", ".join(filled[:3]) + (", …" if len(filled) > 3 else "")
+        yield k, ForecastWarning("gap_filled", f"{counted(len(filled), 'missing value')} interpolated: {shown}")
 
 
 def _unsuited(series: SeriesBatch, row: int, metadata: CheckpointMetadata, model: str) -> SeriesError:
     if row in series.other_steps:
-        own, known = in_words(str(series.other_steps[row])), in_words(str(series.step))
-        return SeriesError(f"the step is {own}, and {model} forecasts steps of {known}")
-    one = series[row]
-    if not len(one):
-        return SeriesError("the series holds no values")
-    if np.isnan(one.values[-1]):
-        return _no_last_value(one)
-    return SeriesError(f"{too_few(len(one), 'value')}: {model} needs at least {metadata.window}")
+        step, expected = in_words(str(series.other_steps[row])), in_words(str(series.step))
+        return SeriesError(f"the step is {step}, but {model} forecasts steps of {expected}")
+    unsuited = series[row]
+    if not len(unsuited):
+        return SeriesError("the series has no values")
+    if np.isnan(unsuited.values[-1]):
+        return _no_last_value(unsuited)
+    return SeriesError(f"{too_few(len(unsuited), 'value')}: {model} needs at least {metadata.window}")
 
 
 def _no_last_value(series: SstSeries) -> SeriesError:
@@ -147,9 +149,9 @@ def _no_last_value(series: SstSeries) -> SeriesError:
 
 
 def _why_unusable(series: SstSeries, window: Floats, metadata: CheckpointMetadata) -> SeriesError:
-    """``window``: the last one, as far as its gaps could be filled."""
+    """Explain what is wrong with the last ``window``, whose gaps are filled as far as possible."""
     if not np.isnan(window).any():
-        return SeriesError("the forecast would reach past the year 9999: look for a wrong time")
+        return SeriesError("the forecast would extend past the year 9999: check for a wrong time")
     if np.isnan(series.values[-1]):
         return _no_last_value(series)
     offset = len(series) - len(window)
@@ -160,7 +162,7 @@ def _gap(window: Floats, times: Times, offset: int, fill_limit: int) -> SeriesEr
     begin, end = missing_runs(window)[0]
     where = f"from {short(times[begin])} to {short(times[end - 1])}"
     if begin == 0 and offset == 0 and end - begin <= fill_limit:
-        remedy = "send the value before it too, so that it can be interpolated"
+        remedy = "include the value before the gap, so that it can be interpolated"
     else:
-        remedy = f"gaps of up to {fill_limit} are interpolated"
+        remedy = f"only gaps of up to {counted(fill_limit, 'value')} are interpolated"
     return SeriesError(f"missing values {where}: {remedy}", index=offset + int(begin))

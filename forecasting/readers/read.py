@@ -14,8 +14,9 @@ from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.months import bare_years, one_row_a_month
 from forecasting.readers.table.ndbc import is_ndbc, read_ndbc
 from forecasting.readers.table.tabular import observations
-from forecasting.series.sst_series import SstSeries, Units
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units
 from forecasting.wording import listed
 
 _GRIDS: Final = {"netcdf": "NetCDF", "zarr": "Zarr"}

@@ -1,4 +1,4 @@
-"""The references to beat: persistence, climatology, damped anomaly persistence, linear autoregression."""
+"""The references that a network has to beat: persistence, climatology, damped anomalies, linear autoregression."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,22 +11,23 @@ from forecasting.references.climatology import Climatology
 from forecasting.series.origins import Roller, origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import Bools, Floats, Times, TimeStep
+from forecasting.series.times import Bools, Floats, Times
+from forecasting.series.timestep import TimeStep
 
-_WINDOWS_A_WEIGHT: Final = 4
-"""Windows for each weight of the autoregression, below which it is not fitted."""
+_WINDOWS_PER_WEIGHT: Final = 4
+"""The autoregression is fitted only with at least this many windows for each weight."""
 
 BASELINES: Final = ("persistence", "climatology", "damped", "linear")
 
 
 class Baselines(BaseModel, frozen=True):
-    """All that the references learn from the past of one series.
+    """The references fitted to the past of one series.
 
     Attributes:
         step: of the series, as :class:`~forecasting.series.timestep.TimeStep` writes it.
-        climatology: the seasonal cycle that anomalies are taken from.
-        damping: share of the last anomaly that is left at each lead.
-        linear: weights of the window's anomalies, oldest first; empty where the series was too short for them.
+        climatology: the seasonal cycle that anomalies are relative to.
+        damping: share of the last anomaly that remains at each lead.
+        linear: weights of the anomalies in the window, oldest first; empty if the series was too short to fit them.
         intercept: °C, of the autoregression.
     """
 
@@ -40,9 +41,9 @@ class Baselines(BaseModel, frozen=True):
     def fit(cls, series: SstSeries, shape: ForecastShape) -> "Baselines":
         """Fit to the whole of ``series``, for all leads of ``shape``.
 
-        Damping is the regression of the anomaly on the one ``lead`` steps before, through the origin. The linear
-        autoregression is ordinary least squares on windows of anomalies, and needs four times as many
-        windows as weights.
+        Damping is the regression through the origin of an anomaly on the one ``lead`` steps before. The linear
+        autoregression is an ordinary least-squares fit to windows of anomalies, and needs four times as many windows as
+        weights.
 
         Raises:
             SeriesError: if the series is too short for a climatology.
@@ -60,7 +61,7 @@ class Baselines(BaseModel, frozen=True):
         )
 
     def rollers(self) -> dict[str, Roller]:
-        """The references by name, in the order of :data:`BASELINES`; without ``linear`` where it has no weights."""
+        """Return the references by name, in the order of :data:`BASELINES`; without ``linear`` if it has no weights."""
         step = TimeStep.parse(self.step)
         rollers: dict[str, Roller] = {
             "persistence": Persistence(),
@@ -73,15 +74,15 @@ class Baselines(BaseModel, frozen=True):
 
 
 def damping(anomalies: Floats, observed: Bools | None, horizon: int) -> Floats:
-    """Regression of each anomaly on the one ``lead`` steps before, through the origin.
+    """Return the regression through the origin of each anomaly on the one ``lead`` steps before.
 
     Args:
         anomalies: °C, ``(n, length)``.
-        observed: where they are none that is missing, ``(n, length)``; None where none is.
+        observed: where anomalies are not missing, ``(n, length)``; None if none is missing.
         horizon: number of leads.
 
     Returns:
-        Share that is left, ``(n, horizon)``; 0 at a lead that the series does not reach, or without anomalies.
+        Share that remains, ``(n, horizon)``; 0 at leads longer than the series, and for anomalies that are all 0.
     """
     known = anomalies if observed is None else np.where(observed, anomalies, 0.0)
     shares = np.zeros((len(anomalies), horizon))
@@ -93,9 +94,9 @@ def damping(anomalies: Floats, observed: Bools | None, horizon: int) -> Floats:
 
 
 def autoregression(anomalies: SstSeries, window: int, fill_limit: int) -> tuple[Floats, float]:
-    """Weights of ``window`` anomalies, oldest first, and intercept, °C; no weights where windows are too few."""
+    """Return weights of ``window`` anomalies, oldest first, and the intercept, °C; no weights with too few windows."""
     known = origins(anomalies, ForecastShape(window, 1, fill_limit), 0, len(anomalies))
-    if len(known) < _WINDOWS_A_WEIGHT * (window + 1):
+    if len(known) < _WINDOWS_PER_WEIGHT * (window + 1):
         return np.empty(0), 0.0
     terms = np.column_stack([known.windows, np.ones(len(known))])
     weights = np.asarray(np.linalg.lstsq(terms, known.targets[:, 0], rcond=None)[0], dtype=np.float64)
@@ -103,7 +104,7 @@ def autoregression(anomalies: SstSeries, window: int, fill_limit: int) -> tuple[
 
 
 def roll_autoregression(anomalies: Floats, weights: Floats, intercept: float, horizon: int) -> Floats:
-    """What follows windows of anomalies ``(n, window)``, each lead from the ones before it: ``(n, horizon)``."""
+    """Forecast from windows of anomalies ``(n, window)``, each lead from the earlier ones: ``(n, horizon)``."""
     window = len(weights)
     rolled = np.empty((len(anomalies), window + horizon))
     rolled[:, :window] = anomalies
@@ -113,13 +114,13 @@ def roll_autoregression(anomalies: Floats, weights: Floats, intercept: float, ho
 
 
 def linear_windows(window: int) -> int:
-    """Values that a series must hold before it can have a linear autoregression on ``window`` of them."""
-    return window + _WINDOWS_A_WEIGHT * (window + 1)
+    """Return how many values a series needs for a linear autoregression with ``window`` weights."""
+    return window + _WINDOWS_PER_WEIGHT * (window + 1)
 
 
 def most_lags(length: int) -> int:
-    """The longest window that a linear autoregression can have on ``length`` values, and at least 1."""
-    return max((length - _WINDOWS_A_WEIGHT) // (_WINDOWS_A_WEIGHT + 1), 1)
+    """Return the longest window of a linear autoregression on ``length`` values, at least 1."""
+    return max((length - _WINDOWS_PER_WEIGHT) // (_WINDOWS_PER_WEIGHT + 1), 1)
 
 
 class Persistence:

@@ -1,4 +1,4 @@
-"""References that follow a series: refitted as its past grows, and never to what they forecast."""
+"""References that are refitted as the past of a series grows, never to the values that they forecast."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from forecasting.references.from_past import CLIMATOLOGY_YEARS
 from forecasting.series.origins import Roller
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import YEAR, month_of
+from forecasting.series.times import YEAR, month_of
 
 REFIT_GROWTH: Final = 1.05
-"""How much longer than at the last fit the past is when the references are fitted again.
+"""Growth of the past, since the last fit, after which the references are fitted again.
 
-Fitting then costs twenty times the last fit in all, however long the series is.
+All fits together then cost twenty times the last one, however long the series is.
 """
 
 
 @dataclass(frozen=True)
 class ExpandingReferences:
-    """The references of one series, each fit seeing the values before a position and none from there on.
+    """The references of one series, each fitted to the values before a position.
 
     Attributes:
-        series: whose they are.
-        shape: of the forecasts; the linear autoregression goes back less far than a window while the past is short.
+        series: that the references are fitted to.
+        shape: of the forecasts; while the past is short, the linear autoregression uses less than a window.
     """
 
     series: SstSeries
@@ -34,10 +34,10 @@ class ExpandingReferences:
 
     @property
     def begin(self) -> int | None:
-        """First position whose past affords a climatology and what rests on it; None where none does.
+        """First position with a past that is long enough for a climatology; None if there is none.
 
-        As for the references of a forecast, it takes :data:`~forecasting.references.from_past.CLIMATOLOGY_YEARS` of
-        values, of every calendar month.
+        As for the references of a forecast, that takes :data:`~forecasting.references.from_past.CLIMATOLOGY_YEARS` of
+        values that cover every calendar month.
         """
         observed = np.flatnonzero(np.isfinite(self.series.values))
         months = month_of(self.series.times[observed])
@@ -48,9 +48,9 @@ class ExpandingReferences:
         return int(observed[max(first.max(), enough - 1)]) + 1
 
     def refits(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
-        """Positions from ``begin`` to ``end`` (exclusive), in stretches that one fit serves: each one's begin and end.
+        """Yield the begin and end (exclusive) of stretches between ``begin`` and ``end`` that share one fit.
 
-        The fit is to what lies before the stretch.
+        The fit uses the values before the stretch.
         """
         while begin < end:
             until = min(max(int(begin * REFIT_GROWTH), begin + 1), end)
@@ -58,7 +58,7 @@ class ExpandingReferences:
             begin = until
 
     def fit(self, position: int) -> dict[str, Roller]:
-        """The references fitted to the values before ``position``, by name; without ``linear`` where gaps forbid it."""
+        """Fit the references to the values before ``position``, by name; without ``linear`` if gaps are too many."""
         past = self.series.part(0, position)
         lags = min(self.shape.window, most_lags(position))
         fitted = Baselines.fit(past, self.shape._replace(window=lags))

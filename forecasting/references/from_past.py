@@ -1,4 +1,4 @@
-"""The references that callers' series afford from their own past."""
+"""References fitted to the past of the series that are forecast."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,69 +9,74 @@ import numpy.typing as npt
 
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.references.baselines import autoregression, damping, linear_windows, roll_autoregression
-from forecasting.references.design import design
+from forecasting.references.design_matrix import design_matrix
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import YEAR, Bools, Floats, Times, TimeStep, month_of
+from forecasting.series.times import YEAR, Bools, Floats, Times, month_of
+from forecasting.series.timestep import TimeStep
 
 CLIMATOLOGY_YEARS: Final = 1.8
-"""Years of values, of every month, that a caller's series must hold before its climatology is taken from it.
+"""Years of values, of every calendar month, that a series needs for a climatology.
 
 Two years, of which a tenth may be missing.
 """
 
 _MONTHS: Final = 12
 _SHORT_VALUES: Final = 32
-"""Series of fewer than twice as many values are computed together, whatever their lengths."""
+"""Series of fewer than twice as many values are computed together, regardless of their lengths."""
 
 References = dict[str, Floats]
 """Forecasts of the references, °C ``(n, horizon)``, by name (:data:`~forecasting.references.baselines.BASELINES`)."""
 
 
-def own_references(
+def references_from_past(
     series: SeriesBatch, windows: Floats, valid_time: Times, horizon: int, fill_limit: int
 ) -> tuple[References, dict[int, ForecastWarning]]:
-    """What the past of each series affords; NaN, and for persistence alone a warning, where it does not.
+    """Forecast the references of each series.
 
     Args:
-        series: each ending in an observed value.
-        windows: their last ones without gaps, °C ``(n, window)``.
+        series: each ends in an observed value.
+        windows: the last window of each, without gaps, °C ``(n, window)``.
         valid_time: of lead 1, ``(n,)``.
         horizon: number of leads.
         fill_limit: longest gap, in steps, that is interpolated.
+
+    Returns:
+        The forecasts, with NaN where the past is too short for a reference; and a warning for each series, by index,
+        that has persistence only.
     """
-    found = {"persistence": windows[:, -1:].repeat(horizon, axis=1)}
+    references = {"persistence": windows[:, -1:].repeat(horizon, axis=1)}
     warnings: dict[int, ForecastWarning] = {}
-    for rows in _of_like_length(series):
-        own = series if isinstance(rows, slice) else series.take(rows)
-        values, lengths = own.tails(own.longest), own.lengths
+    for rows in _groups_by_length(series):
+        group = series if isinstance(rows, slice) else series.take(rows)
+        values, lengths = group.tails(group.longest), group.lengths
         observed = _observed(values)
-        affords = _afford_climatology(observed, lengths, series.step, valid_time[rows])
-        if not affords.all():
+        enough = _enough_for_climatology(observed, lengths, series.step, valid_time[rows])
+        if not enough.all():
             places = np.arange(len(series))[rows]
-            warnings |= _too_short(places[~affords], values[~affords], series.step, valid_time[rows][~affords])
-            rows, values, lengths = places[affords], values[affords], lengths[affords]
-            observed = None if observed is None else observed[affords]
+            warnings |= _too_short(places[~enough], values[~enough], series.step, valid_time[rows][~enough])
+            rows, values, lengths = places[enough], values[enough], lengths[enough]
+            observed = None if observed is None else observed[enough]
         if len(values):
             seasonal = _Seasonal.fit(values, observed, lengths, series.step, horizon)
             for name, forecast in seasonal.references(windows[rows], lengths, fill_limit):
                 if len(values) == len(series):
-                    found[name] = forecast
+                    references[name] = forecast
                 else:
-                    found.setdefault(name, np.full((len(series), horizon), np.nan))[rows] = forecast
-    return found, warnings
+                    references.setdefault(name, np.full((len(series), horizon), np.nan))[rows] = forecast
+    return references, warnings
 
 
 def _observed(values: Floats) -> Bools | None:
-    """Where ``values`` are none that is missing; None where none is."""
+    """Return where ``values`` are not missing; None if none is missing."""
     observed: Bools = np.isfinite(values)
     return None if observed.all() else observed
 
 
-def _of_like_length(series: SeriesBatch) -> Iterator[slice | npt.NDArray[np.intp]]:
-    """Series that are computed together, by place: padded to the longest of them, none is more than twice as long.
+def _groups_by_length(series: SeriesBatch) -> Iterator[slice | npt.NDArray[np.intp]]:
+    """Yield the indices of series that are computed together, padded to the longest of the group.
 
-    But for short ones, for which another group would cost more than padding does.
+    Padding at most doubles a series, except for short ones, for which another group would cost more.
     """
     if series.longest < 2 * _SHORT_VALUES:
         yield slice(None)
@@ -81,64 +86,64 @@ def _of_like_length(series: SeriesBatch) -> Iterator[slice | npt.NDArray[np.intp
         yield np.flatnonzero(magnitudes == magnitude)
 
 
-def _afford_climatology(
+def _enough_for_climatology(
     observed: Bools | None, lengths: npt.NDArray[np.int64], step: TimeStep, valid_time: Times
 ) -> Bools:
-    """Which series hold enough of every season; see :data:`CLIMATOLOGY_YEARS`.
+    """Return which series have enough values in every calendar month; see :data:`CLIMATOLOGY_YEARS`.
 
-    ``observed`` are ``(n, longest)``, up to the step before ``valid_time``. A month of which there are more than all
-    values that are missing is not missing, so that only series with larger gaps are looked at.
+    ``observed`` is ``(n, longest)`` and ends one step before ``valid_time``. Only series whose gaps could cover all
+    values of a month are checked month by month.
     """
-    seen = lengths if observed is None else observed.sum(axis=1)
-    afford: Bools = seen * step.seconds / YEAR >= CLIMATOLOGY_YEARS
+    counts = lengths if observed is None else observed.sum(axis=1)
+    enough: Bools = counts * step.seconds / YEAR >= CLIMATOLOGY_YEARS
     if observed is not None:
-        gappy = afford & (lengths - seen >= lengths * step.seconds // YEAR)
+        gappy = enough & (lengths - counts >= lengths * step.seconds // YEAR)
         if gappy.any():
-            afford[gappy] = _months_seen(observed[gappy], step, valid_time[gappy]) == _MONTHS
-    return afford
+            enough[gappy] = _months_observed(observed[gappy], step, valid_time[gappy]) == _MONTHS
+    return enough
 
 
-def _months_seen(observed: Bools, step: TimeStep, valid_time: Times) -> npt.NDArray[np.intp]:
-    """Of how many calendar months series ``(n, longest)``, up to the step before ``valid_time``, have a value."""
+def _months_observed(observed: Bools, step: TimeStep, valid_time: Times) -> npt.NDArray[np.intp]:
+    """Count the calendar months with a value in series ``(n, longest)`` that end one step before ``valid_time``."""
     n, longest = observed.shape
     if step.calendar_month:
-        # Values that lie twelve apart are of the same month.
+        # Values twelve steps apart are of the same calendar month.
         years = np.zeros((n, -(-longest // _MONTHS), _MONTHS), dtype=np.bool_)
         years.reshape(n, -1)[:, -longest:] = observed
-        counted = np.logical_or.reduce(years, axis=1).sum(axis=1)
+        count = np.logical_or.reduce(years, axis=1).sum(axis=1)
     else:
         times = step.shift(valid_time[:, None], np.arange(-longest, 0))
         months = month_of(times)
-        counted = np.bitwise_count(np.bitwise_or.reduce(np.where(observed, 1 << months, 0), axis=1))
-    return np.asarray(counted, dtype=np.intp)
+        count = np.bitwise_count(np.bitwise_or.reduce(np.where(observed, 1 << months, 0), axis=1))
+    return np.asarray(count, dtype=np.intp)
 
 
 def _too_short(
     places: npt.NDArray[np.intp], values: Floats, step: TimeStep, valid_time: Times
 ) -> dict[int, ForecastWarning]:
-    """By place, what is said of ``values`` ``(n, longest)`` that do not afford a climatology."""
+    """Return a warning for each series, by index, whose ``values`` ``(n, longest)`` are too few for a climatology."""
     observed = np.isfinite(values)
     years = observed.sum(axis=1) * step.seconds / YEAR
-    months = _months_seen(observed, step, valid_time)
-    needs = "a climatology of the place needs two years of values, a tenth of them missing at most, of every month"
+    months = _months_observed(observed, step, valid_time)
+    needs = "a climatology needs two years of values (at most a tenth missing) that cover every calendar month"
     return {
         place: ForecastWarning(
-            "no_climatology", f"{needs}; this series holds {held:.1f} years of values, of {seen} calendar months"
+            "no_climatology", f"{needs}; this series has {length:.1f} years of values in {count} calendar months"
         )
-        for place, held, seen in zip(places.tolist(), years.tolist(), months.tolist(), strict=True)
+        for place, length, count in zip(places.tolist(), years.tolist(), months.tolist(), strict=True)
     }
 
 
 @dataclass(frozen=True)
 class _Seasonal:
-    """Seasonal cycles of many series, fitted as :class:`~forecasting.references.baselines.Baselines` fits one.
+    """Seasonal cycles of many series, fitted as :class:`~forecasting.references.baselines.Baselines` does for one.
 
     Attributes:
         step: of all series.
         anomalies: °C, ``(n, length)``; NaN where missing.
-        observed: where they are not, ``(n, length)``; None where none is.
-        past: the cycle at those times, °C.
-        leads: and at those to forecast, °C ``(n, horizon)``.
+        observed: where anomalies are not missing, ``(n, length)``; None if none is missing.
+        past: the cycle at the times of the anomalies, °C ``(n, length)``.
+        leads: the cycle at the leads, °C ``(n, horizon)``.
     """
 
     step: TimeStep
@@ -151,33 +156,32 @@ class _Seasonal:
     def fit(
         cls, values: Floats, observed: Bools | None, lengths: npt.NDArray[np.int64], step: TimeStep, horizon: int
     ) -> "_Seasonal":
-        """To ``values``, °C ``(n, length)``, NaN where not ``observed``, of series that have so many."""
+        """Fit to ``values`` °C ``(n, length)``, NaN where not ``observed``, of series of these ``lengths``."""
         n = values.shape[1]
-        fitted = design(step, n, horizon).fit(values, observed, lengths)
+        fitted = design_matrix(step, n, horizon).fit(values, observed, lengths)
         return cls(step, values - fitted[:, :n], observed, fitted[:, :n], fitted[:, n:])
 
     def references(
         self, windows: Floats, lengths: npt.NDArray[np.int64], fill_limit: int
     ) -> Iterator[tuple[str, Floats]]:
-        """Each by name, °C ``(n, horizon)``, from ``windows`` ``(n, window)`` of series so long."""
+        """Yield each reference by name, °C ``(n, horizon)``, for the last ``windows`` ``(n, window)`` of the series."""
         horizon = self.leads.shape[1]
         yield "climatology", self.leads
         yield "damped", self.leads + self.anomalies[:, -1:] * damping(self.anomalies, self.observed, horizon)
         enough = lengths >= linear_windows(windows.shape[1])
         if enough.any():
-            long = np.flatnonzero(enough).tolist()
             linear = np.full(self.leads.shape, np.nan)
-            for k in long:
-                linear[k] = self._linear(k, windows[k], int(lengths[k]), fill_limit)
+            for i in np.flatnonzero(enough).tolist():
+                linear[i] = self._linear(i, windows[i], int(lengths[i]), fill_limit)
             yield "linear", linear
 
-    def _linear(self, k: int, window: Floats, length: int, fill_limit: int) -> Floats:
-        """The autoregression of one series, °C ``(horizon,)``; NaN where gaps leave too few windows to fit."""
-        # Anomalies: it does not matter when they begin.
-        own = SstSeries(self.anomalies[k, -length:], np.datetime64(0, "s"), self.step)
-        weights, intercept = autoregression(own, len(window), fill_limit)
+    def _linear(self, i: int, window: Floats, length: int, fill_limit: int) -> Floats:
+        """Return the autoregression of the ``i``-th series, °C ``(horizon,)``; NaN if gaps leave too few windows."""
+        # The start does not matter for anomalies.
+        series = SstSeries(self.anomalies[i, -length:], np.datetime64(0, "s"), self.step)
+        weights, intercept = autoregression(series, len(window), fill_limit)
         if not len(weights):
             return np.full(self.leads.shape[1], np.nan)
-        anomalies = (window - self.past[k, -len(window) :])[None]
-        linear: Floats = self.leads[k] + roll_autoregression(anomalies, weights, intercept, self.leads.shape[1])[0]
+        anomalies = (window - self.past[i, -len(window) :])[None]
+        linear: Floats = self.leads[i] + roll_autoregression(anomalies, weights, intercept, self.leads.shape[1])[0]
         return linear

@@ -1,4 +1,4 @@
-"""A release on disk: ``artifacts/<dataset>/<version>/`` with its manifest, and the pointer ``current`` beside it."""
+"""A release on disk: ``artifacts/<dataset>/<version>/`` with its manifest, and the pointer ``current`` next to it."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.networks.metadata import digest
-from forecasting.wording import there_are
+from forecasting.wording import available
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
@@ -26,7 +26,7 @@ class ManifestEntry(BaseModel, frozen=True):
 
 
 class Manifest(BaseModel, frozen=True):
-    """Every file of a release but the manifest itself."""
+    """All files of a release except the manifest itself."""
 
     dataset: str
     version: str
@@ -34,13 +34,13 @@ class Manifest(BaseModel, frozen=True):
 
 
 def is_dataset_name(text: str) -> bool:
-    """Whether ``text`` can name a dataset: lower case letters, digits, dot, dash and underscore, 64 at most."""
+    """Whether ``text`` is a valid name: lower-case letters, digits, dots, dashes and underscores, at most 64."""
     return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class Release:
-    """A release folder, its manifest read and found to be about it."""
+    """A release folder with its manifest, which matches the folder."""
 
     path: Path
     manifest: Manifest
@@ -50,7 +50,7 @@ class Release:
         """Read the manifest of the release in ``path``.
 
         Raises:
-            ReleaseError: if there is none that can be used.
+            ReleaseError: if the manifest is missing, invalid, or belongs to another release.
         """
         try:
             manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
@@ -60,7 +60,7 @@ class Release:
             raise ReleaseError(f"{path}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
         if manifest.version != path.name or manifest.dataset != path.parent.name:
             raise ReleaseError(
-                f"{path}: the manifest is that of {manifest.dataset} {manifest.version}; restore the right folder name"
+                f"{path}: the manifest belongs to {manifest.dataset} {manifest.version}; restore the name of the folder"
             )
         return cls(path, manifest)
 
@@ -71,42 +71,42 @@ class Release:
 
     @property
     def version(self) -> str:
-        """Its version: the time of its making, ``20261124T150312Z``."""
+        """Version, the time when it was made: ``20261124T150312Z``."""
         return self.manifest.version
 
     def read(self, name: str) -> bytes:
-        """The content of one file, checked against the manifest before anyone uses it.
+        """Return the content of one file after checking it against the manifest.
 
         Raises:
             ReleaseError: if the file is missing, not in the manifest, or altered.
         """
         entry = self.manifest.files.get(name)
         if entry is None:
-            raise ReleaseError(f"{self.path} holds no {name}")
+            raise ReleaseError(f"{self.path} has no {name}")
         try:
             content = (self.path / name).read_bytes()
         except OSError as error:
             raise ReleaseError(f"{self.path / name} cannot be read: {error.strerror}") from None
         if digest(content) != entry.sha256:
             raise ReleaseError(
-                f"{self.path / name} is not the file that was published: its sha256 differs from the manifest's; "
+                f"{self.path / name} has changed since it was published: its sha256 differs from the manifest; "
                 "restore it, or train again"
             )
         return content
 
 
 def versions(dataset: Path) -> list[str]:
-    """The releases in a dataset's folder, oldest first."""
+    """Return the versions in the folder of a dataset, oldest first."""
     if not dataset.is_dir():
         return []
     return sorted(entry.name for entry in dataset.iterdir() if entry.is_dir() and _VERSION.fullmatch(entry.name))
 
 
 def current_version(dataset: Path) -> str | None:
-    """The version that serves; None where nothing was published.
+    """Return the version that serves; None if nothing was published.
 
     Raises:
-        ReleaseError: if the pointer cannot be read or names no version.
+        ReleaseError: if the pointer cannot be read or does not name a version.
     """
     pointer = dataset / CURRENT
     try:
@@ -116,12 +116,12 @@ def current_version(dataset: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise ReleaseError(f"{pointer} cannot be read: {error}") from None
     if not _VERSION.fullmatch(version):
-        raise ReleaseError(f"{pointer} names no version: {version[:40]!r}; it should be one of {versions(dataset)}")
+        raise ReleaseError(f"{pointer} does not name a version: {version[:40]!r}; expected one of {versions(dataset)}")
     return version
 
 
 def dataset_names(artifacts: Path) -> list[str]:
-    """The datasets of which a release is published, by name.
+    """Return the names of the datasets that have a published release.
 
     Raises:
         ReleaseError: if the folder cannot be read.
@@ -134,49 +134,49 @@ def dataset_names(artifacts: Path) -> list[str]:
 
 
 def open_current(artifacts: Path, dataset: str) -> Release:
-    """The release of ``dataset`` that serves.
+    """Open the release of ``dataset`` that serves.
 
     Raises:
-        UnknownNameError: if none is published.
-        ReleaseError: if it cannot be used.
+        UnknownNameError: if no release is published.
+        ReleaseError: if the release cannot be used.
     """
     version = current_version(artifacts / dataset) if is_dataset_name(dataset) else None
     if version is None:
-        raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; {there_are(dataset_names(artifacts))}")
+        raise UnknownNameError(f"no dataset {dataset[:64]!r} is published; {available(dataset_names(artifacts))}")
     return Release.open(artifacts / dataset / version)
 
 
 def current_versions(artifacts: Path) -> dict[str, str]:
-    """The version that serves, by dataset; empty where its pointer names none.
+    """Return the version that serves, by dataset; empty if its pointer cannot be used.
 
     Raises:
         ReleaseError: if the folder cannot be read.
     """
-    found = {}
+    current = {}
     for name in dataset_names(artifacts):
         try:
-            found[name] = current_version(artifacts / name) or ""
+            current[name] = current_version(artifacts / name) or ""
         except ReleaseError:
-            # One that cannot be read keeps no other from being followed; opening it says what is wrong.
-            found[name] = ""
-    return found
+            # A pointer that cannot be read does not affect other datasets; opening the release reports the error.
+            current[name] = ""
+    return current
 
 
 def traces(dataset: Path, version: str) -> tuple[tuple[str, int, int, int], ...]:
-    """Name, size and times of change of a dataset's pointer and of each file of a version: others once one changed.
+    """Return name, size and modification times of the pointer of a dataset and of each file of a version.
 
-    What cannot be looked at is left out.
+    They differ as soon as a file changes. Files that cannot be accessed are skipped.
     """
     try:
         files = sorted((dataset / version).iterdir())
     except OSError:
         files = []
-    found = []
+    fingerprints = []
     for path in (dataset / CURRENT, *files):
         try:
             state = path.stat()
         except OSError:
             continue
-        # A copy may keep the time of the content; the other one also follows the mode, without which none can read.
-        found.append((path.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
-    return tuple(found)
+        # A copy may keep mtime; ctime changes with the content and also with the permissions.
+        fingerprints.append((path.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+    return tuple(fingerprints)

@@ -1,7 +1,7 @@
-"""How far forecasts were from what was observed, per lead.
+"""How far forecasts are from observations, by lead.
 
-Definitions follow the Joint WMO Technical Programme's forecast verification pages; skill as Murphy (1988, Mon. Wea.
-Rev. 116, 2417) has it, on RMSE in place of MSE.
+Definitions follow the pages of the WWRP/WGNE Joint Working Group on Forecast Verification Research. Skill is that of
+Murphy (1988, Mon. Wea. Rev. 116, 2417), computed from RMSE instead of MSE.
 """
 
 import math
@@ -11,27 +11,27 @@ from typing import Final, SupportsFloat
 import numpy as np
 from pydantic import BaseModel
 
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 NEAR_ZERO_CELSIUS: Final = 0.01
-"""°C. Observations closer to 0 are left out of MAPE, which divides by them."""
+"""°C. MAPE divides by observations, and skips those closer to 0."""
 
 DECIMALS: Final = 6
-"""Of the figures of a report."""
+"""Decimal places of the numbers in a report."""
 
 _MIN_ANOMALY_VARIANCE: Final = 1e-12
-"""°C². Anomalies that vary by less are those of rounding."""
+"""°C². Anomalies with a smaller variance are rounding errors."""
 
 
 class Accuracy(BaseModel, frozen=True):
     """Errors by lead; the first entry of each is lead 1.
 
     Attributes:
-        n: pairs of forecast and observation.
+        n: number of pairs of forecast and observation.
         mae: mean absolute error, °C.
         rmse: root mean square error, °C.
-        mape: mean absolute percentage error, percent of the observed °C. Depends on where 0 lies, and is meaningless
-            near it. None where every observation is.
+        mape: mean absolute percentage error, percent of the observed °C. It depends on the zero of the scale and is
+            meaningless near it. None if every observation is near zero.
         bias: mean of forecast minus observation, °C.
     """
 
@@ -43,37 +43,37 @@ class Accuracy(BaseModel, frozen=True):
 
     @classmethod
     def of(cls, observed: Floats, predicted: Floats) -> "Accuracy":
-        """Accuracy of ``predicted`` °C ``(n, leads)`` against ``observed``, NaN where there was no observation.
+        """Compare ``predicted`` with ``observed``, both °C ``(n, leads)``, NaN where there is no observation.
 
         Raises:
-            ValueError: if a lead has no observation at all.
+            ValueError: if a lead has no observations.
         """
         error = predicted - observed
         n = np.isfinite(error).sum(axis=0)
         if not n.all():
             raise ValueError("accuracy needs an observation at every lead")
-        far = np.abs(error / np.where(np.abs(observed) >= NEAR_ZERO_CELSIUS, observed, np.nan))
+        fractions = np.abs(error / np.where(np.abs(observed) >= NEAR_ZERO_CELSIUS, observed, np.nan))
         return cls(
             n=tuple(map(int, n)),
             mae=rounded(np.nanmean(np.abs(error), axis=0)),
             rmse=rounded(np.sqrt(np.nanmean(error**2, axis=0))),
-            mape=tuple(_mean_percentage(column) for column in far.T),
+            mape=tuple(_mean_percentage(column) for column in fractions.T),
             bias=rounded(np.nanmean(error, axis=0)),
         )
 
 
 def rounded(values: Floats) -> tuple[float, ...]:
-    """Figures ``(n,)`` as reports have them."""
+    """Round values ``(n,)`` to :data:`DECIMALS`."""
     return tuple(map(rounded_one, values))
 
 
 def rounded_one(value: SupportsFloat) -> float:
-    """A figure to :data:`DECIMALS`."""
+    """Round a value to :data:`DECIMALS`."""
     return round(float(value), DECIMALS)
 
 
 def rounded_or_none(value: float | None) -> float | None:
-    """A figure likewise; None where there is none."""
+    """Round a value to :data:`DECIMALS`; None stays None."""
     return None if value is None else rounded_one(value)
 
 
@@ -83,19 +83,19 @@ def _mean_percentage(fractions: Floats) -> float | None:
 
 
 def skill(rmse: float, reference: float) -> float | None:
-    """1 − RMSE / RMSE of the reference: 1 is perfect, 0 no better than it. None where the reference has no error."""
+    """Return 1 − RMSE / RMSE of the reference: 1 is perfect, 0 no better. None if the reference has no error."""
     return round(1 - rmse / reference, DECIMALS) if reference > 0 else None
 
 
 def anomaly_correlation(observed: Floats, predicted: Floats, climatology: Floats) -> tuple[float | None, ...]:
-    """Correlation of forecast and observed anomalies by lead, each about its own mean; None where one does not vary.
+    """Return the correlation of forecast and observed anomalies by lead; None where one of them is constant.
 
-    The centred form of Murphy and Epstein (1989, Mon. Wea. Rev. 117, 572).
+    The centred form of Murphy and Epstein (1989, Mon. Wea. Rev. 117, 572): each is relative to its mean.
 
     Args:
         observed: °C ``(n, leads)``, NaN where there is none.
         predicted: °C, ``(n, leads)``.
-        climatology: °C, ``(n, leads)``: what anomalies are taken from.
+        climatology: °C, ``(n, leads)``, which anomalies are relative to.
     """
     return tuple(
         _correlation(observed[:, lead] - climatology[:, lead], predicted[:, lead] - climatology[:, lead])
@@ -103,29 +103,29 @@ def anomaly_correlation(observed: Floats, predicted: Floats, climatology: Floats
     )
 
 
-def _correlation(one: Floats, other: Floats) -> float | None:
-    known = np.isfinite(one) & np.isfinite(other)
+def _correlation(observed: Floats, predicted: Floats) -> float | None:
+    known = np.isfinite(observed) & np.isfinite(predicted)
     if not known.any():
         return None
-    one, other = one[known] - one[known].mean(), other[known] - other[known].mean()
-    size = math.sqrt(float(one @ one) * float(other @ other))
-    return round(float(one @ other) / size, DECIMALS) if size > _MIN_ANOMALY_VARIANCE * len(one) else None
+    x, y = observed[known] - observed[known].mean(), predicted[known] - predicted[known].mean()
+    scale = math.sqrt(float(x @ x) * float(y @ y))
+    return round(float(x @ y) / scale, DECIMALS) if scale > _MIN_ANOMALY_VARIANCE * len(x) else None
 
 
 def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | None:
-    """Two-sided p-value that two forecasts of the same values have the same mean square error.
+    """Return the two-sided p-value for two forecasts of the same values having the same mean squared error.
 
     Diebold and Mariano (1995, J. Bus. Econ. Stat. 13, 253), with autocovariances up to ``lead`` − 1 and the
     small-sample factor of Harvey, Leybourne and Newbold (1997, Int. J. Forecast. 13, 281), against the normal
     distribution.
 
     Args:
-        error: of the one, ``(n,)``, in order of time; NaN pairs are left out.
-        reference: of the other.
+        error: of one forecast, ``(n,)``, in order of time; pairs with NaN are skipped.
+        reference: error of the other forecast, ``(n,)``.
         lead: of the forecasts.
 
     Returns:
-        None where the two cannot be told apart by variance: equal errors, or too few.
+        None if the errors are equal or too few.
     """
     loss = error**2 - reference**2
     loss = loss[np.isfinite(loss)]
@@ -143,6 +143,6 @@ def diebold_mariano(error: Floats, reference: Floats, lead: int = 1) -> float | 
 
 
 def coverage(observed: Floats, lower: Floats, upper: Floats) -> tuple[float, ...]:
-    """Share of observations within ``lower`` to ``upper`` by lead; all ``(n, leads)``, NaN left out."""
+    """Return the share of observations from ``lower`` to ``upper`` by lead; all ``(n, leads)``, NaN are skipped."""
     inside = np.where(np.isfinite(observed), (observed >= lower) & (observed <= upper), np.nan)
     return rounded(np.nanmean(inside, axis=0))

@@ -1,19 +1,19 @@
-"""How good intervals and probabilities are: scores that are the lower the better, and lowest for the truth."""
+"""Proper scores of intervals and probabilities: lower is better, and the true distribution has the lowest."""
 
 import numpy as np
 
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 
 def interval_score(observed: Floats, predicted: Floats, width: Floats, level: int) -> Floats:
-    """Mean interval score by lead, °C: width, and what an observation lies outside, times 2 / α.
+    """Return the mean interval score by lead, °C: the width, plus 2 / α times the distance of observations outside.
 
     Gneiting and Raftery (2007, J. Am. Stat. Assoc. 102, 359), section 6.2.
 
     Args:
         observed: °C ``(n, leads)``, NaN where there is none.
-        predicted: °C, the middle of the interval.
-        width: half of the interval's, °C.
+        predicted: centre of the interval, °C.
+        width: half-width of the interval, °C.
         level: percent.
     """
     outside = np.maximum(np.abs(observed - predicted) - width, 0.0)
@@ -22,14 +22,14 @@ def interval_score(observed: Floats, predicted: Floats, width: Floats, level: in
 
 
 def crps(residuals: Floats, quantiles: Floats, probabilities: Floats) -> Floats:
-    """Mean continuous ranked probability score by lead, °C: twice the quantile score, over all probabilities.
+    """Return the mean continuous ranked probability score by lead, °C: twice the quantile score over all probabilities.
 
-    Gneiting and Ranjan (2011, J. Bus. Econ. Stat. 29, 411), by the trapezoidal rule; it vanishes at 0 and at 1.
+    Gneiting and Ranjan (2011, J. Bus. Econ. Stat. 29, 411), by the trapezoidal rule; it is zero at 0 and at 1.
 
     Args:
         residuals: observation minus forecast, °C ``(n, leads)``, NaN where there is none.
-        quantiles: of the forecast distribution of residuals, °C ``(n, leads, probabilities)``.
-        probabilities: at which they stand, rising.
+        quantiles: of the predicted distribution of residuals, °C ``(n, leads, probabilities)``.
+        probabilities: of the quantiles, ascending.
     """
     beyond = residuals[..., None] - quantiles
     loss = np.where(beyond > 0, probabilities, probabilities - 1) * beyond
@@ -40,7 +40,7 @@ def crps(residuals: Floats, quantiles: Floats, probabilities: Floats) -> Floats:
 
 
 def brier(observed: Floats, probability: Floats, threshold: float) -> Floats:
-    """Mean Brier score of the probability that ``threshold`` is exceeded, by lead.
+    """Return the mean Brier score by lead of the probability that ``threshold`` is exceeded.
 
     Brier (1950, Mon. Wea. Rev. 78, 1).
 

@@ -1,4 +1,4 @@
-"""Many regular series of one step, side by side, for work that is done on all of them at once."""
+"""Many regular series of one step, stored together for work on all of them at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,23 +8,26 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import SECONDS, Floats, Times, TimeStep
+from forecasting.series.times import SECONDS, Floats, Times
+from forecasting.series.timestep import TimeStep
 
 
 @dataclass(frozen=True, eq=False)
 class SeriesBatch:
-    """The series' values lie one after the other: however much their lengths differ, that takes no more room.
+    """Series of one step, with all values in one array.
+
+    The values of each series follow those of the one before, so that series of different lengths waste no memory.
 
     Attributes:
         step: of all series.
         values: °C, float64 ``(total,)``; NaN where missing.
-        ends: of each series within them, ``(n,)``.
-        lengths: of each, ``(n,)``.
+        ends: end (exclusive) of each series in ``values``, ``(n,)``.
+        lengths: of each series, ``(n,)``.
         starts: time of the first value of each, UTC ``(n,)``.
-        notes: what was changed on the way in, by series; see :class:`~forecasting.series.sst_series.SstSeries`.
-        other_steps: of series at another step, by series; they hold no values here.
-        shortest: the least of the lengths; 0 where there are none.
-        longest: the greatest.
+        notes: what was changed when reading, by series; see :class:`~forecasting.series.sst_series.SstSeries`.
+        other_steps: the step of each series at another step, by series; such a series has no values here.
+        shortest: smallest length; 0 without series.
+        longest: largest length.
     """
 
     step: TimeStep
@@ -44,17 +47,17 @@ class SeriesBatch:
 
     @classmethod
     def of(cls, series: Sequence[SstSeries], step: TimeStep) -> "SeriesBatch":
-        """Of any number of ``series``; those at another ``step`` bring no values."""
-        other_steps = {i: one.step for i, one in enumerate(series) if one.step != step}
-        values = [one.values[:0] if i in other_steps else one.values for i, one in enumerate(series)]
-        lengths = [len(one) for one in values]
+        """Combine any number of ``series``; those at another ``step`` contribute no values."""
+        other_steps = {i: member.step for i, member in enumerate(series) if member.step != step}
+        values = [member.values[:0] if i in other_steps else member.values for i, member in enumerate(series)]
+        lengths = [len(member) for member in values]
         return cls(
             step=step,
             values=np.concatenate([np.empty(0), *values]),
             ends=np.asarray([*accumulate(lengths)], dtype=np.int64),
             lengths=np.asarray(lengths, dtype=np.int64),
-            starts=np.asarray([one.start for one in series], dtype=SECONDS),
-            notes={i: one.notes for i, one in enumerate(series) if one.notes},
+            starts=np.asarray([member.start for member in series], dtype=SECONDS),
+            notes={i: member.notes for i, member in enumerate(series) if member.notes},
             other_steps=other_steps,
         )
 
@@ -62,21 +65,21 @@ class SeriesBatch:
         return len(self.ends)
 
     def __getitem__(self, place: int) -> SstSeries:
-        """The series at a ``place`` of the batch."""
+        """Return the series at a ``place`` of the batch."""
         begin, end = self.ends[place] - self.lengths[place], self.ends[place]
         return SstSeries(self.values[begin:end], self.starts[place], self.step, self.notes.get(place, ()))
 
     def take(self, places: npt.NDArray[np.intp]) -> "SeriesBatch":
-        """Some of the series, or one several times; those at another step no longer say which."""
+        """Return the series at ``places``, which may repeat; the batch forgets other steps."""
         notes = {}
         if self.notes:
             notes = {k: self.notes[i] for k, i in enumerate(places.tolist()) if i in self.notes}
         return SeriesBatch(self.step, self.values, self.ends[places], self.lengths[places], self.starts[places], notes)
 
     def tails(self, count: int) -> Floats:
-        """The last ``count`` values of each series, which is to hold one at least, °C ``(n, count)``.
+        """Return the last ``count`` values of each series, °C ``(n, count)``, with NaN before shorter series.
 
-        NaN before those that are shorter.
+        Each series must have at least one value.
         """
         table = self.values.take(self.ends[:, None] + np.arange(-count, 0), mode="clip")
         if self.shortest < count:

@@ -1,4 +1,4 @@
-"""Rolling origin: every step of a part is forecast from the window before it."""
+"""Rolling origins: every step of a part is forecast from the window before it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,22 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.series.gaps import fill_gaps
 from forecasting.series.shape import ForecastShape
-from forecasting.series.sst_series import SstSeries, fill_gaps
-from forecasting.series.timestep import Floats, Times, TimeStep
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, Times
+from forecasting.series.timestep import TimeStep
 
 
 class Roller(Protocol):
-    """Anything that forecasts from windows: a network or a baseline."""
+    """Anything that forecasts from windows: a network or a reference."""
 
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
         """Forecast ``horizon`` leads.
 
         Args:
             windows: °C without gaps, ``(n, window)``.
-            valid_time: of lead 1, ``(n,)``.
+            valid_time: valid time of lead 1, ``(n,)``.
             horizon: number of leads.
 
         Returns:
@@ -31,12 +33,12 @@ class Roller(Protocol):
 
 @dataclass(frozen=True)
 class Origins:
-    """Windows of one series with what followed them.
+    """Windows of one series, and the values that followed.
 
     Attributes:
         windows: °C, ``(n, window)``, short gaps interpolated; the last value of each is an observation.
         valid_time: of lead 1, ``(n,)``.
-        targets: °C, ``(n, horizon)``; NaN where nothing was observed or the time lies outside the part.
+        targets: °C, ``(n, horizon)``; NaN where nothing was observed or the time is outside the part.
         position: of lead 1 in the series, ``(n,)``.
         step: of the series.
     """
@@ -56,15 +58,15 @@ class Origins:
         return len(self.windows)
 
     def take(self, rows: "slice | npt.NDArray[np.intp]") -> "Origins":
-        """The origins of some ``rows``."""
+        """Return the origins in ``rows``."""
         return Origins(self.windows[rows], self.valid_time[rows], self.targets[rows], self.position[rows], self.step)
 
 
 def origins(series: SstSeries, shape: ForecastShape, begin: int, end: int) -> Origins:
-    """Every usable origin whose leads reach into the part ``begin`` to ``end`` (exclusive) of ``series``.
+    """Return every usable origin with a lead in the part ``begin`` to ``end`` (exclusive) of ``series``.
 
     A window may begin before the part. It is usable if its last value was observed and its gaps are short enough to be
-    interpolated, so that nothing is filled by looking ahead. Each lead has the same targets: those of the part.
+    interpolated, so that filling never looks ahead. All leads have the same targets: those of the part.
     """
     window, horizon, fill_limit = shape
     first = np.arange(max(begin - horizon + 1, window), end)
@@ -80,7 +82,7 @@ def origins(series: SstSeries, shape: ForecastShape, begin: int, end: int) -> Or
 
 
 def joined(parts: Sequence[Origins]) -> Origins:
-    """Origins of several series of one step as one."""
+    """Join the origins of several series of one step."""
     return Origins(
         np.concatenate([part.windows for part in parts]),
         np.concatenate([part.valid_time for part in parts]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.timestep import Times
+from forecasting.series.times import Times
 from scoring.grids.windows import NO_SEA, cell_windows
 from scoring.job import Counts, Job, Part
 from scoring.score import score

@@ -15,7 +15,7 @@ from forecasting.errors import FileError
 from forecasting.readers.base.options import Options
 from forecasting.readers.base.text import sniff_binary
 from forecasting.readers.grid.fields import Field, open_field
-from forecasting.series.timestep import Times, short
+from forecasting.series.times import Times, short
 from scoring.source import named
 
 _DECODING: Final = ("units", "calendar", "scale_factor", "add_offset", "_FillValue", "missing_value")

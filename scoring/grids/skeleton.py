@@ -8,7 +8,7 @@ import xarray as xr
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.readers.grid.fields import Field
 from forecasting.readers.grid.variables import STANDARD_NAMES
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from scoring.grids.stage import Layout
 
 CONVENTIONS: Final = "CF-1.11"

@@ -12,8 +12,11 @@ import numpy.typing as npt
 from forecasting.errors import FileError
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.readers.grid.fields import Field
-from forecasting.series.sst_series import in_order
-from forecasting.series.timestep import Times, anchor, grid_positions, in_words, infer_step, short
+from forecasting.series.observations import sort_order
+from forecasting.series.step_inference import infer_step
+from forecasting.series.time_grid import anchor, grid_positions
+from forecasting.series.times import Times, short
+from forecasting.series.timestep import in_words
 
 _SLAB: Final = 8_000_000
 """Values read and decoded at once."""
@@ -120,7 +123,7 @@ def last_steps(field: Field, metadata: CheckpointMetadata) -> Steps:
     Raises:
         FileError: if the grid cannot be forecast from.
     """
-    order, _ = in_order(field.times, _place(field.times))
+    order, _ = sort_order(field.times, _place(field.times))
     times = field.times[order]
     step = infer_step(times, _place(times))
     if step != metadata.time_step:

@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.sst_series import SEA_RANGE, fill_gaps
-from forecasting.series.timestep import Bools, Floats
+from forecasting.series.gaps import fill_gaps
+from forecasting.series.sea_range import SEA_RANGE
+from forecasting.series.times import Bools, Floats
 
 LAND: Final = "no value at any time (land)"
 NO_LAST: Final = "the last value is missing"

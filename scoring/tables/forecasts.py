@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.times import Floats, Times
 
 _TIME: Final = pa.timestamp("s", "UTC")
 _DECIMALS: Final = 6

@@ -19,8 +19,9 @@ from forecasting.readers.base.table import ABSENT, Table, no_number
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.clock import clock_of
 from forecasting.readers.times.zones import find_zone
-from forecasting.series.sst_series import to_celsius
-from forecasting.series.timestep import Floats, Times, choose_clock
+from forecasting.series.step_inference import choose_clock
+from forecasting.series.times import Floats, Times
+from forecasting.series.units import to_celsius
 from scoring.source import bare_name
 from scoring.tables.source import Batch
 

@@ -11,7 +11,9 @@ import pandas as pd
 from forecasting.errors import SeriesError
 from forecasting.readers.times.daylight import LOCAL, UNTOLD, falls_back, localise
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import Floats, Times, TimeStep, choose_clock, short
+from forecasting.series.step_inference import choose_clock
+from forecasting.series.times import Floats, Times, short
+from forecasting.series.timestep import TimeStep
 from scoring.tables.rows import ROW, UNSAID
 from scoring.tables.stage import ChunkStations, rows_file
 

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.networks.forecaster import Forecaster, Forecasts, forecast_together
+from forecasting.networks.forecaster import Forecaster, forecast_together
+from forecasting.networks.forecasts import Forecasts
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.sst_series import most_steps
-from forecasting.series.timestep import YEAR, TimeStep
+from forecasting.series.observations import max_steps
+from forecasting.series.times import YEAR
+from forecasting.series.timestep import TimeStep
 from service.engine.parsing import Errors, parse
 from service.engine.series_schema import SeriesIn
 from service.engine.statistics import ModelStatistics
@@ -80,7 +82,7 @@ def _most(n: int, times: Sequence[str], step: TimeStep) -> int:
         years = int(max(times)[:4]) - int(min(times)[:4]) + 1
     except ValueError:
         return n
-    return max(n, min(years * YEAR // step.seconds, most_steps(n)))
+    return max(n, min(years * YEAR // step.seconds, max_steps(n)))
 
 
 class BatchForecaster:

@@ -11,7 +11,7 @@ import numpy as np
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.series.timestep import Floats, Times, iso_of
+from forecasting.series.times import Floats, Times, iso_of
 
 _SCALE: Final = 1e6
 """Values are written to six decimals."""

@@ -8,8 +8,11 @@ import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.series.batch import SeriesBatch
-from forecasting.series.sst_series import SstSeries, Units, sea_temperatures, to_celsius
-from forecasting.series.timestep import SECONDS, Floats, Times, TimeStep, all_seconds_of, in_words, one_each, seconds_of
+from forecasting.series.sea_range import sea_temperatures
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import SECONDS, Floats, Times, all_seconds_of, seconds_of
+from forecasting.series.timestep import TimeStep, in_words, one_each
+from forecasting.series.units import Units, to_celsius
 from service.engine.series_schema import SeriesIn
 
 _ABSENT: Final = "send null in its place"

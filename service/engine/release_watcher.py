@@ -19,7 +19,7 @@ from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
 from forecasting.networks.device import choose_device
 from forecasting.releases.registry import LoadedRelease, Registry
 from forecasting.releases.release import CURRENT, current_versions, open_current, traces
-from forecasting.wording import there_are
+from forecasting.wording import available
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import Serving
 from service.engine.worker_bus import Message, WorkerBus
@@ -152,7 +152,7 @@ class ReleaseWatcher:
     def _check(self, model: str) -> None:
         known = [forecaster.metadata.model for forecaster in self.registry.models]
         if model not in known:
-            raise UnknownNameError(f"no model {model[:64]!r}; {there_are(known)}")
+            raise UnknownNameError(f"no model {model[:64]!r}; {available(known)}")
 
     async def _follow(self, *, again: bool = False) -> Collection[str]:
         """Load what is current and not loaded; what was refused before only if ``again`` or if it has changed.

@@ -7,9 +7,10 @@ import numpy as np
 from orjson import dumps
 
 from forecasting.errors import SeriesError
-from forecasting.networks.forecaster import Forecaster, Forecasts, Rows
+from forecasting.networks.forecaster import Forecaster
+from forecasting.networks.forecasts import Forecasts, Rows
 from forecasting.networks.intervals import ErrorDistribution
-from forecasting.series.sst_series import Units, from_celsius, to_celsius
+from forecasting.series.units import Units, from_celsius, to_celsius
 from service.engine.forecast_json import EntryForm
 
 DEFAULT_LEVELS: Final = (80, 95)

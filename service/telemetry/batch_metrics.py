@@ -8,8 +8,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from forecasting.networks.forecaster import Forecaster, Forecasts, Rows
-from forecasting.series.timestep import Bools, Floats
+from forecasting.networks.forecaster import Forecaster
+from forecasting.networks.forecasts import Forecasts, Rows
+from forecasting.series.times import Bools, Floats
 
 SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most: its requests need not wait for that, and many together cost less."""
@@ -30,7 +31,7 @@ class _Batch(NamedTuple):
 
     by_network: Sequence[tuple[Forecaster, Rows, float]]
     windows: Floats
-    activity: Floats
+    rms_increment: Floats
     calibrated: Bools
     waits: Mapping[Forecaster, Sequence[float]]
 
@@ -62,7 +63,7 @@ class BatchMetrics:
         """
         # No more than is counted is held meanwhile.
         self._waiting.append(
-            _Batch(forecasts.by_network, forecasts.windows, forecasts.activity, forecasts.calibrated, waits)
+            _Batch(forecasts.by_network, forecasts.windows, forecasts.rms_increment, forecasts.calibrated, waits)
         )
         loop = self._loop
         if loop is None:
@@ -80,10 +81,10 @@ class BatchMetrics:
             for network, rows, seconds in batch.by_network:
                 own = batch.windows[rows]
                 self._count_batch(network.metadata.model, len(own), batch.waits[network][0], seconds)
-                drifted.setdefault(network, []).append((own, batch.activity[rows], batch.calibrated[rows]))
+                drifted.setdefault(network, []).append((own, batch.rms_increment[rows], batch.calibrated[rows]))
         for network, parts in drifted.items():
-            windows, activity, calibrated = (np.concatenate(some) for some in zip(*parts, strict=True))
-            level, spread = network.metadata.training_range.distances(windows, activity).sum(axis=1).tolist()
+            windows, rms_increment, calibrated = (np.concatenate(some) for some in zip(*parts, strict=True))
+            level, spread = network.metadata.training_range.distances(windows, rms_increment).sum(axis=1).tolist()
             self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
     def _taken(self) -> Iterator[_Batch]:

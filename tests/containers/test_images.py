@@ -77,6 +77,6 @@ def test_a_service_with_an_altered_checkpoint_never_becomes_ready(composition: C
     finally:
         docker("volume", "rm", volume)
     assert status == 2
-    assert "gru.pt is not the file that was published: its sha256 differs" in printed
+    assert "gru.pt has changed since it was published: its sha256 differs" in printed
     assert "Serving on" not in printed
     assert "Traceback" not in printed

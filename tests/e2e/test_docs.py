@@ -54,7 +54,7 @@ def test_there_are_examples_to_run() -> None:
     assert len(CURL) == 4
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.load` is deprecated")
 @pytest.mark.parametrize("block", [text for _, text in PYTHON], ids=[page for page, _ in PYTHON])
 def test_python_runs(
     block: str, shipped: httpx.Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -15,7 +15,7 @@ import torch
 
 from forecasting.networks.checkpoint import load
 from forecasting.releases.release import current_version
-from forecasting.series.timestep import unix_seconds
+from forecasting.series.times import unix_seconds
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 
@@ -103,10 +103,10 @@ def test_two_workers_serve_the_same_models(artifacts: Path) -> None:
     ("arguments", "environment", "sentence"),
     [
         (["--artifacts", "/nowhere"], {}, "the artifacts folder /nowhere cannot be read: No such file"),
-        ([], {"SST_DEFAULT_DATASET": "north-sea"}, "no release of the default dataset 'north-sea'; there are: pier"),
+        ([], {"SST_DEFAULT_DATASET": "north-sea"}, "no release of the default dataset 'north-sea'; available: pier"),
         ([], {"SST_PORT": "eighty"}, "SST_PORT=eighty"),
         (["--workers", "0"], {}, "SST_WORKERS=0"),
-        (["--device", "tpu"], {}, "device 'tpu' is none of auto, cpu, cuda"),
+        (["--device", "tpu"], {}, "unknown device 'tpu': choose auto, cpu, cuda or cuda:N"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_a_sentence(

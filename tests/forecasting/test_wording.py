@@ -1,4 +1,4 @@
-from forecasting.wording import counted, listed, there_are, too_few
+from forecasting.wording import available, counted, listed, too_few
 
 
 def test_one_of_a_thing_is_said_in_the_singular() -> None:
@@ -7,8 +7,8 @@ def test_one_of_a_thing_is_said_in_the_singular() -> None:
 
 
 def test_where_there_is_nothing_to_choose_from_it_is_said() -> None:
-    assert there_are(["rnn", "gru"]) == "there are: rnn, gru"
-    assert there_are(()) == "there are: none"
+    assert available(["rnn", "gru"]) == "available: rnn, gru"
+    assert available(()) == "available: none"
 
 
 def test_of_many_names_some_are_said_and_how_many_more_there_are() -> None:

@@ -81,7 +81,7 @@ def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Pa
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "gru", "--artifacts", artifacts) == 0
     found: Any = read(tmp_path / "out.csv").set_index("station")
     assert "'cold' in column sst is no number" in found.loc["S001", "error"]
-    assert "99 °C, which no sea has" in found.loc["S002", "error"]
+    assert "99 °C, outside the range of sea temperatures" in found.loc["S002", "error"]
     assert "'yesterday' is not an ISO 8601 time" in found.loc["S003", "error"]
     assert "12 values are too few: nino12-gru needs at least 24" in found.loc["S005", "error"]
     assert found.loc[["S001", "S002", "S003", "S005"], "sst"].isna().all()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import RequestError
-from forecasting.evaluation.report import Coverage
+from forecasting.evaluation.model_report import Coverage
 from forecasting.evaluation.table import TITLES, accuracy_table
 from forecasting.networks.metadata import digest
 from forecasting.releases.registry import Registry

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from forecasting.console import command_name
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, Station, describe
 from forecasting.readers.base.flags import MEANINGS
 from forecasting.readers.result.describe import describe_grid
-from forecasting.series.timestep import short
+from forecasting.series.times import short
 from forecasting.wording import counted
 from training.cli.reading_options import add_reading_options, read_with
 from training.config import TrainingConfig
@@ -56,7 +57,7 @@ def describe_file(reading: Reading) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m training inspect",
+        prog=command_name("inspect", "training inspect"),
         description="Say what is understood of files: columns, units, step, gaps, flags, and whether to train on them.",
         epilog="Exit status: 0 every file can be trained on; 1 one cannot; 2 one cannot be read.",
     )

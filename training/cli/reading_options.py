@@ -7,8 +7,8 @@ from pathlib import Path
 from forecasting.errors import ForecastError
 from forecasting.readers import FORMATS, Place, Reading, read
 from forecasting.readers.base.geometry import place_of
-from forecasting.series.sst_series import UNITS
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import UNITS
 
 
 def add_reading_options(data: argparse._ArgumentGroup) -> None:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from forecasting.evaluation.report import ModelReport
+from forecasting.evaluation.model_report import ModelReport
 from forecasting.evaluation.table import accuracy_table
-from forecasting.series.timestep import in_words, one_each, short
+from forecasting.series.times import short
+from forecasting.series.timestep import in_words, one_each
 from training.examples.dataset import Dataset
 from training.examples.panel import Panel
 from training.publish.sentences import describe_coverage, describe_rank, describe_stations

@@ -7,10 +7,11 @@ import numpy as np
 
 from forecasting.evaluation.division import Split, check_length, check_parts, divide, least_values
 from forecasting.networks.metadata import Period
+from forecasting.series.gaps import fill_gaps
 from forecasting.series.origins import Origins, origins
 from forecasting.series.shape import ForecastShape
-from forecasting.series.sst_series import SstSeries, fill_gaps
-from forecasting.series.timestep import iso
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import iso
 from training.config import TrainingConfig
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import DAY, YEAR
+from forecasting.series.times import DAY, YEAR
 from training.examples.trend import NO_TREND, Trend
 
 MIN_CELL_YEARS: Final = 1.9

@@ -14,7 +14,8 @@ from forecasting.networks.metadata import Period
 from forecasting.readers import Station
 from forecasting.series.origins import Origins, joined
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import TimeStep, in_words, short
+from forecasting.series.times import short
+from forecasting.series.timestep import TimeStep, in_words
 from forecasting.wording import listed
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from forecasting.references.climatology import ANNUAL_HARMONICS, DAILY_HARMONICS
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import Floats, unix_seconds
+from forecasting.series.times import Floats, unix_seconds
 from training.config import TrainingConfig
 from training.examples.inputs import Calendar
 from training.examples.panel import JoinedSeries, parts_of

@@ -14,7 +14,7 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.references.climatology import Climatology
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import YEAR, Floats, Times, unix_seconds
+from forecasting.series.times import YEAR, Floats, Times, unix_seconds
 from training.examples.panel import parts_of
 
 TREND_PRIOR_MEAN: Final = 0.01

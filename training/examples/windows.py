@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from forecasting.series.origins import Origins
-from forecasting.series.timestep import unix_seconds
+from forecasting.series.times import unix_seconds
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from forecasting.series.timestep import DAY
+from forecasting.series.times import DAY
 from training.examples.inputs import Calendar, Scaling
 from training.fit.ridge import ridge, ridge_of_two
 

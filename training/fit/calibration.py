@@ -18,7 +18,7 @@ from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.origins import Origins, joined
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.windows import Examples

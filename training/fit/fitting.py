@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from forecasting.evaluation.report import LossCurves
+from forecasting.evaluation.model_report import LossCurves
 from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.evaluation.division import Split
-from forecasting.evaluation.report import Drift, ModelReport, SeedSpread, StationReport
+from forecasting.evaluation.model_report import ModelReport
+from forecasting.evaluation.report import Drift, SeedSpread, StationReport
 from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.evaluation.verification import exceedance, intervals, probability_score, skills
 from forecasting.networks.checkpoint import script

@@ -3,7 +3,8 @@
 from typing import Final
 
 from forecasting.evaluation.division import Split
-from forecasting.evaluation.report import IntervalReport, ModelReport, Report
+from forecasting.evaluation.model_report import IntervalReport, ModelReport
+from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import TITLES, accuracy_table
 from forecasting.series.timestep import in_words, one_each
 from forecasting.wording import listed

@@ -12,7 +12,7 @@ from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.references.climatology import Climatology
 from forecasting.scores.accuracy import Accuracy
-from forecasting.series.timestep import iso, short
+from forecasting.series.times import iso, short
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.calibration import earlier_residuals

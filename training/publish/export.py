@@ -72,7 +72,9 @@ class Exported:
             {**metadata.model_dump(), "accuracy": accuracy, "baselines": baselines, "latency_ms": self._latency_ms()}
         )
         save(self.module, metadata, self.path)
-        self.path.with_suffix(".json").write_text(metadata.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        self.path.with_suffix(".json").write_text(
+            metadata.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8"
+        )
         return metadata
 
     def _latency_ms(self) -> float:

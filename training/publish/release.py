@@ -21,7 +21,7 @@ from forecasting.releases.release import (
     dataset_names,
     versions,
 )
-from forecasting.wording import there_are
+from forecasting.wording import available
 
 _STAGING: Final = ".publishing-"
 
@@ -137,7 +137,7 @@ def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
         ReleaseError: if no release is older than the current one.
     """
     if name not in dataset_names(artifacts):
-        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {there_are(dataset_names(artifacts))}")
+        raise UnknownNameError(f"no dataset {name!r} in {artifacts}; {available(dataset_names(artifacts))}")
     dataset = artifacts / name
     existing = versions(dataset)
     if version is None:
@@ -146,6 +146,6 @@ def rollback(artifacts: Path, name: str, version: str | None = None) -> str:
             raise ReleaseError(f"{dataset} has no release older than the one that serves")
         version = older[-1]
     elif version not in existing:
-        raise UnknownNameError(f"no release {version!r} of {name}; {there_are(existing)}")
+        raise UnknownNameError(f"no release {version!r} of {name}; {available(existing)}")
     point_current(dataset, version)
     return version

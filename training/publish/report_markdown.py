@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from forecasting.evaluation.report import Coverage, ModelReport, Report
+from forecasting.evaluation.model_report import Coverage, ModelReport
+from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import TITLES, aligned, figure
 from forecasting.series.timestep import in_words
 from forecasting.wording import counted

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from forecasting.evaluation.report import Coverage, Report, Skill, StationReport
+from forecasting.evaluation.model_report import Coverage, Skill
+from forecasting.evaluation.report import Report, StationReport
 from forecasting.evaluation.table import TITLES, figure
 from forecasting.references.baselines import BASELINES
 from forecasting.wording import counted

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from forecasting.series.timestep import parse_time, unix_seconds
+from forecasting.series.times import parse_time, unix_seconds
 from training.sources.download import FetchError
 
 Span = tuple[float, float]

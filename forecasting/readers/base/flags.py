@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.times import Floats, Times
 from forecasting.wording import counted
 
 MEANINGS: Final = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing"}

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import Place
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 _EARTH_KM: Final = 6_371.0
 _MAX_POSITIONS: Final = 12

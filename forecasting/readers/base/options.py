@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from forecasting.errors import FileError
-from forecasting.series.sst_series import Units
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units
 
 FORMATS: Final = ("csv", "erddap", "ndbc", "netcdf", "zarr")
 """``erddap`` is CSV in one of ERDDAP's dialects."""

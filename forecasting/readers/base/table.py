@@ -12,8 +12,8 @@ from forecasting.errors import FileError
 from forecasting.readers.base.flags import may_be_flags
 from forecasting.readers.base.quantities import apart
 from forecasting.readers.base.units import in_brackets, parse_units, split_names
-from forecasting.series.sst_series import Units
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
+from forecasting.series.units import Units
 from forecasting.wording import listed
 
 ABSENT: Final = ("", "nan", "na", "n/a", "null", "none", "-", "--", "mm")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from forecasting.readers.base.quantities import is_no_sst
-from forecasting.series.sst_series import Units
+from forecasting.series.units import Units
 
 _TEMPERATURES: Final = frozenset(("sst", "temp", "temperature", "temperatures", "wtmp"))
 _TURNED: Final = frozenset(("from", "convert", "converted", "was", "were", "original", "originally", "not"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.timestep import Bools, Floats
+from forecasting.series.times import Bools, Floats
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import MEANINGS, flag_column, is_level_name, narrowed
 from forecasting.readers.base.options import Options
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,7 +10,7 @@ from forecasting.readers.base.geometry import distance_km, name_place
 from forecasting.readers.base.options import Place
 from forecasting.readers.base.validity import Validity
 from forecasting.readers.result.reading import Grid
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 if TYPE_CHECKING:
     import xarray as xr

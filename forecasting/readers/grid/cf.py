@@ -8,19 +8,21 @@ import re
 import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from forecasting.errors import FileError, SeriesError
+from forecasting.errors import FileError, MissingExtraError, SeriesError
+from forecasting.extras import needs_extra
 from forecasting.readers.base.geometry import MAX_DEPTHS_METRES, nearest_depth
 from forecasting.readers.base.options import Options
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.dates import FARTHEST_SECONDS, seconds_of_unit
-from forecasting.series.sst_series import UNITS, Units
-from forecasting.series.timestep import FIRST_TIME, LAST_TIME, Floats, Times
+from forecasting.series.times import FIRST_TIME, LAST_TIME, Floats, Times
+from forecasting.series.units import UNITS, Units
 from forecasting.wording import listed
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
     Raises:
         FileError: if it cannot be opened.
     """
-    xarray = _xarray()
+    with _needs_grids():
+        import xarray
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # libraries' advice on encodings is not for the user of the file
         with readable(kind):
@@ -52,6 +55,8 @@ def opened(path: Path, kind: str) -> "Iterator[xr.Dataset]":
 
 
 def _open(xarray: ModuleType, path: Path, engine: str) -> "xr.Dataset":
+    # xarray takes an engine whose package is missing for one that it does not know.
+    import_module(engine)
     try:
         data: xr.Dataset = xarray.open_dataset(path, engine=engine, chunks=None)
     except (ValueError, OverflowError):
@@ -141,11 +146,10 @@ def readable(kind: str) -> Iterator[None]:
         FileError: in place of whatever five libraries make of a damaged file.
     """
     try:
-        yield
+        with _needs_grids():
+            yield
     except SeriesError:
         raise
-    except ImportError as error:
-        raise FileError(f"needs the package {error.name}: pip install '.[grids]' in the project's folder") from None
     except Exception as error:
         said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         if undated := re.match(r"unable to decode time units '([^']*)'", said):
@@ -156,12 +160,13 @@ def readable(kind: str) -> Iterator[None]:
         raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {said}; {whole}") from None
 
 
-def _xarray() -> ModuleType:
+@contextmanager
+def _needs_grids() -> Iterator[None]:
     try:
-        import xarray
-    except ImportError:
-        raise FileError("NetCDF and Zarr need xarray: pip install '.[grids]' in the project's folder") from None
-    return xarray
+        with needs_extra("grids", "reading NetCDF and Zarr"):
+            yield
+    except MissingExtraError as error:
+        raise FileError(str(error)) from None
 
 
 def _engine(path: Path) -> str:

@@ -17,8 +17,8 @@ from forecasting.readers.base.validity import Validity
 from forecasting.readers.grid.ancillary import find_flags, find_unheeded, flags_of
 from forecasting.readers.grid.cf import find_time, find_times, find_units, one_depth, opened, readable
 from forecasting.readers.grid.variables import find_variable
-from forecasting.series.sst_series import Units, to_celsius
-from forecasting.series.timestep import Times
+from forecasting.series.times import Times
+from forecasting.series.units import Units, to_celsius
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -22,7 +22,7 @@ from forecasting.readers.grid.overview import overview
 from forecasting.readers.grid.sample import draw_cells
 from forecasting.readers.grid.variables import find_variable
 from forecasting.readers.result.reading import Columns, Observations
-from forecasting.series.timestep import Floats, Times, short
+from forecasting.series.times import Floats, Times, short
 from forecasting.wording import listed
 
 if TYPE_CHECKING:

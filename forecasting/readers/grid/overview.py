@@ -11,8 +11,10 @@ from forecasting.readers.base.validity import Validity, as_written
 from forecasting.readers.grid.cells import grid_axes, meshed
 from forecasting.readers.grid.cf import find_time, find_times, find_units
 from forecasting.readers.result.reading import Grid
-from forecasting.series.sst_series import SstSeries, missing_runs, sea_temperatures
-from forecasting.series.timestep import Floats, Times, short
+from forecasting.series.gaps import missing_runs
+from forecasting.series.sea_range import sea_temperatures
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, Times, short
 from forecasting.wording import counted
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from forecasting.readers.result.flat_line import describe_flat_line
 from forecasting.readers.result.reading import UNSAID, Observations, Station
 from forecasting.readers.result.resample import coarser, resample
 from forecasting.readers.result.zeros import describe_zeros
-from forecasting.series.sst_series import SstSeries, to_celsius
-from forecasting.series.timestep import DAY, Times
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY, Times
+from forecasting.series.units import to_celsius
 
 _COLDEST: Final = -2.0
 """°C, that every sea freezes before."""
@@ -119,7 +120,8 @@ def _yearly_restart(times: Times) -> int | None:
     years = days.astype("datetime64[Y]")
     since_new_year = (days - years).astype(np.int64)
     # In pentads of climate records the one of 29 February has six days.
-    leap = ((years + 1).astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64) == 366
+    next_years = years + np.timedelta64(1, "Y")
+    leap = (next_years.astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64) == 366
     intervals = np.diff(times).astype(np.int64)
     if len(intervals) < 3:
         return None

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from forecasting.readers.result.reading import Grid, Station
-from forecasting.series.sst_series import SstSeries, missing_runs
-from forecasting.series.timestep import iso
+from forecasting.series.gaps import missing_runs
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import iso
 
 _ROLES = ("time", "value", "station", "flags")
 

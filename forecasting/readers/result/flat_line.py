@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import short
+from forecasting.series.times import short
 
 _MIN_REPEATS: Final = 30
 """Values in a row that are a stretch at all."""

@@ -10,8 +10,9 @@ import numpy as np
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import Marked
 from forecasting.readers.base.options import Place
-from forecasting.series.sst_series import SstSeries, Units
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, Times
+from forecasting.series.units import Units
 
 UNSAID: Final = "by default: the file does not say"
 """What says so of units that nothing in the file names."""

@@ -7,20 +7,13 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.readers.result.reading import Observations
-from forecasting.series.sst_series import MAX_STEPS, SstSeries, in_order, sea_temperatures
-from forecasting.series.timestep import (
-    DAY,
-    MONTH,
-    Floats,
-    Times,
-    TimeStep,
-    anchor,
-    common_interval,
-    in_words,
-    length_of,
-    one_each,
-    short,
-)
+from forecasting.series.observations import MAX_STEPS, sort_order
+from forecasting.series.sea_range import sea_temperatures
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.step_inference import common_interval
+from forecasting.series.time_grid import anchor
+from forecasting.series.times import DAY, Floats, Times, short
+from forecasting.series.timestep import MONTH, TimeStep, in_words, length_of, one_each
 
 MIN_OBSERVED_SHARE: Final = 0.5
 """Of a coarser step, what has to be observed for its mean to count."""
@@ -35,7 +28,7 @@ def resample(found: Observations, step: TimeStep) -> SstSeries:
         SeriesError: if the file is coarser than ``step``, or no step is observed enough.
     """
     values = sea_temperatures(found.values, found.units, found.place)
-    order, notes = in_order(found.times, found.place)
+    order, notes = sort_order(found.times, found.place)
     times, values = found.times[order], values[order]
     if len(times) < 2:
         raise SeriesError("a series needs at least two times, or its step cannot be told")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from forecasting.readers.result.reading import Observations
-from forecasting.series.timestep import Bools, Floats, short
+from forecasting.series.times import Bools, Floats, short
 from forecasting.wording import counted
 
 _MIN_SPREADS = 5.0

@@ -14,7 +14,7 @@ from forecasting.readers.base.keys import ANYTHING, DEPTHS, PLACES, STATIONS
 from forecasting.readers.base.options import Options, refuse_many
 from forecasting.readers.base.table import Table, numbers, one_line, to_numbers
 from forecasting.readers.times.clock import Clock
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 from forecasting.wording import listed
 
 Rows = npt.NDArray[np.bool_]

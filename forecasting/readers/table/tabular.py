@@ -15,8 +15,8 @@ from forecasting.readers.table.split import Part, place_columns, split, station_
 from forecasting.readers.table.values import Choice, find_values, is_usual, left_aside, own_unit, stations_of_columns
 from forecasting.readers.times.clock import Clock, find_clock
 from forecasting.readers.times.dates import order_of
-from forecasting.series.sst_series import UNITS, Units
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.times import Floats, Times
+from forecasting.series.units import UNITS, Units
 from forecasting.wording import listed
 
 

@@ -16,7 +16,8 @@ from forecasting.readers.times.daylight import localise_cells, refuse_local_cloc
 from forecasting.readers.times.hours import is_clock, is_whole, stands_apart, times_of_day
 from forecasting.readers.times.month_names import YEARS, month_number
 from forecasting.readers.times.zones import COLUMNS, PERIOD, UTC, is_period, names_utc, offset_of, zone_in, zone_of
-from forecasting.series.timestep import Times, choose_clock
+from forecasting.series.step_inference import choose_clock
+from forecasting.series.times import Times
 from forecasting.wording import listed
 
 _USUAL: Final = (

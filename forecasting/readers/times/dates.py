@@ -8,7 +8,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import DateOrder
-from forecasting.series.timestep import Floats, Times
+from forecasting.series.times import Floats, Times
 
 _CLOCK: Final = r"(?:[ T,]+(\d{1,2})(?::(\d\d)(:\d\d(?:\.\d+)?)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
 _NUMERIC: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d\d)" + _CLOCK)

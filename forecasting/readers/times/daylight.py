@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.times.zones import find_zone
-from forecasting.series.timestep import FIRST_TIME, LAST_TIME, Bools, Times, month_of, short
+from forecasting.series.times import FIRST_TIME, LAST_TIME, Bools, Times, month_of, short
 
 UNTOLD: Final = (
     "comes twice or never by the clock of {}, which changes there; write the times with their offset, or in UTC"

@@ -20,12 +20,13 @@ from forecasting.readers.base.text import sniff_binary
 from forecasting.releases.registry import Registry
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from service.api.uploads.schemas import MOST_FLAGGED
 from service.engine.forecast_json import rounded
 from service.engine.series_schema import MAX_ID
 from service.engine.writing import Json
-from service.http.problems import Place, ProblemError
+from service.http.problems import ProblemError
+from service.http.validation import Place
 from service.settings import Settings
 
 _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from forecasting.errors import FileError, RequestError, SeriesError
 from forecasting.readers import DateOrder, Options, Place
 from forecasting.readers.base.geometry import place_of
-from forecasting.series.sst_series import Units
 from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units
 
 MOST_STATIONS: Final = 500
 """In one file: each is described."""

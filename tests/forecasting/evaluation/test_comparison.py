@@ -81,9 +81,9 @@ def test_no_forecast_changes_with_what_comes_after_it(networks: Sequence[Forecas
     )
     before = 130 - WINDOW
     for name in rolled.predicted:
-        one, two = rolled.predicted[name], other.predicted[name]
-        assert one[: before + 1].tolist() == two[: before + 1].tolist(), name
-        assert not np.allclose(one[before + 1 :], two[before + 1 :]) or name == "climatology"
+        before_change, after_change = rolled.predicted[name], other.predicted[name]
+        assert before_change[: before + 1].tolist() == after_change[: before + 1].tolist(), name
+        assert not np.allclose(before_change[before + 1 :], after_change[before + 1 :]) or name == "climatology"
 
 
 def test_references_learn_as_the_series_goes_on(networks: Sequence[Forecaster]) -> None:
@@ -96,8 +96,8 @@ def test_references_learn_as_the_series_goes_on(networks: Sequence[Forecaster]) 
 
 def test_scores_are_those_of_the_forecasts(networks: Sequence[Forecaster]) -> None:
     rolled = roll_through(monthly(120), networks, 2)
-    errors = {one.metadata.cell: one.metadata.errors for one in networks}
-    scores = {one.name: one for one in score(rolled, errors, 2, "celsius")}
+    errors = {model.metadata.cell: model.metadata.errors for model in networks}
+    scores = {model.name: model for model in score(rolled, errors, 2, "celsius")}
     best = min(BASELINES, key=lambda name: scores[name].accuracy["test"].rmse[0])
     for name, column in rolled.predicted.items():
         assert scores[name].accuracy["test"] == Accuracy.of(rolled.observed[:, None], column[:, None])
@@ -112,11 +112,11 @@ def test_scores_are_those_of_the_forecasts(networks: Sequence[Forecaster]) -> No
 
 def test_errors_come_in_the_units_asked_for(networks: Sequence[Forecaster]) -> None:
     rolled = roll_through(monthly(60), networks, 1)
-    errors = {one.metadata.cell: one.metadata.errors for one in networks}
+    errors = {model.metadata.cell: model.metadata.errors for model in networks}
     celsius, fahrenheit = (score(rolled, errors, 1, units) for units in ("celsius", "fahrenheit"))
-    for one, other in zip(celsius, fahrenheit, strict=True):
-        assert other.accuracy["test"].rmse[0] == pytest.approx(1.8 * one.accuracy["test"].rmse[0], abs=1e-5)
-        assert (other.p_value, other.coverage) == (one.p_value, one.coverage)
+    for model, other in zip(celsius, fahrenheit, strict=True):
+        assert other.accuracy["test"].rmse[0] == pytest.approx(1.8 * model.accuracy["test"].rmse[0], abs=1e-5)
+        assert (other.p_value, other.coverage) == (model.p_value, model.coverage)
 
 
 def test_gaps_are_gone_round_and_said(networks: Sequence[Forecaster]) -> None:
@@ -127,7 +127,7 @@ def test_gaps_are_gone_round_and_said(networks: Sequence[Forecaster]) -> None:
     scored = set(rolled.times.tolist())
     assert not scored & set(series.times[[60, 61, *range(80, 90 + WINDOW)]].tolist())
     assert {series.times[62].item(), series.times[90 + WINDOW].item()} <= scored
-    assert [one.code for one in rolled.warnings] == ["gap_filled"]
+    assert [warning.code for warning in rolled.warnings] == ["gap_filled"]
     assert "11 of 120 values are missing" in rolled.warnings[0].message
 
 
@@ -135,7 +135,7 @@ def test_a_series_too_short_for_a_climatology_has_persistence_alone(buoy: Sequen
     rolled = roll_through(half_hourly(500), buoy, 1)
     assert list(rolled.predicted) == ["rnn", "lstm", "gru", "persistence"]
     assert len(rolled.times) == 500 - WINDOW
-    assert [one.code for one in rolled.warnings if one.code != "outside_training"] == ["no_climatology"]
+    assert [warning.code for warning in rolled.warnings if warning.code != "outside_training"] == ["no_climatology"]
 
 
 def test_what_precedes_a_climatology_is_left_out_for_all_alike(buoy: Sequence[Forecaster]) -> None:
@@ -143,23 +143,25 @@ def test_what_precedes_a_climatology_is_left_out_for_all_alike(buoy: Sequence[Fo
     rolled = roll_through(half_hourly(4 * 17_532), buoy[:1], 1)
     assert list(rolled.predicted) == ["rnn", *BASELINES]
     assert {len(column) for column in rolled.predicted.values()} == {4 * 17_532 - 31_558}
-    (later,) = [one for one in rolled.warnings if one.code == "scored_later"]
+    (later,) = [warning for warning in rolled.warnings if warning.code == "scored_later"]
     assert later.message.startswith(f"{31_558 - WINDOW} steps before 2017-12-18")
 
 
 def test_a_sea_unlike_the_training_is_said_to_be(networks: Sequence[Forecaster]) -> None:
     series = monthly(60)
     cold = SstSeries(series.values - 18, series.start, MONTH)
-    warnings = {one.code: one.message for one in roll_through(cold, networks, 1).warnings}
-    assert warnings["outside_training"].startswith("36 of 36 windows are unlike the training, the first before 1971-12")
-    assert "training 18.95 to 29.24 °C" in warnings["outside_training"]
+    warnings = {warning.code: warning.message for warning in roll_through(cold, networks, 1).warnings}
+    assert warnings["outside_training"].startswith(
+        "36 of 36 windows are unlike the training data; the first, before 1971-12"
+    )
+    assert "the training data from 18.95 to 29.24 °C" in warnings["outside_training"]
 
 
 @pytest.mark.parametrize(("n", "horizon", "needs"), [(24, 1, "24, and 1 more"), (30, 7, "24, and 7 more")])
 def test_a_series_that_ends_with_its_first_window_is_refused(
     networks: Sequence[Forecaster], n: int, horizon: int, needs: str
 ) -> None:
-    with pytest.raises(SeriesError, match=f"{n} values are too few: nino12-rnn needs {needs} to be compared with"):
+    with pytest.raises(SeriesError, match=f"{n} values are too few: nino12-rnn needs {needs} to compare with"):
         roll_through(monthly(n), networks, horizon)
 
 
@@ -167,7 +169,7 @@ def test_a_series_without_a_whole_window_is_refused(networks: Sequence[Forecaste
     series = monthly(60)
     for begin in (10, 30, 50):
         series.values[begin : begin + 8] = np.nan
-    with pytest.raises(SeriesError, match="no 24 values in a row"):
+    with pytest.raises(SeriesError, match="no window of 24 values"):
         roll_through(series, networks, 1)
 
 
@@ -179,14 +181,16 @@ def test_a_series_that_reaches_past_the_last_year_is_refused(networks: Sequence[
 
 def test_series_together_have_the_models_that_all_of_them_have() -> None:
     times = np.asarray(["2001-01-01", "2001-02-01"], dtype="datetime64[s]")
-    one = Rolled(
+    first = Rolled(
         times,
         np.asarray([1.0, 2.0]),
         {"gru": np.zeros(2), "persistence": np.ones(2), "damped": np.ones(2)},
         {"gru": np.ones(2)},
     )
-    two = Rolled(times[1:], np.asarray([3.0]), {"gru": np.full(1, 9.0), "persistence": np.ones(1)}, {"gru": np.ones(1)})
-    pooled = Rolled.pooled([one, two])
+    second = Rolled(
+        times[1:], np.asarray([3.0]), {"gru": np.full(1, 9.0), "persistence": np.ones(1)}, {"gru": np.ones(1)}
+    )
+    pooled = Rolled.pooled([first, second])
     assert pooled.observed.tolist() == [1, 2, 3]
     assert pooled.predicted["gru"].tolist() == [0, 0, 9]
     assert list(pooled.predicted) == ["gru", "persistence"]

@@ -89,7 +89,7 @@ def test_metadata_travels_inside_the_file_and_beside_it(published: Published) ->
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04" + bytes(100)])
 def test_what_is_no_torchscript_is_refused_with_a_sentence(content: bytes) -> None:
-    with pytest.raises(ReleaseError, match="is no TorchScript file"):
+    with pytest.raises(ReleaseError, match="not a TorchScript file"):
         load(content, CPU)
 
 
@@ -100,21 +100,21 @@ def test_a_cut_file_is_refused(published: Published) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
-        ({"schema_version": 2}, "has schema 2; this program reads 1"),
-        ({"window": 25}, "its module has window 24, its metadata 25"),
-        ({"step_seconds": 86_400}, "its module has step_seconds 2629800, its metadata 86400"),
-        ({"horizon": 0}, "its metadata cannot be used: horizon"),
+        ({"schema_version": 2}, "schema 2 is not supported, only 1: train the model again"),
+        ({"window": 25}, "the module has window 24, but the metadata says 25"),
+        ({"step_seconds": 86_400}, "the module has step_seconds 2629800, but the metadata says 86400"),
+        ({"horizon": 0}, "the metadata is invalid: horizon"),
     ],
 )
-def test_a_file_that_breaks_the_contract_is_refused(gru: Forecaster, change: dict[str, int], said: str) -> None:
+def test_a_file_that_breaks_the_contract_is_refused(gru: Forecaster, change: dict[str, int], sentence: str) -> None:
     content = io.BytesIO()
     metadata = gru.metadata.model_copy(update=change)
     network = RecurrentForecaster("gru", config(24), MONTH, SCALING)
     with checkpoint._quiet():
         torch.jit.save(script(network), content, _extra_files={"metadata.json": metadata.model_dump_json().encode()})
-    with pytest.raises(ReleaseError, match=said):
+    with pytest.raises(ReleaseError, match=sentence):
         load(content.getvalue(), CPU)
 
 
@@ -132,7 +132,7 @@ def test_a_module_that_answers_no_batch_of_floats_is_refused(gru: Forecaster) ->
     with checkpoint._quiet():
         extra = {"metadata.json": gru.metadata.model_dump_json().encode()}
         torch.jit.save(script(Broken()), content, _extra_files=extra)
-    with pytest.raises(ReleaseError, match="as many finite float32 values"):
+    with pytest.raises(ReleaseError, match="does not return one finite float32 value for each window"):
         load(content.getvalue(), CPU)
 
 

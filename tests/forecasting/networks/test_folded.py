@@ -12,7 +12,7 @@ from forecasting.networks import checkpoint
 from forecasting.networks.checkpoint import script
 from forecasting.networks.folded import FoldedNetwork, fold
 from forecasting.networks.metadata import CELLS
-from forecasting.networks.roller import PIECE, NetworkRoller
+from forecasting.networks.roller import CHUNK_WINDOWS, NetworkRoller
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.networks.test_checkpoint import SCALING, awake, config
 from training.examples.inputs import Scaling
@@ -71,10 +71,10 @@ def test_matrices_from_before_the_increment_was_bounded_are_read() -> None:
 def test_a_roll_out_of_many_windows_is_the_one_of_each_alone() -> None:
     network = NetworkRoller(loaded(made("gru")), MONTH, torch.device("cpu"))
     assert network.folded is not None
-    windows = 20 + np.random.default_rng(0).normal(0, 1, (2 * PIECE + 3, WINDOW))
+    windows = 20 + np.random.default_rng(0).normal(0, 1, (2 * CHUNK_WINDOWS + 3, WINDOW))
     times = np.datetime64("2001-01-01", "s") + np.arange(len(windows)).astype("timedelta64[D]")
     together = network.roll(windows, times, 3)
-    for k in (0, PIECE, len(windows) - 1):
+    for k in (0, CHUNK_WINDOWS, len(windows) - 1):
         alone = network.roll(windows[k : k + 1], times[k : k + 1], 3)
         np.testing.assert_allclose(together[k], alone[0], rtol=0, atol=1e-5)
 
@@ -87,14 +87,14 @@ def test_a_checkpoint_whose_matrices_say_otherwise_is_refused() -> None:
 
     torch.manual_seed(0)
     module = loaded(awake(Other("gru", config(WINDOW), MONTH, SCALING)))
-    with pytest.raises(ReleaseError, match="contradicts itself"):
+    with pytest.raises(ReleaseError, match="the folded matrices and the network disagree by"):
         fold(module, WINDOW)
 
 
 def test_a_checkpoint_of_numbers_that_are_none_is_refused() -> None:
     network = made("gru")
     torch.nn.init.constant_(network.cell.weight_ih_l0, torch.nan)
-    with pytest.raises(ReleaseError, match="no numbers"):
+    with pytest.raises(ReleaseError, match="values that are not finite"):
         fold(loaded(network), WINDOW)
 
 

@@ -9,7 +9,7 @@ from forecasting.networks.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import unix_seconds
+from forecasting.series.times import unix_seconds
 from tests.conftest import daily
 from training.run import Published
 
@@ -52,7 +52,7 @@ def test_only_the_last_window_counts_for_the_network(gru: Forecaster, nino12: Ss
 
 def test_three_lines_lead_from_pandas_to_a_forecast(gru: Forecaster, nino12: SstSeries) -> None:
     table = gru.forecast(nino12.to_pandas(), horizon=3, levels=(80,)).to_pandas()
-    assert list(table.columns) == ["sst", "lower_80", "upper_80"]
+    assert list(table.columns) == ["sst", "lower_80", "upper_80", "calibrated"]
     assert list(table.index) == list(pd.to_datetime(["2011-01-01", "2011-02-01", "2011-03-01"], utc=True))
     assert (table["lower_80"] < table["sst"]).all()
 
@@ -83,19 +83,19 @@ def test_a_short_gap_is_interpolated_and_said_to_be(gru: Forecaster, nino12: Sst
 
 
 @pytest.mark.parametrize(
-    ("missing", "said", "index"),
+    ("missing", "sentence", "index"),
     [
         (slice(23, 24), "the last value is missing: end the series at its last observation", 23),
-        (slice(5, 9), "missing values from 2009-06-01 to 2009-09-01: gaps of up to 3 are interpolated", 5),
-        (slice(0, 2), "missing values from 2009-01-01 to 2009-02-01: send the value before it", 0),
+        (slice(5, 9), "missing values from 2009-06-01 to 2009-09-01: only gaps of up to 3 values are interpolated", 5),
+        (slice(0, 2), "missing values from 2009-01-01 to 2009-02-01: include the value before the gap", 0),
     ],
 )
 def test_a_gap_that_cannot_be_filled_is_named(
-    gru: Forecaster, nino12: SstSeries, missing: slice, said: str, index: int
+    gru: Forecaster, nino12: SstSeries, missing: slice, sentence: str, index: int
 ) -> None:
     series = end(nino12, 24)
     series.values[missing] = np.nan
-    with pytest.raises(SeriesError, match=said) as caught:
+    with pytest.raises(SeriesError, match=sentence) as caught:
         gru.forecast(series)
     assert caught.value.index == index
 
@@ -109,7 +109,7 @@ def test_a_value_before_the_window_helps_to_fill_its_start(gru: Forecaster, nino
 def test_a_short_series_and_another_step_are_refused(gru: Forecaster, nino12: SstSeries) -> None:
     with pytest.raises(SeriesError, match="23 values are too few: nino12-gru needs at least 24"):
         gru.forecast(end(nino12, 23))
-    with pytest.raises(SeriesError, match="the step is one day, and nino12-gru forecasts steps of one month"):
+    with pytest.raises(SeriesError, match="the step is one day, but nino12-gru forecasts steps of one month"):
         gru.forecast(daily(np.linspace(20, 25, 40)))
 
 
@@ -162,11 +162,12 @@ def test_each_series_is_forecast_as_far_as_its_own_horizon(gru: Forecaster, nino
     horizons = np.asarray([3, 1, 12, 5])
     together = gru.forecast_each(crowd, horizons)
     for k, (series, horizon) in enumerate(zip(crowd, horizons, strict=True)):
-        one, alone = together.one(k, gru.metadata.errors, (80,), ()), gru.forecast(series, int(horizon), levels=(80,))
-        assert one.sst == pytest.approx(alone.sst, abs=1e-5)
-        assert (one.times == alone.times).all()
-        assert one.warnings == alone.warnings
-        assert {name: values.tolist() for name, values in one.baselines.items()} == {
+        joint = together.forecast_at(k, gru.metadata.errors, (80,), ())
+        alone = gru.forecast(series, int(horizon), levels=(80,))
+        assert joint.sst == pytest.approx(alone.sst, abs=1e-5)
+        assert (joint.times == alone.times).all()
+        assert joint.warnings == alone.warnings
+        assert {name: values.tolist() for name, values in joint.baselines.items()} == {
             name: pytest.approx(values) for name, values in alone.baselines.items()
         }
 

@@ -11,7 +11,8 @@ from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.scores.seasons import SEASONS, season_of
 from forecasting.series.origins import Origins, joined
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import DAY, Floats, Times, TimeStep
+from forecasting.series.times import DAY, Floats, Times
+from forecasting.series.timestep import TimeStep
 
 JANUARY, JULY = np.asarray([["2020-01-15"], ["2020-07-15"]], dtype="datetime64[s]")
 ALONE = np.ones(1)
@@ -51,7 +52,7 @@ def test_the_half_width_is_the_conformal_rank_of_absolute_residuals() -> None:
 def test_a_level_that_the_residuals_are_too_few_for_is_not_offered() -> None:
     errors = ErrorDistribution.calibrate(np.arange(18.0)[:, None])
     assert 90 in errors.half_width
-    with pytest.raises(RequestError, match="no interval of 95 % is calibrated; levels offered: 50, 60, 70, 80, 90"):
+    with pytest.raises(RequestError, match="no calibrated interval at 95 %; available levels: 50, 60, 70, 80, 90"):
         errors.check(95)
 
 
@@ -69,8 +70,8 @@ def test_leads_are_calibrated_each_for_itself_with_gaps_left_out() -> None:
     residuals[5, 1] = np.nan
     errors = ErrorDistribution.calibrate(residuals)
     assert errors.n == (40, 39)
-    one, two = width(errors, 80, leads=2)
-    assert two == pytest.approx(3 * one, rel=0.1)
+    first, second = width(errors, 80, leads=2)
+    assert second == pytest.approx(3 * first, rel=0.1)
 
 
 def test_exceedance_is_the_share_of_errors_that_would_lift_sst_over_the_threshold() -> None:
@@ -99,13 +100,13 @@ def test_exceedance_falls_on_beyond_what_was_seen_and_is_never_certain() -> None
 def test_probabilities_are_interpolated_between_the_quantiles() -> None:
     errors = ErrorDistribution.calibrate(np.random.default_rng(5).gumbel(0, 1, (300, 3)))
     sst = np.linspace(15, 25, 60).reshape(20, 3)
-    found = errors.exceedance(sst, np.full((20, 3), JANUARY[0]), np.ones(20), 20.0)
+    probability = errors.exceedance(sst, np.full((20, 3), JANUARY[0]), np.ones(20), 20.0)
     for lead in range(3):
         margin, known = 20.0 - sst[:, lead], errors.quantiles[lead]
         within = (margin >= known[0]) & (margin <= known[-1])
         assert within.sum() > 5
         expected = 1 - np.interp(margin, known, errors.probabilities)
-        np.testing.assert_allclose(found[within, lead], expected[within])
+        np.testing.assert_allclose(probability[within, lead], expected[within])
 
 
 def test_the_season_of_the_valid_time_has_its_own_intervals_and_probabilities() -> None:
@@ -121,10 +122,10 @@ def test_seasonal_intervals_cover_each_season_as_stated_where_pooled_ones_do_not
     calibrated = ErrorDistribution.calibrate(loud_in_summer(origins), origins)
     pooled = ErrorDistribution.calibrate(loud_in_summer(origins))
     fresh, summer = np.abs(loud_in_summer(origins, seed=1))[:, 0], season_of(origins.valid_time) == 2
-    one = np.ones(len(origins))
-    own = calibrated.half_widths(80, origins.times, one)[:, 0]
-    flat = pooled.half_widths(80, origins.times, one)[:, 0]
-    assert (fresh <= own)[summer].mean() == pytest.approx(0.8, abs=0.05)
+    unscaled = np.ones(len(origins))
+    seasonal = calibrated.half_widths(80, origins.times, unscaled)[:, 0]
+    flat = pooled.half_widths(80, origins.times, unscaled)[:, 0]
+    assert (fresh <= seasonal)[summer].mean() == pytest.approx(0.8, abs=0.05)
     assert (fresh <= flat)[summer].mean() < 0.6
 
 
@@ -186,7 +187,7 @@ def test_where_seasons_cannot_be_told_apart_errors_go_by_liveliness(years: float
 def test_seasons_or_a_window_of_a_season_to_a_year_leave_liveliness_out(years: float, window: int, step: int) -> None:
     origins = origins_of(years, window, step)
     errors = ErrorDistribution.calibrate(np.ones((len(origins), 1)), origins)
-    assert errors.liveliness is None
+    assert errors.rms_increment is None
     assert errors.scale(origins.windows[:3]).tolist() == [1.0, 1.0, 1.0]
 
 
@@ -198,11 +199,11 @@ def test_of_several_places_a_lively_one_has_wider_intervals_in_every_season() ->
     residuals = np.concatenate([loud_in_summer(calm), 5 * loud_in_summer(lively, 1)])
     errors = ErrorDistribution.calibrate(residuals, both, several=True)
     assert errors.seasons
-    for origins, found, factor in ((calm, loud_in_summer(calm, 2), 1.0), (lively, loud_in_summer(lively, 3), 5.0)):
+    for origins, fresh, factor in ((calm, loud_in_summer(calm, 2), 1.0), (lively, loud_in_summer(lively, 3), 5.0)):
         widths = errors.half_widths(80, origins.times, errors.scale(origins.windows))
         for season in range(len(SEASONS)):
             at = season_of(origins.times)[:, 0] == season
-            assert (np.abs(factor * found[at]) <= widths[at]).mean() == pytest.approx(0.8, abs=0.05)
+            assert (np.abs(factor * fresh[at]) <= widths[at]).mean() == pytest.approx(0.8, abs=0.05)
 
 
 def test_recent_errors_count_more_than_old_ones() -> None:
@@ -222,7 +223,7 @@ def test_a_level_needs_as_many_residuals_however_old_they_are() -> None:
 
 
 def test_a_checkpoint_from_before_seasons_goes_on_being_read(gru: Forecaster) -> None:
-    stored = gru.metadata.model_dump(mode="json")
+    stored = gru.metadata.model_dump(mode="json", by_alias=True)
     del stored["errors"]["seasons"], stored["errors"]["liveliness"]
     errors = CheckpointMetadata.model_validate(stored).errors
     assert width(errors, 80, times=JULY) == width(errors, 80, times=JANUARY) == errors.half_width[80][0]

@@ -9,7 +9,9 @@ from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 
 SHAPE = ForecastShape(window=24, horizon=1, fill_limit=3)
-RANGE = TrainingRange(minimum=10, maximum=20, spread=0.5, calmest=0.5, liveliest=1.5, months=(1, 2, 3))
+RANGE = TrainingRange(
+    minimum=10, maximum=20, spread=0.5, min_rms_increment=0.5, max_rms_increment=1.5, months=(1, 2, 3)
+)
 
 
 def test_level_is_the_distance_from_the_middle_in_halves_of_the_range() -> None:
@@ -18,14 +20,14 @@ def test_level_is_the_distance_from_the_middle_in_halves_of_the_range() -> None:
     assert level == pytest.approx([0, 1, 1, 2])
 
 
-def test_spread_is_the_distance_from_the_middle_between_calmest_and_liveliest() -> None:
+def test_spread_is_the_distance_from_the_middle_between_the_least_and_the_greatest_rms_increment() -> None:
     windows = np.asarray([[15.0, 16.0, 15.0], [15.0, 15.5, 15.0], [15.0, 16.5, 15.0], [15.0, 17.0, 15.0]])
     _, spread = RANGE.distances(windows)
     assert spread == pytest.approx([0, 1, 1, 2])
 
 
 def test_a_training_part_without_any_range_is_no_division_by_zero() -> None:
-    constant = RANGE.model_copy(update={"maximum": 10.0, "liveliest": 0.5})
+    constant = RANGE.model_copy(update={"maximum": 10.0, "max_rms_increment": 0.5})
     level, spread = constant.distances(np.asarray([[10.0, 10.5, 10.0], [10.0, 10.0, 10.0]]))
     assert np.isfinite([*level, *spread]).all()
 
@@ -35,10 +37,10 @@ def test_a_training_part_without_any_range_is_no_division_by_zero() -> None:
     [
         ([15.0, 16.0, 15.0], 1, []),
         ([20.9, 20.0, 20.9], 3, []),
-        ([21.1, 20.1, 21.1], 1, ["it holds 20.10 to 21.10 °C, training 10.00 to 20.00 °C"]),
-        ([15.0, 15.3, 15.0], 2, ["its values change by 0.300 °C a step, in training by 0.500 to 1.500 °C"]),
-        ([15.0, 17.3, 15.0], 2, ["its values change by 2.300 °C a step, in training by 0.500 to 1.500 °C"]),
-        ([15.0, 16.0, 15.0], 7, ["training held no value of month 7"]),
+        ([21.1, 20.1, 21.1], 1, ["it ranges from 20.10 to 21.10 °C, the training data from 10.00 to 20.00 °C"]),
+        ([15.0, 15.3, 15.0], 2, ["its values change by 0.300 °C per step, in the training data by 0.500 to 1.500 °C"]),
+        ([15.0, 17.3, 15.0], 2, ["its values change by 2.300 °C per step, in the training data by 0.500 to 1.500 °C"]),
+        ([15.0, 16.0, 15.0], 7, ["the training data has no values in month 7"]),
     ],
 )
 def test_a_window_unlike_training_is_said_to_be_in_what_it_is(window: list[float], month: int, how: list[str]) -> None:
@@ -54,8 +56,8 @@ def test_a_window_out_of_season_is_unlike_training(nino12: SstSeries) -> None:
     window, time = nino12.values[-24:], nino12.step.shift(nino12.times[-1:], [1])
     assert known.differences(window, time[0]) == []
     turned = nino12.step.shift(time, [6])
-    (said,) = known.differences(window, turned[0])
-    assert "from what is usual at that time of the year, in training at most 2.79 °C" in said
+    (difference,) = known.differences(window, turned[0])
+    assert "°C for that time of the year, in the training data at most 2.79 °C" in difference
     assert known.unlike(np.stack([window, window]), np.concatenate([time, turned])).tolist() == [False, True]
 
 
@@ -69,8 +71,8 @@ def test_few_years_and_several_places_do_not_say_how_large_anomalies_are(nino12:
 def test_ranges_that_say_the_same_are_equal_once_used(nino12: SstSeries) -> None:
     """So networks of one release are told to be alike."""
     seen = origins(nino12, SHAPE, 0, len(nino12))
-    one, other = (TrainingRange.of(nino12, seen) for _ in range(2))
-    for each in (one, other):
+    first, second = (TrainingRange.of(nino12, seen) for _ in range(2))
+    for each in (first, second):
         each.unlike(seen.windows, seen.valid_time)
-    assert one == other
-    assert hash(one) == hash(other)
+    assert first == second
+    assert hash(first) == hash(second)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 
 DAYS = np.arange("2001-01-01", "2001-03-01", dtype="datetime64[D]")
 

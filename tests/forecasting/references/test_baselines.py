@@ -6,7 +6,8 @@ from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.references.climatology import Climatology
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import MONTH, YEAR, unix_seconds
+from forecasting.series.times import YEAR, unix_seconds
+from forecasting.series.timestep import MONTH
 from tests.conftest import daily
 
 

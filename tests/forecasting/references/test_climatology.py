@@ -4,7 +4,8 @@ import pytest
 from forecasting.errors import SeriesError
 from forecasting.references.climatology import Climatology
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import DAY, MONTH, YEAR, Floats, Times, TimeStep, unix_seconds
+from forecasting.series.times import DAY, YEAR, Floats, Times, unix_seconds
+from forecasting.series.timestep import MONTH, TimeStep
 from tests.conftest import daily
 
 
@@ -48,8 +49,8 @@ def half_years(years: int) -> SstSeries:
 
 def season(times: Times) -> Floats:
     angle = 2 * np.pi * unix_seconds(times) / YEAR
-    found: Floats = 15 - 7 * np.cos(angle) + 1.2 * np.sin(2 * angle) + 0.4 * np.cos(3 * angle)
-    return found
+    temperatures: Floats = 15 - 7 * np.cos(angle) + 1.2 * np.sin(2 * angle) + 0.4 * np.cos(3 * angle)
+    return temperatures
 
 
 def test_seasons_that_come_again_are_known_without_the_others() -> None:
@@ -72,5 +73,5 @@ def test_a_long_span_with_few_values_has_no_season() -> None:
 def test_too_few_values_are_refused() -> None:
     step = TimeStep.parse("hour")
     series = SstSeries(np.asarray([10.0, np.nan, 11.0]), np.datetime64("2001-01-01", "s"), step)
-    with pytest.raises(SeriesError, match="at least 5 observed values, not 2"):
+    with pytest.raises(SeriesError, match="at least 5 observed values, and the series has 2"):
         Climatology.fit(series)

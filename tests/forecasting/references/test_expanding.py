@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.references.baselines import Baselines, linear_windows, most_lags
 from forecasting.references.expanding import REFIT_GROWTH, ExpandingReferences
-from forecasting.references.from_past import own_references
+from forecasting.references.from_past import references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.origins import origins
 from forecasting.series.shape import ForecastShape
@@ -26,9 +26,9 @@ def test_a_fit_sees_nothing_from_its_position_on() -> None:
     later = series.values.copy()
     later[120:] = np.random.default_rng(2).normal(10, 5, 80)
     known = origins(series, ForecastShape(24, 3, 3), 24, 200)
-    for name, one in ExpandingReferences(series, ForecastShape(24, 3, 3)).fit(120).items():
+    for name, fitted in ExpandingReferences(series, ForecastShape(24, 3, 3)).fit(120).items():
         other = ExpandingReferences(SstSeries(later, series.start, MONTH), ForecastShape(24, 3, 3)).fit(120)[name]
-        rolled, again = (roller.roll(known.windows, known.valid_time, 3) for roller in (one, other))
+        rolled, again = (roller.roll(known.windows, known.valid_time, 3) for roller in (fitted, other))
         np.testing.assert_array_equal(rolled, again, err_msg=name)
 
 
@@ -36,9 +36,9 @@ def test_a_fit_is_what_a_forecast_from_there_would_stand_beside() -> None:
     series = monthly(200)
     past = series.part(0, 150)
     valid_time = series.times[[150]]
-    found, _ = own_references(SeriesBatch.of([past], past.step), past.values[None, -24:], valid_time, 3, 3)
-    for name, one in ExpandingReferences(series, ForecastShape(24, 3, 3)).fit(150).items():
-        np.testing.assert_allclose(one.roll(past.values[None, -24:], valid_time, 3), found[name], atol=1e-9)
+    references, _ = references_from_past(SeriesBatch.of([past], past.step), past.values[None, -24:], valid_time, 3, 3)
+    for name, roller in ExpandingReferences(series, ForecastShape(24, 3, 3)).fit(150).items():
+        np.testing.assert_allclose(roller.roll(past.values[None, -24:], valid_time, 3), references[name], atol=1e-9)
 
 
 def test_references_begin_where_their_past_affords_them() -> None:
@@ -59,7 +59,7 @@ def test_stretches_cover_every_position_once_and_are_at_most_a_twentieth_of_thei
     stretches = list(ExpandingReferences(monthly(1), SHAPE).refits(24, 10_000))
     assert stretches[0][0] == 24
     assert stretches[-1][1] == 10_000
-    assert all(one[1] == other[0] for one, other in itertools.pairwise(stretches))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(stretches))
     assert all(begin < end <= max(begin * REFIT_GROWTH, begin + 1) for begin, end in stretches)
     assert len(stretches) < 150
 

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from forecasting.references.baselines import Baselines
-from forecasting.references.from_past import own_references
+from forecasting.references.from_past import references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import MONTH, YEAR, Times, TimeStep
+from forecasting.series.times import YEAR, Times
+from forecasting.series.timestep import MONTH, TimeStep
 
 
 def monthly(start: str, n: int, seed: int) -> SstSeries:
@@ -15,14 +16,15 @@ def monthly(start: str, n: int, seed: int) -> SstSeries:
 
 
 def next_times(series: list[SstSeries]) -> Times:
-    return np.asarray([one.step.range(one.start, len(one) + 1)[-1] for one in series])
+    return np.asarray([member.step.range(member.start, len(member) + 1)[-1] for member in series])
 
 
 def fitted_alone(series: SstSeries, window: int, horizon: int) -> dict[str, list[float]]:
     valid_time = series.step.shift(np.asarray([series.start]), len(series))
     rollers = Baselines.fit(series, ForecastShape(window, horizon, 3)).rollers()
     return {
-        name: one.roll(series.values[None, -window:], valid_time, horizon)[0].tolist() for name, one in rollers.items()
+        name: roller.roll(series.values[None, -window:], valid_time, horizon)[0].tolist()
+        for name, roller in rollers.items()
     }
 
 
@@ -31,24 +33,26 @@ def test_references_of_many_series_are_those_of_each_alone() -> None:
     series = [monthly(f"20{10 + i:02}-{1 + i % 12:02}-01", n, i) for i, n in enumerate([30, 30, 30, 48, 200, 30])]
     series[1].values[7] = np.nan
     series[3].values[[2, 9]] = np.nan
-    windows = np.stack([one.values[-12:] for one in series])
-    found, warnings = own_references(SeriesBatch.of(series, series[0].step), windows, next_times(series), 4, 3)
+    windows = np.stack([member.values[-12:] for member in series])
+    references, warnings = references_from_past(
+        SeriesBatch.of(series, series[0].step), windows, next_times(series), 4, 3
+    )
     assert not warnings
-    for i, one in enumerate(series):
-        expected = fitted_alone(one, 12, 4)
-        assert {name for name, values in found.items() if np.isfinite(values[i]).all()} == set(expected)
+    for i, member in enumerate(series):
+        expected = fitted_alone(member, 12, 4)
+        assert {name for name, values in references.items() if np.isfinite(values[i]).all()} == set(expected)
         for name, values in expected.items():
-            np.testing.assert_allclose(found[name][i], values, atol=1e-9, err_msg=name)
+            np.testing.assert_allclose(references[name][i], values, atol=1e-9, err_msg=name)
 
 
 @pytest.mark.parametrize(("years", "names"), [(1.7, ["persistence"]), (2.0, ["persistence", "climatology", "damped"])])
 def test_a_daily_climatology_needs_two_years(years: float, names: list[str]) -> None:
     n = round(years * 365.25)
     series = SstSeries(15 + 4 * np.cos(np.arange(n) / 58), np.datetime64("2001-03-05", "s"), TimeStep.parse("day"))
-    found, warnings = own_references(
+    references, warnings = references_from_past(
         SeriesBatch.of([series], series.step), series.values[None, -400:], next_times([series]), 1, 3
     )
-    assert list(found) == names
+    assert list(references) == names
     assert bool(warnings) == (len(names) == 1)
 
 
@@ -63,9 +67,11 @@ def test_few_values_a_day_have_no_course_of_the_day_made_up(step: str, years: fl
     values = 15 + 4 * np.cos(2 * np.pi * np.arange(n) * of_step.seconds / YEAR) + noise
     values[1000] = np.nan if gap else values[1000]
     series = SstSeries(values, np.datetime64("2001-03-05T01:30:00", "s"), of_step)
-    found, _ = own_references(SeriesBatch.of([series], series.step), values[None, -24:], next_times([series]), 12, 3)
+    references, _ = references_from_past(
+        SeriesBatch.of([series], series.step), values[None, -24:], next_times([series]), 12, 3
+    )
     expected = fitted_alone(series, 24, 12)
     truth = 15 + 4 * np.cos(2 * np.pi * np.arange(n, n + 12) * of_step.seconds / YEAR)
-    np.testing.assert_allclose(found["climatology"][0], truth, atol=0.1)
+    np.testing.assert_allclose(references["climatology"][0], truth, atol=0.1)
     for name in ("climatology", "damped", "linear"):
-        np.testing.assert_allclose(found[name][0], expected[name], atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(references[name][0], expected[name], atol=1e-6, err_msg=name)

@@ -51,18 +51,18 @@ def test_diebold_mariano_by_hand() -> None:
 
 def test_diebold_mariano_takes_either_side_alike_and_leaves_gaps_out() -> None:
     rng = np.random.default_rng(0)
-    one, other = rng.normal(0, 1, 200), rng.normal(0, 1.4, 200)
-    p = diebold_mariano(one, other, lead=3)
+    error, reference = rng.normal(0, 1, 200), rng.normal(0, 1.4, 200)
+    p = diebold_mariano(error, reference, lead=3)
     assert p is not None
     assert p < 0.05
-    assert diebold_mariano(other, one, lead=3) == pytest.approx(p)
-    assert diebold_mariano(np.append(one, NAN), np.append(other, 1.0), lead=3) == pytest.approx(p)
+    assert diebold_mariano(reference, error, lead=3) == pytest.approx(p)
+    assert diebold_mariano(np.append(error, NAN), np.append(reference, 1.0), lead=3) == pytest.approx(p)
 
 
 def test_diebold_mariano_rejects_as_often_as_it_says_where_forecasts_are_equally_good() -> None:
     rng = np.random.default_rng(2)
     pairs = (rng.normal(0, 1, (2, 150)) for _ in range(600))
-    rejected = sum((diebold_mariano(one, other) or 1.0) < 0.1 for one, other in pairs)
+    rejected = sum((diebold_mariano(error, reference) or 1.0) < 0.1 for error, reference in pairs)
     assert pytest.approx(rejected, abs=25) == 600 * 0.1
 
 

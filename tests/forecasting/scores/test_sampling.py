@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.scores.sampling import BlockBootstrap, coverage_error, long_run_error, skill_interval
-from forecasting.series.timestep import Floats
+from forecasting.series.times import Floats
 
 
 def autoregressive(n: int, memory: float, seed: int, columns: int = 1) -> Floats:
@@ -43,9 +43,9 @@ def test_intervals_that_always_cover_still_have_a_sampling_error() -> None:
 
 def test_the_skill_interval_holds_the_true_skill_as_often_as_it_says() -> None:
     """Errors with half the reference's spread, both with memory: the skill is ½."""
-    own, other = 0.5 * autoregressive(300, 0.6, 6, 200), autoregressive(300, 0.6, 7, 200)
+    error, reference = 0.5 * autoregressive(300, 0.6, 6, 200), autoregressive(300, 0.6, 7, 200)
     bootstrap = BlockBootstrap(300)
-    bounds = [skill_interval(own[:, k], other[:, k], bootstrap) for k in range(200)]
+    bounds = [skill_interval(error[:, k], reference[:, k], bootstrap) for k in range(200)]
     inside = [low <= 0.5 <= high for low, high in filter(None, bounds)]
     assert len(inside) == 200
     assert np.mean(inside) == pytest.approx(0.95, abs=0.06)

@@ -3,8 +3,11 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.series.sst_series import SstSeries, Units, fill_gaps, from_celsius, to_celsius
-from forecasting.series.timestep import TimeStep, iso
+from forecasting.series.gaps import fill_gaps
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import iso
+from forecasting.series.timestep import TimeStep
+from forecasting.series.units import Units, from_celsius, to_celsius
 
 NAN = float("nan")
 
@@ -41,7 +44,7 @@ def test_many_repeated_times_are_refused_as_several_stations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "sentence"),
     [
         ([10.0, 11.0, -999.0, 12.0], "value 2 is -999 °C.*missing"),
         ([10.0, float("inf"), 11.0, 12.0], "value 1 is inf °C"),
@@ -49,18 +52,21 @@ def test_many_repeated_times_are_refused_as_several_stations() -> None:
         ([66.0, 67.0, 68.0, 69.0], "look like °F"),
         (
             [40.6, 46.7, 58.1, 33.0],
-            "if the values are in °F, give their units as fahrenheit; if it stands for a missing",
+            "if the values are in °F, set the units to fahrenheit; if it marks a missing",
         ),
         (
             [-3.6, 0.2, -3.1, 1.4, 0.5, 1.0],
-            "check that these are sea temperatures, and no differences from what is usual",
+            "check that these are sea temperatures and not anomalies",
         ),
-        ([14.0, 99.9, 99.9, 13.0], "which no sea has .*; if it stands for a missing value, leave it empty"),
+        (
+            [14.0, 99.9, 99.9, 13.0],
+            "outside the range of sea temperatures .*; if it marks a missing value, leave it empty",
+        ),
         ([NAN] * 4, "every value"),
     ],
 )
-def test_values_that_no_sea_has_are_refused_with_the_likely_remedy(values: list[float], said: str) -> None:
-    with pytest.raises(SeriesError, match=said):
+def test_values_that_no_sea_has_are_refused_with_the_likely_remedy(values: list[float], sentence: str) -> None:
+    with pytest.raises(SeriesError, match=sentence):
         observe(days(4), values)
 
 
@@ -68,7 +74,7 @@ def test_units_that_are_not_those_of_the_values_are_recognised_in_the_callers_ow
     stamps = np.asarray(days(4), dtype="datetime64[s]")
     with pytest.raises(SeriesError, match=r"value 0 is 24 kelvin.*look like °C"):
         SstSeries.from_observations(stamps, np.asarray([24.0, 25, 24, 23]), units="kelvin")
-    with pytest.raises(SeriesError, match="value 2 is 122 °F, which no sea has"):
+    with pytest.raises(SeriesError, match="value 2 is 122 °F, outside the range of sea temperatures"):
         SstSeries.from_observations(stamps, np.asarray([64.0, 65, 122, 63]), units="fahrenheit")
 
 
@@ -158,5 +164,5 @@ def test_gaps_of_many_series_are_filled_as_those_of_each(limit: int) -> None:
     random = np.random.default_rng(limit)
     values = np.where(random.random((200, 20)) < 0.3, np.nan, random.normal(15, 5, (200, 20)))
     values[0] = np.nan
-    alone = np.stack([fill_gaps(one, limit) for one in values])
+    alone = np.stack([fill_gaps(row, limit) for row in values])
     np.testing.assert_allclose(fill_gaps(values, limit), alone, rtol=1e-14)

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SeriesError
-from forecasting.series.timestep import MONTH, TimeStep, in_words, infer_step, iso, one_each, parse_time, unix_seconds
+from forecasting.series.step_inference import infer_step
+from forecasting.series.times import iso, parse_time, unix_seconds
+from forecasting.series.timestep import MONTH, TimeStep, in_words, one_each
 
 
 def times(*texts: str) -> "np.typing.NDArray[np.datetime64]":
@@ -97,13 +99,13 @@ def test_the_step_is_told_from_the_times(stamps: list[str], step: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stamps", "said"),
+    ("stamps", "sentence"),
     [
         (["2001-01-01"], "at least two times"),
         (["2001-01-01", "2001-01-02", "2001-01-04", "2001-01-09", "2001-01-20"], "row 1 is the first of 4"),
-        (["2001-01-01", "2002-01-01", "2003-01-01"], "longer than a month"),
+        (["2001-01-01", "2002-01-01", "2003-01-01"], "the longest supported step is a month"),
     ],
 )
-def test_irregular_times_are_refused_by_name(stamps: list[str], said: str) -> None:
-    with pytest.raises(SeriesError, match=said):
+def test_irregular_times_are_refused_by_name(stamps: list[str], sentence: str) -> None:
+    with pytest.raises(SeriesError, match=sentence):
         infer_step(times(*stamps), place)

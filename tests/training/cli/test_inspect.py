@@ -91,7 +91,7 @@ def test_a_grid_in_other_units_than_it_says_is_doubted_before_a_place_is_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["inspect", str(grid(tmp_path / "g.nc", 288.15))]) == 1
-    assert "which no sea has (-3 to 45); the values look like kelvin" in capsys.readouterr().out
+    assert "outside the range of sea temperatures (-3 to 45); the values look like kelvin" in capsys.readouterr().out
 
 
 def test_a_cell_and_cells_by_chance_are_not_both_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,8 +85,12 @@ def days(n: int) -> list[str]:
             "--window 1 is out of range: choose a value from 2 to 1000",
         ),
         (["2001-01-01,15", "2001-01-02,15"], ["--cells", "transformer"], "cells are rnn, lstm, gru"),
-        (["2001-01-01,15", "2001-01-02,15"], ["--device", "tpu"], "device 'tpu' is none of auto, cpu, cuda and cuda:N"),
-        (["2001-01-01,15", "2001-01-02,15"], ["--device", "cuda:64"], "device 'cuda:64': torch sees"),
+        (
+            ["2001-01-01,15", "2001-01-02,15"],
+            ["--device", "tpu"],
+            "unknown device 'tpu': choose auto, cpu, cuda or cuda:N",
+        ),
+        (["2001-01-01,15", "2001-01-02,15"], ["--device", "cuda:64"], "device 'cuda:64' is not available: torch finds"),
     ],
 )
 def test_data_that_cannot_be_trained_on_is_refused_in_one_sentence_and_nothing_is_written(

@@ -24,8 +24,8 @@ def test_nino12_is_divided_into_70_10_and_20_percent_in_time(nino12: SstSeries) 
 
 def test_the_test_part_is_forecast_step_by_step(nino12: SstSeries) -> None:
     dataset = Dataset.divide(nino12, TrainingConfig.for_step(MONTH))
-    found = dataset.origins("test", horizon=1)
-    assert found.targets[:, 0].tolist() == nino12.values[585:].tolist()
+    test = dataset.origins("test", horizon=1)
+    assert test.targets[:, 0].tolist() == nino12.values[585:].tolist()
 
 
 @pytest.mark.parametrize("n", [2, 60, 147])
@@ -57,7 +57,7 @@ def test_a_series_that_is_mostly_gaps_is_refused() -> None:
     series.values[1:270:7] = np.nan
     series.values[2:270:7] = np.nan
     series.values[3:270:7] = np.nan
-    with pytest.raises(SeriesError, match="too much is missing: the train part has"):
+    with pytest.raises(SeriesError, match="too many values are missing: the train part has"):
         Dataset.divide(series, DAILY)
 
 

@@ -10,7 +10,8 @@ from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import TimeStep, unix_seconds
+from forecasting.series.times import unix_seconds
+from forecasting.series.timestep import TimeStep
 from tests.training.examples.test_panel import long_csv, trained
 from training.config import TrainingConfig
 from training.examples.panel import JoinedSeries, Panel

@@ -9,7 +9,8 @@ from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import NetworkRoller
 from forecasting.series.origins import joined
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.timestep import MONTH, Floats, TimeStep
+from forecasting.series.times import Floats
+from forecasting.series.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.panel import JoinedSeries

@@ -89,7 +89,7 @@ def test_rolling_back_to_a_named_version_may_also_go_forward(dataset: Path) -> N
 
 
 def test_rolling_back_to_an_unknown_version_names_the_known_ones(dataset: Path) -> None:
-    with pytest.raises(UnknownNameError, match="no release '2020' of nino12; there are: 20260101T000000Z"):
+    with pytest.raises(UnknownNameError, match="no release '2020' of nino12; available: 20260101T000000Z"):
         rollback(dataset.parent, "nino12", "2020")
-    with pytest.raises(UnknownNameError, match=r"no dataset 'north-sea'.*there are: nino12"):
+    with pytest.raises(UnknownNameError, match=r"no dataset 'north-sea'.*available: nino12"):
         rollback(dataset.parent, "north-sea")

@@ -13,7 +13,7 @@ import xarray as xr
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
 LATS = np.arange(-1.0, 1.5, 0.5)
@@ -425,5 +425,5 @@ def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
 def test_without_the_extra_a_sentence_names_it(netcdf: Save, monkeypatch: pytest.MonkeyPatch) -> None:
     path = netcdf(buoy())
     monkeypatch.setitem(sys.modules, "xarray", None)
-    with pytest.raises(FileError, match=r"need xarray: pip install '\.\[grids\]' in the project's folder"):
+    with pytest.raises(FileError, match=r"needs the extra `grids` .* pip install 'sst-forecasting\[grids\]'"):
         read(path)

@@ -5,7 +5,8 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.series.timestep import MONTH, TimeStep, iso
+from forecasting.series.times import iso
+from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.readers.files import days, rows, write
 
 DAY = TimeStep.parse("day")

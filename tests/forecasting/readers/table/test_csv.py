@@ -7,7 +7,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read, read_csv
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from tests.conftest import NINO12, ROOT
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from tests.forecasting.readers.files import write
 
 NAMES = "time,zlev,latitude,longitude,sst"
@@ -52,7 +52,7 @@ def test_without_names_the_only_number_is_taken_or_else_asked_for_by_position(tm
 
 def test_kelvin_that_no_unit_states_is_not_guessed_but_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "2001-01-01,283.15", "2001-01-02,283.15")
-    with pytest.raises(FileError, match="look like kelvin: give their units as kelvin, as --units kelvin does"):
+    with pytest.raises(FileError, match="look like kelvin: set the units to kelvin, as --units kelvin does"):
         read(path)
     np.testing.assert_allclose(read(path, units="kelvin").series.values, 10)
 

@@ -8,7 +8,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from tests.forecasting.readers.files import write
 
 REALTIME = (

@@ -9,7 +9,7 @@ from forecasting.readers import read
 from forecasting.readers.base.options import Options
 from forecasting.readers.table.delimited import header, read_delimited
 from forecasting.readers.table.tabular import find_layout
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from tests.forecasting.readers.files import days, rows, write
 
 ARCHIVE = ["Stationsnamn;Stationsnummer", "Hamnen;35115", "", "Parameter;Enhet", "Havstemperatur;celsius", "",

@@ -10,7 +10,7 @@ from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.tabular import find_layout
 from forecasting.readers.times.clock import find_clock
 from forecasting.readers.times.hours import times_of_day
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from tests.forecasting.readers.files import days, rows, write
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read, read_csv
-from forecasting.series.timestep import iso
+from forecasting.series.times import iso
 from tests.forecasting.readers.files import rows, write
 
 AUTUMN = [f"2010-10-31T{hour:02}:{minute:02}" for hour in (1, 2) for minute in (0, 30)]

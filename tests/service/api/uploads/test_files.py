@@ -19,11 +19,8 @@ from service.settings import Settings
 from tests.conftest import NINO12
 from tests.forecasting.readers.table import test_ndbc
 from tests.forecasting.readers.test_any_bytes import contents
-from tests.service.api.forecast.test_forecast import Json, answered
-from tests.service.api.forecast.test_fuzz import loaded
+from tests.service.requests import CSV, Json, answered, loaded, refusal
 from tests.serving import serve
-
-CSV = {"Content-Type": "text/csv"}
 
 
 def monthly(n: int, header: str = "time,sst", start: str = "2001-01") -> str:
@@ -33,15 +30,6 @@ def monthly(n: int, header: str = "time,sst", start: str = "2001-01") -> str:
 
 def post(client: httpx.Client, text: str | bytes, **parameters: str) -> Json:
     return answered(client.post("/series", content=text, headers=CSV, params=parameters))
-
-
-def refusal(client: httpx.Client, text: str | bytes, status: int = 422, **parameters: str) -> str:
-    response = client.post("/series", content=text, headers=CSV, params=parameters)
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    detail: str = response.json()["detail"]
-    assert "\n" not in detail
-    return detail
 
 
 @pytest.fixture(scope="module")
@@ -165,14 +153,14 @@ def test_it_says_whose_models_can_forecast_from_it(client: httpx.Client) -> None
     assert {one["dataset"]: one["problem"] for one in long}["nino12"] is None
     problems = {one["dataset"]: one["problem"] for one in short}
     assert problems["nino12"] == "20 values are too few: nino12-rnn needs at least 24"
-    assert problems["buoy"] == "the step is one month, and buoy-rnn forecasts steps of 30 minutes"
+    assert problems["buoy"] == "the step is one month, but buoy-rnn forecasts steps of 30 minutes"
 
 
 def test_it_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> None:
     assert post(client, NINO12.read_bytes())["stations"][0]["training"] == {"problem": None}
     problem = post(client, monthly(36))["stations"][0]["training"]["problem"]
     assert problem.startswith("36 values are too few to train on: a window of 24 and a horizon of 12 need at least 119")
-    assert problem.endswith("; bring a longer series, or train with a smaller window or horizon")
+    assert problem.endswith("; use a longer series, or train with a smaller window or horizon")
 
 
 def test_what_is_found_can_be_overridden(client: httpx.Client) -> None:
@@ -203,9 +191,12 @@ def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
         ("time,sst\n0000-01-01,1\n0000-02-01,1\n", "line 2: time '0000-01-01' is not in the years 1 to 9999 (UTC)"),
         ("time,sst\n2001-01-01,1\n2001-02-01,hot\n", "line 3: 'hot' in column sst is no number"),
         ("<!doctype html><p>no data", "is a web page"),
-        ("time,sst\n2001-01-01,1\n2001-01-02,99\n2001-01-03,2\n", "line 3 is 99 °C, which no sea has"),
+        (
+            "time,sst\n2001-01-01,1\n2001-01-02,99\n2001-01-03,2\n",
+            "line 3 is 99 °C, outside the range of sea",
+        ),
         ("date,sst\n01/02/2010,1\n02/03/2010,1\n", "say dates=dmy or dates=mdy"),
-        ("time,sst\n2001-01-01,10\n2001-01-02,-999\n2001-01-03,9\n", "name it as missing, as missing=-999 does"),
+        ("time,sst\n2001-01-01,10\n2001-01-02,-999\n2001-01-03,9\n", "declare it as missing, as missing=-999 does"),
         ("time,air_temp,skin_temp\n2001-01-01,10,9\n", "name it with value_column=, one of air_temp, skin_temp"),
     ],
 )

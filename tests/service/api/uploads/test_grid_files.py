@@ -16,8 +16,7 @@ from forecasting.readers.subprocess_reading import Request, answer
 from service.api.uploads.grid_files import GridFiles, is_asleep
 from service.api.uploads.schemas import MOST_LINES, MOST_STATIONS
 from service.http.problems import ProblemError
-from tests.service.api.forecast.test_forecast import answered
-from tests.service.api.uploads.test_files import refusal
+from tests.service.requests import answered, refusal
 
 TIMES = np.arange("2019-01-01", "2021-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
 
@@ -86,13 +85,14 @@ SPIN = (sys.executable, "-c", "print('ready', flush=True)\nwhile True: pass")
 
 def test_a_file_that_takes_too_much_computing_is_refused_by_what_its_process_computed(grid: Path) -> None:
     reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
-    said = "the file: took over 1 s of computing to read: it is damaged or too large; send one place as CSV"
-    with pytest.raises(FileError, match=said):
+    message = "the file: reading took more than 1 s of computing time, so the file is damaged or too large; "
+    message += "send one place as CSV"
+    with pytest.raises(FileError, match=message):
         asyncio.run(reads.read(grid.read_bytes(), Options()))
 
 
 def test_a_machine_that_does_not_get_to_a_file_is_busy_and_the_file_is_not_blamed(grid: Path) -> None:
-    with pytest.raises(ProblemError, match=r"too busy to read NetCDF now: .*; try again in a while") as caught:
+    with pytest.raises(ProblemError, match=r"the server is too busy: .*; try again later") as caught:
         asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), Options()))
     assert caught.value.status == 503
     assert caught.value.headers == {"Retry-After": "10"}
@@ -141,5 +141,6 @@ def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
 def test_a_server_without_the_extra_says_so(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
     assert answer(Request(grid, Options())) == (
-        "the file: NetCDF and Zarr need xarray: pip install '.[grids]' in the project's folder"
+        "the file: reading NetCDF and Zarr needs the extra `grids` (no package 'xarray'): "
+        "pip install 'sst-forecasting[grids]'"
     )

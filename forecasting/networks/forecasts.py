@@ -1,0 +1,96 @@
+"""Forecasts of many series, a row each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import SeriesError
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.networks.forecast import Forecast, Interval
+from forecasting.networks.intervals import ErrorDistribution
+from forecasting.networks.windows import Windows
+from forecasting.series.times import Floats, Times
+
+if TYPE_CHECKING:
+    from forecasting.networks.forecaster import Forecaster
+
+Rows = slice | list[int]
+"""Some rows of a batch, or all of them."""
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of many series; a series that cannot be forecast from has no row.
+
+    Attributes:
+        row: index of the series of each forecast, ascending, ``(n,)``.
+        leads: number of leads of each forecast, ``(n,)``; later columns are undefined.
+        times: valid times, ``(n, longest)``.
+        sst: °C, ``(n, longest)``.
+        baselines: forecasts of the references, °C ``(n, longest)``, by name; NaN where a series is too short for one.
+        warnings: of each forecast.
+        calibrated: whether each window is like the training data of its network, ``(n,)``.
+        scale: factor for the errors of each network, ``(n,)``.
+        failures: why a series has no forecast, by its index.
+        windows: the values that each forecast started from, °C ``(n, window)``.
+        rms_increment: of each window, °C ``(n,)``.
+        by_network: each network that took part, its rows, and the seconds that it computed.
+    """
+
+    row: npt.NDArray[np.intp]
+    leads: npt.NDArray[np.int64]
+    times: Times
+    sst: Floats
+    baselines: dict[str, Floats]
+    warnings: Sequence[tuple[ForecastWarning, ...]]
+    calibrated: npt.NDArray[np.bool_]
+    scale: Floats
+    failures: dict[int, SeriesError]
+    windows: Floats
+    rms_increment: Floats
+    by_network: "Sequence[tuple[Forecaster, Rows, float]]"
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @classmethod
+    def none(cls, windows: Windows, failures: dict[int, SeriesError]) -> "Forecasts":
+        """Return no forecasts, for when no series has a usable window."""
+        column, table = np.empty(0), np.empty((0, 0))
+        return cls(
+            row=windows.row,
+            leads=windows.leads,
+            times=windows.times,
+            sst=table,
+            baselines={},
+            warnings=[],
+            calibrated=column > 0,
+            scale=column,
+            failures=failures,
+            windows=table,
+            rms_increment=column,
+            by_network=[],
+        )
+
+    def forecast_at(
+        self, place: int, errors: ErrorDistribution, levels: Sequence[int], thresholds: Sequence[float]
+    ) -> Forecast:
+        """Return the forecast in row ``place``, with intervals and probabilities from the ``errors`` of its network."""
+        n = int(self.leads[place])
+        sst, times, scale = self.sst[place, :n], self.times[place : place + 1, :n], self.scale[place : place + 1]
+        widths = [(level, errors.half_widths(level, times, scale)[0]) for level in levels]
+        return Forecast(
+            times=times[0],
+            sst=sst,
+            intervals=tuple(Interval(level, sst - width, sst + width) for level, width in widths),
+            thresholds=tuple(map(float, thresholds)),
+            exceedance=tuple(errors.exceedance(sst[None], times, scale, threshold)[0] for threshold in thresholds),
+            baselines={
+                name: values[place, :n] for name, values in self.baselines.items() if not np.isnan(values[place, 0])
+            },
+            warnings=self.warnings[place],
+            calibrated=bool(self.calibrated[place]),
+        )
