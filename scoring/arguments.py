@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument(
         "input", type=Path, nargs="+", metavar="INPUT",
         help="NetCDF, Zarr, CSV or Parquet: one or more files, a folder, or a pattern such as 'sst/*.nc'",

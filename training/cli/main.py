@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ def _train_parser() -> argparse.ArgumentParser:
         "trained on; fetch downloads a series from an ERDDAP server; rollback NAME [VERSION] makes another release "
         "serve.",
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))
     _add_network_options(
         parser.add_argument_group("networks", "the same for every cell; the default window depends on the time step")
