@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM python:3.11-slim AS distribution
 WORKDIR /distribution
 COPY pyproject.toml LICENSE ./
-RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools\].*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
+RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
 
 # Of plotly the service hands out one file, and imports nothing.
 FROM torch AS service-packages
@@ -56,10 +56,11 @@ WORKDIR /app
 COPY data data
 COPY forecasting forecasting
 COPY training training
+COPY sst.py ./
 COPY deploy/fill-artifacts.sh deploy/
 # An empty volume takes its owner from this folder.
-RUN chmod -R a+rX . && python -m compileall -q forecasting training && install -d -o sst -g sst artifacts
-ENV PATH=/opt/venv/bin:$PATH HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+RUN chmod -R a+rX . && python -m compileall -q forecasting training sst.py && install -d -o sst -g sst artifacts
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONPATH=/app MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 CMD ["deploy/fill-artifacts.sh"]
 
@@ -67,7 +68,8 @@ FROM scoring-packages AS scoring
 WORKDIR /app
 COPY forecasting forecasting
 COPY scoring scoring
-RUN chmod -R a+rX . && python -m compileall -q forecasting scoring
+COPY sst.py ./
+RUN chmod -R a+rX . && python -m compileall -q forecasting scoring sst.py
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "scoring"]
@@ -78,8 +80,9 @@ FROM service-packages AS service
 WORKDIR /app
 COPY forecasting forecasting
 COPY service service
-RUN chmod -R a+rX . && python -m compileall -q forecasting service
-ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SST_HOST=0.0.0.0
+COPY sst.py ./
+RUN chmod -R a+rX . && python -m compileall -q forecasting service sst.py
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SST_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --start-interval=1s \

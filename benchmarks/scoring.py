@@ -30,9 +30,9 @@ windows = np.ascontiguousarray(sst.reshape(len(sst), -1).T[:, -24:])
 sea = np.flatnonzero(np.isfinite(windows).all(axis=1))
 inputs, times = torch.from_numpy(windows[sea].astype("f4")), torch.full((512,), 1293840000.0, dtype=torch.float64)
 with torch.inference_mode():
-    found = torch.cat([module(some, times[: len(some)]) for some in inputs.split(512)]).numpy()
+    forecasts = torch.cat([module(some, times[: len(some)]) for some in inputs.split(512)]).numpy()
 field = np.full(windows.shape[0], np.nan, dtype="f4")
-field[sea] = found
+field[sea] = forecasts
 xr.Dataset({"sst": (("lat", "lon"), field.reshape(sst.shape[1:]))}).to_netcdf(output, engine="h5netcdf")
 """
 
@@ -48,8 +48,8 @@ for name, some in table.groupby("station", sort=False):
     windows.append(some["sst"].to_numpy()[-24:])
 inputs, times = torch.from_numpy(np.stack(windows).astype("f4")), torch.full((512,), 1293840000.0, dtype=torch.float64)
 with torch.inference_mode():
-    found = torch.cat([module(some, times[: len(some)]) for some in inputs.split(512)]).numpy()
-pd.DataFrame({"station": names, "sst": found}).to_csv(output, index=False)
+    forecasts = torch.cat([module(some, times[: len(some)]) for some in inputs.split(512)]).numpy()
+pd.DataFrame({"station": names, "sst": forecasts}).to_csv(output, index=False)
 """
 
 

@@ -28,7 +28,8 @@ from typing import Final
 import httpx
 
 from forecasting.readers import read_csv
-from service.api.forecast.schemas import EXAMPLE, EXAMPLE_VALUES
+from service.api.forecast.schemas import EXAMPLE
+from service.api.series_request import EXAMPLE_VALUES
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.publish.release import point_current

@@ -9,43 +9,47 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    """End at once: nothing has been begun. An exception could be caught by what is being imported or loaded."""
+def _exit(number: int, frame: FrameType | None) -> None:
+    """Exit at once, since nothing has started. Code that is being imported could catch an exception."""
     os._exit(0)
 
 
 if __name__ in ("__main__", "__mp_main__"):
-    # Until what serves, or keeps workers, has its own: the imports below take seconds.
+    # The imports below take seconds. The server and the supervisor install handlers of their own.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
+        signal.signal(number, _exit)
 
-from pydantic import SecretStr, ValidationError
+from forecasting.extras import exit_without_extra
 
-from forecasting.console import discard_output
-from forecasting.errors import ForecastError, RequestError
-from service.app import create_app
-from service.engine.release_watcher import open_registry
-from service.engine.worker_bus import WorkerBus
-from service.gate import keys_cli
-from service.gate.keys import read_keys
-from service.gate.policy import refuse_open_bind
-from service.server.process import serve
-from service.server.supervisor import Supervisor
-from service.settings import Settings, unknown_settings, unusable_settings
-from service.telemetry.logs import configure_logs
+with exit_without_extra("service", "The service"):
+    from pydantic import SecretStr, ValidationError
+
+    from forecasting.console import command_name, discard_output
+    from forecasting.errors import ForecastError, RequestError
+    from service.app import create_app
+    from service.engine.release_watcher import open_registry
+    from service.engine.worker_bus import WorkerBus
+    from service.gate import keys_cli
+    from service.gate.keys import read_keys
+    from service.gate.policy import refuse_open_bind
+    from service.server.process import serve
+    from service.server.supervisor import Supervisor
+    from service.settings import Settings, invalid_settings, unknown_settings
+    from service.telemetry.logs import configure_logs
 
 logger = logging.getLogger("service")
 
-_OPEN_FILES: Final = 65_536
+_MAX_OPEN_FILES: Final = 65_536
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until stopped; returns the exit status: 0 stopped, 2 refused with a sentence."""
+    """Serve until stopped. Returns the exit status: 0 after a stop, 2 if the service could not start."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["key"]:
         return keys_cli.main(arguments[1:])
@@ -56,22 +60,22 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings()
         keys = read_keys(settings)
         refuse_open_bind(settings, keys)
-        # A worker that replaces another has the same, whatever has become of the file.
+        # A worker that replaces another gets the same keys, even if the file has changed.
         settings = settings.model_copy(update={"keys": SecretStr(keys.lines), "keys_file": None})
-        # Several workers load for themselves; one uses what is loaded here.
+        # A single worker uses the models that are loaded here; several load their own.
         registry = open_registry(settings) if settings.workers == 1 else None
         listener = _listen(settings)
     except ValidationError as error:
-        for said in unusable_settings(error):
-            print(f"service: {said}", file=sys.stderr)
+        for message in invalid_settings(error):
+            print(f"service: {message}", file=sys.stderr)
         return 2
     except ForecastError as error:
         print(f"service: {error}", file=sys.stderr)
         return 2
     configure_logs(settings)
-    for said in unknown_settings(os.environ):
-        logger.warning(said)
-    _say(_greeting(settings, listener.getsockname()[1]))
+    for message in unknown_settings(os.environ):
+        logger.warning(message)
+    _print(_greeting(settings, listener.getsockname()[1]))
     if registry is None:
         try:
             return Supervisor(create_app, settings, listener).run()
@@ -83,20 +87,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _allow_open_files() -> None:
-    """Take as many as the system lets a process have: a connection is one, and idle ones take the usual thousand."""
+    """Raise the limit of open files, of which each connection takes one; the usual limit is about a thousand."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
-        if soft != resource.RLIM_INFINITY and soft < most:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        limit = _MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_OPEN_FILES)
+        if soft != resource.RLIM_INFINITY and soft < limit:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """A socket that listens: whoever connects from now on is answered as soon as the models are loaded."""
+    """Return a listening socket. Clients can connect at once, and are answered when the models are loaded."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # "Every address" means those of IPv4 too.
+    # "::" means every address, including those of IPv4.
     both = settings.host == "::" and socket.has_dualstack_ipv6()
     try:
         listener = socket.create_server(
@@ -104,13 +108,13 @@ def _listen(settings: Settings) -> socket.socket:
         )
     except OSError as error:
         address = f"{settings.host} port {settings.port}"
-        raise RequestError(f"cannot listen on {address}: {error.strerror}; choose another", field="port") from None
+        raise RequestError(f"cannot listen on {address}: {error.strerror}; choose another port", field="port") from None
     listener.set_inheritable(True)
     return listener
 
 
-def _say(text: str) -> None:
-    """Print ``text``; that nobody reads it, or a full disk takes no more, is no reason not to serve."""
+def _print(text: str) -> None:
+    """Print ``text``. A closed output or a full disk does not keep the service from serving."""
     try:
         print(text, flush=True)
     except OSError:
@@ -125,15 +129,17 @@ def _greeting(settings: Settings, port: int) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m service",
+        prog=command_name("serve", "service"),
         description="Serve SST forecasts over HTTP.",
-        epilog="Every option can be given in the environment: SST_HOST, SST_PORT, …; docs/service.md lists them all. "
-        "python -m service key makes an API key.",
+        epilog="Each option is also an environment variable: SST_HOST, SST_PORT and so on. "
+        "docs/reference/settings.md lists all settings. "
+        f"{command_name('key', 'service key')} makes an API key.",
     )
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on (default: 8000)")
-    parser.add_argument("--artifacts", type=Path, help="folder of published releases (default: artifacts)")
-    parser.add_argument("--workers", type=int, help="processes (default: 1)")
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
+    parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="the port to listen on (default: 8000)")
+    parser.add_argument("--artifacts", type=Path, help="the folder of published releases (default: artifacts)")
+    parser.add_argument("--workers", type=int, help="the number of processes (default: 1)")
     parser.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
     return parser
 

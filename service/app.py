@@ -1,4 +1,4 @@
-"""The application: the one place where things are wired."""
+"""The application: the one place where its parts are wired together."""
 
 import asyncio
 import gc
@@ -22,15 +22,18 @@ from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
 from service.api.compare.schemas import CompareRequest
 from service.api.forecast import routes as forecast
+from service.api.forecast.handler import answer_forecast
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
+from service.api.forecast.streaming import stream_forecast
 from service.api.inference import repository as model_repository
 from service.api.inference import routes as inference
+from service.api.inference.handler import answer_infer
 from service.api.inference.schemas import IndexRequest, InferRequest, LoadRequest
 from service.api.openapi import install_openapi
 from service.api.pages import docs as docs_page
 from service.api.pages import routes as page
 from service.api.pages.assets import Assets
-from service.api.uploads import routes as series
+from service.api.uploads import routes as uploads
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
 from service.engine.release_watcher import ReleaseWatcher, open_registry
@@ -52,12 +55,27 @@ from service.telemetry.tracing import request_tracer, send_the_rest
 logger = logging.getLogger("service")
 
 _SWITCH_SECONDS = 0.0005
-"""Of a thread: large requests run in some, and must not hold the event loop's up for long."""
+"""How long a thread runs before another may: large requests run in threads, and must not delay the event loop."""
 
-_OBJECTS = 50_000
-"""New ones until garbage is looked for: among fewer, the requests of a batch would be found each time."""
+_GC_THRESHOLD = 50_000
+"""New objects before the garbage collector runs: with fewer, it would visit the requests of a batch every time."""
 
-_BODIES: Sequence[type[BaseModel]] = (
+_RESOURCES = (
+    forecast,
+    compare,
+    training,
+    uploads,
+    recent,
+    models,
+    health,
+    inference,
+    model_repository,
+    metrics_route,
+    page,
+)
+"""The modules with the routes, in the order in which ``/docs`` lists them."""
+
+_SCHEMAS: Sequence[type[BaseModel]] = (
     ForecastRequest,
     ForecastLine,
     FailedLine,
@@ -68,22 +86,10 @@ _BODIES: Sequence[type[BaseModel]] = (
     IndexRequest,
     LoadRequest,
 )
-_RESOURCES = (
-    forecast,
-    compare,
-    training,
-    series,
-    recent,
-    models,
-    health,
-    inference,
-    model_repository,
-    metrics_route,
-    page,
-)
+"""The schemas of bodies that endpoints read and write themselves, which FastAPI does not know of."""
 
-_DESCRIPTION = """Sea-surface temperature forecasts by recurrent networks, with prediction intervals, beside honest
-references. Temperatures are °C where not asked for otherwise; times are UTC."""
+_DESCRIPTION = """Forecasts of sea-surface temperature by recurrent networks, with prediction intervals and with
+baselines to compare them with. Temperatures are in °C unless you ask for another unit. Times are in UTC."""
 
 
 def create_app(
@@ -92,77 +98,81 @@ def create_app(
     bus: WorkerBus | None = None,
     telemetry: TelemetryConfig | None = None,
 ) -> Gate:
-    """The application for these settings.
+    """Return the application: FastAPI behind the gate.
 
     Args:
-        settings: what it is set to.
-        registry: the models, where they are loaded already; else they are when the application starts.
-        bus: reaches the other workers of the service; None: there are none.
-        telemetry: FastAPI's: OpenTelemetry providers other than the global ones.
+        settings: the settings.
+        registry: the models, if they are loaded already; otherwise the application loads them when it starts.
+        bus: connects the workers that serve together; None if there is only this one.
+        telemetry: OpenTelemetry providers to use in place of the global ones.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gate.tracer = request_tracer((telemetry or {}).get("tracer_provider"))
-        async with _serving(gate, registry, bus or WorkerBus()) as repository:
-            app.state.repository = repository
+        async with _serving(gate, registry, bus or WorkerBus()) as watcher:
+            app.state.release_watcher = watcher
             yield
 
-    lifecycle = Lifecycle()
     app = FastAPI(
         title="SST forecasting",
         version=version("sst-forecasting"),
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        # A redirect would name whatever host the client's header does.
+        # A redirect would repeat the host that the client's header names.
         redirect_slashes=False,
         lifespan=lifespan,
         telemetry=telemetry,
     )
-    app.state.settings = settings
-    app.state.lifecycle = lifecycle
-    app.state.assets = Assets.find()
-    app.state.grid_files = GridFiles()
-    install_error_handlers(app)
-    install_openapi(app, bodies=_BODIES)
-    for resource in _RESOURCES:
-        app.include_router(resource.router, dependencies=[] if resource is page else [Depends(refuse_unknown)])
+    lifecycle = Lifecycle()
+    app.state.settings, app.state.lifecycle = settings, lifecycle
+    app.state.assets, app.state.grid_files = Assets.find(), GridFiles()
+    _add_routes(app)
     guard = _guard(settings, app)
     templates = [context.path for context in iter_route_contexts(app.routes) if context.path]
     app.state.metrics = Metrics(templates)
-    answers = {"/forecast": forecast.answer} | dict.fromkeys(inference.INFER_PATHS, inference.answer)
+    # The gate answers these paths without FastAPI, with the functions that their endpoints call.
+    answers = {"/forecast": answer_forecast} | dict.fromkeys(inference.INFER_PATHS, answer_infer)
     direct = {path: partial(answer, lifecycle, settings) for path, answer in answers.items()}
-    streams = {"/forecast": partial(forecast.stream, lifecycle, settings)}
+    streams = {"/forecast": partial(stream_forecast, lifecycle, settings)}
     gate = Gate(app, settings, lifecycle, guard, app.state.metrics, direct, streams, templates)
     return gate
 
 
+def _add_routes(app: FastAPI) -> None:
+    """Add every resource, the handlers of errors, and the OpenAPI document."""
+    install_error_handlers(app)
+    install_openapi(app, bodies=_SCHEMAS)
+    for resource in _RESOURCES:
+        app.include_router(resource.router, dependencies=[] if resource is page else [Depends(refuse_unknown)])
+
+
 @asynccontextmanager
 async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> AsyncIterator[ReleaseWatcher]:
-    """Serve the models through ``gate``, and follow what is published."""
+    """Serve the models through ``gate``, and load newer releases as they are published."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.set_threshold(_OBJECTS)
+    gc.set_threshold(_GC_THRESHOLD)
     async with AsyncExitStack() as stack:
-        # Last of all, so that it has what the others say at their end.
+        # Runs last, so that it sends what the others report as they close.
         stack.callback(lambda: send_the_rest(gate.lifecycle.until))
         stack.enter_context(gate.metrics.batches.on_loop())
-        repository = _repository(gate, bus, stack)
-        repository.start(registry or open_registry(gate.settings))
-        await stack.enter_async_context(bus.listening(repository.hear))
-        # Only now: what is withdrawn from here on is heard.
-        repository.refresh()
-        watching = asyncio.create_task(repository.watch(gate.settings.reload_seconds))
+        watcher = _release_watcher(gate, bus, stack)
+        watcher.start(registry or open_registry(gate.settings))
+        await stack.enter_async_context(bus.listening(watcher.hear))
+        # Only now, when this worker hears of models that others unload.
+        watcher.refresh()
+        watching = asyncio.create_task(watcher.watch(gate.settings.reload_seconds))
         stack.callback(watching.cancel)
-        logger.info("ready: %s", ", ".join(one.metadata.model for one in repository.registry.models))
-        yield repository
+        logger.info("ready: %s", ", ".join(forecaster.metadata.model for forecaster in watcher.registry.models))
+        yield watcher
 
 
-def _repository(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
-    """What loads releases and puts them to serve, with threads that end with ``stack``."""
+def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWatcher:
+    """Return the object that loads releases and serves them; its threads end with ``stack``."""
     settings, metrics = gate.settings, gate.metrics
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
-    # A thread has memory of its own, which it keeps: loading in any thread of several would fill each.
+    # Each thread keeps the memory that it allocates, so all loading happens in one.
     loader = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
     statistics = Statistics()
 
@@ -175,7 +185,7 @@ def _repository(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> ReleaseWat
 
 
 def _guard(settings: Settings, app: FastAPI) -> Guard:
-    """Who may call; and the policies of the pages, whose routes are added to ``app`` here where they need files."""
+    """Return the guard, which decides who may call; adds ``/docs`` to ``app``, whose policy depends on its content."""
     return Guard(
         access=Access(settings, read_keys(settings)),
         limiter=RateLimiter(settings.rate_limit),

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,12 +83,14 @@ class Service:
 
 
 @contextmanager
-def running(artifacts: Path, **settings: object) -> Iterator[Service]:
+def running(
+    artifacts: Path, program: Sequence[str] = (sys.executable, "-m", "service"), **settings: object
+) -> Iterator[Service]:
     """A service with these settings (by their names without ``SST_``), ready; it is gone afterwards."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
     environment |= {f"SST_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"SST_ARTIFACTS": str(artifacts)}
-    command = [sys.executable, "-m", "service", "--port", "0"]
+    command = [*program, "--port", "0"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     )

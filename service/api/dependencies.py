@@ -1,4 +1,4 @@
-"""What endpoints need, each named once."""
+"""The dependencies and parameters that endpoints share, each an ``Annotated`` type."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -10,7 +10,7 @@ from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
 from service.engine.release_watcher import ReleaseWatcher
 from service.engine.serving import Serving
-from service.http.problems import ProblemError, about_to_stop
+from service.http.problems import ProblemError, shutting_down
 from service.settings import Settings
 
 
@@ -25,7 +25,7 @@ def _lifecycle(request: Request) -> Lifecycle:
 
 
 def ready(lifecycle: "LifecycleDep") -> Serving:
-    """What requests are answered from.
+    """Return the loaded models.
 
     Raises:
         ProblemError: 503 until the models are loaded.
@@ -33,7 +33,7 @@ def ready(lifecycle: "LifecycleDep") -> Serving:
     if lifecycle.serving is None:
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "the models are not loaded yet; try again soon",
+            "the models are still loading; try again in a second",
             headers={"Retry-After": "1"},
             reason="not_ready",
         )
@@ -41,13 +41,9 @@ def ready(lifecycle: "LifecycleDep") -> Serving:
 
 
 def refuse_draining(lifecycle: Lifecycle) -> None:
-    """Whether the process goes on.
-
-    Raises:
-        ProblemError: 503 if it is about to stop.
-    """
+    """Raise ProblemError (503) if the process is shutting down."""
     if lifecycle.draining:
-        raise about_to_stop()
+        raise shutting_down()
 
 
 def _grid_files(request: Request) -> GridFiles:
@@ -55,10 +51,10 @@ def _grid_files(request: Request) -> GridFiles:
     return grid_files
 
 
-async def _repository(request: Request, serving: "ServingDep") -> ReleaseWatcher:
-    # Asked for behind what serves, which is there only once it is.
-    repository: ReleaseWatcher = request.app.state.repository
-    return repository
+async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWatcher:
+    # Depends on the loaded models because the watcher exists only once they are there.
+    watcher: ReleaseWatcher = request.app.state.release_watcher
+    return watcher
 
 
 def _registry(serving: "ServingDep") -> Registry:
@@ -70,12 +66,19 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]
 ServingDep = Annotated[Serving, Depends(ready)]
 RegistryDep = Annotated[Registry, Depends(_registry)]
-RepositoryDep = Annotated[ReleaseWatcher, Depends(_repository)]
+ReleaseWatcherDep = Annotated[ReleaseWatcher, Depends(_release_watcher)]
 
 DatasetQuery = Annotated[
-    str | None, Query(description="whose release; default: the default dataset", examples=["nino12"])
+    str | None,
+    Query(
+        description="The dataset whose models to use. Defaults to the service's default dataset.", examples=["nino12"]
+    ),
 ]
 ModelPath = Annotated[
-    str, Path(description="full name as nino12-gru, rnn, lstm, gru, or best", examples=["nino12-gru"])
+    str,
+    Path(
+        description="The full name of a model, such as `nino12-gru`; or `rnn`, `lstm`, `gru` or `best`.",
+        examples=["nino12-gru"],
+    ),
 ]
-HorizonQuery = Annotated[int, Query(ge=1, le=10_000, description="steps ahead")]
+HorizonQuery = Annotated[int, Query(ge=1, le=10_000, description="The number of steps ahead.")]

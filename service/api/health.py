@@ -1,24 +1,22 @@
-"""Whether the process answers, and whether it can forecast."""
+"""Health checks: whether the process is running, and whether it can forecast."""
 
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import (
-    BaseModel,
-)
+from pydantic import BaseModel
 
 from service.api.dependencies import LifecycleDep, RegistryDep, refuse_draining
 from service.api.openapi import problems
 
 
 class Live(BaseModel):
-    """The process answers."""
+    """The process is running."""
 
     status: Literal["live"] = "live"
 
 
 class Ready(BaseModel):
-    """Every model is loaded, verified and warmed up, but for those that were unloaded."""
+    """Every model is loaded, verified and warmed up, except models that were unloaded."""
 
     status: Literal["ready"] = "ready"
     models: list[str]
@@ -29,12 +27,15 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("/live")
 async def live() -> Live:
-    """The process answers."""
+    """Report that the process is running."""
     return Live()
 
 
 @router.get("/ready", responses=problems(503))
 async def ready(registry: RegistryDep, lifecycle: LifecycleDep) -> Ready:
-    """Every model is loaded, verified and warmed up, but those that were unloaded; 503 with the reason where not."""
+    """Report that every model is loaded, verified and warmed up, except models that were unloaded.
+
+    Otherwise the status is 503, with the reason.
+    """
     refuse_draining(lifecycle)
     return Ready(models=[forecaster.metadata.model for forecaster in registry.models])

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes."""
+"""Metrics for Prometheus."""
 
 from typing import Final
 
@@ -12,14 +12,14 @@ router = APIRouter(tags=["metrics"])
 _EXAMPLE: Final = 'sst_request_seconds_count{method="POST",route="/forecast",status="200"} 42.0\n'
 
 
-# Not async: reading what several workers share takes milliseconds, and other requests go on meanwhile.
+# Not async: reading the files that the workers share takes milliseconds, during which other requests are served.
 @router.get(
     "/metrics",
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"example": _EXAMPLE}}}},
 )
 def get_metrics(request: Request) -> Response:
-    """Counts and durations in Prometheus's text format, of all workers together."""
+    """Return the metrics of all workers together, in Prometheus's text format."""
     metrics: Metrics = request.app.state.metrics
     text, media_type = metrics.exposition()
     return Response(text, media_type=media_type)

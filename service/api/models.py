@@ -1,13 +1,10 @@
-"""What is loaded."""
+"""The loaded models."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import (
-    BaseModel,
-    Field,
-)
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from forecasting.errors import UnknownNameError
@@ -19,7 +16,7 @@ from service.settings import Settings
 
 
 class ModelSummary(BaseModel):
-    """A model that is loaded."""
+    """A loaded model."""
 
     model: str
     dataset: str
@@ -28,26 +25,26 @@ class ModelSummary(BaseModel):
     window: int
     step: str
     units: str
-    horizon: int = Field(description="most steps ahead that may be asked for")
-    levels: list[int] = Field(description="of prediction intervals, percent")
+    horizon: int = Field(description="The most steps ahead that a request may ask for.")
+    levels: list[int] = Field(description="The levels of its prediction intervals, in percent.")
     training_period: Mapping[str, str]
-    accuracy: Mapping[str, float | None] = Field(description="on the test part, one step ahead, °C")
+    accuracy: Mapping[str, float | None] = Field(description="Test errors one step ahead, in °C; MAPE in percent.")
     sha256: str
     device: str
-    best: bool = Field(description="whether best means this model")
+    best: bool = Field(description="Whether `best` stands for this model.")
 
 
 class ModelList(BaseModel):
-    """Every model that is loaded."""
+    """The loaded models."""
 
     default_dataset: str
     models: list[ModelSummary]
 
 
 class ModelDetail(ModelSummary):
-    """A model with all that is known about it."""
+    """A model with all its metadata."""
 
-    metadata: dict[str, Any] = Field(description="as stored in the checkpoint")
+    metadata: dict[str, Any] = Field(description="The metadata stored in the checkpoint.")
 
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -55,7 +52,7 @@ router = APIRouter(prefix="/models", tags=["models"])
 
 @router.get("", responses=problems(422, 503))
 def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
-    """Every model that is loaded."""
+    """List the loaded models."""
     models = [
         _summary(release, forecaster, settings)
         for release in registry.releases.values()
@@ -68,9 +65,9 @@ def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
 def get_model(
     registry: RegistryDep, settings: SettingsDep, model: ModelPath, dataset: DatasetQuery = None
 ) -> ModelDetail:
-    """One model, by full name, by cell, or as ``best``."""
+    """Return one model, by its full name, by its cell, or as `best`."""
     if model == ALL:
-        raise UnknownNameError("all is not one model; GET /models lists them")
+        raise UnknownNameError("'all' is not a single model; GET /models lists the models")
     release, (forecaster,) = registry.resolve(model, dataset)
     summary = _summary(release, forecaster, settings)
     return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json", by_alias=True))
@@ -85,7 +82,7 @@ def get_model(
     },
 )
 def get_card(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
-    """The model card of the release: what it was trained on, for what it is meant, how far to trust it."""
+    """Return the model card of the release: its training data, intended use, and limits."""
     release, _ = registry.resolve(model, dataset)
     if release.card is None:
         raise UnknownNameError(f"release {release.report.version} of {release.report.dataset} has no model card")

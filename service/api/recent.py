@@ -1,13 +1,10 @@
-"""The end of a dataset's own series, which ``GET /forecast`` starts from."""
+"""``GET /series``: the end of a dataset's own series, which ``GET /forecast`` starts from."""
 
 from typing import Literal
 
 import numpy as np
 from fastapi import APIRouter
-from pydantic import (
-    BaseModel,
-    Field,
-)
+from pydantic import BaseModel, Field
 
 from service.api.dependencies import DatasetQuery, RegistryDep
 from service.api.openapi import problems
@@ -20,8 +17,8 @@ class RecentSeries(BaseModel):
     version: str
     units: Literal["celsius"]
     step: str
-    timestamps: list[str] = Field(description="UTC")
-    values: list[float | None] = Field(description="null where none was measured")
+    timestamps: list[str] = Field(description="The time of each value, in UTC.")
+    values: list[float | None] = Field(description="The values in °C, with null for a missing value.")
 
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -29,7 +26,7 @@ router = APIRouter(prefix="/series", tags=["series"])
 
 @router.get("", responses=problems(404, 422, 503))
 def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> RecentSeries:
-    """The last stretch of the series that a dataset's models were trained on."""
+    """Return the end of the series that a dataset's models were trained on."""
     release = registry.dataset(dataset)
     series = release.recent
     times = np.datetime_as_string(series.times, unit="s")

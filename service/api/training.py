@@ -1,18 +1,54 @@
-"""How a dataset's networks were fitted: what to look at when the cells are studied."""
+"""``GET /compare/training``: how a dataset's networks were trained."""
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
 from forecasting.evaluation.report import Report
-from service.api.compare.schemas import SeedRun, TrainedNetwork, TrainingRecord
 from service.api.dependencies import DatasetQuery, RegistryDep
 from service.api.openapi import problems
+
+
+class SeedRun(BaseModel):
+    """A network trained again with another random seed."""
+
+    seed: int
+    rmse: float = Field(description="The RMSE on the test part, one step ahead, in °C.")
+
+
+class TrainedNetwork(BaseModel):
+    """How one network was trained."""
+
+    model: str = Field(examples=["nino12-gru"])
+    parameters: int
+    epochs: int | None = Field(
+        description="The epochs of the final fit, on the training and validation parts; null if not recorded."
+    )
+    train_loss: list[float] = Field(
+        description="The mean loss of each epoch of the fit on the training part alone, in units of the one-step "
+        "spread; empty if not recorded."
+    )
+    validation_loss: list[float] = Field(description="The loss of the same fit on the validation part.")
+    seeds: list[SeedRun] = Field(description="One entry for each seed; empty if only one was trained.")
+
+
+class TrainingRecord(BaseModel):
+    """How a dataset's networks were trained."""
+
+    dataset: str
+    version: str
+    step: str
+    configuration: Mapping[str, int | float | str | bool] = Field(description="Every training setting.")
+    networks: list[TrainedNetwork]
+
 
 router = APIRouter(prefix="/compare", tags=["compare"])
 
 
 @router.get("/training", responses=problems(404, 422, 503))
 def training(registry: RegistryDep, dataset: DatasetQuery = None) -> TrainingRecord:
-    """The loss by epoch of each network, and what the seed of the random numbers changes."""
+    """Return the loss curves of each network, and the test errors of each random seed."""
     report = registry.dataset(dataset).report
     return TrainingRecord(
         dataset=report.dataset,

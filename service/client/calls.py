@@ -1,6 +1,6 @@
-"""Every call as a plan: what to send, when to wait, what to make of the answers; sync and async clients carry it out.
+"""Every call as a plan that both clients carry out: what to send, when to wait, and how to read the responses.
 
-A plan is a generator. It yields a :class:`Call`, and is sent what became of it; or a :class:`Wait`.
+A plan is a generator. It yields a :class:`Call` and is sent its outcome, or yields a :class:`Wait`.
 """
 
 import logging
@@ -13,7 +13,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import httpx
 import pandas as pd
 
-from service.client.errors import no_answer, not_understood, refusal
+from service.client.errors import no_answer, refusal, unexpected_answer
 from service.client.files import FileReading, file_reading
 from service.client.payload import (
     ComparisonParameters,
@@ -21,11 +21,11 @@ from service.client.payload import (
     Json,
     SeriesInput,
     batches,
+    drop_none,
     read_stations,
-    stated,
     whole,
 )
-from service.client.retry import Outcome, RetryPolicy, is_passing, retry_after
+from service.client.retry import Outcome, RetryPolicy, is_temporary, retry_after
 from service.client.tables import (
     compared_rows,
     compared_table,
@@ -55,14 +55,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Wait:
-    """What a plan asks for: to let so many ``seconds`` pass."""
+    """A request to wait for a number of seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Done(Generic[T]):
-    """The ``result`` that a plan ends with."""
+    """The end of a plan, with its result."""
 
     result: T
 
@@ -70,11 +70,11 @@ class Done(Generic[T]):
 Plan = Generator[Call | Wait, Outcome | None, T]
 
 ReadRows = Callable[[Sequence[Hashable], Json], list[Json]]
-"""Makes rows of an answer to series of these names."""
+"""Turns the response for series with these names into rows."""
 
 
 def advance(plan: Plan[T], outcome: Outcome | None = None) -> Call | Wait | Done[T]:
-    """The next step of a plan, now that the one before it came to ``outcome``."""
+    """Return the next step of a plan, given the ``outcome`` of the previous one."""
     try:
         return plan.send(outcome)
     except StopIteration as stop:
@@ -86,10 +86,10 @@ class Calls:
     """The plans of every call.
 
     Attributes:
-        address: of the service, for messages.
-        policy: of retries.
-        max_series: in one request.
-        max_bytes: of one request's body.
+        address: the address of the service, for messages.
+        policy: when to retry.
+        max_series: the most series in one request.
+        max_bytes: the largest body of one request.
     """
 
     address: str
@@ -98,17 +98,17 @@ class Calls:
     max_bytes: int
 
     def forecast(self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None) -> Plan[pd.DataFrame]:
-        """``POST /forecast``, as often as the size of ``series`` asks for."""
+        """``POST /forecast``, in as many requests as ``series`` needs."""
         rows = yield from self._rows("/forecast", series, parameters.fields, strict, partial(forecast_rows, parameters))
         return forecast_table(parameters, rows)
 
     def forecast_dataset(self, parameters: ForecastParameters) -> Plan[pd.DataFrame]:
         """``GET /forecast``."""
-        params = stated(
+        params = drop_none(
             dataset=parameters.dataset,
             model=parameters.model,
             horizon=parameters.horizon,
-            # An empty one asks for none; none of them, for those that the service chooses.
+            # An empty value asks for no levels; without the parameter, the service chooses them.
             level=list(parameters.levels) or "",
             threshold=list(parameters.thresholds),
             units=parameters.units,
@@ -122,24 +122,24 @@ class Calls:
 
     def compare(self, dataset: str | None, horizon: int) -> Plan[pd.DataFrame]:
         """``GET /compare``."""
-        params = stated(dataset=dataset, horizon=whole("horizon", horizon))
+        params = drop_none(dataset=dataset, horizon=whole("horizon", horizon))
         return self._ask(Call("GET", "/compare", params), comparison_table)
 
     def compare_series(
         self, series: SeriesInput, parameters: ComparisonParameters, strict: bool | None
     ) -> Plan[pd.DataFrame]:
-        """``POST /compare``, as often as the size of ``series`` asks for."""
+        """``POST /compare``, in as many requests as ``series`` needs."""
         rows = yield from self._rows("/compare", series, parameters.fields, strict, compared_rows)
         return compared_table(rows)
 
     def read_series(self, content: bytes, options: Mapping[str, Any]) -> Plan[FileReading]:
         """``POST /series``."""
-        call = Call("POST", "/series", stated(**options), content, "application/octet-stream")
+        call = Call("POST", "/series", drop_none(**options), content, "application/octet-stream")
         return self._ask(call, file_reading)
 
     def predictions(self, dataset: str | None) -> Plan[pd.DataFrame]:
         """``GET /compare/predictions``."""
-        return self._ask(Call("GET", "/compare/predictions", stated(dataset=dataset)), predictions_table)
+        return self._ask(Call("GET", "/compare/predictions", drop_none(dataset=dataset)), predictions_table)
 
     def models(self) -> Plan[pd.DataFrame]:
         """``GET /models``."""
@@ -149,14 +149,14 @@ class Calls:
         """``GET /health/ready``, once."""
         call = Call("GET", "/health/ready")
         outcome = yield call
-        if isinstance(outcome, httpx.Response) and not (outcome.is_success or is_passing(outcome)):
+        if isinstance(outcome, httpx.Response) and not (outcome.is_success or is_temporary(outcome)):
             self._fail(call, outcome, tries=1)
         return isinstance(outcome, httpx.Response) and outcome.is_success
 
     def _rows(
         self, path: str, series: SeriesInput, fields: Json, strict: bool | None, read: ReadRows
     ) -> Plan[list[Json]]:
-        """The rows of the answers to all of ``series``, a batch of them in each request."""
+        """Return the rows for all ``series``, sending a batch of them in each request."""
         params = {"strict": isinstance(series, pd.Series) if strict is None else strict}
         rows: list[Json] = []
         for batch in batches(fields, read_stations(series), self.max_series, self.max_bytes):
@@ -164,12 +164,12 @@ class Calls:
         return rows
 
     def _ask(self, call: Call, read: Callable[[Json], T]) -> Plan[T]:
-        """Send ``call`` until it is answered or the policy gives up, and ``read`` the answer."""
+        """Send ``call`` until it succeeds or the policy gives up, and ``read`` the response."""
         response = yield from self._answer(call)
         try:
             return read(response.json())
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise not_understood(response, self.address + call.path) from error
+            raise unexpected_answer(response, self.address + call.path) from error
 
     def _answer(self, call: Call) -> Plan[httpx.Response]:
         attempt = 0
@@ -182,7 +182,7 @@ class Calls:
             attempt += 1
             if delay is None:
                 self._fail(call, outcome, tries=attempt)
-            logger.info("%s%s: %s; again in %.1f s", self.address, call.path, _in_short(outcome), delay)
+            logger.info("%s%s: %s; retrying in %.1f s", self.address, call.path, _summary(outcome), delay)
             if delay:
                 yield Wait(delay)
 
@@ -193,5 +193,5 @@ class Calls:
         raise no_answer(outcome, address, tries) from outcome
 
 
-def _in_short(outcome: Outcome) -> str:
+def _summary(outcome: Outcome) -> str:
     return str(outcome.status_code) if isinstance(outcome, httpx.Response) else type(outcome).__name__

@@ -1,9 +1,9 @@
-"""What goes wrong between a caller and the service.
+"""The exceptions of the client.
 
 ServiceError
-├── ProblemError      it was refused: carries the problem document
-├── UnavailableError  no answer came
-└── AnswerError       the answer is none of the service's
+├── ProblemError      the service refused the request; carries the problem document
+├── UnavailableError  there was no response
+└── AnswerError       the response is not from the service
 """
 
 from collections.abc import Sequence
@@ -12,40 +12,40 @@ from typing import Any, NamedTuple
 
 import httpx
 
-_SHOWN = 200
-"""Characters of a foreign answer that a message quotes."""
+_MAX_QUOTED = 200
+"""Characters of another server's response that a message quotes."""
 
 
 class ServiceError(Exception):
-    """The root of what a client raises when a request fails."""
+    """The base class of the exceptions that a client raises when a request fails."""
 
 
 class UnavailableError(ServiceError):
-    """No answer came: nothing listens there, the connection broke off, or the time-out passed."""
+    """There was no response: the connection failed, or the request timed out."""
 
 
 class AnswerError(ServiceError):
-    """An answer came that the service does not give: the address is likely another server's."""
+    """The response is not from the service. The address probably belongs to another server."""
 
 
 class Place(NamedTuple):
-    """Where in a request something is wrong, as ``body.series[0].values[3]``, and what."""
+    """A place in a request, such as ``body.series[0].values[3]``, and what is wrong there."""
 
     location: str
     message: str
 
 
 class ProblemError(ServiceError):
-    """The service, or a proxy before it, answered with an error.
+    """The service, or a proxy in front of it, responded with an error.
 
     Attributes:
-        status: of HTTP.
-        title: the status in words.
+        status: the HTTP status code.
+        title: the phrase for the status code.
         detail: what is wrong, where, and what to do.
-        errors: each place, for a 422.
-        request_id: to be found in the service's log; None where the answer has none.
-        problem: the problem document (RFC 9457) as it came; empty where the answer is none.
-        retry_after: seconds that the answer asks to wait; None where it does not say.
+        errors: for a 422, each place where something is wrong.
+        request_id: the ID of the request in the service's log; None if the response has none.
+        problem: the problem document (RFC 9457); empty if the response is something else.
+        retry_after: the seconds to wait before a retry; None if the response does not say.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ProblemError(ServiceError):
         problem: dict[str, Any] | None = None,
         retry_after: float | None = None,
     ) -> None:
-        # All of them, in order: this is what unpickling calls the class with.
+        # Unpickling calls the class with these arguments, so all of them are here, in order.
         super().__init__(status, title, detail, errors, request_id, problem, retry_after)
         self.status = status
         self.title = title
@@ -75,13 +75,13 @@ class ProblemError(ServiceError):
 
 
 def refusal(response: httpx.Response, address: str, retry_after: float | None) -> ProblemError:
-    """The exception that an answer with an error status stands for."""
+    """Return the exception for a response with an error status."""
     problem = _document(response)
     status = response.status_code
     return ProblemError(
         status,
         str(problem.get("title") or _phrase(status)),
-        str(problem.get("detail") or _foreign(response, address)),
+        str(problem.get("detail") or _describe(response, address)),
         _places(problem.get("errors")),
         problem.get("request_id") or response.headers.get("X-Request-ID"),
         problem,
@@ -90,19 +90,19 @@ def refusal(response: httpx.Response, address: str, retry_after: float | None) -
 
 
 def no_answer(error: httpx.RequestError, address: str, tries: int) -> UnavailableError:
-    """The exception that a failure to be answered stands for."""
+    """Return the exception for a request without a response."""
     after = f" after {tries} tries" if tries > 1 else ""
     reason = str(error) or type(error).__name__
     remedy = "is the service running there?"
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
-        remedy = "raise the client's timeout, or lower its max_series so that each request asks for less"
+        remedy = "raise the client's timeout, or lower its max_series to send smaller requests"
     return UnavailableError(f"no answer from {address}{after} ({reason}): {remedy}")
 
 
-def not_understood(response: httpx.Response, address: str) -> AnswerError:
-    """The exception that a success with content of another shape stands for."""
+def unexpected_answer(response: httpx.Response, address: str) -> AnswerError:
+    """Return the exception for a successful response that does not have the expected form."""
     return AnswerError(
-        f"{address} answered {response.status_code} with {_kind(response)} that is no answer of the SST service: "
+        f"{address} answered {response.status_code} with {_kind(response)}, which is not from the SST service: "
         "check the client's base URL"
     )
 
@@ -124,13 +124,13 @@ def _places(errors: object) -> list[Place]:
     return [Place(str(entry.get("location", "")), str(entry.get("message", ""))) for entry in entries]
 
 
-def _foreign(response: httpx.Response, address: str) -> str:
-    """A sentence for an error that came without one."""
+def _describe(response: httpx.Response, address: str) -> str:
+    """Return a message for an error response that has none."""
     if response.has_redirect_location:
-        return f"{address} redirects to {response.headers['Location'][:_SHOWN]}: give the client that base URL"
+        return f"{address} redirects to {response.headers['Location'][:_MAX_QUOTED]}: use that base URL"
     text = " ".join(response.text.split())
-    quoted = f"; it begins {text[:_SHOWN]!r}" if text else ""
-    return f"{address} answered with {_kind(response)} and no problem document, as a proxy does{quoted}"
+    quoted = f"; it begins {text[:_MAX_QUOTED]!r}" if text else ""
+    return f"{address} answered with {_kind(response)} and no problem document, so it may be a proxy{quoted}"
 
 
 def _kind(response: httpx.Response) -> str:

@@ -1,4 +1,4 @@
-"""pandas on the way out: series as the bodies of ``POST /forecast`` and ``POST /compare``."""
+"""From pandas to the bodies of ``POST /forecast`` and ``POST /compare``."""
 
 import json
 import math
@@ -15,17 +15,17 @@ Units = Literal["celsius", "kelvin", "fahrenheit"]
 SeriesInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | Mapping[Any, pd.Series[Any]]"
 
 MAX_ID: Final = 256
-"""Characters of a series' id that the service takes."""
+"""The most characters that the service takes in the ID of a series."""
 
-_NO_TEMPERATURES: Final = frozenset({"boolean", "datetime64", "datetime", "timedelta64", "timedelta"})
-"""What pandas calls values that would become numbers all the same."""
+_NOT_TEMPERATURES: Final = frozenset({"boolean", "datetime64", "datetime", "timedelta64", "timedelta"})
+"""pandas' names for types that convert to numbers but are not temperatures."""
 
 _SHORTEST_MONTH: Final = np.timedelta64(28, "D")
 
 
 @dataclass(frozen=True)
 class Station:
-    """A series on its way: the caller's name for it, and its JSON."""
+    """A series to send: the caller's name for it, and its JSON."""
 
     name: Hashable
     text: str
@@ -33,7 +33,7 @@ class Station:
 
 @dataclass(frozen=True)
 class ForecastParameters:
-    """Parameters of ``POST /forecast``, besides the series."""
+    """The parameters of ``POST /forecast`` other than the series."""
 
     model: str
     dataset: str | None
@@ -52,22 +52,22 @@ class ForecastParameters:
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
     ) -> "ForecastParameters":
-        """From a caller's arguments, whose numbers may be numpy's.
+        """Check a caller's arguments, whose numbers may be NumPy's.
 
         Raises:
-            TypeError: if the horizon or a level is no integer, a threshold no number, or one is given for a list.
+            TypeError: if the horizon or a level is not an integer, a threshold is not a number, or a list is missing.
             ValueError: if a threshold is not finite.
         """
         percents = tuple(whole("a level", level) for level in _listed("levels", levels, "[80, 95]"))
-        temperatures = tuple(_temperature(one) for one in _listed("thresholds", thresholds, "[24.5]"))
+        temperatures = tuple(_temperature(value) for value in _listed("thresholds", thresholds, "[24.5]"))
         if not all(map(math.isfinite, temperatures)):
             raise ValueError(f"thresholds are {list(temperatures)}: each must be a finite temperature")
         return cls(model, dataset, whole("horizon", horizon), percents, temperatures, units)
 
     @property
     def fields(self) -> Json:
-        """The fields of the request's body, but for its series."""
-        return stated(
+        """The fields of the request's body other than the series."""
+        return drop_none(
             model=self.model,
             horizon=self.horizon,
             levels=self.levels,
@@ -79,7 +79,7 @@ class ForecastParameters:
 
 @dataclass(frozen=True)
 class ComparisonParameters:
-    """Parameters of ``POST /compare``, besides the series."""
+    """The parameters of ``POST /compare`` other than the series."""
 
     model: str
     dataset: str | None
@@ -88,42 +88,42 @@ class ComparisonParameters:
 
     @property
     def fields(self) -> Json:
-        """The fields of the request's body, but for its series."""
+        """The fields of the request's body other than the series."""
         horizon = whole("horizon", self.horizon)
-        return stated(model=self.model, horizon=horizon, units=self.units, dataset=self.dataset)
+        return drop_none(model=self.model, horizon=horizon, units=self.units, dataset=self.dataset)
 
 
 def whole(name: str, value: Any) -> int:
-    """An argument that counts something, numpy's integers among them.
+    """Return an argument as an int; it may be one of NumPy's integers.
 
     Raises:
-        TypeError: if it is no integer; True and False are none.
+        TypeError: if it is not an integer. True and False do not count.
     """
     if not isinstance(value, bool):
         try:
             return operator.index(value)
         except TypeError:
             pass
-    raise TypeError(f"{name} is {value!r}: give a whole number, as int(…) makes one")
+    raise TypeError(f"{name} is {value!r}: expected an integer; convert it with int()")
 
 
 def _listed(name: str, values: Any, example: str) -> "Iterable[Any]":
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} is {values!r}: give a list, as {example}")
+        raise TypeError(f"{name} is {values!r}: expected a list such as {example}")
     return values
 
 
 def _temperature(value: Any) -> float:
     if isinstance(value, bool | np.bool_ | str):
-        raise TypeError(f"a threshold is {value!r}: give a temperature, as 24.5")
+        raise TypeError(f"a threshold is {value!r}: expected a temperature such as 24.5")
     try:
         return float(value)
     except TypeError:
-        raise TypeError(f"a threshold is a {type(value).__name__}: give a temperature, as 24.5") from None
+        raise TypeError(f"a threshold is a {type(value).__name__}: expected a temperature such as 24.5") from None
 
 
-def stated(**fields: object) -> Json:
-    """The fields that are not None."""
+def drop_none(**fields: object) -> Json:
+    """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -136,15 +136,17 @@ class Batch:
 
 
 def batches(fields: Json, stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Batch]:
-    """Requests of at most ``max_series`` series and ``max_bytes`` bytes, with these ``fields``.
+    """Yield requests with these ``fields`` and at most ``max_series`` series and ``max_bytes`` bytes.
 
-    A series over that goes by itself.
+    A series that is larger has a request to itself.
     """
     head = json.dumps(fields).removesuffix("}")
     template = '%s, "series": [%s]}'
     room = max_bytes - len(template % (head, ""))
     for group in _groups(stations, max_series, room):
-        yield Batch(tuple(one.name for one in group), template % (head, ",".join(one.text for one in group)))
+        yield Batch(
+            tuple(station.name for station in group), template % (head, ",".join(station.text for station in group))
+        )
 
 
 def _groups(stations: Sequence[Station], max_series: int, max_bytes: int) -> Iterator[Sequence[Station]]:
@@ -159,33 +161,34 @@ def _groups(stations: Sequence[Station], max_series: int, max_bytes: int) -> Ite
 
 
 def read_stations(series: SeriesInput) -> list[Station]:
-    """The series of a Series, of a DataFrame's columns, or of a mapping's values.
+    """Return the stations of a Series, of a DataFrame's columns, or of a mapping's values.
 
     Raises:
-        TypeError: if they are something else.
-        ValueError: if there is none, an index holds no times, a value is no number, or a name cannot be sent.
+        TypeError: if the input has another type.
+        ValueError: if there is no series, an index does not hold times, a value is not a number, or a name cannot be
+            sent.
     """
     stations, index, times = [], None, ""
-    for name, one in _named(series):
-        if index is None or not one.index.is_(index):
-            index, times = one.index, _times(name, one)
-        stations.append(Station(name, _station(name, one, times)))
+    for name, column in _named(series):
+        if index is None or not column.index.is_(index):
+            index, times = column.index, _times(name, column)
+        stations.append(Station(name, _station(name, column, times)))
     if not stations:
-        raise ValueError("there is no series to forecast: the DataFrame has no columns, or the mapping is empty")
+        raise ValueError("there is no series: the DataFrame has no columns, or the mapping is empty")
     return stations
 
 
 def _named(series: SeriesInput) -> "Iterator[tuple[Hashable, pd.Series[Any]]]":
-    """The series, each with the caller's name for it."""
+    """Yield each series with the caller's name for it."""
     if isinstance(series, pd.Series):
         yield "0" if series.name is None else series.name, series
         return
     if not isinstance(series, pd.DataFrame | Mapping):
-        raise TypeError(f"series is a {type(series).__name__}: give a Series, a DataFrame or a mapping of Series")
-    for name, one in series.items():
-        if not isinstance(one, pd.Series):
-            raise TypeError(f"series {name!r} is a {type(one).__name__}: give a Series")
-        yield name, one
+        raise TypeError(f"series is a {type(series).__name__}: expected a Series, a DataFrame or a mapping of Series")
+    for name, column in series.items():
+        if not isinstance(column, pd.Series):
+            raise TypeError(f"series {name!r} is a {type(column).__name__}: expected a Series")
+        yield name, column
 
 
 def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:
@@ -194,17 +197,15 @@ def _station(name: Hashable, series: "pd.Series[Any]", times: str) -> str:
         shown.encode()
     except UnicodeEncodeError:
         raise ValueError(
-            f"series {name!r}: its name holds half of a character, a lone surrogate, which JSON cannot carry: give it "
-            "another name"
+            f"series {name!r}: its name holds a lone surrogate, which JSON cannot carry: give the series another name"
         ) from None
     return f'{{"id": {json.dumps(shown)}, {times}, "values": {json.dumps(values)}}}'
 
 
 def _values(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
-    if pd.api.types.infer_dtype(series, skipna=True) in _NO_TEMPERATURES:
+    if pd.api.types.infer_dtype(series, skipna=True) in _NOT_TEMPERATURES:
         raise ValueError(
-            f"series {name!r}: its values must be numbers, and are of type {series.dtype}: give the temperatures, or "
-            "leave this one out"
+            f"series {name!r}: its values must be numbers, not {series.dtype}: pass temperatures, or leave it out"
         )
     try:
         values = series.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -218,30 +219,28 @@ def _values(name: Hashable, series: "pd.Series[Any]") -> list[float | None]:
 
 
 def _times(name: Hashable, series: "pd.Series[Any]") -> str:
-    """The fields of JSON that say when: ``start`` and ``step`` of a regular index, else every time."""
+    """Return the JSON fields for the times: ``start`` and ``step`` of a regular index, otherwise all ``timestamps``."""
     index = series.index
     if not len(index):
         raise ValueError(
-            f"series {name!r} holds no values: give at least as many as the model's window, or leave it out"
+            f"series {name!r} holds no values: pass at least as many as the model's window, or leave the series out"
         )
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if not isinstance(index, pd.DatetimeIndex):
-        raise ValueError(
-            f"series {name!r}: its index must hold times, one column a station: set it with pandas.to_datetime"
-        )
+        raise ValueError(f"series {name!r}: its index must hold times: convert it with pandas.to_datetime")
     if index.hasnans:
         raise ValueError(f"series {name!r}: the time at position {int(index.isna().argmax())} is missing (NaT)")
     step = _step(index)
     fields: Json = {"start": index[0].isoformat(), "step": step}
     if step is None:
-        # As they stand, offsets included: for months the service goes by the clock of the place.
+        # With their offsets, because the service determines months by local time.
         fields = {"timestamps": [time.isoformat() for time in index]}
     return json.dumps(fields)[1:-1]
 
 
 def _step(index: pd.DatetimeIndex) -> str | None:
-    """ISO 8601 name of the step of an index that is regular beyond doubt; None where the service is to judge."""
+    """Return the ISO 8601 step of an index that is clearly regular; None if the service has to decide."""
     local = index.tz_localize(None).to_numpy()
     months = local.astype("datetime64[M]")
     if len(index) > 2 and (months == local).all() and (np.diff(months).astype(np.int64) == 1).all():

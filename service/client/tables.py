@@ -1,4 +1,4 @@
-"""pandas on the way back: the service's answers as DataFrames."""
+"""The service's responses as DataFrames."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Final
@@ -8,14 +8,14 @@ import pandas as pd
 from service.client.payload import ForecastParameters, Json
 
 BASELINES: Final = ("persistence", "climatology", "damped", "linear")
-"""Columns that every forecast table has, whatever a series' own past affords."""
+"""Columns of every forecast table, even if a series is too short for them."""
 
 
 def forecast_rows(parameters: ForecastParameters, names: Sequence[Hashable], answer: Json) -> list[Json]:
-    """The rows of one answer to series of these ``names``: by series, then model, then time.
+    """Return the rows of one response to series with these ``names``: by series, then model, then time.
 
     Raises:
-        KeyError, TypeError, ValueError: if the answer is of another shape.
+        KeyError, TypeError, ValueError: if the response does not have the expected form.
     """
     models = models_of(parameters, answer)
     rows: list[Json] = []
@@ -27,7 +27,7 @@ def forecast_rows(parameters: ForecastParameters, names: Sequence[Hashable], ans
 
 
 def models_of(parameters: ForecastParameters, answer: Json) -> list[Json]:
-    """What each model asked for answered."""
+    """Return the part of the response for each model."""
     models: list[Json] = answer["models"] if parameters.model == "all" else [answer]
     return models
 
@@ -50,9 +50,9 @@ def _rows(parameters: ForecastParameters, key: Json, forecast: Json) -> Iterator
 
 
 def _calibrated(forecast: Json) -> bool:
-    marked = [*forecast["intervals"], *forecast["exceedance"]]
+    entries = [*forecast["intervals"], *forecast["exceedance"]]
     outside = any(warning["code"] == "outside_training" for warning in forecast["warnings"])
-    return not outside and all(one["calibrated"] for one in marked)
+    return not outside and all(entry["calibrated"] for entry in entries)
 
 
 def _warnings(forecast: Json) -> str:
@@ -64,7 +64,7 @@ def _exceedance(threshold: float) -> str:
 
 
 def forecast_table(parameters: ForecastParameters, rows: Sequence[Json]) -> pd.DataFrame:
-    """Rows as one table, whose columns do not depend on what became of the series."""
+    """Return the rows as a table whose columns do not depend on which series failed."""
     temperatures = ["sst"] + [f"{side}_{level}" for level in parameters.levels for side in ("lower", "upper")]
     probabilities = [_exceedance(threshold) for threshold in parameters.thresholds]
     named = ["station", "model", "version", "time", *temperatures, "calibrated", *probabilities, *BASELINES]
@@ -73,13 +73,13 @@ def forecast_table(parameters: ForecastParameters, rows: Sequence[Json]) -> pd.D
     columns = list(dict.fromkeys([*named, *further, "warnings", "error"]))
     table = pd.DataFrame.from_records(rows, columns=columns)
     table["time"] = _utc(table["time"].tolist())
-    # Of objects, so that None stays None whether or not another row has an error.
+    # The dtype object keeps None as it is, whether or not another row has an error.
     table["error"] = pd.Series([row["error"] for row in rows], dtype="object")
     return table.astype(dict.fromkeys(numbers, "float64") | {"calibrated": "boolean"})
 
 
 def comparison_table(answer: Json) -> pd.DataFrame:
-    """``GET /compare`` with a row for each model and baseline."""
+    """Return the response to ``GET /compare`` with a row for each model and baseline."""
     table = _flat(answer["models"])
     table.insert(1, "best", table.index == answer["best"])
     test = answer["test"]
@@ -89,25 +89,25 @@ def comparison_table(answer: Json) -> pd.DataFrame:
 
 
 def compared_rows(names: Sequence[Hashable], answer: Json) -> list[Json]:
-    """The rows of one answer of ``POST /compare`` to series of these ``names``: by series, then model.
+    """Return the rows of one response to ``POST /compare`` for series with these ``names``: by series, then model.
 
     Raises:
-        KeyError, TypeError, ValueError: if the answer is of another shape.
+        KeyError, TypeError, ValueError: if the response does not have the expected form.
     """
     shared = {key: answer[key] for key in ("dataset", "version", "step", "horizon")}
     rows: list[Json] = []
-    for name, one in zip(names, answer["series"], strict=True):
-        if "error" in one:
-            rows.append({"station": name, **shared, "warnings": "", "error": one["error"]})
+    for name, series in zip(names, answer["series"], strict=True):
+        if "error" in series:
+            rows.append({"station": name, **shared, "warnings": "", "error": series["error"]})
             continue
-        test, said = one["test"], {"warnings": _warnings(one), "error": None}
+        test, notes = series["test"], {"warnings": _warnings(series), "error": None}
         period = {"n": test["n"], "start": test["start"], "end": test["end"]}
-        rows += [{"station": name, **model, **shared, **period, **said} for model in one["models"]]
+        rows += [{"station": name, **model, **shared, **period, **notes} for model in series["models"]]
     return rows
 
 
 def compared_table(rows: Sequence[Json]) -> pd.DataFrame:
-    """Rows as one table; what lies within a field has a column as ``skill_damped``."""
+    """Return the rows as a table. Nested fields become columns such as ``skill_damped``."""
     table = pd.json_normalize(list(rows), sep="_")
     named = ["station", "model", "kind", "n", "start", "end", "mae", "rmse", "mape", "bias"]
     named += [*(f"skill_{name}" for name in BASELINES), "p_value"]
@@ -120,13 +120,13 @@ def compared_table(rows: Sequence[Json]) -> pd.DataFrame:
 
 
 def predictions_table(answer: Json) -> pd.DataFrame:
-    """``GET /compare/predictions`` with a row for each time."""
+    """Return the response to ``GET /compare/predictions`` with a row for each time."""
     index = pd.Index(_utc(answer["timestamps"]), name="time")
     return pd.DataFrame({"observed": answer["observed"], **answer["predictions"]}, index=index, dtype="float64")
 
 
 def models_table(answer: Json) -> pd.DataFrame:
-    """``GET /models`` with a row for each model."""
+    """Return the response to ``GET /models`` with a row for each model."""
     table = _flat(answer["models"])
     for edge in ("training_period_start", "training_period_end"):
         table[edge] = _utc(table[edge].tolist())
@@ -134,7 +134,7 @@ def models_table(answer: Json) -> pd.DataFrame:
 
 
 def _flat(models: Sequence[Json]) -> pd.DataFrame:
-    """A row a model; what lies within a field, as ``skill.damped``, has a column as ``skill_damped``."""
+    """Return a row for each model. Nested fields such as ``skill.damped`` become columns such as ``skill_damped``."""
     return pd.json_normalize(list(models), sep="_").set_index("model")
 
 

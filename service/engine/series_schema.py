@@ -1,4 +1,4 @@
-"""FIXME docstring."""
+"""A series as it goes over the wire."""
 
 from typing import Annotated, Final
 
@@ -12,20 +12,30 @@ Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
 
 MAX_ID: Final = 256
-"""Characters of a series' id."""
+"""The most characters in the ID of a series."""
 
 
 class SeriesIn(RequestModel):
-    """A series: ``values`` with ``start`` (regular, at the model's step), or with ``timestamps``."""
+    """A series: `values` with either `start`, if they are regular at the model's step, or `timestamps`."""
 
-    id: str | None = Field(default=None, max_length=MAX_ID, description="returned as given; default: its place, from 0")
-    values: list[Finite | None] = Field(
-        min_length=1, fail_fast=True, description="SST, oldest first; null where missing; at least the model's window"
+    id: str | None = Field(
+        default=None,
+        max_length=MAX_ID,
+        description="Returned as given. Defaults to the position of the series in the request, starting at 0.",
     )
-    start: str | None = Field(default=None, description="ISO 8601 time of the first value; UTC without an offset")
+    values: list[Finite | None] = Field(
+        min_length=1,
+        fail_fast=True,
+        description="SST, oldest first, with null for a missing value. At least as many as the model's window.",
+    )
+    start: str | None = Field(
+        default=None, description="The time of the first value, in ISO 8601; UTC without an offset."
+    )
     timestamps: Annotated[list[str], Field(fail_fast=True)] | None = Field(
-        default=None, description="ISO 8601 time of each value, in place of start"
+        default=None, description="The time of each value, in ISO 8601; use it instead of `start`."
     )
     step: str | None = Field(
-        default=None, description="month, week, day, hour or ISO 8601 (PT30M); refused where it is not the model's"
+        default=None,
+        description="The step between values: `month`, `week`, `day`, `hour`, or an ISO 8601 duration such as `PT30M`. "
+        "It has to be the model's step.",
     )

@@ -9,7 +9,7 @@ from service.gate.keys import Key
 from service.gate.policy import Access
 from service.gate.rate_limit import RateLimiter
 from service.http.bodies import too_large
-from service.http.problems import ProblemError, about_to_stop
+from service.http.problems import ProblemError, shutting_down
 from service.http.query import OPERATOR_PATHS
 from service.http.security_headers import RawHeaders
 from service.settings import Settings
@@ -90,6 +90,6 @@ class Admission:
     def unavailable(self) -> ProblemError:
         """What a request hears for which there is no room."""
         if self._lifecycle.draining:
-            return about_to_stop()
+            return shutting_down()
         detail = "too many requests are waiting; try again in a second"
         return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")

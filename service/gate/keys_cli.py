@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from forecasting.console import command_name
 from forecasting.errors import RequestError
 from service.gate.keys import Role, new_key
 
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m service key",
+        prog=command_name("key", "service key"),
         description="Make an API key. Nothing is stored: give the key to its caller, and the line to the service.",
     )
     parser.add_argument("--name", required=True, help="whose key it is: for the rate limit and logs")

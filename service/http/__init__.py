@@ -1,1 +1,1 @@
-"""The vocabulary of HTTP: problem documents, bodies, media types, headers."""
+"""The vocabulary of HTTP: problem documents, bodies, media types, and headers."""

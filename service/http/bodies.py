@@ -1,4 +1,4 @@
-"""Request bodies, read up to a limit and decompressed up to the same."""
+"""Read request bodies, and decompress them, up to a limit."""
 
 import re
 import zlib
@@ -9,35 +9,36 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive
 
-from service.http.problems import ProblemError, invalid_body
+from service.http.problems import ProblemError
 from service.http.request_model import UnknownFieldsError
+from service.http.validation import invalid_body
 
 Body = TypeVar("Body", bound=BaseModel)
 
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
-_SMALL: Final = 2**16
-"""Bytes of JSON which can hold no more than there is memory for."""
+_HARMLESS_BYTES: Final = 2**16
+"""JSON up to this size cannot take too much memory, whatever it holds."""
 
-_PARTS: Final = 1_000
-_PARTS_A_SERIES: Final = 12
-"""Objects and arrays that JSON may hold: more than are needed, so that a request of too many series is told so."""
+_BASE_PARTS: Final = 1_000
+_PARTS_PER_SERIES: Final = 12
+"""Objects and arrays that JSON may hold. A request with too many series stays below, so that its error says that."""
 
-_BYTES_A_VALUE: Final = 3
-_BYTES_A_TEXT: Final = 8
-"""Of the largest body, for each value or text in JSON: ``24,`` has three, and a month with its quotes nine."""
+_BYTES_PER_VALUE: Final = 3
+_BYTES_PER_STRING: Final = 8
+"""The fewest bytes of a useful value or string in JSON: ``24,`` takes three, and a month with its quotes nine."""
 
-_UP_TO_A_PART: Final = re.compile(rb'(?:[^"{[]++|"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z))*+', re.DOTALL)
+_BEFORE_NEXT_PART: Final = re.compile(rb'(?:[^"{[]++|"(?:[^"\\]++|\\.)*+(?:"|\Z|\\\Z))*+', re.DOTALL)
 
 
 async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, hold: Callable[[int], object]) -> bytes:
-    """The whole body, decompressed where it says that it is compressed.
+    """Return the whole body, decompressed if necessary.
 
-    ``hold`` hears how many bytes it takes in memory, as often as that grows, and may refuse.
+    ``hold`` is called with the bytes of memory that the body takes, whenever that grows, and may refuse.
 
     Raises:
-        ProblemError: 413 past ``limit`` bytes, before or after decompression; 415 for another compression than gzip
-            and deflate; 400 where it cannot be decompressed, or the client left.
+        ProblemError: 413 above ``limit`` bytes, before or after decompression; 415 for a compression other than gzip
+            and deflate; 400 if the body cannot be decompressed or the client disconnects.
     """
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -57,7 +58,7 @@ async def _read_rest(receive: Receive, message: Message, limit: int, hold: Calla
     pieces, size = [], 0
     while True:
         if message["type"] == "http.disconnect":
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "the client left before its body was complete")
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before sending the whole body")
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > limit:
@@ -69,11 +70,11 @@ async def _read_rest(receive: Receive, message: Message, limit: int, hold: Calla
 
 
 def read_json(model: type[Body], content: bytes, max_series: int, max_bytes: int) -> Body:
-    """A body of JSON as ``model`` has it.
+    """Return a JSON body as a ``model``.
 
     Raises:
         ProblemError: as :func:`refuse_costly` does.
-        RequestValidationError: if it is no JSON, or another.
+        RequestValidationError: if it is not JSON, or not valid for the model.
     """
     refuse_costly(content, max_series, max_bytes)
     try:
@@ -84,46 +85,46 @@ def read_json(model: type[Body], content: bytes, max_series: int, max_bytes: int
 
 
 def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
-    """Refuse JSON that would take many times its size while it is read.
+    """Refuse JSON that would take many times its size in memory while it is parsed.
 
-    An object takes hundreds of bytes, a text or an array two hundred, a number a hundred. So there may be no more of
-    them than several times ``max_series`` need, or a body of ``max_bytes`` holds of those that make sense.
+    An object takes hundreds of bytes, a string or an array two hundred, a number a hundred. So their numbers are
+    limited: to several times what ``max_series`` series need, and to what a useful body of ``max_bytes`` can hold.
 
     Raises:
-        ProblemError: 422 if it has.
+        ProblemError: 422 if there are too many.
     """
-    if len(content) <= _SMALL:
+    if len(content) <= _HARMLESS_BYTES:
         return
-    most = _PARTS + _PARTS_A_SERIES * max_series
-    # Those in strings count here, so that few are looked at any closer.
+    most = _BASE_PARTS + _PARTS_PER_SERIES * max_series
+    # This also counts brackets in strings, and rules out most bodies before the slower check.
     if content.count(b"{") + content.count(b"[") > most and _has_parts(content, most + 1):
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"more than {most} objects and arrays are too many: no request that is taken needs so many",
+            f"the JSON holds more than {most} objects and arrays, which no valid request needs",
         )
-    for what, sign, signs, most in (
-        ("values", b",", 1, max_bytes // _BYTES_A_VALUE),
-        ("texts", b'"', 2, max_bytes // _BYTES_A_TEXT),
+    for noun, sign, signs, most in (
+        ("values", b",", 1, max_bytes // _BYTES_PER_VALUE),
+        ("strings", b'"', 2, max_bytes // _BYTES_PER_STRING),
     ):
-        # Counting costs a tenth of what reading does, and few bodies are large enough to need it.
+        # Counting takes a tenth of the time of parsing, and few bodies are large enough to need it.
         if len(content) > signs * most and content.count(sign) > signs * most:
-            detail = f"more than {most} {what} are too many: send less in one request"
+            detail = f"the JSON holds more than {most} {noun}: split it into several requests"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
 def _has_parts(content: bytes, n: int) -> bool:
-    """Whether so many objects and arrays begin in JSON, outside of strings."""
+    """Whether JSON holds at least ``n`` objects and arrays, not counting brackets in strings."""
     at = -1
     for _ in range(n):
-        found = _UP_TO_A_PART.match(content, at + 1)
-        at = len(content) if found is None else found.end()
+        match = _BEFORE_NEXT_PART.match(content, at + 1)
+        at = len(content) if match is None else match.end()
         if at == len(content):
             return False
     return True
 
 
 def too_large(limit: int) -> ProblemError:
-    """The refusal of a body over the limit; the connection cannot go on behind a body that is not read."""
+    """Return the refusal of a body over the limit. It closes the connection, since the rest of the body is not read."""
     detail = f"the body is too large: send at most {limit} bytes"
     return ProblemError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers={"Connection": "close"}, reason="body_too_large"
@@ -131,25 +132,25 @@ def too_large(limit: int) -> ProblemError:
 
 
 def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
-    """``body`` as it was before ``encoding`` (the header's value): see :func:`read_body`."""
+    """Decompress ``body``, whose ``Content-Encoding`` is ``encoding``. Raises as :func:`read_body` does."""
     name = encoding.strip().lower()
     if name in (b"", b"identity"):
         return body
     if name not in _WINDOW_BITS:
-        said = name.decode("latin-1")[:64]
-        detail = f"the compression {said!r} is not read here: send gzip, deflate, or the body as it is"
+        shown = name.decode("latin-1")[:64]
+        detail = f"unsupported Content-Encoding {shown!r}: use gzip or deflate, or send the body uncompressed"
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "gzip, deflate"})
-    machine = zlib.decompressobj(_WINDOW_BITS[name])
+    decompressor = zlib.decompressobj(_WINDOW_BITS[name])
     try:
-        plain = machine.decompress(body, limit + 1)
+        plain = decompressor.decompress(body, limit + 1)
     except zlib.error as error:
         detail = f"the body cannot be decompressed as {name.decode()}: {error}"
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from None
     if len(plain) > limit:
         raise too_large(limit)
-    if machine.unused_data:
-        detail = f"something follows the {name.decode()} body; send it as one piece"
+    if decompressor.unused_data:
+        detail = f"there is data after the end of the {name.decode()} body: send a single {name.decode()} stream"
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
-    if not machine.eof:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the {name.decode()} body ends before it is complete")
+    if not decompressor.eof:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the {name.decode()} body is truncated")
     return plain

@@ -1,4 +1,4 @@
-"""Media types of request bodies."""
+"""Media types: what a body is announced as, and what a client accepts."""
 
 from http import HTTPStatus
 from typing import Final
@@ -10,32 +10,32 @@ _JSON: Final = b"application/json"
 
 NDJSON_TYPE: Final = "application/x-ndjson"
 NDJSON: Final[RawHeaders] = ((b"content-type", NDJSON_TYPE.encode()),)
-"""Of an answer: JSON, one value a line."""
+"""The headers of an NDJSON response."""
 
 
 def is_ndjson(headers: dict[bytes, bytes]) -> bool:
-    """Whether the headers announce JSON, one value a line."""
-    stated = headers.get(b"content-type", b"")
-    # Most announce something shorter, and are not looked at any closer.
-    return len(stated) >= len(NDJSON_TYPE) and _media_type(stated) == NDJSON_TYPE.encode()
+    """Whether the headers announce NDJSON."""
+    header = headers.get(b"content-type", b"")
+    # Most headers are shorter, and need no closer look.
+    return len(header) >= len(NDJSON_TYPE) and _media_type(header) == NDJSON_TYPE.encode()
 
 
-def _media_type(stated: bytes) -> bytes:
-    return stated.partition(b";")[0].strip().lower()
+def _media_type(header: bytes) -> bytes:
+    return header.partition(b";")[0].strip().lower()
 
 
 def wants_ndjson(accept: str) -> bool:
-    """Whether the header ``Accept`` asks for JSON, one value a line, before JSON; else JSON is answered."""
-    weights = dict(weighed(one) for one in accept.lower().split(","))
-    named = weights.get(NDJSON_TYPE)
+    """Whether the header ``Accept`` prefers NDJSON to JSON."""
+    weights = dict(weighed(offer) for offer in accept.lower().split(","))
+    ndjson = weights.get(NDJSON_TYPE)
     others = weights.get("application/*", weights.get("*/*", 0.0))
-    plain = weights.get(_JSON.decode(), others)
-    return others > plain if named is None else named > 0 and named >= plain
+    json = weights.get(_JSON.decode(), others)
+    return others > json if ndjson is None else ndjson > 0 and ndjson >= json
 
 
 def weighed(offer: str) -> tuple[str, float]:
-    """A media range or a coding, in lower case, and its weight (RFC 9110, 12.4.2): 1 where it states none."""
-    name, *parameters = (one.strip() for one in offer.split(";"))
+    """Return a media range or coding, in lower case, and its weight (RFC 9110, 12.4.2), which defaults to 1."""
+    name, *parameters = (part.strip() for part in offer.split(";"))
     for parameter in parameters:
         key, _, value = parameter.partition("=")
         if key.strip() == "q":
@@ -47,18 +47,15 @@ def weighed(offer: str) -> tuple[str, float]:
 
 
 def require_json(headers: dict[bytes, bytes]) -> None:
-    """Whether the headers announce JSON.
-
-    Raises:
-        ProblemError: 415 if not.
-    """
-    stated = headers.get(b"content-type", b"")
-    if stated == _JSON:
+    """Raise ProblemError (415) unless the headers announce JSON."""
+    header = headers.get(b"content-type", b"")
+    if header == _JSON:
         return
-    media_type = _media_type(stated)
+    media_type = _media_type(header)
     if media_type == _JSON or (media_type.startswith(b"application/") and media_type.endswith(b"+json")):
         return
-    said = f"{media_type.decode('latin-1')[:64]!r} is not" if media_type else "no media type was sent; it should be"
+    shown = media_type.decode("latin-1")[:64]
+    reason = f"unsupported media type {shown!r}" if media_type else "the header Content-Type is missing"
     raise ProblemError(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{said} JSON: send the header Content-Type: application/json"
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"{reason}: send JSON with the header Content-Type: application/json"
     )

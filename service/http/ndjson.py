@@ -1,4 +1,4 @@
-"""A body of lines, as it comes in: never more of it in memory than one piece and one line."""
+"""Read a body line by line as it arrives, with no more than one piece and one line of it in memory."""
 
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -9,15 +9,15 @@ from starlette.types import Receive
 from service.http.problems import ProblemError
 
 BATCH: Final = 256
-"""Most lines that are handed on together."""
+"""The most lines that are passed on together."""
 
 
 class Line(NamedTuple):
     """One line of a body.
 
     Attributes:
-        number: from 1, as editors count.
-        content: without its end; None where it is longer than allowed.
+        number: its number in the body, starting at 1.
+        content: the line without its end; None if it is too long.
     """
 
     number: int
@@ -25,19 +25,19 @@ class Line(NamedTuple):
 
 
 async def read_lines(receive: Receive, limit: int) -> AsyncIterator[list[Line]]:
-    """The lines of a body in batches, each as soon as what has arrived holds a line; blank ones are left out.
+    """Yield the lines of a body in batches, as soon as they arrive. Blank lines are skipped.
 
-    Nothing is received while a batch is worked on, so that a client which sends faster than it is answered waits.
+    Nothing is received while a batch is processed, so a client that sends too fast has to wait.
 
     Raises:
-        ProblemError: if the client leaves before the body is complete.
+        ProblemError: if the client disconnects before sending the whole body.
     """
     cutter = _Cutter(limit)
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "the client left before its body was complete")
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "the client disconnected before sending the whole body")
         more = message.get("more_body", False)
         lines = cutter.cut(message.get("body", b"") + (b"" if more else b"\n"))
         for begin in range(0, len(lines), BATCH):
@@ -45,32 +45,32 @@ async def read_lines(receive: Receive, limit: int) -> AsyncIterator[list[Line]]:
 
 
 class _Cutter:
-    """Cuts pieces into lines; of one that is too long nothing is kept."""
+    """Cuts pieces into lines. A line that is too long is dropped."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._begun = bytearray()
+        self._partial = bytearray()
         self._is_long = False
         self._number = 0
 
     def cut(self, piece: bytes) -> list[Line]:
-        """The lines that end in ``piece``."""
-        *ends, begin = piece.split(b"\n")
+        """Return the lines that end in ``piece``."""
+        *ends, rest = piece.split(b"\n")
         lines = [self._end(end) for end in ends]
-        self._keep(begin)
+        self._keep(rest)
         return [line for line in lines if line.content is None or line.content.strip()]
 
     def _end(self, end: bytes) -> Line:
         self._keep(end)
         self._number += 1
-        line = Line(self._number, None if self._is_long else bytes(self._begun))
-        self._begun.clear()
+        line = Line(self._number, None if self._is_long else bytes(self._partial))
+        self._partial.clear()
         self._is_long = False
         return line
 
     def _keep(self, piece: bytes) -> None:
-        self._is_long |= len(self._begun) + len(piece) > self._limit
+        self._is_long |= len(self._partial) + len(piece) > self._limit
         if self._is_long:
-            self._begun.clear()
+            self._partial.clear()
         else:
-            self._begun += piece
+            self._partial += piece

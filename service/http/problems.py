@@ -1,16 +1,15 @@
-"""Every error as ``application/problem+json`` (RFC 9457): the one table that speaks HTTP for the core's errors."""
+"""Every error as a problem document (RFC 9457), and the HTTP status of each of the core's errors."""
 
 import errno
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -18,25 +17,22 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
-from service.http.request_model import MAX_UNKNOWN_FIELDS, UnknownFieldsError
+from service.http.validation import Place, first_error, places_of
 from service.telemetry.instruments import Reason
-
-_SUBJECT: Final = re.compile("^(?:Input|Tuple|List|Dictionary|String|Value) should")
-"""What pydantic calls a value by its type in Python, which says nothing to someone who sends JSON."""
-
-_NO_NUMBER: Final = ("finite_number", "float_type")
-"""What pydantic calls the error of a value that should be a number."""
 
 STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     SeriesError: HTTPStatus.UNPROCESSABLE_ENTITY,
     RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownNameError: HTTPStatus.NOT_FOUND,
-    # Not 503, upon which a proxy asks again, of another worker too: the folder has to change first.
+    # Not 503, after which a proxy would try another worker: the folder has to change first.
     ReleaseError: HTTPStatus.CONFLICT,
 }
 
-_PATH_SHOWN: Final = 200
-"""Characters of a path that a sentence repeats."""
+_TITLES: Final = {413: "Request Entity Too Large", 422: "Unprocessable Entity"}
+"""Titles that Python 3.13 changed. A client may compare them, so they do not depend on the version of Python."""
+
+_MAX_PATH_LENGTH: Final = 200
+"""Characters of a path that a message repeats."""
 
 PROBLEM_JSON: Final = "application/problem+json"
 _JSON: Final = "application/json"
@@ -44,32 +40,30 @@ _JSON: Final = "application/json"
 logger = logging.getLogger("service")
 
 
-class Place(BaseModel):
-    """Where in a request something is wrong, and what."""
-
-    location: str = Field(examples=["body.series[0].values[3]"])
-    message: str
+def title_of(status: int) -> str:
+    """Return the title of an error status, the same on every version of Python."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 class Problem(BaseModel):
-    """An error as RFC 9457 has it."""
+    """An error, in the form of RFC 9457."""
 
     type: str = Field(default="about:blank", examples=["about:blank"])
     title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["series 'pier': 3 values are too few: nino12-gru needs at least 24"])
     request_id: str
-    errors: list[Place] | None = Field(default=None, description="each place, for a 422")
+    errors: list[Place] | None = Field(default=None, description="For a 422, each place where something is wrong.")
 
 
 class InferenceError(BaseModel):
-    """An error as the Open Inference Protocol has it."""
+    """An error, in the form of the Open Inference Protocol."""
 
     error: str = Field(examples=["input sst should have the datatype FP32, not 'FP64'"])
 
 
 class ProblemError(Exception):
-    """A refusal of the service's own, by status and sentence."""
+    """The service refuses a request, with this status and message."""
 
     def __init__(
         self,
@@ -79,7 +73,7 @@ class ProblemError(Exception):
         headers: Mapping[str, str] | None = None,
         reason: Reason | None = None,
     ) -> None:
-        """``reason`` counts it among the requests that were rejected before anyone worked on them."""
+        """With a ``reason``, the metrics count it among the requests that were rejected without being processed."""
         super().__init__(detail)
         self.reason = reason
         self.headers = headers
@@ -88,22 +82,22 @@ class ProblemError(Exception):
         self.places = tuple(places)
 
 
-_SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
-"""What the system says where open files, memory or room on the disk have run out, which passes."""
+_EXHAUSTION_ERRORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+"""What the system reports when it runs out of open files, memory or disk space, which is temporary."""
 
 
-def about_to_stop() -> ProblemError:
-    """What a process that drains says to whatever is new."""
+def shutting_down() -> ProblemError:
+    """Return the refusal of a new request by a process that is shutting down."""
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "the service is about to stop; try again in a second",
+        "the service is shutting down; try again in a second",
         headers={"Retry-After": "1", "Connection": "close"},
         reason="draining",
     )
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error, the framework's own included, as :func:`error_response` does."""
+    """Answer every error with :func:`error_response`, including the framework's own."""
 
     async def answer(request: Request, error: Exception) -> Response:
         return error_response(error, request.scope)
@@ -113,7 +107,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def error_response(error: Exception, scope: Scope) -> Response:
-    """The answer to a request that failed so: a problem document, or under ``/v2`` what that protocol has."""
+    """Return the response for an error: a problem document, or under ``/v2`` that protocol's own form."""
     match error:
         case ProblemError():
             return _refusal(scope, error.status, error.detail, error.places, error.headers)
@@ -123,12 +117,14 @@ def error_response(error: Exception, scope: Scope) -> Response:
             return _invalid_request(error, scope)
         case HTTPException():
             return _http_exception(error, scope)
-        case OSError() if error.errno in _SCARCE:
+        case OSError() if error.errno in _EXHAUSTION_ERRORS:
             logger.error("request %s could not be answered: %s", scope.get("request_id", ""), error)
-            detail = f"the server has no room for this now: {error.strerror}; try again in a while"
+            detail = f"the server is out of resources: {error.strerror}; try again later"
             return _refusal(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "10"})
     logger.error("request %s failed", scope.get("request_id", ""), exc_info=error)
-    return _refusal(scope, HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service; its log has more")
+    return _refusal(
+        scope, HTTPStatus.INTERNAL_SERVER_ERROR, "internal error; look for the request ID in the service's log"
+    )
 
 
 def _refusal(
@@ -138,13 +134,13 @@ def _refusal(
     places: Sequence[Place] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """ASCII, so that no text a client sent can fail to be encoded."""
+    """Return the response in ASCII, in which any text from a client can be encoded."""
     if is_inference_protocol(scope["path"]):
         malformed = status == HTTPStatus.UNPROCESSABLE_ENTITY
         content = json.dumps({"error": detail})
         return Response(content, HTTPStatus.BAD_REQUEST if malformed else status, dict(headers or {}), _JSON)
     problem = Problem(
-        title=HTTPStatus(status).phrase,
+        title=title_of(status),
         status=status,
         detail=detail,
         request_id=str(scope.get("request_id", "")),
@@ -155,12 +151,12 @@ def _refusal(
 
 
 def is_inference_protocol(path: str) -> bool:
-    """Whether a path is the Open Inference Protocol's, whose errors have a form of their own."""
+    """Whether a path belongs to the Open Inference Protocol, whose errors have another form."""
     return path == "/v2" or path.startswith("/v2/")
 
 
 def _source(scope: Scope, field: str) -> str:
-    """Where a request carries ``field``."""
+    """Return the part of a request that carries ``field``."""
     if field in scope.get("path_params", {}):
         return "path"
     return "query" if scope["method"] == "GET" or field in QueryParams(scope["query_string"]) else "body"
@@ -175,80 +171,29 @@ def _forecast_error(error: ForecastError, scope: Scope) -> Response:
 
 
 def _http_exception(error: HTTPException, scope: Scope) -> Response:
-    detail, headers, path = error.detail, error.headers, scope["path"][:_PATH_SHOWN]
+    detail, headers, path = error.detail, error.headers, scope["path"][:_MAX_PATH_LENGTH]
     if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
-        detail = f"there is nothing at {path}; /docs lists what there is"
+        detail = f"no such path: {path}; see /docs for the API"
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(_methods(scope))
-        detail = f"{scope['method']} is not allowed at {path}; {allowed}"
+        detail = f"{scope['method']} is not allowed at {path}; allowed: {allowed}"
         headers = {**(headers or {}), "Allow": allowed}
     return _refusal(scope, error.status_code, detail, headers=headers)
 
 
 def _methods(scope: Scope) -> list[str]:
-    """Every method that some route answers at this path; HEAD wherever GET is."""
+    """Return every method that a route answers at this path; HEAD wherever GET is."""
 
-    def answers(method: str) -> bool:
+    def is_allowed(method: str) -> bool:
         return any(route.matches({**scope, "method": method})[0] is Match.FULL for route in scope["app"].routes)
 
-    found = [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if answers(method)]
-    return sorted([*found, "HEAD"] if "GET" in found else found)
+    methods = [method for method in ("DELETE", "GET", "PATCH", "POST", "PUT") if is_allowed(method)]
+    return sorted([*methods, "HEAD"] if "GET" in methods else methods)
 
 
 def _invalid_request(error: RequestValidationError, scope: Scope) -> Response:
-    found = error.errors()
-    detail = invalid(found, "the body")
-    if found[0]["type"] == "json_invalid":
+    errors = error.errors()
+    detail = first_error(errors, "the body")
+    if errors[0]["type"] == "json_invalid":
         return _refusal(scope, HTTPStatus.BAD_REQUEST, detail)
-    places = [Place(location=_location(one["loc"]), message=_message(one)) for one in found[:50]]
-    return _refusal(scope, HTTPStatus.UNPROCESSABLE_ENTITY, detail, places)
-
-
-def found_in(content: bytes, error: ValidationError | UnknownFieldsError) -> list[dict[str, Any]]:
-    """What pydantic found wrong with JSON, as ``RequestValidationError`` takes it."""
-    if isinstance(error, UnknownFieldsError):
-        said = f"it has more than {MAX_UNKNOWN_FIELDS} fields that are not known here; see /docs for those there are"
-        return [{"type": "unknown_fields", "loc": (), "msg": said}]
-    places: list[dict[str, Any]] = [*map(dict, error.errors(include_url=False, include_input=False))]
-    encoding = _foreign_encoding(content) if places[0]["type"] == "json_invalid" else None
-    if encoding:
-        places[0]["ctx"] = {"error": f"it must be UTF-8 without a byte order mark, and begins as {encoding}"}
-    return places
-
-
-def invalid_body(content: bytes, error: ValidationError | UnknownFieldsError) -> RequestValidationError:
-    """The error of a request whose body, JSON, pydantic finds wrong."""
-    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found_in(content, error)])
-
-
-def _foreign_encoding(content: bytes) -> str | None:
-    if content.startswith(b"\xef\xbb\xbf"):
-        return "UTF-8 with one"
-    # No JSON in UTF-8 has a zero byte.
-    return "UTF-16 or UTF-32" if content.startswith((b"\xff\xfe", b"\xfe\xff")) or 0 in content[:2] else None
-
-
-def invalid(found: Sequence[Mapping[str, Any]], what: str) -> str:
-    """A sentence of what pydantic found in ``what`` that was sent: the first place, and how many more there are."""
-    first = found[0]
-    if first["type"] == "json_invalid":
-        return f"{what} is not JSON: {first.get('ctx', {}).get('error', first['msg'])}"
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"{_location(first['loc']) or what}: {_message(first)}{more}"
-
-
-def _location(loc: Sequence[int | str]) -> str:
-    path = ""
-    for part in loc:
-        path += f"[{part}]" if isinstance(part, int) else f".{part[:64]}"
-    return path.removeprefix(".")
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    if error["type"] == "extra_forbidden":
-        return "no such field; see /docs for those there are"
-    said = _SUBJECT.sub("it should", str(error["msg"]), count=1).replace(" after validation", "")
-    is_value = error["type"] in _NO_NUMBER and "values" in error["loc"][:-1]
-    return f"{said}; send null where a value is missing" if is_value else said
+    return _refusal(scope, HTTPStatus.UNPROCESSABLE_ENTITY, detail, places_of(errors))

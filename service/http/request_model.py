@@ -1,4 +1,4 @@
-"""FIXME docstring."""
+"""The base of request bodies: unknown fields are refused, and counted so that they cannot take much memory."""
 
 from typing import Annotated, Any, Final, NoReturn
 
@@ -13,15 +13,15 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError
 
 MAX_UNKNOWN_FIELDS: Final = 50
-"""Of a body: more that there are none of are not named one by one."""
+"""Unknown fields of one body that are named one by one."""
 
 
 class UnknownFieldsError(Exception):
-    """A body has more fields that there are none of than are worth a sentence each."""
+    """A body has more than :data:`MAX_UNKNOWN_FIELDS` unknown fields."""
 
 
 def _refuse_unknown(value: object, info: ValidationInfo) -> NoReturn:
-    """Say that there is no such field; of many, each of which would take memory, end the reading instead."""
+    """Report an unknown field; after too many, each of which takes memory, stop parsing instead."""
     if info.context is not None:
         info.context.append(info.field_name)
         if len(info.context) > MAX_UNKNOWN_FIELDS:
@@ -30,15 +30,15 @@ def _refuse_unknown(value: object, info: ValidationInfo) -> NoReturn:
 
 
 class RequestModel(BaseModel):
-    """A body, or a part of one: read with a new list as context, in which unknown fields are counted."""
+    """A body, or a part of one. Validate it with a new list as context, in which unknown fields are counted."""
 
-    # As "forbid" refuses them, which does not bound how many.
+    # Unknown fields are refused as with "forbid", which would not limit their number.
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(_refuse_unknown)]]
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """That other fields than those named are refused."""
+        """Return the JSON schema, which says that unknown fields are refused."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         schema["additionalProperties"] = False
         return schema

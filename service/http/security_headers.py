@@ -1,4 +1,4 @@
-"""What every answer tells browsers not to do with it, as raw ASGI headers that are made once."""
+"""Headers that limit what browsers do with a response, as raw ASGI headers, and cross-origin requests (CORS)."""
 
 import secrets
 from collections.abc import Iterable, Sequence
@@ -16,27 +16,27 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 ALWAYS: Final = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-# Styles, since an SVG plot opened by itself is a document, and so is a browser's own view of a picture.
+# Styles are allowed because a browser shows an SVG plot, or any picture, as a document with styles.
 DATA_POLICY: Final = f"default-src 'none'; style-src 'unsafe-inline'; {ALWAYS}"
-# Styles may be inline: plotly.js brings some, and nothing on the page makes markup of text.
+# Inline styles are allowed because plotly.js uses them; the page never turns text into markup.
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self'; "
     f"connect-src 'self'; {ALWAYS}"
 )
 
-_OF_CORS: Final = ("vary", "access-control-allow-origin")
-_SHOWN: Final = 200
-"""Characters of a header that a sentence repeats."""
+_CORS_HEADERS: Final = ("vary", "access-control-allow-origin")
+_MAX_SHOWN: Final = 200
+"""Characters of a header that a message repeats."""
 
 
 def as_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Headers as HTTP/1.1 has them, a line each."""
+    """Return headers in the form of HTTP/1.1, one line each."""
     return b"".join([b"%s: %s\r\n" % header for header in headers])
 
 
 def security_headers(policy: str = DATA_POLICY) -> RawHeaders:
-    """The headers of an answer with this Content-Security-Policy."""
+    """Return the headers of a response with this Content-Security-Policy."""
     return (
         (b"content-security-policy", policy.encode("ascii")),
         (b"cross-origin-resource-policy", b"same-origin"),
@@ -46,10 +46,10 @@ def security_headers(policy: str = DATA_POLICY) -> RawHeaders:
 
 
 def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """``app``, callable by pages of these ``origins``; ``app`` itself where there are none.
+    """Return ``app`` with CORS for pages of these ``origins``; ``app`` itself if there are none.
 
-    Preflights carry no key, so this stands outside of what checks keys. Keys come in a header that a page sets, so
-    cookies and a browser's own logins are not let through.
+    Preflight requests carry no key, so CORS is handled before keys are checked. A page sends its key in a header that
+    it sets itself, so credentials such as cookies are not allowed.
     """
     if not origins:
         return app
@@ -66,33 +66,36 @@ def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
 
 
 class _Cors(CORSMiddleware):
-    """Starlette's, whose answers to preflights are named, and whose refusals are problem documents."""
+    """Starlette's CORS, with a request ID on preflight responses, and refusals as problem documents."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """The answer to a preflight, from its headers."""
+        """Return the response to a preflight request with these headers."""
         return _Preflight(super().preflight_response(request_headers), request_headers)
 
 
 class _Preflight(Response):
-    def __init__(self, found: Response, request_headers: Headers) -> None:
-        super().__init__(found.body, found.status_code)
-        self._found = found
+    def __init__(self, response: Response, request_headers: Headers) -> None:
+        super().__init__(response.body, response.status_code)
+        self._response = response
         self._request_headers = request_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, or the refusal that stands in its place."""
+        """Send the response, or a problem document if it is a refusal."""
         scope["request_id"] = secrets.token_hex(12)
-        response = self._found
+        response = self._response
         if response.status_code != HTTPStatus.OK:
-            response = error_response(ProblemError(HTTPStatus.BAD_REQUEST, self._why()), scope)
-            response.headers.update({name: value for name, value in self._found.headers.items() if name in _OF_CORS})
+            response = error_response(ProblemError(HTTPStatus.BAD_REQUEST, self._reason()), scope)
+            response.headers.update(
+                {name: value for name, value in self._response.headers.items() if name in _CORS_HEADERS}
+            )
         response.raw_headers += [*security_headers(), (b"x-request-id", scope["request_id"].encode())]
         await response(scope, receive, send)
 
-    def _why(self) -> str:
-        asked = self._request_headers
-        what = bytes(self._found.body).decode().removeprefix("Disallowed CORS ")
+    def _reason(self) -> str:
+        headers = self._request_headers
+        refused = bytes(self._response.body).decode().removeprefix("Disallowed CORS ")
         return (
-            f"a page of {asked['origin'][:_SHOWN]} may not send {asked['access-control-request-method'][:_SHOWN]} with "
-            f"these headers here: {what} not allowed; SST_CORS_ORIGINS names the origins whose pages may call"
+            f"a page of {headers['origin'][:_MAX_SHOWN]} may not send this "
+            f"{headers['access-control-request-method'][:_MAX_SHOWN]} request: {refused} not allowed; "
+            "SST_CORS_ORIGINS lists the allowed origins"
         )

@@ -11,8 +11,9 @@ import time
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from service.api.forecast.answer import understand, written
-from service.api.forecast.routes import read_request
+from service.api.forecast.answer import write_answer
+from service.api.forecast.handler import plan_forecast
+from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
 from service.engine.batch_forecaster import Entries, ForecastJob
 from service.engine.serving import Serving, is_small
@@ -77,7 +78,7 @@ class HotPath:
         try:
             key = admission.check(PATH, headers.get(b"authorization"), len(body))
             request, dataset, strict = read_request(scope["query_string"], headers, body)
-            job = understand(serving, gate.settings, request, dataset)
+            job = plan_forecast(serving, gate.settings, request, dataset)
             # On a GPU batches wait for threads, so that a request needs a deadline of its own.
             taken = is_small(job) and job.forecasters[0].device.type == "cpu"
             if taken:
@@ -135,7 +136,7 @@ class HotPath:
         try:
             if isinstance(result, Exception):
                 raise result
-            content = written(waiting.request, waiting.job, result, waiting.strict)
+            content = write_answer(waiting.request, waiting.job, result, waiting.strict)
         except Exception as error:
             for one in waiting.job.forecasters:
                 statistics[one].failed(seconds)

@@ -11,7 +11,7 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from tests.containers.composition import PROJECT, Composition, ask, started
 from tests.containers.engine import docker, inspect
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 
 
 def test_a_forecast_comes_through_the_proxy(client: httpx.Client, nino12: SstSeries) -> None:

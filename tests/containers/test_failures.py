@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.containers.composition import IMAGES, PROJECT, Composition, kill, started
 from tests.containers.engine import docker, inspect
 from tests.load import load
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 
 pytestmark = pytest.mark.anyio
 

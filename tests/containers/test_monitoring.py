@@ -10,7 +10,7 @@ from forecasting.series.sst_series import SstSeries
 from tests.containers.composition import Composition
 from tests.containers.engine import has_image
 from tests.deploy.dashboard import queries
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 
 
 @pytest.fixture(scope="module")

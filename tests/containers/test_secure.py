@@ -13,7 +13,7 @@ from service.gate.keys import Role, new_key
 from tests.containers.composition import IMAGES, Composition
 from tests.containers.conftest import Build
 from tests.containers.engine import docker
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 
 
 class Secured:

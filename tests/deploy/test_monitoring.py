@@ -14,7 +14,7 @@ from forecasting.series.sst_series import SstSeries
 from tests.conftest import ROOT
 from tests.deploy.dashboard import DASHBOARD, labels, metrics, queries, unknown
 from tests.processes import running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 GRAFANA = ROOT / "deploy" / "grafana"

@@ -11,19 +11,19 @@ from service.settings import Settings, unknown_settings
 from tests.processes import running
 
 
-def test_a_name_that_is_no_setting_is_warned_of_with_the_nearest_and_the_service_starts(artifacts: Path) -> None:
+def test_an_unknown_setting_is_warned_of_with_the_closest_match_and_the_service_starts(artifacts: Path) -> None:
     with running(artifacts, max_serie=5, log_format="json") as service:
         service.wait_for("SST_MAX_SERIE")
     (line,) = (json.loads(line) for line in service.log if "SST_MAX_SERIE" in line)
     assert (line["level"], line["logger"]) == ("warning", "service")
-    assert line["message"] == "SST_MAX_SERIE is no setting and has no effect; the nearest is SST_MAX_SERIES"
+    assert line["message"] == "unknown setting SST_MAX_SERIE has no effect; did you mean SST_MAX_SERIES?"
 
 
-def test_only_names_that_begin_as_settings_do_are_looked_at() -> None:
+def test_only_variables_with_the_prefix_of_settings_are_checked() -> None:
     assert unknown_settings(["PATH", "SST_PORT", "sst_port", "MY_SST_PORT"]) == []
-    assert unknown_settings(["sst_prot"]) == ["sst_prot is no setting and has no effect; the nearest is SST_PORT"]
-    (said,) = unknown_settings(["SST_QUUX_XYZZY"])
-    assert said.endswith("docs/service.md lists those there are")
+    assert unknown_settings(["sst_prot"]) == ["unknown setting sst_prot has no effect; did you mean SST_PORT?"]
+    (message,) = unknown_settings(["SST_QUUX_XYZZY"])
+    assert message.endswith("docs/reference/settings.md lists the settings")
 
 
 def refusal(artifacts: Path, **settings: str) -> list[str]:
@@ -34,8 +34,8 @@ def refusal(artifacts: Path, **settings: str) -> list[str]:
     return done.stderr.splitlines()
 
 
-def test_each_setting_that_cannot_be_used_has_a_line_with_what_it_got_and_what_it_takes(artifacts: Path) -> None:
-    said = refusal(
+def test_each_invalid_setting_has_a_line_with_its_value_and_what_is_expected(artifacts: Path) -> None:
+    messages = refusal(
         artifacts,
         workers="0",
         log_level="loud",
@@ -47,17 +47,17 @@ def test_each_setting_that_cannot_be_used_has_a_line_with_what_it_got_and_what_i
         cors_origins="https://a.org/",
         log_format="te\nxt",
     )
-    assert said == [
-        "service: SST_WORKERS=0 cannot be used: it takes a whole number from 1 to 256",
-        "service: SST_LOG_LEVEL=loud cannot be used: it takes critical, error, warning, info or debug",
-        "service: SST_REQUEST_SECONDS=soon cannot be used: it takes a number over 0, up to 86400",
-        "service: SST_LINGER_SECONDS=-1 cannot be used: it takes a number from 0 to 86400",
-        "service: SST_RELOAD_SECONDS=0 cannot be used: it takes a number over 0, up to 86400",
-        "service: SST_MAX_SERIES=0 cannot be used: it takes a whole number, 1 or more",
-        "service: SST_ALLOW_ANONYMOUS=perhaps cannot be used: it takes true or false",
-        "service: SST_CORS_ORIGINS=https://a.org/ cannot be used: 'https://a.org/' is no origin: write https://host or "
-        "https://host:port, without a path",
-        "service: SST_LOG_FORMAT='te\\nxt' cannot be used: it takes auto, text or json",
+    assert messages == [
+        "service: invalid setting SST_WORKERS=0: expected a whole number from 1 to 256",
+        "service: invalid setting SST_LOG_LEVEL=loud: expected critical, error, warning, info or debug",
+        "service: invalid setting SST_REQUEST_SECONDS=soon: expected a number above 0, up to 86400",
+        "service: invalid setting SST_LINGER_SECONDS=-1: expected a number from 0 to 86400",
+        "service: invalid setting SST_RELOAD_SECONDS=0: expected a number above 0, up to 86400",
+        "service: invalid setting SST_MAX_SERIES=0: expected a whole number, 1 or more",
+        "service: invalid setting SST_ALLOW_ANONYMOUS=perhaps: expected true or false",
+        "service: invalid setting SST_CORS_ORIGINS=https://a.org/: invalid origin 'https://a.org/': write https://host "
+        "or https://host:port, without a path",
+        "service: invalid setting SST_LOG_FORMAT='te\\nxt': expected auto, text or json",
     ]
 
 
@@ -66,7 +66,7 @@ def test_a_port_is_a_whole_number(artifacts: Path, value: str, monkeypatch: pyte
     monkeypatch.setenv("SST_PORT", value)
     command = [sys.executable, "-m", "service", "--artifacts", str(artifacts)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stderr == f"service: SST_PORT={value} cannot be used: it takes a whole number from 0 to 65535\n"
+    assert done.stderr == f"service: invalid setting SST_PORT={value}: expected a whole number from 0 to 65535\n"
 
 
 @pytest.mark.parametrize("seconds", ["inf", "nan", "1e300", "86401"])

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from forecasting.console import command_name
 from forecasting.errors import ForecastError
 from forecasting.series.times import iso, parse_time
 from training.sources.download import Downloader
@@ -21,13 +22,13 @@ def main(arguments: list[str]) -> int:
         fetched = fetch(options.erddap, options.dataset, query, options.output, downloader)
     print(f"{fetched.path}: {fetched.rows} rows from {fetched.url}")
     print(f"{fetched.source}: their source and licence")
-    print(f"next: python -m training inspect {fetched.path}")
+    print(f"next: {command_name('inspect', 'training inspect')} {fetched.path}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m training fetch",
+        prog=command_name("fetch", "training fetch"),
         description="Download one series from an ERDDAP server, from a table or a grid, into a CSV file.",
         epilog="A span is a number, or two as in 43.5:44. Write --lon=-122.4 if it starts with a minus sign.",
     )

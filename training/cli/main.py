@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from forecasting.console import command_name, in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
@@ -40,18 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
             return command(arguments[1:])
         return _train(_train_parser().parse_args(arguments))
     except ForecastError as error:
-        print(f"training: {error}", file=sys.stderr)
+        print(f"training: {error.written(in_command_line)}", file=sys.stderr)
         return 2
 
 
 def _train_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m training",
+        prog=command_name("train", "training"),
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
         "trained on; fetch downloads a series from an ERDDAP server; rollback NAME [VERSION] makes another release "
         "serve.",
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))
     _add_network_options(
         parser.add_argument_group("networks", "the same for every cell; the default window depends on the time step")
@@ -104,7 +107,9 @@ def _add_release_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _rollback_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training rollback", description="Make another release serve.")
+    parser = argparse.ArgumentParser(
+        prog=command_name("rollback", "training rollback"), description="Make another release serve."
+    )
     parser.add_argument("name", help="name of the dataset")
     parser.add_argument("version", nargs="?", help="default: the one before the current release")
     parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")

@@ -1,1 +1,1 @@
-"""`/compare`: how good the models are."""
+"""`/compare`: how accurate the models are."""

@@ -1,4 +1,4 @@
-"""How good the models are on the held-out test part, or on the caller's series, beside the references."""
+"""The routes of ``/compare``: how accurate the models are, on the held-out test part or on the caller's series."""
 
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -10,16 +10,18 @@ from starlette.responses import Response
 from forecasting.errors import RequestError
 from forecasting.evaluation.table import accuracy_table
 from forecasting.releases.registry import LoadedRelease
-from service.api.compare.answer import compare_series, compared_model, written
+from service.api.compare.answer import compared_model, comparison_json
+from service.api.compare.handler import compare_series
 from service.api.compare.schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
 from service.api.compare.tables import comparison_csv, own_csv, own_markdown
 from service.api.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
-from service.api.forecast.answer import agreed, check_horizon
 from service.api.openapi import problems, request_body
+from service.api.series_request import check_horizon
 from service.http.bodies import read_json
 from service.http.media import require_json
+from service.http.query import merge_query_and_body
 
-FormatQuery = Annotated[Literal["json", "csv", "markdown"], Query(description="of the answer")]
+FormatQuery = Annotated[Literal["json", "csv", "markdown"], Query(description="The format of the response.")]
 
 router = APIRouter(prefix="/compare", tags=["compare"])
 
@@ -40,12 +42,12 @@ def compare(
     horizon: HorizonQuery = 1,
     format: FormatQuery = "json",
 ) -> Any:
-    """MAE, RMSE and MAPE of RNN, LSTM and GRU, then of the references."""
+    """Compare the accuracy of RNN, LSTM and GRU, and of the baselines, on the held-out test part."""
     check_horizon(horizon, settings)
     release = registry.dataset(dataset)
     if horizon > release.report.horizon:
         raise RequestError(
-            f"horizon {horizon} was not evaluated: {release.report.dataset} has 1 to {release.report.horizon}",
+            f"horizon {horizon} was not evaluated: choose 1 to {release.report.horizon} for {release.report.dataset}",
             field="horizon",
         )
     if format == "markdown":
@@ -67,20 +69,22 @@ async def post_compare(
     serving: ServingDep,
     settings: SettingsDep,
     dataset: DatasetQuery = None,
-    horizon: Annotated[int | None, Query(ge=1, le=10_000, description="steps ahead; default 1")] = None,
+    horizon: Annotated[
+        int | None, Query(ge=1, le=10_000, description="The number of steps ahead. Defaults to 1.")
+    ] = None,
     format: FormatQuery = "json",
-    strict: Annotated[bool, Query(description="answer 422 if any series cannot be compared on")] = False,
+    strict: Annotated[bool, Query(description="Answer 422 if any series cannot be used.")] = False,
 ) -> Response:
-    """The same on the caller's series: every model and baseline rolled through each, one step at a time."""
+    """Compare every model and baseline on your own series, rolling through each one step at a time."""
     require_json(dict(request.scope["headers"]))
-    wanted = read_json(CompareRequest, await request.body(), settings.max_series, settings.max_body_bytes)
-    said = {
-        "dataset": agreed("dataset", dataset, wanted.dataset),
-        "horizon": agreed("horizon", horizon, wanted.horizon),
+    body = read_json(CompareRequest, await request.body(), settings.max_series, settings.max_body_bytes)
+    merged = {
+        "dataset": merge_query_and_body("dataset", dataset, body.dataset),
+        "horizon": merge_query_and_body("horizon", horizon, body.horizon),
     }
-    compared = await compare_series(serving, settings, wanted.model_copy(update=said), strict=strict)
+    compared = await compare_series(serving, settings, body.model_copy(update=merged), strict=strict)
     if format == "json":
-        answer = await serving.run_in_worker(written, compared, wanted.predictions)
+        answer = await serving.run_in_worker(comparison_json, compared, body.predictions)
         return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
     table = own_csv if format == "csv" else own_markdown
     return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
@@ -88,7 +92,7 @@ async def post_compare(
 
 @router.get("/predictions", responses=problems(404, 422, 503))
 def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predictions:
-    """Observed and predicted SST of the test part, one step ahead, for each model."""
+    """Return observed and predicted SST of the test part, one step ahead, for each model."""
     release = registry.dataset(dataset)
     table = release.predictions
     networks = {model.name for model in release.report.models if model.kind == "recurrent"}
@@ -117,9 +121,9 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
 def plot(
     registry: RegistryDep,
     dataset: DatasetQuery = None,
-    format: Annotated[Literal["png", "svg"], Query(description="of the picture")] = "png",
+    format: Annotated[Literal["png", "svg"], Query(description="The format of the image.")] = "png",
 ) -> Response:
-    """Observed and all three models in one plot."""
+    """Plot the observations and the forecasts of all three models."""
     return Response(registry.dataset(dataset).plots[format], HTTPStatus.OK, media_type=_PLOT_TYPES[format])
 
 

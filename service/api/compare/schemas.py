@@ -1,12 +1,11 @@
-"""Comparisons as they go over the wire: of a release's own series, and of callers'."""
+"""The request and the responses of ``/compare``, as they go over the wire."""
 
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from forecasting.series.units import Units
-from service.api.forecast.schemas import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
+from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
 
 EXAMPLE: Final[dict[str, Any]] = {
     "horizon": 1,
@@ -15,80 +14,86 @@ EXAMPLE: Final[dict[str, Any]] = {
 
 
 class TestPeriod(BaseModel):
-    """The held-out part that accuracy is measured on."""
+    """The held-out part on which accuracy is measured."""
 
     start: str
     end: str
-    n: int = Field(description="forecasts that were scored at this horizon")
+    n: int = Field(description="The number of forecasts scored at this horizon.")
 
 
 class ComparedModel(BaseModel):
-    """Errors of one model on the test part, °C."""
+    """The errors of one model, in °C on the test part."""
 
     model: str
     kind: Literal["recurrent", "baseline"]
     mae: float
     rmse: float
-    mape: float | None = Field(description="percent; null only where every observation is within 0.01 of 0 °C")
-    bias: float = Field(description="mean of forecast minus observation")
+    mape: float | None = Field(description="The MAPE in percent; null if every observation is within 0.01 of 0 °C.")
+    bias: float = Field(description="The mean of forecast minus observation.")
     skill: dict[str, float | None] = Field(
-        description="1 − RMSE / RMSE of each baseline; null where that baseline has no error"
+        description="1 − RMSE / RMSE of the baseline, for each baseline; null if the baseline's RMSE is zero."
     )
     anomaly_correlation: float | None = Field(
-        default=None, description="null where anomalies do not vary, and on callers' series"
+        default=None, description="Null if the anomalies do not vary, and for a caller's series."
     )
 
 
 class SkillOut(BaseModel):
-    """How sure the skill against one baseline is."""
+    """The confidence in the skill over one baseline."""
 
-    lower: float | None = Field(description="of what 95 % of block-bootstrap resamples say; null where untold")
+    lower: float | None = Field(
+        description="The lower bound of the 95 % block-bootstrap interval; null if it cannot be computed."
+    )
     upper: float | None
-    p_value: float | None = Field(description="Diebold–Mariano; null where it cannot be told")
+    p_value: float | None = Field(description="From the Diebold–Mariano test; null if it cannot be computed.")
 
 
 class CoverageOut(BaseModel):
-    """Share of observations inside intervals."""
+    """The share of observations inside the intervals."""
 
     n: int
     share: float
-    error: float = Field(description="standard error, autocorrelation counted")
+    error: float = Field(description="The standard error, which accounts for autocorrelation.")
 
 
 class IntervalsOut(CoverageOut):
-    """Intervals of one level on the test part."""
+    """The intervals of one level on the test part."""
 
-    score: float = Field(description="mean interval score, the lower the better")
-    seasons: dict[str, CoverageOut] = Field(description="DJF, MAM, JJA, SON: those that the test part holds")
+    score: float = Field(description="The mean interval score; lower is better.")
+    seasons: dict[str, CoverageOut] = Field(description="The same for DJF, MAM, JJA and SON, if in the test part.")
 
 
 class BrierOut(BaseModel):
-    """Probability that a threshold is exceeded."""
+    """The score of the probability that a threshold is exceeded."""
 
     threshold: float
-    brier: float = Field(description="the lower the better")
-    climatology: float = Field(description="the same of how often it was exceeded before, in the calendar month")
+    brier: float = Field(description="The Brier score; lower is better.")
+    climatology: float = Field(description="The Brier score of the past frequency in the calendar month.")
 
 
 class Verification(BaseModel):
-    """What the test part says of a network beyond its errors."""
+    """Further scores of a network on the test part."""
 
-    skill: dict[str, SkillOut] = Field(description="by baseline")
-    intervals: dict[str, IntervalsOut] = Field(description="by level in percent")
-    crps: float = Field(description="continuous ranked probability score")
+    skill: dict[str, SkillOut] = Field(description="By baseline.")
+    intervals: dict[str, IntervalsOut] = Field(description="By level, in percent.")
+    crps: float = Field(description="The continuous ranked probability score; lower is better.")
     exceedance: list[BrierOut]
 
 
 class ComparedNetwork(ComparedModel):
-    """A network's row; baselines have no more than errors."""
+    """A network in a comparison. A baseline has errors only."""
 
-    p_value: float | None = Field(description="Diebold–Mariano against the best baseline; null where it cannot be told")
-    coverage: dict[str, float] = Field(description="share of observations inside the intervals, by level in percent")
+    p_value: float | None = Field(
+        description="From the Diebold–Mariano test against the best baseline; null if it cannot be computed."
+    )
+    coverage: dict[str, float] = Field(
+        description="The share of observations inside the intervals, by level in percent."
+    )
     parameters: int
-    latency_ms: float = Field(description="median of a forecast alone, on the machine that trained")
+    latency_ms: float = Field(description="The median time of a single forecast on the machine that trained the model.")
     train_seconds: float
     verification: Verification | None = Field(
-        default=None, description="null on callers' series, and in a release from before there was any"
+        default=None, description="Null for a caller's series, and for a release that does not record it."
     )
 
 
@@ -101,12 +106,12 @@ class Comparison(BaseModel):
     step: str
     horizon: int
     test: TestPeriod
-    best: str = Field(description="the network with the lowest validation RMSE")
+    best: str = Field(description="The network with the lowest validation RMSE.")
     models: list[ComparedNetwork | ComparedModel]
 
 
 class Predictions(BaseModel):
-    """One-step forecasts of the test part: what the plot draws."""
+    """The one-step forecasts of the test part, as in the plot."""
 
     dataset: str
     version: str
@@ -114,85 +119,57 @@ class Predictions(BaseModel):
     step: str
     timestamps: list[str]
     observed: list[float]
-    predictions: dict[str, list[float]] = Field(description="by model; baselines included")
-
-
-class SeedRun(BaseModel):
-    """A network trained once more from other random numbers."""
-
-    seed: int
-    rmse: float = Field(description="°C on the test part, one step ahead")
-
-
-class TrainedNetwork(BaseModel):
-    """How one network was fitted."""
-
-    model: str = Field(examples=["nino12-gru"])
-    parameters: int
-    epochs: int | None = Field(description="of the final fit, on train and validation; null where not recorded")
-    train_loss: list[float] = Field(
-        description="mean by epoch of the fit on the training part alone, in one-step spreads; empty where not recorded"
-    )
-    validation_loss: list[float] = Field(description="of the same fit, on the validation part")
-    seeds: list[SeedRun] = Field(description="empty where one seed was trained")
-
-
-class TrainingRecord(BaseModel):
-    """How a dataset's networks were fitted."""
-
-    dataset: str
-    version: str
-    step: str
-    configuration: Mapping[str, int | float | str | bool] = Field(description="every setting of the training")
-    networks: list[TrainedNetwork]
+    predictions: dict[str, list[float]] = Field(description="By model, including the baselines.")
 
 
 class CompareRequest(SeriesRequest):
-    """Every model and baseline, rolled through the caller's series one step at a time."""
+    """A request to roll every model and baseline through the caller's series, one step at a time."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    model: str = Field(default="all", description="all, best, rnn, lstm, gru, or a full name as nino12-gru")
-    horizon: int | None = Field(
-        default=None, ge=1, le=10_000, strict=True, description="steps ahead that are scored; default 1"
+    model: str = Field(
+        default="all",
+        description="`all`, `best`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`.",
     )
-    predictions: bool = Field(default=False, strict=True, description="whether the forecasts themselves are wanted")
+    horizon: int | None = Field(
+        default=None, ge=1, le=10_000, strict=True, description="The number of steps ahead to score. Defaults to 1."
+    )
+    predictions: bool = Field(default=False, strict=True, description="Also return the forecasts themselves.")
 
 
 class SeriesPredictions(BaseModel):
-    """What was scored of one series, in the units of the request."""
+    """The scored forecasts of one series, in the units of the request."""
 
-    timestamps: list[str] = Field(description="valid times, UTC")
+    timestamps: list[str] = Field(description="The valid times, in UTC.")
     observed: list[float]
-    predicted: dict[str, list[float]] = Field(description="by model; baselines included")
+    predicted: dict[str, list[float]] = Field(description="By model, including the baselines.")
 
 
 class SeriesComparison(BaseModel):
-    """How each model did on one series."""
+    """The accuracy of each model on one series."""
 
     id: str
     test: TestPeriod
-    lowest_rmse: str = Field(description="the model or baseline with the lowest RMSE here")
+    lowest_rmse: str = Field(description="The model or baseline with the lowest RMSE here.")
     models: list[ComparedNetwork | ComparedModel]
     warnings: list[WarningOut]
-    predictions: SeriesPredictions | None = Field(default=None, description="absent where not asked for")
+    predictions: SeriesPredictions | None = Field(default=None, description="Absent unless requested.")
 
 
 class OwnComparison(BaseModel):
     """Accuracy on the caller's series: RNN, LSTM and GRU first, then the baselines.
 
-    ``test``, ``lowest_rmse`` and ``models`` are of all series together, with the baselines that each of them affords;
-    with one series they are its own. Where no series can be compared on, the first two are absent and ``models`` is
-    empty.
+    `test`, `lowest_rmse` and `models` cover all series together, with the baselines that every series allows. If no
+    series could be used, `test` and `lowest_rmse` are absent and `models` is empty.
     """
 
     dataset: str
-    version: str = Field(description="of the release")
-    units: Units = Field(description="of errors")
+    version: str = Field(description="The version of the release.")
+    units: Units = Field(description="The units of the errors.")
     step: str
     horizon: int
-    test: TestPeriod | None = Field(default=None, description="first and last step that was scored, and how many")
-    best: str = Field(description="the network with the lowest validation RMSE in training, which best means")
-    lowest_rmse: str | None = Field(default=None, description="the model or baseline with the lowest RMSE here")
+    test: TestPeriod | None = Field(default=None, description="The first and last scored step, and their number.")
+    best: str = Field(description="The network with the lowest validation RMSE in training, which `best` stands for.")
+    lowest_rmse: str | None = Field(default=None, description="The model or baseline with the lowest RMSE here.")
     models: list[ComparedNetwork | ComparedModel]
-    series: list[SeriesComparison | SeriesFailure] = Field(description="in the order of the request")
+    series: list[SeriesComparison | SeriesFailure] = Field(description="In the order of the request.")

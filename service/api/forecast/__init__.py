@@ -1,1 +1,1 @@
-"""`GET /forecast` and `POST /forecast`."""
+"""`/forecast`: routes, schemas, the handler that answers, and the answer's JSON."""

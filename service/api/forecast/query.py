@@ -1,4 +1,4 @@
-"""What a request for forecasts may say in its query."""
+"""The query parameters of ``/forecast``."""
 
 from typing import Annotated
 
@@ -12,57 +12,70 @@ from service.http.query import read_query
 _REPEATABLE = ("level", "threshold")
 
 
-def _without_blanks(value: object) -> object:
-    """A repeatable parameter's values, of which an empty one stands for none."""
-    return [one for one in value if one != ""] if isinstance(value, list) else value
+def _drop_blanks(value: object) -> object:
+    """Drop empty strings from the values of a repeatable parameter, so that ``level=`` asks for no levels."""
+    return [text for text in value if text != ""] if isinstance(value, list) else value
 
 
-WithoutBlanks = BeforeValidator(_without_blanks)
+WithoutBlanks = BeforeValidator(_drop_blanks)
 
 
 class ForecastQuery(BaseModel):
-    """Of what, and what a forecast is to contain."""
+    """Which models to use, and what each forecast contains."""
 
-    model: str = Field(default="best", description="best, all, rnn, lstm, gru, or a full name as nino12-gru")
-    dataset: str | None = Field(
-        default=None, description="whose release; default: the default dataset", examples=["nino12"]
+    model: str = Field(
+        default="best",
+        description="`best`, `all`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`.",
     )
-    horizon: int = Field(default=1, ge=1, le=10_000, description="steps ahead")
+    dataset: str | None = Field(
+        default=None,
+        description="The dataset whose models to use. Defaults to the service's default dataset.",
+        examples=["nino12"],
+    )
+    horizon: int = Field(default=1, ge=1, le=10_000, description="The number of steps to forecast.")
     level: Annotated[list[int] | None, WithoutBlanks] = Field(
         default=None,
         max_length=16,
-        description="percent; repeatable; default 80 and 95; an empty one asks for no intervals",
+        description="The level of a prediction interval, in percent. Repeat it for several levels; leave it empty for "
+        "no intervals. Defaults to 80 and 95.",
     )
     threshold: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
-        default=[], max_length=16, description="temperature whose probability of being exceeded is wanted; repeatable"
+        default=[],
+        max_length=16,
+        description="A temperature for which to return the probability of exceedance. Repeat it for several.",
     )
-    units: Units = Field(default="celsius", description="of all temperatures, the answer's among them")
+    units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
 
     @property
     def options(self) -> ForecastOptions:
-        """What each forecast is to contain."""
+        """What each forecast contains."""
         levels = None if self.level is None else tuple(self.level)
         return ForecastOptions(self.horizon, levels, tuple(self.threshold), self.units)
 
 
 class LinesQuery(ForecastQuery):
-    """What stands beside series in NDJSON: in the query, since every line of the body is a series."""
+    """The options of an NDJSON request, which has no place for them in its body: each line is a series."""
 
     level: Annotated[list[Annotated[int, Field(ge=1, le=99)]] | None, WithoutBlanks] = Field(
-        default=None, max_length=16, description="percent; repeatable; default 80 and 95; an empty one asks for none"
+        default=None,
+        max_length=16,
+        description="The level of a prediction interval, in percent. Repeat it for several levels; leave it empty for "
+        "no intervals. Defaults to 80 and 95.",
     )
     strict: bool = False
 
     @classmethod
     def read(cls, query_string: bytes) -> "LinesQuery":
-        """From a request's query.
+        """Read the query of a request.
 
         Raises:
-            RequestValidationError: if there is another parameter, or a value is none of those allowed.
+            RequestValidationError: if a parameter is unknown or its value is invalid.
         """
-        found = read_query(query_string, cls.model_fields)
+        parameters = read_query(query_string, cls.model_fields)
         try:
-            return cls.model_validate({name: all_ if name in _REPEATABLE else all_[-1] for name, all_ in found.items()})
+            return cls.model_validate(
+                {name: values if name in _REPEATABLE else values[-1] for name, values in parameters.items()}
+            )
         except ValidationError as error:
-            places = error.errors(include_url=False, include_input=False)
-            raise RequestValidationError([{**one, "loc": ("query", *one["loc"])} for one in places]) from None
+            errors = error.errors(include_url=False, include_input=False)
+            raise RequestValidationError([{**entry, "loc": ("query", *entry["loc"])} for entry in errors]) from None

@@ -1,37 +1,43 @@
-"""Forecasts for series that come in line by line, and go out so."""
+"""Answer NDJSON to ``POST /forecast``: series arrive line by line, and their forecasts leave the same way."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from orjson import dumps
 from pydantic import ValidationError
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import ALL
-from service.api.forecast.answer import check_horizon, check_query
+from service.api.dependencies import ready
+from service.api.forecast.handler import check_query
 from service.api.forecast.query import LinesQuery
+from service.api.series_request import check_horizon
 from service.engine.batch_forecaster import ForecastJob
+from service.engine.lifecycle import Lifecycle
 from service.engine.series_schema import SeriesIn
 from service.engine.serving import Serving
 from service.engine.writing import sentence, with_ids
+from service.gate.call import Headers
 from service.http.bodies import refuse_costly
 from service.http.ndjson import Line, read_lines
-from service.http.problems import Place, ProblemError, found_in, invalid
+from service.http.problems import ProblemError
 from service.http.request_model import UnknownFieldsError
+from service.http.validation import Place, errors_of, first_error
 from service.settings import Settings
 
-_SMALL: Final = 8_192
-"""Bytes up to which a batch is read on the event loop."""
+_SMALL_BATCH_BYTES: Final = 8_192
+"""Up to this size, a batch of lines is parsed on the event loop."""
 
-_read = SeriesIn.__pydantic_validator__.validate_json
+_validate_json = SeriesIn.__pydantic_validator__.validate_json
 
 
 class _ParsedLine(NamedTuple):
-    """A line, and what was understood of it."""
+    """A line of the request, parsed."""
 
     number: int
     id: str
@@ -39,12 +45,12 @@ class _ParsedLine(NamedTuple):
 
 
 class _AnswerLine(NamedTuple):
-    """What is answered to a line.
+    """A line of the answer.
 
     Attributes:
-        number: of the line.
+        number: of the line of the request that it answers.
         content: JSON.
-        error: why it could not be forecast from; None where it could.
+        error: why the line could not be forecast; None if it could.
     """
 
     number: int
@@ -52,29 +58,44 @@ class _AnswerLine(NamedTuple):
     error: str | None = None
 
 
-async def forecast_lines(
-    serving: Serving, settings: Settings, query: LinesQuery, receive: Receive
+async def stream_forecast(
+    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, receive: Receive
 ) -> AsyncGenerator[bytes]:
-    """A line of the answer for each line of the body, some hundred at once.
+    """Answer ``POST /forecast`` with an NDJSON body. The gate calls this without FastAPI.
 
     Raises:
-        ForecastError: before the first, if what is asked for is not offered.
-        ProblemError: if the client leaves; with ``strict`` 422 behind the lines before the first that has an error.
+        ForecastError: before the first piece, if the query asks for something that is not available.
+        ProblemError: if the service is not ready, the body is compressed, or the client disconnects; with ``strict``
+            422 at the first line that could not be forecast.
+        RequestValidationError: if the query is invalid.
     """
-    stream = _Stream(serving, settings, query)
+    if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
+        detail = "a compressed NDJSON body is not supported: send it without Content-Encoding"
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, headers={"Accept-Encoding": "identity"})
+    query = LinesQuery.read(scope["query_string"])
+    async with aclosing(_forecast_lines(ready(lifecycle), settings, query, receive)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def _forecast_lines(
+    serving: Serving, settings: Settings, query: LinesQuery, receive: Receive
+) -> AsyncGenerator[bytes]:
+    """Yield one line for each line of the body, up to a few hundred at a time."""
+    forecaster = _LineForecaster(serving, settings, query)
     async for lines in read_lines(receive, settings.max_line_bytes):
-        answers = await stream.answer(lines)
-        bad = next((k for k, one in enumerate(answers) if one.error is not None), None) if query.strict else None
-        if good := answers[:bad]:
-            yield b"".join([one.content + b"\n" for one in good])
-        if bad is not None:
-            said = f"line {answers[bad].number}: {answers[bad].error}"
-            places = [Place(location=f"body.line[{answers[bad].number}]", message=str(answers[bad].error))]
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, places)
+        answers = await forecaster.answer(lines)
+        failed = next((i for i, line in enumerate(answers) if line.error is not None), None) if query.strict else None
+        if answered := answers[:failed]:
+            yield b"".join([line.content + b"\n" for line in answered])
+        if failed is not None:
+            number, error = answers[failed].number, str(answers[failed].error)
+            places = [Place(location=f"body.line[{number}]", message=error)]
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"line {number}: {error}", places)
 
 
-class _Stream:
-    """What is the same for all lines of a request."""
+class _LineForecaster:
+    """Forecasts the lines of one request, all with the same networks and options."""
 
     def __init__(self, serving: Serving, settings: Settings, query: LinesQuery) -> None:
         self._settings = settings
@@ -85,65 +106,66 @@ class _Stream:
         self._options = query.options
         for forecaster in self._forecasters:
             check_query(forecaster, self._options)
-        self._seen = 0
+        self._count = 0
 
     async def answer(self, lines: Sequence[Line]) -> list[_AnswerLine]:
-        large = sum(len(line.content or b"") for line in lines) > _SMALL
-        places = await asyncio.to_thread(self._read_all, lines) if large else self._read_all(lines)
-        sound = [place.series for place in places if isinstance(place.series, SeriesIn)]
-        job = ForecastJob.of(self._forecasters, sound, self._options)
-        by_model = await self._serving.forecast(job) if sound else []
-        following = zip(*by_model, strict=True)
+        is_large = sum(len(line.content or b"") for line in lines) > _SMALL_BATCH_BYTES
+        parsed = await asyncio.to_thread(self._parse_all, lines) if is_large else self._parse_all(lines)
+        valid = [line.series for line in parsed if isinstance(line.series, SeriesIn)]
+        job = ForecastJob.of(self._forecasters, valid, self._options)
+        by_model = await self._serving.forecast(job) if valid else []
+        entries = zip(*by_model, strict=True)
         return [
-            self._line(place, next(following)) if isinstance(place.series, SeriesIn) else _failure(place, place.series)
-            for place in places
+            self._write(line, next(entries)) if isinstance(line.series, SeriesIn) else _write_failure(line, line.series)
+            for line in parsed
         ]
 
-    def _read_all(self, lines: Sequence[Line]) -> list[_ParsedLine]:
-        return [self._read(line) for line in lines]
+    def _parse_all(self, lines: Sequence[Line]) -> list[_ParsedLine]:
+        return [self._parse(line) for line in lines]
 
-    def _read(self, line: Line) -> _ParsedLine:
-        name = str(self._seen)
-        self._seen += 1
+    def _parse(self, line: Line) -> _ParsedLine:
+        position = str(self._count)
+        self._count += 1
         if line.content is None:
             limit = self._settings.max_line_bytes
-            return _ParsedLine(line.number, name, SeriesError(f"the line is too long: send at most {limit} bytes"))
+            return _ParsedLine(line.number, position, SeriesError(f"the line is too long: send at most {limit} bytes"))
         try:
             refuse_costly(line.content, 1, self._settings.max_body_bytes)
-            series = _read(line.content, context=[])
+            series = _validate_json(line.content, context=[])
         except ProblemError as error:
-            return _ParsedLine(line.number, name, SeriesError(error.detail))
+            return _ParsedLine(line.number, position, SeriesError(error.detail))
         except (ValidationError, UnknownFieldsError) as error:
-            return _ParsedLine(line.number, name, SeriesError(invalid(found_in(line.content, error), "the line")))
-        name = name if series.id is None else series.id
+            message = first_error(errors_of(line.content, error), "the line")
+            return _ParsedLine(line.number, position, SeriesError(message))
+        series_id = position if series.id is None else series.id
         most = self._settings.max_values
         if len(series.values) > most:
-            said = f"{len(series.values)} values are too many: send at most {most} in one series"
-            return _ParsedLine(line.number, name, SeriesError(said))
-        return _ParsedLine(line.number, name, series)
+            message = f"{len(series.values)} values are too many: send at most {most} in one series"
+            return _ParsedLine(line.number, series_id, SeriesError(message))
+        return _ParsedLine(line.number, series_id, series)
 
-    def _line(self, place: _ParsedLine, entries: Sequence[bytes | SeriesError]) -> _AnswerLine:
+    def _write(self, line: _ParsedLine, entries: Sequence[bytes | SeriesError]) -> _AnswerLine:
         if self._query.model != ALL:
             (entry,) = entries
             if isinstance(entry, SeriesError):
-                return _failure(place, entry)
-            of_model = dumps(_named(self._forecasters[0]))[1:]
-            return _AnswerLine(place.number, with_ids([place.id], [entry])[:-1] + b"," + of_model)
-        answers = [
-            dumps(_named(forecaster) | {"error": sentence(entry)})
+                return _write_failure(line, entry)
+            model = dumps(_model_fields(self._forecasters[0]))[1:]
+            return _AnswerLine(line.number, with_ids([line.id], [entry])[:-1] + b"," + model)
+        models = [
+            dumps(_model_fields(forecaster) | {"error": sentence(entry)})
             if isinstance(entry, SeriesError)
-            else dumps(_named(forecaster))[:-1] + b"," + entry
+            else dumps(_model_fields(forecaster))[:-1] + b"," + entry
             for forecaster, entry in zip(self._forecasters, entries, strict=True)
         ]
-        failed = next((entry for entry in entries if isinstance(entry, SeriesError)), None)
-        line = _AnswerLine(place.number, dumps({"id": place.id})) if failed is None else _failure(place, failed)
-        return line._replace(content=line.content[:-1] + b',"models":[' + b",".join(answers) + b"]}")
+        error = next((entry for entry in entries if isinstance(entry, SeriesError)), None)
+        head = _AnswerLine(line.number, dumps({"id": line.id})) if error is None else _write_failure(line, error)
+        return head._replace(content=head.content[:-1] + b',"models":[' + b",".join(models) + b"]}")
 
 
-def _failure(place: _ParsedLine, error: SeriesError) -> _AnswerLine:
-    said = sentence(error)
-    return _AnswerLine(place.number, dumps({"id": place.id, "line": place.number, "error": said}), said)
+def _write_failure(line: _ParsedLine, error: SeriesError) -> _AnswerLine:
+    message = sentence(error)
+    return _AnswerLine(line.number, dumps({"id": line.id, "line": line.number, "error": message}), message)
 
 
-def _named(forecaster: Forecaster) -> dict[str, str]:
+def _model_fields(forecaster: Forecaster) -> dict[str, str]:
     return {"model": forecaster.metadata.model, "version": forecaster.metadata.version}

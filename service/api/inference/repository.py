@@ -1,11 +1,11 @@
-"""The protocol's model repository: what is there, and loading and unloading of it."""
+"""The protocol's model repository: list, load and unload models."""
 
 from typing import Final, TypeVar
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from service.api.dependencies import RegistryDep, RepositoryDep
+from service.api.dependencies import RegistryDep, ReleaseWatcherDep
 from service.api.inference.schemas import IndexEntry, IndexRequest, LoadRequest, LoadResponse
 from service.api.inference.tensors import malformed
 from service.api.openapi import path_parameters, refusals, request_body
@@ -14,20 +14,20 @@ from service.http.bodies import read_json
 
 router = APIRouter(prefix="/v2/repository", tags=["inference protocol"])
 
-_MODEL: Final = path_parameters(model="full name as nino12-gru")
+_MODEL: Final = path_parameters(model="The full name of a model, such as `nino12-gru`.")
 _LOAD_BODY: Final = {**_MODEL, **request_body(LoadRequest, required=False)}
 
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
 @router.post("/index", responses=refusals(400, 413, 415, 503), openapi_extra=request_body(IndexRequest, required=False))
-async def index(request: Request, repository: RepositoryDep, registry: RegistryDep) -> list[IndexEntry]:
-    """Every model, those that were unloaded among them. The body may be empty."""
+async def index(request: Request, watcher: ReleaseWatcherDep, registry: RegistryDep) -> list[IndexEntry]:
+    """List every model, including models that were unloaded. The body may be empty."""
     only_ready = _read(IndexRequest, await request.body()).ready
     served = {forecaster.metadata.model for forecaster in registry.models}
     entries = [
-        _entry(repository, forecaster.metadata.model, forecaster.metadata.dataset, forecaster.metadata.version, served)
-        for forecaster in repository.registry.models
+        _entry(watcher, forecaster.metadata.model, forecaster.metadata.dataset, forecaster.metadata.version, served)
+        for forecaster in watcher.registry.models
     ]
     return [entry for entry in entries if entry.state == "READY" or not only_ready]
 
@@ -35,22 +35,22 @@ async def index(request: Request, repository: RepositoryDep, registry: RegistryD
 @router.post(
     "/models/{model}/load", responses=refusals(400, 401, 403, 404, 409, 413, 415, 503), openapi_extra=_LOAD_BODY
 )
-async def load(request: Request, repository: RepositoryDep) -> LoadResponse:
-    """Read the artifacts folder again, and serve the current release of the model's dataset, in every worker.
+async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
+    """Read the artifacts folder again and serve the current release of the model's dataset, in every worker.
 
-    Undoes an unload. A release that fails its checks is refused with a 409, and the one that was loaded serves on.
-    Needs an admin key.
+    This undoes an unload. A release that fails its checks is refused with a 409, and the loaded one stays in service.
+    This call needs an admin key.
     """
     _refuse_overrides(_read(LoadRequest, await request.body()))
-    await repository.load(request.path_params["model"])
+    await watcher.load(request.path_params["model"])
     return LoadResponse()
 
 
 @router.post("/models/{model}/unload", responses=refusals(400, 401, 403, 404, 413, 415, 503), openapi_extra=_LOAD_BODY)
-async def unload(request: Request, repository: RepositoryDep) -> LoadResponse:
-    """Serve a model no longer, in any worker, until it is loaded again. Needs an admin key."""
+async def unload(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
+    """Stop serving a model in every worker, until it is loaded again. This call needs an admin key."""
     _read(LoadRequest, await request.body())
-    await repository.unload(request.path_params["model"])
+    await watcher.unload(request.path_params["model"])
     return LoadResponse()
 
 
@@ -61,14 +61,14 @@ def _read(model: type[_Body], body: bytes) -> _Body:
 def _refuse_overrides(request: LoadRequest) -> None:
     for name in request.parameters or ():
         if name == "config" or name.startswith("file:"):
-            said = "files are" if name.startswith("file:") else "a configuration is"
-            raise malformed(f"{said} not taken in a request: models come from the artifacts folder; publish a release")
+            subject = "files are" if name.startswith("file:") else "a configuration is"
+            raise malformed(f"{subject} not accepted: models come from the artifacts folder; publish a release instead")
 
 
-def _entry(repository: ReleaseWatcher, model: str, dataset: str, version: str, served: set[str]) -> IndexEntry:
+def _entry(watcher: ReleaseWatcher, model: str, dataset: str, version: str, served: set[str]) -> IndexEntry:
     if model not in served:
-        reason = f"unloaded; POST /v2/repository/models/{model}/load serves it again"
+        reason = f"unloaded; POST /v2/repository/models/{model}/load to serve it again"
         return IndexEntry(name=model, version=version, state="UNAVAILABLE", reason=reason)
-    refused = repository.refused.get(dataset)
-    reason = f"a newer release is refused, this one serves on: {refused}" if refused else ""
+    refused = watcher.refused.get(dataset)
+    reason = f"a newer release was refused, so this one stays in service: {refused}" if refused else ""
     return IndexEntry(name=model, version=version, state="READY", reason=reason)

@@ -1,10 +1,10 @@
-"""What goes over the wire under ``/v2``: the Open Inference Protocol, with the extensions that Triton's clients use."""
+"""The messages of the Open Inference Protocol, with the extensions that Triton's clients use."""
 
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.forecast.schemas import EXAMPLE_VALUES
+from service.api.series_request import EXAMPLE_VALUES
 
 _EXAMPLE: Final[dict[str, Any]] = {
     "id": "pier",
@@ -26,75 +26,75 @@ Size = Annotated[int, Field(ge=0, strict=True)]
 
 
 class TensorParameters(BaseModel):
-    """Of one tensor in a request; others than these are passed over."""
+    """Parameters of an input tensor. Others are ignored."""
 
-    binary_data_size: Size | None = Field(default=None, description="bytes of this tensor behind the JSON")
-    shared_memory_region: Any = Field(default=None, description="refused: shared memory is not offered")
+    binary_data_size: Size | None = Field(default=None, description="The size in bytes of this tensor after the JSON.")
+    shared_memory_region: Any = Field(default=None, description="Refused: shared memory is not supported.")
 
 
 class OutputParameters(BaseModel):
-    """Of one output that is asked for; others than these are passed over."""
+    """Parameters of a requested output. Others are ignored."""
 
     binary_data: Annotated[bool, Field(strict=True)] | None = Field(
-        default=None, description="whether it comes as bytes behind the JSON"
+        default=None, description="Whether to return it as bytes after the JSON."
     )
-    classification: Any = Field(default=None, description="refused: a forecast is no classification")
-    shared_memory_region: Any = Field(default=None, description="refused: shared memory is not offered")
+    classification: Any = Field(default=None, description="Refused: a forecast is not a classification.")
+    shared_memory_region: Any = Field(default=None, description="Refused: shared memory is not supported.")
 
 
 class InferParameters(BaseModel):
-    """Of a whole request; others than these (``timeout``, ``priority``, ``sequence_id``…) are passed over."""
+    """Parameters of a request. Others, such as `timeout`, `priority` and `sequence_id`, are ignored."""
 
     binary_data_output: Annotated[bool, Field(strict=True)] | None = Field(
-        default=None, description="whether outputs come as bytes behind the JSON, where they do not say themselves"
+        default=None, description="Whether to return outputs as bytes after the JSON, unless an output says otherwise."
     )
     dataset: str | None = Field(
-        default=None, description="whose release a short name means; may stand in the query too"
+        default=None, description="The dataset that a short model name belongs to. It can also be a query parameter."
     )
 
 
 class InputTensor(BaseModel):
-    """``sst`` (°C, one window a row) or ``valid_time`` (Unix seconds of the step to forecast, one a row)."""
+    """`sst` (°C, one window per row) or `valid_time` (Unix seconds of the step to forecast, one per row)."""
 
     name: str
     datatype: str
     shape: list[Size] = Field(max_length=_MAX_DIMENSIONS, fail_fast=True)
     parameters: TensorParameters | None = None
-    data: Any = Field(default=None, description="row-major, nested or flat; absent where it comes as bytes")
+    data: Any = Field(default=None, description="Values in row-major order, nested or flat; absent if binary.")
 
 
 class RequestedOutput(BaseModel):
-    """An output that is asked for."""
+    """A requested output."""
 
     name: str
     parameters: OutputParameters | None = None
 
 
 class InferRequest(BaseModel):
-    """An inference request; for binary tensors, what stands in front of them."""
+    """An inference request. Binary tensors follow this JSON."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    id: str | None = Field(default=None, description="returned as given")
+    id: str | None = Field(default=None, description="Returned as given.")
     inputs: list[InputTensor] = Field(max_length=_MAX_TENSORS, fail_fast=True)
     outputs: list[RequestedOutput] | None = Field(
-        default=None, max_length=_MAX_TENSORS, fail_fast=True, description="those wanted; default: all"
+        default=None, max_length=_MAX_TENSORS, fail_fast=True, description="The outputs to return. Defaults to all."
     )
     parameters: InferParameters | None = None
 
 
 class OutputTensor(BaseModel):
-    """``forecast``: °C, one a row."""
+    """`forecast`: SST in °C, one value per row."""
 
     name: str
     datatype: str
     shape: list[int]
-    parameters: dict[str, int] | None = Field(default=None, description="binary_data_size, where it comes as bytes")
-    data: list[float] | None = Field(default=None, description="absent where it comes as bytes")
+    parameters: dict[str, int] | None = Field(default=None, description="`binary_data_size`, for a binary tensor.")
+    data: list[float] | None = Field(default=None, description="Absent for a binary tensor.")
 
 
 class InferResponse(BaseModel):
-    """The answer to an inference request; for binary tensors, what stands in front of them."""
+    """The response to an inference request. Binary tensors follow this JSON."""
 
     model_name: str
     model_version: str
@@ -103,7 +103,7 @@ class InferResponse(BaseModel):
 
 
 class ServerMetadata(BaseModel):
-    """What answers, and which extensions of the protocol it has."""
+    """The server, and the protocol extensions that it supports."""
 
     name: str
     version: str
@@ -111,7 +111,7 @@ class ServerMetadata(BaseModel):
 
 
 class ServerLive(BaseModel):
-    """The process answers."""
+    """The process is running."""
 
     live: Literal[True] = True
 
@@ -123,7 +123,7 @@ class ServerReady(BaseModel):
 
 
 class TensorMetadata(BaseModel):
-    """Name, type and shape of a tensor; −1 is any length, the same in all of them."""
+    """The name, data type and shape of a tensor. −1 stands for the number of rows."""
 
     name: str
     datatype: str
@@ -131,7 +131,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives."""
+    """The inputs and outputs of a model."""
 
     name: str
     versions: list[str]
@@ -141,52 +141,52 @@ class ModelMetadata(BaseModel):
 
 
 class ModelReady(BaseModel):
-    """Whether a model can be asked."""
+    """Whether a model is ready."""
 
     name: str
     ready: bool
 
 
 class Duration(BaseModel):
-    """How often, and for how long all together."""
+    """A count and the total time in nanoseconds."""
 
     count: int
     ns: int
 
 
 class InferStatistics(BaseModel):
-    """Of requests: how many, and what their time went into."""
+    """The number of requests, and how their time was spent."""
 
     success: Duration
     fail: Duration
-    queue: Duration = Field(description="waiting for the network; each piece of a large request counts")
-    compute_input: Duration = Field(description="not measured apart: 0 ns")
-    compute_infer: Duration = Field(description="in the network; a batch's whole time counts for each request in it")
-    compute_output: Duration = Field(description="not measured apart: 0 ns")
-    cache_hit: Duration = Field(description="nothing is cached")
-    cache_miss: Duration = Field(description="nothing is cached")
+    queue: Duration = Field(description="Waiting for the network. Each piece of a large request counts.")
+    compute_input: Duration = Field(description="Not measured separately: 0 ns.")
+    compute_infer: Duration = Field(description="In the network. Each request counts the whole time of its batch.")
+    compute_output: Duration = Field(description="Not measured separately: 0 ns.")
+    cache_hit: Duration = Field(description="Always zero: there is no cache.")
+    cache_miss: Duration = Field(description="Always zero: there is no cache.")
 
 
 class ModelStatistics(BaseModel):
-    """What a network has done in the process that answers, since it was loaded there; ``POST /forecast`` included."""
+    """The statistics of a network in the process that answers, since it was loaded, including `POST /forecast`."""
 
     name: str
     version: str
-    last_inference: int = Field(description="milliseconds of Unix time; 0: none yet")
-    inference_count: int = Field(description="windows")
-    execution_count: int = Field(description="batches")
+    last_inference: int = Field(description="The Unix time of the last inference in milliseconds; 0 if there was none.")
+    inference_count: int = Field(description="The number of windows.")
+    execution_count: int = Field(description="The number of batches.")
     inference_stats: InferStatistics
-    batch_stats: list[Any] = Field(description="not kept by batch size: empty")
+    batch_stats: list[Any] = Field(description="Always empty: statistics are not kept by batch size.")
 
 
 class StatisticsResponse(BaseModel):
-    """The figures of each model asked for."""
+    """The statistics of each requested model."""
 
     model_stats: list[ModelStatistics]
 
 
 class TensorConfig(BaseModel):
-    """A tensor, as Triton's model configuration has it."""
+    """A tensor in Triton's model configuration."""
 
     name: str
     data_type: str
@@ -200,20 +200,20 @@ class ConfigParameter(BaseModel):
 
 
 class ModelConfig(BaseModel):
-    """Triton's model configuration, as far as it says something here."""
+    """Triton's model configuration, reduced to the fields that apply."""
 
     name: str
     platform: str
-    max_batch_size: int = Field(description="0: the shapes say which dimension counts rows")
+    max_batch_size: int = Field(description="Always 0: the dimension −1 in the shapes counts the rows.")
     input: list[TensorConfig]
     output: list[TensorConfig]
-    parameters: dict[str, ConfigParameter] = Field(description="dataset, cell, step, units and most rows of a request")
+    parameters: dict[str, ConfigParameter] = Field(description="The dataset, cell, step, units and maximum rows.")
 
 
 class IndexRequest(BaseModel):
     """Which models to list."""
 
-    ready: Annotated[bool, Field(strict=True)] = Field(default=False, description="only those that can be asked")
+    ready: Annotated[bool, Field(strict=True)] = Field(default=False, description="List only models that are ready.")
 
 
 class IndexEntry(BaseModel):
@@ -222,14 +222,14 @@ class IndexEntry(BaseModel):
     name: str
     version: str
     state: Literal["READY", "UNAVAILABLE"]
-    reason: str = Field(description="why it is unavailable, or why a newer release of it is not loaded; else empty")
+    reason: str = Field(description="Why it is unavailable, or why a newer release is not loaded; otherwise empty.")
 
 
 class LoadRequest(BaseModel):
-    """A load or an unload: parameters are passed over but for a model's files or configuration, which are refused."""
+    """A request to load or unload. Files and configurations are refused; other parameters are ignored."""
 
     parameters: dict[str, Any] | None = None
 
 
 class LoadResponse(BaseModel):
-    """It is done, in every worker."""
+    """The model is loaded or unloaded in every worker."""

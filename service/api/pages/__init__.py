@@ -1,1 +1,1 @@
-"""The web page, `/docs`, and the files that they load."""
+"""The web page, `/docs`, and the files they load."""

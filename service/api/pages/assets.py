@@ -1,6 +1,6 @@
-"""Files that browsers load: the page's own, and libraries for browsers that Python packages bring.
+"""Files that browsers load: the page's own, and browser libraries from Python packages.
 
-Each bundle's folder is named after what is in it, so that browsers may keep its files for good.
+The folder of each bundle is named after its content or version, so that browsers can cache its files forever.
 """
 
 import gzip
@@ -20,43 +20,43 @@ MEDIA_TYPES: Final = {
 }
 
 LIBRARY: Final = "plotly.min.js"
-"""The file of the library that draws charts."""
+"""The library that draws charts."""
 
 PAGE: Final = Path(__file__).parents[2] / "page"
 
-_LEVEL: Final = 6
-"""Of compression: level 9 takes a third longer over plotly.js and saves 0.2 %."""
+_COMPRESSION_LEVEL: Final = 6
+"""Level 9 takes a third longer for plotly.js and saves 0.2 %."""
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One file, read and compressed when it is first asked for, and kept."""
+    """A file, read and compressed on the first request, then kept in memory."""
 
     path: Path
 
     @property
     def media_type(self) -> str:
-        """Media type of the file, by its ending."""
+        """The media type of the file, by its suffix."""
         return MEDIA_TYPES[self.path.suffix]
 
     @cached_property
     def content(self) -> bytes:
-        """Bytes of the file."""
+        """The bytes of the file."""
         return self.path.read_bytes()
 
     @cached_property
     def compressed(self) -> bytes:
-        """Bytes of the file, compressed by gzip."""
-        return gzip.compress(self.content, _LEVEL, mtime=0)
+        """The bytes of the file, compressed with gzip."""
+        return gzip.compress(self.content, _COMPRESSION_LEVEL, mtime=0)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Files under one folder.
+    """The files under one folder.
 
     Attributes:
-        folder: as ``/assets/plotly-7.1.0``.
-        files: by their path below it.
+        folder: the URL of the folder, such as ``/assets/plotly-7.1.0``.
+        files: the files by their path in the folder.
     """
 
     folder: str
@@ -65,12 +65,12 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Assets:
-    """All that the service hands to browsers.
+    """All files that the service provides to browsers.
 
     Attributes:
-        page: the page's own files.
-        charts: plotly.js; None where the package is not installed.
-        swagger: Swagger UI; None where the package is not installed.
+        page: the files of the page.
+        charts: plotly.js; None if the package is not installed.
+        swagger: Swagger UI; None if the package is not installed.
     """
 
     page: Bundle
@@ -79,23 +79,23 @@ class Assets:
 
     @classmethod
     def find(cls) -> "Assets":
-        """The assets of the packages that are installed."""
+        """Find the assets of the installed packages."""
         return cls(
-            page=_own(),
-            charts=_brought("plotly", "plotly", "package_data", [LIBRARY]),
-            swagger=_brought(
+            page=_page(),
+            charts=_from_package("plotly", "plotly", "package_data", [LIBRARY]),
+            swagger=_from_package(
                 "flask-swagger-ui", "flask_swagger_ui", "dist", ["swagger-ui-bundle.js", "swagger-ui.css"]
             ),
         )
 
     @cached_property
     def by_path(self) -> Mapping[str, Asset]:
-        """Every file, by the path that it is served at."""
+        """Every file, by its URL path."""
         bundles = [bundle for bundle in (self.page, self.charts, self.swagger) if bundle]
-        return {f"{one.folder}/{name}": asset for one in bundles for name, asset in one.files.items()}
+        return {f"{bundle.folder}/{name}": asset for bundle in bundles for name, asset in bundle.files.items()}
 
 
-def _own() -> Bundle:
+def _page() -> Bundle:
     paths = sorted(path for path in PAGE.rglob("*") if path.suffix in MEDIA_TYPES)
     files = {path.relative_to(PAGE).as_posix(): Asset(path) for path in paths}
     digest = sha256()
@@ -104,8 +104,8 @@ def _own() -> Bundle:
     return Bundle(f"/assets/page-{digest.hexdigest()[:12]}", files)
 
 
-def _brought(distribution: str, package: str, folder: str, names: Iterable[str]) -> Bundle | None:
-    """The files ``names`` in a package's ``folder``; the package itself is not imported."""
+def _from_package(distribution: str, package: str, folder: str, names: Iterable[str]) -> Bundle | None:
+    """Return the files ``names`` in a package's ``folder``, without importing the package; None if not installed."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None

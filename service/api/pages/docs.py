@@ -1,6 +1,6 @@
-"""``/docs``: FastAPI's page of Swagger UI, rendered once, so that a policy can name just what it runs.
+"""``/docs``: FastAPI's page with Swagger UI, rendered once so that its policy can name exactly the scripts it runs.
 
-Swagger UI comes from the package that the extra ``page`` installs; without it, from a public server.
+Swagger UI comes from the package that the extra ``page`` installs, or from a public server without it.
 """
 
 import re
@@ -17,13 +17,13 @@ from service.http.security_headers import ALWAYS
 
 PATH: Final = "/docs"
 
-_ELSEWHERE: Final = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5"
+_PUBLIC_SERVER: Final = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5"
 _INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def install_docs(app: FastAPI, assets: Assets) -> str:
-    """Serve ``/docs`` for an ``app`` made with ``docs_url=None``; returns the page's Content-Security-Policy."""
-    source = assets.swagger.folder if assets.swagger else _ELSEWHERE
+    """Add ``/docs`` to an ``app`` made with ``docs_url=None``. Returns the page's Content-Security-Policy."""
+    source = assets.swagger.folder if assets.swagger else _PUBLIC_SERVER
     page = get_swagger_ui_html(
         openapi_url=app.openapi_url or "/openapi.json",
         title=f"{app.title} - Swagger UI",
@@ -37,11 +37,11 @@ def install_docs(app: FastAPI, assets: Assets) -> str:
         return HTMLResponse(html)
 
     app.add_api_route(PATH, docs, include_in_schema=False)
-    return _policy(html, "'self'" if assets.swagger else f"{_ELSEWHERE}/")
+    return _policy(html, "'self'" if assets.swagger else f"{_PUBLIC_SERVER}/")
 
 
 def _policy(html: str, source: str) -> str:
-    """Swagger UI from its one ``source``, and of inline scripts the page's own; it cannot do without styles."""
+    """Allow Swagger UI from ``source`` and the page's own inline scripts. Swagger UI needs inline styles."""
     digests = (sha256(script.encode()).digest() for script in _INLINE_SCRIPT.findall(html))
     scripts = " ".join(f"'sha256-{b64encode(digest).decode()}'" for digest in digests)
     return (

@@ -1,4 +1,4 @@
-"""The page, and the files that it loads."""
+"""The routes of the page and its files."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -19,8 +19,8 @@ PATH: Final = "/"
 
 router = APIRouter(include_in_schema=False)
 
-_FOR_GOOD: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
-_ASK_AGAIN: Final = {"Cache-Control": "no-cache"}
+_CACHE_FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_REVALIDATE: Final = {"Cache-Control": "no-cache"}
 
 
 def _assets(request: Request) -> Assets:
@@ -33,31 +33,31 @@ AssetsDep = Annotated[Assets, Depends(_assets)]
 
 @router.get(PATH)
 def page(assets: AssetsDep, settings: SettingsDep) -> HTMLResponse:
-    """The page: forecasts and models to look at."""
+    """Return the page."""
     text = _html(assets.page.folder, _charts(assets), tuple(assets.page.files), settings.max_body_bytes)
-    # The largest file is asked for next, by whoever has not got it yet.
-    packed = BackgroundTask(lambda: assets.charts and assets.charts.files[LIBRARY].compressed)
-    return HTMLResponse(text, headers=_ASK_AGAIN, background=packed)
+    # A browser that has not cached the largest file requests it next.
+    compress = BackgroundTask(lambda: assets.charts and assets.charts.files[LIBRARY].compressed)
+    return HTMLResponse(text, headers=_REVALIDATE, background=compress)
 
 
-# Not async: the first call of a large file compresses it.
+# Not async: the first request for a large file compresses it.
 @router.get("/assets/{path:path}")
 def asset(request: Request, assets: AssetsDep) -> Response:
-    """A file of the page, of the charts library, or of the documentation."""
-    found = assets.by_path.get(request.scope["path"])
-    if found is None:
+    """Return a file of the page, the chart library, or Swagger UI."""
+    file = assets.by_path.get(request.scope["path"])
+    if file is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    return _file(request, found, _FOR_GOOD)
+    return _file(request, file, _CACHE_FOREVER)
 
 
 @router.get("/favicon.ico")
 def icon(request: Request, assets: AssetsDep) -> Response:
-    """The page's icon, for browsers that show other answers."""
-    return _file(request, assets.page.files["icon.svg"], _ASK_AGAIN)
+    """Return the page's icon, which browsers request for other responses too."""
+    return _file(request, assets.page.files["icon.svg"], _REVALIDATE)
 
 
-def _file(request: Request, asset: Asset, keep: Mapping[str, str]) -> Response:
-    headers = {**keep, "Vary": "Accept-Encoding"}
+def _file(request: Request, asset: Asset, caching: Mapping[str, str]) -> Response:
+    headers = {**caching, "Vary": "Accept-Encoding"}
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(asset.content, headers=headers, media_type=asset.media_type)
     return Response(asset.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type=asset.media_type)
@@ -68,9 +68,9 @@ def _charts(assets: Assets) -> str:
 
 
 @lru_cache
-def _html(folder: str, charts: str, files: tuple[str, ...], largest: int) -> str:
-    """The document, which names every module so that browsers load them at once."""
+def _html(folder: str, charts: str, files: tuple[str, ...], max_bytes: int) -> str:
+    """Return the HTML, which names every module so that browsers load them all at once."""
     modules = (name for name in files if name.startswith("modules/"))
     preloads = "\n  ".join(f'<link rel="modulepreload" href="{folder}/{name}">' for name in modules)
     text = (PAGE / "index.html").read_text(encoding="utf-8")
-    return Template(text).substitute(assets=folder, charts=charts, preloads=preloads, largest=largest)
+    return Template(text).substitute(assets=folder, charts=charts, preloads=preloads, largest=max_bytes)

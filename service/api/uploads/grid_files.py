@@ -1,4 +1,4 @@
-"""NetCDF files over HTTP: each is read in a process of its own, which may compute for so long and no longer."""
+"""Read uploaded NetCDF files, each in a separate process with a limit on computing time."""
 
 import asyncio
 import os
@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError
-from forecasting.readers import Options, Reading
+from forecasting.readers import Reading, ReadingOptions
 from forecasting.readers.subprocess_reading import NAME, Request, command
 from service.http.problems import ProblemError
 
 PROCESSOR_SECONDS: Final = 20
-"""That reading one may compute for, its process's start included."""
+"""Computing time for reading one file, including the start of the process."""
 
 SECONDS: Final = 60.0
-"""That it may take, on a busy machine too."""
+"""Total time for reading one file, even on a busy machine."""
 
 _ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
-"""No threads that a single column has no use for, and no locks on a file that nobody else knows."""
+"""No threads, which a single column does not need, and no locks on a file that nobody else uses."""
 
 
 class GridFiles:
-    """Reads them, one at a time: each costs a process and its memory."""
+    """Reads NetCDF files one at a time, since each takes a process and its memory."""
 
     def __init__(
         self,
@@ -36,38 +36,38 @@ class GridFiles:
         seconds: float = SECONDS,
         reader: Sequence[str] = tuple(command()),
     ) -> None:
-        """With limits to reading one.
+        """Create a reader.
 
         Args:
-            processor_seconds: that it may compute for.
-            seconds: that it may take in all.
-            reader: the command that does it.
+            processor_seconds: the computing time for one file.
+            seconds: the total time for one file.
+            reader: the command that reads a file.
         """
         self._processor_seconds = processor_seconds
         self._seconds = seconds
         self._reader = reader
         self._turn = asyncio.Lock()
 
-    async def read(self, content: bytes, options: Options) -> Reading:
-        """What is understood of a NetCDF file.
+    async def read(self, content: bytes, options: ReadingOptions) -> Reading:
+        """Read a NetCDF file.
 
         Raises:
-            FileError: if nothing is: why, and what to do.
-            ProblemError: 503 where the server has no room for the file, or no processor.
+            FileError: if the file cannot be read; says why, and what to do.
+            ProblemError: 503 if the server is out of disk space or too busy.
         """
         try:
             async with self._turn:
                 with tempfile.TemporaryDirectory(prefix="sst-") as folder:
                     path = Path(folder) / "upload.nc"
                     await asyncio.to_thread(path.write_bytes, content)
-                    found = await self._ask(Request(path, options))
+                    result = await self._run(Request(path, options))
         except OSError as error:
-            raise _unavailable(f"the server has no room to read NetCDF now: {error.strerror}") from None
-        if isinstance(found, str):
-            raise FileError(found)
-        return found
+            raise _unavailable(f"the server cannot store a NetCDF file: {error.strerror}") from None
+        if isinstance(result, FileError):
+            raise result
+        return result
 
-    async def _ask(self, request: Request) -> Reading | str:
+    async def _run(self, request: Request) -> Reading | FileError:
         process = await asyncio.create_subprocess_exec(
             *self._reader, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=os.environ | _ENVIRONMENT
         )
@@ -77,46 +77,46 @@ class GridFiles:
                 answer, _ = await process.communicate(pickle.dumps(request))
         except TimeoutError:
             if is_asleep(process.pid):
-                return (
-                    f"{NAME}: was not read in {self._seconds:g} s, and what reads it waits for nothing: it is damaged; "
-                    "write it anew, or send one place as CSV"
+                return FileError(
+                    f"{NAME}: could not be read within {self._seconds:g} s, so the file is probably damaged; write "
+                    "it again, or send one place as CSV"
                 )
             raise _unavailable(
-                f"the server is too busy to read NetCDF now: it had not done so after {self._seconds:g} s"
+                f"the server is too busy: the NetCDF file was not read within {self._seconds:g} s"
             ) from None
         finally:
             await _end(process)
         if process.returncode == -signal.SIGXCPU:
-            return (
-                f"{NAME}: took over {self._processor_seconds} s of computing to read: it is damaged or too large; send "
-                "one place as CSV"
+            return FileError(
+                f"{NAME}: reading took more than {self._processor_seconds} s of computing time, so the file is damaged "
+                "or too large; send one place as CSV"
             )
         if process.returncode != 0:
-            return f"{NAME}: is damaged: what reads it broke down; write it anew, or send one place as CSV"
-        found: Reading | str = pickle.loads(answer)  # noqa: S301  of a process of this program's own
-        return found
+            return FileError(f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV")
+        result: Reading | FileError = pickle.loads(answer)  # noqa: S301  from a process that this one started
+        return result
 
 
 def is_asleep(pid: int) -> bool:
-    """Whether a process neither computes nor waits for a processor or a disk; False where that cannot be told."""
+    """Whether a process is idle, waiting for neither a processor nor a disk; False if that is unknown."""
     with suppress(OSError, IndexError):
-        # Its name, in brackets, may hold anything.
+        # The name of the process, in brackets, may hold anything.
         return (
             Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] == "S"
         )
     return False
 
 
-def _unavailable(said: str) -> ProblemError:
+def _unavailable(reason: str) -> ProblemError:
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        f"{said}; try again in a while, or send one place as CSV",
+        f"{reason}; try again later, or send one place as CSV",
         headers={"Retry-After": "10"},
     )
 
 
 def _limit(pid: int, processor_seconds: int) -> None:
-    """End a process by a signal of its own once it has computed for so long, without a dump of its memory."""
+    """Have a signal end a process after this much computing time, without a core dump."""
     with suppress(ImportError, AttributeError, OSError):
         import resource
 
@@ -127,5 +127,5 @@ def _limit(pid: int, processor_seconds: int) -> None:
 async def _end(process: Process) -> None:
     if process.returncode is None:
         process.kill()
-        # Shielded: a request that is given up leaves no zombie behind.
+        # Shielded, so that a cancelled request leaves no zombie process.
         await asyncio.shield(process.wait())

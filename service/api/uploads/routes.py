@@ -1,4 +1,4 @@
-"""Files as users have them: what was understood of them."""
+"""``POST /series``: read a file and describe what it holds."""
 
 from typing import Annotated, Any, Final
 
@@ -8,17 +8,17 @@ from starlette.responses import Response
 
 from forecasting.errors import FileError
 from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
-from service.api.openapi import lines, problems
-from service.api.uploads.answer import described, not_understood, read_text_file, require_file, series_lines
+from service.api.openapi import ndjson_content, problems
+from service.api.uploads.answer import described, read_text_file, require_file, series_lines, unreadable_file
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
 from service.http.media import NDJSON_TYPE, wants_ndjson
 
 router = APIRouter(prefix="/series", tags=["series"])
 
 _AS_LINES: Final[dict[str, Any]] = {
-    "description": "What was understood. With `Accept: application/x-ndjson` only the series, one a line, as "
-    "POST /forecast takes them so.",
-    "content": lines(NDJSON_TYPE, FoundSeries),
+    "description": "A description of the file, and its series. With `Accept: application/x-ndjson`, only the series, "
+    "one per line, in the form that POST /forecast takes.",
+    "content": ndjson_content(FoundSeries),
 }
 
 EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n2010-04-01,25.91\n"
@@ -26,8 +26,8 @@ EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n201
 _FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "The file itself: CSV wide or long, ERDDAP's dialects, NDBC's files, gzip or not; NetCDF, where "
-        "the server has the extra grids.",
+        "description": "The file itself: CSV in wide or long form, ERDDAP CSV, NDBC text, with or without gzip; NetCDF "
+        "if the server has the extra `grids` installed.",
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": EXAMPLE},
             "text/plain": {"schema": {"type": "string"}},
@@ -51,7 +51,7 @@ async def post_series(
     grid_files: GridFilesDep,
     query: Annotated[FileQuery, Query()],
 ) -> Response:
-    """What is understood of a file of SST, and its series as POST /forecast and POST /compare take them."""
+    """Describe a file of SST data, and return its series in the form that POST /forecast and POST /compare take."""
     content, options = await request.body(), query.options()
     netcdf = require_file(dict(request.scope["headers"]), content) or options.format == "netcdf"
     try:
@@ -60,7 +60,7 @@ async def post_series(
         else:
             reading = await serving.run_in_worker(read_text_file, content, options, settings)
     except FileError as error:
-        raise not_understood(error) from None
+        raise unreadable_file(error) from None
     answer = await serving.run_in_worker(described, reading, serving.registry, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
         return Response(await serving.run_in_worker(series_lines, answer), media_type=NDJSON_TYPE)

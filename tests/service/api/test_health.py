@@ -5,7 +5,7 @@ import pytest
 
 from service.app import create_app
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import answered
+from tests.service.requests import answered
 
 
 def test_a_started_service_is_live_and_ready(client: httpx.Client) -> None:
@@ -22,10 +22,10 @@ async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: 
         assert (await client.get("/health/live")).status_code == 200
         response = await client.get("/health/ready")
         assert response.status_code == 503
-        assert "not loaded yet" in response.json()["detail"]
+        assert "still loading" in response.json()["detail"]
         assert response.headers["retry-after"] == "1"
         assert (await client.get("/forecast")).status_code == 503
 
 
-def test_no_answer_names_the_server(client: httpx.Client) -> None:
+def test_no_response_names_the_server(client: httpx.Client) -> None:
     assert "server" not in client.get("/health/live").headers

@@ -1,7 +1,7 @@
 import httpx
 
 from forecasting.networks.metadata import digest
-from tests.service.api.forecast.test_forecast import answered
+from tests.service.requests import answered
 from training.run import Published
 
 
@@ -26,7 +26,7 @@ def test_a_model_is_found_by_full_name_by_cell_and_as_best(client: httpx.Client)
     assert answered(client.get("/models/best"))["best"]
 
 
-def test_a_model_tells_all_that_its_checkpoint_holds(client: httpx.Client) -> None:
+def test_a_model_has_all_the_metadata_of_its_checkpoint(client: httpx.Client) -> None:
     metadata = answered(client.get("/models/gru"))["metadata"]
     assert metadata["configuration"]["hidden"] == 4
     assert len(metadata["accuracy"]["test"]["rmse"]) == 12

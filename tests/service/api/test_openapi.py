@@ -10,7 +10,7 @@ import pytest
 from service.api.forecast.query import LinesQuery
 from service.app import create_app
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import Json, answered
+from tests.service.requests import Json, answered
 
 PATHS = {
     "/forecast": {"get", "post"},
@@ -63,7 +63,7 @@ def test_every_operation_and_field_is_described(document: Json) -> None:
         assert schema.get("description"), name
 
 
-def test_errors_are_declared_as_problem_documents_but_for_the_inference_protocols(document: Json) -> None:
+def test_errors_are_declared_as_problem_documents_except_in_the_inference_protocol(document: Json) -> None:
     for path, operations in document["paths"].items():
         media_type, model = "application/problem+json", "Problem"
         if path.startswith("/v2"):
@@ -99,11 +99,11 @@ def test_the_examples_run(document: Json, client: httpx.Client) -> None:
             assert len(forecast["exceedance"]) == len(example["thresholds"])
 
 
-def test_what_stands_in_the_query_beside_lines_is_declared(document: Json) -> None:
+def test_the_query_parameters_of_ndjson_are_declared(document: Json) -> None:
     declared = {one["name"]: one for one in document["paths"]["/forecast"]["post"]["parameters"]}
     assert set(declared) == set(LinesQuery.model_fields)
     for name in ("model", "horizon", "level", "threshold", "units"):
-        assert declared[name]["description"].startswith("for NDJSON, and JSON that does not say it: ")
+        assert declared[name]["description"].endswith(" Use it with NDJSON, or with a JSON body that leaves it out.")
     assert declared["horizon"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1}
     assert declared["level"]["schema"]["items"] == {"type": "integer", "minimum": 1, "maximum": 99}
 

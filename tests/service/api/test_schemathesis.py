@@ -105,7 +105,7 @@ def test_a_service_with_keys_answers_as_the_document_says(
 
 @document.parametrize()
 @few
-def test_who_has_no_key_is_refused_as_the_document_says(
+def test_a_request_without_a_key_is_refused_as_the_document_says(
     case: Case, guarded: httpx.Client, session: requests.Session
 ) -> None:
     response = case.call_and_validate(base_url=str(guarded.base_url), session=session)
@@ -114,7 +114,7 @@ def test_who_has_no_key_is_refused_as_the_document_says(
 
 @document.parametrize()
 @few
-def test_who_calls_too_often_is_refused_as_the_document_says(
+def test_too_many_requests_are_refused_as_the_document_says(
     case: Case, exhausted: httpx.Client, session: requests.Session, key: tuple[str, Key]
 ) -> None:
     headers = {"Authorization": f"Bearer {key[0]}"}

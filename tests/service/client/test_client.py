@@ -138,7 +138,7 @@ def scripted(*answers: Answer) -> Iterator[Script]:
             thread.join()
 
 
-def test_a_series_comes_back_as_the_forecast_that_the_library_makes_of_it(
+def test_a_forecast_equals_the_one_of_the_library(
     ask: Ask, url: str, months: "pd.Series[float]", gru: Forecaster
 ) -> None:
     table = ask(url, "forecast", months, model="gru", horizon=3, levels=[50, 90], thresholds=[np.float64(24.5)])
@@ -173,7 +173,7 @@ def test_each_column_is_a_station_and_a_bad_one_is_a_row_with_its_error(
     assert_frame_equal(table.iloc[:2, 1:], alone.iloc[:, 1:], check_dtype=False, atol=1e-5)
 
 
-def test_the_columns_are_the_same_where_every_series_failed(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+def test_the_columns_are_the_same_if_every_series_failed(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     good = ask(url, "forecast", months.to_frame(), thresholds=[24])
     bad = ask(url, "forecast", months.iloc[:5].to_frame(), thresholds=[24])
     numbers = good.columns.difference(["error"])
@@ -182,7 +182,7 @@ def test_the_columns_are_the_same_where_every_series_failed(ask: Ask, url: str, 
     assert pd.concat([good, bad])["exceedance_24"].notna().tolist() == [True, False]
 
 
-def test_all_models_are_rows_of_their_own_beside_each_other(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+def test_with_all_models_each_has_its_own_rows(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     frame = pd.DataFrame({"a": months, "b": months})
     table = ask(url, "forecast", frame, model="all", horizon=2)
     names = [name for name in ("nino12-rnn", "nino12-lstm", "nino12-gru") for _ in range(2)]
@@ -191,7 +191,7 @@ def test_all_models_are_rows_of_their_own_beside_each_other(ask: Ask, url: str, 
     assert table["sst"].iloc[0] != table["sst"].iloc[2]
 
 
-def test_stations_with_times_of_their_own_come_as_a_mapping(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+def test_stations_with_different_times_are_sent_as_a_mapping(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     table = ask(url, "forecast", {"early": months.iloc[:-3], "late": months.iloc[3:]})
     assert table["time"].dt.strftime("%Y-%m").tolist() == ["2010-10", "2011-01"]
 
@@ -246,9 +246,7 @@ def test_times_with_a_zone_are_answered_in_utc(ask: Ask, url: str, buoy: "pd.Ser
     assert_frame_equal(here, ask(url, "forecast", buoy.tz_localize(None), dataset="buoy"))
 
 
-def test_times_out_of_order_or_left_out_are_for_the_service_to_judge(
-    ask: Ask, url: str, buoy: "pd.Series[float]"
-) -> None:
+def test_times_out_of_order_or_missing_are_left_to_the_service(ask: Ask, url: str, buoy: "pd.Series[float]") -> None:
     shuffled = buoy.tz_convert("America/New_York").drop(buoy.index[30]).iloc[::-1]
     (row,) = ask(url, "forecast", shuffled, dataset="buoy").to_dict("records")
     assert row["time"] == buoy.index[-1] + pd.Timedelta(minutes=30)
@@ -264,7 +262,7 @@ def test_a_series_of_another_step_is_refused_and_not_filled(ask: Ask, url: str, 
         ask(url, "forecast", hours, dataset="buoy")
 
 
-def test_values_thresholds_and_answers_are_in_the_units_asked_for(
+def test_values_thresholds_and_results_are_in_the_requested_units(
     ask: Ask, url: str, months: "pd.Series[float]"
 ) -> None:
     celsius = ask(url, "forecast", months, thresholds=[24])
@@ -273,9 +271,7 @@ def test_values_thresholds_and_answers_are_in_the_units_asked_for(
     assert kelvin["exceedance_297.15"].item() == pytest.approx(celsius["exceedance_24"].item(), abs=1e-3)
 
 
-def test_a_lone_series_that_fails_is_an_exception_with_the_problem_document(
-    ask: Ask, url: str, months: "pd.Series[float]"
-) -> None:
+def test_a_single_series_that_fails_raises_the_problem_document(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     with pytest.raises(ProblemError) as caught:
         ask(url, "forecast", months.iloc[:5], model="gru")
     problem = caught.value
@@ -287,14 +283,14 @@ def test_a_lone_series_that_fails_is_an_exception_with_the_problem_document(
     assert str(problem) == f"422 Unprocessable Entity: {sentence} (request {problem.request_id})"
 
 
-def test_strict_decides_whether_a_failed_series_is_an_exception(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+def test_strict_decides_whether_a_failed_series_raises(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     row = ask(url, "forecast", months.iloc[:5], strict=False)
     assert "too few" in row["error"].item()
     with pytest.raises(ProblemError, match=r"series 'b': .* the last value is missing"):
         ask(url, "forecast", pd.DataFrame({"a": months, "b": months.iloc[:5]}), strict=True)
 
 
-def test_an_error_is_the_same_after_a_trip_between_processes(ask: Ask, url: str) -> None:
+def test_an_error_survives_pickling(ask: Ask, url: str) -> None:
     with pytest.raises(ProblemError) as caught:
         ask(url, "compare", horizon=99)
     copy = pickle.loads(pickle.dumps(caught.value))
@@ -306,7 +302,7 @@ def test_an_error_is_the_same_after_a_trip_between_processes(ask: Ask, url: str)
     ("settings", "limits"),
     [({"max_series": 2}, {"max_series": 2}), ({"max_body_bytes": 1_100}, {"max_bytes": 1_100})],
 )
-def test_a_big_frame_goes_in_as_many_requests_as_the_limits_ask_for(
+def test_a_large_frame_is_split_into_requests_within_the_limits(
     ask: Ask, artifacts: Path, months: "pd.Series[float]", settings: Any, limits: Any
 ) -> None:
     frame = pd.DataFrame({f"s{i}": months + i / 10 for i in range(5)})
@@ -347,7 +343,7 @@ def test_a_comparison_has_a_row_for_each_model_and_baseline(ask: Ask, url: str, 
     assert table["test_start"].iloc[0] == pd.Timestamp("1998-10-01", tz="UTC")
 
 
-def test_a_comparison_on_ones_own_series_has_a_row_for_each_station_and_model(
+def test_a_comparison_on_a_callers_series_has_a_row_for_each_station_and_model(
     ask: Ask, url: str, client: httpx.Client, nino12: SstSeries
 ) -> None:
     months = nino12.part(600, 700).to_pandas()
@@ -366,7 +362,7 @@ def test_a_comparison_on_ones_own_series_has_a_row_for_each_station_and_model(
         ask(url, "compare_series", months.iloc[:10])
 
 
-def test_a_file_is_read_and_its_series_forecast_from(ask: Ask, url: str, nino12: SstSeries) -> None:
+def test_a_file_is_read_and_its_series_forecast(ask: Ask, url: str, nino12: SstSeries) -> None:
     path = ROOT / "data" / "nino12.csv"
     for file in (path, str(path), path.read_bytes()):
         reading = ask(url, "read_series", file)
@@ -378,15 +374,15 @@ def test_a_file_is_read_and_its_series_forecast_from(ask: Ask, url: str, nino12:
     assert forecast.sst.tolist() == pytest.approx(ask(url, "forecast_dataset", model="gru").sst.tolist(), abs=1e-4)
 
 
-def test_what_is_said_of_a_file_is_heeded_and_what_is_wrong_with_it_told(ask: Ask, url: str) -> None:
+def test_options_of_a_file_are_used_and_its_errors_raised(ask: Ask, url: str) -> None:
     days = "\n".join(["when,sst", *(f"2001-{1 + k // 28:02}-{1 + k % 28:02},{10 + k % 3}" for k in range(84))])
     reading = ask(url, "read_series", days.encode(), time_column="when", resample="month", missing=[12, 13])
     assert list(reading.series["0"].index.month) == [1, 2, 3]
-    with pytest.raises(ProblemError, match="name it with time_column="):
+    with pytest.raises(ProblemError, match="name the column of times with time_column="):
         ask(url, "read_series", b"when,sst\nMonday,10\n")
 
 
-def test_predictions_stand_beside_the_observations(ask: Ask, url: str, registry: Registry) -> None:
+def test_predictions_are_next_to_the_observations(ask: Ask, url: str, registry: Registry) -> None:
     table = ask(url, "predictions", "nino12")
     expected = registry.dataset("nino12").predictions
     assert table.index[0] == pd.Timestamp("1998-10-01", tz="UTC")
@@ -395,7 +391,7 @@ def test_predictions_stand_beside_the_observations(ask: Ask, url: str, registry:
     assert table["persistence"].tolist() == expected["persistence"].tolist()
 
 
-def test_models_are_listed_with_what_a_caller_needs(ask: Ask, url: str) -> None:
+def test_models_are_listed_with_their_properties(ask: Ask, url: str) -> None:
     table = ask(url, "models")
     gru = table.loc["nino12-gru"]
     assert (gru["window"], gru["step"], gru["horizon"], gru["default"]) == (24, "month", 12, True)
@@ -415,7 +411,7 @@ def test_ready_says_whether_the_models_are_loaded(ask: Ask, url: str) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_passing_refusal_is_tried_again(ask: Ask, months: "pd.Series[float]", status: int) -> None:
+def test_a_temporary_failure_is_retried(ask: Ask, months: "pd.Series[float]", status: int) -> None:
     waits: list[float] = []
     with scripted(error(status, Retry_After="0"), HANG_UP, FORECAST) as script:
         table = ask(script.url, "forecast", months, waits=waits)
@@ -426,7 +422,7 @@ def test_a_passing_refusal_is_tried_again(ask: Ask, months: "pd.Series[float]", 
     assert json.loads(script.bodies[0])["series"][0]["id"] == "pier"
 
 
-def test_the_wait_is_the_one_asked_for(ask: Ask) -> None:
+def test_the_wait_follows_retry_after(ask: Ask) -> None:
     waits: list[float] = []
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True)
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=50), usegmt=True)
@@ -439,7 +435,7 @@ def test_the_wait_is_the_one_asked_for(ask: Ask) -> None:
     assert 2 <= waits[2] <= 4  # half a second, doubled for each of three tries, and spread
 
 
-def test_without_a_wish_each_wait_is_about_twice_the_last_up_to_the_longest(ask: Ask) -> None:
+def test_without_retry_after_each_wait_about_doubles_up_to_the_limit(ask: Ask) -> None:
     waits: list[float] = []
     with scripted(error(503)) as script, pytest.raises(ProblemError):
         ask(script.url, "predictions", waits=waits, client={"retries": 6, "max_wait": 5})
@@ -448,7 +444,7 @@ def test_without_a_wish_each_wait_is_about_twice_the_last_up_to_the_longest(ask:
         assert most / 2 <= wait <= most
 
 
-def test_retries_end_with_what_the_service_said_last(ask: Ask) -> None:
+def test_retries_end_with_the_last_error_of_the_service(ask: Ask) -> None:
     with scripted(error(503, Retry_After="0")) as script, pytest.raises(ProblemError) as caught:
         ask(script.url, "predictions", client={"retries": 2})
     assert len(script.requests) == 3
@@ -463,13 +459,13 @@ def test_a_longer_wait_than_allowed_is_left_to_the_caller(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 500])
-def test_a_refusal_for_good_is_not_tried_again(ask: Ask, status: int) -> None:
+def test_a_permanent_failure_is_not_retried(ask: Ask, status: int) -> None:
     with scripted(error(status)) as script, pytest.raises(ProblemError):
         ask(script.url, "predictions")
     assert len(script.requests) == 1
 
 
-def test_where_nothing_listens_the_sentence_says_where_and_how_often(ask: Ask) -> None:
+def test_if_nothing_listens_the_message_names_the_address_and_the_tries(ask: Ask) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     waits: list[float] = []
@@ -478,7 +474,7 @@ def test_where_nothing_listens_the_sentence_says_where_and_how_often(ask: Ask) -
     assert len(waits) == 3
 
 
-def test_an_answer_that_takes_too_long_is_not_asked_for_again(ask: Ask) -> None:
+def test_a_read_timeout_is_not_retried(ask: Ask) -> None:
     waits: list[float] = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -487,12 +483,12 @@ def test_an_answer_that_takes_too_long_is_not_asked_for_again(ask: Ask) -> None:
     assert waits == []
 
 
-def test_a_proxys_error_page_still_gives_a_sentence(ask: Ask) -> None:
+def test_a_proxys_error_page_becomes_a_message(ask: Ask) -> None:
     page = (502, {"Content-Type": "text/html; charset=utf-8"}, "<html>\n  <h1>Bad  gateway</h1>" + "x" * 9_999)
     with scripted(page) as script, pytest.raises(ProblemError) as caught:
         ask(script.url, "predictions", client={"retries": 0})
     assert (caught.value.status, caught.value.title, caught.value.problem) == (502, "Bad Gateway", {})
-    assert "text/html and no problem document, as a proxy does; it begins '<html> <h1>Bad" in str(caught.value)
+    assert "text/html and no problem document, so it may be a proxy; it begins '<html> <h1>Bad" in str(caught.value)
     assert len(str(caught.value)) < 500
 
 
@@ -506,18 +502,18 @@ def test_a_proxys_error_page_still_gives_a_sentence(ask: Ask) -> None:
         (204, {}, ""),
     ],
 )
-def test_another_servers_answer_is_told_from_the_services(ask: Ask, answer: Answer) -> None:
+def test_another_servers_response_is_recognized(ask: Ask, answer: Answer) -> None:
     for call in ("predictions", "forecast_dataset", "compare", "models"):
         with scripted(answer) as script, pytest.raises(AnswerError, match="check the client's base URL"):
             ask(script.url, call)
 
 
-def test_series_that_the_answer_leaves_out_are_not_lost_silently(ask: Ask, months: "pd.Series[float]") -> None:
+def test_series_missing_from_the_response_are_an_error(ask: Ask, months: "pd.Series[float]") -> None:
     with scripted(FORECAST) as script, pytest.raises(AnswerError):
         ask(script.url, "forecast", pd.DataFrame({"a": months, "b": months}))
 
 
-def test_a_redirect_is_told_with_its_target(ask: Ask) -> None:
+def test_the_error_for_a_redirect_names_its_target(ask: Ask) -> None:
     moved = (308, {"Location": "https://sst.example/predictions"}, "")
     with scripted(moved) as script, pytest.raises(ProblemError, match=r"redirects to https://sst\.example"):
         ask(script.url, "predictions")
@@ -529,7 +525,7 @@ def test_the_path_of_a_gateway_is_kept(ask: Ask) -> None:
     assert script.requests[0].path == "/sst/v1/compare/predictions?dataset=nino12"
 
 
-def test_the_key_is_sent_as_bearer_and_shown_nowhere(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_is_sent_as_a_bearer_token_and_never_shown(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     key = "s3cret-key"
     with scripted(error(503, Retry_After="0"), error(401)) as script, pytest.raises(ProblemError) as caught:
@@ -542,7 +538,7 @@ def test_the_key_is_sent_as_bearer_and_shown_nowhere(ask: Ask, caplog: pytest.Lo
         assert key not in repr(vars(one))
 
 
-def test_a_service_with_keys_answers_the_one_who_has_one(ask: Ask, artifacts: Path) -> None:
+def test_a_service_with_keys_answers_a_client_with_a_key(ask: Ask, artifacts: Path) -> None:
     presented, key = new_key("pier", Role.FORECAST)
     settings = Settings(artifacts=artifacts, keys=SecretStr(key.line), allow_anonymous=False)
     with serve(settings) as guarded:
@@ -555,7 +551,7 @@ def test_a_service_with_keys_answers_the_one_who_has_one(ask: Ask, artifacts: Pa
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize("key", ["", "two words", "line\n", "schlüssel"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(kind: type[Any], key: str) -> None:
+def test_an_invalid_key_is_refused_without_being_shown(kind: type[Any], key: str) -> None:
     with pytest.raises(ValueError, match="api_key is empty or holds") as caught:
         kind("http://127.0.0.1:8000", api_key=key)
     assert not key or key not in str(caught.value)
@@ -569,28 +565,28 @@ def test_a_password_in_the_address_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("argument", "message"),
     [
-        ({"base_url": "127.0.0.1:8000"}, "give it as http://"),
-        ({"base_url": "http://"}, "give it as http://"),
-        ({"base_url": "http://host:port"}, "give it as http://"),
+        ({"base_url": "127.0.0.1:8000"}, "expected a URL such as http://"),
+        ({"base_url": "http://"}, "expected a URL such as http://"),
+        ({"base_url": "http://host:port"}, "expected a URL such as http://"),
         ({"retries": -1}, "neither can be negative"),
         ({"max_wait": float("nan")}, "neither can be negative"),
-        ({"max_series": 0}, "at least one"),
-        ({"max_bytes": 0}, "max_bytes is 0: a request's body holds some"),
+        ({"max_series": 0}, "it must be at least one"),
+        ({"max_bytes": 0}, "max_bytes is 0: it must be at least one"),
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_a_client_that_could_not_work_is_not_made(kind: type[Any], argument: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_invalid_arguments_of_a_client_are_refused(kind: type[Any], argument: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         kind(**argument)
 
 
 @pytest.mark.parametrize("name", ["retries", "max_series", "max_bytes"])
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_what_counts_something_is_a_whole_number(kind: type[Any], name: str) -> None:
+def test_counts_must_be_integers(kind: type[Any], name: str) -> None:
     for value in (2.5, True, "2"):
-        with pytest.raises(TypeError, match=f"{name} is {value!r}: give a whole number"):
+        with pytest.raises(TypeError, match=f"{name} is {value!r}: expected an integer"):
             kind(**{name: value})
 
 
@@ -598,27 +594,27 @@ DAYS = pd.date_range("2010-01-01", periods=3)
 
 
 @pytest.mark.parametrize(
-    ("series", "kind", "said"),
+    ("series", "kind", "message"),
     [
-        ([24.0, 24.1], TypeError, "series is a list: give a Series, a DataFrame or a mapping of Series"),
-        ({"pier": [24.0]}, TypeError, "series 'pier' is a list: give a Series"),
+        ([24.0, 24.1], TypeError, "series is a list: expected a Series, a DataFrame or a mapping of Series"),
+        ({"pier": [24.0]}, TypeError, "series 'pier' is a list: expected a Series"),
         (pd.DataFrame(index=DAYS), ValueError, "there is no series"),
         ({}, ValueError, "there is no series"),
         (pd.Series([24.0]), ValueError, "series '0': its index must hold times"),
-        (pd.Series([], pd.DatetimeIndex([]), dtype=float), ValueError, "series '0' holds no values: give at least"),
-        (pd.Series([], dtype=float), ValueError, "series '0' holds no values: give at least"),
+        (pd.Series([], pd.DatetimeIndex([]), dtype=float), ValueError, "series '0' holds no values: pass at least"),
+        (pd.Series([], dtype=float), ValueError, "series '0' holds no values: pass at least"),
         (
             pd.Series([True, False, True], DAYS),
             ValueError,
-            "series '0': its values must be numbers, and are of type bool",
+            "series '0': its values must be numbers, not bool",
         ),
         (
             pd.Series([True, None, True], DAYS),
             ValueError,
-            "must be numbers, and are of type object: give the temperatures",
+            "must be numbers, not object: pass temperatures",
         ),
-        (pd.Series([True, None, True], DAYS, dtype="boolean"), ValueError, "must be numbers, and are of type boolean"),
-        (pd.Series(DAYS, DAYS), ValueError, "must be numbers, and are of type datetime64"),
+        (pd.Series([True, None, True], DAYS, dtype="boolean"), ValueError, "must be numbers, not boolean"),
+        (pd.Series(DAYS, DAYS), ValueError, "must be numbers, not datetime64"),
         (
             pd.Series([24.0] * 2, pd.DatetimeIndex(["2010-01-01", None])),
             ValueError,
@@ -628,56 +624,58 @@ DAYS = pd.date_range("2010-01-01", periods=3)
         (
             pd.Series([1.0, 2, 3], DAYS, name="p\ud83d"),
             ValueError,
-            r"series 'p\\ud83d': its name holds half of a character",
+            r"series 'p\\ud83d': its name holds a lone surrogate",
         ),
         (pd.Series([1, np.inf, 2], DAYS), ValueError, "the value at 2010-01-02 00:00:00 is infinite"),
     ],
 )
-def test_what_cannot_be_sent_is_said_before_it_is(ask: Ask, series: Any, kind: type[Exception], said: str) -> None:
-    with pytest.raises(kind, match=said):
+def test_invalid_series_are_refused_before_they_are_sent(
+    ask: Ask, series: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
         ask("http://127.0.0.1:9", "forecast", series)
 
 
 @pytest.mark.parametrize(
-    ("asked", "kind", "said"),
+    ("asked", "kind", "message"),
     [
         ({"thresholds": [np.nan]}, ValueError, "thresholds are [nan]: each must be a finite temperature"),
-        ({"thresholds": 24.5}, TypeError, "thresholds is 24.5: give a list, as [24.5]"),
-        ({"thresholds": ["24"]}, TypeError, "a threshold is '24': give a temperature, as 24.5"),
-        ({"thresholds": [True]}, TypeError, "a threshold is True: give a temperature, as 24.5"),
-        ({"thresholds": [None]}, TypeError, "a threshold is a NoneType: give a temperature, as 24.5"),
-        ({"levels": [80.5]}, TypeError, "a level is 80.5: give a whole number, as int(…) makes one"),
-        ({"levels": 80}, TypeError, "levels is 80: give a list, as [80, 95]"),
-        ({"levels": "80"}, TypeError, "levels is '80': give a list, as [80, 95]"),
-        ({"horizon": "2"}, TypeError, "horizon is '2': give a whole number"),
-        ({"horizon": 2.0}, TypeError, "horizon is 2.0: give a whole number"),
-        ({"horizon": True}, TypeError, "horizon is True: give a whole number"),
+        ({"thresholds": 24.5}, TypeError, "thresholds is 24.5: expected a list such as [24.5]"),
+        ({"thresholds": ["24"]}, TypeError, "a threshold is '24': expected a temperature such as 24.5"),
+        ({"thresholds": [True]}, TypeError, "a threshold is True: expected a temperature such as 24.5"),
+        ({"thresholds": [None]}, TypeError, "a threshold is a NoneType: expected a temperature such as 24.5"),
+        ({"levels": [80.5]}, TypeError, "a level is 80.5: expected an integer; convert it with int()"),
+        ({"levels": 80}, TypeError, "levels is 80: expected a list such as [80, 95]"),
+        ({"levels": "80"}, TypeError, "levels is '80': expected a list such as [80, 95]"),
+        ({"horizon": "2"}, TypeError, "horizon is '2': expected an integer"),
+        ({"horizon": 2.0}, TypeError, "horizon is 2.0: expected an integer"),
+        ({"horizon": True}, TypeError, "horizon is True: expected an integer"),
     ],
 )
-def test_numbers_that_are_none_are_refused_by_their_arguments_name(
-    ask: Ask, months: "pd.Series[float]", asked: dict[str, Any], kind: type[Exception], said: str
+def test_invalid_numbers_are_refused_with_the_name_of_the_argument(
+    ask: Ask, months: "pd.Series[float]", asked: dict[str, Any], kind: type[Exception], message: str
 ) -> None:
-    with pytest.raises(kind, match=re.escape(said)):
+    with pytest.raises(kind, match=re.escape(message)):
         ask("http://127.0.0.1:9", "forecast", months, **asked)
 
 
 @pytest.mark.parametrize(("call", "sent"), [("compare", ()), ("compare_series", (0,)), ("forecast_dataset", ())])
-def test_each_call_with_a_horizon_refuses_one_that_is_no_whole_number(
+def test_each_call_with_a_horizon_refuses_one_that_is_not_an_integer(
     ask: Ask, months: "pd.Series[float]", call: str, sent: tuple[int, ...]
 ) -> None:
     for horizon in (2.0, True):
-        with pytest.raises(TypeError, match=f"horizon is {horizon}: give a whole number"):
+        with pytest.raises(TypeError, match=f"horizon is {horizon}: expected an integer"):
             ask("http://127.0.0.1:9", call, *(months for _ in sent), horizon=horizon)
 
 
-def test_numbers_of_numpy_and_missing_values_of_pandas_serve(ask: Ask, url: str, months: "pd.Series[float]") -> None:
+def test_numpy_numbers_and_pandas_missing_values_are_accepted(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     nullable = months.where(months.index != months.index[20]).astype("Float64")
     table = ask(url, "forecast", nullable, horizon=np.int64(2), levels=np.array([80]), thresholds=np.array([24]))
     assert len(table) == 2
     assert "gap_filled" in table["warnings"].iloc[0]
 
 
-def test_both_clients_take_and_promise_the_same() -> None:
+def test_both_clients_have_the_same_signatures() -> None:
     def methods(kind: type) -> dict[str, str]:
         found = inspect.getmembers(kind, lambda member: inspect.isfunction(member) and member.__name__[0] != "_")
         return {name: str(inspect.signature(method)) for name, method in found if "close" not in name}
@@ -690,7 +688,7 @@ def test_both_clients_take_and_promise_the_same() -> None:
     assert arguments(Client) == arguments(AsyncClient)
 
 
-def test_every_error_is_caught_as_one() -> None:
+def test_every_exception_is_a_service_error() -> None:
     assert all(issubclass(kind, ServiceError) for kind in (ProblemError, UnavailableError, AnswerError))
 
 
@@ -714,7 +712,7 @@ except ImportError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported, blocked = done.stdout.splitlines()
-    assert imported == "service.client.clients"
+    assert imported == "service.client.client"
     assert "is blocked" in blocked
 
 

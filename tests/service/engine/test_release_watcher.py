@@ -17,8 +17,8 @@ from tritonclient.utils import InferenceServerException
 from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import body
-from tests.service.api.inference.test_inference import address, inputs, refused, windows
+from tests.service.inference_requests import address, inputs, refused, windows
+from tests.service.requests import body
 from tests.serving import serve
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
@@ -83,7 +83,7 @@ def test_an_unloaded_model_is_gone_everywhere_until_it_is_loaded_again(operator:
     assert list(operator.states().values()).count("READY") == 5
     assert GRU not in operator.states(ready=True)
     (entry,) = [one for one in operator.triton.get_model_repository_index() if one["name"] == GRU]
-    assert entry["reason"] == f"unloaded; POST /v2/repository/models/{GRU}/load serves it again"
+    assert entry["reason"] == f"unloaded; POST /v2/repository/models/{GRU}/load to serve it again"
     assert not operator.triton.is_model_ready(GRU)
     with pytest.raises(InferenceServerException, match=r"\[404\] no model 'nino12-gru'"):
         operator.triton.infer(GRU, sent)
@@ -150,7 +150,7 @@ def test_a_broken_release_is_refused_and_the_index_says_so(operator: Operator, p
     assert response.status_code == 409
     assert "retry-after" not in response.headers
     reasons = {one["name"]: one["reason"] for one in operator.triton.get_model_repository_index()}
-    assert reasons[GRU].startswith("a newer release is refused, this one serves on: ")
+    assert reasons[GRU].startswith("a newer release was refused, so this one stays in service: ")
     assert reasons["buoy-gru"] == ""
     assert operator.states()[GRU] == "READY"
     assert operator.triton.get_model_metadata(GRU)["versions"] == [published.path.name]
@@ -180,15 +180,15 @@ def test_without_a_current_release_a_load_says_which_file_is_missing(operator: O
 def test_a_model_that_is_not_there_is_a_404_that_lists_those_that_are(operator: Operator, call: str) -> None:
     for name in ("nino12-transformer", "north-sea-gru", "gru", "best", "all", "%00", "..%2fnino12-gru"):
         sentence = refused(operator.http.post(f"/v2/repository/models/{name}/{call}"), 404)
-        assert "available: " in sentence or "there is nothing at" in sentence
+        assert "available: " in sentence or "no such path" in sentence
 
 
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"config": "{}"}, "a configuration is not taken in a request"),
-        ({"config": None}, "a configuration is not taken in a request"),
-        ({"file:1/model.pt": "AAAA"}, "files are not taken in a request"),
+        ({"config": "{}"}, "a configuration is not accepted"),
+        ({"config": None}, "a configuration is not accepted"),
+        ({"file:1/model.pt": "AAAA"}, "files are not accepted"),
     ],
 )
 def test_models_come_from_the_artifacts_folder_and_not_from_a_request(

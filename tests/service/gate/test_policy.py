@@ -152,7 +152,7 @@ def test_asking_for_keys_where_there_are_none_is_refused() -> None:
         ({}, "service: on 0.0.0.0 others than this machine could call, and there are no keys: make a key with"),
         ({"SST_ALLOW_ANONYMOUS": "perhaps"}, "SST_ALLOW_ANONYMOUS=perhaps"),
         ({"SST_KEYS": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "service: SST_KEYS line 2: the last field is"),
-        ({"SST_KEYS": PIER.line, "SST_CORS_ORIGINS": "https://a.org/"}, "'https://a.org/' is no origin"),
+        ({"SST_KEYS": PIER.line, "SST_CORS_ORIGINS": "https://a.org/"}, "invalid origin 'https://a.org/'"),
     ],
 )
 def test_a_start_that_would_expose_too_much_is_refused_before_it_listens(

@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from tests.processes import Service, running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 
 MANY = 1_000_000
 
@@ -39,37 +39,41 @@ def unknown(n: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("path", "content", "said"),
+    ("path", "content", "message"),
     [
-        ("/forecast", b'{"series":[' + repeated(b"1") + b"]}", "body.series[0]: it should be an object"),
-        ("/compare", b'{"series":[' + repeated(b"1") + b"]}", "body.series[0]: it should be an object"),
+        ("/forecast", b'{"series":[' + repeated(b"1") + b"]}", "body.series[0]: must be an object"),
+        ("/compare", b'{"series":[' + repeated(b"1") + b"]}", "body.series[0]: must be an object"),
         (
             "/forecast",
             b'{"series":[{"start":"2009-01-01","values":[' + repeated(b'""') + b"]}]}",
-            "body.series[0].values[0]: it should be a valid number",
+            "body.series[0].values[0]: must be a valid number",
         ),
         (
             "/forecast",
             b'{"series":[{"values":[1],"timestamps":[' + repeated(b"1") + b"]}]}",
-            "body.series[0].timestamps[0]: it should be a valid string",
+            "body.series[0].timestamps[0]: must be a valid string",
         ),
         (
             "/forecast",
             b'{"thresholds":[' + repeated(b'""') + b"]}",
-            "body.series: Field required (and 1 more)",
+            "body.series: this field is required (and 1 more)",
         ),
-        ("/forecast", b"{" + unknown(MANY) + b"}", "body: it has more than 50 fields that are not known here"),
-        ("/compare", b"{" + unknown(MANY) + b"}", "body: it has more than 50 fields that are not known here"),
+        ("/forecast", b"{" + unknown(MANY) + b"}", "body: more than 50 unknown fields"),
+        ("/compare", b"{" + unknown(MANY) + b"}", "body: more than 50 unknown fields"),
         ("/forecast", b'{"id":[' + repeated(b'{"":1}', 2 * MANY) + b"]}", "more than 121000 objects and arrays"),
         ("/compare", b'{"id":[' + repeated(b'{"":1}', 2 * MANY) + b"]}", "more than 121000 objects and arrays"),
         ("/forecast", b'{"id":[' + repeated(b"[]", 5 * MANY) + b"]}", "more than 121000 objects and arrays"),
         ("/forecast", b'{"id":[' + repeated(b"1", 8 * MANY) + b"]}", "more than 5592405 values"),
-        ("/forecast", b'{"id":[' + repeated(b"1", 5 * MANY) + b"]}", "body.series: Field required (and 1 more)"),
-        ("/forecast", b'{"id":[' + repeated('"ā"'.encode(), 3 * MANY) + b"]}", "more than 2097152 texts"),
+        (
+            "/forecast",
+            b'{"id":[' + repeated(b"1", 5 * MANY) + b"]}",
+            "body.series: this field is required (and 1 more)",
+        ),
+        ("/forecast", b'{"id":[' + repeated('"ā"'.encode(), 3 * MANY) + b"]}", "more than 2097152 strings"),
         (
             "/forecast",
             b'{"id":[' + repeated('"ā"'.encode(), 2 * MANY) + b"]}",
-            "body.series: Field required (and 1 more)",
+            "body.series: this field is required (and 1 more)",
         ),
         (
             "/v2/models/gru/infer",
@@ -79,47 +83,45 @@ def unknown(n: int) -> bytes:
         ("/v2/repository/index", b'{"":[' + repeated(b'{"":1}', 2 * MANY) + b"]}", "more than 1000 objects and arrays"),
     ],
 )
-def test_a_body_that_is_wrong_in_many_places_takes_little_memory(
-    service: Service, path: str, content: bytes, said: str
-) -> None:
+def test_a_body_with_many_errors_takes_little_memory(service: Service, path: str, content: bytes, message: str) -> None:
     before = peak(service)
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     answer = httpx.post(f"{service.url}{path}", content=gzip.compress(content, 1), headers=headers, timeout=60)
     wrong = answer.json()
     assert answer.status_code == (400 if path.startswith("/v2") else 422), wrong
-    assert (wrong["error"] if path.startswith("/v2") else wrong["detail"]).startswith(said)
+    assert (wrong["error"] if path.startswith("/v2") else wrong["detail"]).startswith(message)
     assert peak(service) - before < KNOWN
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
-        (b'{"values":[' + repeated(b'""') + b"]}", r"values\[0\]: it should be a valid number"),
-        (b"{" + unknown(MANY // 4) + b"}", "the line: it has more than 50 fields that are not known here"),
+        (b'{"values":[' + repeated(b'""') + b"]}", r"values\[0\]: must be a valid number"),
+        (b"{" + unknown(MANY // 4) + b"}", "the line: more than 50 unknown fields"),
         (b'{"id":[' + repeated(b'{"":1}', MANY // 2) + b"]}", "more than 1012 objects and arrays"),
     ],
 )
-def test_a_line_that_is_wrong_in_many_places_takes_little_memory(service: Service, line: bytes, said: str) -> None:
+def test_a_line_with_many_errors_takes_little_memory(service: Service, line: bytes, message: str) -> None:
     before = peak(service)
     headers = {"Content-Type": "application/x-ndjson"}
     answer = httpx.post(f"{service.url}/forecast", content=line, headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
-    assert re.search(said, answer.json()["error"])
+    assert re.search(message, answer.json()["error"])
     assert peak(service) - before < KNOWN / 4
 
 
-def test_unknown_fields_are_named_one_by_one_where_they_are_few(service: Service, nino12: SstSeries) -> None:
+def test_a_few_unknown_fields_are_named_one_by_one(service: Service, nino12: SstSeries) -> None:
     request = body(nino12, depth=3, horizon="far")
     request["series"][0] |= {"place": "pier"}
     wrong = httpx.post(f"{service.url}/forecast", json=request).json()
     assert [one["location"] for one in wrong["errors"]] == ["body.series[0].place", "body.horizon", "body.depth"]
-    assert wrong["detail"] == "body.series[0].place: no such field; see /docs for those there are (and 2 more)"
+    assert wrong["detail"] == "body.series[0].place: unknown field; see /docs for the known ones (and 2 more)"
     fifty = httpx.post(f"{service.url}/forecast", json=body(nino12, **{f"f{i}": i for i in range(50)})).json()
     assert [one["location"] for one in fifty["errors"]] == [f"body.f{i}" for i in range(50)]
 
 
 @pytest.mark.parametrize("begun", ["", '"'])
-def test_braces_in_names_of_series_begin_no_objects(service: Service, nino12: SstSeries, begun: str) -> None:
+def test_braces_in_series_names_do_not_count_as_objects(service: Service, nino12: SstSeries, begun: str) -> None:
     request = body(nino12)
     request["series"] = [request["series"][0] | {"id": f"{begun}\\{'{[' * 120}"}] * 1_000
     answer = httpx.post(f"{service.url}/forecast", json=request)

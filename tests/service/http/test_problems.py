@@ -11,7 +11,7 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from service.http.media import NDJSON_TYPE
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import Json, body
+from tests.service.requests import Json, body
 from tests.serving import serve
 
 JSON = {"Content-Type": "application/json"}
@@ -38,12 +38,14 @@ def test_a_body_that_is_not_json_is_a_400(client: httpx.Client, content: bytes) 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
 @pytest.mark.parametrize("path", ["/forecast", "/compare", "/v2/models/nino12-gru/infer", "/v2/repository/index"])
-def test_a_body_in_another_encoding_hears_which_it_must_be(client: httpx.Client, path: str, encoding: str) -> None:
+def test_a_body_in_another_encoding_is_refused_with_the_expected_one(
+    client: httpx.Client, path: str, encoding: str
+) -> None:
     response = client.post(path, content='{"series": []}\n{}'.encode(encoding), headers=JSON)
     assert response.status_code == 400
-    assert "the body is not JSON: it must be UTF-8 without a byte order mark, and begins as UTF-" in response.text
+    assert "the body is not JSON: expected UTF-8 without a byte order mark, but it looks like UTF-" in response.text
     lines = client.post("/forecast", content="{}\n{}\n".encode(encoding), headers={"Content-Type": NDJSON_TYPE})
-    assert "the line is not JSON: it must be UTF-8 without a byte order mark" in lines.text.splitlines()[0]
+    assert "the line is not JSON: expected UTF-8 without a byte order mark" in lines.text.splitlines()[0]
 
 
 def test_a_thousand_levels_of_nesting_are_a_400_or_422(client: httpx.Client) -> None:
@@ -73,23 +75,23 @@ def test_a_compressed_body_is_read(
 
 
 @pytest.mark.parametrize(
-    ("content", "encoding", "status", "said"),
+    ("content", "encoding", "status", "message"),
     [
-        (b"{}", "br", 415, "send gzip, deflate, or the body as it is"),
+        (b"{}", "br", 415, "use gzip or deflate, or send the body uncompressed"),
         (b"{}", "gzip", 400, "cannot be decompressed as gzip"),
-        (gzip.compress(b"{}" * 100, mtime=0)[:-9], "gzip", 400, "ends before it is complete"),
+        (gzip.compress(b"{}" * 100, mtime=0)[:-9], "gzip", 400, "is truncated"),
         (gzip.compress(b" " * (17 * 2**20)), "gzip", 413, "the body is too large: send at most 16777216 bytes"),
     ],
 )
 def test_a_compression_that_is_broken_unknown_or_a_bomb_is_refused(
-    client: httpx.Client, content: bytes, encoding: str, status: int, said: str
+    client: httpx.Client, content: bytes, encoding: str, status: int, message: str
 ) -> None:
     response = client.post("/forecast", content=content, headers={**JSON, "Content-Encoding": encoding})
-    assert said in refused(response, status)["detail"]
+    assert message in refused(response, status)["detail"]
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("/forecast?dataset=north-sea", "no dataset 'north-sea'; available: buoy, nino12"),
         ("/forecast?model=transformer", "no model 'transformer'"),
@@ -98,21 +100,21 @@ def test_a_compression_that_is_broken_unknown_or_a_bomb_is_refused(
         ("/compare/predictions?dataset=north-sea", "no dataset 'north-sea'"),
         ("/compare/plot?dataset=north-sea", "no dataset 'north-sea'"),
         ("/models/transformer", "no model 'transformer'"),
-        ("/models/all", "all is not one model"),
-        ("/nowhere", "there is nothing at /nowhere"),
+        ("/models/all", "'all' is not a single model"),
+        ("/nowhere", "no such path: /nowhere"),
     ],
 )
-def test_what_is_not_there_is_a_404_that_names_what_is(client: httpx.Client, path: str, said: str) -> None:
-    assert said in refused(client.get(path), 404)["detail"]
+def test_an_unknown_name_is_a_404_that_lists_the_known_ones(client: httpx.Client, path: str, message: str) -> None:
+    assert message in refused(client.get(path), 404)["detail"]
 
 
-def test_an_answer_is_not_as_long_as_the_path_that_it_refuses(client: httpx.Client) -> None:
+def test_an_error_shortens_a_long_path(client: httpx.Client) -> None:
     assert len(client.get("/" + "nowhere" * 2_000).content) < 1_000
 
 
 def test_another_method_is_a_405(client: httpx.Client) -> None:
     response = client.delete("/forecast")
-    assert "DELETE is not allowed at /forecast; GET, HEAD, POST" in refused(response, 405)["detail"]
+    assert "DELETE is not allowed at /forecast; allowed: GET, HEAD, POST" in refused(response, 405)["detail"]
     assert response.headers["allow"] == "GET, HEAD, POST"
 
 
@@ -143,7 +145,7 @@ def test_a_parameter_out_of_range_is_a_422_that_names_it(client: httpx.Client, q
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
 @pytest.mark.parametrize("field", ["values", "thresholds"])
-def test_a_number_that_is_none_is_a_422(client: httpx.Client, nino12: SstSeries, number: str, field: str) -> None:
+def test_an_invalid_number_is_a_422(client: httpx.Client, nino12: SstSeries, number: str, field: str) -> None:
     request = body(nino12, thresholds=[7777.0])
     request["series"][0]["values"][3] = 8888.0
     placeholder = "8888.0" if field == "values" else "7777.0"
@@ -173,7 +175,7 @@ def test_a_number_that_is_none_is_a_422(client: httpx.Client, nino12: SstSeries,
         ({"model": "buoy-gru", "dataset": "nino12"}, "body.model"),
     ],
 )
-def test_a_payload_out_of_shape_is_a_422_that_names_the_place(
+def test_an_invalid_payload_is_a_422_that_names_the_place(
     client: httpx.Client, nino12: SstSeries, change: Json, location: str
 ) -> None:
     problem = refused(client.post("/forecast", json=body(nino12) | change), 422)
@@ -194,16 +196,14 @@ def test_a_lone_surrogate_breaks_nothing(client: httpx.Client, nino12: SstSeries
     assert response.status_code in (400, 422)
 
 
-def test_a_body_over_the_limit_is_a_413_whether_it_says_its_length_or_not(artifacts: Path) -> None:
+def test_a_body_over_the_limit_is_a_413_with_or_without_a_length(artifacts: Path) -> None:
     with serve(Settings(artifacts=artifacts, max_body_bytes=2_000)) as client:
         content = b" " * 3_000
         refused(client.post("/forecast", content=content, headers=JSON), 413)
         refused(client.post("/forecast", content=iter([content[:1_500], content[1_500:]]), headers=JSON), 413)
 
 
-def test_too_many_series_or_values_are_a_422_that_says_how_many_there_may_be(
-    artifacts: Path, nino12: SstSeries
-) -> None:
+def test_too_many_series_or_values_are_a_422_that_names_the_limit(artifacts: Path, nino12: SstSeries) -> None:
     with serve(Settings(artifacts=artifacts, max_series=2, max_values=40)) as client:
         request = body(nino12)
         request["series"] *= 3
@@ -213,25 +213,23 @@ def test_too_many_series_or_values_are_a_422_that_says_how_many_there_may_be(
         assert client.post("/forecast", json=body(nino12, n=40)).status_code == 200
 
 
-def test_a_sound_request_id_is_kept_and_an_unsound_one_replaced(client: httpx.Client) -> None:
+def test_a_valid_request_id_is_kept_and_an_invalid_one_replaced(client: httpx.Client) -> None:
     assert client.get("/health/live", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
     long = client.get("/health/live", headers={"X-Request-ID": "x" * 500}).headers["x-request-id"]
     assert re.fullmatch("[0-9a-f]{24}", long)
 
 
 @pytest.mark.parametrize("field", ["levels", "thresholds"])
-def test_a_list_that_is_too_long_is_told_so_in_words_of_json(
+def test_the_error_for_a_list_that_is_too_long_is_in_terms_of_json(
     client: httpx.Client, nino12: SstSeries, field: str
 ) -> None:
     problem = refused(client.post("/forecast", json=body(nino12) | {field: [80] * 200}), 422)
-    assert re.fullmatch(rf"body\.{field}: it should have at most \d+ items, not 200", problem["detail"])
+    assert re.fullmatch(rf"body\.{field}: must have at most \d+ items, not 200", problem["detail"])
 
 
 @pytest.mark.parametrize("path", ["/forecast/", "/models/", "/docs/", "/v2/", "/v2/models/nino12-gru/"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_path_with_a_slash_too_many_is_a_404_and_no_redirect_to_the_host_that_was_named(
-    client: httpx.Client, path: str, method: str
-) -> None:
+def test_a_path_with_an_extra_slash_is_a_404_without_a_redirect(client: httpx.Client, path: str, method: str) -> None:
     response = client.request(method, path, headers={"Host": "evil.example"}, follow_redirects=False)
     assert "evil.example" not in f"{response.headers}{response.text}"
     if path.startswith("/v2/"):
@@ -242,14 +240,14 @@ def test_a_path_with_a_slash_too_many_is_a_404_and_no_redirect_to_the_host_that_
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400", '"NaN"', '""'])
-def test_a_value_that_is_no_number_hears_how_a_missing_one_is_sent(client: httpx.Client, value: str) -> None:
+def test_the_error_for_an_invalid_value_says_how_to_send_a_missing_one(client: httpx.Client, value: str) -> None:
     series = f'{{"start": "2009-01-01", "values": [24.8, {value}]}}'
     for path in ("/forecast", "/compare"):
         problem = refused(client.post(path, content=f'{{"series": [{series}]}}', headers=JSON), 422)
-        assert problem["detail"].startswith("body.series[0].values[1]: it should be a ")
-        assert problem["detail"].endswith("; send null where a value is missing")
+        assert problem["detail"].startswith("body.series[0].values[1]: must be a ")
+        assert problem["detail"].endswith("; use null for a missing value")
     line = client.post("/forecast", content=series, headers={"Content-Type": NDJSON_TYPE}).json()
-    assert line["error"].endswith("; send null where a value is missing")
+    assert line["error"].endswith("; use null for a missing value")
     threshold = client.post("/forecast", content=f'{{"thresholds": [{value}], "series": []}}', headers=JSON)
     assert threshold.status_code == 422
     assert "null" not in threshold.text

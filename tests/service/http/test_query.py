@@ -9,8 +9,8 @@ from fastapi.routing import iter_route_contexts
 from forecasting.series.sst_series import SstSeries
 from service.app import create_app
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import body
-from tests.service.api.inference.test_inference import request
+from tests.service.inference_requests import request
+from tests.service.requests import body
 
 DOCUMENT: dict[str, Any] = create_app(Settings()).app.openapi()
 WATCHED = ("/health/live", "/health/ready", "/metrics", "/v2/health/live", "/v2/health/ready")
@@ -27,32 +27,32 @@ def test_every_call_refuses_a_parameter_that_it_does_not_have(client: httpx.Clie
         return
     inference = path.startswith("/v2")
     assert answer.status_code == (400 if inference else 422), answer.text
-    said = answer.json()["error" if inference else "detail"]
-    assert said.startswith("query.horizn: no such ") or path == "/series"
+    message = answer.json()["error" if inference else "detail"]
+    assert message.startswith("query.horizn: unknown ") or path == "/series"
     for name in known if path != "/series" else []:
-        assert name in said
+        assert name in message
     if not inference:
         assert [place["location"] for place in answer.json()["errors"]] == ["query.horizn"]
 
 
-def test_forecasts_are_refused_alike_as_lines_and_as_json(client: httpx.Client, nino12: SstSeries) -> None:
+def test_ndjson_and_json_requests_are_refused_alike(client: httpx.Client, nino12: SstSeries) -> None:
     answers = [
         client.post("/forecast?levels=50", json=body(nino12)),
         client.post("/forecast?levels=50", content=b"{}", headers={"Content-Type": "application/x-ndjson"}),
     ]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert {answer.json()["detail"] for answer in answers} == {
-        "query.levels: no such parameter of the query; those there are: model, dataset, horizon, level, threshold, "
-        "units, strict"
+        "query.levels: unknown query parameter; this call takes model, dataset, horizon, level, threshold, units, "
+        "strict"
     }
 
 
 @pytest.mark.parametrize("path", [*WATCHED, "/", "/favicon.ico", "/docs", "/openapi.json"])
-def test_probes_scrapes_and_the_page_may_have_any(client: httpx.Client, path: str) -> None:
+def test_probes_scrapes_and_the_page_ignore_unknown_parameters(client: httpx.Client, path: str) -> None:
     assert client.get(path, params={"t": 1}).status_code == 200
 
 
-def test_whatever_the_document_lists_is_taken(client: httpx.Client) -> None:
+def test_every_documented_parameter_is_accepted(client: httpx.Client) -> None:
     paths = {context.path for context in iter_route_contexts(create_app(Settings()).app.routes)}
     assert {path for _, path in CALLS} <= paths
     for path in ("/compare", "/forecast", "/models/gru", "/v2/models/gru", "/v2/models/gru/config", "/series"):
@@ -83,5 +83,5 @@ def test_inference_takes_the_dataset_from_the_query_or_from_its_parameters(clien
     assert infer("").json()["model_name"] == "nino12-gru"
     contradicted = infer("?dataset=buoy", {"dataset": "nino12"})
     assert (contradicted.status_code, contradicted.json()) == (
-        400, {"error": "dataset is buoy in the query and nino12 in the body"},
+        400, {"error": "dataset is buoy in the query but nino12 in the body: send only one of them"},
     )  # fmt: skip

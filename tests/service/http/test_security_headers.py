@@ -11,7 +11,7 @@ from service.settings import Settings
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
 
 
-def test_browsers_are_told_to_run_embed_sniff_and_leak_nothing() -> None:
+def test_browsers_must_not_run_embed_sniff_or_leak_anything() -> None:
     headers = dict(security_headers())
     assert set(headers) == {
         b"content-security-policy", b"cross-origin-resource-policy", b"referrer-policy", b"x-content-type-options",
@@ -40,7 +40,7 @@ def through(app: ASGIApp) -> httpx.AsyncClient:
 
 
 @pytest.mark.anyio
-async def test_no_page_but_the_services_own_may_call_unless_it_is_named() -> None:
+async def test_only_the_services_page_and_listed_origins_can_call() -> None:
     assert with_cors(refuse, Settings().origins) is refuse
     origins = Settings(cors_origins=" https://Pier.example.org , http://localhost:3000").origins
     async with through(with_cors(refuse, origins)) as client:
@@ -58,8 +58,8 @@ async def test_no_page_but_the_services_own_may_call_unless_it_is_named() -> Non
             problem = refused.json()
             assert problem["request_id"] == refused.headers["x-request-id"]
             assert problem["detail"] == (
-                f"a page of {origin} may not send POST with these headers here: origin not allowed; SST_CORS_ORIGINS "
-                "names the origins whose pages may call"
+                f"a page of {origin} may not send this POST request: origin not allowed; "
+                "SST_CORS_ORIGINS lists the allowed origins"
             )
             assert refused.headers["x-content-type-options"] == "nosniff"
             assert "access-control-allow-origin" not in refused.headers
@@ -68,7 +68,7 @@ async def test_no_page_but_the_services_own_may_call_unless_it_is_named() -> Non
 
 
 @pytest.mark.anyio
-async def test_it_can_stand_in_an_application_as_the_outermost_layer() -> None:
+async def test_cors_works_as_the_outermost_middleware_of_an_application() -> None:
     app = FastAPI()
     app.add_middleware(with_cors, origins=("*",))
     async with through(app) as client:
@@ -79,13 +79,13 @@ async def test_it_can_stand_in_an_application_as_the_outermost_layer() -> None:
 @pytest.mark.parametrize(
     "origin", ["pier.example.org", "https://a.org/", "https://a.org/x", "null", "https://*.a.org", "a b"]
 )
-def test_what_is_no_origin_is_refused(origin: str) -> None:
-    with pytest.raises(ValidationError, match="is no origin: write https://host"):
+def test_an_invalid_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValidationError, match=r"invalid origin .*: write https://host"):
         Settings(cors_origins=f"https://b.org,{origin}")
 
 
 @pytest.mark.anyio
-async def test_pages_that_may_call_may_carry_their_trace() -> None:
+async def test_allowed_pages_can_send_trace_headers() -> None:
     asked = {"Origin": "https://a.org", "Access-Control-Request-Method": "POST"}
     async with through(with_cors(refuse, ("https://a.org",))) as client:
         for names, status in (("traceparent,tracestate,authorization", 200), ("x-secret", 400)):

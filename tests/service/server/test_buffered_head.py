@@ -6,7 +6,7 @@ from pathlib import Path
 
 from forecasting.series.sst_series import SstSeries
 from tests.processes import running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 
 
 def exchange(caller: socket.socket, request: bytes) -> bytes:

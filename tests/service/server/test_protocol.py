@@ -21,7 +21,7 @@ from service.server.hot_path import HotPath
 from service.server.protocol import Protocol
 from service.settings import Settings
 from tests.processes import running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 from tests.serving import serve
 
 

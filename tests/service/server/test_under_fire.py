@@ -21,7 +21,7 @@ from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from tests.load import CLIENTS, load
 from tests.processes import running, wait_until
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.publish.release import point_current
@@ -262,7 +262,7 @@ def test_where_open_files_have_run_out_it_is_said_with_503(artifacts: Path) -> N
         answer = client.get("/")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "10"
-        assert "the server has no room for this now: Too many open files" in answer.json()["detail"]
+        assert "the server is out of resources: Too many open files" in answer.json()["detail"]
         resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE, limits)
         assert client.get("/").status_code == 200
     assert not any("Traceback" in line for line in service.log)
@@ -457,7 +457,7 @@ def test_a_request_that_is_cut_off_by_the_end_hears_503(artifacts: Path) -> None
             while piece := slow.recv(4_096):
                 answer += piece
         assert answer.startswith(b"HTTP/1.1 503")
-        assert b"the service is about to stop" in answer
+        assert b"the service is shutting down" in answer
         assert service.process.wait() == 0
     assert not any("Traceback" in line for line in service.log)
 

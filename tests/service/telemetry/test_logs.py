@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.telemetry.log_thread import LineHandler
 from service.telemetry.logs import JsonFormatter, TextFormatter, access_logger, log_access, log_config, request_scope
 from tests.processes import running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 from tests.service.telemetry.test_trace_context import SPAN, TRACE
 from tests.serving import serve_app
 

@@ -27,7 +27,7 @@ from service.app import create_app
 from service.settings import Settings
 from service.telemetry.tracing import request_tracer, traced
 from tests.processes import running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 from tests.service.telemetry.test_trace_context import SPAN, TRACE
 from tests.serving import serve_app
 

@@ -24,8 +24,8 @@ def test_nino12_is_divided_into_70_10_and_20_percent_in_time(nino12: SstSeries) 
 
 def test_the_test_part_is_forecast_step_by_step(nino12: SstSeries) -> None:
     dataset = Dataset.divide(nino12, TrainingConfig.for_step(MONTH))
-    found = dataset.origins("test", horizon=1)
-    assert found.targets[:, 0].tolist() == nino12.values[585:].tolist()
+    test = dataset.origins("test", horizon=1)
+    assert test.targets[:, 0].tolist() == nino12.values[585:].tolist()
 
 
 @pytest.mark.parametrize("n", [2, 60, 147])

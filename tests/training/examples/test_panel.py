@@ -8,7 +8,7 @@ import pytest
 
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.networks.device import choose_device
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.registry import LoadedRelease
 from forecasting.releases.release import Release
@@ -60,8 +60,8 @@ def test_one_model_is_trained_on_many_stations_and_scored_on_each_and_on_those_l
     assert set(left.accuracy) == {"gru", "persistence", "climatology", "damped", "linear"}
     each = [station.accuracy["gru"] for station in report.stations if station.trained_on]
     whole = report.networks[0].accuracy["test"]
-    assert whole.n[0] == sum(one.n[0] for one in each) == 4 * 80
-    squares = sum(one.n[0] * one.rmse[0] ** 2 for one in each)
+    assert whole.n[0] == sum(accuracy.n[0] for accuracy in each) == 4 * 80
+    squares = sum(accuracy.n[0] * accuracy.rmse[0] ** 2 for accuracy in each)
     assert whole.rmse[0] == pytest.approx((squares / whole.n[0]) ** 0.5, abs=1e-5)
     loaded = LoadedRelease.load(Release.open(release), choose_device("cpu"))
     assert loaded.recent.values[-1] == pytest.approx(series["s0"].values[-1], abs=1e-4)
@@ -120,7 +120,7 @@ def test_stations_are_divided_at_the_same_dates() -> None:
     series = stations(3)
     series["s1"] = series["s1"].part(100, 400)
     panel = Panel.of(series, TrainingConfig.for_step(series["s0"].step, horizon=2), ())
-    starts = {one.periods()["test"].start for one in panel.stations.values()}
+    starts = {station.periods()["test"].start for station in panel.stations.values()}
     assert len(starts) == 1
     assert len(panel.origins("test", 1)) == 3 * len(panel.stations["s1"].origins("test", 1))
 
@@ -128,30 +128,34 @@ def test_stations_are_divided_at_the_same_dates() -> None:
 def test_a_panel_is_scaled_by_what_stations_hold_and_not_by_where_they_meet() -> None:
     series = stations(3)
     panel = Panel.of(series, TrainingConfig.for_step(series["s0"].step, horizon=2), ())
-    own = [Scaling.of(one.past("train")) for one in panel.stations.values()]
+    scalings = [Scaling.of(station.past("train")) for station in panel.stations.values()]
     whole = Scaling.of(panel.past("train"))
-    assert whole.spread == pytest.approx(np.mean([one.spread for one in own]), rel=0.05)
-    assert whole.mean == pytest.approx(np.mean([one.mean for one in own]))
+    assert whole.spread == pytest.approx(np.mean([scaling.spread for scaling in scalings]), rel=0.05)
+    assert whole.mean == pytest.approx(np.mean([scaling.mean for scaling in scalings]))
     assert not whole.annual  # 280 days of each, however many there are together
 
 
 def test_cells_of_a_grid_are_drawn_by_a_seed_and_are_those_that_their_place_names() -> None:
-    drawn = read(OSTIA, sample=5, seed=3).stations
-    assert [one.name for one in drawn] == [one.name for one in read(OSTIA, sample=5, seed=3).stations]
-    assert [one.name for one in drawn] != [one.name for one in read(OSTIA, sample=5, seed=4).stations]
+    drawn = read(OSTIA, ReadingOptions(sample=5, seed=3)).stations
+    assert [station.name for station in drawn] == [
+        station.name for station in read(OSTIA, ReadingOptions(sample=5, seed=3)).stations
+    ]
+    assert [station.name for station in drawn] != [
+        station.name for station in read(OSTIA, ReadingOptions(sample=5, seed=4)).stations
+    ]
     for one in drawn:
         assert one.series is not None
         assert one.name is not None
         lat, lon = (float(part[:-1]) * (-1 if part[-1] in "SW" else 1) for part in one.name.split())
-        assert one.series.values.tolist() == read(OSTIA, at=(lat, lon)).series.values.tolist()
+        assert one.series.values.tolist() == read(OSTIA, ReadingOptions(at=(lat, lon))).series.values.tolist()
 
 
 def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(OSTIA), "--sample", "2"]) in (0, 1)
-    said = capsys.readouterr().out
-    assert "is a grid, from which " in said
-    assert "were drawn; choose one with --at LAT,LON" in said
-    assert "--station" not in said
+    printed = capsys.readouterr().out
+    assert "is a grid, from which " in printed
+    assert "were drawn; choose one with --at LAT,LON" in printed
+    assert "--station" not in printed
 
 
 def test_a_panel_is_trained_from_a_grid_in_kelvin(tmp_path: Path) -> None:
@@ -167,14 +171,14 @@ def test_stations_that_cannot_be_used_are_skipped_and_named(tmp_path: Path, caps
     path = long_csv(tmp_path, series)
     path.write_text(path.read_text().replace("2001-02-01,s3,", "2001-02-01,s3,9"))
     report, _ = trained(path, tmp_path / "out", "--leave-out", "none")
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert [station.name for station in report.stations] == ["s0", "s1"]
     for reason in (
         "not used: s3: line",
         "outside the range of sea temperatures",
         "not used: s2: too many values are missing",
     ):
-        assert reason in said
+        assert reason in printed
         assert any(reason in note for note in report.notes)
 
 
@@ -208,7 +212,7 @@ def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_pa
         (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
         (["--window", "200"], "too many values are missing: the train part has"),
         (["--window", "300"], "none of its stations can be trained on: s0: too many values are missing"),
-        (["--sample", "3", "--at", "1,2"], "--at takes one cell of a grid, --sample draws several"),
+        (["--sample", "3", "--at", "1,2"], "a cell of a grid cannot be both chosen and drawn"),
         (["--station", "s1", "--leave-out", "s0"], "holds one series; --sample and --leave-out need several"),
     ],
 )

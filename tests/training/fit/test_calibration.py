@@ -33,8 +33,8 @@ def test_each_twentieth_is_forecast_and_by_nothing_that_was_not_known_before(
 ) -> None:
     as_it_was = rolled(nino12, small)
     days = ["1974-05-01", "1977-06-01", "1980-06-01", "1983-07-01", "1986-07-01", "1989-08-01"]
-    assert [first_day(one) for one in as_it_was] == days
-    assert [int(np.isfinite(one.values[:, 11]).sum()) for one in as_it_was] == [37, 36, 37, 36, 37, 37]
+    assert [first_day(residuals) for residuals in as_it_was] == days
+    assert [int(np.isfinite(residuals.values[:, 11]).sum()) for residuals in as_it_was] == [37, 36, 37, 36, 37, 37]
     begin = int(np.flatnonzero(nino12.times == np.datetime64("1980-06-01", "s"))[0])
     another = rolled(changed(nino12, begin + 10, len(nino12)), small)
     for before in (0, 1):
@@ -60,13 +60,15 @@ def test_stations_of_a_panel_are_forecast_from_the_same_dates_on() -> None:
     series["s1"] = series["s1"].part(200, 400)  # begins after the first twentieth that is forecast
     config = TrainingConfig.for_step(series["s0"].step, horizon=2)
     panel = Panel.of(series, config, ())
-    found = earlier_residuals(panel, config)
+    pieces = earlier_residuals(panel, config)
     train = len(panel.stations["s0"].past("train"))
     edges = [train * twentieth // TRAIN_TWENTIETHS for twentieth in range(FIRST_TWENTIETH, TRAIN_TWENTIETHS + 1)]
-    assert [first_day(one) for one in found] == [str(series["s0"].times[k])[:10] for k in edges[:-1]]
+    assert [first_day(residuals) for residuals in pieces] == [str(series["s0"].times[k])[:10] for k in edges[:-1]]
     # The late station's first window takes 30 days, so it is forecast from day 230 on.
     late = np.clip(np.asarray(edges[1:]) - 230, 0, np.diff(edges))
-    assert [int(np.isfinite(one.values[:, 0]).sum()) for one in found] == (2 * np.diff(edges) + late).tolist()
+    assert [int(np.isfinite(residuals.values[:, 0]).sum()) for residuals in pieces] == (
+        2 * np.diff(edges) + late
+    ).tolist()
 
 
 def test_a_twentieth_whose_past_is_too_short_or_still_is_left_out() -> None:

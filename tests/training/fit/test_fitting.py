@@ -128,7 +128,7 @@ def test_the_autoregression_can_be_left_out(nino12: SstSeries, small: TrainingCo
 def test_a_forecast_is_a_mix_of_the_cell_and_the_autoregression(nino12: SstSeries, small: TrainingConfig) -> None:
     shares = (0.0, 0.5, 1.0)
     fits = [run(nino12, small.model_copy(update={"cell_share": share}), "rnn") for share in shares]
-    linear, mixed, more = (rolled(one.final, nino12, small) for one in fits)
+    linear, mixed, more = (rolled(fit.final, nino12, small) for fit in fits)
     alone = rolled(run(nino12, small.model_copy(update={"autoregression": False}), "rnn").final, nino12, small)
     windows = len(Dataset.divide(nino12, small).origins("train", 1)) + len(
         Dataset.divide(nino12, small).origins("validation", 1)
@@ -205,8 +205,8 @@ def test_a_few_values_a_day_leave_nothing_free_between_them(hours: int, n: int) 
         config, dataset.past("train"), Examples.of(dataset.origins("train", leads_learnt(config)))
     )
     times = torch.tensor(unix_seconds(series.times[-200:])) + 1_800 * torch.arange(200)
-    said = network(torch.full((200, config.window), 15.0), times)
-    assert (said - 15).abs().max() < 5
+    forecast = network(torch.full((200, config.window), 15.0), times)
+    assert (forecast - 15).abs().max() < 5
 
 
 def test_values_far_out_of_range_bend_nothing_beyond_its_bounds(nino12: SstSeries, small: TrainingConfig) -> None:

@@ -22,7 +22,7 @@ def quick(nino12: SstSeries) -> TrainingConfig:
 
 
 def weights(fit: Fit) -> list[float]:
-    return torch.cat([one.flatten() for one in fit.final.state_dict().values()]).tolist()
+    return torch.cat([tensor.flatten() for tensor in fit.final.state_dict().values()]).tolist()
 
 
 def test_a_fit_that_is_kept_is_taken_up_and_not_made_again(

@@ -15,19 +15,19 @@ def terms(n: int, free: int, shrunk: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_without_noise_the_weights_are_found() -> None:
     free, shrunk = terms(200, 3, 5)
     weights = torch.arange(1, 9, dtype=torch.float64)
-    found = ridge(free, shrunk, torch.cat([free, shrunk], dim=1) @ weights).weights
-    torch.testing.assert_close(found, weights, rtol=0, atol=1e-3)
+    fitted = ridge(free, shrunk, torch.cat([free, shrunk], dim=1) @ weights).weights
+    torch.testing.assert_close(fitted, weights, rtol=0, atol=1e-3)
 
 
 def test_terms_that_tell_nothing_are_shrunk_and_free_ones_are_not() -> None:
     free, shrunk = terms(60, 2, 30)
     noise = torch.from_numpy(np.random.default_rng(1).normal(size=60))
     target = 5 + 3 * free[:, 1] + noise
-    found = ridge(free, shrunk, target).weights
+    fitted = ridge(free, shrunk, target).weights
     everything = torch.cat([free, shrunk], dim=1)
     plain = torch.linalg.lstsq(everything, target[:, None]).solution[:, 0]
-    assert found[2:].norm() < 0.5 * plain[2:].norm()
-    assert found[:2].tolist() == pytest.approx([5, 3], abs=0.5)
+    assert fitted[2:].norm() < 0.5 * plain[2:].norm()
+    assert fitted[:2].tolist() == pytest.approx([5, 3], abs=0.5)
 
 
 def test_the_penalty_is_the_one_with_the_least_generalised_cross_validation_error() -> None:
@@ -42,7 +42,7 @@ def test_the_penalty_is_the_one_with_the_least_generalised_cross_validation_erro
         rest = target - everything @ solve @ target
         freedom = 50 - torch.trace(everything @ solve)
         candidates.append((float(rest @ rest / freedom**2), solve @ target))
-    best = min(candidates, key=lambda one: one[0])[1]
+    best = min(candidates, key=lambda candidate: candidate[0])[1]
     torch.testing.assert_close(ridge(free, shrunk, target).weights, best, rtol=1e-6, atol=1e-8)
 
 
@@ -50,9 +50,9 @@ def test_free_terms_that_repeat_each_other_do_no_harm() -> None:
     """Two harmonics of the day seen every six hours, say."""
     free, shrunk = terms(80, 2, 3)
     target = 2 * free[:, 1] + shrunk[:, 0]
-    found = ridge(torch.cat([free, free[:, 1:]], dim=1), shrunk, target).weights
-    assert torch.isfinite(found).all()
-    torch.testing.assert_close(found[1] + found[2], torch.tensor(2.0, dtype=torch.float64), rtol=0, atol=1e-3)
+    fitted = ridge(torch.cat([free, free[:, 1:]], dim=1), shrunk, target).weights
+    assert torch.isfinite(fitted).all()
+    torch.testing.assert_close(fitted[1] + fitted[2], torch.tensor(2.0, dtype=torch.float64), rtol=0, atol=1e-3)
 
 
 def test_a_group_that_tells_nothing_is_shrunk_more_than_one_that_does() -> None:

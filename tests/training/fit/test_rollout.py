@@ -55,11 +55,11 @@ def test_derivatives_are_those_of_the_roll_out(nino12: SstSeries) -> None:
     some = Examples.of(dataset.origins("validation")).take(slice(0, 5))
     rows, columns = network.linear.places()
     place = rows.index(dataset.shape.window - 2)
-    before = [said for said, _ in derivatives(network, some)]
+    before = [forecast for forecast, _ in derivatives(network, some)]
     expected = [by_weight[:, place] for _, by_weight in derivatives(network, some)]
     with torch.no_grad():
         network.linear.weights[rows[place], columns[place]] += 1e-3
-    after = [said for said, _ in derivatives(network, some)]
+    after = [forecast for forecast, _ in derivatives(network, some)]
     for lead in (0, 1, 11):
         torch.testing.assert_close((after[lead] - before[lead]) / 1e-3, expected[lead], rtol=0.05, atol=0.02)
 
@@ -101,7 +101,7 @@ def compared(series: SstSeries) -> dict[str, Floats]:
 def test_of_a_year_of_days_the_season_is_learnt() -> None:
     """Begun in four seasons: the test part is one that was not seen."""
     years = [compared(year(k / 4, seed=10 + k)) for k in range(4)]
-    rmse = {name: np.sqrt(np.mean([one[name] ** 2 for one in years], axis=0)) for name in years[0]}
+    rmse = {name: np.sqrt(np.mean([year[name] ** 2 for year in years], axis=0)) for name in years[0]}
     assert (rmse["network"] < 1.25 * rmse["damped"]).all()
     assert (rmse["network"] < rmse["persistence"]).all()
     assert rmse["network"][-1] < 0.7 * rmse["persistence"][-1]
@@ -138,13 +138,13 @@ def test_of_less_than_a_year_no_level_is_taken_to_be_usual() -> None:
     network, dataset = alone(year(0.0, seed=0))
     some = Examples.of(dataset.origins("test")).take(slice(0, 50))
     with torch.no_grad():
-        said = network(some.sst, some.valid_time[:, 0])
+        forecast = network(some.sst, some.valid_time[:, 0])
         warmer = network(some.sst + 5, some.valid_time[:, 0])
         last = some.sst[:, -1:]
         opposite = network(2 * last - some.sst, some.valid_time[:, 0] + YEAR / 2)
-    assert float((said - last[:, 0]).abs().mean()) > 0.02
-    torch.testing.assert_close(warmer, said + 5, rtol=0, atol=1e-4)
-    torch.testing.assert_close(opposite - last[:, 0], last[:, 0] - said, rtol=0, atol=1e-4)
+    assert float((forecast - last[:, 0]).abs().mean()) > 0.02
+    torch.testing.assert_close(warmer, forecast + 5, rtol=0, atol=1e-4)
+    torch.testing.assert_close(opposite - last[:, 0], last[:, 0] - forecast, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.api.compare.schemas import OwnComparison, SeriesComparison
 from service.http.problems import Problem
-from tests.service.api.forecast.test_fuzz import JSON, REFUSALS, loaded
+from tests.service.requests import JSON, REFUSALS, loaded
 from tests.service.requests_made_up import WINDOW, Json, broken_request, doubtful_series, sound_series, written
 
 Requests = st.fixed_dictionaries(
@@ -45,7 +45,7 @@ def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison |
 
 
 @given(Requests)
-def test_series_of_any_kind_are_compared_on_or_have_an_error(client: httpx.Client, body: Json) -> None:
+def test_series_of_any_kind_are_compared_or_have_an_error(client: httpx.Client, body: Json) -> None:
     answer = post(client, body)
     assert answer is not None
     for one, sent in zip(answer.series, body["series"], strict=True):

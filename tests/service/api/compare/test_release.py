@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from forecasting.releases.registry import Registry
-from tests.service.api.forecast.test_forecast import answered
+from tests.service.requests import answered
 
 
 def test_the_three_networks_come_first_and_the_references_beside_them(client: httpx.Client) -> None:
@@ -30,7 +30,7 @@ def test_the_figures_are_those_of_the_report(client: httpx.Client, registry: Reg
             assert entry["bias"] == accuracy.bias[horizon - 1]
 
 
-def test_networks_have_more_than_errors_and_baselines_do_not(client: httpx.Client) -> None:
+def test_networks_have_further_figures_and_baselines_only_errors(client: httpx.Client) -> None:
     models = answered(client.get("/compare"))["models"]
     more = {"p_value", "coverage", "parameters", "latency_ms", "train_seconds"}
     for model in models[:3]:
@@ -50,7 +50,7 @@ def test_skill_is_against_each_reference(client: httpx.Client) -> None:
     assert models["persistence"]["skill"]["persistence"] == 0
 
 
-def test_a_network_comes_with_how_sure_its_figures_are(client: httpx.Client, registry: Registry) -> None:
+def test_a_network_has_the_uncertainty_of_its_figures(client: httpx.Client, registry: Registry) -> None:
     report = registry.dataset("nino12").report
     answer = answered(client.get("/compare?horizon=2"))
     for entry, model in zip(answer["models"], report.models, strict=True):

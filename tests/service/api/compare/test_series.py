@@ -13,10 +13,10 @@ import pytest
 from forecasting.errors import RequestError
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
-from service.api.compare.answer import refuse_long_work
+from service.api.compare.handler import refuse_long_work
 from service.api.compare.schemas import CompareRequest
 from service.settings import Settings
-from tests.service.api.forecast.test_forecast import Json, answered
+from tests.service.requests import Json, answered
 from tests.serving import serve
 
 NETWORKS = ["nino12-rnn", "nino12-lstm", "nino12-gru"]
@@ -144,7 +144,7 @@ def test_errors_come_in_the_units_of_the_request(client: httpx.Client, nino12: S
     assert answer["series"][0]["predictions"]["observed"][0] == pytest.approx(kelvin["values"][24])
 
 
-def test_a_gap_and_another_sea_are_told(client: httpx.Client, nino12: SstSeries) -> None:
+def test_a_gap_and_another_sea_are_reported(client: httpx.Client, nino12: SstSeries) -> None:
     series = one_series(nino12, 80)
     series["values"] = [None if 50 <= k < 52 else round(value - 20, 2) for k, value in enumerate(series["values"])]
     (one,) = answered(client.post("/compare", json={"series": [series]}))["series"]
@@ -153,11 +153,16 @@ def test_a_gap_and_another_sea_are_told(client: httpx.Client, nino12: SstSeries)
     assert "are unlike the training" in warnings["outside_training"]
 
 
-def test_the_horizon_may_stand_in_the_query_but_not_be_contradicted(client: httpx.Client, nino12: SstSeries) -> None:
+def test_the_horizon_can_be_in_the_query_but_must_not_contradict_the_body(
+    client: httpx.Client, nino12: SstSeries
+) -> None:
     request = {"series": [one_series(nino12, 60)]}
     assert answered(client.post("/compare?horizon=6", json=request))["horizon"] == 6
     response = client.post("/compare?horizon=6", json=request | {"horizon": 3})
-    assert (response.status_code, response.json()["detail"]) == (422, "horizon is 6 in the query and 3 in the body")
+    assert (response.status_code, response.json()["detail"]) == (
+        422,
+        "horizon is 6 in the query but 3 in the body: send only one of them",
+    )
     response = client.post("/compare?dataset=buoy", json=request | {"dataset": "nino12"})
     assert response.status_code == 422
 
@@ -168,11 +173,11 @@ def test_the_horizon_may_stand_in_the_query_but_not_be_contradicted(client: http
         ({"horizon": 13}, 422, "horizon 13 is out of range: nino12-rnn forecasts 1 to 12 steps"),
         ({"model": "transformer"}, 404, "no model 'transformer'"),
         ({"dataset": "atlantis"}, 404, "no dataset 'atlantis'"),
-        ({"levels": [80]}, 422, "levels: no such field"),
+        ({"levels": [80]}, 422, "levels: unknown field"),
         ({"series": []}, 422, "series"),
     ],
 )
-def test_what_is_not_offered_is_refused_in_a_sentence(
+def test_what_is_not_available_is_refused_with_a_message(
     client: httpx.Client, nino12: SstSeries, fields: Json, status: int, says: str
 ) -> None:
     response = client.post("/compare", json={"series": [one_series(nino12, 60)]} | fields)
@@ -187,19 +192,19 @@ def test_limits_on_series_and_values_apply(strict_limits: httpx.Client, nino12: 
     assert (response.status_code, response.json()["errors"][0]["location"]) == (422, "body.series")
 
 
-def test_what_would_take_too_long_is_refused_with_what_can_be_asked_for(
+def test_a_comparison_that_would_take_too_long_is_refused_with_what_is_possible(
     client: httpx.Client, nino12: SstSeries
 ) -> None:
     many = [one_series(nino12, 240, f"s{k}") for k in range(2_000)]
     response = client.post("/compare", json={"series": many, "horizon": 12})
     assert response.status_code == 422
     detail = response.json()["detail"]
-    assert detail.startswith("to roll 3 models 12 steps ahead through 2000 series of 480000 values in all would take")
+    assert detail.startswith("comparing 3 models 12 steps ahead on 2000 series with 480000 values in total would take")
     most = int(detail.split("send at most ")[1].split()[0])
     assert 100 < most < 1_000
     one = CompareRequest.model_validate({"series": many[:1]})
     refuse_long_work(one, models=1, horizon=1, seconds=1)
-    with pytest.raises(RequestError, match=r"to roll 1 model 1 step ahead .* send shorter series, or ask for"):
+    with pytest.raises(RequestError, match=r"comparing 1 model 1 step ahead .* send shorter series, or ask for"):
         refuse_long_work(one, models=1, horizon=1, seconds=0.01)
 
 

@@ -2,7 +2,6 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -14,23 +13,9 @@ from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
 from service.settings import Settings
+from tests.service.requests import Json, answered, body
 from tests.serving import serve
 from training.run import Published
-
-Json = dict[str, Any]
-
-
-def body(nino12: SstSeries, n: int = 30, **fields: object) -> Json:
-    """A request with the last ``n`` months of nino12."""
-    values = [round(value, 2) for value in nino12.values[-n:].tolist()]
-    series = {"id": "pier", "start": iso(nino12.times[-n]), "values": values}
-    return {"model": "gru", "series": [series], **fields}
-
-
-def answered(response: httpx.Response) -> Json:
-    assert response.status_code == 200, response.text
-    answer: Json = response.json()
-    return answer
 
 
 def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Client, registry: Registry) -> None:
@@ -85,7 +70,7 @@ def test_thousands_of_series_come_back_in_their_order(client: httpx.Client, nino
     assert together[777]["sst"] == pytest.approx(alone["sst"], abs=1e-5)
 
 
-def test_timestamps_serve_in_place_of_a_start(client: httpx.Client, nino12: SstSeries) -> None:
+def test_timestamps_can_replace_a_start(client: httpx.Client, nino12: SstSeries) -> None:
     regular = body(nino12)
     stamped = body(nino12)
     del stamped["series"][0]["start"]
@@ -96,7 +81,7 @@ def test_timestamps_serve_in_place_of_a_start(client: httpx.Client, nino12: SstS
     )
 
 
-def test_timestamps_out_of_order_are_sorted_and_said_to_be(client: httpx.Client, nino12: SstSeries) -> None:
+def test_timestamps_out_of_order_are_sorted_with_a_warning(client: httpx.Client, nino12: SstSeries) -> None:
     request = body(nino12)
     series = request["series"][0]
     series["timestamps"] = [iso(time) for time in nino12.times[-30:]][::-1]
@@ -140,7 +125,7 @@ def test_no_levels_ask_for_no_intervals(client: httpx.Client, nino12: SstSeries)
     assert forecast["intervals"] == []
 
 
-def test_a_filled_gap_is_told(client: httpx.Client, nino12: SstSeries) -> None:
+def test_a_filled_gap_is_reported(client: httpx.Client, nino12: SstSeries) -> None:
     request = body(nino12)
     request["series"][0]["values"][20] = None
     (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
@@ -165,7 +150,7 @@ def test_one_bad_series_gets_an_error_in_its_place(client: httpx.Client, nino12:
     assert "sst" in first
 
 
-def test_strict_makes_a_bad_series_an_error_of_the_whole(client: httpx.Client, nino12: SstSeries) -> None:
+def test_strict_refuses_the_whole_request_for_a_bad_series(client: httpx.Client, nino12: SstSeries) -> None:
     request = body(nino12)
     good = request["series"][0]
     request["series"] = [good, {**good, "id": "short", "values": good["values"][:5]}]
@@ -176,7 +161,7 @@ def test_strict_makes_a_bad_series_an_error_of_the_whole(client: httpx.Client, n
     assert client.post("/forecast?strict=true", json=body(nino12)).status_code == 200
 
 
-def test_a_large_request_says_of_each_network_what_is_wrong_with_which_series(
+def test_a_large_request_has_the_errors_of_each_series_for_each_network(
     client: httpx.Client, nino12: SstSeries
 ) -> None:
     """It is written in parts, and refused as a whole."""
@@ -220,7 +205,7 @@ def test_an_answer_that_would_be_too_large_is_refused_with_how_many_series_would
         assert 250_000 < len(answer.content) <= 400_000
 
 
-def test_what_the_query_says_counts_where_the_body_does_not(client: httpx.Client, nino12: SstSeries) -> None:
+def test_the_query_counts_where_the_body_says_nothing(client: httpx.Client, nino12: SstSeries) -> None:
     sent = body(nino12)
     del sent["model"]
     asked = "model=rnn&horizon=2&level=50&threshold=296.65&units=kelvin"
@@ -231,7 +216,7 @@ def test_what_the_query_says_counts_where_the_body_does_not(client: httpx.Client
     assert by_query == answered(client.post(f"/forecast?{asked}", json=sent | same))
     refused = client.post("/forecast?level=80", json=sent | same)
     assert refused.status_code == 422
-    message = "level is another in the query than levels in the body: say it once"
+    message = "level in the query contradicts levels in the body: send only one of them"
     assert refused.json()["errors"] == [{"location": "query.level", "message": message}]
     assert client.post("/forecast?horizon=none", json=sent).json()["errors"][0]["location"] == "query.horizon"
 
@@ -255,7 +240,7 @@ def test_a_month_and_small_letters_are_times_too(
 
 
 @pytest.mark.parametrize("start", ["2009-01-01X01:00:00Z", "2009-01-01101:00", "2009-01-01" + "0" * 100, "2009-13"])
-def test_what_is_no_time_is_an_error(client: httpx.Client, nino12: SstSeries, start: str) -> None:
+def test_an_invalid_time_is_an_error(client: httpx.Client, nino12: SstSeries, start: str) -> None:
     request = body(nino12)
     request["series"][0]["start"] = start
     (forecast,) = answered(client.post("/forecast", json=request))["forecasts"]
@@ -271,7 +256,7 @@ def test_a_series_of_another_step_is_not_filled_up(client: httpx.Client) -> None
     )
 
 
-def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino12: SstSeries) -> None:
+def test_a_parameter_without_a_value_is_empty(client: httpx.Client, nino12: SstSeries) -> None:
     refused = client.post("/forecast?strict=", json=body(nino12))
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["location"] == "query.strict"
@@ -305,7 +290,7 @@ def test_a_parameter_without_a_value_is_read_as_it_is(client: httpx.Client, nino
         ),
     ],
 )
-def test_what_is_wrong_with_a_series_is_said_in_a_sentence(
+def test_the_error_of_a_series_says_what_is_wrong(
     client: httpx.Client, nino12: SstSeries, change: Json, error: str
 ) -> None:
     request = body(nino12)
@@ -331,7 +316,7 @@ def test_two_times_far_apart_are_refused_rather_than_filled(client: httpx.Client
     assert "check for a wrong time at either end" in forecast["error"]
 
 
-def test_the_operator_may_bound_the_horizon_of_every_call(artifacts: Path, nino12: SstSeries) -> None:
+def test_the_operator_can_limit_the_horizon_of_every_call(artifacts: Path, nino12: SstSeries) -> None:
     lines = {"Content-Type": "application/x-ndjson"}
     series = json.dumps(body(nino12)["series"][0]).encode()
     with serve(Settings(artifacts=artifacts, max_horizon=2)) as client:
@@ -345,5 +330,7 @@ def test_the_operator_may_bound_the_horizon_of_every_call(artifacts: Path, nino1
                 client.post("/compare", params=asked, json={"series": body(nino12, 60)["series"]}),
             ]
             assert [answer.status_code for answer in answers] == [status] * len(answers)
-        assert {answer.json()["detail"] for answer in answers} == {"horizon 3 is too far ahead: ask for at most 2 here"}
+        assert {answer.json()["detail"] for answer in answers} == {
+            "horizon 3 is too large: this service forecasts at most 2 steps ahead"
+        }
         assert {model["horizon"] for model in client.get("/models").json()["models"]} == {2}

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from service.api.forecast.schemas import AllForecasts, ModelForecast, SeriesForecast
 from service.http.problems import Problem
+from tests.service.requests import JSON, REFUSALS, assert_same, loaded
 from tests.service.requests_made_up import (
     WINDOW,
     Anything,
@@ -33,8 +34,6 @@ from tests.service.requests_made_up import (
 
 ANSWERS = TypeAdapter[AllForecasts | ModelForecast](AllForecasts | ModelForecast)
 Convert = Callable[[float], float]
-REFUSALS = {400, 404, 413, 415, 422}
-JSON = {"Content-Type": "application/json"}
 
 
 def post(client: httpx.Client, body: Json | bytes, **parameters: str) -> list[ModelForecast]:
@@ -70,15 +69,6 @@ def hold_to_horizon(forecast: SeriesForecast, asked: Json) -> None:
         assert time == f"{datetime.fromisoformat(time).replace(tzinfo=None).isoformat()}Z"
 
 
-def loaded(response: httpx.Response) -> Any:
-    """The JSON of an answer, which may hold no NaN and no Infinity."""
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} in an answer")
-
-    return json.loads(response.content, parse_constant=refuse)
-
-
 def forecasts(models: list[ModelForecast]) -> list[SeriesForecast]:
     """The forecasts, where none is an error."""
     found = [forecast for model in models for forecast in model.forecasts]
@@ -87,22 +77,8 @@ def forecasts(models: list[ModelForecast]) -> list[SeriesForecast]:
     return [forecast for forecast in found if isinstance(forecast, SeriesForecast)]
 
 
-def assert_same(one: Any, other: Any) -> None:
-    """Whether two answers are the same, numbers to 1e-4."""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for left, right in zip(one, other, strict=True):
-            assert_same(left, right)
-    else:
-        assert one == (pytest.approx(other, abs=1e-4) if isinstance(one, float) else other)
-
-
 @given(content=st.binary() | Anything.map(written).map(str.encode), query=st.binary(max_size=30))
-def test_bytes_that_are_no_request_are_refused(client: httpx.Client, content: bytes, query: bytes) -> None:
+def test_bytes_that_are_not_a_request_are_refused(client: httpx.Client, content: bytes, query: bytes) -> None:
     response = client.post(f"/forecast?{quote_from_bytes(query, safe='&=%+')}", content=content, headers=JSON)
     assert response.status_code in REFUSALS, response.text
     Problem.model_validate(loaded(response))
@@ -141,7 +117,7 @@ def test_a_field_of_any_depth_is_refused(client: httpx.Client, field: str, level
 
 
 @given(lone=Surrogates, place=st.sampled_from(["model", "dataset", "units"]))
-def test_half_a_character_is_refused_in_a_sentence(client: httpx.Client, lone: str, place: str) -> None:
+def test_a_lone_surrogate_is_refused_with_a_message(client: httpx.Client, lone: str, place: str) -> None:
     series = {"start": "2010-01-01", "values": [24.0] * WINDOW}
     assert post(client, {"series": [series], place: lone}) == []
     for field in ("id", "start", "step"):

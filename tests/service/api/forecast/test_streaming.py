@@ -18,7 +18,7 @@ from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from service.settings import Settings
 from tests.processes import running
-from tests.service.api.forecast.test_forecast import body
+from tests.service.requests import body
 from tests.serving import serve
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -94,10 +94,10 @@ def test_a_bad_line_gets_an_error_in_its_place_that_names_it(client: httpx.Clien
     bad = {
         b"{": "line is not JSON",
         b'{"id": "\xff", "values": [1]}': "line is not JSON",
-        b"[]": "line: it should be an object",
-        b'{"id": "pier", "start": "2009-01-01", "values": [1, "cold"]}': r"values\[1\]: it should be a valid number",
-        b'{"id": "pier", "start": "2009-01-01", "values": [NaN]}': r"values\[0\]: it should be a finite number",
-        json.dumps(series | {"depth": 3}).encode(): "depth: no such field",
+        b"[]": "line: must be an object",
+        b'{"id": "pier", "start": "2009-01-01", "values": [1, "cold"]}': r"values\[1\]: must be a valid number",
+        b'{"id": "pier", "start": "2009-01-01", "values": [NaN]}': r"values\[0\]: must be a finite number",
+        json.dumps(series | {"depth": 3}).encode(): "depth: unknown field",
         json.dumps(series | {"step": "day"}).encode(): "the step is one day",
         json.dumps(series | {"values": [20, 21]}).encode(): "2 values are too few",
         long: "200000 values are too many",
@@ -114,7 +114,7 @@ def test_a_bad_line_gets_an_error_in_its_place_that_names_it(client: httpx.Clien
         assert "sst" not in line
 
 
-def test_a_line_that_is_too_long_is_left_out_and_the_next_is_answered(artifacts: Path, series: Json) -> None:
+def test_a_line_that_is_too_long_is_skipped_and_the_next_is_answered(artifacts: Path, series: Json) -> None:
     with serve(Settings(artifacts=artifacts, max_line_bytes=2_000, max_body_bytes=4_000)) as client:
         endless = b'{"values": [' + b"20.0, " * 100_000
         first, second, third = read(post(client, iter([written(series), endless, b"]}\n", written(series)])))
@@ -147,7 +147,7 @@ def test_all_three_models_answer_in_one_line(client: httpx.Client, series: Json)
         ({"threshold": "nan"}, 422, "query.threshold"),
     ],
 )
-def test_what_is_not_offered_is_refused_before_anything_is_read(
+def test_what_is_not_available_is_refused_before_the_body_is_read(
     client: httpx.Client, series: Json, query: Json, status: int, said: str
 ) -> None:
     response = post(client, written(series), **query)
@@ -163,7 +163,7 @@ def test_compressed_lines_are_refused(client: httpx.Client, series: Json) -> Non
     assert "without Content-Encoding" in response.json()["detail"]
 
 
-def test_with_strict_the_first_bad_line_ends_it(client: httpx.Client, series: Json) -> None:
+def test_with_strict_the_first_bad_line_ends_the_response(client: httpx.Client, series: Json) -> None:
     bad = series | {"values": [20]}
     refused = post(client, written(bad, series), model="gru", strict=True)
     assert refused.status_code == 422
@@ -196,7 +196,7 @@ def test_a_line_is_answered_while_the_next_is_not_yet_sent(client: httpx.Client,
         assert list(answers) == []
 
 
-def test_the_deadline_is_of_each_batch_and_not_of_all(artifacts: Path, series: Json) -> None:
+def test_the_deadline_applies_to_each_batch(artifacts: Path, series: Json) -> None:
     with serve(Settings(artifacts=artifacts, request_seconds=0.6)) as client:
         pause = threading.Event()
         with conversation(client.base_url.port or 0) as (wire, stream):
@@ -215,7 +215,7 @@ def test_the_deadline_is_of_each_batch_and_not_of_all(artifacts: Path, series: J
         assert 'sst_rejected_total{reason="deadline"} 1.0' in client.get("/metrics").text
 
 
-def test_a_client_that_leaves_ends_its_work(artifacts: Path, series: Json) -> None:
+def test_a_client_that_disconnects_ends_its_work(artifacts: Path, series: Json) -> None:
     with serve(Settings(artifacts=artifacts)) as client:
         with conversation(client.base_url.port or 0) as (wire, stream):
             send(wire, written(*[series] * 50))
@@ -275,7 +275,7 @@ def test_a_client_that_reads_nothing_is_not_read_from(artifacts: Path, series: J
         assert read_head(stream) == 200
 
 
-def test_told_to_stop_it_brings_a_stream_to_its_end(artifacts: Path, series: Json) -> None:
+def test_a_stream_is_finished_when_the_service_stops(artifacts: Path, series: Json) -> None:
     with running(artifacts, linger_seconds=0) as service:
         with conversation(service.port) as (wire, stream):
             send(wire, written(series))

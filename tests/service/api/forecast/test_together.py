@@ -6,7 +6,7 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.service.api.forecast.test_fuzz import JSON, assert_same, loaded
+from tests.service.requests import JSON, assert_same, loaded
 from tests.service.requests_made_up import Json, broken_request, doubtful_series, request, sound_series, written
 
 REQUESTS = st.one_of(

@@ -11,7 +11,7 @@ import tritonclient.http.aio as triton_aio
 from tritonclient.utils import InferenceServerException
 
 from forecasting.series.sst_series import SstSeries
-from tests.service.api.inference.test_inference import address, inputs, windows
+from tests.service.inference_requests import address, inputs, windows
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ async def aio(client: httpx.Client, anyio_backend: str) -> AsyncIterator[Any]:
         yield one
 
 
-async def test_every_call_that_the_sync_client_has_gives_the_same(aio: Any, client: httpx.Client) -> None:
+async def test_every_call_returns_what_the_sync_client_returns(aio: Any, client: httpx.Client) -> None:
     with triton.InferenceServerClient(address(client)) as sync:
         for call in ("is_server_live", "is_server_ready", "get_server_metadata", "get_model_repository_index"):
             assert await getattr(aio, call)() == getattr(sync, call)()
@@ -36,7 +36,7 @@ async def test_every_call_that_the_sync_client_has_gives_the_same(aio: Any, clie
         assert await aio.get_inference_statistics() == sync.get_inference_statistics()
 
 
-async def test_there_is_no_readiness_where_there_is_no_model(aio: Any) -> None:
+async def test_an_unknown_model_is_not_ready(aio: Any) -> None:
     assert await aio.is_model_ready("nino12-gru")
     assert not await aio.is_model_ready("nino12-gru", "1")
     assert not await aio.is_model_ready("nino12-transformer")
@@ -46,7 +46,7 @@ async def test_there_is_no_readiness_where_there_is_no_model(aio: Any) -> None:
 @pytest.mark.parametrize("sent", [None, "gzip", "deflate"])
 @pytest.mark.parametrize("wanted", [None, "gzip", "deflate"])
 @pytest.mark.parametrize("n", [0, 1, 600])
-async def test_inference_gives_what_the_sync_client_gets(
+async def test_inference_returns_what_the_sync_client_returns(
     aio: Any,
     client: httpx.Client,
     nino12: SstSeries,
@@ -79,13 +79,13 @@ async def test_errors_reach_the_client_as_its_own_exceptions(aio: Any, nino12: S
     sst[0, 5] = np.inf
     with pytest.raises(InferenceServerException, match=r"\[400\] sst\[0\]\[5\] is inf"):
         await aio.infer("nino12-gru", inputs(sst, valid_time))
-    with pytest.raises(InferenceServerException, match=r"\[404\] there is nothing at /v2/logging"):
+    with pytest.raises(InferenceServerException, match=r"\[404\] no such path: /v2/logging"):
         await aio.get_log_settings()
     with pytest.raises(InferenceServerException, match=r"\[403\] loading and unloading need an admin key"):
         await aio.load_model("nino12-gru")
 
 
-async def test_a_request_made_by_hand_is_answered_alike(aio: Any, nino12: SstSeries, client: httpx.Client) -> None:
+async def test_a_handwritten_request_gets_the_same_answer(aio: Any, nino12: SstSeries, client: httpx.Client) -> None:
     content, length = aio.generate_request_body(inputs(*windows(nino12, 2)))
     headers = {"Inference-Header-Content-Length": str(length), "Content-Type": "application/octet-stream"}
     response = client.post("/v2/models/nino12-gru/infer", content=content, headers=headers)

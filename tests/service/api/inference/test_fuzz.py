@@ -8,7 +8,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.service.api.inference.test_inference import INFER, WINDOW, binary_request, request
+from tests.service.inference_requests import INFER, WINDOW, binary_request, request
 
 _fuzz = settings(
     max_examples=400,
@@ -76,7 +76,7 @@ FULL = {
 
 @_fuzz
 @given(path=st.sampled_from(places(FULL)), piece=VALUES)
-def test_one_place_of_a_request_may_hold_anything(client: httpx.Client, path: tuple[Any, ...], piece: str) -> None:
+def test_one_place_of_a_request_can_hold_anything(client: httpx.Client, path: tuple[Any, ...], piece: str) -> None:
     check(client.post(INFER, content=with_piece(FULL, path, piece)))
 
 
@@ -89,7 +89,7 @@ HEAD, TAIL = binary_request(2)
     piece=VALUES,
     tail=st.binary(max_size=300) | st.just(TAIL) | st.integers(0, len(TAIL)).map(lambda cut: TAIL[:cut]),
 )
-def test_one_place_in_front_of_any_bytes_may_hold_anything(
+def test_one_place_of_the_json_before_any_bytes_can_hold_anything(
     client: httpx.Client, path: tuple[Any, ...], piece: str, tail: bytes
 ) -> None:
     content = with_piece(HEAD, path, piece)
@@ -99,7 +99,7 @@ def test_one_place_in_front_of_any_bytes_may_hold_anything(
 
 @_fuzz
 @given(sst=st.binary(min_size=4 * WINDOW, max_size=4 * WINDOW), valid_time=st.binary(min_size=8, max_size=8))
-def test_tensors_may_be_any_bytes(client: httpx.Client, sst: bytes, valid_time: bytes) -> None:
+def test_tensors_can_be_any_bytes(client: httpx.Client, sst: bytes, valid_time: bytes) -> None:
     head, _ = binary_request()
     head["parameters"] = {"binary_data_output": True}
     content = json.dumps(head).encode()
@@ -112,7 +112,7 @@ def test_tensors_may_be_any_bytes(client: httpx.Client, sst: bytes, valid_time: 
     content=st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode()),
     length=st.none() | st.integers(-10, 300).map(str) | st.text(st.characters(min_codepoint=33, max_codepoint=126)),
 )
-def test_bodies_and_lengths_may_be_anything(client: httpx.Client, content: bytes, length: str | None) -> None:
+def test_bodies_and_lengths_can_be_anything(client: httpx.Client, content: bytes, length: str | None) -> None:
     headers = {} if length is None else {"Inference-Header-Content-Length": length}
     check(client.post(INFER, content=content, headers=headers))
 
@@ -121,7 +121,7 @@ def test_bodies_and_lengths_may_be_anything(client: httpx.Client, content: bytes
 @given(
     content=st.binary(max_size=50) | ODD.map(str.encode) | ODD.map(lambda piece: b'{"ready": %b}' % piece.encode()),
 )
-def test_the_index_is_a_list_or_a_sentence(client: httpx.Client, content: bytes) -> None:
+def test_the_index_is_a_list_or_an_error(client: httpx.Client, content: bytes) -> None:
     response = client.post("/v2/repository/index", content=content)
     assert response.status_code in (200, 400)
     document = response.json()

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import numpy.typing as npt
 import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
@@ -26,77 +25,26 @@ from service.engine.statistics import Statistics
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from tests.conftest import ROOT
-from tests.service.api.forecast.test_forecast import Json, answered, body
+from tests.service.inference_requests import (
+    INFER,
+    JANUARY_2011,
+    WINDOW,
+    address,
+    binary_request,
+    inputs,
+    post_binary,
+    refused,
+    request,
+    windows,
+)
+from tests.service.requests import Json, answered, body
 from tests.serving import serve, serve_app
-
-INFER = "/v2/models/nino12-gru/infer"
-WINDOW = 24
-JANUARY_2011 = 1_293_840_000.0
-
-
-def address(client: httpx.Client) -> str:
-    """As tritonclient wants it: without a scheme."""
-    return str(client.base_url).removeprefix("http://").rstrip("/")
 
 
 @pytest.fixture
 def infer_client(client: httpx.Client) -> Iterator[Any]:
     with triton.InferenceServerClient(address(client)) as one:
         yield one
-
-
-def windows(nino12: SstSeries, n: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """The last ``n`` windows of nino12, and the months that follow them."""
-    end = len(nino12)
-    rows = [nino12.values[end - k - WINDOW : end - k] for k in reversed(range(n))]
-    times = [nino12.step.shift(nino12.times[end - 1 - k], 1) for k in reversed(range(n))]
-    seconds = np.array(times, dtype="datetime64[s]").astype(np.float64)
-    return np.array(rows, dtype=np.float32).reshape(n, WINDOW), seconds.reshape(n)
-
-
-def inputs(sst: npt.NDArray[Any], valid_time: npt.NDArray[Any], binary: bool = True) -> list[Any]:
-    return [
-        triton.InferInput("sst", list(sst.shape), "FP32").set_data_from_numpy(sst, binary_data=binary),
-        triton.InferInput("valid_time", list(valid_time.shape), "FP64").set_data_from_numpy(
-            valid_time, binary_data=binary
-        ),
-    ]
-
-
-def request(n: int = 1) -> Json:
-    """A valid request, all JSON."""
-    return {
-        "inputs": [
-            {"name": "sst", "datatype": "FP32", "shape": [n, WINDOW], "data": [[24.5] * WINDOW] * n},
-            {"name": "valid_time", "datatype": "FP64", "shape": [n], "data": [JANUARY_2011] * n},
-        ]
-    }
-
-
-def binary_request(n: int = 1) -> tuple[Json, bytes]:
-    """A valid request with binary tensors: what stands in front, and the tensors."""
-    head = request(n)
-    for tensor in head["inputs"]:
-        del tensor["data"]
-    head["inputs"][0]["parameters"] = {"binary_data_size": 4 * WINDOW * n}
-    head["inputs"][1]["parameters"] = {"binary_data_size": 8 * n}
-    return head, np.full((n, WINDOW), 24.5, "<f4").tobytes() + np.full(n, JANUARY_2011, "<f8").tobytes()
-
-
-def post_binary(client: httpx.Client, head: Json, tail: bytes, length: object = None) -> httpx.Response:
-    content = json.dumps(head).encode()
-    stated = len(content) if length is None else length
-    return client.post(INFER, content=content + tail, headers={"Inference-Header-Content-Length": str(stated)})
-
-
-def refused(response: httpx.Response, status: int = 400) -> str:
-    """The sentence of a refusal, which is all that its document holds."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/json"
-    (error,) = response.json().items()
-    assert error[0] == "error"
-    sentence: str = error[1]
-    return sentence
 
 
 # As clients see it.
@@ -133,7 +81,7 @@ def test_a_models_configuration_agrees_with_its_metadata(infer_client: Any) -> N
     assert config["parameters"]["step"] == {"string_value": "month"}
 
 
-def test_a_model_is_ready_if_it_is_loaded_in_the_version_asked_for(infer_client: Any, registry: Registry) -> None:
+def test_a_model_is_ready_if_the_requested_version_is_loaded(infer_client: Any, registry: Registry) -> None:
     version = registry.dataset("nino12").release.version
     assert infer_client.is_model_ready("nino12-gru")
     assert infer_client.is_model_ready("nino12-gru", version)
@@ -144,7 +92,7 @@ def test_a_model_is_ready_if_it_is_loaded_in_the_version_asked_for(infer_client:
 @pytest.mark.parametrize("n", [0, 1, 3, 64, 65, 600])
 @pytest.mark.parametrize("binary_in", [True, False])
 @pytest.mark.parametrize("binary_out", [True, False])
-def test_inference_gives_what_the_network_gives(
+def test_inference_returns_the_output_of_the_network(
     infer_client: Any, nino12: SstSeries, gru: Forecaster, n: int, binary_in: bool, binary_out: bool
 ) -> None:
     sst, valid_time = windows(nino12, n)
@@ -170,12 +118,14 @@ def test_inference_and_a_forecast_one_step_ahead_agree(
     assert result.as_numpy("forecast") == pytest.approx(forecast["sst"], abs=1e-5)
 
 
-def test_without_outputs_named_the_answer_is_binary_as_the_client_asks(infer_client: Any, nino12: SstSeries) -> None:
+def test_without_requested_outputs_the_response_is_binary_if_the_client_wants(
+    infer_client: Any, nino12: SstSeries
+) -> None:
     (output,) = infer_client.infer("nino12-gru", inputs(*windows(nino12, 2))).get_response()["outputs"]
     assert output == {"name": "forecast", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}
 
 
-def test_one_tensor_may_be_binary_and_the_other_json_in_any_order(infer_client: Any, nino12: SstSeries) -> None:
+def test_one_tensor_can_be_binary_and_the_other_json_in_any_order(infer_client: Any, nino12: SstSeries) -> None:
     sst, valid_time = windows(nino12, 3)
     expected = infer_client.infer("nino12-gru", inputs(sst, valid_time)).as_numpy("forecast")
     as_bytes, as_json = inputs(sst, valid_time), inputs(sst, valid_time, binary=False)
@@ -187,7 +137,7 @@ def test_one_tensor_may_be_binary_and_the_other_json_in_any_order(infer_client: 
 @pytest.mark.parametrize("wanted", [None, "gzip", "deflate"])
 @pytest.mark.parametrize("n", [1, 600])
 @pytest.mark.parametrize("binary", [True, False])
-def test_bodies_may_be_compressed_either_way(
+def test_bodies_can_be_compressed_in_both_directions(
     infer_client: Any, nino12: SstSeries, sent: str | None, wanted: str | None, n: int, binary: bool
 ) -> None:
     sst, valid_time = windows(nino12, n)
@@ -215,7 +165,7 @@ def test_bodies_may_be_compressed_either_way(
         ("", None),
     ],
 )
-def test_an_answer_is_compressed_only_as_its_client_reads_it(
+def test_a_response_is_compressed_only_as_the_client_accepts(
     client: httpx.Client, accepted: str, encoding: str | None
 ) -> None:
     response = client.post(INFER, json=request(300), headers={"Accept-Encoding": accepted})
@@ -231,7 +181,7 @@ def test_nothing_but_inference_is_ever_compressed(client: httpx.Client) -> None:
     assert "content-encoding" not in client.post("/v2/repository/index").headers
 
 
-def test_several_requests_may_be_under_way_at_once(client: httpx.Client, nino12: SstSeries) -> None:
+def test_several_requests_can_run_at_once(client: httpx.Client, nino12: SstSeries) -> None:
     sst, valid_time = windows(nino12, 8)
     with triton.InferenceServerClient(address(client), concurrency=4) as one:
         pending = [one.async_infer("nino12-gru", inputs(sst[k : k + 1], valid_time[k : k + 1])) for k in range(8)]
@@ -240,7 +190,7 @@ def test_several_requests_may_be_under_way_at_once(client: httpx.Client, nino12:
     np.testing.assert_allclose(apart, together, rtol=1e-5)
 
 
-def test_parameters_that_mean_nothing_here_are_passed_over(infer_client: Any, nino12: SstSeries) -> None:
+def test_unknown_parameters_are_ignored(infer_client: Any, nino12: SstSeries) -> None:
     result = infer_client.infer(
         "nino12-gru",
         inputs(*windows(nino12, 1)),
@@ -253,7 +203,7 @@ def test_parameters_that_mean_nothing_here_are_passed_over(infer_client: Any, ni
     assert result.as_numpy("forecast").shape == (1,)
 
 
-def test_a_request_made_by_hand_is_answered_alike(client: httpx.Client, nino12: SstSeries) -> None:
+def test_a_handwritten_request_gets_the_same_answer(client: httpx.Client, nino12: SstSeries) -> None:
     sst, valid_time = windows(nino12, 1)
     content, length = triton.InferenceServerClient.generate_request_body(inputs(sst, valid_time))
     headers = {"Inference-Header-Content-Length": str(length), "Content-Type": "application/octet-stream"}
@@ -270,9 +220,11 @@ def test_errors_reach_the_client_as_its_own_exceptions(infer_client: Any, nino12
         infer_client.infer("nino12-transformer", inputs(sst, valid_time))
     with pytest.raises(InferenceServerException, match=r"\[404\] nino12-gru has no version '1'"):
         infer_client.infer("nino12-gru", inputs(sst, valid_time), model_version="1")
-    with pytest.raises(InferenceServerException, match=r"\[400\] there is no output 'probability': there is forecast"):
+    with pytest.raises(
+        InferenceServerException, match=r"\[400\] unknown output 'probability': the only output is forecast"
+    ):
         infer_client.infer("nino12-gru", inputs(sst, valid_time), outputs=[triton.InferRequestedOutput("probability")])
-    with pytest.raises(InferenceServerException, match=r"\[400\] output forecast .* no classification"):
+    with pytest.raises(InferenceServerException, match=r"\[400\] output forecast does not support classification"):
         infer_client.infer(
             "nino12-gru", inputs(sst, valid_time), outputs=[triton.InferRequestedOutput("forecast", class_count=2)]
         )
@@ -281,22 +233,22 @@ def test_errors_reach_the_client_as_its_own_exceptions(infer_client: Any, nino12
         infer_client.infer("nino12-gru", inputs(sst, valid_time))
 
 
-def test_extensions_that_are_not_there_are_errors_that_say_so(infer_client: Any, nino12: SstSeries) -> None:
+def test_unsupported_extensions_are_clear_errors(infer_client: Any, nino12: SstSeries) -> None:
     for call in (
         infer_client.get_log_settings,
         infer_client.get_trace_settings,
         infer_client.get_system_shared_memory_status,
         infer_client.get_cuda_shared_memory_status,
     ):
-        with pytest.raises(InferenceServerException, match=r"\[404\] there is nothing at /v2/"):
+        with pytest.raises(InferenceServerException, match=r"\[404\] no such path: /v2/"):
             call()
     shared = triton.InferInput("sst", [1, WINDOW], "FP32")
     shared.set_shared_memory("region", 96)
-    with pytest.raises(InferenceServerException, match=r"\[400\] input sst: shared memory is not offered"):
+    with pytest.raises(InferenceServerException, match=r"\[400\] input sst: shared memory is not supported"):
         infer_client.infer("nino12-gru", [shared, inputs(*windows(nino12, 1))[1]])
 
 
-def test_statistics_count_what_was_asked(infer_client: Any, nino12: SstSeries) -> None:
+def test_statistics_count_the_requests(infer_client: Any, nino12: SstSeries) -> None:
     def figures(name: str) -> Json:
         (one,) = infer_client.get_inference_statistics(name)["model_stats"]
         return dict(one)
@@ -324,9 +276,7 @@ def test_statistics_count_what_was_asked(infer_client: Any, nino12: SstSeries) -
     assert after in everything
 
 
-def test_metrics_count_inference_by_the_paths_template(
-    infer_client: Any, client: httpx.Client, gru: Forecaster
-) -> None:
+def test_metrics_count_inference_by_path_template(infer_client: Any, client: httpx.Client, gru: Forecaster) -> None:
     sst, valid_time = np.full((1, WINDOW), 24.5, np.float32), np.array([JANUARY_2011])
     infer_client.infer("nino12-gru", inputs(sst, valid_time))
     infer_client.infer("nino12-gru", inputs(sst, valid_time), model_version=gru.metadata.version)
@@ -336,7 +286,7 @@ def test_metrics_count_inference_by_the_paths_template(
 
 
 @pytest.mark.anyio
-async def test_a_request_whose_client_leaves_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
+async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Registry, gru: Forecaster) -> None:
     with ThreadPoolExecutor(1) as workers:
         serving = Serving(registry, workers, 60, Metrics(), Statistics())
         runner = serving.runner(registry.releases["nino12"].forecasters["gru"])
@@ -356,8 +306,8 @@ def test_while_it_drains_the_process_is_live_and_not_ready(artifacts: Path) -> N
         gate.lifecycle.draining = True
         assert one.is_server_live()
         assert not one.is_server_ready()
-        assert "about to stop" in refused(client.get("/v2/health/ready"), 503)
-        assert "about to stop" in refused(client.post(INFER, json=request()), 503)
+        assert "shutting down" in refused(client.get("/v2/health/ready"), 503)
+        assert "shutting down" in refused(client.post(INFER, json=request()), 503)
 
 
 @pytest.mark.anyio
@@ -371,7 +321,7 @@ async def test_before_the_models_are_loaded_it_is_live_and_not_ready(artifacts: 
             await client.post("/v2/repository/index"),
             await client.get("/v2/models/stats"),
         ):
-            assert "not loaded yet" in refused(answer, 503)
+            assert "still loading" in refused(answer, 503)
 
 
 def test_the_route_in_the_document_answers_as_the_gate_does(artifacts: Path, client: httpx.Client) -> None:
@@ -401,7 +351,7 @@ def test_the_documentations_example_runs(client: httpx.Client, capsys: pytest.Ca
 # As anybody might.
 
 
-def test_flat_and_nested_data_mean_the_same(client: httpx.Client) -> None:
+def test_flat_and_nested_data_are_equivalent(client: httpx.Client) -> None:
     nested = request(2)
     nested["inputs"][0]["data"] = [[24.5 - k / 8 for k in range(WINDOW)], [23 + k / 8 for k in range(WINDOW)]]
     flat = json.loads(json.dumps(nested))
@@ -412,7 +362,7 @@ def test_flat_and_nested_data_mean_the_same(client: httpx.Client) -> None:
     assert low != high
 
 
-def test_whole_numbers_are_numbers_and_any_media_type_will_do(client: httpx.Client) -> None:
+def test_integers_are_numbers_and_any_media_type_is_accepted(client: httpx.Client) -> None:
     whole = request()
     whole["inputs"][0]["data"] = [24] * WINDOW
     content = json.dumps(whole).encode()
@@ -420,7 +370,7 @@ def test_whole_numbers_are_numbers_and_any_media_type_will_do(client: httpx.Clie
         answered(client.post(INFER, content=content, headers={"Content-Type": media_type}))
 
 
-def test_an_id_comes_back_as_given_and_only_if_given(client: httpx.Client) -> None:
+def test_an_id_is_returned_as_given_and_only_if_given(client: httpx.Client) -> None:
     for name in ("pier", "", "Niño ☀ \x00\x7f", "x" * 5_000):
         assert answered(client.post(INFER, json={**request(), "id": name}))["id"] == name
     assert "id" not in answered(client.post(INFER, json=request()))
@@ -439,7 +389,7 @@ def test_an_id_comes_back_as_given_and_only_if_given(client: httpx.Client) -> No
         ({}, [{"name": "forecast", "parameters": {}}], False),
     ],
 )
-def test_an_outputs_own_parameter_says_how_it_comes_and_else_the_requests(
+def test_the_form_of_an_output_follows_its_own_parameter_or_else_the_requests(
     client: httpx.Client, parameters: Json, outputs: list[Json] | None, binary: bool
 ) -> None:
     response = client.post(INFER, json={**request(), "parameters": parameters, "outputs": outputs})
@@ -467,9 +417,9 @@ TIME = ("inputs", 1)
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "message"),
     [
-        ((*SST, "name"), "SST", "there is no input 'SST'; available: sst, valid_time"),
+        ((*SST, "name"), "SST", "unknown input 'SST': the model takes sst and valid_time"),
         ((*SST, "name"), "valid_time", "input valid_time should have the datatype FP64, not 'FP32'"),
         ((*SST, "datatype"), "FP64", "input sst should have the datatype FP32, not 'FP64'"),
         ((*TIME, "datatype"), "INT64", "input valid_time should have the datatype FP64, not 'INT64'"),
@@ -483,65 +433,77 @@ TIME = ("inputs", 1)
         ((*SST, "shape"), [True, 24], "body.inputs[0].shape[0]"),
         ((*SST, "shape"), ["1", 24], "body.inputs[0].shape[0]"),
         ((*SST, "shape"), [1] * 9, "body.inputs[0].shape"),
-        ((*SST, "shape"), [2, 24], "input sst: data holds 24 values, and the shape [2, 24] 48"),
+        ((*SST, "shape"), [2, 24], "input sst: data holds 24 values, but the shape [2, 24] needs 48"),
         ((*SST, "shape"), [10_001, 24], "input sst has 10001 rows: send at most 10000 in one request"),
         ((*SST, "shape"), [2**62, 24], "rows: send at most 10000"),
         ((*SST, "shape"), [10**300, 24], "input sst has more than 1e+18 rows"),
         ((*SST, "shape"), [10**300, 10**300], "not [more than 1e+18, more than 1e+18]"),
-        ((*TIME, "shape"), [2], "input valid_time: data holds 1 value, and the shape [2] 2"),
+        ((*TIME, "shape"), [2], "input valid_time: data holds 1 value, but the shape [2] needs 2"),
         ((*SST, "data"), [[24.5] * 23], "sst[0] should be an array of 24 values"),
         ((*SST, "data"), [[24.5] * 24, 5], "sst[1] should be an array of 24 values"),
         ((*SST, "data"), [[24.5] * 24, [24.5] * 24], "data holds 48 values"),
         ((*SST, "data"), [[[24.5] * 24]], "sst[0] should be an array of 24 values"),
-        ((*SST, "data"), [[[24.5]] * 24], "sst[0][0] is no number"),
-        ((*SST, "data"), [24.5] * 23 + [True], "sst[0][23] is no number"),
-        ((*SST, "data"), [24.5] * 23 + [None], "sst[0][23] is no number"),
-        ((*SST, "data"), [24.5] * 23 + ["24.5"], "sst[0][23] is no number"),
-        ((*SST, "data"), [24.5] * 23 + [10**400], "sst[0][23] is no temperature of a sea"),
-        ((*SST, "data"), [24.5] * 23 + [45.5], "sst[0][23] is 45.5: no temperature of a sea in °C (-3 to 45)"),
-        ((*SST, "data"), [297.0] * 24, "sst[0][0] is 297: no temperature of a sea in °C (-3 to 45)"),
-        ((*SST, "data"), [1e300] * 24, "sst[0][0] is 1e+300: no temperature"),
+        ((*SST, "data"), [[[24.5]] * 24], "sst[0][0] is not a number"),
+        ((*SST, "data"), [24.5] * 23 + [True], "sst[0][23] is not a number"),
+        ((*SST, "data"), [24.5] * 23 + [None], "sst[0][23] is not a number"),
+        ((*SST, "data"), [24.5] * 23 + ["24.5"], "sst[0][23] is not a number"),
+        ((*SST, "data"), [24.5] * 23 + [10**400], "sst[0][23] is not a possible sea temperature"),
+        ((*SST, "data"), [24.5] * 23 + [45.5], "sst[0][23] is 45.5: not a possible sea temperature in °C (-3 to 45)"),
+        ((*SST, "data"), [297.0] * 24, "sst[0][0] is 297: not a possible sea temperature in °C (-3 to 45)"),
+        ((*SST, "data"), [1e300] * 24, "sst[0][0] is 1e+300: not a possible sea temperature"),
         ((*SST, "data"), {}, "input sst: data should be an array"),
         ((*SST, "data"), "24.5", "input sst: data should be an array"),
         ((*SST, "data"), None, "input sst has neither data nor the parameter binary_data_size"),
-        ((*TIME, "data"), [[JANUARY_2011]], "valid_time[0] is no number"),
-        ((*TIME, "data"), [1_000 * JANUARY_2011], "valid_time[0] is 1.29384e+12: no Unix time of the years 1 to 9999"),
-        ((*TIME, "data"), [253402300800], "valid_time[0] is 253402300800: no Unix time of the years 1 to 9999"),
-        ((*SST, "data"), [24.5] * 23 + [45.000000001], "sst[0][23] is 45.000000001: no temperature of a sea"),
-        ((*TIME, "data"), [-1e15], "valid_time[0] is -1e+15: no Unix time"),
+        ((*TIME, "data"), [[JANUARY_2011]], "valid_time[0] is not a number"),
+        (
+            (*TIME, "data"),
+            [1_000 * JANUARY_2011],
+            "valid_time[0] is 1.29384e+12: not a Unix time in seconds between the years 1 and 9999",
+        ),
+        (
+            (*TIME, "data"),
+            [253402300800],
+            "valid_time[0] is 253402300800: not a Unix time in seconds between the years 1 and 9999",
+        ),
+        ((*SST, "data"), [24.5] * 23 + [45.000000001], "sst[0][23] is 45.000000001: not a possible sea temperature"),
+        ((*TIME, "data"), [-1e15], "valid_time[0] is -1e+15: not a Unix time"),
         ((*SST, "parameters"), {"binary_data_size": 96}, "input sst has both data and the parameter binary_data_size"),
         ((*SST, "parameters"), {"binary_data_size": -1}, "body.inputs[0].parameters.binary_data_size"),
         ((*SST, "parameters"), {"binary_data_size": "96"}, "body.inputs[0].parameters.binary_data_size"),
         ((*SST, "parameters"), [], "body.inputs[0].parameters"),
-        ((*SST, "parameters"), {"shared_memory_region": "x"}, "input sst: shared memory is not offered"),
-        (("inputs",), [], "input sst is missing; available: sst, valid_time"),
+        ((*SST, "parameters"), {"shared_memory_region": "x"}, "input sst: shared memory is not supported"),
+        (("inputs",), [], "input sst is missing: the model takes sst and valid_time"),
         (("inputs",), request()["inputs"][:1], "input valid_time is missing"),
-        (("inputs",), request()["inputs"][:1] * 2, "input sst is given twice"),
+        (("inputs",), request()["inputs"][:1] * 2, "input sst occurs twice"),
         (("inputs",), [request(2)["inputs"][0], request()["inputs"][1]], "sst has 2, valid_time has 1"),
         (("inputs",), request()["inputs"] * 10, "body.inputs"),
         (("inputs",), None, "body.inputs"),
         (("inputs",), "sst", "body.inputs"),
         (("inputs",), [5], "body.inputs[0]"),
         (("id",), 5, "body.id"),
-        (("outputs",), [{"name": "probability"}], "there is no output 'probability': there is forecast"),
-        (("outputs",), [{"name": "forecast"}, {"name": "x"}], "there is no output 'x'"),
-        (("outputs",), [{"name": "forecast"}] * 2, "output forecast is asked for twice"),
+        (("outputs",), [{"name": "probability"}], "unknown output 'probability': the only output is forecast"),
+        (("outputs",), [{"name": "forecast"}, {"name": "x"}], "unknown output 'x'"),
+        (("outputs",), [{"name": "forecast"}] * 2, "output forecast is requested twice"),
         (("outputs",), [{}], "body.outputs[0].name"),
         (("outputs",), [{"name": "forecast", "parameters": {"binary_data": 1}}], "body.outputs[0].parameters"),
-        (("outputs",), [{"name": "forecast", "parameters": {"shared_memory_region": "x"}}], "no shared memory"),
+        (
+            ("outputs",),
+            [{"name": "forecast", "parameters": {"shared_memory_region": "x"}}],
+            "does not support classification or shared memory",
+        ),
         (("parameters",), {"binary_data_output": "yes"}, "body.parameters.binary_data_output"),
         (("parameters",), [], "body.parameters"),
     ],
 )
-def test_what_is_malformed_is_a_400_that_says_where(
-    client: httpx.Client, path: tuple[str | int, ...], value: object, said: str
+def test_a_malformed_request_is_a_400_that_says_where(
+    client: httpx.Client, path: tuple[str | int, ...], value: object, message: str
 ) -> None:
-    assert said in refused(client.post(INFER, json=changed(path, value)))
+    assert message in refused(client.post(INFER, json=changed(path, value)))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400"])
 @pytest.mark.parametrize(("name", "place"), [("24.25", "sst[0][7]"), ("1293840000.0", "valid_time[0]")])
-def test_json_that_is_no_number_is_refused_by_its_place(
+def test_json_that_is_not_a_number_is_refused_with_its_position(
     client: httpx.Client, number: str, name: str, place: str
 ) -> None:
     whole = request()
@@ -552,7 +514,7 @@ def test_json_that_is_no_number_is_refused_by_its_place(
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 3e38])
 @pytest.mark.parametrize("spot", [(0, 0), (1, 23), (2, 11)])
-def test_bytes_that_are_no_number_are_refused_by_their_place(
+def test_bytes_that_are_not_a_number_are_refused_with_their_position(
     client: httpx.Client, number: float, spot: tuple[int, int]
 ) -> None:
     head, tail = binary_request(3)
@@ -563,56 +525,56 @@ def test_bytes_that_are_no_number_are_refused_by_their_place(
 
 
 @pytest.mark.parametrize("bits", [0x7FA00000, 0x7FC00000, 0xFFFFFFFF])
-def test_no_pattern_of_bits_passes_for_a_number(client: httpx.Client, bits: int) -> None:
+def test_no_invalid_bit_pattern_passes_as_a_number(client: httpx.Client, bits: int) -> None:
     head, tail = binary_request()
     assert "sst[0][0] is nan" in refused(post_binary(client, head, bits.to_bytes(4, "little") * WINDOW + tail[96:]))
 
 
 @pytest.mark.parametrize(
-    ("size", "tail", "said"),
+    ("size", "tail", "message"),
     [
-        (95, 104, "input sst: binary_data_size is 95, and 24 values of FP32 have 96 bytes"),
+        (95, 104, "input sst: binary_data_size is 95, but 24 FP32 values take 96 bytes"),
         (0, 104, "input sst: binary_data_size is 0"),
         (10**30, 104, "input sst: binary_data_size is more than 1e+18"),
-        (96, 103, "input valid_time: binary_data_size is 8, and 7 bytes are left of the body"),
-        (96, 50, "input sst: binary_data_size is 96, and 50 bytes are left of the body"),
-        (96, 0, "input sst: binary_data_size is 96, and 0 bytes are left of the body"),
+        (96, 103, "input valid_time: binary_data_size is 8, but only 7 bytes of the body are left"),
+        (96, 50, "input sst: binary_data_size is 96, but only 50 bytes of the body are left"),
+        (96, 0, "input sst: binary_data_size is 96, but only 0 bytes of the body are left"),
         (96, 105, "1 bytes follow the last binary tensor"),
     ],
 )
-def test_sizes_that_do_not_add_up_are_refused(client: httpx.Client, size: int, tail: int, said: str) -> None:
+def test_inconsistent_sizes_are_refused(client: httpx.Client, size: int, tail: int, message: str) -> None:
     head, content = binary_request()
     head["inputs"][0]["parameters"]["binary_data_size"] = size
-    assert said in refused(post_binary(client, head, (content + b"\0")[:tail]))
+    assert message in refused(post_binary(client, head, (content + b"\0")[:tail]))
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "", "100000", "9" * 400, "0x10", "1.0", "１"])
-def test_a_header_length_that_is_none_is_refused(client: httpx.Client, length: str) -> None:
+def test_an_invalid_header_length_is_refused(client: httpx.Client, length: str) -> None:
     head, tail = binary_request()
     content = json.dumps(head).encode() + tail
     sent = [("Inference-Header-Content-Length", length.encode())]
     sentence = refused(client.post(INFER, content=content, headers=[(name.encode(), value) for name, value in sent]))
-    assert f"it should be a number from 0 to the body's {len(content)} bytes" in sentence
+    assert f"expected a number from 0 to {len(content)}, the size of the body in bytes" in sentence
 
 
-def test_a_header_length_that_cuts_the_json_elsewhere_is_refused(client: httpx.Client) -> None:
+def test_a_header_length_that_cuts_the_json_is_refused(client: httpx.Client) -> None:
     head, tail = binary_request()
     length = len(json.dumps(head))
     for wrong in (0, length - 1, length + 1, length + len(tail)):
         assert "the body is not JSON" in refused(post_binary(client, head, tail, wrong))
 
 
-def test_bytes_behind_the_json_without_the_header_are_refused_by_its_name(client: httpx.Client) -> None:
+def test_bytes_after_the_json_without_the_header_are_refused_with_its_name(client: httpx.Client) -> None:
     head, tail = binary_request()
     for content in (json.dumps(head).encode() + tail, b"{} {}"):
         sentence = refused(client.post(INFER, content=content))
-        assert "the header Inference-Header-Content-Length is missing, which says how many bytes" in sentence
+        assert "the header Inference-Header-Content-Length is missing: it gives the length" in sentence
 
 
 def test_binary_tensors_without_the_header_are_refused(client: httpx.Client) -> None:
     head, _ = binary_request()
     sentence = refused(client.post(INFER, json=head))
-    assert sentence == "input sst is binary, so the header Inference-Header-Content-Length is needed"
+    assert sentence == "input sst is binary, which requires the header Inference-Header-Content-Length"
 
 
 @pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
@@ -639,7 +601,7 @@ def test_the_header_length_counts_decompressed_bytes(client: httpx.Client, encod
         b'{"inputs": ' + b"9" * 5_000 + b"}",
     ],
 )
-def test_bodies_that_are_no_request_are_refused(client: httpx.Client, content: bytes) -> None:
+def test_bodies_that_are_not_requests_are_refused(client: httpx.Client, content: bytes) -> None:
     assert refused(client.post(INFER, content=content))
 
 
@@ -656,13 +618,13 @@ def test_nesting_of_any_depth_is_refused(client: httpx.Client, depth: int, place
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "said"),
+    ("method", "path", "status", "message"),
     [
-        ("GET", "/v2/nowhere", 404, "there is nothing at /v2/nowhere"),
-        ("GET", INFER, 405, "GET is not allowed at /v2/models/nino12-gru/infer; POST"),
+        ("GET", "/v2/nowhere", 404, "no such path: /v2/nowhere"),
+        ("GET", INFER, 405, "GET is not allowed at /v2/models/nino12-gru/infer; allowed: POST"),
         ("DELETE", "/v2/models/nino12-gru", 405, "DELETE is not allowed"),
-        ("GET", "/v2/models/all", 404, "all is not one model; POST /v2/repository/index lists them"),
-        ("POST", "/v2/models/all/infer", 404, "all is not one model"),
+        ("GET", "/v2/models/all", 404, "'all' is not a single model; POST /v2/repository/index lists the models"),
+        ("POST", "/v2/models/all/infer", 404, "'all' is not a single model"),
         ("GET", "/v2/models/persistence", 404, "no model 'persistence'"),
         ("GET", "/v2/models/%ED%A0%80/ready", 404, "no model"),
         ("GET", "/v2/models/nino12-gru/versions/1/config", 404, "nino12-gru has no version '1'"),
@@ -672,15 +634,15 @@ def test_nesting_of_any_depth_is_refused(client: httpx.Client, depth: int, place
     ],
 )
 def test_the_frameworks_own_errors_have_the_protocols_form(
-    client: httpx.Client, method: str, path: str, status: int, said: str
+    client: httpx.Client, method: str, path: str, status: int, message: str
 ) -> None:
-    assert said in refused(client.request(method, path), status)
+    assert message in refused(client.request(method, path), status)
 
 
-def test_a_body_over_the_limit_and_a_compression_that_is_not_read_have_it_too(artifacts: Path) -> None:
+def test_a_body_over_the_limit_and_an_unsupported_compression_have_it_too(artifacts: Path) -> None:
     with serve(Settings(artifacts=artifacts, max_body_bytes=2_000, max_series=2)) as client:
         assert "too large" in refused(client.post(INFER, content=b" " * 3_000), 413)
-        assert "send gzip, deflate" in refused(
+        assert "use gzip or deflate" in refused(
             client.post(INFER, content=b"x", headers={"Content-Encoding": "br"}), 415
         )
         assert "send at most 2 in one request" in refused(client.post(INFER, json=request(3)))

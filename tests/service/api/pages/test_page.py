@@ -41,7 +41,7 @@ def test_every_file_that_the_page_names_is_there_compressed_and_kept_for_good(cl
         assert plain.content == answer.content
 
 
-def test_the_icon_whose_address_stays_is_asked_for_again(client: httpx.Client) -> None:
+def test_the_icon_is_revalidated_because_its_address_stays(client: httpx.Client) -> None:
     headers = client.get("/favicon.ico").raise_for_status().headers
     assert (headers["cache-control"], headers["vary"]) == ("no-cache", "Accept-Encoding")
 
@@ -58,7 +58,7 @@ def test_compressing_changes_nothing() -> None:
         break
 
 
-def test_another_content_has_another_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_different_content_has_a_different_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Assets.find().page.folder
     (tmp_path / "icon.svg").write_text("<svg/>")
     monkeypatch.setattr("service.api.pages.assets.PAGE", tmp_path)
@@ -74,7 +74,7 @@ def test_without_the_packages_the_page_names_no_charts() -> None:
 @pytest.mark.parametrize(
     "path", ["/assets/", "/assets/page/../app.py", "/assets/plotly-0/plotly.min.js", "/assets/%2e%2e/app.py"]
 )
-def test_nothing_else_is_handed_out(client: httpx.Client, path: str) -> None:
+def test_nothing_else_is_served(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 

@@ -1,0 +1,126 @@
+"""Answer ``POST /compare``: every model rolled through each of the caller's series."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from forecasting.errors import RequestError, SeriesError
+from forecasting.evaluation.comparison import Rolled, rolling_through, score
+from forecasting.evaluation.model_report import ModelReport
+from forecasting.networks.forecaster import Forecaster
+from forecasting.releases.registry import LoadedRelease
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.units import Units
+from forecasting.wording import counted
+from service.api.compare.schemas import CompareRequest
+from service.api.series_request import check_horizon, check_limits, refuse_failures, series_ids
+from service.engine.parsing import parse_all
+from service.engine.serving import Serving
+from service.settings import Settings
+
+SECONDS_PER_SERIES: Final = 0.02
+SECONDS_PER_VALUE: Final = 3e-5
+SECONDS_PER_FORECAST: Final = 3e-6
+"""Computing time that a comparison takes, rounded up: for each series, value, and one-step forecast."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The forecasts of a release's models for each series.
+
+    Attributes:
+        release: the release of the models.
+        forecasters: the networks that were compared.
+        horizon: the lead that was scored.
+        units: the units of the errors.
+        ids: the ID of each series.
+        rolled: the forecasts for each series, or why it could not be used.
+    """
+
+    release: LoadedRelease
+    forecasters: Sequence[Forecaster]
+    horizon: int
+    units: Units
+    ids: Sequence[str]
+    rolled: Sequence[Rolled | SeriesError]
+
+    def scores(self, rolled: Rolled, *, significance: bool = True) -> list[ModelReport]:
+        """Return the errors of each model at the scored lead."""
+        errors = {forecaster.metadata.cell: forecaster.metadata.errors for forecaster in self.forecasters}
+        return score(rolled, errors, self.horizon, self.units, significance=significance)
+
+    def pooled(self) -> tuple[Rolled, list[ModelReport]] | None:
+        """Return the forecasts for all series together and their scores; None if no series could be used."""
+        usable = [rolled for rolled in self.rolled if isinstance(rolled, Rolled)]
+        if not usable:
+            return None
+        together = Rolled.pooled(usable) if len(usable) > 1 else usable[0]
+        # The errors at neighbouring places are correlated, so more series are not more evidence.
+        return together, self.scores(together, significance=len(usable) == 1)
+
+
+async def compare_series(serving: Serving, settings: Settings, request: CompareRequest, *, strict: bool) -> Compared:
+    """Roll the requested models through each series.
+
+    Raises:
+        ForecastError: if the request asks for something that is not available.
+        ProblemError: 422 if ``strict`` and a series could not be used.
+    """
+    check_limits(request, settings)
+    release, forecasters = serving.registry.resolve(request.model, request.dataset)
+    horizon = request.horizon or 1
+    check_horizon(horizon, settings)
+    forecasters[0].check(horizon, ())
+    refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
+    parsed = await serving.run_in_worker(parse_all, request.series, request.units, forecasters[0].step)
+    rolled = [
+        series if isinstance(series, SeriesError) else await _roll(serving, series, forecasters, horizon)
+        for series in parsed
+    ]
+    ids = series_ids(request)
+    if strict:
+        refuse_failures(ids, rolled)
+    return Compared(release, forecasters, horizon, request.units, ids, rolled)
+
+
+def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds: float) -> None:
+    """Raise RequestError if the comparison would likely take over half of the ``seconds`` that a request may take.
+
+    The error says how much can be compared at once.
+    """
+    n, values = len(request.series), sum(len(series.values) for series in request.series)
+    work = n * SECONDS_PER_SERIES + values * (SECONDS_PER_VALUE + models * horizon * SECONDS_PER_FORECAST)
+    share = seconds / 2 / work
+    if share >= 1:
+        return
+    if n > 1 and (most := int(n * share)):
+        remedy = f"send at most {most} such series in one request"
+    else:
+        remedy = "send shorter series, or ask for one model or a smaller horizon"
+    raise RequestError(
+        f"comparing {counted(models, 'model')} {counted(horizon, 'step')} ahead on {n} series with {values} values in "
+        f"total would take longer than a request may take: {remedy}",
+        field="series",
+    )
+
+
+async def _roll(
+    serving: Serving, series: SstSeries, forecasters: Sequence[Forecaster], horizon: int
+) -> Rolled | SeriesError:
+    """Roll the networks in turns, so that other large requests get theirs and a cancelled one ends soon."""
+    rolling = rolling_through(series, forecasters, horizon)
+    while True:
+        result = await serving.run_in_worker(_advance, rolling)
+        if result is not None:
+            return result
+
+
+def _advance(rolling: Generator[None, None, Rolled]) -> Rolled | SeriesError | None:
+    try:
+        next(rolling)
+    except StopIteration as stop:
+        rolled: Rolled = stop.value
+        return rolled
+    except SeriesError as error:
+        return error
+    return None

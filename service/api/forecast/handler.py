@@ -1,0 +1,128 @@
+"""Answer ``/forecast``: from a request as it arrived to the JSON of its answer.
+
+A small ``POST /forecast`` usually takes a shorter way that does without this module's coroutines and without FastAPI:
+:mod:`service.server.hot_path` reads the request with :func:`~service.api.forecast.request.read_request`, plans it with
+:func:`plan_forecast`, and writes the answer with :func:`~service.api.forecast.answer.write_answer`, as is done here.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from starlette.types import Scope
+
+from forecasting.errors import RequestError
+from forecasting.networks.forecaster import Forecaster
+from forecasting.releases.registry import ALL, Registry
+from service.api.dependencies import ready
+from service.api.forecast.answer import PiecewiseAnswer, estimate_bytes, write_answer
+from service.api.forecast.query import ForecastQuery
+from service.api.forecast.request import read_request
+from service.api.forecast.schemas import ForecastRequest
+from service.api.series_request import check_horizon, check_limits
+from service.engine.batch_forecaster import ForecastJob
+from service.engine.lifecycle import Lifecycle
+from service.engine.serving import Serving, is_small
+from service.engine.writing import ForecastOptions, model_forecast, whole_answer, with_ids, write
+from service.gate.call import Headers
+from service.gate.gate import JSON, Hold, RawAnswer
+from service.http.bodies import refuse_costly
+from service.http.query import merge_query_and_body
+from service.settings import Settings
+
+
+async def answer_forecast(
+    lifecycle: Lifecycle, settings: Settings, scope: Scope, headers: Headers, body: bytes, hold: Hold
+) -> RawAnswer:
+    """Answer ``POST /forecast`` with a JSON body. The gate calls this too, without FastAPI.
+
+    Args:
+        lifecycle: holds the loaded models.
+        settings: the limits.
+        scope: the request's ASGI scope.
+        headers: the request's headers.
+        body: the request's body.
+        hold: called with the bytes of memory that the request needs; may refuse.
+
+    Raises:
+        ForecastError: if the request asks for something that is not available.
+        ProblemError: if the service is not ready, or refuses the body.
+        RequestValidationError: if the query or the body is invalid.
+    """
+    refuse_costly(body, settings.max_series, settings.max_body_bytes)
+    request, dataset, strict = read_request(scope["query_string"], headers, body)
+
+    def hold_answer(size: int) -> None:
+        hold(len(body) + size)
+
+    return await forecast_series(ready(lifecycle), settings, request, dataset, hold_answer, strict=strict), JSON
+
+
+async def forecast_series(
+    serving: Serving,
+    settings: Settings,
+    request: ForecastRequest,
+    dataset: str | None,
+    hold: Callable[[int], None],
+    *,
+    strict: bool,
+) -> bytes:
+    """Return the JSON of :class:`~service.api.forecast.schemas.ModelForecast` or ``AllForecasts``.
+
+    For a large request, ``hold`` is called with the size of the answer, and may refuse.
+
+    Raises:
+        ForecastError: if the request asks for something that is not available, or the answer would be too large.
+        ProblemError: 422 if ``strict`` and a series could not be forecast.
+    """
+    job = plan_forecast(serving, settings, request, dataset)
+    if is_small(job):
+        return write_answer(request, job, await serving.forecast(job), strict)
+    hold(estimate_bytes(job, settings))
+    answer = PiecewiseAnswer(request, job)
+    await serving.forecast_pieces(job, answer.add)
+    return await serving.run_in_worker(answer.join, strict)
+
+
+def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> ForecastJob:
+    """Return the job for a request: its series, its options, and the networks that forecast them.
+
+    Raises:
+        ForecastError: if the request asks for something that is not available.
+    """
+    check_limits(request, settings)
+    check_horizon(request.horizon, settings)
+    forecasters = serving.resolve(request.model, merge_query_and_body("dataset", dataset, request.dataset))
+    horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
+    for forecaster in forecasters:
+        forecaster.check(horizon, levels or ())
+    return ForecastJob.of(
+        forecasters, request.series, ForecastOptions(horizon, levels, request.thresholds, request.units)
+    )
+
+
+def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> bytes:
+    """Return the forecast that follows a dataset's last observation, in the form of :func:`forecast_series`.
+
+    Raises:
+        ForecastError: if the query asks for something that is not available.
+    """
+    check_horizon(query.horizon, settings)
+    release, forecasters = registry.resolve(query.model, query.dataset)
+    options, models = query.options, []
+    for forecaster in forecasters:
+        check_query(forecaster, options)
+        forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
+        entries = write(forecasts, range(1), options, options.levels_of(forecaster.metadata.errors))
+        models.append(model_forecast(forecaster, options.units, [with_ids([release.release.dataset], entries)]))
+    return whole_answer(models, is_list=query.model == ALL)
+
+
+def check_query(forecaster: Forecaster, options: ForecastOptions) -> None:
+    """Raise RequestError if the network does not forecast so far ahead, or lacks an interval level.
+
+    The error names the query parameter ``level``, where the body has ``levels``.
+    """
+    try:
+        forecaster.check(options.horizon, options.levels or ())
+    except RequestError as error:
+        raise RequestError(str(error), field=error.field.replace("levels", "level")) from None

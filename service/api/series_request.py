@@ -1,0 +1,90 @@
+"""What every request that carries series has in common: its model, its limits, and how a failed series is reported."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final
+
+from pydantic import BaseModel, Field
+
+from forecasting.errors import RequestError, SeriesError
+from forecasting.forecast_warning import WarningCode
+from forecasting.series.units import Units
+from service.engine.series_schema import SeriesIn
+from service.engine.writing import sentence
+from service.http.problems import ProblemError
+from service.http.request_model import RequestModel
+from service.http.validation import Place
+from service.settings import Settings
+
+EXAMPLE_VALUES: Final = (
+    24.81, 26.19, 26.86, 25.91, 24.47, 23.30, 21.94, 20.76, 20.21, 20.59, 21.55, 22.72,
+    24.62, 25.92, None, 25.79, 24.36, 22.56, 20.87, 19.73, 19.38, 19.65, 20.49, 21.84,
+)  # fmt: skip
+"""Two years of monthly values in °C, invented to resemble Niño 1+2; one is missing."""
+
+
+class SeriesRequest(RequestModel):
+    """The fields that every request with series has."""
+
+    dataset: str | None = Field(
+        default=None, description="The dataset whose models to use. Defaults to the service's default dataset."
+    )
+    units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
+    series: list[SeriesIn] = Field(min_length=1, fail_fast=True, description="The series, at least one.")
+
+
+class WarningOut(BaseModel):
+    """A warning about one forecast."""
+
+    code: WarningCode
+    message: str
+
+
+class SeriesFailure(BaseModel):
+    """A series that could not be used. The other series in the request are unaffected."""
+
+    id: str
+    error: str
+
+
+def series_ids(request: SeriesRequest) -> list[str]:
+    """Return the ID of each series in the response: its own, or its position in the request."""
+    return [str(i) if series.id is None else series.id for i, series in enumerate(request.series)]
+
+
+def check_horizon(horizon: int, settings: Settings) -> None:
+    """Raise RequestError if ``horizon`` is over the limit."""
+    if horizon > settings.max_horizon:
+        message = f"horizon {horizon} is too large: this service forecasts at most {settings.max_horizon} steps ahead"
+        raise RequestError(message, field="horizon")
+
+
+def check_limits(request: SeriesRequest, settings: Settings) -> None:
+    """Raise RequestError if the request holds too many series, or one of them too many values."""
+    if len(request.series) > settings.max_series:
+        raise RequestError(
+            f"{len(request.series)} series are too many: send at most {settings.max_series} in one request",
+            field="series",
+        )
+    for i, series in enumerate(request.series):
+        if len(series.values) > settings.max_values:
+            raise RequestError(
+                f"{len(series.values)} values are too many: send at most {settings.max_values} in one series",
+                field=f"series[{i}].values",
+            )
+
+
+def refuse_failures(ids: Sequence[str], entries: Sequence[object]) -> None:
+    """Raise ProblemError (422) that names each series whose entry is an error."""
+    places = [
+        Place(location=_location(i, entry), message=f"series {ids[i]!r}: {sentence(entry)}")
+        for i, entry in enumerate(entries)
+        if isinstance(entry, SeriesError)
+    ]
+    if places:
+        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, places[0].message + more, places)
+
+
+def _location(series: int, error: SeriesError) -> str:
+    return f"body.series[{series}]" + ("" if error.index is None else f".values[{error.index}]")

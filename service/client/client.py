@@ -1,0 +1,232 @@
+"""The client."""
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import httpx
+import pandas as pd
+
+from service.client.calls import Call, Done, Plan, Wait, advance
+from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arguments
+from service.client.files import File, FileOptions, FileReading, content_of
+from service.client.payload import ComparisonParameters, ForecastParameters, SeriesInput, Units
+from service.client.retry import Outcome
+
+T = TypeVar("T")
+
+
+class Client:
+    """A client of the service.
+
+    Every method raises a :class:`~service.client.ServiceError` if the service cannot be reached or refuses the request.
+    A request is retried after a failed connection and after a 429, 502, 503 or 504. Threads can share a client.
+
+    Args:
+        base_url: the URL of the service, such as ``http://127.0.0.1:8000``. It may include a path.
+        api_key: the API key, sent as ``Authorization: Bearer``.
+        timeout: the seconds to wait for a connection and for each part of a response; None waits forever.
+        retries: the number of retries after the first try.
+        max_wait: the longest wait before a retry, in seconds. There is no retry if the service asks for a longer wait.
+        max_series: the most series in one request; more are split into several requests.
+        max_bytes: the largest body of one request; more is split into several requests.
+        transport: an httpx transport, for custom certificates and proxies.
+        sleep: the function that waits for a number of seconds.
+
+    Raises:
+        TypeError: if a count is not an integer.
+        ValueError: if an argument is invalid.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout: float | None = 30.0,
+        retries: int = 3,
+        max_wait: float = 60.0,
+        max_series: int = MAX_SERIES,
+        max_bytes: int = MAX_BYTES,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        endpoint = Endpoint(base_url, api_key, retries, max_wait, max_series, max_bytes)
+        self._http = httpx.Client(base_url=endpoint.url, headers=endpoint.headers, timeout=timeout, transport=transport)
+        self._address, self._calls, self._sleep = endpoint.address, endpoint.calls, sleep
+
+    def forecast(
+        self,
+        series: SeriesInput,
+        *,
+        model: str = "best",
+        dataset: str | None = None,
+        horizon: int = 1,
+        levels: Sequence[int] = (80, 95),
+        thresholds: Sequence[float] = (),
+        units: Units = "celsius",
+        strict: bool | None = None,
+    ) -> pd.DataFrame:
+        """Forecast what follows each series.
+
+        Args:
+            series: a Series; a DataFrame with a column for each station; or a mapping of names to Series, if the
+                stations have different times. The index holds times or periods. Times without a zone are in UTC. NaN is
+                a missing value.
+            model: ``best``, ``all``, ``rnn``, ``lstm``, ``gru``, or the full name of a model, such as ``nino12-gru``.
+            dataset: the dataset whose models to use; None means the service's default.
+            horizon: the number of steps to forecast.
+            levels: the levels of the prediction intervals, in percent.
+            thresholds: the temperatures for which to return the probability of exceedance.
+            units: the units of the values, the thresholds and the result.
+            strict: whether to raise an exception if a series cannot be forecast. None means that a single Series
+                raises, and one of several has a row with its ``error`` instead.
+
+        Returns:
+            A row for each station, model and time, in this order, with these columns: ``station`` (the name of the
+            series, or ``"0"`` for a Series without one), ``model``, ``version`` (of the release), ``time`` (UTC),
+            ``sst``, ``lower_80`` and ``upper_80`` for each level, ``calibrated`` (false if the series is unlike the
+            model's training data, so that intervals and probabilities cannot be trusted), ``exceedance_24`` for each
+            threshold, ``persistence``, ``climatology``, ``damped``, ``linear`` (NaN if the series is too short for it),
+            ``warnings`` (``code: message; code: message``, or empty) and ``error`` (or None). A series that failed has
+            one row for each model, with its ``error`` and no ``time``.
+
+        Raises:
+            TypeError: if ``series`` has another type, the horizon or a level is not an integer, or a threshold is not a
+                number.
+            ValueError: if there is no series, an index does not hold times, or a value is not a finite number.
+            ProblemError: if the service refuses the request.
+            UnavailableError: if the service cannot be reached.
+            AnswerError: if another server answers.
+        """
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        return self._run(self._calls.forecast(series, parameters, strict))
+
+    def forecast_dataset(
+        self,
+        dataset: str | None = None,
+        *,
+        model: str = "best",
+        horizon: int = 1,
+        levels: Sequence[int] = (80, 95),
+        thresholds: Sequence[float] = (),
+        units: Units = "celsius",
+    ) -> pd.DataFrame:
+        """Forecast what follows a dataset's last observation. Returns the columns of :meth:`forecast`."""
+        parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
+        return self._run(self._calls.forecast_dataset(parameters))
+
+    def compare(self, dataset: str | None = None, *, horizon: int = 1) -> pd.DataFrame:
+        """Return the accuracy on the held-out test part, ``horizon`` steps ahead, of each model and baseline.
+
+        Returns:
+            With the model's name as index: ``kind``, ``best``, ``mae``, ``rmse`` and ``bias`` (°C), ``mape`` (percent),
+            ``skill_persistence`` and so on, ``p_value``, ``coverage_80`` and so on, ``parameters``, ``latency_ms``,
+            ``train_seconds``; NaN where a baseline has none. ``dataset``, ``version``, ``step``, ``horizon``, ``n``,
+            ``test_start`` and ``test_end`` are the same in every row, so that tables can be concatenated.
+        """
+        return self._run(self._calls.compare(dataset, horizon))
+
+    def compare_series(
+        self,
+        series: SeriesInput,
+        *,
+        model: str = "all",
+        dataset: str | None = None,
+        horizon: int = 1,
+        units: Units = "celsius",
+        strict: bool | None = None,
+    ) -> pd.DataFrame:
+        """Compare every model and baseline on your own series, rolling through each one step at a time.
+
+        Args:
+            series: as for :meth:`forecast`.
+            model: ``all``, ``best``, a cell, or a full name. The baselines are always included.
+            dataset: the dataset whose models to use; None means the service's default.
+            horizon: the number of steps ahead to score.
+            units: the units of the values and the errors.
+            strict: as for :meth:`forecast`.
+
+        Returns:
+            A row for each station and model, in this order: ``station``, ``model``, ``kind``, ``n``, ``start`` and
+            ``end`` (of the scored period, UTC), ``mae``, ``rmse``, ``mape``, ``bias``, ``skill_persistence`` and so on
+            (NaN if the series is too short for that baseline), ``p_value``, ``coverage_80`` and so on, ``dataset``,
+            ``version``, ``step``, ``horizon``, ``warnings`` and ``error``. A series that failed has one row.
+
+        Raises:
+            TypeError, ValueError, ServiceError: as for :meth:`forecast`.
+        """
+        return self._run(
+            self._calls.compare_series(series, ComparisonParameters(model, dataset, horizon, units), strict)
+        )
+
+    def read_series(self, file: File, **options: Unpack[FileOptions]) -> FileReading:
+        """Have the service read a CSV, ERDDAP or NDBC file, with or without gzip.
+
+        Args:
+            file: the path of the file, or its content.
+            options: how to read the file, such as ``station``, ``resample`` or ``missing``.
+
+        Returns:
+            The series, in the form that :meth:`forecast` and :meth:`compare_series` take, and a description of the
+            file.
+
+        Raises:
+            OSError: if the file cannot be read.
+            ServiceError: as for :meth:`forecast`. A ProblemError names the invalid line of the file.
+        """
+        return self._run(self._calls.read_series(content_of(file), options))
+
+    def predictions(self, dataset: str | None = None) -> pd.DataFrame:
+        """Return observed and predicted SST of the test part, one step ahead, in °C.
+
+        Returns:
+            With the time (UTC) as index: ``observed``, and a column for each model and baseline.
+        """
+        return self._run(self._calls.predictions(dataset))
+
+    def models(self) -> pd.DataFrame:
+        """Return the loaded models.
+
+        Returns:
+            With the full name of the model as index: the fields of ``GET /models``, such as ``window``, ``step``,
+            ``horizon``, ``levels``, ``training_period_start``, ``accuracy_rmse``; ``best``, whether it is the best of
+            its dataset; and ``default``, whether its dataset is the service's default.
+        """
+        return self._run(self._calls.models())
+
+    def ready(self) -> bool:
+        """Return whether the service has loaded its models; False also if nothing answers. There is no retry.
+
+        Raises:
+            ProblemError: if the service answers with another error.
+        """
+        return self._run(self._calls.ready())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._address!r})"
+
+    def _run(self, plan: Plan[T]) -> T:
+        step = advance(plan)
+        while not isinstance(step, Done):
+            step = advance(plan, self._sleep(step.seconds) if isinstance(step, Wait) else self._send(step))
+        return step.result
+
+    def _send(self, call: Call) -> Outcome:
+        try:
+            return self._http.request(call.method, call.path, **request_arguments(call))
+        except httpx.RequestError as error:
+            return error

@@ -1,0 +1,67 @@
+"""The ``sst`` command: run one program and import no other.
+
+Each command is a short name for ``python -m service``, ``training`` or ``scoring``.
+"""
+
+import argparse
+import importlib.util
+import runpy
+import sys
+from importlib import metadata
+from typing import Final, NamedTuple, NoReturn
+
+
+class _Command(NamedTuple):
+    """A command of ``sst``.
+
+    Attributes:
+        package: the package to run, as ``python -m`` does.
+        subcommand: the first argument to give it, if any.
+        summary: what the command does, for ``--help``.
+    """
+
+    package: str
+    subcommand: str | None
+    summary: str
+
+
+_COMMANDS: Final = {
+    "serve": _Command("service", None, "serve forecasts over HTTP"),
+    "key": _Command("service", "key", "make an API key"),
+    "train": _Command("training", None, "train the networks and publish a release"),
+    "inspect": _Command("training", "inspect", "show how data files are read"),
+    "fetch": _Command("training", "fetch", "download a series from an ERDDAP server"),
+    "rollback": _Command("training", "rollback", "serve an older release again"),
+    "score": _Command("scoring", None, "forecast every station of a table or every cell of a grid"),
+}
+
+
+def main() -> NoReturn:
+    """Run the command named by the first argument; exits with that program's status."""
+    parser, arguments = _parser(), sys.argv[1:]
+    name = parser.parse_args(arguments[:1]).command
+    command = _COMMANDS[name]
+    if importlib.util.find_spec(command.package) is None:
+        parser.error(f"{name} is not available here: the package {command.package!r} is not installed")
+    sys.argv[1:] = arguments[1:] if command.subcommand is None else [command.subcommand, *arguments[1:]]
+    # With alter_sys the program is the main module, as processes that it spawns expect.
+    runpy.run_module(command.package, run_name="__main__", alter_sys=True)
+    sys.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    commands = "\n".join(f"  {name:10}{command.summary}" for name, command in _COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="sst",
+        usage="sst [--help | --version] COMMAND ...",
+        description="Forecast sea-surface temperature, and serve the forecasts.",
+        epilog=f"commands:\n{commands}\n\n'sst COMMAND --help' shows the options of a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sst {metadata.version('sst-forecasting')}")
+    parser.add_argument("command", choices=_COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

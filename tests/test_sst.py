@@ -1,0 +1,101 @@
+"""The ``sst`` command, run as its users run it."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import NINO12, ROOT
+from tests.processes import running
+
+SST = str(Path(sys.executable).with_name("sst"))
+PROGRAMS = {"service", "training", "scoring"}
+COMMANDS = {
+    "serve": "service",
+    "key": "service",
+    "train": "training",
+    "inspect": "training",
+    "fetch": "training",
+    "rollback": "training",
+    "score": "scoring",
+}
+
+
+def run(*command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("command", "package"), COMMANDS.items())
+def test_each_command_shows_its_own_name_and_imports_one_program(command: str, package: str) -> None:
+    code = (
+        "import atexit, sys, sst\n"
+        "atexit.register(lambda: print('imported:', *(set(sys.modules) & {'service', 'training', 'scoring'})))\n"
+        "sst.main()"
+    )
+    done = run(sys.executable, "-c", code, command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: sst {command} [-h]")
+    assert "python -m" not in done.stdout
+    assert done.stdout.splitlines()[-1] == f"imported: {package}"
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["service", "service key", "training", "training inspect", "training fetch", "training rollback", "scoring"],
+)
+def test_a_program_run_as_a_module_shows_the_name_of_the_module(program: str) -> None:
+    done = run(sys.executable, "-m", *program.split(), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: python -m {program} [-h]")
+
+
+def test_help_lists_every_command_and_imports_no_program() -> None:
+    done = run(sys.executable, "-X", "importtime", SST, "--help")
+    imported = set(re.findall(r"\| +(\w+)", done.stderr))
+    assert done.returncode == 0
+    assert "sst" in imported
+    assert not imported & (PROGRAMS | {"forecasting"})
+    assert re.findall(r"^  (\w+)  ", done.stdout, re.MULTILINE) == list(COMMANDS)
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    done = run(SST, "--version")
+    assert (done.returncode, done.stdout) == (0, f"sst {version('sst-forecasting')}\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("forecast",), ("--horizon", "3")])
+def test_anything_but_a_command_is_refused(arguments: tuple[str, ...]) -> None:
+    done = run(SST, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: sst [--help | --version] COMMAND ...\nsst: error: ")
+
+
+def test_a_command_takes_the_arguments_that_follow_it_and_exits_with_its_status(tmp_path: Path) -> None:
+    inspected = run(SST, "inspect", str(NINO12))
+    assert (inspected.returncode, inspected.stdout.splitlines()[0]) == (0, str(NINO12))
+    absent = run(SST, "inspect", str(tmp_path / "absent.csv"))
+    assert absent.returncode == 2
+    assert "absent.csv" in absent.stderr
+
+
+def test_sst_serves_with_several_workers(artifacts: Path) -> None:
+    with running(artifacts, program=(SST, "serve"), workers=2) as service:
+        assert len(service.children()) == 2
+        assert httpx.get(f"{service.url}/forecast", timeout=60).status_code == 200
+    assert service.process.returncode == 0
+
+
+def test_a_program_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sst.py").write_bytes((ROOT / "sst.py").read_bytes())
+    distribution = tmp_path / "sst_forecasting-1.0.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text("Name: sst-forecasting\nVersion: 1.0\n")
+    # Without site-packages, only what is in the folder can be imported.
+    command = [sys.executable, "-S", "sst.py", "score", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.endswith("sst: error: score is not available here: the package 'scoring' is not installed\n")
