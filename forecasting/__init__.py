@@ -9,6 +9,7 @@ forecaster.forecast(series, horizon=3).to_pandas()
 from typing import TYPE_CHECKING, Any
 
 from forecasting.errors import FileError, ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.extras import needs_extra
 from forecasting.networks.forecast import Forecast
 from forecasting.readers import read_csv
 from forecasting.series.sst_series import SstSeries
@@ -38,11 +39,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Importing torch takes seconds; programs that only read files should not wait for it.
     if name == "Forecaster":
-        from forecasting.networks.forecaster import Forecaster
+        with needs_extra("torch", "A forecaster"):
+            from forecasting.networks.forecaster import Forecaster
 
         return Forecaster
     if name in ("Registry", "load_forecaster"):
-        from forecasting.releases import registry
+        with needs_extra("torch", "Loading a forecaster"):
+            from forecasting.releases import registry
 
         return getattr(registry, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 from forecasting.console import until_unread
+from forecasting.extras import exit_without_extra
 from scoring.arguments import parser
 from scoring.start import load_torch_aside, processes_for
 
@@ -16,11 +17,13 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 def _score() -> int:
     options = parser().parse_args()
-    if processes_for(options):
-        load_torch_aside()
-    from scoring.cli import main
+    # What reads and writes is imported late, by the kind of input.
+    with exit_without_extra("scoring", "Batch scoring"):
+        if processes_for(options):
+            load_torch_aside()
+        from scoring.cli import main
 
-    return main(options)
+        return main(options)
 
 
 def _run() -> int:

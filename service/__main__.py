@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -24,20 +25,23 @@ if __name__ in ("__main__", "__mp_main__"):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
 
-from pydantic import SecretStr, ValidationError
+from forecasting.extras import exit_without_extra
 
-from forecasting.console import command_name, discard_output
-from forecasting.errors import ForecastError, RequestError
-from service.app import create_app
-from service.engine.release_watcher import open_registry
-from service.engine.worker_bus import WorkerBus
-from service.gate import keys_cli
-from service.gate.keys import read_keys
-from service.gate.policy import refuse_open_bind
-from service.server.process import serve
-from service.server.supervisor import Supervisor
-from service.settings import Settings, invalid_settings, unknown_settings
-from service.telemetry.logs import configure_logs
+with exit_without_extra("service", "The service"):
+    from pydantic import SecretStr, ValidationError
+
+    from forecasting.console import command_name, discard_output
+    from forecasting.errors import ForecastError, RequestError
+    from service.app import create_app
+    from service.engine.release_watcher import open_registry
+    from service.engine.worker_bus import WorkerBus
+    from service.gate import keys_cli
+    from service.gate.keys import read_keys
+    from service.gate.policy import refuse_open_bind
+    from service.server.process import serve
+    from service.server.supervisor import Supervisor
+    from service.settings import Settings, invalid_settings, unknown_settings
+    from service.telemetry.logs import configure_logs
 
 logger = logging.getLogger("service")
 
@@ -131,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "docs/reference/settings.md lists all settings. "
         f"{command_name('key', 'service key')} makes an API key.",
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="the port to listen on (default: 8000)")
     parser.add_argument("--artifacts", type=Path, help="the folder of published releases (default: artifacts)")

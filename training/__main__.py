@@ -15,7 +15,10 @@ def _run() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         from forecasting.console import until_unread
-        from training.cli.main import main
+        from forecasting.extras import exit_without_extra
+
+        with exit_without_extra("training", "Training"):
+            from training.cli.main import main
 
         return until_unread(main)
     except KeyboardInterrupt:

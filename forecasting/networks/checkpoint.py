@@ -78,5 +78,7 @@ def _check_contract(module: torch.jit.ScriptModule, metadata: CheckpointMetadata
 def _quiet() -> Iterator[None]:
     """Silence the warning that TorchScript is deprecated; docs/decisions explains why it is still used."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=DeprecationWarning)
+        # A DeprecationWarning up to torch 2.13, a FutureWarning in 2.15.
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is deprecated", category=category)
         yield

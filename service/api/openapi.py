@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from service.gate.policy import is_open
 from service.http.media import NDJSON_TYPE
-from service.http.problems import PROBLEM_JSON, InferenceError, Problem, is_inference_protocol
+from service.http.problems import PROBLEM_JSON, InferenceError, Problem, is_inference_protocol, title_of
 
 _REF: Final = "#/components/schemas/{model}"
 
@@ -38,12 +38,12 @@ _REFUSALS: Final = (
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the ``responses`` of an endpoint that can answer with these errors."""
-    return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}
+    return {status: {"model": Problem, "description": title_of(status)} for status in statuses}
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the same for an endpoint under ``/v2``, whose errors have another form."""
-    return {status: {"model": InferenceError, "description": HTTPStatus(status).phrase} for status in statuses}
+    return {status: {"model": InferenceError, "description": title_of(status)} for status in statuses}
 
 
 def request_body(model: type[BaseModel], *others: str, required: bool = True) -> dict[str, Any]:
@@ -137,4 +137,4 @@ def _describe_responses(path: str, operation: dict[str, Any]) -> None:
 def _refusal(path: str, status: HTTPStatus) -> dict[str, Any]:
     model = InferenceError if is_inference_protocol(path) else Problem
     schema = {"$ref": _REF.format(model=model.__name__)}
-    return {"description": status.phrase, "content": {"application/json": {"schema": schema}}}
+    return {"description": title_of(status), "content": {"application/json": {"schema": schema}}}

@@ -8,6 +8,13 @@ with Client("http://127.0.0.1:8000") as client:
 It needs pandas and httpx (the extra ``client``), but neither torch nor a web framework.
 """
 
+try:
+    import httpx as httpx
+except ModuleNotFoundError as error:
+    # The sentence of forecasting.extras, which the client does without: it imports nothing of the core.
+    missing = f"The client needs the extra `client` (no package {error.name!r}): pip install 'sst-forecasting[client]'"
+    raise ModuleNotFoundError(missing, name=error.name) from None
+
 from service.client.async_client import AsyncClient
 from service.client.client import Client
 from service.client.errors import AnswerError, Place, ProblemError, ServiceError, UnavailableError

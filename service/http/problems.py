@@ -28,6 +28,9 @@ STATUSES: Final[dict[type[ForecastError], HTTPStatus]] = {
     ReleaseError: HTTPStatus.CONFLICT,
 }
 
+_TITLES: Final = {413: "Request Entity Too Large", 422: "Unprocessable Entity"}
+"""Titles that Python 3.13 changed. A client may compare them, so they do not depend on the version of Python."""
+
 _MAX_PATH_LENGTH: Final = 200
 """Characters of a path that a message repeats."""
 
@@ -35,6 +38,11 @@ PROBLEM_JSON: Final = "application/problem+json"
 _JSON: Final = "application/json"
 
 logger = logging.getLogger("service")
+
+
+def title_of(status: int) -> str:
+    """Return the title of an error status, the same on every version of Python."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 class Problem(BaseModel):
@@ -132,7 +140,7 @@ def _refusal(
         content = json.dumps({"error": detail})
         return Response(content, HTTPStatus.BAD_REQUEST if malformed else status, dict(headers or {}), _JSON)
     problem = Problem(
-        title=HTTPStatus(status).phrase,
+        title=title_of(status),
         status=status,
         detail=detail,
         request_id=str(scope.get("request_id", "")),

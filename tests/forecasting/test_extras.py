@@ -1,0 +1,88 @@
+"""A package that an extra installs is missing: one sentence names the extra."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# What an interpreter does that lacks the package.
+WITHOUT = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {package!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+{code}
+"""
+PROGRAM = """
+import runpy
+sys.argv = ["-m", *{arguments!r}]
+runpy.run_module({program!r}, run_name="__main__", alter_sys=True)
+"""
+
+ARGUMENTS: dict[str, Callable[[Path], list[str]]] = {
+    "service": lambda folder: [],
+    "training": lambda folder: ["--help"],
+    "scoring": lambda folder: ["data/nino12.csv", f"{folder}/forecast.csv", "--model", "gru"],
+}
+
+
+def run_without(package: str, code: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT.format(package=package, code=code)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("program", "package", "sentence"),
+    [
+        ("service", "torch", "The service needs the extra `service`"),
+        ("service", "pydantic_settings", "The service needs the extra `service`"),
+        ("training", "torch", "Training needs the extra `training`"),
+        ("training", "tqdm", "Training needs the extra `training`"),
+        ("scoring", "tqdm", "Batch scoring needs the extra `scoring`"),
+        ("scoring", "pyarrow", "Batch scoring needs the extra `scoring`"),
+    ],
+)
+def test_a_program_without_its_extra_says_so_and_exits_with_2(
+    program: str, package: str, sentence: str, tmp_path: Path
+) -> None:
+    done = run_without(package, PROGRAM.format(program=program, arguments=ARGUMENTS[program](tmp_path)))
+    assert done.stderr == f"{sentence} (no package {package!r}): pip install 'sst-forecasting[{program}]'\n"
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "package", "sentence"),
+    [
+        ("from forecasting import load_forecaster", "torch", "Loading a forecaster needs the extra `torch`"),
+        ("from forecasting import Forecaster", "torch", "A forecaster needs the extra `torch`"),
+        ("from service.client import Client", "httpx", "The client needs the extra `client`"),
+        (
+            "from forecasting.readers import read; read({store!r})",
+            "zarr",
+            "{store}: reading NetCDF and Zarr needs the extra `grids`",
+        ),
+    ],
+)
+def test_an_import_without_its_extra_raises_one_sentence(
+    code: str, package: str, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "zarr.json").write_text("{}", encoding="utf-8")
+    code, sentence = code.format(store=str(tmp_path)), sentence.format(store=tmp_path)
+    extra = sentence.split("`")[1]
+    done = run_without(package, f"try:\n    {code}\nexcept Exception as error:\n    print(error)")
+    assert done.stdout == f"{sentence} (no package {package!r}): pip install 'sst-forecasting[{extra}]'\n"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_missing_module_of_the_project_is_no_missing_extra() -> None:
+    code = "from forecasting.extras import needs_extra\nwith needs_extra('torch', 'This'):\n    import service.nowhere"
+    done = run_without("nothing", code)
+    assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'service.nowhere'"
