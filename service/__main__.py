@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -134,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "docs/reference/settings.md lists all settings. "
         f"{command_name('key', 'service key')} makes an API key.",
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="the port to listen on (default: 8000)")
     parser.add_argument("--artifacts", type=Path, help="the folder of published releases (default: artifacts)")

@@ -1,11 +1,10 @@
-"""A file that is read in a process of its own, which may hang or die over it.
+"""Read a file in a separate process, which may hang or crash without harm.
 
     python -m forecasting.readers.subprocess_reading
 
-takes a pickled :class:`Request` at its standard input and writes a :class:`~forecasting.readers.Reading`, or the
-sentence of the :class:`~forecasting.errors.FileError`, pickled, to its standard output. It is for a parent that lets it
-compute for so long and no longer: the libraries that read a damaged HDF5 file may loop for ever, or bring the process
-down.
+takes a pickled :class:`Request` from standard input and writes a pickled :class:`~forecasting.readers.Reading` or
+:class:`~forecasting.errors.FileError` to standard output. The parent limits its time: libraries that read a damaged
+HDF5 file may loop forever or crash the process.
 """
 
 import contextlib
@@ -17,53 +16,53 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.read import read_content
 from forecasting.readers.result.reading import Reading
 
 NAME: Final = "the file"
 
 MEMORY: Final = 2**30
-"""Bytes that the process may hold; a small file can say that it holds a billion values."""
+"""Bytes of memory for the process; a small file can claim to hold a billion values."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Where a file lies, and what is said of it."""
+    """A file to read, and what to override."""
 
     path: Path
-    options: Options
+    options: ReadingOptions
 
 
 def command() -> list[str]:
-    """What a parent runs."""
+    """The command that a parent runs."""
     return [sys.executable, "-m", "forecasting.readers.subprocess_reading"]
 
 
-def answer(request: Request) -> Reading | str:
-    """What was understood of a file, or why nothing was, without a word on where it lies."""
+def answer(request: Request) -> Reading | FileError:
+    """Read the file; an error does not reveal its path."""
     try:
         return read_content(request.path, request.options, name=NAME)
     except FileError as error:
-        return str(error).replace(str(request.path), NAME)
+        return FileError(error.message.replace(str(request.path), NAME), index=error.index, remedy=error.remedy)
     except MemoryError:
-        return f"{NAME}: needs too much memory; keep one place or a shorter time"
+        return FileError(f"{NAME}: needs too much memory; keep one place or a shorter period")
 
 
 def main() -> None:
     """Answer one request."""
-    # What libraries print shall not get into the answer.
+    # Keep what libraries print out of the answer.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _bound()
+    _limit_memory()
     request: Request = pickle.load(sys.stdin.buffer)  # noqa: S301  from the process that runs this one
-    found = answer(request)
+    outcome = answer(request)
     with out:
-        pickle.dump(found, out)
+        pickle.dump(outcome, out)
 
 
-def _bound() -> None:
-    """Take no more memory than is meant for it, and be the first to go where the machine has none left."""
+def _limit_memory() -> None:
+    """Limit the memory of this process, and let the kernel end it first if the machine runs out."""
     with contextlib.suppress(OSError, ValueError, ImportError):
         import resource
 

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import RangeError
+from forecasting.remedies import Setting
 from forecasting.series.times import Bools, Floats
 from forecasting.series.units import SYMBOLS, UNITS, Units, from_celsius, to_celsius
 
@@ -46,34 +47,34 @@ def sea_temperatures(
         return celsius
     i = int(wrong.argmax())
     least, most = from_celsius(SEA_RANGE, units)
-    remedy, option = _remedy(values, wrong, units, absent)
+    remedy, settings = _remedy(values, wrong, units, absent)
     raise RangeError(
         f"{place(i)} is {values[i]:g} {SYMBOLS[units]}, outside the range of sea temperatures "
         f"({least:g} to {most:g}); {remedy}",
         index=i,
-        option=option,
+        settings=settings,
     )
 
 
-def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, str | None]:
-    """Return the likely remedy for values outside the range: in words, and as a command-line option if there is one."""
+def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, tuple[Setting, ...]]:
+    """Return the likely remedy for values outside the range: in words, and as options of reading a file."""
     median = float(np.nanmedian(values))
     for other, (least, most) in _TYPICAL.items():
         if other != units and wrong.mean() > 0.5 and least <= median <= most:
-            return f"the values look like {SYMBOLS[other]}: set the units to {other}", f"--units {other}"
+            return f"the values look like {SYMBOLS[other]}: set the units to {other}", (Setting("units", other),)
     if wrong.mean() > 0.5:
-        return f"check that these are sea temperatures in {SYMBOLS[units]}", None
+        return f"check that these are sea temperatures in {SYMBOLS[units]}", ()
     low = values[values < SEA_RANGE[0]]
     if units == "celsius" and abs(median) < 3 and len(np.unique(low)) > 1 and low.min() > -20:
-        return "check that these are sea temperatures and not anomalies", None
-    marker = f"--missing {float(values[wrong][0])!r}".removesuffix(".0")
+        return "check that these are sea temperatures and not anomalies", ()
+    marker = Setting("missing", float(values[wrong][0]))
     other_units = _fitting_units(values, wrong, units)
     if other_units is None:
-        return f"if it marks a missing value, {absent}", marker
+        return f"if it marks a missing value, {absent}", (marker,)
     return (
         f"if the values are in {SYMBOLS[other_units]}, set the units to {other_units}; if it marks a missing value, "
         f"{absent}",
-        f"--units {other_units} or {marker}",
+        (Setting("units", other_units), marker),
     )
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
 from forecasting.readers.grid.fields import Field, open_field
 from forecasting.series.times import Times, short
@@ -33,7 +33,7 @@ class JoinedField(Field):
         steps: index of each time in its file, ``(n,)``.
     """
 
-    options: Options
+    options: ReadingOptions
     first: Path
     files: tuple[Path, ...]
     steps: tuple[int, ...]
@@ -82,7 +82,7 @@ def _difference(ours: xr.DataArray, theirs: xr.DataArray, along: str) -> str:
 
 
 @contextmanager
-def open_files(files: Sequence[Path], options: Options) -> Iterator[Field]:
+def open_files(files: Sequence[Path], options: ReadingOptions) -> Iterator[Field]:
     """Open the temperatures of all ``files``; see :func:`forecasting.readers.grid.fields.open_field`.
 
     Raises:
@@ -96,7 +96,7 @@ def open_files(files: Sequence[Path], options: Options) -> Iterator[Field]:
         yield field
 
 
-def _join(field: Field, options: Options, files: Sequence[Path], times: Sequence[Times]) -> JoinedField:
+def _join(field: Field, options: ReadingOptions, files: Sequence[Path], times: Sequence[Times]) -> JoinedField:
     every = np.concatenate(times)
     which = np.repeat(np.arange(len(files)), [len(some) for some in times])
     step = np.concatenate([np.arange(len(some)) for some in times])
@@ -113,7 +113,7 @@ def _join(field: Field, options: Options, files: Sequence[Path], times: Sequence
     )
 
 
-def _times(file: Path, name: str, options: Options) -> Times:
+def _times(file: Path, name: str, options: ReadingOptions) -> Times:
     """Return the times in a file, without reading the rest if possible: archives consist of many files."""
     try:
         with h5py.File(file, "r") as data:

@@ -11,11 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forecasting.console import in_command_line
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import DROPPED
-from forecasting.readers.base.geometry import name_place
-from forecasting.readers.base.options import Options
-from forecasting.readers.base.table import ABSENT, Table, no_number
+from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.base.place import name_place
+from forecasting.readers.base.table import ABSENT, Table, describe_bad_number
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.clock import clock_of
 from forecasting.readers.times.zones import find_zone
@@ -150,7 +151,7 @@ def _celsius(batch: Batch, column: str, numbers: npt.NDArray[np.int32], stations
     if len(bad):
         cells = batch.columns[column].cast(pa.string()).take(pa.array(bad)).to_pylist()
         at = zip((bad + batch.first).tolist(), cells, strict=True)
-        stations.fail(numbers[bad], [f"row {row}: {no_number(str(cell), column)}" for row, cell in at])
+        stations.fail(numbers[bad], [f"row {row}: {describe_bad_number(str(cell), column)}" for row, cell in at])
     layout = batch.layout
     if layout.sentinels:
         # -99.9 differs between single and double precision.
@@ -243,7 +244,7 @@ def _written_times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int
     times, naive = np.full(len(cells), np.datetime64("NaT", "s")), np.ones(len(cells), dtype=np.bool_)
     kept: npt.NDArray[np.bool_] = np.array((cells != "").all(axis=1), dtype=np.bool_)
     bad = _empty(~kept, batch)
-    known = Options(time_column=layout.time[0] if len(layout.time) == 1 else None, date_order=layout.date_order)
+    known = ReadingOptions(time_column=layout.time[0] if len(layout.time) == 1 else None, dates=layout.date_order)
     failed = 0
     while kept.any():
         clock = clock_of(Table("table", cells.loc[kept], layout.time_units), known)
@@ -254,7 +255,7 @@ def _written_times(batch: Batch) -> tuple[Times, npt.NDArray[np.bool_], dict[int
             if error.index is None or failed >= _MAX_BAD_TIMES:
                 raise
             row = int(np.flatnonzero(kept)[error.index])
-            bad[row] = str(error).replace("line ", "row ", 1)
+            bad[row] = error.written(in_command_line).replace("line ", "row ", 1)
             kept[row] = False
             failed += 1
     return times, naive, bad

@@ -15,7 +15,7 @@ import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import DateOrder, Options
+from forecasting.readers.base.options import DateOrder, ReadingOptions
 from forecasting.readers.base.table import ABSENT, Table
 from forecasting.readers.base.text import read_text
 from forecasting.readers.read import table_of
@@ -54,7 +54,7 @@ class Batch:
     layout: Layout
 
 
-def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Iterator[Batch]:
+def read_batches(files: Sequence[Path], options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
     """Yield the rows of all files, one file after another.
 
     Raises:
@@ -64,7 +64,7 @@ def read_batches(files: Sequence[Path], options: Options, notes: Notes) -> Itera
         try:
             yield from _read_parquet(file, options, notes) if is_parquet(file) else _read_csv(file, options, notes)
         except FileError as error:
-            raise FileError(f"{file}: {error}") from None
+            raise FileError.of(error, f"{file}: ") from None
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise FileError(f"{file}: damaged or truncated gzip file; download it again") from None
         except (pa.ArrowException, OSError) as error:
@@ -75,7 +75,7 @@ def _sentence(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _read_parquet(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
+def _read_parquet(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
     data = pads.dataset(file, format="parquet")
     head = data.head(_HEAD, use_threads=False)
     if not head.num_rows:
@@ -108,7 +108,7 @@ def _used(layout: Layout) -> list[str]:
     return list(dict.fromkeys([*layout.time, *single, *(layout.places or ()), *layout.values, *layout.flags.values()]))
 
 
-def _read_csv(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
+def _read_csv(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
     text = Text(file)
     head = text.head()
     table = table_of(head, options)
@@ -161,7 +161,7 @@ def _with_points(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch(columns, batch.schema.names)
 
 
-def _read_whole(file: Path, options: Options, notes: Notes) -> Iterator[Batch]:
+def _read_whole(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:
     """Yield the rows of a file that is not CSV as one batch."""
     text, notes_on_text = read_text(file)
     table = table_of(text, options, notes_on_text)
@@ -177,7 +177,7 @@ def _wrong_width(row: pacsv.InvalidRow) -> str:
     return f"{place} has {counted(row.actual_columns, 'column')}, but the first row has {row.expected_columns}; fix it"
 
 
-def _layout(table: Table, options: Options, read: Callable[[list[str]], Iterable[pa.RecordBatch]]) -> Layout:
+def _layout(table: Table, options: ReadingOptions, read: Callable[[list[str]], Iterable[pa.RecordBatch]]) -> Layout:
     """Return the meaning of the columns, by the first rows, or by later rows if those are ambiguous.
 
     ``read`` yields the named columns of all rows.
@@ -185,11 +185,11 @@ def _layout(table: Table, options: Options, read: Callable[[list[str]], Iterable
     try:
         layout = find_layout(table, options)
     except UntoldOrderError:
-        names = list(find_layout(table, replace(options, date_order="dmy")).time)
+        names = list(find_layout(table, replace(options, dates="dmy")).time)
         order = _order(read(names))
         if order is None:
             raise
-        layout = find_layout(table, replace(options, date_order=order))
+        layout = find_layout(table, replace(options, dates=order))
     # A moving platform is one station.
     if layout.places is not None and not _repeat(read(list(layout.time))):
         layout = replace(layout, places=None)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from scoring.source import as_text
 from scoring.tables.notes import Notes
 from scoring.tables.rows import ROW, Rows, Stations, take_rows
@@ -85,7 +85,7 @@ class ChunkStations:
         return cls(stored["names"], errors, files)
 
 
-def stage_rows(files: Sequence[Path], options: Options, chunk: int, folder: Path) -> Staged:
+def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folder: Path) -> Staged:
     """Write the rows of ``files`` to ``folder``, all rows of a station in one chunk.
 
     Raises:

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from forecasting.console import in_command_line
 from forecasting.errors import SeriesError
-from forecasting.readers.times.daylight import LOCAL, UNTOLD, falls_back, localise
+from forecasting.readers.times.daylight import LOCAL, SET_ZONE, UNTOLD, falls_back, localise
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times, short
@@ -104,7 +105,7 @@ def _series(station: _StationRows, zones: tuple[str, ...], step: TimeStep) -> Ss
             times = choose_clock(times, station.written)
     regular = len(times) > 0 and not np.isnat(times).any() and bool((times == step.range(times[0], len(times))).all())
     if not regular and (i := falls_back(times, station.clock == UNSAID, station.cells)) is not None:
-        raise SeriesError(LOCAL.format(short(times[i])[:-1]))
+        raise SeriesError(LOCAL.format(short(times[i])[:-1]), remedy=SET_ZONE)
     series = SstSeries.from_observations(times, station.values, step=step if regular else None)
     return series if np.isfinite(series.values[-1]) else series.until_last_observation()
 
@@ -125,4 +126,4 @@ def _resolve_repeated_hours(station: _StationRows, zones: tuple[str, ...]) -> Ti
 
 def in_one_line(error: SeriesError) -> str:
     """Return the message of an error on one line."""
-    return " ".join(str(error).split())
+    return " ".join(error.written(in_command_line).split())

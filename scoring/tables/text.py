@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.readers.base.text import read_text
-from forecasting.readers.table.delimited import is_row
+from forecasting.readers.table.lines import is_row
 
 BLOCK: Final = 2_000_000
 """Bytes per block; Arrow always reads up to 32 blocks ahead."""

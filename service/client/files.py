@@ -1,4 +1,4 @@
-"""Files that the service reads, and what it makes of them."""
+"""Files that the service reads, and the series in them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ _STEPS: Final = {"month": "MS", "week": "7D", "day": "1D", "hour": "1h"}
 
 
 class FileOptions(TypedDict, total=False):
-    """What a caller may say about a file: the parameters of ``POST /series``."""
+    """What to override when the service reads a file: the parameters of ``POST /series``."""
 
-    format: Literal["csv", "erddap", "ndbc"]
+    format: Literal["csv", "erddap", "ndbc", "netcdf"]
     station: str
     at: str
     depth: float
@@ -34,13 +34,13 @@ class FileOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class FileReading:
-    """A file, understood.
+    """What the service read from a file.
 
     Attributes:
-        series: °C by the name of its station (``"0"`` for a file with one series), each with its times (UTC) as index;
-            NaN where missing.
-        stations: a row each: columns, units, ``summary_step``, ``summary_values`` and so on, ``warnings``, ``problem``.
-        problem: what has to be chosen, where the file holds several series; else None.
+        series: °C by name of the station (``"0"`` for a file with one series), indexed by time (UTC); NaN if missing.
+        stations: one row per station: columns, units, ``summary_step``, ``summary_values`` and so on, ``warnings``,
+            ``problem``.
+        problem: what to choose if the file holds several series; otherwise None.
     """
 
     series: "dict[str, pd.Series[float]]"
@@ -49,23 +49,23 @@ class FileReading:
 
 
 def content_of(file: File) -> bytes:
-    """What a file holds."""
+    """Read the content of a file."""
     return file if isinstance(file, bytes) else Path(file).read_bytes()
 
 
 def file_reading(answer: Json) -> FileReading:
-    """From an answer of ``POST /series``.
+    """Parse an answer of ``POST /series``.
 
     Raises:
-        KeyError, TypeError, ValueError: if the answer is of another shape.
+        KeyError, TypeError, ValueError: if the answer has another shape.
     """
     stations = pd.json_normalize(answer["stations"], sep="_").set_index("id")
-    return FileReading({one["id"]: _series(one) for one in answer["series"]}, stations, answer["problem"])
+    return FileReading({series["id"]: _series(series) for series in answer["series"]}, stations, answer["problem"])
 
 
-def _series(found: Json) -> "pd.Series[float]":
-    step = _STEPS.get(found["step"])
-    frequency = pd.Timedelta(found["step"]) if step is None else step
-    index = pd.date_range(found["start"], periods=len(found["values"]), freq=frequency, unit="s", name="time")
-    values = np.asarray(found["values"], dtype=np.float64)
-    return pd.Series(values, index=index, name=found["id"])
+def _series(series: Json) -> "pd.Series[float]":
+    step = _STEPS.get(series["step"])
+    frequency = pd.Timedelta(series["step"]) if step is None else step
+    index = pd.date_range(series["start"], periods=len(series["values"]), freq=frequency, unit="s", name="time")
+    values = np.asarray(series["values"], dtype=np.float64)
+    return pd.Series(values, index=index, name=series["id"])

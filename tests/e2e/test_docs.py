@@ -28,8 +28,14 @@ def blocks(pattern: str, *pages: str) -> list[Block]:
     return found
 
 
-PYTHON = blocks(r"^```python\n(.*?)^```", "service.md", "training.md", "data.md")
-CURL = blocks(r"^ *```\n( *curl .*?)^ *```", "service.md")
+PYTHON_PAGES = (
+    "guides/prepare-your-data.md",
+    "reference/inference-protocol.md",
+    "reference/python-client.md",
+    "reference/releases.md",
+)
+PYTHON = blocks(r"^```python\n(.*?)^```", *PYTHON_PAGES)
+CURL = blocks(r"^ *```\n( *curl .*?)^ *```", "guides/call-the-service.md")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +50,7 @@ def here(block: str, client: httpx.Client) -> str:
 
 
 def test_there_are_examples_to_run() -> None:
-    assert [page for page, _ in PYTHON] == ["service.md", "service.md", "training.md", "data.md"]
+    assert [page for page, _ in PYTHON] == list(PYTHON_PAGES)
     assert len(CURL) == 4
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
@@ -15,12 +15,12 @@ from scoring.tables.stations import read_stations
 
 
 def taken(
-    path: Path, options: Options | None = None, notes: Notes | None = None
+    path: Path, options: ReadingOptions | None = None, notes: Notes | None = None
 ) -> tuple[dict[str, list[float]], Stations]:
     """°C by station, and the stations."""
     stations = Stations()
     found: dict[str, list[float]] = {}
-    for batch in read_batches([path], options or Options(), notes or Notes()):
+    for batch in read_batches([path], options or ReadingOptions(), notes or Notes()):
         for rows in take_rows(batch, stations):
             for number in np.unique(rows["station"]).tolist():
                 found.setdefault(stations.names[number], []).extend(rows["sst"][rows["station"] == number].tolist())
@@ -28,10 +28,10 @@ def taken(
 
 
 def series_of(
-    files: list[Path], folder: Path, step: TimeStep, options: Options | None = None
+    files: list[Path], folder: Path, step: TimeStep, options: ReadingOptions | None = None
 ) -> tuple[dict[str, SstSeries], dict[str, str]]:
     """The series of each station, and what is wrong with some."""
     folder.mkdir()
-    staged = stage_rows(files, options or Options(), 1_000_000, folder)
+    staged = stage_rows(files, options or ReadingOptions(), 1_000_000, folder)
     names, series, errors = read_stations(folder, 0, 0, staged.zones, step)
     return {names[i]: one for i, one in series.items()}, {names[i]: error for i, error in errors.items()}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
 from scoring.tables.stage import Staged
@@ -20,7 +20,7 @@ def test_a_sentinel_of_single_precision_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     values = np.array([14.5, -99.9, 15], dtype=np.float32)
     pd.DataFrame({"time": ["2001-01-01", "2001-01-02", "2001-01-03"], "sst": values}).to_parquet(path)
-    np.testing.assert_array_equal(taken(path, Options(missing=(-99.9,)))[0]["in"], [14.5, np.nan, 15])
+    np.testing.assert_array_equal(taken(path, ReadingOptions(missing=(-99.9,)))[0]["in"], [14.5, np.nan, 15])
 
 
 def test_units_are_those_that_the_header_names(tmp_path: Path) -> None:
@@ -110,7 +110,9 @@ def test_dates_of_a_block_that_tells_no_order_have_that_of_the_file(tmp_path: Pa
 def test_dates_of_which_none_tells_the_order_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("time,sst\n" + "".join(f"0{1 + k % 9}/0{1 + k // 9}/2001,10\n" for k in range(80)) * 5)
-    with pytest.raises(FileError, match="no other line tells which; say --dates dmy or --dates mdy"):
+    with pytest.raises(
+        FileError, match=r"no other line settles which; .*, or set the order with dates='dmy' or dates='mdy'"
+    ):
         taken(path)
 
 
@@ -122,19 +124,19 @@ def test_columns_that_are_no_places_are_left_aside_and_said(tmp_path: Path) -> N
     for file in files:
         notes = Notes()
         assert list(taken(file, notes=notes)[0]) == ["pier", "wharf"]
-        assert notes.sentences() == (f"{file}: not of a place by their names, and left aside: air_temp",)
+        assert notes.sentences() == (f"{file}: ignored columns that are not named after a place: air_temp",)
 
 
 def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("time;sst\n2001-01-01;3,25\n2001-01-02;3.5\n")
     _, stations = taken(path)
-    assert stations.errors == {0: "row 1: '3,25' in column sst is no number; write it with a decimal point"}
+    assert stations.errors == {0: "row 1: '3,25' in column sst is not a number; write it with a decimal point"}
     for content, said in (
-        (b"<html>no</html>", "is a web page, not data; download the data itself"),
-        (b'Error {\n    code=404;\n    message="Not Found";\n}\n', "an ERDDAP server's answer: Not Found"),
-        ("time,sst\n2001-01-01,3".encode("utf-16"), "is not UTF-8 text but UTF-16"),
-        (b"PK\x03\x04 and so on", "is a ZIP archive or a workbook"),
+        (b"<html>no</html>", "is a web page; download the data itself"),
+        (b'Error {\n    code=404;\n    message="Not Found";\n}\n', "an error message of an ERDDAP server: Not Found"),
+        ("time,sst\n2001-01-01,3".encode("utf-16"), "is encoded in UTF-16"),
+        (b"PK\x03\x04 and so on", "is a ZIP archive or an Excel workbook"),
     ):
         path.write_bytes(content)
         with pytest.raises(FileError, match=said):
@@ -180,4 +182,4 @@ def test_flags_of_another_scheme_are_not_used_and_said_to_be_none(tmp_path: Path
     found, _ = taken(other, notes=notes)
     assert found["other"] == [10, 11]
     (said,) = notes.sentences()
-    assert "sst_qc holds 5: these are not QARTOD flags" in said
+    assert "sst_qc was not used, as 5 are not QARTOD flags" in said

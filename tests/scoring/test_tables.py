@@ -80,7 +80,7 @@ def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Pa
     frame.to_csv(tmp_path / "in.csv", index=False)
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "gru", "--artifacts", artifacts) == 0
     found: Any = read(tmp_path / "out.csv").set_index("station")
-    assert "'cold' in column sst is no number" in found.loc["S001", "error"]
+    assert "'cold' in column sst is not a number" in found.loc["S001", "error"]
     assert "99 °C, outside the range of sea temperatures" in found.loc["S002", "error"]
     assert "'yesterday' is not an ISO 8601 time" in found.loc["S003", "error"]
     assert "12 values are too few: nino12-gru needs at least 24" in found.loc["S005", "error"]
@@ -94,7 +94,7 @@ def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Pa
     summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
     assert (summary["stations"], summary["forecast"], sum(summary["missing"].values())) == (6, 2, 4)
     assert "… values are too few: … needs at least …" in summary["missing"]
-    assert "row …: … in column sst is no number; leave it empty if it is missing" in summary["missing"]
+    assert "row …: … in column sst is not a number; leave it empty if it is missing" in summary["missing"]
 
 
 def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path: Path) -> None:

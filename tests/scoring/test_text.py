@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
 from tests.scoring.reading import series_of, taken
@@ -54,7 +54,7 @@ LOGGER = [
 def test_an_onset_loggers_export_is_read(tmp_path: Path, title: int) -> None:
     path = tmp_path / "in.csv"
     path.write_text("\n".join([*LOGGER[title:], ""]))
-    series, errors = series_of([path], tmp_path / "staged", TimeStep.parse("day"), Options(date_order="mdy"))
+    series, errors = series_of([path], tmp_path / "staged", TimeStep.parse("day"), ReadingOptions(dates="mdy"))
     assert errors == {}
     assert series["in"].start == np.datetime64("2018-03-01T07", "s")
     np.testing.assert_allclose(series["in"].values, np.full(29, 10))
@@ -129,4 +129,4 @@ def test_decimal_commas_are_read_where_no_comma_keeps_columns_apart(tmp_path: Pa
     path, notes = tmp_path / "in.csv", Notes()
     path.write_text("\n".join(["Zeit;sst;sst_qc", *(f"2001-01-0{k};{9 + k},5;1" for k in range(1, 5)), ""]))
     assert taken(path, notes=notes)[0] == {"in": [10.5, 11.5, 12.5, 13.5]}
-    assert notes.sentences() == (f"{path}: numbers are written with decimal commas",)
+    assert notes.sentences() == (f"{path}: numbers have decimal commas",)

@@ -1,4 +1,4 @@
-"""``python -m training inspect``: what was understood of a file, and whether it can be trained on."""
+"""``python -m training inspect``: describe files, and tell whether networks can be trained on them."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.console import command_name
+from forecasting.console import command_name, in_command_line
 from forecasting.errors import FileError, SeriesError
 from forecasting.evaluation.division import untrainable
 from forecasting.readers import Reading, Station, describe
@@ -25,26 +25,26 @@ TRAINABLE, NOT_TRAINABLE, UNREADABLE = 0, 1, 2
 
 
 def main(arguments: list[str]) -> int:
-    """Inspect files; returns the exit status: 0 all can be trained on, 1 one cannot, 2 one cannot be read."""
+    """Inspect files; returns the exit status: 0 if all are trainable, 1 if one is not, 2 if one cannot be read."""
     options = _parser().parse_args(arguments)
     worst = TRAINABLE
     for path in options.files:
         try:
-            found = describe_file(read_with(path, options))
+            description = describe_file(read_with(path, options))
         except FileError as error:
-            print(f"training: {error}", file=sys.stderr)
+            print(f"training: {error.written(in_command_line)}", file=sys.stderr)
             worst = UNREADABLE
             continue
-        print(json.dumps(found, ensure_ascii=False) if options.json else _text(found))
-        worst = max(worst, TRAINABLE if found["trainable"] else NOT_TRAINABLE)
+        print(json.dumps(description, ensure_ascii=False) if options.json else _text(description))
+        worst = max(worst, TRAINABLE if description["trainable"] else NOT_TRAINABLE)
     return worst
 
 
 def describe_file(reading: Reading) -> dict[str, Any]:
-    """A reading as plain values: what ``--json`` prints."""
+    """Describe a reading as plain values, as ``--json`` prints them."""
     stations = [_station(station) for station in reading.stations]
     panel, refusal = _panel(reading.stations) if len(stations) > 1 else ([], None)
-    problem = reading.problem or stations[0]["problem"]
+    problem = stations[0]["problem"] if reading.error is None else reading.error.written(in_command_line)
     return {
         "file": str(reading.path),
         "format": reading.format,
@@ -58,40 +58,42 @@ def describe_file(reading: Reading) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("inspect", "training inspect"),
-        description="Say what is understood of files: columns, units, step, gaps, flags, and whether to train on them.",
-        epilog="Exit status: 0 every file can be trained on; 1 one cannot; 2 one cannot be read.",
+        description="Describe files: columns, units, step, gaps, flags, and whether networks can be trained on them.",
+        epilog="Exit status: 0 if every file is trainable; 1 if one is not; 2 if one cannot be read.",
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    parser.add_argument("--json", action="store_true", help="one object a file, on a line of its own")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file and line")
     add_reading_options(parser.add_argument_group("reading"))
     return parser
 
 
 def _panel(stations: Sequence[Station]) -> tuple[list[str], str | None]:
-    """Names of the stations that training would take together, or why it would not."""
+    """Names of the stations that training would use together, or why it would not."""
     try:
         known, skipped = usable_series(stations)
         panel = Panel.of(known, TrainingConfig.for_step(commonest_step(known.values())), (), skipped)
     except SeriesError as error:
-        return [], str(error)
+        return [], error.written(in_command_line)
     return list(panel.members), None
 
 
 def _station(station: Station) -> dict[str, Any]:
-    found = describe(station)
-    return found if station.series is None else found | {"problem": untrainable(station.series)}
+    description = describe(station, in_command_line)
+    return description if station.series is None else description | {"problem": untrainable(station.series)}
 
 
-def _text(found: dict[str, Any]) -> str:
-    lines = [found["file"], f"  format     {found['format']}"]
-    if "grid" in found:
-        lines += _grid_text(found["grid"])
-    for station in found["stations"]:
-        lines += _station_text(station, station["name"] in found["panel"])
-    if found["panel"]:
-        lines.append(f"  trainable  yes, {len(found['panel'])} stations as a panel; the file {found['problem']}")
+def _text(description: dict[str, Any]) -> str:
+    lines = [description["file"], f"  format     {description['format']}"]
+    if "grid" in description:
+        lines += _grid_text(description["grid"])
+    for station in description["stations"]:
+        lines += _station_text(station, station["name"] in description["panel"])
+    if description["panel"]:
+        lines.append(
+            f"  trainable  yes, {len(description['panel'])} stations as a panel; the file {description['problem']}"
+        )
         return "\n".join(lines)
-    lines.append(f"  trainable  {'yes' if found['trainable'] else 'no: ' + found['problem']}")
+    lines.append(f"  trainable  {'yes' if description['trainable'] else 'no: ' + description['problem']}")
     return "\n".join(lines)
 
 
@@ -104,13 +106,13 @@ def _grid_text(grid: dict[str, Any]) -> list[str]:
         start, end = (_short(grid[which]) for which in ("start", "end"))
         lines.append(f"  step       {grid['step'] or 'none'}: {counted(grid['times'], 'time')} from {start} to {end}")
     if grid["range"] is not None:
-        lines.append(f"  range      {grid['range'][0]:g} to {grid['range'][1]:g} °C at the time in the middle")
+        lines.append(f"  range      {grid['range'][0]:g} to {grid['range'][1]:g} °C at a time in the middle")
     shape = " × ".join(f"{count} {dim}" for dim, count in grid["cells"].items())
     (south, north), (west, east) = grid["latitudes"], grid["longitudes"]
     lines.append(f"  cells      {shape}: latitudes {south:g} to {north:g}, longitudes {west:g} to {east:g}")
     if grid["example"] is not None:
         lat, lon = grid["example"]
-        lines.append(f"  choose     one cell, as --at={lat:g},{lon:g}, or several by chance, as --sample 20")
+        lines.append(f"  choose     one cell, such as --at={lat:g},{lon:g}, or draw several, such as --sample 20")
     return [*lines, *(f"  note       {note}" for note in grid["notes"])]
 
 

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from forecasting.console import command_name
+from forecasting.console import command_name, in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             return command(arguments[1:])
         return _train(_train_parser().parse_args(arguments))
     except ForecastError as error:
-        print(f"training: {error}", file=sys.stderr)
+        print(f"training: {error.written(in_command_line)}", file=sys.stderr)
         return 2
 
 
@@ -53,6 +54,7 @@ def _train_parser() -> argparse.ArgumentParser:
         "trained on; fetch downloads a series from an ERDDAP server; rollback NAME [VERSION] makes another release "
         "serve.",
     )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))
     _add_network_options(
         parser.add_argument_group("networks", "the same for every cell; the default window depends on the time step")

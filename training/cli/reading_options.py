@@ -1,84 +1,58 @@
-"""Options of a command line that say how a file is read."""
+"""Options of a command line that override what is found in a file."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from forecasting.errors import ForecastError
-from forecasting.readers import FORMATS, Place, Reading, read
-from forecasting.readers.base.geometry import place_of
-from forecasting.series.timestep import TimeStep
-from forecasting.series.units import UNITS
-
-
-def add_reading_options(data: argparse._ArgumentGroup) -> None:
-    """Add the options that override what is found in a file."""
-    data.add_argument("--format", choices=FORMATS, help="default: told by the content")
-    data.add_argument("--station", metavar="NAME", help="which, where the file holds several")
-    data.add_argument("--at", type=_place, metavar="LAT,LON", help="place on a grid; --at=-5,10 where south")
-    data.add_argument("--sample", type=positive, metavar="N", help="draw N sea cells from a grid, by --seed")
-    data.add_argument("--depth", type=float, metavar="METRES", help="which, where the file holds several")
-    data.add_argument("--time-column", metavar="NAME", help="default: found by the usual names")
-    data.add_argument("--value-column", metavar="NAME", help="column or variable; default: found by the usual names")
-    data.add_argument("--flags", metavar="NAME", help="column of QARTOD flags, or none; default: found by its name")
-    data.add_argument("--units", choices=UNITS, help="of the values (default: as the file says, or celsius)")
-    data.add_argument(
-        "--missing",
-        type=float,
-        action="append",
-        default=[],
-        metavar="NUMBER",
-        help="stands for a missing value; repeatable",
-    )
-    data.add_argument("--dates", choices=("dmy", "mdy"), help="order of dates as 03/04/2010; default: by the others")
-    data.add_argument("--timezone", metavar="ZONE", help="of times without offset, as Europe/Rome or +01:00")
-    data.add_argument("--resample", type=_step, metavar="STEP", help="average to month, week, day, hour, P8D, PT30M…")
+from forecasting.errors import FileError, ForecastError
+from forecasting.readers import Reading, ReadingOptions, read
+from forecasting.readers.base.options import AT, OPTIONS, Option
+from forecasting.remedies import Remedy, Setting
 
 
-def read_with(path: Path, options: argparse.Namespace) -> Reading:
-    """Read a file as these options say.
+def add_reading_options(group: argparse._ArgumentGroup) -> None:
+    """Add every option of :class:`~forecasting.readers.ReadingOptions`."""
+    for option in OPTIONS.values():
+        argument = option.argument()
+        if option.name == "at":
+            argument["help"] += "; write --at=-5,10 in the southern hemisphere"
+        group.add_argument(option.flag, type=_parser(option), **argument)
+
+
+def read_with(path: Path, arguments: argparse.Namespace) -> Reading:
+    """Read a file with the options of a command line.
 
     Raises:
         FileError: naming the file, the line or column, and the remedy.
     """
-    reading = read(
-        path,
-        format=options.format,
-        station=options.station,
-        at=options.at,
-        depth=options.depth,
-        time_column=options.time_column,
-        value_column=options.value_column,
-        flag_column=options.flags,
-        units=options.units,
-        missing=tuple(options.missing),
-        date_order=options.dates,
-        timezone=options.timezone,
-        resample=options.resample,
-        sample=options.sample,
-        seed=getattr(options, "seed", None) or 0,
-    )
-    if reading.stations or reading.problem is None:
+    options = ReadingOptions.from_values(vars(arguments), seed=getattr(arguments, "seed", None) or 0)
+    reading = read(path, options)
+    if reading.stations or reading.error is None:
         return reading
-    return replace(reading, problem=f"{reading.problem}, or draw cells of it for a panel with --sample N")
+    remedy = Remedy.of("; choose a place with {}, or draw cells for a panel with {}", AT, Setting("sample", "N"))
+    return replace(reading, error=FileError(reading.error.message, remedy=remedy))
 
 
 def positive(text: str) -> int:
-    """A count of one at least, as an option states it."""
+    """Parse a positive integer.
+
+    Raises:
+        argparse.ArgumentTypeError: if the text is not one.
+    """
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
-def _place(text: str) -> Place:
-    try:
-        return place_of(text)
-    except ForecastError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _parser(option: Option) -> Callable[[str], Any]:
+    """The option's parser, with its message in errors of the command line."""
 
+    def parse(text: str) -> Any:
+        try:
+            return option.parse(text)
+        except (ForecastError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
-def _step(text: str) -> TimeStep:
-    try:
-        return TimeStep.parse(text)
-    except ForecastError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    return parse

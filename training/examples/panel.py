@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from forecasting.console import in_command_line
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.division import TRAIN_TENTHS, VALIDATION_TENTHS, Split, least_values
 from forecasting.networks.metadata import Period
@@ -185,7 +186,9 @@ def usable_series(stations: Sequence[Station]) -> tuple[dict[str, SstSeries], li
         SeriesError: if no station has a series.
     """
     series = {station.name or "": station.series for station in stations if station.series is not None}
-    skipped = [f"{station.name}: {station.problem}" for station in stations if station.series is None]
+    skipped = [
+        f"{station.name}: {station.error.written(in_command_line)}" for station in stations if station.error is not None
+    ]
     if not series:
         raise SeriesError(f"none of its stations can be used: {skipped[0]}")
     return series, skipped

@@ -2,7 +2,7 @@
 
 The cell is trained on its own. The weights of the autoregression are computed in closed form, first for one step, then
 for its whole roll-out. The two are then mixed. The optimiser is AdamW with a linear warm-up and a cosine decay to zero,
-so the last weights are the ones to keep. docs/study.md describes the alternatives that were tried.
+so the last weights are the ones to keep. docs/background/study.md describes the alternatives that were tried.
 """
 
 import math

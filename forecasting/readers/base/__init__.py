@@ -1,1 +1,1 @@
-"""What all readers share: options, tables of text, units, quality flags, places."""
+"""Shared by all readers: options, tables of text, units, quality flags and places."""

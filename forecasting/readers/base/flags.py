@@ -1,7 +1,7 @@
-"""Quality flags: QARTOD's 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing, and schemes that are wider.
+"""Quality flags of QARTOD (1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing) and of wider schemes.
 
-Argo, OceanSITES, SeaDataNet and IMOS have the same 1, 3, 4 and 9, with 2 probably good, and say with 0 and 5 to 8 how a
-value came about.
+Argo, OceanSITES, SeaDataNet and IMOS share 1, 3, 4 and 9; their 2 means probably good, and 0 and 5 to 8 tell how a
+value was obtained.
 """
 
 import re
@@ -23,9 +23,9 @@ DROPPED: Final = (FAIL, 9)
 _NOT_EVALUATED: Final = 2
 _GOOD: Final = 1
 _CHANGED: Final = (5, 6, 7, 8)
-"""Flags of wider schemes by which a value was changed or made up; of some others it is bad."""
+"""Flags of wider schemes for changed or estimated values; in some other schemes they mean bad values."""
 _WIDER: Final = (0, *_CHANGED)
-"""Flags of wider schemes that say nothing against a value."""
+"""Flags of wider schemes that do not mean a bad value."""
 
 _ENDINGS: Final = ("_qc_agg", "_qartod_agg", "_qc_flag", "_qc_flags", "_qc", "_qartod", "_flag", "_flags",
                    "_quality_control", "_quality_flag")  # fmt: skip
@@ -36,17 +36,17 @@ _FLAG_NAME: Final = re.compile(
 
 _LEVEL_NAME: Final = re.compile(r"(.*_)?quality_levels?", re.IGNORECASE)
 _MIN_QUALITY_LEVEL: Final = 4
-"""The least quality level that GHRSST advises to use."""
+"""Lowest quality level that GHRSST recommends to use."""
 
 
 @dataclass(frozen=True)
 class Flagged:
-    """Values after their flags were heeded.
+    """Values after their flags were applied.
 
     Attributes:
         values: NaN where the flag is 4 or 9.
-        counts: flag → how often it came.
-        warnings: on suspect values, or on flags that are not QARTOD's.
+        counts: number of values by flag; empty if the flags were not used.
+        warnings: about suspect values, or flags that are not QARTOD flags.
     """
 
     values: Floats
@@ -56,11 +56,11 @@ class Flagged:
 
 @dataclass(frozen=True)
 class Marked:
-    """Observed values that are flagged suspect or fail, as they stand in the file.
+    """Observed values that the file flags as suspect or fail.
 
     Attributes:
         times: UTC, ``(n,)``.
-        values: ``(n,)``, in the units that its holder names.
+        values: as in the file, ``(n,)``.
         flags: 3 or 4, ``(n,)``.
     """
 
@@ -70,92 +70,91 @@ class Marked:
 
     @classmethod
     def among(cls, times: Times, values: Floats, flags: Floats) -> "Marked":
-        """Those among observations, of which some may lack a time, a value or a flag."""
+        """Select the marked values from observations that may lack a time, a value or a flag."""
         kept = np.isin(flags, (SUSPECT, FAIL)) & np.isfinite(values) & ~np.isnat(times)
         return cls(times[kept], values[kept], flags[kept].astype(np.int64))
 
 
 def is_flag_name(name: str) -> bool:
-    """Whether a column of this name holds quality flags, of whatever kind."""
+    """Whether a column of this name holds quality flags of any scheme."""
     return _FLAG_NAME.fullmatch(name) is not None
 
 
 def may_be_flags(name: str) -> bool:
-    """Whether :func:`flag_column` could find a column of this name, in lower case."""
+    """Whether :func:`flag_column` could find a column of this lower-case name."""
     return is_flag_name(name) or name.startswith(("qc_", "qartod_"))
 
 
 def is_level_name(name: str) -> bool:
-    """Whether a name is that of GHRSST's quality levels, 0 no data to 5 best."""
+    """Whether a name is that of GHRSST quality levels, from 0 (no data) to 5 (best)."""
     return _LEVEL_NAME.fullmatch(name) is not None
 
 
 def quality_column(names: Iterable[str], value: str) -> str | None:
-    """A column that tells the quality of ``value`` by its name, in whatever scheme."""
-    own = rf"({re.escape(value)}_)?quality(_.*)?"
-    return next((name for name in names if re.fullmatch(own, name, re.IGNORECASE)), None)
+    """The column named after the quality of ``value``, of any scheme."""
+    pattern = rf"({re.escape(value)}_)?quality(_.*)?"
+    return next((name for name in names if re.fullmatch(pattern, name, re.IGNORECASE)), None)
 
 
-def unheeded(values: Floats | None, levels: Floats | None, name: str) -> str:
-    """What to say of quality that is not used: of levels how many observed values are below those to use."""
+def describe_unused(values: Floats | None, levels: Floats | None, name: str) -> str:
+    """A warning about quality that is not used, with the number of values below the recommended level if known."""
     if not is_level_name(name):
-        return f"{name} holds no QARTOD flags by its attributes or name, and was not used"
-    said = f"{name} holds quality levels, of which 5 is best, and was not used"
+        return f"{name} was not used, as neither its attributes nor its name identify QARTOD flags"
+    warning = f"{name} was not used, as it holds quality levels (5 is best) instead of QARTOD flags"
     if values is None or levels is None:
-        return said
+        return warning
     observed = np.isfinite(values)
     low = int((observed & (levels < _MIN_QUALITY_LEVEL)).sum())
     share = f"{100 * low / max(observed.sum(), 1):.2g} %"
     return (
-        f"{said}: {low} of {observed.sum()} observed values ({share}) are below {_MIN_QUALITY_LEVEL}, the least to use"
+        f"{warning}; {low} of {observed.sum()} observed values ({share}) are below level {_MIN_QUALITY_LEVEL}, the "
+        "lowest that GHRSST recommends"
     )
 
 
 def flag_column(names: Iterable[str], value: str) -> str | None:
     """The column that flags ``value``: named after it, or the only one with a general name."""
     plain = {name.lower(): name for name in names}
-    own = [f"{value.lower()}{ending}" for ending in _ENDINGS]
-    own += [f"qc_{value.lower()}", f"qartod_{value.lower()}"]
-    found = [plain[name] for name in (*own, *_GENERAL) if name in plain]
-    if found:
-        return found[0]
+    specific = [f"{value.lower()}{ending}" for ending in _ENDINGS]
+    specific += [f"qc_{value.lower()}", f"qartod_{value.lower()}"]
+    known = [plain[name] for name in (*specific, *_GENERAL) if name in plain]
+    if known:
+        return known[0]
     aggregates = [name for low, name in plain.items() if low.endswith("_qc_agg")]
     return aggregates[0] if len(aggregates) == 1 else None
 
 
-def narrowed(flags: Floats) -> Floats:
-    """Flags of a wider scheme as QARTOD's."""
+def to_qartod(flags: Floats) -> Floats:
+    """Convert flags of a wider scheme to QARTOD flags."""
     return np.where(np.isin(flags, _WIDER), float(_NOT_EVALUATED), flags)
 
 
-def _seems_wider(found: Floats, counts: npt.NDArray[np.int64]) -> bool:
-    # Of 0 and 1 alone either may be the good one.
-    if not len(found) or found[-1] <= _GOOD:
+def _seems_wider(distinct: Floats, counts: npt.NDArray[np.int64]) -> bool:
+    # If there are only 0 and 1, either may mean good.
+    if not len(distinct) or distinct[-1] <= _GOOD:
         return False
-    return bool(found[counts.argmax()] == _GOOD and np.isin(found, (*MEANINGS, *_WIDER)).all())
+    return bool(distinct[counts.argmax()] == _GOOD and np.isin(distinct, (*MEANINGS, *_WIDER)).all())
 
 
-def heed(values: Floats, flags: Floats, name: str) -> Flagged:
-    """Make missing what is flagged 4 or 9, and keep what is 3 with a warning; no flag counts as 2.
+def apply_flags(values: Floats, flags: Floats, name: str) -> Flagged:
+    """Set values flagged 4 or 9 to missing and warn about values flagged 3; a missing flag counts as 2.
 
-    Flags of another scheme are not used, and a warning says so. Wider ones are told by most values' being good.
+    Flags of other schemes are not used, with a warning. A wider scheme is recognised if most values are good.
     """
     flags = np.where(np.isnan(flags), _NOT_EVALUATED, flags)
-    found, counts = np.unique(flags, return_counts=True)
+    distinct, counts = np.unique(flags, return_counts=True)
     warnings: tuple[str, ...] = ()
-    if _seems_wider(found, counts):
-        if changed := int(counts[np.isin(found, _CHANGED)].sum()):
-            warnings = (
-                f"{counted(changed, 'value')} flagged 5 to 8 by {name}, which were taken as Argo's are, and kept",
-            )
-        flags = narrowed(flags)
-        found, counts = np.unique(flags, return_counts=True)
-    strange = [f"{flag:g}" for flag in found if flag not in MEANINGS]
-    if strange:
-        said = f"{name} holds {', '.join(strange[:5])}: these are not QARTOD flags (1, 2, 3, 4, 9), and were not used"
-        return Flagged(values, {}, (said,))
-    held = {int(flag): int(count) for flag, count in zip(found, counts, strict=True)}
-    suspect = held.get(SUSPECT, 0)
+    if _seems_wider(distinct, counts):
+        if changed := int(counts[np.isin(distinct, _CHANGED)].sum()):
+            warnings = (f"kept {counted(changed, 'value')} flagged 5 to 8 by {name}, read as flags of Argo",)
+        flags = to_qartod(flags)
+        distinct, counts = np.unique(flags, return_counts=True)
+    unknown = [f"{flag:g}" for flag in distinct if flag not in MEANINGS]
+    if unknown:
+        shown = ", ".join(unknown[:5])
+        return Flagged(values, {}, (f"{name} was not used, as {shown} are not QARTOD flags (1, 2, 3, 4, 9)",))
+    number_by_flag = {int(flag): int(count) for flag, count in zip(distinct, counts, strict=True)}
+    suspect = number_by_flag.get(SUSPECT, 0)
     if suspect:
-        warnings = (*warnings, f"{counted(suspect, 'value')} flagged suspect (3) by {name}, kept")
-    return Flagged(np.where(np.isin(flags, DROPPED), np.nan, values), held, warnings)
+        warnings = (*warnings, f"kept {counted(suspect, 'value')} flagged suspect (3) by {name}")
+    return Flagged(np.where(np.isin(flags, DROPPED), np.nan, values), number_by_flag, warnings)

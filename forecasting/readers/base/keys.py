@@ -1,4 +1,4 @@
-"""Usual names of columns that tell rows of one time apart."""
+"""Usual names of columns that distinguish rows of the same time."""
 
 from typing import Final
 
@@ -8,6 +8,6 @@ STATIONS: Final = ("station", "station_id", "station_name", "stationid", "stn", 
 PLACES: Final = ("location", "location_name", "location_id", "loc", "site_name", "sitename", "place", "place_name",
                   "buoy_name", "mooring", "mooring_id")  # fmt: skip
 ANYTHING: Final = ("name", "id")
-"""Names of columns that may tell apart anything else as well, as those who observed."""
+"""Names of columns that may distinguish anything else as well, such as observers."""
 DEPTHS: Final = ("depth", "zlev", "altitude", "z")
 POSITIONS: Final = ("latitude", "lat", "longitude", "lon")

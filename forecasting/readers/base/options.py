@@ -1,75 +1,170 @@
-"""What a caller may say about a file instead of leaving it to be found."""
+"""What a caller can say about a file. Every program takes its options, help and checks from this declaration."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_type_hints
 
 from forecasting.errors import FileError
+from forecasting.readers.base.place import Place, parse_place
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import Units
+from forecasting.series.units import UNITS, Units
 
 FORMATS: Final = ("csv", "erddap", "ndbc", "netcdf", "zarr")
-"""``erddap`` is CSV in one of ERDDAP's dialects."""
+"""``erddap`` is any of ERDDAP's dialects of CSV."""
 
-MOST_COLUMNS: Final = 20_000
-"""Of one table, where it is not said: each costs a look of its own."""
+MAX_COLUMNS: Final = 20_000
+"""Default limit of the columns of a table: each one has to be examined."""
 
 DateOrder = Literal["dmy", "mdy"]
-Place = tuple[float, float]
-"""Latitude and longitude in degrees, north and east positive; longitudes of either habit."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """Overrides of what would be found in the file; None leaves it to be found.
+class Option:
+    """How users set one attribute of :class:`ReadingOptions`, whichever program they use.
+
+    Attributes:
+        help: what it sets, as a phrase.
+        parse: from text to the attribute's value; raises ValueError or :class:`~forecasting.errors.ForecastError`.
+        choices: all valid values; empty if there are too many to list.
+        metavar: placeholder for the value in help texts.
+        repeatable: whether it can be given several times.
+        name: of the attribute, the query parameter and the client's keyword; see :attr:`flag` for the command line.
+    """
+
+    help: str
+    parse: Callable[[str], Any] = str
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    repeatable: bool = False
+    name: str = ""
+
+    @property
+    def flag(self) -> str:
+        """The option of a command line, such as ``--time-column``."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def description(self) -> str:
+        """The help as a sentence."""
+        return f"{self.help[0].upper()}{self.help[1:]}."
+
+    def argument(self) -> dict[str, Any]:
+        """Keyword arguments of :meth:`argparse.ArgumentParser.add_argument`, without ``type``."""
+        repeat = {"action": "append", "default": []} if self.repeatable else {}
+        return {"choices": self.choices or None, "metavar": self.metavar, "help": self.help} | repeat
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"{text!r} is not a positive integer")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What to override when reading a file; the reader finds out everything left at its default.
 
     Attributes:
         format: one of :data:`FORMATS`.
-        station: name of the one to take where a file holds several.
-        at: place to take from a grid, or from a table that holds several.
-        depth: metres, where the file holds several depths; the nearest is taken.
-        time_column: that holds the times.
-        value_column: column or variable that holds the temperatures.
-        flag_column: of QARTOD flags; ``none`` uses no flags.
-        units: of the values.
-        missing: numbers that stand for a missing value.
-        date_order: of dates as 03/04/2010.
-        timezone: IANA name, or offset as ``+01:00``, of the clock that times without an offset go by; where None, what
-            the header says, or UTC.
+        station: name of the station to read, if the file holds several.
+        at: place to read from a grid, or from a table of several places.
+        sample: number of sea cells to draw from a grid.
+        depth: metres, if the file holds several depths; the nearest is read.
+        time_column: column or variable of times.
+        value_column: column or variable of temperatures.
+        flags: column or variable of QARTOD flags; ``none`` ignores all flags.
+        units: of the temperatures.
+        missing: numbers that mark a missing value.
+        dates: order of day and month in dates such as 03/04/2010.
+        timezone: IANA name, or an offset such as ``+01:00``, of times without an offset; if None, the zone in the
+            header, otherwise UTC.
         resample: coarser step to average to.
-        most_stations: more in one table are refused, unless one is asked for; each costs a look at every row.
-        most_columns: more in one table are refused.
-        most_lines: more in one file of text are refused, as are more values of a NetCDF file: each costs far more
-            memory than its bytes.
-        sample: sea cells to draw from a grid.
-        seed: of the draw.
+        seed: of the draw of ``sample``.
+        max_stations: a table of more stations is refused unless one is chosen, as each station costs a pass over all
+            rows; None for no limit.
+        max_columns: a table of more columns is refused.
+        max_lines: a text file of more lines, or a NetCDF file of more values, is refused, as each takes far more memory
+            than its bytes in the file; None for no limit.
     """
 
-    format: str | None = None
-    station: str | None = None
-    at: Place | None = None
-    depth: float | None = None
-    time_column: str | None = None
-    value_column: str | None = None
-    flag_column: str | None = None
-    units: Units | None = None
-    missing: tuple[float, ...] = ()
-    date_order: DateOrder | None = None
-    timezone: str | None = None
-    resample: TimeStep | None = None
-    sample: int | None = None
+    format: Annotated[str | None, Option("file format (default: detected from the content)", choices=FORMATS)] = None
+    station: Annotated[str | None, Option("station to read, if the file holds several", metavar="NAME")] = None
+    at: Annotated[
+        Place | None,
+        Option("place to read from a grid or a file of several places, in degrees", parse_place, metavar="LAT,LON"),
+    ] = None
+    sample: Annotated[int | None, Option("draw N sea cells from a grid at random", _count, metavar="N")] = None
+    depth: Annotated[
+        float | None, Option("depth to read, if the file holds several; the nearest is read", float, metavar="METRES")
+    ] = None
+    time_column: Annotated[
+        str | None, Option("column or variable of times (default: found by its name)", metavar="NAME")
+    ] = None
+    value_column: Annotated[
+        str | None, Option("column or variable of temperatures (default: found by its name)", metavar="NAME")
+    ] = None
+    flags: Annotated[
+        str | None,
+        Option("column or variable of QARTOD flags, or none to ignore them (default: found by name)", metavar="NAME"),
+    ] = None
+    units: Annotated[
+        Units | None, Option("units of the temperatures (default: as the file says, or celsius)", choices=UNITS)
+    ] = None
+    missing: Annotated[
+        tuple[float, ...],
+        Option("number that marks a missing value; can be repeated", float, metavar="NUMBER", repeatable=True),
+    ] = ()
+    dates: Annotated[
+        DateOrder | None,
+        Option("order of dates such as 03/04/2010 (default: inferred from the others)", choices=get_args(DateOrder)),
+    ] = None
+    timezone: Annotated[
+        str | None,
+        Option("time zone of times without an offset, such as Europe/Rome or +01:00 (default: UTC)", metavar="ZONE"),
+    ] = None
+    resample: Annotated[
+        TimeStep | None,
+        Option(
+            "average to month, week, day, hour, or an ISO 8601 duration such as P8D", TimeStep.parse, metavar="STEP"
+        ),
+    ] = None
     seed: int = 0
-    most_stations: int | None = None
-    most_columns: int = MOST_COLUMNS
-    most_lines: int | None = None
+    max_stations: int | None = None
+    max_columns: int = MAX_COLUMNS
+    max_lines: int | None = None
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], **limits: Any) -> Self:
+        """Options from parsed values by name, such as those of a command line; None and other names are ignored.
+
+        Args:
+            values: by the name of the option.
+            limits: further attributes, such as ``max_lines``.
+        """
+        given: dict[str, Any] = {name: values[name] for name in OPTIONS if values.get(name) is not None}
+        given |= {name: tuple(value) for name, value in given.items() if OPTIONS[name].repeatable}
+        return cls(**given, **limits)
 
 
-def refuse_many(count: int, of: str, option: str, options: Options) -> None:
-    """Refuse a file of more stations or places than ``options`` take.
+OPTIONS: Final[dict[str, Option]] = {
+    name: replace(declared, name=name)
+    for name, hint in get_type_hints(ReadingOptions, include_extras=True).items()
+    for declared in getattr(hint, "__metadata__", ())
+}
+"""Every option that users can set, by its name."""
+
+
+AT: Final = Setting("at", "LAT,LON")
+"""The choice of a place."""
+
+
+def refuse_many(count: int, of: str, choice: Setting, options: ReadingOptions) -> None:
+    """Refuse a file of more stations or places than ``options`` allow.
 
     Raises:
         FileError: saying how to choose one.
     """
-    if options.most_stations is not None and count > options.most_stations:
-        raise FileError(
-            f"holds {count} {of}, and at most {options.most_stations} are taken; choose one with --{option}"
-        )
+    if options.max_stations is not None and count > options.max_stations:
+        message = f"holds {count} {of}, more than the limit of {options.max_stations}"
+        raise FileError(message, remedy=Remedy.of("; choose one with {}", choice))

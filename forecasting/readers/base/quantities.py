@@ -1,4 +1,4 @@
-"""What the name of a column says of it: another quantity than SST, or one of several kinds of SST at one place."""
+"""What a column holds according to its name: another quantity than SST, or a kind of SST."""
 
 import re
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ _DERIVED: Final = _ANOMALIES | frozenset(
      "uncertainty", "bias", "trend", "tendency", "gradient", "difference", "diff", "count", "nobs")
 )  # fmt: skip
 _ELSEWHERE: Final = frozenset(("air", "atmospheric", "dew", "dewpoint", "soil", "land", "ground", "battery"))
-"""Where a temperature is none of water."""
+"""Words for temperatures of something other than water."""
 _COMPOUNDS: Final = frozenset(("watertemp", "watertemperature", "seatemp", "seatemperature", "wtemp"))
 _OF_WATER: Final = _COMPOUNDS | frozenset(("sst", "sea", "water", "wtmp", "seawater"))
 _OF_VALUES: Final = frozenset(("depth", "level", "height", "qc", "flag", "flags", "quality", "id", "n", "number",
                                "source", "type", "time", "age", "clim", "climatology", "normal"))  # fmt: skip
-"""What a column beside temperatures of water may tell of them."""
+"""Words for columns that describe temperatures of water without holding them."""
 _QUANTITIES: Final = frozenset(
     ("salinity", "psal", "sss", "chlorophyll", "chl", "oxygen", "turbidity", "conductivity", "pressure", "pres", "slp",
      "atms", "wind", "wspd", "wss", "wdir", "gust", "gst", "gspd", "waves", "wvht", "swh", "ssh", "sla", "humidity",
@@ -31,39 +31,39 @@ _KINDS: Final = _DERIVED | _ELSEWHERE | frozenset(
 )  # fmt: skip
 _BELOW: Final = frozenset(("depth", "below", "under", "ocean"))
 _SCREEN: Final = re.compile(r"\b(?:2|two)[ -]?m(?:et(?:er|re)s?)?\b", re.IGNORECASE)
-"""The height of a meteorologist's screen."""
+"""Height of a meteorological screen."""
 _DEPTH: Final = re.compile(r"\d+(?:\.\d+)?m")
 _WORD: Final = re.compile(rf"{_DEPTH.pattern}\b|[^\W_]+")
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
-"""Where a word begins in a name as ``SeaTemperature``."""
+"""Word boundary in a name such as ``SeaTemperature``."""
 
 
 def is_no_sst(name: str) -> bool:
-    """Whether a name says that its column holds no sea-surface temperature, as ``sst_anomaly`` or ``salinity``."""
+    """Whether a name, such as ``sst_anomaly`` or ``salinity``, rules out sea-surface temperature."""
     words = _words(name)
     other = words & _QUANTITIES and not words & _TEMPERATURES
     return bool(words & _DERIVED or other) or is_elsewhere(name)
 
 
 def is_anomaly(name: str) -> bool:
-    """Whether a name says that values are differences from what is usual."""
+    """Whether a name says that the values are anomalies."""
     return bool(_words(name) & _ANOMALIES)
 
 
 def is_elsewhere(name: str) -> bool:
-    """Whether a name says that a temperature is none of water, as ``air_temp``."""
+    """Whether a name, such as ``air_temp``, says that a temperature is not of water."""
     words = _words(name)
     return bool(words & _ELSEWHERE and not words & _OF_WATER)
 
 
 def is_above_ground(title: str) -> bool:
-    """Whether a title is of the air, which is measured 2 m above the ground, as ``Temperature at 2 m``."""
+    """Whether a title, such as ``Temperature at 2 m``, is about the air, which is measured 2 m above ground."""
     words = _words(title)
     return bool(_SCREEN.search(title)) and not words & (_OF_WATER | _BELOW)
 
 
 def is_of_water(name: str) -> bool:
-    """Whether a name says that its column holds temperatures of water, as ``sst_raw``; not so ``water_level``."""
+    """Whether a name says that its column holds temperatures of water, as ``sst_raw``, not ``water_level``."""
     words = {word.rstrip("0123456789") for word in _words(name)}
     if not words & _OF_WATER or words & _OF_VALUES or is_no_sst(name):
         return False
@@ -75,18 +75,18 @@ def _words(name: str) -> set[str]:
 
 
 def apart(name: str) -> str:
-    """A name as ``SeaTemperature`` with its words kept apart by ``_``."""
+    """Separate the words of a name such as ``SeaTemperature`` with ``_``."""
     return _HUMP.sub("_", name)
 
 
 def places(stations: Iterable[str]) -> list[str]:
-    """Of what tells columns apart, the names of places: neither of variables, nor of statistics, nor of depths.
+    """Select the names of places from the distinguishing parts of columns, not variables, statistics and depths.
 
-    None where two of them are of one place, as ``pier_min`` and ``pier_max``.
+    The list is empty if two names are of the same place, such as ``pier_min`` and ``pier_max``.
     """
     bare = [(name, " ".join(word for word in _WORD.findall(name) if not _is_kind(word.lower()))) for name in stations]
-    found = [(name, place) for name, place in bare if place and not is_no_sst(name)]
-    return [name for name, _ in found] if len({place for _, place in found}) == len(found) else []
+    named = [(name, place) for name, place in bare if place and not is_no_sst(name)]
+    return [name for name, _ in named] if len({place for _, place in named}) == len(named) else []
 
 
 def _is_kind(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""A table of text cells, whatever format it came from."""
+"""A table of text cells, read from any format."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,36 +12,37 @@ from forecasting.errors import FileError
 from forecasting.readers.base.flags import may_be_flags
 from forecasting.readers.base.quantities import apart
 from forecasting.readers.base.units import in_brackets, parse_units, split_names
+from forecasting.remedies import Remedy
 from forecasting.series.times import Floats
 from forecasting.series.units import Units
 from forecasting.wording import listed
 
 ABSENT: Final = ("", "nan", "na", "n/a", "null", "none", "-", "--", "mm")
-"""What cells without a number say, in lower case."""
+"""Contents of cells without a number, in lower case."""
 NO_NAMES: Final = frozenset(ABSENT) - {"", "mm"}
-"""Those of them that no column is called."""
+"""Those of them that never name a column."""
 HEADER: Final = "the header"
-"""Where a column's own name has its units."""
+"""Source of units in the name of a column."""
 TIME_NAMES: Final = frozenset(("time", "date", "datetime", "timestamp", "date time"))
-"""Names that a header has, and no title."""
+"""Names that appear in a header and not in a title."""
 _UNIT_COLUMNS: Final = ("unit", "units", "uom")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text, so that a bad one can be named.
+    """Cells as text, so that errors can quote them.
 
     Attributes:
         format: in words.
-        cells: by column; the index holds the number of each row's line in the file.
-        units: of columns, as a row of units has them.
-        units_place: where that stands.
-        remarked: units that comments above the header name, by the number of the line.
-        decimal_commas: whether numbers had commas in the file, for which the cells have points.
-        is_csv: whether each row is a line of CSV, so that the file can be read piece by piece.
-        sentinels: of columns: numbers that stand for a missing value.
-        units_by_format: units that the format prescribes for temperatures where the file states none.
-        nameless: whether the file has no header, so that the names are ``column 1`` and so on.
+        cells: by column; the index is the line number of each row in the file.
+        units: by column, from the row of units.
+        units_place: where the row of units is.
+        remarked: units in comments above the header, by line number.
+        decimal_commas: whether numbers in the file had decimal commas, which are points in the cells.
+        is_csv: whether each row is a line of CSV, so that the file can be read in pieces.
+        sentinels: numbers that mark a missing value.
+        units_by_format: units of temperatures that the format prescribes if the file does not state them.
+        nameless: whether the file has no header, so that columns are named ``column 1`` and so on.
         notes: on how the file was read.
     """
 
@@ -59,80 +60,82 @@ class Table:
 
     @cached_property
     def names(self) -> list[str]:
-        """Names of the columns, in order."""
+        """Names of the columns in their order."""
         return [str(name) for name in self.cells.columns]
 
-    def column(self, asked: str) -> str:
-        """The column of this name, with or without the units in its brackets.
+    def column(self, name_given: str) -> str:
+        """The column of this name, with or without the units in brackets.
 
         Raises:
-            FileError: if there is none.
+            FileError: if there is no such column.
         """
-        if asked in self.cells.columns:
-            return asked
-        if self.nameless and f"column {asked}" in self.cells.columns:
-            return f"column {asked}"
+        if name_given in self.cells.columns:
+            return name_given
+        if self.nameless and f"column {name_given}" in self.cells.columns:
+            return f"column {name_given}"
         for name in self.names:
-            if self.short(name) == asked:
+            if self.short(name) == name_given:
                 return name
-        raise FileError(f"has no column {asked!r}; its columns are {self.describe()}")
+        raise FileError(f"has no column {name_given!r}; its columns are {self.describe()}")
 
     def describe(self) -> str:
-        """Names of the first columns."""
+        """List the names of the first columns."""
         return listed(self.names)
 
     def plain(self) -> dict[str, str]:
-        """Column by its name in lower case, without what stands in brackets after it."""
+        """Columns by their names in lower case without brackets."""
         return self._plain
 
     def short(self, name: str) -> str:
-        """A column's name without what stands in brackets after it."""
+        """A column's name without the text in brackets behind it."""
         return name if self.nameless else in_brackets(name)[0]
 
     def stem(self, name: str) -> str:
-        """A column's name without its units, in brackets or not."""
+        """A column's name without its units, which need not be in brackets."""
         return self._split[name][0]
 
     def first_of(self, usual: Sequence[str], among: Sequence[str]) -> str | None:
-        """The column, ``among`` some, that has the first of ``usual`` names, with its units or, rather, without."""
+        """The column ``among`` some that has the first of the ``usual`` names, preferably without units in its name."""
         stems: dict[str, str] = {}
         for name in among:
             stems.setdefault(_plain(apart(self.stem(name))), name)
         as_is = {_plain(apart(self.short(name))): name for name in among}
-        return next((names[one] for names in (as_is, stems) for one in usual if one in names), None)
+        return next((names[plain] for names in (as_is, stems) for plain in usual if plain in names), None)
 
     def unit(self, name: str) -> tuple[str, str] | None:
-        """The units of a column as its row of units or its header has them, and which of the two."""
+        """The units of a column from the row of units or the header, and which of the two."""
         if written := self.units.get(name):
             return written, self.units_place
         written = self._split[name][1]
         return (written, HEADER) if written else None
 
     def units_of_values(self, value: str, *, usual: bool) -> tuple[str, str] | None:
-        """Units that a column of units names, or else comments, for a column that names none; and where they stand.
+        """Units from a column of units, or otherwise from comments, and where they are from.
 
-        Beside values with a ``usual`` name a column that names no unit of temperature is one of something else.
+        If values have a ``usual`` name, a column of units that are not of temperature belongs to another column.
 
         Raises:
-            FileError: if they are several.
+            FileError: if there are several units.
         """
         column = self.units_column(value) if usual else self._column_of_units(value)
         if column is not None:
             cells = self.cells[column]
-            said = cells[~cells.str.lower().isin(ABSENT)].drop_duplicates()
-            return _one_unit(dict(zip(said.index, said, strict=True)), f"column {column}")
+            distinct = cells[~cells.str.lower().isin(ABSENT)].drop_duplicates()
+            return _one_unit(dict(zip(distinct.index, distinct, strict=True)), f"column {column}")
         return _one_unit(self.remarked, "the comment above the header")
 
     def units_column(self, value: str) -> str | None:
-        """The column that names the units of temperature of each row of another, if there is one."""
-        found = self._column_of_units(value)
-        if found is None or all(parse_units(said) is None for said in self.cells[found].unique()):
+        """The column with the unit of temperature of each value, if there is one."""
+        column = self._column_of_units(value)
+        if column is None or all(parse_units(unit) is None for unit in self.cells[column].unique()):
             return None
-        return found
+        return column
 
     def _column_of_units(self, value: str) -> str | None:
-        own = [f"{_plain(name)}_{unit}" for name in (self.short(value), self.stem(value)) for unit in _UNIT_COLUMNS]
-        return next((self._plain[name] for name in (*own, *_UNIT_COLUMNS) if name in self._plain), None)
+        specific = [
+            f"{_plain(name)}_{unit}" for name in (self.short(value), self.stem(value)) for unit in _UNIT_COLUMNS
+        ]
+        return next((self._plain[name] for name in (*specific, *_UNIT_COLUMNS) if name in self._plain), None)
 
     @cached_property
     def _split(self) -> dict[str, tuple[str, str | None]]:
@@ -144,7 +147,7 @@ class Table:
 
     @cached_property
     def flag_names(self) -> dict[str, str]:
-        """Columns that may be of quality flags, by their names without what stands in brackets."""
+        """Columns that may hold quality flags, by their names without brackets."""
         plain = {self.short(name): name for name in self.names}
         return {short: name for short, name in plain.items() if may_be_flags(short.lower())}
 
@@ -153,45 +156,45 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace(" ", "_")
 
 
-def _one_unit(said: Mapping[int, str], place: str) -> tuple[str, str] | None:
-    """The one unit that lines name, and its place."""
-    if not said:
+def _one_unit(units: Mapping[int, str], place: str) -> tuple[str, str] | None:
+    """The only unit in units by line number, and its place."""
+    if not units:
         return None
-    (first, unit), *others = said.items()
+    (first, unit), *others = units.items()
     for line, other in others:
         if parse_units(other) != parse_units(unit) or parse_units(unit) is None:
             raise FileError(
-                f"line {first} says that the unit is {unit[:40]!r} and line {line} {other[:40]!r}, by {place}; "
-                "keep the values of one unit, or say --units"
+                f"line {first} gives the unit as {unit[:40]!r} and line {line} as {other[:40]!r}, in {place}",
+                remedy=Remedy.of("; keep values in one unit only, or set {}", "units"),
             )
     return unit, place
 
 
 def one_line(text: str) -> str:
-    """A text from a file as a terminal can show it: control characters and ends of lines become blanks."""
+    """Replace control characters and line breaks with blanks, so that a terminal can show text from a file."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def numbers(column: "pd.Series[str]") -> Floats:
-    """A column as numbers, NaN where it is empty or says so.
+    """Convert a column to numbers, NaN where it is empty or says so.
 
     Raises:
-        FileError: naming the line of the first cell that is no number.
+        FileError: naming the line of the first cell that is not a number.
     """
-    found = to_numbers(column)
+    converted = to_numbers(column)
     absent = column.str.lower().isin(ABSENT).to_numpy()
-    bad = np.isnan(found) & ~absent
+    bad = np.isnan(converted) & ~absent
     if bad.any():
         i = int(bad.argmax())
-        raise FileError(f"line {column.index[i]}: {no_number(column.iloc[i], str(column.name))}", index=i)
-    found[absent] = np.nan
-    return found
+        raise FileError(f"line {column.index[i]}: {describe_bad_number(column.iloc[i], str(column.name))}", index=i)
+    converted[absent] = np.nan
+    return converted
 
 
-def no_number(cell: str, column: str) -> str:
-    """What is wrong with a cell of a column of numbers, and the remedy."""
+def describe_bad_number(cell: str, column: str) -> str:
+    """What is wrong with a cell in a column of numbers, and the remedy."""
     remedy = "write it with a decimal point" if "," in cell[:40] else "leave it empty if it is missing"
-    return f"{cell[:40]!r} in column {column} is no number; {remedy}"
+    return f"{cell[:40]!r} in column {column} is not a number; {remedy}"
 
 
 def is_numeric(column: "pd.Series[str]") -> bool:
@@ -200,20 +203,19 @@ def is_numeric(column: "pd.Series[str]") -> bool:
 
 
 def is_count(column: "pd.Series[str]") -> bool:
-    """Whether the cells of three rows or more are 0, 1, 2 and so on, from whatever number on."""
-    # A look at the first cells is enough for most columns, of which there may be thousands.
+    """Whether the cells of three or more rows count up by one, from any number."""
+    # The first cells rule out most columns, of which there may be thousands.
     if len(column) < 3 or not all(cell.isdecimal() for cell in column.iloc[:3]) or not column.str.isdecimal().all():
         return False
-    found = to_numbers(column)
-    return bool((np.diff(found) == 1).all())
+    return bool((np.diff(to_numbers(column)) == 1).all())
 
 
 def is_empty(column: "pd.Series[str]") -> bool:
-    """Whether every cell is empty, or says so."""
+    """Whether every cell is empty or says that it is."""
     return bool(column.str.lower().isin(ABSENT).all())
 
 
 def to_numbers(column: "pd.Series[str]") -> Floats:
-    """A column as numbers, NaN where a cell is none."""
-    found = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.array(found, dtype=np.float64)
+    """Convert a column to numbers, NaN where a cell is not a number."""
+    converted = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.array(converted, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The bytes of a file: what they are, and as text."""
+"""Recognise binary files, and decode text files."""
 
 import gzip
 import io
@@ -10,36 +10,36 @@ from typing import BinaryIO, Final
 from forecasting.errors import FileError
 
 MAX_TEXT: Final = 2**30
-"""Bytes of text that are read, unpacked: some ten million lines."""
+"""Default limit of decompressed text in bytes: some ten million lines."""
 
 _GZIP: Final = b"\x1f\x8b"
 _NETCDF: Final = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF\r\n\x1a\n")
 _REFUSED: Final = {
-    b"PK\x03\x04": "is a ZIP archive or a workbook; unpack it, or save the sheet as CSV",
-    b"\xd0\xcf\x11\xe0": "is an old workbook; save the sheet as CSV",
+    b"PK\x03\x04": "is a ZIP archive or an Excel workbook; extract it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as CSV",
     b"PAR1": "is Parquet; write it as CSV",
     b"GRIB": "is GRIB; convert it to NetCDF",
     b"%PDF": "is a PDF; save the table as CSV",
-    b"BZh": "is packed by bzip2; unpack it, or pack it by gzip",
-    b"\xfd7zXZ\x00": "is packed by xz; unpack it, or pack it by gzip",
-    b"\x28\xb5\x2f\xfd": "is packed by Zstandard; unpack it, or pack it by gzip",
-    b"7z\xbc\xaf": "is a 7-Zip archive; unpack it",
+    b"BZh": "is compressed with bzip2; decompress it, or use gzip",
+    b"\xfd7zXZ\x00": "is compressed with xz; decompress it, or use gzip",
+    b"\x28\xb5\x2f\xfd": "is compressed with Zstandard; decompress it, or use gzip",
+    b"7z\xbc\xaf": "is a 7-Zip archive; extract it first",
 }
 _ERDDAP_ERROR: Final = re.compile(r'\s*Error \{\s*code=(\d+);\s*message="(.*?)";?\s*\}?\s*$', re.DOTALL)
 
 
 def sniff_binary(path: Path | bytes) -> str | None:
-    """``netcdf`` or ``zarr`` where a file, or its content, is one; None for what may be text.
+    """``netcdf`` or ``zarr`` if a file, or its content, is one; None if it may be text.
 
     Raises:
-        FileError: if it cannot be read, or is of a kind that is not handled.
+        FileError: if it cannot be read, or has an unsupported format.
     """
     if isinstance(path, bytes):
         return _kind(path[:8])
     if path.is_dir():
         if any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zmetadata")):
             return "zarr"
-        raise FileError("is a folder that is no Zarr store; name a file in it")
+        raise FileError("is a folder but not a Zarr store; name a file in it")
     try:
         with path.open("rb") as file:
             head = file.read(8)
@@ -58,26 +58,30 @@ def _kind(head: bytes) -> str | None:
 
 
 def read_text(path: Path | bytes, limit: int = MAX_TEXT) -> tuple[str, tuple[str, ...]]:
-    """A text file, or its content, gzip or not, and notes on how it was read.
+    """Decode a text file or its content, gzipped or not; returns the text and notes on how it was read.
 
-    UTF-8, or else Latin-1, which older ERDDAP servers write. At most ``limit`` bytes are read, unpacked.
+    The encoding is UTF-8, or otherwise Latin-1, which older ERDDAP servers write.
+
+    Args:
+        path: of the file, or its content.
+        limit: bytes of text after decompression.
 
     Raises:
-        FileError: if it cannot be read, is too long, or is no text.
+        FileError: if it cannot be read, is too long, or is not text.
     """
     data = _unpacked(path, limit)
     if _kind(data[:8]) is not None:
-        raise FileError("is a NetCDF file inside gzip; unpack it first")
+        raise FileError("is a gzipped NetCDF file; decompress it first")
     if b"\x00" in data[:65_536]:
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise FileError("is not UTF-8 text but UTF-16; save it as CSV with UTF-8 encoding")
-        raise FileError("is binary, no UTF-8 text, and of no kind known here; bring CSV, ERDDAP, NDBC or NetCDF")
+            raise FileError("is encoded in UTF-16; save it as CSV in UTF-8")
+        raise FileError("is binary and has an unknown format; use CSV, ERDDAP, NDBC or NetCDF")
     notes: tuple[str, ...] = ()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        text, notes = data.decode("latin-1"), (f"line {line} is not UTF-8; the file was read as Latin-1",)
+        text, notes = data.decode("latin-1"), (f"line {line} is not UTF-8, so the file was read as Latin-1",)
     _refuse_answers(text)
     return text, notes
 
@@ -90,11 +94,11 @@ def _unpacked(path: Path | bytes, limit: int) -> bytes:
             with _open(path) as file, gzip.open(file) as packed:
                 data = packed.read(limit + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise FileError("is a gzip file that is damaged or cut short; fetch it again") from None
+        raise FileError("is a damaged or truncated gzip file; download it again") from None
     except (OSError, ValueError) as error:
         raise FileError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > limit:
-        raise FileError(f"holds over {limit / 2**20:g} MiB of text; keep one station or a shorter time")
+        raise FileError(f"holds more than {limit / 2**20:g} MiB of text; keep one station or a shorter period")
     return data
 
 
@@ -103,18 +107,18 @@ def _open(path: Path | bytes) -> BinaryIO:
 
 
 def _refuse_answers(text: str) -> None:
-    """What a server sends in place of data, and a browser saves under the name of the data."""
+    """Refuse error pages that a browser saved under the name of the data."""
     if re.match(r"\s*<(!doctype html|html|\?xml)", text[:1_000], re.IGNORECASE):
-        raise FileError("is a web page, not data; download the data itself")
+        raise FileError("is a web page; download the data itself")
     if re.match(r"\s*[\[{]\s*[\[{\"]", text[:1_000]):
-        raise FileError("is JSON; write it as CSV, one line a value")
+        raise FileError("is JSON; write it as CSV with one value per line")
     message = erddap_error(text[:10_000])
     if message:
-        raise FileError(f"is not data but an ERDDAP server's answer: {message}")
+        raise FileError(f"is an error message of an ERDDAP server: {message}")
 
 
 def erddap_error(body: str) -> str | None:
-    """The message in an ERDDAP server's error body; None if it is none."""
+    """The message in the body of an ERDDAP error; None for any other body."""
     match = _ERDDAP_ERROR.match(body)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""The cell of a grid that is next to a place and holds sea."""
+"""Find the cell of sea that is nearest to a place."""
 
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Final
@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.base.geometry import distance_km, name_place
-from forecasting.readers.base.options import Place
+from forecasting.readers.base.options import AT
+from forecasting.readers.base.place import Place, distance_km, name_place
 from forecasting.readers.base.validity import Validity
 from forecasting.readers.result.reading import Grid
+from forecasting.remedies import Remedy
 from forecasting.series.times import Floats
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _SEARCHED_CELLS: Final = 10
-"""Cells, each way, in which sea is looked for where the nearest cell is land."""
+"""Number of cells in each direction that are searched for sea if the nearest cell is land."""
 _SAMPLED_TIMES: Final = 12
-"""Times at which a cell is looked at to tell land from sea."""
+"""Number of times at which a cell is examined to distinguish land from sea."""
 
 _UNITS: Final = {
     "latitude": ("degrees_north", "degree_north"),
@@ -29,28 +30,27 @@ Index = dict[Hashable, int]
 
 
 class NoPlaceError(FileError):
-    """A grid, where no place was asked for: not unreadable, but no series yet; ``grid`` is what can be said of it."""
+    """A readable grid for which no place was chosen; ``grid`` describes it."""
 
-    def __init__(self, message: str, grid: Grid | None = None) -> None:
-        super().__init__(message)
-        self.grid = grid
+    grid: Grid | None = None
 
 
 def take_cell(
     data: "xr.Dataset", value: "xr.DataArray", along: Hashable, at: Place | None, missing: tuple[float, ...] = ()
 ) -> tuple[Index, tuple[str, ...]]:
-    """Where on the grid the nearest sea is, and a sentence that says which cell that is.
+    """Find the nearest cell of sea; returns its index and a note that describes it.
 
     Raises:
-        FileError: if the axes are no latitude and longitude, or the place is off the grid or far from any sea.
-        NoPlaceError: if no place was asked for.
+        FileError: if the axes are not latitude and longitude, or the place is off the grid or far from any sea.
+        NoPlaceError: if no place is chosen.
     """
     lat, lon = grid_axes(data, value, along)
     dims = [dim for dim in value.dims if dim != along]
     lats, lons = np.asarray(lat.values, dtype=np.float64), np.asarray(lon.values, dtype=np.float64)
     if at is None:
         shape = " × ".join(str(value.sizes[dim]) for dim in dims)
-        raise NoPlaceError(f"is a grid of {shape} cells, {_extent(lats, lons)}; name a place with --at LAT,LON")
+        message = f"is a grid of {shape} cells, {_extent(lats, lons)}"
+        raise NoPlaceError(message, remedy=Remedy.of("; choose a place with {}", AT))
     return _nearest_sea(value, along, (lat, lon), at, missing)
 
 
@@ -58,7 +58,7 @@ def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tu
     """Latitudes and longitudes of a variable's cells.
 
     Raises:
-        FileError: if its dimensions besides time are none.
+        FileError: if its dimensions other than time are not latitude and longitude.
     """
     dims = [dim for dim in value.dims if dim != along]
     lat, lon = _axis(data, value, "latitude", "Y"), _axis(data, value, "longitude", "X")
@@ -67,8 +67,8 @@ def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tu
         other = next((dim for dim in dims if dim not in known), dims[0])
         raise FileError(
             f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} besides "
-            "time, which are no latitude and longitude by their attributes; keep one of each other, or their mean, as "
-            f"by xarray's isel({other}=0) or mean({other!r})"
+            "time, which are not latitude and longitude according to their attributes; select or average the others, "
+            f"such as with xarray's isel({other}=0) or mean({other!r})"
         )
     return lat, lon
 
@@ -76,12 +76,12 @@ def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tu
 def _axis(data: "xr.Dataset", value: "xr.DataArray", standard: str, letter: str) -> "xr.DataArray | None":
     short = standard[:3]
     for name in data.variables:
-        one = data[name]
-        said = one.attrs.get("standard_name") == standard or one.attrs.get("axis") == letter
-        by_units = str(one.attrs.get("units", "")).lower() in _UNITS[standard]
+        axis = data[name]
+        declared = axis.attrs.get("standard_name") == standard or axis.attrs.get("axis") == letter
+        by_units = str(axis.attrs.get("units", "")).lower() in _UNITS[standard]
         usual = str(name).lower() in (standard, short, f"nav_{short}")
-        if (said or by_units or usual) and one.ndim in (1, 2) and set(one.dims) <= set(value.dims):
-            return one
+        if (declared or by_units or usual) and axis.ndim in (1, 2) and set(axis.dims) <= set(value.dims):
+            return axis
     return None
 
 
@@ -107,13 +107,14 @@ def _nearest_sea(
     _refuse_off_grid(at, near_lat, near_lon, float(np.nanmin(km)), axes)
     sea = sea_of(value, along, box, dims, missing)
     if not sea.any():
-        raise FileError(f"has no sea within {_SEARCHED_CELLS} cells of {name_place(at)}: choose another --at")
+        message = f"has no sea within {_SEARCHED_CELLS} cells of {name_place(at)}"
+        raise FileError(message, remedy=Remedy.of("; choose another place with {}", AT))
     chosen = np.unravel_index(int(np.where(sea, km, np.inf).argmin()), km.shape)
     there = name_place((near_lat[chosen], near_lon[chosen]))
-    said = f"cell {there}, {km[chosen]:.1f} km from {name_place(at)}"
+    note = f"cell {there}, {km[chosen]:.1f} km from {name_place(at)}"
     if not sea[np.unravel_index(int(np.nanargmin(km)), km.shape)]:
-        said += ": the nearest that holds sea"
-    return {dim: box[dim].start + int(k) for dim, k in zip(dims, chosen, strict=True)}, (said,)
+        note += ", the nearest cell of sea"
+    return {dim: box[dim].start + int(offset) for dim, offset in zip(dims, chosen, strict=True)}, (note,)
 
 
 def _nearest(lat: "xr.DataArray", lon: "xr.DataArray", at: Place) -> Index:
@@ -133,8 +134,8 @@ def _around(size: int, at: int) -> slice:
 
 
 def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice]) -> tuple[Floats, Floats]:
-    """Latitude and longitude of every cell of the box, in the order of their dimensions."""
-    near = [np.asarray(one.isel({d: box[d] for d in one.dims}).values, dtype=np.float64) for one in (lat, lon)]
+    """Latitude and longitude of every cell in the box, in the order of their dimensions."""
+    near = [np.asarray(axis.isel({d: box[d] for d in axis.dims}).values, dtype=np.float64) for axis in (lat, lon)]
     if lat.ndim == 1:
         north, east = np.meshgrid(near[0], near[1], indexing="ij")
         return north, east
@@ -142,15 +143,15 @@ def meshed(lat: "xr.DataArray", lon: "xr.DataArray", box: dict[Hashable, slice])
 
 
 def _refuse_off_grid(at: Place, lats: Floats, lons: Floats, km: float, axes: Any) -> None:
-    """A place farther from the nearest cell than the cells are from one another is not on the grid."""
+    """Refuse a place that is farther from the nearest cell than neighbouring cells are from each other."""
     middle = (lats.shape[0] // 2, lats.shape[1] // 2)
     others = distance_km((lats[middle], lons[middle]), lats, lons)
-    # Cells may lie farther from one another along one dimension than along the other.
-    along = [others[:, middle[1]], others[middle[0]]]
-    spacing = max((float(np.sort(one)[1]) for one in along if len(one) > 1), default=np.inf)
+    # The spacing may differ between the dimensions.
+    lines = [others[:, middle[1]], others[middle[0]]]
+    spacing = max((float(np.sort(line)[1]) for line in lines if len(line) > 1), default=np.inf)
     if km > 2 * spacing:
         extent = _extent(np.asarray(axes[0].values, dtype=np.float64), np.asarray(axes[1].values, dtype=np.float64))
-        raise FileError(f"does not reach {name_place(at)}: its grid has {extent}")
+        raise FileError(f"does not reach {name_place(at)}; its grid has {extent}")
 
 
 def sea_of(
@@ -160,7 +161,7 @@ def sea_of(
     dims: tuple[Hashable, ...],
     missing: tuple[float, ...] = (),
 ) -> Any:
-    """Which cells of the box hold a value at any of some times spread over all."""
+    """Which cells in the box hold a value at any of several times spread over the whole period."""
     count = value.sizes[along]
     at = np.unique(np.linspace(0, count - 1, min(count, _SAMPLED_TIMES)).astype(int))
     near = value.isel(box | {along: at}).transpose(along, *dims)

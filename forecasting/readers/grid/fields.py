@@ -1,4 +1,4 @@
-"""A grid of temperatures as a whole: every cell, some times at once. For the series of one place see ``grids``."""
+"""Read all cells of a grid, some times at once; see ``grids`` for the series of one place."""
 
 import math
 from collections.abc import Iterator
@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.base.flags import heed, unheeded
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.flags import apply_flags, describe_unused
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.validity import Validity
-from forecasting.readers.grid.ancillary import find_flags, find_unheeded, flags_of
-from forecasting.readers.grid.cf import find_time, find_times, find_units, one_depth, opened, readable
+from forecasting.readers.grid.ancillary import find_flags, find_unused_quality, flags_of
+from forecasting.readers.grid.cf import find_time, find_times, find_units
+from forecasting.readers.grid.depth import one_depth
+from forecasting.readers.grid.store import opened, readable
 from forecasting.readers.grid.variables import find_variable
 from forecasting.series.times import Times
 from forecasting.series.units import Units, to_celsius
@@ -26,19 +28,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Field:
-    """One variable on a grid whose values are read piece by piece.
+    """A variable on a grid whose values are read in pieces.
 
     Attributes:
-        data: all that the file holds.
-        value: the temperatures as the file has them, without a dimension of depth.
-        flags: QARTOD flags of theirs; None where there are none.
+        data: the whole dataset.
+        value: the temperatures as in the file, without a dimension of depth.
+        flags: their QARTOD flags; None if there are none.
         units: of ``value``.
         time: name of the variable of times.
         along: the dimension of time.
-        times: in the order of the file, ``(n,)``.
+        times: UTC, in the order of the file, ``(n,)``.
         kind: ``netcdf`` or ``zarr``.
-        validity: what its values have to be.
-        notes: what was chosen, and what to look at.
+        validity: which values are valid.
+        notes: on choices and doubts.
     """
 
     data: "xr.Dataset"
@@ -54,7 +56,7 @@ class Field:
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """Dimensions besides time, in the order of the file."""
+        """Dimensions other than time, in the order of the file."""
         return tuple(str(dim) for dim in self.value.dims if dim != self.along)
 
     @property
@@ -68,16 +70,20 @@ class Field:
         return math.prod(self.shape)
 
     def celsius(self, steps: slice, rows: slice = slice(None)) -> npt.NDArray[np.float32]:
-        """°C at some times, ``(times, cells)``, NaN where missing or flagged so; ``rows`` of the first of ``dims``.
+        """Read °C at some times, ``(times, cells)``, NaN where missing or flagged bad.
+
+        Args:
+            steps: positions of the times.
+            rows: positions along the first of ``dims``.
 
         Raises:
-            FileError: if they cannot be read.
+            FileError: if the values cannot be read.
         """
         with readable(self.kind):
             values, _ = self.validity.masked(self._take(self.value, steps, rows))
             if self.flags is not None:
                 flags = flags_of(self.flags, self._take(self.flags, steps, rows))
-                values = heed(values.astype(np.float64), flags, str(self.flags.name)).values
+                values = apply_flags(values.astype(np.float64), flags, str(self.flags.name)).values
         celsius = values if self.units == "celsius" else to_celsius(values, self.units)
         return np.asarray(celsius, dtype=np.float32).reshape(len(values), -1)
 
@@ -88,36 +94,36 @@ class Field:
 
 
 @contextmanager
-def open_field(path: Path, kind: str, options: Options) -> Iterator[Field]:
-    """The temperatures of a ``netcdf`` file or ``zarr`` store on their grid.
+def open_field(path: Path, kind: str, options: ReadingOptions) -> Iterator[Field]:
+    """Open the temperatures of a ``netcdf`` file or ``zarr`` store on their grid.
 
     Raises:
-        FileError: if it cannot be read, or its variables cannot be understood: which, and what to do.
+        FileError: if it cannot be read, naming the variable and the remedy.
     """
     with opened(path, kind) as data:
         with readable(kind):
-            field = _understand(data, kind, options)
+            field = _find_field(data, kind, options)
         yield field
 
 
-def _understand(data: "xr.Dataset", kind: str, options: Options) -> Field:
+def _find_field(data: "xr.Dataset", kind: str, options: ReadingOptions) -> Field:
     name = find_variable(data, options)
     value = data[name]
     if value.dtype.kind not in "fiu":
-        raise FileError(f"variable {name} holds no numbers")
+        raise FileError(f"variable {name} does not hold numbers")
     units, _, doubt = find_units(value, options)
     time = find_time(data, value, options)
     along = str(data[time].dims[0])
-    taken = {"value": value}
+    selected = {"value": value}
     flags = find_flags(data, name, options)
     if flags is not None:
-        taken["flags"] = data[flags]
-    aside = find_unheeded(data, name, options)
-    notes = [] if aside is None else [unheeded(None, None, aside)]
-    taken = one_depth(data, taken, along, options, notes)
+        selected["flags"] = data[flags]
+    unused = find_unused_quality(data, name, options)
+    notes = [] if unused is None else [describe_unused(None, None, unused)]
+    selected = one_depth(data, selected, along, options, notes)
     times = find_times(data, time)
     if np.isnat(times).any():
-        raise FileError(f"variable {time} lacks the time of step {int(np.isnat(times).argmax())}; correct the file")
+        raise FileError(f"variable {time} has no time for step {int(np.isnat(times).argmax())}; correct the file")
     validity = Validity.of(value, options.missing)
-    said = (*notes, *doubt)
-    return Field(data, taken["value"], taken.get("flags"), units, time, along, times, kind, validity, said)
+    value, flags_on_grid = selected["value"], selected.get("flags")
+    return Field(data, value, flags_on_grid, units, time, along, times, kind, validity, (*notes, *doubt))

@@ -1,4 +1,4 @@
-"""A grid of which no place was chosen: what can be said of all of it, with little of it read."""
+"""Describe a whole grid without reading much of it, if no place is chosen."""
 
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from forecasting.errors import RangeError, SeriesError
-from forecasting.readers.base.options import Options, Place
+from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.base.place import Place
 from forecasting.readers.base.validity import Validity, as_written
 from forecasting.readers.grid.cells import grid_axes, meshed
 from forecasting.readers.grid.cf import find_time, find_times, find_units
@@ -21,23 +22,23 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _MAX_VALUES: Final = 50_000_000
-"""Values of a grid of which one time is read: of chunks that hold many times, all may have to be."""
+"""Largest grid of which one time is read, as chunks of many times may have to be read completely."""
 
 
 def overview(
-    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, options: Options, notes: tuple[str, ...] = ()
+    data: "xr.Dataset", value: "xr.DataArray", along: Hashable, options: ReadingOptions, notes: tuple[str, ...] = ()
 ) -> Grid:
-    """What a variable holds along time and over its cells.
+    """Describe a variable along time and over its cells.
 
     Args:
-        data: that it is of.
-        value: with dimensions of time and place alone.
+        data: the dataset of the variable.
+        value: the variable, with dimensions of time and space only.
         along: its dimension of time.
-        options: what is said of the file.
-        notes: on how it came to have no other dimensions.
+        options: what to override.
+        notes: on how other dimensions were removed.
 
     Raises:
-        FileError: as :func:`~forecasting.readers.grid.grids.read_grid` does of units, times and axes.
+        FileError: if units, times or axes are unknown.
     """
     units, units_from, doubts = find_units(data[str(value.name)], options)
     time = find_time(data, value, options)
@@ -45,8 +46,8 @@ def overview(
     lat, lon = grid_axes(data, value, along)
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     lats, lons = meshed(lat, lon, {dim: slice(0, value.sizes[dim]) for dim in dims})
-    step, said = _step(times[~np.isnat(times)])
-    notes = (*notes, *doubts, *said)
+    step, step_notes = _step(times[~np.isnat(times)])
+    notes = (*notes, *doubts, *step_notes)
     span: tuple[float, float] | None = None
     example: Place | None = None
     known = times[~np.isnat(times)]
@@ -58,7 +59,7 @@ def overview(
         try:
             celsius = sea_temperatures(values.ravel(), units, lambda i: f"a value of {short(times[at])}")
         except RangeError as error:
-            notes = (*notes, f"{error}{f', as {error.option} does' if error.option else ''}")
+            notes = (*notes, str(error))
         else:
             span = None if example is None else (float(np.nanmin(celsius)), float(np.nanmax(celsius)))
         if example is None:
@@ -82,7 +83,7 @@ def overview(
 
 
 def _step(times: Times) -> tuple[str | None, tuple[str, ...]]:
-    """The step that times keep to, None where they keep to none, and what to say of it."""
+    """The step of the times, None if they are irregular, and notes on it."""
     try:
         series = SstSeries.from_observations(times, np.zeros(len(times)), place=lambda i: f"time {short(times[i])}")
     except SeriesError as error:
@@ -97,10 +98,10 @@ def _step(times: Times) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _sea_in_the_middle(values: Floats, lats: Floats, lons: Floats) -> Place | None:
-    """Of the cells with a value the one next to the middle of the grid; None where there is none."""
-    found = np.argwhere(np.isfinite(values))
-    if not len(found):
+    """The cell with a value nearest to the middle of the grid; None if no cell has a value."""
+    observed = np.argwhere(np.isfinite(values))
+    if not len(observed):
         return None
-    off = np.abs(found - (np.asarray(values.shape) - 1) / 2).max(axis=1)
-    chosen = tuple(found[int(off.argmin())])
+    distances = np.abs(observed - (np.asarray(values.shape) - 1) / 2).max(axis=1)
+    chosen = tuple(observed[int(distances.argmin())])
     return float(lats[chosen]), float(lons[chosen])

@@ -1,4 +1,4 @@
-"""Sea cells of a grid, drawn by chance: a panel."""
+"""Draw sea cells of a grid at random, for a panel."""
 
 from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -7,49 +7,50 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import FileError
-from forecasting.readers.base.geometry import name_place
+from forecasting.readers.base.place import name_place
 from forecasting.readers.grid.cells import grid_axes, meshed, sea_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _BLOCK_VALUES: Final = 8_000_000
-"""Values of a grid that are held at a time."""
+"""Number of values of a grid in memory at a time."""
 
 
 def draw_cells(
     data: "xr.Dataset",
-    taken: "dict[str, xr.DataArray]",
+    variables: "dict[str, xr.DataArray]",
     along: Hashable,
     count: int,
     seed: int,
     missing: tuple[float, ...] = (),
 ) -> Iterator[tuple[str, dict[str, Any], tuple[str, ...]]]:
-    """Up to ``count`` cells that hold sea: the name of each, its variables along time, and what to say of it.
+    """Draw up to ``count`` cells of sea: the name of each, its variables along time, and a note.
 
-    The grid is read once, in stretches of time, whatever its chunks.
+    The grid is read only once, in blocks of times, whatever its chunks.
 
     Raises:
-        FileError: if the axes are no latitude and longitude, or no cell holds sea.
+        FileError: if the axes are not latitude and longitude, or there is no cell of sea.
     """
     import xarray
 
-    value = taken["value"]
+    value = variables["value"]
     lat, lon = grid_axes(data, value, along)
     dims = tuple(dict.fromkeys((*lat.dims, *lon.dims)))
     whole = {dim: slice(0, value.sizes[dim]) for dim in dims}
     sea = np.flatnonzero(sea_of(value, along, whole, dims, missing))
     if not len(sea):
-        raise FileError("has no cell that holds sea")
+        raise FileError("has no cell of sea")
     chosen = np.sort(np.random.default_rng(seed).choice(sea, min(count, len(sea)), replace=False))
     lats, lons = (axis.ravel()[chosen] for axis in meshed(lat, lon, whole))
-    columns = {name: _columns(one, along, dims, chosen) for name, one in taken.items()}
-    said = f"one of {len(chosen)} cells drawn from {len(sea)} that hold sea, by seed {seed}"
-    for k, place in enumerate(zip(lats, lons, strict=True)):
-        variables = {
-            name: xarray.DataArray(table[:, k], dims=(along,), name=taken[name].name) for name, table in columns.items()
+    columns = {name: _columns(variable, along, dims, chosen) for name, variable in variables.items()}
+    note = f"one of {len(chosen)} cells drawn from {len(sea)} cells of sea with seed {seed}"
+    for column, place in enumerate(zip(lats, lons, strict=True)):
+        cell = {
+            name: xarray.DataArray(table[:, column], dims=(along,), name=variables[name].name)
+            for name, table in columns.items()
         }
-        yield name_place(place), variables, (said,)
+        yield name_place(place), cell, (note,)
 
 
 def _columns(

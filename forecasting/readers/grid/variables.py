@@ -1,12 +1,13 @@
-"""Which variable of a grid holds temperatures of the sea."""
+"""Find the variable of sea temperature in a grid."""
 
 import re
 from typing import TYPE_CHECKING, Final
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.quantities import is_above_ground, is_anomaly, is_elsewhere, is_no_sst, is_of_water
 from forecasting.readers.base.units import parse_units
+from forecasting.remedies import Remedy
 from forecasting.wording import listed
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ STANDARD_NAMES: Final = (
     "surface_temperature",
 )
 _OF_ANYTHING: Final = "surface_temperature"
-"""The standard name that land and ice have, too."""
+"""A standard name that also applies to land and ice."""
 _NAMES: Final = ("sst", "analysed_sst", "sea_surface_temperature", "thetao", "tos", "water_temp", "wtmp",
                  "sea_water_temperature", "water_temperature", "sea_surface_temp", "sea_temp", "sea_water_temp",
                  "sea_temperature")  # fmt: skip
@@ -31,18 +32,18 @@ _OF_THE_SEA: Final = re.compile(
     r"\bSST\b|\b(?:sea|water|ocean)(?:[ _-]?(?:surface|water|sub-?skin|skin|foundation|bulk|potential))*[ _-]?temp",
     re.I,
 )
-"""How a title says so; that of the air over the sea has the words, too."""
+"""Titles of sea temperature; titles about air over the sea match as well."""
 _BARE: Final = ("temperature", "temp")
-"""Names that say nothing of where a temperature was taken."""
+"""Names that do not say where a temperature was measured."""
 
 
-def find_variable(data: "xr.Dataset", options: Options) -> str:
-    """The variable of sea temperature: asked for, by its standard name, or by a usual name.
+def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
+    """Find the variable of sea temperature: chosen, by its standard name, or by a usual name.
 
-    A variable that is of something else by its attributes, as of an anomaly or of the air, is not taken for its name.
+    A usual name does not count if the attributes describe something else, such as an anomaly or the air.
 
     Raises:
-        FileError: if there is none, or several and no telling which.
+        FileError: if there is none, or several candidates.
     """
     names = [str(name) for name in data.data_vars]
     if options.value_column:
@@ -51,65 +52,68 @@ def find_variable(data: "xr.Dataset", options: Options) -> str:
         return options.value_column
     if not names:
         raise FileError("holds no variables")
-    others = {name: said for name in names for said in [_of_something_else(data[name])] if said is not None}
+    others = {name: reason for name in names for reason in [_of_something_else(data[name])] if reason is not None}
     kept = [name for name in names if name not in others]
     sea = (standard for standard in STANDARD_NAMES if standard != _OF_ANYTHING)
-    found = next((one for one in (_with_standard(data, kept, standard) for standard in sea) if one), None)
-    found = found or _named(kept, _NAMES) or _with_standard(data, kept, _OF_ANYTHING) or _bare(data, kept)
-    found = found or _titled(data, kept)
-    if found is not None:
-        return found
+    sst = next((name for name in (_with_standard(data, kept, standard) for standard in sea) if name), None)
+    sst = sst or _named(kept, _NAMES) or _with_standard(data, kept, _OF_ANYTHING) or _bare(data, kept)
+    sst = sst or _titled(data, kept)
+    if sst is not None:
+        return sst
     usual = _named(list(others), (*_NAMES, *_BARE))
     if usual is not None:
         raise FileError(
-            f"has no variable of sea temperature: {usual} is something else by its {others[usual]}; "
-            f"name the one that is SST with --value-column, one of {listed(names)}"
+            f"has no variable of sea temperature, only {listed(names)}; {usual} is something else, according to its "
+            f"{others[usual]}",
+            remedy=Remedy.of("; if one of them is SST, name it with {}", "value_column"),
         )
-    raise FileError(f"has no variable of sea temperature; name it with --value-column, one of {listed(names)}")
+    message = f"has no variable of sea temperature, only {listed(names)}"
+    raise FileError(message, remedy=Remedy.of("; if one of them is SST, name it with {}", "value_column"))
 
 
 def _of_something_else(variable: "xr.DataArray") -> str | None:
-    """What says that a variable holds no temperature of the sea, in words; None where nothing does."""
-    standard, title = (" ".join(str(variable.attrs.get(one, "")).split()) for one in ("standard_name", "long_name"))
+    """The attribute by which a variable is not a sea temperature, in words; None if there is none."""
+    standard, title = (" ".join(str(variable.attrs.get(name, "")).split()) for name in ("standard_name", "long_name"))
     if standard in STANDARD_NAMES:
         return None
     if is_no_sst(standard):
         return f"standard_name ({standard[:60]})"
-    # A buoy may measure 2 m below the surface, and name its temperature after the water.
+    # A buoy may measure 2 m below the surface, but then names its temperature after the water.
     above = str(variable.name).lower() in _BARE and is_above_ground(title)
-    # A title is prose, which may speak of errors and differences as well.
+    # A title is prose, which may mention errors and differences.
     return f"long_name ({title[:60]})" if is_elsewhere(title) or above or is_anomaly(title) else None
 
 
 def _with_standard(data: "xr.Dataset", names: list[str], standard: str) -> str | None:
-    found = [name for name in names if data[name].attrs.get("standard_name") == standard]
-    usual = [name for name in found if name.lower() in (*_NAMES, *_BARE)]
-    if len(found) > 1 and len(usual) != 1:
+    candidates = [name for name in names if data[name].attrs.get("standard_name") == standard]
+    usual = [name for name in candidates if name.lower() in (*_NAMES, *_BARE)]
+    if len(candidates) > 1 and len(usual) != 1:
         raise FileError(
-            f"has {len(found)} variables with the standard name {standard}: {listed(found)}; choose with --value-column"
+            f"has {len(candidates)} variables with the standard name {standard}: {listed(candidates)}",
+            remedy=Remedy.of("; choose one with {}", "value_column"),
         )
-    return next(iter(usual if len(found) > 1 else found), None)
+    return next(iter(usual if len(candidates) > 1 else candidates), None)
 
 
 def _named(names: list[str], usual: tuple[str, ...]) -> str | None:
-    return next((name for one in usual for name in names if name.lower() == one), None)
+    return next((name for known in usual for name in names if name.lower() == known), None)
 
 
 def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
-    """A variable with a bare name, where no other says by its own that it is the sea's."""
-    found = _named(names, _BARE)
+    """A variable with a bare name, unless another variable names the sea."""
+    bare = _named(names, _BARE)
     rivals = [name for name in names if is_of_water(name) and data[name].ndim and data[name].dtype.kind in "fiu"]
-    if found is not None and rivals:
+    if bare is not None and rivals:
         raise FileError(
-            f"has {len(rivals) + 1} variables that could be SST; name it with --value-column, one of "
-            f"{listed([found, *rivals])}"
+            f"has {len(rivals) + 1} variables that could be SST: {listed([bare, *rivals])}",
+            remedy=Remedy.of("; choose one with {}", "value_column"),
         )
-    return found
+    return bare
 
 
 def _titled(data: "xr.Dataset", names: list[str]) -> str | None:
-    """The only variable in units of temperature whose title says that it is of the sea."""
+    """The only variable in units of temperature with a title of sea temperature."""
     warm = [name for name in names if parse_units(str(data[name].attrs.get("units", ""))) is not None]
     titles = {name: str(data[name].attrs.get("long_name", "")) for name in warm}
-    found = [name for name, title in titles.items() if is_of_water(title) and _OF_THE_SEA.search(title)]
-    return found[0] if len(found) == 1 else None
+    candidates = [name for name, title in titles.items() if is_of_water(title) and _OF_THE_SEA.search(title)]
+    return candidates[0] if len(candidates) == 1 else None

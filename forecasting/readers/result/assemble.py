@@ -1,4 +1,4 @@
-"""Observations as they stand in a file → a series, or the reason why there is none."""
+"""From the observations of a station to its series, or the reason why there is none."""
 
 from dataclasses import replace
 from typing import Final
@@ -7,119 +7,132 @@ import numpy as np
 
 from forecasting.errors import FileError, IrregularError, RangeError, SeriesError
 from forecasting.readers.base.flags import Marked
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.result.flat_line import describe_flat_line
 from forecasting.readers.result.reading import UNSAID, Observations, Station
 from forecasting.readers.result.resample import coarser, resample
 from forecasting.readers.result.zeros import describe_zeros
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Times
 from forecasting.series.units import to_celsius
 
 _COLDEST: Final = -2.0
-"""°C, that every sea freezes before."""
+"""°C, below the freezing point of sea water."""
 _NEAR_ZERO: Final = 1.0
-"""°C of a middle that anomalies have, and few seas."""
+"""°C: anomalies have a median closer to zero, as few seas do."""
 _WARMEST_YEAR: Final = 32.0
-"""°C that every sea is below at some time of the year."""
+"""°C: every sea is colder at some time of the year."""
 
 
-def understand(found: Observations, options: Options) -> Station:
-    """One station with its series.
+def build_station(observations: Observations, options: ReadingOptions) -> Station:
+    """Build the series of a station.
 
     Raises:
-        FileError: if it holds no valid series: where, and what to do.
+        FileError: if the observations are not a valid series: where, and what to do.
     """
     try:
-        series = _series(found, options)
+        series = _series(observations, options)
     except RangeError as error:
-        how = f", as {error.option} does" if error.option else ""
-        raise FileError(f"{error}{how}", index=error.index) from None
+        raise FileError(error.message, index=error.index, remedy=Remedy.any_of(error.settings)) from None
     except SeriesError as error:
-        raise FileError(str(error), index=error.index) from None
-    taken = f"time from column {found.columns.time}, SST from column {found.columns.value}, in {found.units}"
+        raise FileError.of(error) from None
+    columns = observations.columns
+    source = f"time from column {columns.time}, SST from column {columns.value}, in {observations.units}"
     doubts = [
         doubt
         for doubt in (
-            _doubt_units(found, series),
+            _doubt_units(observations, series),
             _doubt_anomalies(series),
             describe_flat_line(series),
-            describe_zeros(found),
+            describe_zeros(observations),
         )
         if doubt is not None
     ]
-    warnings = (*found.warnings, *doubts)
-    notes = (taken, *found.notes, *warnings, *series.notes)
+    warnings = (*observations.warnings, *doubts)
+    notes = (source, *observations.notes, *warnings, *series.notes)
     return Station(
-        found.station, found.columns, found.units, found.units_from, found.flags, warnings,
-        replace(series, notes=notes), marked=_placed(found, series, options),
+        observations.station, columns, observations.units, observations.units_from, observations.flags, warnings,
+        replace(series, notes=notes), marked=_placed(observations, series, options),
     )  # fmt: skip
 
 
-def attempt(found: Observations, options: Options) -> Station:
-    """As :func:`understand`, with the reason in place of an error."""
+def try_build(observations: Observations, options: ReadingOptions) -> Station:
+    """Build the series of a station; an error becomes part of the station."""
     try:
-        return understand(found, options)
+        return build_station(observations, options)
     except FileError as error:
         return Station(
-            found.station, found.columns, found.units, found.units_from, found.flags, found.warnings, None, str(error)
+            observations.station,
+            observations.columns,
+            observations.units,
+            observations.units_from,
+            observations.flags,
+            observations.warnings,
+            None,
+            FileError.of(error),
         )
 
 
-def _series(found: Observations, options: Options) -> SstSeries:
-    if options.resample is not None and np.isfinite(found.values).any():
-        return resample(found, options.resample)
+def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
+    if options.resample is not None and np.isfinite(observations.values).any():
+        return resample(observations, options.resample)
     try:
-        return SstSeries.from_observations(found.times, found.values, units=found.units, place=found.place)
+        return SstSeries.from_observations(
+            observations.times, observations.values, units=observations.units, place=observations.place
+        )
     except IrregularError as error:
-        again = _yearly_restart(np.unique(found.times))
+        again = _yearly_restart(np.unique(observations.times))
         if again is not None:
             raise FileError(
-                f"the steps of {again} days begin anew each January, so that they are no regular series; "
-                f"make one with --resample month, or --resample P{again}D from the first day on"
+                f"the {again}-day steps restart each January, so the series is not regular",
+                remedy=Remedy.of(
+                    "; resample it with {}, or with {} to count days from the first one",
+                    Setting("resample", "month"),
+                    Setting("resample", f"P{again}D"),
+                ),
             ) from None
-        steps = " or ".join(", ".join(coarser(np.unique(found.times))).rsplit(", ", 1))
-        how = f", as --resample {steps} does" if steps else ""
-        raise FileError(f"{error}{how}", index=error.index) from None
+        steps = tuple(Setting("resample", step) for step in coarser(np.unique(observations.times)))
+        raise FileError(error.message, index=error.index, remedy=Remedy.any_of(steps)) from None
 
 
-def _doubt_units(found: Observations, series: SstSeries) -> str | None:
-    """A sentence on units that the file does not say, where no sea is so warm in every season."""
+def _doubt_units(observations: Observations, series: SstSeries) -> str | None:
+    """A warning about units that the file does not state, if no sea is as warm in every season."""
     year = series.times[-1] - series.times[0] >= np.timedelta64(365, "D")
     least = float(np.fmin.reduce(series.values))
-    if found.units_from != UNSAID or not year or least <= _WARMEST_YEAR:
+    if observations.units_from != UNSAID or not year or least <= _WARMEST_YEAR:
         return None
-    said = f"every value is over {_WARMEST_YEAR:g} °C, as no sea is all the year"
-    return f"{said}: they may be °F, which --units fahrenheit says"
+    warm = f"every value is above {_WARMEST_YEAR:g} °C, as in no sea all year round"
+    return f"{warm}; if they are °F, set units to fahrenheit"
 
 
 def _doubt_anomalies(series: SstSeries) -> str | None:
-    """A sentence on values about zero that fall under what any sea freezes at."""
+    """A warning about values around zero, some of them below the freezing point of the sea."""
     values = series.values[np.isfinite(series.values)]
     middle, least = float(np.median(values)), float(values.min())
     if least >= _COLDEST or abs(middle) >= _NEAR_ZERO:
         return None
-    said = f"values fall to {least:.3g} °C, where every sea is ice, about a middle of {middle:.2g} °C"
-    return f"{said}: see whether they are anomalies, and no SST"
+    cold = f"values fall to {least:.3g} °C, below the freezing point of the sea, around a median of {middle:.2g} °C"
+    return f"{cold}; check whether they are anomalies instead of SST"
 
 
-def _placed(found: Observations, series: SstSeries, options: Options) -> Marked | None:
-    """What is marked, on the grid of the series; where that holds means of several values, as it stands in the file."""
-    if found.marked is None:
+def _placed(observations: Observations, series: SstSeries, options: ReadingOptions) -> Marked | None:
+    """The marked values at times of the series; at their own times if the series is resampled."""
+    if observations.marked is None:
         return None
-    times = found.marked.times
+    times = observations.marked.times
     if options.resample is None:
         steps = np.rint(series.step.place(times, series.start)).astype(np.int64)
         times = series.step.shift(np.asarray(series.start), steps)
-    return Marked(times, to_celsius(found.marked.values, found.units), found.marked.flags)
+    return Marked(times, to_celsius(observations.marked.values, observations.units), observations.marked.flags)
 
 
 def _yearly_restart(times: Times) -> int | None:
-    """Days of a step that starts on every first of January, as 8-day composites do; None if there is none."""
+    """Days of a step that restarts each January, as in 8-day composites; None if there is no such step."""
     days = times.astype("datetime64[D]")
     years = days.astype("datetime64[Y]")
     since_new_year = (days - years).astype(np.int64)
-    # In pentads of climate records the one of 29 February has six days.
+    # In climate records, the pentad of 29 February has six days.
     next_years = years + np.timedelta64(1, "Y")
     leap = (next_years.astype("datetime64[D]") - years.astype("datetime64[D]")).astype(np.int64) == 366
     intervals = np.diff(times).astype(np.int64)

@@ -1,10 +1,11 @@
-"""What was understood of a file, as plain values."""
+"""Readings as plain values, for JSON."""
 
 from typing import Any
 
 import numpy as np
 
 from forecasting.readers.result.reading import Grid, Station
+from forecasting.remedies import Syntax, in_python
 from forecasting.series.gaps import missing_runs
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
@@ -12,8 +13,13 @@ from forecasting.series.times import iso
 _ROLES = ("time", "value", "station", "flags")
 
 
-def describe(station: Station) -> dict[str, Any]:
-    """One station: columns, units and flags; ``series`` and ``problem``, of which one is None."""
+def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
+    """Describe a station: columns, units and flags; ``series`` or ``problem``, of which the other is None.
+
+    Args:
+        station: to describe.
+        syntax: of options that the problem names.
+    """
     columns = {role: getattr(station.columns, role) for role in _ROLES}
     return {
         "name": station.name,
@@ -23,12 +29,12 @@ def describe(station: Station) -> dict[str, Any]:
         "flags": {str(flag): count for flag, count in station.flags.items()},
         "warnings": list(station.warnings),
         "series": None if station.series is None else _describe_series(station.series),
-        "problem": station.problem,
+        "problem": None if station.error is None else station.error.written(syntax),
     }
 
 
 def describe_grid(grid: Grid) -> dict[str, Any]:
-    """A grid of which no place was chosen."""
+    """Describe a grid of which no place was chosen."""
     return {
         "columns": {"time": grid.time, "value": grid.value},
         "units": grid.units,

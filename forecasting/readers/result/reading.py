@@ -1,4 +1,4 @@
-"""What was found in a file, before and after it became a series."""
+"""Contents of a file, before and after they become series."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,24 +9,24 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import Marked
-from forecasting.readers.base.options import Place
+from forecasting.readers.base.place import Place
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, Times
 from forecasting.series.units import Units
 
-UNSAID: Final = "by default: the file does not say"
-"""What says so of units that nothing in the file names."""
+UNSAID: Final = "by default, as the file does not say"
+"""Source of units that the file does not state."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns, or variables of a grid, that were taken; None where there is none.
+    """Columns of a table, or variables of a grid, that were read.
 
     Attributes:
-        time: one name, or several that make a time together.
-        value: of the temperatures.
-        station: that tells stations apart.
-        flags: of QARTOD flags.
+        time: name of the column of times, or of several columns that together make a time.
+        value: column of temperatures.
+        station: column that distinguishes stations; None if there is none.
+        flags: column of QARTOD flags; None if there is none.
     """
 
     time: str
@@ -37,20 +37,20 @@ class Columns:
 
 @dataclass(frozen=True)
 class Observations:
-    """What one station of a file holds, as it stands there.
+    """Observations of one station in the order of the file.
 
     Attributes:
-        station: its name; None where the file holds one series without a name.
-        times: UTC, ``(n,)``, in the order of the file.
-        values: in ``units``, ``(n,)``, NaN where missing, by sentinel or by flag.
-        place: says in words where the i-th stands in the file.
-        columns: that were taken.
+        station: its name; None if the file holds one series without a name.
+        times: UTC, ``(n,)``.
+        values: in ``units``, ``(n,)``, NaN where missing, marked as missing or flagged bad.
+        place: describes where the i-th observation is in the file.
+        columns: that were read.
         units: of ``values``.
-        units_from: what says so.
-        flags: QARTOD flag → how often it came.
-        notes: what was chosen or changed, a sentence each.
-        warnings: what the user should look at, a sentence each.
-        marked: values flagged suspect or fail, in ``units``; None where nothing is flagged.
+        units_from: where the units come from.
+        flags: number of values by QARTOD flag.
+        notes: one sentence per choice or change.
+        warnings: one sentence per doubt that the user should check.
+        marked: values flagged suspect or fail, in ``units``; None if there are no flags.
     """
 
     station: str | None
@@ -68,19 +68,19 @@ class Observations:
 
 @dataclass(frozen=True)
 class Station:
-    """One station of a file, understood: a series, or the reason why there is none.
+    """One station of a file: a series, or the reason why there is none.
 
     Attributes:
-        name: None where the file holds one series without a name.
-        columns: that were taken.
+        name: None if the file holds one series without a name.
+        columns: that were read.
         units: of the values in the file.
-        units_from: what says so.
-        flags: QARTOD flag → how often it came.
-        warnings: what the user should look at.
-        series: None where there is a problem.
-        problem: why there is no series, and what to do.
-        marked: values flagged suspect or fail, °C, each at the time in the series that it belongs to; None where there
-            is no series, or nothing is flagged.
+        units_from: where the units come from.
+        flags: number of values by QARTOD flag.
+        warnings: one sentence per doubt that the user should check.
+        series: None if there is an error.
+        error: why there is no series, and what to do.
+        marked: values flagged suspect or fail, °C, at their times in the series; None if there is no series or there
+            are no flags.
     """
 
     name: str | None
@@ -90,8 +90,13 @@ class Station:
     flags: dict[int, int]
     warnings: tuple[str, ...]
     series: SstSeries | None
-    problem: str | None = None
+    error: FileError | None = None
     marked: Marked | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The error as a sentence, with options as in Python."""
+        return None if self.error is None else str(self.error)
 
 
 @dataclass(frozen=True)
@@ -101,19 +106,18 @@ class Grid:
     Attributes:
         time: variable of its times.
         value: variable of the temperatures.
-        units: of them in the file.
-        units_from: what says so.
-        step: that the times keep to, as :class:`~forecasting.series.timestep.TimeStep` writes it; None where there is
-            none.
-        times: how many there are, without repeats.
-        start: the first time, UTC; None where there is none.
-        end: the last.
-        cells: how many there are along each dimension of place.
+        units: of the temperatures in the file.
+        units_from: where the units come from.
+        step: of the times, as :class:`~forecasting.series.timestep.TimeStep` writes it; None if they are irregular.
+        times: number of distinct times.
+        start: first time, UTC; None if there are no times.
+        end: last time, UTC.
+        cells: number of cells along each dimension of space.
         latitudes: least and greatest, degrees north.
-        longitudes: least and greatest, degrees east, as the file has them.
-        range: °C, least and greatest of one time in the middle; None where that was not read, or holds no sea's values.
-        example: the cell next to the middle that holds a value then.
-        notes: what was chosen, and what to look at, a sentence each.
+        longitudes: least and greatest, degrees east, as in the file.
+        range: °C, least and greatest value at a time in the middle; None if it was not read or is not of a sea.
+        example: the cell with a value at that time that is nearest to the middle of the grid.
+        notes: one sentence per choice or doubt.
     """
 
     time: str
@@ -134,25 +138,30 @@ class Grid:
 
 @dataclass(frozen=True)
 class Reading:
-    """A file, understood.
+    """What was read from a file.
 
     Attributes:
         path: of the file.
         format: in words.
-        stations: in the order of the file; none where a choice has to be made first.
-        problem: why there is not one series, and what to do; None where there is.
-        grid: of which a place has to be chosen; None where the file is another.
+        stations: in the order of the file; empty if the user has to choose a place first.
+        error: why there is not exactly one series, and what to do; None if there is.
+        grid: of which the user has to choose a place; None for other files.
     """
 
     path: Path
     format: str
     stations: tuple[Station, ...]
-    problem: str | None = None
+    error: FileError | None = None
     grid: Grid | None = None
 
     @property
+    def problem(self) -> str | None:
+        """The error as a sentence, with options as in Python."""
+        return None if self.error is None else str(self.error)
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Of the stations; empty where the file holds one series without a name."""
+        """Names of the stations; empty if the file holds one series without a name."""
         return tuple(station.name for station in self.stations if station.name is not None)
 
     @property
@@ -162,8 +171,8 @@ class Reading:
         Raises:
             FileError: if there is not exactly one, with what to choose.
         """
-        if self.problem is not None:
-            raise FileError(f"{self.path}: {self.problem}")
+        if self.error is not None:
+            raise FileError.of(self.error, f"{self.path}: ")
         series = self.stations[0].series
         assert series is not None
         return series

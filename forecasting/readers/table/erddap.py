@@ -17,7 +17,7 @@ _DATE = re.compile(r"\d{4}-\d{2}(-\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{4}.*")
 
 
 def dialect(first: list[str], second: list[str]) -> Dialect | None:
-    """Which dialect a file with these first two rows is written in; None if in none."""
+    """The dialect of a file with these first two rows; None for other CSV."""
     dated = [starts_as_date(cell) for cell in first]
     others = [cell for cell, date in zip(first, dated, strict=True) if not date]
     if any(dated) and any(_is_number(cell) or cell.lower() in NO_NAMES for cell in others):
@@ -28,7 +28,7 @@ def dialect(first: list[str], second: list[str]) -> Dialect | None:
 
 
 def starts_as_date(cell: str) -> bool:
-    """Whether a cell is a date, perhaps with a time."""
+    """Whether a cell is a date, with or without a time."""
     return _DATE.fullmatch(cell) is not None or is_date(cell)
 
 
@@ -43,13 +43,13 @@ def kinds(row: list[str]) -> list[bool]:
 
 
 def is_units_row(row: list[str]) -> bool:
-    """Whether the row below the header holds units: those of time or of temperature among them, and no data."""
-    said = [unbracketed(cell) for cell in row if cell]
-    if any(starts_as_date(cell) for cell in said):
+    """Whether the row below the header holds units, including those of time or temperature, and no data."""
+    units = [unbracketed(cell) for cell in row if cell]
+    if any(starts_as_date(unit) for unit in units):
         return False
-    if "UTC" in said:  # beside it units may look like numbers: salinity is in 1e-3
+    if "UTC" in units:  # other units may look like numbers: salinity is in 1e-3
         return True
-    return not any(_is_number(cell) for cell in said) and any(" since " in cell or parse_units(cell) for cell in said)
+    return not any(_is_number(unit) for unit in units) and any(" since " in unit or parse_units(unit) for unit in units)
 
 
 def _is_number(cell: str) -> bool:

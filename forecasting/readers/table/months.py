@@ -1,4 +1,4 @@
-"""A table with a row a year and a column for each month, as indices of the climate come."""
+"""Tables with one row per year and one column per month, such as climate indices."""
 
 import io
 import re
@@ -10,34 +10,34 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.keys import PLACES, POSITIONS, STATIONS
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.quantities import is_anomaly
 from forecasting.readers.base.table import ABSENT, Table, to_numbers
-from forecasting.readers.table.delimited import remarked
+from forecasting.readers.table.remarks import units_in_remarks
 from forecasting.readers.times.month_names import YEARS, month_number
 from forecasting.wording import listed
 
 _VALUE: Final = "{} to {}"
-"""What the column is called that the twelve become."""
+"""Name of the column that replaces the twelve."""
 _MONTH: Final = "month"
 _YEAR: Final = r"1[6-9]\d\d|2[01]\d\d"
 _ROW: Final = re.compile(rf"\s*(?:{_YEAR})(?:\s+[+-]?\d+(?:\.\d*)?){{12}}\s*")
-"""A year and its twelve values."""
+"""A year and twelve values."""
 _SPAN: Final = re.compile(rf"\s*(?:{_YEAR})\s+(?:{_YEAR})\s*")
-"""The first and the last year, as PSL has them in its first line."""
+"""First and last year, as in the first line of PSL's files."""
 _NUMBER: Final = re.compile(r"\s*[+-]?\d+(?:\.\d*)?\s*")
 _BROKEN: Final = re.compile(rf"\s*(?:{_YEAR})\s(?:.*\s)?[+-]?\d+(?:\.\d*)?(?:\s.*)?")
-"""A year and a number, where there are not twelve."""
+"""A year and numbers that are not twelve."""
 _MIN_YEARS: Final = 2
 
 
-def one_row_a_month(table: Table, options: Options) -> Table:
-    """The same values with a line each, where a column of years is followed by those of twelve months.
+def one_row_per_month(table: Table, options: ReadingOptions) -> Table:
+    """Reshape a table of years and twelve months to one row per month.
 
-    Other tables stay as they are, and so does one of which columns are asked for by their names.
+    Other tables stay as they are, and so do tables of which a column is chosen by name.
 
     Raises:
-        FileError: if it becomes longer than ``options`` take.
+        FileError: if the table would exceed the limit of ``options``.
     """
     year = next((table.plain()[name] for name in YEARS if name in table.plain()), None)
     months = {name: number for name in table.names if (number := month_number(table.short(name))) is not None}
@@ -45,11 +45,13 @@ def one_row_a_month(table: Table, options: Options) -> Table:
         return table
     columns = sorted(months, key=lambda name: months[name])
     count = len(table.cells) * len(columns)
-    if options.most_lines is not None and count > options.most_lines:
-        raise FileError(f"holds {count} months, and at most {options.most_lines} values are taken; keep a shorter time")
+    if options.max_lines is not None and count > options.max_lines:
+        raise FileError(
+            f"holds {count} months, more than the limit of {options.max_lines} values; keep a shorter period"
+        )
     plain = table.plain()
     beside = [plain[name] for name in (*STATIONS, *PLACES, *POSITIONS) if name in plain]
-    aside = [name for name in table.names if name not in {year, *columns, *beside}]
+    ignored = [name for name in table.names if name not in {year, *columns, *beside}]
     value = _VALUE.format(columns[0], columns[-1])
     repeated = {name: np.repeat(table.cells[name].to_numpy(), len(columns)) for name in (year, *beside)}
     numbers = np.tile([str(months[name]) for name in columns], len(table.cells))
@@ -58,31 +60,31 @@ def one_row_a_month(table: Table, options: Options) -> Table:
         index=np.repeat(table.cells.index.to_numpy(), len(columns)),
         dtype=str,
     )
-    # Months of the last year that are yet to come are no gaps.
+    # Months of the last year that are yet to come are not gaps.
     absent = cells[value].str.lower().isin(ABSENT) | np.isin(
         to_numbers(cells[value]), (*table.sentinels, *options.missing)
     )
     cells = cells[~absent | (cells[year] != cells[year].max())]
-    notes: tuple[str, ...] = (f"a row a year: {value} are columns of one month each",)
-    if aside:
-        notes += (f"of no month by their names, and left aside: {listed(aside)}",)
-    said = {table.units[name] for name in columns if name in table.units}
+    notes: tuple[str, ...] = (f"one row per year: {value} are columns of months",)
+    if ignored:
+        notes += (f"ignored columns that are not months: {listed(ignored)}",)
+    units = {table.units[name] for name in columns if name in table.units}
     return replace(
-        table, cells=cells, units={value: said.pop()} if len(said) == 1 else {}, notes=(*table.notes, *notes),
+        table, cells=cells, units={value: units.pop()} if len(units) == 1 else {}, notes=(*table.notes, *notes),
         is_csv=False,
     )  # fmt: skip
 
 
 def bare_years(text: str, notes: tuple[str, ...] = ()) -> Table | None:
-    """Rows of a year and twelve values without a header, as NOAA's PSL and the Climate Explorer write them, if any.
+    """Parse rows of a year and twelve values without a header, as written by NOAA's PSL and the Climate Explorer.
 
-    A first line may hold two years, and a line below the rows the number that stands for a missing value; others are
-    remarks, as are those that begin with ``#``.
+    The first line may hold two years, and a line below the rows the number that marks missing values; all other lines
+    are remarks. The result is None for other texts.
 
     Raises:
-        FileError: if a year has not twelve values, or a remark says that they are anomalies.
+        FileError: if a year does not have twelve values, or a remark says that they are anomalies.
     """
-    lines = ((k, line) for k, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip())
+    lines = ((number, line) for number, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip())
     rows: dict[int, list[str]] = {}
     remarks: dict[int, str] = {}
     missing: tuple[float, ...] = ()
@@ -90,20 +92,20 @@ def bare_years(text: str, notes: tuple[str, ...] = ()) -> Table | None:
         if _ROW.fullmatch(line) and not missing:
             rows[number] = line.split()
         elif len(rows) >= _MIN_YEARS and _BROKEN.fullmatch(line):
-            raise FileError(f"line {number} holds a year without the twelve values that others have; correct it")
+            raise FileError(f"line {number} holds a year without twelve values; correct it")
         elif line.startswith("#") or (len(rows) >= _MIN_YEARS and not _NUMBER.fullmatch(line)):
             remarks[number] = line.strip()
         elif rows and not missing and _NUMBER.fullmatch(line):
             missing = (float(line),)
-            notes = (*notes, f"{float(line):g} stands for a missing value, as line {number} says")
+            notes = (*notes, f"{float(line):g} marks missing values, according to line {number}")
         elif rows or not _SPAN.fullmatch(line):
             return None
     if len(rows) < _MIN_YEARS:
         return None
     for number, line in remarks.items():
         if is_anomaly(line):
-            raise FileError(f"holds anomalies, as line {number} says ({line[:60]!r}); bring SST itself")
+            raise FileError(f"holds anomalies, according to line {number} ({line[:60]!r}); provide SST itself")
     names = ["year", *map(str, range(1, 13))]
     cells = pd.DataFrame(list(rows.values()), columns=names, index=list(rows), dtype=str)
     kind = "rows of a year and twelve values, without a header"
-    return Table(kind, cells, sentinels=missing, notes=notes, remarked=remarked(remarks.items()), is_csv=False)
+    return Table(kind, cells, sentinels=missing, notes=notes, remarked=units_in_remarks(remarks.items()), is_csv=False)

@@ -1,9 +1,9 @@
 """NDBC's standard meteorological files, real-time and historical.
 
-Columns separated by blanks. A first line of names begins with ``#YY`` (``YY`` or ``YYYY`` before 2007), perhaps after a
-column of stations; since 2007 a second one holds units. Missing is ``MM`` (real time) or all nines (historical: 99.0,
-999.0). Minutes came in 2005, years of four digits in 1999. Times are UTC. Files that were joined have a
-header for each.
+Columns are separated by blanks. The header begins with ``#YY`` (``YY`` or ``YYYY`` before 2007), possibly after a
+column of stations; since 2007, a second line holds units. Missing values are ``MM`` (real time) or nines
+(historical: 99.0, 999.0). Minutes were added in 2005, four-digit years in 1999. Times are UTC. Concatenated files have
+several headers.
 """
 
 import io
@@ -21,37 +21,37 @@ _TIME_NAMES: Final = {"YY": "year", "YYYY": "year", "MM": "month", "DD": "day", 
 
 
 def is_ndbc(text: str) -> bool:
-    """Whether a file's text begins as NDBC's do."""
+    """Whether a text begins with the header of an NDBC file."""
     return _HEADER.match(text.lstrip()[:200]) is not None
 
 
 def read_ndbc(text: str, notes: tuple[str, ...] = ()) -> Table:
-    """The table in a standard meteorological file; its columns of time get the names year to minute.
+    """Parse a standard meteorological file; its columns of time are renamed year to minute.
 
     Raises:
-        FileError: if it holds no table, naming the line.
+        FileError: if the text is not such a file, naming the line.
     """
     if not is_ndbc(text):
-        raise FileError("does not begin as an NDBC file does, with #YY MM DD hh")
+        raise FileError("does not begin with #YY MM DD hh, as NDBC files do")
     lines = [(number, line.split()) for number, line in enumerate(io.StringIO(text, newline=None), 1) if line.strip()]
     (_, header), *rest = lines
     names = _names(header)
     units: dict[str, str] = {}
     if rest and rest[0][1][0].startswith("#"):
         units = dict(zip(names, [word.lstrip("#") for word in rest[0][1]], strict=False))
-    again = [(number, row) for number, row in rest if not row[0][0].isdigit() and is_ndbc(" ".join(row))]
-    for number, row in again:
+    repeated = [(number, row) for number, row in rest if not row[0][0].isdigit() and is_ndbc(" ".join(row))]
+    for number, row in repeated:
         if _placed(_names(row)) != _placed(names):
-            raise FileError(f"line {number} is another header, of other columns than the first; make a file of each")
-    headers = {number for number, _ in again}
+            raise FileError(f"line {number} is a second header with different columns; split the file there")
+    headers = {number for number, _ in repeated}
     body = [(number, row) for number, row in rest if number not in headers and not row[0].startswith("#")]
     if len(set(names)) < len(names):
-        raise FileError("two columns have the same name in the header; rename one")
+        raise FileError("has two columns with the same name; rename one")
     if not body:
-        raise FileError("holds no data: only header lines")
+        raise FileError("holds only header lines and no data")
     for number, row in body:
         if len(row) != len(names):
-            raise FileError(f"line {number} has {len(row)} columns where the header has {len(names)}")
+            raise FileError(f"line {number} has {len(row)} columns, but the header has {len(names)}")
     cells = pd.DataFrame([row for _, row in body], columns=names, index=[number for number, _ in body], dtype=str)
     cells["year"] = cells["year"].str.replace(r"^([7-9]\d)$", r"19\1", regex=True)
     kind = "NDBC standard meteorological"
@@ -63,5 +63,7 @@ def _names(header: list[str]) -> list[str]:
 
 
 def _placed(names: list[str]) -> tuple[int, dict[str, int]]:
-    """How many columns there are, and where those that are read; others were renamed over the years."""
-    return len(names), {name: k for k, name in enumerate(names) if name in (*_TIME_NAMES.values(), "STN", "WTMP")}
+    """The number of columns, and the positions of those that are read; others were renamed over the years."""
+    return len(names), {
+        name: position for position, name in enumerate(names) if name in (*_TIME_NAMES.values(), "STN", "WTMP")
+    }

@@ -1,4 +1,4 @@
-"""What stands above the header of a table, as titles, metadata and comments of any style; and tables of spaces."""
+"""Find the table in a text: skip titles, metadata and comments above its header, and convert spaces to tabs."""
 
 import csv
 import io
@@ -12,32 +12,33 @@ from forecasting.readers.base.quantities import is_anomaly
 from forecasting.readers.base.table import NO_NAMES, TIME_NAMES
 from forecasting.readers.table.erddap import is_units_row, kinds, starts_as_date
 from forecasting.readers.times.zones import names_zone
+from forecasting.remedies import Remedy
 
 SEPARATORS: Final = ",;\t"
 SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-"""What Excel writes above the header to say what separates columns."""
+"""Line above the header in which Excel declares the separator."""
 _HEAD: Final = 150
-"""Lines by which it is told, without blank ones and comments."""
-_MOST: Final = 2**22
-"""Characters in which they are looked for."""
+"""Number of lines that are examined, without blank lines and comments."""
+_MAX_CHARS: Final = 2**22
+"""Number of characters that are examined."""
 _MIN_DATA: Final = 3
-"""Lines of data there are at least, so that what is above them can be told from them."""
+"""Smallest number of lines of data by which the lines above can be distinguished."""
 _FORMAT: Final = re.compile(r"\d+[sdn]")
-"""A column's width and kind, as the US Geological Survey has below the header."""
+"""Width and type of a column, below the header in files of the US Geological Survey."""
 
 _Line = tuple[int, list[str]]
-"""Where a line stands, from 0, and its cells."""
+"""Index of a line, and its cells."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """A table's text from its header on.
+    """The text of a table from its header on.
 
     Attributes:
-        text: in which every line has the number that it had: blank ones stand in place of what was above the header,
-            and tabs in place of spaces that kept columns apart.
-        is_below: whether anything was.
-        is_spaced: whether spaces did.
+        text: with unchanged line numbers: blank lines replace the lines above the header, and tabs replace spaces
+            between columns.
+        is_below: whether there were lines above the header.
+        is_spaced: whether columns were separated by spaces.
     """
 
     text: str
@@ -46,18 +47,18 @@ class Body:
 
 
 def find_body(text: str) -> Body:
-    """The table in a text; the text as it came where the header is not clear.
+    """Find the table in a text; the whole text if the header is not clear.
 
     Raises:
-        FileError: if what stands above the header names a clock that is not UTC.
+        FileError: if a line above the header names a time zone other than UTC.
     """
-    lines = list(islice(io.StringIO(text[:_MOST], newline=""), 4 * _HEAD))
-    head = [k for k, line in enumerate(lines) if line.strip() and not line.startswith("#")][:_HEAD]
+    lines = list(islice(io.StringIO(text[:_MAX_CHARS], newline=""), 4 * _HEAD))
+    head = [index for index, line in enumerate(lines) if line.strip() and not line.startswith("#")][:_HEAD]
     if not head or _is_header(lines[head[0]]) or SEPARATOR_LINE.fullmatch(lines[head[0]].rstrip("\r\n")):
         return Body(text)
-    separator = _separator([lines[k] for k in head[-_MIN_DATA:]])
-    header = _header([(k, split_cells(lines[k], separator)) for k in head])
-    # Where nothing is above it, a long text is not copied.
+    separator = _separator([lines[index] for index in head[-_MIN_DATA:]])
+    header = _header([(index, split_cells(lines[index], separator)) for index in head])
+    # A long text is not copied if nothing is above the header.
     if header is None or (header == head[0] and separator != " "):
         return Body(text)
     below = text[sum(map(len, lines[:header])) :]
@@ -68,12 +69,12 @@ def find_body(text: str) -> Body:
 
 
 def is_format_row(row: list[str]) -> bool:
-    """Whether the row below the header says how wide columns are."""
+    """Whether the row below the header holds widths and types of columns."""
     return all(_FORMAT.fullmatch(cell) for cell in row)
 
 
 def split_cells(line: str, separator: str) -> list[str]:
-    """The cells of one line."""
+    """Split a line into cells."""
     if separator == " ":
         return line.split()
     try:
@@ -83,18 +84,18 @@ def split_cells(line: str, separator: str) -> list[str]:
 
 
 def names_time(cells: list[str]) -> bool:
-    """Whether one of the cells is a usual name of times."""
+    """Whether a cell is a usual name of times."""
     return any(cell.lower() in TIME_NAMES for cell in cells)
 
 
 def _is_header(line: str) -> bool:
-    """Whether a line of several cells has one that is named so."""
+    """Whether a line of several cells names times."""
     mark = max(SEPARATORS, key=line.count)
     return mark in line and names_time(split_cells(line, mark))
 
 
 def _separator(lines: list[str]) -> str:
-    """What keeps the columns of some lines apart: the mark that all have as often, or else spaces."""
+    """The separator of some lines: the mark that is equally frequent in all, or otherwise spaces."""
     for mark in "\t;,":
         widths = {len(split_cells(line, mark)) for line in lines}
         if len(widths) == 1 and widths.pop() > 1:
@@ -103,7 +104,7 @@ def _separator(lines: list[str]) -> str:
 
 
 def _header(rows: list[_Line]) -> int | None:
-    """Where the header stands, with data in as many cells below it; None where that is not clear."""
+    """Index of the header, with as many cells of data below it; None if that is not clear."""
     first, width = len(rows), len(rows[-1][1])
     while first and len(rows[first - 1][1]) == width and any(kinds(rows[first - 1][1])):
         first -= 1
@@ -117,17 +118,19 @@ def _header(rows: list[_Line]) -> int | None:
         return None
     if any(kinds(names)) or any(cell.lower() in NO_NAMES for cell in names):
         return None
-    # What is above is no data, as where files were joined, and says of the values nothing that has to be heeded.
+    # Lines above are not data of concatenated files, and do not say that the values are anomalies.
     data = kinds(rows[first][1])
     above = [row for _, row in rows[:at]]
-    strange = any(row == names or kinds(row) == data or is_anomaly(" ".join(row)) for row in above)
+    unclear = any(row == names or kinds(row) == data or is_anomaly(" ".join(row)) for row in above)
     dated = sum(any(map(starts_as_date, row)) and sum(kinds(row)) > 1 for row in above)
-    if strange or dated >= _MIN_DATA or 0 < len(above) <= 2 * dated:
+    if unclear or dated >= _MIN_DATA or 0 < len(above) <= 2 * dated:
         return None
-    for k, row in rows[:at]:
+    for index, row in rows[:at]:
         if names_zone(" ".join(row)):
+            remedy = (
+                f"; remove the lines above line {rows[at][0] + 1}, and set {{}} to a zone such as Europe/Rome or +01:00"
+            )
             raise FileError(
-                f"line {k + 1} ({' '.join(row)[:40]!r}) says whose clock the times go by: remove what stands above "
-                f"line {rows[at][0] + 1}, and say --timezone, as Europe/Rome or +01:00"
+                f"line {index + 1} ({' '.join(row)[:40]!r}) names a time zone", remedy=Remedy.of(remedy, "timezone")
             )
     return rows[at][0]

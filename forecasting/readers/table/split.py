@@ -1,4 +1,4 @@
-"""Rows of a table that belong together: one station, place and depth."""
+"""Split a table into parts of one station, place and depth."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,11 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.geometry import describe_depths, distance_km, fixed_places, name_place, nearest_depth
+from forecasting.readers.base.depths import describe_depths, nearest_depth
 from forecasting.readers.base.keys import ANYTHING, DEPTHS, PLACES, STATIONS
-from forecasting.readers.base.options import Options, refuse_many
+from forecasting.readers.base.options import AT, ReadingOptions, refuse_many
+from forecasting.readers.base.place import distance_km, fixed_places, name_place
 from forecasting.readers.base.table import Table, numbers, one_line, to_numbers
 from forecasting.readers.times.clock import Clock
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats
 from forecasting.wording import listed
 
@@ -24,13 +26,13 @@ _MAX_REPEATED_SHARE: Final = 0.01
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one station.
+    """The rows of one station.
 
     Attributes:
         station: its name, if it has one.
-        column: that tells it apart.
-        rows: which ones, ``(n,)``.
-        notes: on what was chosen.
+        column: that distinguishes it from others.
+        rows: mask of its rows, ``(n,)``.
+        notes: on choices.
     """
 
     station: str | None
@@ -39,14 +41,14 @@ class Part:
     notes: tuple[str, ...] = ()
 
 
-def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
-    """The parts of a table, one a station; only the one that was asked for, where one was.
+def split(table: Table, clock: Clock, options: ReadingOptions) -> Iterator[Part]:
+    """Split a table into one part per station, or select the chosen station.
 
-    Stations go by their column. Places and depths part them only where times would be repeated otherwise, or where the
-    places are few and far from one another: a drifting buoy stays whole, and one that is laid out anew nearby.
+    Stations are distinguished by their column. Places and depths split them only if times would otherwise be repeated,
+    or if there are a few distant places: a buoy that drifts or is redeployed nearby is one station.
 
     Raises:
-        FileError: if the one that was asked for is not there, or there are several depths and none was asked for.
+        FileError: if the chosen station does not exist, or there are several depths and none is chosen.
     """
     column = _several(table, station_column(table, clock))
     everything = np.ones(len(table.cells), dtype=np.bool_)
@@ -54,7 +56,7 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
     if column is not None:
         codes, names = pd.factorize(table.cells[column])
         if options.station is None:
-            refuse_many(len(names), "stations", "station", options)
+            refuse_many(len(names), "stations", Setting("station"), options)
         parts = [Part(one_line(str(name)), column, codes == code) for code, name in enumerate(names)]
         if options.station is not None:
             parts = [part for part in parts if part.station == options.station]
@@ -68,7 +70,7 @@ def split(table: Table, clock: Clock, options: Options) -> Iterator[Part]:
 
 
 def station_column(table: Table, clock: Clock) -> str | None:
-    """The column that names stations, if there is one."""
+    """The column of station names, if there is one."""
     plain = table.plain()
     for name in (*STATIONS, *PLACES, *ANYTHING):
         if name in plain and (name in STATIONS or _names_stations(table.cells[plain[name]], name, clock)):
@@ -77,7 +79,7 @@ def station_column(table: Table, clock: Clock) -> str | None:
 
 
 def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
-    """Whether a column of few names tells stations apart; one of anything has to change seldom, or with the time."""
+    """Whether a column with few names distinguishes stations; general names must change rarely, or with the time."""
     if 2 * column.nunique() > len(column) or (column == "").all():
         return False
     runs = int((column != column.shift()).sum())
@@ -85,7 +87,7 @@ def _names_stations(column: "pd.Series[str]", name: str, clock: Clock) -> bool:
 
 
 def _several(table: Table, column: str | None) -> str | None:
-    """The column, unless it only says where the one series of a file is from."""
+    """The column, unless it only names the place of a single series."""
     usual = column is not None and column in {table.plain().get(name) for name in STATIONS}
     return column if usual or column is None or table.cells[column].nunique() > 1 else None
 
@@ -96,31 +98,31 @@ def _repeats(clock: Clock, rows: Rows) -> bool:
 
 
 def are_repeated(count: int, of: int) -> bool:
-    """Whether so many of times are repeated that they are of several places or depths."""
+    """Whether so many times are repeated that they are of several places or depths."""
     return count > max(1, _MAX_REPEATED_SHARE * of)
 
 
 def place_columns(table: Table) -> tuple[str, str] | None:
-    """The columns of latitude and longitude, if there are both."""
+    """The columns of latitude and longitude, if both exist."""
     plain = table.plain()
     lat, lon = plain.get("latitude", plain.get("lat")), plain.get("longitude", plain.get("lon"))
     return None if lat is None or lon is None else (lat, lon)
 
 
-def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterator[Part]:
+def _places(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> Iterator[Part]:
     columns = place_columns(table)
     points = None if columns is None else _points(table, clock, part, columns)
     if columns is None or points is None:
         if options.at is not None:
-            found = "no columns of latitude and longitude" if columns is None else "one place, or one that moves"
-            raise FileError(f"has {found}, so --at has nothing to choose from; leave it away")
+            held = "no columns of latitude and longitude" if columns is None else "only one place, or one that moves"
+            raise FileError(f"has {held}", remedy=Remedy.of("; remove {}", "at"))
         yield part
         return
     lat, lon = columns
     distinct = np.unique(points[part.rows], axis=0)
     distinct = distinct[np.isfinite(distinct).all(axis=1)]
     if options.at is None:
-        refuse_many(len(distinct), "places", "at LAT,LON", options)
+        refuse_many(len(distinct), "places", AT, options)
     elif len(distinct):
         km = distance_km(options.at, distinct[:, 0], distinct[:, 1])
         chosen = distinct[int(km.argmin())]
@@ -135,32 +137,33 @@ def _places(table: Table, clock: Clock, part: Part, options: Options) -> Iterato
 
 
 def _points(table: Table, clock: Clock, part: Part, columns: tuple[str, str]) -> Floats | None:
-    """Latitude and longitude of each row ``(n, 2)``, where they tell several places of a part apart."""
+    """Latitude and longitude of each row ``(n, 2)``, if they distinguish several places in a part."""
     cells = [table.cells[name] for name in columns]
     if _repeats(clock, part.rows):
-        return np.stack([numbers(one) for one in cells], axis=1)
-    if part.station is None:  # a name goes before a place
-        return fixed_places(np.stack([to_numbers(one) for one in cells], axis=1), part.rows)
+        return np.stack([numbers(column) for column in cells], axis=1)
+    if part.station is None:  # a name takes precedence over places
+        return fixed_places(np.stack([to_numbers(column) for column in cells], axis=1), part.rows)
     return None
 
 
-def _depth(table: Table, clock: Clock, part: Part, options: Options) -> Part:
+def _depth(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> Part:
     plain = table.plain()
     column = next((plain[name] for name in DEPTHS if name in plain), None)
     if column is None and options.depth is not None:
-        raise FileError("has no column of depths, so --depth has nothing to choose from; leave it away")
+        raise FileError("has no column of depths", remedy=Remedy.of("; remove {}", "depth"))
     if column is None:
         return part
     if options.depth is None and not _repeats(clock, part.rows):
-        said = describe_depths(to_numbers(table.cells[column])[part.rows], f"column {column}")
-        return replace(part, notes=(*part.notes, *said))
+        warnings = describe_depths(to_numbers(table.cells[column])[part.rows], f"column {column}")
+        return replace(part, notes=(*part.notes, *warnings))
     depths = numbers(table.cells[column])
     distinct = np.unique(depths[part.rows & np.isfinite(depths)])
     if len(distinct) < 2:
         return part
     if options.depth is None:
         shown = listed(f"{depth:g}" for depth in distinct)
-        raise FileError(f"holds several depths in column {column}: {shown}; choose one with --depth")
+        message = f"holds several depths in column {column}: {shown}"
+        raise FileError(message, remedy=Remedy.of("; choose one with {}", "depth"))
     chosen = nearest_depth(distinct, options.depth)
     note = f"{column} {chosen:g} of {len(distinct)} depths"
     return Part(part.station, part.column, part.rows & (depths == chosen), (*part.notes, note))

@@ -1,4 +1,4 @@
-"""Dates that are not ISO 8601, rewritten so that they are."""
+"""Rewrite dates as ISO 8601."""
 
 import re
 from typing import Final
@@ -8,6 +8,7 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import DateOrder
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats, Times
 
 _CLOCK: Final = r"(?:[ T,]+(\d{1,2})(?::(\d\d)(:\d\d(?:\.\d+)?)?)?\s*([AaPp][Mm])?\s*(Z|[+-]\d\d:?\d\d)?)?"
@@ -16,16 +17,16 @@ _NAMED: Final = re.compile(r"(\d{1,2})([ -]?)([A-Za-z]{3,9})\2(\d{4})" + _CLOCK)
 _MONTH_FIRST: Final = re.compile(r"([A-Za-z]{3,9})\.?( )(\d{1,2}), ?(\d{4})" + _CLOCK)
 _YEAR_FIRST: Final = re.compile(r"(\d{4})([/. ])(\d{1,2})\2(\d{1,2})" + _CLOCK)
 _FIRST_YEAR: Final = 69
-"""Of two digits, that is of the twentieth century, as POSIX has it."""
+"""First two-digit year of the twentieth century, as in POSIX."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ISO: Final = re.compile(r"\d{4}-\d\d(-\d\d)?([T ].*)?")
 _TOGETHER: Final = re.compile(r"(1[89]|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d\d){0,3}$")
 _DIGITS: Final = {6: "%Y%m", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-"""Times without marks in them, by their length; pandas knows those of days."""
+"""Formats of times without separators, by their length; pandas parses those of days."""
 _FIRST_OBSERVED: Final = 1_850
-"""Before that year a number of ten digits is one of seconds."""
+"""Ten-digit numbers that would be earlier than this year are seconds since 1970."""
 _UNIX: Final = {10: 1, 13: 1_000}
-"""How many units are a second, by the length of a number that counts from 1970 on, in seconds or thousandths."""
+"""Units per second, by the length of a number of seconds or milliseconds since 1970."""
 _SECONDS: Final = {"second": 1.0, "sec": 1.0, "s": 1.0, "minute": 60.0, "min": 60.0, "hour": 3_600.0, "hr": 3_600.0,
                    "h": 3_600.0, "day": 86_400.0, "d": 86_400.0}  # fmt: skip
 
@@ -33,22 +34,27 @@ TELLING: Final[dict[DateOrder, str]] = {
     "dmy": r"^(1[3-9]|[2-9]\d)[/.-]\d{1,2}[/.-]\d",
     "mdy": r"^\d{1,2}[/.-](1[3-9]|[2-9]\d)[/.-]\d",
 }
-"""How dates begin that tell the order of all, as expressions that any library understands."""
+"""Patterns of dates that settle the order, in the syntax that all regex libraries share."""
 FARTHEST_SECONDS: Final = 1e11
-"""Seconds from the origin that a time may be away, some three thousand years."""
+"""Largest distance from the origin of times in seconds, some three thousand years."""
+
+
+SET_ORDER: Final = Remedy.of(
+    "; write dates such as 2010-12-31, or set the order with {} or {}", Setting("dates", "dmy"), Setting("dates", "mdy")
+)
 
 
 class UntoldOrderError(FileError):
-    """No date of a column tells whether its day or its month is first."""
+    """No date of a column settles whether dates begin with the day or the month."""
 
 
 def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str]":
-    """A column of dates as ISO 8601, where they are written otherwise; cells that are no dates stay as they are.
+    """Rewrite a column of dates as ISO 8601; cells that are not dates stay as they are.
 
-    Day and month are told apart by the whole column: 31/12/2010 settles it for every row.
+    The whole column settles the order of day and month: 31/12/2010 settles it for every row.
 
     Raises:
-        FileError: if the column cannot tell day from month, or tells both ways, naming the line.
+        FileError: if the order is unknown or contradictory, naming the line.
     """
     filled = column[column != ""]
     if not len(filled):
@@ -63,18 +69,18 @@ def rewrite(column: "pd.Series[str]", order: DateOrder | None) -> "pd.Series[str
         return column.map(_named)
     if _YEAR_FIRST.fullmatch(first):
         return column.map(_year_first)
-    if first.isdecimal() and (found := _of_digits(column)) is not None:
-        return found
+    if first.isdecimal() and (rewritten := _of_digits(column)) is not None:
+        return rewritten
     return column.str.replace(r"^(\d{4}-\d\d-\d\d)\s+", r"\1T", regex=True) if " " in first else column
 
 
 def is_date(cell: str) -> bool:
-    """Whether a cell is written as dates are, as ``20101231`` too."""
+    """Whether a cell is written like a date, including ``20101231``."""
     return any(form.fullmatch(_named(cell)) for form in (_ISO, _NUMERIC, _YEAR_FIRST, _TOGETHER))
 
 
 def is_dated(column: "pd.Series[str]") -> bool:
-    """Whether most cells, and the first, are written as dates are, and no other number is."""
+    """Whether most cells, including the first, are written like dates."""
     filled = column[column != ""]
     if not len(filled):
         return False
@@ -84,17 +90,17 @@ def is_dated(column: "pd.Series[str]") -> bool:
 
 
 def _of_digits(column: "pd.Series[str]") -> "pd.Series[str] | None":
-    """Numbers as 2010123106, or as seconds or thousandths of them since 1970; None where they are neither."""
+    """Rewrite numbers such as 2010123106, or seconds or milliseconds since 1970; None if they are neither."""
     lengths = set(column[column != ""].str.len())
     length = lengths.pop()
     if lengths or not (column.str.isdecimal() | (column == "")).all():
         return None
     if length in _DIGITS:
-        # pandas takes 201013 for a day of 2010, or of 2020.
+        # pandas would read 201013 as a day of 2010 or 2020.
         separated = column.str.replace(r"^(\d{4})", r"\1-", regex=True)
         times = pd.to_datetime(separated, format=_DIGITS[length].replace("%Y", "%Y-"), errors="coerce")
         known = times.dt.year >= _FIRST_OBSERVED
-        # One that is none, as hour 24, does not make seconds of the others.
+        # One invalid time, such as hour 24, does not turn the others into seconds.
         if 2 * known.sum() > (column != "").sum():
             written = times.dt.strftime("%Y-%m" if length == 6 else "%Y-%m-%dT%H:%M:%S")
             return written.where(known, column)
@@ -106,7 +112,7 @@ def _of_digits(column: "pd.Series[str]") -> "pd.Series[str] | None":
 
 
 def order_of(column: "pd.Series[str]") -> DateOrder | None:
-    """The order of a column that :func:`rewrite` rewrites without being told; None where it has no such dates."""
+    """The order that :func:`rewrite` infers for a column; None if it has no such dates."""
     filled = column[column != ""]
     if not len(filled) or _NUMERIC.fullmatch(re.sub(r"\s*(UTC|GMT)$", "", filled.iloc[0])) is None:
         return None
@@ -122,34 +128,35 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
         i = int(short.argmax())
         if _year_is_first(parts):
             raise FileError(
-                f"line {column.index[i]}: {column.iloc[i][:20]!r} seems to begin with a year of two digits; write such "
-                "years with four, as 2010-12-31"
+                f"line {column.index[i]}: {column.iloc[i][:20]!r} seems to begin with a two-digit year; write four "
+                "digits, such as 2010-12-31"
             )
         raise FileError(
-            f"line {column.index[i]}: {column.iloc[i][:20]!r} has a year of two digits, which may stand anywhere; say "
-            "--dates dmy or --dates mdy, or write it as 2010-12-31"
+            f"line {column.index[i]}: {column.iloc[i][:20]!r} has a two-digit year, which could be any of its numbers",
+            remedy=SET_ORDER,
         )
-    one = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    two = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    day, month = one > 12, two > 12
+    first = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    second = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    day, month = first > 12, second > 12
     if day.any() and month.any():
-        i, k = int(day.argmax()), int(month.argmax())
+        i, j = int(day.argmax()), int(month.argmax())
         raise FileError(
-            f"line {column.index[i]} ({column.iloc[i][:20]}) has its day first and line {column.index[k]} "
-            f"({column.iloc[k][:20]}) its month; write all dates one way, best as 2010-12-31"
+            f"line {column.index[i]} ({column.iloc[i][:20]}) begins with its day and line {column.index[j]} "
+            f"({column.iloc[j][:20]}) with its month; write all dates the same way, preferably as 2010-12-31"
         )
     if day.any() or month.any() or parts[1].iloc[0] == ".":
         return not month.any()
     raise UntoldOrderError(
-        f"line {column.index[0]}: {column.iloc[0][:20]!r} may have its day or its month first, and no other line "
-        "tells which; say --dates dmy or --dates mdy"
+        f"line {column.index[0]}: {column.iloc[0][:20]!r} could begin with its day or its month, and no other line "
+        "settles which",
+        remedy=SET_ORDER,
     )
 
 
 def _year_is_first(parts: pd.DataFrame) -> bool:
-    """Whether the first of three numbers is no day and no month, or the last changes most often, as days do."""
-    numbers = [parts[k].dropna() for k in (0, 2, 3)]
-    first, middle, last = (int((one != one.shift()).sum()) for one in numbers)
+    """Whether the first of three numbers cannot be a day, or the last one changes most often, as days do."""
+    numbers = [parts[group].dropna() for group in (0, 2, 3)]
+    first, middle, last = (int((column != column.shift()).sum()) for column in numbers)
     return (first < last and middle <= last) or bool((numbers[0].astype(int) > 31).any())
 
 
@@ -179,7 +186,7 @@ def _year_first(cell: str) -> str:
 
 
 def _clock(match: re.Match[str]) -> str:
-    """The time of day of a match, after a T; hours of a twelve-hour clock as of twenty-four."""
+    """The time of day in a match after a T, with hours of a 24-hour clock."""
     hour, minute, second, half, zone = match.groups()[4:]
     if hour is None:
         return ""
@@ -188,26 +195,26 @@ def _clock(match: re.Match[str]) -> str:
 
 
 def seconds_of_unit(unit: str) -> float | None:
-    """Seconds in a unit of time, as ``days``; None where it is not known."""
+    """Seconds in a unit of time, such as ``days``; None for an unknown unit."""
     plain = unit.strip().lower()
     return _SECONDS.get(plain, _SECONDS.get(plain.rstrip("s")))
 
 
 def from_units(values: Floats, units: str, shown: "pd.Series[str]") -> Times:
-    """Numbers in CF's units of time, as ``seconds since 1970-01-01T00:00:00Z``.
+    """Convert numbers in CF units of time, such as ``seconds since 1970-01-01T00:00:00Z``.
 
     Raises:
-        FileError: if the units are not understood, or a number is missing or too far away.
+        FileError: if the units are unknown, or a number is missing or too far from the origin.
     """
     unit, _, origin = units.partition(" since ")
     start = pd.to_datetime(origin.strip(), utc=True, errors="coerce")
     seconds = seconds_of_unit(unit)
     if seconds is None or pd.isna(start):
-        raise FileError(f"the times are in {units[:60]!r}, which is not understood; write them as 2010-12-01T06:00:00Z")
+        raise FileError(f"the times have unknown units {units[:60]!r}; write them as 2010-12-01T06:00:00Z")
     bad = ~(np.abs(values * seconds) < FARTHEST_SECONDS)
     if bad.any():
         i = int(bad.argmax())
         raise FileError(f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in {units[:60]}", index=i)
     origin_seconds = np.datetime64(start.tz_localize(None), "s")
-    moved: Times = origin_seconds + np.round(values * seconds).astype("timedelta64[s]")
-    return moved
+    times: Times = origin_seconds + np.round(values * seconds).astype("timedelta64[s]")
+    return times

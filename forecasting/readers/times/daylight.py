@@ -1,4 +1,4 @@
-"""Clocks that are changed twice a year: their times as UTC, and how they show where no zone is named."""
+"""Daylight saving time: convert times to UTC, and detect local times if no zone is named."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,26 +9,30 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.times.zones import find_zone
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Bools, Times, month_of, short
 
 UNTOLD: Final = (
-    "comes twice or never by the clock of {}, which changes there; write the times with their offset, or in UTC"
+    "is skipped or repeated in the time zone {}, where the clock changes; write times with their offset, or in UTC"
 )
-"""What is wrong with a time that :func:`localise` cannot tell."""
+"""What is wrong with a time that :func:`localise` cannot convert."""
 
-LOCAL: Final = (
-    "the clock goes back an hour at {}, as it does when daylight saving ends, so these times are not UTC: say whose "
-    "clock it is with --timezone, as Europe/Rome (--timezone UTC if it is UTC all the same)"
-)
+LOCAL: Final = "the clock goes back an hour at {}, as when daylight saving time ends, so the times are not in UTC"
 """What is wrong with times that :func:`falls_back` finds."""
+SET_ZONE: Final = Remedy.of(
+    "; set {} to a zone such as Europe/Rome, or {} if the times are in UTC",
+    "timezone",
+    Setting("timezone", "UTC"),
+)
+"""What to do about it."""
 
 _HOUR: Final = np.timedelta64(3_600, "s")
 _MAX_CLOCK_CHANGE_DAYS: Final = 366
-"""After which a clock that has gone back has gone forward, too."""
+"""Days in which a clock that goes back also goes forward."""
 
 
 def localise(times: Times, timezone: str, *, in_order: bool = True) -> Times:
-    """Times by the clock of a zone, in UTC; none where it skips the hour, or repeats it and their order does not tell.
+    """Convert times in a zone to UTC; NaT for skipped hours, and for repeated hours that their order does not settle.
 
     Raises:
         FileError: if there is no such zone.
@@ -37,16 +41,16 @@ def localise(times: Times, timezone: str, *, in_order: bool = True) -> Times:
     index = pd.DatetimeIndex(times)
     try:
         local = index.tz_localize(zone, ambiguous="infer" if in_order else "NaT", nonexistent="NaT")
-    except ValueError:  # not in order, or not repeated: the clock alone cannot tell the two hours apart
+    except ValueError:  # if times are not in order or not repeated, the two hours look the same
         local = index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
     return local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
 
 
 def localise_cells(times: Times, timezone: str, shown: "pd.Series[str]") -> Times:
-    """The same of times whose cells are ``shown``.
+    """Convert times in a zone to UTC, with their cells ``shown`` in errors.
 
     Raises:
-        FileError: if there is no such zone, or one comes twice or never by its clock, naming the line.
+        FileError: if there is no such zone, or it skips or repeats a time, naming the line.
     """
     utc = localise(times, timezone)
     lost = np.isnat(utc)
@@ -57,7 +61,7 @@ def localise_cells(times: Times, timezone: str, shown: "pd.Series[str]") -> Time
 
 
 def within_years(times: Times, shown: "pd.Series[str]") -> Times:
-    """``times``, all of which are in the years 1 to 9999.
+    """Return ``times`` if all are in the years 1 to 9999.
 
     Raises:
         FileError: if one is not, naming the line.
@@ -67,29 +71,30 @@ def within_years(times: Times, shown: "pd.Series[str]") -> Times:
         i = int(far.argmax())
         raise FileError(
             f"line {shown.index[i]}: time {shown.iloc[i][:40]!r} is not in the years 1 to 9999 (UTC); correct it, or "
-            "leave the line out",
+            "remove the line",
             index=i,
         )
     return times
 
 
 def refuse_local_clock(times: Times, naive: Bools, shown: "pd.Series[str]", cells: Callable[[], pd.DataFrame]) -> None:
-    """Refuse times that :func:`falls_back` finds.
+    """Refuse times at which the clock falls back.
 
     Raises:
-        FileError: naming the line.
+        FileError: naming the line, if :func:`falls_back` finds one.
     """
     i = falls_back(times, naive, cells)
     if i is not None:
-        raise FileError(f"line {shown.index[i]}: {LOCAL.format(short(times[i])[:-1])}", index=i)
+        message = f"line {shown.index[i]}: {LOCAL.format(short(times[i])[:-1])}"
+        raise FileError(message, index=i, remedy=SET_ZONE)
 
 
 def falls_back(times: Times, naive: Bools, cells: Callable[[], pd.DataFrame]) -> int | None:
-    """The first of the times without an offset at which a clock goes back an hour as with daylight saving, if any.
+    """Position of the first time without an offset at which the clock goes back an hour, as daylight saving time ends.
 
-    In a Sunday's night of spring or autumn that is enough. Some countries change on other days; there a repeated line
-    could be a mere duplicate, so that it has to hold other ``cells``, asked for then, and the clock to go back by night
-    alone, twice a year at most.
+    One hour back on a Sunday night in spring or autumn is enough. Some countries change on other days: there, repeated
+    times may be duplicate lines, so their ``cells`` must differ, and the clock may only go back at night, at most twice
+    a year.
     """
     gaps = np.diff(times)
     usual = int(np.median(gaps.astype(np.int64))) if len(gaps) else 0
@@ -98,24 +103,24 @@ def falls_back(times: Times, naive: Bools, cells: Callable[[], pd.DataFrame]) ->
     back = (gaps == np.timedelta64(usual, "s") - _HOUR) & naive[1:]
     if not back.any():
         return None
-    found = back & _on_sunday(times[1:])
-    if not found.any() and _is_seldom(times, gaps, back, usual):
-        found = back & _differs(cells(), 3_600 // usual)
-    return int(found.argmax()) + 1 if found.any() else None
+    changes = back & _on_sunday(times[1:])
+    if not changes.any() and _is_rare(times, gaps, back, usual):
+        changes = back & _differs(cells(), 3_600 // usual)
+    return int(changes.argmax()) + 1 if changes.any() else None
 
 
 def _on_sunday(times: Times) -> Bools:
-    """Whether times are of a Sunday's night in the months in which most countries change."""
-    night = _of_day(times) < 4 * _HOUR
+    """Whether times are on a Sunday night in the months in which most countries change their clocks."""
+    night = _time_of_day(times) < 4 * _HOUR
     sunday = times.astype("datetime64[D]").astype(np.int64) % 7 == 3
     months = month_of(times) + 1
-    found: Bools = night & sunday & np.isin(months, (3, 4, 9, 10, 11))
-    return found
+    likely: Bools = night & sunday & np.isin(months, (3, 4, 9, 10, 11))
+    return likely
 
 
-def _is_seldom(times: Times, gaps: npt.NDArray[np.timedelta64], back: Bools, usual: int) -> bool:
-    """Whether a clock goes back by night alone, at most twice a year, and forward, too, where a year is there."""
-    night = (_of_day(times) < 4 * _HOUR) | (_of_day(times) >= 22 * _HOUR)
+def _is_rare(times: Times, gaps: npt.NDArray[np.timedelta64], back: Bools, usual: int) -> bool:
+    """Whether a clock goes back only at night, at most twice a year, and also forward in data of a year or more."""
+    night = (_time_of_day(times) < 4 * _HOUR) | (_time_of_day(times) >= 22 * _HOUR)
     _, counts = np.unique(times[1:][back].astype("datetime64[Y]"), return_counts=True)
     forward = (gaps == np.timedelta64(usual, "s") + _HOUR) & night[:-1]
     whole = times[-1] - times[0] > _MAX_CLOCK_CHANGE_DAYS * 24 * _HOUR
@@ -123,11 +128,11 @@ def _is_seldom(times: Times, gaps: npt.NDArray[np.timedelta64], back: Bools, usu
 
 
 def _differs(cells: pd.DataFrame, rows: int) -> Bools:
-    """Whether each row but the first holds anything else than the one so many ``rows`` before."""
-    found: Bools = (cells != cells.shift(rows)).any(axis=1).to_numpy()[1:]
-    return found
+    """Whether each row but the first differs from the row that is ``rows`` before it."""
+    differs: Bools = (cells != cells.shift(rows)).any(axis=1).to_numpy()[1:]
+    return differs
 
 
-def _of_day(times: Times) -> npt.NDArray[np.timedelta64]:
-    found: npt.NDArray[np.timedelta64] = times - times.astype("datetime64[D]")
-    return found
+def _time_of_day(times: Times) -> npt.NDArray[np.timedelta64]:
+    since_midnight: npt.NDArray[np.timedelta64] = times - times.astype("datetime64[D]")
+    return since_midnight

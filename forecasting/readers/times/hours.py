@@ -1,4 +1,4 @@
-"""Times of day in a column of their own, beside one of dates."""
+"""Times of day in a separate column beside the dates."""
 
 import re
 from typing import Final
@@ -13,9 +13,9 @@ _MAX_REPEATED_SHARE: Final = 0.01
 
 
 def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
-    """A column as HH:MM, perhaps with seconds, where every cell is a time of day; None where one is not.
+    """Convert a column to HH:MM, perhaps with seconds; None unless every cell is a time of day.
 
-    They are written 13:30, 1:30 PM or 1330; numbers up to 23 are hours.
+    Times are written as 13:30, 1:30 PM or 1330; numbers up to 23 are hours.
     """
     column = table.cells[name]
     if is_clock(column):
@@ -29,7 +29,7 @@ def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
     numbers = column.astype(int)
     if numbers.max() <= 23 and (column.str.len() < 3).all():
         numbers = numbers * 100
-    # A year beside a date is no time of day.
+    # A year beside a date is not a time of day.
     year = [number in cell for number, cell in zip(column, table.cells[date], strict=True)]
     if numbers.max() >= 2_400 or (numbers % 100).max() >= 60 or (all(year) and numbers.min() >= 1_000):
         return None
@@ -38,19 +38,19 @@ def times_of_day(table: Table, name: str, date: str) -> "pd.Series[str] | None":
 
 
 def is_clock(column: "pd.Series[str]") -> bool:
-    """Whether every cell is a time of day as 13:30 or 1:30 PM."""
+    """Whether every cell is a time of day such as 13:30 or 1:30 PM."""
     return re.fullmatch(_CLOCK, column.iloc[0]) is not None and bool(column.str.fullmatch(_CLOCK).all())
 
 
-def is_whole(column: "pd.Series[str]") -> bool:
-    """Whether every cell is a number of one or two digits."""
+def is_one_or_two_digits(column: "pd.Series[str]") -> bool:
+    """Whether every cell is a number with one or two digits."""
     return bool(column.str.fullmatch(r"\d{1,2}").all())
 
 
-def stands_apart(table: Table, date: str, others: list[str]) -> bool:
-    """Whether the time of day is in columns besides that of the dates: these have none and come again and again.
+def has_separate_hours(table: Table, date: str, others: list[str]) -> bool:
+    """Whether other columns complete the dates with times of day: the dates have none, and are repeated.
 
-    So they do where a table holds nothing but times, whose columns were chosen before.
+    In a table of nothing but times, whose columns were chosen before, they always do.
     """
     dates = table.cells[date]
     if dates.str.contains(r":|\dT\d", regex=True).any():

@@ -1,4 +1,4 @@
-"""FIXME docstring."""
+"""Names of years and months."""
 
 from typing import Final
 
@@ -11,11 +11,11 @@ MONTH_NAMES: Final = ("january", "february", "march", "april", "may", "june", "j
 
 
 def month_number(name: str) -> int | None:
-    """1 to 12 of a month's name, short or long, or of its number; None where it is none."""
+    """Number of a month, 1 to 12, from its short or long name or its number; None for other text."""
     plain = name.strip().rstrip(".").lower()
     if plain.isdecimal():
         return int(plain) if 1 <= int(plain) <= 12 else None
-    fitting = (
-        k for k, month in enumerate(MONTH_NAMES, 1) if plain in (month, month[:3]) or plain == month[:4] == "sept"
-    )
-    return next(fitting, None)
+    for number, month in enumerate(MONTH_NAMES, 1):
+        if plain in (month, month[:3]) or plain == month[:4] == "sept":
+            return number
+    return None

@@ -1,4 +1,4 @@
-"""Time zones as files and options name them."""
+"""Time zones in files and options."""
 
 import re
 import zoneinfo
@@ -10,14 +10,15 @@ import pandas as pd
 
 from forecasting.errors import FileError
 from forecasting.readers.base.table import ABSENT, to_numbers
+from forecasting.remedies import Remedy, Setting
 
 UTC: Final = frozenset(("UTC", "GMT", "UT", "Z", "ZULU"))
-"""Names of UTC, in capitals."""
+"""Names of UTC, in upper case."""
 _OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?\s*([+−-])\s*(\d{1,2})(?::?(\d\d))?\s*(?:H|HOURS?)?", re.IGNORECASE)
 _SUFFIX: Final = re.compile(r"(?:UTC|GMT)[+-]\d\d?(?::?\d\d)?$", re.IGNORECASE)
-"""An offset that a name ends in."""
+"""An offset at the end of a name."""
 _OFF_UTC: Final = re.compile(r"\b(?:UTC|GMT)\s*[+−-]\s*0?[1-9]")
-"""An offset within a sentence."""
+"""An offset in a sentence."""
 _CLOCK: Final = re.compile(r"\b(?:local\b.*\btimes?|times?\b.*\blocal|time ?zone)\b", re.IGNORECASE)
 _NAMES: Final = frozenset(
     ("ACDT", "ACST", "ADT", "AEDT", "AEST", "AKDT", "AKST", "ART", "AST", "AWST", "BRT", "BST", "CDT", "CEST", "CET",
@@ -27,31 +28,31 @@ _NAMES: Final = frozenset(
 )  # fmt: skip
 _REGIONS: Final = "Atlantic|Eastern|Central|Mountain|Pacific|local|standard|daylight|summer"
 _OTHERS: Final = re.compile(rf"[A-Z]{{2,3}}T[/\d][A-Z]{{2,3}}T|(?i:(.* )?({_REGIONS})( .*)? time)")
-"""As ``PST/PDT``, ``EST5EDT``, ``local time`` and ``Central Standard Time``."""
+"""Such as ``PST/PDT``, ``EST5EDT``, ``local time`` and ``Central Standard Time``."""
 _LOCAL: Final = re.compile(
     r"(?:.*[^a-z])?(?:locale?|lokale?|ortszeit|local_?(?:time|date|datetime))(?:[^a-z].*)?", re.IGNORECASE
 )
 _AMBIGUOUS: Final = frozenset(("ART", "COT", "EAT", "GST", "LT", "MET", "PET", "PHT", "WAT", "WEST"))
-"""Names of zones that mean something else within the name of a column, as ``met_time``."""
+"""Names of zones that mean something else in the name of a column, such as ``met_time``."""
 _OF_STATES: Final = {"EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00", "MST": "-07:00",
                      "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00", "AKST": "-09:00", "AKDT": "-08:00",
                      "HST": "-10:00", "AST": "-04:00"}  # fmt: skip
-"""What names mean in files of the US Geological Survey; elsewhere some are of other continents."""
+"""Meaning of names in files of the US Geological Survey; elsewhere, some are zones of other continents."""
 STATES: Final = "tz_cd"
-"""How those call the column of them."""
+"""Name of the column of zones in those files."""
 PERIOD: Final = "tz"
-"""What a column of zones may be called, and one of the periods of waves."""
+"""Name of a column of either zones or wave periods."""
 COLUMNS: Final = (STATES, PERIOD, "timezone", "time_zone", "utc_offset")
-"""Usual names of a column that names the zone of each row."""
+"""Usual names of a column with the zone of each row."""
 _NO_OFFSET: Final = re.compile(r"[+-]?0+(?:[:.]0+)?")
 _CONTINENTS: Final = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
 
 
-def zone_of(text: str) -> str | None:
-    """The offset that a header names, as ``+02:00`` for ``UTC+2``; None where it names UTC or no zone.
+def parse_zone(text: str) -> str | None:
+    """The offset in a header, such as ``+02:00`` for ``UTC+2``; None for UTC, and for text that is not a zone.
 
     Raises:
-        FileError: if it is a name, whose offset is not known here.
+        FileError: if the zone is a name, as its offset is ambiguous.
     """
     plain = text.strip()
     if plain.upper() in UTC:
@@ -61,34 +62,34 @@ def zone_of(text: str) -> str | None:
         return f"{sign}{int(match[2]):02}:{match[3] or '00'}"
     if plain.upper() in _NAMES or _OTHERS.fullmatch(plain) or _LOCAL.fullmatch(plain) or _is_known(plain):
         _refuse(plain, plain if _is_known(plain) else None)
-    if (city := _of_city(plain)) is not None:
+    if (city := _zone_of_city(plain)) is not None:
         _refuse(plain, city)
     return None
 
 
 def names_utc(name: str) -> bool:
-    """Whether a column's name says that its times are UTC, as ``time_utc``."""
+    """Whether a column's name, such as ``time_utc``, says that its times are in UTC."""
     words = re.split(r"[^A-Za-z]+", name)
     return _SUFFIX.search(name) is None and any(word.upper() in UTC - {"Z"} for word in words)
 
 
 def names_zone(text: str) -> bool:
-    """Whether a sentence speaks of a clock that is not UTC, as ``Time zone: UTC-8`` or ``all times local``."""
+    """Whether a sentence, such as ``Time zone: UTC-8`` or ``all times local``, names a zone other than UTC."""
     words = set(re.findall(r"[^\W\d_]+", text))
     if words & (_NAMES - _AMBIGUOUS) or _OFF_UTC.search(text):
         return True
     return _CLOCK.search(text) is not None and not {word.upper() for word in words} & UTC
 
 
-def zone_in(name: str) -> str | None:
-    """As :func:`zone_of` for the zone within a column's name, as ``time_EST`` or ``timestamp_local``.
+def zone_in_name(name: str) -> str | None:
+    """The offset in a column's name, as by :func:`parse_zone`, such as ``time_EST`` or ``timestamp_local``.
 
     Raises:
-        FileError: if it is a name, whose offset is not known here.
+        FileError: if the zone is a name, as its offset is ambiguous.
     """
     words = re.split(r"[^A-Za-z]+", name)
     if match := _SUFFIX.search(name):
-        return zone_of(match[0])
+        return parse_zone(match[0])
     if names_utc(name):
         return None
     if _LOCAL.fullmatch(name):
@@ -100,41 +101,39 @@ def zone_in(name: str) -> str | None:
 
 
 def is_period(column: "pd.Series[str]") -> bool:
-    """Whether a column ``Tz`` holds seconds between waves: numbers, of which some have no sign."""
-    found = to_numbers(column)
-    known = np.isfinite(found) | column.str.lower().isin(ABSENT)
+    """Whether a column ``Tz`` holds wave periods: numbers, some of them without a sign."""
+    known = np.isfinite(to_numbers(column)) | column.str.lower().isin(ABSENT)
     return bool(known.all() and column.str.match(r"\d").any())
 
 
-def offset_of(cell: str, column: str) -> str:
-    """What a cell of a column of zones adds to a time of ISO 8601: ``Z`` or an offset.
+def iso_suffix(cell: str, column: str) -> str:
+    """The suffix of an ISO 8601 time for a cell in a column of zones: ``Z`` or an offset.
 
     Raises:
-        FileError: if it is a name, whose offset is not known here.
+        FileError: if the zone is a name, as its offset is ambiguous.
     """
     if cell.upper() in UTC or _NO_OFFSET.fullmatch(cell):
         return "Z"
     known = _OF_STATES.get(cell) if column.lower() == STATES else None
-    found = known or (zone_of(cell) if _OFFSET.fullmatch(cell) else None)
-    if found is None:
+    offset = known or (parse_zone(cell) if _OFFSET.fullmatch(cell) else None)
+    if offset is None:
         _refuse(cell, cell if _is_known(cell) else None, f"column {column}")
-    return found
+    return offset
 
 
 def _refuse(named: str, zone: str | None, place: str = "its header") -> NoReturn:
-    example = zone or "Europe/Rome, or its offset, as +01:00"
-    raise FileError(
-        f"has times by the clock of {named[:40]!r}, as {place} says, and not UTC: say which that is with --timezone, "
-        f"as {example}"
-    )
+    message = f"has times in the time zone {named[:40]!r}, according to {place}, not in UTC"
+    if zone is not None:
+        raise FileError(message, remedy=Remedy.of("; set {}", Setting("timezone", zone)))
+    raise FileError(message, remedy=Remedy.of("; set {} to a zone such as Europe/Rome or +01:00", "timezone"))
 
 
 def _is_known(name: str) -> bool:
     return "/" in name and name in zoneinfo.available_timezones()
 
 
-def _of_city(text: str) -> str | None:
-    """The zone of a city, as Australia/Sydney."""
+def _zone_of_city(text: str) -> str | None:
+    """The zone of a city, such as Australia/Sydney for Sydney."""
     plain = text.replace(" ", "_")
     if not re.fullmatch(r"[A-Z][A-Za-z_]{2,30}", plain):
         return None
@@ -143,10 +142,10 @@ def _of_city(text: str) -> str | None:
 
 
 def find_zone(name: str) -> tzinfo:
-    """The zone of an IANA name, or of an offset as ``+02:00``.
+    """The zone of an IANA name, or of an offset such as ``+02:00``.
 
     Raises:
-        FileError: if there is none.
+        FileError: if there is no such zone.
     """
     match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", name)
     if match and int(match[2]) < 24 and int(match[3]) < 60:
@@ -155,4 +154,4 @@ def find_zone(name: str) -> tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise FileError(f"no time zone is named {name[:40]!r}; write it as Europe/Rome or +01:00") from None
+        raise FileError(f"unknown time zone {name[:40]!r}; write it as Europe/Rome or +01:00") from None

@@ -1,4 +1,4 @@
-"""Files as users have them: what was understood, and the series in them as requests take them."""
+"""Read uploaded files, and answer with their series in the format of requests."""
 
 import math
 import re
@@ -14,14 +14,15 @@ from forecasting.errors import FileError
 from forecasting.evaluation.division import untrainable
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.networks.windows import last_windows
-from forecasting.readers import Options, Reading, Station, describe, read_content
+from forecasting.readers import Reading, ReadingOptions, Station, describe, read_content
 from forecasting.readers.base.flags import Marked
 from forecasting.readers.base.text import sniff_binary
 from forecasting.releases.registry import Registry
+from forecasting.remedies import Setting
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso
-from service.api.uploads.schemas import MOST_FLAGGED
+from service.api.uploads.schemas import MAX_FLAGGED
 from service.engine.forecast_json import rounded
 from service.engine.series_schema import MAX_ID
 from service.engine.writing import Json
@@ -30,24 +31,19 @@ from service.http.validation import Place
 from service.settings import Settings
 
 _NOT_THE_FILE: Final = re.compile(rb"multipart/.*|application/(.*\+)?json", re.IGNORECASE | re.DOTALL)
-_VALUE: Final = r"[A-Z\d]|-\d|(?:none|dmy|mdy|month|week|day|hour|celsius|kelvin|fahrenheit)\b"
-"""How a value begins that a sentence gives an option; any other word goes on with the sentence."""
-_OPTION: Final = re.compile(
-    r"--(station|at|depth|time-column|value-column|flags|units|missing|dates|timezone|resample)\b(?: (?="
-    + _VALUE
-    + "))?"
-)
 
 
 def require_file(headers: Mapping[bytes, bytes], content: bytes) -> bool:
-    """Whether a body can be a file, and if so, whether it is NetCDF; else it is text.
+    """Whether a body is NetCDF instead of text.
 
     Raises:
-        ProblemError: 415 if it cannot, with what to send.
+        ProblemError: 415 if it is not a file of either kind, with what to send.
     """
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip()
     if _NOT_THE_FILE.fullmatch(media_type):
-        raise _unsupported(f"{media_type.decode('latin-1')[:64]!r} is no file: send the file itself as the body")
+        raise _unsupported(
+            f"{media_type.decode('latin-1')[:64]!r} is not the media type of a file; send the file itself as the body"
+        )
     try:
         return sniff_binary(content) is not None
     except FileError as error:
@@ -58,57 +54,66 @@ def _unsupported(detail: str) -> ProblemError:
     return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
-def not_understood(error: FileError) -> ProblemError:
-    """The answer to a file that is no series: 422, with where and what to do."""
-    said = in_query(str(error))
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)])
+def unreadable_file(error: FileError) -> ProblemError:
+    """The problem of a file that cannot be read: 422, with the place and the remedy."""
+    message = error.written(in_query)
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [Place(location="body", message=message)])
 
 
-def read_text_file(content: bytes, options: Options, settings: Settings) -> Reading:
-    """What is understood of a file of text.
+def read_text_file(content: bytes, options: ReadingOptions, settings: Settings) -> Reading:
+    """Read a text file.
 
     Raises:
-        FileError: if nothing is: where, and what to do.
+        FileError: if it cannot be read: where, and what to do.
     """
     return read_content(content, options, limit=settings.max_body_bytes)
 
 
 def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
-    """As :class:`~service.api.uploads.schemas.FileReading`."""
-    metadata = [one.metadata for release in registry.releases.values() for one in [*release.forecasters.values()][:1]]
-    stations = [_Found(_name(i, one), one, *_sendable(one, settings)) for i, one in enumerate(reading.stations)]
+    """Describe a reading as :class:`~service.api.uploads.schemas.FileReading`."""
+    metadata = [
+        forecaster.metadata
+        for release in registry.releases.values()
+        for forecaster in [*release.forecasters.values()][:1]
+    ]
+    stations = [
+        _StationSeries(_name(i, station), station, *_sendable(station, settings))
+        for i, station in enumerate(reading.stations)
+    ]
     return {
         "format": reading.format,
-        "problem": _told(reading.problem),
-        "stations": [_station(found, metadata) for found in stations],
+        "problem": _problem(reading.error),
+        "stations": [_station(station, metadata) for station in stations],
         "units": "celsius",
-        "series": [_sent(found.name, found.series) for found in stations if found.series is not None],
+        "series": [_series_json(station.name, station.series) for station in stations if station.series is not None],
         "flagged": [
-            _flagged(found.name, one) for found in stations if (one := found.station.marked) and len(one.times)
+            _flagged(station.name, marked)
+            for station in stations
+            if (marked := station.station.marked) and len(marked.times)
         ],
     }
 
 
 def series_lines(reading: Json) -> bytes:
-    """The series of what :func:`described` answers, one a line.
+    """The series of a described reading, one per line.
 
     Raises:
-        ProblemError: 422 if there are none: why.
+        ProblemError: 422 if there are none, with the reason.
     """
     if not reading["series"]:
-        said = next(filter(None, (one["problem"] for one in reading["stations"])), reading["problem"])
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, said, [Place(location="body", message=said)])
-    return b"".join(dumps(one) + b"\n" for one in reading["series"])
+        problem = next(filter(None, (station["problem"] for station in reading["stations"])), reading["problem"])
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, [Place(location="body", message=problem)])
+    return b"".join(dumps(series) + b"\n" for series in reading["series"])
 
 
-def in_query(text: str) -> str:
-    """A sentence that names options of the command line, with the query's parameters in their place."""
-    return _OPTION.sub(lambda found: found[1].replace("-", "_") + "=", text)
+def in_query(setting: Setting) -> str:
+    """Write an option of reading as a query parameter: ``units=kelvin``."""
+    return f"{setting.option}={setting.text}"
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A station of the file, and its series as far as it can be sent."""
+class _StationSeries:
+    """A station of the file, and its series if it can be sent."""
 
     name: str
     station: Station
@@ -122,33 +127,33 @@ def _name(i: int, station: Station) -> str:
 
 def _sendable(station: Station, settings: Settings) -> tuple[SstSeries | None, str | None]:
     if station.series is None:
-        return None, _told(station.problem)
+        return None, _problem(station.error)
     series = station.series.until_last_observation()
     if len(series) > settings.max_values:
-        most = f"{len(series)} values are too many: a request takes {settings.max_values} in one series"
-        return None, f"{most}; send a shorter time, or make the step coarser with resample="
+        excess = f"{len(series)} values are too many: a request takes {settings.max_values} in one series"
+        return None, f"{excess}; send a shorter period, or make the step coarser with resample="
     return series, None
 
 
-def _told(problem: str | None) -> str | None:
-    return None if problem is None else in_query(problem)
+def _problem(error: FileError | None) -> str | None:
+    return None if error is None else error.written(in_query)
 
 
-def _station(found: _Found, metadata: Sequence[CheckpointMetadata]) -> Json:
-    said = describe(found.station)
+def _station(station: _StationSeries, metadata: Sequence[CheckpointMetadata]) -> Json:
+    description = describe(station.station)
     answer: Json = {
-        "id": found.name,
-        "name": said["name"],
-        "columns": said["columns"],
-        "units": said["units"],
-        "units_from": said["units_from"],
-        "flags": said["flags"],
-        "warnings": said["warnings"],
-        "problem": found.problem,
-        "training": {"problem": found.problem if found.series is None else untrainable(found.series)},
-        "forecast": [] if found.series is None else [_use(found.series, one) for one in metadata],
+        "id": station.name,
+        "name": description["name"],
+        "columns": description["columns"],
+        "units": description["units"],
+        "units_from": description["units_from"],
+        "flags": description["flags"],
+        "warnings": description["warnings"],
+        "problem": station.problem,
+        "training": {"problem": station.problem if station.series is None else untrainable(station.series)},
+        "forecast": [] if station.series is None else [_use(station.series, checkpoint) for checkpoint in metadata],
     }
-    return answer if said["series"] is None else answer | {"summary": said["series"]}
+    return answer if description["series"] is None else answer | {"summary": description["series"]}
 
 
 def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
@@ -156,11 +161,11 @@ def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
     return {"dataset": metadata.dataset, "problem": str(errors[0]) if errors else None}
 
 
-def _sent(name: str, series: SstSeries) -> Json:
+def _series_json(name: str, series: SstSeries) -> Json:
     values = [None if math.isnan(value) else value for value in rounded(series.values).tolist()]
     return {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
 
 
 def _flagged(name: str, marked: Marked) -> Json:
-    times, values, flags = marked.times[:MOST_FLAGGED], marked.values[:MOST_FLAGGED], marked.flags[:MOST_FLAGGED]
+    times, values, flags = marked.times[:MAX_FLAGGED], marked.values[:MAX_FLAGGED], marked.flags[:MAX_FLAGGED]
     return {"id": name, "timestamps": [*map(iso, times)], "sst": rounded(values).tolist(), "flags": flags.tolist()}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from forecasting.errors import FileError
-from forecasting.readers import Options, Reading
+from forecasting.readers import Reading, ReadingOptions
 from forecasting.readers.subprocess_reading import NAME, Request, command
 from service.http.problems import ProblemError
 
@@ -48,7 +48,7 @@ class GridFiles:
         self._reader = reader
         self._turn = asyncio.Lock()
 
-    async def read(self, content: bytes, options: Options) -> Reading:
+    async def read(self, content: bytes, options: ReadingOptions) -> Reading:
         """Read a NetCDF file.
 
         Raises:
@@ -63,11 +63,11 @@ class GridFiles:
                     result = await self._run(Request(path, options))
         except OSError as error:
             raise _unavailable(f"the server cannot store a NetCDF file: {error.strerror}") from None
-        if isinstance(result, str):
-            raise FileError(result)
+        if isinstance(result, FileError):
+            raise result
         return result
 
-    async def _run(self, request: Request) -> Reading | str:
+    async def _run(self, request: Request) -> Reading | FileError:
         process = await asyncio.create_subprocess_exec(
             *self._reader, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=os.environ | _ENVIRONMENT
         )
@@ -77,7 +77,7 @@ class GridFiles:
                 answer, _ = await process.communicate(pickle.dumps(request))
         except TimeoutError:
             if is_asleep(process.pid):
-                return (
+                return FileError(
                     f"{NAME}: could not be read within {self._seconds:g} s, so the file is probably damaged; write "
                     "it again, or send one place as CSV"
                 )
@@ -87,13 +87,13 @@ class GridFiles:
         finally:
             await _end(process)
         if process.returncode == -signal.SIGXCPU:
-            return (
+            return FileError(
                 f"{NAME}: reading took more than {self._processor_seconds} s of computing time, so the file is damaged "
                 "or too large; send one place as CSV"
             )
         if process.returncode != 0:
-            return f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV"
-        result: Reading | str = pickle.loads(answer)  # noqa: S301  from a process that this one started
+            return FileError(f"{NAME}: is damaged and crashed the reader; write it again, or send one place as CSV")
+        result: Reading | FileError = pickle.loads(answer)  # noqa: S301  from a process that this one started
         return result
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from forecasting.errors import FileError
 from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
 from service.api.openapi import ndjson_content, problems
-from service.api.uploads.answer import described, not_understood, read_text_file, require_file, series_lines
+from service.api.uploads.answer import described, read_text_file, require_file, series_lines, unreadable_file
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
 from service.http.media import NDJSON_TYPE, wants_ndjson
 
@@ -40,6 +40,7 @@ _FILE: Final[dict[str, Any]] = {
 
 @router.post(
     "",
+    summary="Read a file",
     response_model=FileReading,
     responses={200: _AS_LINES, **problems(400, 413, 415, 422, 503, 504)},
     openapi_extra=_FILE,
@@ -60,7 +61,7 @@ async def post_series(
         else:
             reading = await serving.run_in_worker(read_text_file, content, options, settings)
     except FileError as error:
-        raise not_understood(error) from None
+        raise unreadable_file(error) from None
     answer = await serving.run_in_worker(described, reading, serving.registry, settings)
     if wants_ndjson(",".join(request.headers.getlist("accept"))):
         return Response(await serving.run_in_worker(series_lines, answer), media_type=NDJSON_TYPE)

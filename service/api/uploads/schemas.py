@@ -1,164 +1,147 @@
-"""What ``POST /series`` is told about a file, and what it says of it."""
+"""Query and answer of ``POST /series``."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from forecasting.errors import FileError, RequestError, SeriesError
-from forecasting.readers import DateOrder, Options, Place
-from forecasting.readers.base.geometry import place_of
-from forecasting.series.timestep import TimeStep
+from forecasting.errors import ForecastError, RequestError
+from forecasting.readers import DateOrder, ReadingOptions
+from forecasting.readers.base.options import OPTIONS
 from forecasting.series.units import Units
 
-MOST_STATIONS: Final = 500
-"""In one file: each is described."""
+MAX_STATIONS: Final = 500
+"""Limit of stations in a file, as each is described."""
 
-MOST_COLUMNS: Final = 1_000
-"""In one table: each is looked at by itself."""
+MAX_COLUMNS: Final = 1_000
+"""Limit of columns in a table, as each is examined."""
 
-MOST_FLAGGED: Final = 10_000
-"""Values of one station, that are named with their flags."""
+MAX_FLAGGED: Final = 10_000
+"""Limit of flagged values of a station in the answer."""
 
-MOST_LINES: Final = 1_000_000
-"""In one file: half-hourly values of 57 years."""
+MAX_LINES: Final = 1_000_000
+"""Limit of lines in a file: half-hourly values of 57 years."""
+
+
+def _parameter(name: str, default: Any = None, **constraints: Any) -> Any:
+    return Field(default=default, description=OPTIONS[name].description, **constraints)
 
 
 class FileQuery(BaseModel):
-    """Overrides of what would be found in the file: those of ``python -m training inspect``."""
+    """Overrides of what is found in the file: the options of ``python -m training inspect``."""
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["csv", "erddap", "ndbc", "netcdf"] | None = Field(
-        default=None, description="default: told by the content"
-    )
-    station: str | None = Field(default=None, description="which, where the file holds several")
-    at: str | None = Field(default=None, description="LAT,LON of the place, where the file holds several, or a grid")
-    depth: float | None = Field(default=None, allow_inf_nan=False, description="metres, where the file holds several")
-    time_column: str | None = Field(default=None, description="default: found by the usual names")
-    value_column: str | None = Field(default=None, description="default: found by the usual names")
-    flags: str | None = Field(default=None, description="column of QARTOD flags, or none; default: found by its name")
-    units: Units | None = Field(default=None, description="of the values; default: as the file says, or celsius")
-    missing: list[float] = Field(default=[], max_length=16, description="stands for a missing value; repeatable")
-    dates: DateOrder | None = Field(default=None, description="order of dates as 03/04/2010")
-    timezone: str | None = Field(default=None, description="of times without offset, as Europe/Rome or +01:00")
-    resample: str | None = Field(default=None, description="average to month, week, day, hour, P8D, PT30M…")
+    format: Literal["csv", "erddap", "ndbc", "netcdf"] | None = _parameter("format")
+    station: str | None = _parameter("station")
+    at: str | None = _parameter("at")
+    depth: float | None = _parameter("depth", allow_inf_nan=False)
+    time_column: str | None = _parameter("time_column")
+    value_column: str | None = _parameter("value_column")
+    flags: str | None = _parameter("flags")
+    units: Units | None = _parameter("units")
+    missing: list[float] = _parameter("missing", [], max_length=16)
+    dates: DateOrder | None = _parameter("dates")
+    timezone: str | None = _parameter("timezone")
+    resample: str | None = _parameter("resample")
 
-    def options(self) -> Options:
-        """The same as readers have it.
+    def options(self) -> ReadingOptions:
+        """The options of the readers, within the limits of the service.
 
         Raises:
-            RequestError: if a place or step is not understood.
+            RequestError: if a place or step cannot be parsed.
         """
-        return Options(
-            format=self.format,
-            station=self.station,
-            at=None if self.at is None else _place(self.at),
-            depth=self.depth,
-            time_column=self.time_column,
-            value_column=self.value_column,
-            flag_column=self.flags,
-            units=self.units,
-            missing=tuple(self.missing),
-            date_order=self.dates,
-            timezone=self.timezone,
-            resample=None if self.resample is None else _step(self.resample),
-            most_stations=MOST_STATIONS,
-            most_columns=MOST_COLUMNS,
-            most_lines=MOST_LINES,
+        values = {name: _parsed(name, value) for name, value in self}
+        return ReadingOptions.from_values(
+            values, max_stations=MAX_STATIONS, max_columns=MAX_COLUMNS, max_lines=MAX_LINES
         )
 
 
-def _place(text: str) -> Place:
+def _parsed(name: str, value: Any) -> Any:
     try:
-        return place_of(text)
-    except FileError as error:
-        raise RequestError(str(error), field="at") from None
-
-
-def _step(text: str) -> TimeStep:
-    try:
-        return TimeStep.parse(text)
-    except SeriesError as error:
-        raise RequestError(str(error), field="resample") from None
+        return OPTIONS[name].parse(value) if isinstance(value, str) else value
+    except ForecastError as error:
+        raise RequestError(str(error), field=name) from None
 
 
 class FileColumns(BaseModel):
-    """Columns that were taken; absent where there is none."""
+    """Columns that were read; absent if there is none."""
 
-    time: str = Field(description="one name, or several that make a time together")
-    value: str
-    station: str | None = Field(default=None, description="that tells stations apart")
-    flags: str | None = Field(default=None, description="of QARTOD flags")
+    time: str = Field(description="Name of the column of times, or of several columns that together make a time.")
+    value: str = Field(description="Column of temperatures.")
+    station: str | None = Field(default=None, description="Column that distinguishes stations.")
+    flags: str | None = Field(default=None, description="Column of QARTOD flags.")
 
 
 class SeriesSummary(BaseModel):
-    """A series that was found, in figures; temperatures in °C."""
+    """A series in figures; temperatures in °C."""
 
     step: str = Field(examples=["day"])
-    values: int = Field(description="steps from the first to the last, missing ones among them")
+    values: int = Field(description="Number of steps from the first to the last, including missing values.")
     start: str
     end: str
     least: float
     most: float
-    missing: int = Field(description="values that are missing")
-    gaps: int = Field(description="runs of missing values")
-    longest_gap: int
-    notes: list[str] = Field(description="what was chosen or changed")
+    missing: int = Field(description="Number of missing values.")
+    gaps: int = Field(description="Number of runs of missing values.")
+    longest_gap: int = Field(description="Length of the longest run of missing values.")
+    notes: list[str] = Field(description="Choices and changes, one sentence each.")
 
 
 class Use(BaseModel):
     """Whether a dataset's models can forecast from a series."""
 
     dataset: str
-    problem: str | None = Field(description="null where they can")
+    problem: str | None = Field(description="Why they cannot; null if they can.")
 
 
 class Training(BaseModel):
-    """Whether ``python -m training`` can train on a series, with its defaults."""
+    """Whether ``python -m training`` can train on a series with its default settings."""
 
-    problem: str | None = Field(description="null where it can")
+    problem: str | None = Field(description="Why it cannot; null if it can.")
 
 
 class StationOut(BaseModel):
-    """One station of the file, understood; a file with one series has one, whose name is null."""
+    """A station of the file; a file with a single series has one station whose name is null."""
 
-    id: str = Field(description="of its series")
+    id: str = Field(description="ID of its series.")
     name: str | None
     columns: FileColumns
-    units: Units = Field(description="in the file")
-    units_from: str = Field(description="what says so")
-    flags: dict[str, int] = Field(description="QARTOD flag → how often it came")
-    warnings: list[str] = Field(description="what should be looked at")
-    summary: SeriesSummary | None = Field(default=None, description="absent where there is a problem")
-    problem: str | None = Field(description="why there is no series, and what to do; null where there is one")
+    units: Units = Field(description="Units in the file.")
+    units_from: str = Field(description="Source of the units.")
+    flags: dict[str, int] = Field(description="Number of values by QARTOD flag.")
+    warnings: list[str] = Field(description="Doubts to check, one sentence each.")
+    summary: SeriesSummary | None = Field(default=None, description="Absent if there is a problem.")
+    problem: str | None = Field(description="Why there is no series, and what to do; null if there is one.")
     training: Training
-    forecast: list[Use] = Field(description="datasets of the same step, whose models could be asked")
+    forecast: list[Use] = Field(description="Datasets with the same step whose models may be able to forecast.")
 
 
 class FoundSeries(BaseModel):
-    """A series as ``POST /forecast`` and ``POST /compare`` take it; it ends at its last observation."""
+    """A series in the format of ``POST /forecast`` and ``POST /compare``, up to its last observation."""
 
     id: str
     start: str
     step: str
-    values: list[float | None] = Field(description="°C; null where missing")
+    values: list[float | None] = Field(description="°C; null if missing.")
 
 
 class FlaggedSeries(BaseModel):
-    """Observed values that the file itself flags as suspect (3, kept) or fail (4, left out): lists of one length."""
+    """Observed values that the file flags as suspect (3, kept) or fail (4, removed); all lists have the same length."""
 
     id: str
     timestamps: list[str]
-    sst: list[float] = Field(description="°C, as they stand in the file, whether or not a sea can be so")
-    flags: list[Literal[3, 4]] = Field(description="QARTOD")
+    sst: list[float] = Field(description="°C, as in the file, even if outside the range of sea temperatures.")
+    flags: list[Literal[3, 4]] = Field(description="QARTOD flags.")
 
 
 class FileReading(BaseModel):
-    """What was understood of a file."""
+    """What was read from a file."""
 
     format: str = Field(examples=["CSV"])
-    problem: str | None = Field(description="what has to be chosen, where the file holds several series; else null")
+    problem: str | None = Field(description="What to choose, if the file holds several series; otherwise null.")
     stations: list[StationOut]
-    units: Literal["celsius"] = Field(description="of the values in series")
-    series: list[FoundSeries] = Field(description="of each station that has one")
-    flagged: list[FlaggedSeries] = Field(description=f"of each station that has such; its first {MOST_FLAGGED}")
+    units: Literal["celsius"] = Field(description="Units of the values in series.")
+    series: list[FoundSeries] = Field(description="The series of each station that has one.")
+    flagged: list[FlaggedSeries] = Field(
+        description=f"The first {MAX_FLAGGED} flagged values of each station that has any."
+    )

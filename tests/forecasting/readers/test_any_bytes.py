@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forecasting.errors import FileError
-from forecasting.readers import Reading, read
+from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.series.timestep import TimeStep
 from tests.forecasting.readers.files import rows
 from tests.forecasting.readers.table import test_ndbc
@@ -49,7 +49,7 @@ def attempt(path: Path, resample: TimeStep | None = None) -> None:
     """Any other exception than a FileError goes through."""
     said = ""
     try:
-        assert isinstance(read(path, resample=resample), Reading)
+        assert isinstance(read(path, ReadingOptions(resample=resample)), Reading)
     except FileError as error:
         said = str(error)
     assert not said or (said.startswith(f"{path}: ") and "\n" not in said)
@@ -78,7 +78,7 @@ def test_any_bytes_after_the_mark_of_a_format_give_a_file_error(tmp_path: Path, 
 def test_what_a_file_holds_cannot_steer_a_terminal(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text('time,"a\x1b[2J\nb",c\n2001-01-01,1,2\n')
-    with pytest.raises(FileError, match=r"one of a \[2J b, c; where"):
+    with pytest.raises(FileError, match=r"SST: a \[2J b, c; choose"):
         read(path)
 
 
@@ -86,7 +86,7 @@ def test_what_a_file_holds_cannot_steer_a_terminal(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_store_gets_a_sentence(tmp_path: Path, made: str | None) -> None:
     if made:
         (tmp_path / made).write_text("{}")
-    with pytest.raises(FileError, match="holds no variables" if made else "no Zarr store"):
+    with pytest.raises(FileError, match="holds no variables" if made else "not a Zarr store"):
         read(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Options that say nothing of a file are refused, lest another series be taken for what was asked."""
+"""Options that do not apply to a file are refused, so that no other series is mistaken for the chosen one."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.times import iso
 
 DAYS = np.arange("2001-01-01", "2001-03-01", dtype="datetime64[D]")
@@ -24,46 +24,50 @@ def table(path: Path, header: str, *rows: str) -> Path:
 @pytest.mark.parametrize(
     ("header", "rows", "options", "says"),
     [
-        ("time,sst", ["{},15"], {"station": "pier"}, "holds one series without a name, so --station has nothing"),
+        ("time,sst", ["{},15"], {"station": "pier"}, "holds one series without a name; remove station="),
         ("time,a_sst,b_sst", ["{},15,16"], {"station": "c"}, "has no station 'c'; it has a, b"),
-        ("time,sst", ["{},15"], {"at": (40, 1)}, "has no columns of latitude and longitude, so --at has nothing"),
-        ("time,lat,lon,sst", ["{},40,1,15"], {"at": (40, 1)}, "has one place, or one that moves, so --at has nothing"),
-        ("time,sst", ["{},15"], {"depth": 5}, "has no column of depths, so --depth has nothing to choose from"),
-        ("time,sst", ["{},15"], {"sample": 3}, "is a table, and --sample draws cells of a grid"),
-        ("time,sst", ["{},15"], {"timezone": "Europe/Rome"}, "has times that all say their offset, so --timezone says"),
-        ("time,sst", ["{},15"], {"date_order": "dmy"}, "has no dates as 03/04/2010 in it, so --dates says nothing"),
+        ("time,sst", ["{},15"], {"at": (40, 1)}, "has no columns of latitude and longitude; remove at="),
+        ("time,lat,lon,sst", ["{},40,1,15"], {"at": (40, 1)}, "has only one place, or one that moves; remove at="),
+        ("time,sst", ["{},15"], {"depth": 5}, "has no column of depths; remove depth="),
+        ("time,sst", ["{},15"], {"sample": 3}, "is a table, not a grid; remove sample="),
+        ("time,sst", ["{},15"], {"timezone": "Europe/Rome"}, "states an offset with every time; remove timezone="),
+        ("time,sst", ["{},15"], {"dates": "dmy"}, "has no dates such as 03/04/2010; remove dates="),
     ],
 )  # fmt: skip
 def test_of_a_table(tmp_path: Path, header: str, rows: list[str], options: dict[str, Any], says: str) -> None:
     path = table(tmp_path / "sst.csv", header, *rows)
     assert read(path).problem is None or options.get("station")
     with pytest.raises(FileError) as refused:
-        read(path, **options)
+        read(path, ReadingOptions(**options))
     assert f"{path}: {says}" in str(refused.value)
 
 
 def test_what_does_choose_goes_on_choosing(tmp_path: Path) -> None:
     long = table(tmp_path / "long.csv", "time,station,sst", "{},pier,15", "{},buoy,16")
-    assert read(long, station="buoy").series.values[0] == 16
+    assert read(long, ReadingOptions(station="buoy")).series.values[0] == 16
     wide = table(tmp_path / "wide.csv", "time,pier_sst,buoy_sst", "{},15,16")
-    assert read(wide, station="buoy").series.values[0] == 16
+    assert read(wide, ReadingOptions(station="buoy")).series.values[0] == 16
     places = table(tmp_path / "places.csv", "time,lat,lon,sst", "{},40,1,15", "{},41,1,16")
-    assert read(places, at=(41.1, 1)).series.values[0] == 16
-    assert read(places, station="41N 1E").series.values[0] == 16
+    assert read(places, ReadingOptions(at=(41.1, 1))).series.values[0] == 16
+    assert read(places, ReadingOptions(station="41N 1E")).series.values[0] == 16
     one_depth = table(tmp_path / "depth.csv", "time,depth,sst", "{},0.5,15")
-    assert read(one_depth, depth=1).series.values[0] == 15
+    assert read(one_depth, ReadingOptions(depth=1)).series.values[0] == 15
 
 
 @pytest.mark.parametrize(
     ("dims", "options", "says"),
     [
-        ((), {"at": (40, 1)}, "holds one place, so there is nothing to choose from: leave away --at"),
-        ((), {"sample": 2}, "holds one place, so there is nothing to choose from: leave away --sample"),
-        ((), {"station": "a"}, "has no station 'a'; it has one series without a name: leave --station away"),
-        ((), {"depth": 2}, "has no dimension of depth, so --depth has nothing to choose from"),
-        ((), {"timezone": "Europe/Rome"}, "has its times as CF does, in UTC, so --dates and --timezone say nothing"),
-        (("station",), {"at": (40, 1)}, "holds stations: choose one with --station, not --at"),
-        (("lat", "lon"), {"station": "a"}, "is a grid, without stations: choose a place with --at LAT,LON"),
+        ((), {"at": (40, 1)}, "holds only one place; remove at="),
+        ((), {"sample": 2}, "holds only one place; remove sample="),
+        ((), {"station": "a"}, "holds one series without a name; remove station="),
+        ((), {"depth": 2}, "has no dimension of depth; remove depth="),
+        ((), {"timezone": "Europe/Rome"}, "has unambiguous times in UTC, as CF prescribes; remove timezone="),
+        (("station",), {"at": (40, 1)}, "holds stations; choose one with station= instead of at="),
+        (
+            ("lat", "lon"),
+            {"station": "a"},
+            "is a grid without stations; choose a place with at=(LAT,LON) instead of station=",
+        ),
     ],
 )
 def test_of_a_grid(tmp_path: Path, dims: tuple[str, ...], options: dict[str, Any], says: str) -> None:
@@ -75,5 +79,5 @@ def test_of_a_grid(tmp_path: Path, dims: tuple[str, ...], options: dict[str, Any
     )
     data.to_netcdf(tmp_path / "sst.nc", engine="h5netcdf")
     with pytest.raises(FileError) as refused:
-        read(tmp_path / "sst.nc", **options)
+        read(tmp_path / "sst.nc", ReadingOptions(**options))
     assert f"sst.nc: {says}" in str(refused.value)

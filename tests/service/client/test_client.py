@@ -150,7 +150,8 @@ def test_a_forecast_equals_the_one_of_the_library(
     assert set(table["station"]) == {"pier"}
     assert set(table["model"]) == {"nino12-gru"}
     values = ["sst", "lower_50", "upper_50", "lower_90", "upper_90", "calibrated", "exceedance_24.5"]
-    assert_frame_equal(table.set_index("time")[values], expected.to_pandas(), atol=1e-5, check_index_type=False)
+    answered = table.set_index("time")[values].astype({"calibrated": bool})
+    assert_frame_equal(answered, expected.to_pandas(), atol=1e-5, check_index_type=False)
     assert table["exceedance_24.5"].tolist() == pytest.approx(expected.exceedance[0].tolist(), abs=1e-5)
     for name, reference in expected.baselines.items():
         assert table[name].tolist() == pytest.approx(reference.tolist(), abs=1e-5)
@@ -377,7 +378,7 @@ def test_options_of_a_file_are_used_and_its_errors_raised(ask: Ask, url: str) ->
     days = "\n".join(["when,sst", *(f"2001-{1 + k // 28:02}-{1 + k % 28:02},{10 + k % 3}" for k in range(84))])
     reading = ask(url, "read_series", days.encode(), time_column="when", resample="month", missing=[12, 13])
     assert list(reading.series["0"].index.month) == [1, 2, 3]
-    with pytest.raises(ProblemError, match="name it with time_column="):
+    with pytest.raises(ProblemError, match="name the column of times with time_column="):
         ask(url, "read_series", b"when,sst\nMonday,10\n")
 
 

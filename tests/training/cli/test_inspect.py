@@ -24,7 +24,7 @@ def test_a_file_that_can_be_trained_on_is_described(capsys: pytest.CaptureFixtur
         f"{NINO12}\n"
         "  format     CSV\n"
         "  time       time\n"
-        "  value      sst, celsius by default: the file does not say\n"
+        "  value      sst, celsius by default, as the file does not say\n"
         "  step       month: 732 values from 1950-01-01 to 2010-12-01\n"
         "  range      18.95 to 29.24 °C\n"
         "  trainable  yes\n"
@@ -49,7 +49,7 @@ def test_a_grid_without_a_place_is_told_of_places_and_of_cells(
     xr.Dataset({"sst": cells}, {"time": times, "lat": [1.0, 2.0], "lon": [1.0, 2.0]}).to_netcdf(tmp_path / "g.nc")
     assert main(["inspect", str(tmp_path / "g.nc")]) == 1
     said = capsys.readouterr().out
-    assert "name a place with --at LAT,LON, or draw cells of it for a panel with --sample N" in said
+    assert "choose a place with --at LAT,LON, or draw cells for a panel with --sample N" in said
 
 
 def grid(path: Path, celsius: float = 15.0) -> Path:
@@ -74,9 +74,9 @@ def test_a_grid_without_a_place_is_described_with_what_to_choose(
         "  time       time\n"
         "  value      sst, celsius by the attribute units\n"
         "  step       day: 8 times from 2001-01-01 to 2001-01-10\n"
-        "  range      17.4 to 17.9 °C at the time in the middle\n"
+        "  range      17.4 to 17.9 °C at a time in the middle\n"
         "  cells      3 lat × 2 lon: latitudes -2 to 0, longitudes 10 to 11\n"
-        "  choose     one cell, as --at=-1,11, or several by chance, as --sample 20\n"
+        "  choose     one cell, such as --at=-1,11, or draw several, such as --sample 20\n"
         "  note       2 of 10 times are absent, in 1 gap; the longest, of 2, begins 2001-01-04\n"
         "  trainable  no: is a grid of 3 × 2 cells"
     )
@@ -97,7 +97,7 @@ def test_a_grid_in_other_units_than_it_says_is_doubted_before_a_place_is_chosen(
 def test_a_cell_and_cells_by_chance_are_not_both_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = [str(grid(tmp_path / "g.nc")), "--sample", "3", "--at=-1,11"]
     assert main(["inspect", *both]) == 2
-    said = "--at takes one cell of a grid, --sample draws several: give one of them"
+    said = "a cell of a grid cannot be both chosen and drawn; remove either --at or --sample"
     assert said in capsys.readouterr().err
     assert main(["--data", *both, "--name", "x", "--out", str(tmp_path / "out")]) == 2
     assert said in capsys.readouterr().err

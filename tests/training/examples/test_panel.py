@@ -8,7 +8,7 @@ import pytest
 
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.networks.device import choose_device
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.references.baselines import BASELINES
 from forecasting.releases.registry import LoadedRelease
 from forecasting.releases.release import Release
@@ -136,14 +136,18 @@ def test_a_panel_is_scaled_by_what_stations_hold_and_not_by_where_they_meet() ->
 
 
 def test_cells_of_a_grid_are_drawn_by_a_seed_and_are_those_that_their_place_names() -> None:
-    drawn = read(OSTIA, sample=5, seed=3).stations
-    assert [station.name for station in drawn] == [station.name for station in read(OSTIA, sample=5, seed=3).stations]
-    assert [station.name for station in drawn] != [station.name for station in read(OSTIA, sample=5, seed=4).stations]
+    drawn = read(OSTIA, ReadingOptions(sample=5, seed=3)).stations
+    assert [station.name for station in drawn] == [
+        station.name for station in read(OSTIA, ReadingOptions(sample=5, seed=3)).stations
+    ]
+    assert [station.name for station in drawn] != [
+        station.name for station in read(OSTIA, ReadingOptions(sample=5, seed=4)).stations
+    ]
     for one in drawn:
         assert one.series is not None
         assert one.name is not None
         lat, lon = (float(part[:-1]) * (-1 if part[-1] in "SW" else 1) for part in one.name.split())
-        assert one.series.values.tolist() == read(OSTIA, at=(lat, lon)).series.values.tolist()
+        assert one.series.values.tolist() == read(OSTIA, ReadingOptions(at=(lat, lon))).series.values.tolist()
 
 
 def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +212,7 @@ def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_pa
         (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
         (["--window", "200"], "too many values are missing: the train part has"),
         (["--window", "300"], "none of its stations can be trained on: s0: too many values are missing"),
-        (["--sample", "3", "--at", "1,2"], "--at takes one cell of a grid, --sample draws several"),
+        (["--sample", "3", "--at", "1,2"], "a cell of a grid cannot be both chosen and drawn"),
         (["--station", "s1", "--leave-out", "s0"], "holds one series; --sample and --leave-out need several"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from tests.forecasting.readers.files import days, write
 
 FLAGS = ("1", "2", "3", "4", "9", "")
@@ -21,8 +21,8 @@ def test_what_failed_or_is_missing_goes_and_what_is_suspect_stays_with_a_warning
     np.testing.assert_array_equal(reading.series.values, [10, 11, 12, np.nan, np.nan, 15])
     (station,) = reading.stations
     assert station.flags == {1: 1, 2: 2, 3: 1, 4: 1, 9: 1}
-    assert station.warnings == (f"1 value flagged suspect (3) by {name}, kept",)
-    assert f"2 values flagged 4 or 9 by {name} count as missing" in reading.series.notes
+    assert station.warnings == (f"kept 1 value flagged suspect (3) by {name}",)
+    assert f"2 values flagged 4 or 9 by {name} set to missing" in reading.series.notes
 
 
 def test_the_flags_of_another_column_are_left_alone(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_the_flags_of_another_column_are_left_alone(tmp_path: Path) -> None:
 def test_flags_of_another_scheme_are_not_used_and_a_warning_says_so(tmp_path: Path, flags: str) -> None:
     lines = [f"{day},10,{flag}" for day, flag in zip(days(3), flags.split(), strict=True)]
     (station,) = read(write(tmp_path, "time,sst,sst_qc", *lines)).stations
-    assert "these are not QARTOD flags" in station.warnings[0]
+    assert "are not QARTOD flags" in station.warnings[0]
     assert station.flags == {}
 
 
@@ -46,7 +46,7 @@ def test_flags_of_wider_schemes_in_which_most_values_are_good_are_used(tmp_path:
     reading = read(write(tmp_path, "TIME,TEMP,TEMP_quality_control", *lines))
     np.testing.assert_array_equal(reading.series.values, [10, 11, np.nan, 13, 14, 15, 16])
     assert reading.stations[0].flags == {1: 3, 2: 2, 3: 1, 4: 1}
-    said = "1 value flagged 5 to 8 by TEMP_quality_control, which were taken as Argo's are, and kept"
+    said = "kept 1 value flagged 5 to 8 by TEMP_quality_control, read as flags of Argo"
     assert said in reading.stations[0].warnings
 
 
@@ -55,19 +55,19 @@ def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:
         tmp_path, "time,sst,sst_qc,judged", *(f"{day},10,{1 + 3 * (k == 1)},1" for k, day in enumerate(days(3)))
     )
     assert np.isnan(read(path).series.values).sum() == 1
-    assert np.isnan(read(path, flag_column="judged").series.values).sum() == 0
-    assert read(path, flag_column="none").stations[0].flags == {}
+    assert np.isnan(read(path, ReadingOptions(flags="judged")).series.values).sum() == 0
+    assert read(path, ReadingOptions(flags="none")).stations[0].flags == {}
     with pytest.raises(FileError, match="no column 'opinion'"):
-        read(path, flag_column="opinion")
+        read(path, ReadingOptions(flags="opinion"))
 
 
 def test_a_flag_that_is_no_number_is_refused_by_its_line(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"line 2: 'good' in column sst_qc is no number.*--flags none"):
+    with pytest.raises(FileError, match=r"line 2: 'good' in column sst_qc is not a number.*flags='none'"):
         read(write(tmp_path, "time,sst,sst_qc", "2001-01-01,10,good", "2001-01-02,11,good"))
 
 
 def test_flags_that_belong_to_no_column_and_are_not_used_are_named(tmp_path: Path) -> None:
     buoy = [f"{day},{flag},35,1,10" for day, flag in zip(days(3), (1, 4, 1), strict=True)]
     path = write(tmp_path, "DATE,Q_FLAG,salinity,salinity_flag,SSTP", *buoy)
-    assert "flags that were not used: Q_FLAG; --flags names those of SSTP" in read(path).series.notes
-    assert read(path, flag_column="Q_FLAG").stations[0].flags == {1: 2, 4: 1}
+    assert "flags that were not used: Q_FLAG; to use one for SSTP, set flags to its name" in read(path).series.notes
+    assert read(path, ReadingOptions(flags="Q_FLAG")).stations[0].flags == {1: 2, 4: 1}

@@ -4,7 +4,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.tabular import find_layout
 from tests.forecasting.readers.files import days, write
@@ -29,12 +29,12 @@ def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
     tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     path = table(tmp_path, *names)
-    said = f"{len(names)} columns that could be SST; name it with --value-column, one of {', '.join(names)}"
+    said = f"{len(names)} columns that could be SST: {', '.join(names)}; choose one with value_column="
     with pytest.raises(FileError, match=said):
         read(path)
     with pytest.raises(FileError, match=said):
-        find_layout(read_delimited(path.read_text()), Options())
-    assert read(path, value_column=names[0]).series.values[0] == 10
+        find_layout(read_delimited(path.read_text()), ReadingOptions())
+    assert read(path, ReadingOptions(value_column=names[0])).series.values[0] == 10
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
 def test_a_bare_name_gives_way_to_one_of_the_sea(tmp_path: Path, names: tuple[str, ...], taken: str | None) -> None:
     path = table(tmp_path, *names)
     if taken is not None:
-        assert read(path, flag_column="none").stations[0].columns.value == taken
-        assert set(find_layout(read_delimited(path.read_text()), Options()).values) == {taken}
+        assert read(path, ReadingOptions(flags="none")).stations[0].columns.value == taken
+        assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {taken}
         return
-    with pytest.raises(FileError, match="has 2 columns that could be SST; name it with --value-column, one of"):
+    with pytest.raises(FileError, match=r"has 2 columns that could be SST: .*; choose one with value_column="):
         read(path)
 
 
@@ -74,39 +74,43 @@ def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
     assert read(path).names == ("pier", "north_surface")
     series = read(path).stations[0].series
     assert series is not None
-    assert "not of a place by their names, and left aside: air_temp, sst_mean, Water" in series.notes
-    layout = find_layout(read_delimited(path.read_text()), Options())
+    assert "ignored columns that are not named after a place: air_temp, sst_mean, Water" in series.notes
+    layout = find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert layout.values == {"pier_sst": "pier", "north_surface_sst": "north_surface"}
 
 
 @pytest.mark.parametrize("name", ["sst_anomaly", "sst_std", "salinity", "air_temperature", "sst_anom_K", "wave_height"])
 def test_the_only_column_is_refused_where_its_name_says_that_it_is_no_sst(tmp_path: Path, name: str) -> None:
     path = table(tmp_path, name)
-    with pytest.raises(FileError, match=f"no column of SST: {name} is something else by its name; say --value-column"):
+    with pytest.raises(
+        FileError,
+        match=f"no column of SST: {name} is something else, according to its name; if it is SST, .* value_column=",
+    ):
         read(path)
-    with pytest.raises(FileError, match="something else by its name"):
-        find_layout(read_delimited(path.read_text()), Options())
-    assert len(read(path, value_column=name, units="celsius").series) == 3
+    with pytest.raises(FileError, match="something else, according to its name"):
+        find_layout(read_delimited(path.read_text()), ReadingOptions())
+    assert len(read(path, ReadingOptions(value_column=name, units="celsius")).series) == 3
 
 
 def test_columns_named_after_places_are_refused_with_what_makes_them_stations(tmp_path: Path) -> None:
     path = table(tmp_path, "north", "bay", "cape")
     with pytest.raises(
-        FileError, match=r"one of north, bay, cape; where each is a station, .* name them north_sst, bay_sst and so on"
+        FileError,
+        match=r"SST: north, bay, cape; .* if each is a station, with station= or by ending all names with _sst",
     ):
         read(path)
-    assert read(path, station="bay").names == ("bay",)
-    with pytest.raises(FileError, match=r"one of wind, gust$"):
+    assert read(path, ReadingOptions(station="bay")).names == ("bay",)
+    with pytest.raises(FileError, match=r"SST: wind, gust; choose one with value_column=$"):
         read(table(tmp_path, "wind", "gust"))
 
 
 def test_a_temperature_of_the_air_is_not_taken_for_being_the_only_one(tmp_path: Path) -> None:
     path = write(tmp_path, "time,AirTemperature", "UTC,degree_C", *(f"{day}T00:00:00Z,10" for day in days(3)))
-    with pytest.raises(FileError, match="no column of SST: AirTemperature is something else by its name"):
+    with pytest.raises(FileError, match="no column of SST: AirTemperature is something else, according to its name"):
         read(path)
 
 
 def test_numbers_of_stations_and_of_rows_are_no_temperatures(tmp_path: Path) -> None:
     path = write(tmp_path, "row,station,time,TEMPR01", *(f"{k},46042,{day},10" for k, day in enumerate(days(3), 7)))
     assert read(path).stations[0].columns.value == "TEMPR01"
-    assert set(find_layout(read_delimited(path.read_text()), Options()).values) == {"TEMPR01"}
+    assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {"TEMPR01"}

@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.units import split_names
 from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.tabular import find_layout
@@ -37,7 +37,7 @@ def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path, name: str)
     names = [name.format(letter) for letter in "ABCDEF"]
     path = write(tmp_path, ",".join(["time", *names]), *(f"{day}{',41' * 6}" for day in days(3)))
     assert len(read(path).names) == 6
-    assert {station.units_from for station in read(path).stations} == {"by default: the file does not say"}
+    assert {station.units_from for station in read(path).stations} == {"by default, as the file does not say"}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: 
 )
 def test_a_comment_on_anything_else_names_no_units(tmp_path: Path, comments: list[str]) -> None:
     path = write(tmp_path, *comments, "time,sst", *(f"{day},41" for day in days(3)))
-    assert read(path).stations[0].units_from == "by default: the file does not say"
+    assert read(path).stations[0].units_from == "by default, as the file does not say"
 
 
 def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path) -> None:
@@ -71,15 +71,15 @@ def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path)
     path = write(tmp_path, "time,sst,temp_units,sst_units", *lines)
     (station,) = read(path).stations
     assert (station.units, station.units_from) == ("fahrenheit", "by column sst_units")
-    assert find_layout(read_delimited(path.read_text()), Options()).units_column == "sst_units"
+    assert find_layout(read_delimited(path.read_text()), ReadingOptions()).units_column == "sst_units"
 
 
 def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Path) -> None:
     lines = [f"{day},{33 + k % 3}" for k, day in enumerate(np.arange("2001-01-01", "2002-01-03", dtype="<M8[D]"))]
-    said = "every value is over 32 °C, as no sea is all the year: they may be °F, which --units fahrenheit says"
+    said = "every value is above 32 °C, as in no sea all year round; if they are °F, set units to fahrenheit"
     path = write(tmp_path, "time,sst", *lines)
     assert said in read(path).stations[0].warnings
-    assert said not in read(path, units="celsius").stations[0].warnings
+    assert said not in read(path, ReadingOptions(units="celsius")).stations[0].warnings
     assert said not in read(write(tmp_path, "time,sst", *lines[:300])).stations[0].warnings
     assert said not in read(write(tmp_path, "time,sst", *lines, "2002-01-03,32")).stations[0].warnings
 
@@ -87,11 +87,11 @@ def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Pat
 def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -> None:
     rows = [f"{day},41" for day in days(3)]
     path = write(tmp_path, "# units: degF", "# units: degC", "time,sst", *rows)
-    with pytest.raises(FileError, match="line 1 says that the unit is 'degF' and line 2 'degC', by the comment above"):
+    with pytest.raises(FileError, match="line 1 gives the unit as 'degF' and line 2 as 'degC', in the comment above"):
         read(path)
-    assert read(path, units="celsius").series.values[0] == 41
+    assert read(path, ReadingOptions(units="celsius")).series.values[0] == 41
     mixed = write(tmp_path, "time,sst,unit", *(f"{row},degF" for row in rows), "2001-01-04,5,degC")
-    with pytest.raises(FileError, match="line 2 says that the unit is 'degF' and line 5 'degC', by column unit; keep"):
+    with pytest.raises(FileError, match="line 2 gives the unit as 'degF' and line 5 as 'degC', in column unit; keep"):
         read(mixed)
 
 
@@ -100,7 +100,9 @@ def test_a_column_of_one_unit_is_that_of_the_values(tmp_path: Path) -> None:
     (station,) = read(path).stations
     assert (station.units, station.units_from) == ("fahrenheit", "by column unit")
     psu = write(tmp_path, "time,value,unit", *(f"{day},35,psu" for day in days(2)))
-    with pytest.raises(FileError, match="column value is in 'psu' by column unit, which is no unit of temperature"):
+    with pytest.raises(
+        FileError, match="column value is in 'psu', according to column unit, not in a known unit of temperature"
+    ):
         read(psu)
 
 
@@ -150,7 +152,7 @@ def test_a_column_of_units_of_something_else_is_none_of_sst(tmp_path: Path) -> N
 
 def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_remedies(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *(f"{day},{30 + 5 * k}" for k, day in enumerate(days(6))))
-    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*as --units fahrenheit or --missing 50 does"):
+    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*\(units='fahrenheit' or missing=\(50.0,\)\)"):
         read(path)
 
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.grid.fields import open_field
 from tests.forecasting.readers.grid.test_grids import copernicus, field, ghrsst, oisst
 
@@ -19,14 +19,14 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_packed_grid_is_celsius_with_its_land_missing_and_without_its_single_depth(path: Path) -> None:
     oisst().to_netcdf(path, engine="h5netcdf")
-    with open_field(path, "netcdf", Options()) as found:
+    with open_field(path, "netcdf", ReadingOptions()) as found:
         assert (found.dims, found.shape, found.along, found.units) == (("lat", "lon"), (5, 360), "time", "celsius")
         np.testing.assert_allclose(found.celsius(slice(2, 4)), field()[2:4].reshape(2, -1), atol=0.006)
 
 
 def test_kelvin_becomes_celsius_and_rows_are_read_alone(path: Path) -> None:
     ghrsst().transpose("lat", "lon", "time").to_netcdf(path, engine="h5netcdf")
-    with open_field(path, "netcdf", Options()) as found:
+    with open_field(path, "netcdf", ReadingOptions()) as found:
         assert found.dims == ("lat", "lon")
         west = np.argsort((np.arange(0.5, 360) + 180) % 360)
         np.testing.assert_allclose(found.celsius(slice(9, 10), slice(1, 2)), field()[9:, 1, west], atol=0.001)
@@ -34,9 +34,9 @@ def test_kelvin_becomes_celsius_and_rows_are_read_alone(path: Path) -> None:
 
 def test_a_depth_is_chosen(path: Path) -> None:
     copernicus().to_netcdf(path, engine="h5netcdf")
-    with open_field(path, "netcdf", Options(depth=100)) as found:
+    with open_field(path, "netcdf", ReadingOptions(depth=100)) as found:
         np.testing.assert_allclose(found.celsius(slice(0, 1)), field(5.0)[:1].reshape(1, -1), rtol=1e-6)
-    with pytest.raises(FileError, match="choose one with --depth"), open_field(path, "netcdf", Options()):
+    with pytest.raises(FileError, match="choose one with depth="), open_field(path, "netcdf", ReadingOptions()):
         pass
 
 
@@ -44,7 +44,7 @@ def test_flags_of_qartod_make_values_missing(path: Path) -> None:
     data = xr.Dataset({"sst": oisst()["sst"]})
     data["sst_qc"] = (data["sst"].dims, np.where(np.arange(360) == 5, 4, 1) + np.zeros((10, 1, 5, 360), np.int8))
     data.to_netcdf(path, engine="h5netcdf")
-    with open_field(path, "netcdf", Options()) as found:
+    with open_field(path, "netcdf", ReadingOptions()) as found:
         missing = np.isnan(found.celsius(slice(0, 1))).reshape(5, 360)
     assert np.flatnonzero(missing[0]).tolist() == [5, *range(20, 30)]
 
@@ -53,7 +53,7 @@ def test_limits_of_packed_values_may_be_written_as_they_are_meant(path: Path) ->
     data = oisst()
     data["sst"].attrs = {"units": "Celsius", "valid_min": np.int16(-3), "valid_max": np.int16(17)}
     data.to_netcdf(path, engine="h5netcdf")
-    with open_field(path, "netcdf", Options()) as found:
+    with open_field(path, "netcdf", ReadingOptions()) as found:
         sst = found.celsius(slice(0, 1)).reshape(5, 360)
     assert np.flatnonzero(np.isnan(sst[0])).tolist() == [*range(20, 30), *range(201, 360)]
 
@@ -64,5 +64,5 @@ def test_sentinels_and_what_lies_outside_the_valid_range_are_missing(path: Path)
     xr.Dataset({"sst": sst}, {"time": np.array(["2001-01-01", "2001-01-02"], "datetime64[ns]")}).to_netcdf(
         path, engine="h5netcdf"
     )
-    with open_field(path, "netcdf", Options(missing=(-99.9,))) as found:
+    with open_field(path, "netcdf", ReadingOptions(missing=(-99.9,))) as found:
         np.testing.assert_array_equal(found.celsius(slice(0, 2)), [[14.5, np.nan], [15, np.nan]])

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.times import iso
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
@@ -88,7 +88,7 @@ def save(request: pytest.FixtureRequest, tmp_path: Path) -> Save:
 def test_a_place_is_taken_by_cf_attributes_whatever_the_longitudes(
     save: Save, make: Callable[[], xr.Dataset], value: str
 ) -> None:
-    reading = read(save(make()), at=(0.1, -59.4))
+    reading = read(save(make()), ReadingOptions(at=(0.1, -59.4)))
     (station,) = reading.stations
     assert station.columns.value == value
     np.testing.assert_allclose(reading.series.values, 15 + np.arange(10) / 10 + 3.005, atol=0.006)
@@ -106,16 +106,16 @@ def netcdf(tmp_path: Path) -> Save:
 
 
 def test_land_gives_way_to_the_nearest_sea(netcdf: Save) -> None:
-    series = read(netcdf(oisst()), at=(0, 21.2)).series
+    series = read(netcdf(oisst()), ReadingOptions(at=(0, 21.2))).series
     np.testing.assert_allclose(series.values[0], 15.195, atol=0.006)
-    assert "cell 0N 19.5E, 189.0 km from 0N 21.2E: the nearest that holds sea" in series.notes
+    assert "cell 0N 19.5E, 189.0 km from 0N 21.2E, the nearest cell of sea" in series.notes
 
 
 def test_a_grid_without_a_place_says_what_it_covers(netcdf: Save) -> None:
     reading = read(netcdf(oisst()))
     assert reading.stations == ()
     with pytest.raises(
-        FileError, match=r"is a grid of 5 × 360 cells, latitudes -1 to 1 and longitudes 0.5 to 359.5; name"
+        FileError, match=r"is a grid of 5 × 360 cells, latitudes -1 to 1 and longitudes 0.5 to 359.5; choose"
     ):
         _ = reading.series
 
@@ -123,19 +123,19 @@ def test_a_grid_without_a_place_says_what_it_covers(netcdf: Save) -> None:
 @pytest.mark.parametrize("at", [(50.0, 10.0), (-3.0, 10.0)])
 def test_a_place_off_the_grid_is_refused(netcdf: Save, at: tuple[float, float]) -> None:
     with pytest.raises(FileError, match=r"does not reach .*latitudes -1 to 1"):
-        read(netcdf(oisst()), at=at)
+        read(netcdf(oisst()), ReadingOptions(at=at))
 
 
 def test_a_place_between_cells_that_lie_far_apart_along_one_dimension_is_on_the_grid(netcdf: Save) -> None:
     coarse = oisst().isel(lon=slice(0, None, 30))
-    assert read(netcdf(coarse), at=(0.0, 75.0)).series.values[0] == pytest.approx(15.605, abs=0.02)
+    assert read(netcdf(coarse), ReadingOptions(at=(0.0, 75.0))).series.values[0] == pytest.approx(15.605, abs=0.02)
 
 
 def test_a_depth_is_asked_for_where_there_are_several(netcdf: Save) -> None:
     path = netcdf(copernicus())
-    with pytest.raises(FileError, match=r"2 depths along depth: 0.494, 100; choose one with --depth"):
-        read(path, at=(0, 1.5))
-    series = read(path, at=(0, 1.5), depth=90).series
+    with pytest.raises(FileError, match=r"2 depths along depth: 0.494, 100; choose one with depth="):
+        read(path, ReadingOptions(at=(0, 1.5)))
+    series = read(path, ReadingOptions(at=(0, 1.5), depth=90)).series
     np.testing.assert_allclose(series.values[0], 5.015)
     assert "depth 100 of 2" in series.notes
 
@@ -144,7 +144,7 @@ def test_flags_are_found_by_ancillary_variables(save: Save) -> None:
     reading = read(save(buoy()))
     np.testing.assert_array_equal(np.isnan(reading.series.values).nonzero()[0], [3, 4])
     assert reading.stations[0].columns.flags == "wt_tests"
-    assert reading.stations[0].warnings == ("1 value flagged suspect (3) by wt_tests, kept",)
+    assert reading.stations[0].warnings == ("kept 1 value flagged suspect (3) by wt_tests",)
 
 
 def test_flags_of_wider_schemes_are_told_by_their_meanings(save: Save) -> None:
@@ -173,7 +173,7 @@ def test_quality_levels_of_ghrsst_are_not_taken_for_qartod(netcdf: Save) -> None
     level = {"flag_values": np.arange(6, dtype=np.int8)}
     data["quality_level"] = (("time", "lat", "lon"), np.full((10, 5, 360), 4, dtype=np.int8), level)
     data["analysed_sst"].attrs["ancillary_variables"] = "quality_level"
-    reading = read(netcdf(data), at=(0, 0.5))
+    reading = read(netcdf(data), ReadingOptions(at=(0, 0.5)))
     assert reading.stations[0].columns.flags is None
     assert np.isfinite(reading.series.values).all()
 
@@ -187,9 +187,9 @@ def test_stations_are_told_apart_by_their_role(netcdf: Save) -> None:
     )  # fmt: skip
     path = netcdf(data)
     assert read(path).names == ("pier", "buoy")
-    assert read(path, station="buoy").series.values[0] == 20
+    assert read(path, ReadingOptions(station="buoy")).series.values[0] == 20
     with pytest.raises(FileError, match="no station 'quay'; it has pier, buoy"):
-        read(path, station="quay")
+        read(path, ReadingOptions(station="quay"))
 
 
 def without_units() -> xr.Dataset:
@@ -201,9 +201,9 @@ def without_units() -> xr.Dataset:
 
 def test_units_that_are_not_stated_are_asked_for(netcdf: Save) -> None:
     path = netcdf(without_units())
-    with pytest.raises(FileError, match="variable wt does not say its units; say --units, one of celsius, kelvin"):
+    with pytest.raises(FileError, match="variable wt does not state its units; set units= to celsius, kelvin"):
         read(path)
-    assert read(path, units="kelvin").series.values[0] == 10
+    assert read(path, ReadingOptions(units="kelvin")).series.values[0] == 10
 
 
 def gappy(values: object, attributes: dict[str, object], **encoding: object) -> xr.Dataset:
@@ -215,9 +215,9 @@ def test_a_sentinel_of_single_precision_is_the_number_that_the_refusal_names(
     netcdf: Save, sentinel: float, written: str
 ) -> None:
     path = netcdf(gappy(np.array([14.53, 15, 16, sentinel, *range(6)], dtype=np.float32), {}))
-    with pytest.raises(FileError, match=f"as --missing {re.escape(written)} does"):
+    with pytest.raises(FileError, match=rf"\(missing=\({re.escape(written)}"):
         read(path)
-    values = read(path, missing=(float(written),)).series.values
+    values = read(path, ReadingOptions(missing=(float(written),))).series.values
     np.testing.assert_array_equal(values[:4], [14.53, 15, 16, np.nan])
 
 
@@ -243,7 +243,7 @@ def test_what_lies_outside_the_valid_range_is_missing_and_counted(
     path = save(gappy(np.array([18, 12, 13, 19, 4, 5, 6, 7, 8, 9], dtype=np.float32), attributes, **encoding))
     series = read(path).series
     np.testing.assert_allclose(series.values, [18, 12, 13, np.nan, 4, 5, 6, 7, 8, 9])
-    assert f"1 value outside the {said} counts as missing" in series.notes
+    assert f"1 value outside the {said} set to missing" in series.notes
 
 
 def test_a_valid_range_that_no_value_is_in_is_refused(netcdf: Save) -> None:
@@ -263,7 +263,7 @@ def test_limits_of_packed_values_may_be_written_as_they_are_meant(netcdf: Save) 
 def test_a_cell_is_found_where_limits_are_written_as_they_are_meant(netcdf: Save) -> None:
     data = oisst()
     data["sst"].attrs = {"units": "Celsius", "valid_min": np.int16(-3), "valid_max": np.int16(45)}
-    assert "km from" in " ".join(read(netcdf(data), at=(0.5, 100.5)).series.notes)
+    assert "km from" in " ".join(read(netcdf(data), ReadingOptions(at=(0.5, 100.5))).series.notes)
 
 
 def no_time() -> xr.Dataset:
@@ -278,10 +278,16 @@ def two_of_them() -> xr.Dataset:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (buoy(units="counts"), "variable wt is in 'counts', which is no unit of temperature"),
+        (buoy(units="counts"), "variable wt is in 'counts', not in a known unit of temperature"),
         (no_time(), "variable wt has no dimension of time"),
-        (two_of_them(), "has 2 variables with the standard name sea_water_temperature: wt, other; choose with --value"),
-        (buoy().rename(wt="x").drop_attrs(), "no variable of sea temperature; name it with --value-column, one of x"),
+        (
+            two_of_them(),
+            "has 2 variables with the standard name sea_water_temperature: wt, other; choose one with value",
+        ),
+        (
+            buoy().rename(wt="x").drop_attrs(),
+            "no variable of sea temperature, only x; if one of them is SST, name it with value_column=",
+        ),
         (buoy().assign_coords(time=[TIMES[0]] * 10), "9 of 10 times are repeated"),
         (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) besides time"),
     ],
@@ -294,7 +300,9 @@ def test_what_cannot_be_understood_is_refused_by_its_variable(netcdf: Save, data
 def test_a_damaged_file_is_refused(netcdf: Save) -> None:
     path = netcdf(oisst())
     path.write_bytes(path.read_bytes()[:5_000])
-    with pytest.raises(FileError, match=r"cannot be read as NetCDF: .*; see whether it is complete, or fetch it again"):
+    with pytest.raises(
+        FileError, match=r"cannot be read as NetCDF: .*; check whether it is complete, or download it again"
+    ):
         read(path)
 
 
@@ -317,14 +325,16 @@ def test_times_before_the_year_1_are_refused(netcdf: Save) -> None:
 def test_dates_that_are_not_those_of_the_usual_calendar_are_refused(netcdf: Save, calendar: str) -> None:
     times = xr.date_range("2003-01-01", periods=120, freq="D", calendar=calendar, use_cftime=True)
     data = xr.Dataset({"sst": ("time", np.linspace(14, 16, 120), {"units": "degC"})}, {"time": times})
-    with pytest.raises(FileError, match=f"goes by the calendar {calendar}, whose dates are not those of the usual one"):
+    with pytest.raises(FileError, match=f"uses the calendar {calendar}, whose dates differ from the standard calendar"):
         read(netcdf(data))
 
 
 @pytest.mark.parametrize("units", ["months since 1980-01-15", "hour since 0000-01-01 00:00:00"])
 def test_times_that_are_no_dates_are_named_with_what_to_write(netcdf: Save, units: str) -> None:
     data = buoy().assign_coords(time=("time", np.arange(10.0), {"units": units}))
-    with pytest.raises(FileError, match=rf"has times in '{units}', which are no dates; write them as 'days since 1970"):
+    with pytest.raises(
+        FileError, match=rf"has times in '{units}', which are not dates; write them as 'days since 1970"
+    ):
         read(netcdf(data))
 
 
@@ -346,9 +356,9 @@ def test_depths_may_stand_in_a_variable_of_their_own_at_each_time(netcdf: Save) 
     deep = {"units": "m", "standard_name": "depth", "axis": "Z"}
     shape = ("time", "DEPTH")
     data = xr.Dataset({"TEMP": (shape, layers, cf), "DEPH": (shape, metres, deep)}, {"time": TIMES})
-    with pytest.raises(FileError, match=r"2 depths along DEPTH: 0.5, 20; choose one with --depth"):
+    with pytest.raises(FileError, match=r"2 depths along DEPTH: 0.5, 20; choose one with depth="):
         read(netcdf(data))
-    assert read(netcdf(data), depth=25).series.values[0] == 5
+    assert read(netcdf(data), ReadingOptions(depth=25)).series.values[0] == 5
 
 
 def test_levels_that_are_at_other_depths_each_time_are_refused_and_one_that_is_told_of(netcdf: Save) -> None:
@@ -358,7 +368,7 @@ def test_levels_that_are_at_other_depths_each_time_are_refused_and_one_that_is_t
     layers = np.tile(np.linspace(10, 11, 10)[:, None], 2)
     metres = np.linspace([0, 20], [40, 60], 10)
     data = xr.Dataset({"TEMP": (shape, layers, cf), "DEPH": (shape, metres, deep)}, {"time": TIMES})
-    with pytest.raises(FileError, match="holds levels along DEPTH that are at other depths each time"):
+    with pytest.raises(FileError, match="holds levels along DEPTH whose depths change with time"):
         read(netcdf(data))
     assert any("DEPH runs from 0 to 40" in note for note in read(netcdf(data.isel(DEPTH=[0]))).series.notes)
 
@@ -367,22 +377,22 @@ def test_depths_are_metres_whatever_their_units(netcdf: Save) -> None:
     data = copernicus().rename(depth="z_t").assign_coords(
         z_t=("z_t", [500.0, 1500.0], {"units": "centimeters", "positive": "down"})
     )  # fmt: skip
-    with pytest.raises(FileError, match=r"2 depths along z_t: 5, 15; choose one with --depth"):
-        read(netcdf(data), at=(0, 1.5))
+    with pytest.raises(FileError, match=r"2 depths along z_t: 5, 15; choose one with depth="):
+        read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
 
 def test_rows_of_a_profiler_are_told_from_those_of_one_depth(netcdf: Save) -> None:
     data = buoy().assign(PRES=("time", np.linspace(5, 100, 10), {"standard_name": "sea_water_pressure"}))
-    said = "PRES runs from 5 to 100: values are of several depths; keep those of one"
+    said = "PRES runs from 5 to 100: the file mixes several depths; keep only one"
     assert said in read(netcdf(data)).series.notes
 
 
 def test_a_dimension_of_something_else_is_named(netcdf: Save) -> None:
     data = oisst().rename(zlev="expver").isel(expver=[0, 0])
     with pytest.raises(
-        FileError, match=r"keep one of each other, or their mean, as by xarray's isel\(expver=0\) or mean"
+        FileError, match=r"select or average the others, such as with xarray's isel\(expver=0\) or mean"
     ):
-        read(netcdf(data), at=(0, 1.5))
+        read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
 
 def test_variables_in_groups_are_refused_by_the_names_of_these(tmp_path: Path) -> None:
@@ -394,10 +404,10 @@ def test_variables_in_groups_are_refused_by_the_names_of_these(tmp_path: Path) -
             else:
                 buoy_data.to_netcdf(tmp_path / "a.nc", group=group, mode="a", engine="h5netcdf")
     with pytest.raises(
-        FileError, match=r"variables in groups \(pier/obs, quay\); save one as a file, as by xarray.open_d"
+        FileError, match=r"variables in groups \(pier/obs, quay\); save one as a file, such as with xarray.open_d"
     ):
         read(tmp_path / "a.nc")
-    with pytest.raises(FileError, match=r"variables in groups \(pier/obs, quay\); name one, as a.zarr/pier/obs"):
+    with pytest.raises(FileError, match=r"variables in groups \(pier/obs, quay\); name one, such as a.zarr/pier/obs"):
         read(tmp_path / "a.zarr")
     assert len(read(tmp_path / "a.zarr/pier/obs").series) == 10
 
@@ -408,18 +418,18 @@ def test_a_time_that_is_an_undeclared_fill_value_is_named(netcdf: Save) -> None:
     days[4] = 9.969209968386869e36
     path = netcdf(data.assign_coords(time=("time", days, {"units": "days since 2001-01-01"})))
     with pytest.raises(
-        FileError, match=r"time holds 9.96921e\+36 as the time of step 4, which is none: drop that step"
+        FileError, match=r"time holds 9.96921e\+36 as the time of step 4, which is not a valid time; drop the step"
     ):
         read(path)
 
 
 def test_ostia_is_read_in_kelvin_with_its_land(tmp_path: Path) -> None:
     path = Path(iris_sample_data.path) / "ostia_monthly.nc"
-    series = read(path, at=(0, -30)).series
+    series = read(path, ReadingOptions(at=(0, -30))).series
     assert (len(series), str(series.step), iso(series.start)) == (54, "month", "2006-04-01T00:00:00Z")
     assert 23 < series.values.min() < series.values.max() < 31
     with pytest.raises(FileError, match="no sea within 10 cells of 0N 20E"):
-        read(path, at=(0, 20))
+        read(path, ReadingOptions(at=(0, 20)))
 
 
 def test_without_the_extra_a_sentence_names_it(netcdf: Save, monkeypatch: pytest.MonkeyPatch) -> None:

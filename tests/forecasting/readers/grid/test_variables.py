@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
 
@@ -33,9 +33,11 @@ def test_a_usual_name_is_not_believed_against_its_attributes(
     tmp_path: Path, name: str, attributes: dict[str, str]
 ) -> None:
     path = save(tmp_path, other={}, **{name: attributes})
-    with pytest.raises(FileError, match=rf"no variable of sea temperature: {name} is something else by its \w+ \("):
+    with pytest.raises(
+        FileError, match=rf"no variable of sea temperature, only .*; {name} is something else, according to its \w+ \("
+    ):
         read(path)
-    assert len(read(path, value_column=name).series) == 10
+    assert len(read(path, ReadingOptions(value_column=name)).series) == 10
     assert read(save(tmp_path, water_temp={}, **{name: attributes})).stations[0].columns.value == "water_temp"
 
 
@@ -58,9 +60,7 @@ def test_the_surface_of_anything_comes_after_the_sea(tmp_path: Path) -> None:
 
 
 def test_a_bare_name_beside_one_of_the_sea_is_asked_about(tmp_path: Path) -> None:
-    with pytest.raises(
-        FileError, match="2 variables that could be SST; name it with --value-column, one of temp, sst_"
-    ):
+    with pytest.raises(FileError, match="2 variables that could be SST: temp, sst_"):
         read(save(tmp_path, temp={}, sst_raw={}))
 
 

@@ -22,7 +22,7 @@ def test_a_sensor_that_is_stuck_is_named_with_since_when(tmp_path: Path) -> None
     values[600:620] = np.nan
     values[:500] = values[:500] * 1.8 + 32
     (station,) = read(table(tmp_path, values, "degF")).stations
-    said = "the value stays 15 °C from 2002-05-16 to 2003-06-19, 380 in a row: see whether the sensor was stuck"
+    said = "the value stays 15 °C from 2002-05-16 to 2003-06-19, 380 in a row; check whether the sensor was stuck"
     assert station.warnings == (said,)
     assert station.series is not None
     assert said in station.series.notes

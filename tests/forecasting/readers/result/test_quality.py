@@ -7,14 +7,14 @@ import pytest
 import xarray as xr
 
 from forecasting.readers import read
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.grid.fields import open_field
 from tests.forecasting.readers.files import days, write
 
 TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
 LEVELS = np.array([5, 5, 4, 3, 2, 0, 5, 5, 5, 5], dtype=np.int8)
-SAID = "quality_level holds quality levels, of which 5 is best, and was not used"
-COUNTED = f"{SAID}: 2 of 9 observed values (22 %) are below 4, the least to use"
+SAID = "quality_level was not used, as it holds quality levels (5 is best) instead of QARTOD flags"
+COUNTED = f"{SAID}; 2 of 9 observed values (22 %) are below level 4, the lowest that GHRSST recommends"
 
 
 def ghrsst(**attributes: object) -> xr.Dataset:
@@ -31,12 +31,12 @@ def ghrsst(**attributes: object) -> xr.Dataset:
 def test_levels_of_a_grid_are_counted_where_they_are_not_used(tmp_path: Path) -> None:
     path = tmp_path / "one.nc"
     ghrsst().to_netcdf(path, engine="h5netcdf")
-    (station,) = read(path, at=(44, 10)).stations
+    (station,) = read(path, ReadingOptions(at=(44, 10))).stations
     assert station.warnings == (COUNTED,)
     assert station.columns.flags is None
-    assert read(path, at=(44, 10), flag_column="none").stations[0].warnings == ()
-    assert read(path, sample=2).stations[1].warnings == (COUNTED,)
-    with open_field(path, "netcdf", Options()) as field:
+    assert read(path, ReadingOptions(at=(44, 10), flags="none")).stations[0].warnings == ()
+    assert read(path, ReadingOptions(sample=2)).stations[1].warnings == (COUNTED,)
+    with open_field(path, "netcdf", ReadingOptions()) as field:
         assert field.notes == (SAID,)
 
 
@@ -45,8 +45,8 @@ def test_ancillary_flags_of_another_scheme_are_named(tmp_path: Path) -> None:
     data["bits"].attrs["flag_masks"] = np.array([1, 2, 4], dtype=np.int8)
     data["error"] = data["sst"] * 0
     data.to_netcdf(tmp_path / "one.nc", engine="h5netcdf")
-    (station,) = read(tmp_path / "one.nc", at=(44, 10)).stations
-    assert station.warnings == ("bits holds no QARTOD flags by its attributes or name, and was not used",)
+    (station,) = read(tmp_path / "one.nc", ReadingOptions(at=(44, 10))).stations
+    assert station.warnings == ("bits was not used, as neither its attributes nor its name identify QARTOD flags",)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_ancillary_flags_of_another_scheme_are_named(tmp_path: Path) -> None:
     [
         ("quality_level", (COUNTED,)),
         ("sst_quality_level", (f"sst_{COUNTED}",)),
-        ("quality", ("quality holds no QARTOD flags by its attributes or name, and was not used",)),
+        ("quality", ("quality was not used, as neither its attributes nor its name identify QARTOD flags",)),
         ("wind_quality", ()),
     ],
 )
@@ -65,7 +65,7 @@ def test_levels_in_a_column_are_counted_where_they_are_not_used(
     lines = [f"{day},{value},{level}" for day, value, level in zip(days(10), values, LEVELS, strict=True)]
     path = write(tmp_path, f"time,sst,{name}", *lines)
     assert read(path).stations[0].warnings == warnings
-    assert read(path, flag_column="none").stations[0].warnings == ()
+    assert read(path, ReadingOptions(flags="none")).stations[0].warnings == ()
 
 
 def test_other_quality_beside_flags_of_qartod_is_not_spoken_of(tmp_path: Path) -> None:

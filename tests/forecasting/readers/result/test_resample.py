@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.times import iso
 from forecasting.series.timestep import MONTH, TimeStep
 from tests.forecasting.readers.files import days, rows, write
@@ -18,16 +18,16 @@ def hours(day: str, count: int, value: float) -> list[str]:
 
 def test_a_day_is_the_mean_of_its_hours_and_missing_where_under_half_was_observed(tmp_path: Path) -> None:
     lines = [*hours("2001-01-01", 24, 0), *hours("2001-01-02", 11, 0), *hours("2001-01-03", 12, 4)]
-    series = read(write(tmp_path, "time,sst", *lines), resample=DAY).series
+    series = read(write(tmp_path, "time,sst", *lines), ReadingOptions(resample=DAY)).series
     np.testing.assert_array_equal(series.values, [11.5, np.nan, 9.5])
     assert (str(series.step), iso(series.start)) == ("day", "2001-01-01T00:00:00Z")
-    said = "resampled to the mean of each day (UTC): 2 from at least half of their observations, 1 with less"
+    said = "resampled to the mean of each day (UTC): 2 from at least half of their observations, 1 from fewer"
     assert said in series.notes[-1]
 
 
 def test_months_go_by_the_calendar(tmp_path: Path) -> None:
     lines = rows(days(31), "10") + rows(days(28, 2), "12") + rows(days(5, 3), "14")
-    series = read(write(tmp_path, "time,sst", *lines), resample=MONTH).series
+    series = read(write(tmp_path, "time,sst", *lines), ReadingOptions(resample=MONTH)).series
     assert series.values.tolist() == [10, 12]
     assert str(series.step) == "month"
 
@@ -38,23 +38,19 @@ def composites(years: tuple[int, ...]) -> list[str]:
 
 def test_eight_days_that_begin_anew_each_january_are_refused_until_made_regular(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(composites((2001, 2002))))
-    with pytest.raises(
-        FileError, match=r"steps of 8 days begin anew each January.*--resample month, or --resample P8D"
-    ):
+    with pytest.raises(FileError, match=r"8-day steps restart each January.*'month'.*, or with resample=.*'P8D'"):
         read(path)
-    assert len(read(path, resample=MONTH).series) == 24
-    eight = read(path, resample=TimeStep.parse("P8D")).series
+    assert len(read(path, ReadingOptions(resample=MONTH)).series) == 24
+    eight = read(path, ReadingOptions(resample=TimeStep.parse("P8D"))).series
     assert (str(eight.step), int(np.isnan(eight.values).sum())) == ("P8D", 0)
 
 
 def test_irregular_times_are_refused_with_the_remedy(tmp_path: Path) -> None:
     times = ["2001-01-01", "2001-01-02", "2001-01-03", "2001-01-04T09:00", "2001-01-05"]
     path = write(tmp_path, "time,sst", *rows(times))
-    with pytest.raises(
-        FileError, match=r"line 5 .*correct that time, or bring .* to one step first, as --resample day"
-    ):
+    with pytest.raises(FileError, match=r"line 5 .*resample the series to one step first \(resample=.*'day'"):
         read(path)
-    assert len(read(path, resample=DAY).series) == 5
+    assert len(read(path, ReadingOptions(resample=DAY)).series) == 5
 
 
 def alternating(count: int) -> list[str]:
@@ -66,14 +62,14 @@ def alternating(count: int) -> list[str]:
 def test_days_of_which_half_are_absent_are_days(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(alternating(20)))
     for resample in (None, DAY):
-        series = read(path, resample=resample).series
+        series = read(path, ReadingOptions(resample=resample)).series
         assert (str(series.step), len(series), int(np.isfinite(series.values).sum())) == ("day", 339, 180)
 
 
 def test_a_wrong_time_or_two_among_those_of_two_days_are_refused_with_steps_that_can_be_made(tmp_path: Path) -> None:
     times = [str(np.datetime64("2001-01-01") + np.timedelta64(2 * k + (k > 20), "D")) for k in range(40)]
     with pytest.raises(
-        FileError, match=r"line 23 \(2001-02-13\) is not .* \(2 days\) after 2001-02-10; .*--resample week or"
+        FileError, match=r"line 23 \(2001-02-13\) is not .* \(2 days\) after 2001-02-10; .*\(resample=.*'week'.* or"
     ):
         read(write(tmp_path, "time,sst", *rows(times)))
 
@@ -85,20 +81,18 @@ def test_pentads_that_begin_anew_each_january_are_recognised_with_their_leap_day
         for year in range(1995, 2003)
         for day in days
     ]
-    with pytest.raises(
-        FileError, match=r"steps of 5 days begin anew each January.*--resample month, or --resample P5D"
-    ):
+    with pytest.raises(FileError, match=r"5-day steps restart each January.*'month'.*, or with resample=.*'P5D'"):
         read(write(tmp_path, "time,sst", *rows(times)))
 
 
 def test_a_longer_step_cannot_be_cut(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["2001-01-01", "2001-02-01", "2001-03-01"]))
     with pytest.raises(FileError, match=r"one every \d+ days cannot make one a day; resample to a longer step"):
-        read(path, resample=DAY)
+        read(path, ReadingOptions(resample=DAY))
 
 
 def test_a_value_that_no_sea_has_is_still_refused_by_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(days(3)), "2001-01-04,-999")
     with pytest.raises(FileError, match="line 5 is -999"):
-        read(path, resample=DAY)
-    assert len(read(path, resample=DAY, missing=(-999,)).series) == 3
+        read(path, ReadingOptions(resample=DAY))
+    assert len(read(path, ReadingOptions(resample=DAY, missing=(-999,))).series) == 3

@@ -24,8 +24,8 @@ def test_zeros_in_a_sea_that_is_far_from_them_are_warned_of(tmp_path: Path) -> N
     values[::20] = 0
     values[21] = 0  # after another one
     assert warned(tmp_path, values) == [
-        "21 values are exactly 0 °C, far from those before and after, the first at 2015-01-01: "
-        "if 0 stands for a missing value, --missing 0 says so"
+        "21 values are exactly 0 °C, far from the values before and after, the first at 2015-01-01; "
+        "if 0 marks a missing value, set missing to 0"
     ]
 
 
@@ -41,8 +41,8 @@ def test_values_about_zero_that_no_sea_reaches_may_be_anomalies(tmp_path: Path) 
         return [said for said in read(write(tmp_path, "date,x", *lines)).stations[0].warnings if "anomalies" in said]
 
     assert doubts(sea(0, 2.5)) == [
-        "values fall to -2.5 °C, where every sea is ice, about a middle of 0.38 °C: see whether they are anomalies, "
-        "and no SST"
+        "values fall to -2.5 °C, below the freezing point of the sea, around a median of 0.38 °C; check whether they "
+        "are anomalies instead of SST"
     ]
     assert doubts(np.maximum(sea(0, 2.5), -1.9)) == []
     assert doubts(sea(10, 12.5)) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.times import iso
 from tests.forecasting.readers.files import write
 
@@ -44,28 +44,30 @@ def test_without_names_the_only_number_is_taken_or_else_asked_for_by_position(tm
     short = write(tmp_path, "2001-01-01T00:00:00Z,10.5", "2001-01-02T00:00:00Z,11", name="short.csv0")
     assert read(short).series.values.tolist() == [10.5, 11]
     path = write(tmp_path, *ROWS)
-    with pytest.raises(FileError, match="4 columns that could be SST; name it with --value-column, one of column 2"):
+    with pytest.raises(FileError, match="4 columns that could be SST: column 2"):
         read(path)
-    assert read(path, value_column="5").series.values[0] == 22.07
-    assert read(path, value_column="column 5", units="celsius").series.values[0] == 22.07
+    assert read(path, ReadingOptions(value_column="5")).series.values[0] == 22.07
+    assert read(path, ReadingOptions(value_column="column 5", units="celsius")).series.values[0] == 22.07
 
 
 def test_kelvin_that_no_unit_states_is_not_guessed_but_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "2001-01-01,283.15", "2001-01-02,283.15")
-    with pytest.raises(FileError, match="look like kelvin: set the units to kelvin, as --units kelvin does"):
+    with pytest.raises(FileError, match="look like kelvin: set the units to kelvin \\(units='kelvin'\\)"):
         read(path)
-    np.testing.assert_allclose(read(path, units="kelvin").series.values, 10)
+    np.testing.assert_allclose(read(path, ReadingOptions(units="kelvin")).series.values, 10)
 
 
 def test_units_that_contradict_the_file_are_heeded_and_said(tmp_path: Path) -> None:
-    (station,) = read(write(tmp_path, "time,sst", "UTC,degree_C", "2001-01-01,40", "2001-01-02,41"),
-                      units="fahrenheit").stations  # fmt: skip
-    assert station.warnings == ("the file says that sst is in degree_C; it was read in fahrenheit, as asked",)
+    path = write(tmp_path, "time,sst", "UTC,degree_C", "2001-01-01,40", "2001-01-02,41")
+    (station,) = read(path, ReadingOptions(units="fahrenheit")).stations
+    assert station.warnings == ("read sst in fahrenheit, as requested, although the file says degree_C",)
 
 
 def test_a_column_in_other_units_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "UTC,counts", "2001-01-01,10", "2001-01-02,11")
-    with pytest.raises(FileError, match="column sst is in 'counts' by the unit row, line 2, which is no unit of temp"):
+    with pytest.raises(
+        FileError, match="column sst is in 'counts', according to the unit row, line 2, not in a known unit of temp"
+    ):
         read(path)
 
 
@@ -79,15 +81,15 @@ def test_latin_1_of_older_servers_is_read_and_said(tmp_path: Path) -> None:
     path.write_bytes("time,site,sst\nUTC,,degree_C\n2001-01-01,Ré,10\n2001-01-02,Ré,11\n".encode("latin-1"))
     reading = read(path)
     assert reading.names == ("Ré",)
-    assert "line 3 is not UTF-8; the file was read as Latin-1" in reading.series.notes
+    assert "line 3 is not UTF-8, so the file was read as Latin-1" in reading.series.notes
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ('Error {\n    code=404;\n    message="Not Found: Your query produced no matching results. (nRows = 0)";\n}\n',
-         "an ERDDAP server's answer: Not Found: Your query produced no matching results"),
-        ("<!DOCTYPE html>\n<html><head><title>ERDDAP</title>", "a web page, not data"),
+         "an error message of an ERDDAP server: Not Found: Your query produced no matching results"),
+        ("<!DOCTYPE html>\n<html><head><title>ERDDAP</title>", "is a web page; download the data itself"),
         ("time,sst\nUTC,degree_C\n", "holds no data"),
     ],
 )  # fmt: skip

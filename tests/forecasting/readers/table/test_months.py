@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import Options, read, read_content
+from forecasting.readers import ReadingOptions, read, read_content
 from tests.forecasting.readers.files import write
 
 SHORT = "Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec"
@@ -29,25 +29,25 @@ def test_a_row_a_year_with_a_column_a_month_is_one_monthly_series(tmp_path: Path
     assert (str(series.step), str(series.start)) == ("month", "1980-01-01T00:00:00")
     assert series.values.tolist() == [*range(10, 22), *range(11, 23)]
     first, *_, last = header.split(",")[1:]
-    assert f"a row a year: {first} to {last} are columns of one month each" in series.notes
+    assert f"one row per year: {first} to {last} are columns of months" in series.notes
 
 
 def test_months_may_lack_and_stand_beside_other_columns_below_a_unit(tmp_path: Path) -> None:
     months = ",".join(str(50 + k) for k in range(11))
     path = write(tmp_path, "# units: degF", f"{SHORT},annual,year", f"{months},-99.99,55,1980", f"{months},,55,1981")
-    with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*--missing -99.99"):
+    with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*missing=\(-99.99"):
         read(path)
-    series = read(path, missing=(-99.99,)).series
+    series = read(path, ReadingOptions(missing=(-99.99,))).series
     assert np.flatnonzero(np.isnan(series.values)).tolist() == [11]
     assert len(series) == 23
     assert series.values[0] == pytest.approx(10)
-    assert "of no month by their names, and left aside: annual" in series.notes
+    assert "ignored columns that are not months: annual" in series.notes
 
 
 def test_a_row_a_year_is_held_to_the_most_values_that_are_taken() -> None:
     content = "\n".join((f"year,{SHORT}", *ROWS)).encode()
-    with pytest.raises(FileError, match="holds 24 months, and at most 23 values are taken"):
-        read_content(content, Options(most_lines=23))
+    with pytest.raises(FileError, match="holds 24 months, more than the limit of 23 values"):
+        read_content(content, ReadingOptions(max_lines=23))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_years_and_months_stand_in_two_columns(tmp_path: Path, header: str, rows
 
 
 def test_a_month_that_is_none_is_named_by_its_line(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="line 3: 'Fub' in column month is no number"):
+    with pytest.raises(FileError, match="line 3: 'Fub' in column month is not a number"):
         read(write(tmp_path, "year,month,sst", "1980,Jan,15", "1980,Fub,16"))
 
 
@@ -83,12 +83,12 @@ def test_rows_of_a_year_and_twelve_values_need_no_header(tmp_path: Path, above: 
     assert (str(series.step), str(series.start), len(series)) == ("month", "1980-01-01T00:00:00", 39)
     assert np.flatnonzero(np.isnan(series.values)).tolist() == [37]
     assert series.values[[0, 35, 38]].tolist() == [10, 23, 15]
-    assert "-99.99 stands for a missing value, as line 6 says" in series.notes
+    assert "-99.99 marks missing values, according to line 6" in series.notes
 
 
 @pytest.mark.parametrize("row", [" 1983  13.0  14.0", " 1983" + 12 * "  NaN" + "  9.0", " 1983 NaN" + 11 * "  13.0"])
 def test_a_year_without_twelve_values_is_no_remark(tmp_path: Path, row: str) -> None:
-    with pytest.raises(FileError, match="line 5 holds a year without the twelve values that others have"):
+    with pytest.raises(FileError, match="line 5 holds a year without twelve values"):
         read(write(tmp_path, "1980 1983", *YEARS, row, "-99.99", "  nina34"))
 
 
@@ -99,5 +99,5 @@ def test_units_are_heeded_in_remarks_beside_rows_of_years(tmp_path: Path, remark
 
 
 def test_rows_of_years_that_hold_anomalies_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"holds anomalies, as line 6 says .'Anomaly from 1981-2010'."):
+    with pytest.raises(FileError, match=r"holds anomalies, according to line 6 .'Anomaly from 1981-2010'."):
         read(write(tmp_path, "1980 1982", *YEARS, "-99.99", "Anomaly from 1981-2010"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read
+from forecasting.readers import ReadingOptions, read
 from forecasting.series.times import iso
 from tests.forecasting.readers.files import write
 
@@ -60,7 +60,7 @@ def test_files_that_were_joined_are_read_where_their_columns_agree(tmp_path: Pat
     assert len(read(write(tmp_path, *REALTIME[:4], *renamed[:2], *renamed[4:])).series) == 3
     swapped = REALTIME[0].replace("ATMP  WTMP", "WTMP  ATMP")
     for header in (HISTORICAL[0], swapped, swapped.lstrip("#")):
-        with pytest.raises(FileError, match="line 6 is another header, of other columns than the first; make a file"):
+        with pytest.raises(FileError, match="line 6 is a second header with different columns; split the file"):
             read(write(tmp_path, *REALTIME, header, *REALTIME[2:]))
 
 
@@ -77,18 +77,18 @@ def test_hourly_files_of_all_stations_are_told_apart(tmp_path: Path) -> None:
     ]
     path = write(tmp_path, head, *lines, name="hour.txt")
     assert read(path).names == ("46097", "46042")
-    assert read(path, station="46042").series.values.tolist() == [12, 12]
+    assert read(path, ReadingOptions(station="46042")).series.values.tolist() == [12, 12]
 
 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (REALTIME[:2], "only header lines"),
-        ((*REALTIME[:3], "2019 04 02 00 10 130"), "line 4 has 6 columns where the header has 19"),
-        ((*REALTIME[:2], REALTIME[2].replace(" 04 ", " 14 ")), "line 3: '14' in column month is no month"),
+        (REALTIME[:2], "only header lines and no data"),
+        ((*REALTIME[:3], "2019 04 02 00 10 130"), "line 4 has 6 columns, but the header has 19"),
+        ((*REALTIME[:2], REALTIME[2].replace(" 04 ", " 14 ")), "line 3: '14' in column month is not a valid month"),
         (
             (*REALTIME[:2], REALTIME[2].replace("11.3", "warm"), REALTIME[4]),
-            "line 3: 'warm' in column WTMP is no number",
+            "line 3: 'warm' in column WTMP is not a number",
         ),
         ((*REALTIME[:2], REALTIME[3]), "every value of the series is missing"),
     ],
@@ -99,7 +99,7 @@ def test_a_damaged_file_is_refused_by_its_line(tmp_path: Path, lines: tuple[str,
 
 
 def test_the_format_can_be_said_and_is_then_held_to(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="does not begin as an NDBC file does"):
-        read(write(tmp_path, "time,sst", "2001-01-01,10"), format="ndbc")
-    with pytest.raises(FileError, match="format 'xml' is not one of csv, erddap"):
-        read(write(tmp_path, "time,sst", "2001-01-01,10"), format="xml")
+    with pytest.raises(FileError, match="does not begin with #YY MM DD hh"):
+        read(write(tmp_path, "time,sst", "2001-01-01,10"), ReadingOptions(format="ndbc"))
+    with pytest.raises(FileError, match="unknown format 'xml'; use one of csv, erddap"):
+        read(write(tmp_path, "time,sst", "2001-01-01,10"), ReadingOptions(format="xml"))

@@ -6,7 +6,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.table.delimited import header, read_delimited
 from forecasting.readers.table.tabular import find_layout
 from forecasting.series.times import iso
@@ -37,9 +37,9 @@ def test_lines_above_a_header_that_is_clear_are_left_aside(tmp_path: Path, above
     path = write(tmp_path, *above, *data)
     series = read(path).series
     assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", "day", {10.0})
-    assert f"the header is line {len(above)}; what stands above it was left aside" in series.notes
+    assert f"ignored the lines above the header in line {len(above)}" in series.notes
     assert read(path).format == "CSV"
-    layout = find_layout(read_delimited(path.read_text()), Options())
+    layout = find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert {*layout.time, *layout.values} <= set(header(path.read_text())[0])
 
 
@@ -64,20 +64,20 @@ def test_dates_without_a_value_are_no_header(tmp_path: Path, form: str) -> None:
 
 def test_a_row_without_a_value_is_no_header_whatever_its_date(tmp_path: Path) -> None:
     path = write(tmp_path, "week,water", *(f"2001-W{k:02},{'NA' if k < 4 else 10}" for k in range(1, 9)))
-    with pytest.raises(FileError, match="one of week, water"):
+    with pytest.raises(FileError, match="only week, water"):
         read(path)
 
 
 def test_a_table_above_another_is_none_of_its_titles(tmp_path: Path) -> None:
     above = ["site,when,air", *(f"pier,{day},10" for day in days(9)), "", "site,when,depth,temp"]
-    with pytest.raises(FileError, match="line 12 has 4 columns where the header has 3"):
+    with pytest.raises(FileError, match="line 12 has 4 columns, but the header has 3"):
         read(write(tmp_path, *above, *(f"pier,{day},1,10" for day in days(9, 2))))
 
 
 @pytest.mark.parametrize("zone", ["Time zone: UTC-8", "Timezone,EST", "All times local", "Timezone: Asia/Tokyo"])
 def test_titles_that_say_whose_clock_it_is_are_not_left_aside(tmp_path: Path, zone: str) -> None:
     data = [f"2001-01-01 {hour:02}:00,10" for hour in range(5)]
-    with pytest.raises(FileError, match=r"line 2 .* says whose clock the times go by: remove what .* line 3"):
+    with pytest.raises(FileError, match=r"line 2 .* names a time zone; remove the lines above line 3"):
         read(write(tmp_path, "Pier 7", zone, "Obs time,sst", *data))
     assert read(write(tmp_path, "Pier 7", "Time zone: UTC", "Obs time,sst", *data)).problem is None
 
@@ -91,7 +91,7 @@ def test_headers_that_come_again_are_none_of_a_table_below_another(tmp_path: Pat
 def test_rows_above_a_header_with_more_columns_are_data_all_the_same(tmp_path: Path) -> None:
     path = write(tmp_path, "Zeit;temp", *(f"{day};10" for day in days(9)), "Zeit;temp;batt",
                  *(f"{day};10;3" for day in days(9, 2)))  # fmt: skip
-    with pytest.raises(FileError, match="line 11 has 3 columns where the header has 2"):
+    with pytest.raises(FileError, match="line 11 has 3 columns, but the header has 2"):
         read(path)
 
 
@@ -108,8 +108,8 @@ def test_columns_may_be_kept_apart_by_spaces(tmp_path: Path, head: list[str], fo
 def test_columns_of_one_name_that_hold_no_sst_are_left_aside(tmp_path: Path) -> None:
     months = [f" 2001 {month:3d}   24.1   0.4   26.3  -0.2" for month in (1, 2, 3)]
     path = write(tmp_path, " YR   MON  NINO1+2   ANOM   NINO3    ANOM", *months)
-    assert read(path, station="NINO3").series.values[0] == 26.3
-    assert set(find_layout(read_delimited(path.read_text()), Options()).values) == {"NINO1+2", "NINO3"}
+    assert read(path, ReadingOptions(station="NINO3")).series.values[0] == 26.3
+    assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {"NINO1+2", "NINO3"}
 
 
 def test_widths_of_columns_below_the_header_are_no_data(tmp_path: Path) -> None:

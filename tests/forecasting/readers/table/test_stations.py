@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import read, read_csv
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.tabular import find_layout
 from forecasting.series.timestep import TimeStep
@@ -21,28 +21,26 @@ def test_a_long_table_holds_a_series_for_each_station(tmp_path: Path) -> None:
     path = write(tmp_path, "time,station,sst", *LONG)
     reading = read(path)
     assert reading.names == ("pier", "buoy")
-    with pytest.raises(FileError, match=r"file.csv: holds 2 stations: pier, buoy; choose one with --station"):
+    with pytest.raises(FileError, match=r"file.csv: holds 2 stations: pier, buoy; choose one with station="):
         _ = reading.series
-    np.testing.assert_array_equal(read(path, station="buoy").series.values, [20, 21, 22])
+    np.testing.assert_array_equal(read(path, ReadingOptions(station="buoy")).series.values, [20, 21, 22])
     with pytest.raises(FileError, match="has no station 'quay'; it has pier, buoy"):
-        read(path, station="quay")
+        read(path, ReadingOptions(station="quay"))
 
 
 def test_a_wide_table_holds_a_series_for_each_column_named_after_sst(tmp_path: Path) -> None:
     path = write(tmp_path, "date,pier_sst,pier_ssta,buoy_sst", *(f"{day},10,-0.5,20" for day in days(3)))
     assert read(path).names == ("pier", "buoy")
-    assert read(path, station="buoy").series.values[0] == 20
+    assert read(path, ReadingOptions(station="buoy")).series.values[0] == 20
     with pytest.raises(FileError, match="holds 2 stations: pier, buoy"):
         read_csv(path)
 
 
 def test_a_column_may_be_taken_by_its_name_as_a_station(tmp_path: Path) -> None:
     path = write(tmp_path, "date,46042,46097", *(f"{day},10,20" for day in days(3)))
-    with pytest.raises(
-        FileError, match="2 columns that could be SST; name it with --value-column, one of 46042, 46097"
-    ):
+    with pytest.raises(FileError, match="2 columns that could be SST: 46042, 46097; choose one with value_column="):
         read(path)
-    assert read(path, station="46097").series.values[0] == 20
+    assert read(path, ReadingOptions(station="46097")).series.values[0] == 20
 
 
 def test_one_station_that_cannot_be_used_does_not_hide_the_others(tmp_path: Path) -> None:
@@ -51,15 +49,15 @@ def test_one_station_that_cannot_be_used_does_not_hide_the_others(tmp_path: Path
     assert [station.series is not None for station in reading.stations] == [True, True, False]
     assert "line 8 is -999 °C" in str(reading.stations[2].problem)
     with pytest.raises(FileError, match="line 8 is -999 °C"):
-        read(path, station="quay")
+        read(path, ReadingOptions(station="quay"))
 
 
 def test_places_part_a_table_whose_times_repeat_and_the_nearest_is_taken(tmp_path: Path) -> None:
     path = write(tmp_path, "time,latitude,longitude,sst", *GRID)
-    with pytest.raises(FileError, match=r"holds 4 places: 10.5N 30.5W, .*; choose one with --at LAT,LON"):
+    with pytest.raises(FileError, match=r"holds 4 places: 10.5N 30.5W, .*; choose one with at=\(LAT,LON\)"):
         _ = read(path).series
     assert read(path).names == ("10.5N 30.5W", "10.5N 29.5W", "11.5N 30.5W", "11.5N 29.5W")
-    series = read(path, at=(11.3, 330.1)).series
+    series = read(path, ReadingOptions(at=(11.3, 330.1))).series
     np.testing.assert_array_equal(series.values, [11.5] * 3)
     assert "the nearest place to 11.3N 29.9W is 11.5N 29.5W, 48.9 km away" in series.notes
 
@@ -77,7 +75,7 @@ def test_stations_that_follow_one_another_are_told_apart_by_any_usual_column(tmp
     lines = [f"{'41001' if k < 4 else '41002'},{day},{10 + k}" for k, day in enumerate(days(9))]
     path = write(tmp_path, f"{name},time,sst", *lines)
     assert read(path).names == ("41001", "41002")
-    assert find_layout(read_delimited(path.read_text()), Options()).station == name
+    assert find_layout(read_delimited(path.read_text()), ReadingOptions()).station == name
 
 
 @pytest.mark.parametrize(
@@ -99,10 +97,10 @@ def test_a_column_that_tells_no_stations_apart_leaves_one_series(tmp_path: Path,
 def test_a_few_places_far_apart_are_several_series_whatever_the_times(tmp_path: Path) -> None:
     lines = [f"{day},{44 if k < 60 else 10},{-9 if k % 3 else -9.01},{10 + k / 100}" for k, day in enumerate(YEAR)]
     path = write(tmp_path, "time,lat,lon,sst", *lines)
-    assert read(path, resample=TimeStep.parse("P7D")).names == ("10N 9W", "44N 9W")
+    assert read(path, ReadingOptions(resample=TimeStep.parse("P7D"))).names == ("10N 9W", "44N 9W")
     named = write(tmp_path, "station,time,lat,lon,sst", *(f"pier,{line}" for line in lines), name="named.csv")
-    assert read(named, resample=TimeStep.parse("P7D")).names == ("pier",)
-    assert read(path, at=(11, -9), resample=TimeStep.parse("P7D")).series.values[0] > 10.5
+    assert read(named, ReadingOptions(resample=TimeStep.parse("P7D"))).names == ("pier",)
+    assert read(path, ReadingOptions(at=(11, -9), resample=TimeStep.parse("P7D"))).series.values[0] > 10.5
 
 
 @pytest.mark.parametrize("place", ["{0},9", "44.0{1},9", "{2},9", "44N,9E"])
@@ -112,21 +110,21 @@ def test_a_buoy_that_drifts_or_is_laid_out_nearby_stays_one_series(tmp_path: Pat
     ]
     path = write(tmp_path, "time,lat,lon,sst", *lines)
     assert len(read(path).series) == 59
-    with pytest.raises(FileError, match="has one place, or one that moves, so --at has nothing to choose from"):
-        read(path, at=(44, 9))
+    with pytest.raises(FileError, match="has only one place, or one that moves; remove at="):
+        read(path, ReadingOptions(at=(44, 9)))
 
 
 def test_several_depths_are_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "time,depth,sst", *(f"{day},{depth},{15 - depth}" for day in days(4) for depth in (1, 10)))
-    with pytest.raises(FileError, match="several depths in column depth: 1, 10; choose one with --depth"):
+    with pytest.raises(FileError, match="several depths in column depth: 1, 10; choose one with depth="):
         read(path)
-    series = read(path, depth=-9).series
+    series = read(path, ReadingOptions(depth=-9)).series
     np.testing.assert_array_equal(series.values, [5] * 4)
     assert "depth 10 of 2 depths" in series.notes
 
 
 def test_values_of_many_depths_are_told_from_those_of_one(tmp_path: Path) -> None:
-    said = "column depth runs from 5 to 100: values are of several depths; keep those of one"
+    said = "column depth runs from 5 to 100: the file mixes several depths; keep only one"
     glider = [f"{day},{depth},10" for day, depth in zip(days(4), (5, 50, 100, 50), strict=True)]
     assert said in read(write(tmp_path, "time,depth,temp", *glider)).series.notes
     moored = [f"{day},{depth},10" for day, depth in zip(days(4), (5, 6, 9, 7), strict=True)]

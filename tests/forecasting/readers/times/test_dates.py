@@ -5,7 +5,7 @@ import pytest
 
 from forecasting.errors import FileError
 from forecasting.readers import DateOrder, read, read_csv
-from forecasting.readers.base.options import Options
+from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.table.delimited import read_delimited
 from forecasting.readers.table.tabular import find_layout
 from forecasting.readers.times.clock import find_clock
@@ -82,12 +82,12 @@ def test_times_of_day_under_any_name_stand_beside_dates_that_come_again_and_agai
     path = write(tmp_path, "date,heure,temp", *(f"{day}/12/2010,{hour}:30,10" for day in (30, 31) for hour in (6, 18)))
     assert str(read(path).series.step) == "PT12H"
     assert iso(read(path).series.start) == "2010-12-30T06:30:00Z"
-    assert find_layout(read_delimited(path.read_text()), Options()).time == ("date", "heure")
+    assert find_layout(read_delimited(path.read_text()), ReadingOptions()).time == ("date", "heure")
 
 
 def test_of_several_columns_of_dates_one_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "sampled,analysed,sst", *(f"{day},{day},10" for day in days(3)))
-    with pytest.raises(FileError, match="2 columns of dates; name one with --time-column, one of sampled, analysed"):
+    with pytest.raises(FileError, match="2 columns of dates: sampled, analysed; choose one with time_column="):
         read(path)
 
 
@@ -107,18 +107,21 @@ FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
 @pytest.mark.parametrize(("order", "step"), [("dmy", "month"), ("mdy", "day")])
 def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, order: DateOrder, step: str) -> None:
     path = write(tmp_path, "date,sst", *rows(FIRSTS))
-    with pytest.raises(FileError, match=r"line 2: '01/01/2010' may have its day or its month first.*--dates dmy or"):
+    with pytest.raises(FileError, match=r"line 2: '01/01/2010' could begin with its day or its month.*dates='dmy' or"):
         read(path)
-    assert str(read(path, date_order=order).series.step) == step
+    assert str(read(path, ReadingOptions(dates=order)).series.step) == step
 
 
 @pytest.mark.parametrize(
     ("times", "said"),
     [
-        (["31/12/2010", "01/13/2011"], r"line 2 \(31/12/2010\) has its day first and line 3 \(01/13/2011\) its month"),
+        (
+            ["31/12/2010", "01/13/2011"],
+            r"line 2 \(31/12/2010\) begins with its day and line 3 \(01/13/2011\) with its month",
+        ),
         (["31/12/2010", "2011-01-01x"], "line 3: time '2011-01-01x' is not"),
         (["31/02/2010", "01/03/2010"], "line 2: time '31/02/2010' is not"),
-        (["31/12/10", "01/01/11"], "line 2: '31/12/10' has a year of two digits, .* say --dates dmy or"),
+        (["31/12/10", "01/01/11"], "line 2: '31/12/10' has a two-digit year, .* set the order with dates='dmy' or"),
         (["31-Foo-2010"], "line 2: time '31-Foo-2010' is not"),
     ],
 )
@@ -159,14 +162,14 @@ HOURS = [f"2010-12-{day:02},{hour},{hour}.5" for day in (30, 31) for hour in ran
 )
 def test_hours_stand_beside_dates_that_come_again_and_again(tmp_path: Path, header: str, more: str) -> None:
     path = write(tmp_path, header, *(f"{line}{more}" for line in HOURS))
-    reading = read(path, value_column=header.split(",")[2])
+    reading = read(path, ReadingOptions(value_column=header.split(",")[2]))
     assert (str(reading.series.step), len(reading.series)) == ("hour", 48)
     assert iso(reading.series.start) == f"2010-12-30T00:{more[1:] or '00'}:00Z"
     table = read_delimited(path.read_text())
-    clock = find_clock(table, Options())
+    clock = find_clock(table, ReadingOptions())
     # As in the scoring of many rows, which keeps the columns of the time alone.
     alone = replace(table, cells=table.cells[list(clock.names)].iloc[-1:])
-    assert find_clock(alone, Options()).names == clock.names
+    assert find_clock(alone, ReadingOptions()).names == clock.names
 
 
 @pytest.mark.parametrize(
@@ -194,10 +197,10 @@ def test_a_year_beside_a_date_is_no_time_of_day(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("2010,13,1,10", "line 3: '13' in column month is no month"),
+        ("2010,13,1,10", "line 3: '13' in column month is not a valid month"),
         ("2010,2,30,10", "line 3: time '2010-02-30' is not"),
-        ("10,2,3,10", "line 3: year 10 needs four digits"),
-        ("2010,,3,10", "line 3: '' in column month is no month"),
+        ("10,2,3,10", "line 3: write the year 10 with four digits"),
+        ("2010,,3,10", "line 3: '' in column month is not a valid month"),
     ],
 )
 def test_a_part_of_a_time_that_is_none_is_refused_by_its_line(tmp_path: Path, row: str, said: str) -> None:
@@ -218,18 +221,20 @@ def test_a_year_of_two_digits_is_read_once_the_order_is_said(
     tmp_path: Path, order: DateOrder, first: str, start: str
 ) -> None:
     path = write(tmp_path, "date,sst", f"{first} 00:00,10", f"{first} 12:00,10")
-    assert iso(read(path, date_order=order).series.start) == start
+    assert iso(read(path, ReadingOptions(dates=order)).series.start) == start
 
 
 @pytest.mark.parametrize("times", [["18-03-05", "18-03-06", "19-03-07"], ["98-03-05", "98-03-05"]])
 def test_a_year_of_two_digits_that_stands_first_is_to_be_written_with_four(tmp_path: Path, times: list[str]) -> None:
-    with pytest.raises(FileError, match=r"line 2: '\d\d-03-05' seems to begin with a year of two digits; write such"):
+    with pytest.raises(FileError, match=r"line 2: '\d\d-03-05' seems to begin with a two-digit year; write"):
         read(write(tmp_path, "time,sst", *rows(times)))
 
 
 def test_months_with_years_of_two_digits_last_are_asked_for_their_order(tmp_path: Path) -> None:
     times = [f"01/{month:02}/{year}" for year in (17, 18) for month in range(1, 13)]
-    with pytest.raises(FileError, match="has a year of two digits, which may stand anywhere; say --dates dmy"):
+    with pytest.raises(
+        FileError, match=r"has a two-digit year, which could be any of its numbers; .*set the order with dates='dmy'"
+    ):
         read(write(tmp_path, "time,sst", *rows(times)))
 
 
@@ -242,7 +247,7 @@ def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
         "2,06/14/15 12:00:00 AM,14.6,",
         "# a remark",
     )
-    reading = read(path, date_order="mdy")
+    reading = read(path, ReadingOptions(dates="mdy"))
     assert [iso(time) for time in reading.series.times] == ["2015-06-14T06:00:00Z", "2015-06-14T07:00:00Z"]
     assert reading.series.values.tolist() == [14.5, 14.6]
 
@@ -250,12 +255,12 @@ def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
 def test_a_time_that_its_zone_moves_out_of_the_years_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["0001-01-01", "0001-01-02"]))
     with pytest.raises(FileError, match=r"line 2: time '0001-01-01' is not in the years 1 to 9999 \(UTC\); correct it"):
-        read(path, timezone="+01:00")
+        read(path, ReadingOptions(timezone="+01:00"))
 
 
 def test_months_go_by_the_clock_that_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows([f"2001-{month:02}-01" for month in range(1, 13)]))
-    series = read(path, timezone="Europe/Rome").series
+    series = read(path, ReadingOptions(timezone="Europe/Rome")).series
     assert (str(series.step), iso(series.start)) == ("month", "2001-01-01T00:00:00Z")
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import FileError
-from forecasting.readers import read, read_csv
+from forecasting.readers import ReadingOptions, read, read_csv
 from forecasting.series.times import iso
 from tests.forecasting.readers.files import rows, write
 
@@ -17,9 +17,9 @@ AUTUMN += ["2010-10-31T02:00", "2010-10-31T02:30", "2010-10-31T03:00"]
 
 def test_a_clock_with_daylight_saving_is_refused_until_it_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(AUTUMN))
-    with pytest.raises(FileError, match=r"line 6: the clock goes back an hour at 2010-10-31T02:00.*--timezone"):
+    with pytest.raises(FileError, match=r"line 6: the clock goes back an hour at 2010-10-31T02:00.*timezone="):
         read(path)
-    series = read(path, timezone="Europe/Rome").series
+    series = read(path, ReadingOptions(timezone="Europe/Rome")).series
     assert (iso(series.start), str(series.step), len(series)) == ("2010-10-30T23:00:00Z", "PT30M", 7)
 
 
@@ -43,11 +43,9 @@ def test_an_offset_in_the_header_is_that_of_the_times(tmp_path: Path, header: st
 @pytest.mark.parametrize("zone", ["CET", "EST5EDT", "PST/PDT", "Central Standard Time", "Etc/GMT+5", "Europe/Rome"])
 def test_a_zone_in_the_header_whose_offset_is_not_known_is_asked_for(tmp_path: Path, zone: str) -> None:
     path = write(tmp_path, f"time ({zone}),sst", *rows(["2010-12-31", "2011-01-01"]))
-    with pytest.raises(
-        FileError, match=rf"by the clock of '{re.escape(zone)}', .* not UTC: say which that is with --timezone"
-    ):
+    with pytest.raises(FileError, match=rf"in the time zone '{re.escape(zone)}', .* not in UTC; set timezone="):
         read(path)
-    assert iso(read(path, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
+    assert iso(read(path, ReadingOptions(timezone="+01:00")).series.start) == "2010-12-30T23:00:00Z"
 
 
 def test_offsets_that_change_with_daylight_saving_are_followed(tmp_path: Path) -> None:
@@ -58,10 +56,12 @@ def test_offsets_that_change_with_daylight_saving_are_followed(tmp_path: Path) -
 
 def test_an_hour_that_the_clock_skips_is_refused_by_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["2010-03-28T01:00", "2010-03-28T02:00", "2010-03-28T03:00"]))
-    with pytest.raises(FileError, match="line 3: '2010-03-28T02:00' comes twice or never by the clock of Europe/Rome"):
-        read(path, timezone="Europe/Rome")
-    with pytest.raises(FileError, match="no time zone is named 'Europe/Atlantis'"):
-        read(path, timezone="Europe/Atlantis")
+    with pytest.raises(
+        FileError, match="line 3: '2010-03-28T02:00' is skipped or repeated in the time zone Europe/Rome"
+    ):
+        read(path, ReadingOptions(timezone="Europe/Rome"))
+    with pytest.raises(FileError, match="unknown time zone 'Europe/Atlantis'"):
+        read(path, ReadingOptions(timezone="Europe/Atlantis"))
 
 
 def by_the_clock(start: str, hours: int, zone: str) -> list[str]:
@@ -82,9 +82,9 @@ def test_a_clock_that_goes_back_on_any_night_is_refused_until_it_is_named(
     tmp_path: Path, zone: str, start: str, days: int
 ) -> None:
     path = write(tmp_path, "time,sst", *by_the_clock(start, 24 * days, zone))
-    with pytest.raises(FileError, match=r"the clock goes back an hour at .*--timezone"):
+    with pytest.raises(FileError, match=r"the clock goes back an hour at .*timezone="):
         read(path)
-    assert len(read(path, timezone=zone).series) == 24 * days
+    assert len(read(path, ReadingOptions(timezone=zone)).series) == 24 * days
 
 
 @pytest.mark.parametrize(
@@ -113,15 +113,15 @@ def test_lines_that_are_there_twice_are_no_clock(tmp_path: Path, repeated: list[
 )
 def test_a_zone_anywhere_in_the_name_of_the_column_is_asked_for(tmp_path: Path, header: str, zone: str) -> None:
     path = write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))
-    with pytest.raises(FileError, match=f"by the clock of '{zone}', .* not UTC: say which that is with --timezone"):
-        read(path, time_column=header)
-    assert iso(read(path, time_column=header, timezone="+01:00").series.start) == "2010-12-30T23:00:00Z"
+    with pytest.raises(FileError, match=f"in the time zone '{zone}', .* not in UTC; set timezone="):
+        read(path, ReadingOptions(time_column=header))
+    assert iso(read(path, ReadingOptions(time_column=header, timezone="+01:00")).series.start) == "2010-12-30T23:00:00Z"
 
 
 @pytest.mark.parametrize("header", ["time_utc", "met_time", "time (Date)", "location_time", "est_utc_time"])
 def test_names_that_hold_no_zone_are_utc(tmp_path: Path, header: str) -> None:
     path = write(tmp_path, f"{header},sst", *rows(["2010-12-31", "2011-01-01"]))
-    assert iso(read(path, time_column=header).series.start) == "2010-12-31T00:00:00Z"
+    assert iso(read(path, ReadingOptions(time_column=header)).series.start) == "2010-12-31T00:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -140,19 +140,19 @@ def test_a_column_that_names_the_zone_of_each_row_is_heeded(
 
 
 @pytest.mark.parametrize(("column", "zone", "example"), [
-    ("timezone", "EST", "Europe/Rome, or its offset"),
-    ("tz_cd", "MEZ", "Europe/Rome, or its offset"),
-    ("utc_offset", "8", "Europe/Rome, or its offset"),
-    ("tz", "Australia/Sydney", "Australia/Sydney"),
+    ("timezone", "EST", " to a zone such as Europe/Rome"),
+    ("tz_cd", "MEZ", " to a zone such as Europe/Rome"),
+    ("utc_offset", "8", " to a zone such as Europe/Rome"),
+    ("tz", "Australia/Sydney", "'Australia/Sydney'"),
 ])  # fmt: skip
 def test_a_column_of_zones_whose_offsets_are_not_known_is_asked_for(
     tmp_path: Path, column: str, zone: str, example: str
 ) -> None:
     path = write(tmp_path, f"time,{column},sst", *(f"2019-06-0{k} 12:00,{zone},10" for k in (1, 2, 3)))
-    said = f"by the clock of '{zone}', as column {column} says, .* --timezone, as {example}"
+    said = f"in the time zone '{zone}', according to column {column}, not in UTC; set timezone={example}"
     with pytest.raises(FileError, match=said):
         read(path)
-    assert iso(read(path, timezone="-05:00").series.start) == "2019-06-01T17:00:00Z"
+    assert iso(read(path, ReadingOptions(timezone="-05:00")).series.start) == "2019-06-01T17:00:00Z"
 
 
 PERIODS = ("3.1", "NaN", "", "-99.9")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.readers import read_csv
-from service.api.uploads.schemas import MOST_COLUMNS, MOST_STATIONS, FileReading
+from service.api.uploads.schemas import MAX_COLUMNS, MAX_STATIONS, FileReading
 from service.http.problems import Problem
 from service.settings import Settings
 from tests.conftest import NINO12
@@ -43,7 +43,7 @@ def test_a_file_is_described(client: httpx.Client) -> None:
     assert (answer["format"], answer["problem"], answer["units"]) == ("CSV", None, "celsius")
     (station,) = answer["stations"]
     assert station["columns"] == {"time": "time", "value": "sst"}
-    assert (station["units"], station["units_from"]) == ("celsius", "by default: the file does not say")
+    assert (station["units"], station["units_from"]) == ("celsius", "by default, as the file does not say")
     summary = station["summary"]
     assert (summary["step"], summary["values"], summary["start"]) == ("month", 732, "1950-01-01T00:00:00Z")
     assert (summary["missing"], summary["gaps"], summary["longest_gap"]) == (0, 0, 0)
@@ -74,7 +74,7 @@ def test_units_flags_and_gaps_are_told(client: httpx.Client) -> None:
     assert station["columns"]["flags"] == "sst_qc"
     assert station["flags"] == {"1": 34, "3": 1, "4": 1}
     assert (station["units"], station["units_from"]) == ("kelvin", "by the unit row, line 2")
-    assert station["warnings"] == ["1 value flagged suspect (3) by sst_qc, kept"]
+    assert station["warnings"] == ["kept 1 value flagged suspect (3) by sst_qc"]
     assert (station["summary"]["missing"], station["summary"]["gaps"]) == (1, 1)
     (series,) = answer["series"]
     assert series["values"][6:9] == [17.85, None, 19.85]
@@ -138,14 +138,16 @@ def test_of_too_many_stations_one_has_to_be_chosen(client: httpx.Client) -> None
     months = monthly(30).splitlines()[1:]
     text = "\n".join(["time,sst,station", *(f"{month},{k}" for k in range(501) for month in months)])
     detail = refusal(client, text)
-    assert detail == "the file: holds 501 stations, and at most 500 are taken; choose one with station="
+    assert detail == "the file: holds 501 stations, more than the limit of 500; choose one with station="
     assert [one["id"] for one in post(client, text, station="77")["series"]] == ["77"]
 
 
 @pytest.mark.parametrize("text", ["\n" * 1_000_001, "# remark\r" * 1_000_001, "1\n" * 1_000_001])
 def test_a_file_of_more_lines_than_fit_the_memory_is_refused(client: httpx.Client, text: str) -> None:
     said = refusal(client, text)
-    assert said == ("the file: holds 1000001 lines, and at most 1000000 are taken; keep one station or a shorter time")
+    assert said == (
+        "the file: holds 1000001 lines, more than the limit of 1000000; keep one station or a shorter period"
+    )
 
 
 def test_it_says_whose_models_can_forecast_from_it(client: httpx.Client) -> None:
@@ -166,7 +168,7 @@ def test_it_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> N
 def test_what_is_found_can_be_overridden(client: httpx.Client) -> None:
     names, *rows = monthly(36, header="when,warmth").splitlines()
     text = "\n".join([f"entered,{names}", *(f"2004-01-01,{row}" for row in rows)])
-    assert "name one with time_column=, one of entered, when" in refusal(client, text)
+    assert "has 2 columns of dates: entered, when; choose one with time_column=" in refusal(client, text)
     answer = post(client, text, time_column="when", value_column="warmth", missing="20")
     assert answer["stations"][0]["columns"] == {"time": "when", "value": "warmth"}
     assert answer["stations"][0]["summary"]["missing"] > 0
@@ -189,15 +191,15 @@ def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
     [
         ("", "holds no data"),
         ("time,sst\n0000-01-01,1\n0000-02-01,1\n", "line 2: time '0000-01-01' is not in the years 1 to 9999 (UTC)"),
-        ("time,sst\n2001-01-01,1\n2001-02-01,hot\n", "line 3: 'hot' in column sst is no number"),
+        ("time,sst\n2001-01-01,1\n2001-02-01,hot\n", "line 3: 'hot' in column sst is not a number"),
         ("<!doctype html><p>no data", "is a web page"),
+        ("time,sst\n2001-01-01,1\n2001-01-02,99\n2001-01-03,2\n", "line 3 is 99 °C, outside the range of sea"),
+        ("date,sst\n01/02/2010,1\n02/03/2010,1\n", "set the order with dates=dmy or dates=mdy"),
+        ("time,sst\n2001-01-01,10\n2001-01-02,-999\n2001-01-03,9\n", "declare it as missing (missing=-999)"),
         (
-            "time,sst\n2001-01-01,1\n2001-01-02,99\n2001-01-03,2\n",
-            "line 3 is 99 °C, outside the range of sea",
+            "time,air_temp,skin_temp\n2001-01-01,10,9\n",
+            "could be SST: air_temp, skin_temp; choose one with value_column=",
         ),
-        ("date,sst\n01/02/2010,1\n02/03/2010,1\n", "say dates=dmy or dates=mdy"),
-        ("time,sst\n2001-01-01,10\n2001-01-02,-999\n2001-01-03,9\n", "declare it as missing, as missing=-999 does"),
-        ("time,air_temp,skin_temp\n2001-01-01,10,9\n", "name it with value_column=, one of air_temp, skin_temp"),
     ],
 )
 def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: str, says: str) -> None:
@@ -231,10 +233,10 @@ def test_lines_are_answered_to_who_wants_them_before_json(client: httpx.Client, 
 @pytest.mark.parametrize(
     ("header", "parameters", "says"),
     [
-        ("time,sst", {"dates": "dmy"}, "so dates= says nothing of it; leave it away"),
-        ("time,sst", {"station": "x"}, "so station= has nothing to choose from; leave it away"),
-        ("time,sst", {"depth": "5"}, "so depth= has nothing to choose from; leave it away"),
-        ("time,air_temp", {}, "say value_column= if it is SST"),
+        ("time,sst", {"dates": "dmy"}, "has no dates such as 03/04/2010; remove dates="),
+        ("time,sst", {"station": "x"}, "holds one series without a name; remove station="),
+        ("time,sst", {"depth": "5"}, "has no column of depths; remove depth="),
+        ("time,air_temp", {}, "if it is SST, name it with value_column="),
     ],
 )
 def test_a_sentence_goes_on_behind_a_parameter_that_it_names_without_a_value(
@@ -267,15 +269,15 @@ def test_what_is_no_text_is_another_media_type(client: httpx.Client, content: by
 @pytest.mark.parametrize(
     ("columns", "says"),
     [
-        (MOST_COLUMNS, f"has {MOST_COLUMNS + 1} columns, and at most {MOST_COLUMNS} are taken"),
-        (MOST_STATIONS + 1, f"holds {MOST_STATIONS + 1} stations, and at most {MOST_STATIONS} are taken"),
+        (MAX_COLUMNS, f"has {MAX_COLUMNS + 1} columns, more than the limit of {MAX_COLUMNS}"),
+        (MAX_STATIONS + 1, f"holds {MAX_STATIONS + 1} stations, more than the limit of {MAX_STATIONS}"),
     ],
 )
 def test_a_table_of_more_columns_than_are_taken_is_refused(client: httpx.Client, columns: int, says: str) -> None:
     header = ",".join(["time", *(f"s{k}_sst" for k in range(columns))])
     rows = [",".join([f"2001-01-0{day}", *["15"] * columns]) for day in (1, 2, 3)]
     assert says in refusal(client, "\n".join([header, *rows]))
-    if columns < MOST_COLUMNS:
+    if columns < MAX_COLUMNS:
         answer = post(client, "\n".join([header, *rows]), station="s7")
         assert answer["stations"][0]["columns"]["value"] == "s7_sst"
 
@@ -296,7 +298,7 @@ def test_no_media_type_is_needed(client: httpx.Client) -> None:
 def test_too_large_a_file_is_refused_packed_or_not(small_limits: httpx.Client) -> None:
     big = "time,sst\n" + "\n".join(f"{day},10" for day in np.datetime64("1990-01-01") + np.arange(3_000))
     assert small_limits.post("/series", content=big, headers=CSV).status_code == 413
-    assert "holds over 0.0190735 MiB of text" in refusal(small_limits, gzip.compress(big.encode()))
+    assert "holds more than 0.0190735 MiB of text" in refusal(small_limits, gzip.compress(big.encode()))
 
 
 def test_more_values_than_a_request_takes_are_not_sent_on(small_limits: httpx.Client) -> None:

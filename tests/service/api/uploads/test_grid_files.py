@@ -11,10 +11,11 @@ import pytest
 import xarray as xr
 
 from forecasting.errors import FileError
-from forecasting.readers import Options, read
+from forecasting.readers import Reading, ReadingOptions, read
 from forecasting.readers.subprocess_reading import Request, answer
+from service.api.uploads.answer import in_query
 from service.api.uploads.grid_files import GridFiles, is_asleep
-from service.api.uploads.schemas import MOST_LINES, MOST_STATIONS
+from service.api.uploads.schemas import MAX_LINES, MAX_STATIONS
 from service.http.problems import ProblemError
 from tests.service.requests import answered, refusal
 
@@ -51,8 +52,8 @@ def test_a_place_on_a_grid_is_read_as_training_reads_it(client: httpx.Client, gr
     (station,) = found["stations"]
     assert (found["format"], found["problem"]) == ("NetCDF", None)
     assert (station["units"], station["units_from"]) == ("kelvin", "by the attribute units")
-    assert any("the nearest that holds sea" in note for note in station["summary"]["notes"])
-    there = read(grid, at=(40.1, 1.1)).series
+    assert any("the nearest cell of sea" in note for note in station["summary"]["notes"])
+    there = read(grid, ReadingOptions(at=(40.1, 1.1))).series
     (series,) = found["series"]
     assert (series["step"], series["start"]) == ("day", "2019-01-01T00:00:00Z")
     assert series["values"] == pytest.approx(there.values.tolist())
@@ -62,7 +63,7 @@ def test_a_grid_without_a_place_says_what_to_choose(client: httpx.Client, grid: 
     found = answered(post(client, grid))
     assert found["series"] == found["stations"] == []
     assert found["problem"] == (
-        "is a grid of 3 × 4 cells, latitudes 40 to 41 and longitudes 1 to 2.5; name a place with at=LAT,LON"
+        "is a grid of 3 × 4 cells, latitudes 40 to 41 and longitudes 1 to 2.5; choose a place with at=LAT,LON"
     )
 
 
@@ -88,12 +89,12 @@ def test_a_file_that_takes_too_much_computing_is_refused_by_what_its_process_com
     message = "the file: reading took more than 1 s of computing time, so the file is damaged or too large; "
     message += "send one place as CSV"
     with pytest.raises(FileError, match=message):
-        asyncio.run(reads.read(grid.read_bytes(), Options()))
+        asyncio.run(reads.read(grid.read_bytes(), ReadingOptions()))
 
 
 def test_a_machine_that_does_not_get_to_a_file_is_busy_and_the_file_is_not_blamed(grid: Path) -> None:
     with pytest.raises(ProblemError, match=r"the server is too busy: .*; try again later") as caught:
-        asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), Options()))
+        asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), ReadingOptions()))
     assert caught.value.status == 503
     assert caught.value.headers == {"Retry-After": "10"}
 
@@ -125,22 +126,23 @@ def stations(path: Path, count: int, values: int) -> Path:
 @pytest.mark.parametrize(
     ("count", "values", "says"),
     [
-        (MOST_STATIONS + 1, 2, "holds 501 stations, and at most 500 are taken; choose one with --station"),
-        (400, 2_600, f"holds 1040000 values, and at most {MOST_LINES} are taken; keep a shorter time"),
+        (MAX_STATIONS + 1, 2, "holds 501 stations, more than the limit of 500; choose one with station="),
+        (400, 2_600, f"holds 1040000 values, more than the limit of {MAX_LINES}; keep a shorter period"),
     ],
 )
 def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
     tmp_path: Path, count: int, values: int, says: str
 ) -> None:
     path = stations(tmp_path / "many.nc", count, values)
-    found = answer(Request(path, Options(most_stations=MOST_STATIONS, most_lines=MOST_LINES)))
-    assert found == f"the file: {says}"
-    assert not isinstance(answer(Request(path, Options(station="s1", most_lines=MOST_LINES))), str)
+    found = answer(Request(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES)))
+    assert isinstance(found, FileError)
+    assert found.written(in_query) == f"the file: {says}"
+    assert isinstance(answer(Request(path, ReadingOptions(station="s1", max_lines=MAX_LINES))), Reading)
 
 
 def test_a_server_without_the_extra_says_so(grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)  # what an import finds where it is not installed
-    assert answer(Request(grid, Options())) == (
+    assert str(answer(Request(grid, ReadingOptions()))) == (
         "the file: reading NetCDF and Zarr needs the extra `grids` (no package 'xarray'): "
         "pip install 'sst-forecasting[grids]'"
     )

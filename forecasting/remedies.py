@@ -1,0 +1,63 @@
+"""Remedies that consist of setting options of reading a file. Each program writes the options in its own syntax."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An option of reading to set or to remove.
+
+    Attributes:
+        option: its name, as in :class:`~forecasting.readers.ReadingOptions`.
+        value: to set it to; None if the user has to find the value.
+    """
+
+    option: str
+    value: str | float | None = None
+
+    @property
+    def text(self) -> str:
+        """The value as a user types it; empty if there is none."""
+        return "" if self.value is None else str(self.value).removesuffix(".0")
+
+
+Syntax = Callable[[Setting], str]
+"""How a program writes a setting: ``--units kelvin``, ``units=kelvin`` or ``units='kelvin'``."""
+
+_PYTHON: Final = {"missing": "({!r},)", "resample": "TimeStep.parse({!r})", "at": "({})"}
+
+
+def in_python(setting: Setting) -> str:
+    """Write a setting as a keyword argument of :class:`~forecasting.readers.ReadingOptions`."""
+    if setting.value is None:
+        return f"{setting.option}="
+    return f"{setting.option}={_PYTHON.get(setting.option, '{!r}').format(setting.value)}"
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What to do about an error.
+
+    Attributes:
+        text: continues the error's message; each ``{}`` in it is a setting.
+        settings: in the order of the text.
+    """
+
+    text: str
+    settings: tuple[Setting, ...]
+
+    @classmethod
+    def of(cls, text: str, *settings: Setting | str) -> "Remedy":
+        """A remedy from settings, or names of options for which the user has to find the value."""
+        return cls(text, tuple(Setting(one) if isinstance(one, str) else one for one in settings))
+
+    @classmethod
+    def any_of(cls, settings: tuple[Setting, ...]) -> "Remedy | None":
+        """Settings of which one is enough, in brackets; None if there are none."""
+        return cls(f" ({' or '.join('{}' for _ in settings)})", settings) if settings else None
+
+    def written(self, syntax: Syntax) -> str:
+        """The text with its settings in a program's syntax."""
+        return self.text.format(*map(syntax, self.settings))

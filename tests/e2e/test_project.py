@@ -1,0 +1,112 @@
+"""The files that packagers, hosts and newcomers read agree with each other."""
+
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+VERSION: str = PROJECT["project"]["version"]
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+PYTHONS = ("3.11", "3.12", "3.13")
+
+
+def released() -> list[tuple[str, str]]:
+    """Versions and dates of the changelog, the newest first."""
+    return re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})$", CHANGELOG, flags=re.MULTILINE)
+
+
+def workflow_commands() -> list[str]:
+    return [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize("program", ["service", "training", "scoring"])
+def test_every_program_says_its_version(program: str) -> None:
+    command = [sys.executable, "-m", program, "--version"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == VERSION
+
+
+def test_the_changelog_describes_the_version_and_keeps_a_place_for_the_next() -> None:
+    assert released()[0][0] == VERSION
+    assert re.findall(r"^## \[(.*?)\]", CHANGELOG, flags=re.MULTILINE)[0] == "Unreleased"
+    assert all(newer[1] >= older[1] for newer, older in pairwise(released()))
+    kinds = set(re.findall(r"^### (\w+)$", CHANGELOG, flags=re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_citation_names_the_newest_release() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert (citation["version"], str(citation["date-released"])) == released()[0]
+    assert citation["license"] == PROJECT["project"]["license"]
+    assert citation["authors"] == PROJECT["project"]["authors"]
+
+
+def test_the_manifests_use_images_of_the_version() -> None:
+    kustomization = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "kustomization.yaml").read_text(encoding="utf-8"))
+    assert {image["newTag"] for image in kustomization["images"]} == {VERSION}
+
+
+def test_the_images_are_built_with_the_version_and_without_tools_for_development() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (script,) = re.findall(r"sed -zi '(.*)' pyproject\.toml", dockerfile)
+    edited = subprocess.run(
+        ["sed", "-z", script, ROOT / "pyproject.toml"], capture_output=True, text=True, check=True
+    ).stdout
+    project = tomllib.loads(edited)["project"]
+    assert project["version"] == VERSION
+    assert {"service", "training", "scoring"} <= set(project["optional-dependencies"])
+    assert "dev" not in project["optional-dependencies"]
+
+
+def test_the_workflow_runs_existing_targets_and_scripts() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    commands = workflow_commands()
+    asked = {command.split()[1] for command in commands if command.startswith("make ")}
+    assert {"check", "code"} <= asked <= targets
+    scripts = [command.split()[0] for command in commands if command.startswith(".")]
+    assert scripts
+    assert all((ROOT / script).is_file() for script in scripts)
+
+
+def test_the_workflow_and_the_metadata_name_the_same_versions_of_python() -> None:
+    assert tuple(WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]) == PYTHONS
+    classified = [line.rpartition(" ")[2] for line in PROJECT["project"]["classifiers"] if ":: Python :: 3." in line]
+    assert tuple(classified) == PYTHONS
+    assert PROJECT["project"]["requires-python"] == f">={PYTHONS[0]},<3.{int(PYTHONS[-1].partition('.')[2]) + 1}"
+
+
+def test_the_hooks_are_valid_and_run_installed_tools() -> None:
+    path = ROOT / ".pre-commit-config.yaml"
+    subprocess.run([sys.executable, "-m", "pre_commit", "validate-config", path], check=True)
+    hooks = [hook for repo in yaml.safe_load(path.read_text(encoding="utf-8"))["repos"] for hook in repo["hooks"]]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for hook in hooks:
+        tool = hook["entry"].split()[0].removeprefix(".venv/bin/")
+        assert f"$(BIN)/{tool} " in makefile or f"$(BIN)/{tool}\n" in makefile
+
+
+@pytest.mark.parametrize("package", ["forecasting", "training", "service", "scoring"])
+def test_every_package_is_typed(package: str) -> None:
+    (folder,) = importlib.import_module(package).__path__
+    assert (ROOT / folder / "py.typed").is_file()
+    assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"][package]
+
+
+def test_every_decision_is_in_the_index() -> None:
+    decisions = ROOT / "docs" / "decisions"
+    index = (decisions / "index.md").read_text(encoding="utf-8")
+    for page in decisions.glob("0*.md"):
+        title = page.read_text(encoding="utf-8").splitlines()[0]
+        assert f"| [{int(page.name[:4])}]({page.name}) | {title.partition('. ')[2]} |" in index
