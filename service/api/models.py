@@ -50,7 +50,7 @@ class ModelDetail(ModelSummary):
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.get("", responses=problems(422, 503))
+@router.get("", summary="List models", responses=problems(422, 503))
 def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
     """List the loaded models."""
     models = [
@@ -61,7 +61,7 @@ def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
     return ModelList(default_dataset=registry.default_dataset, models=models)
 
 
-@router.get("/{model}", responses=problems(404, 422, 503))
+@router.get("/{model}", summary="Get a model", responses=problems(404, 422, 503))
 def get_model(
     registry: RegistryDep, settings: SettingsDep, model: ModelPath, dataset: DatasetQuery = None
 ) -> ModelDetail:
@@ -75,6 +75,7 @@ def get_model(
 
 @router.get(
     "/{model}/card",
+    summary="Get a model card",
     response_class=Response,
     responses={
         200: {"content": {"text/markdown": {"schema": {"type": "string"}}}},

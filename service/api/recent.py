@@ -24,7 +24,7 @@ class RecentSeries(BaseModel):
 router = APIRouter(prefix="/series", tags=["series"])
 
 
-@router.get("", responses=problems(404, 422, 503))
+@router.get("", summary="Get the recent values of a dataset", responses=problems(404, 422, 503))
 def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> RecentSeries:
     """Return the end of the series that a dataset's models were trained on."""
     release = registry.dataset(dataset)

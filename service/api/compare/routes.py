@@ -32,6 +32,7 @@ _PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 
 @router.get(
     "",
+    summary="Compare models on the test part",
     response_model=Comparison,
     responses={200: _TEXTS, **problems(404, 422, 503)},
 )
@@ -60,6 +61,7 @@ def compare(
 
 @router.post(
     "",
+    summary="Compare models on your series",
     response_model=OwnComparison,
     responses={200: _TEXTS, **problems(400, 404, 413, 415, 422, 503, 504)},
     openapi_extra=request_body(CompareRequest),
@@ -90,7 +92,7 @@ async def post_compare(
     return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
 
 
-@router.get("/predictions", responses=problems(404, 422, 503))
+@router.get("/predictions", summary="Get the predictions of the test part", responses=problems(404, 422, 503))
 def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predictions:
     """Return observed and predicted SST of the test part, one step ahead, for each model."""
     release = registry.dataset(dataset)
@@ -112,6 +114,7 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
 
 @router.get(
     "/plot",
+    summary="Plot the test part",
     response_class=Response,
     responses={
         200: {"content": {media_type: {} for media_type in _PLOT_TYPES.values()}},

@@ -42,7 +42,9 @@ _LINES_QUERY = query_parameters(
 )  # fmt: skip
 
 
-@router.get("", response_model=ModelForecast | AllForecasts, responses=problems(404, 422, 503))
+@router.get(
+    "", summary="Forecast a dataset", response_model=ModelForecast | AllForecasts, responses=problems(404, 422, 503)
+)
 def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[ForecastQuery, Query()]) -> Response:
     """Forecast what follows the last observation of a dataset's own series."""
     return Response(forecast_dataset(registry, settings, query), media_type="application/json")
@@ -50,6 +52,7 @@ def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[
 
 @router.post(
     "",
+    summary="Forecast your series",
     response_model=ModelForecast | AllForecasts,
     responses=problems(400, 404, 413, 415, 422, 503, 504)
     | {200: {"content": ndjson_content(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)}},

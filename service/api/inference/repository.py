@@ -20,7 +20,12 @@ _LOAD_BODY: Final = {**_MODEL, **request_body(LoadRequest, required=False)}
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
-@router.post("/index", responses=refusals(400, 413, 415, 503), openapi_extra=request_body(IndexRequest, required=False))
+@router.post(
+    "/index",
+    summary="List the repository",
+    responses=refusals(400, 413, 415, 503),
+    openapi_extra=request_body(IndexRequest, required=False),
+)
 async def index(request: Request, watcher: ReleaseWatcherDep, registry: RegistryDep) -> list[IndexEntry]:
     """List every model, including models that were unloaded. The body may be empty."""
     only_ready = _read(IndexRequest, await request.body()).ready
@@ -33,7 +38,10 @@ async def index(request: Request, watcher: ReleaseWatcherDep, registry: Registry
 
 
 @router.post(
-    "/models/{model}/load", responses=refusals(400, 401, 403, 404, 409, 413, 415, 503), openapi_extra=_LOAD_BODY
+    "/models/{model}/load",
+    summary="Load a model",
+    responses=refusals(400, 401, 403, 404, 409, 413, 415, 503),
+    openapi_extra=_LOAD_BODY,
 )
 async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
     """Read the artifacts folder again and serve the current release of the model's dataset, in every worker.
@@ -46,7 +54,12 @@ async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
     return LoadResponse()
 
 
-@router.post("/models/{model}/unload", responses=refusals(400, 401, 403, 404, 413, 415, 503), openapi_extra=_LOAD_BODY)
+@router.post(
+    "/models/{model}/unload",
+    summary="Unload a model",
+    responses=refusals(400, 401, 403, 404, 413, 415, 503),
+    openapi_extra=_LOAD_BODY,
+)
 async def unload(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
     """Stop serving a model in every worker, until it is loaded again. This call needs an admin key."""
     _read(LoadRequest, await request.body())

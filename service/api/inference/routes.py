@@ -73,19 +73,19 @@ async def _forecaster(request: Request, serving: ServingDep) -> Forecaster:
 ForecasterDep = Annotated[Forecaster, Depends(_forecaster)]
 
 
-@router.get("", responses=refusals(400))
+@router.get("", summary="Get the server metadata", responses=refusals(400))
 async def server_metadata() -> ServerMetadata:
     """Return the name and version of the server, and the protocol extensions that it supports."""
     return ServerMetadata(name="sst-forecasting", version=installed_version("sst-forecasting"), extensions=EXTENSIONS)
 
 
-@router.get("/health/live")
+@router.get("/health/live", summary="Check liveness")
 async def server_live() -> ServerLive:
     """Report that the process is running."""
     return ServerLive()
 
 
-@router.get("/health/ready", responses=refusals(503))
+@router.get("/health/ready", summary="Check readiness", responses=refusals(503))
 async def server_ready(lifecycle: LifecycleDep) -> ServerReady:
     """Report that every model is loaded, verified and warmed up, except models that were unloaded.
 
@@ -96,21 +96,21 @@ async def server_ready(lifecycle: LifecycleDep) -> ServerReady:
     return ServerReady()
 
 
-@router.get("/models/stats", responses=refusals(400, 503))
+@router.get("/models/stats", summary="Get the statistics of all models", responses=refusals(400, 503))
 async def all_statistics(serving: ServingDep) -> StatisticsResponse:
     """Return the counts and durations of every model, in the process that answers."""
     return StatisticsResponse(model_stats=[_statistics(serving, forecaster) for forecaster in serving.registry.models])
 
 
-@router.get(_MODEL + "/stats", **_OF_MODEL)
-@router.get(_VERSION + "/stats", **_OF_VERSION)
+@router.get(_MODEL + "/stats", summary="Get the statistics of a model", **_OF_MODEL)
+@router.get(_VERSION + "/stats", summary="Get the statistics of a model", **_OF_VERSION)
 async def model_statistics(serving: ServingDep, forecaster: ForecasterDep) -> StatisticsResponse:
     """Return the counts and durations of one model, in the process that answers."""
     return StatisticsResponse(model_stats=[_statistics(serving, forecaster)])
 
 
-@router.get(_MODEL + "/config", **_OF_MODEL)
-@router.get(_VERSION + "/config", **_OF_VERSION)
+@router.get(_MODEL + "/config", summary="Get the configuration of a model", **_OF_MODEL)
+@router.get(_VERSION + "/config", summary="Get the configuration of a model", **_OF_VERSION)
 async def model_config(forecaster: ForecasterDep, settings: SettingsDep) -> ModelConfig:
     """Return a model's configuration, in Triton's form."""
     metadata = forecaster.metadata
@@ -131,15 +131,15 @@ async def model_config(forecaster: ForecasterDep, settings: SettingsDep) -> Mode
     )
 
 
-@router.get(_MODEL + "/ready", **_OF_MODEL)
-@router.get(_VERSION + "/ready", **_OF_VERSION)
+@router.get(_MODEL + "/ready", summary="Check the readiness of a model", **_OF_MODEL)
+@router.get(_VERSION + "/ready", summary="Check the readiness of a model", **_OF_VERSION)
 async def model_ready(forecaster: ForecasterDep) -> ModelReady:
     """Report that a model is ready. Every loaded model is."""
     return ModelReady(name=forecaster.metadata.model, ready=True)
 
 
-@router.get(_MODEL, **_OF_MODEL)
-@router.get(_VERSION, **_OF_VERSION)
+@router.get(_MODEL, summary="Get the metadata of a model", **_OF_MODEL)
+@router.get(_VERSION, summary="Get the metadata of a model", **_OF_VERSION)
 async def model_metadata(forecaster: ForecasterDep) -> ModelMetadata:
     """Return the inputs and outputs of a model."""
     metadata = forecaster.metadata
@@ -154,12 +154,14 @@ async def model_metadata(forecaster: ForecasterDep) -> ModelMetadata:
 
 @router.post(
     _MODEL + "/infer",
+    summary="Run inference",
     response_model=InferResponse,
     responses={200: _INFER_ANSWER, **_INFER_ERRORS},
     openapi_extra={**_OF_MODEL["openapi_extra"], **_INFER_BODY},
 )
 @router.post(
     _VERSION + "/infer",
+    summary="Run inference",
     response_model=InferResponse,
     responses={200: _INFER_ANSWER, **_INFER_ERRORS},
     openapi_extra={**_OF_VERSION["openapi_extra"], **_INFER_BODY},

@@ -40,6 +40,7 @@ _FILE: Final[dict[str, Any]] = {
 
 @router.post(
     "",
+    summary="Read a file",
     response_model=FileReading,
     responses={200: _AS_LINES, **problems(400, 413, 415, 422, 503, 504)},
     openapi_extra=_FILE,

@@ -205,7 +205,7 @@ async def test_the_asyncio_client_loads_and_unloads_too(operator: Operator) -> N
     async with triton_aio.InferenceServerClient(address(operator.http)) as one:
         await one.unload_model(GRU, headers=operator.headers, unload_dependents=True)
         assert not await one.is_model_ready(GRU)
-        with pytest.raises(InferenceServerException, match=r"\[400\] a configuration is not taken"):
+        with pytest.raises(InferenceServerException, match=r"\[400\] a configuration is not accepted"):
             await one.load_model(GRU, headers=operator.headers, config=json.dumps({"name": GRU}))
         assert not await one.is_model_ready(GRU)
         await one.load_model(GRU, headers=operator.headers)

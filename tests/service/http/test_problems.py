@@ -95,7 +95,7 @@ def test_a_compression_that_is_broken_unknown_or_a_bomb_is_refused(
     [
         ("/forecast?dataset=north-sea", "no dataset 'north-sea'; available: buoy, nino12"),
         ("/forecast?model=transformer", "no model 'transformer'"),
-        ("/forecast?model=persistence", "persistence comes with each forecast, under baselines"),
+        ("/forecast?model=persistence", "persistence is included in each forecast, under baselines"),
         ("/compare?dataset=north-sea", "no dataset 'north-sea'"),
         ("/compare/predictions?dataset=north-sea", "no dataset 'north-sea'"),
         ("/compare/plot?dataset=north-sea", "no dataset 'north-sea'"),
