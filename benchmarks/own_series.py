@@ -77,7 +77,7 @@ def _months(n: int) -> bytes:
 
 def _file(n: int) -> bytes:
     days = np.datetime64("1900-01-01") + np.arange(n)
-    return "\n".join(["time,sst", *(f"{day},{15 + k % 70 / 10:.1f}" for k, day in enumerate(days))]).encode()
+    return "\n".join(["time,sst", *(f"{day},{15 + i % 70 / 10:.1f}" for i, day in enumerate(days))]).encode()
 
 
 def _seconds(call: Callable[[], object]) -> float:

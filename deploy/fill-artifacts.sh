@@ -1,9 +1,9 @@
 #!/bin/sh
-# Trains and publishes each series of DATASETS of which artifacts/ holds no release yet.
+# Trains each dataset in DATASETS that has no release in artifacts/ yet, and publishes it.
 set -eu
 for name in ${DATASETS:-nino12 neracoos-b01}; do
     if [ -e "artifacts/$name/current" ]; then
-        echo "artifacts/$name: a release is there already"
+        echo "artifacts/$name already has a release"
     else
         python -m training --data "data/$name.csv" --name "$name" --quiet
     fi

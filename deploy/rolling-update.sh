@@ -1,6 +1,6 @@
 #!/bin/sh
-# Replaces the replicas one at a time: starts a new one, and stops an old one when the new one is healthy. For a new
-# image, for new settings, or just so. Arguments go to docker compose: deploy/rolling-update.sh -f FILE -f FILE
+# Replaces the replicas one at a time, after a change of image or settings: starts a new one, waits until it is healthy,
+# then stops an old one. Arguments are passed to docker compose: deploy/rolling-update.sh -f FILE -f FILE
 set -eu
 old=$(docker compose "$@" ps --quiet service)
 count=$(echo "$old" | wc -l)

@@ -1,4 +1,4 @@
-"""Commands whose reader may stop before the end, such as ``| head -1``."""
+"""What the command lines share: how they name themselves, write options, and end when their output is closed."""
 
 import os
 import select
@@ -8,7 +8,7 @@ from typing import Final
 
 from forecasting.remedies import Setting
 
-UNREAD: Final = 141
+OUTPUT_CLOSED: Final = 141
 """Exit status that a shell reports for a program ended by SIGPIPE."""
 
 
@@ -17,11 +17,11 @@ def in_command_line(setting: Setting) -> str:
     return f"--{setting.option.replace('_', '-')} {setting.text}".rstrip()
 
 
-def until_unread(command: Callable[[], int]) -> int:
-    """Run a command and flush its output; end quietly if the output is no longer read.
+def run_command(command: Callable[[], int]) -> int:
+    """Run a command and flush its output; end quietly if the reader closes it early, as ``| head -1`` does.
 
     Returns:
-        The exit status of the command, or :data:`UNREAD`.
+        The exit status of the command, or :data:`OUTPUT_CLOSED`.
     """
     try:
         try:
@@ -29,13 +29,13 @@ def until_unread(command: Callable[[], int]) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        if not _is_unread():
-            raise  # of another pipe, such as one to a subprocess
-        return UNREAD
+        if not _is_output_closed():
+            raise  # another pipe broke, such as one to a subprocess
+        return OUTPUT_CLOSED
 
 
-def _is_unread() -> bool:
-    """Whether the standard output is no longer read; if so, discard the rest of it."""
+def _is_output_closed() -> bool:
+    """Return whether the reader has closed the standard output; if so, discard the rest of it."""
     output = select.poll()
     output.register(sys.stdout.fileno(), 0)
     if not output.poll(0):  # poll reports errors without being asked to
@@ -56,5 +56,5 @@ def command_name(sst_command: str, module: str) -> str:
         sst_command: the command of ``sst``, as in ``sst serve``.
         module: what follows ``python -m``, as in ``python -m service``.
     """
-    # Nothing imports sst, so it is loaded only where it is the command that runs.
+    # No module imports sst, so it is loaded only if it is the running command.
     return f"sst {sst_command}" if "sst" in sys.modules else f"python -m {module}"

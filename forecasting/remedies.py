@@ -1,4 +1,4 @@
-"""Remedies that consist of setting options of reading a file. Each program writes the options in its own syntax."""
+"""Remedies for errors in files: reading options to set, which each program writes in its own syntax."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,11 +51,11 @@ class Remedy:
     @classmethod
     def of(cls, text: str, *settings: Setting | str) -> "Remedy":
         """A remedy from settings, or names of options for which the user has to find the value."""
-        return cls(text, tuple(Setting(one) if isinstance(one, str) else one for one in settings))
+        return cls(text, tuple(Setting(option) if isinstance(option, str) else option for option in settings))
 
     @classmethod
     def any_of(cls, settings: tuple[Setting, ...]) -> "Remedy | None":
-        """Settings of which one is enough, in brackets; None if there are none."""
+        """A choice of settings, in brackets; None if there are none."""
         return cls(f" ({' or '.join('{}' for _ in settings)})", settings) if settings else None
 
     def written(self, syntax: Syntax) -> str:

@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from forecasting.console import until_unread
+from forecasting.console import run_command
 from forecasting.extras import exit_without_extra
 from scoring.arguments import parser
 from scoring.start import load_torch_aside, processes_for
@@ -17,7 +17,7 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 def _score() -> int:
     options = parser().parse_args()
-    # What reads and writes is imported late, by the kind of input.
+    # Modules that read and write are imported later, depending on the input.
     with exit_without_extra("scoring", "Batch scoring"):
         if processes_for(options):
             load_torch_aside()
@@ -32,7 +32,7 @@ def _run() -> int:
         # A terminal without UTF-8 must not end the run; standard error escapes such characters anyway.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return until_unread(_score)
+        return run_command(_score)
     except KeyboardInterrupt:
         print("scoring: interrupted; run the same command again to resume", file=sys.stderr)
         return 130

@@ -1,6 +1,6 @@
-"""What scores the chunks: this process or several on this machine. For a Dask cluster see :mod:`scoring.cluster`.
+"""Engines that score chunks: this process, or several on this machine. For a Dask cluster see :mod:`scoring.cluster`.
 
-An engine only computes. Only the command writes, so that a process that outlives a killed command cannot.
+An engine only computes. Only the command writes, so a process that outlives a killed command cannot spoil anything.
 """
 
 import ctypes
@@ -99,11 +99,11 @@ class Processes:
         self._workers += [self._new() for _ in range(count)]
 
     def _new(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=serve, args=(theirs, self._model), daemon=True)
+        connection, worker_connection = self._context.Pipe()
+        process = self._context.Process(target=serve, args=(worker_connection, self._model), daemon=True)
         process.start()
-        theirs.close()
-        return _Worker(process, ours)
+        worker_connection.close()
+        return _Worker(process, connection)
 
     def _hand_out(self, worker: _Worker, job: Job, waiting: Iterator[int]) -> None:
         worker.chunk = next(waiting, None)

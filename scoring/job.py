@@ -30,9 +30,9 @@ class Counts:
         """Add the counts of another chunk."""
         self.places += other.places
         self.forecast += other.forecast
-        for mine, theirs in ((self.missing, other.missing), (self.warnings, other.warnings)):
-            for kind, count in theirs.items():
-                mine[kind] = mine.get(kind, 0) + count
+        for total, added in ((self.missing, other.missing), (self.warnings, other.warnings)):
+            for kind, count in added.items():
+                total[kind] = total.get(kind, 0) + count
 
 
 @dataclass(frozen=True)

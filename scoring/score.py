@@ -37,8 +37,8 @@ def score(forecaster: "Forecaster", windows: Floats, times: Times, levels: tuple
         levels: levels of the prediction intervals, percent.
     """
     if not len(windows):
-        none = np.empty((0, times.shape[1]))
-        return Scored(none, dict.fromkeys(levels, none), np.empty(0, dtype=np.bool_))
+        no_rows = np.empty((0, times.shape[1]))
+        return Scored(no_rows, dict.fromkeys(levels, no_rows), np.empty(0, dtype=np.bool_))
     sst = forecaster.network.roll_each(windows, times, np.full(len(windows), times.shape[1]))
     errors = forecaster.metadata.errors
     scale = errors.scale(windows)

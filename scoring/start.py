@@ -1,4 +1,4 @@
-"""What starts before slow imports: another process loads torch, which takes seconds, while this one reads."""
+"""The start of a run, before slow imports: another process loads torch, which takes seconds, while this one reads."""
 
 import argparse
 import multiprocessing

@@ -47,8 +47,8 @@ class WorkFolder:
             ScoringError: if the folder holds an unfinished run of another plan.
         """
         file = self.path / "plan.json"
-        is_of_use = self.staged.exists() and not self.has_placed(output)
-        if file.exists() and not is_of_use and plan.differences(file.read_text()):
+        is_resumable = self.staged.exists() and not self.has_placed(output)
+        if file.exists() and not is_resumable and plan.differences(file.read_text()):
             self.clear()
         if not file.exists():
             write_whole(file, plan.to_json().encode())

@@ -10,17 +10,17 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 
 
 def _run() -> int:
-    # SIGTERM cleans up like Ctrl-C. The imports are here because torch takes seconds to load, and an interruption may
-    # come meanwhile.
+    # SIGTERM cleans up like Ctrl-C. Imports come after it, because torch takes seconds to load and the program may be
+    # interrupted meanwhile.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        from forecasting.console import until_unread
+        from forecasting.console import run_command
         from forecasting.extras import exit_without_extra
 
         with exit_without_extra("training", "Training"):
             from training.cli.main import main
 
-        return until_unread(main)
+        return run_command(main)
     except KeyboardInterrupt:
         print("training: interrupted; nothing was published or replaced", file=sys.stderr)
         return 130

@@ -1,4 +1,4 @@
-"""Where a release's weights come from, beside the data: the libraries that computed them."""
+"""The library versions that a release records."""
 
 import platform
 
@@ -7,5 +7,5 @@ import torch
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that determine what a checkpoint holds."""
+    """Return the versions of Python and of the libraries that affect the weights."""
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}

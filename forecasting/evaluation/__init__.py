@@ -1,1 +1,1 @@
-"""How good forecasts are: test parts, rolling origins, comparisons, reports."""
+"""How good forecasts are: parts of a series, rolling origins, reports, and comparisons on a user's series."""

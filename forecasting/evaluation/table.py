@@ -30,10 +30,10 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table of a header and rows; the first column is left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        "| " + " | ".join(_pad(cell, width, k) for k, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
+        "| " + " | ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
         for row in rows
     ]
-    rule = "|" + "|".join("-" * (width + 1) + ("-" if k == 0 else ":") for k, width in enumerate(widths)) + "|"
+    rule = "|" + "|".join("-" * (width + 1) + ("-" if i == 0 else ":") for i, width in enumerate(widths)) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
 

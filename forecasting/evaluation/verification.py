@@ -37,13 +37,13 @@ def skills(test: Evaluation, model: str, references: Sequence[str]) -> dict[str,
 def intervals(test: Evaluation, model: str, errors: ErrorDistribution) -> dict[int, IntervalReport]:
     """Return the coverage, overall and by season, and the score of the intervals at several levels."""
     observed, predicted, times = test.origins.targets, test.predicted[model], test.origins.times
-    season, scale = season_of(times), errors.scale(test.origins.windows)
+    seasons, scale = season_of(times), errors.scale(test.origins.windows)
     reports: dict[int, IntervalReport] = {}
     for level in _LEVELS:
         if level not in errors.half_width:
             continue
         width = np.broadcast_to(errors.half_widths(level, times, scale), observed.shape)
-        parts = {name: np.where(season == k, observed, np.nan) for k, name in enumerate(SEASONS)}
+        parts = {name: np.where(seasons == season, observed, np.nan) for season, name in enumerate(SEASONS)}
         reports[level] = IntervalReport(
             coverage=_coverage(test, observed, predicted, width, level),
             seasons={

@@ -1,1 +1,1 @@
-"""A checkpoint at work: loading, windows, forecasts and their intervals."""
+"""A checkpoint at work: metadata, loading, windows, forecasts (``forecaster``) and their intervals."""

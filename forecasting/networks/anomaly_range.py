@@ -40,8 +40,8 @@ class AnomalyRange(BaseModel, frozen=True):
         """Return the range for a series of one place and its training windows; None if the series is too short."""
         if not series.holds_every_season or series.observed_years < ANOMALY_YEARS:
             return None
-        month = month_of(series.times)
-        usual = tuple(rounded_one(np.nanmean(series.values[month == k])) for k in range(12))
+        months = month_of(series.times)
+        usual = tuple(rounded_one(np.nanmean(series.values[months == month])) for month in range(12))
         unmeasured = cls(usual=usual, largest=0.0, step_seconds=series.step.seconds)
         largest = float(unmeasured.rms_anomaly(origins.windows, origins.valid_time).max())
         return unmeasured.model_copy(update={"largest": rounded_one(largest)})

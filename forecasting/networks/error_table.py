@@ -68,8 +68,8 @@ def tables_by_season(residuals: Floats, weights: Floats, times: Times, pooled: E
     """
     if float((times.max() - times.min()).astype(np.int64)) < MIN_SEASON_YEARS * YEAR:
         return {}
-    season = season_of(times)
-    parts = [np.where(season == k, residuals, np.nan) for k in range(len(SEASONS))]
+    seasons = season_of(times)
+    parts = [np.where(seasons == season, residuals, np.nan) for season in range(len(SEASONS))]
     if min(int(np.isfinite(part).sum(axis=0).min()) for part in parts) < MIN_SEASON_RESIDUALS:
         return {}
     return {name: ErrorTable.of(part, weights, pooled) for name, part in zip(SEASONS, parts, strict=True)}

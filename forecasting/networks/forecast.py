@@ -1,4 +1,4 @@
-"""What a forecast of one series consists of."""
+"""A forecast of one series: values, intervals, probabilities and warnings; as pandas or xarray."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from forecasting.extras import needs_extra
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats, Times
 
@@ -79,12 +80,10 @@ class Forecast:
         warning. It can be written with ``Dataset.to_netcdf``.
 
         Raises:
-            ImportError: if xarray is not installed.
+            MissingExtraError: if xarray is not installed.
         """
-        try:
+        with needs_extra("grids", "Forecast.to_xarray"):
             import xarray
-        except ImportError:
-            raise ImportError("Forecast.to_xarray needs xarray: install sst-forecasting[grids]") from None
         variables: dict[str, Any] = {
             "sst": (("time",), self.sst, _SST | {"long_name": "forecast of sea surface temperature"})
         }
@@ -106,7 +105,7 @@ class Forecast:
         )
 
     def _probabilities(self) -> dict[str, Any]:
-        """The variables of :meth:`to_xarray` that are not temperatures."""
+        """Return the variables of :meth:`to_xarray` that are not temperatures."""
         exceedance = {"long_name": "probability that sea surface temperature exceeds the threshold", "units": "1"}
         calibrated = {"long_name": "whether the window is like the training data"}
         return {
@@ -116,5 +115,5 @@ class Forecast:
 
 
 def _columns(columns: "list[Floats] | tuple[Floats, ...]", length: int) -> Floats:
-    """Columns ``(length,)`` side by side, ``(length, len(columns))``; there may be none."""
+    """Stack columns ``(length,)``, of which there may be none: ``(length, len(columns))``."""
     return np.stack(columns, axis=1) if columns else np.empty((length, 0))

@@ -1,4 +1,4 @@
-"""The last window of each of many series, which a network forecasts from, with warnings about it."""
+"""The last window of each series, from which a network forecasts, and warnings about it."""
 
 import dataclasses
 import math
@@ -112,10 +112,10 @@ def _fill_windows(
     if windows.times.max() > LAST_TIME:
         usable &= windows.times[np.arange(len(windows)), windows.leads - 1] <= LAST_TIME
     errors = {
-        int(windows.row[k]): _why_unusable(series[k], values[k], metadata) for k in np.flatnonzero(~usable).tolist()
+        int(windows.row[i]): _why_unusable(series[i], values[i], metadata) for i in np.flatnonzero(~usable).tolist()
     }
-    for k, warning in _gap_warnings(windows, gaps & usable[:, None], metadata):
-        windows.warnings[k] += (warning,)
+    for i, warning in _gap_warnings(windows, gaps & usable[:, None], metadata):
+        windows.warnings[i] += (warning,)
     filled = dataclasses.replace(windows, values=values)
     return filled if not errors else filled.take(usable), errors
 
@@ -125,11 +125,11 @@ def _gap_warnings(windows: Windows, gaps: Bools, metadata: CheckpointMetadata) -
     rows, columns = np.nonzero(gaps)
     times = shorts(metadata.time_step.shift(windows.times[rows, 0], columns - metadata.window))
     missing: dict[int, list[str]] = {}
-    for k, time in zip(rows.tolist(), times, strict=True):
-        missing.setdefault(k, []).append(time)
-    for k, filled in missing.items():
+    for row, time in zip(rows.tolist(), times, strict=True):
+        missing.setdefault(row, []).append(time)
+    for row, filled in missing.items():
         shown = ", ".join(filled[:3]) + (", …" if len(filled) > 3 else "")
-        yield k, ForecastWarning("gap_filled", f"{counted(len(filled), 'missing value')} interpolated: {shown}")
+        yield row, ForecastWarning("gap_filled", f"{counted(len(filled), 'missing value')} interpolated: {shown}")
 
 
 def _unsuited(series: SeriesBatch, row: int, metadata: CheckpointMetadata, model: str) -> SeriesError:

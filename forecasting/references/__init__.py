@@ -1,1 +1,1 @@
-"""What a network has to beat: persistence, climatology, damped persistence, linear autoregression."""
+"""The simple references that a network has to beat, and the seasonal cycle that they are based on."""

@@ -1,1 +1,1 @@
-"""Releases, from disk to memory."""
+"""Releases: reading them from the artifacts folder, verifying them, and loading their networks."""

@@ -73,7 +73,7 @@ class SeriesBatch:
         """Return the series at ``places``, which may repeat; the batch forgets other steps."""
         notes = {}
         if self.notes:
-            notes = {k: self.notes[i] for k, i in enumerate(places.tolist()) if i in self.notes}
+            notes = {new: self.notes[old] for new, old in enumerate(places.tolist()) if old in self.notes}
         return SeriesBatch(self.step, self.values, self.ends[places], self.lengths[places], self.starts[places], notes)
 
     def tails(self, count: int) -> Floats:

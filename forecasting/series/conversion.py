@@ -1,4 +1,4 @@
-"""What users have in memory as a series: pandas and xarray objects become an SstSeries."""
+"""Conversion of pandas and xarray objects to an SstSeries."""
 
 import sys
 from typing import TYPE_CHECKING, Union
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import xarray
 
 SeriesLike = Union[SstSeries, "pd.Series[float]", pd.DataFrame, "xarray.DataArray"]
-"""What :func:`to_sst_series` takes."""
+"""The types that :func:`to_sst_series` accepts."""
 
 
 def to_sst_series(data: SeriesLike) -> SstSeries:
-    """Convert one series of SST in °C; an :class:`SstSeries` comes back as it is.
+    """Convert one series of SST in °C; an :class:`SstSeries` is returned unchanged.
 
     Args:
         data: an SstSeries; a pandas Series or a DataFrame with one column, indexed by time; or an xarray DataArray
@@ -33,7 +33,7 @@ def to_sst_series(data: SeriesLike) -> SstSeries:
         if data.shape[1] != 1:
             raise _unsupported(f"a DataFrame with {data.shape[1]} columns")
         return SstSeries.from_pandas(data.iloc[:, 0])
-    # Whoever passes an xarray object has imported xarray; nobody else pays for the import.
+    # A caller with an xarray object has already imported xarray; others should not wait for the import.
     module = sys.modules.get("xarray")
     if module is not None and isinstance(data, module.DataArray):
         if data.ndim != 1:

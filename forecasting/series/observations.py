@@ -1,4 +1,4 @@
-"""Observations as they come, put in order and on a regular grid."""
+"""Observations in any order, put on a regular grid of times."""
 
 from collections.abc import Callable
 from typing import Final

@@ -61,10 +61,11 @@ def _create(sink: Sink, layout: Layout, shell: Shell) -> None:
 
 
 def _rows(layout: Layout, chunk: int) -> int:
-    return (layout.bounds[chunk + 1] - layout.bounds[chunk]) // _wide(layout)
+    return (layout.bounds[chunk + 1] - layout.bounds[chunk]) // _width(layout)
 
 
-def _wide(layout: Layout) -> int:
+def _width(layout: Layout) -> int:
+    """Return the number of cells in a row of the first dimension."""
     return int(np.prod(layout.shape[1:], dtype=np.int64))
 
 
@@ -76,7 +77,7 @@ def _arrays(part: bytes | None, layout: Layout, chunk: int) -> dict[str, npt.NDA
 
 def _place(layout: Layout, chunk: int, values: npt.NDArray[np.generic]) -> tuple[Index, npt.NDArray[np.generic]]:
     """Return the position of a chunk in the file, and its values in the file's order of dimensions."""
-    begin = layout.bounds[chunk] // _wide(layout)
+    begin = layout.bounds[chunk] // _width(layout)
     rows = slice(begin, begin + _rows(layout, chunk))
     rest = [rows, *(slice(None) for _ in layout.shape[1:])] if layout.shape else []
     shape = (_rows(layout, chunk), *layout.shape[1:]) if layout.shape else ()

@@ -67,16 +67,16 @@ def _runs(field: JoinedField, wanted: range) -> Iterator[range]:
             begin = following
 
 
-def _difference(ours: xr.DataArray, theirs: xr.DataArray, along: str) -> str:
-    """Describe how the grid of another file differs; empty if it is the same."""
-    if ours.dims != theirs.dims:
-        return f"its dimensions {', '.join(map(str, theirs.dims))} differ from those"
-    for dim in ours.dims:
+def _difference(expected: xr.DataArray, other: xr.DataArray, along: str) -> str:
+    """Describe how the grid of another file differs from the expected one; empty if it is the same."""
+    if expected.dims != other.dims:
+        return f"its dimensions {', '.join(map(str, other.dims))} differ from those"
+    for dim in expected.dims:
         if dim == along:
             continue
-        if ours.sizes[dim] != theirs.sizes[dim]:
-            return f"its {theirs.sizes[dim]} points along {dim} differ from the {ours.sizes[dim]}"
-        if dim in ours.coords and not np.array_equal(ours[dim].values, theirs[dim].values):
+        if expected.sizes[dim] != other.sizes[dim]:
+            return f"its {other.sizes[dim]} points along {dim} differ from the {expected.sizes[dim]}"
+        if dim in expected.coords and not np.array_equal(expected[dim].values, other[dim].values):
             return f"its {dim} differs from that"
     return ""
 
@@ -97,19 +97,23 @@ def open_files(files: Sequence[Path], options: ReadingOptions) -> Iterator[Field
 
 
 def _join(field: Field, options: ReadingOptions, files: Sequence[Path], times: Sequence[Times]) -> JoinedField:
-    every = np.concatenate(times)
-    which = np.repeat(np.arange(len(files)), [len(some) for some in times])
-    step = np.concatenate([np.arange(len(some)) for some in times])
-    order = np.argsort(every, kind="stable")
-    every, which, step = every[order], which[order], step[order]
-    twice = np.flatnonzero((every[1:] == every[:-1]) & (which[1:] != which[:-1]))
-    if len(twice):
-        first, second = (files[k] for k in which[twice[0] : twice[0] + 2].tolist())
-        raise FileError(f"{first}: contains {short(every[twice[0]])}, as does {second.name}; leave one of them out")
+    all_times = np.concatenate(times)
+    file = np.repeat(np.arange(len(files)), [len(file_times) for file_times in times])
+    step = np.concatenate([np.arange(len(file_times)) for file_times in times])
+    order = np.argsort(all_times, kind="stable")
+    all_times, file, step = all_times[order], file[order], step[order]
+    repeated = np.flatnonzero((all_times[1:] == all_times[:-1]) & (file[1:] != file[:-1]))
+    if len(repeated):
+        at = repeated[0]
+        first, second = (files[i] for i in file[at : at + 2].tolist())
+        raise FileError(f"{first}: contains {short(all_times[at])}, as does {second.name}; leave one of them out")
     parts = {name: getattr(field, name) for name in Field.__dataclass_fields__}
-    of_each = tuple(files[k] for k in which.tolist())
     return JoinedField(
-        **parts | {"times": every}, options=options, first=files[0], files=of_each, steps=tuple(step.tolist())
+        **parts | {"times": all_times},
+        options=options,
+        first=files[0],
+        files=tuple(files[i] for i in file.tolist()),
+        steps=tuple(step.tolist()),
     )
 
 

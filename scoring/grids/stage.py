@@ -112,9 +112,9 @@ def _width(field: Field) -> int:
 
 def _bounds(field: Field, chunk: int) -> tuple[int, ...]:
     rows = _rows(field)
-    wide = _width(field)
-    each = max(1, chunk // wide)
-    return (*range(0, rows * wide, each * wide), rows * wide)
+    width = _width(field)
+    rows_per_chunk = max(1, chunk // width)
+    return (*range(0, rows * width, rows_per_chunk * width), rows * width)
 
 
 def last_steps(field: Field, metadata: CheckpointMetadata) -> Steps:
@@ -155,9 +155,10 @@ def _place(times: Times) -> Callable[[int], str]:
 def _any_value(field: Field, step: int) -> bool:
     """Return whether any cell has a value at ``step``, looking at the middle rows first."""
     rows = _rows(field)
-    each = max(1, rows // 16)
-    middle = [*range(rows // 2, rows, each), *range(0, rows // 2, each)]
-    return any(bool(np.isfinite(field.celsius(slice(step, step + 1), slice(row, row + each))).any()) for row in middle)
+    count = max(1, rows // 16)
+    begins = [*range(rows // 2, rows, count), *range(0, rows // 2, count)]
+    slabs = (field.celsius(slice(step, step + 1), slice(begin, begin + count)) for begin in begins)
+    return any(bool(np.isfinite(slab).any()) for slab in slabs)
 
 
 def _runs(at: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:

@@ -139,8 +139,8 @@ def _numbers_of_places(batch: Batch, columns: tuple[str, str], stations: Station
     somewhere = np.isfinite(lat) & np.isfinite(lon)
     points, first_met, code = np.unique((lat + 1j * lon)[somewhere], return_index=True, return_inverse=True)
     number = np.zeros(len(points), dtype=np.int32)
-    for k in np.argsort(first_met).tolist():
-        number[k] = stations.number(name_place((points[k].real, points[k].imag)))
+    for i in np.argsort(first_met).tolist():
+        number[i] = stations.number(name_place((points[i].real, points[i].imag)))
     numbers = np.full(len(lat), _NOWHERE, dtype=np.int32)
     numbers[somewhere] = number[code]
     return numbers

@@ -116,7 +116,7 @@ def _read_csv(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Bat
         yield from _read_whole(file, options, notes)
         return
     names, separator = header(head)
-    positions = {name: f"f{k}" for k, name in enumerate(table.names if table.nameless else names)}
+    positions = {name: f"f{i}" for i, name in enumerate(table.names if table.nameless else names)}
 
     def read(names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         columns = [positions[name] for name in names]

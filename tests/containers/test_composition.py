@@ -142,7 +142,7 @@ def test_an_altered_release_is_refused_and_the_old_one_serves_on(
 def test_a_volume_that_holds_a_release_is_left_as_it_is(composition: Composition) -> None:
     before = composition.artifacts("ls -lR")
     printed = composition.compose("run", "--rm", "--no-deps", "training")
-    assert printed == "artifacts/nino12: a release is there already"
+    assert printed == "artifacts/nino12 already has a release"
     assert composition.artifacts("ls -lR") == before
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from forecasting.console import UNREAD, until_unread
+from forecasting.console import OUTPUT_CLOSED, run_command
 from tests.conftest import NINO12
 
 
@@ -23,7 +23,7 @@ def test_a_command_ends_quietly_when_its_output_is_closed(arguments: tuple[str, 
     os.close(write)
     assert done.stderr == ""
     # argparse ignores a closed output.
-    assert done.returncode == (0 if unbuffered and "--help" in arguments else UNREAD)
+    assert done.returncode == (0 if unbuffered and "--help" in arguments else OUTPUT_CLOSED)
 
 
 def _breaks() -> int:
@@ -32,4 +32,4 @@ def _breaks() -> int:
 
 def test_a_pipe_that_breaks_elsewhere_is_not_mistaken_for_the_output() -> None:
     with pytest.raises(BrokenPipeError):
-        until_unread(_breaks)
+        run_command(_breaks)

@@ -1,1 +1,1 @@
-"""The commands of `python -m training`."""
+"""The commands of ``python -m training``: train (``main``), ``inspect``, ``fetch`` and rollback."""

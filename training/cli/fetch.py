@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     with Downloader.open(tell=lambda message: print(message, file=sys.stderr)) as downloader:
         fetched = fetch(options.erddap, options.dataset, query, options.output, downloader)
     print(f"{fetched.path}: {fetched.rows} rows from {fetched.url}")
-    print(f"{fetched.source}: their source and licence")
+    print(f"{fetched.source}: source and licence of the data")
     print(f"next: {command_name('inspect', 'training inspect')} {fetched.path}")
     return 0
 

@@ -34,7 +34,7 @@ from training.run import Destination, Execution, train
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 on success, 2 after an error; ``inspect`` also returns 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show ± is no reason to fail
+        sys.stdout.reconfigure(errors="replace")  # do not fail on a terminal that cannot show ±
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         command = _COMMANDS.get(arguments[0]) if arguments else None

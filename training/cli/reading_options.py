@@ -1,4 +1,4 @@
-"""Options of a command line that override what is found in a file."""
+"""Command-line options that override what is found in a file."""
 
 import argparse
 from collections.abc import Callable

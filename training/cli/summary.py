@@ -1,4 +1,4 @@
-"""What the training command prints: the dataset before training, and the release after it."""
+"""The summaries that training prints: of the dataset at the start, of the release at the end."""
 
 from pathlib import Path
 

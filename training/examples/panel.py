@@ -64,7 +64,7 @@ def parts_of(seen: SstSeries) -> tuple[SstSeries, ...]:
 class Panel(Dataset):
     """Stations with one step, divided at the same dates, so that no test part overlaps with another's training part.
 
-    Whatever a dataset has only one of, such as its forecast and its plot, comes from the first station.
+    A dataset has one forecast and one plot; they are those of the first station.
 
     Attributes:
         members: stations to train on, by name.
@@ -101,7 +101,7 @@ class Panel(Dataset):
         unknown = [name for name in leave_out or () if name not in series]
         if unknown:
             raise RequestError(
-                f"--leave-out: unknown station {unknown[0]!r}; there are: {listed(series)}", field="leave_out"
+                f"--leave-out: unknown station {unknown[0]!r}; available: {listed(series)}", field="leave_out"
             )
         usable, unusable = _divide(series, config)
         if len(usable) < 2:

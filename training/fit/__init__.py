@@ -1,1 +1,1 @@
-"""Fitting of networks, and of the regressions that they are combined with."""
+"""Fitting of networks and of the autoregressions that they are combined with; out-of-sample residuals."""

@@ -1,1 +1,1 @@
-"""From fitted networks to a release on disk."""
+"""From fitted networks to a release on disk: export, evaluation, report, model card, plot, publication."""

@@ -1,4 +1,4 @@
-"""Everything that a release holds, from fitted networks."""
+"""Writing all files of a release from fitted networks."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,7 @@
 """The report of a release and the texts written from it: ``report.json``, ``report.md`` and ``MODEL_CARD.md``.
 
-``python -m training.publish.texts artifacts/NAME/VERSION …`` writes the texts of published releases again, for when
-their wording has changed. Run it while no service loads the release.
+``python -m training.publish.texts artifacts/NAME/VERSION …`` rewrites the texts of published releases after their
+wording has changed. Do not run it while a service loads the release.
 """
 
 import sys

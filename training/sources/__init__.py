@@ -1,1 +1,1 @@
-"""Where series come from: ERDDAP servers, and the packages that carry the shipped data."""
+"""Sources of series: ERDDAP servers, and the packages that contain the shipped data."""

@@ -1,4 +1,4 @@
-"""Downloads from a server that may be slow or busy or cut a response short: complete files, or none."""
+"""Downloads from a server that may be slow, busy or cut a response short: a complete file or none."""
 
 import json
 import os
@@ -37,7 +37,7 @@ class FetchError(ForecastError):
 
 
 class _TryAgainError(Exception):
-    """A failure that a later attempt may not meet again.
+    """A temporary failure; another attempt may succeed.
 
     Attributes:
         wait: seconds that the server asks to wait; None if it does not say.

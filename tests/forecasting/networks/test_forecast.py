@@ -88,5 +88,7 @@ def test_a_dataset_has_a_line_for_each_warning(warned: Forecast) -> None:
 
 def test_without_xarray_the_extra_that_brings_it_is_named(forecast: Forecast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)
-    with pytest.raises(ImportError, match=r"needs xarray: install sst-forecasting\[grids\]"):
+    with pytest.raises(
+        ImportError, match=r"^Forecast.to_xarray needs the extra `grids` \(no package 'xarray'\): pip install"
+    ):
         forecast.to_xarray()

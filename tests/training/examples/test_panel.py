@@ -208,7 +208,7 @@ def test_the_window_depends_on_the_step_of_most_stations_not_of_the_first(tmp_pa
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--leave-out", "pier"], "--leave-out: unknown station 'pier'; there are: s0, s1, s2"),
+        (["--leave-out", "pier"], "--leave-out: unknown station 'pier'; available: s0, s1, s2"),
         (["--leave-out", "s0,s1,s2"], "every station would be left out of training"),
         (["--window", "200"], "too many values are missing: the train part has"),
         (["--window", "300"], "none of its stations can be trained on: s0: too many values are missing"),

@@ -100,7 +100,7 @@ def test_columns_named_after_places_are_refused_with_what_makes_them_stations(tm
     ):
         read(path)
     assert read(path, ReadingOptions(station="bay")).names == ("bay",)
-    with pytest.raises(FileError, match=r"one of wind, gust$"):
+    with pytest.raises(FileError, match=r"SST: wind, gust; choose one with value_column=$"):
         read(table(tmp_path, "wind", "gust"))
 
 

@@ -91,7 +91,7 @@ def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -
         read(path)
     assert read(path, ReadingOptions(units="celsius")).series.values[0] == 41
     mixed = write(tmp_path, "time,sst,unit", *(f"{row},degF" for row in rows), "2001-01-04,5,degC")
-    with pytest.raises(FileError, match="line 2 says that the unit is 'degF' and line 5 'degC', by column unit; keep"):
+    with pytest.raises(FileError, match="line 2 gives the unit as 'degF' and line 5 as 'degC', in column unit; keep"):
         read(mixed)
 
 

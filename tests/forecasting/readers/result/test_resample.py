@@ -48,9 +48,7 @@ def test_eight_days_that_begin_anew_each_january_are_refused_until_made_regular(
 def test_irregular_times_are_refused_with_the_remedy(tmp_path: Path) -> None:
     times = ["2001-01-01", "2001-01-02", "2001-01-03", "2001-01-04T09:00", "2001-01-05"]
     path = write(tmp_path, "time,sst", *rows(times))
-    with pytest.raises(
-        FileError, match=r"line 5 .*correct that time, or bring .* to one step first \(resample=.*'day'"
-    ):
+    with pytest.raises(FileError, match=r"line 5 .*resample the series to one step first \(resample=.*'day'"):
         read(path)
     assert len(read(path, ReadingOptions(resample=DAY)).series) == 5
 
