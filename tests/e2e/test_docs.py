@@ -31,6 +31,7 @@ def blocks(pattern: str, *pages: str) -> list[Block]:
 PYTHON_PAGES = (
     "guides/prepare-your-data.md",
     "reference/inference-protocol.md",
+    "reference/python-api.md",
     "reference/python-client.md",
     "reference/releases.md",
 )
