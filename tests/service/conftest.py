@@ -1,4 +1,4 @@
-"""Fixtures of tests that write to a connection themselves; tests of other kinds have clients of their own."""
+"""Fixtures for tests that write to a connection themselves."""
 
 import socket
 from collections.abc import Iterator
