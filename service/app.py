@@ -38,7 +38,6 @@ from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
 from service.engine.release_watcher import ReleaseWatcher, open_registry
 from service.engine.serving import Serving
-from service.engine.statistics import Statistics
 from service.engine.worker_bus import WorkerBus
 from service.gate.admission import Guard
 from service.gate.gate import Gate
@@ -174,10 +173,9 @@ def _release_watcher(gate: Gate, bus: WorkerBus, stack: AsyncExitStack) -> Relea
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="large"))
     # Each thread keeps the memory that it allocates, so all loading happens in one.
     loader = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
-    statistics = Statistics()
 
     def serving(loaded: Registry) -> Serving:
-        return Serving(loaded, workers, settings.request_seconds, metrics, statistics)
+        return Serving(loaded, workers, settings.request_seconds, metrics)
 
     return ReleaseWatcher(
         settings.artifacts, choose_device(settings.device), gate.lifecycle, serving, bus, metrics, loader

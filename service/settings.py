@@ -39,6 +39,7 @@ class Settings(BaseSettings):
         host: the address to listen on.
         port: the port to listen on.
         workers: the number of processes.
+        http: ``fast``, or ``standard`` to serve everything through stock uvicorn.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         log_level: the level of the service's and uvicorn's logs.
         max_body_bytes: the largest request body.
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     workers: int = Field(default=1, ge=1, le=256)
+    http: Literal["fast", "standard"] = "fast"
     device: str = "auto"
     log_level: Annotated[
         Literal["critical", "error", "warning", "info", "debug"], BeforeValidator(lambda text: str(text).lower())

@@ -4,17 +4,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.app import create_app
 from service.gate.gate import Gate
-from service.server.hot_path import HotPath
-from service.server.protocol import Protocol
+from service.server.http_choice import STANDARD, choose_http
 from service.settings import Settings
 
 
@@ -32,12 +29,13 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
     The socket listens before the server runs, so the first request waits until it does.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    http = partial(Protocol, HotPath(app)) if isinstance(app, Gate) else HttpToolsProtocol
+    http = choose_http(app.settings, app) if isinstance(app, Gate) else STANDARD
     config = uvicorn.Config(
         app,
         log_level="warning",
         server_header=False,
-        http=http,  # type: ignore[arg-type]
+        http=http,
+        ws="none",
         timeout_keep_alive=keep_alive_seconds,
     )
     server = uvicorn.Server(config)

@@ -1,7 +1,7 @@
-"""The forecasts of many requests at once: from series as they came over the wire to the entries of the answers."""
+"""Forecasts many requests at once, from the series in their bodies to the entries of their answers."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,23 +15,22 @@ from forecasting.series.times import YEAR
 from forecasting.series.timestep import TimeStep
 from service.engine.parsing import Errors, parse
 from service.engine.series_schema import SeriesIn
-from service.engine.statistics import ModelStatistics
 from service.engine.writing import ForecastOptions, write
 from service.telemetry.metrics import Metrics
 
 Entries = list[bytes | SeriesError]
-"""An entry a series, in their order, as :func:`~service.engine.writing.write` has it; or what is wrong with it."""
+"""An entry for each series, in order, as :func:`~service.engine.writing.write` returns it, or the series' error."""
 
 
 class ForecastJob(NamedTuple):
-    """The forecasts that a request asks for; made by :meth:`of`.
+    """The forecasts that a request asks for. Create it with :meth:`of`.
 
     Attributes:
         forecasters: networks of one release, at least one.
-        series: that each of them is to forecast, at least one.
-        options: what each forecast is to contain.
-        lengths: values that each series has on a regular grid, at most.
-        steps: values that references are fitted to, at most, over all series and networks.
+        series: the series that each network forecasts, at least one.
+        options: what each forecast contains.
+        lengths: upper bound of the values of each series on a regular grid.
+        steps: upper bound of the values that references are fitted to, over all series and networks.
     """
 
     forecasters: Sequence[Forecaster]
@@ -44,27 +43,26 @@ class ForecastJob(NamedTuple):
     def of(
         cls, forecasters: Sequence[Forecaster], series: Sequence[SeriesIn], options: ForecastOptions
     ) -> "ForecastJob":
-        """A job whose lengths and steps are counted."""
+        """Create a job, and count its lengths and steps."""
         step = forecasters[0].step
         lengths = [
-            len(one.values) if one.timestamps is None else _most(len(one.values), one.timestamps, step)
-            for one in series
+            len(given.values) if given.timestamps is None else _max_length(len(given.values), given.timestamps, step)
+            for given in series
         ]
         return cls(forecasters, series, options, lengths, sum(lengths) * len(forecasters))
 
     def pieces(self, windows: int, steps: int) -> "Iterator[ForecastJob]":
-        """The same with some of the series at a time, in order.
+        """Yield jobs with some of the series each, in order.
 
-        Each piece has as many as give no more than so many ``windows`` over all networks and ``steps``, but one at
-        least.
+        A piece has at most ``windows`` windows over all networks and at most ``steps`` steps, but at least one series.
         """
         networks = len(self.forecasters)
-        most, begin, counted = max(windows // networks, 1), 0, 0
+        max_series, begin, total = max(windows // networks, 1), 0, 0
         for i, length in enumerate(self.lengths):
-            counted += length * networks
-            if i > begin and (i - begin == most or counted > steps):
+            total += length * networks
+            if i > begin and (i - begin == max_series or total > steps):
                 yield self._part(begin, i)
-                begin, counted = i, length * networks
+                begin, total = i, length * networks
         yield self._part(begin, len(self.series))
 
     def _part(self, begin: int, end: int) -> "ForecastJob":
@@ -73,12 +71,12 @@ class ForecastJob(NamedTuple):
         return ForecastJob(self.forecasters, self.series[begin:end], self.options, lengths, steps)
 
 
-def _most(n: int, times: Sequence[str], step: TimeStep) -> int:
-    """How many values a series of ``n`` can have on a regular grid: its times may lie far apart."""
+def _max_length(n: int, times: Sequence[str], step: TimeStep) -> int:
+    """Return an upper bound of the values that a series of ``n`` has on a regular grid: its times may be far apart."""
     if not times:
         return n
     try:
-        # Each begins with its year, and so sorts as text.
+        # ISO 8601 times begin with the year, and sort as text.
         years = int(max(times)[:4]) - int(min(times)[:4]) + 1
     except ValueError:
         return n
@@ -88,73 +86,66 @@ def _most(n: int, times: Sequence[str], step: TimeStep) -> int:
 class BatchForecaster:
     """Forecasts the series of many requests as one batch, whatever networks they ask for.
 
-    Networks of one release share all but their weights, as a rule: reading, windows and references are then one
-    piece of work, and each network is called once.
+    Networks of one release usually share everything but their weights. Their series are then parsed together, windows
+    and references are computed once, and each network is called once.
     """
 
-    def __init__(self, statistics: Mapping[Forecaster, ModelStatistics], metrics: Metrics) -> None:
-        """``statistics`` of all networks that may be asked for."""
-        self._statistics = statistics
+    def __init__(self, networks: Iterable[Forecaster], metrics: Metrics) -> None:
+        """Forecast with any of ``networks``, and record each batch in ``metrics``."""
+        networks = list(networks)
         self._metrics = metrics
-        kinds = list(dict.fromkeys(one.alike for one in statistics))
-        self._kind = {one: kinds.index(one.alike) for one in statistics}
+        kinds = list(dict.fromkeys(network.alike for network in networks))
+        self._kind = {network: kinds.index(network.alike) for network in networks}
 
     def run(self, jobs: Sequence[ForecastJob], waits: Sequence[float]) -> list[list[Entries]]:
-        """For each of ``jobs``, the entries by each of its networks; ``waits`` are the seconds that it has waited."""
+        """Return the entries of each network of each job; ``waits`` are the seconds that each job has waited."""
         begin = time.perf_counter()
         results: list[list[Entries]] = []
         batches: dict[tuple[int, int], _Batch] = {}
         waited: dict[Forecaster, list[float]] = {}
         for job, read, wait in zip(jobs, self._read(jobs), waits, strict=True):
-            own = []
+            entries = []
             for forecaster in job.forecasters:
                 kind = read.kind, self._kind[forecaster]
                 batch = batches.get(kind)
                 if batch is None:
                     batch = batches[kind] = _Batch(read.series, read.errors)
-                own.append(batch.add(read.begin, len(job.series), forecaster, job.options))
+                entries.append(batch.add(read.begin, len(job.series), forecaster, job.options))
                 waited.setdefault(forecaster, []).append(wait)
-            results.append(own)
-        # Counted only once all have run: where one fails, each job runs again.
+            results.append(entries)
+        # Recorded only after all have run: if one fails, each job runs again.
         forecasts = [batch.run() for batch in batches.values() if batch.holds_any]
-        self._count(forecasts, waited, time.perf_counter() - begin)
+        seconds = time.perf_counter() - begin
+        for forecast in forecasts:
+            self._metrics.batches.add(forecast, waited, seconds)
         return results
 
     def _read(self, jobs: Sequence[ForecastJob]) -> "list[_Read]":
-        """The series of each job, read together with those for networks that are alike."""
+        """Parse the series of all jobs, those for networks that are alike together."""
         alike: dict[int, list[ForecastJob]] = {}
         kinds = [self._kind[job.forecasters[0]] for job in jobs]
         for kind, job in zip(kinds, jobs, strict=True):
             alike.setdefault(kind, []).append(job)
-        found = {}
-        for kind, some in alike.items():
-            series = [one for job in some for one in job.series]
-            units = [job.options.units for job in some for _ in job.series]
-            found[kind] = parse(series, units, some[0].forecasters[0].step)
+        parsed = {}
+        for kind, group in alike.items():
+            series = [given for job in group for given in job.series]
+            units = [job.options.units for job in group for _ in job.series]
+            parsed[kind] = parse(series, units, group[0].forecasters[0].step)
         begins, read = dict.fromkeys(alike, 0), []
         for kind, job in zip(kinds, jobs, strict=True):
-            read.append(_Read(kind, *found[kind], begins[kind]))
+            read.append(_Read(kind, *parsed[kind], begins[kind]))
             begins[kind] += len(job.series)
         return read
 
-    def _count(
-        self, forecasts: Iterable[Forecasts], waited: Mapping[Forecaster, Sequence[float]], seconds: float
-    ) -> None:
-        for one in forecasts:
-            self._metrics.batches.add(one, waited)
-            for network, rows, _ in one.by_network:
-                n = len(one) if isinstance(rows, slice) else len(rows)
-                self._statistics[network].batch(n, waited[network], seconds)
-
 
 class _Read(NamedTuple):
-    """Where a job's series are.
+    """The parsed series of a job.
 
     Attributes:
-        kind: that networks have which are alike.
-        series: of all jobs for such networks.
-        errors: what is wrong with some of them.
-        begin: the job's first.
+        kind: number that networks which are alike share.
+        series: series of all jobs for such networks.
+        errors: errors of some of them.
+        begin: place of the job's first series.
     """
 
     kind: int
@@ -164,27 +155,27 @@ class _Read(NamedTuple):
 
 
 class _Batch:
-    """Forecasts of some of ``series``, in lists that go side by side, by networks that are alike."""
+    """Forecasts of some of ``series`` by networks that are alike. Its lists have an item for each row."""
 
     def __init__(self, series: SeriesBatch, errors: Errors) -> None:
         self._series = series
         self._errors = errors
         self._places: list[int] = []
-        """Place of each row's series in ``series``."""
+        """Place of the row's series in ``series``."""
         self._networks: list[Forecaster] = []
         self._choices: list[int] = []
-        """Each one's options, by their number in ``_numbers``."""
+        """Number of the row's options in ``_numbers``."""
         self._answers: list[tuple[Entries, int]] = []
         self._numbers: dict[tuple[ForecastOptions, tuple[int, ...]], int] = {}
-        """The number of each pair of options and the levels of intervals that they mean."""
+        """Number of each pair of options and resolved interval levels."""
         self._known: dict[tuple[Forecaster, ForecastOptions], int] = {}
 
     def add(self, begin: int, n: int, forecaster: Forecaster, options: ForecastOptions) -> Entries:
-        """Have ``n`` series be forecast, the sound ones; the entries of all are complete once the batch has run."""
+        """Add ``n`` series, without those with errors; return their entries, which :meth:`run` completes."""
         choice = self._known.get((forecaster, options))
         if choice is None:
-            meant = options, options.levels_of(forecaster.metadata.errors)
-            choice = self._known[forecaster, options] = self._numbers.setdefault(meant, len(self._numbers))
+            resolved = options, options.levels_of(forecaster.metadata.errors)
+            choice = self._known[forecaster, options] = self._numbers.setdefault(resolved, len(self._numbers))
         entries: Entries = []
         for place in range(begin, begin + n):
             if place in self._errors:
@@ -199,11 +190,11 @@ class _Batch:
 
     @property
     def holds_any(self) -> bool:
-        """Whether there is a sound series."""
+        """Whether there is a series without an error."""
         return bool(self._places)
 
     def run(self) -> Forecasts:
-        """Forecast all series that were added, and fill in their entries."""
+        """Forecast all added series, and fill in their entries."""
         choices, series = list(self._numbers), self._series
         horizons = np.asarray([choices[choice][0].horizon for choice in self._choices])
         if self._places != list(range(len(series))):
@@ -211,13 +202,13 @@ class _Batch:
         forecasts = forecast_together(series, horizons, self._networks)
         alike: list[list[int]] = [[] for _ in choices]
         rows = forecasts.row.tolist()
-        for k, i in enumerate(rows):
-            alike[self._choices[i]].append(k)
-        for (options, levels), some in zip(choices, alike, strict=True):
-            if not some:
+        for row, answer in enumerate(rows):
+            alike[self._choices[answer]].append(row)
+        for (options, levels), group in zip(choices, alike, strict=True):
+            if not group:
                 continue
-            for k, entry in zip(some, write(forecasts, some, options, levels), strict=True):
-                entries, place = self._answers[rows[k]]
+            for row, entry in zip(group, write(forecasts, group, options, levels), strict=True):
+                entries, place = self._answers[rows[row]]
                 entries[place] = entry
         for i, error in forecasts.failures.items():
             entries, place = self._answers[i]

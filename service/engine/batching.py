@@ -1,8 +1,8 @@
-"""Micro-batching: whatever waits when the network is free goes through it as one batch.
+"""Micro-batching: everything that waits when the network is free becomes one batch.
 
-A call of the network costs nearly the same for one window as for thirty (benchmarks/). Requests that arrive in the same
-turn of the event loop are therefore run together, without any of them waiting for others to come: before a batch
-starts, the loop turns as long as that brings in requests that the system has already received, and no longer.
+A call of the network costs nearly the same for one window as for thirty (benchmarks/). So requests that arrive in the
+same turn of the event loop run together. No request waits for others to come: before a batch starts, the loop turns
+only as long as that brings in requests which the system has already received.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from service.http.problems import ProblemError
 logger = logging.getLogger("service")
 
 FULL: Final = 64
-"""Jobs waiting at which a batch starts without another turn of the loop."""
+"""Number of waiting jobs at which a batch starts without another turn of the loop."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Result_contra = TypeVar("Result_contra", contravariant=True)
 
 Run = Callable[[Sequence[Job], Sequence[float]], Sequence[Result]]
-"""Does jobs together, given the seconds that each of them has waited, the first the longest; one result a job."""
+"""Runs jobs together, given the seconds that each of them has waited, the longest first. Returns a result for each."""
 
 
 class ResultSink(Protocol[Result_contra]):
-    """Whoever waits for a result: a future, or less."""
+    """Takes the result of a job: a future, or something simpler."""
 
     def done(self) -> bool:
-        """Whether nobody waits for the result any more."""
+        """Whether the result is no longer wanted."""
 
     def set_result(self, result: Result_contra, /) -> None:
         """Take the ``result`` of the job."""
@@ -42,7 +42,7 @@ class ResultSink(Protocol[Result_contra]):
 
 
 class QueuedJob(Generic[Job, Result]):
-    """Not a dataclass, whose beginning costs twice as much; there is one a request."""
+    """A job and where its result goes. A plain class, since creating a dataclass costs twice as much."""
 
     __slots__ = ("answer", "job", "since")
 
@@ -53,10 +53,10 @@ class QueuedJob(Generic[Job, Result]):
 
 
 class Batcher(Generic[Job, Result]):
-    """Runs the small jobs of many requests together: on the event loop, or in ``workers`` where those are given.
+    """Runs the small jobs of many requests together, on the event loop or in ``workers``.
 
-    A job that is cancelled, overdue (after ``seconds``) or bad does not touch its neighbours: it is left out, or where
-    the batch fails for it, each of the batch is run alone.
+    Jobs do not affect each other. One that is cancelled or overdue (after ``seconds``) is left out. If a batch fails,
+    each of its jobs runs alone.
     """
 
     def __init__(
@@ -65,37 +65,37 @@ class Batcher(Generic[Job, Result]):
         seconds: float,
         workers: Executor | None = None,
         weigh: Callable[[Job], int] = lambda job: 0,
-        most: int = 0,
+        max_weight: int = 0,
     ) -> None:
-        """A batch holds jobs that weigh ``most`` together, or one that weighs more."""
+        """Build batches of jobs that weigh up to ``max_weight`` together; a heavier job is a batch of its own."""
         self._run = run
         self._seconds = seconds
         self._workers = workers
         self._weigh = weigh
-        self._most = most
+        self._max_weight = max_weight
         self._queue: list[QueuedJob[Job, Result]] = []
         self._seen = 0
         self._busy = False
 
     async def submit(self, job: Job) -> Result:
-        """The result of ``job``.
+        """Run ``job``, and return its result.
 
         Raises:
             ProblemError: 504 if its turn did not come in time.
-            Exception: whatever it failed with.
+            Exception: the error that the job failed with.
         """
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.enqueue(job, answer)
         return await answer
 
     def enqueue(self, job: Job, answer: ResultSink[Result]) -> None:
-        """Have ``answer`` told the result of ``job``, or what :meth:`submit` raises."""
+        """Queue ``job``; ``answer`` gets its result, or the error that :meth:`submit` would raise."""
         self._queue.append(QueuedJob(job, answer, time.perf_counter()))
         if len(self._queue) == 1 and not self._busy:
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        """Start a batch, unless the last turn of the loop brought in more to wait for."""
+        """Start a batch, unless the last turn of the loop brought in more jobs."""
         loop = asyncio.get_running_loop()
         if self._seen < len(self._queue) < FULL:
             self._seen = len(self._queue)
@@ -105,7 +105,7 @@ class Batcher(Generic[Job, Result]):
         queue, self._seen = self._split(), 0
         batch = [waiting for waiting in queue if self._is_wanted(waiting, now)]
         if self._queue and (self._workers is None or not batch):
-            # Whatever else waits on the loop has its turn between.
+            # Everything else that waits on the loop runs in between.
             loop.call_soon(self._turn)
         if not batch:
             return
@@ -118,11 +118,11 @@ class Batcher(Generic[Job, Result]):
             running.add_done_callback(lambda done: self._finish(batch, done))
 
     def _split(self) -> list[QueuedJob[Job, Result]]:
-        """What goes as one batch; the rest stays in the queue."""
+        """Take the jobs of one batch out of the queue."""
         weight = 0
         for n, waiting in enumerate(self._queue):
             weight += self._weigh(waiting.job)
-            if n and weight > self._most:
+            if n and weight > self._max_weight:
                 queue, self._queue = self._queue[:n], self._queue[n:]
                 return queue
         queue, self._queue = self._queue, []
@@ -147,7 +147,7 @@ class Batcher(Generic[Job, Result]):
         try:
             return self._run([job], [wait])[0]
         except StopIteration as error:
-            # No future takes it as it is, and the rest of the batch would wait for ever.
+            # A future does not accept StopIteration, and the rest of the batch would wait forever.
             return RuntimeError(f"StopIteration: {error}")
         except Exception as error:
             return error
@@ -174,5 +174,5 @@ def _tell(answer: ResultSink[Result], result: "Result | Exception") -> None:
         else:
             answer.set_result(result)
     except Exception:
-        # Whoever cannot be told does not keep the others of the batch from hearing.
-        logger.exception("an answer could not be given")
+        # One broken sink must not keep the others of the batch from their results.
+        logger.exception("cannot deliver a result")

@@ -1,6 +1,6 @@
-"""The JSON of forecasts' entries, many at once: numbers of all of them are written together, and put where they belong.
+"""Writes the JSON of many forecasts at once: all numbers are formatted together, and then put in their places.
 
-Made so, an entry costs two thirds of what it does as dictionaries and lists that are written and let go.
+This takes two thirds of the time of building dictionaries and lists and serializing them.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats, Times, iso_of
 
 _SCALE: Final = 1e6
-"""Values are written to six decimals."""
+"""Values are rounded to six decimals."""
 
 
 class EntryForm(NamedTuple):
-    """What the entries of some series have in common.
+    """What the entries of several series have in common.
 
     Attributes:
-        levels: of intervals, percent.
-        thresholds: whose probabilities are told.
-        references: by name.
-        leads: in each list.
+        levels: interval levels, percent.
+        thresholds: temperatures whose probabilities of exceedance are written.
+        references: names of the references.
+        leads: number of leads in each list.
     """
 
     levels: tuple[int, ...]
@@ -39,36 +39,37 @@ class EntryForm(NamedTuple):
         calibrated: Sequence[bool],
         warnings: Sequence[Sequence[ForecastWarning]],
     ) -> list[bytes]:
-        """An entry for each series of ``table`` ``(n, lists, leads)``; of references that are NaN it has none."""
+        """Return an entry for each series of ``table`` ``(n, lists, leads)``, without the references that are NaN."""
         numbers = dumps(rounded(table).ravel(), option=OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
         size = table.shape[1] * self.leads
         absent = np.isnan(table[:, table.shape[1] - len(self.references) :, 0]).tolist()
         blanks: dict[tuple[bool, ...], tuple[bytes, list[int]]] = {}
         entries = []
-        for begin, stamps, is_calibrated, gone, said in zip(
+        for begin, stamps, is_calibrated, missing, messages in zip(
             range(0, len(numbers), size), written_times(times), calibrated, absent, warnings, strict=True
         ):
-            kind = (is_calibrated, *gone)
+            kind = (is_calibrated, *missing)
             if kind not in blanks:
                 blanks[kind] = _blank(self, *kind)
             blank, kept = blanks[kind]
-            own = numbers[begin : begin + size]
+            cells = numbers[begin : begin + size]
             if len(kept) < size:
-                own = [own[place] for place in kept]
-            told = dumps([{"code": one.code, "message": one.message} for one in said])[1:-1] if said else b""
-            entries.append(blank % ('","'.join(stamps).encode(), *own, told))
+                cells = [cells[place] for place in kept]
+            listed = [{"code": warning.code, "message": warning.message} for warning in messages]
+            warned = dumps(listed)[1:-1] if listed else b""
+            entries.append(blank % ('","'.join(stamps).encode(), *cells, warned))
         return entries
 
 
 @lru_cache(maxsize=64)
-def _blank(form: EntryForm, is_calibrated: bool, *gone: bool) -> tuple[bytes, list[int]]:
-    """An entry with a place for the times, for every number and for the warnings; and which numbers those are.
+def _blank(form: EntryForm, is_calibrated: bool, *missing: bool) -> tuple[bytes, list[int]]:
+    """Return an entry with placeholders for times, numbers and warnings, and which numbers it has.
 
-    Of the references those that are ``gone`` have none.
+    The ``missing`` references have no numbers.
     """
-    there = [c for c, is_gone in enumerate(gone) if not is_gone]
+    present = [c for c, is_missing in enumerate(missing) if not is_missing]
     first = 1 + 2 * len(form.levels) + len(form.thresholds)
-    lists = [*range(first), *[first + c for c in there]]
+    lists = [*range(first), *[first + c for c in present]]
     kept = [place for c in lists for place in range(c * form.leads, (c + 1) * form.leads)]
     numbers, calibrated = b"[" + b",".join([b"%s"] * form.leads) + b"]", dumps(is_calibrated)
     intervals = [
@@ -79,7 +80,7 @@ def _blank(form: EntryForm, is_calibrated: bool, *gone: bool) -> tuple[bytes, li
         b'{"threshold":%s,"probability":%s,"calibrated":%s}' % (dumps(threshold), numbers, calibrated)
         for threshold in form.thresholds
     ]
-    baselines = [b"%s:%s" % (dumps(form.references[c]), numbers) for c in there]
+    baselines = [b"%s:%s" % (dumps(form.references[c]), numbers) for c in present]
     blank = b'"timestamps":["%%s"],"sst":%s,"intervals":[%s],"exceedance":[%s],"baselines":{%s},"warnings":[%%s]}' % (
         numbers,
         b",".join(intervals),
@@ -90,12 +91,12 @@ def _blank(form: EntryForm, is_calibrated: bool, *gone: bool) -> tuple[bytes, li
 
 
 def rounded(values: Floats) -> Floats:
-    """To as many decimals as are written."""
+    """Round ``values`` to the decimals that are written."""
     scaled: Floats = np.rint(values * _SCALE)
     scaled /= _SCALE
     return scaled
 
 
 def written_times(times: Times) -> list[list[str]]:
-    """ISO 8601 in UTC, in lists as ``times`` ``(n, leads)`` are shaped."""
+    """Return ISO 8601 times in UTC, as lists in the shape of ``times`` ``(n, leads)``."""
     return [[iso_of(seconds) for seconds in row] for row in times.astype(np.int64).tolist()]

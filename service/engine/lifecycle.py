@@ -1,4 +1,4 @@
-"""Whether the process takes on work."""
+"""Whether the process accepts work."""
 
 from dataclasses import dataclass, field
 
@@ -7,13 +7,13 @@ from service.engine.serving import Serving
 
 @dataclass
 class Lifecycle:
-    """The state that a process is in; the one thing here that changes.
+    """The state of a process.
 
     Attributes:
         serving: what requests are answered from; None until the models are loaded.
-        withdrawn: models that an operator has unloaded, by full name.
-        draining: whether the process is about to stop: it finishes what it has begun and takes nothing new.
-        until: when that has to be finished, as :func:`time.monotonic` has it.
+        withdrawn: full names of the models that an operator has unloaded.
+        draining: whether the process is stopping: it finishes what it has begun, and refuses new requests.
+        until: when it has to be finished, in the time of :func:`time.monotonic`.
     """
 
     serving: Serving | None = None

@@ -1,4 +1,4 @@
-"""Series as they came over the wire, many at once."""
+"""Parses the series of request bodies, many at once."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, pairwise
@@ -17,33 +17,33 @@ from service.engine.series_schema import SeriesIn
 
 _ABSENT: Final = "send null in its place"
 
-_FEWEST_NEIGHBOURS: Final = 0.1
-"""Of a series' intervals, the share that is one step, at least."""
+_MIN_SHARE_OF_STEPS: Final = 0.1
+"""Minimum share of a series' intervals that must be one step."""
 
-_SHORTER: Final = 0.75
-"""Of a step: what lies closer together than that comes more often."""
+_SHORTER_STEP: Final = 0.75
+"""Fraction of a step. Values closer together than this have a shorter step."""
 
 Errors = dict[int, SeriesError]
-"""What is wrong with series, by their place among those of a batch."""
+"""Errors of series, by their place in a batch."""
 
 
 def parse_all(series: Sequence[SeriesIn], units: Units, step: TimeStep) -> list[SstSeries | SeriesError]:
-    """Each of ``series`` at ``step``, or what is wrong with it."""
+    """Parse each of ``series`` at ``step``; return the error of those that are invalid."""
     batch, errors = parse(series, [units] * len(series), step)
     return [errors[i] if i in errors else batch[i] for i in range(len(series))]
 
 
 def parse(series: Sequence[SeriesIn], units: Sequence[Units], step: TimeStep) -> tuple[SeriesBatch, Errors]:
-    """All of ``series``, each in its ``units``, at ``step``; those with which something is wrong hold no values."""
-    lengths = [len(one.values) for one in series]
+    """Parse ``series``, each in its ``units``, at ``step``. Those with errors have no values in the batch."""
+    lengths = [len(given.values) for given in series]
     ends = [*accumulate(lengths)]
     begins = [0, *ends]
     errors: Errors = {}
-    starts, told = _starts(series, step, errors)
-    given = np.array([*chain.from_iterable([one.values for one in series])], dtype=np.float64)
-    values = _celsius(given, begins, units, errors)
+    starts, stamps = _starts(series, step, errors)
+    raw = np.array([*chain.from_iterable([given.values for given in series])], dtype=np.float64)
+    values = _celsius(raw, begins, units, errors)
     notes: dict[int, tuple[str, ...]] = {}
-    grids = _grids(told, values, begins, step, errors)
+    grids = _grids(stamps, values, begins, step, errors)
     if grids:
         end = len(values)
         values = np.concatenate([values, *[grid.values for grid in grids.values()]])
@@ -57,23 +57,23 @@ def parse(series: Sequence[SeriesIn], units: Sequence[Units], step: TimeStep) ->
 
 
 def _starts(series: Sequence[SeriesIn], step: TimeStep, errors: Errors) -> tuple[list[int], dict[int, list[int]]]:
-    """Unix seconds of each series' first value; and of all its values, where it has them."""
-    starts, told = [0] * len(series), dict[int, list[int]]()
-    for i, one in enumerate(series):
+    """Return the Unix seconds of each series' first value, and of all values of series with timestamps."""
+    starts, stamps = [0] * len(series), dict[int, list[int]]()
+    for i, given in enumerate(series):
         try:
-            if one.step is not None and TimeStep.parse(one.step) != step:
-                own, known = in_words(one.step), in_words(str(step))
-                raise SeriesError(f"the step is {own}, and this model forecasts steps of {known}")
-            if one.start is not None and one.timestamps is None:
-                starts[i] = seconds_of(one.start, local=step.calendar_month)
-            elif one.timestamps is None or one.start is not None:
+            if given.step is not None and TimeStep.parse(given.step) != step:
+                sent, expected = in_words(given.step), in_words(str(step))
+                raise SeriesError(f"the step is {sent}, and this model forecasts steps of {expected}")
+            if given.start is not None and given.timestamps is None:
+                starts[i] = seconds_of(given.start, local=step.calendar_month)
+            elif given.timestamps is None or given.start is not None:
                 raise SeriesError("give either start, or timestamps with one time for each value")
             else:
-                told[i] = times = _times(one.timestamps, len(one.values), step)
+                stamps[i] = times = _times(given.timestamps, len(given.values), step)
                 starts[i] = times[0]
         except SeriesError as error:
             errors[i] = error
-    return starts, told
+    return starts, stamps
 
 
 def _times(timestamps: list[str], n: int, step: TimeStep) -> list[int]:
@@ -90,20 +90,20 @@ def _times(timestamps: list[str], n: int, step: TimeStep) -> list[int]:
         raise
 
 
-def _celsius(given: Floats, begins: Sequence[int], units: Sequence[Units], errors: Errors) -> Floats:
-    """The values of all series in °C, as far as a sea can have them."""
+def _celsius(raw: Floats, begins: Sequence[int], units: Sequence[Units], errors: Errors) -> Floats:
+    """Convert the values of all series to °C, and record an error for those that no sea can have."""
     if len(set(units)) == 1:
-        celsius = to_celsius(given, units[0])
+        celsius = to_celsius(raw, units[0])
     else:
-        parts = zip(_parts(given, begins), units, strict=True)
-        celsius = np.concatenate([to_celsius(own, unit) for own, unit in parts])
+        parts = zip(_parts(raw, begins), units, strict=True)
+        celsius = np.concatenate([to_celsius(values, unit) for values, unit in parts])
     try:
-        # Looked at together, which costs less; where one is wrong, each is looked at for itself.
+        # Checking all at once is cheaper. If one is wrong, check each of them.
         return sea_temperatures(celsius, "celsius", _place, _ABSENT)
     except SeriesError:
-        for i, (own, unit) in enumerate(zip(_parts(given, begins), units, strict=True)):
+        for i, (values, unit) in enumerate(zip(_parts(raw, begins), units, strict=True)):
             try:
-                sea_temperatures(own, unit, _place, _ABSENT)
+                sea_temperatures(values, unit, _place, _ABSENT)
             except SeriesError as error:
                 errors.setdefault(i, error)
         return celsius
@@ -114,20 +114,20 @@ def _parts(values: Floats, begins: Sequence[int]) -> list[Floats]:
 
 
 def _grids(
-    told: Mapping[int, list[int]], values: Floats, begins: Sequence[int], step: TimeStep, errors: Errors
+    stamps: Mapping[int, list[int]], values: Floats, begins: Sequence[int], step: TimeStep, errors: Errors
 ) -> dict[int, SstSeries]:
-    """The series whose ``told`` times do not simply follow one another, on a regular grid."""
+    """Return the series whose timestamps are irregular, on a regular grid."""
     grids: dict[int, SstSeries] = {}
-    if not told:
+    if not stamps:
         return grids
-    for (i, times), is_regular in zip(told.items(), _are_regular([*told.values()], step), strict=True):
-        own = values[begins[i] : begins[i + 1]]
-        # Where the last value is none that is missing, not all are.
-        if i in errors or (is_regular and own[-1] == own[-1]):
+    for (i, times), is_regular in zip(stamps.items(), _are_regular([*stamps.values()], step), strict=True):
+        own_values = values[begins[i] : begins[i + 1]]
+        # If the last value is not NaN, the series has a value.
+        if i in errors or (is_regular and own_values[-1] == own_values[-1]):
             continue
         when = np.array(times, dtype=np.int64).view(SECONDS)
         try:
-            grids[i] = SstSeries.from_observations(when, own, step=step, place=_place)
+            grids[i] = SstSeries.from_observations(when, own_values, step=step, place=_place)
             _refuse_longer_steps(when, step)
         except SeriesError as error:
             errors[i] = _shorter_steps(when, step) or error
@@ -135,10 +135,10 @@ def _grids(
 
 
 def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
-    """Refuse times that hardly ever follow each other by a step: half of the window and more would be made up."""
+    """Refuse times that are hardly ever one step apart: most of the window would be interpolated."""
     ordered = np.sort(when)
     apart = np.round(np.diff(step.place(ordered, ordered[0])))
-    if len(apart) and (apart <= 1).mean() < _FEWEST_NEIGHBOURS:
+    if len(apart) and (apart <= 1).mean() < _MIN_SHARE_OF_STEPS:
         raise SeriesError(
             f"its times lie {np.median(apart):.0f} steps apart, and this model needs {one_each(str(step))}; "
             "send null where one is missing"
@@ -146,10 +146,10 @@ def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
 
 
 def _shorter_steps(when: Times, step: TimeStep) -> SeriesError | None:
-    """What is wrong with times most of which lie closer together than ``step``; None where they do not."""
+    """Return the error of times that are mostly closer together than ``step``; None if they are not."""
     apart = np.diff(np.sort(when)).astype(np.int64)
     pace = int(np.median(apart)) if len(apart) else 0
-    if not 0 < pace < _SHORTER * step.seconds:
+    if not 0 < pace < _SHORTER_STEP * step.seconds:
         return None
     return SeriesError(
         f"its times lie {in_words(str(TimeStep(pace)))} apart, and this model needs {one_each(str(step))}: send means, "
@@ -157,12 +157,12 @@ def _shorter_steps(when: Times, step: TimeStep) -> SeriesError | None:
     )
 
 
-def _are_regular(told: Sequence[list[int]], step: TimeStep) -> list[bool]:
-    """Which of several series, none of them empty, have a time at each step from their first on, and no other."""
-    lengths = np.array([len(one) for one in told])
+def _are_regular(stamps: Sequence[list[int]], step: TimeStep) -> list[bool]:
+    """Return which of several series, none of them empty, have exactly one time at each step from their first."""
+    lengths = np.array([len(times) for times in stamps])
     ends = lengths.cumsum()
     begins = ends - lengths
-    times = np.array([*chain.from_iterable(told)], dtype=np.int64).view(SECONDS)
+    times = np.array([*chain.from_iterable(stamps)], dtype=np.int64).view(SECONDS)
     expected = step.shift(times[begins].repeat(lengths), np.arange(len(times)) - begins.repeat(lengths))
     regular: list[bool] = np.logical_and.reduceat(times == expected, begins).tolist()
     return regular

@@ -1,9 +1,9 @@
-"""Following what is published, without a dropped request.
+"""Follows the published releases, without dropping a request.
 
-Every worker looks at which releases are current, and hears at once of a load or an unload that any of them is asked
-for. A new release is loaded, verified and warmed up beside the old one, and then takes its place for the requests that
-come after; one that fails is refused, and the old one serves on. It is tried again once its files have changed, as
-one that was copied slowly is whole in the end.
+Every worker checks which releases are current, and is told at once when any worker is asked to load or unload a model.
+A new release is loaded, verified and warmed up beside the old one, and then replaces it for the requests that follow.
+A release that fails is refused, and the old one stays. It is tried again after its files have changed, since a release
+that is copied slowly is complete in the end.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ logger = logging.getLogger("service")
 _WITHDRAWN = "withdrawn"
 
 _State = tuple[str, tuple[tuple[str, int, int, int], ...]]
-"""The version that is current, and what can be told of its files without reading them."""
+"""The current version, and what is known of its files without reading them."""
 
 
 class ReleaseWatcher:
-    """What a worker serves of what is published."""
+    """Loads the published releases of a worker, and puts them to serve."""
 
     def __init__(
         self,
@@ -47,14 +47,24 @@ class ReleaseWatcher:
         metrics: Metrics,
         loader: Executor,
     ) -> None:
-        """``loader`` should be one thread: it loads into the memory that the release before the last has left."""
+        """Wire a watcher.
+
+        Args:
+            artifacts: folder of published releases.
+            device: where networks run.
+            lifecycle: gets what serves.
+            serve: makes what serves from loaded releases.
+            bus: reaches the other workers.
+            metrics: counts checks, and shows what is loaded.
+            loader: should be one thread, which reuses the memory of the release before the last.
+        """
         self.artifacts = artifacts
         self.device = device
         self.lifecycle = lifecycle
         self.bus = bus
         self.metrics = metrics
         self.refused: dict[str, str] = {}
-        """Why the current release of a dataset does not serve, by dataset."""
+        """Why the current release of a dataset is refused, by dataset."""
         self._tried: dict[str, _State] = {}
         self._serve = serve
         self._loader = loader
@@ -63,47 +73,47 @@ class ReleaseWatcher:
 
     @property
     def registry(self) -> Registry:
-        """Every release that is loaded, withdrawn models included."""
+        """All loaded releases, unloaded models included."""
         assert self._registry is not None
         return self._registry
 
     def start(self, registry: Registry) -> None:
-        """Begin with what is loaded; it serves from :meth:`refresh` on."""
+        """Start with a loaded registry. It serves after :meth:`refresh`."""
         self._registry = registry
         for dataset, loaded in registry.releases.items():
             self.bus.serve(dataset, loaded.release.version)
 
     async def watch(self, seconds: float) -> None:
-        """Follow what is published, with a look every ``seconds``; does not return."""
-        said = ""
+        """Check for new releases every ``seconds``; never returns."""
+        reported = ""
         while True:
             await asyncio.sleep(seconds)
             try:
                 await self._follow()
             except Exception as error:
-                # Whatever is wrong with the folder, what is loaded serves on. It is said once, not at each look.
-                if str(error) != said:
+                # Whatever is wrong with the folder, the loaded releases stay. Report it once, not at each check.
+                if str(error) != reported:
                     trace = None if isinstance(error, ForecastError) else error
                     logger.error(
-                        "what is published cannot be followed, what was loaded serves on: %s", error, exc_info=trace
+                        "cannot check for new releases; still serving the loaded ones: %s", error, exc_info=trace
                     )
-                said = str(error)
+                reported = str(error)
             else:
-                if said:
-                    logger.info("what is published is followed again")
-                said = ""
+                if reported:
+                    logger.info("checking for new releases again")
+                reported = ""
 
     async def load(self, model: str) -> None:
-        """Serve the current release of a model's dataset, in every worker; undoes :meth:`unload`.
+        """Serve the current release of a model's dataset in every worker. Undoes :meth:`unload`.
 
         Raises:
             UnknownNameError: if there is no such model.
-            ReleaseError: if none is current, or the release is refused by any worker.
+            ReleaseError: if no release is current, or any worker refuses it.
         """
         await self._tell({"do": "load", "model": model})
 
     async def unload(self, model: str) -> None:
-        """Serve a model no longer, in any worker, until it is loaded again.
+        """Stop serving a model in every worker, until it is loaded again.
 
         Raises:
             UnknownNameError: if there is no such model.
@@ -114,10 +124,10 @@ class ReleaseWatcher:
         await self._do(message, asked=True)
         failed = [answer["error"] for answer in await self.bus.ask_others(message) if answer.get("error")]
         if failed:
-            raise ReleaseError(f"{len(failed)} other workers refused: {failed[0]}")
+            raise ReleaseError(f"{len(failed)} other workers refused the release: {failed[0]}")
 
     async def hear(self, message: Message) -> Message:
-        """Do what another worker was asked for; answers with the ``error`` if there is one."""
+        """Do what another worker was asked for; return its ``error`` if there is one."""
         try:
             await self._do(message, asked=False)
         except ForecastError as error:
@@ -128,7 +138,7 @@ class ReleaseWatcher:
         return {}
 
     async def _do(self, message: Message, *, asked: bool) -> None:
-        """Load or unload; only the worker that was ``asked`` writes down what is withdrawn, for all."""
+        """Load or unload a model. Only the worker that was ``asked`` records unloaded models, for all workers."""
         model = message["model"]
         dataset = model.rpartition("-")[0]
         published = await self._follow(again=True) if message["do"] == "load" else None
@@ -138,15 +148,15 @@ class ReleaseWatcher:
         if published is not None and dataset not in published:
             version = self.registry.releases[dataset].release.version
             raise ReleaseError(
-                f"{self.artifacts / dataset / CURRENT} is missing, so that no release of {dataset} is published, and "
-                f"{version} serves on: write into it the version that is to serve"
+                f"{self.artifacts / dataset / CURRENT} is missing, so no release of {dataset} is published, and "
+                f"{version} is still served: write the version to serve into that file"
             )
         if asked:
             self._withdraw(model, withdrawn=message["do"] == "unload")
         self.refresh()
 
     def refresh(self) -> None:
-        """Serve what is loaded but for what is withdrawn by now."""
+        """Serve all loaded releases without the models that are unloaded by now."""
         self._put(self.registry)
 
     def _check(self, model: str) -> None:
@@ -155,9 +165,9 @@ class ReleaseWatcher:
             raise UnknownNameError(f"no model {model[:64]!r}; {available(known)}")
 
     async def _follow(self, *, again: bool = False) -> Collection[str]:
-        """Load what is current and not loaded; what was refused before only if ``again`` or if it has changed.
+        """Load the current releases that are not loaded; refused ones only if ``again`` is set or they have changed.
 
-        Returns the datasets of which a release is current.
+        Returns the datasets that have a current release.
         """
         async with self._lock:
             try:
@@ -179,15 +189,15 @@ class ReleaseWatcher:
             return states.keys()
 
     def _look(self) -> dict[str, _State | None]:
-        """What is current, by dataset; None where it is loaded."""
-        loaded = {dataset: one.release.version for dataset, one in self.registry.releases.items()}
+        """Return the current version and its files, by dataset; None if it is loaded."""
+        loaded = {dataset: release.release.version for dataset, release in self.registry.releases.items()}
         return {
             dataset: None if loaded.get(dataset) == version else (version, traces(self.artifacts / dataset, version))
             for dataset, version in current_versions(self.artifacts).items()
         }
 
     def _forget(self, dataset: str) -> None:
-        """Forget that releases of a ``dataset`` were refused."""
+        """Forget that releases of ``dataset`` were refused."""
         self.refused.pop(dataset, None)
         self._tried.pop(dataset, None)
 
@@ -195,18 +205,18 @@ class ReleaseWatcher:
         try:
             release = await asyncio.get_running_loop().run_in_executor(self._loader, self._load, dataset)
         except Exception as error:
-            # A bug, or memory that is not there, is no reason to stop serving what is loaded either.
+            # Neither a bug nor a lack of memory is a reason to stop serving the loaded release.
             known = isinstance(error, ForecastError)
             self.refused[dataset] = str(error) if known else f"{type(error).__name__}: {error}"
             self._tried[dataset] = state
             self.metrics.reloaded("failed")
-            logger.error("a new release of %s is refused, what was loaded serves on: %s", dataset, error)
+            logger.error("refused a new release of %s; still serving the loaded one: %s", dataset, error)
             return
         self._forget(dataset)
         self._put(self.registry.with_release(release))
         self.bus.serve(dataset, release.release.version)
         self.metrics.reloaded("loaded")
-        logger.info("%s now serves release %s", dataset, release.release.version)
+        logger.info("now serving %s release %s", dataset, release.release.version)
 
     def _load(self, dataset: str) -> LoadedRelease:
         return LoadedRelease.load(open_current(self.artifacts, dataset), self.device)
@@ -216,8 +226,8 @@ class ReleaseWatcher:
         serving = self._serve(registry.without(self._withdrawn()))
         self.lifecycle.serving = serving
         self.metrics.models(loaded_models(serving.registry))
-        # What is loaded is there to stay: collections need not look at it, which would stop all for 90 ms. What it
-        # replaced was set aside in the same way, and is found only once it is back among the living.
+        # Loaded releases stay, so collections need not traverse them, which would stop the process for 90 ms. The
+        # release that was replaced has been frozen in the same way, and can only be collected after unfreezing.
         gc.unfreeze()
         gc.collect()
         gc.freeze()
@@ -231,7 +241,7 @@ class ReleaseWatcher:
             return set()
 
     def _withdraw(self, model: str, *, withdrawn: bool) -> None:
-        """Write down whether a model is withdrawn: for all workers, those that are yet to start among them."""
+        """Record whether a model is unloaded, for all workers and those that start later."""
         with self.bus.exclusively():
             names = self._withdrawn()
             (names.add if withdrawn else names.discard)(model)
@@ -240,12 +250,12 @@ class ReleaseWatcher:
 
 
 def open_registry(settings: Settings, bus: WorkerBus | None = None) -> Registry:
-    """Load what ``settings`` name; what the workers on ``bus`` serve where that cannot be used.
+    """Load the releases that ``settings`` name, or what the workers on ``bus`` serve if those are unusable.
 
     Raises:
-        ForecastError: if there is no such device, or a release cannot be used.
+        ForecastError: if the device does not exist, or a release is unusable.
     """
-    # A second thread makes networks this small slower, and their warm-up by seconds where the cores are busy.
+    # A second thread slows down networks this small, and their warm-up by seconds if the cores are busy.
     torch.set_num_threads(1)
     serving = bus.serving() if bus else {}
     return Registry.open(settings.artifacts, choose_device(settings.device), settings.default_dataset, serving)

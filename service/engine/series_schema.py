@@ -1,10 +1,8 @@
-"""A series as it goes over the wire."""
+"""A series in the body of a request."""
 
 from typing import Annotated, Final
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from service.http.request_model import RequestModel
 
@@ -12,7 +10,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
 
 MAX_ID: Final = 256
-"""The most characters in the ID of a series."""
+"""Maximum characters of a series' id."""
 
 
 class SeriesIn(RequestModel):

@@ -1,4 +1,4 @@
-"""What serves at one moment: the loaded releases, and where work for their networks runs."""
+"""The loaded releases that serve at one moment, and where the work for their networks runs."""
 
 import asyncio
 import time
@@ -13,30 +13,33 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.batching import Batcher, ResultSink
-from service.engine.statistics import ModelStatistics, Statistics
 from service.telemetry.metrics import Metrics
+from service.telemetry.statistics import ModelStatistics, NetworkRun
 
 SMALL: Final = 64
-"""Calls' worth of windows (series × networks × leads) up to which a request is batched; larger ones run apart."""
+"""Windows (series × networks × leads) up to which a request is batched. Larger requests run in worker threads."""
 
 SMALL_VALUES: Final = 20_000
-"""The same for values in all, once a network: references are fitted to every one. A batch holds no more either."""
+"""Values (once for each network) up to which a request is batched, since references are fitted to all of them.
+
+A batch holds no more values than this, either.
+"""
 
 PIECE: Final = 512
-"""Windows that a large request is split into, so that several such requests advance side by side."""
+"""Windows in each piece of a large request, so that several large requests advance side by side."""
 
 Float32s = npt.NDArray[np.float32]
 Returned = TypeVar("Returned")
 
 
 def is_small(job: ForecastJob) -> bool:
-    """Whether a request costs little enough to be answered on the event loop."""
+    """Whether a request is small enough to be answered on the event loop."""
     windows = len(job.series) * len(job.forecasters) * job.options.horizon
     return windows <= SMALL and job.steps <= SMALL_VALUES
 
 
 class ModelRunner:
-    """Runs one network on bare windows, as the Open Inference Protocol sends them: small requests in one batch."""
+    """Runs one network on bare windows, as the Open Inference Protocol sends them. Small requests share a batch."""
 
     def __init__(
         self,
@@ -44,14 +47,20 @@ class ModelRunner:
         workers: Executor,
         seconds: float,
         metrics: Metrics,
-        statistics: ModelStatistics,
     ) -> None:
-        """``workers`` run what is too large for the event loop; ``seconds`` is how long a request may wait."""
+        """Wire a runner.
+
+        Args:
+            forecaster: the network.
+            workers: run what is too large for the event loop.
+            seconds: how long a request may wait.
+            metrics: records each run.
+        """
         self.forecaster = forecaster
-        self.statistics = statistics
+        self.statistics = metrics.batches.statistics_of(forecaster)
         self._workers = workers
         self._metrics = metrics
-        self._batcher = Batcher(self._infer_together, seconds, _apart(forecaster, workers))
+        self._batcher = Batcher(self._infer_together, seconds, _executor_of(forecaster, workers))
 
     async def infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         """Run the network itself.
@@ -85,72 +94,69 @@ class ModelRunner:
         windows = np.concatenate([values for values, _ in jobs])
         forecast = self.forecaster.network.infer(windows, np.concatenate([seconds for _, seconds in jobs]))
         seconds = time.perf_counter() - begin
-        self._metrics.batch(self.forecaster.metadata.model, len(windows), waits[0], seconds)
-        self.statistics.batch(len(windows), waits, seconds)
+        self._metrics.batches.add_run(NetworkRun(self.forecaster, len(windows), [*waits], seconds, seconds))
         return np.split(forecast, np.cumsum([len(values) for values, _ in jobs])[:-1])
 
 
 class Serving:
-    """A request takes one of these at its beginning, and is answered from it whatever is loaded meanwhile."""
+    """What one request is answered from, from its beginning to its end, whatever is loaded meanwhile."""
 
-    def __init__(
-        self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics, statistics: Statistics
-    ) -> None:
-        """Arguments as :class:`ModelRunner` has them; ``statistics`` of all networks that have been loaded."""
+    def __init__(self, registry: Registry, workers: Executor, seconds: float, metrics: Metrics) -> None:
+        """Serve the networks of ``registry``; the other arguments are those of :class:`ModelRunner`."""
         self.registry = registry
-        self.statistics = {one: statistics.setdefault(one, ModelStatistics()) for one in registry.models}
+        self.statistics = {network: metrics.batches.statistics_of(network) for network in registry.models}
         self._resolved: dict[tuple[str, str | None], list[Forecaster]] = {}
         self._workers = workers
-        self._runners = {one: ModelRunner(one, workers, seconds, metrics, own) for one, own in self.statistics.items()}
-        self._batch_forecaster = BatchForecaster(self.statistics, metrics)
-        apart = _apart(registry.models[0], workers) if registry.models else None
-        self._batcher = Batcher(self._batch_forecaster.run, seconds, apart, lambda job: job.steps, SMALL_VALUES)
+        self._runners = {network: ModelRunner(network, workers, seconds, metrics) for network in registry.models}
+        self._batch_forecaster = BatchForecaster(registry.models, metrics)
+        executor = _executor_of(registry.models[0], workers) if registry.models else None
+        self._batcher = Batcher(self._batch_forecaster.run, seconds, executor, lambda job: job.steps, SMALL_VALUES)
 
     def resolve(self, model: str, dataset: str | None) -> list[Forecaster]:
-        """The networks that ``model`` means within ``dataset``.
+        """Return the networks that ``model`` refers to within ``dataset``.
 
         Raises:
             UnknownNameError: if there is no such model or dataset.
             RequestError: if a full name contradicts ``dataset``.
         """
-        found = self._resolved.get((model, dataset))
-        if found is None:
-            # Only names that mean something are kept, of which there are few.
-            _, found = self.registry.resolve(model, dataset)
-            self._resolved[model, dataset] = found
-        return found
+        networks = self._resolved.get((model, dataset))
+        if networks is None:
+            # Only valid names are kept, and there are few of them.
+            _, networks = self.registry.resolve(model, dataset)
+            self._resolved[model, dataset] = networks
+        return networks
 
     def runner(self, forecaster: Forecaster) -> ModelRunner:
-        """What runs one of the registry's networks."""
+        """Return the runner of one of the registry's networks."""
         return self._runners[forecaster]
 
     async def forecast(self, job: ForecastJob) -> list[Entries]:
-        """The entries of the answer by each network that is asked; its own networks are counted.
+        """Return the entries of the answer, in a list for each network of ``job``.
 
         Raises:
             ProblemError: 504 if its turn did not come in time.
         """
         if is_small(job):
             return await self._counted(self._batcher.submit(job), job)
-        found: list[Entries] = [[] for _ in job.forecasters]
+        results: list[Entries] = [[] for _ in job.forecasters]
 
         def keep(piece: list[Entries]) -> None:
-            for entries, more in zip(found, piece, strict=True):
+            for entries, more in zip(results, piece, strict=True):
                 entries += more
 
         await self.forecast_pieces(job, keep)
-        return found
+        return results
 
     async def forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
-        """The same for a large request: ``take`` gets some of the entries at a time, in order, off the event loop."""
+        """Forecast a large request: call ``take`` with some of the entries at a time, in order, in a worker thread."""
         await self._counted(self._forecast_pieces(job, take), job)
 
     def enqueue(self, job: ForecastJob, answer: ResultSink[list[Entries]]) -> None:
-        """The same for a small request, without a task: ``answer`` is told, and has to count."""
+        """Forecast a small request without a task: ``answer`` gets the result, and has to count the request."""
         self._batcher.enqueue(job, answer)
 
     async def run_in_worker(self, function: Callable[..., Returned], *arguments: object) -> Returned:
-        """What ``function`` returns, off the event loop."""
+        """Call ``function`` in a worker thread, and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
     async def _forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
@@ -158,15 +164,15 @@ class Serving:
             take(self._batch_forecaster.run([piece], [0.0])[0])
 
         for piece in job.pieces(PIECE, SMALL_VALUES):
-            # One after the other: two threads would hand Python's lock back and forth for one request.
+            # One after the other: for one request, two threads would only pass Python's lock back and forth.
             await self.run_in_worker(run, piece)
 
     async def _counted(self, work: Awaitable[Returned], job: ForecastJob) -> Returned:
-        return await _counted(work, [self.statistics[one] for one in job.forecasters])
+        return await _counted(work, [self.statistics[network] for network in job.forecasters])
 
 
-def _apart(forecaster: Forecaster, workers: Executor) -> Executor | None:
-    """Where batches run: a GPU would leave the event loop idle; a CPU has the same work to do, and none to wait for."""
+def _executor_of(forecaster: Forecaster, workers: Executor) -> Executor | None:
+    """Return where batches run: None is the event loop. For a GPU it is ``workers``, since the loop would only wait."""
     return None if forecaster.device.type == "cpu" else workers
 
 
@@ -175,9 +181,9 @@ async def _counted(work: Awaitable[Returned], statistics: Sequence[ModelStatisti
     try:
         answer = await work
     except BaseException:
-        for one in statistics:
-            one.failed(time.perf_counter() - begin)
+        for figures in statistics:
+            figures.failed(time.perf_counter() - begin)
         raise
-    for one in statistics:
-        one.succeeded(time.perf_counter() - begin)
+    for figures in statistics:
+        figures.succeeded(time.perf_counter() - begin)
     return answer

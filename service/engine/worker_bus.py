@@ -1,4 +1,4 @@
-"""The other workers of the same service, reached through a socket in a folder that they share."""
+"""Connects the workers of a service, through sockets and files in a folder that they share."""
 
 import asyncio
 import fcntl
@@ -12,19 +12,20 @@ from typing import Final
 Message = dict[str, str]
 Handle = Callable[[Message], Awaitable[Message]]
 
-_LINE: Final = 64 * 1_024
+_MAX_LINE_BYTES: Final = 64 * 1_024
 _SERVES: Final = "=serves"
+_RUNNING: Final = "running"
 
 
 class WorkerBus:
-    """The other workers of a service; none where there is no ``folder``."""
+    """Reaches the other workers of a service. Without a ``folder`` there are none."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
 
     @asynccontextmanager
     async def listening(self, handle: Handle) -> AsyncIterator[None]:
-        """Answer what other workers send meanwhile, by ``handle``."""
+        """Within this context, answer the messages of other workers with ``handle``."""
         if self.folder is None:
             yield
             return
@@ -39,27 +40,27 @@ class WorkerBus:
 
         path = self.folder / f"{os.getpid()}.sock"
         try:
-            async with await asyncio.start_unix_server(answer, path, limit=_LINE):
+            async with await asyncio.start_unix_server(answer, path, limit=_MAX_LINE_BYTES):
                 yield
         finally:
             path.unlink(missing_ok=True)
 
     async def ask_others(self, message: Message) -> list[Message]:
-        """What each other worker answers; one that is gone is left out."""
+        """Send ``message`` to every other worker, and return their answers. A worker that has gone gives none."""
         if self.folder is None:
             return []
-        own = f"{os.getpid()}.sock"
-        sockets = [path for path in sorted(self.folder.glob("*.sock")) if path.name != own]
+        own_name = f"{os.getpid()}.sock"
+        sockets = [path for path in sorted(self.folder.glob("*.sock")) if path.name != own_name]
         answers = await asyncio.gather(*(self._ask(path, message) for path in sockets))
         return [answer for answer in answers if answer is not None]
 
     def serve(self, dataset: str, version: str) -> None:
-        """Write down which release of a dataset serves: what workers that start from now on can fall back on."""
+        """Record which release of a dataset is served, as a fallback for workers that start later."""
         self.write(f"{dataset}{_SERVES}", version)
 
     def write(self, name: str, text: str) -> None:
-        """Have a file in the folder hold ``text``, whole for whoever reads it meanwhile; nothing without a folder."""
-        # What stands there already takes no room, which a full disk would not have.
+        """Replace the content of a file in the folder in one step. Without a folder, do nothing."""
+        # Writing the same again could fail on a full disk.
         if self.folder is not None and self._read(name) != text:
             fresh = self.folder / f"{name}.{os.getpid()}"
             fresh.write_text(text)
@@ -73,23 +74,37 @@ class WorkerBus:
             return None
 
     def serving(self) -> dict[str, str]:
-        """The version that serves, by dataset, as it was written down last; none where no worker has served yet."""
+        """Return the version that is served, by dataset, as it was recorded last."""
         if self.folder is None:
             return {}
         return {path.name.removesuffix(_SERVES): path.read_text() for path in self.folder.glob(f"*{_SERVES}")}
 
+    def announce_start(self) -> None:
+        """Tell the workers that the service runs."""
+        if self.folder is not None:
+            (self.folder / _RUNNING).touch()
+
+    def announce_stop(self) -> None:
+        """Tell the workers that all of them are about to stop. This needs no room on the disk."""
+        if self.folder is not None:
+            (self.folder / _RUNNING).unlink(missing_ok=True)
+
+    def is_stopping(self) -> bool:
+        """Whether the whole service stops, not this worker alone."""
+        return self.folder is None or not (self.folder / _RUNNING).exists()
+
     def is_any_left(self) -> bool:
-        """Whether a worker answers to others."""
+        """Whether any worker listens for messages."""
         return self.folder is not None and any(self.folder.glob("*.sock"))
 
     def remove_socket(self, pid: int) -> None:
-        """Remove what a worker that was killed could not take with it."""
+        """Remove the socket that a killed worker left behind."""
         if self.folder is not None:
             (self.folder / f"{pid}.sock").unlink(missing_ok=True)
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
-        """No other worker is in here meanwhile."""
+        """Lock the folder: only one worker at a time is within this context."""
         if self.folder is None:
             yield
             return
@@ -99,12 +114,12 @@ class WorkerBus:
 
     async def _ask(self, path: Path, message: Message) -> Message | None:
         try:
-            reader, writer = await asyncio.open_unix_connection(path, limit=_LINE)
+            reader, writer = await asyncio.open_unix_connection(path, limit=_MAX_LINE_BYTES)
         except (FileNotFoundError, ConnectionRefusedError):
-            # Killed before it could take its socket with it; or it begins, and is about to listen.
+            # The worker was killed and left its socket behind, or it is starting and about to listen.
             return None
         except OSError as error:
-            return {"error": f"worker {path.stem} could not be asked: {error.strerror}"}
+            return {"error": f"cannot reach worker {path.stem}: {error.strerror}"}
         try:
             writer.write(json.dumps(message).encode() + b"\n")
             answer: Message = json.loads(await reader.readline())

@@ -1,4 +1,4 @@
-"""Forecasts as they go over the wire, many at once: levels, thresholds and units as they were asked for."""
+"""Writes the forecasts of many series at once, with the levels, thresholds and units of their requests."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -15,19 +15,19 @@ from service.engine.forecast_json import EntryForm
 
 DEFAULT_LEVELS: Final = (80, 95)
 _END: Final = b"]}"
-"""Of what one network says: its forecasts stand last."""
+"""End of one network's forecast, whose last field is the list of forecasts."""
 
 Json = dict[str, Any]
 
 
 class ForecastOptions(NamedTuple):
-    """What a forecast is to contain.
+    """What a forecast contains.
 
     Attributes:
         horizon: number of leads.
-        levels: of intervals, percent; None: those of :data:`DEFAULT_LEVELS` that are calibrated.
-        thresholds: in ``units``, whose probability of being exceeded is wanted.
-        units: of all temperatures.
+        levels: interval levels, percent; None for those of :data:`DEFAULT_LEVELS` that are calibrated.
+        thresholds: temperatures, in ``units``, whose probabilities of exceedance are forecast.
+        units: units of all temperatures.
     """
 
     horizon: int
@@ -36,17 +36,17 @@ class ForecastOptions(NamedTuple):
     units: Units = "celsius"
 
     def levels_of(self, errors: ErrorDistribution) -> tuple[int, ...]:
-        """The levels that are meant, of a network with these ``errors``."""
+        """Return the interval levels for a network with these ``errors``."""
         if self.levels is not None:
             return self.levels
         return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
 
 
 def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, levels: Sequence[int]) -> list[bytes]:
-    """The entries of some ``rows`` of ``forecasts``, as :func:`with_ids` completes them.
+    """Return the entries of some ``rows`` of ``forecasts``; :func:`with_ids` completes them.
 
-    Each is the JSON of a :class:`~service.api.forecast.schemas.SeriesForecast`, from what follows its ``id`` to the
-    end. ``levels`` are those that are meant, and calibrated for each of the networks that the rows come from.
+    Each is the JSON of a :class:`~service.api.forecast.schemas.SeriesForecast`, from after its ``id`` to the end.
+    ``levels`` are the resolved levels, calibrated for all networks of these rows.
     """
     picked = slice(None) if len(rows) == len(forecasts) else np.asarray(rows)
     sst, times, scale = (
@@ -54,16 +54,16 @@ def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, l
         forecasts.times[picked, : options.horizon],
         forecasts.scale[picked],
     )
-    errors = [(network.metadata.errors, own) for network, own in _by_network(forecasts, rows)]
-    # The lists of a series lie together, as they are written: bounds by level, probabilities, references.
+    errors = [(network.metadata.errors, places) for network, places in _by_network(forecasts, rows)]
+    # The lists of a series in the order in which they are written: bounds by level, probabilities, references.
     bounds = 1 + 2 * len(levels)
     first = bounds + len(options.thresholds)
     table = np.zeros((len(rows), first + len(forecasts.baselines), sst.shape[1]))
     table[:, 0] = sst
     if levels:
         widths = np.empty((len(levels), *sst.shape))
-        for distribution, own in errors:
-            widths[:, own] = distribution.half_widths_of(levels, times[own], scale[own])
+        for distribution, places in errors:
+            widths[:, places] = distribution.half_widths_of(levels, times[places], scale[places])
         table[:, 1:bounds:2] = (sst - widths).swapaxes(0, 1)
         table[:, 2:bounds:2] = (sst + widths).swapaxes(0, 1)
     for c, reference in enumerate(forecasts.baselines.values(), first):
@@ -71,25 +71,25 @@ def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, l
     if options.units != "celsius":
         table = from_celsius(table, options.units)
     for c, threshold in enumerate(to_celsius(options.thresholds, options.units).tolist(), bounds):
-        for distribution, own in errors:
-            table[own, c] = distribution.exceedance(sst[own], times[own], scale[own], threshold)
+        for distribution, places in errors:
+            table[places, c] = distribution.exceedance(sst[places], times[places], scale[places], threshold)
     form = EntryForm(tuple(levels), options.thresholds, tuple(forecasts.baselines), table.shape[2])
     calibrated = forecasts.calibrated[picked].tolist()
     return form.fill(table, times, calibrated, [forecasts.warnings[row] for row in rows])
 
 
 def _by_network(forecasts: Forecasts, rows: Sequence[int]) -> Iterator[tuple[Forecaster, Rows]]:
-    """Each network, and where among ``rows`` its own are."""
-    for network, own, _ in forecasts.by_network:
-        if isinstance(own, slice) or len(rows) == len(forecasts):
-            yield network, own
+    """Yield each network, and the places of its rows in ``rows``."""
+    for network, network_rows, _ in forecasts.by_network:
+        if isinstance(network_rows, slice) or len(rows) == len(forecasts):
+            yield network, network_rows
         else:
-            of_network = set(own)
+            of_network = set(network_rows)
             yield network, [place for place, row in enumerate(rows) if row in of_network]
 
 
 def with_ids(ids: Sequence[str], entries: Sequence[bytes | SeriesError]) -> bytes:
-    """The entries, each with its ``id``, or what is wrong where there is none: JSON, with commas between."""
+    """Return the entries or errors as JSON, each with its ``id``, separated by commas."""
     return b",".join(
         [
             b'{"id":%s,"error":%s}' % (dumps(name), dumps(sentence(entry)))
@@ -101,9 +101,9 @@ def with_ids(ids: Sequence[str], entries: Sequence[bytes | SeriesError]) -> byte
 
 
 def model_forecast(forecaster: Forecaster, units: Units, parts: Sequence[bytes]) -> list[bytes]:
-    """What one network says, in pieces: JSON of :class:`~service.api.forecast.schemas.ModelForecast`.
+    """Return the forecast of one network in pieces: JSON of :class:`~service.api.forecast.schemas.ModelForecast`.
 
-    ``parts`` are what :func:`with_ids` makes of all its entries, some at a time.
+    ``parts`` are the results of :func:`with_ids` for its entries, some at a time.
     """
     metadata = forecaster.metadata
     around = dumps(
@@ -123,8 +123,8 @@ def model_forecast(forecaster: Forecaster, units: Units, parts: Sequence[bytes])
 
 
 def whole_answer(models: Sequence[Sequence[bytes]], *, is_list: bool) -> bytes:
-    """What :func:`model_forecast` says of one network, or the list of what it says of several."""
-    # Joined once: of an answer of many megabytes each copy counts.
+    """Join the results of :func:`model_forecast`: of one network, or of several as a list."""
+    # Join once: an answer may have many megabytes, and each copy costs time.
     if not is_list:
         return b"".join(models[0])
     pieces = [piece for model in models for piece in (b",", *model)]
@@ -132,7 +132,7 @@ def whole_answer(models: Sequence[Sequence[bytes]], *, is_list: bool) -> bytes:
 
 
 def sentence(error: SeriesError) -> str:
-    """What is wrong, with the place of the value that is to blame."""
+    """Return the message of an error, with the place of the value that caused it."""
     text = str(error)
     if error.index is None or text.startswith("values["):
         return text

@@ -1,15 +1,15 @@
-"""Whether a request is let in: who calls, how often, and whether there is room among those that wait."""
+"""Decides whether a request may pass: who sent it, how often they call, and whether there is room for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from service.engine.lifecycle import Lifecycle
+from service.gate.accounting import Accounting, RequestAccount
 from service.gate.keys import Key
 from service.gate.policy import Access
 from service.gate.rate_limit import RateLimiter
 from service.http.bodies import too_large
-from service.http.problems import ProblemError, shutting_down
+from service.http.problems import ProblemError
 from service.http.query import OPERATOR_PATHS
 from service.http.security_headers import RawHeaders
 from service.settings import Settings
@@ -17,13 +17,13 @@ from service.settings import Settings
 
 @dataclass(frozen=True)
 class Guard:
-    """Who may call, how often, and what their browsers are told.
+    """Who may call, how often, and which headers protect their browsers.
 
     Attributes:
         access: checks keys.
-        limiter: counts the calls of each.
-        headers: of every answer.
-        page_headers: in place of those, by path.
+        limiter: counts the calls of each key.
+        headers: sent with every answer.
+        page_headers: sent instead of ``headers``, by path.
     """
 
     access: Access
@@ -33,63 +33,36 @@ class Guard:
 
 
 class Admission:
-    """Counts what the process works on, and refuses what is too much.
+    """Checks requests on their way in."""
 
-    Attributes:
-        guard: who may call.
-        waiting: requests that have been taken in and not answered.
-    """
-
-    def __init__(self, settings: Settings, lifecycle: Lifecycle, guard: Guard) -> None:
-        self.guard = guard
-        self.waiting = 0
+    def __init__(self, settings: Settings, lifecycle: Lifecycle, guard: Guard, accounting: Accounting) -> None:
+        self._guard = guard
+        self._accounting = accounting
         self._settings = settings
         self._lifecycle = lifecycle
-        self._bytes = 0
 
     def check(self, path: str, authorization: bytes | None, size: int, *, streams: bool = False) -> Key | None:
-        """Whose a request is, that counts among :attr:`waiting` and whose body has ``size`` bytes; None: nobody's.
+        """Return the key of an open request whose body has ``size`` bytes; None if it needs none.
 
         Raises:
-            ProblemError: if it is too large, there is no room for it, or its caller may not.
+            ProblemError: if the body is too large, too many requests wait, or the caller may not do this.
         """
         if size > self._settings.max_body_bytes and not streams:
             raise too_large(self._settings.max_body_bytes)
-        full = self._lifecycle.draining or self.waiting > self._settings.max_waiting
-        if full and not path.startswith(OPERATOR_PATHS):
-            raise self.unavailable()
-        return self.guard.access.check(path, authorization)
+        is_full = self._lifecycle.draining or self._accounting.waiting > self._settings.max_waiting
+        if is_full and not path.startswith(OPERATOR_PATHS):
+            raise self._accounting.unavailable()
+        return self._guard.access.check(path, authorization)
 
-    def admit(self, key: Key | None, size: int) -> None:
-        """Let in a request of ``key`` that was found good, and hold ``size`` bytes for it.
+    def admit(self, account: RequestAccount, key: Key | None, size: int) -> None:
+        """Reserve ``size`` bytes for a request that passed :meth:`check`, and count it against the rate of ``key``.
 
         Raises:
-            ProblemError: if there is no room for so many, or the key calls too often; nothing is held then.
+            ProblemError: if there is no room for it, or the key calls too often. The request holds nothing then.
         """
-        self.hold(size)
+        self._accounting.hold(account, size)
         try:
-            self.guard.limiter.admit(key)
+            self._guard.limiter.admit(key)
         except ProblemError:
-            self.release(size)
+            self._accounting.release(account)
             raise
-
-    def hold(self, size: int) -> None:
-        """Count so many bytes more among those that wait.
-
-        Raises:
-            ProblemError: if that is more than all may hold together.
-        """
-        if size > 0 and self._bytes + size > self._settings.max_waiting_bytes:
-            raise self.unavailable()
-        self._bytes += size
-
-    def release(self, size: int) -> None:
-        """Take ``size`` bytes of a request that is answered out of the count."""
-        self._bytes -= size
-
-    def unavailable(self) -> ProblemError:
-        """What a request hears for which there is no room."""
-        if self._lifecycle.draining:
-            return shutting_down()
-        detail = "too many requests are waiting; try again in a second"
-        return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"}, reason="overloaded")

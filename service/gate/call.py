@@ -6,31 +6,35 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
+from service.gate.accounting import RequestAccount
 from service.http.security_headers import RawHeaders
 from service.telemetry.instruments import OTHER
 
 Headers = dict[bytes, bytes]
-"""Of a request, by name in lower case."""
+"""Request headers, by name in lower case."""
 
-_DIGITS: Final = 19
-"""Of a length, without leading zeros: with so many it is over any limit, whatever follows."""
+_MAX_LENGTH_DIGITS: Final = 19
+"""Digits of a Content-Length, without leading zeros. A number with this many is over any limit, whatever follows."""
 
 
 class Call:
-    """One request on its way.
+    """One request on its way through the gate.
 
     Attributes:
-        deadline: when it is overdue, in the event loop's time.
-        held: bytes that are counted for it among those that wait.
-        left: whether its client has gone, so that nobody hears the answer.
-        streams: whether it is answered line by line.
-        status: that was sent; 0 before.
+        account: what the request takes up.
+        deadline: when the request is overdue, in the event loop's time.
+        overdue: whether it was cancelled because of that.
+        left: whether the client has gone, so that nobody receives the answer.
+        own_headers: sent with the answer.
+        route: template of the route that answers, for metrics.
+        streams: whether the request is answered line by line.
+        status: status that was sent; 0 before that.
     """
 
     __slots__ = (
+        "account",
         "deadline",
         "headers",
-        "held",
         "left",
         "overdue",
         "own_headers",
@@ -43,16 +47,16 @@ class Call:
         "task",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, deadline: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, account: RequestAccount, deadline: float) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.scope = scope
         self.headers: Headers = dict(scope["headers"])
         self.receive = receive
+        self.account = account
         self.deadline = deadline
         self.task: asyncio.Task[object] = task
         self.overdue = False
-        self.held = 0
         self.left = False
         self.own_headers: RawHeaders = ()
         self.route = OTHER
@@ -62,17 +66,17 @@ class Call:
 
     @property
     def stated_length(self) -> int:
-        """Bytes of the body as the client states them; 0 where it does not, or is no number."""
+        """Content-Length in bytes; 0 if it is missing or not a number."""
         stated = self.headers.get(b"content-length", b"0")
-        return int(stated.lstrip(b"0")[:_DIGITS] or 0) if stated.isdigit() else 0
+        return int(stated.lstrip(b"0")[:_MAX_LENGTH_DIGITS] or 0) if stated.isdigit() else 0
 
     @property
     def is_beyond_refusal(self) -> bool:
-        """Whether nothing can be said any more; to an answer of lines one more can be added."""
+        """Whether the answer has begun and cannot be replaced. A streamed answer can still get one more line."""
         return self.status != 0 and not self.streams
 
     async def send(self, message: Message) -> None:
-        """Pass on what is answered, with what every answer carries."""
+        """Pass on a message of the answer, with the headers that every answer carries."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             request_id = (b"x-request-id", self.scope["request_id"].encode())
@@ -80,19 +84,19 @@ class Call:
         await self.send_on(message)
 
     async def answer(self, content: bytes, own_headers: RawHeaders) -> None:
-        """Answer with 200."""
+        """Send a whole answer with status 200."""
         headers = [*own_headers, (b"content-length", b"%d" % len(content))]
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
         await self.send_on({"type": "http.response.body", "body": content})
 
     async def pass_piece(self, piece: bytes, own_headers: RawHeaders, *, last: bool = False) -> None:
-        """Answer with 200 and a piece of the body; returns when the client can take more."""
+        """Send a piece of an answer with status 200; return when the client can take more."""
         if not self.status:
             await self.send({"type": "http.response.start", "status": 200, "headers": [*own_headers]})
         await self.send_on({"type": "http.response.body", "body": piece, "more_body": not last})
 
     def replay(self, body: bytes) -> Receive:
-        """What the application receives in place of the body that was read."""
+        """Return a ``receive`` that yields ``body``, which has been read already."""
         messages: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
 
         async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""API keys: who may call, known by digests from a file or the environment and never by the keys themselves."""
+"""API keys: who may call. Keys are stored as digests, in a file or the environment, and never in the clear."""
 
 import re
 import secrets
@@ -24,7 +24,7 @@ _PREFIX: Final = 8
 
 
 class Role(StrEnum):
-    """What a key may do: forecast, or load and unload models as well."""
+    """What a key may do: forecast, or also load and unload models."""
 
     FORECAST = "forecast"
     ADMIN = "admin"
@@ -32,13 +32,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One caller.
+    """The key of one caller.
 
     Attributes:
-        name: of the caller, for rate limit and logs.
-        role: what it may do.
+        name: name of the caller, for the rate limit and logs.
+        role: what the key may do.
         digest: SHA-256 of the key, 32 bytes.
-        place: where it was read, for a sentence about it.
+        place: where the key was read, for errors.
     """
 
     name: str
@@ -48,19 +48,19 @@ class Key:
 
     @property
     def line(self) -> str:
-        """The line of a keys file that says this."""
+        """The line of a keys file for this key."""
         return f"{self.name}:{self.role}:{self.digest.hex()}"
 
 
 ANONYMOUS: Final = Key("anonymous", Role.FORECAST, digest=b"")
-"""Whoever comes without a key where that was asked for by name: together one caller."""
+"""All callers without a key together, where ``SST_ALLOW_ANONYMOUS=true`` lets them call."""
 
 
 class Keys:
-    """The keys there are; immutable.
+    """An immutable set of keys.
 
     Raises:
-        RequestError: if two of them share a name or a digest; says where, and never what.
+        RequestError: if two keys have the same name or digest. It says where they are, and never what they are.
     """
 
     def __init__(self, keys: Sequence[Key] = ()) -> None:
@@ -74,21 +74,21 @@ class Keys:
 
     @classmethod
     def parse(cls, text: str, source: str) -> "Keys":
-        """The keys of ``text``, a line each as ``name:role:sha256``; empty lines and ``#`` comments are left out.
+        """Parse the keys in ``text``, a line each as ``name:role:sha256``. Empty lines and ``#`` comments are skipped.
 
         Args:
-            text: content of a file or variable.
-            source: its name, for errors.
+            text: content of a file or environment variable.
+            source: name of the file or variable, for errors.
 
         Raises:
-            RequestError: at the first broken line, by ``source`` and number; the line itself is never repeated.
+            RequestError: at the first invalid line, with ``source`` and line number. The line itself is never repeated.
         """
         lines = enumerate((line.strip() for line in text.splitlines()), start=1)
         return cls([_parse(line, f"{source} line {i}") for i, line in lines if line and not line.startswith("#")])
 
     @property
     def lines(self) -> str:
-        """The content of a file that says the same."""
+        """The content of a keys file with these keys."""
         return "\n".join(key.line for key in self._by_prefix.values())
 
     def __len__(self) -> int:
@@ -98,24 +98,24 @@ class Keys:
         return Keys([*self._by_prefix.values(), *other._by_prefix.values()])
 
     def find(self, presented: bytes) -> Key | None:
-        """Whose key this is; None where it is nobody's.
+        """Return the key that was presented; None if it is unknown.
 
-        The time taken tells nothing about any key: what is looked up and compared is a digest, and the comparison that
-        decides is one of constant time (docs/decisions/0006-keys.md).
+        The time this takes reveals nothing about any key: it compares digests, and in constant time
+        (docs/decisions/0006-keys.md).
         """
         if len(presented) > _MAX_PRESENTED:
             return None
         digest = sha256(presented).digest()
-        # The start of a digest names the one key that this could be; the whole of it decides.
+        # The start of the digest selects the only candidate. The whole digest decides.
         key = self._by_prefix.get(digest[:_PREFIX])
         return key if key is not None and compare_digest(key.digest, digest) else None
 
 
 def new_key(name: str, role: Role) -> tuple[str, Key]:
-    """A new random key of 256 bits as text, and what is kept of it.
+    """Return a new random key of 256 bits as text, and what is stored of it.
 
     Raises:
-        RequestError: if ``name`` cannot be one.
+        RequestError: if ``name`` is not a valid name.
     """
     _refuse_bad_name(name, "--name")
     presented = secrets.token_urlsafe(_KEY_BYTES)
@@ -123,10 +123,10 @@ def new_key(name: str, role: Role) -> tuple[str, Key]:
 
 
 def read_keys(settings: Settings) -> Keys:
-    """The keys of ``SST_KEYS`` and ``SST_KEYS_FILE`` together.
+    """Read the keys of ``SST_KEYS`` and ``SST_KEYS_FILE`` together.
 
     Raises:
-        RequestError: if the file cannot be read or holds no key, or a line is broken.
+        RequestError: if the file cannot be read or has no key, or a line is invalid.
     """
     keys = Keys.parse(settings.keys.get_secret_value(), "SST_KEYS")
     return keys if settings.keys_file is None else keys + _read_file(settings.keys_file)
@@ -136,13 +136,13 @@ def _read_file(path: Path) -> Keys:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise RequestError(f"the keys file {path} cannot be read: {error.strerror}", field="keys_file") from None
+        raise RequestError(f"cannot read the keys file {path}: {error.strerror}", field="keys_file") from None
     except UnicodeDecodeError:
         raise RequestError(f"the keys file {path} is not UTF-8 text", field="keys_file") from None
     keys = Keys.parse(text, str(path))
     if not keys:
         raise RequestError(
-            f"the keys file {path} holds no key: add a line that python -m service key --name NAME prints, or unset "
+            f"the keys file {path} has no key: add a line that python -m service key --name NAME prints, or unset "
             "SST_KEYS_FILE",
             field="keys_file",
         )
@@ -153,18 +153,18 @@ def _parse(line: str, place: str) -> Key:
     fields = [part.strip() for part in line.split(":")]
     if len(fields) != 3:
         raise RequestError(
-            f"{place}: a key is name:role:sha256, and this is {len(fields)} of three fields; "
-            "python -m service key --name NAME prints such a line",
+            f"{place}: expected three fields, name:role:sha256, and got {len(fields)}; "
+            "python -m service key --name NAME prints a valid line",
             field="keys",
         )
     name, role, digest = fields
     _refuse_bad_name(name, place)
     if role not in set(Role):
-        raise RequestError(f"{place}: a key's role is {' or '.join(Role)}", field="keys")
+        raise RequestError(f"{place}: the role of a key must be {' or '.join(Role)}", field="keys")
     if not _DIGEST.fullmatch(digest):
         raise RequestError(
-            f"{place}: the last field is the key's SHA-256 in 64 hexadecimal digits, never the key itself; "
-            "python -m service key --name NAME prints such a line",
+            f"{place}: the last field must be the SHA-256 of the key in 64 hexadecimal digits, never the key itself; "
+            "python -m service key --name NAME prints a valid line",
             field="keys",
         )
     return Key(name, Role(role), bytes.fromhex(digest), place)
@@ -173,14 +173,17 @@ def _parse(line: str, place: str) -> Key:
 def _refuse_bad_name(name: str, place: str) -> None:
     if not _NAME.fullmatch(name):
         raise RequestError(
-            f"{place}: a key's name is 1 to {MAX_NAME} letters, digits, dots, hyphens or underscores", field="keys"
+            f"{place}: the name of a key must be 1 to {MAX_NAME} letters, digits, dots, hyphens or underscores",
+            field="keys",
         )
     if name == ANONYMOUS.name:
-        raise RequestError(f"{place}: the name {name} is for callers without a key; choose another", field="keys")
+        raise RequestError(
+            f"{place}: the name {name} is reserved for callers without a key; choose another", field="keys"
+        )
 
 
 def _refuse_second(key: Key, first: Key, what: str) -> None:
     if first is not key:
         raise RequestError(
-            f"{key.place}: this {what} stands at {first.place} already; each key has its own", field="keys"
+            f"{key.place}: duplicate {what}, also at {first.place}; each key must have its own", field="keys"
         )

@@ -7,18 +7,18 @@ from forecasting.console import command_name
 from forecasting.errors import RequestError
 from service.gate.keys import Role, new_key
 
-_ANSWER = """The key of {key.name} ({key.role}), shown this once. It is sent as Authorization: Bearer KEY
+_ANSWER = """The key of {key.name} ({key.role}), shown only once. Send it as Authorization: Bearer KEY
 
   {presented}
 
-Its line for SST_KEYS_FILE or SST_KEYS, which does not reveal it:
+Its line for SST_KEYS_FILE or SST_KEYS, which does not reveal the key:
 
   {key.line}
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Print a new key and its line; returns the exit status: 0 done, 2 refused with a sentence."""
+    """Print a new key and its line; return the exit status: 0 on success, 2 after an error message."""
     options = _parser().parse_args(arguments)
     try:
         presented, key = new_key(options.name, options.role)
@@ -32,10 +32,10 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("key", "service key"),
-        description="Make an API key. Nothing is stored: give the key to its caller, and the line to the service.",
+        description="Create an API key. Nothing is stored: give the key to its caller, and the line to the service.",
     )
-    parser.add_argument("--name", required=True, help="whose key it is: for the rate limit and logs")
+    parser.add_argument("--name", required=True, help="name of the caller, for the rate limit and logs")
     parser.add_argument(
-        "--role", type=Role, choices=list(Role), default=Role.FORECAST, help="what it may do (default: forecast)"
+        "--role", type=Role, choices=list(Role), default=Role.FORECAST, help="what the key may do (default: forecast)"
     )
     return parser

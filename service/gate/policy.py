@@ -1,4 +1,4 @@
-"""Who may call what: one policy, built once from the keys and the address that the service listens on."""
+"""Who may call what: one policy, built from the keys and the address that the service listens on."""
 
 import ipaddress
 import re
@@ -14,16 +14,16 @@ _LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network(":
 
 _OPEN: Final = frozenset({"/", "/metrics", "/docs", "/openapi.json", "/favicon.ico"})
 _OPEN_FOLDERS: Final = ("/health/", "/v2/health/", "/assets/")
-# No segment that is empty or begins with a dot, and nothing but plain characters.
+# Plain characters only, and no segment that is empty or begins with a dot.
 _OPEN_FILE: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 
 REPOSITORY: Final = "/v2/repository/"
-"""Where paths begin whose requests, the index's apart, change what is loaded in all workers."""
+"""Prefix of the paths that, except for the index, change what all workers load."""
 
 _INDEX: Final = "/v2/repository/index"
 
 _MAKE_ADMIN_KEY: Final = (
-    "loading and unloading need an admin key, and none is configured: make one with "
+    "loading and unloading models need an admin key, and none is configured: create one with "
     "python -m service key --name NAME --role admin, and start the service with its line in SST_KEYS_FILE or SST_KEYS"
 )
 _CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
@@ -31,12 +31,12 @@ _INVALID: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class Access:
-    """What each path asks for.
+    """Which key each path needs.
 
-    - Open paths never ask for a key, and never look at one: probes, metrics, the page and its files, the documentation.
-    - Everything under ``/v2/repository/`` but its index asks for an admin key, wherever the service listens.
-    - All the rest, known or not, asks for a key of either role, unless forecasts are open (``forecasts_are_open``).
-      A wrong key is refused even then.
+    - Open paths never need a key, and ignore it: probes, metrics, the page and its files, the documentation.
+    - Everything under ``/v2/repository/`` except its index needs an admin key, wherever the service listens.
+    - All other paths, known or not, need a key of either role, unless forecasts are open (``forecasts_are_open``).
+      An unknown key is refused even then.
     """
 
     def __init__(self, settings: Settings, keys: Keys) -> None:
@@ -46,14 +46,14 @@ class Access:
         self._keyless = ANONYMOUS if keys and settings.allow_anonymous else None
 
     def check(self, path: str, authorization: bytes | None) -> Key | None:
-        """Let a request pass, and say whose it is for the rate limit; None: nobody's, and not limited.
+        """Return the key of a request, for the rate limit; None if it has none and is not limited.
 
         Args:
             path: decoded, as the router sees it (``scope["path"]``).
-            authorization: the header's value, None where it was not sent.
+            authorization: value of the header; None if it was not sent.
 
         Raises:
-            ProblemError: 401 (with ``WWW-Authenticate``) without a key or with a wrong one, 403 where the key may not.
+            ProblemError: 401 (with ``WWW-Authenticate``) if the key is missing or unknown, 403 if its role may not.
         """
         if path.startswith(REPOSITORY) and path != _INDEX:
             return self._check_admin(authorization)
@@ -71,7 +71,7 @@ class Access:
         if key.role is not Role.ADMIN:
             raise ProblemError(
                 HTTPStatus.FORBIDDEN,
-                f"loading and unloading need an admin key, and {key.name}'s is a {key.role} key",
+                f"loading and unloading models need an admin key, and the key of {key.name} is a {key.role} key",
                 reason="forbidden",
             )
         return key
@@ -80,7 +80,7 @@ class Access:
         if presented is None:
             raise ProblemError(
                 HTTPStatus.UNAUTHORIZED,
-                "a key is needed: send the header Authorization: Bearer KEY",
+                "missing API key: send the header Authorization: Bearer KEY",
                 headers=_CHALLENGE,
                 reason="unauthorized",
             )
@@ -88,7 +88,7 @@ class Access:
         if key is None:
             raise ProblemError(
                 HTTPStatus.UNAUTHORIZED,
-                "this key is none of the service's keys; ask its operator",
+                "unknown API key; ask the operator of the service",
                 headers=_INVALID,
                 reason="unauthorized",
             )
@@ -96,12 +96,12 @@ class Access:
 
 
 def is_open(path: str) -> bool:
-    """Whether a decoded path needs no key anywhere: one of a list, letter for letter."""
+    """Whether a decoded path never needs a key: it must match the list exactly."""
     return path in _OPEN or (path.startswith(_OPEN_FOLDERS) and _OPEN_FILE.fullmatch(path) is not None)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a service that listens on ``host``; a name but localhost counts as not."""
+    """Whether only this machine can reach a service on ``host``. Of names, only localhost counts as loopback."""
     if host.lower() == "localhost":
         return True
     try:
@@ -112,30 +112,30 @@ def is_loopback(host: str) -> bool:
 
 
 def forecasts_are_open(settings: Settings) -> bool:
-    """Whether forecasts need no key: as ``SST_ALLOW_ANONYMOUS`` says, and where it says nothing, on loopback alone."""
+    """Whether forecasts need no key: as ``SST_ALLOW_ANONYMOUS`` says, and by default only on loopback."""
     return is_loopback(settings.host) if settings.allow_anonymous is None else settings.allow_anonymous
 
 
 def refuse_open_bind(settings: Settings, keys: Keys) -> None:
-    """Refuse to serve strangers who were not invited, or nobody at all.
+    """Refuse to serve everyone by accident, or nobody at all.
 
     Raises:
-        RequestError: if there are no keys, and forecasts without one are not open.
+        RequestError: if there are no keys, and forecasts need one.
     """
     if keys or forecasts_are_open(settings):
         return
-    make = "make a key with python -m service key --name NAME and put its line in SST_KEYS_FILE or SST_KEYS"
+    create = "create a key with python -m service key --name NAME and put its line in SST_KEYS_FILE or SST_KEYS"
     if settings.allow_anonymous is False:
-        raise RequestError(f"SST_ALLOW_ANONYMOUS=false asks for keys, and there are none: {make}", field="keys")
+        raise RequestError(f"SST_ALLOW_ANONYMOUS=false needs keys, and there are none: {create}", field="keys")
     raise RequestError(
-        f"on {settings.host or 'every address'} others than this machine could call, and there are no keys: {make}, or "
-        "let everybody forecast with SST_ALLOW_ANONYMOUS=true",
+        f"other machines can reach {settings.host or 'every address'}, and there are no keys: {create}, or let "
+        "everyone forecast with SST_ALLOW_ANONYMOUS=true",
         field="host",
     )
 
 
 def _presented(authorization: bytes | None) -> bytes | None:
-    """The key that a header presents; None where it is of another scheme, as a proxy's own login is."""
+    """Return the key in the header; None for any other scheme, such as the login of a proxy."""
     if authorization is None:
         return None
     scheme, _, key = authorization.partition(b" ")

@@ -1,4 +1,4 @@
-"""How often a key may call: a token bucket for each."""
+"""Limits how often each key may call, with a token bucket for each."""
 
 import math
 import time
@@ -12,22 +12,22 @@ _BURST_SECONDS = 10
 
 
 class RateLimiter:
-    """Lets each key call ``per_minute`` times a minute, ten seconds' worth of them (at least one) at once.
+    """Allows each key ``per_minute`` requests a minute, and at most ten seconds' worth of them (at least one) at once.
 
     Args:
-        per_minute: requests; 0 sets no limit.
-        clock: seconds, never going back.
+        per_minute: requests a minute; 0 for no limit.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 60 / per_minute if per_minute else 0.0
         self._ahead = max(_BURST_SECONDS - self._interval, 0.0)
         self._clock = clock
-        # One number is a whole bucket: the time at which it will be full again.
+        # One number describes a bucket: the time at which it will be full again.
         self._full_at: dict[str, float] = {}
 
     def take(self, key: Key) -> float:
-        """Seconds to wait before ``key`` may call; 0.0: it may now, and this call is counted."""
+        """Return the seconds until ``key`` may call again; 0.0 if it may call now, and this call is counted."""
         if not self._interval:
             return 0.0
         now = self._clock()
@@ -39,10 +39,10 @@ class RateLimiter:
         return 0.0
 
     def admit(self, key: Key | None) -> None:
-        """Count a call of ``key``; a call without one is not counted.
+        """Count a call of ``key``. Calls without a key are not limited.
 
         Raises:
-            ProblemError: 429 with ``Retry-After``, if it must wait.
+            ProblemError: 429 with ``Retry-After``, if the key calls too often.
         """
         if key is None:
             return
@@ -51,7 +51,7 @@ class RateLimiter:
             seconds = math.ceil(wait)
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"{key.name} calls too often: wait {seconds} s, or send more series in one request",
+                f"rate limit of {key.name} exceeded: wait {seconds} s, or send more series in one request",
                 headers={"Retry-After": str(seconds)},
                 reason="rate_limited",
             )

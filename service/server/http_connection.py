@@ -1,73 +1,73 @@
-"""A connection of HTTP/1.1: uvicorn's, for requests in pieces, with bounds and refusals of the service's own.
+"""A connection of HTTP/1.1, based on uvicorn's, with limits and refusals of the service's own.
 
-A request that cannot be read goes to the gate all the same, with what is wrong with it in its scope: so it waits its
-turn behind those before it, and is answered, named and counted like any other refusal.
+A request that is not valid HTTP still goes to the gate, with the error in its scope. So it waits for its turn behind
+the requests before it, and is answered, logged and counted like any other refusal.
 """
 
 import asyncio
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.gate.gate import FAULT, Gate
-from service.http.problems import ProblemError
-from service.server.buffered_head import OneWriteProtocol
-
-MAX_HEAD_BYTES: Final = 2**16
-"""Of a request line and its headers, and of the trailers behind a chunked body."""
+from service.server.buffered_head import BufferedHeadProtocol
+from service.server.cycles import Http10Cycle, PiecewiseCycle
+from service.server.refusals import MAX_HEAD_BYTES, bad_request, head_too_large, malformed
 
 DISCARD_SECONDS: Final = 30
-"""Seconds for which a client may send on that has been answered for good, and what it sends is thrown away."""
+"""How long a client may go on sending after its last answer. What it sends is discarded."""
 
 DISCARD_PAUSE_SECONDS: Final = 2
-"""Seconds without anything from such a client after which its connection is closed."""
+"""Seconds without data from such a client after which its connection is closed."""
+
+IDLE_PAUSE_SECONDS: Final = 0.25
+"""The same for a connection that was idle when the service stopped: a request may have been on its way."""
 
 DISCARD_BYTES: Final = 2**26
-"""Bytes that such a client may send on."""
+"""Bytes that such a client may still send."""
 
-_OF_UPGRADES: Final = frozenset({b"http2-settings", b"upgrade"})
-_CLOSE: Final = {"Connection": "close"}
+_UPGRADE_HEADERS: Final = frozenset({b"http2-settings", b"upgrade"})
 
 
-class HttpConnection(OneWriteProtocol):
-    """A connection that reads requests in pieces, and refuses in their turn those that it cannot read.
+class HttpConnection(BufferedHeadProtocol):
+    """A connection that reads requests in pieces, and refuses those that are not valid HTTP when their turn comes.
 
-    It is closed when no whole head has come for the time that uvicorn calls keep-alive: since it was opened,
-    since its last answer, or since the head began.
+    It is closed if no complete head arrives within uvicorn's keep-alive time: since the connection was opened, since
+    its last answer, or since the head began.
 
     Attributes:
         cycle: uvicorn's state of the newest request and its answer.
-        running: the same of the request that is worked on; None where none is.
+        running: the state of the request that is being answered; None if there is none.
     """
 
     def __init__(self, gate: Gate, **arguments: Any) -> None:
-        """``arguments`` are those that uvicorn gives."""
+        """``arguments`` are those that uvicorn passes."""
         super().__init__(**arguments)
         self.gate = gate
         self.running: RequestResponseCycle | None = None
-        # A method stands in it once the head has been read; none is open before the first.
+        # It has a method once the head has been read, and before the first request.
         self.scope: Any = {"method": ""}
         self._idle: asyncio.TimerHandle | None = None
-        """Looks whether the connection is to be closed, since nothing came for long."""
+        """Closes the connection if nothing has come for too long."""
         self._idle_since = 0.0
         self._head = 0
-        """Bytes so far of a head that is not whole yet."""
-        self._most = 0
-        """Bytes that the head which is being read may have at most, so that few need to be counted."""
-        self._is_deaf = False
-        """Whether what comes in is thrown away."""
+        """Bytes so far of an incomplete head."""
+        self._max_head = 0
+        """Upper bound of the bytes of the current head, so that few heads need to be measured."""
+        self._ignores_input = False
+        """Whether incoming data is discarded."""
         self._had_body = False
-        """Whether a piece of a body has just come in."""
+        """Whether a piece of a body has just arrived."""
         self._is_discarding = False
-        """Whether all has been written, and what comes in yet is thrown away."""
+        """Whether everything has been written, and the connection only waits for its client."""
         self._discard_until = 0.0
-        self._left = 0
-        """Bytes that may still be thrown away."""
+        self._discard_pause = 0.0
+        self._discard_bytes = 0
+        """Bytes that may still be discarded."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin on a new connection, which ``transport`` writes to."""
@@ -75,7 +75,7 @@ class HttpConnection(OneWriteProtocol):
         self.wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the connection, for the request that is worked on and those that wait behind it too."""
+        """End the connection, its current request and those that wait behind it."""
         super().connection_lost(exc)
         self.pipeline.clear()
         running, self.running = self.running, None
@@ -89,17 +89,17 @@ class HttpConnection(OneWriteProtocol):
             self._idle = None
 
     def data_received(self, data: bytes) -> None:
-        """Read the bytes that have come in."""
-        if self._is_deaf:
-            self._throw_away(len(data))
+        """Read the bytes that have arrived."""
+        if self._ignores_input:
+            self._discard(len(data))
             return
-        # Behind another request not all bytes of a head are counted yet, so that what came before counts whole.
-        self._most = (self._most if self._head else 0) + len(data)
+        # Behind another request, not every byte of a head is measured: everything that came before counts.
+        self._max_head = (self._max_head if self._head else 0) + len(data)
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._read_otherwise(data, error)
-            if self._is_deaf:
+            self._recover(data, error)
+            if self._ignores_input:
                 return
         if "method" not in self.scope:
             self.await_rest_of_head(len(data))
@@ -108,8 +108,8 @@ class HttpConnection(OneWriteProtocol):
         else:
             self._head = 0
 
-    def _read_otherwise(self, data: bytes, error: Exception) -> None:
-        """Go on where the parser stopped: without a wish for another protocol, or with a refusal."""
+    def _recover(self, data: bytes, error: Exception) -> None:
+        """Go on where the parser stopped: ignore an upgrade to another protocol, or refuse the request."""
         while isinstance(error, httptools.HttpParserUpgrade) and self.parser.get_method() != b"CONNECT":
             data = self._without_upgrade() + data[error.args[0] :]
             try:
@@ -119,31 +119,31 @@ class HttpConnection(OneWriteProtocol):
             else:
                 return
         if isinstance(error, httptools.HttpParserUpgrade):
-            self._refuse(_bad_request("CONNECT is not answered here"))
+            self._refuse(bad_request("CONNECT is not supported"))
         elif isinstance(error, httptools.HttpParserCallbackError):
-            self.logger.error("what came in could not be taken", exc_info=error.__context__)
-            self._is_deaf = True
+            self.logger.error("failed to handle incoming data", exc_info=error.__context__)
+            self._ignores_input = True
             self.transport.close()
         else:
-            self._refuse(_malformed(error))
+            self._refuse(malformed(error))
 
     def await_rest_of_head(self, size: int) -> None:
-        """Wait for the rest of a head of which ``size`` bytes have just come in."""
+        """Wait for the rest of a head, ``size`` bytes of which have just arrived."""
         if self._head:
             self._head += size
         else:
             self._idle_since = self.loop.time()
-            # Behind another request it is not known where it began: what has been read of it is counted.
+            # Behind another request, the start of the head is unknown: measure what has been read of it.
             self._head = size if self.cycle is None else sum(self._lengths())
         if self._head > MAX_HEAD_BYTES:
-            self._refuse(_too_large())
+            self._refuse(head_too_large())
 
     def _await_rest_of_body(self, size: int) -> None:
         had_body, self._had_body = self._had_body, False
-        # Where nothing of it is body, it is trailers or what says how long a chunk is.
+        # Data that is not part of the body is trailers, or the size of a chunk.
         self._head = 0 if had_body else self._head + size
         if self._head > MAX_HEAD_BYTES:
-            self._refuse(_too_large())
+            self._refuse(head_too_large())
 
     def _lengths(self) -> Iterator[int]:
         yield len(self.url)
@@ -151,9 +151,9 @@ class HttpConnection(OneWriteProtocol):
             yield len(name) + len(value) + len(": \r\n")
 
     def _without_upgrade(self) -> bytes:
-        """The head of a request that asks for another protocol, as Java's client does for HTTP/2, without the wish.
+        """Return the head of a request without its upgrade to another protocol, and start a new parser.
 
-        The parser takes what follows such a head for the other protocol, and would lose the body: another begins anew.
+        Java's client asks for HTTP/2 in this way. The parser would take the body that follows for the other protocol.
         """
         version = self.parser.get_http_version().encode()
         lines = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
@@ -161,21 +161,21 @@ class HttpConnection(OneWriteProtocol):
             kept = value
             if name == b"connection":
                 tokens = [token.strip() for token in value.split(b",")]
-                kept = b", ".join(token for token in tokens if token.lower() not in _OF_UPGRADES)
-            if kept and name not in _OF_UPGRADES:
+                kept = b", ".join(token for token in tokens if token.lower() not in _UPGRADE_HEADERS)
+            if kept and name not in _UPGRADE_HEADERS:
                 lines += (name, b": ", kept, b"\r\n")
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return b"".join([*lines, b"\r\n"])
 
     def _refuse(self, error: Exception) -> None:
-        """Answer what cannot be read on with ``error``, in its turn."""
-        self._is_deaf = True
+        """Answer the request that cannot be read with ``error`` when its turn comes, and ignore what follows."""
+        self._ignores_input = True
         cycle = self.cycle
         if "method" in self.scope and cycle is not None and cycle.more_body:
             if cycle.response_complete:
                 self.transport.close()
-            assert isinstance(cycle, _Request)
+            assert isinstance(cycle, PiecewiseCycle)
             cycle.fault = error
             cycle.keep_alive = False
             cycle.message_event.set()
@@ -188,16 +188,16 @@ class HttpConnection(OneWriteProtocol):
     def on_headers_complete(self) -> None:
         """Begin the request whose head the parser has read."""
         if self.parser.should_upgrade():
-            # Read once more, without the wish.
+            # It is read once more, without the upgrade.
             return
-        self.begin(_too_large() if self.has_large_head() else None)
+        self.begin(head_too_large() if self.has_large_head() else None)
 
     def has_large_head(self) -> bool:
-        """Whether the head that has been read is over the limit."""
-        return self._most > MAX_HEAD_BYTES and sum(self._lengths()) > MAX_HEAD_BYTES
+        """Whether the current head is over the limit."""
+        return self._max_head > MAX_HEAD_BYTES and sum(self._lengths()) > MAX_HEAD_BYTES
 
     def begin(self, fault: Exception | None = None) -> None:
-        """Work on a request whose head has been read, or is given up, as soon as those before it are answered."""
+        """Start a request whose head has been read, or refused with ``fault``, after those before it are answered."""
         scope, parser, url = self.scope, self.parser, self.url
         version = parser.get_http_version()
         path, query = url.partition(b"?")[0], b""
@@ -205,7 +205,7 @@ class HttpConnection(OneWriteProtocol):
             parsed = httptools.parse_url(url)
             path, query = parsed.path or b"/", parsed.query or b""
         except httptools.HttpParserInvalidURLError:
-            fault = fault or _bad_request("the target of the request is no address")
+            fault = fault or bad_request("the target of the request is not a valid URL")
         scope["http_version"] = version
         scope["method"] = parser.get_method().decode("ascii") if url else ""
         scope["path"] = unquote(path.decode("latin-1"))
@@ -213,10 +213,10 @@ class HttpConnection(OneWriteProtocol):
         if fault is not None:
             scope[FAULT] = fault
         self._head = 0
-        # Trailers, which are read to the same list, are none of them.
+        # Trailers would be added to the list of this request.
         self.headers = []
         before = self.cycle
-        self.cycle = (_Request if version >= "1.1" else _OldRequest)(
+        self.cycle = (PiecewiseCycle if version >= "1.1" else Http10Cycle)(
             scope=scope,
             transport=self.transport,
             flow=self.flow,
@@ -229,7 +229,7 @@ class HttpConnection(OneWriteProtocol):
             keep_alive=fault is None and version >= "1.1" and parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
-        # uvicorn's types know no partial applications.
+        # uvicorn's type of an application does not fit the gate.
         app: Any = self.app if fault is None else self.gate
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, app)
@@ -242,22 +242,22 @@ class HttpConnection(OneWriteProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
-        """Hand a piece of the body on to the request."""
+        """Pass a piece of the body to the request."""
         self._had_body = True
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Mark the request as read whole."""
+        """Mark the request as complete."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
-            # uvicorn leaves it where the request has been answered already.
+            # uvicorn does not set it if the request has been answered already.
             self.cycle.more_body = False
             if not self.pipeline and not self.transport.is_closing():
-                # A large body stopped it; who does not read does not see that the client leaves.
+                # A large body paused it. Without reading, nobody would notice that the client leaves.
                 self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
-        """Begin the next request, or wait for one: an answer has been written."""
+        """Start the next request, or wait for one, after an answer has been written."""
         self.server_state.total_requests += 1
         if self._is_discarding or self.transport.is_closing():
             return
@@ -268,102 +268,69 @@ class HttpConnection(OneWriteProtocol):
             self.wait_for_request()
 
     def wait_for_request(self) -> None:
-        """Close the connection if none comes for long; one timer goes on, where uvicorn has one for each answer."""
+        """Close the connection if no request comes. One timer keeps running; uvicorn has one for each answer."""
         self._idle_since = self.loop.time()
         if self._idle is None:
-            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
+            self._idle = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
 
-    def _look_whether_idle(self) -> None:
+    def _close_if_idle(self) -> None:
         self._idle = None
         if self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete):
-            # With the end of the next answer it begins anew.
+            # The end of the next answer starts it again.
             return
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._idle = self.loop.call_later(left, self._look_whether_idle)
+        seconds = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if seconds > 0:
+            self._idle = self.loop.call_later(seconds, self._close_if_idle)
         else:
             self.timeout_keep_alive_handler()
 
-    def end(self) -> None:
-        """Close the connection; where the client may be sending yet, not before it has had time to read its answer.
+    def shutdown(self) -> None:
+        """Close an idle connection, or close it after the current answer. Called when the server stops."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._linger(IDLE_PAUSE_SECONDS)
+        else:
+            self.cycle.keep_alive = False
 
-        A system that closes with something unread tells the other that the connection broke, which may cost it what it
-        has not read (RFC 9112, section 9.6).
+    def end(self) -> None:
+        """Close the connection. If the client may still be sending, first give it time to read its answer.
+
+        A system that closes a connection with unread data resets it, and the client may lose what it has not read
+        (RFC 9112, section 9.6).
         """
+        cycle = self.cycle
+        is_complete = cycle is None or not (self._ignores_input or cycle.more_body or self.flow.read_paused)
+        if not is_complete:
+            self._linger(DISCARD_PAUSE_SECONDS)
+        elif not self._is_discarding:
+            self.direct.close()
+
+    def _linger(self, pause: float) -> None:
+        """Close for writing, and discard incoming data until the client closes or is silent for ``pause`` seconds."""
         if self._is_discarding:
             return
-        cycle = self.cycle
-        is_sent = cycle is None or not (self._is_deaf or cycle.more_body or self.flow.read_paused)
-        if is_sent or self.direct.is_closing():
+        if self.direct.is_closing():
             self.direct.close()
             return
-        self._is_deaf = self._is_discarding = True
-        self._left = DISCARD_BYTES
+        self._ignores_input = self._is_discarding = True
+        self._discard_bytes = DISCARD_BYTES
+        self._discard_pause = pause
         self._discard_until = self.loop.time() + DISCARD_SECONDS
         self.direct.write_eof()
         self.flow.resume_reading()
-        self._await_silence(DISCARD_BYTES)
+        self._await_silence()
 
-    def _await_silence(self, left: int) -> None:
+    def _await_silence(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = self.loop.call_later(DISCARD_PAUSE_SECONDS, self._look_whether_sent, left)
+        self._idle = self.loop.call_later(self._discard_pause, self._close_if_silent, self._discard_bytes)
 
-    def _look_whether_sent(self, left: int) -> None:
-        if self._left == left or self.loop.time() > self._discard_until:
+    def _close_if_silent(self, discard_bytes: int) -> None:
+        if self._discard_bytes == discard_bytes or self.loop.time() > self._discard_until:
             self.direct.close()
         else:
-            self._await_silence(self._left)
+            self._await_silence()
 
-    def _throw_away(self, size: int) -> None:
-        self._left -= size
-        if self._is_discarding and self._left < 0:
+    def _discard(self, size: int) -> None:
+        self._discard_bytes -= size
+        if self._is_discarding and self._discard_bytes < 0:
             self.direct.close()
-
-
-class _Request(RequestResponseCycle):
-    """A request that may come in while it is worked on.
-
-    Attributes:
-        fault: what is wrong with its body.
-    """
-
-    fault: Exception | None = None
-
-    async def receive(self) -> ASGIReceiveEvent:
-        """As uvicorn's; raises what is wrong with the body."""
-        message = await super().receive()
-        if self.fault is not None:
-            raise self.fault
-        return message
-
-
-class _OldRequest(_Request):
-    """One of a client that knows no chunks: an answer of unknown length ends with the connection."""
-
-    _has_length = True
-
-    async def send(self, message: ASGISendEvent) -> None:
-        """Send the answer, and end the connection behind a body of unknown length."""
-        if message["type"] == "http.response.start":
-            self._has_length = any(name.lower() == b"content-length" for name, _ in message["headers"])
-            # Said here, uvicorn does not ask the headers.
-            self.chunked_encoding = None if self._has_length else False
-        elif message["type"] == "http.response.body" and not self._has_length:
-            self.expected_content_length = len(message["body"])
-        await super().send(message)
-
-
-def _bad_request(detail: str) -> ProblemError:
-    return ProblemError(HTTPStatus.BAD_REQUEST, detail, headers=_CLOSE)
-
-
-def _malformed(error: Exception) -> ProblemError:
-    is_target = isinstance(error, httptools.HttpParserInvalidURLError)
-    remedy = "escape what is not ASCII in its target" if is_target else "let an HTTP library write it"
-    return _bad_request(f"the request is not sound HTTP/1.1 ({error}): {remedy}")
-
-
-def _too_large() -> ProblemError:
-    detail = f"the head of the request is too large: send at most {MAX_HEAD_BYTES} bytes of target and headers"
-    return ProblemError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail, headers=_CLOSE)

@@ -1,9 +1,8 @@
-"""HTTP/1.1 as uvicorn speaks it, with a hot path for requests that come in one piece.
+"""HTTP/1.1 based on uvicorn's, with a fast path for requests that arrive in one piece.
 
-uvicorn's own path costs more than a forecast in a batch does: it lets an application receive and answer piece by
-piece. A request to one of the gate's own paths whose body arrives together with its head needs none of that. It goes to
-:mod:`service.server.hot_path`, and what that does not answer to the gate: what is refused, and how, is written there
-once.
+uvicorn lets an application receive and answer piece by piece, which costs more than a forecast in a batch. A request to
+one of the gate's own paths whose body arrives together with its head needs none of that. It goes to
+:mod:`service.server.hot_path`, or else to the gate as a whole. The gate alone decides what is refused, and how.
 """
 
 import asyncio
@@ -21,53 +20,53 @@ from service.server.hot_path import HotPath
 from service.server.http_connection import HttpConnection
 
 _UNUSUAL: Final = frozenset({b"content-encoding", b"expect", b"origin", b"transfer-encoding", b"upgrade"})
-"""Headers with which a request is read in pieces."""
+"""Headers that make the connection read a request in pieces."""
 
 
 class Protocol(HttpConnection):
-    """A connection on which whole requests take the hot path, and all others are read in pieces."""
+    """A connection that answers whole requests on the fast path, and reads all others in pieces."""
 
     def __init__(self, hot_path: HotPath, **arguments: Any) -> None:
-        """``arguments`` are those that uvicorn gives."""
+        """``arguments`` are those that uvicorn passes."""
         super().__init__(hot_path.gate, **arguments)
         self.hot_path = hot_path
         self.never = asyncio.Event()
-        """Stands where uvicorn tells a request that waits that there is more; none waits here."""
+        """The event that uvicorn sets when more of a request arrives. Whole requests never wait for it."""
         self._busy_poll = hot_path.gate.settings.busy_poll_microseconds / 1e6
         self._awake_until = 0.0
-        """Until when the loop turns on, as :func:`time.perf_counter` has it."""
+        """Until when the loop keeps turning, in the time of :func:`time.perf_counter`."""
         self._pieces: list[bytes] | None = None
-        """Of the body of a request that may take the hot path, while its head and body are read."""
+        """Pieces of the body of a request that may take the fast path, while it is read."""
         self._fields: Headers = {}
 
     def data_received(self, data: bytes) -> None:
-        """Read the bytes that have come in, and let the loop sleep again."""
+        """Read the bytes that have arrived, and let the loop sleep again."""
         self._awake_until = 0.0
         super().data_received(data)
 
     def await_rest_of_head(self, size: int) -> None:
-        """Wait for the rest of a head; or leave the hot path, where the head is whole and the body is not."""
+        """Wait for the rest of a head, or leave the fast path if the head is complete and the body is not."""
         if self._pieces is None:
             super().await_rest_of_head(size)
         else:
-            self._leave_hot_path()
+            self._leave_fast_path()
 
     def on_headers_complete(self) -> None:
         """Choose the path of the request whose head has been read."""
-        if not self.parser.should_upgrade() and self._may_be_hot() and not self.has_large_head():
+        if not self.parser.should_upgrade() and self._is_simple() and not self.has_large_head():
             self._pieces = []
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body, or hand it on where the request is read in pieces."""
+        """Keep a piece of the body, or pass it on if the request is read in pieces."""
         if self._pieces is None:
             super().on_body(body)
         else:
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """Answer a request that has come whole, by the hot path or the gate."""
+        """Answer a request that has arrived as a whole, by the hot path or the gate."""
         if self._pieces is None:
             super().on_message_complete()
             return
@@ -76,12 +75,12 @@ class Protocol(HttpConnection):
         scope = self.scope
         scope["method"], scope["path"] = "POST", path.decode("ascii")
         scope["raw_path"], scope["query_string"] = path, query
-        self.cycle = cycle = _WholeRequest(self, body)
+        self.cycle = cycle = _WholeCycle(self, body)
         if not self.hot_path.try_handle(cycle, self._fields, body):
             self._start_asgi_task(cycle, self.gate)  # type: ignore[arg-type]
 
-    def _may_be_hot(self) -> bool:
-        """Whether a request can do without waiting, streaming, pipelining, compression and tracing."""
+    def _is_simple(self) -> bool:
+        """Whether a request needs no waiting, streaming, pipelining, compression or tracing."""
         parser, cycle = self.parser, self.cycle
         self._fields = dict(self.headers)
         return (
@@ -95,7 +94,7 @@ class Protocol(HttpConnection):
         )
 
     def on_whole_response_complete(self) -> None:
-        """The answer to a request that was read whole has been written."""
+        """Wait for the next request, after the answer to a whole request has been written."""
         if self.pipeline:
             self.on_response_complete()
             return
@@ -103,14 +102,14 @@ class Protocol(HttpConnection):
         self.wait_for_request()
         before, self.hot_path.latest = self.hot_path.latest, self
         if self._busy_poll and before is self:
-            # A core that has slept takes longer to wake, and then finds its caches cold. With several clients there is
-            # work before it sleeps, and whoever looks too early finds one request where there would have been a batch.
+            # A core that has slept takes longer to wake, and its caches are cold. With several clients there is work
+            # before it sleeps, and looking too early finds one request where there would have been a batch.
             self._awake_until = time.perf_counter() + self._busy_poll
             self.loop.call_soon(self._stay_awake)
 
     @property
     def is_awake(self) -> bool:
-        """Whether it looks for the next request now, and the loop does not sleep."""
+        """Whether the connection keeps the loop awake to wait for its next request."""
         return time.perf_counter() < self._awake_until
 
     def _stay_awake(self) -> None:
@@ -118,22 +117,22 @@ class Protocol(HttpConnection):
             self.loop.call_soon(self._stay_awake)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the connection."""
+        """Forget the connection."""
         if self.hot_path.latest is self:
             self.hot_path.latest = None
         super().connection_lost(exc)
 
-    def _leave_hot_path(self) -> None:
+    def _leave_fast_path(self) -> None:
         pieces, self._pieces = self._pieces or [], None
         self.begin()
         for piece in pieces:
             super().on_body(piece)
 
 
-class _WholeRequest(RequestResponseCycle):
-    """A request that has been read, and an answer that is sent in one piece."""
+class _WholeCycle(RequestResponseCycle):
+    """A request that has been read as a whole, and an answer that is sent in one piece."""
 
-    # As uvicorn's begin.
+    # The initial state of uvicorn's class.
     disconnected = response_started = response_complete = more_body = False
     keep_alive = True
     _start: Any = None
@@ -148,14 +147,14 @@ class _WholeRequest(RequestResponseCycle):
         self._body: bytes | None = body
 
     async def receive(self) -> ASGIReceiveEvent:
-        """The body, as one message; behind it, that the client is gone."""
+        """Return the body as one message, and then that the client has disconnected."""
         if self._body is None:
             return {"type": "http.disconnect"}
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Take the head of the answer, and write it with the body."""
+        """Keep the head of the answer, and write it together with the body."""
         if message["type"] == "http.response.start":
             self.response_started = True
             self._start = message
@@ -164,15 +163,15 @@ class _WholeRequest(RequestResponseCycle):
         assert not message.get("more_body")
         headers = list(self._start["headers"])
         kept = [header for header in headers if header[0] != b"connection"]
-        # It says close: nothing else is ever said here.
+        # The only value that is ever sent here is close.
         self.keep_alive = self.keep_alive and len(kept) == len(headers)
         self.answer(self._start["status"], as_lines(kept), message["body"])
 
     def answer(self, status: int, lines: bytes, content: bytes) -> None:
-        """Head and body, written as one; ``lines`` are those of the headers."""
+        """Write the whole answer; ``lines`` are its headers."""
         transport = self.transport
         if self.disconnected or transport.is_closing():
-            # Only what has a task is marked once the connection is lost.
+            # Only requests with a task are marked when the connection is lost.
             self.disconnected = True
             return
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
@@ -184,4 +183,4 @@ class _WholeRequest(RequestResponseCycle):
 
 
 _dated = lru_cache(maxsize=2)(as_lines)
-"""Of the headers that every answer of a second has."""
+"""Header lines that all answers of the same second share, the date among them."""

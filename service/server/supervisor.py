@@ -13,6 +13,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 from forecasting.errors import ForecastError
 from service.engine.release_watcher import open_registry
@@ -24,20 +25,20 @@ from service.telemetry.shared_metrics import begin_worker, shared_by_workers, wo
 
 logger = logging.getLogger("service")
 
-REFUSED = 2
-"""Exit status of a worker that cannot start, whatever is done."""
+REFUSED: Final = 2
+"""Exit status of a worker that can never start as it is configured."""
 
-_PATIENCE = 1.0
-"""Seconds between starts of a worker that keeps dying."""
+_RESTART_PAUSE_SECONDS: Final = 1.0
+"""Pause before a worker that keeps dying is started again."""
 
-_LONGEST_FOLDER = 60
+_MAX_FOLDER_BYTES: Final = 60
 
-_MARGIN = 5.0
-"""Seconds that workers are given beyond their own time to stop, before they are killed."""
+_KILL_MARGIN_SECONDS: Final = 5.0
+"""Time that workers get beyond their own time to stop, before they are killed."""
 
 
 def work(build: BuildApp, settings: Settings, listener: socket.socket, folder: Path, place: int) -> None:
-    """Run the worker process number ``place`` until it is told to stop."""
+    """Run the worker process number ``place`` until a signal stops it."""
     configure_logs(settings)
     begin_worker(place)
     bus = WorkerBus(folder)
@@ -46,16 +47,16 @@ def work(build: BuildApp, settings: Settings, listener: socket.socket, folder: P
     except ForecastError as error:
         logger.error("%s", error)
         sys.exit(REFUSED)
-    serve(settings, listener, build(settings, registry, bus))
+    serve(settings, listener, build(settings, registry, bus), bus)
 
 
 def _short_folder() -> str | None:
-    """Where the shared folder stands: paths of sockets in it must stay under some hundred characters."""
-    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER else None  # noqa: S108
+    """Return where to create the shared folder: the path of a socket in it is limited to some hundred bytes."""
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > _MAX_FOLDER_BYTES else None  # noqa: S108
 
 
 class Supervisor:
-    """Keeps ``settings.workers`` workers running on ``listener`` until told to stop."""
+    """Keeps ``settings.workers`` workers running on ``listener`` until a signal stops it."""
 
     def __init__(self, build: BuildApp, settings: Settings, listener: socket.socket) -> None:
         self._build = build
@@ -66,7 +67,7 @@ class Supervisor:
         self._wake_read, self._wake_write = self._context.Pipe(duplex=False)
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; returns the exit status: 0, or that of workers that could not start at all.
+        """Run until SIGTERM or SIGINT; return the exit status: 0, or that of workers that cannot start at all.
 
         Raises:
             RequestError: if there is no room for the files that workers share.
@@ -80,13 +81,14 @@ class Supervisor:
     def _watch(self, folder: Path) -> int:
         workers: dict[int, SpawnProcess] = {}
         bus = WorkerBus(folder)
+        bus.announce_start()
         status = 0
         try:
             while not self._stopping:
                 self._fill(workers, folder)
                 is_full = len(workers) == self.settings.workers
                 sentinels = [worker.sentinel for worker in workers.values()]
-                ended = wait([*sentinels, self._wake_read], None if is_full else _PATIENCE)
+                ended = wait([*sentinels, self._wake_read], None if is_full else _RESTART_PAUSE_SECONDS)
                 for place, worker in list(workers.items()):
                     if worker.sentinel not in ended or self._stopping:
                         continue
@@ -97,14 +99,15 @@ class Supervisor:
                         self._stopping, status = True, REFUSED
                     else:
                         logger.error("worker %s ended (%s) and is replaced", worker.pid, worker.exitcode)
-                        # One that ends by itself would most likely do so again at once.
-                        self._wake_read.poll(_PATIENCE if (worker.exitcode or 0) > 0 else 0)
+                        # A worker that exits by itself would most likely do so again at once.
+                        self._wake_read.poll(_RESTART_PAUSE_SECONDS if (worker.exitcode or 0) > 0 else 0)
         finally:
+            bus.announce_stop()
             self._end(workers.values())
         return status
 
     def _fill(self, workers: dict[int, SpawnProcess], folder: Path) -> None:
-        """Start a worker in each place that has none, as far as the system lets it."""
+        """Start a worker in each free place, if the system has room for it."""
         for place in range(self.settings.workers):
             if place in workers or self._stopping:
                 continue
@@ -112,8 +115,8 @@ class Supervisor:
                 worker_ended(place)
                 workers[place] = self._start(folder, place)
             except OSError as error:
-                # Memory, processes or open files may be short for a while: the others serve on.
-                logger.error("a worker cannot be started, and is tried again: %s", error.strerror)
+                # Memory, processes or open files may be short for a while; the other workers go on serving.
+                logger.error("cannot start a worker, trying again: %s", error.strerror)
 
     def _start(self, folder: Path, place: int) -> SpawnProcess:
         worker = self._context.Process(target=work, args=(self._build, self.settings, self.listener, folder, place))
@@ -126,12 +129,12 @@ class Supervisor:
             self._wake_write.send(number)
 
     def _end(self, workers: Collection[SpawnProcess]) -> None:
-        """Tell all to stop, and see to it that they do."""
-        # Held open here, the socket would take in callers whom no worker accepts any more.
+        """Stop all workers, and kill those that do not stop in time."""
+        # An open copy would let clients connect after the last worker has closed its own.
         self.listener.close()
         for worker in workers:
             worker.terminate()
-        deadline = time.monotonic() + self.settings.linger_seconds + self.settings.drain_seconds + _MARGIN
+        deadline = time.monotonic() + self.settings.linger_seconds + self.settings.drain_seconds + _KILL_MARGIN_SECONDS
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
             if worker.exitcode is None:

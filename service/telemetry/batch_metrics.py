@@ -1,8 +1,11 @@
-"""Counting batches of forecasts for Prometheus, a moment after they have been answered."""
+"""Records each batch once, for the inference statistics and for Prometheus.
+
+The statistics are updated at once. Prometheus follows a moment later, when the answers are out.
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
@@ -11,35 +14,40 @@ import numpy as np
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.forecasts import Forecasts, Rows
 from forecasting.series.times import Bools, Floats
+from service.telemetry.statistics import ModelStatistics, NetworkRun, Statistics
 
-SECONDS: Final = 0.05
-"""How long a batch waits to be counted, at most: its requests need not wait for that, and many together cost less."""
+DELAY_SECONDS: Final = 0.05
+"""How long a batch waits to be counted, at most. Its requests need not wait for that, and counting many costs less."""
 
 CountBatch = Callable[[str, int, float, float], None]
-"""As :meth:`~service.telemetry.metrics.Metrics.batch`."""
+"""Has the signature of :meth:`~service.telemetry.metrics.Metrics.batch`."""
 
 CountDrift = Callable[[str, int, float, float, int], None]
-"""As :meth:`~service.telemetry.metrics.Metrics.drift`."""
+"""Has the signature of :meth:`~service.telemetry.metrics.Metrics.drift`."""
 
 
 class _Batch(NamedTuple):
-    """What is counted of a batch; attributes as those of :class:`~forecasting.networks.forecaster.Forecasts`.
+    """What is counted of a batch; arrays as in :class:`~forecasting.networks.forecasts.Forecasts`.
 
     Attributes:
-        waits: seconds that each network's requests had waited, the first the longest.
+        runs: of each network, with the rows of the arrays that it forecast from.
     """
 
-    by_network: Sequence[tuple[Forecaster, Rows, float]]
+    runs: list[tuple[NetworkRun, Rows]]
     windows: Floats
     rms_increment: Floats
     calibrated: Bools
-    waits: Mapping[Forecaster, Sequence[float]]
 
 
 class BatchMetrics:
-    """Counts batches: each at once, but within :meth:`on_loop` a moment later."""
+    """Records batches.
+
+    Attributes:
+        statistics: of each network.
+    """
 
     def __init__(self, count_batch: CountBatch, count_drift: CountDrift) -> None:
+        self.statistics = Statistics()
         self._count_batch = count_batch
         self._count_drift = count_drift
         self._waiting: deque[_Batch] = deque()
@@ -48,7 +56,10 @@ class BatchMetrics:
 
     @contextmanager
     def on_loop(self) -> Iterator[None]:
-        """Have the running loop count, while this lasts, and at its end whatever waits."""
+        """Within this context, let the running event loop count batches, and count the rest at the end.
+
+        Without it, each batch is counted at once.
+        """
         self._loop = asyncio.get_running_loop()
         try:
             yield
@@ -56,38 +67,57 @@ class BatchMetrics:
             self._loop = None
             self.count()
 
-    def add(self, forecasts: Forecasts, waits: Mapping[Forecaster, Sequence[float]]) -> None:
-        """Have a batch counted; from any thread.
+    def statistics_of(self, network: Forecaster) -> ModelStatistics:
+        """Return the statistics of a network."""
+        return self.statistics.setdefault(network, ModelStatistics())
 
-        ``waits`` are the seconds that each network's requests had waited, the first the longest.
+    def add(self, forecasts: Forecasts, waits: Mapping[Forecaster, list[float]], seconds: float) -> None:
+        """Record a batch of forecasts; from any thread.
+
+        Args:
+            forecasts: what the networks produced.
+            waits: seconds that each network's requests had waited, the longest first.
+            seconds: duration of the whole batch.
         """
-        # No more than is counted is held meanwhile.
-        self._waiting.append(
-            _Batch(forecasts.by_network, forecasts.windows, forecasts.rms_increment, forecasts.calibrated, waits)
-        )
+        runs = []
+        for network, rows, network_seconds in forecasts.by_network:
+            count = len(forecasts) if isinstance(rows, slice) else len(rows)
+            run = NetworkRun(network, count, waits[network], network_seconds, seconds)
+            self.statistics_of(network).batch(run)
+            runs.append((run, rows))
+        # Only the arrays that are counted stay in memory until then.
+        self._waiting.append(_Batch(runs, forecasts.windows, forecasts.rms_increment, forecasts.calibrated))
         loop = self._loop
         if loop is None:
             self.count()
         elif not self._is_due:
             self._is_due = True
-            loop.call_soon_threadsafe(loop.call_later, SECONDS, self.count)
+            loop.call_soon_threadsafe(loop.call_later, DELAY_SECONDS, self.count)
+
+    def add_run(self, run: NetworkRun) -> None:
+        """Record a run on bare windows; from any thread."""
+        self.statistics_of(run.network).batch(run)
+        self._count_run(run)
+
+    def _count_run(self, run: NetworkRun) -> None:
+        self._count_batch(run.network.metadata.model, run.windows, run.waits[0], run.seconds)
 
     def count(self) -> None:
-        """Count those that wait; in any thread."""
-        # First, so that a batch which comes meanwhile is counted now or has itself counted later.
+        """Count the batches that wait; from any thread."""
+        # Set first: a batch that arrives meanwhile is counted now, or schedules the next count.
         self._is_due = False
         drifted: dict[Forecaster, list[tuple[Floats, Floats, Bools]]] = {}
-        for batch in self._taken():
-            for network, rows, seconds in batch.by_network:
-                own = batch.windows[rows]
-                self._count_batch(network.metadata.model, len(own), batch.waits[network][0], seconds)
-                drifted.setdefault(network, []).append((own, batch.rms_increment[rows], batch.calibrated[rows]))
-        for network, parts in drifted.items():
-            windows, rms_increment, calibrated = (np.concatenate(some) for some in zip(*parts, strict=True))
+        for batch in self._pop_waiting():
+            for run, rows in batch.runs:
+                self._count_run(run)
+                parts = batch.windows[rows], batch.rms_increment[rows], batch.calibrated[rows]
+                drifted.setdefault(run.network, []).append(parts)
+        for network, arrays in drifted.items():
+            windows, rms_increment, calibrated = (np.concatenate(some) for some in zip(*arrays, strict=True))
             level, spread = network.metadata.training_range.distances(windows, rms_increment).sum(axis=1).tolist()
             self._count_drift(network.metadata.model, len(windows), level, spread, int((~calibrated).sum()))
 
-    def _taken(self) -> Iterator[_Batch]:
+    def _pop_waiting(self) -> Iterator[_Batch]:
         with suppress(IndexError):
             while True:
                 yield self._waiting.popleft()

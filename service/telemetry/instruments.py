@@ -1,4 +1,4 @@
-"""The metrics there are: names, labels, buckets, and what each says."""
+"""All metrics: names, labels, buckets and help texts."""
 
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -23,7 +23,7 @@ _WINDOWS: Final = tuple(2**power for power in range(11))
 
 
 class ModelInfo(NamedTuple):
-    """What is said about a loaded network; ``sha256`` is cut to twelve digits."""
+    """The labels of a loaded network; ``sha256`` is cut to twelve digits."""
 
     model: str
     version: str
@@ -34,7 +34,7 @@ class ModelInfo(NamedTuple):
 
 
 class Instruments:
-    """Every metric, in one registry."""
+    """All metrics, in one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -46,57 +46,63 @@ class Instruments:
     def _requests(self) -> None:
         self.request_seconds = self._histogram(
             "sst_request_seconds",
-            "From a request's arrival to its last byte; the count is the number of requests.",
+            "Time from the arrival of a request to the last byte of its answer.",
             ("route", "method", "status"),
             _REQUEST_SECONDS,
         )
         self.in_flight = Gauge(
             "sst_requests_in_flight",
-            "Requests that arrived and are not answered yet.",
+            "Requests that have arrived and are not answered yet.",
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self.rejected = self._counter("sst_rejected_total", "Requests refused before they were read.", "reason")
+        self.rejected = self._counter("sst_rejected_total", "Requests refused before they were processed.", "reason")
 
     def _batches(self) -> None:
         self.queue_wait_seconds = self._histogram(
-            "sst_queue_wait_seconds", "Wait of a batch's first request for its batch.", ("model",), _WORK_SECONDS
+            "sst_queue_wait_seconds",
+            "Wait of the first request of a batch.",
+            ("model",),
+            _WORK_SECONDS,
         )
         self.inference_seconds = self._histogram(
-            "sst_inference_seconds", "The network's work on a batch, every lead included.", ("model",), _WORK_SECONDS
+            "sst_inference_seconds",
+            "Duration of the network's work on a batch, all leads included.",
+            ("model",),
+            _WORK_SECONDS,
         )
-        self.batch_windows = self._histogram("sst_batch_windows", "Windows in a batch.", ("model",), _WINDOWS)
+        self.batch_windows = self._histogram("sst_batch_windows", "Number of windows in a batch.", ("model",), _WINDOWS)
 
     def _models(self) -> None:
         self.model_info = Gauge(
             "sst_model_info",
-            "1 for each network that is loaded.",
+            "1 for each loaded network.",
             ModelInfo._fields,
             registry=self.registry,
             multiprocess_mode="livemax",
         )
-        self.reloads = self._counter("sst_reloads_total", "Looks for another release, by what came of it.", "outcome")
+        self.reloads = self._counter("sst_reloads_total", "Checks for a new release, by outcome.", "outcome")
 
     def _drift(self) -> None:
-        self.windows = self._counter("sst_input_windows_total", "Windows that were forecast from.", "model")
+        self.windows = self._counter("sst_input_windows_total", "Input windows of forecasts.", "model")
         self.level_distance = self._counter(
             "sst_input_level_distance_total",
-            "Sum over windows of the distance of the window's mean from the middle of training's temperatures, in "
-            "halves of their range: 0 the middle, 1 the edge. Its rate over that of sst_input_windows_total is the "
-            "mean distance.",
+            "Sum over input windows of the distance between the window's mean and the middle of the training "
+            "temperatures, in half ranges: 0 is the middle, 1 the edge. Divide its rate by that of "
+            "sst_input_windows_total to get the mean distance.",
             "model",
         )
         self.spread_distance = self._counter(
             "sst_input_spread_distance_total",
-            "The same for the window's root mean square change a step, between training's calmest and liveliest.",
+            "The same for the window's root mean square change per step, relative to the range in training.",
             "model",
         )
         self.outside = self._counter(
-            "sst_input_outside_training_total", "Windows answered with the warning outside_training.", "model"
+            "sst_input_outside_training_total", "Input windows answered with the warning outside_training.", "model"
         )
 
-    def _histogram(self, name: str, says: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(name, says, labels, registry=self.registry, buckets=buckets)
+    def _histogram(self, name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
 
-    def _counter(self, name: str, says: str, label: str) -> Counter:
-        return Counter(name, says, (label,), registry=self.registry)
+    def _counter(self, name: str, text: str, label: str) -> Counter:
+        return Counter(name, text, (label,), registry=self.registry)

@@ -1,87 +1,83 @@
-"""Log lines on their way to standard error, written by a thread of their own.
+"""Log lines, written to standard error by a thread of their own.
 
-Whoever reads them may be slow, or stop reading: a write waits for the reader then, and no request may wait with it.
+A log collector may be slow, or stop reading. Then a write blocks, and no request may wait for it.
 """
 
 import logging
 import os
-import threading
-from collections import deque
+import queue
+from collections.abc import Callable
+from logging.handlers import QueueHandler, QueueListener
 from typing import Final, TextIO
 
-_MOST: Final = 2**22
-"""Characters that may wait to be written."""
+MAX_WAITING_CHARACTERS: Final = 2**22
+"""Characters of log lines that may wait to be written."""
 
-_LAST_WORDS_SECONDS: Final = 1.0
-"""How long the end of a process waits for its lines to be written."""
+_FLUSH_SECONDS: Final = 1.0
+"""How long the end of a process waits for its log lines."""
 
 
-class LineHandler(logging.Handler):
-    """Writes to ``stream``; lines for which there is no room are left out, and how many is said in their place."""
+class LineHandler(QueueHandler):
+    """Writes log lines to ``stream`` from a thread. Lines that there is no room for are dropped and counted."""
+
+    queue: "queue.Queue[logging.LogRecord]"
 
     def __init__(self, stream: TextIO) -> None:
-        super().__init__()
-        self._descriptor = stream.fileno()
-        self._lines: deque[str] = deque()
-        self._size = 0
+        super().__init__(queue.Queue())
+        self._waiting = 0
         """Characters of the lines that are not written yet."""
-        self._lost = 0
-        self._is_closed = False
-        self._changed = threading.Condition()
-        # A daemon: one that waits for its reader does not hold up the end of the process.
-        self._writer = threading.Thread(target=self._write_all, name="log", daemon=True)
-        self._writer.start()
+        self._dropped = 0
+        # The listener's thread is a daemon, so it does not keep the process alive while its reader is stuck.
+        self._listener = QueueListener(self.queue, _DescriptorHandler(stream.fileno(), self._finish))
+        self._listener.start()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Have the line of ``record`` written."""
-        try:
-            line = self.format(record) + "\n"
-        except Exception:
-            self.handleError(record)
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Queue the formatted ``record``, or drop it if too much waits already. The handler's lock is held."""
+        size = len(record.msg)
+        if self._waiting + size > MAX_WAITING_CHARACTERS:
+            self._dropped += 1
             return
-        with self._changed:
-            if self._size + len(line) > _MOST:
-                self._lost += 1
-                return
-            self._lines.append(line)
-            self._size += len(line)
-            self._changed.notify_all()
+        self._waiting += size
+        self.queue.put_nowait(record)
+
+    def _finish(self, record: logging.LogRecord) -> None:
+        """Make room after ``record`` was written, and report dropped lines."""
+        self.acquire()
+        self._waiting -= len(record.msg)
+        dropped, self._dropped = self._dropped, 0
+        self.release()
+        if dropped:
+            message = f"{dropped} log lines were dropped: the reader of standard error was too slow"
+            self.handle(logging.LogRecord("service", logging.WARNING, __file__, 0, message, None, None))
 
     def flush(self) -> None:
-        """Wait until all is written, but not for long."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._size, _LAST_WORDS_SECONDS)
+        """Wait a moment for the lines in the queue to be written."""
+        with self.queue.all_tasks_done:
+            self.queue.all_tasks_done.wait_for(lambda: not self.queue.unfinished_tasks, _FLUSH_SECONDS)
 
     def close(self) -> None:
-        """End the thread once it has written what waits."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
+        """Stop the thread after the lines in the queue, without waiting for it: its reader may be stuck."""
+        self._listener.enqueue_sentinel()
         super().close()
 
-    def _write_all(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._lines or self._is_closed)
-                if not self._lines:
-                    return
-                text = "".join(self._lines)
-                self._lines.clear()
-            self._write(text)
-            with self._changed:
-                self._size -= len(text)
-                lost, self._lost = self._lost, 0
-                self._changed.notify_all()
-            if lost:
-                said = f"{lost} lines of the log are left out: whoever reads them was too slow"
-                self.emit(logging.LogRecord("service", logging.WARNING, __file__, 0, said, None, None))
 
-    def _write(self, text: str) -> None:
-        # Not through the stream, which would be locked at the end of the process where this waits for its reader.
-        left = memoryview(text.encode(errors="backslashreplace"))
+class _DescriptorHandler(logging.Handler):
+    """Writes lines to a file descriptor.
+
+    A stream would be locked at the end of the process, while a write to it waits for its reader.
+    """
+
+    def __init__(self, descriptor: int, finish: Callable[[logging.LogRecord], None]) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._finish = finish
+
+    def emit(self, record: logging.LogRecord) -> None:
+        rest = memoryview(f"{record.msg}\n".encode(errors="backslashreplace"))
         try:
-            while left:
-                left = left[os.write(self._descriptor, left) :]
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
-            # Nobody reads it any more, or the disk is full: there is nowhere to say so.
-            return
+            # Nobody reads the log any more, or the disk is full. There is nowhere to report it.
+            pass
+        self._finish(record)

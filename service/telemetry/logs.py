@@ -1,6 +1,6 @@
-"""Log lines: one line an event, as JSON or as text, with the request that it belongs to.
+"""Log lines: one line for each event, as JSON or as text, with the ids of its request.
 
-What a client sends cannot forge a line: control characters are escaped in both formats.
+Clients cannot forge a line: both formats escape control characters.
 """
 
 import json
@@ -13,23 +13,26 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from opentelemetry import trace
+from opentelemetry.trace import SpanContext
 from starlette.types import Scope
 
 from service.settings import Settings
 from service.telemetry.instruments import METHODS, OTHER
 from service.telemetry.log_thread import LineHandler
-from service.telemetry.trace_context import trace_context
+from service.telemetry.tracing import client_span
 
 request_scope: Final[ContextVar[Scope | None]] = ContextVar("request_scope", default=None)
-"""The request that this task serves: set it once a request, and its log lines carry its ids.
+"""The request that the current task serves. Its ids are added to log lines.
 
-Nothing is read from it before a line is written. It needs no reset, since each request is a task with a context of its
-own.
+Nothing is read from the scope before a line is written. It needs no reset, since each request is a task with its own
+context.
 """
 
 access_logger = logging.getLogger("service.access")
 
-_OWN: Final = frozenset({*vars(logging.makeLogRecord({})), "asctime", "color_message", "message", "taskName"})
+_RECORD_ATTRIBUTES: Final = frozenset(
+    {*vars(logging.makeLogRecord({})), "asctime", "color_message", "message", "taskName"}
+)
 
 # C0, DEL and C1, which terminals obey, and the two other characters that end a line for some readers.
 _ESCAPES: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
@@ -40,13 +43,13 @@ _ESCAPES_IN_LINES: Final = {code: escape for code, escape in _ESCAPES.items() if
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, ASCII: ``time``, ``level``, ``logger``, ``message``, the request's ids, what was added.
+    """Writes one ASCII JSON object per line: ``time``, ``level``, ``logger``, ``message``, request ids, extra fields.
 
-    ``exception`` is the traceback as text. Whatever a caller gives as ``extra`` is a field of its own.
+    ``exception`` is the traceback as text. Each item that a caller passes as ``extra`` becomes a field.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of ``record``."""
+        """Return the line of ``record``."""
         fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "level": record.levelname.lower(),
@@ -60,13 +63,13 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """For people: level, message, then ``name=value`` for the request's ids and what was added.
+    """Writes lines for people: level, message, then ``name=value`` for the request's ids and extra fields.
 
-    Lines of a traceback are set in, so that none of them can pass for an event.
+    The lines of a traceback are indented, so that none of them looks like an event.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of ``record``, and those of its traceback."""
+        """Return the line of ``record``, and the lines of its traceback."""
         fields = {**_request_ids(), **_added(record)}
         added = "".join(f" {name}={value}" for name, value in fields.items())
         line = f"{record.levelname + ':':<9} {record.getMessage()}{added}".translate(_ESCAPES)
@@ -77,7 +80,7 @@ class TextFormatter(logging.Formatter):
 
 
 def _added(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in vars(record).items() if name not in _OWN}
+    return {name: _plain(value) for name, value in vars(record).items() if name not in _RECORD_ATTRIBUTES}
 
 
 def _plain(value: object) -> object:
@@ -87,23 +90,21 @@ def _plain(value: object) -> object:
 
 
 def _request_ids() -> dict[str, str]:
-    """Ids of the request that is served here, as far as there are any.
-
-    The span is the service's own where tracing is on, else the client's.
-    """
+    """Return the ids of the current request: its own, and those of the service's span or else of the client's."""
     scope = request_scope.get()
     ids = {} if scope is None or "request_id" not in scope else {"request_id": str(scope["request_id"])}
-    span = trace.get_current_span().get_span_context()
-    if span.is_valid:
-        return {**ids, "trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
-    sent = None if scope is None else trace_context(scope)
-    return ids if sent is None else {**ids, "trace_id": sent.trace_id, "span_id": sent.span_id}
+    span: SpanContext | None = trace.get_current_span().get_span_context()
+    if span is None or not span.is_valid:
+        span = None if scope is None else client_span(scope)
+    if span is None:
+        return ids
+    return {**ids, "trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
 
 
 def log_access(route: str, method: str, status: int, seconds: float) -> None:
-    """Log a request that has been answered; the rest comes from :data:`request_scope`.
+    """Log an answered request, with the ids from :data:`request_scope`.
 
-    Costs more than all that the metrics record: call it only where ``SST_ACCESS_LOG`` asks for it.
+    This costs more than all metrics together. Call it only if ``SST_ACCESS_LOG`` is on.
     """
     method = method if method in METHODS else OTHER
     ms = round(1_000 * seconds, 3)
@@ -112,16 +113,16 @@ def log_access(route: str, method: str, status: int, seconds: float) -> None:
 
 
 def configure_logs(settings: Settings) -> None:
-    """Have log lines written as :func:`log_config` says, Python's own warnings among them."""
+    """Set up logging as in :func:`log_config`, for Python's own warnings too."""
     logging.config.dictConfig(log_config(settings))
     logging.captureWarnings(capture=True)
 
 
 def log_config(settings: Settings) -> dict[str, Any]:
-    """What ``logging.config.dictConfig`` and uvicorn take; everything, uvicorn's own lines included, goes to stderr.
+    """Return the configuration for ``logging.config.dictConfig`` and uvicorn; all lines go to standard error.
 
-    ``auto`` is text on a terminal and JSON elsewhere. uvicorn's access log is left out: :func:`log_access` has the
-    route and the ids.
+    The log format ``auto`` is text on a terminal and JSON elsewhere. uvicorn's access log is off, since
+    :func:`log_access` has the route and the ids.
     """
     json_lines = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     formatter = JsonFormatter if json_lines else TextFormatter

@@ -1,6 +1,6 @@
-"""What Prometheus reads: counts and durations of this process, or of all workers where there are several.
+"""The metrics for Prometheus: counts and durations of this process, or of all workers if there are several.
 
-No label ever takes a client's string: a route, method, model or reason that is not known from the start counts as
+No label ever contains a client's string: a route, method, model or reason that is not known from the start counts as
 ``other``.
 """
 
@@ -25,7 +25,7 @@ Observe = Callable[[float], None]
 
 
 def loaded_models(registry: Registry) -> list[ModelInfo]:
-    """Each network of ``registry``, as :meth:`Metrics.models` wants it."""
+    """Return the labels of each network of ``registry``, for :meth:`Metrics.models`."""
     return [
         ModelInfo(
             model=forecaster.metadata.model,
@@ -41,26 +41,26 @@ def loaded_models(registry: Registry) -> list[ModelInfo]:
 
 
 class Metrics:
-    """All metrics of one application. Every method may be called from any thread.
+    """All metrics of one application. All methods are safe to call from any thread.
 
-    prometheus_client shares values between processes where ``PROMETHEUS_MULTIPROC_DIR`` was set when it was first
-    imported; see :mod:`service.telemetry.shared_metrics`. A process has one application then, and the figures of the
-    process itself (CPU, memory, open files) are left out: they would be those of whichever worker answers.
+    prometheus_client shares values between processes if ``PROMETHEUS_MULTIPROC_DIR`` was set when it was first
+    imported; see :mod:`service.telemetry.shared_metrics`. A process then has one application, and metrics of the
+    process itself (CPU, memory, open files) are left out, since they would describe whichever worker answers.
 
     Attributes:
-        shared: whether :meth:`exposition` speaks for every process that shares the folder.
-        started: call when requests have arrived, with how many.
-        ended: call when they are answered, with how many were.
-        batches: told of every batch of forecasts.
+        shared: whether :meth:`exposition` covers all processes that share the folder.
+        started: call it with the number of requests that have arrived.
+        ended: call it with the number of requests that were answered.
+        batches: records every batch, here and in the inference statistics.
     """
 
     def __init__(self, routes: Iterable[str] = ()) -> None:
-        """Metrics that know these route templates, such as ``/models/{model}``."""
+        """Create the metrics, with these route templates (such as ``/models/{model}``) as labels."""
         registry = CollectorRegistry()
         self.shared = values.ValueClass is not values.MutexValue
         self._instruments = instruments = Instruments(registry)
         self._routes = frozenset(routes)
-        # Children and their methods are looked up once: labels() alone costs more than counting does.
+        # Children and their methods are looked up once: labels() costs more than counting.
         self.started: Callable[[float], None] = instruments.in_flight.inc
         self.ended: Callable[[float], None] = instruments.in_flight.dec
         self._requests: dict[tuple[str, str, int], Observe] = {}
@@ -74,9 +74,9 @@ class Metrics:
             ProcessCollector(registry=registry)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request that ended after ``seconds``; :attr:`ended` is another matter.
+        """Count a request that ended after ``seconds``. Call :attr:`ended` as well.
 
-        ``route`` is the template that answered, and ``status`` what was sent.
+        ``route`` is the template of the route that answered, and ``status`` the status that was sent.
         """
         observe = self._requests.get((route, method, status))
         if observe is None:
@@ -84,29 +84,29 @@ class Metrics:
         observe(seconds)
 
     def _find_request(self, route: str, method: str, status: int) -> Observe:
-        # Only what is known is remembered: a client that makes up names must not fill the memory either.
+        # Only known labels are cached, so that clients cannot fill the memory with names that they make up.
         known = (route if route in self._routes else OTHER, method if method in METHODS else OTHER, status)
         if known not in self._requests:
             self._requests[known] = self._instruments.request_seconds.labels(*known).observe
         return self._requests[known]
 
     def rejected(self, reason: Reason) -> None:
-        """Count a request that is refused before it is read; its answer counts as a request besides."""
+        """Count a request that is refused before it is processed. It also counts as a request when it is answered."""
         self._rejects.get(reason, self._rejects[OTHER])()
 
     def batch(self, model: str, windows: int, waited_seconds: float, inference_seconds: float) -> None:
-        """Count one batch of a model: its size, its first request's wait, and the network's time on it."""
+        """Count a batch of a model: its size, the wait of its first request, and the duration of the network's work."""
         child = self._models.get(model) or self._models[OTHER]
         child.batch_windows(windows)
         child.waited(waited_seconds)
         child.inference(inference_seconds)
 
     def drift(self, model: str, windows: int, level_sum: float, spread_sum: float, outside: int) -> None:
-        """Count distances of windows from training.
+        """Count how far windows are from the training data.
 
         ``level_sum`` and ``spread_sum`` are sums over the windows of
-        :meth:`~forecasting.networks.training_range.TrainingRange.distances`; ``outside`` those that got
-        ``outside_training``.
+        :meth:`~forecasting.networks.training_range.TrainingRange.distances`; ``outside`` is the number of windows with
+        the warning ``outside_training``.
         """
         child = self._models.get(model) or self._models[OTHER]
         child.windows(windows)
@@ -115,29 +115,29 @@ class Metrics:
         child.outside(outside)
 
     def models(self, infos: Iterable[ModelInfo]) -> None:
-        """Say what is loaded from now on; what was loaded before, and is not now, vanishes."""
+        """Show these networks as the loaded ones. Others disappear."""
         loaded = frozenset(infos)
         for info in loaded:
             self._instruments.model_info.labels(*info).set(1)
             if info.model not in self._models:
                 self._models[info.model] = _Model(self._instruments, info.model)
-        # A series cannot be taken out of a file that processes share; at 0 it is left out of the exposition.
+        # A sample cannot be removed from a file that processes share. At 0, it is left out of the exposition.
         for info in self._infos - loaded:
             self._instruments.model_info.labels(*info).set(0)
         self._infos = loaded
 
     def reloaded(self, outcome: Outcome) -> None:
-        """Count a look for another release."""
+        """Count a check for a new release."""
         self._reloads.get(outcome, self._reloads[OTHER])()
 
     def exposition(self) -> tuple[bytes, str]:
-        """Prometheus's text format and its media type, for this process or for all that share a folder."""
+        """Return the metrics in Prometheus's text format, and its media type."""
         self.batches.count()
-        return generate_latest(_Shown(self._source)), CONTENT_TYPE_PLAIN_0_0_4
+        return generate_latest(_VisibleMetrics(self._source)), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _Model:
-    """The children of one model's metrics."""
+    """The metrics of one model."""
 
     def __init__(self, instruments: Instruments, model: str) -> None:
         self.batch_windows: Observe = instruments.batch_windows.labels(model).observe
@@ -149,8 +149,8 @@ class _Model:
         self.outside: Observe = instruments.outside.labels(model).inc
 
 
-class _Shown:
-    """Metrics without models that are gone, and without times of creation, which shared values do not have."""
+class _VisibleMetrics:
+    """Metrics without unloaded models, and without creation times, which shared values do not have."""
 
     def __init__(self, source: Collector) -> None:
         self.source = source

@@ -1,7 +1,7 @@
-"""The files in which workers share what they count: all there, and all of their room taken, before the first begins.
+"""The files in which workers share their metrics, allocated in full before the first worker starts.
 
-prometheus_client writes to them through memory. A write to a page for which the disk has no room ends the process by
-SIGBUS, and so it would every worker of a service, one by one, whenever something else fills the disk.
+prometheus_client maps them into memory. A write to a page that the disk has no room for kills the process with SIGBUS.
+If the files could grow, anything that fills the disk would kill all workers, one by one.
 """
 
 import os
@@ -18,15 +18,15 @@ from forecasting.errors import RequestError
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _SIZES: Final = {"counter": 2**16, "histogram": 2**20, "gauge_livesum": 2**16, "gauge_livemax": 2**18}
-"""Bytes of a worker's files, by what they hold: more than all routes and statuses that there are take."""
+"""Bytes of a worker's files, by kind: more than all routes and statuses need."""
 
 
 @contextmanager
 def shared_by_workers(workers: int) -> Iterator[None]:
-    """Have the worker processes that start within share their metrics through a folder that is gone afterwards.
+    """Within this context, let worker processes that start share their metrics through a temporary folder.
 
     Raises:
-        RequestError: if there is no room for it.
+        RequestError: if there is no room for the files.
     """
     with ExitStack() as stack:
         try:
@@ -35,11 +35,11 @@ def shared_by_workers(workers: int) -> Iterator[None]:
                 for kind, size in _SIZES.items():
                     (folder / f"{kind}_{place}.db").write_bytes(bytes(size))
         except OSError as error:
-            where = tempfile.tempdir or "the folder for temporary files"
+            where = tempfile.tempdir or "the folder of temporary files"
             needed = workers * sum(_SIZES.values()) / 2**20
             raise RequestError(
-                f"{where} cannot take the {needed:.1f} MiB that {workers} workers share: {error.strerror}; make "
-                "room, or name another folder in TMPDIR",
+                f"{where} has no room for the {needed:.1f} MiB that {workers} workers share: {error.strerror}; free "
+                "some space, or set TMPDIR to another folder",
                 field="workers",
             ) from None
         os.environ[_FOLDER] = str(folder)
@@ -48,16 +48,16 @@ def shared_by_workers(workers: int) -> Iterator[None]:
 
 
 def begin_worker(place: int) -> None:
-    """Have this process count in the files of one of the workers' places, from 0; before it has any metrics."""
+    """Let this process count in the files of worker ``place``, from 0. Call it before creating any metrics."""
     values.ValueClass = values.MultiProcessValue(lambda: place)
 
 
 def worker_ended(place: int) -> None:
-    """Forget what the worker in a place held when it ended (requests in flight, models); its counts stay.
+    """Clear the gauges of a worker that ended (requests in flight, models). Its counts stay.
 
-    The next one in that place goes on with them.
+    The next worker in that ``place`` continues them.
     """
     for path in Path(os.environ[_FOLDER]).glob(f"gauge_live*_{place}.db"):
         with path.open("r+b") as file:
-            # They begin with how much of them is used.
+            # The first bytes say how much of the file is used.
             file.write(bytes(8))

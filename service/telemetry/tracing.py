@@ -1,7 +1,7 @@
-"""Spans of requests that do not pass through FastAPI's routing.
+"""Spans of requests that FastAPI's routing does not see, and the client's trace that a request belongs to.
 
-FastAPI makes those of all others by itself. Both are off until a tracer provider is there: FastAPI's when
-``FASTAPI_OTEL_AUTO_CONFIGURE=true``, or one that a program which embeds the application sets.
+FastAPI creates the spans of all other requests. Both are off until there is a tracer provider: FastAPI's, with
+``FASTAPI_OTEL_AUTO_CONFIGURE=true``, or one that is set by a program which embeds the application.
 """
 
 import logging
@@ -12,53 +12,80 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from opentelemetry import propagate, trace
-from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, SpanKind, StatusCode, Tracer, TracerProvider
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    NoOpTracerProvider,
+    ProxyTracerProvider,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.telemetry.instruments import METHODS
 
 logger = logging.getLogger("service")
 
-_LEAST_SECONDS: Final = 2.0
-_MOST_SECONDS: Final = 10.0
-"""What a collector is given at the end, however much or little time is left to stop."""
+_MIN_FLUSH_SECONDS: Final = 2.0
+_MAX_FLUSH_SECONDS: Final = 10.0
+"""Bounds of the time that a collector gets at the end of the process."""
+
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
+
+
+def client_span(scope: Scope) -> SpanContext | None:
+    """Return the client's span from the ``traceparent`` header (W3C Trace Context).
+
+    Returns None if the header is missing, invalid, or sent more than once.
+    """
+    sent = [value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"]
+    if len(sent) != 1:
+        return None
+    context = trace.get_current_span(_PROPAGATOR.extract({"traceparent": sent}, Context())).get_span_context()
+    return context if context.is_valid else None
 
 
 def send_the_rest(until: float) -> None:
-    """Send what FastAPI's exporters hold yet, by about ``until`` (:func:`time.monotonic`), and close them.
+    """Send what FastAPI's exporters still hold, by about ``until`` (:func:`time.monotonic`), and close them.
 
-    FastAPI would do so at the end without a limit, and a collector that does not answer would hold up the stop for as
-    long as each exporter tries again. Exporters that a program brought with it are left to it.
+    FastAPI would do so at the end without a limit: a collector that does not answer would delay the stop for as long
+    as each exporter retries. Exporters of a program that embeds the application are left to that program.
     """
-    # There is no public way to them; where another FastAPI keeps them otherwise, it closes them without a limit.
+    # There is no public way to reach them. If another FastAPI stores them elsewhere, it closes them without a limit.
     owned = getattr(sys.modules.get("fastapi.telemetry._runtime"), "_owned", [])
     exporters = tuple(owned)
     owned.clear()
-    # Daemons: one that goes on trying does not hold up the end of the process.
-    threads = [threading.Thread(target=_close, args=(one,), daemon=True) for one in exporters]
+    # As daemons, they do not keep the process alive while they retry.
+    threads = [threading.Thread(target=_close, args=(exporter,), daemon=True) for exporter in exporters]
     for thread in threads:
         thread.start()
-    seconds = min(max(until - time.monotonic(), _LEAST_SECONDS), _MOST_SECONDS)
+    seconds = min(max(until - time.monotonic(), _MIN_FLUSH_SECONDS), _MAX_FLUSH_SECONDS)
     deadline = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(deadline - time.monotonic(), 0))
     if any(thread.is_alive() for thread in threads):
-        said = "the collector of OTEL_EXPORTER_OTLP_ENDPOINT does not answer: what was not sent in %.0f seconds is lost"
-        logger.warning(said, seconds)
+        logger.warning(
+            "the collector at OTEL_EXPORTER_OTLP_ENDPOINT does not answer: dropped what could not be sent in %.0f "
+            "seconds",
+            seconds,
+        )
 
 
 def _close(exporter: Any) -> None:
     try:
         exporter.shutdown()
     except Exception:
-        logger.exception("an exporter of OpenTelemetry could not be closed")
+        logger.exception("cannot close an OpenTelemetry exporter")
 
 
 def request_tracer(provider: TracerProvider | None = None) -> Tracer | None:
-    """The tracer that :func:`traced` takes; None where tracing is off.
+    """Return the tracer for :func:`traced`; None if tracing is off.
 
-    Ask from the application's start on, since FastAPI sets up its exporters then. None as ``provider`` is the global
-    one.
+    Call it when the application starts or later: FastAPI sets up its exporters then. The default ``provider`` is the
+    global one.
     """
     provider = provider or trace.get_tracer_provider()
     if isinstance(provider, ProxyTracerProvider | NoOpTracerProvider):
@@ -67,10 +94,10 @@ def request_tracer(provider: TracerProvider | None = None) -> Tracer | None:
 
 
 async def traced(tracer: Tracer, app: ASGIApp, route: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve one request by ``app`` within a server span named by ``route``, which continues the client's trace.
+    """Serve one request with ``app`` in a server span named after ``route``, as part of the client's trace.
 
-    The names of attributes are those that FastAPI's spans have. Not for requests that end in FastAPI: they would have
-    two spans.
+    Attributes have the names of those in FastAPI's spans. Do not use it for requests that FastAPI answers: they would
+    have two spans.
     """
     carrier: dict[str, list[str]] = {}
     for name, value in scope["headers"]:

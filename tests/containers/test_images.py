@@ -64,7 +64,7 @@ def test_a_secret_that_lies_in_the_folder_gets_into_no_image(build: Build, image
 def test_a_service_that_was_told_of_no_keys_and_no_strangers_does_not_start(build: Build) -> None:
     status, printed = run_to_end(IMAGES["service"])
     assert status == 2
-    assert printed.startswith("service: on 0.0.0.0 others than this machine could call, and there are no keys")
+    assert printed.startswith("service: other machines can reach 0.0.0.0, and there are no keys")
 
 
 def test_a_service_with_an_altered_checkpoint_never_becomes_ready(composition: Composition) -> None:

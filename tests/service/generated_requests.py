@@ -1,4 +1,4 @@
-"""Generated requests: valid series, doubtful ones, and invalid requests."""
+"""Generated requests: valid series, invalid series, and bodies that are not requests at all."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 Json = dict[str, Any]
 
 WINDOW: Final = 24
-"""Window of the networks in tests, of both datasets."""
+"""The window of the networks in tests, for both datasets."""
 
 Temperatures = st.integers(-200, 3_600).map(lambda hundredths: hundredths / 100)
 Offsets = st.integers(-14 * 4, 14 * 4).map(lambda quarters: timezone(timedelta(minutes=15 * quarters)))
 
 
 class Raw:
-    """JSON that no Python value is written as."""
+    """JSON text for which Python has no value."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -25,14 +25,14 @@ class Raw:
         return f"Raw({self.text[:80]!r}, {len(self.text)} characters)"
 
 
-def written(value: Any) -> str:
-    """Return ``value`` as JSON, including NaN and lone surrogates, which JSON does not allow."""
+def to_json(value: Any) -> str:
+    """Return ``value`` as JSON, with NaN and lone surrogates, which JSON does not allow."""
     if isinstance(value, Raw):
         return value.text
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)}: {written(member)}" for key, member in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(key)}: {to_json(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(written, value)) + "]"
+        return "[" + ", ".join(map(to_json, value)) + "]"
     return json.dumps(value)
 
 
@@ -86,8 +86,8 @@ Moments = st.one_of(Edges, st.datetimes(timezones=st.none() | Offsets).map(datet
 
 
 @st.composite
-def sound_series(draw: st.DrawFn, most: int = 48) -> Json:
-    """A monthly series without gaps, of at most ``most`` values."""
+def valid_series(draw: st.DrawFn, most: int = 48) -> Json:
+    """A monthly series without gaps and with at most ``most`` values."""
     values = draw(st.lists(Temperatures, min_size=WINDOW, max_size=most))
     start = draw(st.datetimes(datetime(1, 1, 1), datetime(9_900, 1, 1)))
     return {"start": start.isoformat(), "values": values}
@@ -95,7 +95,7 @@ def sound_series(draw: st.DrawFn, most: int = 48) -> Json:
 
 @st.composite
 def doubtful_series(draw: st.DrawFn) -> Json:
-    """A series that may have gaps, be too short, begin at any time, or have another step."""
+    """A series that may have gaps, be too short, start at any time, or have another step."""
     values = draw(st.lists(st.none() | Temperatures | st.floats(-1e9, 1e9), min_size=1, max_size=40))
     series: Json = {"values": values, "id": draw(st.none() | st.text(max_size=256))}
     if draw(st.booleans()):
@@ -109,7 +109,7 @@ def doubtful_series(draw: st.DrawFn) -> Json:
 
 
 def request(series: st.SearchStrategy[list[Json]]) -> st.SearchStrategy[Json]:
-    """Requests with these series and valid other fields."""
+    """Requests with these series and otherwise valid fields."""
     fields = {
         "model": st.sampled_from(["best", "all", "rnn", "lstm", "gru", "nino12-gru"]),
         "horizon": st.integers(1, 12),
@@ -122,8 +122,8 @@ def request(series: st.SearchStrategy[list[Json]]) -> st.SearchStrategy[Json]:
 
 @st.composite
 def broken_request(draw: st.DrawFn) -> Json:
-    """A request in which some parts are replaced by arbitrary values."""
-    whole: Json = draw(request(st.lists(sound_series(30) | doubtful_series(), min_size=1, max_size=3)))
+    """A request in which some part is replaced by anything at all."""
+    whole: Json = draw(request(st.lists(valid_series(30) | doubtful_series(), min_size=1, max_size=3)))
     whole["series"] = [dict(series) for series in whole["series"]]
     place = draw(st.sampled_from([whole, *whole["series"]]))
     names = [
@@ -148,5 +148,5 @@ def broken_request(draw: st.DrawFn) -> Json:
 
 
 def half_hours(start: datetime, n: int) -> list[datetime]:
-    """Return ``n`` times half an hour apart, beginning at ``start`` (UTC)."""
+    """Return ``n`` times from ``start`` (UTC), half an hour apart."""
     return [start.replace(tzinfo=UTC) + timedelta(minutes=30 * i) for i in range(n)]

@@ -718,8 +718,8 @@ except ImportError as error:
 
 def test_the_lines_in_the_documentation_run_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    text = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text.partition("## From Python")[2], flags=re.DOTALL)
+    text = (ROOT / "docs" / "reference" / "python-client.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert blocks
     names: dict[str, Any] = {}
     with serve(Settings(artifacts=ROOT / "artifacts")) as shipped:

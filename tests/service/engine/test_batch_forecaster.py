@@ -14,7 +14,6 @@ from forecasting.series.sst_series import SstSeries
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.series_schema import SeriesIn
 from service.engine.serving import SMALL, SMALL_VALUES, Serving, is_small
-from service.engine.statistics import Statistics
 from service.engine.writing import ForecastOptions, with_ids
 from service.telemetry.metrics import Metrics
 
@@ -29,7 +28,7 @@ def workers() -> Iterator[Executor]:
 
 @pytest.fixture
 def serving(registry: Registry, workers: Executor) -> Serving:
-    return Serving(registry, workers, 60, Metrics(), Statistics())
+    return Serving(registry, workers, 60, Metrics())
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def assert_alike(one: Any, other: Any) -> None:
         assert one == other
 
 
-def test_each_gets_what_it_would_have_got_alone(
+def test_a_request_gets_the_same_answer_in_a_batch_as_alone(
     serving: Serving, batch_forecaster: BatchForecaster, nino12: SstSeries
 ) -> None:
     rnn, lstm, gru = serving.resolve("all", "nino12")

@@ -169,7 +169,7 @@ def test_what_arrives_while_a_batch_runs_goes_as_the_next(workers: Executor) -> 
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
-def test_an_overdue_job_is_told_so_and_its_neighbours_are_served(workers: Executor, in_thread: bool) -> None:
+def test_an_overdue_job_fails_and_the_others_are_answered(workers: Executor, in_thread: bool) -> None:
     work = Work()
 
     async def late_and_timely() -> tuple[Any, int]:
@@ -190,9 +190,7 @@ def test_an_overdue_job_is_told_so_and_its_neighbours_are_served(workers: Execut
 
 @pytest.mark.parametrize("error", [StopIteration(), RuntimeError(), ProblemError(HTTPStatus.CONFLICT, "no")], ids=repr)
 @pytest.mark.parametrize("in_thread", [False, True])
-def test_whatever_a_job_raises_reaches_its_own_caller_alone(
-    workers: Executor, in_thread: bool, error: Exception
-) -> None:
+def test_an_error_reaches_only_the_caller_of_its_job(workers: Executor, in_thread: bool, error: Exception) -> None:
     def run(jobs: Sequence[Job], waits: Sequence[float]) -> list[int]:
         if any(job.bad for job in jobs):
             raise error
@@ -223,7 +221,7 @@ class Deaf:
 
 
 @pytest.mark.parametrize("apart", [False, True])
-def test_a_caller_that_cannot_be_told_keeps_none_from_hearing(apart: bool) -> None:
+def test_a_broken_result_sink_does_not_affect_the_others(apart: bool) -> None:
     async def run() -> list[int]:
         with ThreadPoolExecutor(1) as workers:
             batcher = Batcher(Work().run, 60, workers if apart else None)

@@ -220,7 +220,7 @@ def test_a_body_that_is_no_request_changes_nothing(operator: Operator, call: str
 
 
 def test_without_an_admin_key_nothing_is_loaded_or_unloaded(operator: Operator, client: httpx.Client) -> None:
-    with pytest.raises(InferenceServerException, match=r"\[401\] a key is needed"):
+    with pytest.raises(InferenceServerException, match=r"\[401\] missing API key"):
         operator.triton.unload_model(GRU)
     with (
         triton.InferenceServerClient(address(client)) as keyless,
@@ -229,7 +229,7 @@ def test_without_an_admin_key_nothing_is_loaded_or_unloaded(operator: Operator, 
         keyless.load_model(GRU)
 
 
-def test_where_every_model_is_unloaded_the_service_is_ready_and_says_to_load_one(operator: Operator) -> None:
+def test_with_all_models_unloaded_the_service_is_ready_and_says_to_load_one(operator: Operator) -> None:
     for name in operator.states():
         operator.triton.unload_model(name, headers=operator.headers)
     assert operator.http.get("/health/ready").json() == {"status": "ready", "models": []}

@@ -8,7 +8,7 @@ from pathlib import Path
 from service.engine.worker_bus import WorkerBus
 
 
-def test_what_is_written_down_already_is_not_written_again(tmp_path: Path) -> None:
+def test_recording_the_same_version_again_writes_nothing(tmp_path: Path) -> None:
     # On a full disk it could not be, and no worker could take the place of one that died.
     bus = WorkerBus(tmp_path)
     bus.serve("nino12", "20260101T000000Z")
@@ -20,7 +20,7 @@ def test_what_is_written_down_already_is_not_written_again(tmp_path: Path) -> No
     assert bus.serving() == {"nino12": "20260202T000000Z"}
 
 
-def test_the_socket_of_a_worker_that_begins_is_left_to_it() -> None:
+def test_the_socket_of_a_starting_worker_is_not_removed() -> None:
     # A short name, as sockets want it.
     with tempfile.TemporaryDirectory(dir="/tmp") as name, socket.socket(socket.AF_UNIX) as bound:
         path = Path(name) / "1.sock"

@@ -10,7 +10,7 @@ from service.gate.keys import Keys, Role
 @pytest.mark.parametrize(
     ("options", "role"), [([], Role.FORECAST), (["--role", "admin"], Role.ADMIN), (["--role=forecast"], Role.FORECAST)]
 )
-def test_the_line_that_is_printed_lets_the_printed_key_in(
+def test_the_printed_line_accepts_the_printed_key(
     capsys: pytest.CaptureFixture[str], options: list[str], role: Role
 ) -> None:
     assert main(["key", "--name", "pier", *options]) == 0
@@ -24,7 +24,7 @@ def test_the_line_that_is_printed_lets_the_printed_key_in(
 
 
 @pytest.mark.parametrize("name", ["", "a:b", "two words", "n" * 33, "anonymous", "Nölp", "pier\n"])
-def test_a_name_that_no_file_may_hold_gets_a_sentence(capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_an_invalid_name_is_an_error(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main(["key", "--name", name]) == 2
     answer = capsys.readouterr()
     assert answer.out == ""

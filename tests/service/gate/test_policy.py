@@ -115,7 +115,7 @@ def test_only_the_listed_paths_are_open_letter_for_letter(path: str) -> None:
      f"Bearer {PIER.digest.hex()}", f"Token {PRESENTED}"],
     ids=["empty", "no key", "a space", "two spaces", "no space", "no scheme", "more", "digest", "scheme"],
 )  # fmt: skip
-def test_a_header_out_of_shape_is_a_401(header: str) -> None:
+def test_a_malformed_authorization_header_is_a_401(header: str) -> None:
     with pytest.raises(ProblemError) as refused:
         access("0.0.0.0").check("/forecast", header.encode())
     assert refused.value.status == 401
@@ -132,26 +132,26 @@ def test_loopback_is_known_by_its_addresses(host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", "::", "", "0", "10.0.0.7", "128.0.0.1", "fe80::1", "localhost.example.org", "buoy", "127.1"]
 )
-def test_any_other_host_is_open_to_others_and_refused_without_keys(host: str) -> None:
+def test_any_other_host_needs_keys(host: str) -> None:
     assert not is_loopback(host)
-    with pytest.raises(RequestError, match="SST_KEYS_FILE or SST_KEYS, or let everybody forecast with SST_ALLOW_ANON"):
+    with pytest.raises(RequestError, match="SST_KEYS_FILE or SST_KEYS, or let everyone forecast with SST_ALLOW_ANON"):
         refuse_open_bind(Settings(host=host), Keys())
     refuse_open_bind(Settings(host=host), BOTH)
     refuse_open_bind(Settings(host=host, allow_anonymous=True), Keys())
 
 
-def test_asking_for_keys_where_there_are_none_is_refused() -> None:
+def test_requiring_keys_without_any_is_refused() -> None:
     refuse_open_bind(Settings(), Keys())
-    with pytest.raises(RequestError, match="SST_ALLOW_ANONYMOUS=false asks for keys, and there are none"):
+    with pytest.raises(RequestError, match="SST_ALLOW_ANONYMOUS=false needs keys, and there are none"):
         refuse_open_bind(Settings(allow_anonymous=False), Keys())
 
 
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({}, "service: on 0.0.0.0 others than this machine could call, and there are no keys: make a key with"),
+        ({}, "service: other machines can reach 0.0.0.0, and there are no keys: create a key with"),
         ({"SST_ALLOW_ANONYMOUS": "perhaps"}, "SST_ALLOW_ANONYMOUS=perhaps"),
-        ({"SST_KEYS": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "service: SST_KEYS line 2: the last field is"),
+        ({"SST_KEYS": f"{PIER.line}\npier:forecast:{PRESENTED}"}, "service: SST_KEYS line 2: the last field must be"),
         ({"SST_KEYS": PIER.line, "SST_CORS_ORIGINS": "https://a.org/"}, "invalid origin 'https://a.org/'"),
     ],
 )

@@ -34,7 +34,7 @@ def test_ten_seconds_worth_may_come_at_once_and_then_as_many_as_the_limit_says()
     assert let_through == 60
 
 
-def test_the_wait_that_is_said_is_enough_and_not_too_long() -> None:
+def test_the_stated_wait_is_enough_and_not_too_long() -> None:
     clock = Clock()
     limiter = RateLimiter(60, clock)
     taken(limiter, 10)
@@ -70,7 +70,7 @@ def test_a_limit_of_few_a_minute_still_lets_one_through() -> None:
     assert taken(limiter, 5) == 1
 
 
-def test_one_keys_haste_is_not_anothers() -> None:
+def test_keys_have_separate_limits() -> None:
     limiter = RateLimiter(6, Clock())
     assert taken(limiter, 5) == 1
     assert limiter.take(BUOY) == 0.0
@@ -81,10 +81,10 @@ def test_zero_sets_no_limit() -> None:
     assert taken(RateLimiter(0, Clock()), 10_000) == 10_000
 
 
-def test_who_calls_too_often_gets_a_429_that_says_how_long_to_wait() -> None:
+def test_a_key_that_calls_too_often_gets_a_429_with_the_seconds_to_wait() -> None:
     limiter = RateLimiter(8, Clock())
     limiter.admit(PIER)
-    with pytest.raises(ProblemError, match="pier calls too often: wait 5 s") as refused:
+    with pytest.raises(ProblemError, match="rate limit of pier exceeded: wait 5 s") as refused:
         limiter.admit(PIER)
     assert refused.value.status == 429
     assert refused.value.headers == {"Retry-After": "5"}

@@ -1,4 +1,4 @@
-"""Several processes listen on one socket, and none takes in all that wait."""
+"""Several processes listen on one socket, and no process accepts all connections that wait."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from service.server.accepting import Accepting
 
 
 class Met(asyncio.Protocol):
-    """Says in which turn of the loop a connection was made."""
+    """Records in which turn of the loop a connection was made."""
 
     def __init__(self, turns: list[int], clock: list[int]) -> None:
         self.turns = turns
@@ -31,7 +31,7 @@ async def taken(listener: socket.socket, count: int) -> list[int]:
     return turns
 
 
-def test_connections_that_wait_are_let_in_one_a_turn() -> None:
+def test_one_waiting_connection_is_accepted_in_each_turn_of_the_loop() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
         for _ in range(5):
             clients.enter_context(socket.create_connection(listener.getsockname()))
@@ -39,7 +39,7 @@ def test_connections_that_wait_are_let_in_one_a_turn() -> None:
     assert len(set(turns)) == 5
 
 
-def test_who_waits_when_it_closes_is_left_to_others() -> None:
+def test_connections_that_wait_at_the_close_are_left_to_other_processes() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
         for _ in range(30):
             clients.enter_context(socket.create_connection(listener.getsockname()))

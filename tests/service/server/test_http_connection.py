@@ -16,9 +16,11 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.http.security_headers import security_headers
-from service.server.http_connection import DISCARD_BYTES, MAX_HEAD_BYTES
+from service.server.http_connection import DISCARD_BYTES
+from service.server.refusals import MAX_HEAD_BYTES
 from service.settings import Settings
 from tests.processes import running, wait_until
+from tests.service.conftest import Http
 from tests.service.requests import Json, body
 from tests.serving import connect, serve
 
@@ -26,8 +28,14 @@ LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+@pytest.fixture(scope="module")
+def http() -> Http:
+    """Only the fast path answers these as the tests say."""
+    return "fast"
+
+
 def read_all(wire: socket.socket) -> bytes:
-    """Until the server closes; it need not have read everything before."""
+    """Read until the server closes, even if it closes without reading everything."""
     answer = b""
     try:
         while piece := wire.recv(1 << 16):
@@ -63,7 +71,7 @@ def posted(content: bytes) -> bytes:
 
 
 def counted(client: httpx.Client, start: str) -> float:
-    """The value of the metric whose line begins so; 0 where there is none."""
+    """Return the value of the metric whose line begins with ``start``; 0 if there is none."""
     lines = client.get("/metrics").text.splitlines()
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(start)), 0)
 
@@ -107,7 +115,7 @@ def test_a_head_over_the_limit_is_refused(wire: socket.socket, sent: bytes) -> N
     assert "send at most 65536 bytes" in refused(answer[answer.rindex(b"HTTP/1.1 ") :], 431)["detail"]
 
 
-def test_a_head_over_the_limit_is_refused_that_begins_behind_another_and_ends_with_the_next_read(
+def test_a_head_over_the_limit_behind_another_request_is_refused_when_its_end_arrives_later(
     wire: socket.socket,
 ) -> None:
     head = b"GET /forecast HTTP/1.1\r\nX: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n"
@@ -120,7 +128,7 @@ def test_a_head_over_the_limit_is_refused_that_begins_behind_another_and_ends_wi
     assert "send at most 65536 bytes" in refused(answer[answer.rindex(b"HTTP/1.1 ") :], 431)["detail"]
 
 
-def test_a_head_under_the_limit_is_read_behind_others_too(wire: socket.socket) -> None:
+def test_a_head_under_the_limit_is_read_behind_other_requests(wire: socket.socket) -> None:
     large = LIVE[:-2] + b"X: %s\r\n\r\n" % (b"x" * (MAX_HEAD_BYTES - 100))
     wire.sendall(LIVE * 300 + large + large[:-2])
     stream = wire.makefile("rb")
@@ -145,7 +153,7 @@ def test_heads_without_an_end_take_no_memory(artifacts: Path) -> None:
 @pytest.mark.parametrize(
     "begun", [b"", b"\r\n", b"GET / HTTP/1.1\r\nX: ", LIVE, LIVE + b"GET /health", LIVE * 2 + b"G"]
 )
-def test_a_connection_that_sends_no_whole_head_is_closed_without_a_word(
+def test_a_connection_without_a_complete_head_is_closed_without_an_answer(
     artifacts: Path, begun: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with serve(Settings(artifacts=artifacts), keep_alive_seconds=1) as client, connect(client) as wire:
@@ -154,7 +162,7 @@ def test_a_connection_that_sends_no_whole_head_is_closed_without_a_word(
     assert not caplog.records
 
 
-def test_a_head_that_comes_a_byte_at_a_time_is_not_waited_for(artifacts: Path) -> None:
+def test_a_head_that_arrives_byte_by_byte_times_out(artifacts: Path) -> None:
     with serve(Settings(artifacts=artifacts), keep_alive_seconds=1) as client, connect(client) as wire:
         wire.sendall(b"GET / HTTP/1.1\r\nX: ")
         wire.settimeout(0.02)
@@ -173,9 +181,9 @@ def test_a_head_that_comes_a_byte_at_a_time_is_not_waited_for(artifacts: Path) -
     [
         (b"\0garbage", "Invalid method"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "Invalid method"),
-        (b"get / HTTP/1.1\r\n\r\n", "Invalid method encountered): let an HTTP library write it"),
-        (b"GET /caf\xc3\xa9 HTTP/1.1\r\n\r\n", "escape what is not ASCII in its target"),
-        (b"GET http://[x/ HTTP/1.1\r\n\r\n", "no address"),
+        (b"get / HTTP/1.1\r\n\r\n", "Invalid method encountered): use an HTTP library to send it"),
+        (b"GET /caf\xc3\xa9 HTTP/1.1\r\n\r\n", "escape the characters in its target that are not ASCII"),
+        (b"GET http://[x/ HTTP/1.1\r\n\r\n", "not a valid URL"),
         (b"GET /forecast x HTTP/1.1\r\n\r\n", "Expected HTTP/"),
         (b"GET /forecast HTTP/1.1\r\nno colon\r\n\r\n", "Invalid header token"),
         (b"POST /forecast HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", "Duplicate Content-Length"),
@@ -184,17 +192,17 @@ def test_a_head_that_comes_a_byte_at_a_time_is_not_waited_for(artifacts: Path) -
         (CHUNKED + b"zz\r\n", "Invalid character in chunk size"),
         (CHUNKED + b"1\r\n{}\r\n", "Expected LF after chunk data"),
         (CHUNKED.replace(b"/json", b"/x-ndjson") + b"zz\r\n", "Invalid character in chunk size"),
-        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT is not answered"),
+        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT is not supported"),
     ],
 )
-def test_what_is_not_http_gets_a_problem_document(
+def test_malformed_http_gets_a_problem_document(
     client: httpx.Client, wire: socket.socket, sent: bytes, said: str
 ) -> None:
     wire.sendall(sent)
     assert said in refused(read_all(wire), 400)["detail"]
 
 
-def test_what_is_not_http_has_the_form_of_its_protocol_and_is_counted(client: httpx.Client) -> None:
+def test_the_answer_to_malformed_http_has_the_format_of_its_path_and_is_counted(client: httpx.Client) -> None:
     count = 'sst_request_seconds_count{method="GET",route="other",status="400"}'
     before = counted(client, count)
     with connect(client) as wire:
@@ -206,13 +214,13 @@ def test_what_is_not_http_has_the_form_of_its_protocol_and_is_counted(client: ht
     assert counted(client, count) == before + 1
 
 
-def test_what_is_not_http_is_answered_in_its_turn(wire: socket.socket, nino12: SstSeries) -> None:
+def test_malformed_http_is_answered_after_the_requests_before_it(wire: socket.socket, nino12: SstSeries) -> None:
     wire.sendall(posted(json.dumps(body(nino12)).encode()) + LIVE + b"\0garbage")
     answers = read_all(wire).split(b"HTTP/1.1 ")
     assert [answer[:3] for answer in answers if answer[:1].isdigit()] == [b"200", b"200", b"400"]
 
 
-def test_lines_that_break_off_malformed_are_answered_as_far_as_they_came(wire: socket.socket) -> None:
+def test_ndjson_lines_before_a_malformed_chunk_are_answered(wire: socket.socket) -> None:
     line = b'{"start": "2009-01-01", "values": [1]}\n'
     wire.sendall(CHUNKED.replace(b"/json", b"/x-ndjson") + b"%x\r\n%s\r\n" % (len(line), line))
     answer = b""
@@ -228,7 +236,7 @@ def test_lines_that_break_off_malformed_are_answered_as_far_as_they_came(wire: s
 
 
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
-def test_old_http_gets_no_chunks(client: httpx.Client, version: bytes) -> None:
+def test_http_1_0_gets_no_chunks(client: httpx.Client, version: bytes) -> None:
     line = b'{"start": "2009-01-01", "values": [1]}\n'
     head = b"POST /forecast HTTP/%s\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-ndjson\r\n" % version
     with connect(client) as wire:
@@ -241,7 +249,7 @@ def test_old_http_gets_no_chunks(client: httpx.Client, version: bytes) -> None:
         assert [json.loads(one)["line"] for one in content.splitlines()] == [1, 2]
 
 
-def test_old_http_gets_what_has_a_length_as_ever(client: httpx.Client) -> None:
+def test_http_1_0_gets_answers_with_a_content_length(client: httpx.Client) -> None:
     with connect(client) as wire:
         wire.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
         status, headers, content = parsed(read_all(wire))
@@ -262,7 +270,7 @@ def test_a_length_of_any_number_of_digits_is_too_large_at_once(client: httpx.Cli
         assert one.recv(4_096).startswith(b"HTTP/1.1 415 ")
 
 
-def test_a_client_that_sends_all_of_too_large_a_body_before_it_reads_hears_413(client: httpx.Client) -> None:
+def test_a_client_that_reads_only_after_sending_a_body_over_the_limit_gets_413(client: httpx.Client) -> None:
     large = bytes(30_000_000)
     for headers in ({"Content-Type": "application/json"}, {"Transfer-Encoding": "chunked"}):
         connection = HTTPConnection("127.0.0.1", client.base_url.port or 0, timeout=60)
@@ -278,7 +286,7 @@ def test_a_client_that_sends_all_of_too_large_a_body_before_it_reads_hears_413(c
         assert error.value.code == 413
 
 
-def test_what_comes_behind_the_last_answer_is_read_up_to_a_limit(client: httpx.Client) -> None:
+def test_data_after_the_last_answer_is_read_up_to_a_limit(client: httpx.Client) -> None:
     with connect(client) as wire:
         wire.sendall(b"POST /series HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n")
         stream = wire.makefile("rb")
@@ -295,7 +303,7 @@ def send_for_ever(wire: socket.socket) -> None:
         wire.sendall(bytes(2**16))
 
 
-def test_a_client_that_sends_no_more_and_stays_does_not_hold_up_the_end(artifacts: Path) -> None:
+def test_a_silent_client_after_the_last_answer_does_not_delay_the_stop(artifacts: Path) -> None:
     with (
         running(artifacts, linger_seconds=0, drain_seconds=60) as service,
         socket.create_connection(("127.0.0.1", service.port)) as wire,
@@ -308,7 +316,7 @@ def test_a_client_that_sends_no_more_and_stays_does_not_hold_up_the_end(artifact
     assert not any("Cancel" in line or "Traceback" in line for line in service.log)
 
 
-def test_a_client_that_sends_a_large_body_while_it_stops_hears_503(artifacts: Path) -> None:
+def test_a_client_that_sends_a_large_body_during_the_stop_gets_503(artifacts: Path) -> None:
     with running(artifacts, linger_seconds=10) as service:
         service.process.terminate()
         ready = f"{service.url}/health/ready"

@@ -1,4 +1,4 @@
-"""However a request comes in, whole, in pieces or behind another, it is answered alike, in its turn."""
+"""A request gets the same answer whole, in pieces and pipelined, and in order."""
 
 import asyncio
 import re
@@ -21,8 +21,12 @@ from service.server.hot_path import HotPath
 from service.server.protocol import Protocol
 from service.settings import Settings
 from tests.processes import running
+from tests.service.conftest import Http
 from tests.service.requests import body
 from tests.serving import serve
+
+fast_only = pytest.mark.parametrize("http", ["fast"], indirect=True, scope="module")
+"""Stock uvicorn takes an upgrade that it does not know for the end of the connection."""
 
 
 def written(content: bytes, *headers: str, path: str = "/forecast") -> bytes:
@@ -42,13 +46,13 @@ def content(nino12: SstSeries) -> bytes:
     return httpx.Request("POST", "http://x", json=body(nino12)).content
 
 
-def test_whole_and_in_pieces_it_gets_the_same_answer(wire: socket.socket, content: bytes) -> None:
+def test_a_request_gets_the_same_answer_whole_and_in_pieces(wire: socket.socket, content: bytes) -> None:
     stream = wire.makefile("rb")
     request = written(content, "X-Request-ID: mine")
     answers = []
     for cut in (len(request), request.index(b"\r\n\r\n") + 4, len(request) - 1, 10):
         wire.sendall(request[:cut])
-        # Answered only once the first piece has been read.
+        # It is answered only after the first piece has been read.
         httpx.get(f"http://127.0.0.1:{wire.getpeername()[1]}/health/live").raise_for_status()
         wire.sendall(request[cut:])
         status, headers, answer = read(stream)
@@ -57,7 +61,7 @@ def test_whole_and_in_pieces_it_gets_the_same_answer(wire: socket.socket, conten
     assert answers == [answers[0]] * 4
 
 
-def test_requests_sent_at_once_are_answered_in_their_order(wire: socket.socket, content: bytes) -> None:
+def test_pipelined_requests_are_answered_in_order(wire: socket.socket, content: bytes) -> None:
     ids = [f"r-{i}" for i in range(5)]
     bodies = [content, b"{", content, b"[]", content]
     requests = [written(one, f"X-Request-ID: {name}") for one, name in zip(bodies, ids, strict=True)]
@@ -68,7 +72,7 @@ def test_requests_sent_at_once_are_answered_in_their_order(wire: socket.socket, 
     assert [status for status, _, _ in found] == [200, 400, 200, 422, 200, 200]
 
 
-def test_a_client_that_closes_after_its_request_is_told_so_and_closed(wire: socket.socket, content: bytes) -> None:
+def test_a_request_with_connection_close_closes_the_connection(wire: socket.socket, content: bytes) -> None:
     wire.sendall(written(content, "Connection: close"))
     stream = wire.makefile("rb")
     status, headers, _ = read(stream)
@@ -76,14 +80,14 @@ def test_a_client_that_closes_after_its_request_is_told_so_and_closed(wire: sock
     assert stream.read() == b""
 
 
-def test_a_path_that_merely_looks_like_one_is_not_taken_for_it(wire: socket.socket, content: bytes) -> None:
+def test_only_the_exact_path_is_answered(wire: socket.socket, content: bytes) -> None:
     stream = wire.makefile("rb")
     for path, expected in (("/forecast?strict=true", 200), ("/%66orecast", 200), ("/forecastle", 404), ("/v2/x/", 404)):
         wire.sendall(written(content, path=path))
         assert read(stream)[0] == expected
 
 
-def test_an_address_with_escapes_or_a_fragment_is_read_alike_whole_and_in_pieces(
+def test_a_url_with_escapes_or_a_fragment_is_read_alike_whole_and_in_pieces(
     wire: socket.socket, content: bytes
 ) -> None:
     stream = wire.makefile("rb")
@@ -99,7 +103,8 @@ def test_an_address_with_escapes_or_a_fragment_is_read_alike_whole_and_in_pieces
             assert read(stream)[0] == expected
 
 
-def test_a_client_that_would_rather_speak_http_2_is_answered_in_this(wire: socket.socket, content: bytes) -> None:
+@fast_only
+def test_a_client_that_asks_for_http_2_is_answered_in_http_1_1(wire: socket.socket, content: bytes) -> None:
     wish = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQBAAAAAAIAAAAA")
     stream = wire.makefile("rb")
     request = written(content, *wish)
@@ -112,14 +117,16 @@ def test_a_client_that_would_rather_speak_http_2_is_answered_in_this(wire: socke
         assert b'"sst":' in answer
 
 
-def test_many_wishes_at_once_are_all_answered(wire: socket.socket) -> None:
+@fast_only
+def test_many_pipelined_upgrade_requests_are_all_answered(wire: socket.socket) -> None:
     request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     wire.sendall(request * 300)
     stream = wire.makefile("rb")
     assert [read(stream)[0] for _ in range(300)] == [200] * 300
 
 
-def test_a_wish_does_not_keep_a_connection_open_that_was_to_be_closed(wire: socket.socket, content: bytes) -> None:
+@fast_only
+def test_an_upgrade_does_not_keep_a_connection_open_that_asks_for_close(wire: socket.socket, content: bytes) -> None:
     wire.sendall(written(content, "Connection: close, Upgrade", "Upgrade: h2c"))
     stream = wire.makefile("rb")
     status, headers, _ = read(stream)
@@ -132,7 +139,7 @@ def test_connect_is_refused(wire: socket.socket) -> None:
     assert wire.makefile("rb").readline() == b"HTTP/1.1 400 Bad Request\r\n"
 
 
-def test_a_connection_that_breaks_costs_none_of_its_neighbours_their_answer(
+def test_a_broken_connection_does_not_affect_the_answers_of_others(
     client: httpx.Client, wire: socket.socket, content: bytes
 ) -> None:
     address = ("127.0.0.1", client.base_url.port or 0)
@@ -149,8 +156,8 @@ def test_a_connection_that_breaks_costs_none_of_its_neighbours_their_answer(
     assert "\nsst_requests_in_flight 1.0\n" in shown
 
 
-def test_a_connection_on_which_nothing_comes_any_more_is_closed(artifacts: Path, content: bytes) -> None:
-    with serve(Settings(artifacts=artifacts), keep_alive_seconds=1) as client:
+def test_an_idle_connection_is_closed(artifacts: Path, content: bytes, http: Http) -> None:
+    with serve(Settings(artifacts=artifacts, http=http), keep_alive_seconds=1) as client:
         port = client.base_url.port or 0
         with socket.create_connection(("127.0.0.1", port), timeout=60) as wire, wire.makefile("rb") as stream:
             for _ in range(3):
@@ -159,8 +166,8 @@ def test_a_connection_on_which_nothing_comes_any_more_is_closed(artifacts: Path,
             assert stream.read() == b""
 
 
-def test_a_worker_falls_asleep_though_its_only_client_stays(artifacts: Path, content: bytes) -> None:
-    """It looks for the next request for a moment, and no longer."""
+def test_a_worker_sleeps_while_its_only_client_is_idle(artifacts: Path, content: bytes) -> None:
+    """It polls for the next request for a moment only."""
     with running(artifacts, busy_poll_microseconds=10_000) as service:
 
         def sleeps() -> int:
@@ -194,10 +201,10 @@ class Wire(asyncio.Transport):
 
 
 @pytest.mark.parametrize(("microseconds", "awake"), [(1_000_000, [False, True, False, False, True]), (0, [False] * 5)])
-def test_a_worker_stays_awake_for_whom_it_answers_again(
+def test_a_worker_stays_awake_for_a_client_that_it_answers_twice_in_a_row(
     artifacts: Path, content: bytes, microseconds: int, awake: list[bool]
 ) -> None:
-    """Not for clients that take turns: looking too early, it would find one request where a batch is coming."""
+    """Not for clients that take turns: polling too early would find one request where there would be a batch."""
 
     async def ask() -> list[bool]:
         gate = create_app(Settings(artifacts=artifacts, busy_poll_microseconds=microseconds))

@@ -1,4 +1,4 @@
-"""A service that is told to stop before it is ready, or that nobody listens to."""
+"""A service that is stopped before it is ready, and one whose output nobody reads."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def starting(
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("moment", ["it imports", "it has said its address", "its workers import"])
-def test_told_to_stop_before_it_is_ready_it_ends_with_0_and_leaves_nothing(
+def test_a_signal_before_the_service_is_ready_ends_it_with_0_and_leaves_nothing_behind(
     artifacts: Path, workers: int, number: int, moment: str
 ) -> None:
     # A short name: the workers' folder stands in it too.
@@ -61,7 +61,7 @@ def test_told_to_stop_before_it_is_ready_it_ends_with_0_and_leaves_nothing(
         assert not list(Path(folder).iterdir())
 
 
-def test_it_serves_where_nobody_reads_its_address(artifacts: Path, tmp_path: Path) -> None:
+def test_it_serves_if_nobody_reads_its_output(artifacts: Path, tmp_path: Path) -> None:
     unread, output = os.pipe()
     os.close(unread)
     with starting(artifacts, str(tmp_path), 1, output) as process:
@@ -79,7 +79,7 @@ def test_it_serves_where_nobody_reads_its_address(artifacts: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_it_answers_and_stops_where_nobody_reads_its_log(artifacts: Path, workers: int) -> None:
+def test_it_answers_and_stops_if_nobody_reads_its_log(artifacts: Path, workers: int) -> None:
     with (
         tempfile.TemporaryDirectory(dir="/tmp") as folder,
         starting(artifacts, folder, workers, SST_ACCESS_LOG="true") as process,

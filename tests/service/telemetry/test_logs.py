@@ -242,7 +242,7 @@ def test_thresholds_beyond_all_seas_write_no_line(artifacts: Path, nino12: SstSe
     assert [json.loads(line)["level"] for line in service.log]
 
 
-def test_lines_that_nobody_reads_in_time_are_left_out_and_counted() -> None:
+def test_lines_that_are_not_read_in_time_are_dropped_and_counted() -> None:
     reading, writing = os.pipe()
     with open(reading) as reader, open(writing, "w") as stream:  # noqa: PTH123  a descriptor has no path
         handler = LineHandler(stream)
@@ -254,4 +254,4 @@ def test_lines_that_nobody_reads_in_time_are_left_out_and_counted() -> None:
         lines = [reader.readline() for _ in range(42)]
         handler.close()
     assert [line.partition(" ")[0] for line in lines[:-1]] == [f"{number:02d}" for number in range(41)]
-    assert lines[-1] == "19 lines of the log are left out: whoever reads them was too slow\n"
+    assert lines[-1] == "19 log lines were dropped: the reader of standard error was too slow\n"

@@ -186,11 +186,11 @@ def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: Ss
         batches = BatchMetrics(lambda *batch: None, count_drift)
         with batches.on_loop():
             for _ in range(3):
-                batches.add(forecasts, {gru: [0.0]})
+                batches.add(forecasts, {gru: [0.0]}, 0.0)
             assert not counted
             await asyncio.wait_for(done.wait(), 60)
             assert counted == [3]
-            batches.add(forecasts, {gru: [0.0]})
+            batches.add(forecasts, {gru: [0.0]}, 0.0)
 
     asyncio.run(forecast())
     assert counted == [3, 1]
@@ -348,10 +348,8 @@ def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 
 
-def test_where_workers_have_no_room_to_share_their_metrics_it_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_room_for_shared_metrics_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    said = "gone cannot take the 2.8 MiB that 2 workers share: No such file or directory; make room"
+    said = "gone has no room for the 2.8 MiB that 2 workers share: No such file or directory; free some space"
     with pytest.raises(RequestError, match=said), shared_by_workers(2):
         pass

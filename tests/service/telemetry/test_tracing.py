@@ -116,7 +116,7 @@ async def test_a_fault_marks_its_span(provider: TracerProvider, exporter: InMemo
     assert span.parent is None
 
 
-def test_a_forecast_that_is_not_let_in_has_its_span_too(
+def test_a_refused_forecast_has_a_span(
     provider: TracerProvider, exporter: InMemorySpanExporter, artifacts: Path
 ) -> None:
     settings = Settings(artifacts=artifacts, max_body_bytes=1_024)
@@ -128,7 +128,7 @@ def test_a_forecast_that_is_not_let_in_has_its_span_too(
     assert span.attributes["http.response.status_code"] == 413
 
 
-def test_there_is_no_tracer_unless_someone_asks(provider: TracerProvider) -> None:
+def test_there_is_no_tracer_without_a_provider(provider: TracerProvider) -> None:
     assert request_tracer() is None
     assert request_tracer(NoOpTracerProvider()) is None
     assert request_tracer(provider) is not None
@@ -161,7 +161,7 @@ def collector() -> Iterator[tuple[str, "queue.Queue[tuple[str, bytes]]"]]:
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_spans_leave_the_service_only_when_asked_for(artifacts: Path, asked: bool) -> None:
+def test_spans_are_exported_only_when_configured(artifacts: Path, asked: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with collector() as (endpoint, received):
@@ -189,7 +189,7 @@ def test_spans_leave_the_service_only_when_asked_for(artifacts: Path, asked: boo
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_collector_that_does_not_answer_does_not_hold_up_the_stop(
+def test_a_collector_that_does_not_answer_does_not_delay_the_stop(
     artifacts: Path, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -199,5 +199,5 @@ def test_a_collector_that_does_not_answer_does_not_hold_up_the_stop(
             service.wait_for("Application startup complete", times=workers)
             service.process.terminate()
             assert service.process.wait() == 0
-            service.wait_for("does not answer: what was not sent in 2 seconds is lost")
+            service.wait_for("does not answer: dropped what could not be sent in 2 seconds")
     assert not any("is killed" in line for line in service.log)

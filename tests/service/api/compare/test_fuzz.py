@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from service.api.compare.schemas import OwnComparison, SeriesComparison
 from service.http.problems import Problem
-from tests.service.generated_requests import WINDOW, Json, broken_request, doubtful_series, sound_series, written
+from tests.service.generated_requests import WINDOW, Json, broken_request, doubtful_series, to_json, valid_series
 from tests.service.requests import JSON, REFUSALS, loaded
 
 Requests = st.fixed_dictionaries(
-    {"series": st.lists(sound_series() | doubtful_series(), min_size=1, max_size=3)},
+    {"series": st.lists(valid_series() | doubtful_series(), min_size=1, max_size=3)},
     optional={
         "model": st.sampled_from(["best", "all", "rnn", "nino12-gru"]),
         "horizon": st.none() | st.integers(1, 12),
@@ -26,7 +26,7 @@ Requests = st.fixed_dictionaries(
 
 def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison | None:
     """What is answered, held to the contract; None where the request is refused."""
-    response = client.post("/compare", content=written(body).encode(), headers=JSON, params=parameters)
+    response = client.post("/compare", content=to_json(body).encode(), headers=JSON, params=parameters)
     if response.status_code != 200:
         assert response.status_code in REFUSALS, response.text
         assert Problem.model_validate(loaded(response)).status == response.status_code
@@ -59,6 +59,6 @@ def test_broken_requests_are_refused_in_a_problem_document(
     client: httpx.Client, body: Json, parameters: dict[str, Any]
 ) -> None:
     whole = {name: value for name, value in body.items() if name not in ("levels", "thresholds")}
-    response = client.post("/compare", content=written(whole).encode(), headers=JSON, params=parameters)
+    response = client.post("/compare", content=to_json(whole).encode(), headers=JSON, params=parameters)
     assert response.status_code == 200 or response.status_code in REFUSALS, response.text
     assert response.status_code == 200 or Problem.model_validate(json.loads(response.content))

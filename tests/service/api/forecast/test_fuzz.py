@@ -27,8 +27,8 @@ from tests.service.generated_requests import (
     half_hours,
     nested,
     request,
-    sound_series,
-    written,
+    to_json,
+    valid_series,
 )
 from tests.service.requests import JSON, REFUSALS, assert_same, loaded
 
@@ -38,7 +38,7 @@ Convert = Callable[[float], float]
 
 def post(client: httpx.Client, body: Json | bytes, **parameters: str) -> list[ModelForecast]:
     """What each model answers, held to the contract; nothing where the request is refused."""
-    content = body if isinstance(body, bytes) else written(body).encode()
+    content = body if isinstance(body, bytes) else to_json(body).encode()
     response = client.post("/forecast", content=content, headers=JSON, params=parameters)
     if response.status_code != 200:
         assert response.status_code in REFUSALS, response.text
@@ -77,7 +77,7 @@ def forecasts(models: list[ModelForecast]) -> list[SeriesForecast]:
     return [forecast for forecast in found if isinstance(forecast, SeriesForecast)]
 
 
-@given(content=st.binary() | Anything.map(written).map(str.encode), query=st.binary(max_size=30))
+@given(content=st.binary() | Anything.map(to_json).map(str.encode), query=st.binary(max_size=30))
 def test_bytes_that_are_not_a_request_are_refused(client: httpx.Client, content: bytes, query: bytes) -> None:
     response = client.post(f"/forecast?{quote_from_bytes(query, safe='&=%+')}", content=content, headers=JSON)
     assert response.status_code in REFUSALS, response.text
@@ -89,11 +89,11 @@ def test_a_request_with_a_broken_part_is_answered_or_refused(client: httpx.Clien
     post(client, broken, strict=str(strict).lower())
 
 
-@given(asked=request(st.lists(sound_series(30), min_size=1, max_size=1)), cut=st.data())
+@given(asked=request(st.lists(valid_series(30), min_size=1, max_size=1)), cut=st.data())
 def test_a_request_that_lost_or_changed_a_byte_is_answered_or_refused(
     client: httpx.Client, asked: Json, cut: st.DataObject
 ) -> None:
-    content = bytearray(written(asked).encode())
+    content = bytearray(to_json(asked).encode())
     place = cut.draw(st.integers(0, len(content) - 1))
     content[place : place + cut.draw(st.integers(0, 2))] = cut.draw(st.binary(max_size=2))
     post(client, bytes(content))
@@ -125,7 +125,7 @@ def test_a_lone_surrogate_is_refused_with_a_message(client: httpx.Client, lone: 
 
 
 @given(
-    good=st.lists(sound_series(), min_size=1, max_size=4),
+    good=st.lists(valid_series(), min_size=1, max_size=4),
     bad=st.lists(doubtful_series(), min_size=1, max_size=4),
     horizon=st.integers(1, 12),
     order=st.randoms(use_true_random=False),
@@ -143,7 +143,7 @@ def test_a_good_series_is_answered_the_same_among_any_neighbours(
         assert_same(together[one["id"]], alone.model_dump())
 
 
-@given(series=sound_series(), horizon=st.integers(1, 12), model=st.sampled_from(["rnn", "lstm", "gru"]))
+@given(series=valid_series(), horizon=st.integers(1, 12), model=st.sampled_from(["rnn", "lstm", "gru"]))
 def test_units_change_what_is_written_and_nothing_else(
     client: httpx.Client, series: Json, horizon: int, model: str
 ) -> None:
@@ -166,7 +166,7 @@ def test_units_change_what_is_written_and_nothing_else(
             assert_same([back(value) for value in one.lower + one.upper], two.lower + two.upper)
 
 
-@given(series=sound_series(), offsets=st.lists(Offsets, min_size=48, max_size=48), data=st.data())
+@given(series=valid_series(), offsets=st.lists(Offsets, min_size=48, max_size=48), data=st.data())
 def test_months_are_those_of_the_local_calendar_whatever_the_offsets(
     client: httpx.Client, series: Json, offsets: list[timezone], data: st.DataObject
 ) -> None:

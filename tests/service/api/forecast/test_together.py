@@ -6,12 +6,12 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.service.generated_requests import Json, broken_request, doubtful_series, request, sound_series, written
+from tests.service.generated_requests import Json, broken_request, doubtful_series, request, to_json, valid_series
 from tests.service.requests import JSON, assert_same, loaded
 
 REQUESTS = st.one_of(
-    request(st.lists(sound_series(30), min_size=1, max_size=3)),
-    request(st.lists(sound_series(30) | doubtful_series(), min_size=1, max_size=4)),
+    request(st.lists(valid_series(30), min_size=1, max_size=3)),
+    request(st.lists(valid_series(30) | doubtful_series(), min_size=1, max_size=4)),
     broken_request(),
 )
 
@@ -25,7 +25,7 @@ def sized(asked: Json, size: int) -> Json:
     if not isinstance(series, list) or not series:
         return asked
     # A body that is too large is refused before it is read, which a client may see as a broken connection.
-    size = min(size, 4_000_000 // len(written(series)) + 1)
+    size = min(size, 4_000_000 // len(to_json(series)) + 1)
     unnamed = [one | {"id": None} if isinstance(one, dict) else one for one in series]
     return asked | {"series": (unnamed * size)[:size]}
 
@@ -40,7 +40,7 @@ async def ask_together(url: httpx.URL, contents: list[bytes]) -> list[httpx.Resp
 def test_a_request_is_answered_the_same_alone_and_beside_others(
     client: httpx.Client, asked: list[tuple[Json, int]]
 ) -> None:
-    contents = [written(sized(*one)).encode() for one in asked]
+    contents = [to_json(sized(*one)).encode() for one in asked]
     together = asyncio.run(ask_together(client.base_url, contents))
     for content, beside in zip(contents, together, strict=True):
         alone = client.post("/forecast", content=content, headers=JSON)

@@ -81,7 +81,7 @@ async def test_errors_reach_the_client_as_its_own_exceptions(aio: Any, nino12: S
         await aio.infer("nino12-gru", inputs(sst, valid_time))
     with pytest.raises(InferenceServerException, match=r"\[404\] no such path: /v2/logging"):
         await aio.get_log_settings()
-    with pytest.raises(InferenceServerException, match=r"\[403\] loading and unloading need an admin key"):
+    with pytest.raises(InferenceServerException, match=r"\[403\] loading and unloading models need an admin key"):
         await aio.load_model("nino12-gru")
 
 

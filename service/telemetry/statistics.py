@@ -1,16 +1,33 @@
-"""What each network has done in this process: counts and durations, as Triton's statistics have them."""
+"""What each network has done in this process: counts and durations, in the form of Triton's statistics."""
 
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from forecasting.networks.forecaster import Forecaster
 
 
+class NetworkRun(NamedTuple):
+    """One run of a network on a batch: recorded once, for the statistics and for Prometheus.
+
+    Attributes:
+        network: the network that ran.
+        windows: number of windows in its batch.
+        waits: seconds that each of its requests had waited, the longest first.
+        seconds: duration of the network's own work.
+        batch_seconds: duration of the whole batch, which each request had to wait for.
+    """
+
+    network: Forecaster
+    windows: int
+    waits: list[float]
+    seconds: float
+    batch_seconds: float
+
+
 class ModelStatistics:
-    """Of one network, since it was loaded. Every method may be called from any thread; durations are in seconds."""
+    """Statistics of one network since it was loaded. All methods are safe to call from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -18,15 +35,14 @@ class ModelStatistics:
         self._queued_seconds = self._computed_seconds = self._success_seconds = self._failure_seconds = 0.0
         self._last = 0.0
 
-    def batch(self, windows: int, waits: Sequence[float], seconds: float) -> None:
-        """Count one run of the network, which took ``seconds`` for requests that had waited so long."""
+    def batch(self, run: NetworkRun) -> None:
+        """Count one run of the network."""
         with self._lock:
-            self._windows += windows
+            self._windows += run.windows
             self._batches += 1
-            self._batched += len(waits)
-            self._queued_seconds += sum(waits)
-            # Each request of a batch has had to wait for all of it.
-            self._computed_seconds += seconds * len(waits)
+            self._batched += len(run.waits)
+            self._queued_seconds += sum(run.waits)
+            self._computed_seconds += run.batch_seconds * len(run.waits)
             self._last = time.time()
 
     def succeeded(self, seconds: float) -> None:
@@ -36,13 +52,13 @@ class ModelStatistics:
             self._success_seconds += seconds
 
     def failed(self, seconds: float) -> None:
-        """Count a request that was not: overdue, or its client gone."""
+        """Count a request that was not answered, because it was overdue or its client left."""
         with self._lock:
             self._failed += 1
             self._failure_seconds += seconds
 
     def snapshot(self) -> dict[str, Any]:
-        """The figures so far, in Triton's names and units: nanoseconds, and milliseconds of Unix time."""
+        """Return the figures with Triton's names and units: nanoseconds, and milliseconds of Unix time."""
         with self._lock:
             return {
                 "last_inference": int(self._last * 1_000),
@@ -52,7 +68,7 @@ class ModelStatistics:
                     "success": _duration(self._succeeded, self._success_seconds),
                     "fail": _duration(self._failed, self._failure_seconds),
                     "queue": _duration(self._batched, self._queued_seconds),
-                    # Reading and writing tensors is no part of a batch, and nothing is cached.
+                    # Reading and writing tensors is not part of a batch, and nothing is cached.
                     "compute_input": _duration(self._batched, 0.0),
                     "compute_infer": _duration(self._batched, self._computed_seconds),
                     "compute_output": _duration(self._batched, 0.0),
@@ -63,7 +79,7 @@ class ModelStatistics:
 
 
 Statistics = WeakKeyDictionary[Forecaster, ModelStatistics]
-"""Of every network that is loaded; each keeps its figures while others come and go."""
+"""Statistics of every loaded network; a network keeps its figures while others come and go."""
 
 
 def _duration(count: int, seconds: float) -> dict[str, int]:
