@@ -15,10 +15,10 @@ from tests.service.requests import body
 
 
 def test_a_forecast_comes_through_the_proxy(client: httpx.Client, nino12: SstSeries) -> None:
-    own = client.get("/forecast", params={"horizon": 3}).raise_for_status().json()
-    assert len(own["forecasts"][0]["sst"]) == 3
-    callers = client.post("/forecast", json=body(nino12)).raise_for_status().json()
-    assert callers["forecasts"][0]["timestamps"] == ["2011-01-01T00:00:00Z"]
+    dataset_forecast = client.get("/forecast", params={"horizon": 3}).raise_for_status().json()
+    assert len(dataset_forecast["forecasts"][0]["sst"]) == 3
+    series_forecast = client.post("/forecast", json=body(nino12)).raise_for_status().json()
+    assert series_forecast["forecasts"][0]["timestamps"] == ["2011-01-01T00:00:00Z"]
 
 
 def test_both_replicas_answer(composition: Composition, client: httpx.Client) -> None:

@@ -81,8 +81,8 @@ def test_a_place_far_from_all_is_as_much_warmer_as_it_is(unlike: dict[str, SstSe
 def test_gaps_do_not_make_places_surer(unlike: dict[str, SstSeries]) -> None:
     random = np.random.default_rng(0)
     gappy = [
-        SstSeries(np.where(random.random(len(one)) < 0.4, np.nan, one.values), one.start, one.step)
-        for one in unlike.values()
+        SstSeries(np.where(random.random(len(series)) < 0.4, np.nan, series.values), series.start, series.step)
+        for series in unlike.values()
     ]
     whole = Places(list(unlike.values()), WINDOW)
     assert Places(gappy, WINDOW).sharpness == pytest.approx(whole.sharpness, rel=0.2)
