@@ -16,7 +16,7 @@ from tests.training.examples.test_panel import long_csv, trained
 from training.config import TrainingConfig
 from training.examples.panel import JoinedSeries, Panel
 from training.examples.places import Places
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.companion import autoregression
 from training.fit.fitting import fit_autoregression, leads_learnt
 

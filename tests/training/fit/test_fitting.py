@@ -16,7 +16,7 @@ from forecasting.series.timestep import TimeStep
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.fitting import Fit, fit, fit_autoregression, leads_learnt, total_epochs
 from training.fit.networks import RecurrentForecaster
 from training.fit.parallel import fit_all
