@@ -6,6 +6,7 @@ A log collector may be slow, or stop reading. Then a write blocks, and no reques
 import logging
 import os
 import queue
+import threading
 from collections.abc import Callable
 from logging.handlers import QueueHandler, QueueListener
 from typing import Final, TextIO
@@ -27,28 +28,31 @@ class LineHandler(QueueHandler):
         self._waiting = 0
         """Characters of the lines that are not written yet."""
         self._dropped = 0
+        # Not the handler's own lock: logging holds that one while it waits for flush().
+        self._counts = threading.Lock()
         # The listener's thread is a daemon, so it does not keep the process alive while its reader is stuck.
-        self._listener = QueueListener(self.queue, _DescriptorHandler(stream.fileno(), self._finish))
+        self._listener = _LineListener(self.queue, stream.fileno(), self._finish)
         self._listener.start()
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Queue the formatted ``record``, or drop it if too much waits already. The handler's lock is held."""
+        """Queue the formatted ``record``, or drop it if too much waits already."""
         size = len(record.msg)
-        if self._waiting + size > MAX_WAITING_CHARACTERS:
-            self._dropped += 1
-            return
-        self._waiting += size
-        self.queue.put_nowait(record)
+        with self._counts:
+            if self._waiting + size > MAX_WAITING_CHARACTERS:
+                self._dropped += 1
+                return
+            self._waiting += size
+            self.queue.put_nowait(record)
 
     def _finish(self, record: logging.LogRecord) -> None:
         """Make room after ``record`` was written, and report dropped lines."""
-        self.acquire()
-        self._waiting -= len(record.msg)
-        dropped, self._dropped = self._dropped, 0
-        self.release()
+        with self._counts:
+            self._waiting -= len(record.msg)
+            dropped, self._dropped = self._dropped, 0
         if dropped:
             message = f"{dropped} log lines were dropped: the reader of standard error was too slow"
-            self.handle(logging.LogRecord("service", logging.WARNING, __file__, 0, message, None, None))
+            warning = logging.LogRecord("service", logging.WARNING, __file__, 0, message, None, None)
+            self.enqueue(self.prepare(warning))
 
     def flush(self) -> None:
         """Wait a moment for the lines in the queue to be written."""
@@ -61,18 +65,22 @@ class LineHandler(QueueHandler):
         super().close()
 
 
-class _DescriptorHandler(logging.Handler):
+class _LineListener(QueueListener):
     """Writes lines to a file descriptor.
 
-    A stream would be locked at the end of the process, while a write to it waits for its reader.
+    Neither a stream nor a handler would do: the end of the process waits for their locks, and so for a write that is
+    stuck.
     """
 
-    def __init__(self, descriptor: int, finish: Callable[[logging.LogRecord], None]) -> None:
-        super().__init__()
+    def __init__(
+        self, lines: "queue.Queue[logging.LogRecord]", descriptor: int, finish: Callable[[logging.LogRecord], None]
+    ) -> None:
+        super().__init__(lines)
         self._descriptor = descriptor
         self._finish = finish
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write the line of ``record``."""
         rest = memoryview(f"{record.msg}\n".encode(errors="backslashreplace"))
         try:
             while rest:
