@@ -1,4 +1,4 @@
-"""The real thing made small: checkpoints of two epochs, once a session."""
+"""Shared fixtures: small real checkpoints, trained once per session, and a service that serves them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from training.run import Destination, Published, train
 ROOT = Path(__file__).parent.parent
 NINO12 = ROOT / "data" / "nino12.csv"
 
-# Always the same examples, so that a test fails for what was changed and for nothing else; `make fuzz` takes others.
+# The same examples in every run, so that a failure is caused by a change; `make fuzz` uses others.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _PATIENT, derandomize=True, max_examples=100)
 settings.register_profile("fuzz", _PATIENT, print_blob=True, max_examples=2_000)
@@ -32,11 +32,11 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests are handed to several processes by name: of two with one name, one would be left out in silence."""
+    """Refuse repeated test names: pytest-xdist distributes tests by name and would silently run only one of them."""
     if hasattr(config, "workerinput"):
-        twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
-        if twice:
-            raise pytest.UsageError(f"of each of these names there are several tests: {', '.join(twice)}")
+        repeated = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+        if repeated:
+            raise pytest.UsageError(f"several tests have the same name: {', '.join(repeated)}")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,7 +51,7 @@ def nino12() -> SstSeries:
 
 @pytest.fixture(scope="session")
 def small() -> TrainingConfig:
-    """Two epochs of a hidden state of four."""
+    """A configuration of two epochs and a hidden state of size four."""
     return TrainingConfig.for_step(MONTH, epochs=2, hidden=4, seeds=2)
 
 
@@ -63,7 +63,7 @@ def published(nino12: SstSeries, small: TrainingConfig, tmp_path_factory: pytest
 
 @pytest.fixture(scope="session")
 def artifacts(published: Published) -> Path:
-    """A folder with nino12, and the buoy's first weeks as a second dataset with another step."""
+    """A folder with two datasets: nino12, and the first weeks of the buoy, at another step."""
     folder = published.path.parent.parent
     buoy = ROOT / "data" / "neracoos-b01.csv"
     series = read_csv(buoy).part(0, 1_000)
@@ -89,5 +89,5 @@ def client(artifacts: Path) -> Iterator[httpx.Client]:
 
 
 def daily(values: "np.typing.ArrayLike", start: str = "2001-01-01") -> SstSeries:
-    """A daily series of these values."""
+    """Return a daily series of these values."""
     return SstSeries(np.asarray(values, dtype=np.float64), np.datetime64(start, "s"), TimeStep.parse("day"))

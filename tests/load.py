@@ -1,4 +1,4 @@
-"""Clients that keep a server busy while something happens to it."""
+"""Concurrent clients that call a server until they are stopped."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,15 @@ CLIENTS = 8
 
 
 class Load:
-    """Clients that call one after the other until told to stop, and what became of each call."""
+    """Concurrent clients, each making one call after another, and the results of all calls.
+
+    Attributes:
+        url: of the server.
+        request: the body of each call to ``/forecast``.
+        answers: responses so far.
+        failures: connection errors so far.
+        enough: set to stop the clients.
+    """
 
     def __init__(self, url: str, request: dict[str, Any]) -> None:
         self.url = url
@@ -23,6 +31,7 @@ class Load:
         self._changed = asyncio.Condition()
 
     async def call(self) -> None:
+        """Make calls until ``enough`` is set or the server cannot be reached."""
         async with httpx.AsyncClient(base_url=self.url, timeout=60) as client:
             while not self.enough.is_set():
                 try:
@@ -34,13 +43,13 @@ class Load:
                 async with self._changed:
                     self._changed.notify_all()
 
-    async def until(self, true: Callable[[], bool]) -> None:
-        """Go on until something holds."""
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until ``condition`` holds, checking it after each call."""
         async with self._changed:
-            await asyncio.wait_for(self._changed.wait_for(true), timeout=60)
+            await asyncio.wait_for(self._changed.wait_for(condition), timeout=60)
 
     async def more(self, n: int) -> None:
-        """Go on for so many answers."""
+        """Wait for ``n`` more answers."""
         goal = len(self.answers) + n
         await self.until(lambda: len(self.answers) >= goal)
 
@@ -51,7 +60,7 @@ class Load:
 
 @asynccontextmanager
 async def load(url: str, request: dict[str, Any]) -> AsyncIterator[Load]:
-    """Clients at work; when the context ends they have stopped."""
+    """Run the clients; they have stopped when the block ends."""
     calls = Load(url, request)
     async with asyncio.TaskGroup() as clients:
         for _ in range(CLIENTS):

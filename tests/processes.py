@@ -1,4 +1,4 @@
-"""The service as a process of its own, as an operator runs it."""
+"""The service in a separate process, as an operator runs it."""
 
 import os
 import re
@@ -15,13 +15,13 @@ import pytest
 
 
 def spawned(parent: int) -> set[int]:
-    """Process ids of those that ``parent`` has started through multiprocessing."""
-    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return {int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    """Return the ids of the processes that ``parent`` has started through multiprocessing."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 def wait_until(met: Callable[[], bool], missing: str) -> None:
-    """Look, with pauses, until ``met``; after minutes of it fail with what is ``missing``."""
+    """Poll until ``met`` returns true; after five minutes, fail with the message ``missing``."""
     pause = threading.Event()
     for _ in range(6_000):
         if met():
@@ -35,9 +35,10 @@ class Service:
     """A running service.
 
     Attributes:
-        process: the one that was started: the supervisor where there are several workers.
-        url: where it answers.
-        log: what it has written to standard error so far, by line.
+        process: the process that was started: the supervisor if there are several workers.
+        url: address of the service.
+        log: the lines that it has written to standard error so far.
+        grown: notified when the log gets a new line.
     """
 
     process: "subprocess.Popen[str]"
@@ -50,31 +51,32 @@ class Service:
         return int(self.url.rpartition(":")[2])
 
     def children(self) -> set[int]:
-        """Process ids of the workers."""
+        """Return the process ids of the workers."""
         return spawned(self.process.pid)
 
     def connections(self, worker: int) -> set[str]:
-        """Inodes of the connections from clients that a worker holds."""
-        held = set()
-        for one in Path(f"/proc/{worker}/fd").iterdir():
+        """Return the inodes of the client connections of a worker."""
+        open_files = set()
+        for descriptor in Path(f"/proc/{worker}/fd").iterdir():
             with suppress(FileNotFoundError):
-                held.add(str(one.readlink()))
+                open_files.add(str(descriptor.readlink()))
         rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         established = [row[9] for row in rows if row[3] == "01" and int(row[1].rpartition(":")[2], 16) == self.port]
-        return {inode for inode in established if f"socket:[{inode}]" in held}
+        return {inode for inode in established if f"socket:[{inode}]" in open_files}
 
     def resident(self) -> int:
-        """KiB of memory that the process holds."""
+        """Return the resident memory of the process in KiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
 
     def wait_for(self, text: str, times: int = 1) -> None:
-        """Wait until the log holds ``text`` so often."""
+        """Wait until at least ``times`` lines of the log contain ``text``."""
         with self.grown:
-            found = self.grown.wait_for(lambda: sum(text in line for line in self.log) >= times, timeout=60)
-        assert found, "".join(self.log)
+            logged = self.grown.wait_for(lambda: sum(text in line for line in self.log) >= times, timeout=60)
+        assert logged, "".join(self.log)
 
     def read(self) -> None:
+        """Collect the log until the process closes it."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             with self.grown:
@@ -86,7 +88,7 @@ class Service:
 def running(
     artifacts: Path, program: Sequence[str] = (sys.executable, "-m", "service"), **settings: object
 ) -> Iterator[Service]:
-    """A service with these settings (by their names without ``SST_``), ready; it is gone afterwards."""
+    """Run a service with these settings (named without ``SST_``) and wait until it is ready; stop it at the end."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
     environment |= {f"SST_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"SST_ARTIFACTS": str(artifacts)}
@@ -100,7 +102,7 @@ def running(
     reader = threading.Thread(target=service.read)
     reader.start()
     try:
-        # The socket listens already: the answer comes when the models are loaded.
+        # The socket is already listening; the answer arrives once the models are loaded.
         httpx.get(f"{url}/health/ready", timeout=60).raise_for_status()
         yield service
     finally:

@@ -1,4 +1,4 @@
-"""A real server on a loopback socket, in a thread of the test process."""
+"""The service on a real loopback socket, in a thread of the test process."""
 
 import socket
 import threading
@@ -17,16 +17,16 @@ from service.settings import Settings
 
 @contextmanager
 def serve(settings: Settings, keep_alive_seconds: int = 60) -> Iterator[httpx.Client]:
-    """A client of a service with these settings; both are gone afterwards."""
+    """Run a service with these settings and yield a client; both are closed at the end."""
     with serve_app(create_app(settings), keep_alive_seconds) as client:
         yield client
 
 
 @contextmanager
 def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Client]:
-    """The same for an application that is there already.
+    """Run an existing application, as :func:`serve` does.
 
-    The socket listens before the server runs, so the first request waits for it by itself.
+    The socket listens before the server runs, so the first request waits until it does.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     http = choose_http(app.settings, app) if isinstance(app, Gate) else STANDARD
@@ -51,5 +51,5 @@ def serve_app(app: ASGIApp, keep_alive_seconds: int = 60) -> Iterator[httpx.Clie
 
 
 def connect(client: httpx.Client) -> socket.socket:
-    """A connection of its own to the service that ``client`` asks."""
+    """Open a new connection to the service that ``client`` calls."""
     return socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=60)

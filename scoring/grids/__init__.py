@@ -1,1 +1,1 @@
-"""Grids: NetCDF and Zarr in, either out."""
+"""Grids in NetCDF or Zarr: staging, windows of cells, and the output file."""

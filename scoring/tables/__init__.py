@@ -1,1 +1,1 @@
-"""Tables: CSV and Parquet in, either out."""
+"""Tables in CSV or Parquet: reading in batches, staging by station, and the output file."""

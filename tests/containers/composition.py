@@ -1,4 +1,4 @@
-"""docker-compose.yml brought up as an operator does, under a name and on a port of its own."""
+"""docker-compose.yml, started as an operator would, under a separate name and on a free port."""
 
 import os
 import subprocess
@@ -13,12 +13,12 @@ IMAGES = {name: f"sst-forecasting-{name}:test" for name in ("service", "training
 
 @dataclass(frozen=True)
 class Composition:
-    """Services from these files.
+    """The services of these files.
 
     Attributes:
-        files: docker-compose.yml, and what is laid over it.
-        settings: environment of the composition besides the tests' own.
-        entrance: the proxy's port, and how it is spoken to.
+        files: docker-compose.yml and its overrides.
+        settings: further environment variables.
+        entrance: scheme and port of the proxy.
     """
 
     files: tuple[str, ...] = ("docker-compose.yml",)
@@ -27,34 +27,34 @@ class Composition:
 
     @property
     def arguments(self) -> list[str]:
-        """Of docker compose: which composition is meant."""
+        """The options of docker compose that select this composition."""
         files = [argument for file in self.files for argument in ("-f", str(ROOT / file))]
         return ["--project-name", PROJECT, *files]
 
     @property
     def environment(self) -> dict[str, str]:
-        """One dataset, which trains in seconds, and whichever ports are free."""
-        own = {"SST_VERSION": "test", "SST_PORT": "0", "SST_HTTPS_PORT": "0", "DATASETS": "nino12"}
-        return {**os.environ, **own, **self.settings}
+        """Environment variables: one dataset, which trains in seconds, and free ports."""
+        defaults = {"SST_VERSION": "test", "SST_PORT": "0", "SST_HTTPS_PORT": "0", "DATASETS": "nino12"}
+        return {**os.environ, **defaults, **self.settings}
 
     @property
     def url(self) -> str:
-        """Where the proxy answers."""
+        """Address of the proxy."""
         scheme, port = self.entrance
         return f"{scheme}://{self.compose('port', 'proxy', str(port))}"
 
     def compose(self, *arguments: str) -> str:
-        """What a command prints; it must succeed."""
+        """Run a command of docker compose, check that it succeeds, and return its output."""
         return self.run(["docker", "compose", *self.arguments, *arguments])
 
     def run(self, command: list[str]) -> str:
-        """A command with the composition's environment."""
+        """Run a command in the environment of the composition, check that it succeeds, and return its output."""
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=self.environment)
         assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}{done.stderr}\n{self.logs()}"
         return done.stdout.strip()
 
     def logs(self) -> str:
-        """What every container has written."""
+        """Return the logs of all containers."""
         command = ["docker", "compose", *self.arguments, "logs", "--no-color"]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=self.environment
@@ -62,7 +62,7 @@ class Composition:
         return done.stdout
 
     def up(self, *services: str) -> None:
-        """Start what is not running, and wait until it is healthy."""
+        """Start the services that are not running, and wait until they are healthy."""
         self.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "300", *services)
 
     def down(self) -> None:
@@ -70,29 +70,29 @@ class Composition:
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "2")
 
     def replicas(self) -> list[str]:
-        """Identities of the service's containers."""
+        """Return the ids of the service's containers."""
         return self.compose("ps", "--quiet", "service").split()
 
     def artifacts(self, command: str) -> str:
-        """What a shell command prints that may write to the volume of releases, from its folder."""
+        """Run a shell command in the volume of releases, with write access, and return its output."""
         volume = f"{PROJECT}_artifacts:/app/artifacts"
         return docker("run", "--rm", "--network=none", "-v", volume, "-w", "/app/artifacts", IMAGES["training"],
                       "sh", "-c", command)  # fmt: skip
 
 
 def kill(container: str) -> None:
-    """End a container's process as a crash does: from outside, so that the engine sees it die and starts it again."""
+    """Kill a container's process from outside, as in a crash, so that the engine restarts it."""
     pid = inspect(container)["State"]["Pid"]
     docker("run", "--rm", "--pid=host", "--user=0", IMAGES["service"], "python", "-c", f"import os; os.kill({pid}, 9)")
 
 
 def ask(container: str, path: str) -> str:
-    """What a replica answers to a GET from within."""
+    """Send a GET request to a replica from inside its container, and return the answer."""
     code = f"from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8000{path}').read().decode())"
     return docker("exec", container, "python", "-c", code)
 
 
-def started(container: str) -> tuple[str, int, bool]:
-    """When a container started, how often the engine has started it again, and whether memory ran out."""
-    found = inspect(container)
-    return found["State"]["StartedAt"], found["RestartCount"], found["State"]["OOMKilled"]
+def start_state(container: str) -> tuple[str, int, bool]:
+    """Return when a container started, how often the engine has restarted it, and whether it ran out of memory."""
+    details = inspect(container)
+    return details["State"]["StartedAt"], details["RestartCount"], details["State"]["OOMKilled"]

@@ -1,4 +1,4 @@
-"""The images built, and the composition brought up, once a session; skipped where there is no engine."""
+"""Fixtures: the images, built once per session, and the running composition. Without an engine, tests are skipped."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.containers.composition import Composition
-from tests.containers.engine import what_is_missing
+from tests.containers.engine import engine_problem
 
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ours = [item for item in items if HERE in item.path.parents]
-    missing = what_is_missing() if ours else ""
-    for item in ours:
+    container_tests = [item for item in items if HERE in item.path.parents]
+    missing = engine_problem() if container_tests else ""
+    for item in container_tests:
         item.add_marker(pytest.mark.containers)
         if missing:
             item.add_marker(pytest.mark.skip(reason=missing))
@@ -31,10 +31,10 @@ def anyio_backend() -> str:
 
 @dataclass(frozen=True)
 class Build:
-    """What was built.
+    """The images that were built.
 
     Attributes:
-        forgotten: a secret that lay in the folder meanwhile.
+        forgotten: a secret that was in the folder during the build.
     """
 
     forgotten: str
@@ -42,34 +42,34 @@ class Build:
 
 @pytest.fixture(scope="session")
 def build() -> Iterator[Build]:
-    """The images, from a folder in which somebody has left a secret, and of which not all is for others to read.
+    """Build the images from a folder with a forgotten secret and files that others cannot read.
 
-    No container is left afterwards.
+    All containers are removed at the end.
     """
-    forgotten = Build(secrets.token_hex(32))
-    left = [ROOT / "forgotten.pem", ROOT / "data" / "forgotten.pem"]
+    build = Build(secrets.token_hex(32))
+    secret_files = [ROOT / "forgotten.pem", ROOT / "data" / "forgotten.pem"]
     private = [ROOT / "forecasting" / "errors.py", ROOT / "data" / "nino12.csv", ROOT / "deploy" / "fill-artifacts.sh"]
     modes = [file.stat().st_mode for file in private]
     composition = Composition(("docker-compose.yml", "tests/containers/compose.build.yml"))
     composition.down()
     try:
-        for file in left:
-            file.write_text(forgotten.forgotten)
+        for file in secret_files:
+            file.write_text(build.forgotten)
         for file, mode in zip(private, modes, strict=True):
             file.chmod(mode & 0o700)
         composition.compose("--profile", "*", "build")
     finally:
-        for file in left:
+        for file in secret_files:
             file.unlink()
         for file, mode in zip(private, modes, strict=True):
             file.chmod(mode)
-    yield forgotten
+    yield build
     composition.down()
 
 
 @pytest.fixture(scope="module")
 def composition(build: Build) -> Composition:
-    """docker-compose.yml, up and healthy."""
+    """The composition of docker-compose.yml, running and healthy."""
     composition = Composition()
     composition.up()
     return composition

@@ -1,4 +1,4 @@
-"""The composition at work: what it answers, what it may do, and what it takes up while it runs."""
+"""The running composition: its answers, its permissions and limits, and how it loads new releases."""
 
 import asyncio
 import json
@@ -9,16 +9,16 @@ import httpx
 import pytest
 
 from forecasting.series.sst_series import SstSeries
-from tests.containers.composition import PROJECT, Composition, ask, started
+from tests.containers.composition import PROJECT, Composition, ask, start_state
 from tests.containers.engine import docker, inspect
 from tests.service.requests import body
 
 
 def test_a_forecast_comes_through_the_proxy(client: httpx.Client, nino12: SstSeries) -> None:
-    own = client.get("/forecast", params={"horizon": 3}).raise_for_status().json()
-    assert len(own["forecasts"][0]["sst"]) == 3
-    callers = client.post("/forecast", json=body(nino12)).raise_for_status().json()
-    assert callers["forecasts"][0]["timestamps"] == ["2011-01-01T00:00:00Z"]
+    dataset_forecast = client.get("/forecast", params={"horizon": 3}).raise_for_status().json()
+    assert len(dataset_forecast["forecasts"][0]["sst"]) == 3
+    series_forecast = client.post("/forecast", json=body(nino12)).raise_for_status().json()
+    assert series_forecast["forecasts"][0]["timestamps"] == ["2011-01-01T00:00:00Z"]
 
 
 def test_both_replicas_answer(composition: Composition, client: httpx.Client) -> None:
@@ -78,10 +78,10 @@ def test_what_takes_more_memory_than_a_replica_may_have_is_ended_and_the_replica
     composition: Composition, client: httpx.Client
 ) -> None:
     (first, _) = composition.replicas()
-    before = started(first)[:2]
+    before = start_state(first)[:2]
     tried = docker("exec", first, "sh", "-c", "python -c 'bytearray(2 << 30)'; echo $?")
     assert tried.splitlines()[-1] == "137"
-    assert started(first)[:2] == before
+    assert start_state(first)[:2] == before
     assert json.loads(ask(first, "/health/ready"))["status"] == "ready"
 
 
@@ -91,7 +91,7 @@ async def test_the_largest_requests_all_at_once_stay_within_the_memory(
 ) -> None:
     request = body(nino12)
     request["series"][0]["values"] *= 3_000
-    before = [started(replica)[:2] for replica in composition.replicas()]
+    before = [start_state(replica)[:2] for replica in composition.replicas()]
     async with httpx.AsyncClient(base_url=composition.url, timeout=120) as client:
         request["series"] *= 24
         content = json.dumps(request).encode()
@@ -103,11 +103,11 @@ async def test_the_largest_requests_all_at_once_stay_within_the_memory(
             )
         )
     assert {answer.status_code for answer in answers} <= {200, 503, 504}
-    assert [started(replica)[:2] for replica in composition.replicas()] == before
+    assert [start_state(replica)[:2] for replica in composition.replicas()] == before
 
 
 def test_a_new_release_is_taken_up_without_a_restart(composition: Composition, client: httpx.Client) -> None:
-    before = [started(replica) for replica in composition.replicas()]
+    before = [start_state(replica) for replica in composition.replicas()]
     old = client.get("/forecast").json()["version"]
     command = "python -m training --data data/nino12.csv --name nino12 --epochs 1 --seeds 1 --quiet"
     printed = composition.compose("run", "--rm", "--no-deps", "training", *command.split())
@@ -117,7 +117,7 @@ def test_a_new_release_is_taken_up_without_a_restart(composition: Composition, c
         while json.loads(ask(replica, "/forecast"))["version"] == old:
             pass
         assert json.loads(ask(replica, "/forecast"))["version"] == new
-    assert [started(replica) for replica in composition.replicas()] == before
+    assert [start_state(replica) for replica in composition.replicas()] == before
 
 
 def test_an_altered_release_is_refused_and_the_old_one_serves_on(
@@ -148,7 +148,7 @@ def test_a_volume_that_holds_a_release_is_left_as_it_is(composition: Composition
 
 def test_the_volume_is_the_trainings_to_write_and_the_services_to_read(composition: Composition) -> None:
     def mounted(container: str) -> Any:
-        (mount,) = [one for one in inspect(container)["Mounts"] if one["Type"] == "volume"]
+        (mount,) = [mount for mount in inspect(container)["Mounts"] if mount["Type"] == "volume"]
         assert mount["Name"] == f"{PROJECT}_artifacts"
         return mount["RW"]
 

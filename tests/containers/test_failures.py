@@ -9,15 +9,15 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from tests.conftest import ROOT
-from tests.containers.composition import IMAGES, PROJECT, Composition, kill, started
+from tests.containers.composition import IMAGES, PROJECT, Composition, kill, start_state
 from tests.containers.engine import docker, inspect
 from tests.load import load
 from tests.service.requests import body
 
 pytestmark = pytest.mark.anyio
 
-# Posts what it reads to one replica, so that no other could answer, and tells when the replica has it in hand. A scrape
-# counts itself; a probe of health that it meets is gone at the next one.
+# Posts its standard input directly to one replica, and reports when the replica is processing it: two requests in
+# flight, the scrape included. Three scrapes in a row exclude a health check that happens to run.
 ASK_AND_TELL = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ with ThreadPoolExecutor() as threads:
     seen = 0
     while seen < 3 and not answer.done():
         seen = seen + 1 if b"sst_requests_in_flight 2.0" in urlopen(f"{replica}/metrics").read() else 0
-    print("in hand" if seen == 3 else "answered too soon", flush=True)
+    print("in progress" if seen == 3 else "answered too soon", flush=True)
     print(len(answer.result()["forecasts"]), "forecasts")
 """
 
@@ -38,7 +38,7 @@ with ThreadPoolExecutor() as threads:
 async def test_a_killed_replica_costs_no_caller_an_answer_and_comes_back(
     composition: Composition, nino12: SstSeries
 ) -> None:
-    before = {replica: started(replica) for replica in composition.replicas()}
+    before = {replica: start_state(replica) for replica in composition.replicas()}
     async with load(composition.url, body(nino12, model="all")) as calls:
         for replica in before:
             await calls.more(300)
@@ -48,7 +48,7 @@ async def test_a_killed_replica_costs_no_caller_an_answer_and_comes_back(
     assert not calls.failures
     assert calls.statuses == {200: len(calls.answers)}
     for replica, (start, restarts, _) in before.items():
-        again = started(replica)
+        again = start_state(replica)
         assert again[0] > start
         assert again[1] == restarts + 1
 
@@ -77,7 +77,7 @@ async def test_a_replica_that_is_told_to_stop_ends_its_work_in_time_and_with_sta
     grace = inspect(first)["Config"]["StopTimeout"]
     large = body(nino12, horizon=12)
     large["series"] *= 8_000
-    # From a container of its own, which outlives the replica.
+    # From a separate container, which outlives the replica.
     network = f"{PROJECT}_replicas"
     address = inspect(first)["NetworkSettings"]["Networks"][network]["IPAddress"]
     slow = await asyncio.create_subprocess_exec(
@@ -89,7 +89,7 @@ async def test_a_replica_that_is_told_to_stop_ends_its_work_in_time_and_with_sta
     assert slow.stdout is not None
     slow.stdin.write(json.dumps(large).encode())
     slow.stdin.close()
-    assert await slow.stdout.readline() == b"in hand\n"
+    assert await slow.stdout.readline() == b"in progress\n"
     begun = time.monotonic()
     await asyncio.to_thread(docker, "stop", first)
     took = time.monotonic() - begun

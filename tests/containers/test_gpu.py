@@ -1,4 +1,4 @@
-"""compose.gpu.yml, as far as a machine without a GPU can read it."""
+"""compose.gpu.yml, as far as it can be checked without a GPU."""
 
 import json
 

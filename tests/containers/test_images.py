@@ -1,4 +1,4 @@
-"""What the images hold, and how a container of each begins and ends by itself."""
+"""The content of the images, and how containers start and stop."""
 
 import json
 import subprocess
@@ -7,13 +7,13 @@ import pytest
 
 from tests.containers.composition import IMAGES, PROJECT, Composition
 from tests.containers.conftest import Build
-from tests.containers.engine import docker, ends, inspect
+from tests.containers.engine import docker, inspect, run_to_end
 
 both = pytest.mark.parametrize("image", IMAGES.values(), ids=list(IMAGES))
 
 
 def python(image: str, code: str) -> str:
-    status, printed = ends("--entrypoint=python", image, "-c", code)
+    status, printed = run_to_end("--entrypoint=python", image, "-c", code)
     assert status == 0, printed
     return printed.strip()
 
@@ -26,7 +26,7 @@ def test_the_service_image_stays_under_its_size(build: Build) -> None:
 @both
 def test_a_program_alone_can_be_run_and_by_nobody_who_may_change_it(build: Build, image: str) -> None:
     assert inspect(image)["Config"]["User"] == "10001:10001"
-    found = python(
+    content = python(
         image,
         "import glob, json, os, shutil; print(json.dumps({"
         "'tools': [tool for tool in ('cc', 'gcc', 'g++', 'ld', 'make', 'git') if shutil.which(tool)],"
@@ -36,7 +36,7 @@ def test_a_program_alone_can_be_run_and_by_nobody_who_may_change_it(build: Build
         "'programs': sorted(set(os.listdir('/app')) & {'service', 'training', 'scoring'})}))",
     )
     program = image.removeprefix("sst-forecasting-").removesuffix(":test")
-    assert json.loads(found) == {"tools": [], "tests": [], "pip": [], "open": [], "programs": [program]}
+    assert json.loads(content) == {"tools": [], "tests": [], "pip": [], "open": [], "programs": [program]}
 
 
 @both
@@ -62,7 +62,7 @@ def test_a_secret_that_lies_in_the_folder_gets_into_no_image(build: Build, image
 
 
 def test_a_service_that_was_told_of_no_keys_and_no_strangers_does_not_start(build: Build) -> None:
-    status, printed = ends(IMAGES["service"])
+    status, printed = run_to_end(IMAGES["service"])
     assert status == 2
     assert printed.startswith("service: other machines can reach 0.0.0.0, and there are no keys")
 
@@ -73,7 +73,9 @@ def test_a_service_with_an_altered_checkpoint_never_becomes_ready(composition: C
     volumes = ["-v", f"{PROJECT}_artifacts:/from:ro", "-v", f"{volume}:/app/artifacts"]
     docker("run", "--rm", *volumes, IMAGES["training"], "sh", "-c", f"cp -r /from/. artifacts && {alter}")
     try:
-        status, printed = ends("-v", f"{volume}:/app/artifacts:ro", "-e", "SST_ALLOW_ANONYMOUS=true", IMAGES["service"])
+        status, printed = run_to_end(
+            "-v", f"{volume}:/app/artifacts:ro", "-e", "SST_ALLOW_ANONYMOUS=true", IMAGES["service"]
+        )
     finally:
         docker("volume", "rm", volume)
     assert status == 2

@@ -1,4 +1,4 @@
-"""Prometheus beside the composition, asked what the dashboard asks."""
+"""Prometheus with the composition, and the queries of the dashboard."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,16 +15,16 @@ from tests.service.requests import body
 
 @pytest.fixture(scope="module")
 def prometheus(composition: Composition, nino12: SstSeries) -> Iterator[httpx.Client]:
-    """A client of it, after some requests and some rounds of collecting."""
+    """A client of Prometheus, after some requests and scrapes."""
     configuration = composition.compose("--profile", "monitoring", "config", "--images")
     (image,) = [name for name in configuration.splitlines() if name.startswith("prom/")]
     if not has_image(image):
-        pytest.skip(f"the image {image} is not here and cannot be fetched")
+        pytest.skip(f"the image {image} is missing and cannot be pulled")
     composition.up("prometheus")
     address = f"http://{composition.compose('port', 'prometheus', '9090')}"
     try:
         with httpx.Client(base_url=address) as client, httpx.Client(base_url=composition.url) as proxy:
-            # A rate takes two samples, of each replica and of the proxy.
+            # A rate needs two samples of each replica and of the proxy.
             while len(ask(client, "count by (instance) (count_over_time(up[5m]) >= 2)")) < 3:
                 proxy.post("/forecast", json=body(nino12, model="all")).raise_for_status()
             yield client
@@ -33,15 +33,15 @@ def prometheus(composition: Composition, nino12: SstSeries) -> Iterator[httpx.Cl
 
 
 def ask(client: httpx.Client, query: str) -> list[dict[str, Any]]:
-    """What Prometheus answers to a query."""
+    """Return the result of a query."""
     answer = client.get("/api/v1/query", params={"query": query})
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["data"]["result"]
-    return found
+    result: list[dict[str, Any]] = answer.json()["data"]["result"]
+    return result
 
 
 def test_both_replicas_and_the_proxy_are_collected(prometheus: httpx.Client) -> None:
-    up = {(one["metric"]["job"], one["value"][1]) for one in ask(prometheus, "count by (job) (up == 1)")}
+    up = {(sample["metric"]["job"], sample["value"][1]) for sample in ask(prometheus, "count by (job) (up == 1)")}
     assert up == {("service", "2"), ("proxy", "1")}
 
 

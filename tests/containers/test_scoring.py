@@ -1,4 +1,4 @@
-"""Batch scoring in its container, on the files of whoever calls it."""
+"""Batch scoring in its container, on the caller's files."""
 
 import os
 from dataclasses import replace
@@ -15,7 +15,7 @@ SOMEBODY = pytest.param(12_345, marks=pytest.mark.skipif(os.getuid() != 0, reaso
 
 
 def score(composition: Composition, folder: Path, *arguments: str) -> None:
-    """The command of the composition, on the files of a folder."""
+    """Run the scoring service of the composition on the files of a folder."""
     settings = {**composition.settings, "SST_FILES": str(folder)}
     command = ["--profile", "scoring", "run", "--rm", "--no-deps", "scoring", *arguments]
     replace(composition, settings=settings).compose(*command)

@@ -1,4 +1,4 @@
-"""The composition with keys and TLS: who gets in, and that nothing of it is written down."""
+"""The composition with keys and TLS: who has access, and that secrets appear nowhere."""
 
 import ssl
 from collections.abc import Iterator
@@ -17,12 +17,14 @@ from tests.service.requests import body
 
 
 class Secured:
-    """What the operator of a secured composition holds.
+    """A composition with keys and TLS.
 
     Attributes:
-        key: a caller's.
-        secrets: all that must never be seen, as lines.
-        client: of the proxy, without a key.
+        key: an API key.
+        digest: the digest of the key.
+        secrets: lines that must not appear anywhere.
+        composition: the composition.
+        trust: TLS context that accepts its certificate.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,7 +33,7 @@ class Secured:
         self.key, kept = new_key("pier", Role.FORECAST)
         self.digest = kept.digest.hex()
         pem = certificate.private_key_and_cert_chain_pem.bytes().decode()
-        # Each container reads its file under a user of its own.
+        # The containers run as different users, and each reads its file.
         for name, text in (("keys", f"{kept.line}\n"), ("tls.pem", pem)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o644)

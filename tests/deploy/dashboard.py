@@ -1,4 +1,4 @@
-"""The queries of the dashboard."""
+"""The Grafana dashboard and its queries."""
 
 import json
 import re
@@ -15,7 +15,7 @@ DASHBOARD = ROOT / "deploy" / "grafana" / "service.json"
 
 
 def queries() -> dict[str, list[str]]:
-    """The queries of each panel, by its title; Grafana's own interval is five minutes here."""
+    """Return the queries of each panel by title, with five minutes as Grafana's rate interval."""
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     return {
         panel["title"]: [target["expr"].replace("$__rate_interval", "5m") for target in panel["targets"]]
@@ -24,18 +24,18 @@ def queries() -> dict[str, list[str]]:
 
 
 def metrics(query: str) -> set[str]:
-    """The names of the metrics that a query asks for."""
+    """Return the names of the metrics in a query."""
     return set(re.findall(r"\b(?:sst|process|haproxy)_\w+", query))
 
 
 def labels(query: str) -> set[str]:
-    """The names of the labels that a query groups or selects by."""
+    """Return the names of the labels that a query groups or selects by."""
     grouped = [name for group in re.findall(r"\bby \(([^)]*)\)", query) for name in group.split(",")]
     return {name.strip() for name in grouped} | set(re.findall(r"(\w+)=", query))
 
 
 def unknown(written: dict[str, Any]) -> list[str]:
-    """Where a dashboard says what Grafana's own types of dashboards, panels and queries leave out or alter."""
+    """Return the places of a dashboard that Grafana's own types drop or change."""
     register_default_plugins()
     return list(_lost(written, json.loads(JSONEncoder().encode(Dashboard.from_json(written)))))
 
@@ -45,7 +45,7 @@ def _lost(written: Any, kept: Any, place: str = "") -> Iterator[str]:
         for name, value in written.items():
             yield from _lost(value, kept.get(name), f"{place}/{name}")
     elif isinstance(written, list) and isinstance(kept, list) and len(written) == len(kept):
-        for i, (one, other) in enumerate(zip(written, kept, strict=True)):
-            yield from _lost(one, other, f"{place}/{i}")
+        for i, (value, kept_value) in enumerate(zip(written, kept, strict=True)):
+            yield from _lost(value, kept_value, f"{place}/{i}")
     elif written != kept:
         yield place

@@ -1,4 +1,4 @@
-"""docker-compose.yml and HAProxy's configuration, as far as their parts must agree."""
+"""docker-compose.yml and the configuration of HAProxy, where they must agree."""
 
 import re
 from typing import Any
@@ -13,8 +13,8 @@ from tests.conftest import ROOT
 @pytest.fixture(scope="module")
 def replica() -> dict[str, Any]:
     composition = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-    found: dict[str, Any] = composition["services"]["service"]
-    return found
+    service: dict[str, Any] = composition["services"]["service"]
+    return service
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +23,13 @@ def proxy() -> str:
 
 
 def seconds(pattern: str, text: str) -> float:
-    (found,) = re.findall(pattern + r" (\d+)s\b", text)
-    return float(found)
+    (number,) = re.findall(pattern + r" (\d+)s\b", text)
+    return float(number)
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yml", "compose.secure.yml", "compose.gpu.yml"])
 def test_every_setting_is_one_of_the_services(file: str) -> None:
-    # An override's own tags say how it is laid over the rest, which does not matter here.
+    # The tag !override only matters when files are merged.
     text = (ROOT / file).read_text(encoding="utf-8").replace("!override", "")
     names = yaml.safe_load(text)["services"]["service"]["environment"]
     assert {name.removeprefix("SST_").lower() for name in names} <= set(Settings.model_fields)

@@ -1,4 +1,4 @@
-"""deploy/kubernetes/ as a cluster would read it."""
+"""The manifests in deploy/kubernetes/, as a cluster reads them."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ Manifest = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def manifests() -> list[Manifest]:
-    """Every object, as kustomize renders them, or where there is no kubectl, as they are written."""
+    """Every object, rendered by kustomize; without kubectl, as written in the files."""
     kustomization = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
     if shutil.which("kubectl") is None:
         files = [(FOLDER / name).read_text() for name in kustomization["resources"]]
@@ -29,13 +29,13 @@ def manifests() -> list[Manifest]:
 
 
 def of(manifests: list[Manifest], kind: str, name: str = "service") -> Manifest:
-    (found,) = [one for one in manifests if one["kind"] == kind and one["metadata"]["name"] == name]
-    return found
+    (manifest,) = [
+        manifest for manifest in manifests if manifest["kind"] == kind and manifest["metadata"]["name"] == name
+    ]
+    return manifest
 
 
-@pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="there is no kubectl here, which would render the manifests"
-)
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl, which renders the manifests, is not installed")
 def test_kustomize_puts_every_object_in_the_namespace_and_names_every_image(manifests: list[Manifest]) -> None:
     for manifest in manifests:
         if manifest["kind"] != "Namespace":
@@ -81,14 +81,14 @@ def test_a_rolling_update_takes_no_replica_away_before_another_is_ready_nor_befo
     pod = spec["template"]["spec"]
     (container,) = pod["containers"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
-    settings = {one["name"]: one["value"] for one in container["env"]}
+    settings = {variable["name"]: variable["value"] for variable in container["env"]}
     drain = int(settings["SST_DRAIN_SECONDS"]) + int(settings["SST_LINGER_SECONDS"])
     assert pod["terminationGracePeriodSeconds"] > container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain
 
 
 def test_every_setting_is_one_of_the_services(manifests: list[Manifest]) -> None:
     (container,) = of(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
-    names = {one["name"].removeprefix("SST_").lower() for one in container["env"]}
+    names = {variable["name"].removeprefix("SST_").lower() for variable in container["env"]}
     assert names <= set(Settings.model_fields)
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus collects, and what the dashboard asks it."""
+"""The metrics that Prometheus collects, and the queries of the dashboard."""
 
 import json
 import re
@@ -22,7 +22,7 @@ GRAFANA = ROOT / "deploy" / "grafana"
 
 @pytest.fixture(scope="module")
 def exposition(artifacts: Path, nino12: SstSeries) -> str:
-    """``GET /metrics`` of a service that has answered, and refused, a little."""
+    """The answer of ``GET /metrics`` after a forecast and a refusal."""
     with running(artifacts) as service, httpx.Client(base_url=service.url) as client:
         client.post("/forecast", json=body(nino12, model="all")).raise_for_status()
         client.post("/v2/repository/models/nino12-gru/load", json={})
@@ -30,16 +30,16 @@ def exposition(artifacts: Path, nino12: SstSeries) -> str:
 
 
 def test_every_query_of_the_dashboard_asks_for_what_the_service_counts_by_labels_that_it_has(exposition: str) -> None:
-    there: dict[str, set[str]] = {}
+    labels_of: dict[str, set[str]] = {}
     for name, inside in re.findall(r"^(\w+)(?:\{(.*)\})? ", exposition, flags=re.MULTILINE):
-        there.setdefault(name, {"job", "instance"}).update(re.findall(r"(\w+)=", inside))
-    asked = [query for panel in queries().values() for query in panel]
-    assert len(asked) > 15
-    for query in asked:
-        own = {name for name in metrics(query) if not name.startswith("haproxy_")}
-        assert own <= set(there), query
-        for name in own:
-            assert labels(query) <= there[name], query
+        labels_of.setdefault(name, {"job", "instance"}).update(re.findall(r"(\w+)=", inside))
+    all_queries = [query for panel in queries().values() for query in panel]
+    assert len(all_queries) > 15
+    for query in all_queries:
+        names = {name for name in metrics(query) if not name.startswith("haproxy_")}
+        assert names <= set(labels_of), query
+        for name in names:
+            assert labels(query) <= labels_of[name], query
 
 
 def test_every_metric_of_the_service_that_an_operator_watches_is_on_the_dashboard(exposition: str) -> None:
@@ -50,7 +50,7 @@ def test_every_metric_of_the_service_that_an_operator_watches_is_on_the_dashboar
     assert {name for name in families if name not in shown} == set()
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool here")
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_finds_nothing_wrong_with_configuration_and_metrics(exposition: str) -> None:
     subprocess.run(["promtool", "check", "config", PROMETHEUS], check=True, capture_output=True)
     done = subprocess.run(
@@ -63,20 +63,20 @@ def test_grafana_knows_every_field_of_the_dashboard_and_every_panel_has_a_place_
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     assert unknown(dashboard) == []
     panels = dashboard["panels"]
-    taken = [
+    cells = [
         (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
         for panel in panels
         for x in range(panel["gridPos"]["w"])
         for y in range(panel["gridPos"]["h"])
     ]
-    assert len(set(taken)) == len(taken)
-    assert max(x for x, _ in taken) < 24
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 def test_grafana_is_given_the_source_and_the_dashboard_that_the_composition_puts_there() -> None:
     composition = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    targets = {one["source"]: one["target"] for one in composition["services"]["grafana"]["configs"]}
+    targets = {config["source"]: config["target"] for config in composition["services"]["grafana"]["configs"]}
     (provider,) = yaml.safe_load((GRAFANA / "dashboards.yml").read_text())["providers"]
     assert Path(targets["dashboard"]).parent == Path(provider["options"]["path"])
     assert ROOT / composition["configs"]["dashboard"]["file"] == DASHBOARD

@@ -1,4 +1,4 @@
-"""What the documentation shows runs as it stands."""
+"""The examples in the documentation run as they are."""
 
 import json
 import re
@@ -17,20 +17,21 @@ from tests.serving import serve
 SHOWN_AT = "127.0.0.1:8000"
 
 Block = tuple[str, str]
-"""Its page and its text."""
+"""A block of code: its page and its text."""
 
 
 def blocks(pattern: str, *pages: str) -> list[Block]:
-    found = []
+    code_blocks = []
     for page in pages:
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        found += [(page, block) for block in re.findall(pattern, text, flags=re.DOTALL | re.MULTILINE)]
-    return found
+        code_blocks += [(page, block) for block in re.findall(pattern, text, flags=re.DOTALL | re.MULTILINE)]
+    return code_blocks
 
 
 PYTHON_PAGES = (
     "guides/prepare-your-data.md",
     "reference/inference-protocol.md",
+    "reference/python-api.md",
     "reference/python-client.md",
     "reference/releases.md",
 )
@@ -45,7 +46,7 @@ def shipped() -> Iterator[httpx.Client]:
 
 
 def here(block: str, client: httpx.Client) -> str:
-    """``block`` with the address of the service that runs here."""
+    """Return ``block`` with the address of the running service."""
     return block.replace(SHOWN_AT, client.base_url.netloc.decode())
 
 

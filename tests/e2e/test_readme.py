@@ -1,4 +1,4 @@
-"""What the README shows is what one gets."""
+"""The examples in the README give the answers that it shows."""
 
 import json
 import re
@@ -29,18 +29,18 @@ def shipped() -> Iterator[httpx.Client]:
         yield client
 
 
-def assert_close(one: Any, other: Any) -> None:
-    """Equal but for the last digits of numbers."""
-    if isinstance(one, dict):
-        assert list(one) == list(other)
-        for key, value in one.items():
-            assert_close(value, other[key])
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for left, right in zip(one, other, strict=True):
+def assert_close(answer: Any, shown: Any) -> None:
+    """Check that an answer is the one shown, apart from the last digits of numbers."""
+    if isinstance(answer, dict):
+        assert list(answer) == list(shown)
+        for key, value in answer.items():
+            assert_close(value, shown[key])
+    elif isinstance(answer, list):
+        assert len(answer) == len(shown)
+        for left, right in zip(answer, shown, strict=True):
             assert_close(left, right)
     else:
-        assert one == (pytest.approx(other, abs=1e-3) if isinstance(one, float) else other)
+        assert answer == (pytest.approx(shown, abs=1e-3) if isinstance(answer, float) else shown)
 
 
 def test_the_request_gets_the_answer_that_is_shown(shipped: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""Monthly grids as OISST and GHRSST write them, with made-up values."""
+"""Monthly grids in the formats of OISST and GHRSST, with random values."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ Array = np.ndarray[Any, Any]
 
 
 def temperatures(rows: int = 6, columns: int = 8) -> Array:
-    """°C, (24, rows, columns), to hundredths; land in the first two columns."""
+    """Return °C, ``(24, rows, columns)``, to two decimals; the first two columns are land."""
     random = np.random.default_rng(5)
     season = 3 * np.sin(2 * np.pi * np.arange(24) / 12)[:, None, None]
     values = np.round(22 + season + random.normal(0, 0.4, (24, rows, columns)), 2)
@@ -20,7 +20,7 @@ def temperatures(rows: int = 6, columns: int = 8) -> Array:
 
 
 def oisst(values: Array) -> xr.Dataset:
-    """Packed, with a single depth, longitudes from 0 to 360."""
+    """Return a grid like OISST's: packed, with a single depth and longitudes from 0 to 360."""
     lat, lon = np.linspace(-5, 5, values.shape[1]), np.linspace(0.5, 359.5, values.shape[2])
     packed = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -999}
     sst = xr.Variable(("time", "zlev", "lat", "lon"), values[:, None], {"units": "Celsius", "valid_max": 4500}, packed)
@@ -31,7 +31,7 @@ def oisst(values: Array) -> xr.Dataset:
 
 
 def ghrsst(values: Array) -> xr.Dataset:
-    """Kelvin, packed, longitudes from −180 to 180, latitudes descending."""
+    """Return a grid like GHRSST's: packed kelvin, longitudes from −180 to 180, descending latitudes."""
     data = oisst(values)
     packed = {"dtype": "int16", "scale_factor": 0.001, "add_offset": 298.15, "_FillValue": -32768}
     cf = {"units": "kelvin", "standard_name": "sea_surface_foundation_temperature", "cell_methods": "time: mean"}
@@ -43,9 +43,9 @@ def ghrsst(values: Array) -> xr.Dataset:
 
 
 def save(data: xr.Dataset, path: Path) -> Path:
-    """As NetCDF, or as Zarr whose chunks hold one time each."""
+    """Write NetCDF, or Zarr with one time per chunk; return ``path``."""
     if path.suffix == ".zarr":
-        encoding = {name: {"chunks": (1, *one.shape[1:])} for name, one in data.data_vars.items()}
+        encoding = {name: {"chunks": (1, *variable.shape[1:])} for name, variable in data.data_vars.items()}
         data.to_zarr(path, consolidated=False, zarr_format=3, encoding=encoding)
     else:
         data.to_netcdf(path, engine="h5netcdf")
@@ -53,7 +53,7 @@ def save(data: xr.Dataset, path: Path) -> Path:
 
 
 def opened(path: Path) -> xr.Dataset:
-    """All of an output."""
+    """Load an output completely."""
     engine: Any = "zarr" if path.suffix == ".zarr" else "h5netcdf"
     options: Any = {"consolidated": False} if path.suffix == ".zarr" else {}
     with xr.open_dataset(path, engine=engine, **options) as data:

@@ -1,4 +1,4 @@
-"""What batch scoring reads of a table."""
+"""Tables as batch scoring reads them."""
 
 from pathlib import Path
 
@@ -14,24 +14,27 @@ from scoring.tables.stage import stage_rows
 from scoring.tables.stations import read_stations
 
 
-def taken(
+def values_by_station(
     path: Path, options: ReadingOptions | None = None, notes: Notes | None = None
 ) -> tuple[dict[str, list[float]], Stations]:
-    """°C by station, and the stations."""
+    """Return the values in °C by station, and the stations."""
     stations = Stations()
-    found: dict[str, list[float]] = {}
+    values: dict[str, list[float]] = {}
     for batch in read_batches([path], options or ReadingOptions(), notes or Notes()):
         for rows in take_rows(batch, stations):
             for number in np.unique(rows["station"]).tolist():
-                found.setdefault(stations.names[number], []).extend(rows["sst"][rows["station"] == number].tolist())
-    return found, stations
+                values.setdefault(stations.names[number], []).extend(rows["sst"][rows["station"] == number].tolist())
+    return values, stations
 
 
 def series_of(
     files: list[Path], folder: Path, step: TimeStep, options: ReadingOptions | None = None
 ) -> tuple[dict[str, SstSeries], dict[str, str]]:
-    """The series of each station, and what is wrong with some."""
+    """Return the series and the errors of the stations, by name."""
     folder.mkdir()
     staged = stage_rows(files, options or ReadingOptions(), 1_000_000, folder)
     names, series, errors = read_stations(folder, 0, 0, staged.zones, step)
-    return {names[i]: one for i, one in series.items()}, {names[i]: error for i, error in errors.items()}
+    return (
+        {names[i]: station_series for i, station_series in series.items()},
+        {names[i]: error for i, error in errors.items()},
+    )

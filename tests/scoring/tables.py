@@ -1,4 +1,4 @@
-"""Monthly tables with made-up values."""
+"""Monthly tables with random values."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ MONTHS = 40
 
 
 def values(stations: int) -> Array:
-    """°C ``(months, stations)``, the last one being December 2010."""
+    """Return °C ``(months, stations)``; the last month is December 2010."""
     random = np.random.default_rng(stations)
     season = 3 * np.sin(2 * np.pi * np.arange(MONTHS) / 12)[:, None]
     return np.round(20 + season + random.normal(0, 0.4, (MONTHS, stations)), 2)
@@ -22,7 +22,7 @@ def times() -> "pd.DatetimeIndex":
 
 
 def long_frame(sst: Array) -> pd.DataFrame:
-    """``station, time, sst``: all stations of a month, then those of the next."""
+    """Return a table with the columns station, time and sst, sorted by month."""
     names = [f"S{i:03}" for i in range(sst.shape[1])]
     return pd.DataFrame({"station": names * MONTHS, "time": np.repeat(times(), len(names)), "sst": sst.ravel()})
 

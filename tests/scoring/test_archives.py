@@ -18,7 +18,7 @@ from scoring.errors import ScoringError
 from scoring.source import find_source
 from tests.scoring.commands import score
 from tests.scoring.grids import Array, oisst, opened, save, temperatures
-from tests.scoring.separate import checkpoint, forecast
+from tests.scoring.independent import checkpoint, forecast
 
 WITHOUT = 20
 """The month whose file is absent."""
@@ -61,9 +61,9 @@ def test_a_folder_of_files_is_forecast_as_separate_code_does(archive: Path, arti
     values = temperatures()
     values[WITHOUT] = np.nan
     wanted = forecast(checkpoint(artifacts, "nino12", "gru"), values.reshape(24, -1), "2010-12")
-    found = opened(output)
-    np.testing.assert_allclose(found["sst"].values, wanted.reshape(1, *values.shape[1:]), atol=2e-4)
-    assert "sst of ersst, forecast by" in found.attrs["history"]
+    forecasts = opened(output)
+    np.testing.assert_allclose(forecasts["sst"].values, wanted.reshape(1, *values.shape[1:]), atol=2e-4)
+    assert "sst of ersst, forecast by" in forecasts.attrs["history"]
     summary = json.loads((tmp_path / "out.nc.summary.json").read_text())
     # Those of the window alone are read: neither the old grid, nor what is hidden or no grid.
     assert summary["files"] == 23
@@ -73,14 +73,14 @@ def test_a_folder_of_files_is_forecast_as_separate_code_does(archive: Path, arti
     assert score(archive / "**" / "ersst.v5.*.nc", tmp_path / "pattern.nc", *common) == 0
     assert score(*files, tmp_path / "files.nc", *common) == 0
     for name in ("pattern.nc", "files.nc"):
-        np.testing.assert_array_equal(opened(tmp_path / name)["sst"], found["sst"])
+        np.testing.assert_array_equal(opened(tmp_path / name)["sst"], forecasts["sst"])
 
 
 def refused(capsys: pytest.CaptureFixture[str], artifacts: Path, *arguments: Any) -> str:
-    """What is said of a command that is refused in one sentence."""
+    """Run a command that is refused, and return its one-line message."""
     assert score(*arguments, "--model", "gru", "--artifacts", artifacts) == 2
-    (said,) = capsys.readouterr().err.splitlines()
-    return said
+    (message,) = capsys.readouterr().err.splitlines()
+    return message
 
 
 def test_files_that_do_not_belong_together_are_named(
@@ -89,14 +89,15 @@ def test_files_that_do_not_belong_together_are_named(
     folder, output = tmp_path / "in", tmp_path / "out.nc"
     shutil.copytree(archive, folder)
     twin = save(ersst(temperatures(), 7), folder / "ersst.v5.200908_preliminary.nc")
-    said = refused(capsys, artifacts, folder, output)
+    message = refused(capsys, artifacts, folder, output)
     assert (
-        "ersst.v5.200908.nc: contains 2009-08-01, as does ersst.v5.200908_preliminary.nc; leave one of them out" in said
+        "ersst.v5.200908.nc: contains 2009-08-01, as does ersst.v5.200908_preliminary.nc; leave one of them out"
+        in message
     )
     twin.unlink()
     other = save(ersst(temperatures(6, 9), WITHOUT), folder / "ersst.v5.2010x.nc")
-    said = refused(capsys, artifacts, folder, output)
-    assert "ersst.v5.2010x.nc: its 9 points along lon differ from the 8 of ersst.v5.201001.nc" in said
+    message = refused(capsys, artifacts, folder, output)
+    assert "ersst.v5.2010x.nc: its 9 points along lon differ from the 8 of ersst.v5.201001.nc" in message
     save(ersst(temperatures(), WITHOUT).isel(lat=slice(None, None, -1)), other)
     assert "ersst.v5.2010x.nc: its lat differs from that of ersst.v5.201001.nc" in refused(
         capsys, artifacts, folder, output
@@ -107,7 +108,7 @@ def test_files_that_do_not_belong_together_are_named(
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted", "said"),
+    ("given", "wanted", "message"),
     [
         ("ersst", "ersst/out.nc", "is inside the input folder"),
         ("ersst/ersst.v5.200902.nc", "ersst/ersst.v5.200902.nc", "is also an input; choose another output"),
@@ -119,11 +120,11 @@ def test_files_that_do_not_belong_together_are_named(
     ],
 )
 def test_an_input_that_cannot_be_meant_is_refused_with_a_sentence(
-    archive: Path, artifacts: Path, capsys: pytest.CaptureFixture[str], given: str, wanted: str, said: str
+    archive: Path, artifacts: Path, capsys: pytest.CaptureFixture[str], given: str, wanted: str, message: str
 ) -> None:
     (archive.parent / "empty").mkdir(exist_ok=True)
     before = sorted(archive.rglob("*"))
-    assert said in refused(capsys, artifacts, archive.parent / given, archive.parent / wanted)
+    assert message in refused(capsys, artifacts, archive.parent / given, archive.parent / wanted)
     assert sorted(archive.rglob("*")) == before
 
 

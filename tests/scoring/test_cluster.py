@@ -33,10 +33,10 @@ def cluster(tmp_path: Path) -> Iterator["Cluster"]:
         # There before it is written.
         wait_for(scheduler, lambda: file.exists() and file.read_text().endswith("}"))
         address = json.loads(file.read_text())["address"]
-        one = ("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        command = ("worker", address, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard")
 
         def worker() -> "subprocess.Popen[str]":
-            processes.append(dask(*one, "--local-directory", str(tmp_path)))
+            processes.append(dask(*command, "--local-directory", str(tmp_path)))
             return processes[-1]
 
         yield address, scheduler, worker
@@ -63,11 +63,11 @@ def test_a_run_waits_for_workers_and_outlives_one(cluster: Cluster, artifacts: P
     os.kill(command.pid, signal.SIGCONT)
     wait_for(command, lambda: len(list((work_folder(output) / "parts").glob("*.part"))) >= 2)
     workers[0].kill()
-    status, _, said = finish(command)
-    assert status == 0, said
+    status, _, errors = finish(command)
+    assert status == 0, errors
     wanted = {name.partition("/")[2]: content for name, content in snapshot(tmp_path / "alone.zarr").items()}
-    found = {name.partition("/")[2]: content for name, content in snapshot(output).items()}
-    assert found == wanted
+    files = {name.partition("/")[2]: content for name, content in snapshot(output).items()}
+    assert files == wanted
 
 
 def test_a_scheduler_that_is_gone_ends_the_run_with_a_sentence_and_the_same_command_goes_on(
@@ -82,13 +82,13 @@ def test_a_scheduler_that_is_gone_ends_the_run_with_a_sentence_and_the_same_comm
     os.kill(command.pid, signal.SIGSTOP)
     scheduler.kill()
     os.kill(command.pid, signal.SIGCONT)
-    status, _, said = finish(command)
-    assert status == 1, said
-    assert said.endswith(
+    status, _, errors = finish(command)
+    assert status == 1, errors
+    assert errors.endswith(
         f"scoring: stopped: lost the connection to the Dask scheduler at {address}; "
         "run the same command again to resume\n"
     )
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert not list((work_folder(output) / "failed").iterdir())
     assert score(grid, output, *common) == 0
 

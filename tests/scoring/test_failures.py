@@ -40,9 +40,9 @@ def test_a_chunk_that_cannot_be_read_is_tried_thrice_and_reported_with_status_3(
     (work_folder(output) / "parts" / "000002.part").unlink(missing_ok=True)
     capsys.readouterr()
     assert score(table, output, *common) == 3
-    said = capsys.readouterr().err
-    assert said.count("retrying 1 failed chunks; chunk 2: IsADirectoryError") == 2
-    assert "1 of 6 chunks failed; chunk 2: IsADirectoryError" in said
+    errors = capsys.readouterr().err
+    assert errors.count("retrying 1 failed chunks; chunk 2: IsADirectoryError") == 2
+    assert "1 of 6 chunks failed; chunk 2: IsADirectoryError" in errors
     # The others are there, and those of the failed one say why they are not.
     rows, all_rows = output.read_text().splitlines(), wanted.read_text().splitlines()
     without = [i for i, row in enumerate(rows) if "IsADirectoryError" in row]
@@ -77,10 +77,10 @@ def test_a_process_that_dies_costs_no_more_than_another_try(artifacts: Path, tmp
     worker = max(pid for pid in started if parent(pid) in started - {command.pid})
     os.kill(worker, signal.SIGKILL)
     os.kill(command.pid, signal.SIGCONT)
-    status, _, said = finish(command)
-    assert "retrying 1 failed chunks" in said
-    assert "its worker process ended with signal SIGKILL" in said
-    assert status == 0, said
+    status, _, errors = finish(command)
+    assert "retrying 1 failed chunks" in errors
+    assert "its worker process ended with signal SIGKILL" in errors
+    assert status == 0, errors
     assert snapshot(output) == snapshot(wanted)
 
 
@@ -137,8 +137,8 @@ def test_a_damaged_grid_is_refused_with_a_sentence_and_nothing_is_written(
     chunk.write_bytes(np.random.default_rng(1).bytes(40))
     output = tmp_path / "out.nc"
     assert score(grid, output, "--artifacts", artifacts) == 2
-    (said,) = capsys.readouterr().err.splitlines()
-    assert "in.zarr" in said
+    (errors,) = capsys.readouterr().err.splitlines()
+    assert "in.zarr" in errors
     assert not output.exists()
 
 
@@ -149,5 +149,5 @@ def test_processes_find_each_other_however_long_the_name_of_the_temporary_folder
     folder.mkdir()
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
     command = start(grid, tmp_path / "out.zarr", "--artifacts", artifacts, "--processes", 2, TMPDIR=str(folder))
-    status, _, said = finish(command)
-    assert status == 0, said
+    status, _, errors = finish(command)
+    assert status == 0, errors

@@ -1,4 +1,4 @@
-"""Grids in, grids out: every cell held to separate code."""
+"""Grids in, grids out: every cell compared with independent code."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ import xarray as xr
 
 from tests.scoring.commands import score
 from tests.scoring.grids import Array, ghrsst, oisst, opened, save, temperatures
-from tests.scoring.separate import checkpoint, forecast
+from tests.scoring.independent import checkpoint, forecast
 
 OSTIA = Path(iris_sample_data.path) / "ostia_monthly.nc"
 
@@ -33,27 +33,27 @@ def test_every_cell_is_forecast_as_separate_code_does(
     path = save(data, tmp_path / given)
     status = score(path, tmp_path / wanted, "--model", "gru", "--artifacts", artifacts, "--horizon", 3, "--chunk", 16)
     assert status == 0
-    found = opened(tmp_path / wanted)
+    forecasts = opened(tmp_path / wanted)
     upside_down = bool(data["lat"][0] > data["lat"][-1])
     np.testing.assert_allclose(
-        found["sst"].values, expected(artifacts, values, 3)[:, :: -1 if upside_down else 1], atol=2e-4
+        forecasts["sst"].values, expected(artifacts, values, 3)[:, :: -1 if upside_down else 1], atol=2e-4
     )
-    np.testing.assert_array_equal(found["lat"], data["lat"])
-    np.testing.assert_array_equal(found["lon"], data["lon"])
-    assert found["sst"].dims == ("time", "lat", "lon")
-    assert found["time"].values.astype("datetime64[M]").astype(str).tolist() == ["2011-01", "2011-02", "2011-03"]
-    assert str(found["forecast_reference_time"].values.astype("datetime64[M]")) == "2010-12"
+    np.testing.assert_array_equal(forecasts["lat"], data["lat"])
+    np.testing.assert_array_equal(forecasts["lon"], data["lon"])
+    assert forecasts["sst"].dims == ("time", "lat", "lon")
+    assert forecasts["time"].values.astype("datetime64[M]").astype(str).tolist() == ["2011-01", "2011-02", "2011-03"]
+    assert str(forecasts["forecast_reference_time"].values.astype("datetime64[M]")) == "2010-12"
 
 
 def test_ostia_is_forecast_in_celsius_from_kelvin_with_its_land_missing(artifacts: Path, tmp_path: Path) -> None:
     assert score(OSTIA, tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts) == 0
-    found = opened(tmp_path / "out.nc")
+    forecasts = opened(tmp_path / "out.nc")
     with xr.open_dataset(OSTIA, engine="h5netcdf") as given:
         kelvin = given["surface_temperature"].values.astype(np.float64)
         last = str(given["time"].values[-1].astype("datetime64[M]"))
-    np.testing.assert_allclose(found["sst"].values, expected(artifacts, kelvin - 273.15, last=last), atol=2e-3)
-    np.testing.assert_array_equal(np.isnan(found["sst"].values[0]), np.isnan(kelvin[-1]))
-    assert found["sst"].dims == ("time", "latitude", "longitude")
+    np.testing.assert_allclose(forecasts["sst"].values, expected(artifacts, kelvin - 273.15, last=last), atol=2e-3)
+    np.testing.assert_array_equal(np.isnan(forecasts["sst"].values[0]), np.isnan(kelvin[-1]))
+    assert forecasts["sst"].dims == ("time", "latitude", "longitude")
 
 
 def test_a_missing_month_is_bridged_be_it_absent_or_empty(artifacts: Path, tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_dimensions_stay_in_the_order_they_came_in(artifacts: Path, tmp_path: Pa
     values = temperatures()
     path = save(oisst(values)[["sst"]].isel(zlev=0).transpose("lon", "time", "lat"), tmp_path / "in.nc")
     assert score(path, tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts, "--chunk", 10) == 0
-    found = opened(tmp_path / "out.nc")["sst"]
-    assert found.dims == ("lon", "time", "lat")
-    np.testing.assert_allclose(found.values, np.moveaxis(expected(artifacts, values), 2, 0), atol=2e-4)
+    forecasts = opened(tmp_path / "out.nc")["sst"]
+    assert forecasts.dims == ("lon", "time", "lat")
+    np.testing.assert_allclose(forecasts.values, np.moveaxis(expected(artifacts, values), 2, 0), atol=2e-4)
 
 
 def test_quality_tells_ice_gaps_and_wrong_values_from_forecasts(artifacts: Path, tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_quality_tells_ice_gaps_and_wrong_values_from_forecasts(artifacts: Path,
     data = oisst(values)
     del data["sst"].attrs["valid_max"]  # what lies outside is missing, and no wrong value
     assert score(save(data, tmp_path / "in.nc"), tmp_path / "out.nc", "--artifacts", artifacts) == 0
-    found = opened(tmp_path / "out.nc")
-    assert found["quality"].values[0, :5].tolist() == [9, 9, 9, 9, 4]
-    assert set(np.unique(found["quality"].values[1:, 2:])) <= {1, 3}
-    np.testing.assert_array_equal(np.isnan(found["sst"].values[0]), found["quality"].values > 3)
+    forecasts = opened(tmp_path / "out.nc")
+    assert forecasts["quality"].values[0, :5].tolist() == [9, 9, 9, 9, 4]
+    assert set(np.unique(forecasts["quality"].values[1:, 2:])) <= {1, 3}
+    np.testing.assert_array_equal(np.isnan(forecasts["sst"].values[0]), forecasts["quality"].values > 3)
 
 
 @pytest.mark.parametrize("make", [oisst, ghrsst])
@@ -104,18 +104,22 @@ def test_the_output_keeps_the_conventions(artifacts: Path, tmp_path: Path, make:
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
     assert "Errors" not in checked.stdout, checked.stdout
-    found = opened(tmp_path / "out.nc")
-    attributes = found["sst"].attrs
+    forecasts = opened(tmp_path / "out.nc")
+    attributes = forecasts["sst"].attrs
     assert (attributes["units"], attributes["units_metadata"]) == ("degree_Celsius", "temperature: on_scale")
     assert attributes["ancillary_variables"] == "quality lower_80 upper_80 lower_90 upper_90"
     assert "valid_max" not in attributes
-    assert found.attrs["history"].splitlines()[-1].startswith("python -m scoring: ")
-    sea = found["sst"].notnull()
-    assert bool(((found["lower_90"] < found["lower_80"]) & (found["lower_80"] < found["sst"])).where(sea, True).all())
+    assert forecasts.attrs["history"].splitlines()[-1].startswith("python -m scoring: ")
+    sea = forecasts["sst"].notnull()
+    assert bool(
+        ((forecasts["lower_90"] < forecasts["lower_80"]) & (forecasts["lower_80"] < forecasts["sst"]))
+        .where(sea, True)
+        .all()
+    )
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda data: data.isel(time=slice(10)), r"in.nc: contains 10 steps; nino12-gru needs at least 24"),
         (lambda data: data.assign_coords(time=np.arange("2001-01-01", "2001-01-25", dtype="datetime64[D]")),
@@ -130,12 +134,12 @@ def test_a_grid_that_cannot_be_used_gets_one_sentence(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     change: Callable[[xr.Dataset], xr.Dataset],
-    said: str,
+    message: str,
 ) -> None:
     save(change(oisst(temperatures())), tmp_path / "in.nc")
     assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out.nc").exists()
 

@@ -123,12 +123,14 @@ def test_a_netcdf_is_value_for_value_the_same_after_a_kill(cut_off: Path, grid: 
     undisturbed = cut_off.with_name("undisturbed.nc")
     assert score(grid, undisturbed, *options(artifacts)) == 0
     assert score(grid, cut_off, *options(artifacts)) == 0
-    wanted, found = opened(undisturbed), opened(cut_off)
-    xr.testing.assert_identical(found, wanted)
+    wanted, forecasts = opened(undisturbed), opened(cut_off)
+    xr.testing.assert_identical(forecasts, wanted)
     kept = ("dtype", "_FillValue", "chunksizes", "zlib", "units")
     for name, variable in wanted.variables.items():
         # As text: a fill value that is no number equals nothing.
-        assert [str(found[name].encoding.get(one)) for one in kept] == [str(variable.encoding.get(one)) for one in kept]
+        assert [str(forecasts[name].encoding.get(key)) for key in kept] == [
+            str(variable.encoding.get(key)) for key in kept
+        ]
 
 
 def test_another_input_or_model_does_not_go_on_with_what_was_begun(
@@ -176,6 +178,6 @@ def test_an_interruption_says_that_the_command_goes_on(grid: Path, artifacts: Pa
     process = start(grid, output, *options(artifacts), "--processes", "2")
     wait_for(process, lambda: parts(1)(work_folder(output)))
     process.terminate()
-    status, _, said = finish(process)
-    assert (status, said.splitlines()[-1]) == (130, "scoring: interrupted; run the same command again to resume")
+    status, _, errors = finish(process)
+    assert (status, errors.splitlines()[-1]) == (130, "scoring: interrupted; run the same command again to resume")
     assert not members(process.pid)

@@ -13,7 +13,7 @@ import pytest
 from forecasting.networks.metadata import digest
 from tests.scoring.commands import finish, score, start
 from tests.scoring.grids import oisst, save, temperatures
-from tests.scoring.separate import checkpoint
+from tests.scoring.independent import checkpoint
 from tests.scoring.tables import long_table
 
 
@@ -69,10 +69,12 @@ def test_the_end_tells_totals_and_the_summary_what_they_were_of(
 
 def test_what_a_terminal_cannot_show_is_said_otherwise(artifacts: Path, tmp_path: Path) -> None:
     table = long_table(tmp_path / "in.csv", 2)
-    # One that is too short: why is said of all such stations together, with an ellipsis for what differs.
+    # Stations that are too short are counted together, with an ellipsis for what differs between them.
     with table.open("a") as file:
         file.write("S2,2010-12-01,20.0\n")
-    status, said, _ = finish(start(table, tmp_path / "out.csv", "--artifacts", artifacts, PYTHONIOENCODING="latin-1"))
+    status, printed, _ = finish(
+        start(table, tmp_path / "out.csv", "--artifacts", artifacts, PYTHONIOENCODING="latin-1")
+    )
     assert status == 0
-    assert "2 of 3 stations forecast" in said
-    assert "1 not forecast: \\u2026 value" in said
+    assert "2 of 3 stations forecast" in printed
+    assert "1 not forecast: \\u2026 value" in printed

@@ -13,14 +13,16 @@ from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
 from scoring.tables.stage import Staged
 from scoring.tables.text import BLOCK
-from tests.scoring.reading import series_of, taken
+from tests.scoring.reading import series_of, values_by_station
 
 
 def test_a_sentinel_of_single_precision_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     values = np.array([14.5, -99.9, 15], dtype=np.float32)
     pd.DataFrame({"time": ["2001-01-01", "2001-01-02", "2001-01-03"], "sst": values}).to_parquet(path)
-    np.testing.assert_array_equal(taken(path, ReadingOptions(missing=(-99.9,)))[0]["in"], [14.5, np.nan, 15])
+    np.testing.assert_array_equal(
+        values_by_station(path, ReadingOptions(missing=(-99.9,)))[0]["in"], [14.5, np.nan, 15]
+    )
 
 
 def test_units_are_those_that_the_header_names(tmp_path: Path) -> None:
@@ -29,7 +31,7 @@ def test_units_are_those_that_the_header_names(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "in.csv", index=False)
     (tmp_path / "remark.csv").write_text("# units: degF\ntime,sst\n2001-01-01,41\n2001-01-02,50\n")
     for name in ("in.parquet", "in.csv", "remark.csv"):
-        (values,) = taken(tmp_path / name)[0].values()
+        (values,) = values_by_station(tmp_path / name)[0].values()
         np.testing.assert_allclose(values, [5, 10])
 
 
@@ -37,8 +39,8 @@ def test_a_column_of_units_is_held_to_in_every_row(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     rows = [f"2001-01-{1 + k // 24:02}T{k % 24:02}:00,pier,41,degF" for k in range(300)]
     path.write_text("\n".join(["time,station,sst,unit", *rows, "2001-02-01T00:00,buoy,5,degC"]) + "\n")
-    found, stations = taken(path)
-    np.testing.assert_allclose(found["pier"], 5)
+    values, stations = values_by_station(path)
+    np.testing.assert_allclose(values["pier"], 5)
     assert list(stations.errors) == [1]
     assert "row 301: column unit has 'degC', but the first rows have fahrenheit; keep" in stations.errors[1]
 
@@ -56,7 +58,7 @@ def test_the_header_says_whose_clock_the_times_go_by_and_what_they_count(tmp_pat
 
 def test_what_excel_says_of_separators_is_heeded(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("sep=|\ntime|sst\n2001-01-01|10\n2001-01-02|11\n")
-    assert taken(tmp_path / "in.csv")[0] == {"in": [10, 11]}
+    assert values_by_station(tmp_path / "in.csv")[0] == {"in": [10, 11]}
 
 
 def test_stations_are_named_after_files_without_their_endings_alone(tmp_path: Path) -> None:
@@ -92,8 +94,8 @@ def test_the_order_of_dates_is_told_by_the_whole_file(tmp_path: Path, ending: st
     frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path, index=False)
     series, errors = series_of([path], tmp_path / "staged", TimeStep.parse("day"))
     assert errors == {}
-    assert {str(one.start) for one in series.values()} == {"2001-02-01T00:00:00"}
-    assert {len(one.values) for one in series.values()} == {40}
+    assert {str(member.start) for member in series.values()} == {"2001-02-01T00:00:00"}
+    assert {len(member.values) for member in series.values()} == {40}
 
 
 def test_dates_of_a_block_that_tells_no_order_have_that_of_the_file(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_dates_of_which_none_tells_the_order_are_refused(tmp_path: Path) -> None
     with pytest.raises(
         FileError, match=r"no other line settles which; .*, or set the order with dates='dmy' or dates='mdy'"
     ):
-        taken(path)
+        values_by_station(path)
 
 
 def test_columns_that_are_no_places_are_left_aside_and_said(tmp_path: Path) -> None:
@@ -123,24 +125,24 @@ def test_columns_that_are_no_places_are_left_aside_and_said(tmp_path: Path) -> N
     frame.to_parquet(files[1], index=False)
     for file in files:
         notes = Notes()
-        assert list(taken(file, notes=notes)[0]) == ["pier", "wharf"]
+        assert list(values_by_station(file, notes=notes)[0]) == ["pier", "wharf"]
         assert notes.sentences() == (f"{file}: ignored columns that are not named after a place: air_temp",)
 
 
 def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("time;sst\n2001-01-01;3,25\n2001-01-02;3.5\n")
-    _, stations = taken(path)
+    _, stations = values_by_station(path)
     assert stations.errors == {0: "row 1: '3,25' in column sst is not a number; write it with a decimal point"}
-    for content, said in (
+    for content, message in (
         (b"<html>no</html>", "is a web page; download the data itself"),
         (b'Error {\n    code=404;\n    message="Not Found";\n}\n', "an error message of an ERDDAP server: Not Found"),
         ("time,sst\n2001-01-01,3".encode("utf-16"), "is encoded in UTF-16"),
         (b"PK\x03\x04 and so on", "is a ZIP archive or an Excel workbook"),
     ):
         path.write_bytes(content)
-        with pytest.raises(FileError, match=said):
-            taken(path)
+        with pytest.raises(FileError, match=message):
+            values_by_station(path)
 
 
 @pytest.mark.parametrize("by", ["lat", "time"])
@@ -152,8 +154,8 @@ def test_places_are_stations_where_times_would_repeat(tmp_path: Path, by: str) -
     frame.sort_values(by, kind="stable").to_csv(path, index=False)
     series, errors = series_of([path], tmp_path / "a", TimeStep.parse("day"))
     assert errors == {}
-    assert {name: np.nanmax(one.values) for name, one in series.items()} == {"44N 9.5W": 11, "45N 9.5W": 11.25}
-    assert [int(np.isnan(one.values).sum()) for one in series.values()] == [1, 1]
+    assert {name: np.nanmax(member.values) for name, member in series.items()} == {"44N 9.5W": 11, "45N 9.5W": 11.25}
+    assert [int(np.isnan(member.values).sum()) for member in series.values()] == [1, 1]
 
 
 def test_a_buoy_that_drifts_stays_one_station(tmp_path: Path) -> None:
@@ -177,9 +179,9 @@ def test_flags_of_another_scheme_are_not_used_and_said_to_be_none(tmp_path: Path
     path.write_text("time,sst,sst_qc\n2001-01-01,10,1\n2001-01-02,11,4\n")
     other.write_text("time,sst,sst_qc\n2001-01-01,10,5\n2001-01-02,11,4\n")
     notes = Notes()
-    found, _ = taken(path, notes=notes)
-    np.testing.assert_array_equal(found["qartod"], [10, np.nan])
-    found, _ = taken(other, notes=notes)
-    assert found["other"] == [10, 11]
-    (said,) = notes.sentences()
-    assert "sst_qc was not used, as 5 are not QARTOD flags" in said
+    values, _ = values_by_station(path, notes=notes)
+    np.testing.assert_array_equal(values["qartod"], [10, np.nan])
+    values, _ = values_by_station(other, notes=notes)
+    assert values["other"] == [10, 11]
+    (message,) = notes.sentences()
+    assert "sst_qc was not used, as 5 are not QARTOD flags" in message

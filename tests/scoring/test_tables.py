@@ -1,4 +1,4 @@
-"""Tables in, tables out: every station held to separate code."""
+"""Tables in, tables out: every station compared with independent code."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.scoring.commands import score
-from tests.scoring.separate import checkpoint, forecast
+from tests.scoring.independent import checkpoint, forecast
 from tests.scoring.tables import MONTHS, long_frame, long_table, times, values, wide_table
 
 COLUMNS = ["station", "issued", "time", "sst", "lower_80", "upper_80", "model", "version", "error", "warnings"]
@@ -33,15 +33,15 @@ def test_every_station_is_forecast_as_separate_code_does(
     table = write(tmp_path / given, 11)
     command = ("--model", "gru", "--artifacts", artifacts, "--horizon", 2, "--levels", "80", "--chunk", 100)
     assert score(table, tmp_path / wanted, *command) == 0
-    found = read(tmp_path / wanted)
-    assert list(found.columns) == COLUMNS
+    forecasts = read(tmp_path / wanted)
+    assert list(forecasts.columns) == COLUMNS
     expected = forecast(checkpoint(artifacts, "nino12", "gru"), values(11), "2010-12", 2)
-    np.testing.assert_allclose(found["sst"].to_numpy().reshape(11, 2), expected.T, atol=2e-4)
-    assert found["station"].tolist() == [f"S{i:03}" for i in range(11) for _ in range(2)]
-    assert set(found["issued"].astype(str)) == {"2010-12-01 00:00:00+00:00"}
-    assert found["time"].dt.strftime("%Y-%m").tolist() == ["2011-01", "2011-02"] * 11
-    assert found["error"].isna().all()
-    assert (found["upper_80"] > found["sst"]).all()
+    np.testing.assert_allclose(forecasts["sst"].to_numpy().reshape(11, 2), expected.T, atol=2e-4)
+    assert forecasts["station"].tolist() == [f"S{i:03}" for i in range(11) for _ in range(2)]
+    assert set(forecasts["issued"].astype(str)) == {"2010-12-01 00:00:00+00:00"}
+    assert forecasts["time"].dt.strftime("%Y-%m").tolist() == ["2011-01", "2011-02"] * 11
+    assert forecasts["error"].isna().all()
+    assert (forecasts["upper_80"] > forecasts["sst"]).all()
 
 
 def test_a_folder_of_files_is_one_table(artifacts: Path, tmp_path: Path) -> None:
@@ -79,18 +79,18 @@ def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Pa
     frame = frame[(frame["station"] != "S005") | (frame["time"] >= "2010-01")]
     frame.to_csv(tmp_path / "in.csv", index=False)
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "gru", "--artifacts", artifacts) == 0
-    found: Any = read(tmp_path / "out.csv").set_index("station")
-    assert "'cold' in column sst is not a number" in found.loc["S001", "error"]
-    assert "99 °C, outside the range of sea temperatures" in found.loc["S002", "error"]
-    assert "'yesterday' is not an ISO 8601 time" in found.loc["S003", "error"]
-    assert "12 values are too few: nino12-gru needs at least 24" in found.loc["S005", "error"]
-    assert found.loc[["S001", "S002", "S003", "S005"], "sst"].isna().all()
+    forecasts: Any = read(tmp_path / "out.csv").set_index("station")
+    assert "'cold' in column sst is not a number" in forecasts.loc["S001", "error"]
+    assert "99 °C, outside the range of sea temperatures" in forecasts.loc["S002", "error"]
+    assert "'yesterday' is not an ISO 8601 time" in forecasts.loc["S003", "error"]
+    assert "12 values are too few: nino12-gru needs at least 24" in forecasts.loc["S005", "error"]
+    assert forecasts.loc[["S001", "S002", "S003", "S005"], "sst"].isna().all()
     last = forecast(checkpoint(artifacts, "nino12", "gru"), values(6), "2010-12")[0, 0]
-    assert found.loc["S000", "sst"] == pytest.approx(last, abs=2e-4)
+    assert forecasts.loc["S000", "sst"] == pytest.approx(last, abs=2e-4)
     # A station that ends earlier is forecast from where it ends.
-    assert f"{found.loc['S004', 'issued']:%Y-%m}" == "2010-11"
+    assert f"{forecasts.loc['S004', 'issued']:%Y-%m}" == "2010-11"
     earlier = forecast(checkpoint(artifacts, "nino12", "gru"), values(6)[:-1], "2010-11")[0, 4]
-    assert found.loc["S004", "sst"] == pytest.approx(earlier, abs=2e-4)
+    assert forecasts.loc["S004", "sst"] == pytest.approx(earlier, abs=2e-4)
     summary = json.loads((tmp_path / "out.csv.summary.json").read_text())
     assert (summary["stations"], summary["forecast"], sum(summary["missing"].values())) == (6, 2, 4)
     assert "… values are too few: … needs at least …" in summary["missing"]
@@ -106,10 +106,10 @@ def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path:
     frame.to_csv(tmp_path / "in.csv", index=False, sep=";")
     options = ("--model", "gru", "--artifacts", artifacts, "--dates", "dmy")
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", *options) == 0
-    found = read(tmp_path / "out.csv")
+    forecasts = read(tmp_path / "out.csv")
     expected = forecast(checkpoint(artifacts, "nino12", "gru"), sst, "2010-12")[0]
-    np.testing.assert_allclose(found["sst"], expected, atol=2e-4)
-    assert "gap_filled" in found["warnings"][1]
+    np.testing.assert_allclose(forecasts["sst"], expected, atol=2e-4)
+    assert "gap_filled" in forecasts["warnings"][1]
 
 
 def test_memory_stays_the_same_for_ten_times_the_rows(artifacts: Path, tmp_path: Path) -> None:

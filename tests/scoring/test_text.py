@@ -10,7 +10,7 @@ from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.series.timestep import TimeStep
 from scoring.tables.notes import Notes
-from tests.scoring.reading import series_of, taken
+from tests.scoring.reading import series_of, values_by_station
 
 LATIN = "time,station,Water temp (°F)\n2001-01-01,Málaga,41\n2001-01-02,Málaga,50\n".encode("latin-1")
 
@@ -19,9 +19,9 @@ LATIN = "time,station,Water temp (°F)\n2001-01-01,Málaga,41\n2001-01-02,Málag
 def test_latin_1_is_read_as_such_in_header_and_cells(tmp_path: Path, content: bytes) -> None:
     path, notes = tmp_path / "in.csv", Notes()
     path.write_bytes(content)
-    found, _ = taken(path, notes=notes)
-    np.testing.assert_allclose(found.pop("Málaga"), [5, 10])
-    assert not found
+    values, _ = values_by_station(path, notes=notes)
+    np.testing.assert_allclose(values.pop("Málaga"), [5, 10])
+    assert not values
     assert notes.sentences() == (f"{path}: not valid UTF-8; read as Latin-1",)
 
 
@@ -29,18 +29,18 @@ def test_the_encoding_is_that_of_the_whole_file(tmp_path: Path) -> None:
     path, notes = tmp_path / "in.csv", Notes()
     rows = [f"2001-01-01T00:{k // 60:02}:{k % 60:02},Málaga,10" for k in range(300)]
     path.write_bytes("\n".join(["time,station,sst", *rows, ""]).encode("utf-8-sig"))
-    assert taken(path, notes=notes)[0] == {"Málaga": [10] * 300}
+    assert values_by_station(path, notes=notes)[0] == {"Málaga": [10] * 300}
     assert notes.sentences() == ()
     with path.open("ab") as file:
         file.write("2001-02-01,Cádiz,10\n".encode("latin-1"))
-    assert list(taken(path)[0]) == ["MÃ¡laga", "Cádiz"]
+    assert list(values_by_station(path)[0]) == ["MÃ¡laga", "Cádiz"]
 
 
 def test_gzip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(gzip.compress(LATIN)[:-12])
     with pytest.raises(FileError, match="damaged or truncated gzip file"):
-        taken(path)
+        values_by_station(path)
 
 
 LOGGER = [
@@ -65,14 +65,14 @@ def test_lines_end_as_they_may(tmp_path: Path, end: str) -> None:
     path = tmp_path / "in.csv"
     rows = [f"2001-01-01T00:{k // 60:02}:{k % 60:02},41" for k in range(300)]
     path.write_bytes(end.join(["# units: degF", "time,sst", *rows, ""]).encode())
-    np.testing.assert_allclose(taken(path)[0]["in"], [5] * 300)
+    np.testing.assert_allclose(values_by_station(path)[0]["in"], [5] * 300)
 
 
 def test_what_is_not_csv_is_refused_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("time,sst\n2001-01-01," + "1" * 200_000 + "\n")
     with pytest.raises(FileError, match="is not CSV: line 2: field larger than field limit"):
-        taken(path)
+        values_by_station(path)
 
 
 def test_comments_and_blank_lines_are_skipped_wherever_they_stand(tmp_path: Path) -> None:
@@ -83,17 +83,17 @@ def test_comments_and_blank_lines_are_skipped_wherever_they_stand(tmp_path: Path
     ):
         text.insert(50 + at * 100, line)
     path.write_text("\n".join(["# head", "station,time,sst", *text, "", "# end of data, 900 rows"]))
-    assert taken(path)[0] == {"buoy": list(range(900))}
+    assert values_by_station(path)[0] == {"buoy": list(range(900))}
 
 
 def test_a_row_that_is_none_of_these_is_kept_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     rows = [f",2001-01-01T00:{k // 60:02}:{k % 60:02},5" for k in range(300)]
     path.write_text("\n".join(["station,time,sst", *rows, '" #7",2001-01-02,6', '"A""B",2001-01-02,7']))
-    assert taken(path)[0] == {"": [5] * 300, 'A"B': [7]}
+    assert values_by_station(path)[0] == {"": [5] * 300, 'A"B': [7]}
     path.write_text("\n".join(["station,time,sst", *rows, "the end"]))
     with pytest.raises(FileError, match=r"in\.csv: row 301 \('the end'\) has 1 column, but the first row has 3"):
-        taken(path)
+        values_by_station(path)
 
 
 ROW = ",".join(str(10 + k) for k in range(12))
@@ -128,5 +128,5 @@ def test_tables_that_are_no_plain_csv_are_read_as_training_reads_them(
 def test_decimal_commas_are_read_where_no_comma_keeps_columns_apart(tmp_path: Path) -> None:
     path, notes = tmp_path / "in.csv", Notes()
     path.write_text("\n".join(["Zeit;sst;sst_qc", *(f"2001-01-0{k};{9 + k},5;1" for k in range(1, 5)), ""]))
-    assert taken(path, notes=notes)[0] == {"in": [10.5, 11.5, 12.5, 13.5]}
+    assert values_by_station(path, notes=notes)[0] == {"in": [10.5, 11.5, 12.5, 13.5]}
     assert notes.sentences() == (f"{path}: numbers have decimal commas",)

@@ -1,4 +1,4 @@
-"""Requests of the Open Inference Protocol that tests send, as JSON, as bytes, and through Triton's client."""
+"""Requests of the Open Inference Protocol: as JSON, as bytes, and through Triton's client."""
 
 import json
 from typing import Any
@@ -17,12 +17,12 @@ JANUARY_2011 = 1_293_840_000.0
 
 
 def address(client: httpx.Client) -> str:
-    """The address as tritonclient takes it, without a scheme."""
+    """Return the address without a scheme, as tritonclient expects it."""
     return str(client.base_url).removeprefix("http://").rstrip("/")
 
 
 def windows(nino12: SstSeries, n: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """The last ``n`` windows of nino12, and the month after each."""
+    """Return the last ``n`` windows of nino12 and the month after each."""
     end = len(nino12)
     rows = [nino12.values[end - back - WINDOW : end - back] for back in reversed(range(n))]
     times = [nino12.step.shift(nino12.times[end - 1 - back], 1) for back in reversed(range(n))]
@@ -40,7 +40,7 @@ def inputs(sst: npt.NDArray[Any], valid_time: npt.NDArray[Any], binary: bool = T
 
 
 def request(n: int = 1) -> Json:
-    """A valid request in JSON."""
+    """Return a valid request in JSON."""
     return {
         "inputs": [
             {"name": "sst", "datatype": "FP32", "shape": [n, WINDOW], "data": [[24.5] * WINDOW] * n},
@@ -50,7 +50,7 @@ def request(n: int = 1) -> Json:
 
 
 def binary_request(n: int = 1) -> tuple[Json, bytes]:
-    """A valid request with binary tensors: its JSON, and the tensors."""
+    """Return the JSON and the tensors of a valid binary request."""
     head = request(n)
     for tensor in head["inputs"]:
         del tensor["data"]
@@ -66,7 +66,7 @@ def post_binary(client: httpx.Client, head: Json, tail: bytes, length: object = 
 
 
 def refused(response: httpx.Response, status: int = 400) -> str:
-    """The message of a refusal, which is all that its document holds."""
+    """Check that the answer is an error with nothing but a message, and return the message."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
     ((key, message),) = response.json().items()

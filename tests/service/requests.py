@@ -1,4 +1,4 @@
-"""Requests that tests send, and checks of what is answered."""
+"""Requests that tests send, and checks of the answers."""
 
 import json
 from typing import Any
@@ -14,25 +14,25 @@ Json = dict[str, Any]
 JSON = {"Content-Type": "application/json"}
 CSV = {"Content-Type": "text/csv"}
 REFUSALS = {400, 404, 413, 415, 422}
-"""Statuses of a request that a client got wrong."""
+"""Statuses for an invalid request."""
 
 
 def body(nino12: SstSeries, n: int = 30, **fields: object) -> Json:
-    """A request with the last ``n`` months of nino12."""
+    """Return a request with the last ``n`` months of nino12."""
     values = [round(value, 2) for value in nino12.values[-n:].tolist()]
     series = {"id": "pier", "start": iso(nino12.times[-n]), "values": values}
     return {"model": "gru", "series": [series], **fields}
 
 
 def answered(response: httpx.Response) -> Json:
-    """The JSON of a 200."""
+    """Check that the status is 200 and return the JSON of the answer."""
     assert response.status_code == 200, response.text
     answer: Json = response.json()
     return answer
 
 
 def loaded(response: httpx.Response) -> Any:
-    """The JSON of an answer, which must not hold NaN or Infinity."""
+    """Return the JSON of an answer, and check that it has no NaN or Infinity."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} in an answer")
@@ -41,7 +41,7 @@ def loaded(response: httpx.Response) -> Any:
 
 
 def assert_same(answer: Any, other: Any) -> None:
-    """Assert that two answers are the same, with numbers to 1e-4."""
+    """Check that two answers are the same, numbers within 1e-4."""
     if isinstance(answer, dict):
         assert answer.keys() == other.keys()
         for key in answer:
@@ -55,7 +55,7 @@ def assert_same(answer: Any, other: Any) -> None:
 
 
 def refusal(client: httpx.Client, text: str | bytes, status: int = 422, **parameters: str) -> str:
-    """The detail of the problem document that refuses a file."""
+    """Send a file that is refused, and return the detail of the problem document."""
     response = client.post("/series", content=text, headers=CSV, params=parameters)
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"

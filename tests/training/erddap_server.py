@@ -1,4 +1,4 @@
-"""A server on a real socket that answers as ERDDAP does, faults included."""
+"""A server on a real socket that answers like ERDDAP, including its faults."""
 
 import threading
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ UTC,m,degrees_north,degrees_east,degree_C
 
 
 def year() -> str:
-    """A year of days at one cell, in the form of :data:`GRID`."""
+    """Return a year of daily values at one cell, in the format of :data:`GRID`."""
     rng = np.random.default_rng(0)
     sst = 16 - 5 * np.cos(np.arange(366) * 2 * np.pi / 366) + np.cumsum(rng.normal(0, 0.15, 366))
     days = np.datetime64("2024-01-01T12:00:00") + np.arange(366) * np.timedelta64(1, "D")
@@ -67,10 +67,15 @@ def error(code: int, message: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server says to one request.
+    """The answer to one request.
 
-    ``promised`` bytes more are announced than sent. Where it is not ``sized``, the answer ends with the connection;
-    where it is ``chunked``, it comes in chunks, of which the one that ends it is left out if any bytes are promised.
+    Attributes:
+        body: the text to send.
+        status: HTTP status.
+        headers: further headers.
+        promised: number of bytes that are announced but not sent; a chunked answer lacks its last chunk instead.
+        sized: whether the answer has a ``Content-Length``; if not, it ends with the connection.
+        chunked: whether the answer is sent in chunks.
     """
 
     body: str = ""
@@ -83,9 +88,13 @@ class Answer:
 
 @dataclass
 class Erddap:
-    """A running server: faults that it answers data with, one a request, before the data, and what was asked.
+    """A running server.
 
-    ``looked_up`` are requests for what belongs to data: values of an axis, the last time of a station.
+    Attributes:
+        url: address of the server.
+        faults: answers to the next requests for data, one each; then it sends the data.
+        asked: requests for data so far.
+        looked_up: requests for the values of an axis or the last times of stations so far.
     """
 
     url: str
@@ -133,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
-        # Tomcat, which ERDDAP runs in, refuses these where they are not percent-encoded.
+        # Tomcat, which ERDDAP runs in, refuses these characters unless they are percent-encoded.
         assert not set('"<>[]{}|\\^` ') & set(asked.query), asked.query
         answer = self.erddap.answer(asked.path, asked.query)
         body = answer.body.encode()

@@ -19,7 +19,7 @@ from forecasting.series.times import Floats, unix_seconds
 from training.config import TrainingConfig
 from training.examples.inputs import Calendar
 from training.examples.panel import JoinedSeries, parts_of
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 
 FAR_OFFSET_STDS: Final = 2.0
 """Offset of a window's mean, in standard deviations, beyond which the window is assumed to come from a new place."""

@@ -21,7 +21,7 @@ from forecasting.series.origins import Origins, joined
 from forecasting.series.times import Floats
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.companion import autoregression
 from training.fit.fitting import leads_learnt
 

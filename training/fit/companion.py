@@ -10,7 +10,7 @@ from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.places import Places
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.fitting import fit_autoregression, leads_learnt
 from training.fit.networks import RecurrentForecaster
 

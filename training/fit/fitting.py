@@ -20,7 +20,7 @@ from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.examples.places import Places
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import fit_to_rollout
 

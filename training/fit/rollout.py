@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.autoregression import recency, scatter
 from training.fit.networks import RecurrentForecaster
 

@@ -1,4 +1,4 @@
-"""Files in providers' formats, with made-up values."""
+"""Small files for tests of the readers."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -34,11 +34,11 @@ def test_a_file_that_can_be_trained_on_is_described(capsys: pytest.CaptureFixtur
 def test_one_that_is_too_short_is_described_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = ("time,sst,sst_qc", "UTC,K,", "2001-01-01,283.15,1", "2001-01-02,284.15,4", "2001-01-03,285.15,3")
     assert main(["inspect", str(write(tmp_path, *lines))]) == 1
-    said = capsys.readouterr().out
-    assert "  value      sst, kelvin by the unit row, line 2\n" in said
-    assert "  flags      sst_qc: 1 good (1), 1 suspect (3), 1 fail (4)\n" in said
-    assert "1 of 3 values are missing, in 1 gap" in said
-    assert "  trainable  no: 3 values are too few to train on" in said
+    printed = capsys.readouterr().out
+    assert "  value      sst, kelvin by the unit row, line 2\n" in printed
+    assert "  flags      sst_qc: 1 good (1), 1 suspect (3), 1 fail (4)\n" in printed
+    assert "1 of 3 values are missing, in 1 gap" in printed
+    assert "  trainable  no: 3 values are too few to train on" in printed
 
 
 def test_a_grid_without_a_place_is_told_of_places_and_of_cells(
@@ -48,8 +48,8 @@ def test_a_grid_without_a_place_is_told_of_places_and_of_cells(
     times = np.arange("2001-01-01", "2001-01-04", dtype="datetime64[D]").astype("datetime64[ns]")
     xr.Dataset({"sst": cells}, {"time": times, "lat": [1.0, 2.0], "lon": [1.0, 2.0]}).to_netcdf(tmp_path / "g.nc")
     assert main(["inspect", str(tmp_path / "g.nc")]) == 1
-    said = capsys.readouterr().out
-    assert "choose a place with --at LAT,LON, or draw cells for a panel with --sample N" in said
+    printed = capsys.readouterr().out
+    assert "choose a place with --at LAT,LON, or draw cells for a panel with --sample N" in printed
 
 
 def grid(path: Path, celsius: float = 15.0) -> Path:
@@ -67,8 +67,8 @@ def test_a_grid_without_a_place_is_described_with_what_to_choose(
 ) -> None:
     path = str(grid(tmp_path / "g.nc"))
     assert main(["inspect", path]) == 1
-    said = capsys.readouterr().out
-    assert said.startswith(
+    printed = capsys.readouterr().out
+    assert printed.startswith(
         f"{path}\n"
         "  format     NetCDF\n"
         "  time       time\n"
@@ -83,8 +83,8 @@ def test_a_grid_without_a_place_is_described_with_what_to_choose(
     assert main(["inspect", path, "--at=-1,11"]) == 1
     assert "  range      " in capsys.readouterr().out
     assert main(["inspect", path, "--json"]) == 1
-    found = json.loads(capsys.readouterr().out)["grid"]
-    assert (found["step"], found["times"], found["cells"]) == ("day", 8, {"lat": 3, "lon": 2})
+    description = json.loads(capsys.readouterr().out)["grid"]
+    assert (description["step"], description["times"], description["cells"]) == ("day", 8, {"lat": 3, "lon": 2})
 
 
 def test_a_grid_in_other_units_than_it_says_is_doubted_before_a_place_is_chosen(
@@ -97,19 +97,19 @@ def test_a_grid_in_other_units_than_it_says_is_doubted_before_a_place_is_chosen(
 def test_a_cell_and_cells_by_chance_are_not_both_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = [str(grid(tmp_path / "g.nc")), "--sample", "3", "--at=-1,11"]
     assert main(["inspect", *both]) == 2
-    said = "a cell of a grid cannot be both chosen and drawn; remove either --at or --sample"
-    assert said in capsys.readouterr().err
+    message = "a cell of a grid cannot be both chosen and drawn; remove either --at or --sample"
+    assert message in capsys.readouterr().err
     assert main(["--data", *both, "--name", "x", "--out", str(tmp_path / "out")]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_the_worst_of_several_files_is_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(NINO12), str(tmp_path / "none.csv"), "--json"]) == 2
     printed = capsys.readouterr()
     (line,) = printed.out.splitlines()
-    found = json.loads(line)
-    assert found["trainable"]
-    assert found["stations"][0]["series"]["step"] == "month"
+    description = json.loads(line)
+    assert description["trainable"]
+    assert description["stations"][0]["series"]["step"] == "month"
     assert f"training: {tmp_path / 'none.csv'}: cannot be read: No such file or directory" in printed.err
 
 
@@ -120,8 +120,8 @@ def test_several_stations_are_listed_and_can_be_trained_on_together_or_one_by_on
     lines = [f"{time},{name},{20 + k % 12}" for k, time in enumerate(months) for name in ("pier", "buoy")]
     path = str(write(tmp_path, "time,station,sst", *lines))
     assert main(["inspect", path]) == 0
-    said = capsys.readouterr().out
-    assert "yes, 2 stations as a panel; the file holds 2 stations: pier, buoy; choose one with --station" in said
+    printed = capsys.readouterr().out
+    assert "yes, 2 stations as a panel; the file holds 2 stations: pier, buoy; choose one with --station" in printed
     assert main(["inspect", path, "--station", "pier"]) == 0
 
 
@@ -164,11 +164,11 @@ def test_stations_that_training_would_not_take_together_are_no_panel(
     ]
     path = str(write(tmp_path, "time,station,sst", *lines))
     assert main(["inspect", path, "--json"]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert (found["trainable"], found["panel"]) == (False, [])
+    description = json.loads(capsys.readouterr().out)
+    assert (description["trainable"], description["panel"]) == (False, [])
     why = "only one of its stations can be trained on: buoy: its step is one month, that of most stations one week"
-    assert found["problem"].startswith(why)
-    assert found["problem"].endswith("the file holds 2 stations: pier, buoy; choose one with --station")
+    assert description["problem"].startswith(why)
+    assert description["problem"].endswith("the file holds 2 stations: pier, buoy; choose one with --station")
     assert main(["--data", path, "--name", "x", "--out", str(tmp_path / "out"), *QUICK]) == 2
     assert why in capsys.readouterr().err
 
@@ -181,6 +181,6 @@ def test_a_station_too_short_for_itself_may_be_part_of_a_panel(
     short = [f"{t},new,{20 + k % 12}" for k, t in enumerate(months) if k > 60]
     path = str(write(tmp_path, "time,station,sst", *lines, *short))
     assert main(["inspect", path]) == 0
-    said = capsys.readouterr().out
-    assert "yes, 3 stations as a panel" in said
-    assert "problem" not in said
+    printed = capsys.readouterr().out
+    assert "yes, 3 stations as a panel" in printed
+    assert "problem" not in printed

@@ -36,8 +36,8 @@ def long_csv(folder: Path, series: dict[str, SstSeries]) -> Path:
     path = folder / "stations.csv"
     rows = [
         f"{str(time)[:10]},{name},{value:.4f}"
-        for name, one in series.items()
-        for time, value in zip(one.times, one.values, strict=True)
+        for name, member in series.items()
+        for time, value in zip(member.times, member.values, strict=True)
     ]
     path.write_text("\n".join(["time,station,sst", *rows]) + "\n")
     return path
@@ -111,8 +111,8 @@ def test_a_station_that_is_left_out_has_no_part_in_the_weights(tmp_path: Path) -
         trained(long_csv(folder, given), folder / "out", "--leave-out", "s2")[0]
         for folder, given in ((tmp_path, series), (tmp_path / "other", other))
     ]
-    one, two = (report.networks[0].accuracy for report in reports)
-    assert one == two
+    first, second = (report.networks[0].accuracy for report in reports)
+    assert first == second
     assert reports[0].left_out["gru"] != reports[1].left_out["gru"]
 
 
@@ -143,11 +143,11 @@ def test_cells_of_a_grid_are_drawn_by_a_seed_and_are_those_that_their_place_name
     assert [station.name for station in drawn] != [
         station.name for station in read(OSTIA, ReadingOptions(sample=5, seed=4)).stations
     ]
-    for one in drawn:
-        assert one.series is not None
-        assert one.name is not None
-        lat, lon = (float(part[:-1]) * (-1 if part[-1] in "SW" else 1) for part in one.name.split())
-        assert one.series.values.tolist() == read(OSTIA, ReadingOptions(at=(lat, lon))).series.values.tolist()
+    for station in drawn:
+        assert station.series is not None
+        assert station.name is not None
+        lat, lon = (float(part[:-1]) * (-1 if part[-1] in "SW" else 1) for part in station.name.split())
+        assert station.series.values.tolist() == read(OSTIA, ReadingOptions(at=(lat, lon))).series.values.tolist()
 
 
 def test_drawn_cells_can_be_taken_alone_by_their_place(capsys: pytest.CaptureFixture[str]) -> None:

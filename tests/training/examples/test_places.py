@@ -16,7 +16,7 @@ from tests.training.examples.test_panel import long_csv, trained
 from training.config import TrainingConfig
 from training.examples.panel import JoinedSeries, Panel
 from training.examples.places import Places
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.companion import autoregression
 from training.fit.fitting import fit_autoregression, leads_learnt
 
@@ -81,8 +81,8 @@ def test_a_place_far_from_all_is_as_much_warmer_as_it_is(unlike: dict[str, SstSe
 def test_gaps_do_not_make_places_surer(unlike: dict[str, SstSeries]) -> None:
     random = np.random.default_rng(0)
     gappy = [
-        SstSeries(np.where(random.random(len(one)) < 0.4, np.nan, one.values), one.start, one.step)
-        for one in unlike.values()
+        SstSeries(np.where(random.random(len(series)) < 0.4, np.nan, series.values), series.start, series.step)
+        for series in unlike.values()
     ]
     whole = Places(list(unlike.values()), WINDOW)
     assert Places(gappy, WINDOW).sharpness == pytest.approx(whole.sharpness, rel=0.2)

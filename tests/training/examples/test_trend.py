@@ -14,8 +14,8 @@ from forecasting.series.timestep import MONTH, TimeStep
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.panel import JoinedSeries
+from training.examples.tensors import Examples
 from training.examples.trend import NO_TREND, TREND_PRIOR_MEAN, Trend
-from training.examples.windows import Examples
 from training.fit.fitting import fit_autoregression, leads_learnt
 
 START = np.datetime64("1980-01-01", "s")

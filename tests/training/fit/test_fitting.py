@@ -16,7 +16,7 @@ from forecasting.series.timestep import TimeStep
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.fitting import Fit, fit, fit_autoregression, leads_learnt, total_epochs
 from training.fit.networks import RecurrentForecaster
 from training.fit.parallel import fit_all
@@ -170,8 +170,8 @@ def test_a_cell_counts_for_less_where_the_window_tells_the_next_value(
 
 def test_the_three_cells_are_three_forecasts(nino12: SstSeries, small: TrainingConfig) -> None:
     rnn, lstm, gru = (rolled(run(nino12, small, cell).final, nino12, small) for cell in ("rnn", "lstm", "gru"))
-    for one, other in ((rnn, lstm), (rnn, gru), (lstm, gru)):
-        assert float((one - other).std()) > 1e-3
+    for first, second in ((rnn, lstm), (rnn, gru), (lstm, gru)):
+        assert float((first - second).std()) > 1e-3
 
 
 def test_the_cell_sees_the_last_steps_of_the_window(nino12: SstSeries, small: TrainingConfig) -> None:
@@ -273,6 +273,6 @@ def test_several_processes_fit_what_one_does(nino12: SstSeries, small: TrainingC
     alone = fit_all(dataset, small, workers=1)
     together = fit_all(dataset, small, workers=2, progress=heard.append)
     assert list(together) == list(alone) == [(cell, seed) for seed in (0, 1) for cell in ("rnn", "lstm", "gru")]
-    for job, one in alone.items():
-        assert_same(one.final, together[job].final)
+    for job, lone_fit in alone.items():
+        assert_same(lone_fit.final, together[job].final)
     assert sum(heard) == 6 * total_epochs(dataset, small)

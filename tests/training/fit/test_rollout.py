@@ -15,7 +15,7 @@ from tests.conftest import daily
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
-from training.examples.windows import Examples
+from training.examples.tensors import Examples
 from training.fit.fitting import fit
 from training.fit.networks import RecurrentForecaster
 from training.fit.rollout import derivatives

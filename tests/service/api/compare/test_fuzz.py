@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from service.api.compare.schemas import OwnComparison, SeriesComparison
 from service.http.problems import Problem
+from tests.service.generated_requests import WINDOW, Json, broken_request, doubtful_series, to_json, valid_series
 from tests.service.requests import JSON, REFUSALS, loaded
-from tests.service.requests_made_up import WINDOW, Json, broken_request, doubtful_series, to_json, valid_series
 
 Requests = st.fixed_dictionaries(
     {"series": st.lists(valid_series() | doubtful_series(), min_size=1, max_size=3)},

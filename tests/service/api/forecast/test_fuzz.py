@@ -15,8 +15,7 @@ from pydantic import TypeAdapter
 
 from service.api.forecast.schemas import AllForecasts, ModelForecast, SeriesForecast
 from service.http.problems import Problem
-from tests.service.requests import JSON, REFUSALS, assert_same, loaded
-from tests.service.requests_made_up import (
+from tests.service.generated_requests import (
     WINDOW,
     Anything,
     Json,
@@ -31,6 +30,7 @@ from tests.service.requests_made_up import (
     to_json,
     valid_series,
 )
+from tests.service.requests import JSON, REFUSALS, assert_same, loaded
 
 ANSWERS = TypeAdapter[AllForecasts | ModelForecast](AllForecasts | ModelForecast)
 Convert = Callable[[float], float]

@@ -6,8 +6,8 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.service.generated_requests import Json, broken_request, doubtful_series, request, to_json, valid_series
 from tests.service.requests import JSON, assert_same, loaded
-from tests.service.requests_made_up import Json, broken_request, doubtful_series, request, to_json, valid_series
 
 REQUESTS = st.one_of(
     request(st.lists(valid_series(30), min_size=1, max_size=3)),

@@ -1,4 +1,4 @@
-"""Forecasts by straightforward code of its own: torch and numpy, and nothing of this project."""
+"""Independent forecasts to compare with: straightforward code with torch and NumPy, and none of this project's."""
 
 import json
 import warnings
@@ -18,27 +18,27 @@ def checkpoint(artifacts: Path, dataset: str, cell: str) -> Path:
 
 
 def forecast(path: Path, values: Array, last: str, horizon: int = 1) -> Array:
-    """°C ``(horizon, n)`` after monthly °C ``(steps, n)``; NaN where a window has a gap that is too long.
+    """Return forecasts from monthly °C ``(steps, n)``, °C ``(horizon, n)``; NaN if a window has a gap that is too long.
 
-    ``last`` is the month of the last values. A gap of up to the checkpoint's limit is interpolated.
+    ``last`` is the month of the last values. Gaps up to the checkpoint's limit are interpolated.
     """
-    about = json.loads(path.with_suffix(".json").read_text())
+    metadata = json.loads(path.with_suffix(".json").read_text())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = torch.jit.load(str(path))
-    out = np.full((horizon, values.shape[1]), np.nan)
+    forecasts = np.full((horizon, values.shape[1]), np.nan)
     for i in range(values.shape[1]):
-        series = list(_filled(values[:, i], about["fill_limit"])[-about["window"] :])
+        series = list(_filled(values[:, i], metadata["fill_limit"])[-metadata["window"] :])
         if np.isnan(series).any():
             continue
         for lead in range(horizon):
             month = np.datetime64(last, "M") + lead + 1
             seconds = torch.tensor([float(month.astype("datetime64[s]").astype(int))], dtype=torch.float64)
-            window = torch.tensor([series[-about["window"] :]], dtype=torch.float32)
+            window = torch.tensor([series[-metadata["window"] :]], dtype=torch.float32)
             with torch.inference_mode():
                 series.append(float(module(window, seconds)[0]))
-            out[lead, i] = series[-1]
-    return out
+            forecasts[lead, i] = series[-1]
+    return forecasts
 
 
 def _filled(values: Array, limit: int) -> Array:
