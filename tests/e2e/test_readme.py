@@ -64,7 +64,7 @@ def test_the_lines_of_python_lead_to_a_forecast(monkeypatch: pytest.MonkeyPatch)
     exec("\n".join(statements), names)
     table = eval(last, names)
     assert isinstance(table, pd.DataFrame)
-    assert list(table.columns) == ["sst", "lower_80", "upper_80", "lower_95", "upper_95"]
+    assert list(table.columns) == ["sst", "lower_80", "upper_80", "lower_95", "upper_95", "calibrated"]
     assert len(table) == 3
 
 
