@@ -66,7 +66,7 @@ def test_two_places_with_the_same_cycle_are_interchangeable(unlike: dict[str, Ss
     assert sure.mean() > 0.8
 
 
-def test_a_place_unlike_all_others_keeps_its_own_level(unlike: dict[str, SstSeries]) -> None:
+def test_a_place_warmer_than_all_has_an_offset_and_is_uncertain(unlike: dict[str, SstSeries]) -> None:
     places = Places(list(unlike.values()), WINDOW)
     sst, times = windows(unlike["reef"])
     _, shares, offset, sure = places(sst + 5, times)

@@ -196,7 +196,7 @@ def test_the_shortest_windows_work(nino12: SstSeries, window: int) -> None:
 
 
 @pytest.mark.parametrize(("hours", "n"), [(6, 800), (8, 700), (12, 600)])
-def test_a_few_values_a_day_leave_no_free_harmonics(hours: int, n: int) -> None:
+def test_a_few_values_a_day_do_not_make_forecasts_swing_between_them(hours: int, n: int) -> None:
     step = TimeStep.parse(f"PT{hours}H")
     random, days = np.random.default_rng(0), np.arange(n) * hours / 24
     values = 15 + 4 * np.cos(2 * np.pi * days / 365.25) + np.sin(2 * np.pi * days + 1) + random.normal(0, 0.3, n)
@@ -211,7 +211,7 @@ def test_a_few_values_a_day_leave_no_free_harmonics(hours: int, n: int) -> None:
     assert (forecast - 15).abs().max() < 5
 
 
-def test_values_far_out_of_range_stay_within_the_bounds(nino12: SstSeries, small: TrainingConfig) -> None:
+def test_forecasts_are_linear_far_out_of_range(nino12: SstSeries, small: TrainingConfig) -> None:
     """Products grow no further: what is left is a line."""
     config = small.model_copy(update={"cell_share": 0.0})
     network = run(nino12, config).final

@@ -66,7 +66,7 @@ def test_an_uninformative_group_is_shrunk_more() -> None:
     assert (apart[2:12] - 1).norm() < (together[2:12] - 1).norm()
 
 
-def test_rows_of_weight_zero_change_nothing() -> None:
+def test_rows_with_almost_no_weight_change_almost_nothing() -> None:
     free, shrunk = terms(60, 2, 4)
     target = shrunk[:, 0] + torch.from_numpy(np.random.default_rng(4).normal(size=60))
     worth = torch.ones(60, dtype=torch.float64)
