@@ -131,7 +131,7 @@ def test_an_unsuitable_input_is_refused_with_a_sentence(
 def test_an_output_may_be_beside_named_files_but_not_in_an_input_folder(tmp_path: Path) -> None:
     files = [tmp_path / "january.nc", tmp_path / "february.nc"]
     files[0].touch()
-    with pytest.raises(ScoringError, match="all of which is read"):
+    with pytest.raises(ScoringError, match=r"is inside the input folder .*; choose a path outside it"):
         find_source([tmp_path], grid=True).refuse(tmp_path / "results" / "out.nc")
     files[1].touch()
     find_source(files, grid=True).refuse(tmp_path / "out.nc")

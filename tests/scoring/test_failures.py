@@ -119,7 +119,7 @@ def test_a_missing_gpu_is_refused_before_anything_is_written(
 ) -> None:
     table = long_table(tmp_path / "in.csv", stations=3)
     assert score(table, tmp_path / "out.csv", "--artifacts", artifacts, "--device", "cuda") == 2
-    assert capsys.readouterr().err == "scoring: device 'cuda': torch sees 0 GPUs here\n"
+    assert capsys.readouterr().err == "scoring: device 'cuda' is not available: torch finds 0 GPUs\n"
     assert list(tmp_path.iterdir()) == [table]
 
 

@@ -81,7 +81,8 @@ def test_files_with_the_same_name_are_one_station_and_are_named_if_times_repeat(
     assert errors["b"].startswith("2 of 4 times are repeated")
     assert errors["b"].endswith(f"Keep one; its rows come from '{files[2]}' and '{files[3]}'")
     (note,) = Staged.read(tmp_path / "staged").notes
-    assert note == f"{files[0]}: is read as one station, a, with {files[1]} of that name; likewise 1 more"
+    together = f"read as one station, a, together with {files[1]} of the same name"
+    assert note == f"{files[0]}: {together}; so are the files of 1 other station"
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
