@@ -27,13 +27,18 @@ def workers() -> Iterator[Executor]:
 
 
 @pytest.fixture
-def serving(registry: Registry, workers: Executor) -> Serving:
-    return Serving(registry, workers, 60, Metrics())
+def metrics() -> Metrics:
+    return Metrics()
 
 
 @pytest.fixture
-def batch_forecaster(serving: Serving) -> BatchForecaster:
-    return BatchForecaster(serving.statistics, Metrics())
+def serving(registry: Registry, workers: Executor, metrics: Metrics) -> Serving:
+    return Serving(registry, workers, 60, metrics)
+
+
+@pytest.fixture
+def batch_forecaster(serving: Serving, metrics: Metrics) -> BatchForecaster:
+    return BatchForecaster(serving.statistics, metrics)
 
 
 def monthly(nino12: SstSeries, begin: int, n: int = 24, *, stamped: bool = False) -> SeriesIn:
