@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
+from forecasting.wording import counted
 from scoring.source import as_text
 from scoring.tables.notes import Notes
 from scoring.tables.rows import ROW, Rows, Stations, take_rows
@@ -91,22 +92,23 @@ def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folde
     Raises:
         FileError: if the table cannot be read.
     """
-    stations, notes, every = Stations(), Notes(), folder / "every.rows"
-    counts = _write_all(read_batches(files, options, notes), stations, every)
+    stations, notes, all_rows = Stations(), Notes(), folder / "every.rows"
+    counts = _write_all(read_batches(files, options, notes), stations, all_rows)
     if not stations.names:
         raise FileError("contains no rows")
     joined = {number: files for number, files in stations.files.items() if len(files) > 1}
     for number, files in list(joined.items())[:1]:
-        others = f"; likewise {len(joined) - 1} more" if len(joined) > 1 else ""
+        more = f"; so are the files of {counted(len(joined) - 1, 'other station')}" if len(joined) > 1 else ""
         notes.add(
-            files[0], f"is read as one station, {stations.names[number]}, with {_others(files)} of that name{others}"
+            files[0],
+            f"read as one station, {stations.names[number]}, together with {_others(files)} of the same name{more}",
         )
     bounds = _bounds(counts, chunk)
     if len(bounds) == 2:
-        every.rename(rows_file(folder, 0))
+        all_rows.rename(rows_file(folder, 0))
     else:
-        _distribute(every, bounds, folder)
-        every.unlink()
+        _distribute(all_rows, bounds, folder)
+        all_rows.unlink()
     for number_of_chunk, (begin, end) in enumerate(pairwise(bounds)):
         numbers = range(begin, end)
         errors = {number - begin: stations.errors[number] for number in numbers if number in stations.errors}

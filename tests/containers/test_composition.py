@@ -36,20 +36,20 @@ def test_both_replicas_answer(composition: Composition, client: httpx.Client) ->
     assert min(more) >= 5
 
 
-def test_nothing_is_published_but_on_this_machine(composition: Composition) -> None:
+def test_ports_are_published_on_loopback_only(composition: Composition) -> None:
     for container in composition.compose("ps", "--quiet").split():
         for bound in inspect(container)["HostConfig"]["PortBindings"].values():
             assert {place["HostIp"] for place in bound} == {"127.0.0.1"}
 
 
-def test_the_replicas_reach_nothing_outside(composition: Composition) -> None:
+def test_replicas_cannot_reach_the_outside(composition: Composition) -> None:
     code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
     (first, _) = composition.replicas()
     tried = docker("exec", first, "sh", "-c", f'python -c "{code}" 2>&1 || true')
     assert "Network is unreachable" in tried
 
 
-def test_every_container_is_nobody_with_no_rights_on_a_system_that_cannot_be_written(composition: Composition) -> None:
+def test_every_container_is_unprivileged_and_has_a_read_only_file_system(composition: Composition) -> None:
     for container in composition.compose("ps", "--quiet").split():
         status = dict(line.split(":\t", 1) for line in docker("exec", container, "cat", "/proc/1/status").splitlines())
         assert "0" not in status["Uid"].split()
@@ -62,7 +62,7 @@ def test_every_container_is_nobody_with_no_rights_on_a_system_that_cannot_be_wri
             assert "Read-only file system" in tried
 
 
-def test_replicas_are_nobody_in_particular(composition: Composition) -> None:
+def test_replicas_run_as_an_unprivileged_user(composition: Composition) -> None:
     for replica in composition.replicas():
         assert docker("exec", replica, "id", "-u") == "10001"
 
@@ -74,7 +74,7 @@ def test_memory_and_processes_are_limited(composition: Composition) -> None:
         assert 0 < limits["PidsLimit"] <= 256
 
 
-def test_what_takes_more_memory_than_a_replica_may_have_is_ended_and_the_replica_serves_on(
+def test_a_process_over_the_memory_limit_is_killed_and_the_replica_keeps_serving(
     composition: Composition, client: httpx.Client
 ) -> None:
     (first, _) = composition.replicas()
@@ -86,7 +86,7 @@ def test_what_takes_more_memory_than_a_replica_may_have_is_ended_and_the_replica
 
 
 @pytest.mark.anyio
-async def test_the_largest_requests_all_at_once_stay_within_the_memory(
+async def test_many_of_the_largest_requests_at_once_stay_within_the_memory_limit(
     composition: Composition, nino12: SstSeries
 ) -> None:
     request = body(nino12)
@@ -106,7 +106,7 @@ async def test_the_largest_requests_all_at_once_stay_within_the_memory(
     assert [start_state(replica)[:2] for replica in composition.replicas()] == before
 
 
-def test_a_new_release_is_taken_up_without_a_restart(composition: Composition, client: httpx.Client) -> None:
+def test_a_new_release_is_loaded_without_a_restart(composition: Composition, client: httpx.Client) -> None:
     before = [start_state(replica) for replica in composition.replicas()]
     old = client.get("/forecast").json()["version"]
     command = "python -m training --data data/nino12.csv --name nino12 --epochs 1 --seeds 1 --quiet"
@@ -120,7 +120,7 @@ def test_a_new_release_is_taken_up_without_a_restart(composition: Composition, c
     assert [start_state(replica) for replica in composition.replicas()] == before
 
 
-def test_an_altered_release_is_refused_and_the_old_one_serves_on(
+def test_an_altered_release_is_refused_and_the_old_one_keeps_serving(
     composition: Composition, client: httpx.Client
 ) -> None:
     good = client.get("/forecast").json()["version"]
@@ -139,14 +139,14 @@ def test_an_altered_release_is_refused_and_the_old_one_serves_on(
         composition.artifacts(f"echo {good} > nino12/current && rm -r nino12/{bad}")
 
 
-def test_a_volume_that_holds_a_release_is_left_as_it_is(composition: Composition) -> None:
+def test_a_volume_with_a_release_stays_unchanged(composition: Composition) -> None:
     before = composition.artifacts("ls -lR")
     printed = composition.compose("run", "--rm", "--no-deps", "training")
     assert printed == "artifacts/nino12 already has a release"
     assert composition.artifacts("ls -lR") == before
 
 
-def test_the_volume_is_the_trainings_to_write_and_the_services_to_read(composition: Composition) -> None:
+def test_training_can_write_the_volume_and_the_service_can_only_read_it(composition: Composition) -> None:
     def mounted(container: str) -> Any:
         (mount,) = [mount for mount in inspect(container)["Mounts"] if mount["Type"] == "volume"]
         assert mount["Name"] == f"{PROJECT}_artifacts"

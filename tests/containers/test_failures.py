@@ -35,7 +35,7 @@ with ThreadPoolExecutor() as threads:
 """
 
 
-async def test_a_killed_replica_costs_no_caller_an_answer_and_comes_back(
+async def test_every_caller_gets_an_answer_when_a_replica_is_killed_and_it_is_restarted(
     composition: Composition, nino12: SstSeries
 ) -> None:
     before = {replica: start_state(replica) for replica in composition.replicas()}
@@ -53,7 +53,7 @@ async def test_a_killed_replica_costs_no_caller_an_answer_and_comes_back(
         assert again[1] == restarts + 1
 
 
-async def test_replicas_are_replaced_one_by_one_and_no_request_is_lost(
+async def test_a_rolling_update_replaces_every_replica_and_loses_no_request(
     composition: Composition, nino12: SstSeries
 ) -> None:
     old = composition.replicas()
@@ -70,7 +70,7 @@ async def test_replicas_are_replaced_one_by_one_and_no_request_is_lost(
     assert all(inspect(replica)["State"]["Health"]["Status"] == "healthy" for replica in new)
 
 
-async def test_a_replica_that_is_told_to_stop_ends_its_work_in_time_and_with_status_0(
+async def test_a_stopping_replica_finishes_its_work_in_time_and_exits_with_status_0(
     composition: Composition, nino12: SstSeries
 ) -> None:
     (first, _) = composition.replicas()
@@ -101,7 +101,7 @@ async def test_a_replica_that_is_told_to_stop_ends_its_work_in_time_and_with_sta
     composition.up()
 
 
-def test_a_refusal_comes_through_the_proxy_as_the_service_wrote_it(composition: Composition) -> None:
+def test_the_proxy_passes_on_refusals_unchanged(composition: Composition) -> None:
     with httpx.Client(base_url=composition.url, timeout=60) as client:
         refused = client.post("/forecast", content=b" " * (17 << 20), headers={"Content-Type": "application/json"})
         assert refused.status_code == 413

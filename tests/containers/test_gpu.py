@@ -5,7 +5,7 @@ import json
 from tests.containers.composition import Composition
 
 
-def test_the_override_asks_for_one_gpu_and_for_a_torch_that_can_use_it() -> None:
+def test_the_gpu_override_requests_one_gpu_and_a_gpu_build_of_torch() -> None:
     files = ("docker-compose.yml", "compose.gpu.yml")
     replica = json.loads(Composition(files).compose("config", "--format", "json"))["services"]["service"]
     assert replica["environment"]["SST_DEVICE"] == "cuda"

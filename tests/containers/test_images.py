@@ -18,13 +18,13 @@ def python(image: str, code: str) -> str:
     return printed.strip()
 
 
-def test_the_service_image_stays_under_its_size(build: Build) -> None:
+def test_the_service_image_stays_under_1_1_gb(build: Build) -> None:
     layers = docker("history", "--format", "{{.Size}}\t{{.CreatedBy}}", "--no-trunc", IMAGES["service"])
     assert inspect(IMAGES["service"])["Size"] < 1.1e9, layers
 
 
 @both
-def test_a_program_alone_can_be_run_and_by_nobody_who_may_change_it(build: Build, image: str) -> None:
+def test_an_image_holds_one_program_and_its_user_cannot_change_it(build: Build, image: str) -> None:
     assert inspect(image)["Config"]["User"] == "10001:10001"
     content = python(
         image,
@@ -40,12 +40,12 @@ def test_a_program_alone_can_be_run_and_by_nobody_who_may_change_it(build: Build
 
 
 @both
-def test_torch_is_the_build_for_cpus(build: Build, image: str) -> None:
+def test_torch_is_the_cpu_build(build: Build, image: str) -> None:
     assert python(image, "import torch; print(torch.version.cuda)") == "None"
 
 
 @both
-def test_a_secret_that_lies_in_the_folder_gets_into_no_image(build: Build, image: str) -> None:
+def test_a_secret_in_the_folder_is_in_no_image(build: Build, image: str) -> None:
     assert build.forgotten not in docker("history", "--no-trunc", image)
     container = docker("create", image)
     try:
@@ -61,7 +61,7 @@ def test_a_secret_that_lies_in_the_folder_gets_into_no_image(build: Build, image
         docker("rm", container)
 
 
-def test_a_service_that_was_told_of_no_keys_and_no_strangers_does_not_start(build: Build) -> None:
+def test_a_service_without_keys_does_not_start_unless_anonymous_callers_are_allowed(build: Build) -> None:
     status, printed = run_to_end(IMAGES["service"])
     assert status == 2
     assert printed.startswith("service: other machines can reach 0.0.0.0, and there are no keys")

@@ -40,7 +40,7 @@ def ask(client: httpx.Client, query: str) -> list[dict[str, Any]]:
     return result
 
 
-def test_both_replicas_and_the_proxy_are_collected(prometheus: httpx.Client) -> None:
+def test_both_replicas_and_the_proxy_are_scraped(prometheus: httpx.Client) -> None:
     up = {(sample["metric"]["job"], sample["value"][1]) for sample in ask(prometheus, "count by (job) (up == 1)")}
     assert up == {("service", "2"), ("proxy", "1")}
 

@@ -22,7 +22,7 @@ def score(composition: Composition, folder: Path, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize("owner", [os.getuid(), SOMEBODY])
-def test_a_table_beside_the_caller_is_scored_and_the_answer_is_the_callers(
+def test_a_table_of_the_caller_is_scored_and_the_output_belongs_to_the_caller(
     composition: Composition, nino12: SstSeries, tmp_path: Path, owner: int
 ) -> None:
     source = tmp_path / "in.csv"
@@ -34,7 +34,7 @@ def test_a_table_beside_the_caller_is_scored_and_the_answer_is_the_callers(
     assert len(pd.read_csv(tmp_path / "out.csv")) == 1
 
 
-def test_a_grid_beside_the_caller_is_scored(composition: Composition, tmp_path: Path) -> None:
+def test_a_grid_of_the_caller_is_scored(composition: Composition, tmp_path: Path) -> None:
     save(oisst(temperatures(6, 8)), tmp_path / "in.nc")
     score(composition, tmp_path, "in.nc", "out.nc")
     # Land is in two columns of eight.

@@ -60,24 +60,26 @@ def stranger(secured: Secured) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_forecast_comes_by_tls_to_who_has_a_key(secured: Secured, stranger: httpx.Client, nino12: SstSeries) -> None:
+def test_a_caller_with_a_key_gets_a_forecast_over_tls(
+    secured: Secured, stranger: httpx.Client, nino12: SstSeries
+) -> None:
     headers = {"Authorization": f"Bearer {secured.key}"}
     answer = stranger.post("/forecast", json=body(nino12), headers=headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["strict-transport-security"].startswith("max-age=")
 
 
-def test_who_has_none_or_a_wrong_one_gets_no_forecast(stranger: httpx.Client) -> None:
+def test_a_caller_without_a_valid_key_gets_no_forecast(stranger: httpx.Client) -> None:
     assert stranger.get("/forecast").status_code == 401
     assert stranger.get("/forecast", headers={"Authorization": "Bearer wrong"}).status_code == 401
     assert stranger.get("/health/ready").status_code == 200
 
 
-def test_what_is_measured_is_not_shown_to_the_world(stranger: httpx.Client) -> None:
+def test_metrics_are_not_public(stranger: httpx.Client) -> None:
     assert stranger.get("/metrics").status_code == 404
 
 
-def test_nobody_gets_in_without_tls(secured: Secured) -> None:
+def test_nobody_can_connect_without_tls(secured: Secured) -> None:
     address = secured.composition.url.removeprefix("https://")
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"http://{address}/health/ready")
@@ -87,7 +89,7 @@ def test_nobody_gets_in_without_tls(secured: Secured) -> None:
     assert "8080/tcp" not in published
 
 
-def test_no_secret_is_in_an_image_a_description_or_a_log(secured: Secured, stranger: httpx.Client) -> None:
+def test_no_secret_appears_in_images_container_descriptions_or_logs(secured: Secured, stranger: httpx.Client) -> None:
     stranger.get("/forecast", headers={"Authorization": f"Bearer {secured.key}"}).raise_for_status()
     stranger.get("/forecast", headers={"Authorization": f"Bearer {secured.key}x"})
     stranger.get("/forecast", params={"model": "none"}, headers={"Authorization": f"Bearer {secured.key}"})

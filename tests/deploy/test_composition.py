@@ -28,20 +28,20 @@ def seconds(pattern: str, text: str) -> float:
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yml", "compose.secure.yml", "compose.gpu.yml"])
-def test_every_setting_is_one_of_the_services(file: str) -> None:
+def test_every_setting_is_a_setting_of_the_service(file: str) -> None:
     # The tag !override only matters when files are merged.
     text = (ROOT / file).read_text(encoding="utf-8").replace("!override", "")
     names = yaml.safe_load(text)["services"]["service"]["environment"]
     assert {name.removeprefix("SST_").lower() for name in names} <= set(Settings.model_fields)
 
 
-def test_a_replica_that_stops_has_time_to_end_what_it_began(replica: dict[str, Any]) -> None:
+def test_a_stopping_replica_has_time_to_finish_its_requests(replica: dict[str, Any]) -> None:
     settings = replica["environment"]
     lasts = settings["SST_LINGER_SECONDS"] + settings["SST_DRAIN_SECONDS"]
     assert int(replica["stop_grace_period"].removesuffix("s")) > lasts
 
 
-def test_a_replica_that_stops_says_so_until_the_proxy_has_noticed(replica: dict[str, Any], proxy: str) -> None:
+def test_a_stopping_replica_lingers_until_the_proxy_has_noticed(replica: dict[str, Any], proxy: str) -> None:
     (checks,) = re.findall(r"check inter 1s fall (\d)", proxy)
     assert replica["environment"]["SST_LINGER_SECONDS"] > int(checks)
 
@@ -50,7 +50,7 @@ def test_the_proxy_waits_longer_than_the_service_for_an_answer(proxy: str) -> No
     assert seconds("timeout server", proxy) > Settings.model_fields["request_seconds"].default
 
 
-def test_a_request_that_may_be_sent_again_is_not_one_that_was_too_slow(proxy: str) -> None:
+def test_requests_that_timed_out_are_not_retried(proxy: str) -> None:
     (cases,) = re.findall(r"^ *retry-on (.*)", proxy, flags=re.MULTILINE)
     assert {"conn-failure", "empty-response", "junk-response", "503"} <= set(cases.split())
     assert not {"504", "all-retryable-errors"} & set(cases.split())

@@ -51,14 +51,14 @@ def test_every_file_of_the_folder_is_listed() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_is_what_its_schema_says_and_nothing_more(manifests: list[Manifest], version: str) -> None:
+def test_every_object_matches_its_schema_strictly(manifests: list[Manifest], version: str) -> None:
     kinds = {manifest["kind"] for manifest in manifests}
     assert kinds >= {"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "Job"}
     for manifest in manifests:
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_pods_may_do_as_little_as_the_composition_lets_them(manifests: list[Manifest]) -> None:
+def test_pods_are_as_restricted_as_the_composition(manifests: list[Manifest]) -> None:
     for kind, name in (("Deployment", "service"), ("Job", "training")):
         pod = of(manifests, kind, name)["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"]
@@ -73,7 +73,7 @@ def test_pods_may_do_as_little_as_the_composition_lets_them(manifests: list[Mani
         assert container["resources"]["limits"]["memory"]
 
 
-def test_a_rolling_update_takes_no_replica_away_before_another_is_ready_nor_before_it_has_drained(
+def test_a_rolling_update_waits_for_a_new_replica_and_lets_the_old_one_drain(
     manifests: list[Manifest],
 ) -> None:
     spec = of(manifests, "Deployment")["spec"]
@@ -86,13 +86,13 @@ def test_a_rolling_update_takes_no_replica_away_before_another_is_ready_nor_befo
     assert pod["terminationGracePeriodSeconds"] > container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain
 
 
-def test_every_setting_is_one_of_the_services(manifests: list[Manifest]) -> None:
+def test_every_setting_is_a_setting_of_the_service(manifests: list[Manifest]) -> None:
     (container,) = of(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
     names = {variable["name"].removeprefix("SST_").lower() for variable in container["env"]}
     assert names <= set(Settings.model_fields)
 
 
-def test_what_selects_replicas_selects_them(manifests: list[Manifest]) -> None:
+def test_every_selector_matches_the_replicas(manifests: list[Manifest]) -> None:
     labels = of(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"].items()
     for kind, path in (
         ("Service", ("selector",)),

@@ -29,7 +29,7 @@ def exposition(artifacts: Path, nino12: SstSeries) -> str:
         return client.get("/metrics").text
 
 
-def test_every_query_of_the_dashboard_asks_for_what_the_service_counts_by_labels_that_it_has(exposition: str) -> None:
+def test_every_query_of_the_dashboard_uses_existing_metrics_and_labels(exposition: str) -> None:
     labels_of: dict[str, set[str]] = {}
     for name, inside in re.findall(r"^(\w+)(?:\{(.*)\})? ", exposition, flags=re.MULTILINE):
         labels_of.setdefault(name, {"job", "instance"}).update(re.findall(r"(\w+)=", inside))
@@ -42,7 +42,7 @@ def test_every_query_of_the_dashboard_asks_for_what_the_service_counts_by_labels
             assert labels(query) <= labels_of[name], query
 
 
-def test_every_metric_of_the_service_that_an_operator_watches_is_on_the_dashboard(exposition: str) -> None:
+def test_every_metric_of_the_service_is_on_the_dashboard(exposition: str) -> None:
     families = {
         name for name in re.findall(r"^# TYPE (\w+) ", exposition, flags=re.MULTILINE) if name.startswith("sst_")
     }
@@ -51,7 +51,7 @@ def test_every_metric_of_the_service_that_an_operator_watches_is_on_the_dashboar
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_finds_nothing_wrong_with_configuration_and_metrics(exposition: str) -> None:
+def test_promtool_accepts_the_configuration_and_the_metrics(exposition: str) -> None:
     subprocess.run(["promtool", "check", "config", PROMETHEUS], check=True, capture_output=True)
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=exposition, capture_output=True, text=True, check=False
@@ -59,7 +59,7 @@ def test_promtool_finds_nothing_wrong_with_configuration_and_metrics(exposition:
     assert done.returncode == 0, done.stderr
 
 
-def test_grafana_knows_every_field_of_the_dashboard_and_every_panel_has_a_place_of_its_own() -> None:
+def test_grafana_knows_every_field_of_the_dashboard_and_panels_do_not_overlap() -> None:
     dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     assert unknown(dashboard) == []
     panels = dashboard["panels"]
@@ -74,7 +74,7 @@ def test_grafana_knows_every_field_of_the_dashboard_and_every_panel_has_a_place_
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
-def test_grafana_is_given_the_source_and_the_dashboard_that_the_composition_puts_there() -> None:
+def test_the_composition_mounts_the_data_source_and_the_dashboard_where_grafana_reads_them() -> None:
     composition = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     targets = {config["source"]: config["target"] for config in composition["services"]["grafana"]["configs"]}
     (provider,) = yaml.safe_load((GRAFANA / "dashboards.yml").read_text())["providers"]

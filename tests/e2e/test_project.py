@@ -30,7 +30,7 @@ def workflow_commands() -> list[str]:
 
 
 @pytest.mark.parametrize("program", ["service", "training", "scoring"])
-def test_every_program_says_its_version(program: str) -> None:
+def test_every_program_prints_its_version(program: str) -> None:
     command = [sys.executable, "-m", program, "--version"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == VERSION

@@ -82,7 +82,7 @@ def test_an_import_without_its_extra_raises_one_sentence(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_missing_module_of_the_project_is_no_missing_extra() -> None:
+def test_a_missing_module_of_the_project_is_not_a_missing_extra() -> None:
     code = "from forecasting.extras import needs_extra\nwith needs_extra('torch', 'This'):\n    import service.nowhere"
     done = run_without("nothing", code)
     assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'service.nowhere'"

@@ -54,7 +54,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_folder_of_files_is_forecast_as_separate_code_does(archive: Path, artifacts: Path, tmp_path: Path) -> None:
+def test_a_folder_of_files_is_forecast_like_independent_code(archive: Path, artifacts: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.nc"
     common = ("--model", "gru", "--artifacts", artifacts, "--chunk", 16)
     assert score(archive, output, *common) == 0
@@ -67,7 +67,7 @@ def test_a_folder_of_files_is_forecast_as_separate_code_does(archive: Path, arti
     summary = json.loads((tmp_path / "out.nc.summary.json").read_text())
     # Those of the window alone are read: neither the old grid, nor what is hidden or no grid.
     assert summary["files"] == 23
-    assert any("1 of the last 24 steps of one month are absent" in note for note in summary["notes"])
+    assert any("1 of the last 24 steps of one month are missing from the file" in note for note in summary["notes"])
     # By a pattern, and one by one, they are the same.
     files = sorted(archive.rglob("ersst.v5*.nc"))
     assert score(archive / "**" / "ersst.v5.*.nc", tmp_path / "pattern.nc", *common) == 0
@@ -83,7 +83,7 @@ def refused(capsys: pytest.CaptureFixture[str], artifacts: Path, *arguments: Any
     return message
 
 
-def test_files_that_do_not_belong_together_are_named(
+def test_files_that_do_not_fit_together_are_named(
     archive: Path, artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, output = tmp_path / "in", tmp_path / "out.nc"
@@ -119,7 +119,7 @@ def test_files_that_do_not_belong_together_are_named(
         ("empty", "out.nc", "contains no .nc, .nc4, .cdf, .netcdf files"),
     ],
 )
-def test_an_input_that_cannot_be_meant_is_refused_with_a_sentence(
+def test_an_unsuitable_input_is_refused_with_a_sentence(
     archive: Path, artifacts: Path, capsys: pytest.CaptureFixture[str], given: str, wanted: str, message: str
 ) -> None:
     (archive.parent / "empty").mkdir(exist_ok=True)
@@ -128,10 +128,10 @@ def test_an_input_that_cannot_be_meant_is_refused_with_a_sentence(
     assert sorted(archive.rglob("*")) == before
 
 
-def test_an_output_may_stand_beside_files_that_were_named_and_not_in_a_folder_that_is_read(tmp_path: Path) -> None:
+def test_an_output_may_be_beside_named_files_but_not_in_an_input_folder(tmp_path: Path) -> None:
     files = [tmp_path / "january.nc", tmp_path / "february.nc"]
     files[0].touch()
-    with pytest.raises(ScoringError, match="all of which is read"):
+    with pytest.raises(ScoringError, match=r"is inside the input folder .*; choose a path outside it"):
         find_source([tmp_path], grid=True).refuse(tmp_path / "results" / "out.nc")
     files[1].touch()
     find_source(files, grid=True).refuse(tmp_path / "out.nc")
@@ -151,7 +151,7 @@ def as_somebody_else() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("given", ["", "2010"])
-def test_a_folder_that_may_not_be_read_is_refused_and_not_passed_over(given: str) -> None:
+def test_an_unreadable_folder_is_refused_instead_of_skipped(given: str) -> None:
     # Others may come as far as here, other than to what pytest makes.
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         archive = Path(name)

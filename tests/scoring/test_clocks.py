@@ -31,7 +31,7 @@ def two_stations(path: Path, form: str) -> Path:
 
 
 @pytest.mark.parametrize(("name", "form"), [("in.parquet", ""), *(("in.csv", form) for form in FORMATS)])
-def test_a_station_whose_clock_goes_back_is_refused_and_no_other(tmp_path: Path, name: str, form: str) -> None:
+def test_only_the_station_whose_clock_goes_back_is_refused(tmp_path: Path, name: str, form: str) -> None:
     series, errors = series_of([two_stations(tmp_path / name, form)], tmp_path / "staged", HALF_HOUR)
     assert list(errors) == ["A"]
     assert errors["A"].startswith("the clock goes back an hour at 2021-10-31T02:00, as when daylight")
@@ -40,7 +40,7 @@ def test_a_station_whose_clock_goes_back_is_refused_and_no_other(tmp_path: Path,
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_stations_whose_rows_alternate_are_each_put_right(tmp_path: Path, form: str) -> None:
+def test_interleaved_stations_are_each_corrected(tmp_path: Path, form: str) -> None:
     path = tmp_path / "in.csv"
     rows = [f"{name},{time:{form}},{10 + k % 7}" for k, time in enumerate(LOCAL) for name in "AB"]
     path.write_text("\n".join(["station,time,sst", *rows, ""]))
@@ -51,7 +51,7 @@ def test_stations_whose_rows_alternate_are_each_put_right(tmp_path: Path, form: 
         np.testing.assert_array_equal(series[name].values, [10 + k % 7 for k in range(len(UTC))])
 
 
-def test_an_hour_that_the_clock_skips_is_refused_where_it_stands(tmp_path: Path) -> None:
+def test_an_hour_that_the_clock_skips_is_refused_with_its_row(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     times = pd.date_range("2021-03-20", "2021-04-01", freq="h")
     rows = [f"A,{time:%Y-%m-%dT%H:%M},10\nB,{time:%Y-%m-%dT%H:%M}Z,10" for time in times]
@@ -64,7 +64,7 @@ def test_an_hour_that_the_clock_skips_is_refused_where_it_stands(tmp_path: Path)
         series_of([path], tmp_path / "again", TimeStep.parse("hour"), ReadingOptions(timezone="Mars"))
 
 
-def test_months_keep_the_clock_of_the_place(tmp_path: Path) -> None:
+def test_months_keep_local_time(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     months = pd.date_range("2007-01", periods=40, freq="MS")
     path.write_text("\n".join(["time,sst", *(f"{month:%Y-%m-%d},10" for month in months), ""]))
@@ -72,7 +72,7 @@ def test_months_keep_the_clock_of_the_place(tmp_path: Path) -> None:
     assert series["in"].start == np.datetime64("2007-01-01", "s")
 
 
-def test_months_of_parquet_with_a_zone_keep_the_clock_of_the_place(tmp_path: Path) -> None:
+def test_months_of_parquet_with_a_zone_keep_local_time(tmp_path: Path) -> None:
     path = tmp_path / "in.parquet"
     pd.DataFrame({"time": pd.date_range("2007-01", periods=40, freq="MS", tz="Europe/Paris"), "sst": 10.0}).to_parquet(
         path, index=False

@@ -70,7 +70,7 @@ def test_a_run_waits_for_workers_and_outlives_one(cluster: Cluster, artifacts: P
     assert files == wanted
 
 
-def test_a_scheduler_that_is_gone_ends_the_run_with_a_sentence_and_the_same_command_goes_on(
+def test_a_lost_scheduler_ends_the_run_with_a_sentence_and_the_same_command_resumes(
     cluster: Cluster, artifacts: Path, tmp_path: Path
 ) -> None:
     address, scheduler, worker = cluster
@@ -93,7 +93,7 @@ def test_a_scheduler_that_is_gone_ends_the_run_with_a_sentence_and_the_same_comm
     assert score(grid, output, *common) == 0
 
 
-def test_without_a_scheduler_a_sentence_says_so(
+def test_a_missing_scheduler_is_reported_in_a_sentence(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grid = save(oisst(temperatures()), tmp_path / "in.nc")

@@ -21,7 +21,7 @@ from tests.scoring.grids import oisst, opened, save, temperatures
 from tests.scoring.tables import long_table
 
 
-def test_a_chunk_that_cannot_be_read_is_tried_thrice_and_reported_with_status_3(
+def test_a_chunk_that_cannot_be_read_is_tried_three_times_and_reported_with_status_3(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = long_table(tmp_path / "in.csv", stations=30)
@@ -62,7 +62,7 @@ def test_a_chunk_that_cannot_be_read_is_tried_thrice_and_reported_with_status_3(
     assert not work_folder(output).exists()
 
 
-def test_a_process_that_dies_costs_no_more_than_another_try(artifacts: Path, tmp_path: Path) -> None:
+def test_a_process_that_dies_costs_one_retry(artifacts: Path, tmp_path: Path) -> None:
     grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
     wanted, output = tmp_path / "a" / "out.zarr", tmp_path / "b" / "out.zarr"
     wanted.parent.mkdir()
@@ -84,7 +84,7 @@ def test_a_process_that_dies_costs_no_more_than_another_try(artifacts: Path, tmp
     assert snapshot(output) == snapshot(wanted)
 
 
-def test_a_full_disk_ends_with_status_1_and_the_same_command_goes_on(artifacts: Path, tmp_path: Path) -> None:
+def test_a_full_disk_ends_with_status_1_and_the_same_command_resumes(artifacts: Path, tmp_path: Path) -> None:
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
     wanted, output = tmp_path / "wanted.nc", tmp_path / "out.nc"
     common = ("--model", "gru", "--artifacts", str(artifacts))
@@ -100,7 +100,7 @@ def test_a_full_disk_ends_with_status_1_and_the_same_command_goes_on(artifacts: 
     xr.testing.assert_identical(opened(output), opened(wanted))
 
 
-def test_a_disk_that_is_too_small_for_the_input_is_said_in_its_words(artifacts: Path, tmp_path: Path) -> None:
+def test_a_disk_too_small_for_the_input_is_reported(artifacts: Path, tmp_path: Path) -> None:
     grid, table = save(oisst(temperatures(40, 24)), tmp_path / "in.nc"), long_table(tmp_path / "in.csv", 90)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (32_768, limits[1]))
@@ -114,12 +114,12 @@ def test_a_disk_that_is_too_small_for_the_input_is_said_in_its_words(artifacts: 
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_refused_before_anything_is_written(
+def test_a_missing_gpu_is_refused_before_anything_is_written(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = long_table(tmp_path / "in.csv", stations=3)
     assert score(table, tmp_path / "out.csv", "--artifacts", artifacts, "--device", "cuda") == 2
-    assert capsys.readouterr().err == "scoring: device 'cuda': torch sees 0 GPUs here\n"
+    assert capsys.readouterr().err == "scoring: device 'cuda' is not available: torch finds 0 GPUs\n"
     assert list(tmp_path.iterdir()) == [table]
 
 
@@ -142,9 +142,7 @@ def test_a_damaged_grid_is_refused_with_a_sentence_and_nothing_is_written(
     assert not output.exists()
 
 
-def test_processes_find_each_other_however_long_the_name_of_the_temporary_folder(
-    artifacts: Path, tmp_path: Path
-) -> None:
+def test_processes_find_each_other_with_a_long_temporary_path(artifacts: Path, tmp_path: Path) -> None:
     folder = tmp_path / ("job" * 33)
     folder.mkdir()
     grid = save(oisst(temperatures()), tmp_path / "in.nc")

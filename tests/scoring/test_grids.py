@@ -25,7 +25,7 @@ def expected(artifacts: Path, values: Array, horizon: int = 1, last: str = "2010
 
 @pytest.mark.parametrize("make", [oisst, ghrsst])
 @pytest.mark.parametrize(("given", "wanted"), [("in.nc", "out.zarr"), ("in.zarr", "out.nc")])
-def test_every_cell_is_forecast_as_separate_code_does(
+def test_every_cell_is_forecast_like_independent_code(
     artifacts: Path, tmp_path: Path, make: Callable[[Array], xr.Dataset], given: str, wanted: str
 ) -> None:
     values = temperatures()
@@ -56,7 +56,7 @@ def test_ostia_is_forecast_in_celsius_from_kelvin_with_its_land_missing(artifact
     assert forecasts["sst"].dims == ("time", "latitude", "longitude")
 
 
-def test_a_missing_month_is_bridged_be_it_absent_or_empty(artifacts: Path, tmp_path: Path) -> None:
+def test_a_missing_month_is_interpolated_whether_absent_or_empty(artifacts: Path, tmp_path: Path) -> None:
     values = temperatures()
     gone = values.copy()
     gone[20] = np.nan
@@ -71,7 +71,7 @@ def test_a_missing_month_is_bridged_be_it_absent_or_empty(artifacts: Path, tmp_p
     np.testing.assert_allclose(opened(tmp_path / "b.nc")["sst"].values, wanted, atol=2e-4)
 
 
-def test_dimensions_stay_in_the_order_they_came_in(artifacts: Path, tmp_path: Path) -> None:
+def test_dimensions_keep_their_order(artifacts: Path, tmp_path: Path) -> None:
     values = temperatures()
     path = save(oisst(values)[["sst"]].isel(zlev=0).transpose("lon", "time", "lat"), tmp_path / "in.nc")
     assert score(path, tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts, "--chunk", 10) == 0
@@ -80,7 +80,7 @@ def test_dimensions_stay_in_the_order_they_came_in(artifacts: Path, tmp_path: Pa
     np.testing.assert_allclose(forecasts.values, np.moveaxis(expected(artifacts, values), 2, 0), atol=2e-4)
 
 
-def test_quality_tells_ice_gaps_and_wrong_values_from_forecasts(artifacts: Path, tmp_path: Path) -> None:
+def test_quality_distinguishes_ice_gaps_and_wrong_values_from_forecasts(artifacts: Path, tmp_path: Path) -> None:
     values = temperatures()
     values[-1, 0, 2] = np.nan
     values[5:15, 0, 3] = np.nan
@@ -95,7 +95,9 @@ def test_quality_tells_ice_gaps_and_wrong_values_from_forecasts(artifacts: Path,
 
 
 @pytest.mark.parametrize("make", [oisst, ghrsst])
-def test_the_output_keeps_the_conventions(artifacts: Path, tmp_path: Path, make: Callable[[Array], xr.Dataset]) -> None:
+def test_the_output_follows_cf_conventions(
+    artifacts: Path, tmp_path: Path, make: Callable[[Array], xr.Dataset]
+) -> None:
     path = save(make(temperatures()), tmp_path / "in.nc")
     status = score(path, tmp_path / "out.nc", "--artifacts", artifacts, "--levels", "80,90", "--horizon", 2)
     assert status == 0
@@ -144,7 +146,7 @@ def test_a_grid_that_cannot_be_used_gets_one_sentence(
     assert not (tmp_path / "out.nc").exists()
 
 
-def test_the_variable_is_the_one_that_is_named(artifacts: Path, tmp_path: Path) -> None:
+def test_the_named_variable_is_read(artifacts: Path, tmp_path: Path) -> None:
     values = temperatures()
     data = oisst(values)
     data["night"] = (data["sst"] - 1).assign_attrs(units="Celsius")

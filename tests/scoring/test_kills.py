@@ -133,7 +133,7 @@ def test_a_netcdf_is_value_for_value_the_same_after_a_kill(cut_off: Path, grid: 
         ]
 
 
-def test_another_input_or_model_does_not_go_on_with_what_was_begun(
+def test_another_input_or_model_does_not_resume_a_run(
     cut_off: Path, grid: Path, artifacts: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     begun = snapshot(work_folder(cut_off))
@@ -147,7 +147,7 @@ def test_another_input_or_model_does_not_go_on_with_what_was_begun(
     assert score(other, cut_off, *options(artifacts), "--restart") == 0
 
 
-def test_an_output_that_exists_is_replaced_only_when_asked(
+def test_an_existing_output_is_replaced_only_on_request(
     grid: Path, artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out.nc"
@@ -173,7 +173,7 @@ def test_two_commands_do_not_write_one_output(
     assert finish(first)[0] == 0
 
 
-def test_an_interruption_says_that_the_command_goes_on(grid: Path, artifacts: Path, tmp_path: Path) -> None:
+def test_an_interruption_says_how_to_resume(grid: Path, artifacts: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.nc"
     process = start(grid, output, *options(artifacts), "--processes", "2")
     wait_for(process, lambda: parts(1)(work_folder(output)))

@@ -20,7 +20,7 @@ def test_files_that_change_while_they_are_read_are_named(tmp_path: Path) -> None
     assert Fingerprint.of(files).sha256 != before.sha256
 
 
-def test_a_file_more_or_another_name_is_another_input(tmp_path: Path) -> None:
+def test_another_file_or_another_name_is_another_input(tmp_path: Path) -> None:
     files = [tmp_path / f"{day}.nc" for day in (1, 2, 3)]
     for file in files:
         file.write_text("sst")

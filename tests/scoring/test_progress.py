@@ -29,7 +29,7 @@ def shown(terminal: int) -> str:
 
 
 @pytest.mark.parametrize(("options", "seen"), [((), True), (("--quiet",), False)])
-def test_a_terminal_shows_how_much_is_done_at_what_rate_and_the_time_left(
+def test_a_terminal_shows_progress_rate_and_time_left(
     artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], seen: bool
 ) -> None:
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
@@ -44,7 +44,7 @@ def test_a_terminal_shows_how_much_is_done_at_what_rate_and_the_time_left(
     assert ("cells" in text) == seen
 
 
-def test_the_end_tells_totals_and_the_summary_what_they_were_of(
+def test_the_last_line_has_the_totals_and_the_summary_their_origin(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = temperatures()
@@ -60,14 +60,14 @@ def test_the_end_tells_totals_and_the_summary_what_they_were_of(
     assert re.search(r"; \d+\.\d s, [\d,]+ cells/s$", captured.out.strip())
     summary = json.loads((tmp_path / "out.nc.summary.json").read_text())
     assert (summary["cells"], summary["forecast"], summary["levels"], summary["horizon"]) == (48, 34, [80], 1)
-    assert summary["missing"] == {"no value at any time: land": 12, "the last value is missing": 2}
+    assert summary["missing"] == {"no value at any time (land)": 12, "the last value is missing": 2}
     assert summary["warnings"]["gap_filled"] == 1
     assert summary["rate"] > 0
     assert summary["input_sha256"] == digest(grid.read_bytes())
     assert summary["model_sha256"] == digest(checkpoint(artifacts, "nino12", "gru").read_bytes())
 
 
-def test_what_a_terminal_cannot_show_is_said_otherwise(artifacts: Path, tmp_path: Path) -> None:
+def test_characters_that_a_terminal_cannot_show_are_escaped(artifacts: Path, tmp_path: Path) -> None:
     table = long_table(tmp_path / "in.csv", 2)
     # Stations that are too short are counted together, with an ellipsis for what differs between them.
     with table.open("a") as file:

@@ -35,7 +35,7 @@ def test_units_are_those_that_the_header_names(tmp_path: Path) -> None:
         np.testing.assert_allclose(values, [5, 10])
 
 
-def test_a_column_of_units_is_held_to_in_every_row(tmp_path: Path) -> None:
+def test_a_column_of_units_applies_to_every_row(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     rows = [f"2001-01-{1 + k // 24:02}T{k % 24:02}:00,pier,41,degF" for k in range(300)]
     path.write_text("\n".join(["time,station,sst,unit", *rows, "2001-02-01T00:00,buoy,5,degC"]) + "\n")
@@ -45,7 +45,7 @@ def test_a_column_of_units_is_held_to_in_every_row(tmp_path: Path) -> None:
     assert "row 301: column unit has 'degC', but the first rows have fahrenheit; keep" in stations.errors[1]
 
 
-def test_the_header_says_whose_clock_the_times_go_by_and_what_they_count(tmp_path: Path) -> None:
+def test_the_header_gives_the_time_zone_and_the_unit_of_times(tmp_path: Path) -> None:
     for name, content, wanted in (
         ("a", "time (UTC+2),sst\n2001-01-01T00:00:00,10\n2001-01-02T00:00:00,10\n", "2000-12-31T22"),
         ("b", "time,sst\nhours since 2001-01-01,degC\n6,10\n12,10\n", "2001-01-01T06"),
@@ -56,12 +56,12 @@ def test_the_header_says_whose_clock_the_times_go_by_and_what_they_count(tmp_pat
         assert series[name].start == np.datetime64(wanted, "s")
 
 
-def test_what_excel_says_of_separators_is_heeded(tmp_path: Path) -> None:
+def test_the_separator_line_of_excel_is_used(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("sep=|\ntime|sst\n2001-01-01|10\n2001-01-02|11\n")
     assert values_by_station(tmp_path / "in.csv")[0] == {"in": [10, 11]}
 
 
-def test_stations_are_named_after_files_without_their_endings_alone(tmp_path: Path) -> None:
+def test_stations_are_named_after_files_without_their_extensions(tmp_path: Path) -> None:
     names = ("buoy.41001.csv", "buoy.41002.csv.gz", "41003", "41004.CSV", "v2.pq")
     for name in names:
         content = b"time,sst\n2001-01-01,10\n2001-01-02,11\n"
@@ -71,7 +71,7 @@ def test_stations_are_named_after_files_without_their_endings_alone(tmp_path: Pa
     assert errors == {}
 
 
-def test_files_of_one_name_are_one_station_and_named_where_their_times_repeat(tmp_path: Path) -> None:
+def test_files_with_the_same_name_are_one_station_and_are_named_if_times_repeat(tmp_path: Path) -> None:
     files = [tmp_path / folder / f"{name}.csv" for name in ("a", "b") for folder in ("x", "y")]
     for file, day in zip(files, (1, 3, 1, 1), strict=True):
         file.parent.mkdir(exist_ok=True)
@@ -81,12 +81,13 @@ def test_files_of_one_name_are_one_station_and_named_where_their_times_repeat(tm
     assert errors["b"].startswith("2 of 4 times are repeated")
     assert errors["b"].endswith(f"Keep one; its rows come from '{files[2]}' and '{files[3]}'")
     (note,) = Staged.read(tmp_path / "staged").notes
-    assert note == f"{files[0]}: is read as one station, a, with {files[1]} of that name; likewise 1 more"
+    together = f"read as one station, a, together with {files[1]} of the same name"
+    assert note == f"{files[0]}: {together}; so are the files of 1 other station"
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 @pytest.mark.parametrize(("form", "first"), [("%d/%m/%Y", "2001-02-01"), ("%m/%d/%Y", "2001-02-01")])
-def test_the_order_of_dates_is_told_by_the_whole_file(tmp_path: Path, ending: str, form: str, first: str) -> None:
+def test_the_whole_file_decides_the_order_of_dates(tmp_path: Path, ending: str, form: str, first: str) -> None:
     days = pd.date_range(first, periods=40)
     frame = pd.DataFrame({"station": [f"S{k:04}" for k in range(300)] * 40, "sst": 10.0})
     frame["date"] = np.repeat(days.strftime(form), 300)
@@ -98,7 +99,7 @@ def test_the_order_of_dates_is_told_by_the_whole_file(tmp_path: Path, ending: st
     assert {len(member.values) for member in series.values()} == {40}
 
 
-def test_dates_of_a_block_that_tells_no_order_have_that_of_the_file(tmp_path: Path) -> None:
+def test_ambiguous_dates_in_a_block_have_the_order_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     days = [f"{1 + k // 24 % 28:02}/02/2001 {k % 24:02}:00" for k in range(28 * 24)] + ["01/03/2001 00:00"]
     buoy = "a buoy with a name that fills the blocks of a file sooner than a short one would do"
@@ -109,7 +110,7 @@ def test_dates_of_a_block_that_tells_no_order_have_that_of_the_file(tmp_path: Pa
     assert len(series["pier"].values) == 28 * 24 + 1
 
 
-def test_dates_of_which_none_tells_the_order_are_refused(tmp_path: Path) -> None:
+def test_ambiguous_dates_throughout_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("time,sst\n" + "".join(f"0{1 + k % 9}/0{1 + k // 9}/2001,10\n" for k in range(80)) * 5)
     with pytest.raises(
@@ -118,7 +119,7 @@ def test_dates_of_which_none_tells_the_order_are_refused(tmp_path: Path) -> None
         values_by_station(path)
 
 
-def test_columns_that_are_no_places_are_left_aside_and_said(tmp_path: Path) -> None:
+def test_columns_that_are_not_places_are_ignored_and_reported(tmp_path: Path) -> None:
     files = [tmp_path / "in.csv", tmp_path / "in.parquet"]
     frame = pd.DataFrame({"time": ["2001-01-01", "2001-01-02"], "pier": 10.0, "wharf": 11.0, "air_temp": 5.0})
     frame.to_csv(files[0], index=False)
@@ -129,7 +130,7 @@ def test_columns_that_are_no_places_are_left_aside_and_said(tmp_path: Path) -> N
         assert notes.sentences() == (f"{file}: ignored columns that are not named after a place: air_temp",)
 
 
-def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Path) -> None:
+def test_wrong_numbers_and_files_are_reported_as_in_training(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("time;sst\n2001-01-01;3,25\n2001-01-02;3.5\n")
     _, stations = values_by_station(path)
@@ -146,7 +147,7 @@ def test_what_is_no_number_or_no_table_is_said_as_training_says_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize("by", ["lat", "time"])
-def test_places_are_stations_where_times_would_repeat(tmp_path: Path, by: str) -> None:
+def test_places_are_stations_if_times_would_repeat(tmp_path: Path, by: str) -> None:
     days = pd.date_range("2001-01-01", periods=300).strftime("%Y-%m-%d")
     frame = pd.concat([pd.DataFrame({"time": days, "lat": lat, "lon": -9.5, "sst": lat / 4}) for lat in (44.0, 45.0)])
     frame.loc[frame.index == 7, "lon"] = np.nan
@@ -158,7 +159,7 @@ def test_places_are_stations_where_times_would_repeat(tmp_path: Path, by: str) -
     assert [int(np.isnan(member.values).sum()) for member in series.values()] == [1, 1]
 
 
-def test_a_buoy_that_drifts_stays_one_station(tmp_path: Path) -> None:
+def test_a_drifting_buoy_is_one_station(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     days = pd.date_range("2001-01-01", periods=30).strftime("%Y-%m-%d")
     pd.DataFrame({"time": days, "lat": np.arange(30) / 10, "lon": 9, "sst": 10.0}).to_csv(path, index=False)
@@ -166,7 +167,7 @@ def test_a_buoy_that_drifts_stays_one_station(tmp_path: Path) -> None:
     assert len(series["in"].values) == 30
 
 
-def test_blanks_around_cells_are_no_part_of_them(tmp_path: Path) -> None:
+def test_blanks_around_cells_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("station, time, sst\nA, 2001-01-01, 10\nA , 2001-01-02, 11\n")
     series, errors = series_of([path], tmp_path / "a", TimeStep.parse("day"))
@@ -174,7 +175,7 @@ def test_blanks_around_cells_are_no_part_of_them(tmp_path: Path) -> None:
     np.testing.assert_array_equal(series["A"].values, [10, 11])
 
 
-def test_flags_of_another_scheme_are_not_used_and_said_to_be_none(tmp_path: Path) -> None:
+def test_flags_of_another_scheme_are_reported_and_not_used(tmp_path: Path) -> None:
     path, other = tmp_path / "qartod.csv", tmp_path / "other.csv"
     path.write_text("time,sst,sst_qc\n2001-01-01,10,1\n2001-01-02,11,4\n")
     other.write_text("time,sst,sst_qc\n2001-01-01,10,5\n2001-01-02,11,4\n")

@@ -27,7 +27,7 @@ def read(path: Path) -> pd.DataFrame:
 
 @pytest.mark.parametrize("write", [long_table, wide_table])
 @pytest.mark.parametrize(("given", "wanted"), [("in.csv", "out.parquet"), ("in.parquet", "out.csv")])
-def test_every_station_is_forecast_as_separate_code_does(
+def test_every_station_is_forecast_like_independent_code(
     artifacts: Path, tmp_path: Path, write: Callable[[Path, int], Path], given: str, wanted: str
 ) -> None:
     table = write(tmp_path / given, 11)
@@ -55,7 +55,7 @@ def test_a_folder_of_files_is_one_table(artifacts: Path, tmp_path: Path) -> None
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
-def test_chunks_and_processes_do_not_show_in_the_forecasts(artifacts: Path, tmp_path: Path) -> None:
+def test_chunks_and_processes_do_not_change_the_forecasts(artifacts: Path, tmp_path: Path) -> None:
     table = long_table(tmp_path / "in.csv", 30)
     outputs = []
     for name, options in (("a", ()), ("b", ("--chunk", 90)), ("c", ("--chunk", 90, "--processes", 2))):
@@ -65,7 +65,7 @@ def test_chunks_and_processes_do_not_show_in_the_forecasts(artifacts: Path, tmp_
     np.testing.assert_allclose(read(outputs[0])["sst"], read(outputs[1])["sst"], atol=2e-5)
 
 
-def test_one_bad_station_does_not_spoil_the_others(artifacts: Path, tmp_path: Path) -> None:
+def test_a_bad_station_does_not_affect_the_others(artifacts: Path, tmp_path: Path) -> None:
     frame = long_frame(values(6)).sample(frac=1, random_state=1)
     frame["time"] = frame["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     text = frame["sst"].astype(object)
@@ -112,7 +112,7 @@ def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path:
     assert "gap_filled" in forecasts["warnings"][1]
 
 
-def test_memory_stays_the_same_for_ten_times_the_rows(artifacts: Path, tmp_path: Path) -> None:
+def test_ten_times_the_rows_need_no_more_memory(artifacts: Path, tmp_path: Path) -> None:
     peaks = []
     for stations in (5_000, 50_000):
         long_table(tmp_path / f"{stations}.parquet", stations)
@@ -131,7 +131,7 @@ def test_memory_stays_the_same_for_ten_times_the_rows(artifacts: Path, tmp_path:
     assert len(times()) == MONTHS
 
 
-def test_a_refusal_leaves_nothing_and_the_corrected_input_is_scored(artifacts: Path, tmp_path: Path) -> None:
+def test_a_refusal_leaves_nothing_behind_and_the_corrected_input_is_scored(artifacts: Path, tmp_path: Path) -> None:
     table, output = tmp_path / "in.csv", tmp_path / "out.csv"
     table.write_text("time,sst\n")
     assert score(table, output, "--artifacts", artifacts) == 2
@@ -141,7 +141,7 @@ def test_a_refusal_leaves_nothing_and_the_corrected_input_is_scored(artifacts: P
     assert score(table, output, "--artifacts", artifacts) == 0
 
 
-def test_a_device_of_no_kind_is_refused_before_anything_is_written(artifacts: Path, tmp_path: Path) -> None:
+def test_an_unknown_device_is_refused_before_anything_is_written(artifacts: Path, tmp_path: Path) -> None:
     long_frame(values(2)).to_csv(tmp_path / "in.csv", index=False)
     with pytest.raises(SystemExit, match="2"):
         score(tmp_path / "in.csv", tmp_path / "out.csv", "--artifacts", artifacts, "--device", "tpu")
@@ -149,9 +149,7 @@ def test_a_device_of_no_kind_is_refused_before_anything_is_written(artifacts: Pa
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_files_whose_names_are_not_utf8_are_stations_by_their_name_in_latin_1(
-    artifacts: Path, tmp_path: Path, ending: str
-) -> None:
+def test_file_names_that_are_not_utf8_are_read_as_latin_1(artifacts: Path, tmp_path: Path, ending: str) -> None:
     folder = os.fsencode(tmp_path / "in")
     os.mkdir(folder)  # noqa: PTH102  a name of bytes
     for i, name in enumerate((b"caf\xe9.csv", "é.csv".encode())):

@@ -16,7 +16,7 @@ LATIN = "time,station,Water temp (°F)\n2001-01-01,Málaga,41\n2001-01-02,Málag
 
 
 @pytest.mark.parametrize("content", [LATIN, gzip.compress(LATIN)], ids=["plain", "gzip"])
-def test_latin_1_is_read_as_such_in_header_and_cells(tmp_path: Path, content: bytes) -> None:
+def test_latin_1_is_read_in_header_and_cells(tmp_path: Path, content: bytes) -> None:
     path, notes = tmp_path / "in.csv", Notes()
     path.write_bytes(content)
     values, _ = values_by_station(path, notes=notes)
@@ -36,7 +36,7 @@ def test_the_encoding_is_that_of_the_whole_file(tmp_path: Path) -> None:
     assert list(values_by_station(path)[0]) == ["MÃ¡laga", "Cádiz"]
 
 
-def test_gzip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+def test_truncated_gzip_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(gzip.compress(LATIN)[:-12])
     with pytest.raises(FileError, match="damaged or truncated gzip file"):
@@ -61,7 +61,7 @@ def test_an_onset_loggers_export_is_read(tmp_path: Path, title: int) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_end_as_they_may(tmp_path: Path, end: str) -> None:
+def test_every_line_ending_is_read(tmp_path: Path, end: str) -> None:
     path = tmp_path / "in.csv"
     rows = [f"2001-01-01T00:{k // 60:02}:{k % 60:02},41" for k in range(300)]
     path.write_bytes(end.join(["# units: degF", "time,sst", *rows, ""]).encode())
@@ -75,7 +75,7 @@ def test_what_is_not_csv_is_refused_in_a_sentence(tmp_path: Path) -> None:
         values_by_station(path)
 
 
-def test_comments_and_blank_lines_are_skipped_wherever_they_stand(tmp_path: Path) -> None:
+def test_comments_and_blank_lines_are_skipped_everywhere(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     text = [f'"buoy",2001-01-01T00:{k // 60:02}:{k % 60:02},{k}' for k in range(900)]
     for at, line in enumerate(
@@ -86,7 +86,7 @@ def test_comments_and_blank_lines_are_skipped_wherever_they_stand(tmp_path: Path
     assert values_by_station(path)[0] == {"buoy": list(range(900))}
 
 
-def test_a_row_that_is_none_of_these_is_kept_or_refused(tmp_path: Path) -> None:
+def test_other_rows_are_kept_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     rows = [f",2001-01-01T00:{k // 60:02}:{k % 60:02},5" for k in range(300)]
     path.write_text("\n".join(["station,time,sst", *rows, '" #7",2001-01-02,6', '"A""B",2001-01-02,7']))
@@ -114,7 +114,7 @@ ROW = ",".join(str(10 + k) for k in range(12))
         (["A pier", "", "date,temp", *(f"2001-01-0{k},{9 + k}" for k in range(1, 5))], "day", "in", [10, 11, 12, 13]),
     ],
 )  # fmt: skip
-def test_tables_that_are_no_plain_csv_are_read_as_training_reads_them(
+def test_other_tables_than_plain_csv_are_read_as_in_training(
     tmp_path: Path, lines: list[str], step: str, station: str, values: list[float]
 ) -> None:
     path = tmp_path / "in.csv"
@@ -125,7 +125,7 @@ def test_tables_that_are_no_plain_csv_are_read_as_training_reads_them(
     assert series[station].values.tolist() == values
 
 
-def test_decimal_commas_are_read_where_no_comma_keeps_columns_apart(tmp_path: Path) -> None:
+def test_decimal_commas_are_read_if_commas_do_not_separate_columns(tmp_path: Path) -> None:
     path, notes = tmp_path / "in.csv", Notes()
     path.write_text("\n".join(["Zeit;sst;sst_qc", *(f"2001-01-0{k};{9 + k},5;1" for k in range(1, 5)), ""]))
     assert values_by_station(path, notes=notes)[0] == {"in": [10.5, 11.5, 12.5, 13.5]}

@@ -59,7 +59,7 @@ def test_every_step_after_the_first_full_window_is_scored(networks: Sequence[For
 
 
 @pytest.mark.parametrize("horizon", [1, 4])
-def test_each_forecast_is_the_one_that_was_due_then(networks: Sequence[Forecaster], horizon: int) -> None:
+def test_each_step_is_forecast_from_the_window_before_it(networks: Sequence[Forecaster], horizon: int) -> None:
     """As if the series had been sent when it ended there."""
     series = monthly(80)
     rolled = roll_through(series, networks, horizon)
@@ -72,7 +72,7 @@ def test_each_forecast_is_the_one_that_was_due_then(networks: Sequence[Forecaste
 
 
 @pytest.mark.parametrize("horizon", [1, 3])
-def test_no_forecast_changes_with_what_comes_after_it(networks: Sequence[Forecaster], horizon: int) -> None:
+def test_later_values_change_no_forecast(networks: Sequence[Forecaster], horizon: int) -> None:
     series = monthly(200)
     changed = series.values.copy()
     changed[130:] = np.random.default_rng(9).normal(10, 4, 70)
@@ -86,7 +86,7 @@ def test_no_forecast_changes_with_what_comes_after_it(networks: Sequence[Forecas
         assert not np.allclose(before_change[before + 1 :], after_change[before + 1 :]) or name == "climatology"
 
 
-def test_references_learn_as_the_series_goes_on(networks: Sequence[Forecaster]) -> None:
+def test_references_are_refitted_as_the_series_grows(networks: Sequence[Forecaster]) -> None:
     """A climatology of two years is farther from the true one than that of twenty."""
     rolled = roll_through(monthly(300), networks, 1)
     true = 23 + 3 * np.sin(np.arange(WINDOW, 300) * np.pi / 6)
@@ -110,7 +110,7 @@ def test_scores_are_those_of_the_forecasts(networks: Sequence[Forecaster]) -> No
     assert coverage[80] == pytest.approx((np.mean(np.abs(gru) <= width),), abs=1e-6)
 
 
-def test_errors_come_in_the_units_asked_for(networks: Sequence[Forecaster]) -> None:
+def test_errors_are_in_the_requested_units(networks: Sequence[Forecaster]) -> None:
     rolled = roll_through(monthly(60), networks, 1)
     errors = {model.metadata.cell: model.metadata.errors for model in networks}
     celsius, fahrenheit = (score(rolled, errors, 1, units) for units in ("celsius", "fahrenheit"))
@@ -119,7 +119,7 @@ def test_errors_come_in_the_units_asked_for(networks: Sequence[Forecaster]) -> N
         assert (other.p_value, other.coverage) == (model.p_value, model.coverage)
 
 
-def test_gaps_are_gone_round_and_said(networks: Sequence[Forecaster]) -> None:
+def test_gaps_are_skipped_and_reported(networks: Sequence[Forecaster]) -> None:
     series = monthly(120)
     series.values[60] = np.nan
     series.values[80:90] = np.nan
@@ -131,14 +131,14 @@ def test_gaps_are_gone_round_and_said(networks: Sequence[Forecaster]) -> None:
     assert "11 of 120 values are missing" in rolled.warnings[0].message
 
 
-def test_a_series_too_short_for_a_climatology_has_persistence_alone(buoy: Sequence[Forecaster]) -> None:
+def test_a_series_too_short_for_a_climatology_has_persistence_only(buoy: Sequence[Forecaster]) -> None:
     rolled = roll_through(half_hourly(500), buoy, 1)
     assert list(rolled.predicted) == ["rnn", "lstm", "gru", "persistence"]
     assert len(rolled.times) == 500 - WINDOW
     assert [warning.code for warning in rolled.warnings if warning.code != "outside_training"] == ["no_climatology"]
 
 
-def test_what_precedes_a_climatology_is_left_out_for_all_alike(buoy: Sequence[Forecaster]) -> None:
+def test_steps_before_the_first_climatology_are_skipped_for_every_model(buoy: Sequence[Forecaster]) -> None:
     """Half-hours of four years: those of the first 1.8 cannot be scored beside a climatology."""
     rolled = roll_through(half_hourly(4 * 17_532), buoy[:1], 1)
     assert list(rolled.predicted) == ["rnn", *BASELINES]
@@ -147,7 +147,7 @@ def test_what_precedes_a_climatology_is_left_out_for_all_alike(buoy: Sequence[Fo
     assert later.message.startswith(f"{31_558 - WINDOW} steps before 2017-12-18")
 
 
-def test_a_sea_unlike_the_training_is_said_to_be(networks: Sequence[Forecaster]) -> None:
+def test_a_sea_unlike_the_training_data_gets_a_warning(networks: Sequence[Forecaster]) -> None:
     series = monthly(60)
     cold = SstSeries(series.values - 18, series.start, MONTH)
     warnings = {warning.code: warning.message for warning in roll_through(cold, networks, 1).warnings}
@@ -173,13 +173,13 @@ def test_a_series_without_a_whole_window_is_refused(networks: Sequence[Forecaste
         roll_through(series, networks, 1)
 
 
-def test_a_series_that_reaches_past_the_last_year_is_refused(networks: Sequence[Forecaster]) -> None:
+def test_a_series_past_the_year_9999_is_refused(networks: Sequence[Forecaster]) -> None:
     late = SstSeries(monthly(60).values, np.datetime64("9997-01-01", "s"), MONTH)
     with pytest.raises(SeriesError, match="past the year 9999"):
         roll_through(late, networks, 1)
 
 
-def test_series_together_have_the_models_that_all_of_them_have() -> None:
+def test_pooled_series_have_the_models_that_all_of_them_have() -> None:
     times = np.asarray(["2001-01-01", "2001-02-01"], dtype="datetime64[s]")
     first = Rolled(
         times,

@@ -66,7 +66,7 @@ def test_the_network_knows_the_season_and_hour_of_each_step_of_its_window() -> N
     assert at(1.4e9) != pytest.approx(at(1.4e9 + day / 2), abs=1e-4)
 
 
-def test_a_cell_that_saw_part_of_a_year_takes_no_notice_of_the_season() -> None:
+def test_a_cell_trained_on_part_of_a_year_ignores_the_season() -> None:
     scaling = Scaling(20.0, 2.0, 0.5, years=0.0)
     network = awake(RecurrentForecaster("gru", config(12), TimeStep.parse("day"), scaling))
     torch.nn.init.zeros_(network.linear.weights)
@@ -88,12 +88,12 @@ def test_metadata_travels_inside_the_file_and_beside_it(published: Published) ->
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04" + bytes(100)])
-def test_what_is_no_torchscript_is_refused_with_a_sentence(content: bytes) -> None:
+def test_a_file_that_is_not_torchscript_is_refused_with_a_sentence(content: bytes) -> None:
     with pytest.raises(ReleaseError, match="not a TorchScript file"):
         load(content, CPU)
 
 
-def test_a_cut_file_is_refused(published: Published) -> None:
+def test_a_truncated_file_is_refused(published: Published) -> None:
     content = (published.path / "rnn.pt").read_bytes()
     with pytest.raises(ReleaseError):
         load(content[: len(content) // 2], CPU)
@@ -118,7 +118,7 @@ def test_a_file_that_breaks_the_contract_is_refused(gru: Forecaster, change: dic
         load(content.getvalue(), CPU)
 
 
-def test_a_module_that_answers_no_batch_of_floats_is_refused(gru: Forecaster) -> None:
+def test_a_module_that_does_not_return_a_batch_of_floats_is_refused(gru: Forecaster) -> None:
     class Broken(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -42,7 +42,7 @@ def made(cell: str, step: TimeStep = MONTH, scaling: Scaling = SCALING, **settin
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("scaling", [SCALING, PART_OF_A_YEAR, WARMING])
 @pytest.mark.parametrize("step", [MONTH, TimeStep.parse("PT30M")])
-def test_it_forecasts_what_torchscript_does(cell: str, scaling: Scaling, step: TimeStep) -> None:
+def test_it_forecasts_like_torchscript(cell: str, scaling: Scaling, step: TimeStep) -> None:
     module = loaded(made(cell, step, scaling))
     folded = fold(module, WINDOW)
     assert folded is not None
@@ -68,7 +68,7 @@ def test_matrices_from_before_the_increment_was_bounded_are_read() -> None:
     np.testing.assert_allclose(FoldedNetwork(before)(windows, times), FoldedNetwork(now)(windows, times), atol=1e-5)
 
 
-def test_a_roll_out_of_many_windows_is_the_one_of_each_alone() -> None:
+def test_a_roll_out_of_many_windows_equals_that_of_each_alone() -> None:
     network = NetworkRoller(loaded(made("gru")), MONTH, torch.device("cpu"))
     assert network.folded is not None
     windows = 20 + np.random.default_rng(0).normal(0, 1, (2 * CHUNK_WINDOWS + 3, WINDOW))
@@ -79,7 +79,7 @@ def test_a_roll_out_of_many_windows_is_the_one_of_each_alone() -> None:
         np.testing.assert_allclose(together[k], alone[0], rtol=0, atol=1e-5)
 
 
-def test_a_checkpoint_whose_matrices_say_otherwise_is_refused() -> None:
+def test_a_checkpoint_whose_matrices_disagree_with_the_module_is_refused() -> None:
     class Other(RecurrentForecaster):
         def forward(self, sst: torch.Tensor, valid_time: torch.Tensor) -> torch.Tensor:
             known, _ = self.known(sst, valid_time)
@@ -91,7 +91,7 @@ def test_a_checkpoint_whose_matrices_say_otherwise_is_refused() -> None:
         fold(module, WINDOW)
 
 
-def test_a_checkpoint_of_numbers_that_are_none_is_refused() -> None:
+def test_a_checkpoint_with_non_finite_matrices_is_refused() -> None:
     network = made("gru")
     torch.nn.init.constant_(network.cell.weight_ih_l0, torch.nan)
     with pytest.raises(ReleaseError, match="values that are not finite"):

@@ -24,7 +24,7 @@ def warned(gru: Forecaster, nino12: SstSeries) -> Forecast:
     return gru.forecast(SstSeries(values, nino12.times[-24], nino12.step), 2)
 
 
-def test_a_table_has_intervals_probabilities_and_whether_they_hold(forecast: Forecast) -> None:
+def test_a_table_has_intervals_probabilities_and_whether_they_are_calibrated(forecast: Forecast) -> None:
     table = forecast.to_pandas()
     assert list(table.columns) == [
         "sst", "lower_80", "upper_80", "lower_95", "upper_95", "calibrated", "exceedance_24", "exceedance_25.5"
@@ -86,7 +86,7 @@ def test_a_dataset_has_a_line_for_each_warning(warned: Forecast) -> None:
     assert not bool(data["calibrated"])
 
 
-def test_without_xarray_the_extra_that_brings_it_is_named(forecast: Forecast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_xarray_the_error_names_its_extra(forecast: Forecast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xarray", None)
     with pytest.raises(
         ImportError, match=r"^Forecast.to_xarray needs the extra `grids` \(no package 'xarray'\): pip install"

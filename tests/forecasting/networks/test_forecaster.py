@@ -24,7 +24,7 @@ def codes(forecast: Forecast) -> list[str]:
     return [warning.code for warning in forecast.warnings]
 
 
-def test_a_batch_answers_as_each_window_alone(gru: Forecaster, nino12: SstSeries) -> None:
+def test_a_batch_gives_the_same_forecasts_as_single_windows(gru: Forecaster, nino12: SstSeries) -> None:
     windows = np.lib.stride_tricks.sliding_window_view(nino12.values, 24)[:600]
     times = nino12.times[24:624]
     together = gru.roll(windows, times, 3)
@@ -46,7 +46,7 @@ def test_a_horizon_is_the_networks_own_output_rolled_forward(
     np.testing.assert_allclose(gru.forecast(series, 12).sst, values[24:], atol=1e-5)
 
 
-def test_only_the_last_window_counts_for_the_network(gru: Forecaster, nino12: SstSeries) -> None:
+def test_the_network_uses_only_the_last_window(gru: Forecaster, nino12: SstSeries) -> None:
     assert gru.forecast(end(nino12, 24)).sst == pytest.approx(gru.forecast(nino12).sst, abs=1e-6)
 
 
@@ -72,7 +72,7 @@ def test_exceedance_falls_as_the_threshold_rises(gru: Forecaster, nino12: SstSer
     assert 1 > low > middle > high > 0
 
 
-def test_a_short_gap_is_interpolated_and_said_to_be(gru: Forecaster, nino12: SstSeries) -> None:
+def test_a_short_gap_is_interpolated_with_a_warning(gru: Forecaster, nino12: SstSeries) -> None:
     series, line = end(nino12, 24), end(nino12, 24)
     series.values[5] = np.nan
     line.values[5] = (line.values[4] + line.values[6]) / 2
@@ -113,7 +113,7 @@ def test_a_short_series_and_another_step_are_refused(gru: Forecaster, nino12: Ss
         gru.forecast(daily(np.linspace(20, 25, 40)))
 
 
-def test_one_bad_series_does_not_touch_its_neighbours(gru: Forecaster, nino12: SstSeries) -> None:
+def test_a_bad_series_does_not_affect_the_others(gru: Forecaster, nino12: SstSeries) -> None:
     good = end(nino12, 30)
     first, bad, last = gru.forecast_many([good, end(nino12, 3), good])
     alone = gru.forecast(good)
@@ -124,7 +124,7 @@ def test_one_bad_series_does_not_touch_its_neighbours(gru: Forecaster, nino12: S
     assert last.sst == pytest.approx(alone.sst)
 
 
-def test_no_series_are_answered_with_no_forecasts(gru: Forecaster) -> None:
+def test_no_series_give_no_forecasts(gru: Forecaster) -> None:
     assert gru.forecast_many([]) == []
 
 
@@ -134,20 +134,22 @@ def test_a_horizon_that_was_not_calibrated_is_refused(gru: Forecaster, nino12: S
         gru.forecast(nino12, horizon)
 
 
-def test_a_long_past_has_a_climatology_of_its_own(gru: Forecaster, nino12: SstSeries) -> None:
+def test_a_long_past_has_its_own_climatology(gru: Forecaster, nino12: SstSeries) -> None:
     forecast = gru.forecast(end(nino12, 240))
     assert list(forecast.baselines) == ["persistence", "climatology", "damped", "linear"]
     assert "no_climatology" not in codes(forecast)
 
 
-def test_a_short_past_has_persistence_alone_and_says_so(registry: Registry) -> None:
+def test_a_short_past_has_persistence_only_and_a_warning(registry: Registry) -> None:
     release = registry.dataset("buoy")
     forecast = release.forecasters["gru"].forecast(release.recent)
     assert list(forecast.baselines) == ["persistence"]
     assert "no_climatology" in codes(forecast)
 
 
-def test_a_window_unlike_the_training_is_marked_and_its_intervals_with_it(gru: Forecaster, nino12: SstSeries) -> None:
+def test_a_window_unlike_the_training_data_gets_a_warning_and_is_not_calibrated(
+    gru: Forecaster, nino12: SstSeries
+) -> None:
     polar = SstSeries(end(nino12, 24).values - 20, nino12.times[-24], nino12.step)
     forecast = gru.forecast(polar)
     assert "outside_training" in codes(forecast)
@@ -155,7 +157,7 @@ def test_a_window_unlike_the_training_is_marked_and_its_intervals_with_it(gru: F
     assert "outside_training" not in codes(gru.forecast(nino12))
 
 
-def test_each_series_is_forecast_as_far_as_its_own_horizon(gru: Forecaster, nino12: SstSeries) -> None:
+def test_each_series_is_forecast_to_its_own_horizon(gru: Forecaster, nino12: SstSeries) -> None:
     """Alone or in a crowd: neighbours with other horizons, lengths, starts and gaps change nothing."""
     crowd = [end(nino12, n) for n in (24, 60, 31, 24)]
     crowd[2].values[20] = np.nan
@@ -172,7 +174,7 @@ def test_each_series_is_forecast_as_far_as_its_own_horizon(gru: Forecaster, nino
         }
 
 
-def test_a_forecast_past_the_year_9999_is_refused_and_its_neighbours_are_not(gru: Forecaster) -> None:
+def test_a_forecast_past_the_year_9999_is_refused_and_the_others_are_not(gru: Forecaster) -> None:
     values = np.full(24, 24.0)
     late = SstSeries(values, np.datetime64("9997-11-01", "s"), gru.step)
     forecasts = gru.forecast_each([late, late], np.asarray([4, 2]))

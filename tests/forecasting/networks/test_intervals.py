@@ -49,7 +49,7 @@ def test_the_half_width_is_the_conformal_rank_of_absolute_residuals() -> None:
     assert width(errors, 95).tolist() == [19.0]
 
 
-def test_a_level_that_the_residuals_are_too_few_for_is_not_offered() -> None:
+def test_a_level_with_too_few_residuals_is_not_offered() -> None:
     errors = ErrorDistribution.calibrate(np.arange(18.0)[:, None])
     assert 90 in errors.half_width
     with pytest.raises(RequestError, match="no calibrated interval at 95 %; available levels: 50, 60, 70, 80, 90"):
@@ -65,7 +65,7 @@ def test_exchangeable_errors_are_covered_as_often_as_stated() -> None:
     assert np.mean(inside) == pytest.approx(0.8, abs=0.06)
 
 
-def test_leads_are_calibrated_each_for_itself_with_gaps_left_out() -> None:
+def test_each_lead_is_calibrated_separately_without_its_gaps() -> None:
     residuals = np.column_stack([np.linspace(-1, 1, 40), np.linspace(-3, 3, 40)])
     residuals[5, 1] = np.nan
     errors = ErrorDistribution.calibrate(residuals)
@@ -74,7 +74,7 @@ def test_leads_are_calibrated_each_for_itself_with_gaps_left_out() -> None:
     assert second == pytest.approx(3 * first, rel=0.1)
 
 
-def test_exceedance_is_the_share_of_errors_that_would_lift_sst_over_the_threshold() -> None:
+def test_exceedance_is_the_share_of_errors_that_exceed_the_threshold() -> None:
     residuals = np.random.default_rng(4).normal(0, 1, (4_000, 1))
     errors = ErrorDistribution.calibrate(residuals)
     for threshold in (18.0, 19.5, 20.0, 21.0):
@@ -82,7 +82,7 @@ def test_exceedance_is_the_share_of_errors_that_would_lift_sst_over_the_threshol
         assert exceedance(errors, 20.0, threshold) == pytest.approx(share, abs=0.01)
 
 
-def test_exceedance_falls_on_beyond_what_was_seen_and_is_never_certain() -> None:
+def test_exceedance_keeps_falling_beyond_the_largest_error_and_is_never_certain() -> None:
     residuals = np.random.default_rng(6).normal(0, 1, (4_000, 1))
     errors = ErrorDistribution.calibrate(residuals)
     outer = float(np.quantile(residuals, 0.99))
@@ -117,7 +117,7 @@ def test_the_season_of_the_valid_time_has_its_own_intervals_and_probabilities() 
     assert exceedance(errors, 20.0, 22.0, JULY) > 5 * exceedance(errors, 20.0, 22.0, JANUARY)
 
 
-def test_seasonal_intervals_cover_each_season_as_stated_where_pooled_ones_do_not() -> None:
+def test_seasonal_intervals_cover_every_season_and_pooled_ones_do_not() -> None:
     origins = origins_of(4)
     calibrated = ErrorDistribution.calibrate(loud_in_summer(origins), origins)
     pooled = ErrorDistribution.calibrate(loud_in_summer(origins))
@@ -130,14 +130,14 @@ def test_seasonal_intervals_cover_each_season_as_stated_where_pooled_ones_do_not
 
 
 @pytest.mark.parametrize(("years", "step"), [(1.9, DAY), (2.5, 8 * DAY)])
-def test_residuals_of_under_two_years_or_under_40_a_season_are_pooled(years: float, step: int) -> None:
+def test_fewer_than_two_years_or_40_residuals_per_season_are_pooled(years: float, step: int) -> None:
     origins = origins_of(years, step=step)
     errors = ErrorDistribution.calibrate(loud_in_summer(origins), origins)
     assert errors.seasons == {}
     assert width(errors, 80, times=JULY) == width(errors, 80, times=JANUARY)
 
 
-def test_a_level_that_a_season_is_too_small_for_is_the_pooled_one_and_no_narrower_than_the_one_below() -> None:
+def test_a_level_with_too_few_residuals_in_a_season_is_pooled_and_not_narrower_than_the_level_below() -> None:
     origins = origins_of(2.2, step=4 * DAY)
     errors = ErrorDistribution.calibrate(loud_in_summer(origins), origins)
     assert errors.seasons
@@ -152,7 +152,7 @@ def windows_of(amplitude: npt.ArrayLike, window: int = 30) -> Floats:
     return windows
 
 
-def test_intervals_of_a_part_of_a_year_follow_how_lively_the_window_is() -> None:
+def test_intervals_from_part_of_a_year_scale_with_the_rms_increment() -> None:
     """A calm spring says little of a stormy autumn: what carries over is the error in proportion to the changes."""
     rng = np.random.default_rng(6)
     amplitude = rng.uniform(0.5, 1.0, 183)
@@ -166,7 +166,7 @@ def test_intervals_of_a_part_of_a_year_follow_how_lively_the_window_is() -> None
     assert inside.mean() == pytest.approx(0.8, abs=0.06)
 
 
-def test_liveliness_beyond_what_was_seen_by_half_counts_no_more() -> None:
+def test_the_scale_stops_at_one_and_a_half_times_the_largest_rms_increment() -> None:
     origins = origins_of(0.5, windows=windows_of(np.linspace(0.5, 1.0, 183)))
     errors = ErrorDistribution.calibrate(np.ones((183, 1)), origins)
     calm, lively, wild = errors.scale(windows_of([0.0, 1.4, 50.0]))
@@ -175,7 +175,7 @@ def test_liveliness_beyond_what_was_seen_by_half_counts_no_more() -> None:
 
 
 @pytest.mark.parametrize(("years", "window", "step"), [(0.5, 30, DAY), (1.9, 30, DAY), (12, 24, 30 * DAY)])
-def test_where_seasons_cannot_be_told_apart_errors_go_by_liveliness(years: float, window: int, step: int) -> None:
+def test_without_seasonal_tables_errors_scale_with_the_rms_increment(years: float, window: int, step: int) -> None:
     origins = origins_of(years, window, step)
     errors = ErrorDistribution.calibrate(np.ones((len(origins), 1)), origins)
     assert errors.seasons == {}
@@ -184,14 +184,16 @@ def test_where_seasons_cannot_be_told_apart_errors_go_by_liveliness(years: float
 
 
 @pytest.mark.parametrize(("years", "window", "step"), [(2.1, 30, DAY), (0.9, 26, 7 * DAY), (2.8, 26, 7 * DAY)])
-def test_seasons_or_a_window_of_a_season_to_a_year_leave_liveliness_out(years: float, window: int, step: int) -> None:
+def test_errors_with_seasonal_tables_or_windows_of_a_season_to_a_year_are_not_scaled(
+    years: float, window: int, step: int
+) -> None:
     origins = origins_of(years, window, step)
     errors = ErrorDistribution.calibrate(np.ones((len(origins), 1)), origins)
     assert errors.rms_increment is None
     assert errors.scale(origins.windows[:3]).tolist() == [1.0, 1.0, 1.0]
 
 
-def test_of_several_places_a_lively_one_has_wider_intervals_in_every_season() -> None:
+def test_a_more_variable_place_has_wider_intervals_in_every_season() -> None:
     """The errors of one are five times those of the other, whose windows move a fifth as much."""
     calm, lively = origins_of(3), origins_of(3)
     lively.windows[:] *= 5
@@ -206,7 +208,7 @@ def test_of_several_places_a_lively_one_has_wider_intervals_in_every_season() ->
             assert (np.abs(factor * fresh[at]) <= widths[at]).mean() == pytest.approx(0.8, abs=0.05)
 
 
-def test_recent_errors_count_more_than_old_ones() -> None:
+def test_recent_errors_have_more_weight_than_old_ones() -> None:
     """105 small errors, then 95 large ones: these count 0.56 of all, since the first count half."""
     origins = origins_of(200 * 7 / 365.25, window=26, step=7 * DAY)
     residuals = np.concatenate([np.linspace(0, 1, 105), np.linspace(2, 3, 95)])[:, None]
@@ -216,20 +218,20 @@ def test_recent_errors_count_more_than_old_ones() -> None:
     assert exceedance(same, 20.0, 21.5) < 0.5 < exceedance(aged, 20.0, 21.5)
 
 
-def test_a_level_needs_as_many_residuals_however_old_they_are() -> None:
+def test_the_age_of_residuals_does_not_change_how_many_a_level_needs() -> None:
     for n, offered in ((18, False), (19, True)):
         origins = origins_of(n * 7 / 365.25, window=26, step=7 * DAY)
         assert (95 in ErrorDistribution.calibrate(np.ones((n, 1)), origins).half_width) is offered
 
 
-def test_a_checkpoint_from_before_seasons_goes_on_being_read(gru: Forecaster) -> None:
+def test_a_checkpoint_without_seasonal_tables_can_be_read(gru: Forecaster) -> None:
     stored = gru.metadata.model_dump(mode="json", by_alias=True)
     del stored["errors"]["seasons"], stored["errors"]["liveliness"]
     errors = CheckpointMetadata.model_validate(stored).errors
     assert width(errors, 80, times=JULY) == width(errors, 80, times=JANUARY) == errors.half_width[80][0]
 
 
-def test_a_forecast_takes_the_table_of_the_season_of_each_valid_time(gru: Forecaster, nino12: SstSeries) -> None:
+def test_each_valid_time_uses_the_table_of_its_season(gru: Forecaster, nino12: SstSeries) -> None:
     origins = origins_of(2.1)
     residuals = np.repeat(loud_in_summer(origins), 12, axis=1)
     errors = ErrorDistribution.calibrate(residuals, replace(origins, targets=np.zeros((len(origins), 12))))

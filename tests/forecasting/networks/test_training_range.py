@@ -26,7 +26,7 @@ def test_spread_is_the_distance_from_the_middle_between_the_least_and_the_greate
     assert spread == pytest.approx([0, 1, 1, 2])
 
 
-def test_a_training_part_without_any_range_is_no_division_by_zero() -> None:
+def test_a_constant_training_part_does_not_divide_by_zero() -> None:
     constant = RANGE.model_copy(update={"maximum": 10.0, "max_rms_increment": 0.5})
     level, spread = constant.distances(np.asarray([[10.0, 10.5, 10.0], [10.0, 10.0, 10.0]]))
     assert np.isfinite([*level, *spread]).all()
@@ -43,7 +43,9 @@ def test_a_training_part_without_any_range_is_no_division_by_zero() -> None:
         ([15.0, 16.0, 15.0], 7, ["the training data has no values in month 7"]),
     ],
 )
-def test_a_window_unlike_training_is_said_to_be_in_what_it_is(window: list[float], month: int, how: list[str]) -> None:
+def test_differences_name_how_a_window_is_unlike_the_training_data(
+    window: list[float], month: int, how: list[str]
+) -> None:
     time = np.datetime64(f"2001-{month:02}-01", "s")
     assert RANGE.differences(np.asarray(window), time) == how
     assert RANGE.unlike(np.asarray([window]), np.asarray([time])).tolist() == [bool(how)]
@@ -61,14 +63,14 @@ def test_a_window_out_of_season_is_unlike_training(nino12: SstSeries) -> None:
     assert known.unlike(np.stack([window, window]), np.concatenate([time, turned])).tolist() == [False, True]
 
 
-def test_few_years_and_several_places_do_not_say_how_large_anomalies_are(nino12: SstSeries) -> None:
+def test_few_years_or_several_places_give_no_anomaly_range(nino12: SstSeries) -> None:
     few = nino12.part(0, 59)
     assert TrainingRange.of(few, origins(few, SHAPE, 0, len(few))).anomalies is None
     assert TrainingRange.of(nino12, origins(nino12, SHAPE, 0, len(nino12)), several=True).anomalies is None
     assert TrainingRange.of(nino12, origins(nino12, SHAPE, 0, len(nino12))).anomalies is not None
 
 
-def test_ranges_that_say_the_same_are_equal_once_used(nino12: SstSeries) -> None:
+def test_equal_ranges_are_still_equal_after_use(nino12: SstSeries) -> None:
     """So networks of one release are told to be alike."""
     seen = origins(nino12, SHAPE, 0, len(nino12))
     first, second = (TrainingRange.of(nino12, seen) for _ in range(2))

@@ -40,12 +40,12 @@ def test_climatology_is_the_season_of_the_valid_times() -> None:
     np.testing.assert_allclose(roll(series, "climatology", 5, 3), Climatology.fit(series)(ahead))
 
 
-def test_damping_is_the_share_of_an_anomaly_that_is_left() -> None:
+def test_damping_is_the_share_of_an_anomaly_that_remains() -> None:
     fitted = Baselines.fit(autoregressive([0.8]), ForecastShape(5, 4, 0))
     np.testing.assert_allclose(fitted.damping, [0.8, 0.64, 0.512, 0.41], atol=0.02)
 
 
-def test_damped_persistence_adds_what_is_left_of_the_anomaly_to_the_season() -> None:
+def test_damped_persistence_adds_the_remaining_anomaly_to_the_climatology() -> None:
     series = autoregressive([0.8], 4_000)
     fitted = Baselines.fit(series, ForecastShape(5, 2, 0))
     ahead = series.step.range(series.times[-1], 3)

@@ -9,7 +9,7 @@ from forecasting.series.timestep import MONTH, TimeStep
 from tests.conftest import daily
 
 
-def test_a_seasonal_cycle_is_found_again_beyond_its_data() -> None:
+def test_a_seasonal_cycle_is_recovered_beyond_its_data() -> None:
     """Three harmonics fitted on two years give the third."""
     times = daily(np.zeros(1_096)).times
     angle = 2 * np.pi * unix_seconds(times) / YEAR
@@ -35,7 +35,7 @@ def test_steps_under_a_day_have_a_daily_cycle() -> None:
 
 
 @pytest.mark.parametrize(("days", "harmonics"), [(400, 3), (365, 3), (300, 1), (200, 0)])
-def test_no_harmonic_swings_where_nothing_was_observed(days: int, harmonics: int) -> None:
+def test_harmonics_do_not_oscillate_where_nothing_was_observed(days: int, harmonics: int) -> None:
     assert Climatology.fit(daily(np.linspace(10, 12, days))).annual_harmonics == harmonics
 
 
@@ -53,7 +53,7 @@ def season(times: Times) -> Floats:
     return temperatures
 
 
-def test_seasons_that_come_again_are_known_without_the_others() -> None:
+def test_repeated_seasons_are_known_without_the_others() -> None:
     series = half_years(8)
     fitted = Climatology.fit(series)
     observed = np.isfinite(series.values)

@@ -21,7 +21,7 @@ def monthly(n: int) -> SstSeries:
     return SstSeries(20 + 3 * np.sin(np.arange(n) * np.pi / 6) + noise, np.datetime64("1980-03-01", "s"), MONTH)
 
 
-def test_a_fit_sees_nothing_from_its_position_on() -> None:
+def test_a_fit_uses_only_values_before_its_position() -> None:
     series = monthly(200)
     later = series.values.copy()
     later[120:] = np.random.default_rng(2).normal(10, 5, 80)
@@ -32,7 +32,7 @@ def test_a_fit_sees_nothing_from_its_position_on() -> None:
         np.testing.assert_array_equal(rolled, again, err_msg=name)
 
 
-def test_a_fit_is_what_a_forecast_from_there_would_stand_beside() -> None:
+def test_a_fit_equals_the_references_of_a_forecast_from_there() -> None:
     series = monthly(200)
     past = series.part(0, 150)
     valid_time = series.times[[150]]
@@ -41,13 +41,13 @@ def test_a_fit_is_what_a_forecast_from_there_would_stand_beside() -> None:
         np.testing.assert_allclose(roller.roll(past.values[None, -24:], valid_time, 3), references[name], atol=1e-9)
 
 
-def test_references_begin_where_their_past_affords_them() -> None:
+def test_references_begin_once_their_past_is_long_enough() -> None:
     assert ExpandingReferences(monthly(200), SHAPE).begin == 22
     assert ExpandingReferences(monthly(21), SHAPE).begin is None
     assert ExpandingReferences(daily(np.arange(3_000) % 7), ForecastShape(30, 1, 3)).begin == 658
 
 
-def test_a_month_that_was_never_seen_puts_them_off() -> None:
+def test_an_unobserved_month_delays_the_references() -> None:
     series = monthly(60)
     series.values[[2, 14, 26]] = np.nan
     assert ExpandingReferences(series, SHAPE).begin == 39
@@ -55,7 +55,7 @@ def test_a_month_that_was_never_seen_puts_them_off() -> None:
     assert ExpandingReferences(series, SHAPE).begin is None
 
 
-def test_stretches_cover_every_position_once_and_are_at_most_a_twentieth_of_their_past() -> None:
+def test_stretches_cover_every_position_once_and_grow_the_past_by_at_most_a_twentieth() -> None:
     stretches = list(ExpandingReferences(monthly(1), SHAPE).refits(24, 10_000))
     assert stretches[0][0] == 24
     assert stretches[-1][1] == 10_000
@@ -65,7 +65,7 @@ def test_stretches_cover_every_position_once_and_are_at_most_a_twentieth_of_thei
 
 
 @pytest.mark.parametrize("length", [9, 24, 123, 124, 400])
-def test_the_autoregression_goes_back_as_far_as_its_past_affords(length: int) -> None:
+def test_the_autoregression_uses_as_many_lags_as_its_past_allows(length: int) -> None:
     lags = most_lags(length)
     assert linear_windows(lags) <= length < linear_windows(lags + 1)
     assert len(Baselines.fit(monthly(length), ForecastShape(lags, 1, 3)).linear) == lags
@@ -73,7 +73,7 @@ def test_the_autoregression_goes_back_as_far_as_its_past_affords(length: int) ->
     assert "linear" in rollers
 
 
-def test_gaps_shorten_the_autoregression_before_they_forbid_it() -> None:
+def test_gaps_shorten_the_autoregression_before_they_prevent_it() -> None:
     series = monthly(60)
     series.values[10:20] = np.nan
     assert not Baselines.fit(series.part(0, 40), ForecastShape(most_lags(40), 1, 3)).linear

@@ -28,7 +28,7 @@ def fitted_alone(series: SstSeries, window: int, horizon: int) -> dict[str, list
     }
 
 
-def test_references_of_many_series_are_those_of_each_alone() -> None:
+def test_references_of_many_series_equal_those_of_each_alone() -> None:
     """Whatever their starts, lengths, steps of the year and gaps."""
     series = [monthly(f"20{10 + i:02}-{1 + i % 12:02}-01", n, i) for i, n in enumerate([30, 30, 30, 48, 200, 30])]
     series[1].values[7] = np.nan
@@ -59,7 +59,7 @@ def test_a_daily_climatology_needs_two_years(years: float, names: list[str]) -> 
 @pytest.mark.parametrize("step", ["PT6H", "PT8H", "PT12H"])
 @pytest.mark.parametrize("years", [2.5, 3.8])
 @pytest.mark.parametrize("gap", [False, True])
-def test_few_values_a_day_have_no_course_of_the_day_made_up(step: str, years: float, gap: bool) -> None:
+def test_few_values_a_day_get_no_daily_cycle(step: str, years: float, gap: bool) -> None:
     """Terms that they do not tell apart are left out alike, wherever the cycles begin and whatever is missing."""
     of_step = TimeStep.parse(step)
     n = round(years * YEAR / of_step.seconds)

@@ -30,7 +30,7 @@ def test_every_dataset_is_loaded_with_its_three_cells(registry: Registry) -> Non
     ]
 
 
-def test_names_mean_what_the_contract_says(registry: Registry) -> None:
+def test_names_resolve_as_documented(registry: Registry) -> None:
     def names(model: str, dataset: str | None = None) -> list[str]:
         return [forecaster.metadata.model for forecaster in registry.resolve(model, dataset)[1]]
 
@@ -54,7 +54,7 @@ def test_a_full_name_that_contradicts_the_dataset_is_refused(registry: Registry)
         registry.resolve("buoy-gru", "nino12")
 
 
-def test_unknown_names_are_answered_with_those_there_are(registry: Registry) -> None:
+def test_unknown_names_are_refused_with_the_known_ones(registry: Registry) -> None:
     with pytest.raises(UnknownNameError, match="no dataset 'north-sea'; available: buoy, nino12"):
         registry.resolve("gru", "north-sea")
     with pytest.raises(UnknownNameError, match=r"no model 'transformer'.*nino12-gru"):
@@ -66,7 +66,7 @@ def test_unknown_names_are_answered_with_those_there_are(registry: Registry) -> 
 @pytest.mark.parametrize(
     "name", ["gru.pt", "gru.json", "report.json", "baselines.json", "recent.csv", "predictions.csv"]
 )
-def test_one_changed_byte_anywhere_stops_the_start(copy: Path, name: str) -> None:
+def test_a_changed_byte_in_any_file_prevents_loading(copy: Path, name: str) -> None:
     path = release_folder(copy) / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -76,7 +76,7 @@ def test_one_changed_byte_anywhere_stops_the_start(copy: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["lstm.pt", "comparison.png", "manifest.json"])
-def test_a_missing_file_stops_the_start(copy: Path, name: str) -> None:
+def test_a_missing_file_prevents_loading(copy: Path, name: str) -> None:
     (release_folder(copy) / name).unlink()
     with pytest.raises(ReleaseError, match=f"{name} cannot be read: No such file"):
         Registry.open(copy, CPU, "nino12")
@@ -98,7 +98,7 @@ def test_a_release_under_another_name_is_refused(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("pointer", ["", "../../etc", "latest\n"])
-def test_a_pointer_that_names_no_version_is_refused(copy: Path, pointer: str) -> None:
+def test_a_pointer_that_does_not_name_a_version_is_refused(copy: Path, pointer: str) -> None:
     (copy / "nino12" / "current").write_text(pointer)
     with pytest.raises(ReleaseError, match="current does not name a version"):
         open_current(copy, "nino12")
@@ -118,14 +118,14 @@ def test_a_file_outside_the_manifest_is_not_read(copy: Path) -> None:
         release.read("extra.pt")
 
 
-def test_a_default_dataset_without_a_release_stops_the_start(artifacts: Path, tmp_path: Path) -> None:
+def test_a_default_dataset_without_a_release_prevents_loading(artifacts: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"no release of the default dataset 'north-sea'; available: buoy, nino12;"):
         Registry.open(artifacts, CPU, "north-sea")
     with pytest.raises(ReleaseError, match="cannot be read: No such file"):
         Registry.open(tmp_path / "none", CPU, "nino12")
 
 
-def test_unpublished_folders_are_left_alone(copy: Path) -> None:
+def test_unpublished_folders_are_ignored(copy: Path) -> None:
     (copy / ".hidden").mkdir()
     (copy / "draft").mkdir()
     assert dataset_names(copy) == ["buoy", "nino12"]
@@ -139,7 +139,7 @@ def test_a_model_loads_by_its_full_name(artifacts: Path) -> None:
         load_forecaster("../etc-gru", artifacts)
 
 
-def test_devices() -> None:
+def test_devices_are_found_by_name_and_unknown_ones_refused() -> None:
     there = torch.cuda.device_count()
     assert choose_device("cpu") == CPU
     assert choose_device("auto").type == ("cuda" if there else "cpu")

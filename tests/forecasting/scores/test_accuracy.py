@@ -19,7 +19,7 @@ def test_errors_by_hand() -> None:
     assert accuracy.mape == pytest.approx((100 * (0.1 + 1 / 6) / 3, 10.0), abs=1e-5)
 
 
-def test_percentages_leave_out_observations_at_zero() -> None:
+def test_percentages_skip_observations_near_zero() -> None:
     accuracy = Accuracy.of(np.asarray([[0.0], [-2.0]]), np.asarray([[1.0], [-1.0]]))
     assert accuracy.mape == (50.0,)
     assert Accuracy.of(np.asarray([[0.0]]), np.asarray([[1.0]])).mape == (None,)
@@ -35,7 +35,7 @@ def test_a_lead_without_observations_has_no_accuracy() -> None:
         Accuracy.of(np.asarray([[1.0, NAN]]), np.asarray([[1.0, 1.0]]))
 
 
-def test_skill_is_one_for_perfect_and_zero_for_no_better() -> None:
+def test_skill_is_one_for_a_perfect_forecast_and_zero_for_the_reference() -> None:
     assert skill(0.0, 2.0) == 1.0
     assert skill(2.0, 2.0) == 0.0
     assert skill(3.0, 2.0) == -0.5
@@ -49,7 +49,7 @@ def test_diebold_mariano_by_hand() -> None:
     assert p == pytest.approx(math.erfc(statistic / math.sqrt(2)))
 
 
-def test_diebold_mariano_takes_either_side_alike_and_leaves_gaps_out() -> None:
+def test_diebold_mariano_is_symmetric_and_skips_gaps() -> None:
     rng = np.random.default_rng(0)
     error, reference = rng.normal(0, 1, 200), rng.normal(0, 1.4, 200)
     p = diebold_mariano(error, reference, lead=3)
@@ -59,20 +59,20 @@ def test_diebold_mariano_takes_either_side_alike_and_leaves_gaps_out() -> None:
     assert diebold_mariano(np.append(error, NAN), np.append(reference, 1.0), lead=3) == pytest.approx(p)
 
 
-def test_diebold_mariano_rejects_as_often_as_it_says_where_forecasts_are_equally_good() -> None:
+def test_diebold_mariano_rejects_equal_forecasts_at_its_nominal_rate() -> None:
     rng = np.random.default_rng(2)
     pairs = (rng.normal(0, 1, (2, 150)) for _ in range(600))
     rejected = sum((diebold_mariano(error, reference) or 1.0) < 0.1 for error, reference in pairs)
     assert pytest.approx(rejected, abs=25) == 600 * 0.1
 
 
-def test_diebold_mariano_cannot_tell_equal_errors_apart() -> None:
+def test_diebold_mariano_gives_no_p_value_for_equal_errors() -> None:
     errors = np.asarray([1.0, 2.0, 3.0])
     assert diebold_mariano(errors, errors) is None
     assert diebold_mariano(errors[:2], errors[1:]) is None
 
 
-def test_coverage_counts_what_lies_inside() -> None:
+def test_coverage_counts_observations_inside_the_interval() -> None:
     observed = np.asarray([[1.0], [2.0], [3.0], [NAN]])
     assert coverage(observed, np.full((4, 1), 1.5), np.full((4, 1), 3.0)) == pytest.approx((2 / 3,), abs=1e-6)
 

@@ -38,7 +38,7 @@ def test_the_brier_score_is_the_mean_square_of_probability_less_outcome() -> Non
     assert brier(OBSERVED, probability, 15.0) == pytest.approx(theirs.values)
 
 
-def test_crps_comes_near_that_of_an_ensemble_which_the_quantiles_sum_up() -> None:
+def test_crps_is_close_to_that_of_an_ensemble_with_these_quantiles() -> None:
     ensemble = RNG.normal(0.3, 1.2, 4_000)
     probabilities = np.asarray([0.01, 0.025, *np.arange(0.05, 0.96, 0.05), 0.975, 0.99])
     quantiles = np.broadcast_to(np.quantile(ensemble, probabilities), (500, 2, len(probabilities)))

@@ -19,7 +19,7 @@ def test_the_error_of_a_mean_of_independent_values_is_the_usual_one() -> None:
     assert long_run_error(values, np.arange(5_000)) == pytest.approx(2 / np.sqrt(5_000), rel=0.15)
 
 
-def test_values_that_follow_each_other_alike_count_for_less() -> None:
+def test_autocorrelated_values_have_a_larger_error() -> None:
     """The mean of an autoregression of memory ½ has the variance of a third as many independent values."""
     means = autoregressive(400, 0.5, 1, 2_000).mean(axis=0)
     stated = [long_run_error(column, np.arange(400)) for column in autoregressive(400, 0.5, 2, 50).T]
@@ -41,7 +41,7 @@ def test_intervals_that_always_cover_still_have_a_sampling_error() -> None:
     assert 0.03 < coverage_error(share, 80, np.arange(147)) < 0.15
 
 
-def test_the_skill_interval_holds_the_true_skill_as_often_as_it_says() -> None:
+def test_the_skill_interval_has_its_nominal_coverage() -> None:
     """Errors with half the reference's spread, both with memory: the skill is ½."""
     error, reference = 0.5 * autoregressive(300, 0.6, 6, 200), autoregressive(300, 0.6, 7, 200)
     bootstrap = BlockBootstrap(300)
@@ -51,7 +51,7 @@ def test_the_skill_interval_holds_the_true_skill_as_often_as_it_says() -> None:
     assert np.mean(inside) == pytest.approx(0.95, abs=0.06)
 
 
-def test_forecasts_that_are_the_same_have_no_skill_and_no_doubt_about_it() -> None:
+def test_identical_forecasts_have_exactly_zero_skill() -> None:
     error = autoregressive(100, 0.5, 8)[:, 0]
     error[3] = np.nan
     assert skill_interval(error, error, BlockBootstrap(100)) == pytest.approx((0, 0))

@@ -21,19 +21,19 @@ def batch() -> SeriesBatch:
     )
 
 
-def test_each_series_is_as_it_was(batch: SeriesBatch) -> None:
+def test_each_series_comes_back_unchanged(batch: SeriesBatch) -> None:
     assert len(batch) == 4
     second = batch[1]
     assert (second.start, second.step, second.notes) == (np.datetime64("2005-07-01", "s"), MONTH, ("sorted",))
     np.testing.assert_array_equal(second.values, [4, NAN, 6, 7, 8])
 
 
-def test_a_series_at_another_step_brings_no_values(batch: SeriesBatch) -> None:
+def test_a_series_at_another_step_contributes_no_values(batch: SeriesBatch) -> None:
     assert dict(batch.other_steps) == {2: DAY}
     assert not len(batch[2])
 
 
-def test_tails_end_alike_whatever_the_lengths(batch: SeriesBatch) -> None:
+def test_tails_are_aligned_at_the_end_for_all_lengths(batch: SeriesBatch) -> None:
     some = batch.take(np.array([1, 0, 1]))
     np.testing.assert_array_equal(some.tails(2), [[7, 8], [2, 3], [7, 8]])
     np.testing.assert_array_equal(some.tails(4), [[NAN, 6, 7, 8], [NAN, 1, 2, 3], [NAN, 6, 7, 8]])
@@ -41,5 +41,5 @@ def test_tails_end_alike_whatever_the_lengths(batch: SeriesBatch) -> None:
     assert dict(some.notes) == {0: ("sorted",), 2: ("sorted",)}
 
 
-def test_there_may_be_none() -> None:
+def test_a_batch_may_be_empty() -> None:
     assert not len(SeriesBatch.of([], MONTH))

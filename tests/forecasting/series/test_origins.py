@@ -12,7 +12,7 @@ def test_each_step_of_a_part_is_a_target_of_every_lead() -> None:
         assert column[np.isfinite(column)].tolist() == list(range(10, 20))
 
 
-def test_a_window_is_what_came_before_and_may_begin_before_the_part() -> None:
+def test_a_window_ends_before_its_target_and_may_begin_before_the_part() -> None:
     usable = origins(daily(np.arange(20.0)), ForecastShape(3, 1, 0), begin=10, end=12)
     assert usable.windows.tolist() == [[7, 8, 9], [8, 9, 10]]
     assert (

@@ -20,13 +20,13 @@ def days(n: int) -> list[str]:
     return [str(day) for day in np.datetime64("2001-01-01") + np.arange(n)]
 
 
-def test_a_time_that_is_absent_becomes_a_missing_value() -> None:
+def test_a_skipped_time_becomes_a_missing_value() -> None:
     series = observe([*days(3), "2001-01-05"], [10.0, 11.0, 12.0, 14.0])
     np.testing.assert_array_equal(series.values, [10, 11, 12, NAN, 14])
     assert series.describe() == ("1 of 5 values are missing, in 1 gap; the longest, of 1, begins 2001-01-04",)
 
 
-def test_unsorted_times_are_sorted_and_said_to_be() -> None:
+def test_unsorted_times_are_sorted_with_a_note() -> None:
     series = observe(["2001-01-03", "2001-01-01", "2001-01-02"], [13.0, 11.0, 12.0])
     assert series.values.tolist() == [11, 12, 13]
     assert "sorted" in series.notes[0]
@@ -70,7 +70,7 @@ def test_values_that_no_sea_has_are_refused_with_the_likely_remedy(values: list[
         observe(days(4), values)
 
 
-def test_units_that_are_not_those_of_the_values_are_recognised_in_the_callers_own_scale() -> None:
+def test_wrong_units_are_recognised_and_reported_in_the_callers_units() -> None:
     stamps = np.asarray(days(4), dtype="datetime64[s]")
     with pytest.raises(SeriesError, match=r"value 0 is 24 kelvin.*look like °C"):
         SstSeries.from_observations(stamps, np.asarray([24.0, 25, 24, 23]), units="kelvin")
@@ -92,7 +92,7 @@ def test_two_values_in_one_month_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("step", "jitter"), [("day", 1_800), ("PT10M", 5), ("hour", 60), ("PT30M", 20)])
-def test_stamps_that_wander_have_a_round_step_and_their_place(step: str, jitter: int) -> None:
+def test_jittery_times_get_a_round_step_and_their_place_on_the_grid(step: str, jitter: int) -> None:
     rng = np.random.default_rng(2)
     even = TimeStep.parse(step).range(np.datetime64("2001-01-01", "s"), 800)
     stamps = even + rng.integers(-jitter, jitter + 1, 800).astype("timedelta64[s]")
@@ -102,28 +102,28 @@ def test_stamps_that_wander_have_a_round_step_and_their_place(step: str, jitter:
     assert np.flatnonzero(np.isnan(series.values)).tolist() == [400]
 
 
-def test_a_first_stamp_off_the_grid_is_the_one_that_is_named() -> None:
+def test_a_first_time_off_the_grid_is_named() -> None:
     with pytest.raises(SeriesError, match="value 0"):
         observe(["2001-01-01T09:00", *days(9)[1:]], [10.0] * 9)
 
 
-def test_months_go_by_the_clock_of_the_place() -> None:
+def test_months_follow_local_time() -> None:
     index = pd.date_range("2001-01-01", periods=12, freq="MS", tz="Europe/Berlin")
     assert iso(SstSeries.from_pandas(pd.Series([10.0] * 12, index=index)).start) == "2001-01-01T00:00:00Z"
 
 
-def test_one_wrong_year_does_not_make_a_grid_of_millions() -> None:
+def test_a_wrong_year_does_not_make_a_grid_of_millions() -> None:
     stamps = ["0001-01-01T00:00", *(f"2001-01-01T{hour:02}:{minute}" for hour in range(20) for minute in ("00", "01"))]
     with pytest.raises(SeriesError, match="wrong time"):
         observe(stamps, [10.0] * 41)
 
 
-def test_monthly_values_stand_at_the_start_of_their_month() -> None:
+def test_monthly_values_are_at_the_start_of_their_month() -> None:
     series = observe(["2001-01-31", "2001-02-28", "2001-03-31"], [10.0, 11.0, 12.0])
     assert iso(series.start) == "2001-01-01T00:00:00Z"
 
 
-def test_a_pandas_series_comes_back_as_it_went() -> None:
+def test_a_pandas_series_survives_a_round_trip() -> None:
     index = pd.date_range("2001-01-01", periods=4, freq="D", tz="UTC", name="time")
     given = pd.Series([10.0, NAN, 12.0, 13.0], index=index, name="sst")
     back = SstSeries.from_pandas(given).to_pandas()
@@ -131,7 +131,7 @@ def test_a_pandas_series_comes_back_as_it_went() -> None:
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Lima"])
-def test_pandas_times_with_a_zone_are_brought_to_utc(zone: str) -> None:
+def test_pandas_times_with_a_zone_are_converted_to_utc(zone: str) -> None:
     index = pd.date_range("2001-03-24T06:00", periods=5, freq="D", tz="UTC").tz_convert(zone)
     series = SstSeries.from_pandas(pd.Series([10.0] * 5, index=index))
     assert iso(series.start) == "2001-03-24T06:00:00Z"
@@ -153,14 +153,14 @@ def test_units_convert_there_and_back(units: Units, value: float) -> None:
     assert from_celsius([20.0], units)[0] == pytest.approx(value)
 
 
-def test_short_gaps_are_interpolated_and_long_ones_and_the_ends_stay() -> None:
+def test_short_gaps_are_interpolated_and_long_gaps_and_ends_are_not() -> None:
     values = np.asarray([NAN, 10, NAN, 12, NAN, NAN, NAN, 16, NAN])
     np.testing.assert_array_equal(fill_gaps(values, 2), [NAN, 10, 11, 12, NAN, NAN, NAN, 16, NAN])
     np.testing.assert_array_equal(fill_gaps(values, 3), [NAN, 10, 11, 12, 13, 14, 15, 16, NAN])
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
-def test_gaps_of_many_series_are_filled_as_those_of_each(limit: int) -> None:
+def test_gaps_of_many_series_are_filled_like_those_of_each_alone(limit: int) -> None:
     random = np.random.default_rng(limit)
     values = np.where(random.random((200, 20)) < 0.3, np.nan, random.normal(15, 5, (200, 20)))
     values[0] = np.nan

@@ -37,13 +37,13 @@ def test_equal_steps_have_one_name(text: str, name: str) -> None:
         ("P1DT6H", "30 hours", "one every 30 hours"),
     ],
 )
-def test_a_step_is_said_in_words(step: str, words: str, each: str) -> None:
+def test_a_step_can_be_written_in_words(step: str, words: str, each: str) -> None:
     assert in_words(step) == words
     assert one_each(step) == each
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "fortnight", "PT0S", "30min", "P1Y", "-P1D", "PT30M\n"])
-def test_what_is_no_step_is_refused_with_the_ways_to_write_one(text: str) -> None:
+def test_an_invalid_step_is_refused_with_the_valid_forms(text: str) -> None:
     with pytest.raises(SeriesError, match="PT30M"):
         TimeStep.parse(text)
 
@@ -73,12 +73,12 @@ def test_times_are_utc_with_or_without_an_offset(text: str, utc: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2011-02-29", "01/02/2011", "2011-13-01", "20110101T99"])
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_an_invalid_time_is_refused(text: str) -> None:
     with pytest.raises(SeriesError, match="ISO 8601"):
         parse_time(text)
 
 
-def test_unix_seconds() -> None:
+def test_times_convert_to_unix_seconds() -> None:
     assert unix_seconds(times("1970-01-02", "1969-12-31")).tolist() == [86_400.0, -86_400.0]
 
 
@@ -94,7 +94,7 @@ def test_unix_seconds() -> None:
         (["2001-01-01T00:00", "2001-01-01T00:30", "2001-01-01T01:30"], "PT30M"),
     ],
 )
-def test_the_step_is_told_from_the_times(stamps: list[str], step: str) -> None:
+def test_the_step_is_inferred_from_the_times(stamps: list[str], step: str) -> None:
     assert str(infer_step(times(*stamps), place)) == step
 
 
@@ -106,6 +106,6 @@ def test_the_step_is_told_from_the_times(stamps: list[str], step: str) -> None:
         (["2001-01-01", "2002-01-01", "2003-01-01"], "the longest supported step is a month"),
     ],
 )
-def test_irregular_times_are_refused_by_name(stamps: list[str], sentence: str) -> None:
+def test_irregular_times_are_refused_with_the_first_one_named(stamps: list[str], sentence: str) -> None:
     with pytest.raises(SeriesError, match=sentence):
         infer_step(times(*stamps), place)

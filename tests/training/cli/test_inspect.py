@@ -31,7 +31,9 @@ def test_a_file_that_can_be_trained_on_is_described(capsys: pytest.CaptureFixtur
     )
 
 
-def test_one_that_is_too_short_is_described_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_too_short_is_described_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = ("time,sst,sst_qc", "UTC,K,", "2001-01-01,283.15,1", "2001-01-02,284.15,4", "2001-01-03,285.15,3")
     assert main(["inspect", str(write(tmp_path, *lines))]) == 1
     printed = capsys.readouterr().out
@@ -41,7 +43,7 @@ def test_one_that_is_too_short_is_described_with_the_reason(tmp_path: Path, caps
     assert "  trainable  no: 3 values are too few to train on" in printed
 
 
-def test_a_grid_without_a_place_is_told_of_places_and_of_cells(
+def test_a_grid_without_a_place_suggests_a_place_or_a_sample(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cells = (("time", "lat", "lon"), np.full((3, 2, 2), 15.0), {"units": "degC"})
@@ -87,14 +89,14 @@ def test_a_grid_without_a_place_is_described_with_what_to_choose(
     assert (description["step"], description["times"], description["cells"]) == ("day", 8, {"lat": 3, "lon": 2})
 
 
-def test_a_grid_in_other_units_than_it_says_is_doubted_before_a_place_is_chosen(
+def test_a_grid_with_wrong_units_is_questioned_before_a_place_is_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["inspect", str(grid(tmp_path / "g.nc", 288.15))]) == 1
     assert "outside the range of sea temperatures (-3 to 45); the values look like kelvin" in capsys.readouterr().out
 
 
-def test_a_cell_and_cells_by_chance_are_not_both_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cell_and_a_sample_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = [str(grid(tmp_path / "g.nc")), "--sample", "3", "--at=-1,11"]
     assert main(["inspect", *both]) == 2
     message = "a cell of a grid cannot be both chosen and drawn; remove either --at or --sample"
@@ -103,7 +105,7 @@ def test_a_cell_and_cells_by_chance_are_not_both_taken(tmp_path: Path, capsys: p
     assert message in capsys.readouterr().err
 
 
-def test_the_worst_of_several_files_is_the_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_status_is_that_of_the_worst_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(NINO12), str(tmp_path / "none.csv"), "--json"]) == 2
     printed = capsys.readouterr()
     (line,) = printed.out.splitlines()
@@ -154,7 +156,7 @@ def test_a_release_is_trained_from_a_zarr_store(tmp_path: Path) -> None:
     assert len(list(out.glob("z/*/manifest.json"))) >= 1
 
 
-def test_stations_that_training_would_not_take_together_are_no_panel(
+def test_stations_that_training_would_not_combine_are_no_panel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     months = [f"{year}-{month:02}-01" for year in range(1990, 2002) for month in range(1, 13)]

@@ -182,7 +182,7 @@ def test_stations_that_cannot_be_used_are_skipped_and_named(tmp_path: Path, caps
         assert any(reason in note for note in report.notes)
 
 
-def test_a_station_that_begins_after_what_is_trained_on_is_named_with_that_reason(tmp_path: Path) -> None:
+def test_a_station_that_begins_after_the_training_part_is_named_with_the_reason(tmp_path: Path) -> None:
     series = stations(3)
     series["s2"] = series["s2"].part(330, 400)
     report, _ = trained(long_csv(tmp_path, series), tmp_path / "out", "--leave-out", "none")

@@ -45,7 +45,7 @@ def windows(series: SstSeries) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(sst.copy()), torch.from_numpy(unix_seconds(series.times[WINDOW:]))
 
 
-def test_a_window_tells_where_it_was_observed(unlike: dict[str, SstSeries]) -> None:
+def test_a_window_shows_where_it_was_observed(unlike: dict[str, SstSeries]) -> None:
     places = Places(list(unlike.values()), WINDOW)
     for place, series in enumerate(unlike.values()):
         sst, times = windows(series)
@@ -58,7 +58,7 @@ def test_a_window_tells_where_it_was_observed(unlike: dict[str, SstSeries]) -> N
         assert ahead.std() == pytest.approx(0.57, abs=0.1)
 
 
-def test_it_does_not_matter_which_of_two_places_whose_cycles_are_the_same(unlike: dict[str, SstSeries]) -> None:
+def test_two_places_with_the_same_cycle_are_interchangeable(unlike: dict[str, SstSeries]) -> None:
     twice = [unlike["bay"], weeks(14, 7, 0.6, 4), unlike["north"]]
     places = Places(twice, WINDOW)
     _, shares, _, sure = places(*windows(unlike["bay"]))
@@ -66,7 +66,7 @@ def test_it_does_not_matter_which_of_two_places_whose_cycles_are_the_same(unlike
     assert sure.mean() > 0.8
 
 
-def test_a_place_far_from_all_is_as_much_warmer_as_it_is(unlike: dict[str, SstSeries]) -> None:
+def test_a_place_warmer_than_all_has_an_offset_and_is_uncertain(unlike: dict[str, SstSeries]) -> None:
     places = Places(list(unlike.values()), WINDOW)
     sst, times = windows(unlike["reef"])
     _, shares, offset, sure = places(sst + 5, times)
@@ -78,7 +78,7 @@ def test_a_place_far_from_all_is_as_much_warmer_as_it_is(unlike: dict[str, SstSe
     assert none.abs().mean() < 0.05
 
 
-def test_gaps_do_not_make_places_surer(unlike: dict[str, SstSeries]) -> None:
+def test_gaps_do_not_make_places_more_certain(unlike: dict[str, SstSeries]) -> None:
     random = np.random.default_rng(0)
     gappy = [
         SstSeries(np.where(random.random(len(series)) < 0.4, np.nan, series.values), series.start, series.step)
@@ -103,13 +103,13 @@ def test_a_network_of_unlike_places_returns_to_what_is_usual_at_each(unlike: dic
     assert ratios[-1] < 0.85
 
 
-def test_what_is_usual_is_not_known_of_less_than_a_year() -> None:
+def test_less_than_a_year_does_not_show_what_is_usual() -> None:
     config = TrainingConfig.for_step(WEEK)
     short = JoinedSeries.of([weeks(14, 7, 0.6, 1, years=1).part(0, 45), weeks(26, 2, 0.2, 2)])
     assert Places.of(short, config) is None
 
 
-def test_a_release_of_unlike_places_is_no_worse_far_ahead_than_references_of_each(
+def test_a_release_of_unlike_places_is_as_good_far_ahead_as_the_references_of_each(
     unlike: dict[str, SstSeries], tmp_path: Path
 ) -> None:
     report, _ = trained(long_csv(tmp_path, unlike), tmp_path / "out", "--leave-out", "none")

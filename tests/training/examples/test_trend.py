@@ -31,7 +31,7 @@ def months(years: int, slope: float, noise: float = 0.3, seed: int = 0) -> SstSe
 
 
 @pytest.mark.parametrize("slope", [0.03, -0.02])
-def test_a_long_record_tells_its_slope(slope: float) -> None:
+def test_a_long_record_gives_its_own_slope(slope: float) -> None:
     trend = Trend.of(months(60, slope))
     assert trend.slope == pytest.approx(slope, abs=0.006)
     rise = trend.at(MONTH.range(START, 721))
@@ -39,13 +39,13 @@ def test_a_long_record_tells_its_slope(slope: float) -> None:
     assert rise[120] - rise[0] == pytest.approx(10 * trend.slope, rel=0.1)
 
 
-def test_an_uncertain_slope_is_near_to_what_seas_do() -> None:
+def test_an_uncertain_slope_is_near_the_prior() -> None:
     slopes = [Trend.of(months(10, 0.0, 1.0, seed)).slope for seed in range(20)]
     assert np.std(slopes) < 0.01
     assert np.mean(slopes) == pytest.approx(TREND_PRIOR_MEAN, abs=0.004)
 
 
-def test_warming_that_hastens_goes_on_as_of_late() -> None:
+def test_accelerating_warming_continues_at_its_recent_rate() -> None:
     series = months(40, 0.0, 0.1)
     later = np.maximum(np.arange(len(series)) - 240, 0) / 12
     slope = Trend.of(SstSeries(series.values + 0.04 * later, START, MONTH)).slope
@@ -53,17 +53,17 @@ def test_warming_that_hastens_goes_on_as_of_late() -> None:
     assert 0.021 < slope < 0.04
 
 
-def test_years_long_ago_and_a_recent_one_have_none() -> None:
+def test_a_few_old_years_and_a_recent_one_have_no_trend() -> None:
     values = months(60, 0.03).values.copy()
     values[8 * 12 : 59 * 12] = np.nan
     assert Trend.of(SstSeries(values, START, MONTH)) == NO_TREND
 
 
-def test_a_few_years_have_none() -> None:
+def test_a_few_years_have_no_trend() -> None:
     assert Trend.of(months(5, 0.2)) == NO_TREND
 
 
-def test_gaps_at_one_season_make_none() -> None:
+def test_seasonal_gaps_make_no_trend() -> None:
     series = months(40, 0.0, 0.1)
     values = series.values.copy()
     # The second half has no winters, and is the warmer for it.
@@ -72,22 +72,22 @@ def test_gaps_at_one_season_make_none() -> None:
     assert abs(Trend.of(SstSeries(values, START, MONTH)).slope) < 0.004
 
 
-def test_stations_beside_each_other_tell_one() -> None:
+def test_neighbouring_stations_share_one_trend() -> None:
     together = Trend.of(JoinedSeries.of([months(60, 0.03, seed=1), months(60, 0.03, seed=2)]))
     assert together.slope == pytest.approx(0.03, abs=0.006)
 
 
-def test_a_day_of_half_hours_a_year_long_has_none() -> None:
+def test_a_year_of_half_hours_has_no_trend() -> None:
     half_hours = SstSeries(10 + np.sin(np.arange(17_520) / 8), START, TimeStep.parse("PT30M"))
     assert Trend.of(half_hours) == NO_TREND
 
 
-def test_a_sea_that_warms_is_forecast_better_for_it() -> None:
+def test_the_trend_improves_forecasts_of_a_warming_sea() -> None:
     series = weeks(30, 0.05)
     assert (errors(series, trend=True) / errors(series, trend=False)).mean() < 0.93
 
 
-def test_a_window_of_a_year_or_more_tells_the_level_itself() -> None:
+def test_a_window_of_a_year_or_more_shows_the_level_itself() -> None:
     week = TimeStep.parse("week")
     assert TrainingConfig.for_step(week).counts_trend(week)
     assert not TrainingConfig.for_step(week, window=53).counts_trend(week)

@@ -28,9 +28,7 @@ def rolled(series: SstSeries, config: TrainingConfig) -> list[Residuals]:
     return earlier_residuals(Dataset.divide(series, config), config)
 
 
-def test_each_twentieth_is_forecast_and_by_nothing_that_was_not_known_before(
-    nino12: SstSeries, small: TrainingConfig
-) -> None:
+def test_each_twentieth_is_forecast_from_earlier_data_only(nino12: SstSeries, small: TrainingConfig) -> None:
     as_it_was = rolled(nino12, small)
     days = ["1974-05-01", "1977-06-01", "1980-06-01", "1983-07-01", "1986-07-01", "1989-08-01"]
     assert [first_day(residuals) for residuals in as_it_was] == days
@@ -45,7 +43,7 @@ def test_each_twentieth_is_forecast_and_by_nothing_that_was_not_known_before(
     assert not np.allclose(another[3].values, as_it_was[3].values, equal_nan=True)
 
 
-def test_the_intervals_of_a_release_rest_on_the_rolled_residuals_too(published: Published) -> None:
+def test_the_intervals_of_a_release_also_use_the_rolled_residuals(published: Published) -> None:
     errors = load_forecaster("nino12-gru", published.path.parent.parent).metadata.errors
     assert errors.n == (293,) * 12
     assert {season: table.n[0] for season, table in errors.seasons.items()} == {
@@ -53,7 +51,7 @@ def test_the_intervals_of_a_release_rest_on_the_rolled_residuals_too(published: 
     }  # fmt: skip
 
 
-def test_stations_of_a_panel_are_forecast_from_the_same_dates_on() -> None:
+def test_stations_of_a_panel_are_forecast_from_the_same_dates() -> None:
     days = np.arange(400)
     noise = np.random.default_rng(0).normal(0, 0.3, (3, 400))
     series = {f"s{k}": daily(15 + k + np.sin(days / 30) + noise[k]) for k in range(3)}
@@ -71,7 +69,7 @@ def test_stations_of_a_panel_are_forecast_from_the_same_dates_on() -> None:
     ).tolist()
 
 
-def test_a_twentieth_whose_past_is_too_short_or_still_is_left_out() -> None:
+def test_a_twentieth_with_a_short_or_constant_past_is_left_out() -> None:
     config = TrainingConfig.for_step(TimeStep(DAY), horizon=2)
     noise = np.random.default_rng(0).normal(0, 0.3, 220)
     assert len(rolled(daily(15 + noise), config)) == 5  # 58 windows before the first, which takes 60

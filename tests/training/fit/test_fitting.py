@@ -76,7 +76,7 @@ def test_the_test_part_changes_neither_weights_nor_scaling_nor_climatology(
     assert baselines(other) == baselines(nino12)
 
 
-def test_the_validation_part_changes_the_published_weights_alone(
+def test_the_validation_part_changes_only_the_published_weights(
     nino12: SstSeries, small: TrainingConfig, fitted: Fit
 ) -> None:
     again = run(changed(nino12, 512, 585), small)
@@ -91,7 +91,7 @@ def test_the_three_cells_have_one_configuration(nino12: SstSeries, small: Traini
     assert type(network.cell).__name__.lower() == cell
 
 
-def test_training_brings_the_loss_down(nino12: SstSeries) -> None:
+def test_training_reduces_the_loss(nino12: SstSeries) -> None:
     config = TrainingConfig.for_step(nino12.step, epochs=6, hidden=8, autoregression=False)
     curves = run(nino12, config).loss
     assert len(curves.train) == len(curves.validation) == 6
@@ -111,7 +111,9 @@ def test_the_autoregression_beats_the_linear_reference(nino12: SstSeries) -> Non
     assert evaluation.accuracy("network").rmse[0] < 0.99 * evaluation.accuracy("linear").rmse[0]
 
 
-def test_descent_leaves_the_weights_of_the_regression_alone(nino12: SstSeries, small: TrainingConfig) -> None:
+def test_gradient_descent_does_not_change_the_weights_of_the_regression(
+    nino12: SstSeries, small: TrainingConfig
+) -> None:
     once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).final for epochs in (1, 3))
     linear = once.linear
     every = {place for terms in linear.alternatives for place in (*terms.free, *terms.shrunk, *terms.bent)}
@@ -155,7 +157,7 @@ def with_a_tide() -> Floats:
 
 
 @pytest.mark.parametrize(("values", "most"), [(smoothed(), 0.01), (with_a_tide(), 0.5)])
-def test_a_cell_counts_for_less_where_the_window_tells_the_next_value(
+def test_a_cell_has_less_weight_if_the_autoregression_explains_more(
     nino12: SstSeries, small: TrainingConfig, values: Floats, most: float
 ) -> None:
     series = SstSeries(values, nino12.start, nino12.step)
@@ -188,13 +190,13 @@ def test_the_cell_sees_the_last_steps_of_the_window(nino12: SstSeries, small: Tr
 
 
 @pytest.mark.parametrize("window", [2, 3])
-def test_the_shortest_windows_do(nino12: SstSeries, window: int) -> None:
+def test_the_shortest_windows_work(nino12: SstSeries, window: int) -> None:
     config = TrainingConfig.for_step(nino12.step, window=window, epochs=1, hidden=4)
     assert rolled(run(nino12, config).final, nino12, config).isfinite().all()
 
 
 @pytest.mark.parametrize(("hours", "n"), [(6, 800), (8, 700), (12, 600)])
-def test_a_few_values_a_day_leave_nothing_free_between_them(hours: int, n: int) -> None:
+def test_a_few_values_a_day_do_not_make_forecasts_swing_between_them(hours: int, n: int) -> None:
     step = TimeStep.parse(f"PT{hours}H")
     random, days = np.random.default_rng(0), np.arange(n) * hours / 24
     values = 15 + 4 * np.cos(2 * np.pi * days / 365.25) + np.sin(2 * np.pi * days + 1) + random.normal(0, 0.3, n)
@@ -209,7 +211,7 @@ def test_a_few_values_a_day_leave_nothing_free_between_them(hours: int, n: int) 
     assert (forecast - 15).abs().max() < 5
 
 
-def test_values_far_out_of_range_bend_nothing_beyond_its_bounds(nino12: SstSeries, small: TrainingConfig) -> None:
+def test_forecasts_are_linear_far_out_of_range(nino12: SstSeries, small: TrainingConfig) -> None:
     """Products grow no further: what is left is a line."""
     config = small.model_copy(update={"cell_share": 0.0})
     network = run(nino12, config).final
@@ -231,7 +233,7 @@ def rolled(network: RecurrentForecaster, series: SstSeries, config: TrainingConf
     return forecasts
 
 
-def test_the_answer_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
+def test_the_response_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
     network, season = fitted.final, 7_889_400.0
     sst = torch.tensor(nino12.values[None, :24], dtype=torch.float32)
     warm = torch.cat([sst[:, :-1], sst[:, -1:] + 1], dim=1)
@@ -245,7 +247,7 @@ def test_the_answer_to_the_last_value_varies_with_the_season(nino12: SstSeries, 
     assert answer(0.0) == pytest.approx(answer(4 * season), abs=1e-2)
 
 
-def test_the_season_of_a_large_jump_matters_no_more_than_that_of_the_largest_seen(fitted: Fit) -> None:
+def test_a_jump_larger_than_any_seen_has_the_seasonal_effect_of_the_largest(fitted: Fit) -> None:
     """In a quiet season, as under ice, the answer to one beyond what was seen there could grow without end."""
     network, seconds = fitted.final, 7_889_400.0
 
@@ -267,7 +269,7 @@ def test_a_network_begins_as_persistence(small: TrainingConfig, nino12: SstSerie
     assert float(network(sst, torch.zeros(1, dtype=torch.float64)).detach()) == sst[0, -1]
 
 
-def test_several_processes_fit_what_one_does(nino12: SstSeries, small: TrainingConfig) -> None:
+def test_several_processes_give_the_same_fits_as_one(nino12: SstSeries, small: TrainingConfig) -> None:
     dataset = Dataset.divide(nino12, small)
     heard: list[int] = []
     alone = fit_all(dataset, small, workers=1)

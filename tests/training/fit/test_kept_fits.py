@@ -25,9 +25,7 @@ def weights(fit: Fit) -> list[float]:
     return torch.cat([tensor.flatten() for tensor in fit.final.state_dict().values()]).tolist()
 
 
-def test_a_fit_that_is_kept_is_taken_up_and_not_made_again(
-    nino12: SstSeries, quick: TrainingConfig, tmp_path: Path
-) -> None:
+def test_a_kept_fit_is_reused(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
     dataset = Dataset.divide(nino12, quick)
     kept = KeptFits.of(dataset, quick, tmp_path)
     first = fit_all(dataset, quick, kept=kept)
@@ -39,7 +37,7 @@ def test_a_fit_that_is_kept_is_taken_up_and_not_made_again(
         assert again[job].seconds == fit.seconds
 
 
-def test_a_damaged_file_is_made_again(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
+def test_a_damaged_fit_is_computed_again(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
     dataset = Dataset.divide(nino12, quick)
     kept = KeptFits.of(dataset, quick, tmp_path)
     fits = fit_all(dataset, quick, kept=kept)
@@ -50,7 +48,7 @@ def test_a_damaged_file_is_made_again(nino12: SstSeries, quick: TrainingConfig, 
     assert kept.load(("gru", 0)) is not None
 
 
-def test_other_data_or_settings_take_up_nothing(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
+def test_other_data_or_settings_reuse_no_fit(nino12: SstSeries, quick: TrainingConfig, tmp_path: Path) -> None:
     def folder(series: SstSeries, config: TrainingConfig) -> Path:
         return KeptFits.of(Dataset.divide(series, config), config, tmp_path).folder
 
@@ -78,7 +76,7 @@ print(KeptFits.of(Dataset.divide(series, config), config, Path()).folder)
 """
 
 
-def test_another_version_of_the_core_takes_up_nothing(tmp_path: Path) -> None:
+def test_another_version_of_the_core_reuses_no_fit(tmp_path: Path) -> None:
     for package in ("forecasting", "training"):
         shutil.copytree(Path(__file__).parents[2] / package, tmp_path / package)
 

@@ -12,14 +12,14 @@ def terms(n: int, free: int, shrunk: int) -> tuple[torch.Tensor, torch.Tensor]:
     return columns[:, :free], columns[:, free:]
 
 
-def test_without_noise_the_weights_are_found() -> None:
+def test_exact_data_give_the_exact_weights() -> None:
     free, shrunk = terms(200, 3, 5)
     weights = torch.arange(1, 9, dtype=torch.float64)
     fitted = ridge(free, shrunk, torch.cat([free, shrunk], dim=1) @ weights).weights
     torch.testing.assert_close(fitted, weights, rtol=0, atol=1e-3)
 
 
-def test_terms_that_tell_nothing_are_shrunk_and_free_ones_are_not() -> None:
+def test_uninformative_terms_are_shrunk_and_free_ones_are_not() -> None:
     free, shrunk = terms(60, 2, 30)
     noise = torch.from_numpy(np.random.default_rng(1).normal(size=60))
     target = 5 + 3 * free[:, 1] + noise
@@ -46,7 +46,7 @@ def test_the_penalty_is_the_one_with_the_least_generalised_cross_validation_erro
     torch.testing.assert_close(ridge(free, shrunk, target).weights, best, rtol=1e-6, atol=1e-8)
 
 
-def test_free_terms_that_repeat_each_other_do_no_harm() -> None:
+def test_repeated_free_terms_do_no_harm() -> None:
     """Two harmonics of the day seen every six hours, say."""
     free, shrunk = terms(80, 2, 3)
     target = 2 * free[:, 1] + shrunk[:, 0]
@@ -55,7 +55,7 @@ def test_free_terms_that_repeat_each_other_do_no_harm() -> None:
     torch.testing.assert_close(fitted[1] + fitted[2], torch.tensor(2.0, dtype=torch.float64), rtol=0, atol=1e-3)
 
 
-def test_a_group_that_tells_nothing_is_shrunk_more_than_one_that_does() -> None:
+def test_an_uninformative_group_is_shrunk_more() -> None:
     free, shrunk = terms(80, 2, 40)
     telling, idle = shrunk[:, :10], shrunk[:, 10:]
     noise = torch.from_numpy(np.random.default_rng(3).normal(size=80))
@@ -66,7 +66,7 @@ def test_a_group_that_tells_nothing_is_shrunk_more_than_one_that_does() -> None:
     assert (apart[2:12] - 1).norm() < (together[2:12] - 1).norm()
 
 
-def test_rows_that_are_worth_nothing_change_nothing() -> None:
+def test_rows_with_almost_no_weight_change_almost_nothing() -> None:
     free, shrunk = terms(60, 2, 4)
     target = shrunk[:, 0] + torch.from_numpy(np.random.default_rng(4).normal(size=60))
     worth = torch.ones(60, dtype=torch.float64)

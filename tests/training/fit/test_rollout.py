@@ -42,7 +42,7 @@ def half_hourly(n: int) -> SstSeries:
     return SstSeries(values, np.datetime64("2016-03-01", "s"), TimeStep.parse("PT30M"))
 
 
-def test_what_is_fitted_to_all_leads_errs_less_at_later_ones(nino12: SstSeries) -> None:
+def test_a_fit_to_all_leads_has_smaller_errors_at_later_leads(nino12: SstSeries) -> None:
     (one_step, dataset), (all_leads, _) = alone(nino12, later_leads=0.0), alone(nino12, later_leads=3.0)
     ratio = rmse(all_leads, dataset) / rmse(one_step, dataset)
     assert ratio[1:].mean() < 0.99
@@ -98,7 +98,7 @@ def compared(series: SstSeries) -> dict[str, Floats]:
     return {name: np.asarray(evaluation.accuracy(name).rmse) for name in rollers}
 
 
-def test_of_a_year_of_days_the_season_is_learnt() -> None:
+def test_a_year_of_days_teaches_the_season() -> None:
     """Begun in four seasons: the test part is one that was not seen."""
     years = [compared(year(k / 4, seed=10 + k)) for k in range(4)]
     rmse = {name: np.sqrt(np.mean([year[name] ** 2 for year in years], axis=0)) for name in years[0]}
@@ -107,7 +107,7 @@ def test_of_a_year_of_days_the_season_is_learnt() -> None:
     assert rmse["network"][-1] < 0.7 * rmse["persistence"][-1]
 
 
-def test_of_half_a_year_of_hours_the_course_of_the_day_is_learnt() -> None:
+def test_half_a_year_of_hours_teaches_the_daily_cycle() -> None:
     rmse = compared(half_a_year_of_hours(seed=0))
     assert rmse["network"][0] < 1.02 * rmse["linear"][0]
     assert (rmse["network"] < 1.06 * rmse["linear"]).all()
@@ -119,7 +119,7 @@ def some_years(phase: float, days: int, seed: int) -> SstSeries:
     return daily(season + persistent(days, 0.95, 0.6, seed) + persistent(days, 0.997, 0.8, seed + 500))
 
 
-def test_of_two_years_some_is_taken_to_be_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_years_show_part_of_what_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
     """It errs less than what takes all of it, and hardly more than what takes nothing, where little is."""
 
     def rmse() -> Floats:
@@ -133,7 +133,7 @@ def test_of_two_years_some_is_taken_to_be_usual(monkeypatch: pytest.MonkeyPatch)
     assert np.mean(mixed / rmse()) < 1.03
 
 
-def test_of_less_than_a_year_no_level_is_taken_to_be_usual() -> None:
+def test_less_than_a_year_shows_no_usual_level() -> None:
     """Five degrees more are answered as the training's own; the opposite, half a year later, oppositely."""
     network, dataset = alone(year(0.0, seed=0))
     some = Examples.of(dataset.origins("test")).take(slice(0, 50))
@@ -150,13 +150,13 @@ def test_of_less_than_a_year_no_level_is_taken_to_be_usual() -> None:
 @pytest.mark.parametrize(
     ("days", "usual"), [(360, 0.0), (366, 0.1), (1_096, 0.5), (10_000, 0.99)], ids=["a year", "over", "three", "many"]
 )
-def test_the_more_years_were_seen_the_more_of_them_is_taken_to_be_usual(days: int, usual: float) -> None:
+def test_more_years_show_more_of_what_is_usual(days: int, usual: float) -> None:
     values = 15 + 5 * np.sin(2 * np.pi * np.arange(days) / 365.25)
     assert Scaling.of(daily(values)).usual == pytest.approx(usual, abs=0.01)
 
 
 @pytest.mark.parametrize(("days", "known"), [(400, False), (650, False), (720, True)])
-def test_of_two_years_the_cell_is_told_the_season_and_of_less_it_is_not(days: int, known: bool) -> None:
+def test_the_cell_sees_the_season_from_two_years_on(days: int, known: bool) -> None:
     values = 15 + 5 * np.sin(2 * np.pi * np.arange(days) / 365.25)
     assert Scaling.of(daily(values)).annual is known
 
