@@ -145,7 +145,7 @@ def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, 
     command = [sys.executable, "-m", "service"]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | settings, check=False)
     assert done.returncode == 2
-    assert "gru.pt is not the file that was published" in done.stderr
+    assert "gru.pt has changed since it was published" in done.stderr
     assert "Traceback" not in done.stderr
 
 

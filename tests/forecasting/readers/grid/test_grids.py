@@ -286,7 +286,7 @@ def two_of_them() -> xr.Dataset:
         ),
         (
             buoy().rename(wt="x").drop_attrs(),
-            "no variable of sea temperature, only x; if one of them is SST, name it with value_column=",
+            "no variable of sea temperature, only x, wt_tests; if one of them is SST, name it with value_column=",
         ),
         (buoy().assign_coords(time=[TIMES[0]] * 10), "9 of 10 times are repeated"),
         (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) besides time"),
