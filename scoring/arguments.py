@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         option = OPTIONS[name]
         flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
         reading.add_argument(*flags, dest=name, type=option.parse, **option.argument())
-    work = parser.add_argument_group("work")
+    work = parser.add_argument_group("execution")
     who = work.add_mutually_exclusive_group()
     who.add_argument(
         "--processes",

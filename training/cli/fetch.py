@@ -30,7 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command_name("fetch", "training fetch"),
         description="Download one series from an ERDDAP server, from a table or a grid, into a CSV file.",
-        epilog="A span is a number, or two as in 43.5:44. Write --lon=-122.4 if it starts with a minus sign.",
+        epilog="A SPAN is one number, or two with a colon between them, such as 43.5:44. Write --lon=-122.4 with "
+        "an equals sign if it starts with a minus.",
     )
     parser.add_argument("--erddap", required=True, metavar="URL", help="address of the server, as in https://…/erddap")
     parser.add_argument("--dataset", required=True, metavar="ID", help="dataset ID on the server")
