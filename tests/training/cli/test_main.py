@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path
     (tmp_path / "file").write_text("")
     done = quick(tmp_path / "file")
     assert done.returncode == 2
-    assert "cannot be written" in done.stderr
+    assert f"cannot write the release to {tmp_path / 'file' / 'nino12'}: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
