@@ -17,7 +17,7 @@ _KEY: Final = re.compile(r"[!-~]+")
 
 
 class Endpoint:
-    """The service as a client is told to reach it.
+    """The address, headers and limits that a client uses.
 
     Attributes:
         url: the base URL.

@@ -100,7 +100,7 @@ def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
     if content.count(b"{") + content.count(b"[") > most and _has_parts(content, most + 1):
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"the JSON holds more than {most} objects and arrays, which no valid request needs",
+            f"the JSON contains more than {most} objects and arrays, which no valid request needs",
         )
     for noun, sign, signs, most in (
         ("values", b",", 1, max_bytes // _BYTES_PER_VALUE),
@@ -108,7 +108,7 @@ def refuse_costly(content: bytes, max_series: int, max_bytes: int) -> None:
     ):
         # Counting takes a tenth of the time of parsing, and few bodies are large enough to need it.
         if len(content) > signs * most and content.count(sign) > signs * most:
-            detail = f"the JSON holds more than {most} {noun}: split it into several requests"
+            detail = f"the JSON contains more than {most} {noun}: split it into several requests"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 

@@ -19,7 +19,7 @@ from service.server.cycles import Http10Cycle, PiecewiseCycle
 from service.server.refusals import MAX_HEAD_BYTES, bad_request, head_too_large, malformed
 
 DISCARD_SECONDS: Final = 30
-"""How long a client may go on sending after its last answer. What it sends is discarded."""
+"""Seconds in which a client may keep sending after its last answer. What it sends is discarded."""
 
 DISCARD_PAUSE_SECONDS: Final = 2
 """Seconds without data from such a client after which its connection is closed."""

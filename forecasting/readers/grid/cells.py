@@ -66,8 +66,8 @@ def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tu
         known = {*(() if lat is None else lat.dims), *(() if lon is None else lon.dims)}
         other = next((dim for dim in dims if dim not in known), dims[0])
         raise FileError(
-            f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} besides "
-            "time, which are not latitude and longitude according to their attributes; select or average the others, "
+            f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} in "
+            "addition to time, and their attributes do not identify them as latitude and longitude; select or average them, "
             f"such as with xarray's isel({other}=0) or mean({other!r})"
         )
     return lat, lon

@@ -157,7 +157,10 @@ def test_a_broken_release_is_refused_and_the_index_says_so(operator: Operator, p
 
 
 def test_without_a_current_release_a_load_says_which_file_is_missing(operator: Operator, published: Any) -> None:
-    dataset, said = operator.folder / "nino12", r"\[409\] .*nino12/current is missing, .*: write into it the version"
+    dataset, said = (
+        operator.folder / "nino12",
+        r"\[409\] .*nino12/current is missing, .*: write the version to serve into that file",
+    )
     (dataset / "current").unlink()
     with pytest.raises(InferenceServerException, match=said):
         operator.triton.load_model(GRU, headers=operator.headers)

@@ -289,7 +289,7 @@ def two_of_them() -> xr.Dataset:
             "no variable of sea temperature, only x, wt_tests; if one of them is SST, name it with value_column=",
         ),
         (buoy().assign_coords(time=[TIMES[0]] * 10), "9 of 10 times are repeated"),
-        (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) besides time"),
+        (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) in addition to time"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_by_its_variable(netcdf: Save, data: xr.Dataset, said: str) -> None:

@@ -338,8 +338,8 @@ def test_the_route_in_the_document_answers_as_the_gate_does(artifacts: Path, cli
 
 
 def test_the_documentations_example_runs(client: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:
-    section = (ROOT / "docs" / "service.md").read_text(encoding="utf-8").partition("## Open Inference Protocol")[2]
-    example = section.partition("```python\n")[2].partition("```")[0]
+    page = (ROOT / "docs" / "reference" / "inference-protocol.md").read_text(encoding="utf-8")
+    example = page.partition("```python\n")[2].partition("```")[0]
     names: dict[str, Any] = {}
     exec(example.replace("127.0.0.1:8000", address(client)), names)
     names["client"].close()
