@@ -1,7 +1,7 @@
 """Follows the published releases, without dropping a request.
 
 Every worker checks which releases are current, and is notified at once when any worker is asked to load or unload
-a model. A new release is loaded, verified and warmed up beside the old one, and then replaces it for the requests that follow.
+a model. A new release is loaded, verified and warmed up beside the old one, and then replaces it for later requests.
 A release that fails is refused, and the old one stays. It is tried again after its files have changed, since a release
 that is copied slowly is complete in the end.
 """

@@ -67,8 +67,8 @@ def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tu
         other = next((dim for dim in dims if dim not in known), dims[0])
         raise FileError(
             f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} in "
-            "addition to time, and their attributes do not identify them as latitude and longitude; select or average them, "
-            f"such as with xarray's isel({other}=0) or mean({other!r})"
+            "addition to time, and their attributes do not identify them as latitude and longitude; select or average "
+            f"them, such as with xarray's isel({other}=0) or mean({other!r})"
         )
     return lat, lon
 
