@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from forecasting.series.sst_series import SstSeries
+from tests.conftest import ROOT
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.fitting import Fit
@@ -64,11 +65,11 @@ def test_other_data_or_settings_reuse_no_fit(nino12: SstSeries, quick: TrainingC
 _FOLDER_OF_A_RUN = """
 from pathlib import Path
 import numpy as np
-from forecasting.series import SstSeries
-from forecasting.timestep import TimeStep
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep
 from training.config import TrainingConfig
-from training.dataset import Dataset
-from training.kept_fits import KeptFits
+from training.examples.dataset import Dataset
+from training.fit.kept_fits import KeptFits
 
 series = SstSeries(np.sin(np.arange(400.0)), np.datetime64("1990-01-01", "s"), TimeStep.parse("month"))
 config = TrainingConfig.for_step(series.step)
@@ -78,7 +79,7 @@ print(KeptFits.of(Dataset.divide(series, config), config, Path()).folder)
 
 def test_another_version_of_the_core_reuses_no_fit(tmp_path: Path) -> None:
     for package in ("forecasting", "training"):
-        shutil.copytree(Path(__file__).parents[2] / package, tmp_path / package)
+        shutil.copytree(ROOT / package, tmp_path / package)
 
     def folder() -> str:
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -86,6 +87,6 @@ def test_another_version_of_the_core_reuses_no_fit(tmp_path: Path) -> None:
         return subprocess.run(command, env=environment, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
 
     before = folder()
-    with (tmp_path / "forecasting" / "rolling.py").open("a") as file:
+    with (tmp_path / "forecasting" / "series" / "origins.py").open("a") as file:
         file.write("# Another version.\n")
     assert folder() != before
