@@ -139,7 +139,7 @@ class Forecaster:
         series: Sequence[SstSeries],
         horizons: npt.NDArray[np.int64],
         baselines: Baselines | None = None,
-    ) -> Forecasts:
+    ) -> "Forecasts[Forecaster]":
         """Forecast each of ``series``, at least one, to its own horizon, ``(len(series),)``.
 
         The horizons are not checked; ``baselines`` as in :meth:`forecast`.
@@ -160,7 +160,7 @@ def forecast_together(
     horizons: npt.NDArray[np.int64],
     forecasters: Sequence[Forecaster],
     baselines: Baselines | None = None,
-) -> Forecasts:
+) -> Forecasts[Forecaster]:
     """Forecast each of ``series`` with its own network, to its own horizon.
 
     Everything except the networks themselves runs on all series at once.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +14,14 @@ from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.windows import Windows
 from forecasting.series.times import Floats, Times
 
-if TYPE_CHECKING:
-    from forecasting.networks.forecaster import Forecaster
+Network = TypeVar("Network")
 
 Rows = slice | list[int]
 """Some rows of a batch, or all of them."""
 
 
 @dataclass(frozen=True)
-class Forecasts:
+class Forecasts(Generic[Network]):
     """Forecasts of many series; a series that cannot be forecast from has no row.
 
     Attributes:
@@ -51,13 +50,13 @@ class Forecasts:
     failures: dict[int, SeriesError]
     windows: Floats
     rms_increment: Floats
-    by_network: "Sequence[tuple[Forecaster, Rows, float]]"
+    by_network: Sequence[tuple[Network, Rows, float]]
 
     def __len__(self) -> int:
         return len(self.row)
 
     @classmethod
-    def none(cls, windows: Windows, failures: dict[int, SeriesError]) -> "Forecasts":
+    def none(cls, windows: Windows, failures: dict[int, SeriesError]) -> "Forecasts[Network]":
         """Return no forecasts, for when no series has a usable window."""
         column, table = np.empty(0), np.empty((0, 0))
         return cls(

@@ -193,7 +193,7 @@ class _Batch:
         """Whether there is a series without an error."""
         return bool(self._places)
 
-    def run(self) -> Forecasts:
+    def run(self) -> Forecasts[Forecaster]:
         """Forecast all added series, and fill in their entries."""
         choices, series = list(self._numbers), self._series
         horizons = np.asarray([choices[choice][0].horizon for choice in self._choices])

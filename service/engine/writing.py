@@ -42,7 +42,9 @@ class ForecastOptions(NamedTuple):
         return tuple([level for level in DEFAULT_LEVELS if level in errors.half_width])
 
 
-def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, levels: Sequence[int]) -> list[bytes]:
+def write(
+    forecasts: Forecasts[Forecaster], rows: Sequence[int], options: ForecastOptions, levels: Sequence[int]
+) -> list[bytes]:
     """Return the entries of some ``rows`` of ``forecasts``; :func:`with_ids` completes them.
 
     Each is the JSON of a :class:`~service.api.forecast.schemas.SeriesForecast`, from after its ``id`` to the end.
@@ -78,7 +80,7 @@ def write(forecasts: Forecasts, rows: Sequence[int], options: ForecastOptions, l
     return form.fill(table, times, calibrated, [forecasts.warnings[row] for row in rows])
 
 
-def _by_network(forecasts: Forecasts, rows: Sequence[int]) -> Iterator[tuple[Forecaster, Rows]]:
+def _by_network(forecasts: Forecasts[Forecaster], rows: Sequence[int]) -> Iterator[tuple[Forecaster, Rows]]:
     """Yield each network, and the places of its rows in ``rows``."""
     for network, network_rows, _ in forecasts.by_network:
         if isinstance(network_rows, slice) or len(rows) == len(forecasts):

@@ -71,7 +71,7 @@ class BatchMetrics:
         """Return the statistics of a network."""
         return self.statistics.setdefault(network, ModelStatistics())
 
-    def add(self, forecasts: Forecasts, waits: Mapping[Forecaster, list[float]], seconds: float) -> None:
+    def add(self, forecasts: Forecasts[Forecaster], waits: Mapping[Forecaster, list[float]], seconds: float) -> None:
         """Record a batch of forecasts; from any thread.
 
         Args:
