@@ -68,7 +68,7 @@ def grid_axes(data: "xr.Dataset", value: "xr.DataArray", along: Hashable) -> "tu
         raise FileError(
             f"variable {value.name} has dimensions {', '.join(f'{dim} ({value.sizes[dim]})' for dim in dims)} in "
             "addition to time, and their attributes do not identify them as latitude and longitude; select or average "
-            f"them, such as with xarray's isel({other}=0) or mean({other!r})"
+            f"the others, such as with xarray's isel({other}=0) or mean({other!r})"
         )
     return lat, lon
 

@@ -24,7 +24,7 @@ from tests.serving import serve
 
 
 def monthly(n: int, header: str = "time,sst", start: str = "2001-01") -> str:
-    times = np.arange(np.datetime64(start, "M"), n)
+    times = np.datetime64(start, "M") + np.arange(n).astype("timedelta64[M]")
     return "\n".join([header, *(f"{time}-01,{20 + 3 * np.sin(k * np.pi / 6):.2f}" for k, time in enumerate(times))])
 
 
