@@ -52,7 +52,8 @@ test-newest: ## run the core and service tests on Python 3.13 with the newest ve
 test-lowest test-newest: test-%: $(VENV)/.uv
 	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
 	@$(call uv_install,$*,--torch-backend cpu) 2>/dev/null || $(call uv_install,$*)
-	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service --ignore=tests/service/api/test_schemathesis.py \
+	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service \
+		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/server/test_under_fire.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
