@@ -15,7 +15,7 @@ OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "c
 """Output formats by file extension."""
 GRIDS: Final = ("netcdf", "zarr")
 READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone")
-"""ReadingOptions of reading that apply to every file of an input."""
+"""Reading options that apply to every file of an input."""
 EXITS: Final = """\
 exit status: 0 success; 1 stopped by a system error such as a full disk; 2 invalid options or input;
 3 finished, but some chunks failed; 130 interrupted. After 1, 3 or 130, run the same command again to resume."""
