@@ -43,7 +43,6 @@ containers: $(VENV)/.dev ## run the tests of the images and the composition (nee
 # finds no CPU build of torch, it installs the default one: on Linux the GPU build, several gigabytes.
 test-lowest: python := 3.11
 test-lowest: resolution := lowest-direct
-test-lowest: ignored := --ignore=tests/service/server --ignore=tests/service/telemetry
 test-lowest: ## run the core and service tests on Python 3.11 with the lowest versions that pyproject.toml allows
 
 test-newest: python := 3.13
@@ -54,7 +53,7 @@ test-lowest test-newest: test-%: $(VENV)/.uv
 	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
 	@$(call uv_install,$*,--torch-backend cpu) 2>/dev/null || $(call uv_install,$*)
 	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service \
-		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/server/test_under_fire.py $(ignored) \
+		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/server/test_under_fire.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
