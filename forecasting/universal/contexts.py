@@ -137,16 +137,18 @@ class _Group:
             outside.any(axis=1).astype(np.bool_), fit, failures, lambda i: _outside(self.values[i], outside[i])
         )
         missing_after = self.values.shape[1] - 1 - last
-        too_late: Bools = missing_after + horizon > metadata.horizon
+        too_late = missing_after + horizon > metadata.horizon
         self._refuse(too_late, fit, failures, lambda i: _too_late(int(missing_after[i]), horizon, metadata))
         contexts = self._aligned(np.flatnonzero(fit), last, longest)
         contexts = _with_agreeing_climatology(contexts)
         return _without_short_or_constant(_with_late(contexts), metadata, failures)
 
-    def _refuse(self, wrong: Bools, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]) -> None:
-        for i in np.flatnonzero(wrong & fit).tolist():
+    def _refuse(
+        self, wrong: npt.ArrayLike, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]
+    ) -> None:
+        for i in np.flatnonzero(np.asarray(wrong) & fit).tolist():
             failures[int(self.row[i])] = error(i)
-        fit &= ~wrong
+            fit[i] = False
 
     def _aligned(self, places: Indices, last: Indices, longest: int) -> Contexts:
         """Return the contexts at ``places``, moved so that their last observed values share a column."""
