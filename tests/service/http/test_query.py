@@ -19,7 +19,11 @@ CALLS = [(method, path) for path, methods in DOCUMENT["paths"].items() for metho
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_every_call_refuses_a_parameter_that_it_does_not_have(client: httpx.Client, method: str, path: str) -> None:
-    known = [one["name"] for one in DOCUMENT["paths"][path][method].get("parameters", []) if one["in"] == "query"]
+    known = [
+        parameter["name"]
+        for parameter in DOCUMENT["paths"][path][method].get("parameters", [])
+        if parameter["in"] == "query"
+    ]
     where = path.format(model="nino12-gru", version="1")
     answer = client.request(method, where, params={"horizn": 3}, json={})
     if path.startswith("/v2/repository/models"):

@@ -31,11 +31,11 @@ VALUES = ODD | NUMBERS | st.text(max_size=8).map(json.dumps)
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where anything stands in a document, the document itself left out."""
-    found = [] if path == () else [path]
+    paths = [] if path == () else [path]
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in children:
-        found += places(child, (*path, key))
-    return found
+        paths += places(child, (*path, key))
+    return paths
 
 
 def with_piece(document: Any, path: tuple[Any, ...], piece: str) -> bytes:
