@@ -1,4 +1,4 @@
-"""Whatever bytes a file holds: a reading, or a sentence."""
+"""Any bytes give a reading, or an error in one sentence."""
 
 import gzip
 from pathlib import Path

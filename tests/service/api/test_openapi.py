@@ -109,7 +109,7 @@ def test_the_query_parameters_of_ndjson_are_declared(document: Json) -> None:
 
 
 def fits(document: Json, schema: Json, content: Any) -> bool:
-    """Whether ``found`` has all fields that are required and none that is not declared, as deep as schemas go."""
+    """Return whether ``content`` has every required field and no undeclared one, at every level of the schema."""
     if "$ref" in schema:
         return fits(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], content)
     if "anyOf" in schema:

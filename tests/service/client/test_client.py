@@ -71,7 +71,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
 @pytest.fixture
 def url(client: httpx.Client) -> str:
-    """Where the service is."""
+    """The address of the service."""
     return str(client.base_url)
 
 
@@ -83,7 +83,7 @@ def months(nino12: SstSeries) -> "pd.Series[float]":
 
 @dataclass
 class Script:
-    """What a server is to answer, one after the other, the last for good; and what it was asked."""
+    """Answers that a server gives in turn, repeating the last, and the requests that it received."""
 
     answers: Sequence[Answer]
     requests: list[BaseHTTPRequestHandler] = field(default_factory=list)
@@ -226,7 +226,7 @@ MONTHS = pd.date_range("2008-07-01", periods=30, freq="MS")
     ],
     ids=["periods", "utc", "east", "west", "mid-month", "mid-month-east", "month-end"],
 )
-def test_months_are_those_that_the_index_shows(
+def test_months_match_the_published_index(
     ask: Ask, url: str, months: "pd.Series[float]", index: "pd.Index[Any]"
 ) -> None:
     table = ask(url, "forecast", pd.Series(months.to_numpy(), index, name="pier"), model="gru")
@@ -716,7 +716,7 @@ except ImportError as error:
     assert "is blocked" in blocked
 
 
-def test_the_lines_in_the_documentation_run_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_in_the_documentation_run_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "docs" / "reference" / "python-client.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)

@@ -16,7 +16,7 @@ from service.http.problems import ProblemError
 
 
 class BadJobError(Exception):
-    """What a bad job fails with, alone or in company."""
+    """The error of a bad job, alone or in a batch."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Job:
 
 @dataclass
 class Work:
-    """What is run: the square of each number."""
+    """Return the square of each number."""
 
     batches: list[list[int]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
@@ -71,7 +71,7 @@ def workers() -> Iterator[Executor]:
 
 
 async def answers(batcher: "Batcher[Job, int]", jobs: Sequence[Job]) -> list[Any]:
-    """What each caller gets: its result, what was raised, or CancelledError where it left."""
+    """Return what each caller gets: its result, its error, or CancelledError if it left."""
 
     async def call(job: Job) -> int:
         for _ in range(job.turns):
@@ -94,7 +94,7 @@ async def answers(batcher: "Batcher[Job, int]", jobs: Sequence[Job]) -> list[Any
 
 
 def assert_own(jobs: Sequence[Job], answers: Sequence[Any]) -> None:
-    """Whether each caller got what is its own."""
+    """Check that each caller got the answer to its own job."""
     for job, answer in zip(jobs, answers, strict=True):
         if job.leaves and isinstance(answer, asyncio.CancelledError):
             continue

@@ -30,11 +30,11 @@ GRU = "nino12-gru"
 
 @dataclass
 class Operator:
-    """Who may load and unload, at a service of their own.
+    """An operator who may load and unload models, with a service of their own.
 
     Attributes:
         http: sends the key by itself.
-        triton: sends what it is told: give it ``headers``.
+        triton: sends no key by itself: pass ``headers``.
         headers: with the key.
         folder: artifacts.
     """
@@ -45,7 +45,7 @@ class Operator:
     folder: Path
 
     def states(self, ready: bool = False) -> dict[str, str]:
-        """Of each model in the index."""
+        """Return the state of each model in the index."""
         index = self.http.post("/v2/repository/index", json={"ready": ready})
         assert index.status_code == 200
         return {model["name"]: model["state"] for model in index.json()}

@@ -1,4 +1,4 @@
-"""What a request takes up is counted once, and given back."""
+"""The resources of a request are counted once and released."""
 
 import asyncio
 

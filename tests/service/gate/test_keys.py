@@ -64,7 +64,7 @@ def test_new_keys_are_256_random_bits_and_differ() -> None:
     ids=["a key alone", "a field more", "a key, no digest", "a digit less", "a key as role", "a role in capitals",
          "a key as name", "no name", "a reserved name", "a name twice", "a key twice"],
 )  # fmt: skip
-def test_a_broken_line_is_named_by_file_and_number_and_never_repeated(line: str, message: str) -> None:
+def test_a_broken_line_is_reported_by_file_and_number_without_its_text(line: str, message: str) -> None:
     with pytest.raises(RequestError) as refused:
         Keys.parse(f"# keys\n{OPS.line}\n\n{line}\n", "keys.txt")
     sentence = str(refused.value)
@@ -90,7 +90,7 @@ def test_file_and_environment_count_together(tmp_path: Path) -> None:
         read_keys(Settings(keys_file=file, keys=SecretStr(PIER.line)))
 
 
-def test_a_keys_file_that_gives_no_keys_stops_the_start(tmp_path: Path) -> None:
+def test_a_keys_file_without_keys_stops_the_start(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     with pytest.raises(RequestError, match=r"cannot read the keys file .*: No such file"):
         read_keys(Settings(keys_file=file))

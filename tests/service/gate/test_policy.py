@@ -1,4 +1,4 @@
-"""Who gets in: by path, by what is presented, and by the address that the service listens on."""
+"""Access by path, by API key, and by the address that the service listens on."""
 
 import socket
 import threading
@@ -193,7 +193,7 @@ def guarded() -> Iterator[socket.socket]:
 
 
 def status_of(server: socket.socket, target: str, authorization: str = "") -> int:
-    """Of a POST to this target, sent byte for byte."""
+    """Return the status of a POST to this target, sent byte for byte."""
     with socket.create_connection(server.getsockname()) as connection:
         head = f"POST {target} HTTP/1.1\r\nHost: pier\r\nContent-Length: 0\r\nConnection: close\r\n{authorization}\r\n"
         connection.sendall(head.encode("latin-1"))

@@ -19,7 +19,7 @@ class Clock:
 
 
 def admitted(limiter: RateLimiter, calls: int) -> int:
-    """How many of so many calls at once are let through."""
+    """Return how many of ``calls`` simultaneous calls are admitted."""
     return sum(limiter.take(PIER) == 0.0 for _ in range(calls))
 
 

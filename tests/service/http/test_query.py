@@ -64,7 +64,7 @@ def test_every_documented_parameter_is_accepted(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("what", ["", "/config", "/ready", "/stats"])
-def test_under_v2_a_short_name_is_that_of_the_dataset_asked_for(client: httpx.Client, what: str) -> None:
+def test_under_v2_a_short_name_belongs_to_the_requested_dataset(client: httpx.Client, what: str) -> None:
     asked = client.get(f"/v2/models/gru{what}?dataset=buoy").json()
     assert "buoy-gru" in str(asked)
     contradicted = client.get(f"/v2/models/nino12-gru{what}?dataset=buoy")

@@ -1,4 +1,4 @@
-"""What no well-behaved client sends: heads without an end, malformed requests, old HTTP, and leaving too early."""
+"""Requests of misbehaving clients: endless heads, malformed requests, old HTTP, and early disconnects."""
 
 import json
 import socket

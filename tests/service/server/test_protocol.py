@@ -184,7 +184,7 @@ def test_a_worker_sleeps_while_its_only_client_is_idle(artifacts: Path, content:
 
 
 class Wire(asyncio.Transport):
-    """What a connection writes, and no socket."""
+    """A transport without a socket."""
 
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})

@@ -32,7 +32,7 @@ FORGED = 'gone\n{"level": "info", "message": "all is well"}\r\x1b[2K\x85\u2028\x
 
 
 class Lines:
-    """What is logged, as lines."""
+    """A logger, and the lines that it writes."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         self.stream = io.StringIO()

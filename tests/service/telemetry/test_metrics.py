@@ -1,4 +1,4 @@
-"""What Prometheus gets: counted once, for all processes, and never with a client's words in it."""
+"""Prometheus metrics: counted once, for all processes, and without text from clients."""
 
 import asyncio
 import multiprocessing
@@ -175,7 +175,7 @@ def test_forecasts_are_counted_at_the_next_scrape(measured: httpx.Client, nino12
     assert grown("sst_input_level_distance_total") > 1
 
 
-def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: SstSeries) -> None:
+def test_batches_are_counted_without_a_scrape(gru: Forecaster, nino12: SstSeries) -> None:
     """Other processes read what this one has written, and do not ask it."""
     forecasts = gru.forecast_each([nino12.part(0, 24)], np.asarray([1]))
     counted: list[int] = []

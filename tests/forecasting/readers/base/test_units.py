@@ -45,7 +45,7 @@ def test_a_letter_that_distinguishes_columns_is_not_a_unit(tmp_path: Path, name:
     ["# units: degF", "#Units = Fahrenheit", "# unit: °F", "# Water temperature in degrees Fahrenheit.",
      "# Variable: SST, degF", "# sst (°F)"],
 )  # fmt: skip
-def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: str) -> None:
+def test_a_comment_above_the_header_can_give_the_units(tmp_path: Path, comment: str) -> None:
     path = write(tmp_path, "# station 7", comment, "time,sst", *(f"{day},41" for day in days(3)))
     (station,) = read(path).stations
     assert (station.units, station.units_from) == ("fahrenheit", "by the comment above the header")
@@ -66,7 +66,7 @@ def test_a_comment_about_something_else_gives_no_units(tmp_path: Path, comments:
     assert read(path).stations[0].units_from == "by default, as the file does not say"
 
 
-def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path) -> None:
+def test_a_column_of_units_can_be_named_after_the_values(tmp_path: Path) -> None:
     lines = [f"{day},41,degC,degF" for day in days(3)]
     path = write(tmp_path, "time,sst,temp_units,sst_units", *lines)
     (station,) = read(path).stations
@@ -157,7 +157,7 @@ def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_r
         read(path)
 
 
-def test_a_row_of_units_may_have_them_in_brackets(tmp_path: Path) -> None:
+def test_a_row_of_units_can_use_brackets(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "(UTC),(deg F)", *(f"{day},41" for day in days(3)))
     np.testing.assert_allclose(read(path).series.values, 5)
 

@@ -126,7 +126,7 @@ def test_a_place_off_the_grid_is_refused(netcdf: Save, at: tuple[float, float]) 
         read(netcdf(oisst()), ReadingOptions(at=at))
 
 
-def test_a_place_between_cells_that_lie_far_apart_along_one_dimension_is_on_the_grid(netcdf: Save) -> None:
+def test_a_place_between_widely_spaced_cells_is_on_the_grid(netcdf: Save) -> None:
     coarse = oisst().isel(lon=slice(0, None, 30))
     assert read(netcdf(coarse), ReadingOptions(at=(0.0, 75.0))).series.values[0] == pytest.approx(15.605, abs=0.02)
 
@@ -168,7 +168,7 @@ def test_flags_are_ignored_if_1_does_not_mean_good(save: Save) -> None:
     assert (station.columns.flags, station.flags) == (None, {})
 
 
-def test_quality_levels_of_ghrsst_are_not_taken_for_qartod(netcdf: Save) -> None:
+def test_ghrsst_quality_levels_are_not_mistaken_for_qartod_flags(netcdf: Save) -> None:
     data = ghrsst()
     level = {"flag_values": np.arange(6, dtype=np.int8)}
     data["quality_level"] = (("time", "lat", "lon"), np.full((10, 5, 360), 4, dtype=np.int8), level)

@@ -93,7 +93,7 @@ def test_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
         ("time,sst\nUTC,degree_C\n", "holds no data"),
     ],
 )  # fmt: skip
-def test_an_answer_saved_as_data_is_recognised(tmp_path: Path, text: str, sentence: str) -> None:
+def test_an_error_page_saved_as_data_is_recognised(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "sst.csv"
     path.write_text(text)
     with pytest.raises(FileError, match=sentence):

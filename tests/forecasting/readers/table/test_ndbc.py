@@ -93,7 +93,7 @@ def test_an_hourly_file_of_all_stations_is_split_by_station(tmp_path: Path) -> N
         ((*REALTIME[:2], REALTIME[3]), "every value of the series is missing"),
     ],
 )
-def test_a_damaged_file_is_refused_by_its_line(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+def test_a_damaged_file_is_refused_with_its_line(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
     with pytest.raises(FileError, match=message):
         read(write(tmp_path, *lines))
 

@@ -1,4 +1,4 @@
-"""What stands above a header, and tables of spaces."""
+"""Lines above a header, and tables separated by spaces."""
 
 from pathlib import Path
 

@@ -36,7 +36,7 @@ def test_a_wide_table_holds_a_series_for_each_column_named_after_sst(tmp_path: P
         read_csv(path)
 
 
-def test_a_column_may_be_taken_by_its_name_as_a_station(tmp_path: Path) -> None:
+def test_a_column_can_be_chosen_as_a_station_by_its_name(tmp_path: Path) -> None:
     path = write(tmp_path, "date,46042,46097", *(f"{day},10,20" for day in days(3)))
     with pytest.raises(FileError, match="2 columns that could be SST: 46042, 46097; choose one with value_column="):
         read(path)
@@ -98,7 +98,7 @@ def test_a_column_that_does_not_identify_stations_leaves_one_series(
     assert len(read(path).series) == 9
 
 
-def test_a_few_places_far_apart_are_several_series_whatever_the_times(tmp_path: Path) -> None:
+def test_a_few_distant_places_are_several_series_at_any_times(tmp_path: Path) -> None:
     lines = [f"{day},{44 if k < 60 else 10},{-9 if k % 3 else -9.01},{10 + k / 100}" for k, day in enumerate(YEAR)]
     path = write(tmp_path, "time,lat,lon,sst", *lines)
     assert read(path, ReadingOptions(resample=TimeStep.parse("P7D"))).names == ("10N 9W", "44N 9W")

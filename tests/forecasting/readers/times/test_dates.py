@@ -41,7 +41,7 @@ def test_dates_are_read_as_people_write_them(tmp_path: Path, times: list[str]) -
     assert (iso(series.start), str(series.step), len(series)) == ("2010-12-31T00:00:00Z", "day", 3)
 
 
-def test_months_may_be_six_digits(tmp_path: Path) -> None:
+def test_months_can_be_six_digits(tmp_path: Path) -> None:
     series = read_csv(write(tmp_path, "date,sst", *rows(["201011", "201012", "201101"])))
     assert (iso(series.start), str(series.step), len(series)) == ("2010-11-01T00:00:00Z", "month", 3)
 

@@ -1,4 +1,4 @@
-"""Whatever is posted to /compare gets an answer that keeps the contract, or a problem document."""
+"""Any request to /compare gets an answer that keeps the contract, or a problem document."""
 
 import json
 import math
@@ -25,7 +25,7 @@ Requests = st.fixed_dictionaries(
 
 
 def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison | None:
-    """What is answered, held to the contract; None where the request is refused."""
+    """Post a request and check the answer against the contract; None if the request is refused."""
     response = client.post("/compare", content=to_json(body).encode(), headers=JSON, params=parameters)
     if response.status_code != 200:
         assert response.status_code in REFUSALS, response.text

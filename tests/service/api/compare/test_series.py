@@ -49,7 +49,7 @@ def test_the_answer_has_the_form_of_the_comparison_on_the_test_part(client: http
     ]
 
 
-def test_errors_are_those_of_the_forecasts_that_can_be_asked_for(client: httpx.Client, nino12: SstSeries) -> None:
+def test_errors_are_those_of_the_available_forecasts(client: httpx.Client, nino12: SstSeries) -> None:
     request = {"series": [one_series(nino12, 80)], "predictions": True}
     answer = answered(client.post("/compare", json=request))
     (comparison,) = answer["series"]
@@ -87,7 +87,7 @@ def test_each_forecast_is_what_forecast_answers_to_the_series_up_to_there(
             assert due["sst"][-1] == pytest.approx(predictions["predicted"][forecast["model"]][k], abs=1e-5)
 
 
-def test_one_model_can_be_asked_for(client: httpx.Client, nino12: SstSeries) -> None:
+def test_one_model_can_be_requested(client: httpx.Client, nino12: SstSeries) -> None:
     answer = answered(client.post("/compare", json={"model": "gru", "series": [one_series(nino12, 60)]}))
     assert [model["model"] for model in answer["models"]] == ["nino12-gru", *REFERENCES]
 
@@ -118,7 +118,7 @@ def test_a_bad_series_has_its_error_in_its_place(client: httpx.Client, nino12: S
     assert answer["test"]["n"] == 36
 
 
-def test_with_strict_a_bad_series_refuses_all(client: httpx.Client, nino12: SstSeries) -> None:
+def test_with_strict_a_bad_series_refuses_the_request(client: httpx.Client, nino12: SstSeries) -> None:
     series = [one_series(nino12, 60), one_series(nino12, 20, "short")]
     response = client.post("/compare?strict=true", json={"series": series})
     assert response.status_code == 422

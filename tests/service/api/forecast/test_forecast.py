@@ -34,7 +34,7 @@ def test_levels_of_a_dataset_forecast_can_be_chosen(client: httpx.Client) -> Non
     assert [interval["level"] for interval in answer["forecasts"][0]["intervals"]] == [50, 90]
 
 
-def test_another_dataset_is_asked_for_by_name(client: httpx.Client) -> None:
+def test_another_dataset_can_be_requested_by_name(client: httpx.Client) -> None:
     answer = answered(client.get("/forecast?dataset=buoy&model=lstm&horizon=4"))
     assert (answer["model"], answer["step"]) == ("buoy-lstm", "PT30M")
 
@@ -307,7 +307,7 @@ def test_the_ends_of_the_calendar_are_answered(client: httpx.Client, nino12: Sst
     assert len(answered(client.post("/forecast", json=request))["forecasts"]) == 1
 
 
-def test_two_times_far_apart_are_refused_rather_than_filled(client: httpx.Client) -> None:
+def test_two_distant_times_are_refused_and_not_filled(client: httpx.Client) -> None:
     """A grid between them would ask for the memory of thousands."""
     series = {"timestamps": ["0001-01-01", "9999-11-01"], "values": [20.0, 21.0]}
     forecast = answered(client.post("/forecast", json={"model": "gru", "series": [series]}))["forecasts"][0]

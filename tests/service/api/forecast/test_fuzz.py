@@ -1,4 +1,4 @@
-"""Whatever is posted to /forecast gets an answer that keeps the contract, or a problem document."""
+"""Any request to /forecast gets an answer that keeps the contract, or a problem document."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ Convert = Callable[[float], float]
 
 
 def post(client: httpx.Client, body: Json | bytes, **parameters: str) -> list[ModelForecast]:
-    """What each model answers, held to the contract; nothing where the request is refused."""
+    """Return the answer of each model, checked against the contract; empty if the request is refused."""
     content = body if isinstance(body, bytes) else to_json(body).encode()
     response = client.post("/forecast", content=content, headers=JSON, params=parameters)
     if response.status_code != 200:
@@ -57,7 +57,7 @@ def post(client: httpx.Client, body: Json | bytes, **parameters: str) -> list[Mo
 
 
 def hold_to_horizon(forecast: SeriesForecast, asked: Json) -> None:
-    """Whether there is a value of everything that was asked for at each step ahead."""
+    """Check that each requested quantity has a value at each lead."""
     lists: list[list[Any]] = [forecast.timestamps, forecast.sst, *forecast.baselines.values()]
     lists += [side for interval in forecast.intervals for side in (interval.lower, interval.upper)]
     lists += [exceedance.probability for exceedance in forecast.exceedance]
@@ -111,7 +111,7 @@ def test_each_series_gets_a_forecast_or_an_error_in_its_place(client: httpx.Clie
 
 @pytest.mark.parametrize("levels", [10, 200, 100_000])
 @pytest.mark.parametrize("field", ["values", "start", "id"])
-def test_a_field_of_any_depth_is_refused(client: httpx.Client, field: str, levels: int) -> None:
+def test_a_nested_field_of_any_depth_is_refused(client: httpx.Client, field: str, levels: int) -> None:
     series = {"start": "2010-01-01", "values": [24.0] * WINDOW, field: nested(levels)}
     assert post(client, {"series": [series]}) == []
 

@@ -47,7 +47,7 @@ def post(client: httpx.Client, content: bytes | Iterable[bytes], **query: object
 
 @contextmanager
 def conversation(port: int, query: str = "model=gru") -> Iterator[tuple[socket.socket, BufferedReader]]:
-    """A request whose body is sent in chunks, by hand."""
+    """Begin a request whose body the test sends in chunks."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as wire, wire.makefile("rb") as stream:
         lines = [f"POST /forecast?{query} HTTP/1.1", "Host: x", "Content-Type: application/x-ndjson"]
         wire.sendall("\r\n".join([*lines, "Transfer-Encoding: chunked", "", ""]).encode())
@@ -65,7 +65,7 @@ def read_head(stream: BufferedReader) -> int:
 
 
 def read_lines(stream: BufferedReader) -> Iterator[Json]:
-    """Of a chunked answer; each chunk ends with a line here."""
+    """Yield the lines of a chunked answer whose chunks end with a line."""
     while size := int(stream.readline() or b"0", 16):
         yield from map(json.loads, stream.read(size).splitlines())
         stream.readline()
@@ -122,7 +122,7 @@ def test_a_line_that_is_too_long_is_skipped_and_the_next_is_answered(artifacts: 
     assert first["sst"] == third["sst"]
 
 
-def test_a_short_body_in_one_piece_and_none_at_all_are_answered_too(client: httpx.Client, series: Json) -> None:
+def test_a_short_body_in_one_piece_and_an_empty_one_are_answered(client: httpx.Client, series: Json) -> None:
     without_end = written(series).rstrip()
     assert [line["id"] for line in read(post(client, without_end))] == ["pier"]
     assert read(post(client, b"")) == []

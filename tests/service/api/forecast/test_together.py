@@ -37,7 +37,7 @@ async def ask_together(url: httpx.URL, contents: list[bytes]) -> list[httpx.Resp
 
 @given(asked=st.lists(st.tuples(REQUESTS, SIZES), min_size=2, max_size=12))
 @settings(max_examples=max(20, settings().max_examples // 5))
-def test_a_request_is_answered_the_same_alone_and_beside_others(
+def test_a_request_gets_the_same_answer_alone_and_among_others(
     client: httpx.Client, asked: list[tuple[Json, int]]
 ) -> None:
     contents = [to_json(sized(*size)).encode() for size in asked]

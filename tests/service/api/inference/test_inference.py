@@ -173,7 +173,7 @@ def test_a_response_is_compressed_only_as_the_client_accepts(
     assert int(response.headers["content-length"]) < (2_000 if encoding else 10_000)
 
 
-def test_nothing_but_inference_is_ever_compressed(client: httpx.Client) -> None:
+def test_only_inference_responses_are_compressed(client: httpx.Client) -> None:
     for path in ("/v2", "/v2/models/stats", "/v2/models/nino12-gru", "/v2/models/nino12-gru/config", "/v2/nowhere"):
         response = client.get(path, headers={"Accept-Encoding": "gzip, deflate, br"})
         assert "content-encoding" not in response.headers

@@ -59,7 +59,7 @@ def test_a_place_on_a_grid_is_read_as_training_reads_it(client: httpx.Client, gr
     assert series["values"] == pytest.approx(there.values.tolist())
 
 
-def test_a_grid_without_a_place_says_what_to_choose(client: httpx.Client, grid: Path) -> None:
+def test_a_grid_without_a_place_lists_the_choices(client: httpx.Client, grid: Path) -> None:
     answer = answered(post(client, grid))
     assert answer["series"] == answer["stations"] == []
     assert answer["problem"] == (
@@ -67,9 +67,7 @@ def test_a_grid_without_a_place_says_what_to_choose(client: httpx.Client, grid: 
     )
 
 
-def test_a_damaged_file_gets_a_sentence_that_does_not_say_where_it_was_put(
-    client: httpx.Client, grid: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_file_gets_a_sentence_without_a_server_path(client: httpx.Client, grid: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.nc"
     cut.write_bytes(grid.read_bytes()[:9_000])
     response = post(client, cut)
@@ -130,9 +128,7 @@ def stations(path: Path, count: int, values: int) -> Path:
         (400, 2_600, f"holds 1040000 values, more than the limit of {MAX_LINES}; keep a shorter period"),
     ],
 )
-def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
-    tmp_path: Path, count: int, values: int, sentence: str
-) -> None:
+def test_a_file_that_expands_too_much_is_refused_unread(tmp_path: Path, count: int, values: int, sentence: str) -> None:
     path = stations(tmp_path / "many.nc", count, values)
     error = answer(Request(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES)))
     assert isinstance(error, FileError)
