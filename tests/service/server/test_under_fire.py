@@ -1,4 +1,4 @@
-"""Real processes and sockets, killed, stopped, reloaded and flooded under load."""
+"""Real processes and sockets, killed, stopped and reloaded under load, or out of files."""
 
 import asyncio
 import itertools
