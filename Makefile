@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data bench fuzz soak clean
+.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data climatology bench fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -43,7 +43,6 @@ containers: $(VENV)/.dev ## run the tests of the images and the composition (nee
 # finds no CPU build of torch, it installs the default one: on Linux the GPU build, several gigabytes.
 test-lowest: python := 3.11
 test-lowest: resolution := lowest-direct
-test-lowest: ignored := --ignore=tests/service/server --ignore=tests/service/telemetry
 test-lowest: ## run the core and service tests on Python 3.11 with the lowest versions that pyproject.toml allows
 
 test-newest: python := 3.13
@@ -54,7 +53,7 @@ test-lowest test-newest: test-%: $(VENV)/.uv
 	@test -x $(VENV)-$*/bin/python || $(BIN)/uv venv --quiet --python $(python) $(VENV)-$*
 	@$(call uv_install,$*,--torch-backend cpu) 2>/dev/null || $(call uv_install,$*)
 	$(VENV)-$*/bin/python -m pytest tests/forecasting tests/service \
-		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/server/test_under_fire.py $(ignored) \
+		--ignore=tests/service/api/test_schemathesis.py --ignore=tests/service/server/test_under_fire.py \
 		--numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 uv_install = $(BIN)/uv pip install --quiet --python $(VENV)-$(1)/bin/python --exact --upgrade --resolution $(resolution) \
@@ -81,6 +80,10 @@ docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
 
 data: $(VENV)/.dev ## rebuild data/*.csv from the packages that contain their sources
 	$(BIN)/python -m training.sources.shipped_data
+
+climatology: $(VENV)/.dev ## rebuild the global climatology from its Debian package (needs apt-get and dpkg-deb)
+	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && (cd $$folder && apt-get download -qq ferret-datasets) && \
+	dpkg-deb --extract $$folder/ferret-datasets_*.deb $$folder && $(BIN)/python -m training.sources.climatology $$folder
 
 bench: $(VENV)/.dev ## measure the speeds that the documentation reports
 	$(BIN)/python -m benchmarks

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.metadata import digest
+
+_LOAD_AGAIN: Final = "restore the file, or load the model again with load_forecaster"
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class CheckpointFile:
     path: Path
     sha256: str
 
-    def read(self, since: str, remedy: str) -> bytes:
+    def read(self, since: str = "it was loaded", remedy: str = _LOAD_AGAIN) -> bytes:
         """Return the content, as :func:`read_unchanged` does."""
         return read_unchanged(self.path, self.sha256, since, remedy)
 

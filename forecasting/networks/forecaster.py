@@ -150,8 +150,7 @@ class Forecaster:
 def _reopen(file: CheckpointFile, device_name: str) -> Forecaster:
     """Load the forecaster that was pickled."""
     device = choose_device(device_name)
-    content = file.read("it was loaded", "restore the file, or load the model again with load_forecaster")
-    forecaster = Forecaster(*load(content, device), device, file)
+    forecaster = Forecaster(*load(file.read(), device), device, file)
     forecaster.warm_up()
     return forecaster
 

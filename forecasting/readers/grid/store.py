@@ -146,7 +146,7 @@ def readable(kind: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        if undated := re.match(r"unable to decode time units '([^']*)'", reason):
+        if undated := re.search(r"unable to decode time units '([^']*)'", reason):
             raise FileError(
                 f"has times in {undated[1]!r}, which are not dates; write them as 'days since 1970-01-01'"
             ) from None
