@@ -98,8 +98,7 @@ def _solved(product: Floats, moment: Floats, size: Floats) -> Floats:
     penalty = _RIDGE * diagonal / np.maximum(size, 1.0)[:, None] + 1e-9
     penalty[:, 0] = 1e-9
     penalised = product + penalty[:, :, None] * np.eye(product.shape[1])
-    solved: Floats = np.linalg.solve(penalised, moment[:, :, None])[:, :, 0]
-    return solved
+    return np.asarray(np.linalg.solve(penalised, moment[:, :, None])[:, :, 0], dtype=np.float64)
 
 
 def _roll(past: Past, level: Floats, increments: Floats, waves: Floats, lags: list[int], weights: Floats) -> Floats:

@@ -26,7 +26,7 @@ _LEAST_SQUARE: Final = 1e-8
 """°C², below which errors of persistence are rounding."""
 
 _COVERAGE: Final = 0.8
-_PRIOR_ORIGINS: Final = 50.0
+_PRIOR_ORIGINS: Final = 100.0
 """Effective origins at which the factor of the past counts half."""
 
 _LEAST_FACTOR: Final = 0.7
@@ -173,7 +173,7 @@ class Record:
         for lead, column in enumerate(shares.T):
             known = column[np.isfinite(column)]
             if len(known) >= MIN_ORIGINS_TO_RECALIBRATE:
-                effective = len(known) * min(1.0, self.stride / (self.first_lead + lead))
+                effective = len(known) * min(1.0, self.stride / (2 * (self.first_lead + lead)))
                 exact = float(np.quantile(known, _COVERAGE))
                 factors[lead] = max(exact, 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
         return np.clip(factors, _LEAST_FACTOR, _GREATEST_FACTOR)
