@@ -41,6 +41,7 @@ def pair(artifacts: Path) -> Iterator[Service]:
     with running(artifacts, workers=2) as service:
         service.wait_for(STARTED, times=2)
         yield service
+    assert service.process.returncode == 0
 
 
 async def test_a_killed_worker_takes_only_its_own_requests_with_it_and_is_replaced(
@@ -209,7 +210,7 @@ def test_a_request_that_is_cut_off_by_the_stop_gets_503(artifacts: Path, http: s
     assert not any("Traceback" in line for line in service.log)
 
 
-async def test_fifty_reloads_under_load_drop_nothing_and_mix_nothing(two_releases: Path, nino12: SstSeries) -> None:
+async def test_reloads_under_load_drop_nothing_and_mix_nothing(two_releases: Path, nino12: SstSeries) -> None:
     presented, key = new_key("ops", Role.ADMIN)
     dataset = two_releases / "nino12"
     both = sorted(path.name for path in dataset.iterdir() if path.is_dir())
@@ -221,7 +222,7 @@ async def test_fifty_reloads_under_load_drop_nothing_and_mix_nothing(two_release
             httpx.AsyncClient(base_url=service.url, headers=headers, timeout=60) as operator,
             httpx.AsyncClient(base_url=service.url, limits=httpx.Limits(max_keepalive_connections=0)) as strangers,
         ):
-            for version in itertools.islice(itertools.cycle(both), 50):
+            for version in itertools.islice(itertools.cycle(both), 16):
                 point_current(dataset, version)
                 response = await operator.post("/v2/repository/models/nino12-gru/load", json={})
                 assert response.status_code == 200, response.text
