@@ -1,6 +1,6 @@
 """The request and the responses of ``/forecast``, as they go over the wire."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -81,15 +81,27 @@ class _Forecast(BaseModel):
     warnings: list[WarningOut]
 
 
+class ChosenOut(BaseModel):
+    """How `best` chose the model of a series."""
+
+    by: Literal["own_past", "held_out_seas"] = Field(
+        description="`own_past`: the best record on this series. `held_out_seas`: the series is too short for a record."
+    )
+    origins: int = Field(description="The number of past forecasts that were compared.")
+    rmse: dict[str, float] = Field(description="The RMSE of each candidate at the leads asked for.")
+
+
 class SeriesForecast(_Forecast, _Identified):
-    """The forecast of one series."""
+    """The forecast of one series. A universal network adds its name, version and step; `best` adds its reason."""
+
+    model: ModelName | None = None
+    version: Version | None = None
+    step: str | None = Field(default=None, description="The step of the series.", examples=["day"])
+    chosen: ChosenOut | None = None
 
 
 class ForecastLine(SeriesForecast):
     """The forecast of one line of an NDJSON request."""
-
-    model: ModelName
-    version: Version
 
 
 class FailedLine(SeriesFailure):
@@ -108,8 +120,8 @@ class ModelLine(_Forecast):
 class ModelFailure(BaseModel):
     """A model that could not forecast a line."""
 
-    model: ModelName
-    version: Version
+    model: Annotated[str, Field(description="The full name of the model; its cell if the step names no release.")]
+    version: Version | None = None
     error: str
 
 
@@ -127,12 +139,16 @@ class FailedAllLine(FailedLine):
 
 
 class ModelForecast(BaseModel):
-    """The forecasts of one model, in the order of the request's series."""
+    """The forecasts of one model, in the order of the request's series.
 
-    model: ModelName
-    version: Version
+    Where series of one request are forecast by different models, `model`, `version` and `step` are here only if all
+    forecasts share them; each forecast has its own.
+    """
+
+    model: ModelName | None = None
+    version: Version | None = None
     units: Units
-    step: str = Field(examples=["month"])
+    step: str | None = Field(default=None, examples=["month"])
     forecasts: list[SeriesForecast | SeriesFailure]
 
 
