@@ -88,7 +88,7 @@ class LoadedUniversal:
         Raises:
             UnknownNameError: if no such network serves.
         """
-        chosen = self.cells if model == ALL or self.cells and model == BEST else (model,)
+        chosen = self.cells if model == ALL or (self.cells and model == BEST) else (model,)
         if not self.cells:
             raise UnknownNameError(f"all models of {self.dataset} are unloaded: load one again")
         if model == BEST:
@@ -140,4 +140,3 @@ class UniversalCatalog:
                 loaded.select(model)
                 return loaded, model
         return None
-

@@ -165,7 +165,7 @@ class Registry:
     @property
     def versions(self) -> dict[str, str]:
         """The loaded version of each dataset."""
-        loaded = (*self.releases.values(), *self.universal.by_dataset.values())
+        loaded: list[LoadedRelease | LoadedUniversal] = [*self.releases.values(), *self.universal.by_dataset.values()]
         return {release.release.dataset: release.release.version for release in loaded}
 
     def with_release(self, release: LoadedRelease | LoadedUniversal) -> "Registry":

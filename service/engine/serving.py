@@ -140,6 +140,8 @@ class Serving:
     def universal(self, model: str, dataset: str | None) -> UniversalModels | None:
         """Return the universal networks that ``model`` refers to within ``dataset``; None if it is a place's model.
 
+        Without a dataset or a full name, the step of each series chooses the release.
+
         Raises:
             UnknownNameError: if a universal release has no such model.
             RequestError: if a full name contradicts ``dataset``.
@@ -148,6 +150,8 @@ class Serving:
         found = releases.find(model, dataset or None)
         if found is not None:
             return UniversalModels(releases, self._places, *found)
+        if not dataset and model in (BEST, ALL, *CELLS):
+            return UniversalModels(releases, self._places, None, model)
         return None
 
     def runner(self, forecaster: Forecaster) -> ModelRunner:

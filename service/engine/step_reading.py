@@ -91,7 +91,7 @@ def _checked(series: SstSeries, given: SeriesIn, units: Units) -> SstSeries | Se
     observed = series.values[np.isfinite(series.values)]
     if not len(observed):
         return SeriesError("every value of the series is missing")
-    if COLDEST_CELSIUS <= observed.min() and observed.max() <= WARMEST_CELSIUS:
+    if observed.min() >= COLDEST_CELSIUS and observed.max() <= WARMEST_CELSIUS:
         return series
     sent = [np.nan if value is None else value for value in given.values]
     least, most = from_celsius([COLDEST_CELSIUS, WARMEST_CELSIUS], units).tolist()

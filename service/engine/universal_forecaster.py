@@ -69,10 +69,18 @@ class UniversalJob:
             return (self.models.model,)
         return tuple(dict.fromkeys(cell for loaded in releases for cell in loaded.cells)) or CELLS
 
-    @property
-    def forecasts(self) -> int:
-        """The number of forecast values."""
-        return len(self.columns) * len(self.series) * self.options.horizon
+    def known_fields(self, column: str) -> dict[str, str]:
+        """Return what the request says of the model of a column, whatever the series: its name, version and step."""
+        named = self.models.named
+        if named is None:
+            return {}
+        model = {"model": f"{named.dataset}-{column}"} if column in named.cells else {}
+        return model | {"version": named.release.version, "step": str(named.step)}
+
+    def check(self) -> None:
+        """Raise RequestError if the release that the request names does not forecast so far."""
+        if self.models.named is not None:
+            self.models.named.networks.check(self.options.horizon)
 
     def part(self, begin: int, end: int) -> "UniversalJob":
         """Return the job for some of the series."""
@@ -155,7 +163,7 @@ def _release_at(models: UniversalModels, step: TimeStep) -> LoadedUniversal:
 
 
 def _refused(models: UniversalModels, step: TimeStep, options: ForecastOptions) -> SeriesError | None:
-    """Return the error of a series at a step that no release of ``models`` forecasts, or not so far; None if one does."""
+    """Return the error of a series at ``step`` that no release of ``models`` forecasts so far; None if one does."""
     loaded, words = models.releases.at(step), in_words(str(step))
     if models.named is not None and step != models.named.step:
         taker = f"; {loaded.dataset} forecasts steps of {words}" if loaded else ""

@@ -107,7 +107,9 @@ def plan_forecast(
     models = serving.universal(request.model, dataset)
     if models is not None:
         _refuse_missing_steps(models, request)
-        return UniversalJob(models, request.series, options)
+        job = UniversalJob(models, request.series, options)
+        job.check()
+        return job
     forecasters = serving.resolve(request.model, dataset)
     for forecaster in forecasters:
         forecaster.check(horizon, levels or ())

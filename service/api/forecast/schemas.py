@@ -122,6 +122,7 @@ class ModelFailure(BaseModel):
 
     model: Annotated[str, Field(description="The full name of the model; its cell if the step names no release.")]
     version: Version | None = None
+    step: str | None = Field(default=None, examples=["day"])
     error: str
 
 

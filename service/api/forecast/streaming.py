@@ -126,6 +126,8 @@ class _LineForecaster:
         self._universal = serving.universal(query.model, query.dataset)
         if self._universal is None:
             _, self._forecasters = serving.registry.resolve(query.model, query.dataset or None)
+        else:
+            UniversalJob(self._universal, (), self._options).check()
         for forecaster in self._forecasters:
             check_query(forecaster, self._options)
         self._count = 0
@@ -158,7 +160,7 @@ class _LineForecaster:
             for column, entries, line_entries in zip(job.columns, piece, results, strict=True):
                 for entry in entries:
                     if isinstance(entry, SeriesError):
-                        line_entries.append(_LineEntry({"model": column}, entry))
+                        line_entries.append(_LineEntry({"model": column} | job.known_fields(column), entry))
                     else:
                         line_entries.append(_LineEntry({}, entry.content))
 

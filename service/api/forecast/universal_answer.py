@@ -25,9 +25,8 @@ class UniversalAnswer:
 
     def __init__(self, request: ForecastRequest, job: UniversalJob) -> None:
         self._request = request
-        self._job = job
         self._ids = series_ids(request)
-        self._columns = [_Column() for _ in job.columns]
+        self._columns = [_Column(job.known_fields(column)) for column in job.columns]
 
     def add(self, results: Sequence[UniversalEntries]) -> None:
         """Write the entries of the next series, one list of entries for each column of the job."""
@@ -50,10 +49,11 @@ class UniversalAnswer:
 class _Column:
     """The entries of one network, or of the best for each series."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: dict[str, str]) -> None:
+        """Begin with the fields that are ``known`` whatever the series."""
         self.failures: list[SeriesError | None] = []
         self._parts: list[bytes] = []
-        self._shared: dict[str, set[str]] = {"model": set(), "version": set(), "step": set()}
+        self._shared = {name: {known[name]} if name in known else set() for name in ("model", "version", "step")}
 
     def add(self, ids: Sequence[str], entries: UniversalEntries) -> None:
         begin = len(self.failures)

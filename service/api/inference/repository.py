@@ -31,9 +31,7 @@ async def index(request: Request, watcher: ReleaseWatcherDep, registry: Registry
     only_ready = _read(IndexRequest, await request.body()).ready
     served, versions = set(registry.model_names), watcher.registry.versions
     datasets = {model: model.rpartition("-")[0] for model in watcher.registry.model_names}
-    entries = [
-        _entry(watcher, model, dataset, versions[dataset], served) for model, dataset in datasets.items()
-    ]
+    entries = [_entry(watcher, model, dataset, versions[dataset], served) for model, dataset in datasets.items()]
     return [entry for entry in entries if entry.state == "READY" or not only_ready]
 
 

@@ -350,7 +350,9 @@ def test_a_comparison_on_a_callers_series_has_a_row_for_each_station_and_model(
     frame = pd.DataFrame({"a": months, "b": months.iloc[:60], "short": months.iloc[:10]})
     table = ask(url, "compare_series", {name: column.dropna() for name, column in frame.items()})
     values = months.round(9).tolist()
-    there = client.post("/compare", json={"series": [{"start": "2000-01-01", "values": values}]}).json()
+    there = client.post(
+        "/compare", json={"dataset": "nino12", "series": [{"start": "2000-01-01", "values": values}]}
+    ).json()
     one = table[table.station == "a"].set_index("model")
     assert list(one.index) == [model["model"] for model in there["models"]]
     assert one.rmse.tolist() == pytest.approx([model["rmse"] for model in there["models"]], abs=1e-5)

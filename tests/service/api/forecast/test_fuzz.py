@@ -136,10 +136,10 @@ def test_a_good_series_is_answered_the_same_among_any_neighbours(
     named = [one | {"id": f"good {i}"} for i, one in enumerate(good)]
     mixed = named + [one | {"id": f"bad {i}"} for i, one in enumerate(bad)]
     order.shuffle(mixed)
-    (answer,) = post(client, {"model": "gru", "horizon": horizon, "series": mixed})
+    (answer,) = post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": mixed})
     together = {one.id: one.model_dump() for one in answer.forecasts}
     for one in named:
-        (alone,) = forecasts(post(client, {"model": "gru", "horizon": horizon, "series": [one]}))
+        (alone,) = forecasts(post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": [one]}))
         assert_same(together[one["id"]], alone.model_dump())
 
 
@@ -151,7 +151,7 @@ def test_units_change_what_is_written_and_nothing_else(
         "kelvin": (lambda c: c + 273.15, lambda k: k - 273.15),
         "fahrenheit": (lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
     }
-    asked = {"model": model, "horizon": horizon, "thresholds": [20.0], "series": [series]}
+    asked = {"dataset": "nino12", "model": model, "horizon": horizon, "thresholds": [20.0], "series": [series]}
     (celsius,) = forecasts(post(client, asked))
     for units, (there, back) in conversions.items():
         converted = series | {"values": [there(value) for value in series["values"]]}
@@ -178,7 +178,7 @@ def test_months_are_those_of_the_local_calendar_whatever_the_offsets(
         for month, offset in zip(months, offsets, strict=False)
     ]
     stamped = {"values": series["values"], "timestamps": times}
-    asked: Json = {"model": "gru", "horizon": 12, "series": [series]}
+    asked: Json = {"dataset": "nino12", "model": "gru", "horizon": 12, "series": [series]}
     assert forecasts(post(client, asked | {"series": [stamped]})) == forecasts(post(client, asked))
 
 
@@ -213,5 +213,5 @@ def test_a_change_to_summer_time_and_back_is_no_gap_and_no_repeat(client: httpx.
 @pytest.mark.parametrize(("start", "expected"), [("2014-02-28", "2016-02-28"), ("2012-02-29", "2014-02-28")])
 def test_a_day_that_a_month_does_not_have_moves_nothing(client: httpx.Client, start: str, expected: str) -> None:
     series = {"start": start, "values": [24.0 + i % 12 / 10 for i in range(WINDOW)]}
-    (forecast,) = forecasts(post(client, {"model": "gru", "series": [series]}))
+    (forecast,) = forecasts(post(client, {"dataset": "nino12", "model": "gru", "series": [series]}))
     assert forecast.timestamps == [f"{expected[:7]}-01T00:00:00Z"]
