@@ -19,7 +19,7 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.releases.loaded_universal import ALL, BEST, LoadedUniversal, UniversalCatalog
-from forecasting.releases.release import Release, dataset_names, open_current
+from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import TimeStep
@@ -101,6 +101,8 @@ def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str
     """
     dataset, _, cell = model.rpartition("-")
     release = open_current(Path(artifacts), dataset)
+    if release.is_universal:
+        raise UnknownNameError(f"{model} is a network of the universal release {dataset}: open it with load_universal")
     if f"{cell}.pt" not in release.manifest.files:
         models = (f"{dataset}-{cell}" for cell in CELLS if f"{cell}.pt" in release.manifest.files)
         raise UnknownNameError(f"no model {model!r}; {available(models)}")
@@ -147,9 +149,10 @@ class Registry:
         """
         serving = serving or {}
         names = sorted({*dataset_names(artifacts), *serving})
-        if default_dataset not in names:
+        places = [name for name in names if name not in universal_names(artifacts)]
+        if default_dataset not in places:
             raise ReleaseError(
-                f"{artifacts} has no release of the default dataset {default_dataset!r}; {available(names)}; train "
+                f"{artifacts} has no release of the default dataset {default_dataset!r}; {available(places)}; train "
                 "one with python -m training"
             )
         registry = cls({}, default_dataset)
