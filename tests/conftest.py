@@ -1,5 +1,6 @@
 """Shared fixtures: small real checkpoints, trained once per session, and a service that serves them."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
 from tests.serving import serve
+from tests.universal import publish_universal
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.run import Destination, Published, train
@@ -69,6 +71,16 @@ def artifacts(published: Published) -> Path:
     series = read_csv(buoy).part(0, 1_000)
     config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, window=24, horizon=4)
     train(Dataset.divide(series, config), buoy, Destination("buoy", folder), config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def seas(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder with two universal releases besides: ocean-daily and ocean-monthly."""
+    folder = tmp_path_factory.mktemp("seas") / "artifacts"
+    shutil.copytree(artifacts, folder)
+    publish_universal(folder, "ocean-daily", "day")
+    publish_universal(folder, "ocean-monthly", "month", horizon=12, minimum=6)
     return folder
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from forecasting.networks.checkpoint import script
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.checkpoint import save
@@ -29,7 +30,7 @@ class LastValue(nn.Module):
         self.maximum = 120
         self.levels = list(LEVELS)
         self.shift = shift
-        self.register_buffer("scores", torch.tensor([0.0, *_SCORES]))
+        self.scores = [0.0, *_SCORES]
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
         return sst[:, -1] + self.shift
@@ -50,7 +51,7 @@ class LastValue(nn.Module):
     def spread(self, values: Tensor) -> Tensor:
         """From values ``(batch, origins)`` to ``(batch, origins, horizon, 1 + levels)``."""
         leads = torch.arange(1, self.horizon + 1, device=values.device, dtype=values.dtype).sqrt()
-        return (values + self.shift)[:, :, None, None] + 0.2 * leads[None, None, :, None] * self.scores
+        return (values + self.shift)[:, :, None, None] + 0.2 * leads[None, None, :, None] * torch.tensor(self.scores)
 
 
 def publish_universal(artifacts: Path, dataset: str, step: str, *, horizon: int = 14, minimum: int = 14) -> Path:
@@ -80,7 +81,7 @@ def publish_universal(artifacts: Path, dataset: str, step: str, *, horizon: int 
             libraries={},
             created="2026-11-27T09:00:00Z",
         )
-        save(torch.jit.script(LastValue(shift, seconds, horizon, minimum)), metadata, folder / f"{cell}.pt")
+        save(script(LastValue(shift, seconds, horizon, minimum)), metadata, folder / f"{cell}.pt")
         (folder / f"{cell}.json").write_text(metadata.model_dump_json())
     (folder / "MODEL_CARD.md").write_text(f"# {dataset}\n")
     files = {

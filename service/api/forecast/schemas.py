@@ -5,12 +5,29 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from forecasting.series.units import Units
-from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
+from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
 from service.engine.series_schema import Finite
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
 
 EXAMPLE: Final[dict[str, Any]] = {
+    "horizon": 7,
+    "levels": [80, 95],
+    "thresholds": [20.0],
+    "series": [
+        {
+            "id": "pier",
+            "start": "2026-04-01",
+            "step": "day",
+            "latitude": 43.6,
+            "longitude": 7.3,
+            "values": list(DAILY_VALUES),
+        }
+    ],
+}
+
+EXAMPLE_OF_A_PLACE: Final[dict[str, Any]] = {
+    "dataset": "nino12",
     "model": "gru",
     "horizon": 3,
     "levels": [80, 95],
@@ -28,11 +45,12 @@ Calibrated = Annotated[
 class ForecastRequest(SeriesRequest):
     """A request for forecasts of one or thousands of series."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE, EXAMPLE_OF_A_PLACE]})
 
     model: str = Field(
         default="best",
-        description="`best`, `all`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`.",
+        description="`best`, `all`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`. For a "
+        "universal release, `best` is the network or reference with the best record on the past of the series.",
     )
     horizon: int = Field(default=1, ge=1, le=10_000, strict=True, description="The number of steps to forecast.")
     levels: list[Level] | None = Field(
