@@ -17,8 +17,8 @@ from forecasting.releases.registry import Registry, load_forecaster
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
+from tests.forecasting.universal import tiny
 from tests.serving import serve
-from tests.universal import publish_universal
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.run import Destination, Published, train
@@ -79,8 +79,8 @@ def seas(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same folder with two universal releases besides: ocean-daily and ocean-monthly."""
     folder = tmp_path_factory.mktemp("seas") / "artifacts"
     shutil.copytree(artifacts, folder)
-    publish_universal(folder, "ocean-daily", "day")
-    publish_universal(folder, "ocean-monthly", "month", horizon=12, minimum=6)
+    for step, name in (("day", "ocean-daily"), ("month", "ocean-monthly")):
+        tiny.publish(folder, name, step, {"gru": 0.01, "lstm": 0.1, "rnn": 0.2})
     return folder
 
 

@@ -214,6 +214,17 @@ class Registry:
             raise UnknownNameError(f"no dataset {name[:64]!r}; {available(self.versions)}")
         return self.releases[name]
 
+    def find_universal(self, model: str, dataset: str | None) -> tuple[LoadedUniversal, str] | None:
+        """Return the universal release that a name means, and its cell, ``best`` or ``all``; None if it means a place.
+
+        Raises:
+            RequestError: if a full name contradicts ``dataset``.
+            UnknownNameError: if the release has no such network.
+        """
+        if dataset in self.universal.by_dataset and model in self._by_name:
+            self._resolve_full_name(model, dataset)
+        return self.universal.find(model, dataset or None)
+
     def resolve(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease, list[Forecaster]]:
         """Return the release and networks that ``model`` means: ``best``, ``all``, a cell, or a full name.
 
@@ -227,7 +238,7 @@ class Registry:
         """
         if model in self._by_name:
             return self._resolve_full_name(model, dataset)
-        if self.universal.find(model, None) is not None:
+        if self.find_universal(model, None) is not None:
             raise _belongs_to_no_place(model, "model")
         release = self.dataset(dataset)
         chosen = release.select(model)
@@ -239,7 +250,8 @@ class Registry:
         forecaster = self._by_name[model]
         owner = forecaster.metadata.dataset
         if dataset not in (None, owner):
-            self.dataset(dataset)
+            if dataset not in self.universal.by_dataset:
+                self.dataset(dataset)
             raise RequestError(f"model {model} belongs to dataset {owner}, not {dataset}", field="model")
         return self.releases[owner], [forecaster]
 

@@ -15,9 +15,6 @@ _GREATEST_OFFSET_CELSIUS: Final = 4.0
 _LEAST_YEARS: Final = 0.5
 """Shorter series do not show enough of the annual cycle to reject a climatology."""
 
-_GREATEST_RATIO_OF_SHORT: Final = 1.5
-"""Standard deviation of anomalies relative to that of values, in short series, from which a position is doubtful."""
-
 
 class Agreement(IntEnum):
     """How a climatology agrees with values: it does, it may not, or it does not and has to be ignored."""
@@ -51,8 +48,8 @@ def compare_with_climatology(
     """Return the :class:`Agreement` of each series with its climatology, ``(n,)``.
 
     A climatology disagrees if anomalies vary more than values do, or are off by more than 4 °C on average. It is
-    ignored from half a year of values on; below that, it is doubtful if it is off by as much, or anomalies vary much
-    more.
+    ignored from half a year of values on. Below that, anomalies vary more at many right positions too, and it is
+    doubtful if it is off by as much.
 
     Args:
         values: °C, ``(n, steps)``, NaN where missing.
@@ -66,6 +63,6 @@ def compare_with_climatology(
     spread, spread_of_values = np.nanstd(anomalies, axis=1), np.nanstd(values, axis=1)
     years = (length - np.isfinite(values).argmax(axis=1)) * step.seconds / YEAR
     agreement = np.zeros(len(values), dtype=np.int64)
-    agreement[offset | (spread > _GREATEST_RATIO_OF_SHORT * spread_of_values)] = Agreement.DOUBTFUL
+    agreement[offset] = Agreement.DOUBTFUL
     agreement[(years >= _LEAST_YEARS) & (offset | (spread > spread_of_values))] = Agreement.IGNORED
     return agreement

@@ -26,6 +26,9 @@ BEST: Final = "best"
 _CHUNK: Final = 32
 """Series of one pass; with more, intermediate results no longer fit into the caches."""
 
+_MAX_HISTORY: Final = 4_000
+"""Last values of a series that references are fitted to; the networks use fewer."""
+
 
 class ReleaseFiles(Protocol):
     """The files of a release on disk."""
@@ -181,7 +184,7 @@ class UniversalRelease:
         if coefficients is None:
             coefficients = np.full((len(series), CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
         metadata = self.any_network.metadata
-        groups, failures = read_contexts(series, coefficients, horizon, metadata, metadata.maximum)
+        groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
         results: dict[int, UniversalForecast | SeriesError] = dict(failures)
         for group in groups:
             for chunk in group.chunks(_CHUNK):

@@ -83,7 +83,7 @@ def get_model(
     """Return one model, by its full name, by its cell, or as `best`."""
     if model == ALL:
         raise UnknownNameError("'all' is not a single model; GET /models lists the models")
-    universal = registry.universal.find(model, dataset)
+    universal = registry.find_universal(model, dataset)
     if universal is not None:
         loaded, cell = universal[0], universal[1] if universal[1] != BEST else universal[0].best
         metadata = loaded.networks.networks[cell].metadata.model_dump(mode="json")
@@ -104,7 +104,7 @@ def get_model(
 )
 def get_card(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
     """Return the model card of the release: its training data, intended use, and limits."""
-    universal = registry.universal.find(model, dataset)
+    universal = registry.find_universal(model, dataset)
     loaded = registry.resolve(model, dataset)[0] if universal is None else universal[0]
     if loaded.card is None:
         raise UnknownNameError(f"release {loaded.release.version} of {loaded.release.dataset} has no model card")

@@ -147,7 +147,7 @@ class Serving:
             RequestError: if a full name contradicts ``dataset``.
         """
         releases = self.registry.universal
-        found = releases.find(model, dataset or None)
+        found = self.registry.find_universal(model, dataset)
         if found is not None:
             return UniversalModels(releases, self._places, *found)
         if not dataset and model in (BEST, ALL, *CELLS):
