@@ -35,13 +35,8 @@ def strict_limits(artifacts: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-<<<<<<< HEAD
-def test_it_answers_as_the_comparison_on_the_test_part_does(client: httpx.Client, nino12: SstSeries) -> None:
-    answer = answered(client.post("/compare", json={"dataset": "nino12", "series": [one_series(nino12, 100)]}))
-=======
 def test_the_answer_has_the_form_of_the_comparison_on_the_test_part(client: httpx.Client, nino12: SstSeries) -> None:
-    answer = answered(client.post("/compare", json={"series": [one_series(nino12, 100)]}))
->>>>>>> main
+    answer = answered(client.post("/compare", json={"dataset": "nino12", "series": [one_series(nino12, 100)]}))
     there = answered(client.get("/compare"))
     assert set(there) <= set(answer)
     assert [model["model"] for model in answer["models"]] == NETWORKS + REFERENCES
@@ -54,13 +49,8 @@ def test_the_answer_has_the_form_of_the_comparison_on_the_test_part(client: http
     ]
 
 
-<<<<<<< HEAD
-def test_errors_are_those_of_the_forecasts_that_can_be_asked_for(client: httpx.Client, nino12: SstSeries) -> None:
-    request = {"dataset": "nino12", "series": [one_series(nino12, 80)], "predictions": True}
-=======
 def test_errors_are_those_of_the_available_forecasts(client: httpx.Client, nino12: SstSeries) -> None:
-    request = {"series": [one_series(nino12, 80)], "predictions": True}
->>>>>>> main
+    request = {"dataset": "nino12", "series": [one_series(nino12, 80)], "predictions": True}
     answer = answered(client.post("/compare", json=request))
     (comparison,) = answer["series"]
     predictions = comparison["predictions"]
@@ -85,15 +75,10 @@ def test_each_forecast_is_what_forecast_answers_to_the_series_up_to_there(
     client: httpx.Client, nino12: SstSeries
 ) -> None:
     whole = one_series(nino12, 60)
-<<<<<<< HEAD
     answer = answered(
         client.post("/compare", json={"dataset": "nino12", "series": [whole], "predictions": True, "horizon": 3})
     )
-    told = answer["series"][0]["predictions"]
-=======
-    answer = answered(client.post("/compare", json={"series": [whole], "predictions": True, "horizon": 3}))
     predictions = answer["series"][0]["predictions"]
->>>>>>> main
     assert answer["test"]["n"] == 60 - 24 - 2
     for k in (0, 17):
         cut = whole | {"values": whole["values"][: 24 + k]}
@@ -106,15 +91,10 @@ def test_each_forecast_is_what_forecast_answers_to_the_series_up_to_there(
             assert due["sst"][-1] == pytest.approx(predictions["predicted"][forecast["model"]][k], abs=1e-5)
 
 
-<<<<<<< HEAD
-def test_one_model_can_be_asked_for(client: httpx.Client, nino12: SstSeries) -> None:
+def test_one_model_can_be_requested(client: httpx.Client, nino12: SstSeries) -> None:
     answer = answered(
         client.post("/compare", json={"dataset": "nino12", "model": "gru", "series": [one_series(nino12, 60)]})
     )
-=======
-def test_one_model_can_be_requested(client: httpx.Client, nino12: SstSeries) -> None:
-    answer = answered(client.post("/compare", json={"model": "gru", "series": [one_series(nino12, 60)]}))
->>>>>>> main
     assert [model["model"] for model in answer["models"]] == ["nino12-gru", *REFERENCES]
 
 
@@ -155,15 +135,8 @@ def test_with_strict_a_bad_series_refuses_the_request(client: httpx.Client, nino
     assert response.json()["detail"].startswith("series 'short': 20 values are too few")
 
 
-<<<<<<< HEAD
-def test_where_no_series_can_be_compared_on_there_are_no_errors_to_show(
-    client: httpx.Client, nino12: SstSeries
-) -> None:
-    answer = answered(client.post("/compare", json={"dataset": "nino12", "series": [one_series(nino12, 10)]}))
-=======
 def test_without_a_comparable_series_there_are_no_errors(client: httpx.Client, nino12: SstSeries) -> None:
-    answer = answered(client.post("/compare", json={"series": [one_series(nino12, 10)]}))
->>>>>>> main
+    answer = answered(client.post("/compare", json={"dataset": "nino12", "series": [one_series(nino12, 10)]}))
     assert answer["models"] == []
     assert "test" not in answer
     assert "error" in answer["series"][0]
@@ -190,13 +163,8 @@ def test_errors_come_in_the_units_of_the_request(client: httpx.Client, nino12: S
 def test_a_gap_and_another_sea_are_reported(client: httpx.Client, nino12: SstSeries) -> None:
     series = one_series(nino12, 80)
     series["values"] = [None if 50 <= k < 52 else round(value - 20, 2) for k, value in enumerate(series["values"])]
-<<<<<<< HEAD
-    (one,) = answered(client.post("/compare", json={"dataset": "nino12", "series": [series]}))["series"]
-    warnings = {warning["code"]: warning["message"] for warning in one["warnings"]}
-=======
-    (comparison,) = answered(client.post("/compare", json={"series": [series]}))["series"]
+    (comparison,) = answered(client.post("/compare", json={"dataset": "nino12", "series": [series]}))["series"]
     warnings = {warning["code"]: warning["message"] for warning in comparison["warnings"]}
->>>>>>> main
     assert warnings["gap_filled"].startswith("2 of 80 values are missing, in 1 gap")
     assert "are unlike the training" in warnings["outside_training"]
 
@@ -250,13 +218,8 @@ def test_a_comparison_that_would_take_too_long_is_refused_with_what_is_possible(
     assert detail.startswith("comparing 3 models 12 steps ahead on 2000 series with 480000 values in total would take")
     most = int(detail.split("send at most ")[1].split()[0])
     assert 100 < most < 1_000
-<<<<<<< HEAD
-    one = CompareRequest.model_validate({"dataset": "nino12", "series": many[:1]})
-    refuse_long_work(one, models=1, horizon=1, seconds=1)
-=======
-    request = CompareRequest.model_validate({"series": many[:1]})
+    request = CompareRequest.model_validate({"dataset": "nino12", "series": many[:1]})
     refuse_long_work(request, models=1, horizon=1, seconds=1)
->>>>>>> main
     with pytest.raises(RequestError, match=r"comparing 1 model 1 step ahead .* send shorter series, or ask for"):
         refuse_long_work(request, models=1, horizon=1, seconds=0.01)
 

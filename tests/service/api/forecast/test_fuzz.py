@@ -136,19 +136,13 @@ def test_a_good_series_is_answered_the_same_among_any_neighbours(
     named = [series | {"id": f"good {i}"} for i, series in enumerate(good)]
     mixed = named + [series | {"id": f"bad {i}"} for i, series in enumerate(bad)]
     order.shuffle(mixed)
-<<<<<<< HEAD
     (answer,) = post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": mixed})
-    together = {one.id: one.model_dump() for one in answer.forecasts}
-    for one in named:
-        (alone,) = forecasts(post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": [one]}))
-        assert_same(together[one["id"]], alone.model_dump())
-=======
-    (answer,) = post(client, {"model": "gru", "horizon": horizon, "series": mixed})
     together = {forecast.id: forecast.model_dump() for forecast in answer.forecasts}
     for series in named:
-        (alone,) = forecasts(post(client, {"model": "gru", "horizon": horizon, "series": [series]}))
+        (alone,) = forecasts(
+            post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": [series]})
+        )
         assert_same(together[series["id"]], alone.model_dump())
->>>>>>> main
 
 
 @given(series=valid_series(), horizon=st.integers(1, 12), model=st.sampled_from(["rnn", "lstm", "gru"]))

@@ -46,13 +46,8 @@ def post(client: httpx.Client, content: bytes | Iterable[bytes], **query: object
 
 
 @contextmanager
-<<<<<<< HEAD
 def conversation(port: int, query: str = "dataset=nino12&model=gru") -> Iterator[tuple[socket.socket, BufferedReader]]:
-    """A request whose body is sent in chunks, by hand."""
-=======
-def conversation(port: int, query: str = "model=gru") -> Iterator[tuple[socket.socket, BufferedReader]]:
     """Begin a request whose body the test sends in chunks."""
->>>>>>> main
     with socket.create_connection(("127.0.0.1", port), timeout=60) as wire, wire.makefile("rb") as stream:
         lines = [f"POST /forecast?{query} HTTP/1.1", "Host: x", "Content-Type: application/x-ndjson"]
         wire.sendall("\r\n".join([*lines, "Transfer-Encoding: chunked", "", ""]).encode())
@@ -256,27 +251,9 @@ def process(artifacts: Path) -> Iterator[Service]:
 def test_memory_does_not_grow_with_the_number_of_lines(process: Service, series: Json) -> None:
     line = written(series)
     peaks = []
-<<<<<<< HEAD
-    with running(artifacts, access_log="true") as service:
-        for count in (2_000, 20_000):
-            peak = 0
-            with conversation(service.port, "dataset=nino12&model=gru&horizon=3") as (wire, stream):
-                sender = threading.Thread(target=feed, args=(wire, line, count))
-                sender.start()
-                assert read_head(stream) == 200
-                answered = 0
-                for answered, answer in enumerate(read_lines(stream), 1):
-                    assert "sst" in answer
-                    if answered % 500 == 0:
-                        peak = max(peak, service.resident())
-                sender.join()
-            assert answered == count
-            peaks.append(peak)
-        assert len(line) * 20_000 > 4 * 2**20
-=======
     for count in (2_000, 20_000):
         peak = 0
-        with conversation(process.port, "model=gru&horizon=3") as (wire, stream):
+        with conversation(process.port, "dataset=nino12&model=gru&horizon=3") as (wire, stream):
             sender = threading.Thread(target=feed, args=(wire, line, count))
             sender.start()
             assert read_head(stream) == 200
@@ -289,20 +266,12 @@ def test_memory_does_not_grow_with_the_number_of_lines(process: Service, series:
         assert answered == count
         peaks.append(peak)
     assert len(line) * 20_000 > 4 * 2**20
->>>>>>> main
     assert peaks[1] < peaks[0] + 16 * 1024, peaks
 
 
 def test_a_client_that_reads_nothing_is_not_read_from(process: Service, series: Json) -> None:
     line = written(series)
-<<<<<<< HEAD
-    with (
-        running(artifacts) as service,
-        conversation(service.port, "dataset=nino12&model=all&horizon=12") as (wire, stream),
-    ):
-=======
-    with conversation(process.port, "model=all&horizon=12") as (wire, stream):
->>>>>>> main
+    with conversation(process.port, "dataset=nino12&model=all&horizon=12") as (wire, stream):
         wire.settimeout(3)
         before = process.resident()
         with pytest.raises(TimeoutError):

@@ -51,21 +51,14 @@ def test_a_file_is_described(client: httpx.Client) -> None:
     assert series["values"] == read_csv(NINO12).values.tolist()
 
 
-<<<<<<< HEAD
-def test_its_series_can_be_posted_straight_on(client: httpx.Client) -> None:
-    found = post(client, NINO12.read_bytes())
-    forecast = answered(client.post("/forecast", json={"dataset": "nino12", "model": "gru", "series": found["series"]}))
-    there = answered(client.get("/forecast?model=gru"))
-    assert forecast["forecasts"][0]["sst"] == pytest.approx(there["forecasts"][0]["sst"], abs=1e-4)
-    compared = answered(client.post("/compare", json={"dataset": "nino12", "series": found["series"]}))
-=======
 def test_the_series_of_the_answer_can_be_posted_to_forecast(client: httpx.Client) -> None:
     answer = post(client, NINO12.read_bytes())
-    forecast = answered(client.post("/forecast", json={"model": "gru", "series": answer["series"]}))
+    forecast = answered(
+        client.post("/forecast", json={"dataset": "nino12", "model": "gru", "series": answer["series"]})
+    )
     there = answered(client.get("/forecast?model=gru"))
     assert forecast["forecasts"][0]["sst"] == pytest.approx(there["forecasts"][0]["sst"], abs=1e-4)
-    compared = answered(client.post("/compare", json={"series": answer["series"]}))
->>>>>>> main
+    compared = answered(client.post("/compare", json={"dataset": "nino12", "series": answer["series"]}))
     assert compared["test"]["n"] == 732 - 24
 
 
@@ -142,15 +135,9 @@ def test_several_stations_are_read_and_one_can_be_chosen(client: httpx.Client) -
     text = "\n".join(["time,station,sst", *(f"{t},{name},{20 + k % 7}" for k, t in enumerate(times) for name in "ab")])
     answer = post(client, text)
     assert answer["problem"] == "holds 2 stations: a, b; choose one with station="
-<<<<<<< HEAD
-    assert [one["id"] for one in answer["series"]] == [one["name"] for one in answer["stations"]] == ["a", "b"]
-    both = answered(client.post("/forecast", json={"dataset": "nino12", "series": answer["series"]}))["forecasts"]
-    assert [one["id"] for one in both] == ["a", "b"]
-=======
     assert [entry["id"] for entry in answer["series"]] == [entry["name"] for entry in answer["stations"]] == ["a", "b"]
-    both = answered(client.post("/forecast", json={"series": answer["series"]}))["forecasts"]
+    both = answered(client.post("/forecast", json={"dataset": "nino12", "series": answer["series"]}))["forecasts"]
     assert [entry["id"] for entry in both] == ["a", "b"]
->>>>>>> main
     chosen = post(client, text, station="b")
     assert chosen["problem"] is None
     assert [entry["id"] for entry in chosen["series"]] == ["b"]
