@@ -50,8 +50,8 @@ class AsyncClient:
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
         strict: bool | None = None,
-        latitude: Degrees | None = None,
-        longitude: Degrees | None = None,
+        latitude: Degrees = None,
+        longitude: Degrees = None,
     ) -> pd.DataFrame:
         """See :meth:`Client.forecast`."""
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)

@@ -67,8 +67,8 @@ class Client:
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
         strict: bool | None = None,
-        latitude: Degrees | None = None,
-        longitude: Degrees | None = None,
+        latitude: Degrees = None,
+        longitude: Degrees = None,
     ) -> pd.DataFrame:
         """Forecast what follows each series.
 
@@ -77,8 +77,8 @@ class Client:
                 stations have different times. The index holds times or periods. Times without a zone are in UTC. NaN is
                 a missing value.
             model: ``best``, ``all``, ``rnn``, ``lstm``, ``gru``, or the full name of a model, such as ``nino12-gru``.
-            dataset: the dataset whose models to use. Without it, unless ``model`` is a full name, the step of each series
-                chooses the universal release that forecasts it.
+            dataset: the dataset whose models to use. Without it, and unless ``model`` is a full name, the step of each
+                series chooses the universal release.
             horizon: the number of steps to forecast.
             levels: the levels of the prediction intervals, in percent.
             thresholds: the temperatures for which to return the probability of exceedance.

@@ -14,8 +14,8 @@ Json = dict[str, Any]
 Units = Literal["celsius", "kelvin", "fahrenheit"]
 SeriesInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | Mapping[Any, pd.Series[Any]]"
 
-Degrees: TypeAlias = "float | Mapping[Any, float] | pd.Series[float]"
-"""A coordinate of every series, or of each by its name."""
+Degrees: TypeAlias = "float | Mapping[Any, float] | pd.Series[float] | None"
+"""A coordinate of every series, or of each by its name; None if it is not known."""
 
 MAX_ID: Final = 256
 """The most characters that the service takes in the ID of a series."""
@@ -39,12 +39,12 @@ class Positions:
     """Where the series are from.
 
     Attributes:
-        latitude: degrees north; None if it is not known.
+        latitude: degrees north.
         longitude: degrees east.
     """
 
-    latitude: Degrees | None = None
-    longitude: Degrees | None = None
+    latitude: Degrees = None
+    longitude: Degrees = None
 
     def fields(self, name: Hashable) -> Json:
         """Return the JSON fields of the series with this name.
@@ -59,7 +59,7 @@ class Positions:
         return drop_none(latitude=north, longitude=east)
 
 
-def _coordinate(name: Hashable, side: str, degrees: Degrees | None) -> float | None:
+def _coordinate(name: Hashable, side: str, degrees: Degrees) -> float | None:
     value = degrees.get(name) if isinstance(degrees, Mapping | pd.Series) else degrees
     if value is None:
         return None

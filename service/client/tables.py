@@ -132,8 +132,8 @@ def models_table(answer: Json) -> pd.DataFrame:
     table = _flat(answer["models"])
     for edge in ("training_period_start", "training_period_end"):
         # Universal models have no training period.
-        edges = table[edge].tolist() if edge in table else [None] * len(table)
-        table[edge] = _utc([None if pd.isna(time) else time for time in edges])
+        edges = table[edge] if edge in table else pd.Series(None, table.index, dtype="object")
+        table[edge] = pd.to_datetime(edges, utc=True, format="ISO8601").dt.as_unit("us")
     return table.assign(default=table["dataset"] == answer["default_dataset"])
 
 
@@ -142,5 +142,5 @@ def _flat(models: Sequence[Json]) -> pd.DataFrame:
     return pd.json_normalize(list(models), sep="_").set_index("model")
 
 
-def _utc(times: Sequence[str | None]) -> pd.DatetimeIndex:
+def _utc(times: Sequence[str]) -> pd.DatetimeIndex:
     return pd.to_datetime(list(times), utc=True, format="ISO8601").as_unit("us")
