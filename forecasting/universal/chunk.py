@@ -57,7 +57,7 @@ class _Chunk:
         answers: mean and quantiles from the origins and then from the end, °C ``(n, origins + 1, leads, 1 + levels)``,
             by full name of the network. The first is the network that answers where the record is too short.
         references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
-        errors: of all candidates at the origins, °C ``(n, origins, leads)``, by name.
+        errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
     """
 
     contexts: Contexts
@@ -69,7 +69,7 @@ class _Chunk:
     times: Times
     answers: dict[str, Floats]
     references: dict[str, Floats]
-    errors: dict[str, Floats]
+    errors: Floats
 
     @classmethod
     def run(
@@ -89,12 +89,10 @@ class _Chunk:
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = {name: _answers(network, contexts, with_end)[:, :, :leads] for name, network in networks.items()}
-        references = forecast_references(Past.of(contexts, with_end, leads))
-        candidates = {name: answer[:, :-1, :, 0] for name, answer in answers.items()}
-        candidates |= {name: forecast[:, :-1] for name, forecast in references.items()}
-        errors = {
-            name: errors_of(contexts, forecast, origins, metadata.minimum) for name, forecast in candidates.items()
-        }
+        references = forecast_references(Past.of(contexts, with_end, leads), fitted=record)
+        candidates = [answer[:, :-1, :, 0] for answer in answers.values()]
+        candidates += [forecast[:, :-1] for forecast in references.values()]
+        errors = errors_of(contexts, np.stack(candidates), origins, metadata.minimum)
         ahead = contexts.missing_after[:, None] + np.arange(1, horizon + 1)
         times = contexts.step.shift(contexts.last_time[:, None], ahead)
         return cls(contexts, horizon, named, metadata.levels, origins, stride, times, answers, references, errors)
@@ -127,8 +125,8 @@ class _Chunk:
         if not len(self.origins):
             return None
         leads = self._leads(place)
-        errors = {name: errors[place, :, leads] for name, errors in self.errors.items()}
-        return Record(errors, tuple(self.answers), self.stride, leads.start + 1)
+        names = (*self.answers, *self.references)
+        return Record(names, self.errors[:, place, :, leads], len(self.answers), self.stride, leads.start + 1)
 
     def _distribution(self, place: int, model: str, record: Record | None) -> tuple[Floats, Floats]:
         """Return SST ``(horizon,)`` and its quantiles ``(horizon, levels)``, °C, of a network or a reference."""

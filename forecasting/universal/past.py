@@ -13,8 +13,8 @@ from forecasting.series.timestep import TimeStep
 from forecasting.universal.contexts import Contexts
 from forecasting.universal.position_check import climatology_of_steps
 
-REFIT_GROWTH: Final = 1.05
-"""Growth of the past after which references are fitted again, as for references of places."""
+REFIT_GROWTH: Final = 1.1
+"""Growth of the past after which references are fitted again."""
 
 Steps = npt.NDArray[np.int64]
 
@@ -74,11 +74,11 @@ class Past:
         return self.origins[:, None] + np.arange(1, self.leads + 1)
 
     def until_origins(self, terms: Floats) -> Floats:
-        """Return the sum of ``terms`` ``(n, steps)`` up to and with each origin: ``(n, origins)``."""
-        if len(self.origins) == 1 and self.origins[0] == terms.shape[1] - 1:
-            total: Floats = terms.sum(axis=1, keepdims=True)
+        """Return the sum of ``terms`` ``(…, steps)`` up to and with each origin: ``(…, origins)``."""
+        if len(self.origins) == 1 and self.origins[0] == terms.shape[-1] - 1:
+            total: Floats = terms.sum(axis=-1, keepdims=True)
             return total
-        sums: Floats = np.cumsum(terms, axis=1)[:, self.origins]
+        sums: Floats = np.cumsum(terms, axis=-1)[..., self.origins]
         return sums
 
     def refits(self, first: int) -> Iterator[tuple[int, slice]]:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -49,20 +50,22 @@ def past_origins(contexts: Contexts, minimum: int, maximum: int) -> tuple[Steps,
 
 
 def errors_of(contexts: Contexts, forecasts: Floats, origins: Steps, minimum: int) -> Floats:
-    """Return forecast minus observation, NaN where an origin or its target is missing, °C ``(n, origins, leads)``.
+    """Return forecast minus observation, NaN where an origin or its target is missing, in the shape of ``forecasts``.
 
     Args:
         contexts: the series.
-        forecasts: °C, ``(n, origins, leads)``.
+        forecasts: of several candidates, °C, ``(candidates, n, origins, leads)``.
         origins: steps of the series, ``(origins,)``.
         minimum: number of observed values that an origin needs.
     """
     length = contexts.values.shape[1]
-    ahead = origins[:, None] + np.arange(1, forecasts.shape[2] + 1)
-    targets = np.where(ahead < length, contexts.values[:, np.minimum(ahead, length - 1)], np.nan)
+    ahead = origins[:, None] + np.arange(1, forecasts.shape[3] + 1)
+    targets = contexts.values[:, np.minimum(ahead, length - 1)]
+    targets[:, ahead >= length] = np.nan
     observed = np.isfinite(contexts.values)
     usable = observed[:, origins] & (np.cumsum(observed, axis=1)[:, origins] >= minimum)
-    return np.where(usable[:, :, None], forecasts - targets, np.nan)
+    targets[~usable] = np.nan
+    return forecasts - targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,34 +73,41 @@ class Record:
     """Errors of all candidates on the past of one series.
 
     Attributes:
-        errors: forecast minus observation, °C ``(origins, leads)``, by name; networks come first.
-        networks: names of the networks.
+        names: of the candidates: the networks, then the references.
+        errors: forecast minus observation, °C ``(candidates, origins, leads)``.
+        networks: number of networks.
         stride: steps between origins.
         first_lead: lead of the first column.
     """
 
-    errors: dict[str, Floats]
-    networks: tuple[str, ...]
+    names: tuple[str, ...]
+    errors: Floats
+    networks: int
     stride: int
     first_lead: int
 
     @property
     def origins(self) -> int:
-        """Number of past forecasts at the lead that has fewest."""
-        return _count(self._known(self.networks[0]))
+        """Number of past forecasts of the networks, at the lead that has fewest."""
+        return int(self._known[0].sum(axis=0).min())
 
     @property
     def rmse(self) -> dict[str, float]:
         """RMSE over the leads of each candidate, °C, by name; only of those with as many origins as decide."""
+        fewest = self._known.sum(axis=1).min(axis=1)
+        enough = fewest >= min(MIN_ORIGINS, max(self.origins, 1))
+        mean_squares = self._squares.sum(axis=(1, 2)) / np.maximum(self._known.sum(axis=(1, 2)), 1)
         return {
-            name: math.sqrt(float(np.nanmean(errors**2)))
-            for name, errors in self.errors.items()
-            if _count(self._known(name)) >= min(MIN_ORIGINS, max(self.origins, 1))
+            name: math.sqrt(square)
+            for name, square, known in zip(self.names, mean_squares.tolist(), enough.tolist(), strict=True)
+            if known
         }
 
     def best_network(self) -> str:
         """Return the name of the network with the lowest RMSE relative to persistence, averaged over leads."""
-        return min(self.networks, key=lambda name: self._relative_rmse(name, self._known(name)))
+        networks = slice(0, self.networks)
+        relative = self._relative_rmse(self._squares[networks], self._known[networks])
+        return self.names[int(relative.argmin())]
 
     def better_reference(self, network: str) -> str | None:
         """Return the best reference if it is better than ``network`` by more than chance.
@@ -105,42 +115,55 @@ class Record:
         The test is that of Diebold and Mariano on squared errors relative to those of persistence, with the variance of
         Newey and West, and Student's distribution for as many values as forecasts that do not overlap.
         """
-        best, lowest = None, 1.0
-        for name in self.errors.keys() - set(self.networks):
-            common = self._known(name) & self._known(network)
-            if _count(common) < MIN_ORIGINS:
-                continue
-            ratio = self._relative_rmse(name, common) / self._relative_rmse(network, common)
-            if ratio < lowest:
-                best, lowest = name, ratio
-        return best if best and self._is_significant(best, network) else None
+        place, references = self.names.index(network), slice(self.networks, None)
+        common = self._known[references] & self._known[place]
+        enough = common.sum(axis=1).min(axis=1) >= MIN_ORIGINS
+        if not enough.any():
+            return None
+        squares = self._squares[place] * common
+        ratio = self._relative_rmse(self._squares[references] * common, common) / self._relative_rmse(squares, common)
+        best = int(np.where(enough, ratio, np.inf).argmin())
+        if ratio[best] >= 1 or not self._is_significant(self.networks + best, place):
+            return None
+        return self.names[self.networks + best]
 
-    def _is_significant(self, reference: str, network: str) -> bool:
-        common = self._known(reference) & self._known(network)
-        scale = np.maximum(self._mean_squares("persistence", common), _LEAST_SQUARE)
-        differences = (self.errors[network] ** 2 - self.errors[reference] ** 2) / scale
-        whole = common.all(axis=1)
-        gains = np.where(whole, differences.mean(axis=1), np.nan)
+    def _is_significant(self, reference: int, network: int) -> bool:
+        whole = (self._known[reference] & self._known[network]).all(axis=1)
         if whole.sum() < MIN_ORIGINS:
             return False
+        scale = np.maximum(self._squares[self._persistence][whole].mean(axis=0), _LEAST_SQUARE)
+        differences = (self._squares[network] - self._squares[reference]) / scale
+        gains = np.where(whole, differences.mean(axis=1), np.nan)
         last_lead = self.first_lead + differences.shape[1] - 1
         overlapping = math.ceil(last_lead / self.stride)
         error = long_run_error(gains, np.arange(len(gains)), overlapping)
         independent = max(float(whole.sum()) / overlapping, 2.0)
         return bool(np.nanmean(gains) > _student(_SIGNIFICANT_SCORE, independent - 1) * error)
 
-    def _relative_rmse(self, name: str, known: Bools) -> float:
-        reference = np.maximum(self._mean_squares("persistence", known), _LEAST_SQUARE)
-        return float(np.sqrt(np.maximum(self._mean_squares(name, known), _LEAST_SQUARE) / reference).mean())
+    def _relative_rmse(self, squares: Floats, known: Bools) -> Floats:
+        """Return the RMSE relative to persistence at the same origins, averaged over leads, ``(candidates,)``.
 
-    def _mean_squares(self, name: str, known: Bools) -> Floats:
-        squares = np.where(known, self.errors[name], 0.0) ** 2
-        means: Floats = squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        return means
+        Args:
+            squares: of errors, °C², ``(candidates, origins, leads)``, 0 where not ``known``.
+            known: of the same shape.
+        """
+        reference = np.maximum((self._squares[self._persistence] * known).sum(axis=1), _LEAST_SQUARE)
+        relative: Floats = np.sqrt(np.maximum(squares.sum(axis=1), _LEAST_SQUARE) / reference).mean(axis=1)
+        return relative
 
-    def _known(self, name: str) -> Bools:
-        known: Bools = np.isfinite(self.errors[name])
+    @cached_property
+    def _persistence(self) -> int:
+        return self.names.index("persistence")
+
+    @cached_property
+    def _known(self) -> Bools:
+        known: Bools = np.isfinite(self.errors)
         return known
+
+    @cached_property
+    def _squares(self) -> Floats:
+        squares: Floats = np.where(self._known, self.errors, 0.0) ** 2
+        return squares
 
     def quantiles_of(self, name: str, levels: tuple[float, ...]) -> Floats:
         """Return quantiles of observation minus forecast of a reference, from errors of both signs, °C.
@@ -148,7 +171,7 @@ class Record:
         Returns:
             ``(leads, levels)``.
         """
-        errors = self.errors[name]
+        errors = self.errors[self.names.index(name)]
         return np.stack(
             [np.quantile(np.concatenate([lead, -lead]), levels) for lead in (e[np.isfinite(e)] for e in errors.T)]
         )
@@ -164,19 +187,28 @@ class Record:
             answers: its past forecasts, the mean, then the quantiles, °C ``(origins, leads, 1 + levels)``.
             levels: probabilities of the quantiles.
         """
-        bounds = np.asarray([(1 - _COVERAGE) / 2, 0.5, (1 + _COVERAGE) / 2])
+        bounds = ((1 - _COVERAGE) / 2, 0.5, (1 + _COVERAGE) / 2)
         low, middle, high = np.moveaxis(quantiles_at(bounds, answers[..., 1:], levels), -1, 0)
-        above = answers[..., 0] - self.errors[name] - middle
+        above = answers[..., 0] - self.errors[self.names.index(name)] - middle
         width = np.maximum(np.where(above > 0, high - middle, middle - low), 1e-6)
-        shares = np.abs(above) / width
-        factors = np.ones(shares.shape[1])
-        for lead, column in enumerate(shares.T):
-            known = column[np.isfinite(column)]
-            if len(known) >= MIN_ORIGINS_TO_RECALIBRATE:
-                effective = len(known) * min(1.0, self.stride / (2 * (self.first_lead + lead)))
-                exact = float(np.quantile(known, _COVERAGE))
-                factors[lead] = max(exact, 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
-        return np.clip(factors, _LEAST_FACTOR, _GREATEST_FACTOR)
+        exact, count = _quantile_of_known(np.abs(above) / width, _COVERAGE)
+        leads = self.first_lead + np.arange(len(exact))
+        effective = count * np.minimum(1.0, self.stride / (2 * leads))
+        factors = np.maximum(exact, 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
+        bounded = np.clip(factors, _LEAST_FACTOR, _GREATEST_FACTOR)
+        return np.where(count >= MIN_ORIGINS_TO_RECALIBRATE, bounded, 1.0)
+
+
+def _quantile_of_known(values: Floats, probability: float) -> tuple[Floats, Steps]:
+    """Return a quantile of each column of ``values`` ``(n, m)``, 1 in empty ones, and how many are not NaN."""
+    count = np.isfinite(values).sum(axis=0)
+    ordered = np.sort(values, axis=0)
+    place = probability * np.maximum(count - 1, 0)
+    below = place.astype(np.int64)
+    columns = np.arange(values.shape[1])
+    low = ordered[below, columns]
+    high = ordered[np.minimum(below + 1, np.maximum(count - 1, 0)), columns]
+    return np.where(count > 0, low + (high - low) * (place - below), 1.0), count
 
 
 def _student(score: float, degrees: float) -> float:
@@ -187,7 +219,3 @@ def _student(score: float, degrees: float) -> float:
     first = (score**3 + score) / 4
     second = (5 * score**5 + 16 * score**3 + 3 * score) / 96
     return score + first / degrees + second / degrees**2
-
-
-def _count(known: Bools) -> int:
-    return int(known.sum(axis=0).min())

@@ -13,7 +13,7 @@ from forecasting.references.climatology import Harmonics
 from forecasting.references.from_past import CLIMATOLOGY_YEARS
 from forecasting.series.times import DAY, YEAR, Floats
 from forecasting.universal.autoregression import linear
-from forecasting.universal.past import Past
+from forecasting.universal.past import REFIT_GROWTH, Past
 
 REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
 
@@ -27,8 +27,12 @@ _PRIOR_WEIGHT: Final = 10.0
 _RIDGE: Final = 1e-6
 
 
-def forecast_references(past: Past) -> dict[str, Floats]:
+def forecast_references(past: Past, *, fitted: bool = True) -> dict[str, Floats]:
     """Forecast with each reference from each origin, seeing nothing that came after it.
+
+    Args:
+        past: the series and origins.
+        fitted: whether to include the references that are fitted to the series.
 
     Returns:
         °C ``(n, origins, leads)`` by name; NaN where the past is too short for a reference.
@@ -36,6 +40,8 @@ def forecast_references(past: Past) -> dict[str, Floats]:
     forecasts = {"persistence": np.repeat(past.filled[:, past.origins, None], past.leads, axis=2)}
     if np.isfinite(past.usual[:, -1]).any():
         forecasts["usual_change"] = _usual_change(past)
+    if not fitted:
+        return forecasts
     season, season_ahead = _season(past)
     climatology = _climatology(past, season, season_ahead)
     if np.isfinite(climatology[:, -1]).any():
@@ -104,7 +110,7 @@ def _refit_steps(first: int, past: Past) -> list[int]:
     step = first
     while step < last:
         steps.append(step)
-        step = max(int(step * 1.05), step + 1)
+        step = max(int(step * REFIT_GROWTH), step + 1)
     return [*steps, last]
 
 
@@ -134,25 +140,35 @@ def _damped(past: Past, season: Floats, season_ahead: Floats) -> Floats:
     count = np.maximum(past.until_origins(weight), 1.0)
     mean = past.until_origins(anomaly) / count
     last = past.filled[:, past.origins] - season[:, past.origins] - mean
-    centre = mean[:, -1:]
-    centred = (anomaly - centre) * weight
-    forecast = season_ahead + mean[:, :, None]
-    decays = np.exp(-np.arange(1, past.leads + 1) * past.step.seconds / (_PRIOR_DECAY_DAYS * DAY))
-    for lead in range(1, min(past.leads, anomaly.shape[1] - 1) + 1):
-        forecast[:, :, lead - 1] += last * _damping(past, centred, weight, lead, float(decays[lead - 1]))
+    centred = (anomaly - mean[:, -1:]) * weight
+    remaining = _damping(past, centred, weight)
+    forecast: Floats = season_ahead + mean[:, :, None] + last[:, :, None] * remaining
     return forecast
 
 
-def _damping(past: Past, anomaly: Floats, weight: Floats, lead: int, prior: float) -> Floats:
-    """Return the share of an anomaly that remains after ``lead`` steps, as known at each origin, ``(n, origins)``."""
-    both = np.zeros_like(weight)
-    both[:, lead:] = weight[:, lead:] * weight[:, :-lead]
-    before = np.zeros_like(anomaly)
-    before[:, lead:] = anomaly[:, :-lead]
-    count, sum_x, sum_y = (past.until_origins(terms) for terms in (both, before * both, anomaly * both))
-    sum_xx, sum_xy = past.until_origins(before * before * both), past.until_origins(before * anomaly * both)
+def _damping(past: Past, anomaly: Floats, weight: Floats) -> Floats:
+    """Return the share of an anomaly that remains at each lead, as known at each origin, ``(n, origins, leads)``.
+
+    Args:
+        past: of the series.
+        anomaly: °C, ``(n, steps)``; 0 where ``weight`` is.
+        weight: 1 where the anomaly is known, else 0, ``(n, steps)``.
+    """
+    days = np.arange(1, past.leads + 1) * past.step.seconds / DAY
+    prior = np.exp(-days / _PRIOR_DECAY_DAYS)
+    before, known_before = _lagged(anomaly, past.leads), _lagged(weight, past.leads)
+    known, now = weight[:, None], anomaly[:, None]
+    x = before * known
+    products = (known_before * known, x, now * known_before, x * before, now * before)
+    count, sum_x, sum_y, sum_xx, sum_xy = (past.until_origins(terms) for terms in products)
     count = np.maximum(count, 1.0)
     variance, covariance = sum_xx - sum_x**2 / count, sum_xy - sum_x * sum_y / count
-    share = np.divide(covariance, variance, out=np.full_like(variance, prior), where=variance > 1e-9)
-    shrunk: Floats = (share * count + prior * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT)
-    return np.clip(shrunk, 0.0, 1.0)
+    share = np.divide(covariance, variance, out=np.ones_like(variance), where=variance > 1e-9)
+    shrunk = (share * count + prior[:, None] * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT)
+    return np.clip(shrunk, 0.0, 1.0).transpose(0, 2, 1)
+
+
+def _lagged(values: Floats, leads: int) -> Floats:
+    """Return ``values`` ``(n, steps)`` of 1 to ``leads`` steps before, 0 before the first: ``(n, leads, steps)``."""
+    padded = np.pad(values, ((0, 0), (leads, 0)))
+    return np.lib.stride_tricks.sliding_window_view(padded, values.shape[1], axis=1)[:, leads - 1 :: -1]

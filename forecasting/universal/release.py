@@ -170,7 +170,8 @@ class UniversalRelease:
                 record on each series.
             record: whether to forecast the past of each series too. The record chooses the best model, recalibrates the
                 quantiles of a network, and warns if a reference was better than a network that was named. Without it,
-                ``best`` is the network that did best on held-out seas.
+                a forecast takes a fraction of the time, ``best`` is the network that did best on held-out seas, and
+                baselines are persistence and, with a position, the usual change.
 
         Returns:
             In the order of ``series``: a forecast, or the error of a series that cannot be forecast from.
