@@ -158,6 +158,11 @@ def test_a_horizon_or_model_that_is_not_offered_is_refused(daily: UniversalRelea
         daily.forecast(walk(40), model="rnn")
 
 
+def test_a_climatology_of_another_shape_is_refused(daily: UniversalRelease) -> None:
+    with pytest.raises(RequestError, match=r"coefficients of the shape \(7,\) do not fit 1 series: expected \(1, 7\)"):
+        daily.forecast_many([walk(40)], coefficients=NOWHERE)
+
+
 def test_the_network_that_did_best_on_held_out_seas_answers_without_a_record(daily: UniversalRelease) -> None:
     forecast = daily.forecast(walk(20))
     assert forecast.model == "ocean-daily-lstm"
