@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data bench fuzz soak clean
+.PHONY: help serve test test-lowest test-newest code containers chromium check docs install train data climatology bench fuzz soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -80,6 +80,10 @@ docs: $(VENV)/.dev ## build the documentation into site/; fails on a broken link
 
 data: $(VENV)/.dev ## rebuild data/*.csv from the packages that contain their sources
 	$(BIN)/python -m training.sources.shipped_data
+
+climatology: $(VENV)/.dev ## rebuild the global climatology from its Debian package (needs apt-get and dpkg-deb)
+	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && (cd $$folder && apt-get download -qq ferret-datasets) && \
+	dpkg-deb --extract $$folder/ferret-datasets_*.deb $$folder && $(BIN)/python -m training.sources.climatology $$folder
 
 bench: $(VENV)/.dev ## measure the speeds that the documentation reports
 	$(BIN)/python -m benchmarks

@@ -51,7 +51,7 @@ def here(block: str, client: httpx.Client) -> str:
 
 
 def test_there_are_examples_to_run() -> None:
-    assert [page for page, _ in PYTHON] == list(PYTHON_PAGES)
+    assert list(dict.fromkeys(page for page, _ in PYTHON)) == list(PYTHON_PAGES)
     assert len(CURL) == 4
 
 

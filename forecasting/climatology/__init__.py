@@ -1,0 +1,1 @@
+"""The usual SST of any position at sea, by time of the year, from a coarse global climatology that ships."""

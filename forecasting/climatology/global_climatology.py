@@ -1,0 +1,136 @@
+"""A climatology of the whole sea on a grid of 2°, with a finer mask of where there is sea."""
+
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.positions import checked_positions
+from forecasting.series.times import Bools, Floats
+
+FILE: Final = Path(__file__).with_name("climatology.npz")
+
+CELL_DEGREES: Final = 2
+GRID_SHAPE: Final = (180 // CELL_DEGREES, 360 // CELL_DEGREES)
+"""Rows from south to north, columns from 0° to the east."""
+
+MASK_NODES_PER_DEGREE: Final = 12
+MASK_SHAPE: Final = (180 * MASK_NODES_PER_DEGREE + 1, 360 * MASK_NODES_PER_DEGREE)
+"""Nodes from 90° S to 90° N and from 0° to the east, of one bit each."""
+
+COAST_KM: Final = 25.0
+"""How far from the sea a position may be to count as at sea: piers, lagoons, rounded coordinates."""
+
+Coefficients = npt.NDArray[np.float32]
+
+_UNIT: Final = 0.002
+"""°C: the resolution of coefficients in the file."""
+
+_NO_DATA: Final = np.iinfo(np.int16).min
+
+_LEAST_WEIGHT: Final = 1e-6
+"""So that a position on the line between two centres on land still gets the cells beside the line."""
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalClimatology:
+    """The annual cycle of SST at any position at sea.
+
+    Attributes:
+        cells: coefficients of :mod:`forecasting.climatology.annual_cycle`, °C, ``(90, 180, 7)``; NaN on land.
+        near_sea: whether each node of the mask is at most 25 km from the sea, as packed bits, ``(2161, 540)``.
+        provenance: where the values come from: source, package, sha256 of the files, date.
+    """
+
+    cells: Coefficients
+    near_sea: npt.NDArray[np.uint8]
+    provenance: dict[str, str]
+
+    @classmethod
+    def load(cls) -> "GlobalClimatology":
+        """Return the climatology that ships; it is read from its file only once."""
+        return _shipped()
+
+    @classmethod
+    def read(cls, path: Path) -> "GlobalClimatology":
+        """Read a climatology that :meth:`write` has written."""
+        with np.load(path, allow_pickle=False) as arrays:
+            encoded = arrays["cells"]
+            cells = np.where(encoded == _NO_DATA, np.float32(np.nan), encoded * np.float32(_UNIT))
+            return cls(cells, arrays["near_sea"], json.loads(str(arrays["provenance"])))
+
+    def write(self, path: Path) -> None:
+        """Write to a compressed ``.npz`` file, with coefficients rounded to 0.002 °C."""
+        rounded = np.where(np.isnan(self.cells), _NO_DATA, np.round(self.cells / _UNIT)).astype(np.int16)
+        provenance = np.array(json.dumps(self.provenance))
+        np.savez_compressed(path, cells=rounded, near_sea=self.near_sea, provenance=provenance)
+
+    def is_sea(self, latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> Bools:
+        """Return whether positions are in the sea or within about 25 km of it. Lakes are land; the Caspian is a sea.
+
+        Args:
+            latitude: degrees north, −90 to 90.
+            longitude: degrees east, −180 to 360; broadcast with ``latitude``.
+
+        Raises:
+            RequestError: if a coordinate is out of range.
+        """
+        return self._is_sea(*checked_positions(latitude, longitude))
+
+    def coefficients(self, latitude: npt.ArrayLike, longitude: npt.ArrayLike) -> Coefficients:
+        """Return the annual cycle at positions, for :func:`~forecasting.climatology.annual_cycle.evaluate`.
+
+        Interpolates bilinearly between the centres of the cells that have sea.
+
+        Args:
+            latitude: degrees north, −90 to 90.
+            longitude: degrees east, −180 to 360; broadcast with ``latitude``.
+
+        Returns:
+            °C, ``(..., 7)``; NaN on land.
+
+        Raises:
+            RequestError: if a coordinate is out of range.
+        """
+        north, east = checked_positions(latitude, longitude)
+        found = np.full((*north.shape, COEFFICIENTS), np.nan, dtype=np.float32)
+        sea = self._is_sea(north, east)
+        found[sea] = self._interpolated(north[sea], east[sea])
+        return found
+
+    def _is_sea(self, north: Floats, east: Floats) -> Bools:
+        rows = np.rint((north + 90.0) * MASK_NODES_PER_DEGREE).astype(np.intp)
+        columns = np.rint(east * MASK_NODES_PER_DEGREE).astype(np.intp) % MASK_SHAPE[1]
+        bits: Bools = (self.near_sea[rows, columns >> 3] >> (7 - (columns & 7)) & 1).astype(np.bool_)
+        return bits
+
+    def _interpolated(self, north: Floats, east: Floats) -> Coefficients:
+        y = np.clip((north + 90.0) / CELL_DEGREES - 0.5, 0.0, GRID_SHAPE[0] - 1.0)
+        x = (east / CELL_DEGREES - 0.5) % GRID_SHAPE[1]
+        south = np.minimum(y.astype(np.intp), GRID_SHAPE[0] - 2)
+        west = x.astype(np.intp) % GRID_SHAPE[1]
+        northward, eastward = y - south, x - np.floor(x)
+        sums = np.zeros((len(north), COEFFICIENTS + 1), dtype=np.float32)
+        for row, along_y in ((south, 1.0 - northward), (south + 1, northward)):
+            for column, along_x in ((west, 1.0 - eastward), ((west + 1) % GRID_SHAPE[1], eastward)):
+                weights = (along_y * along_x + _LEAST_WEIGHT).astype(np.float32)
+                sums += weights[:, np.newaxis] * self._padded[row, column]
+        covered = sums[:, COEFFICIENTS:]
+        covered[covered == 0.0] = np.nan
+        return sums[:, :COEFFICIENTS] / covered
+
+    @cached_property
+    def _padded(self) -> Coefficients:
+        """Cells with a last column that is 1 where there is sea; where there is none, all are 0."""
+        sea = np.isfinite(self.cells[..., :1])
+        return np.concatenate([np.where(sea, self.cells, np.float32(0.0)), sea.astype(np.float32)], axis=-1)
+
+
+@cache
+def _shipped() -> GlobalClimatology:
+    return GlobalClimatology.read(FILE)

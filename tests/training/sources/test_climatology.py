@@ -1,0 +1,131 @@
+"""The command that makes the climatology, on a planet with one sea."""
+
+import gzip
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+from scipy.io import netcdf_file
+
+from forecasting.climatology.annual_cycle import monthly_means, monthly_terms
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.errors import FileError
+from forecasting.series.times import Floats
+from training.sources.climatology import main
+
+MISSING: Final = -1e34
+SEA: Final = (slice((20 + 90) * 12, (40 + 90) * 12), np.r_[-10 * 12 : 14 * 12])
+"""Nodes: 20 to 40° N, 10° W to 14° E."""
+
+LAKE: Final = (slice((30 + 90) * 12, (33 + 90) * 12), slice(20 * 12, 23 * 12))
+"""Nodes: 30 to 33° N, 20 to 23° E."""
+
+CYCLE: Final = np.array([18.0, -3.0, -2.0, 0.4, 0.3, 0.1, 0.0])
+FULL: Final = (31.0, 3.0)
+SUMMER_ONLY: Final = (31.0, 9.0)
+EMPTY: Final = (31.0, -5.0)
+WITH_AN_ERROR: Final = (35.0, 3.0)
+
+
+def monthly_sst() -> Floats:
+    """Return values everywhere, also on land: the cycle, warmer to the south; on the grid of the file, from 20° E."""
+    north, east = np.arange(-89.0, 90.0, 2.0), np.arange(21.0, 380.0, 2.0) % 360.0
+    sst = np.tile((monthly_terms() @ CYCLE)[:, np.newaxis, np.newaxis], (1, 90, 180))
+    sst += 0.2 * (30.0 - north)[:, np.newaxis]
+    for latitude, longitude, months in ((*SUMMER_ONLY, [0, 1, 2, 3, 8, 9, 10, 11]), (*EMPTY, list(range(12)))):
+        sst[months, np.flatnonzero(north == latitude)[0], np.flatnonzero(east == longitude % 360.0)[0]] = MISSING
+    sst[0, north == WITH_AN_ERROR[0], east == WITH_AN_ERROR[1]] += 12.0
+    return sst
+
+
+def relief() -> Floats:
+    metres = np.full((2161, 4320), 100.0)
+    metres[SEA] = -2_000.0
+    metres[LAKE] = -50.0
+    return metres
+
+
+def write(path: Path, name: str, values: Floats, coordinate: str, degrees: Floats) -> None:
+    with netcdf_file(path, "w") as file:
+        names = ("TIME", "Y", coordinate)[3 - values.ndim :]
+        for dimension, size in zip(names, values.shape, strict=True):
+            file.createDimension(dimension, size)
+        file.createVariable(coordinate, "f8", (coordinate,))[:] = degrees
+        variable = file.createVariable(name, "f4", names)
+        variable._FillValue = np.float32(MISSING)
+        variable[:] = values
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("package")
+    (folder / "data").mkdir()
+    write(folder / "data" / "coads_climatology.cdf", "SST", monthly_sst(), "COADSX", np.arange(21.0, 380.0, 2.0))
+    write(folder / "data" / "etopo5.cdf", "ROSE", relief(), "ETOPO05_X", np.arange(4320) / 12)
+    changelog = gzip.compress(b"ferret-vis (1.2-3) unstable; urgency=medium\n\n  * A change.\n")
+    (folder / "changelog.Debian.gz").write_bytes(changelog)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def climatology(package: Path, tmp_path_factory: pytest.TempPathFactory) -> GlobalClimatology:
+    path = tmp_path_factory.mktemp("made") / "climatology.npz"
+    main(package, path)
+    return GlobalClimatology.read(path)
+
+
+def test_the_cycle_of_a_cell_with_every_month_is_recovered(climatology: GlobalClimatology) -> None:
+    np.testing.assert_allclose(climatology.coefficients(*FULL), CYCLE - [0.2, 0, 0, 0, 0, 0, 0], atol=0.01)
+
+
+def test_a_value_far_from_the_others_hardly_counts(climatology: GlobalClimatology) -> None:
+    expected = CYCLE - [1.0, 0, 0, 0, 0, 0, 0]
+    np.testing.assert_allclose(climatology.coefficients(*WITH_AN_ERROR), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("position", [SUMMER_ONLY, EMPTY])
+def test_months_without_ships_follow_the_neighbours(
+    climatology: GlobalClimatology, position: tuple[float, float]
+) -> None:
+    expected = monthly_terms() @ CYCLE - 0.2
+    np.testing.assert_allclose(monthly_means(climatology.coefficients(*position)), expected, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("position", "at_sea"),
+    [
+        ((30.0, 0.0), True),
+        ((30.0, 14.2), True),
+        ((40.1, 5.0), True),
+        ((30.0, 14.5), False),
+        ((19.7, 5.0), False),
+        ((31.5, 21.5), False),
+        ((31.5, 24.0), False),
+        ((0.0, 100.0), False),
+    ],
+)
+def test_the_sea_ends_25_km_inland_and_lakes_are_land(
+    climatology: GlobalClimatology, position: tuple[float, float], at_sea: bool
+) -> None:
+    assert climatology.is_sea(*position) == at_sea
+    assert np.isfinite(climatology.coefficients(*position)).all() == at_sea
+
+
+def test_values_over_land_are_left_out(climatology: GlobalClimatology) -> None:
+    assert int(np.isfinite(climatology.cells[..., 0]).sum()) == 10 * 12
+
+
+def test_the_sources_are_named(climatology: GlobalClimatology, package: Path) -> None:
+    provenance = climatology.provenance
+    assert provenance["package"] == "Debian ferret-datasets, ferret-vis (1.2-3) unstable"
+    for name in ("coads_climatology.cdf", "etopo5.cdf"):
+        assert provenance[f"sha256 of {name}"] == sha256((package / "data" / name).read_bytes()).hexdigest()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as error:
+        main(tmp_path, tmp_path / "climatology.npz")
+    expected = f"no coads_climatology.cdf in {tmp_path}: extract the Debian package ferret-datasets into it"
+    assert str(error.value) == expected
