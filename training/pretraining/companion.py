@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from training.pretraining.spec import Spec
 
-_SKIPPED = 3
+
 
 
 class Companion(nn.Module):
@@ -18,6 +18,7 @@ class Companion(nn.Module):
     def __init__(self, spec: Spec, size: int) -> None:
         super().__init__()
         self.knots = list(spec.knots)
+        self.skipped = 3  # first values, whose volatility is not known yet
         leads = len(self.knots)
         self.register_buffer("mean", torch.zeros(2, leads, size, dtype=torch.float64))
         self.register_buffer("precision", torch.eye(size, dtype=torch.float64).repeat(2, leads, 1, 1) * 10.0)
@@ -28,7 +29,7 @@ class Companion(nn.Module):
         bound = 5.0 * lead**0.5
         target = torch.clamp((x[:, lead:] - x[:, :-lead]) / scale[:, :-lead], -bound, bound)
         weight = observed[:, :-lead] * observed[:, lead:]
-        weight = weight * (torch.cumsum(observed, 1)[:, :-lead] > _SKIPPED).to(weight.dtype)
+        weight = weight * (torch.cumsum(observed, 1)[:, :-lead] > self.skipped).to(weight.dtype)
         return target, weight
 
     def moments(self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, lead: int, origins: Tensor) -> Tensor:
@@ -39,13 +40,15 @@ class Companion(nn.Module):
         target, weight = self.targets(x, scale, observed, lead)
         rows = torch.cat([features[:, :-lead], target.unsqueeze(2)], 2)
         weighted = rows * weight.unsqueeze(2)
+        start = max(0, int(origins[0]) - lead + 1)
+        base = torch.bmm(weighted[:, :start].transpose(1, 2), rows[:, :start]).unsqueeze(1)
         if len(origins) == 1:
-            # The only origin is the last step.
-            return torch.bmm(weighted.transpose(1, 2), rows).unsqueeze(1)
-        sums = torch.cumsum((weighted.unsqueeze(3) * rows.unsqueeze(2)).flatten(2), 1)
-        sums = torch.cat([torch.zeros_like(sums[:, :1]), sums], 1)
-        at = torch.clamp(origins - lead + 1, min=0)
-        return sums[:, at].view(batch, len(origins), size + 1, size + 1)
+            return base
+        stop = max(start, int(origins[-1]) - lead + 1)
+        products = (weighted[:, start:stop].unsqueeze(3) * rows[:, start:stop].unsqueeze(2)).flatten(2)
+        sums = torch.cat([torch.zeros_like(base.flatten(2)), torch.cumsum(products, 1)], 1)
+        at = torch.clamp(origins - lead + 1, min=start) - start
+        return base + sums[:, at].view(batch, len(origins), size + 1, size + 1)
 
     def forward(
         self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, positioned: Tensor, origins: Tensor
@@ -58,7 +61,7 @@ class Companion(nn.Module):
             scale: its volatility, °C, ``(batch, steps)``.
             observed: 1 where observed, ``(batch, steps)``.
             positioned: 1 where there is a climatology, ``(batch,)``.
-            origins: steps to forecast from, increasing; a single one must be the last step.
+            origins: steps to forecast from, increasing.
 
         Returns:
             Mean, spread and logarithm of the residual variance in the context relative to the prior's, in units of

@@ -13,20 +13,27 @@ LEVELS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 """Probabilities of the quantiles."""
 
 _NORMAL: Final = (-1.96, -1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645, 1.96)
+_WIDTH: Final = 128
 _CELLS: Final = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class UniversalNetwork(nn.Module):
-    """The recurrent cell, and how it is combined with the companion."""
+    """The recurrent cell, and how it is combined with the companion.
 
-    def __init__(self, cell: str, spec: Spec, inputs: int, context: int, hidden: int = 64, width: int = 96) -> None:
+    Without the companion, the cell and what is known of the context forecast alone.
+    """
+
+    def __init__(
+        self, cell: str, spec: Spec, inputs: int, context: int, hidden: int = 64, companion: bool = True
+    ) -> None:
         super().__init__()
         self.horizon = spec.horizon
+        self.companion = companion
         self.quantiles = len(LEVELS)
         knots = len(spec.knots)
         self.cell = _CELLS[cell](inputs, hidden, 1, batch_first=True)
-        self.hidden = nn.Linear(hidden + 3 * knots + context, width)
-        self.head = nn.Linear(width, self.horizon * (1 + self.quantiles))
+        self.hidden = nn.Linear(hidden + 3 * knots + context, _WIDTH)
+        self.head = nn.Linear(_WIDTH, self.horizon * (1 + self.quantiles))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         leads = torch.arange(1, spec.horizon + 1, dtype=torch.float32)
@@ -34,6 +41,11 @@ class UniversalNetwork(nn.Module):
         self.register_buffer("roots", torch.tensor(spec.knots, dtype=torch.float32).sqrt())
         gaps = torch.diff(torch.tensor(_NORMAL))
         self.register_buffer("gaps", torch.log(torch.expm1(gaps)))
+
+    def run(self, inputs: Tensor) -> Tensor:
+        """States of the cell after each step, ``(n, steps, hidden)``."""
+        states: Tensor = self.cell(inputs)[0]
+        return states
 
     def forward(self, states: Tensor, mean: Tensor, spread: Tensor, fit: Tensor, context: Tensor) -> Tensor:
         """Forecast scaled increments.
@@ -48,6 +60,8 @@ class UniversalNetwork(nn.Module):
         Returns:
             The mean and the quantiles at each lead, in units of the volatility, ``(n, horizon, 1 + quantiles)``.
         """
+        if not self.companion:
+            mean, spread, fit = torch.zeros_like(mean), self.roots.expand_as(spread), torch.zeros_like(fit)
         known = torch.cat([states, torch.asinh(mean / self.roots), torch.log(spread / self.roots), fit, context], 1)
         out = self.head(nn.functional.gelu(self.hidden(known))).view(-1, self.horizon, 1 + self.quantiles)
         centre, width = mean @ self.interpolation, spread @ self.interpolation

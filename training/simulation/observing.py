@@ -40,15 +40,15 @@ def _analyse(random: Generator, water: Array, activity: Array, per_day: float) -
     if per_day < 1:
         return np.asarray(water + activity * log_uniform(random, 0.02, 0.3, n) * _white(random, water.shape))
     cloudy = red_noise(random, len(water), log_uniform(random, 1, 6, n) * max(1, per_day))
-    clear_gain = random.uniform(0.5, 1, n) ** 0.5
-    gain = np.where(cloudy > random.normal(0.5, 1, n), clear_gain * random.uniform(0.3, 1, n), clear_gain)
+    clear_gain = random.uniform(0.4, 1, n) ** 0.3
+    gain = np.where(cloudy > random.normal(0.5, 1, n), clear_gain * random.uniform(0.3, 1, n) ** 0.5, clear_gain)
     gain = gain.astype(np.float32)
     seen = water + activity * log_uniform(random, 0.02, 0.35, n) * _white(random, water.shape)
     first = (seen[0] * (1 - gain[0])).astype(np.float32)
     forcing = gain * seen
     forcing[0] += first
     analysis = relax(forcing.astype(np.float32), 1 - gain)
-    centred = random.random(n) < 0.25  # many analyses also use the observations of the days around
+    centred = random.random(n) < 0.15  # many analyses also use the observations of the days around
     centred_mean = analysis.copy()
     centred_mean[1:-1] = 0.25 * analysis[:-2] + 0.5 * analysis[1:-1] + 0.25 * analysis[2:]
     return np.where(centred, centred_mean, analysis)

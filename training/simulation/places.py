@@ -6,10 +6,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.annual_cycle import HARMONICS, annual_terms
+from forecasting.climatology.global_climatology import GlobalClimatology
 from training.simulation.noise import Array, Generator
 
-HARMONICS: Final = 3
-_DAYS_PER_YEAR: Final = 365.2425
+_DAYS_PER_YEAR: Final = 365.25
 
 _SHALLOW_SHARE: Final = 0.12
 """Share of places on shelves and in bays, whose seasonal cycle is larger than that of the open sea."""
@@ -36,8 +37,8 @@ class Places:
         return len(self.latitude)
 
 
-def draw_places(random: Generator, n: int, coefficients: Array, latitudes: Array) -> Places:
-    """Draw places at random from the cells of a climatology, evenly by area and with the tropics more often.
+def draw_places(random: Generator, n: int) -> Places:
+    """Draw places at random from the sea cells of the global climatology, evenly by area, with more in the tropics.
 
     The true cycle differs from the cell's as real places differ from a 2° climatology: by about 1 °C in level, a sixth
     in amplitude and nine days in phase.
@@ -45,9 +46,8 @@ def draw_places(random: Generator, n: int, coefficients: Array, latitudes: Array
     Args:
         random: generator.
         n: number of places.
-        coefficients: of the cells, °C, ``(cells, 7)``.
-        latitudes: of the cells, degrees north.
     """
+    coefficients, latitudes = _sea_cells()
     weights = np.cos(np.radians(latitudes)) + 0.4 * (np.abs(latitudes) < 12)
     cells = random.choice(len(latitudes), n, p=weights / weights.sum())
     climatology = coefficients[cells]
@@ -64,11 +64,8 @@ def draw_places(random: Generator, n: int, coefficients: Array, latitudes: Array
 
 def evaluate_seasons(coefficients: Array, days: npt.NDArray[np.float64]) -> Array:
     """Evaluate mean and harmonics at ``days`` since 1970: °C, ``(days, places)``."""
-    angle = 2 * np.pi * days / _DAYS_PER_YEAR
-    waves = [np.ones_like(angle)]
-    for harmonic in range(1, HARMONICS + 1):
-        waves += [np.cos(harmonic * angle), np.sin(harmonic * angle)]
-    return (np.stack(waves, axis=1) @ coefficients.T.astype(np.float64)).astype(np.float32)
+    times = np.round(days * 86400).astype("datetime64[s]")
+    return np.asarray(annual_terms(times) @ coefficients.T.astype(np.float64), dtype=np.float32)
 
 
 def _turn(coefficients: Array, days: npt.NDArray[np.float64], amplitude: npt.NDArray[np.float64]) -> Array:
@@ -80,3 +77,14 @@ def _turn(coefficients: Array, days: npt.NDArray[np.float64], amplitude: npt.NDA
         turned[:, column] = amplitude * (cosine * np.cos(angle) - sine * np.sin(angle))
         turned[:, column + 1] = amplitude * (cosine * np.sin(angle) + sine * np.cos(angle))
     return turned.astype(np.float32)
+
+
+def _sea_cells() -> tuple[Array, Array]:
+    """Coefficients, ``(cells, 7)``, and latitudes of the cells of the global climatology that are sea."""
+    climatology = GlobalClimatology.load()
+    rows, columns = climatology.cells.shape[:2]
+    latitude = np.repeat(-90 + 180 / rows * (np.arange(rows) + 0.5), columns).astype(np.float32)
+    longitude = np.tile(-180 + 360 / columns * (np.arange(columns) + 0.5), rows)
+    coefficients = climatology.coefficients(latitude, longitude)
+    sea = np.isfinite(coefficients[:, 0])
+    return coefficients[sea], latitude[sea]

@@ -26,7 +26,7 @@ FREEZING: Final = -1.8
 """Temperature at which sea water freezes, °C."""
 
 _SPIN_UP_DAYS: Final = 120
-_DAYS_PER_YEAR: Final = 365.2425
+_DAYS_PER_YEAR: Final = 365.25
 
 
 def simulate_water(
@@ -79,7 +79,7 @@ def _mixed_layer(random: Generator, places: Places, summer: Array, per_day: int)
     n, steps = len(places), len(summer)
     # A mixture, since some places have white forcing and others passing weather systems.
     share = random.beta(1, 1, n).astype(np.float32)
-    memory = log_uniform(random, 0.15, 3, n) * per_day
+    memory = log_uniform(random, 0.15, 1.6, n) * per_day
     forcing = np.sqrt(1 - share) * heavy_tailed(random, steps, log_uniform(random, 2.5, 20, n))
     forcing += np.sqrt(share) * red_noise(random, steps, memory)
     clustering = random.uniform(0.05, 0.9, n).astype(np.float32)
