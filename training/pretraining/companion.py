@@ -6,8 +6,6 @@ from torch import Tensor, nn
 from training.pretraining.spec import Spec
 
 
-
-
 class Companion(nn.Module):
     """A linear regression of the increments at some leads, with a prior learnt from simulated seas.
 
@@ -32,7 +30,9 @@ class Companion(nn.Module):
         weight = weight * (torch.cumsum(observed, 1)[:, :-lead] > self.skipped).to(weight.dtype)
         return target, weight
 
-    def moments(self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, lead: int, origins: Tensor) -> Tensor:
+    def moments(
+        self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, lead: int, origins: Tensor
+    ) -> Tensor:
         """Sums of the products of predictors and target up to each origin: ``(batch, origins, size + 1, size + 1)``."""
         batch, steps, size = features.shape
         if steps <= lead:
@@ -74,7 +74,10 @@ class Companion(nn.Module):
             moments = self.moments(features, x, scale, observed, lead, origins)
             gram, product = moments[:, :, :-1, :-1], moments[:, :, :-1, -1:]
             noise = self.noise[which, place].view(-1, 1, 1, 1)
-            precision, prior = self.precision[which, place].unsqueeze(1), self.mean[which, place].unsqueeze(1).unsqueeze(3)
+            precision, prior = (
+                self.precision[which, place].unsqueeze(1),
+                self.mean[which, place].unsqueeze(1).unsqueeze(3),
+            )
             shift = precision @ prior
             solved, _ = torch.linalg.solve_ex(
                 precision + gram / noise, torch.cat([shift + product / noise, predictors], 3)

@@ -73,12 +73,18 @@ def _ask(spec: Spec, panel: Panel, context: int) -> _Asked:
     """Cut each series so that a context ends at its last value before the leads; keep those that are observed there."""
     steps = panel.sst.shape[1]
     end = steps - spec.horizon
-    there = torch.isfinite(panel.sst[:, end - 1]) & (torch.isfinite(panel.sst[:, end - context : end]).double().mean(1) > 0.5)
+    there = torch.isfinite(panel.sst[:, end - 1]) & (
+        torch.isfinite(panel.sst[:, end - context : end]).double().mean(1) > 0.5
+    )
     sst, observed = panel.sst[there, end - context : end], panel.sst[there, end:]
     leads = torch.arange(1, spec.horizon + 1)
-    changes = [(panel.sst[there, lead:] - panel.sst[there, :-lead]).square().nanmean(1).sqrt() for lead in leads.tolist()]
+    changes = [
+        (panel.sst[there, lead:] - panel.sst[there, :-lead]).square().nanmean(1).sqrt() for lead in leads.tolist()
+    ]
     last = panel.last_time[there] - spec.horizon * spec.step_seconds
-    return _Asked(sst.float(), last, panel.climatology[there].float(), observed, torch.stack(changes, 1).clamp(min=1e-3))
+    return _Asked(
+        sst.float(), last, panel.climatology[there].float(), observed, torch.stack(changes, 1).clamp(min=1e-3)
+    )
 
 
 def _score_lead(asked: _Asked, forecast: Tensor, context: int, lead: int) -> list[HeldOutScore]:

@@ -148,7 +148,12 @@ def make_examples(
                 chosen = np.concatenate([np.full(_ORIGINS - len(chosen), chosen[0]), chosen])
             origins = torch.from_numpy(chosen)
             mean, spread, fit = companion(
-                predictors[:, : end + 1], x[:, : end + 1], scale[:, : end + 1], observed[:, : end + 1], positioned, origins
+                predictors[:, : end + 1],
+                x[:, : end + 1],
+                scale[:, : end + 1],
+                observed[:, : end + 1],
+                positioned,
+                origins,
             )
             stretch = inputs[:, max(0, end - size + 1) : end + 1]
             stretch = torch.nn.functional.pad(stretch, (0, 0, size - stretch.shape[1], 0))
@@ -164,9 +169,7 @@ def make_examples(
 
 
 def _batches(panel: Panel) -> "zip[tuple[Tensor, Tensor, Tensor]]":
-    return zip(
-        panel.anomaly.split(_BATCH), panel.last_time.split(_BATCH), panel.positioned.split(_BATCH), strict=True
-    )
+    return zip(panel.anomaly.split(_BATCH), panel.last_time.split(_BATCH), panel.positioned.split(_BATCH), strict=True)
 
 
 def _usual_sizes(x: Tensor, observed: Tensor, horizon: int) -> Tensor:

@@ -76,7 +76,9 @@ class Features(nn.Module):
         twice = torch.stack([power, power], 2)
         sums = self.scan(torch.cat([twice, weighed], 2))
         counts = self.scan(
-            torch.cat([both.unsqueeze(2).expand(batch, steps, 2), observed.unsqueeze(2).expand(batch, steps, self.means)], 2)
+            torch.cat(
+                [both.unsqueeze(2).expand(batch, steps, 2), observed.unsqueeze(2).expand(batch, steps, self.means)], 2
+            )
         )
         count = torch.cumsum(both, 1)
         overall = (torch.cumsum(power, 1) + 1e-6) / (count + 1e-2)
@@ -100,9 +102,7 @@ class Features(nn.Module):
         features = torch.cat([torch.ones_like(level), waves, torch.stack(lagged, 2), distances, level], 2)
 
         late = variance[:, start:]
-        recent = (sums[:, start:, 1] + self.prior_weight * late) / (
-            counts[:, start:, 1] + self.prior_weight
-        )
+        recent = (sums[:, start:, 1] + self.prior_weight * late) / (counts[:, start:, 1] + self.prior_weight)
         shapes = torch.asinh(torch.cat([distances[:, start:], level[:, start:]], 2)) * 0.5
         season = torch.stack([waves[:, start:, 0], waves[:, start:, len(self.rates)]], 2)
         inputs = torch.cat(
@@ -120,7 +120,8 @@ class Features(nn.Module):
         pair = both * nn.functional.pad(both[:, :-1], (1, 0))
         square = scaled * scaled * pair
         products = torch.stack(
-            [scaled * lagged[1] * pair, scaled * lagged[2] * pair, (increments == 0).to(x.dtype) * pair, square, pair], 2
+            [scaled * lagged[1] * pair, scaled * lagged[2] * pair, (increments == 0).to(x.dtype) * pair, square, pair],
+            2,
         )
         totals = torch.cumsum(products, 1)[:, start:]
         known = torch.cat(

@@ -76,7 +76,9 @@ def fit_network(
             total += float(loss.detach())
         score, point = validate(network, validation)
         seconds = time.perf_counter() - begin
-        progress(f"{cell} epoch {epoch + 1}: {total / batches:.4f}, validation {score:.4f} ({point:.4f}), {seconds:.0f} s")
+        progress(
+            f"{cell} epoch {epoch + 1}: {total / batches:.4f}, validation {score:.4f} ({point:.4f}), {seconds:.0f} s"
+        )
     return network.eval()
 
 

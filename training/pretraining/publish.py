@@ -126,9 +126,17 @@ def write_card(report: UniversalReport, spec: Spec) -> str:
     ]
     for context in (shortest, longest):
         leads = " | ".join(f"lead {lead}" for lead in spec.scored_leads)
-        lines += [f"From {context} values:", "", f"| Model | Position | {leads} |", "|---|---|" + "---|" * len(spec.scored_leads)]
+        lines += [
+            f"From {context} values:",
+            "",
+            f"| Model | Position | {leads} |",
+            "|---|---|" + "---|" * len(spec.scored_leads),
+        ]
         for model in report.models:
-            for scores, name in ((model.held_out, model.model), (model.held_out_without_companion, f"{model.model} alone")):
+            for scores, name in (
+                (model.held_out, model.model),
+                (model.held_out_without_companion, f"{model.model} alone"),
+            ):
                 for positioned in (True, False):
                     row = [s for s in scores if s.context == context and s.positioned == positioned]
                     figures = " | ".join(f"{score.relative_rmse:.3f}" for score in row)

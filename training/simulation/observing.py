@@ -11,7 +11,9 @@ KINDS: Final = ("analysis", "in situ", "area mean")
 _SHARES: Final = (0.45, 0.43, 0.12)
 
 
-def observe(random: Generator, water: Array, activity: Array, steps_per_day: float) -> tuple[Array, npt.NDArray[np.str_]]:
+def observe(
+    random: Generator, water: Array, activity: Array, steps_per_day: float
+) -> tuple[Array, npt.NDArray[np.str_]]:
     """Observe the water.
 
     Args:

@@ -16,7 +16,13 @@ _YEAR_DAYS: Final = 365.25
 _LATEST_START: Final = 20_000
 """Days since 1970."""
 
-_TIDES: Final = {"M2": (12.4206, 1.0), "S2": (12.0, 0.4), "N2": (12.6583, 0.2), "K1": (23.9345, 0.5), "O1": (25.8193, 0.4)}
+_TIDES: Final = {
+    "M2": (12.4206, 1.0),
+    "S2": (12.0, 0.4),
+    "N2": (12.6583, 0.2),
+    "K1": (23.9345, 0.5),
+    "O1": (25.8193, 0.4),
+}
 """Period, hours, and usual amplitude relative to the largest."""
 
 

@@ -120,9 +120,7 @@ def _events(random: Generator, size: Array, steps: int, per_day: int) -> Array:
     return np.asarray(scale * random.choice([-1, 1], n) * events, dtype=np.float32)
 
 
-def _el_nino(
-    random: Generator, latitude: Array, size: Array, times: npt.NDArray[np.float64], per_day: int
-) -> Array:
+def _el_nino(random: Generator, latitude: Array, size: Array, times: npt.NDArray[np.float64], per_day: int) -> Array:
     n, steps = len(latitude), len(times)
     tropical = np.abs(latitude) < 20
     present = random.random(n) < np.where(tropical, 0.6, 0.15)
