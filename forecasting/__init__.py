@@ -18,6 +18,7 @@ from forecasting.series.timestep import TimeStep
 if TYPE_CHECKING:
     from forecasting.networks.forecaster import Forecaster
     from forecasting.releases.registry import Registry, load_forecaster
+    from forecasting.releases.universal_releases import load_universal
 
 __all__ = [
     "FileError",
@@ -32,6 +33,7 @@ __all__ = [
     "TimeStep",
     "UnknownNameError",
     "load_forecaster",
+    "load_universal",
     "read_csv",
 ]
 
@@ -48,4 +50,9 @@ def __getattr__(name: str) -> Any:
             from forecasting.releases import registry
 
         return getattr(registry, name)
+    if name == "load_universal":
+        with needs_extra("torch", "Loading a universal release"):
+            from forecasting.releases.universal_releases import load_universal
+
+        return load_universal
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from typing import Literal
 
-WarningCode = Literal["adjusted", "gap_filled", "outside_training", "no_climatology", "no_linear", "scored_later"]
+WarningCode = Literal[
+    "adjusted",
+    "gap_filled",
+    "outside_training",
+    "no_climatology",
+    "no_linear",
+    "scored_later",
+    "late",
+    "doubtful_position",
+    "reference_is_better",
+    "resampled",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ The module has the integer attributes ``window`` and ``step_seconds``.
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -32,9 +32,14 @@ def script(module: torch.nn.Module) -> torch.jit.ScriptModule:
 
 def save(module: torch.jit.ScriptModule, metadata: CheckpointMetadata, path: Path) -> None:
     """Write ``module`` to ``path``, with ``metadata`` inside."""
+    save_module(module, metadata.model_dump_json(by_alias=True), path)
+
+
+def save_module(module: torch.jit.ScriptModule, metadata_json: str, path: Path) -> None:
+    """Write ``module`` to ``path``, with metadata of any kind inside."""
     content = io.BytesIO()  # torch raises no OSError when the disk is full
     with _quiet():
-        torch.jit.save(module, content, _extra_files={_EXTRA: metadata.model_dump_json(by_alias=True).encode()})
+        torch.jit.save(module, content, _extra_files={_EXTRA: metadata_json.encode()})
     path.write_bytes(content.getbuffer())
 
 
@@ -46,22 +51,29 @@ def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, 
     Raises:
         ReleaseError: if the bytes are not a checkpoint of this schema, or the module breaks the contract.
     """
+    module, metadata_json = load_module(content, device)
+    metadata = parse_metadata(metadata_json)
+    _check_contract(module, metadata, device)
+    return module, metadata
+
+
+def load_module(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, bytes]:
+    """Load a module and the JSON of its metadata, neither of which is checked.
+
+    Raises:
+        ReleaseError: if the bytes are not a TorchScript file.
+    """
     extra = {_EXTRA: b""}
     try:
         with _load_lock, _quiet():
             module = torch.jit.load(io.BytesIO(content), map_location=device, _extra_files=extra)
     except (RuntimeError, ValueError) as error:
         raise ReleaseError(f"not a TorchScript file: {str(error).splitlines()[0]}") from None
-    metadata = parse_metadata(extra[_EXTRA])
-    _check_contract(module, metadata, device)
-    return module.eval(), metadata
+    return module.eval(), extra[_EXTRA]
 
 
 def _check_contract(module: torch.jit.ScriptModule, metadata: CheckpointMetadata, device: torch.device) -> None:
-    for name, stated in (("window", metadata.window), ("step_seconds", metadata.step_seconds)):
-        actual = getattr(module, name, None)
-        if actual != stated:
-            raise ReleaseError(f"the module has {name} {actual}, but the metadata says {stated}")
+    check_attributes(module, {"window": metadata.window, "step_seconds": metadata.step_seconds})
     level = (metadata.training_range.minimum + metadata.training_range.maximum) / 2
     sst = torch.full((2, metadata.window), level, dtype=torch.float32, device=device)
     valid_time = torch.zeros(2, dtype=torch.float64, device=device)
@@ -72,6 +84,14 @@ def _check_contract(module: torch.jit.ScriptModule, metadata: CheckpointMetadata
         raise ReleaseError(f"the module fails on a window: {str(error).splitlines()[-1]}") from None
     if forecast.shape != (2,) or forecast.dtype != torch.float32 or not bool(torch.isfinite(forecast).all()):
         raise ReleaseError("the module does not return one finite float32 value for each window")
+
+
+def check_attributes(module: torch.jit.ScriptModule, stated: Mapping[str, int]) -> None:
+    """Raise ReleaseError if an attribute of ``module`` differs from what its metadata states."""
+    for name, value in stated.items():
+        actual = getattr(module, name, None)
+        if actual != value:
+            raise ReleaseError(f"the module has {name} {actual}, but the metadata says {value}")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The metadata inside a checkpoint and in its sidecar file. Reading it does not load torch."""
 
 import hashlib
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -23,7 +23,16 @@ class Period(BaseModel, frozen=True):
     n: int
 
 
-class CheckpointMetadata(BaseModel, frozen=True):
+class VersionedMetadata(BaseModel, frozen=True):
+    """Metadata of any kind of checkpoint, with the version of their schema."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION)
+
+
+Metadata = TypeVar("Metadata", bound=VersionedMetadata)
+
+
+class CheckpointMetadata(VersionedMetadata, frozen=True):
     """The metadata inside a checkpoint and in its sidecar file.
 
     Attributes:
@@ -52,7 +61,6 @@ class CheckpointMetadata(BaseModel, frozen=True):
         created: ISO 8601 time of the release.
     """
 
-    schema_version: int = Field(default=SCHEMA_VERSION)
     dataset: str
     version: str
     cell: str
@@ -93,8 +101,17 @@ def parse_metadata(content: bytes) -> CheckpointMetadata:
     Raises:
         ReleaseError: if it does not match this schema.
     """
+    return parse_metadata_as(CheckpointMetadata, content)
+
+
+def parse_metadata_as(schema: type[Metadata], content: bytes) -> Metadata:
+    """Parse metadata of another ``schema``, as :func:`parse_metadata` does.
+
+    Raises:
+        ReleaseError: if it does not match.
+    """
     try:
-        metadata = CheckpointMetadata.model_validate_json(content)
+        metadata = schema.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "metadata"

@@ -1,4 +1,4 @@
-"""Releases loaded from the artifacts folder, found by name."""
+"""Releases of places loaded from the artifacts folder, found by name."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.references.baselines import BASELINES, Baselines
-from forecasting.releases.release import Release, dataset_names, open_current
+from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import TimeStep
@@ -102,6 +102,8 @@ def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str
     """
     dataset, _, cell = model.rpartition("-")
     release = open_current(Path(artifacts), dataset)
+    if release.is_universal:
+        raise UnknownNameError(f"{model} is a network of the universal release {dataset}: open it with load_universal")
     if f"{cell}.pt" not in release.manifest.files:
         models = (f"{dataset}-{cell}" for cell in CELLS if f"{cell}.pt" in release.manifest.files)
         raise UnknownNameError(f"no model {model!r}; {available(models)}")
@@ -127,7 +129,7 @@ class Registry:
     def open(
         cls, artifacts: Path, device: torch.device, default_dataset: str, serving: Mapping[str, str] | None = None
     ) -> "Registry":
-        """Load the current release of every dataset in ``artifacts``.
+        """Load the current release of every dataset in ``artifacts``, except the universal ones.
 
         Args:
             artifacts: folder with the releases.
@@ -140,7 +142,7 @@ class Registry:
             ReleaseError: if a release cannot be used, or the default dataset has no release.
         """
         serving = serving or {}
-        names = sorted({*dataset_names(artifacts), *serving})
+        names = sorted({*dataset_names(artifacts), *serving} - {*universal_names(artifacts)})
         if default_dataset not in names:
             raise ReleaseError(
                 f"{artifacts} has no release of the default dataset {default_dataset!r}; {available(names)}; train "

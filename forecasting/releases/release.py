@@ -1,5 +1,6 @@
 """A release on disk: ``artifacts/<dataset>/<version>/`` with its manifest, and the pointer ``current`` next to it."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from forecasting.errors import ReleaseError, UnknownNameError
-from forecasting.networks.metadata import digest
+from forecasting.networks.metadata import CELLS, digest
+from forecasting.universal.metadata import UNIVERSAL
 from forecasting.wording import available
 
 MANIFEST: Final = "manifest.json"
@@ -74,6 +76,22 @@ class Release:
         """Version, the time when it was made: ``20261124T150312Z``."""
         return self.manifest.version
 
+    @property
+    def is_universal(self) -> bool:
+        """Whether the networks are universal, as the sidecar of the first says; false if that cannot be read."""
+        for cell in CELLS:
+            if self.holds(f"{cell}.json"):
+                try:
+                    sidecar = json.loads((self.path / f"{cell}.json").read_bytes())
+                except (OSError, ValueError):
+                    return False
+                return isinstance(sidecar, dict) and sidecar.get("kind") == UNIVERSAL
+        return False
+
+    def holds(self, name: str) -> bool:
+        """Return whether the manifest has a file of this name."""
+        return name in self.manifest.files
+
     def read(self, name: str) -> bytes:
         """Return the content of one file after checking it against the manifest.
 
@@ -131,6 +149,23 @@ def dataset_names(artifacts: Path) -> list[str]:
     except OSError as error:
         raise ReleaseError(f"the artifacts folder {artifacts} cannot be read: {error.strerror}") from None
     return [folder.name for folder in folders if (folder / CURRENT).exists()]
+
+
+def universal_names(artifacts: Path) -> list[str]:
+    """Return the names of the datasets whose current release is universal.
+
+    Raises:
+        ReleaseError: if the folder cannot be read.
+    """
+    return [name for name in dataset_names(artifacts) if _is_universal(artifacts, name)]
+
+
+def _is_universal(artifacts: Path, dataset: str) -> bool:
+    try:
+        return open_current(artifacts, dataset).is_universal
+    except ReleaseError:
+        # Opening the release reports the error.
+        return False
 
 
 def open_current(artifacts: Path, dataset: str) -> Release:

@@ -1,0 +1,1 @@
+"""Universal networks: forecasts of series from places that no network was trained at."""

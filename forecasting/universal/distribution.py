@@ -1,0 +1,76 @@
+"""A predictive distribution from a few quantiles: intervals, exceedance and any other quantile.
+
+Between two quantiles the value is linear in the normal score of the probability; beyond the outermost quantile it goes
+on with the slope of the outermost pair. The distribution is therefore normal piece by piece, and its tails have the
+spread of the outermost pair of quantiles.
+"""
+
+from functools import lru_cache
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+
+from forecasting.errors import RequestError
+from forecasting.series.times import Floats
+
+_LEAST_GAP_CELSIUS: Final = 1e-6
+"""Between quantiles, so that equal ones still have an order."""
+
+_NORMAL: Final = NormalDist()
+
+
+def quantiles_at(probabilities: Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return the quantiles at other probabilities.
+
+    Args:
+        probabilities: above 0 and below 1, ``(m,)``.
+        quantiles: °C, ``(…, levels)``, ascending.
+        levels: probabilities of ``quantiles``.
+
+    Returns:
+        °C, ``(…, m)``.
+    """
+    known = _scores(levels)
+    wanted = np.asarray([_NORMAL.inv_cdf(float(probability)) for probability in probabilities])
+    above = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
+    share = (wanted - known[above - 1]) / (known[above] - known[above - 1])
+    values: Floats = quantiles[..., above - 1] * (1 - share) + quantiles[..., above] * share
+    return values
+
+
+def interval(level: float, quantiles: Floats, levels: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """Return the bounds of the central interval at ``level`` percent, °C ``(…)``.
+
+    Raises:
+        RequestError: if ``level`` is not from 1 to 99.
+    """
+    if not 1 <= level <= 99:
+        raise RequestError(f"no interval at {level:g} %; choose a level from 1 to 99", field="levels")
+    tail = (1 - level / 100) / 2
+    bounds = quantiles_at(np.asarray([tail, 1 - tail]), quantiles, levels)
+    return bounds[..., 0], bounds[..., 1]
+
+
+# A threshold of 1e308 °C may overflow; the probability is still right.
+@np.errstate(over="ignore")
+def exceedance(threshold: float, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return the probability of more than ``threshold`` °C, ``(…)``, from ``quantiles`` °C ``(…, levels)``."""
+    known = _scores(levels)
+    rising = quantiles + _LEAST_GAP_CELSIUS * np.arange(len(levels))
+    above = np.clip((rising <= threshold).sum(axis=-1, keepdims=True), 1, len(levels) - 1)
+    low, high = (np.take_along_axis(rising, place, axis=-1)[..., 0] for place in (above - 1, above))
+    left, right = known[above[..., 0] - 1], known[above[..., 0]]
+    scores = left + (threshold - low) / (high - low) * (right - left)
+    return _upper_tail(scores)
+
+
+def _upper_tail(scores: Floats) -> Floats:
+    tails = [_NORMAL.cdf(-score) for score in scores.reshape(-1).tolist()]
+    return np.asarray(tails, dtype=np.float64).reshape(scores.shape)
+
+
+@lru_cache(maxsize=16)
+def _scores(levels: tuple[float, ...]) -> Floats:
+    """Normal scores of probabilities."""
+    return np.asarray([_NORMAL.inv_cdf(level) for level in levels])

@@ -1,0 +1,78 @@
+"""A forecast of one series by a universal release: values, their distribution, and why this model made it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.times import Floats, Times
+from forecasting.universal import distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Why a model was chosen.
+
+    Attributes:
+        by: ``own_past`` if the record on the series decided; ``held_out_seas`` if that is too short.
+        origins: number of past forecasts in the record.
+        rmse: of each candidate over the leads asked for, °C, by name; empty without a record.
+    """
+
+    by: Literal["own_past", "held_out_seas"]
+    origins: int
+    rmse: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class UniversalForecast:
+    """A forecast of one series.
+
+    Attributes:
+        model: full name of the network, such as ``ocean-daily-gru``, or name of a reference, such as ``damped``.
+        times: valid times, UTC ``(horizon,)``.
+        sst: °C, ``(horizon,)``.
+        quantiles: °C, ``(horizon, levels)``, ascending.
+        levels: probabilities of ``quantiles``.
+        baselines: forecasts of the references, °C ``(horizon,)``, by name; only those that the series is long enough
+            for.
+        warnings: what a reader should know about this forecast.
+        chosen: why this model was chosen; None if the caller named it.
+    """
+
+    model: str
+    times: Times
+    sst: Floats
+    quantiles: Floats
+    levels: tuple[float, ...]
+    baselines: dict[str, Floats]
+    warnings: tuple[ForecastWarning, ...]
+    chosen: Chosen | None
+
+    def interval(self, level: float) -> tuple[Floats, Floats]:
+        """Return the lower and upper bounds of the central interval at ``level`` percent, °C ``(horizon,)``.
+
+        Between two quantiles the value is linear in the normal score of the probability; beyond the outermost quantile
+        the distribution is normal with the spread of the outermost pair.
+
+        Raises:
+            RequestError: if ``level`` is not from 1 to 99.
+        """
+        return distribution.interval(level, self.quantiles, self.levels)
+
+    def exceedance(self, threshold: float) -> Floats:
+        """Return the probability that SST exceeds ``threshold`` °C at each lead, ``(horizon,)``.
+
+        It is consistent with :meth:`interval`: half of the probability outside an interval is above its upper bound.
+        """
+        return distribution.exceedance(threshold, self.quantiles, self.levels)
+
+    def to_pandas(self, levels: tuple[float, ...] = (80, 95)) -> pd.DataFrame:
+        """Return a row for each valid time (UTC): ``sst``, and ``lower_80`` and ``upper_80`` for each level, in °C."""
+        columns = {"sst": self.sst}
+        for level in levels:
+            columns[f"lower_{level:g}"], columns[f"upper_{level:g}"] = self.interval(level)
+        table = pd.DataFrame(columns, index=pd.DatetimeIndex(self.times, name="time").tz_localize("UTC"))
+        table.attrs["warnings"] = [{"code": warning.code, "message": warning.message} for warning in self.warnings]
+        return table

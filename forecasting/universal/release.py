@@ -1,0 +1,226 @@
+"""A universal release in memory: the networks of one time step, and forecasts of any series by them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+import torch
+
+from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.networks.checkpoint_file import CheckpointFile
+from forecasting.networks.metadata import CELLS, digest
+from forecasting.series.conversion import SeriesLike, to_sst_series
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.universal.checkpoint import CLIMATOLOGY_TERMS, load
+from forecasting.universal.chunk import forecast_chunk
+from forecasting.universal.contexts import read_contexts
+from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.forecaster import Coefficients, UniversalForecaster
+from forecasting.wording import available
+
+BEST: Final = "best"
+
+_CHUNK: Final = 32
+"""Series of one pass; with more, intermediate results no longer fit into the caches."""
+
+
+class ReleaseFiles(Protocol):
+    """The files of a release on disk."""
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        ...
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Version."""
+        ...
+
+    def holds(self, name: str) -> bool:
+        """Return whether the manifest has a file of this name."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file after checking it against the manifest."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class UniversalRelease:
+    """The universal networks of one time step. Safe to call from several threads.
+
+    Attributes:
+        name: of the release, such as ``ocean-daily``.
+        version: of the release.
+        path: folder of the release; None if it was made in memory.
+        networks: by cell, in the order of :data:`~forecasting.networks.metadata.CELLS`; at least one. All share step,
+            horizon, contexts and levels.
+    """
+
+    name: str
+    version: str
+    path: Path | None
+    networks: Mapping[str, UniversalForecaster]
+
+    @classmethod
+    def open(cls, release: ReleaseFiles, device: torch.device) -> "UniversalRelease":
+        """Verify the checkpoints of ``release``, load them, and warm them up.
+
+        Raises:
+            ReleaseError: if a file is missing, altered or invalid.
+        """
+        networks = {cell: _load(release, cell, device) for cell in CELLS if release.holds(f"{cell}.pt")}
+        if not networks:
+            raise ReleaseError(f"{release.path} has no checkpoint")
+        return cls(release.dataset, release.version, release.path, networks)
+
+    def __post_init__(self) -> None:
+        shared = {
+            (m.step, m.horizon, m.minimum, m.maximum, m.levels) for m in (n.metadata for n in self.networks.values())
+        }
+        if len(shared) > 1:
+            raise ReleaseError(f"the networks of {self.name} differ in step, horizon, contexts or levels")
+
+    @property
+    def any_network(self) -> UniversalForecaster:
+        """One of the networks, for what they share."""
+        return next(iter(self.networks.values()))
+
+    @property
+    def step(self) -> TimeStep:
+        """Step of the series that the release forecasts."""
+        return self.any_network.step
+
+    @property
+    def horizon(self) -> int:
+        """Number of leads."""
+        return self.any_network.metadata.horizon
+
+    @property
+    def best_on_held_out(self) -> str:
+        """The cell of the network with the lowest RMSE on held-out seas."""
+        return min(self.networks, key=lambda cell: self.networks[cell].metadata.held_out_score)
+
+    def without(self, cells: Sequence[str]) -> "UniversalRelease | None":
+        """Return a release without the networks of ``cells``; None if no network is left."""
+        networks = {cell: network for cell, network in self.networks.items() if cell not in cells}
+        return UniversalRelease(self.name, self.version, self.path, networks) if networks else None
+
+    def forecast(
+        self,
+        series: SeriesLike,
+        horizon: int = 1,
+        *,
+        coefficients: Coefficients | None = None,
+        model: str = BEST,
+        record: bool = True,
+    ) -> UniversalForecast:
+        """Forecast one series.
+
+        Args:
+            series: in °C, at the step of the release; see :meth:`~forecasting.networks.forecaster.Forecaster.forecast`.
+            horizon: number of steps after the end of the series.
+            coefficients: climatology of the position, ``(7,)``, from
+                :meth:`~forecasting.climatology.global_climatology.GlobalClimatology.coefficients`; None or NaN without.
+            model: ``best``, a cell such as ``gru``, or a full name.
+            record: see :meth:`forecast_many`.
+
+        Raises:
+            TypeError: if ``series`` is of another type.
+            SeriesError: if the series cannot be forecast from.
+            RequestError: if the horizon is not offered.
+            UnknownNameError: if there is no such model.
+        """
+        rows = None if coefficients is None else np.asarray(coefficients, dtype=np.float32).reshape(1, -1)
+        forecast = self.forecast_many([to_sst_series(series)], horizon, coefficients=rows, model=model, record=record)[
+            0
+        ]
+        if isinstance(forecast, SeriesError):
+            raise forecast
+        return forecast
+
+    def forecast_many(
+        self,
+        series: Sequence[SstSeries],
+        horizon: int = 1,
+        *,
+        coefficients: Coefficients | None = None,
+        model: str = BEST,
+        record: bool = True,
+    ) -> list[UniversalForecast | SeriesError]:
+        """Forecast each of ``series``; the networks take many at once.
+
+        Args:
+            series: at the step of the release.
+            horizon: number of steps after the end of each series.
+            coefficients: climatology of each position, °C, float32 ``(n, 7)``; NaN where there is none.
+            model: ``best``, a cell such as ``gru``, or a full name. ``best`` is the network or reference with the best
+                record on each series.
+            record: whether to forecast the past of each series too. The record chooses the best model, recalibrates the
+                quantiles of a network, and warns if a reference was better than a network that was named. Without it,
+                ``best`` is the network that did best on held-out seas.
+
+        Returns:
+            In the order of ``series``: a forecast, or the error of a series that cannot be forecast from.
+
+        Raises:
+            RequestError: if the horizon is not offered.
+            UnknownNameError: if there is no such model.
+        """
+        self.check(horizon)
+        cell = self.resolve(model)
+        if coefficients is None:
+            coefficients = np.full((len(series), CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+        metadata = self.any_network.metadata
+        groups, failures = read_contexts(series, coefficients, horizon, metadata, metadata.maximum)
+        results: dict[int, UniversalForecast | SeriesError] = dict(failures)
+        for group in groups:
+            for chunk in group.chunks(_CHUNK):
+                results |= forecast_chunk(chunk, horizon, self.networks, cell, self.best_on_held_out, record)
+        return [results[i] for i in range(len(series))]
+
+    def check(self, horizon: int) -> None:
+        """Raise RequestError if the horizon is not offered."""
+        if not 1 <= horizon <= self.horizon:
+            raise RequestError(
+                f"horizon {horizon} is out of range: {self.name} forecasts 1 to {self.horizon} steps of "
+                f"{in_words(str(self.step))}",
+                field="horizon",
+            )
+
+    def resolve(self, model: str) -> str | None:
+        """Return the cell that ``model`` means: a cell or full name; None for ``best``.
+
+        Raises:
+            UnknownNameError: if there is no such model.
+        """
+        if model == BEST:
+            return None
+        for cell, network in self.networks.items():
+            if model in (cell, network.metadata.model):
+                return cell
+        names = (network.metadata.model for network in self.networks.values())
+        raise UnknownNameError(f"no model {model[:64]!r}; {available([BEST, *self.networks, *names])}")
+
+
+def _load(release: ReleaseFiles, cell: str, device: torch.device) -> UniversalForecaster:
+    path = release.path / f"{cell}.pt"
+    content = release.read(path.name)
+    try:
+        module, metadata = load(content, device)
+    except ReleaseError as error:
+        raise ReleaseError(f"{path}: {error}") from None
+    if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
+        raise ReleaseError(f"{path} contains {metadata.model} of release {metadata.version}: restore the right file")
+    forecaster = UniversalForecaster(module, metadata, device, CheckpointFile(path.resolve(), digest(content)))
+    forecaster.warm_up()
+    return forecaster
