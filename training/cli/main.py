@@ -52,8 +52,8 @@ def _train_parser() -> argparse.ArgumentParser:
         prog=command_name("train", "training"),
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
-        "trained on; pretrain trains the universal networks; fetch downloads a series from an ERDDAP server; rollback NAME [VERSION] makes another release "
-        "serve.",
+        "trained on; pretrain trains the universal networks; fetch downloads a series from an ERDDAP server; rollback "
+        "NAME [VERSION] makes another release serve.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))

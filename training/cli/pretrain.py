@@ -20,8 +20,13 @@ def main(arguments: list[str]) -> int:
     fit = replace(fit, epochs=options.epochs or fit.epochs, hidden=options.hidden or fit.hidden, seed=options.seed)
     settings = PretrainingSettings(fit=fit, workers=options.workers)
     if options.seas is not None:
-        seas = options.seas
-        settings = replace(settings, seas=seas, prior_seas=min(seas, settings.prior_seas), held_out_seas=min(seas, settings.held_out_seas))  # fmt: skip
+        most = options.seas
+        settings = replace(
+            settings,
+            seas=most,
+            prior_seas=min(most, settings.prior_seas),
+            held_out_seas=min(most, settings.held_out_seas),
+        )
 
     def report(line: str) -> None:
         print(line, file=sys.stderr, flush=True)

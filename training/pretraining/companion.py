@@ -15,6 +15,9 @@ class Companion(nn.Module):
 
     def __init__(self, spec: Spec, size: int) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.precision: Tensor
+        self.noise: Tensor
         self.knots = list(spec.knots)
         self.skipped = 3  # first values, whose volatility is not known yet
         leads = len(self.knots)

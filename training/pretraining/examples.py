@@ -1,4 +1,4 @@
-"""Training examples of the universal networks: stretches of many series, with forecasts asked at some of their steps."""
+"""Training examples of the universal networks: stretches of many series, with origins inside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

@@ -115,7 +115,6 @@ class UniversalModule(nn.Module):
             return self.network.run(inputs[:, max(0, end - size) : end])[:, -1:]
         # Overlapping stretches, of which the second half counts, cost no more than a few forecasts.
         half = size // 2
-        first = int(origins[0])
         padded = nn.functional.pad(inputs, (0, 0, size, half))
         stretches = padded.unfold(1, size, half).transpose(2, 3)
         count = stretches.shape[1]

@@ -91,9 +91,7 @@ class Features(nn.Module):
         turned = self.turn(x, observed)
         distances = torch.cat([(x.unsqueeze(2) - means) * began.unsqueeze(2), turned], 2) / unit
         scaled = torch.clamp(increments / scale, -self.bound, self.bound)
-        lagged = [scaled]
-        for lag in range(1, self.lags):
-            lagged.append(nn.functional.pad(scaled, (lag, 0))[:, :steps])
+        lagged = [nn.functional.pad(scaled, (lag, 0))[:, :steps] for lag in range(self.lags)]
         elapsed = torch.arange(1 - steps, 1, device=anomaly.device, dtype=anomaly.dtype) * self.step_seconds
         angles = (last_time.unsqueeze(1) + elapsed).unsqueeze(2) * self.rates
         waves = torch.cat([torch.cos(angles), torch.sin(angles)], 2)

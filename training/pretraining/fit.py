@@ -24,7 +24,7 @@ _FEWEST_ROWS: Final = 40
 class FitSettings:
     """How the networks are fitted, the same for the three cells."""
 
-    epochs: int = 12
+    epochs: int = 10
     batch: int = 256
     rate: float = 2e-3
     decay: float = 1e-3
@@ -57,7 +57,8 @@ def fit_network(
     torch.manual_seed(settings.seed)
     inputs, context = examples.inputs.shape[2], examples.context.shape[2] + 2
     network = UniversalNetwork(cell, spec, inputs, context, settings.hidden, settings.companion)
-    batches = len(examples) // settings.batch
+    batch = min(settings.batch, len(examples))
+    batches = len(examples) // batch
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.rate, total_steps=settings.epochs * batches + 1, pct_start=0.15
@@ -66,10 +67,10 @@ def fit_network(
     for epoch in range(settings.epochs):
         network.train()
         total = 0.0
-        for rows in torch.randperm(len(examples)).split(settings.batch)[:batches]:
+        for rows in torch.randperm(len(examples)).split(batch)[:batches]:
             loss = _loss(network, examples.take(rows), torch.rand(len(rows)) < HIDDEN_LEVELS)[0]
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()

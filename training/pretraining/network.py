@@ -5,8 +5,6 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.pretraining.companion import Companion
-from training.pretraining.features import Features
 from training.pretraining.spec import Spec
 
 LEVELS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -27,6 +25,9 @@ class UniversalNetwork(nn.Module):
         self, cell: str, spec: Spec, inputs: int, context: int, hidden: int = 64, companion: bool = True
     ) -> None:
         super().__init__()
+        self.interpolation: Tensor
+        self.roots: Tensor
+        self.gaps: Tensor
         self.horizon = spec.horizon
         self.companion = companion
         self.quantiles = len(LEVELS)

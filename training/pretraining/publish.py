@@ -111,11 +111,13 @@ def write_card(report: UniversalReport, spec: Spec) -> str:
     lines = [
         f"# {report.dataset}",
         "",
-        f"An RNN, an LSTM and a GRU that forecast any series of SST with a step of one {spec.step}, {spec.horizon} steps "
-        f"ahead, from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
+        f"An RNN, an LSTM and a GRU that forecast any series of SST with a step of one {spec.step}, "
+        f"{spec.horizon} steps ahead, "
+        f"from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
         "",
-        f"They were trained on {report.seas} simulated seas and have seen no real series. Their forecasts of real places "
-        "are as good as the simulation is like these; the service compares them with simple references on the past of "
+        f"They were trained on {report.seas} simulated seas and have seen no real series. Their forecasts of real "
+        "places are as good as the simulation is like these; "
+        "the service compares them with simple references on the past of "
         "each series that it gets, and says which did better.",
         "",
         "## On simulated seas that were held out",

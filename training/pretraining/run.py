@@ -1,11 +1,11 @@
 """One pretraining run: from nothing to a published universal release."""
 
 import multiprocessing
-import time
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -47,10 +47,10 @@ class PretrainingSettings:
         workers: number of processes.
     """
 
-    seas: int = 16_000
-    prior_seas: int = 4_000
-    held_out_seas: int = 2_000
-    fit: FitSettings = FitSettings()
+    seas: int = 12_000
+    prior_seas: int = 3_000
+    held_out_seas: int = 1_000
+    fit: FitSettings = field(default_factory=FitSettings)
     workers: int = 1
 
 
@@ -97,15 +97,16 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
         tempfile.TemporaryDirectory(prefix="sst-pretraining-") as folder,
     ):
         begin = time.perf_counter()
-        companion = _fit_companion(spec, pool.map(partial(_moments, spec), _seeds(_PRIOR_SEEDS, settings.prior_seas)))
+        companion = _fit_companion(spec, pool.map(partial(_moments, spec), _chunks(_PRIOR_SEEDS, settings.prior_seas)))
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
         store = _Store(spec, Path(folder))
         store.save_companion(companion)
-        for kind, first, n in (("train", 0, settings.seas), ("validation", _VALIDATION_SEEDS, settings.seas // 16)):
-            cut = list(pool.map(partial(_cut_examples, store), _seeds(first, n)))
+        for kind, first, n in (("train", 0, settings.seas), ("validation", _VALIDATION_SEEDS, -(-settings.seas // 16))):
+            cut = list(pool.map(partial(_cut_examples, store), _chunks(first, n)))
             Examples.join(cut).save(store.examples(kind))
-        panels = pool.map(partial(simulated_panel, spec, n=_CHUNK), _seeds(_HELD_OUT_SEEDS, settings.held_out_seas))
-        torch.save([getattr(Panel.join(list(panels)), field.name) for field in fields(Panel)], store.held_out)
+        panels = pool.map(partial(_simulate, spec), _chunks(_HELD_OUT_SEEDS, settings.held_out_seas))
+        panel = Panel.join(list(panels))
+        torch.save([getattr(panel, part.name) for part in fields(Panel)], store.held_out)
         progress(f"cut examples from {settings.seas} seas: {time.perf_counter() - begin:.0f} s")
         jobs = [(cell, with_companion) for with_companion in (True, False) for cell in CELLS]
         fitted: dict[tuple[str, bool], _Fit] = {}
@@ -154,14 +155,19 @@ class _Store:
         return companion
 
 
-def _seeds(first: int, seas: int) -> range:
-    """One seed for each chunk of ``seas``."""
-    return range(first, first + max(1, seas // _CHUNK))
+def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
+    """Seed and number of seas of each chunk."""
+    sizes = [_CHUNK] * (seas // _CHUNK) + [seas % _CHUNK] * (seas % _CHUNK > 0)
+    return [(first_seed + i, size) for i, size in enumerate(sizes)]
 
 
-def _moments(spec: Spec, seed: int) -> tuple[list[Tensor], Tensor]:
+def _simulate(spec: Spec, chunk: tuple[int, int]) -> Panel:
+    return simulated_panel(spec, *chunk)
+
+
+def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
     features = Features(spec)
-    panel = simulated_panel(spec, seed, _CHUNK)
+    panel = simulated_panel(spec, *chunk)
     return companion_moments(spec, features, Companion(spec, features.size), panel), panel.positioned
 
 
@@ -173,10 +179,10 @@ def _fit_companion(spec: Spec, moments: Iterable[tuple[list[Tensor], Tensor]]) -
     return companion
 
 
-def _cut_examples(store: _Store, seed: int) -> Examples:
+def _cut_examples(store: _Store, chunk: tuple[int, int]) -> Examples:
     spec = store.spec
-    panel = simulated_panel(spec, seed, _CHUNK)
-    return make_examples(spec, Features(spec), store.load_companion(), panel, np.random.default_rng(seed))
+    panel = simulated_panel(spec, *chunk)
+    return make_examples(spec, Features(spec), store.load_companion(), panel, np.random.default_rng(chunk[0]))
 
 
 def _fit(store: _Store, settings: FitSettings, job: tuple[str, bool]) -> _Fit:

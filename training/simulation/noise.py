@@ -48,8 +48,8 @@ def red_noise(random: Generator, steps: int, memory: Array) -> Array:
 def oscillation(random: Generator, steps: int, period: Array, memory: Array) -> Array:
     """Simulate damped stochastic oscillations of unit variance, ``(steps, places)``.
 
-    The real part of a complex autoregression, ``z[t] = exp(-1 / memory + 2πi / period) · z[t - 1] + noise``: the form
-    of the linear recharge oscillator of El Niño (Burgers, Jin and van Oldenborgh 2005, Geophysical Research Letters 32).
+    The real part of a complex autoregression, ``z[t] = exp(-1 / memory + 2πi / period) · z[t - 1] + noise``: the
+    form of the linear recharge oscillator of El Niño (Burgers, Jin and van Oldenborgh 2005, Geophys. Res. Lett. 32).
 
     Args:
         random: generator.
@@ -73,7 +73,7 @@ def heavy_tailed(random: Generator, steps: int, freedom: Array) -> Array:
     """Draw Student's t noise of unit variance, ``(steps, places)``, with ``freedom`` > 2 degrees of freedom."""
     normal = random.standard_normal((steps, len(freedom)), dtype=np.float32)
     mixing = random.standard_gamma(np.broadcast_to(freedom / 2, normal.shape)).astype(np.float32) * 2
-    return normal * np.sqrt((freedom - 2) / mixing)
+    return np.asarray(normal * np.sqrt((freedom - 2) / mixing), dtype=np.float32)
 
 
 def pulses(random: Generator, steps: int, rate: Array, decay: Array) -> Array:

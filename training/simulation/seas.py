@@ -55,17 +55,18 @@ def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas
         days = -(-steps // 24)
         water, activity = simulate_water(random, drawn, start, days, 24)
         water = water[:steps]
-        times = start + np.arange(steps) / 24
-        water += _tides(random, activity, times) + _sunshine(random, drawn, activity, times)
+        hours: npt.NDArray[np.float64] = start + np.arange(steps) / 24
+        water += _tides(random, activity, hours) + _sunshine(random, drawn, activity, hours)
         observed, kinds = observe(random, water, activity, 24)
-        return Seas(drawn, observed.T.astype(np.float64), times * _DAY, kinds)
+        return Seas(drawn, observed.T.astype(np.float64), hours * _DAY, kinds)
     length = {"day": 1.0, "week": 7.0, "month": _YEAR_DAYS / 12}[step]
     bounds = np.round(np.arange(steps + 1) * length).astype(int)
     water, activity = simulate_water(random, drawn, start, int(bounds[-1]))
     if step != "day":
-        water = np.add.reduceat(water, bounds[:-1], axis=0) / np.diff(bounds)[:, np.newaxis]
-    observed, kinds = observe(random, np.ascontiguousarray(water, dtype=np.float32), activity, 1 / length)
-    times = start + np.arange(steps) * length
+        sums = np.add.reduceat(water, bounds[:-1], axis=0)
+        water = np.asarray(sums / np.diff(bounds)[:, np.newaxis], dtype=np.float32)
+    observed, kinds = observe(random, water, activity, 1 / length)
+    times: npt.NDArray[np.float64] = start + np.arange(steps) * length
     return Seas(drawn, observed.T.astype(np.float64), times * _DAY, kinds)
 
 
