@@ -178,7 +178,7 @@ def _plan(
         input_sha256=fingerprint.sha256,
         model=metadata.model,
         version=metadata.version,
-        model_sha256=model.sha256,
+        model_sha256=model.file.sha256,
         horizon=options.horizon,
         levels=options.levels,
         chunk=options.chunk or (65_536 if kind in GRIDS else 250_000),

@@ -6,8 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecasting.errors import ReleaseError, RequestError, UnknownNameError
+from forecasting.errors import RequestError, UnknownNameError
 from forecasting.evaluation.report import parse_report
+from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.metadata import CELLS, CheckpointMetadata, digest, parse_metadata
 from forecasting.releases.release import open_current
 from forecasting.wording import available
@@ -20,16 +21,9 @@ _loading = threading.Lock()
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checkpoint identified by path and digest, small enough to send to other processes.
+    """A checkpoint and the device to run it on, small enough to send to other processes."""
 
-    Attributes:
-        path: absolute path.
-        sha256: digest of the file.
-        device: device to run on.
-    """
-
-    path: str
-    sha256: str
+    file: CheckpointFile
     device: str = "cpu"
 
     def load(self) -> "Forecaster":
@@ -43,7 +37,7 @@ class ModelFile:
 
 
 @lru_cache(maxsize=4)
-def _load(file: ModelFile) -> "Forecaster":
+def _load(model: ModelFile) -> "Forecaster":
     import torch
 
     from forecasting.networks.checkpoint import load
@@ -52,15 +46,8 @@ def _load(file: ModelFile) -> "Forecaster":
 
     # For networks this small, one thread is faster than two.
     torch.set_num_threads(1)
-    try:
-        content = Path(file.path).read_bytes()
-    except OSError as error:
-        raise ReleaseError(
-            f"cannot read {file.path}: {error.strerror}; every worker needs the checkpoint at this path"
-        ) from None
-    if digest(content) != file.sha256:
-        raise ReleaseError(f"{file.path} has changed since this run began: its SHA-256 differs")
-    device = choose_device(file.device)
+    content = model.file.read("this run began", "every worker needs the checkpoint of the run at this path")
+    device = choose_device(model.device)
     forecaster = Forecaster(*load(content, device), device)
     forecaster.warm_up()
     return forecaster
@@ -89,4 +76,5 @@ def find_model(artifacts: Path, dataset: str | None, model: str, device: str) ->
         known = ["best", *(cell for cell in CELLS if f"{cell}.pt" in release.manifest.files)]
         raise UnknownNameError(f"no model {model[:64]!r} in {release.path}; {available(known)}")
     metadata = parse_metadata(release.read(f"{cell}.json"))
-    return ModelFile(str((release.path / name).resolve()), digest(release.read(name)), device), metadata
+    file = CheckpointFile((release.path / name).resolve(), digest(release.read(name)))
+    return ModelFile(file, device), metadata

@@ -104,7 +104,7 @@ class Fingerprint:
             stamps = _stamps(files)
             return cls(files, _digest(files), stamps)
         except OSError as error:
-            raise FileError(f"{error.filename or files[0]}: cannot read: {error.strerror or error}") from None
+            raise FileError(f"{error.filename or files[0]}: cannot read it: {error.strerror or error}") from None
 
     def check(self) -> None:
         """Raise ScoringError if a file has changed since the fingerprint was taken."""

@@ -126,7 +126,7 @@ def is_plain_folder(path: Path) -> bool:
     try:
         return path.is_dir() and not any((path / name).is_file() for name in STORE)
     except OSError as error:
-        raise FileError(f"{path}: cannot read: {error.strerror}") from None
+        raise FileError(f"{path}: cannot read it: {error.strerror}") from None
 
 
 def inside(path: Path) -> Iterator[Path]:
@@ -145,7 +145,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _refuse_unread(error: OSError) -> None:
-    raise FileError(f"{error.filename}: cannot read: {error.strerror}")
+    raise FileError(f"{error.filename}: cannot read it: {error.strerror}")
 
 
 @contextmanager

@@ -69,11 +69,15 @@ class Service:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
 
+    def logged(self, text: str) -> int:
+        """Return how many lines of the log contain ``text``."""
+        return sum(text in line for line in self.log)
+
     def wait_for(self, text: str, times: int = 1) -> None:
         """Wait until at least ``times`` lines of the log contain ``text``."""
         with self.grown:
-            logged = self.grown.wait_for(lambda: sum(text in line for line in self.log) >= times, timeout=60)
-        assert logged, "".join(self.log)
+            enough = self.grown.wait_for(lambda: self.logged(text) >= times, timeout=60)
+        assert enough, "".join(self.log)
 
     def read(self) -> None:
         """Collect the log until the process closes it."""

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from tests.conftest import NINO12, ROOT
+from tests.forked_commands import PROGRAMS, Completed, run_forked
 from tests.processes import running
 
 SST = str(Path(sys.executable).with_name("sst"))
-PROGRAMS = {"service", "training", "scoring"}
 COMMANDS = {
     "serve": "service",
     "key": "service",
@@ -23,34 +23,35 @@ COMMANDS = {
     "rollback": "training",
     "score": "scoring",
 }
+MODULES = ["service", "service key", "training", "training inspect", "training fetch", "training rollback", "scoring"]
 
 
 def run(*command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.fixture(scope="module")
+def helps() -> dict[str, Completed]:
+    """What each command and each module prints with ``--help``."""
+    return run_forked([f"{command} --help" for command in (*(f"sst {name}" for name in COMMANDS), *MODULES)])
+
+
 @pytest.mark.parametrize(("command", "package"), COMMANDS.items())
-def test_each_command_shows_its_own_name_and_imports_one_program(command: str, package: str) -> None:
-    code = (
-        "import atexit, sys, sst\n"
-        "atexit.register(lambda: print('imported:', *(set(sys.modules) & {'service', 'training', 'scoring'})))\n"
-        "sst.main()"
-    )
-    done = run(sys.executable, "-c", code, command, "--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"usage: sst {command} [-h]")
-    assert "python -m" not in done.stdout
-    assert done.stdout.splitlines()[-1] == f"imported: {package}"
+def test_each_command_shows_its_own_name_and_imports_one_program(
+    command: str, package: str, helps: dict[str, Completed]
+) -> None:
+    done = helps[f"sst {command} --help"]
+    assert (done.status, done.errors) == (0, "")
+    assert done.output.startswith(f"usage: sst {command} [-h]")
+    assert "python -m" not in done.output
+    assert done.imported == [package]
 
 
-@pytest.mark.parametrize(
-    "program",
-    ["service", "service key", "training", "training inspect", "training fetch", "training rollback", "scoring"],
-)
-def test_a_program_run_as_a_module_shows_the_name_of_the_module(program: str) -> None:
-    done = run(sys.executable, "-m", *program.split(), "--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"usage: python -m {program} [-h]")
+@pytest.mark.parametrize("module", MODULES)
+def test_a_program_run_as_a_module_shows_the_name_of_the_module(module: str, helps: dict[str, Completed]) -> None:
+    done = helps[f"{module} --help"]
+    assert (done.status, done.errors) == (0, "")
+    assert done.output.startswith(f"usage: python -m {module} [-h]")
 
 
 def test_help_lists_every_command_and_imports_no_program() -> None:
@@ -58,7 +59,7 @@ def test_help_lists_every_command_and_imports_no_program() -> None:
     imported = set(re.findall(r"\| +(\w+)", done.stderr))
     assert done.returncode == 0
     assert "sst" in imported
-    assert not imported & (PROGRAMS | {"forecasting"})
+    assert not imported & ({*PROGRAMS} | {"forecasting"})
     assert re.findall(r"^  (\w+)  ", done.stdout, re.MULTILINE) == list(COMMANDS)
 
 

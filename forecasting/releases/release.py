@@ -9,7 +9,8 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 from forecasting.errors import ReleaseError, UnknownNameError
-from forecasting.networks.metadata import CELLS, digest
+from forecasting.networks.checkpoint_file import read_unchanged
+from forecasting.networks.metadata import CELLS
 from forecasting.universal.metadata import UNIVERSAL
 from forecasting.wording import available
 
@@ -57,7 +58,7 @@ class Release:
         try:
             manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
         except OSError as error:
-            raise ReleaseError(f"{path}: {MANIFEST} cannot be read: {error.strerror}") from None
+            raise ReleaseError(f"cannot read {path / MANIFEST}: {error.strerror}") from None
         except ValidationError as error:
             raise ReleaseError(f"{path}: {MANIFEST} cannot be used: {error.errors()[0]['msg']}") from None
         if manifest.version != path.name or manifest.dataset != path.parent.name:
@@ -101,16 +102,7 @@ class Release:
         entry = self.manifest.files.get(name)
         if entry is None:
             raise ReleaseError(f"{self.path} has no {name}")
-        try:
-            content = (self.path / name).read_bytes()
-        except OSError as error:
-            raise ReleaseError(f"{self.path / name} cannot be read: {error.strerror}") from None
-        if digest(content) != entry.sha256:
-            raise ReleaseError(
-                f"{self.path / name} has changed since it was published: its sha256 differs from the manifest; "
-                "restore it, or train again"
-            )
-        return content
+        return read_unchanged(self.path / name, entry.sha256, "it was published", "restore it, or train again")
 
 
 def versions(dataset: Path) -> list[str]:
@@ -132,7 +124,7 @@ def current_version(dataset: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise ReleaseError(f"{pointer} cannot be read: {error}") from None
+        raise ReleaseError(f"cannot read {pointer}: {error}") from None
     if not _VERSION.fullmatch(version):
         raise ReleaseError(f"{pointer} does not name a version: {version[:40]!r}; expected one of {versions(dataset)}")
     return version
@@ -147,7 +139,7 @@ def dataset_names(artifacts: Path) -> list[str]:
     try:
         folders = sorted(entry for entry in artifacts.iterdir() if is_dataset_name(entry.name) and entry.is_dir())
     except OSError as error:
-        raise ReleaseError(f"the artifacts folder {artifacts} cannot be read: {error.strerror}") from None
+        raise ReleaseError(f"cannot read the artifacts folder {artifacts}: {error.strerror}") from None
     return [folder.name for folder in folders if (folder / CURRENT).exists()]
 
 

@@ -1,13 +1,21 @@
 """Forecasts of some tens of series at once."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from forecasting.series.times import Floats, unix_seconds
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.contexts import Contexts
 from forecasting.universal.forecast import Chosen, UniversalForecast
 from forecasting.universal.forecaster import UniversalForecaster
+from forecasting.universal.past import Past, Steps
+from forecasting.universal.record import MIN_ORIGINS, Record, errors_of, past_origins
+from forecasting.universal.references import forecast_references
+
+_NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
 
 
 def forecast_chunk(
@@ -28,23 +36,129 @@ def forecast_chunk(
         best_on_held_out: cell of the network that answers where the record is too short.
         record: whether to forecast the past of each series too.
     """
-    network = networks[cell or best_on_held_out]
-    answer = network.predict(contexts.values, unix_seconds(contexts.last_time), contexts.coefficients)
-    leads = contexts.missing_after[:, None] + np.arange(horizon)
-    answer = np.take_along_axis(answer, leads[:, :, None], axis=1)
-    times = contexts.step.shift(contexts.last_time[:, None], leads + 1)
-    references: dict[str, Floats] = {"persistence": np.repeat(contexts.values[:, -1:], horizon, axis=1)}
-    chosen = None if cell else Chosen("held_out_seas", 0, {})
-    return {
-        row: UniversalForecast(
-            network.metadata.model,
-            times[i],
-            answer[i, :, 0],
-            answer[i, :, 1:],
-            network.metadata.levels,
-            {name: values[i] for name, values in references.items()},
-            contexts.warnings.get(row, ()),
-            chosen,
-        )
-        for i, row in enumerate(contexts.row.tolist())
-    }
+    cells = [cell or best_on_held_out] if cell or not record else sorted(networks, key=best_on_held_out.__ne__)
+    used = {networks[name].metadata.model: networks[name] for name in cells}
+    chunk = _Chunk.run(contexts, horizon, used, named=cell is not None, record=record)
+    return {row: chunk.forecast(place) for place, row in enumerate(contexts.row.tolist())}
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    """Forecasts of several series from their end, and from their past.
+
+    Attributes:
+        contexts: the series.
+        horizon: number of leads asked for.
+        named: whether the caller named the network.
+        levels: probabilities of the quantiles.
+        origins: past steps that were forecast from, ``(origins,)``; may be none.
+        stride: steps between origins.
+        times: valid times, UTC ``(n, horizon)``.
+        answers: mean and quantiles from the origins and then from the end, °C ``(n, origins + 1, leads, 1 + levels)``,
+            by full name of the network. The first is the network that answers where the record is too short.
+        references: of the origins and then of the end, °C ``(n, origins + 1, leads)``, by name.
+        errors: of the networks and then the references at the origins, °C ``(candidates, n, origins, leads)``.
+    """
+
+    contexts: Contexts
+    horizon: int
+    named: bool
+    levels: tuple[float, ...]
+    origins: Steps
+    stride: int
+    times: Times
+    answers: dict[str, Floats]
+    references: dict[str, Floats]
+    errors: Floats
+
+    @classmethod
+    def run(
+        cls,
+        contexts: Contexts,
+        horizon: int,
+        networks: Mapping[str, UniversalForecaster],
+        *,
+        named: bool,
+        record: bool,
+    ) -> "_Chunk":
+        """Run the networks and the references on ``contexts``."""
+        metadata = next(iter(networks.values())).metadata
+        origins, stride = _NO_ORIGINS, 1
+        if record:
+            origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum)
+        leads = int(contexts.missing_after.max()) + horizon
+        with_end = np.append(origins, contexts.values.shape[1] - 1)
+        answers = {name: _answers(network, contexts, with_end)[:, :, :leads] for name, network in networks.items()}
+        references = forecast_references(Past.of(contexts, with_end, leads), fitted=record)
+        candidates = [answer[:, :-1, :, 0] for answer in answers.values()]
+        candidates += [forecast[:, :-1] for forecast in references.values()]
+        errors = errors_of(contexts, np.stack(candidates), origins, metadata.minimum)
+        ahead = contexts.missing_after[:, None] + np.arange(1, horizon + 1)
+        times = contexts.step.shift(contexts.last_time[:, None], ahead)
+        return cls(contexts, horizon, named, metadata.levels, origins, stride, times, answers, references, errors)
+
+    def forecast(self, place: int) -> UniversalForecast:
+        """Return the forecast of the series at ``place``, by the model that its record chooses."""
+        warnings = self.contexts.warnings.get(int(self.contexts.row[place]), ())
+        model, record = next(iter(self.answers)), self._record(place)
+        chosen = None if self.named else Chosen("held_out_seas", 0, {})
+        if record and record.origins >= MIN_ORIGINS:
+            model = record.best_network()
+            better = record.better_reference(model)
+            if self.named and better:
+                warnings = (*warnings, _reference_is_better(record, model, better))
+            elif not self.named:
+                model = better or model
+                chosen = Chosen("own_past", record.origins, record.rmse)
+        elif record and record.origins and chosen:
+            chosen = Chosen("held_out_seas", record.origins, record.rmse)
+        sst, quantiles = self._distribution(place, model, record)
+        references = {name: forecast[place, -1][self._leads(place)] for name, forecast in self.references.items()}
+        known = {name: forecast for name, forecast in references.items() if np.isfinite(forecast[0])}
+        return UniversalForecast(model, self.times[place], sst, quantiles, self.levels, known, warnings, chosen)
+
+    def _leads(self, place: int) -> slice:
+        first = int(self.contexts.missing_after[place])
+        return slice(first, first + self.horizon)
+
+    def _record(self, place: int) -> Record | None:
+        if not len(self.origins):
+            return None
+        leads = self._leads(place)
+        names = (*self.answers, *self.references)
+        return Record(names, self.errors[:, place, :, leads], len(self.answers), self.stride, leads.start + 1)
+
+    def _distribution(self, place: int, model: str, record: Record | None) -> tuple[Floats, Floats]:
+        """Return SST ``(horizon,)`` and its quantiles ``(horizon, levels)``, °C, of a network or a reference."""
+        leads = self._leads(place)
+        if model in self.references and record:
+            sst = self.references[model][place, -1, leads]
+            return sst, sst[:, None] + record.quantiles_of(model, self.levels)
+        answers = self.answers[model][place, :, leads]
+        sst, quantiles = answers[-1, :, 0], answers[-1, :, 1:]
+        if record:
+            factors = record.factors(model, answers[:-1], self.levels)[:, None]
+            middle = quantiles[:, len(self.levels) // 2, None]
+            quantiles = middle + (quantiles - middle) * factors
+        return sst, quantiles
+
+
+def _answers(network: UniversalForecaster, contexts: Contexts, origins: Steps) -> Floats:
+    """Return mean and quantiles from ``origins``, the last of which is the end, °C ``(n, origins, leads, 1 + levels)``.
+
+    The network sees at most the longest context that it uses.
+    """
+    values = contexts.values[:, -network.metadata.maximum :]
+    last_time = unix_seconds(contexts.last_time)
+    if len(origins) == 1:
+        return network.predict(values, last_time, contexts.coefficients)[:, None]
+    within = origins - (contexts.values.shape[1] - values.shape[1])
+    return network.backtest(values, last_time, contexts.coefficients, within)
+
+
+def _reference_is_better(record: Record, model: str, reference: str) -> ForecastWarning:
+    return ForecastWarning(
+        "reference_is_better",
+        f"over {record.origins} past forecasts of this series, the reference {reference} had an RMSE of "
+        f"{record.rmse[reference]:.3g} °C, and {model} of {record.rmse[model]:.3g} °C",
+    )

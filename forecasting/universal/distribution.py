@@ -10,6 +10,7 @@ from statistics import NormalDist
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.errors import RequestError
 from forecasting.series.times import Floats
@@ -20,7 +21,7 @@ _LEAST_GAP_CELSIUS: Final = 1e-6
 _NORMAL: Final = NormalDist()
 
 
-def quantiles_at(probabilities: Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+def quantiles_at(probabilities: tuple[float, ...], quantiles: Floats, levels: tuple[float, ...]) -> Floats:
     """Return the quantiles at other probabilities.
 
     Args:
@@ -31,10 +32,7 @@ def quantiles_at(probabilities: Floats, quantiles: Floats, levels: tuple[float, 
     Returns:
         °C, ``(…, m)``.
     """
-    known = _scores(levels)
-    wanted = np.asarray([_NORMAL.inv_cdf(float(probability)) for probability in probabilities])
-    above = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
-    share = (wanted - known[above - 1]) / (known[above] - known[above - 1])
+    above, share = _places(probabilities, levels)
     values: Floats = quantiles[..., above - 1] * (1 - share) + quantiles[..., above] * share
     return values
 
@@ -48,7 +46,7 @@ def interval(level: float, quantiles: Floats, levels: tuple[float, ...]) -> tupl
     if not 1 <= level <= 99:
         raise RequestError(f"no interval at {level:g} %; choose a level from 1 to 99", field="levels")
     tail = (1 - level / 100) / 2
-    bounds = quantiles_at(np.asarray([tail, 1 - tail]), quantiles, levels)
+    bounds = quantiles_at((tail, 1 - tail), quantiles, levels)
     return bounds[..., 0], bounds[..., 1]
 
 
@@ -70,7 +68,15 @@ def _upper_tail(scores: Floats) -> Floats:
     return np.asarray(tails, dtype=np.float64).reshape(scores.shape)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
+def _places(probabilities: tuple[float, ...], levels: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the level above each of ``probabilities``, and how near it is in the normal score, from 0 to 1."""
+    known, wanted = _scores(levels), _scores(probabilities)
+    above = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
+    return above, (wanted - known[above - 1]) / (known[above] - known[above - 1])
+
+
+@lru_cache(maxsize=256)
 def _scores(levels: tuple[float, ...]) -> Floats:
     """Normal scores of probabilities."""
     return np.asarray([_NORMAL.inv_cdf(level) for level in levels])

@@ -26,6 +26,9 @@ BEST: Final = "best"
 _CHUNK: Final = 32
 """Series of one pass; with more, intermediate results no longer fit into the caches."""
 
+_MAX_HISTORY: Final = 4_000
+"""Last values of a series that references are fitted to; the networks use fewer."""
+
 
 class ReleaseFiles(Protocol):
     """The files of a release on disk."""
@@ -167,7 +170,8 @@ class UniversalRelease:
                 record on each series.
             record: whether to forecast the past of each series too. The record chooses the best model, recalibrates the
                 quantiles of a network, and warns if a reference was better than a network that was named. Without it,
-                ``best`` is the network that did best on held-out seas.
+                a forecast takes a fraction of the time, ``best`` is the network that did best on held-out seas, and
+                baselines are persistence and, with a position, the usual change.
 
         Returns:
             In the order of ``series``: a forecast, or the error of a series that cannot be forecast from.
@@ -181,7 +185,7 @@ class UniversalRelease:
         if coefficients is None:
             coefficients = np.full((len(series), CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
         metadata = self.any_network.metadata
-        groups, failures = read_contexts(series, coefficients, horizon, metadata, metadata.maximum)
+        groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
         results: dict[int, UniversalForecast | SeriesError] = dict(failures)
         for group in groups:
             for chunk in group.chunks(_CHUNK):

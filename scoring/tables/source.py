@@ -68,7 +68,7 @@ def read_batches(files: Sequence[Path], options: ReadingOptions, notes: Notes) -
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise FileError(f"{file}: damaged or truncated gzip file; download it again") from None
         except (pa.ArrowException, OSError) as error:
-            raise FileError(f"{file}: cannot read: {_sentence(error)}") from None
+            raise FileError(f"{file}: cannot read it: {_sentence(error)}") from None
 
 
 def _sentence(error: Exception) -> str:

@@ -25,7 +25,7 @@ from service.engine.lifecycle import Lifecycle
 from service.gate.accounting import Accounting
 from service.gate.admission import Admission, Guard
 from service.gate.call import Call, Headers
-from service.gate.policy import REPOSITORY
+from service.gate.calls_in_progress import CallsInProgress
 from service.http.bodies import read_body
 from service.http.media import NDJSON, is_ndjson
 from service.http.problems import ProblemError, error_response
@@ -62,9 +62,6 @@ _VALID_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _ESCAPES: Final = frozenset(b"%#")
 """Characters of a URL that need a real parser."""
 
-_OVERDUE_CHECK_SECONDS: Final = 0.25
-"""Seconds between checks for overdue requests."""
-
 
 class Gate:
     """The application that the server calls.
@@ -72,6 +69,7 @@ class Gate:
     Attributes:
         accounting: the accounts of all requests, those of the hot path included.
         admission: decides which requests may pass.
+        calls: those in progress, except those that the hot path answers.
         tracer: traces requests that FastAPI does not see; set when the application starts, if tracing is on.
     """
 
@@ -110,10 +108,9 @@ class Gate:
         self._plain = frozenset(template.encode() for template in direct if "{" not in template)
         self._streams = streams
         self._templates = [(compile_path(template)[0], template) for template in templates]
-        self._calls: dict[Call, None] = {}
+        self.calls = CallsInProgress(settings.request_seconds)
         self._ids = itertools.count(1)
         self._prefix = os.urandom(8).hex()
-        self._overdue_check: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
@@ -121,16 +118,16 @@ class Gate:
             await self.app(scope, receive, send)
             return
         accounting = self.accounting
-        call = Call(scope, receive, send, accounting.open(), self._next_deadline())
+        call = Call(scope, receive, send, accounting.open(), self.calls.next_deadline())
         call.own_headers = self.guard.page_headers.get(scope["path"], self.guard.headers)
         scope["request_id"] = self.request_id(call.headers)
         request_scope.set(scope)
         accounting.start()
-        self._calls[call] = None
+        self.calls.add(call)
         try:
             await self._serve_or_refuse(call)
         finally:
-            del self._calls[call]
+            self.calls.remove(call)
             accounting.close(call.account)
             if call.route == OTHER and FAULT not in scope:
                 call.route = self._template(scope["path"])
@@ -223,14 +220,8 @@ class Gate:
         async with aclosing(stream(call.scope, call.headers, call.receive)) as pieces:
             async for piece in pieces:
                 await call.pass_piece(piece, NDJSON)
-                self._renew_deadline(call)
+                self.calls.renew_deadline(call)
         await call.pass_piece(b"", NDJSON, last=True)
-
-    def _renew_deadline(self, call: Call) -> None:
-        """Give a call a new deadline, and move it to the matching place among the others."""
-        del self._calls[call]
-        call.deadline = self._next_deadline()
-        self._calls[call] = None
 
     async def _pass_on(self, call: Call) -> None:
         """Let FastAPI answer."""
@@ -274,33 +265,6 @@ class Gate:
         path, authorization = call.scope["path"], call.headers.get(b"authorization")
         key = self.admission.check(path, authorization, size, streams=call.streams)
         self.admission.admit(call.account, key, size)
-
-    def _next_deadline(self) -> float:
-        """Return the deadline of a request that begins now. One timer checks all requests, since one each is slower."""
-        loop = asyncio.get_running_loop()
-        if self._overdue_check is None:
-            self._overdue_check = loop.call_later(_OVERDUE_CHECK_SECONDS, self._cancel_overdue)
-        return loop.time() + self.settings.request_seconds
-
-    def _cancel_overdue(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        for call in self._calls:
-            # Calls are in the order of their deadlines.
-            if call.deadline > now:
-                break
-            if not call.overdue:
-                call.overdue = True
-                call.task.cancel()
-        self._overdue_check = loop.call_later(_OVERDUE_CHECK_SECONDS, self._cancel_overdue) if self._calls else None
-
-    def cancel_for(self, scope: object) -> None:
-        """Cancel the request with this scope, whose client has gone. Loading and unloading models is not cancelled."""
-        call = next((call for call in self._calls if call.scope is scope), None)
-        if call is None or call.status or call.left or call.scope["path"].startswith(REPOSITORY):
-            return
-        call.left = True
-        call.task.cancel()
 
     def _cut_off(self, call: Call) -> ProblemError:
         """Return the error of a request whose task was cancelled. It is counted even if nobody receives it."""

@@ -16,19 +16,14 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from service.gate.gate import FAULT, Gate
 from service.server.buffered_head import BufferedHeadProtocol
 from service.server.cycles import Http10Cycle, PiecewiseCycle
+from service.server.discarding import Discarding
 from service.server.refusals import MAX_HEAD_BYTES, bad_request, head_too_large, malformed
 
-DISCARD_SECONDS: Final = 30
-"""Seconds in which a client may keep sending after its last answer. What it sends is discarded."""
-
 DISCARD_PAUSE_SECONDS: Final = 2
-"""Seconds without data from such a client after which its connection is closed."""
+"""Seconds without data after the last answer after which a connection is closed."""
 
 IDLE_PAUSE_SECONDS: Final = 0.25
 """The same for a connection that was idle when the service stopped: a request may have been on its way."""
-
-DISCARD_BYTES: Final = 2**26
-"""Bytes that such a client may still send."""
 
 _UPGRADE_HEADERS: Final = frozenset({b"http2-settings", b"upgrade"})
 
@@ -62,12 +57,8 @@ class HttpConnection(BufferedHeadProtocol):
         """Whether incoming data is discarded."""
         self._had_body = False
         """Whether a piece of a body has just arrived."""
-        self._is_discarding = False
-        """Whether everything has been written, and the connection only waits for its client."""
-        self._discard_until = 0.0
-        self._discard_pause = 0.0
-        self._discard_bytes = 0
-        """Bytes that may still be discarded."""
+        self._discarding: Discarding | None = None
+        """Set once everything has been written, and the connection only waits for its client."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin on a new connection, which ``transport`` writes to."""
@@ -83,15 +74,16 @@ class HttpConnection(BufferedHeadProtocol):
             running.disconnected = not running.response_complete
             running.message_event.set()
             if running.disconnected:
-                self.gate.cancel_for(running.scope)
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+                self.gate.calls.cancel_for(running.scope)
+        if self._discarding is not None:
+            self._discarding.stop()
+        self._cancel_idle()
 
     def data_received(self, data: bytes) -> None:
         """Read the bytes that have arrived."""
         if self._ignores_input:
-            self._discard(len(data))
+            if self._discarding is not None:
+                self._discarding.discard(len(data))
             return
         # Behind another request, not every byte of a head is measured: everything that came before counts.
         self._max_head = (self._max_head if self._head else 0) + len(data)
@@ -259,7 +251,7 @@ class HttpConnection(BufferedHeadProtocol):
     def on_response_complete(self) -> None:
         """Start the next request, or wait for one, after an answer has been written."""
         self.server_state.total_requests += 1
-        if self._is_discarding or self.transport.is_closing():
+        if self._discarding is not None or self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -292,45 +284,28 @@ class HttpConnection(BufferedHeadProtocol):
             self.cycle.keep_alive = False
 
     def end(self) -> None:
-        """Close the connection. If the client may still be sending, first give it time to read its answer.
-
-        A system that closes a connection with unread data resets it, and the client may lose what it has not read
-        (RFC 9112, section 9.6).
-        """
+        """Close the connection. If the client may still be sending, first give it time to read its answer."""
         cycle = self.cycle
         is_complete = cycle is None or not (self._ignores_input or cycle.more_body or self.flow.read_paused)
         if not is_complete:
             self._linger(DISCARD_PAUSE_SECONDS)
-        elif not self._is_discarding:
+        elif self._discarding is None:
             self.direct.close()
 
-    def _linger(self, pause: float) -> None:
-        """Close for writing, and discard incoming data until the client closes or is silent for ``pause`` seconds."""
-        if self._is_discarding:
+    def _linger(self, pause_seconds: float) -> None:
+        """Close for writing, and discard what arrives until the client closes or is silent for ``pause_seconds``."""
+        if self._discarding is not None:
             return
         if self.direct.is_closing():
             self.direct.close()
             return
-        self._ignores_input = self._is_discarding = True
-        self._discard_bytes = DISCARD_BYTES
-        self._discard_pause = pause
-        self._discard_until = self.loop.time() + DISCARD_SECONDS
-        self.direct.write_eof()
+        self._cancel_idle()
+        self._ignores_input = True
+        self._discarding = Discarding(self.direct, self.loop, pause_seconds)
+        self._discarding.start()
         self.flow.resume_reading()
-        self._await_silence()
 
-    def _await_silence(self) -> None:
+    def _cancel_idle(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
-        self._idle = self.loop.call_later(self._discard_pause, self._close_if_silent, self._discard_bytes)
-
-    def _close_if_silent(self, discard_bytes: int) -> None:
-        if self._discard_bytes == discard_bytes or self.loop.time() > self._discard_until:
-            self.direct.close()
-        else:
-            self._await_silence()
-
-    def _discard(self, size: int) -> None:
-        self._discard_bytes -= size
-        if self._is_discarding and self._discard_bytes < 0:
-            self.direct.close()
+            self._idle = None

@@ -6,15 +6,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
 from forecasting.series.sst_series import SstSeries
+from service.settings import Settings
 from tests.conftest import ROOT
 from tests.deploy.dashboard import DASHBOARD, labels, metrics, queries, unknown
-from tests.processes import running
 from tests.service.requests import body
+from tests.serving import serve
 
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 GRAFANA = ROOT / "deploy" / "grafana"
@@ -23,7 +23,7 @@ GRAFANA = ROOT / "deploy" / "grafana"
 @pytest.fixture(scope="module")
 def exposition(artifacts: Path, nino12: SstSeries) -> str:
     """The answer of ``GET /metrics`` after a forecast and a refusal."""
-    with running(artifacts) as service, httpx.Client(base_url=service.url) as client:
+    with serve(Settings(artifacts=artifacts)) as client:
         client.post("/forecast", json=body(nino12, model="all")).raise_for_status()
         client.post("/v2/repository/models/nino12-gru/load", json={})
         return client.get("/metrics").text

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.forked_commands import PROGRAMS, run_forked
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 VERSION: str = PROJECT["project"]["version"]
@@ -29,11 +30,9 @@ def workflow_commands() -> list[str]:
     return [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
 
 
-@pytest.mark.parametrize("program", ["service", "training", "scoring"])
-def test_every_program_prints_its_version(program: str) -> None:
-    command = [sys.executable, "-m", program, "--version"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == VERSION
+def test_every_program_prints_its_version() -> None:
+    for done in run_forked([f"{program} --version" for program in PROGRAMS]).values():
+        assert (done.status, done.output.strip()) == (0, VERSION)
 
 
 def test_the_changelog_describes_the_version_and_keeps_a_place_for_the_next() -> None:

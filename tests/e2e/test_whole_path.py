@@ -16,6 +16,7 @@ import torch
 from forecasting.networks.checkpoint import load
 from forecasting.releases.release import current_version
 from forecasting.series.times import unix_seconds
+from tests.refused_start import refused_start
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 
@@ -49,20 +50,28 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_file_becomes_a_service_that_forecasts(artifacts: Path) -> None:
     port = free_port()
-    command = [sys.executable, "-m", "service", "--artifacts", str(artifacts), "--port", str(port)]
+    command = [sys.executable, "-m", "service", "--artifacts", str(artifacts), "--port", str(port), "--workers", "2"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=ENVIRONMENT | {"SST_DEFAULT_DATASET": "pier"},
     )  # fmt: skip
     assert process.stdout is not None
+    assert process.stderr is not None
+    log = ""
     try:
         assert f"http://127.0.0.1:{port}" in process.stdout.readline()
+        for line in process.stderr:
+            log += line
+            if log.count("startup complete") == 2:
+                break
+        assert len(set(re.findall(r"Started server process \[(\d+)\]", log))) == 2
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             assert client.get("/health/ready").json()["models"] == ["pier-rnn", "pier-lstm", "pier-gru"]
             values = np.linspace(14, 15, 30)
             body = {"model": "lstm", "horizon": 2, "series": [{"start": "2017-06-01", "values": values.tolist()}]}
             forecast = client.post("/forecast", json=body).raise_for_status().json()["forecasts"][0]
             assert client.get("/compare").json()["dataset"] == "pier"
+            assert client.get("/forecast?model=gru").json()["model"] == "pier-gru"
         path = artifacts / "pier" / (current_version(artifacts / "pier") or "") / "lstm.pt"
         module, _ = load(path.read_bytes(), torch.device("cpu"))
         window = torch.tensor(values[None], dtype=torch.float32)
@@ -76,59 +85,37 @@ def test_a_file_becomes_a_service_that_forecasts(artifacts: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
     assert process.returncode in (0, -signal.SIGTERM)
-    assert "Traceback" not in errors
-
-
-def test_two_workers_serve_the_same_models(artifacts: Path) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "service", "--port", str(port), "--workers", "2"]
-    environment = ENVIRONMENT | {"SST_DEFAULT_DATASET": "pier", "SST_ARTIFACTS": str(artifacts)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    assert process.stderr is not None
-    try:
-        started = set()
-        for line in process.stderr:
-            started |= set(re.findall(r"Started server process \[(\d+)\]", line))
-            if "startup complete" in line and len(started) == 2:
-                break
-        assert len(started) == 2
-        response = httpx.get(f"http://127.0.0.1:{port}/forecast?model=gru", timeout=60)
-        assert response.json()["model"] == "pier-gru"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+    assert "Traceback" not in log + errors
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "sentence"),
+    ("arguments", "settings", "sentence"),
     [
-        (["--artifacts", "/nowhere"], {}, "the artifacts folder /nowhere cannot be read: No such file"),
-        ([], {"SST_DEFAULT_DATASET": "north-sea"}, "no release of the default dataset 'north-sea'; available: pier"),
-        ([], {"SST_PORT": "eighty"}, "SST_PORT=eighty"),
+        (["--artifacts", "/nowhere"], {}, "cannot read the artifacts folder /nowhere: No such file"),
+        ([], {"default_dataset": "north-sea"}, "no release of the default dataset 'north-sea'; available: pier"),
+        ([], {"port": "eighty"}, "SST_PORT=eighty"),
         (["--workers", "0"], {}, "SST_WORKERS=0"),
         (["--device", "tpu"], {}, "unknown device 'tpu': choose auto, cpu, cuda or cuda:N"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_a_sentence(
-    artifacts: Path, arguments: list[str], environment: dict[str, str], sentence: str
+    artifacts: Path,
+    arguments: list[str],
+    settings: dict[str, str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = [sys.executable, "-m", "service", *arguments]
-    settings = {"SST_ARTIFACTS": str(artifacts), "SST_DEFAULT_DATASET": "pier"} | environment
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | settings, check=False)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
+    settings = {"artifacts": str(artifacts), "default_dataset": "pier"} | settings
+    (message,) = refused_start(capsys, *arguments, **settings)
+    assert sentence in message
 
 
-def test_a_port_in_use_stops_the_start_with_a_sentence(artifacts: Path) -> None:
+def test_a_port_in_use_stops_the_start_with_a_sentence(artifacts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        settings = {"SST_ARTIFACTS": str(artifacts), "SST_DEFAULT_DATASET": "pier", "SST_PORT": str(port)}
-        command = [sys.executable, "-m", "service"]
-        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | settings, check=False)
-    assert done.returncode == 2
-    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
-    assert done.stdout == ""
+        settings = {"artifacts": str(artifacts), "default_dataset": "pier", "port": str(port)}
+        (message,) = refused_start(capsys, **settings)
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in message
 
 
 def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, tmp_path: Path) -> None:

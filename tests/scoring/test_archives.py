@@ -161,7 +161,7 @@ def test_an_unreadable_folder_is_refused_instead_of_skipped(given: str) -> None:
         closed.mkdir()
         (closed / "sst.201001.nc").touch()
         closed.chmod(0)
-        with as_somebody_else(), pytest.raises(FileError, match=f"{closed}: cannot read: Permission denied"):
+        with as_somebody_else(), pytest.raises(FileError, match=f"{closed}: cannot read it: Permission denied"):
             find_source([archive / given], grid=True)
         closed.chmod(0o755)
         assert len(find_source([archive], grid=True).files) == 2

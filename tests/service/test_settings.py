@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +6,7 @@ from pydantic import ValidationError
 
 from service.settings import Settings, unknown_settings
 from tests.processes import running
+from tests.refused_start import refused_start
 
 
 def test_an_unknown_setting_is_warned_of_with_the_closest_match_and_the_service_starts(artifacts: Path) -> None:
@@ -26,17 +24,12 @@ def test_only_variables_with_the_prefix_of_settings_are_checked() -> None:
     assert message.endswith("docs/reference/settings.md lists the settings")
 
 
-def refusal(artifacts: Path, **settings: str) -> list[str]:
-    command = [sys.executable, "-m", "service", "--port", "0", "--artifacts", str(artifacts)]
-    environment = os.environ | {f"SST_{name.upper()}": value for name, value in settings.items()}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    return done.stderr.splitlines()
-
-
-def test_each_invalid_setting_has_a_line_with_its_value_and_what_is_expected(artifacts: Path) -> None:
-    messages = refusal(
-        artifacts,
+def test_each_invalid_setting_has_a_line_with_its_value_and_what_is_expected(
+    artifacts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = refused_start(
+        capsys,
+        *("--port", "0", "--artifacts", str(artifacts)),
         workers="0",
         log_level="loud",
         max_series="0",
@@ -62,11 +55,9 @@ def test_each_invalid_setting_has_a_line_with_its_value_and_what_is_expected(art
 
 
 @pytest.mark.parametrize("value", ["8000.5", "", "65536"])
-def test_a_port_is_a_whole_number(artifacts: Path, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SST_PORT", value)
-    command = [sys.executable, "-m", "service", "--artifacts", str(artifacts)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stderr == f"service: invalid setting SST_PORT={value}: expected a whole number from 0 to 65535\n"
+def test_a_port_is_a_whole_number(artifacts: Path, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    messages = refused_start(capsys, "--artifacts", str(artifacts), port=value)
+    assert messages == [f"service: invalid setting SST_PORT={value}: expected a whole number from 0 to 65535"]
 
 
 @pytest.mark.parametrize("seconds", ["inf", "nan", "1e300", "86401"])

@@ -44,7 +44,7 @@ def sniff_binary(path: Path | bytes) -> str | None:
         with path.open("rb") as file:
             head = file.read(8)
     except (OSError, ValueError) as error:
-        raise FileError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise FileError(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None
     return _kind(head)
 
 
@@ -96,7 +96,7 @@ def _unpacked(path: Path | bytes, limit: int) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise FileError("is a damaged or truncated gzip file; download it again") from None
     except (OSError, ValueError) as error:
-        raise FileError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise FileError(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > limit:
         raise FileError(f"holds more than {limit / 2**20:g} MiB of text; keep one station or a shorter period")
     return data

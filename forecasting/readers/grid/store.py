@@ -151,7 +151,7 @@ def readable(kind: str) -> Iterator[None]:
                 f"has times in {undated[1]!r}, which are not dates; write them as 'days since 1970-01-01'"
             ) from None
         advice = "check whether it is complete, or download it again"
-        raise FileError(f"cannot be read as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {reason}; {advice}") from None
+        raise FileError(f"cannot read it as {'NetCDF' if kind == 'netcdf' else 'Zarr'}: {reason}; {advice}") from None
 
 
 @contextmanager

@@ -54,14 +54,16 @@ def pickled(published: Published, tmp_path: Path) -> tuple[bytes, Path]:
 def test_a_changed_checkpoint_is_not_unpickled(pickled: tuple[bytes, Path]) -> None:
     content, checkpoint = pickled
     checkpoint.write_bytes(checkpoint.with_name("lstm.pt").read_bytes())
-    with pytest.raises(ReleaseError, match=rf"{re.escape(str(checkpoint))} has changed: its sha256 differs"):
+    with pytest.raises(
+        ReleaseError, match=rf"{re.escape(str(checkpoint))} has changed since it was loaded: its sha256 differs"
+    ):
         pickle.loads(content)
 
 
 def test_a_missing_checkpoint_is_named(pickled: tuple[bytes, Path]) -> None:
     content, checkpoint = pickled
     checkpoint.unlink()
-    with pytest.raises(ReleaseError, match=rf"{re.escape(str(checkpoint))} cannot be read: No such file"):
+    with pytest.raises(ReleaseError, match=rf"cannot read {re.escape(str(checkpoint))}: No such file"):
         pickle.loads(content)
 
 

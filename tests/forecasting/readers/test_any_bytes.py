@@ -1,4 +1,4 @@
-"""Whatever bytes a file holds: a reading, or a sentence."""
+"""Any bytes give a reading, or an error in one sentence."""
 
 import gzip
 from pathlib import Path
@@ -47,12 +47,12 @@ contents = st.binary(max_size=200) | texts.map(str.encode) | altered().map(str.e
 
 def attempt(path: Path, resample: TimeStep | None = None) -> None:
     """Any other exception than a FileError goes through."""
-    said = ""
+    message = ""
     try:
         assert isinstance(read(path, ReadingOptions(resample=resample)), Reading)
     except FileError as error:
-        said = str(error)
-    assert not said or (said.startswith(f"{path}: ") and "\n" not in said)
+        message = str(error)
+    assert not message or (message.startswith(f"{path}: ") and "\n" not in message)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -75,7 +75,7 @@ def test_any_bytes_after_the_mark_of_a_format_give_a_file_error(tmp_path: Path, 
     attempt(path)
 
 
-def test_what_a_file_holds_cannot_steer_a_terminal(tmp_path: Path) -> None:
+def test_content_of_a_file_cannot_control_a_terminal(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text('time,"a\x1b[2J\nb",c\n2001-01-01,1,2\n')
     with pytest.raises(FileError, match=r"SST: a \[2J b, c; choose"):
@@ -83,7 +83,7 @@ def test_what_a_file_holds_cannot_steer_a_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("made", ["zarr.json", ".zgroup", None])
-def test_a_folder_that_is_no_store_gets_a_sentence(tmp_path: Path, made: str | None) -> None:
+def test_a_folder_that_is_not_a_store_is_refused_in_one_sentence(tmp_path: Path, made: str | None) -> None:
     if made:
         (tmp_path / made).write_text("{}")
     with pytest.raises(FileError, match="holds no variables" if made else "not a Zarr store"):
@@ -91,7 +91,7 @@ def test_a_folder_that_is_no_store_gets_a_sentence(tmp_path: Path, made: str | N
 
 
 @pytest.mark.parametrize("mark", ["(", "_", "units "])
-def test_a_header_of_nothing_but_marks_is_soon_understood(tmp_path: Path, mark: str) -> None:
+def test_a_header_of_punctuation_is_parsed_quickly(tmp_path: Path, mark: str) -> None:
     path = tmp_path / "file"
     path.write_text(f"# {mark * 20_000}\ntime,{mark * 20_000}\n2001-01-01,10\n2001-01-02,11\n")
     assert len(read(path).series) == 2

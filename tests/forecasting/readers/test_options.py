@@ -22,7 +22,7 @@ def table(path: Path, header: str, *rows: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("header", "rows", "options", "says"),
+    ("header", "rows", "options", "sentence"),
     [
         ("time,sst", ["{},15"], {"station": "pier"}, "holds one series without a name; remove station="),
         ("time,a_sst,b_sst", ["{},15,16"], {"station": "c"}, "has no station 'c'; it has a, b"),
@@ -34,15 +34,17 @@ def table(path: Path, header: str, *rows: str) -> Path:
         ("time,sst", ["{},15"], {"dates": "dmy"}, "has no dates such as 03/04/2010; remove dates="),
     ],
 )  # fmt: skip
-def test_of_a_table(tmp_path: Path, header: str, rows: list[str], options: dict[str, Any], says: str) -> None:
+def test_the_options_refused_for_a_table(
+    tmp_path: Path, header: str, rows: list[str], options: dict[str, Any], sentence: str
+) -> None:
     path = table(tmp_path / "sst.csv", header, *rows)
     assert read(path).problem is None or options.get("station")
     with pytest.raises(FileError) as refused:
         read(path, ReadingOptions(**options))
-    assert f"{path}: {says}" in str(refused.value)
+    assert f"{path}: {sentence}" in str(refused.value)
 
 
-def test_what_does_choose_goes_on_choosing(tmp_path: Path) -> None:
+def test_options_that_choose_something_still_work(tmp_path: Path) -> None:
     long = table(tmp_path / "long.csv", "time,station,sst", "{},pier,15", "{},buoy,16")
     assert read(long, ReadingOptions(station="buoy")).series.values[0] == 16
     wide = table(tmp_path / "wide.csv", "time,pier_sst,buoy_sst", "{},15,16")
@@ -55,7 +57,7 @@ def test_what_does_choose_goes_on_choosing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dims", "options", "says"),
+    ("dims", "options", "sentence"),
     [
         ((), {"at": (40, 1)}, "holds only one place; remove at="),
         ((), {"sample": 2}, "holds only one place; remove sample="),
@@ -70,7 +72,9 @@ def test_what_does_choose_goes_on_choosing(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_of_a_grid(tmp_path: Path, dims: tuple[str, ...], options: dict[str, Any], says: str) -> None:
+def test_the_options_refused_for_a_grid(
+    tmp_path: Path, dims: tuple[str, ...], options: dict[str, Any], sentence: str
+) -> None:
     axes: dict[str, Any] = {"lat": [40.0, 41.0], "lon": [1.0, 2.0], "station": ["a", "b"]}
     values = np.full((len(DAYS), *(2 for _ in dims)), 15.0)
     data = xr.Dataset(
@@ -80,4 +84,4 @@ def test_of_a_grid(tmp_path: Path, dims: tuple[str, ...], options: dict[str, Any
     data.to_netcdf(tmp_path / "sst.nc", engine="h5netcdf")
     with pytest.raises(FileError) as refused:
         read(tmp_path / "sst.nc", ReadingOptions(**options))
-    assert f"sst.nc: {says}" in str(refused.value)
+    assert f"sst.nc: {sentence}" in str(refused.value)

@@ -78,7 +78,7 @@ def test_a_changed_byte_in_any_file_prevents_loading(copy: Path, name: str) -> N
 @pytest.mark.parametrize("name", ["lstm.pt", "comparison.png", "manifest.json"])
 def test_a_missing_file_prevents_loading(copy: Path, name: str) -> None:
     (release_folder(copy) / name).unlink()
-    with pytest.raises(ReleaseError, match=f"{name} cannot be read: No such file"):
+    with pytest.raises(ReleaseError, match=f"cannot read .*{name}: No such file"):
         Registry.open(copy, CPU, "nino12")
 
 
@@ -121,7 +121,7 @@ def test_a_file_outside_the_manifest_is_not_read(copy: Path) -> None:
 def test_a_default_dataset_without_a_release_prevents_loading(artifacts: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"no release of the default dataset 'north-sea'; available: buoy, nino12;"):
         Registry.open(artifacts, CPU, "north-sea")
-    with pytest.raises(ReleaseError, match="cannot be read: No such file"):
+    with pytest.raises(ReleaseError, match=r"cannot read .*: No such file"):
         Registry.open(tmp_path / "none", CPU, "nino12")
 
 

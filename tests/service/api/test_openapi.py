@@ -50,7 +50,7 @@ def document() -> Json:
     return create_app(Settings()).app.openapi()
 
 
-def test_every_resource_of_the_contract_is_there(document: Json) -> None:
+def test_every_resource_of_the_contract_exists(document: Json) -> None:
     assert {path: set(operations) for path, operations in document["paths"].items()} == PATHS
 
 
@@ -85,7 +85,7 @@ def test_errors_are_declared_as_problem_documents_except_in_the_inference_protoc
 def test_every_part_of_a_path_is_a_parameter(document: Json) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
+            named = [parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "path"]
             assert named == re.findall(r"{(\w+)}", path)
 
 
@@ -100,7 +100,7 @@ def test_the_examples_run(document: Json, client: httpx.Client) -> None:
 
 
 def test_the_query_parameters_of_ndjson_are_declared(document: Json) -> None:
-    declared = {one["name"]: one for one in document["paths"]["/forecast"]["post"]["parameters"]}
+    declared = {parameter["name"]: parameter for parameter in document["paths"]["/forecast"]["post"]["parameters"]}
     assert set(declared) == set(LinesQuery.model_fields)
     for name in ("model", "horizon", "level", "threshold", "units"):
         assert declared[name]["description"].endswith(" Use it with NDJSON, or with a JSON body that leaves it out.")
@@ -108,19 +108,19 @@ def test_the_query_parameters_of_ndjson_are_declared(document: Json) -> None:
     assert declared["level"]["schema"]["items"] == {"type": "integer", "minimum": 1, "maximum": 99}
 
 
-def fits(document: Json, schema: Json, found: Any) -> bool:
-    """Whether ``found`` has all fields that are required and none that is not declared, as deep as schemas go."""
+def fits(document: Json, schema: Json, content: Any) -> bool:
+    """Return whether ``content`` has every required field and no undeclared one, at every level of the schema."""
     if "$ref" in schema:
-        return fits(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], found)
+        return fits(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], content)
     if "anyOf" in schema:
-        return any(fits(document, one, found) for one in schema["anyOf"])
+        return any(fits(document, choice, content) for choice in schema["anyOf"])
     if schema.get("type") == "array":
-        return isinstance(found, list) and all(fits(document, schema["items"], one) for one in found)
+        return isinstance(content, list) and all(fits(document, schema["items"], item) for item in content)
     properties = schema.get("properties", {})
     if not properties:
         return True
-    return set(schema["required"]) <= set(found) <= set(properties) and all(
-        fits(document, properties[name], value) for name, value in found.items()
+    return set(schema["required"]) <= set(content) <= set(properties) and all(
+        fits(document, properties[name], value) for name, value in content.items()
     )
 
 
@@ -134,13 +134,13 @@ def test_each_line_of_an_answer_is_one_that_the_document_has(document: Json, cli
     content = "\n".join(map(json.dumps, sent))
     query, headers = f"model={model}&threshold=25", {"Content-Type": ndjson}
     response = client.post(f"/forecast?{query}", content=content, headers=headers)
-    found = [json.loads(line) for line in response.text.splitlines()]
-    assert [sorted({"error", "models"} & set(line)) for line in found] == {
+    entries = [json.loads(line) for line in response.text.splitlines()]
+    assert [sorted({"error", "models"} & set(entry)) for entry in entries] == {
         "gru": [[], ["error"], ["error"]],
         "all": [["models"], ["error", "models"], ["error"]],
     }[model]
-    for line in found:
-        assert fits(document, schema, line), line
+    for entry in entries:
+        assert fits(document, schema, entry), entry
 
     # One that breaks off ends with a problem document.
     lines: list[str] = []

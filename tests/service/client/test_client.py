@@ -50,8 +50,8 @@ def ask(request: pytest.FixtureRequest) -> Ask:
         url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
     ) -> Any:
         waited: list[float] = [] if waits is None else waits
-        with Client(url, sleep=waited.append, **(client or {})) as one:
-            return getattr(one, call)(*args, **kwargs)
+        with Client(url, sleep=waited.append, **(client or {})) as library:
+            return getattr(library, call)(*args, **kwargs)
 
     def ask_async(
         url: str, call: str, *args: Any, client: Mapping[str, Any] | None = None, waits: Any = None, **kwargs: Any
@@ -61,8 +61,8 @@ def ask(request: pytest.FixtureRequest) -> Ask:
                 waits.append(seconds)
 
         async def run() -> Any:
-            async with AsyncClient(url, sleep=sleep, **(client or {})) as one:
-                return await getattr(one, call)(*args, **kwargs)
+            async with AsyncClient(url, sleep=sleep, **(client or {})) as library:
+                return await getattr(library, call)(*args, **kwargs)
 
         return asyncio.run(run())
 
@@ -71,7 +71,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
 @pytest.fixture
 def url(client: httpx.Client) -> str:
-    """Where the service is."""
+    """The address of the service."""
     return str(client.base_url)
 
 
@@ -83,7 +83,7 @@ def months(nino12: SstSeries) -> "pd.Series[float]":
 
 @dataclass
 class Script:
-    """What a server is to answer, one after the other, the last for good; and what it was asked."""
+    """Answers that a server gives in turn, repeating the last, and the requests that it received."""
 
     answers: Sequence[Answer]
     requests: list[BaseHTTPRequestHandler] = field(default_factory=list)
@@ -226,7 +226,7 @@ MONTHS = pd.date_range("2008-07-01", periods=30, freq="MS")
     ],
     ids=["periods", "utc", "east", "west", "mid-month", "mid-month-east", "month-end"],
 )
-def test_months_are_those_that_the_index_shows(
+def test_months_match_the_published_index(
     ask: Ask, url: str, months: "pd.Series[float]", index: "pd.Index[Any]"
 ) -> None:
     table = ask(url, "forecast", pd.Series(months.to_numpy(), index, name="pier"), model="gru")
@@ -351,10 +351,10 @@ def test_a_comparison_on_a_callers_series_has_a_row_for_each_station_and_model(
     table = ask(url, "compare_series", {name: column.dropna() for name, column in frame.items()})
     values = months.round(9).tolist()
     there = client.post("/compare", json={"series": [{"start": "2000-01-01", "values": values}]}).json()
-    one = table[table.station == "a"].set_index("model")
-    assert list(one.index) == [model["model"] for model in there["models"]]
-    assert one.rmse.tolist() == pytest.approx([model["rmse"] for model in there["models"]], abs=1e-5)
-    assert one.skill_persistence["nino12-gru"] == pytest.approx(there["models"][2]["skill"]["persistence"], abs=1e-5)
+    rows = table[table.station == "a"].set_index("model")
+    assert list(rows.index) == [model["model"] for model in there["models"]]
+    assert rows.rmse.tolist() == pytest.approx([model["rmse"] for model in there["models"]], abs=1e-5)
+    assert rows.skill_persistence["nino12-gru"] == pytest.approx(there["models"][2]["skill"]["persistence"], abs=1e-5)
     assert set(table[table.station == "b"].n) == {36}
     (failed,) = table[table.station == "short"].error
     assert failed.startswith("10 values are too few")
@@ -533,9 +533,9 @@ def test_the_key_is_sent_as_a_bearer_token_and_never_shown(ask: Ask, caplog: pyt
     assert [request.headers["Authorization"] for request in script.requests] == [f"Bearer {key}"] * 2
     assert caplog.records
     assert key not in caplog.text + repr(caught.value) + str(caught.value)
-    with Client(script.url, api_key=key) as one:
-        assert repr(one) == f"Client({script.url!r})"
-        assert key not in repr(vars(one))
+    with Client(script.url, api_key=key) as library:
+        assert repr(library) == f"Client({script.url!r})"
+        assert key not in repr(vars(library))
 
 
 def test_a_service_with_keys_answers_a_client_with_a_key(ask: Ask, artifacts: Path) -> None:
@@ -558,10 +558,10 @@ def test_an_invalid_key_is_refused_without_being_shown(kind: type[Any], key: str
 
 
 def test_a_password_in_the_address_is_not_shown() -> None:
-    with Client("http://me:hidden@127.0.0.1:9", retries=0) as one, pytest.raises(UnavailableError) as caught:
-        one.models()
+    with Client("http://me:hidden@127.0.0.1:9", retries=0) as library, pytest.raises(UnavailableError) as caught:
+        library.models()
     assert "http://127.0.0.1:9/models" in str(caught.value)
-    assert "hidden" not in f"{one!r}{caught.value}"
+    assert "hidden" not in f"{library!r}{caught.value}"
 
 
 @pytest.mark.parametrize(
@@ -677,12 +677,12 @@ def test_numpy_numbers_and_pandas_missing_values_are_accepted(ask: Ask, url: str
 
 def test_both_clients_have_the_same_signatures() -> None:
     def methods(kind: type) -> dict[str, str]:
-        found = inspect.getmembers(kind, lambda member: inspect.isfunction(member) and member.__name__[0] != "_")
-        return {name: str(inspect.signature(method)) for name, method in found if "close" not in name}
+        members = inspect.getmembers(kind, lambda member: inspect.isfunction(member) and member.__name__[0] != "_")
+        return {name: str(inspect.signature(method)) for name, method in members if "close" not in name}
 
     def arguments(kind: type) -> list[tuple[str, Any]]:
         given = inspect.signature(kind).parameters.values()
-        return [(one.name, one.default) for one in given if one.name != "sleep"]
+        return [(parameter.name, parameter.default) for parameter in given if parameter.name != "sleep"]
 
     assert methods(Client) == methods(AsyncClient)
     assert arguments(Client) == arguments(AsyncClient)
@@ -692,7 +692,7 @@ def test_every_exception_is_a_service_error() -> None:
     assert all(issubclass(kind, ServiceError) for kind in (ProblemError, UnavailableError, AnswerError))
 
 
-def test_it_needs_neither_torch_nor_a_web_framework() -> None:
+def test_the_client_needs_neither_torch_nor_a_web_framework() -> None:
     code = """
 import sys
 
@@ -716,7 +716,7 @@ except ImportError as error:
     assert "is blocked" in blocked
 
 
-def test_the_lines_in_the_documentation_run_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_in_the_documentation_run_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "docs" / "reference" / "python-client.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)

@@ -57,24 +57,24 @@ def read(entry: bytes) -> Any:
     return json.loads(b"[" + with_ids(["one"], [entry]) + b"]")[0]
 
 
-def assert_alike(one: Any, other: Any) -> None:
+def assert_alike(answer: Any, other: Any) -> None:
     """Equal but for what another size of batch does to the last decimals."""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for name in one:
-            assert_alike(one[name], other[name])
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for left, right in zip(one, other, strict=True):
+    if isinstance(answer, dict):
+        assert answer.keys() == other.keys()
+        for name in answer:
+            assert_alike(answer[name], other[name])
+    elif isinstance(answer, list):
+        assert len(answer) == len(other)
+        for left, right in zip(answer, other, strict=True):
             assert_alike(left, right)
-    elif isinstance(one, float):
-        assert one == pytest.approx(other, abs=1e-4)
-    elif isinstance(one, SeriesError):
-        assert str(one) == str(other)
-    elif isinstance(one, bytes):
-        assert_alike(read(one), read(other))
+    elif isinstance(answer, float):
+        assert answer == pytest.approx(other, abs=1e-4)
+    elif isinstance(answer, SeriesError):
+        assert str(answer) == str(other)
+    elif isinstance(answer, bytes):
+        assert_alike(read(answer), read(other))
     else:
-        assert one == other
+        assert answer == other
 
 
 def test_a_request_gets_the_same_answer_in_a_batch_as_alone(
@@ -95,11 +95,11 @@ def test_a_request_gets_the_same_answer_in_a_batch_as_alone(
         ForecastJob.of([gru], [kelvin], ForecastOptions(1, units="kelvin")),
     ]
     beside = batch_forecaster.run(jobs, [0.0] * len(jobs))
-    for job, found in zip(jobs, beside, strict=True):
+    for job, together in zip(jobs, beside, strict=True):
         (alone,) = batch_forecaster.run([job], [0.0])
-        assert len(found) == len(job.forecasters)
-        assert_alike(found, alone)
-    bad = [[isinstance(entry, SeriesError) for entry in found[-1]] for found in beside]
+        assert len(together) == len(job.forecasters)
+        assert_alike(together, alone)
+    bad = [[isinstance(entry, SeriesError) for entry in together[-1]] for together in beside]
     assert bad == [[False], [False, False], [False], [False, True], [False, True], [False]]
 
 
@@ -108,11 +108,11 @@ def test_values_and_forecasts_of_one_request_are_not_another_networks(
 ) -> None:
     networks = serving.resolve("all", "nino12")
     series = monthly(nino12, 200)
-    found = batch_forecaster.run([ForecastJob.of([one], [series], ONE) for one in networks], [0.0] * 3)
-    said: list[float] = [sst(entries[0]) for entries in found]
-    expected = [one.forecast(nino12.part(200, 224)).sst[0] for one in networks]
-    assert said == pytest.approx(expected, abs=1e-4)
-    assert len(set(said)) == 3
+    results = batch_forecaster.run([ForecastJob.of([network], [series], ONE) for network in networks], [0.0] * 3)
+    values: list[float] = [sst(entries[0]) for entries in results]
+    expected = [network.forecast(nino12.part(200, 224)).sst[0] for network in networks]
+    assert values == pytest.approx(expected, abs=1e-4)
+    assert len(set(values)) == 3
 
 
 def sst(entries: Entries) -> float:
@@ -123,7 +123,7 @@ def sst(entries: Entries) -> float:
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
-def test_times_given_one_by_one_in_any_order_are_the_series_that_begins_at_the_first(
+def test_timestamps_in_any_order_give_the_series_from_the_first(
     serving: Serving, batch_forecaster: BatchForecaster, nino12: SstSeries, order: list[int]
 ) -> None:
     plain, stamped = monthly(nino12, 60, 30), monthly(nino12, 60, 30, stamped=True)
@@ -132,8 +132,10 @@ def test_times_given_one_by_one_in_any_order_are_the_series_that_begins_at_the_f
     places = np.concatenate([order, np.arange(3, 30)])
     mixed = SeriesIn(values=values[places].tolist(), timestamps=times[places].tolist())
     networks = serving.resolve("gru", "nino12")
-    one, other = batch_forecaster.run([ForecastJob.of(networks, [series], ONE) for series in (plain, mixed)], [0.0] * 2)
-    assert sst(one[0]) == pytest.approx(sst(other[0]), abs=1e-4)
+    first, other = batch_forecaster.run(
+        [ForecastJob.of(networks, [series], ONE) for series in (plain, mixed)], [0.0] * 2
+    )
+    assert sst(first[0]) == pytest.approx(sst(other[0]), abs=1e-4)
 
 
 def test_statistics_count_each_network_by_its_own_windows(
@@ -142,10 +144,10 @@ def test_statistics_count_each_network_by_its_own_windows(
     rnn, lstm, gru = serving.resolve("all", "nino12")
     series = [monthly(nino12, begin) for begin in (0, 24, 48)]
     batch_forecaster.run([ForecastJob.of([gru], series, ONE), ForecastJob.of([rnn, gru], series[:1], ONE)], [0.5, 0.25])
-    figures = [serving.statistics[one].snapshot() for one in (rnn, lstm, gru)]
-    assert [one["inference_count"] for one in figures] == [1, 0, 4]
-    assert [one["execution_count"] for one in figures] == [1, 0, 1]
-    assert [one["inference_stats"]["queue"]["ns"] for one in figures] == [250_000_000, 0, 750_000_000]
+    figures = [serving.statistics[network].snapshot() for network in (rnn, lstm, gru)]
+    assert [figure["inference_count"] for figure in figures] == [1, 0, 4]
+    assert [figure["execution_count"] for figure in figures] == [1, 0, 1]
+    assert [figure["inference_stats"]["queue"]["ns"] for figure in figures] == [250_000_000, 0, 750_000_000]
 
 
 def test_a_request_is_large_by_windows_and_by_the_steps_that_its_times_span(serving: Serving) -> None:
@@ -170,5 +172,5 @@ def test_a_large_request_goes_in_pieces_that_hold_each_series_once(serving: Serv
     series = [SeriesIn(start="2001-01-01", values=[20.0] * n) for n in lengths]
     pieces = list(ForecastJob.of(forecasters, series, ONE).pieces(windows=6, steps=200))
     assert [list(piece.lengths) for piece in pieces] == [[24, 24, 30], [900], [24, 24, 24], [24]]
-    assert [one for piece in pieces for one in piece.series] == series
+    assert [entry for piece in pieces for entry in piece.series] == series
     assert [piece.steps for piece in pieces] == [156, 1_800, 144, 48]

@@ -16,7 +16,7 @@ from service.http.problems import ProblemError
 
 
 class BadJobError(Exception):
-    """What a bad job fails with, alone or in company."""
+    """The error of a bad job, alone or in a batch."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Job:
 
 @dataclass
 class Work:
-    """What is run: the square of each number."""
+    """Return the square of each number."""
 
     batches: list[list[int]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
@@ -71,7 +71,7 @@ def workers() -> Iterator[Executor]:
 
 
 async def answers(batcher: "Batcher[Job, int]", jobs: Sequence[Job]) -> list[Any]:
-    """What each caller gets: its result, what was raised, or CancelledError where it left."""
+    """Return what each caller gets: its result, its error, or CancelledError if it left."""
 
     async def call(job: Job) -> int:
         for _ in range(job.turns):
@@ -86,16 +86,16 @@ async def answers(batcher: "Batcher[Job, int]", jobs: Sequence[Job]) -> list[Any
     tasks = [asyncio.create_task(call(job)) for job in jobs]
     leaving = [asyncio.create_task(leave(job, task)) for job, task in zip(jobs, tasks, strict=True) if job.leaves]
     async with asyncio.timeout(20):
-        found = await asyncio.gather(*tasks, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*leaving)
         # Nothing is left behind: the next caller is served.
         assert await batcher.submit(Job(1_000, 0, bad=False, leaves=None)) == 1_000_000
-    return found
+    return results
 
 
-def assert_own(jobs: Sequence[Job], found: Sequence[Any]) -> None:
-    """Whether each caller got what is its own."""
-    for job, answer in zip(jobs, found, strict=True):
+def assert_own(jobs: Sequence[Job], answers: Sequence[Any]) -> None:
+    """Check that each caller got the answer to its own job."""
+    for job, answer in zip(jobs, answers, strict=True):
         if job.leaves and isinstance(answer, asyncio.CancelledError):
             continue
         if job.bad:
@@ -128,7 +128,7 @@ def test_jobs_of_one_turn_run_as_one_batch() -> None:
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
-def test_a_batch_weighs_no_more_than_it_may_unless_one_job_alone_does(workers: Executor, in_thread: bool) -> None:
+def test_a_batch_exceeds_the_weight_limit_only_if_a_single_job_does(workers: Executor, in_thread: bool) -> None:
     work, weights = Work(), [1, 2, 3, 4, 9, 1]
     jobs = [Job(i, 0, bad=False, leaves=None) for i in range(len(weights))]
 
@@ -141,7 +141,7 @@ def test_a_batch_weighs_no_more_than_it_may_unless_one_job_alone_does(workers: E
     assert work.batches[:-1] == [[0, 1], [2], [3], [4], [5]]
 
 
-def test_what_arrives_while_a_batch_runs_goes_as_the_next(workers: Executor) -> None:
+def test_jobs_that_arrive_during_a_batch_form_the_next(workers: Executor) -> None:
     work = Work()
 
     async def several() -> None:

@@ -30,11 +30,11 @@ GRU = "nino12-gru"
 
 @dataclass
 class Operator:
-    """Who may load and unload, at a service of their own.
+    """An operator who may load and unload models, with a service of their own.
 
     Attributes:
         http: sends the key by itself.
-        triton: sends what it is told: give it ``headers``.
+        triton: sends no key by itself: pass ``headers``.
         headers: with the key.
         folder: artifacts.
     """
@@ -45,10 +45,10 @@ class Operator:
     folder: Path
 
     def states(self, ready: bool = False) -> dict[str, str]:
-        """Of each model in the index."""
+        """Return the state of each model in the index."""
         index = self.http.post("/v2/repository/index", json={"ready": ready})
         assert index.status_code == 200
-        return {one["name"]: one["state"] for one in index.json()}
+        return {model["name"]: model["state"] for model in index.json()}
 
 
 @pytest.fixture
@@ -58,14 +58,14 @@ def operator(artifacts: Path, tmp_path: Path) -> Iterator[Operator]:
     presented, key = new_key("ops", Role.ADMIN)
     headers = {"Authorization": f"Bearer {presented}"}
     settings = Settings(artifacts=folder, keys=SecretStr(key.line), reload_seconds=3_600)
-    with serve(settings) as http, triton.InferenceServerClient(address(http)) as one:
+    with serve(settings) as http, triton.InferenceServerClient(address(http)) as triton_client:
         http.headers.update(headers)
-        yield Operator(http, one, headers, folder)
+        yield Operator(http, triton_client, headers, folder)
 
 
 def test_the_index_lists_every_model_with_or_without_a_body(client: httpx.Client) -> None:
-    with triton.InferenceServerClient(address(client)) as one:
-        index = one.get_model_repository_index()
+    with triton.InferenceServerClient(address(client)) as triton_client:
+        index = triton_client.get_model_repository_index()
     assert len(index) == 6
     assert {"name", "version", "state", "reason"} == set(index[0])
     assert {entry["state"] for entry in index} == {"READY"}
@@ -82,7 +82,7 @@ def test_an_unloaded_model_is_gone_everywhere_until_it_is_loaded_again(operator:
     assert operator.states()[GRU] == "UNAVAILABLE"
     assert list(operator.states().values()).count("READY") == 5
     assert GRU not in operator.states(ready=True)
-    (entry,) = [one for one in operator.triton.get_model_repository_index() if one["name"] == GRU]
+    (entry,) = [entry for entry in operator.triton.get_model_repository_index() if entry["name"] == GRU]
     assert entry["reason"] == f"unloaded; POST /v2/repository/models/{GRU}/load to serve it again"
     assert not operator.triton.is_model_ready(GRU)
     with pytest.raises(InferenceServerException, match=r"\[404\] no model 'nino12-gru'"):
@@ -104,16 +104,18 @@ def test_best_is_the_best_of_what_is_loaded(operator: Operator) -> None:
     for k, model in enumerate(order):
         assert operator.http.get("/forecast").json()["model"] == model
         assert operator.http.get("/compare").json()["best"] == model
-        assert [one["model"] for one in operator.http.get("/models").json()["models"] if one["best"]][-1:] == [model]
+        assert [entry["model"] for entry in operator.http.get("/models").json()["models"] if entry["best"]][-1:] == [
+            model
+        ]
         operator.triton.unload_model(order[k], headers=operator.headers)
     for name in ("best", "all", "gru"):
         response = operator.http.get("/forecast", params={"model": name})
         assert response.status_code == 404
-        said = "all models of nino12 are unloaded: load one again"
-        assert response.json()["detail"] == f"{said}; available: buoy-rnn, buoy-lstm, buoy-gru"
+        message = "all models of nino12 are unloaded: load one again"
+        assert response.json()["detail"] == f"{message}; available: buoy-rnn, buoy-lstm, buoy-gru"
 
 
-def test_a_models_statistics_outlive_what_happens_to_others(operator: Operator, nino12: SstSeries) -> None:
+def test_statistics_of_a_model_survive_changes_to_others(operator: Operator, nino12: SstSeries) -> None:
     operator.triton.infer(GRU, inputs(*windows(nino12, 3)))
     before = operator.triton.get_inference_statistics(GRU)
     assert before["model_stats"][0]["inference_count"] == 3
@@ -122,7 +124,7 @@ def test_a_models_statistics_outlive_what_happens_to_others(operator: Operator, 
     assert len(operator.triton.get_inference_statistics()["model_stats"]) == 5
 
 
-def test_a_load_serves_what_was_published_since(
+def test_a_load_serves_a_newly_published_release(
     operator: Operator, nino12: SstSeries, small: TrainingConfig, published: Any
 ) -> None:
     config = small.model_copy(update={"seed": 7, "epochs": 1})
@@ -149,7 +151,7 @@ def test_a_broken_release_is_refused_and_the_index_says_so(operator: Operator, p
     response = operator.http.post(f"/v2/repository/models/{GRU}/load")
     assert response.status_code == 409
     assert "retry-after" not in response.headers
-    reasons = {one["name"]: one["reason"] for one in operator.triton.get_model_repository_index()}
+    reasons = {entry["name"]: entry["reason"] for entry in operator.triton.get_model_repository_index()}
     assert reasons[GRU].startswith("a newer release was refused, so this one stays in service: ")
     assert reasons["buoy-gru"] == ""
     assert operator.states()[GRU] == "READY"
@@ -157,12 +159,12 @@ def test_a_broken_release_is_refused_and_the_index_says_so(operator: Operator, p
 
 
 def test_without_a_current_release_a_load_says_which_file_is_missing(operator: Operator, published: Any) -> None:
-    dataset, said = (
+    dataset, message = (
         operator.folder / "nino12",
         r"\[409\] .*nino12/current is missing, .*: write the version to serve into that file",
     )
     (dataset / "current").unlink()
-    with pytest.raises(InferenceServerException, match=said):
+    with pytest.raises(InferenceServerException, match=message):
         operator.triton.load_model(GRU, headers=operator.headers)
     bad = dataset / "20991231T000000Z"
     shutil.copytree(dataset / published.path.name, bad)
@@ -171,23 +173,23 @@ def test_without_a_current_release_a_load_says_which_file_is_missing(operator: O
         operator.triton.load_model(GRU, headers=operator.headers)
     # What was refused is not what is missing now.
     (dataset / "current").unlink()
-    with pytest.raises(InferenceServerException, match=said):
+    with pytest.raises(InferenceServerException, match=message):
         operator.triton.load_model(GRU, headers=operator.headers)
-    assert {one["reason"] for one in operator.triton.get_model_repository_index()} == {""}
+    assert {entry["reason"] for entry in operator.triton.get_model_repository_index()} == {""}
     assert operator.triton.get_model_metadata(GRU)["versions"] == [published.path.name]
     point_current(dataset, published.path.name)
     operator.triton.load_model(GRU, headers=operator.headers)
 
 
 @pytest.mark.parametrize("call", ["load", "unload"])
-def test_a_model_that_is_not_there_is_a_404_that_lists_those_that_are(operator: Operator, call: str) -> None:
+def test_an_unknown_model_is_a_404_that_lists_the_known_ones(operator: Operator, call: str) -> None:
     for name in ("nino12-transformer", "north-sea-gru", "gru", "best", "all", "%00", "..%2fnino12-gru"):
         sentence = refused(operator.http.post(f"/v2/repository/models/{name}/{call}"), 404)
         assert "available: " in sentence or "no such path" in sentence
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "message"),
     [
         ({"config": "{}"}, "a configuration is not accepted"),
         ({"config": None}, "a configuration is not accepted"),
@@ -195,29 +197,29 @@ def test_a_model_that_is_not_there_is_a_404_that_lists_those_that_are(operator: 
     ],
 )
 def test_models_come_from_the_artifacts_folder_and_not_from_a_request(
-    operator: Operator, parameters: dict[str, Any], said: str
+    operator: Operator, parameters: dict[str, Any], message: str
 ) -> None:
     sentence = refused(operator.http.post(f"/v2/repository/models/{GRU}/load", json={"parameters": parameters}))
-    assert said in sentence
+    assert message in sentence
     assert "publish a release" in sentence
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_the_asyncio_client_loads_and_unloads_too(operator: Operator) -> None:
-    async with triton_aio.InferenceServerClient(address(operator.http)) as one:
-        await one.unload_model(GRU, headers=operator.headers, unload_dependents=True)
-        assert not await one.is_model_ready(GRU)
+    async with triton_aio.InferenceServerClient(address(operator.http)) as aio_client:
+        await aio_client.unload_model(GRU, headers=operator.headers, unload_dependents=True)
+        assert not await aio_client.is_model_ready(GRU)
         with pytest.raises(InferenceServerException, match=r"\[400\] a configuration is not accepted"):
-            await one.load_model(GRU, headers=operator.headers, config=json.dumps({"name": GRU}))
-        assert not await one.is_model_ready(GRU)
-        await one.load_model(GRU, headers=operator.headers)
-        assert await one.is_model_ready(GRU)
+            await aio_client.load_model(GRU, headers=operator.headers, config=json.dumps({"name": GRU}))
+        assert not await aio_client.is_model_ready(GRU)
+        await aio_client.load_model(GRU, headers=operator.headers)
+        assert await aio_client.is_model_ready(GRU)
 
 
 @pytest.mark.parametrize("content", [b"nonsense", b"[]", b'{"parameters": 5}', b"\xff"])
 @pytest.mark.parametrize("call", ["load", "unload"])
-def test_a_body_that_is_no_request_changes_nothing(operator: Operator, call: str, content: bytes) -> None:
+def test_an_invalid_body_changes_nothing(operator: Operator, call: str, content: bytes) -> None:
     assert refused(operator.http.post(f"/v2/repository/models/{GRU}/{call}", content=content))
     assert operator.states()[GRU] == "READY"
 
@@ -236,8 +238,8 @@ def test_with_all_models_unloaded_the_service_is_ready_and_says_to_load_one(oper
     for name in operator.states():
         operator.triton.unload_model(name, headers=operator.headers)
     assert operator.http.get("/health/ready").json() == {"status": "ready", "models": []}
-    said = "all models of nino12 are unloaded: load one again; no other dataset has one loaded"
-    assert operator.http.get("/forecast").json()["detail"] == said
-    assert refused(operator.http.post(f"/v2/models/{GRU}/infer", json={}), 404) == said
+    message = "all models of nino12 are unloaded: load one again; no other dataset has one loaded"
+    assert operator.http.get("/forecast").json()["detail"] == message
+    assert refused(operator.http.post(f"/v2/models/{GRU}/infer", json={}), 404) == message
     operator.triton.load_model("buoy-gru", headers=operator.headers)
     assert operator.http.get("/forecast").json()["detail"].endswith("load one again; available: buoy-gru")

@@ -1,4 +1,4 @@
-"""What workers leave for each other in the folder that they share."""
+"""Messages that workers leave for each other in a shared folder."""
 
 import asyncio
 import socket

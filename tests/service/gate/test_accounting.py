@@ -1,4 +1,4 @@
-"""What a request takes up is counted once, and given back."""
+"""The resources of a request are counted once and released."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ def test_a_request_waits_until_its_account_is_closed(accounting: Accounting) -> 
     assert accounting.waiting == 0
 
 
-def test_a_request_holds_the_most_that_it_has_asked_for(accounting: Accounting) -> None:
+def test_a_request_reserves_the_largest_amount_that_it_asked_for(accounting: Accounting) -> None:
     account = accounting.open()
     for size in (100, 1_024, 500):
         accounting.hold(account, size)
@@ -44,7 +44,7 @@ def test_a_request_holds_the_most_that_it_has_asked_for(accounting: Accounting) 
     assert account.held == 1_024
 
 
-def test_what_one_holds_another_cannot_until_the_account_is_closed(accounting: Accounting) -> None:
+def test_memory_that_one_request_holds_is_free_once_its_account_is_closed(accounting: Accounting) -> None:
     first, second = accounting.open(), accounting.open()
     accounting.hold(first, 600)
     with pytest.raises(ProblemError, match="too many requests are waiting"):
@@ -55,7 +55,7 @@ def test_what_one_holds_another_cannot_until_the_account_is_closed(accounting: A
     assert second.held == 0
 
 
-def test_while_the_service_stops_a_refusal_says_so(metrics: Metrics) -> None:
+def test_a_refusal_while_the_service_stops_says_so(metrics: Metrics) -> None:
     accounting = Accounting(Settings(), Lifecycle(draining=True), metrics)
     assert "shutting down" in accounting.unavailable().detail
 

@@ -29,13 +29,13 @@ def test_an_unknown_key_is_not_found() -> None:
     assert Keys().find(PRESENTED.encode()) is None
 
 
-def test_all_of_a_digest_decides_not_its_start() -> None:
+def test_the_whole_digest_is_compared() -> None:
     for cut in (1, 8, 31):
         altered = PIER.digest[:cut] + bytes(byte ^ 1 for byte in PIER.digest[cut:])
         assert Keys([Key("pier", Role.FORECAST, altered)]).find(PRESENTED.encode()) is None
 
 
-def test_a_key_of_any_length_a_client_sends_is_answered() -> None:
+def test_a_key_of_any_length_is_answered() -> None:
     long = "k" * 65_536
     assert Keys([Key("long", Role.FORECAST, sha256(long.encode()).digest())]).find(long.encode()) is None
 
@@ -47,7 +47,7 @@ def test_new_keys_are_256_random_bits_and_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (PRESENTED, "expected three fields, name:role:sha256, and got 1;"),
         (f"{PIER.line}:{PRESENTED}", "and got 4;"),
@@ -64,12 +64,12 @@ def test_new_keys_are_256_random_bits_and_differ() -> None:
     ids=["a key alone", "a field more", "a key, no digest", "a digit less", "a key as role", "a role in capitals",
          "a key as name", "no name", "a reserved name", "a name twice", "a key twice"],
 )  # fmt: skip
-def test_a_broken_line_is_named_by_file_and_number_and_never_repeated(line: str, said: str) -> None:
+def test_a_broken_line_is_reported_by_file_and_number_without_its_text(line: str, message: str) -> None:
     with pytest.raises(RequestError) as refused:
         Keys.parse(f"# keys\n{OPS.line}\n\n{line}\n", "keys.txt")
     sentence = str(refused.value)
     assert sentence.startswith("keys.txt line 4: ")
-    assert said in sentence
+    assert message in sentence
     assert PRESENTED not in sentence
     assert PIER.digest.hex()[:-1] not in sentence
 
@@ -90,7 +90,7 @@ def test_file_and_environment_count_together(tmp_path: Path) -> None:
         read_keys(Settings(keys_file=file, keys=SecretStr(PIER.line)))
 
 
-def test_a_keys_file_that_gives_no_keys_stops_the_start(tmp_path: Path) -> None:
+def test_a_keys_file_without_keys_stops_the_start(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     with pytest.raises(RequestError, match=r"cannot read the keys file .*: No such file"):
         read_keys(Settings(keys_file=file))

@@ -18,26 +18,26 @@ class Clock:
         return self.now
 
 
-def taken(limiter: RateLimiter, calls: int) -> int:
-    """How many of so many calls at once are let through."""
+def admitted(limiter: RateLimiter, calls: int) -> int:
+    """Return how many of ``calls`` simultaneous calls are admitted."""
     return sum(limiter.take(PIER) == 0.0 for _ in range(calls))
 
 
-def test_ten_seconds_worth_may_come_at_once_and_then_as_many_as_the_limit_says() -> None:
+def test_a_burst_of_ten_seconds_is_allowed_and_then_the_rate_of_the_limit() -> None:
     clock = Clock()
     limiter = RateLimiter(60, clock)
-    assert taken(limiter, 100) == 10
+    assert admitted(limiter, 100) == 10
     let_through = 0
     for _ in range(480):
         clock.now += 0.125
-        let_through += taken(limiter, 5)
+        let_through += admitted(limiter, 5)
     assert let_through == 60
 
 
 def test_the_stated_wait_is_enough_and_not_too_long() -> None:
     clock = Clock()
     limiter = RateLimiter(60, clock)
-    taken(limiter, 10)
+    admitted(limiter, 10)
     wait = limiter.take(PIER)
     assert wait == pytest.approx(1.0)
     clock.now += wait - 0.01
@@ -49,36 +49,36 @@ def test_the_stated_wait_is_enough_and_not_too_long() -> None:
 def test_a_refused_call_costs_nothing() -> None:
     clock = Clock()
     limiter = RateLimiter(60, clock)
-    taken(limiter, 10_000)
+    admitted(limiter, 10_000)
     clock.now += 10
-    assert taken(limiter, 100) == 10
+    assert admitted(limiter, 100) == 10
 
 
-def test_a_long_pause_saves_up_no_more_than_a_full_bucket() -> None:
+def test_a_long_pause_fills_the_bucket_and_no_more() -> None:
     clock = Clock()
     limiter = RateLimiter(60, clock)
-    taken(limiter, 1)
+    admitted(limiter, 1)
     clock.now += 86_400
-    assert taken(limiter, 100) == 10
+    assert admitted(limiter, 100) == 10
 
 
-def test_a_limit_of_few_a_minute_still_lets_one_through() -> None:
+def test_a_limit_of_a_few_a_minute_still_allows_one() -> None:
     clock = Clock()
     limiter = RateLimiter(1, clock)
-    assert taken(limiter, 5) == 1
+    assert admitted(limiter, 5) == 1
     clock.now += 60
-    assert taken(limiter, 5) == 1
+    assert admitted(limiter, 5) == 1
 
 
 def test_keys_have_separate_limits() -> None:
     limiter = RateLimiter(6, Clock())
-    assert taken(limiter, 5) == 1
+    assert admitted(limiter, 5) == 1
     assert limiter.take(BUOY) == 0.0
     assert limiter.take(ANONYMOUS) == 0.0
 
 
 def test_zero_sets_no_limit() -> None:
-    assert taken(RateLimiter(0, Clock()), 10_000) == 10_000
+    assert admitted(RateLimiter(0, Clock()), 10_000) == 10_000
 
 
 def test_a_key_that_calls_too_often_gets_a_429_with_the_seconds_to_wait() -> None:

@@ -141,10 +141,10 @@ def test_a_few_unknown_fields_are_named_one_by_one(service: Service, nino12: Sst
     request = body(nino12, depth=3, horizon="far")
     request["series"][0] |= {"place": "pier"}
     wrong = httpx.post(f"{service.url}/forecast", json=request).json()
-    assert [one["location"] for one in wrong["errors"]] == ["body.series[0].place", "body.horizon", "body.depth"]
+    assert [error["location"] for error in wrong["errors"]] == ["body.series[0].place", "body.horizon", "body.depth"]
     assert wrong["detail"] == "body.series[0].place: unknown field; see /docs for the known ones (and 2 more)"
     fifty = httpx.post(f"{service.url}/forecast", json=body(nino12, **{f"f{i}": i for i in range(50)})).json()
-    assert [one["location"] for one in fifty["errors"]] == [f"body.f{i}" for i in range(50)]
+    assert [error["location"] for error in fifty["errors"]] == [f"body.f{i}" for i in range(50)]
 
 
 @pytest.mark.parametrize("begun", ["", '"'])

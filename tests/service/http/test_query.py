@@ -19,7 +19,11 @@ CALLS = [(method, path) for path, methods in DOCUMENT["paths"].items() for metho
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_every_call_refuses_a_parameter_that_it_does_not_have(client: httpx.Client, method: str, path: str) -> None:
-    known = [one["name"] for one in DOCUMENT["paths"][path][method].get("parameters", []) if one["in"] == "query"]
+    known = [
+        parameter["name"]
+        for parameter in DOCUMENT["paths"][path][method].get("parameters", [])
+        if parameter["in"] == "query"
+    ]
     where = path.format(model="nino12-gru", version="1")
     answer = client.request(method, where, params={"horizn": 3}, json={})
     if path.startswith("/v2/repository/models"):
@@ -60,7 +64,7 @@ def test_every_documented_parameter_is_accepted(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("what", ["", "/config", "/ready", "/stats"])
-def test_under_v2_a_short_name_is_that_of_the_dataset_asked_for(client: httpx.Client, what: str) -> None:
+def test_under_v2_a_short_name_belongs_to_the_requested_dataset(client: httpx.Client, what: str) -> None:
     asked = client.get(f"/v2/models/gru{what}?dataset=buoy").json()
     assert "buoy-gru" in str(asked)
     contradicted = client.get(f"/v2/models/nino12-gru{what}?dataset=buoy")

@@ -31,7 +31,7 @@ def test_the_page_runs_its_own_scripts_alone() -> None:
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    """What asks for keys: a preflight that came this far would be refused."""
+    """An application that needs keys: it would refuse a preflight request that reached it."""
     await Response(status_code=401, headers={"Retry-After": "1"})(scope, receive, send)
 
 

@@ -19,7 +19,7 @@ class Met(asyncio.Protocol):
         transport.close()
 
 
-async def taken(listener: socket.socket, count: int) -> list[int]:
+async def accept_turns(listener: socket.socket, count: int) -> list[int]:
     turns: list[int] = []
     clock = [0]
     accepting = Accepting(listener, lambda: Met(turns, clock))
@@ -35,7 +35,7 @@ def test_one_waiting_connection_is_accepted_in_each_turn_of_the_loop() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
         for _ in range(5):
             clients.enter_context(socket.create_connection(listener.getsockname()))
-        turns = asyncio.run(taken(listener, 5))
+        turns = asyncio.run(accept_turns(listener, 5))
     assert len(set(turns)) == 5
 
 
@@ -43,7 +43,7 @@ def test_connections_that_wait_at_the_close_are_left_to_other_processes() -> Non
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
         for _ in range(30):
             clients.enter_context(socket.create_connection(listener.getsockname()))
-        asyncio.run(taken(listener, 2))
+        asyncio.run(accept_turns(listener, 2))
         for _ in range(15):
             left, _ = listener.accept()
             left.close()

@@ -2,9 +2,7 @@
 
 import logging
 from functools import partial
-from pathlib import Path
 
-import httpx
 import pytest
 import uvicorn
 
@@ -13,7 +11,6 @@ from service.gate.gate import Gate
 from service.server.http_choice import STANDARD, TESTED_UVICORN, choose_http
 from service.server.protocol import Protocol
 from service.settings import Settings
-from tests.processes import running
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +43,3 @@ def test_an_untested_uvicorn_serves_without_the_fast_path_and_logs_one_warning(
     assert record.levelno == logging.WARNING
     assert f"the fast path is not tested with uvicorn {version}" in record.getMessage()
     assert "SST_HTTP=standard" in record.getMessage()
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_service_on_stock_uvicorn_answers_and_stops(artifacts: Path, workers: int) -> None:
-    with running(artifacts, http="standard", workers=workers) as service:
-        answer = httpx.get(f"{service.url}/forecast")
-        assert answer.status_code == 200
-        assert answer.headers["x-request-id"]
-        service.process.terminate()
-        assert service.process.wait() == 0
-    assert not any("Traceback" in line for line in service.log)

@@ -1,9 +1,10 @@
-"""What no well-behaved client sends: heads without an end, malformed requests, old HTTP, and leaving too early."""
+"""Requests of misbehaving clients: endless heads, malformed requests, old HTTP, and early disconnects."""
 
 import json
 import socket
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import suppress
 from email.message import Message
 from email.parser import BytesParser
@@ -16,10 +17,10 @@ import pytest
 
 from forecasting.series.sst_series import SstSeries
 from service.http.security_headers import security_headers
-from service.server.http_connection import DISCARD_BYTES
+from service.server.discarding import DISCARD_BYTES
 from service.server.refusals import MAX_HEAD_BYTES
 from service.settings import Settings
-from tests.processes import running, wait_until
+from tests.processes import Service, running, wait_until
 from tests.service.conftest import Http
 from tests.service.requests import Json, body
 from tests.serving import connect, serve
@@ -53,8 +54,8 @@ def parsed(answer: bytes) -> tuple[int, Message, bytes]:
 
 def refused(answer: bytes, status: int) -> Json:
     """The problem document of the one and last answer on a connection."""
-    found, headers, content = parsed(answer)
-    assert found == status
+    answered, headers, content = parsed(answer)
+    assert answered == status
     assert headers["content-type"] == "application/problem+json"
     assert headers["connection"] == "close"
     for name, value in security_headers():
@@ -76,24 +77,40 @@ def counted(client: httpx.Client, start: str) -> float:
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(start)), 0)
 
 
+@pytest.fixture(scope="module")
+def process(artifacts: Path) -> Iterator[Service]:
+    """A service in a process that logs no failure."""
+    with running(artifacts) as service:
+        yield service
+    assert not any("Traceback" in line or "failed" in line for line in service.log)
+
+
+def test_heads_without_an_end_take_no_memory(process: Service) -> None:
+    with socket.create_connection(("127.0.0.1", process.port)) as wire:
+        before = process.resident()
+        wire.sendall(b"GET / HTTP/1.1\r\n")
+        with suppress(OSError):
+            for number in range(200):
+                wire.sendall(b"X-%d: " % number + b"x" * 2**20 + b"\r\n")
+        assert process.resident() < before + 50_000
+
+
 def test_clients_that_send_several_requests_at_once_and_leave_are_not_logged(
-    artifacts: Path, nino12: SstSeries
+    process: Service, nino12: SstSeries
 ) -> None:
     forecast = posted(json.dumps(body(nino12)).encode())
-    with running(artifacts) as service:
-        for sent in (b"GET /models HTTP/1.1\r\nHost: x\r\n\r\n" * 20, forecast * 3):
-            for _ in range(30):
-                with socket.create_connection(("127.0.0.1", service.port)) as leaving:
-                    leaving.sendall(sent)
-        with httpx.Client(base_url=service.url) as client:
-            begun = 'sst_request_seconds_count{method="GET",route="/models",status="200"}'
-            wait_until(
-                lambda: counted(client, "sst_requests_in_flight ") <= 1,
-                "requests of clients that have left are worked on for ever",
-            )
-            # One or two of a connection are taken up before it is seen to be gone; what waits behind them is not.
-            assert counted(client, begun) < 30 * 5
-    assert not any("Traceback" in line or "failed" in line for line in service.log)
+    for requests in (b"GET /models HTTP/1.1\r\nHost: x\r\n\r\n" * 20, forecast * 3):
+        for _ in range(30):
+            with socket.create_connection(("127.0.0.1", process.port)) as leaving:
+                leaving.sendall(requests)
+    with httpx.Client(base_url=process.url) as client:
+        begun = 'sst_request_seconds_count{method="GET",route="/models",status="200"}'
+        wait_until(
+            lambda: counted(client, "sst_requests_in_flight ") <= 1,
+            "requests of clients that have left are worked on for ever",
+        )
+        # The service begins one or two requests of a connection before it sees that the client has left, and no more.
+        assert counted(client, begun) < 30 * 5
 
 
 @pytest.mark.parametrize(
@@ -140,30 +157,27 @@ def test_a_head_under_the_limit_is_read_behind_other_requests(wire: socket.socke
     assert stream.readline() == b"HTTP/1.1 200 OK\r\n"
 
 
-def test_heads_without_an_end_take_no_memory(artifacts: Path) -> None:
-    with running(artifacts) as service, socket.create_connection(("127.0.0.1", service.port)) as wire:
-        before = service.resident()
-        wire.sendall(b"GET / HTTP/1.1\r\n")
-        with suppress(OSError):
-            for number in range(200):
-                wire.sendall(b"X-%d: " % number + b"x" * 2**20 + b"\r\n")
-        assert service.resident() < before + 50_000
+@pytest.fixture(scope="module")
+def impatient(artifacts: Path) -> Iterator[httpx.Client]:
+    """A service that closes a connection after an idle second."""
+    with serve(Settings(artifacts=artifacts), keep_alive_seconds=1) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
     "begun", [b"", b"\r\n", b"GET / HTTP/1.1\r\nX: ", LIVE, LIVE + b"GET /health", LIVE * 2 + b"G"]
 )
 def test_a_connection_without_a_complete_head_is_closed_without_an_answer(
-    artifacts: Path, begun: bytes, caplog: pytest.LogCaptureFixture
+    impatient: httpx.Client, begun: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serve(Settings(artifacts=artifacts), keep_alive_seconds=1) as client, connect(client) as wire:
+    with connect(impatient) as wire:
         wire.sendall(begun)
         assert read_all(wire).count(b"HTTP/1.1 ") == begun.count(LIVE)
     assert not caplog.records
 
 
-def test_a_head_that_arrives_byte_by_byte_times_out(artifacts: Path) -> None:
-    with serve(Settings(artifacts=artifacts), keep_alive_seconds=1) as client, connect(client) as wire:
+def test_a_head_that_arrives_byte_by_byte_times_out(impatient: httpx.Client) -> None:
+    with connect(impatient) as wire:
         wire.sendall(b"GET / HTTP/1.1\r\nX: ")
         wire.settimeout(0.02)
         for _ in range(1_000):
@@ -177,7 +191,7 @@ def test_a_head_that_arrives_byte_by_byte_times_out(artifacts: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "sentence"),
     [
         (b"\0garbage", "Invalid method"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "Invalid method"),
@@ -196,10 +210,10 @@ def test_a_head_that_arrives_byte_by_byte_times_out(artifacts: Path) -> None:
     ],
 )
 def test_malformed_http_gets_a_problem_document(
-    client: httpx.Client, wire: socket.socket, sent: bytes, said: str
+    client: httpx.Client, wire: socket.socket, sent: bytes, sentence: str
 ) -> None:
     wire.sendall(sent)
-    assert said in refused(read_all(wire), 400)["detail"]
+    assert sentence in refused(read_all(wire), 400)["detail"]
 
 
 def test_the_answer_to_malformed_http_has_the_format_of_its_path_and_is_counted(client: httpx.Client) -> None:
@@ -246,7 +260,7 @@ def test_http_1_0_gets_no_chunks(client: httpx.Client, version: bytes) -> None:
     assert headers["transfer-encoding"] == (None if version == b"1.0" else "chunked")
     assert content.count(b"too few") == 2
     if version == b"1.0":
-        assert [json.loads(one)["line"] for one in content.splitlines()] == [1, 2]
+        assert [json.loads(line)["line"] for line in content.splitlines()] == [1, 2]
 
 
 def test_http_1_0_gets_answers_with_a_content_length(client: httpx.Client) -> None:
@@ -260,14 +274,14 @@ def test_http_1_0_gets_answers_with_a_content_length(client: httpx.Client) -> No
 @pytest.mark.parametrize("length", [10**17, 10**18, 2**64 - 1])
 def test_a_length_of_any_number_of_digits_is_too_large_at_once(client: httpx.Client, length: int) -> None:
     for path in (b"/forecast", b"/compare"):
-        with connect(client) as one:
-            one.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, length))
-            assert one.recv(4_096).startswith(b"HTTP/1.1 413 ")
-            one.shutdown(socket.SHUT_WR)
+        with connect(client) as wire:
+            wire.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, length))
+            assert wire.recv(4_096).startswith(b"HTTP/1.1 413 ")
+            wire.shutdown(socket.SHUT_WR)
     # Zeros in front make no length larger.
-    with connect(client) as one:
-        one.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Length: %020d\r\n\r\n{}" % 2)
-        assert one.recv(4_096).startswith(b"HTTP/1.1 415 ")
+    with connect(client) as wire:
+        wire.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Length: %020d\r\n\r\n{}" % 2)
+        assert wire.recv(4_096).startswith(b"HTTP/1.1 415 ")
 
 
 def test_a_client_that_reads_only_after_sending_a_body_over_the_limit_gets_413(client: httpx.Client) -> None:

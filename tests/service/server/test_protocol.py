@@ -64,12 +64,12 @@ def test_a_request_gets_the_same_answer_whole_and_in_pieces(wire: socket.socket,
 def test_pipelined_requests_are_answered_in_order(wire: socket.socket, content: bytes) -> None:
     ids = [f"r-{i}" for i in range(5)]
     bodies = [content, b"{", content, b"[]", content]
-    requests = [written(one, f"X-Request-ID: {name}") for one, name in zip(bodies, ids, strict=True)]
+    requests = [written(content, f"X-Request-ID: {name}") for content, name in zip(bodies, ids, strict=True)]
     wire.sendall(b"".join(requests) + b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-ID: last\r\n\r\n")
     stream = wire.makefile("rb")
-    found = [read(stream) for _ in (*ids, "last")]
-    assert [headers["x-request-id"] for _, headers, _ in found] == [*ids, "last"]
-    assert [status for status, _, _ in found] == [200, 400, 200, 422, 200, 200]
+    answers = [read(stream) for _ in (*ids, "last")]
+    assert [headers["x-request-id"] for _, headers, _ in answers] == [*ids, "last"]
+    assert [status for status, _, _ in answers] == [200, 400, 200, 422, 200, 200]
 
 
 def test_a_request_with_connection_close_closes_the_connection(wire: socket.socket, content: bytes) -> None:
@@ -184,7 +184,7 @@ def test_a_worker_sleeps_while_its_only_client_is_idle(artifacts: Path, content:
 
 
 class Wire(asyncio.Transport):
-    """What a connection writes, and no socket."""
+    """A transport without a socket."""
 
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})

@@ -32,13 +32,21 @@ def starting(
             process.kill()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("moment", ["it imports", "it has said its address", "its workers import"])
+@pytest.mark.parametrize(
+    ("moment", "workers"),
+    [
+        # It reads how many workers to start only after the imports.
+        ("it imports", 2),
+        ("it has printed its address", 1),
+        ("it has printed its address", 2),
+        ("its workers import", 2),
+    ],
+)
 def test_a_signal_before_the_service_is_ready_ends_it_with_0_and_leaves_nothing_behind(
     artifacts: Path, workers: int, number: int, moment: str
 ) -> None:
-    # A short name: the workers' folder stands in it too.
+    # A short path, since the path of the workers' folder begins with it.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         with starting(artifacts, folder, workers) as process:
             assert process.stdout is not None
@@ -48,7 +56,7 @@ def test_a_signal_before_the_service_is_ready_ends_it_with_0_and_leaves_nothing_
                     assert process.poll() is None
             else:
                 process.stdout.readline()
-            if moment == "its workers import" and workers > 1:
+            if moment == "its workers import":
                 while len(children := spawned(process.pid)) < workers:
                     pass
                 while not all("libtorch" in Path(f"/proc/{child}/maps").read_text() for child in children):
@@ -61,7 +69,7 @@ def test_a_signal_before_the_service_is_ready_ends_it_with_0_and_leaves_nothing_
         assert not list(Path(folder).iterdir())
 
 
-def test_it_serves_if_nobody_reads_its_output(artifacts: Path, tmp_path: Path) -> None:
+def test_a_service_whose_output_nobody_reads_serves(artifacts: Path, tmp_path: Path) -> None:
     unread, output = os.pipe()
     os.close(unread)
     with starting(artifacts, str(tmp_path), 1, output) as process:
@@ -79,7 +87,7 @@ def test_it_serves_if_nobody_reads_its_output(artifacts: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_it_answers_and_stops_if_nobody_reads_its_log(artifacts: Path, workers: int) -> None:
+def test_a_service_whose_log_nobody_reads_answers_and_stops(artifacts: Path, workers: int) -> None:
     with (
         tempfile.TemporaryDirectory(dir="/tmp") as folder,
         starting(artifacts, folder, workers, SST_ACCESS_LOG="true") as process,

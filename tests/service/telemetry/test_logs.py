@@ -32,7 +32,7 @@ FORGED = 'gone\n{"level": "info", "message": "all is well"}\r\x1b[2K\x85\u2028\x
 
 
 class Lines:
-    """What is logged, as lines."""
+    """A logger, and the lines that it writes."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         self.stream = io.StringIO()
@@ -84,7 +84,7 @@ def test_an_exception_is_text_within_its_line(lines: Lines) -> None:
     assert event["exception"].endswith("ValueError: no such buoy")
 
 
-def test_what_is_added_cannot_replace_what_a_line_says_of_itself(lines: Lines) -> None:
+def test_extra_fields_cannot_replace_the_standard_fields_of_a_line(lines: Lines) -> None:
     lines.logger.info("real", extra={"level": "critical", "logger": "root", "time": "never"})
     event = lines.one()
     assert (event["level"], event["logger"], event["message"]) == ("info", "service", "real")
@@ -131,7 +131,7 @@ def test_a_line_carries_the_ids_of_its_request(lines: Lines) -> None:
 
 
 @pytest.mark.usefixtures("requested")
-def test_within_a_span_of_the_service_a_line_carries_that_one(lines: Lines) -> None:
+def test_a_line_within_a_span_of_the_service_has_its_id(lines: Lines) -> None:
     with TracerProvider().get_tracer("test").start_as_current_span("work") as span:
         lines.logger.info("slow")
     event, context = lines.one(), span.get_span_context()
@@ -140,13 +140,13 @@ def test_within_a_span_of_the_service_a_line_carries_that_one(lines: Lines) -> N
 
 
 @pytest.mark.usefixtures("requested")
-def test_text_lines_carry_them_too() -> None:
+def test_text_lines_have_the_ids_too() -> None:
     lines = Lines(TextFormatter())
     lines.logger.info("slow", extra={"ms": 12})
     assert lines.read() == [f"INFO:     slow request_id=r-1 trace_id={TRACE} span_id={SPAN} ms=12"]
 
 
-def test_outside_of_requests_there_are_no_ids_and_none_is_made_up(lines: Lines) -> None:
+def test_lines_outside_of_requests_have_no_ids(lines: Lines) -> None:
     lines.logger.info("loaded")
     assert set(lines.one()) == {"time", "level", "logger", "message"}
 
@@ -209,11 +209,14 @@ def test_text_is_for_terminals_and_json_for_programs(
     assert log_config(Settings(log_format=asked))["formatters"]["line"]["()"] is formatter
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_every_line_of_a_service_is_json(artifacts: Path, workers: str) -> None:
-    with running(artifacts, log_format="json", workers=workers) as service:
+def test_every_line_of_a_service_with_two_workers_is_json(artifacts: Path) -> None:
+    with running(artifacts, log_format="json", workers=2) as service:
         pass
-    events = [json.loads(line) for line in service.log]
+    assert_every_line_is_json(service.log)
+
+
+def assert_every_line_is_json(log: list[str]) -> None:
+    events = [json.loads(line) for line in log]
     assert {"service", "uvicorn.error"} <= {event["logger"] for event in events}
     assert any(event["message"].startswith("ready: ") for event in events)
 
@@ -229,7 +232,7 @@ def test_pythons_own_warnings_are_lines_like_all_others() -> None:
     assert "UserWarning: first\nsecond" in line["message"]
 
 
-def test_thresholds_beyond_all_seas_write_no_line(artifacts: Path, nino12: SstSeries) -> None:
+def test_every_line_is_json_and_extreme_thresholds_write_no_warning(artifacts: Path, nino12: SstSeries) -> None:
     with running(artifacts, log_format="json") as service:
         before = len(service.log)
         for threshold, chance in ((1.7e308, 0.0), (-1.7e308, 1.0)):
@@ -239,7 +242,7 @@ def test_thresholds_beyond_all_seas_write_no_line(artifacts: Path, nino12: SstSe
         service.process.wait()
         service.wait_for("Finished server process")
     assert not any("Warning" in line for line in service.log[before:])
-    assert [json.loads(line)["level"] for line in service.log]
+    assert_every_line_is_json(service.log)
 
 
 def test_lines_that_are_not_read_in_time_are_dropped_and_counted() -> None:

@@ -1,4 +1,4 @@
-"""What Prometheus gets: counted once, for all processes, and never with a client's words in it."""
+"""Prometheus metrics: counted once, for all processes, and without text from clients."""
 
 import asyncio
 import multiprocessing
@@ -35,19 +35,23 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 def parsed(text: str) -> Samples:
     """Each sample by name and labels."""
     families = text_string_to_metric_families(text)
-    return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
 
 
 def samples(metrics: Metrics) -> Samples:
     return parsed(metrics.exposition()[0].decode())
 
 
-def value(found: Samples, name: str, **labels: str) -> float:
-    return found[name, frozenset(labels.items())]
+def value(exposed: Samples, name: str, **labels: str) -> float:
+    return exposed[name, frozenset(labels.items())]
 
 
-def versions(found: Samples) -> set[str]:
-    return {dict(labels)["version"] for name, labels in found if name == "sst_model_info"}
+def versions(exposed: Samples) -> set[str]:
+    return {dict(labels)["version"] for name, labels in exposed if name == "sst_model_info"}
 
 
 def test_a_request_counts_once_by_route_method_and_status() -> None:
@@ -56,12 +60,12 @@ def test_a_request_counts_once_by_route_method_and_status() -> None:
         metrics.started(1)
         metrics.ended(1)
         metrics.request(route, "GET", status, seconds)
-    found = samples(metrics)
+    exposed = samples(metrics)
     labels = {"route": "/forecast", "method": "GET", "status": "200"}
-    assert value(found, "sst_request_seconds_count", **labels) == 2
-    assert value(found, "sst_request_seconds_sum", **labels) == pytest.approx(0.0302)
-    assert value(found, "sst_request_seconds_bucket", le="0.00025", **labels) == 1
-    assert value(found, "sst_request_seconds_count", route="/models/{model}", method="GET", status="404") == 1
+    assert value(exposed, "sst_request_seconds_count", **labels) == 2
+    assert value(exposed, "sst_request_seconds_sum", **labels) == pytest.approx(0.0302)
+    assert value(exposed, "sst_request_seconds_bucket", le="0.00025", **labels) == 1
+    assert value(exposed, "sst_request_seconds_count", route="/models/{model}", method="GET", status="404") == 1
 
 
 def test_requests_in_flight_are_those_that_have_not_ended() -> None:
@@ -77,12 +81,12 @@ def test_batches_are_counted_by_model() -> None:
     metrics = Metrics()
     metrics.models([GRU])
     metrics.batch("nino12-gru", 48, 0.002, 0.004)
-    found = samples(metrics)
-    assert value(found, "sst_batch_windows_sum", model="nino12-gru") == 48
-    assert value(found, "sst_batch_windows_bucket", model="nino12-gru", le="32.0") == 0
-    assert value(found, "sst_batch_windows_bucket", model="nino12-gru", le="64.0") == 1
-    assert value(found, "sst_queue_wait_seconds_sum", model="nino12-gru") == 0.002
-    assert value(found, "sst_inference_seconds_sum", model="nino12-gru") == 0.004
+    exposed = samples(metrics)
+    assert value(exposed, "sst_batch_windows_sum", model="nino12-gru") == 48
+    assert value(exposed, "sst_batch_windows_bucket", model="nino12-gru", le="32.0") == 0
+    assert value(exposed, "sst_batch_windows_bucket", model="nino12-gru", le="64.0") == 1
+    assert value(exposed, "sst_queue_wait_seconds_sum", model="nino12-gru") == 0.002
+    assert value(exposed, "sst_inference_seconds_sum", model="nino12-gru") == 0.004
 
 
 def test_drift_is_a_mean_distance_and_a_count() -> None:
@@ -90,22 +94,22 @@ def test_drift_is_a_mean_distance_and_a_count() -> None:
     metrics.models([GRU])
     metrics.drift("nino12-gru", 3, 0.6, 1.5, 0)
     metrics.drift("nino12-gru", 1, 3.4, 0.5, 1)
-    found = samples(metrics)
-    windows = value(found, "sst_input_windows_total", model="nino12-gru")
-    assert value(found, "sst_input_level_distance_total", model="nino12-gru") / windows == 1
-    assert value(found, "sst_input_spread_distance_total", model="nino12-gru") / windows == 0.5
-    assert value(found, "sst_input_outside_training_total", model="nino12-gru") == 1
+    exposed = samples(metrics)
+    windows = value(exposed, "sst_input_windows_total", model="nino12-gru")
+    assert value(exposed, "sst_input_level_distance_total", model="nino12-gru") / windows == 1
+    assert value(exposed, "sst_input_spread_distance_total", model="nino12-gru") / windows == 0.5
+    assert value(exposed, "sst_input_outside_training_total", model="nino12-gru") == 1
 
 
-def test_every_reason_and_outcome_is_there_before_it_happens() -> None:
+def test_every_reason_and_outcome_has_a_metric_before_it_happens() -> None:
     metrics = Metrics()
     metrics.rejected("overloaded")
     metrics.reloaded("failed")
-    found = samples(metrics)
-    assert value(found, "sst_rejected_total", reason="overloaded") == 1
-    assert value(found, "sst_rejected_total", reason="draining") == 0
-    assert value(found, "sst_reloads_total", outcome="failed") == 1
-    assert value(found, "sst_reloads_total", outcome="loaded") == 0
+    exposed = samples(metrics)
+    assert value(exposed, "sst_rejected_total", reason="overloaded") == 1
+    assert value(exposed, "sst_rejected_total", reason="draining") == 0
+    assert value(exposed, "sst_reloads_total", outcome="failed") == 1
+    assert value(exposed, "sst_reloads_total", outcome="loaded") == 0
 
 
 def test_models_follow_a_reload() -> None:
@@ -113,9 +117,9 @@ def test_models_follow_a_reload() -> None:
     metrics.models([GRU])
     assert versions(samples(metrics)) == {GRU.version}
     metrics.models([NEWER])
-    found = samples(metrics)
-    assert versions(found) == {NEWER.version}
-    assert value(found, "sst_model_info", **NEWER._asdict()) == 1
+    exposed = samples(metrics)
+    assert versions(exposed) == {NEWER.version}
+    assert value(exposed, "sst_model_info", **NEWER._asdict()) == 1
     metrics.models([GRU])
     assert versions(samples(metrics)) == {GRU.version}
 
@@ -147,12 +151,12 @@ def test_metrics_are_served_in_prometheus_text_format(measured: httpx.Client) ->
     response = measured.get("/metrics", headers={"Accept": "application/openmetrics-text; version=x, text/plain"})
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert "\n# TYPE sst_request_seconds histogram\n" in response.text
-    found = parsed(response.text)
-    assert len(versions(found)) == 2
-    assert value(found, "sst_requests_in_flight") == 1
+    exposed = parsed(response.text)
+    assert len(versions(exposed)) == 2
+    assert value(exposed, "sst_requests_in_flight") == 1
 
 
-def test_what_was_forecast_is_counted_when_it_is_asked_for(measured: httpx.Client, nino12: SstSeries) -> None:
+def test_forecasts_are_counted_at_the_next_scrape(measured: httpx.Client, nino12: SstSeries) -> None:
     """By batch and with its drift, though both wait until the answer is out."""
     part = nino12.part(0, 24)
     series = {"start": "1990-01-01", "values": part.values.tolist()}
@@ -171,7 +175,7 @@ def test_what_was_forecast_is_counted_when_it_is_asked_for(measured: httpx.Clien
     assert grown("sst_input_level_distance_total") > 1
 
 
-def test_batches_are_counted_without_being_asked_for(gru: Forecaster, nino12: SstSeries) -> None:
+def test_batches_are_counted_without_a_scrape(gru: Forecaster, nino12: SstSeries) -> None:
     """Other processes read what this one has written, and do not ask it."""
     forecasts = gru.forecast_each([nino12.part(0, 24)], np.asarray([1]))
     counted: list[int] = []
@@ -214,7 +218,7 @@ def test_routes_are_templates(measured: httpx.Client) -> None:
     assert counted("/docs", "GET", 200) == 1
 
 
-def test_no_label_takes_what_a_client_made_up(measured: httpx.Client) -> None:
+def test_values_made_up_by_a_client_do_not_become_labels(measured: httpx.Client) -> None:
     methods = ["PROPFIND", "PURGE", "MKCOL", "M-SEARCH", "TRACE"]
     for number, method in enumerate(methods):
         measured.get(f"/made-up-{number}")
@@ -224,13 +228,13 @@ def test_no_label_takes_what_a_client_made_up(measured: httpx.Client) -> None:
     text = measured.get("/metrics").text
     assert "made-up" not in text.lower()
     assert not [method for method in methods if method in text]
-    found = parsed(text)
-    assert value(found, "sst_request_seconds_count", route="other", method="GET", status="404") == 5
-    assert value(found, "sst_request_seconds_count", route="/forecast", method="other", status="405") == 5
-    assert value(found, "sst_request_seconds_count", route="other", method="other", status="404") == 5
+    exposed = parsed(text)
+    assert value(exposed, "sst_request_seconds_count", route="other", method="GET", status="404") == 5
+    assert value(exposed, "sst_request_seconds_count", route="/forecast", method="other", status="405") == 5
+    assert value(exposed, "sst_request_seconds_count", route="other", method="other", status="404") == 5
 
 
-def test_what_is_made_up_is_not_remembered_either() -> None:
+def test_made_up_models_add_no_metrics() -> None:
     metrics = Metrics(["/forecast"])
     metrics.batch("made-up", 1, 0.1, 0.1)
     size = len(metrics.exposition()[0].splitlines())
@@ -263,12 +267,12 @@ def test_requests_that_are_refused_before_their_endpoint_count_by_their_route(ar
                 pass
             assert client.post("/forecast").status_code == 503
             assert client.post("/v2/models/nino12-gru/infer").status_code == 503
-        found = parsed(client.get("/metrics").text)
+        exposed = parsed(client.get("/metrics").text)
     counted = [(route, method, status) for method, _, route, _, status in calls]
     for route, method, status in [*counted, ("/forecast", "POST", 503), ("/v2/models/{model}/infer", "POST", 503)]:
-        assert value(found, "sst_request_seconds_count", route=route, method=method, status=str(status)) == 1
+        assert value(exposed, "sst_request_seconds_count", route=route, method=method, status=str(status)) == 1
     assert not [
-        labels for name, labels in found if name == "sst_request_seconds_count" and ("route", "other") in labels
+        labels for name, labels in exposed if name == "sst_request_seconds_count" and ("route", "other") in labels
     ]
 
 
@@ -350,6 +354,6 @@ def test_workers_are_summed_and_the_counts_of_the_dead_stay() -> None:
 
 def test_no_room_for_shared_metrics_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    said = "gone has no room for the 2.8 MiB that 2 workers share: No such file or directory; free some space"
-    with pytest.raises(RequestError, match=said), shared_by_workers(2):
+    message = "gone has no room for the 2.8 MiB that 2 workers share: No such file or directory; free some space"
+    with pytest.raises(RequestError, match=message), shared_by_workers(2):
         pass

@@ -58,7 +58,7 @@ def test_an_invalid_header_is_ignored(header: str) -> None:
 
 
 def test_one_header_counts_and_two_do_not() -> None:
-    one = (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
-    assert span_of([(b"host", b"here"), one]) == (TRACE, SPAN)
-    assert span_of([one, one]) is None
+    header = (b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())
+    assert span_of([(b"host", b"here"), header]) == (TRACE, SPAN)
+    assert span_of([header, header]) is None
     assert span_of([]) is None

@@ -14,7 +14,7 @@ FLAGS = ("1", "2", "3", "4", "9", "")
     "name",
     ["sst_quality_control", "sst_qc", "sst_qc_agg", "SST_QC_Flag", "qc_flag", "qc_sst", "sea_water_temperature_qc_agg"],
 )
-def test_what_failed_or_is_missing_goes_and_what_is_suspect_stays_with_a_warning(tmp_path: Path, name: str) -> None:
+def test_failed_values_are_dropped_and_suspect_ones_kept_with_a_warning(tmp_path: Path, name: str) -> None:
     values = (10, 11, 12, -99, 99, 15)
     lines = [f"{day},{value},{flag}" for day, value, flag in zip(days(6), values, FLAGS, strict=True)]
     reading = read(write(tmp_path, f"time,sst,{name}", *lines))
@@ -33,7 +33,7 @@ def test_the_flags_of_another_column_are_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", ["0 1 1", "0 0 4", "1 1 77"])
-def test_flags_of_another_scheme_are_not_used_and_a_warning_says_so(tmp_path: Path, flags: str) -> None:
+def test_flags_of_an_unknown_scheme_are_ignored_with_a_warning(tmp_path: Path, flags: str) -> None:
     lines = [f"{day},10,{flag}" for day, flag in zip(days(3), flags.split(), strict=True)]
     (station,) = read(write(tmp_path, "time,sst,sst_qc", *lines)).stations
     assert "are not QARTOD flags" in station.warnings[0]
@@ -46,11 +46,11 @@ def test_flags_of_wider_schemes_in_which_most_values_are_good_are_used(tmp_path:
     reading = read(write(tmp_path, "TIME,TEMP,TEMP_quality_control", *lines))
     np.testing.assert_array_equal(reading.series.values, [10, 11, np.nan, 13, 14, 15, 16])
     assert reading.stations[0].flags == {1: 3, 2: 2, 3: 1, 4: 1}
-    said = "kept 1 value flagged 5 to 8 by TEMP_quality_control, read as flags of Argo"
-    assert said in reading.stations[0].warnings
+    message = "kept 1 value flagged 5 to 8 by TEMP_quality_control, read as flags of Argo"
+    assert message in reading.stations[0].warnings
 
 
-def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:
+def test_the_flag_column_can_be_chosen_or_ignored(tmp_path: Path) -> None:
     path = write(
         tmp_path, "time,sst,sst_qc,judged", *(f"{day},10,{1 + 3 * (k == 1)},1" for k, day in enumerate(days(3)))
     )
@@ -61,12 +61,12 @@ def test_flags_can_be_named_or_left_aside(tmp_path: Path) -> None:
         read(path, ReadingOptions(flags="opinion"))
 
 
-def test_a_flag_that_is_no_number_is_refused_by_its_line(tmp_path: Path) -> None:
+def test_a_flag_that_is_not_a_number_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"line 2: 'good' in column sst_qc is not a number.*flags='none'"):
         read(write(tmp_path, "time,sst,sst_qc", "2001-01-01,10,good", "2001-01-02,11,good"))
 
 
-def test_flags_that_belong_to_no_column_and_are_not_used_are_named(tmp_path: Path) -> None:
+def test_unused_flags_are_reported(tmp_path: Path) -> None:
     buoy = [f"{day},{flag},35,1,10" for day, flag in zip(days(3), (1, 4, 1), strict=True)]
     path = write(tmp_path, "DATE,Q_FLAG,salinity,salinity_flag,SSTP", *buoy)
     assert "flags that were not used: Q_FLAG; to use one for SSTP, set flags to its name" in read(path).series.notes

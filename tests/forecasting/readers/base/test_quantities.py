@@ -25,20 +25,18 @@ def table(folder: Path, *names: str) -> Path:
         ("temp_1m", "temp_10m"),
     ],
 )
-def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
-    tmp_path: Path, names: tuple[str, ...]
-) -> None:
+def test_columns_of_several_variables_or_statistics_are_not_stations(tmp_path: Path, names: tuple[str, ...]) -> None:
     path = table(tmp_path, *names)
-    said = f"{len(names)} columns that could be SST: {', '.join(names)}; choose one with value_column="
-    with pytest.raises(FileError, match=said):
+    message = f"{len(names)} columns that could be SST: {', '.join(names)}; choose one with value_column="
+    with pytest.raises(FileError, match=message):
         read(path)
-    with pytest.raises(FileError, match=said):
+    with pytest.raises(FileError, match=message):
         find_layout(read_delimited(path.read_text()), ReadingOptions())
     assert read(path, ReadingOptions(value_column=names[0])).series.values[0] == 10
 
 
 @pytest.mark.parametrize(
-    ("names", "taken"),
+    ("names", "expected"),
     [
         (("temp", "water_temp"), "water_temp"),
         (("temperature", "sea_temp", "humidity"), "sea_temp"),
@@ -55,21 +53,21 @@ def test_columns_that_variables_or_statistics_tell_apart_are_no_stations(
         (("AIR_TEMP", "SEA_SURF_TEMP"), "SEA_SURF_TEMP"),
     ],
 )
-def test_a_bare_name_gives_way_to_one_of_the_sea(tmp_path: Path, names: tuple[str, ...], taken: str | None) -> None:
+def test_a_sea_name_is_preferred_to_a_bare_name(tmp_path: Path, names: tuple[str, ...], expected: str | None) -> None:
     path = table(tmp_path, *names)
-    if taken is not None:
-        assert read(path, ReadingOptions(flags="none")).stations[0].columns.value == taken
-        assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {taken}
+    if expected is not None:
+        assert read(path, ReadingOptions(flags="none")).stations[0].columns.value == expected
+        assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {expected}
         return
     with pytest.raises(FileError, match=r"has 2 columns that could be SST: .*; choose one with value_column="):
         read(path)
 
 
-def test_stations_in_columns_stay_so_beside_a_temperature_of_water(tmp_path: Path) -> None:
+def test_station_columns_stay_stations_next_to_a_water_temperature(tmp_path: Path) -> None:
     assert read(table(tmp_path, "pier_sst", "north_sst", "water_temp")).names == ("pier", "north")
 
 
-def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
+def test_columns_named_after_places_are_stations_next_to_other_columns(tmp_path: Path) -> None:
     path = table(tmp_path, "pier_sst", "north_surface_sst", "air_temp", "sst_mean", "Water")
     assert read(path).names == ("pier", "north_surface")
     series = read(path).stations[0].series
@@ -80,7 +78,7 @@ def test_places_stay_stations_beside_other_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["sst_anomaly", "sst_std", "salinity", "air_temperature", "sst_anom_K", "wave_height"])
-def test_the_only_column_is_refused_where_its_name_says_that_it_is_no_sst(tmp_path: Path, name: str) -> None:
+def test_the_only_column_is_refused_if_its_name_says_it_is_not_sst(tmp_path: Path, name: str) -> None:
     path = table(tmp_path, name)
     with pytest.raises(
         FileError,
@@ -104,13 +102,13 @@ def test_columns_named_after_places_are_refused_with_what_makes_them_stations(tm
         read(table(tmp_path, "wind", "gust"))
 
 
-def test_a_temperature_of_the_air_is_not_taken_for_being_the_only_one(tmp_path: Path) -> None:
+def test_an_air_temperature_is_not_used_even_if_it_is_the_only_one(tmp_path: Path) -> None:
     path = write(tmp_path, "time,AirTemperature", "UTC,degree_C", *(f"{day}T00:00:00Z,10" for day in days(3)))
     with pytest.raises(FileError, match="no column of SST: AirTemperature is something else, according to its name"):
         read(path)
 
 
-def test_numbers_of_stations_and_of_rows_are_no_temperatures(tmp_path: Path) -> None:
+def test_station_and_row_numbers_are_not_temperatures(tmp_path: Path) -> None:
     path = write(tmp_path, "row,station,time,TEMPR01", *(f"{k},46042,{day},10" for k, day in enumerate(days(3), 7)))
     assert read(path).stations[0].columns.value == "TEMPR01"
     assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {"TEMPR01"}

@@ -25,7 +25,7 @@ from tests.forecasting.readers.files import days, write
         *((name, "5") for name in ("sst_celsius", "sst_degC", "temp_C", "sst deg C", "temp℃")),
     ],
 )
-def test_units_that_a_columns_name_ends_in_are_those_of_its_values(tmp_path: Path, header: str, value: str) -> None:
+def test_units_at_the_end_of_a_column_name_apply_to_its_values(tmp_path: Path, header: str, value: str) -> None:
     path = write(tmp_path, f"time,{header}", *(f"{day},{value}" for day in days(3)))
     (station,) = read(path).stations
     assert station.units_from == "by the header"
@@ -33,7 +33,7 @@ def test_units_that_a_columns_name_ends_in_are_those_of_its_values(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["sst_{}", "sst_{}_1", "pier {} sst"])
-def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path, name: str) -> None:
+def test_a_letter_that_distinguishes_columns_is_not_a_unit(tmp_path: Path, name: str) -> None:
     names = [name.format(letter) for letter in "ABCDEF"]
     path = write(tmp_path, ",".join(["time", *names]), *(f"{day}{',41' * 6}" for day in days(3)))
     assert len(read(path).names) == 6
@@ -45,7 +45,7 @@ def test_a_letter_that_tells_columns_apart_is_no_unit(tmp_path: Path, name: str)
     ["# units: degF", "#Units = Fahrenheit", "# unit: °F", "# Water temperature in degrees Fahrenheit.",
      "# Variable: SST, degF", "# sst (°F)"],
 )  # fmt: skip
-def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: str) -> None:
+def test_a_comment_above_the_header_can_give_the_units(tmp_path: Path, comment: str) -> None:
     path = write(tmp_path, "# station 7", comment, "time,sst", *(f"{day},41" for day in days(3)))
     (station,) = read(path).stations
     assert (station.units, station.units_from) == ("fahrenheit", "by the comment above the header")
@@ -61,12 +61,12 @@ def test_a_comment_above_the_header_may_name_the_units(tmp_path: Path, comment: 
         ["# SST in degF", "# bottom temperature in degC"],
     ],
 )
-def test_a_comment_on_anything_else_names_no_units(tmp_path: Path, comments: list[str]) -> None:
+def test_a_comment_about_something_else_gives_no_units(tmp_path: Path, comments: list[str]) -> None:
     path = write(tmp_path, *comments, "time,sst", *(f"{day},41" for day in days(3)))
     assert read(path).stations[0].units_from == "by default, as the file does not say"
 
 
-def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path) -> None:
+def test_a_column_of_units_can_be_named_after_the_values(tmp_path: Path) -> None:
     lines = [f"{day},41,degC,degF" for day in days(3)]
     path = write(tmp_path, "time,sst,temp_units,sst_units", *lines)
     (station,) = read(path).stations
@@ -74,14 +74,14 @@ def test_a_column_of_units_may_be_named_after_that_of_the_values(tmp_path: Path)
     assert find_layout(read_delimited(path.read_text()), ReadingOptions()).units_column == "sst_units"
 
 
-def test_a_year_of_values_that_no_sea_is_over_may_be_in_fahrenheit(tmp_path: Path) -> None:
+def test_a_year_of_values_above_any_sea_gets_a_warning_about_fahrenheit(tmp_path: Path) -> None:
     lines = [f"{day},{33 + k % 3}" for k, day in enumerate(np.arange("2001-01-01", "2002-01-03", dtype="<M8[D]"))]
-    said = "every value is above 32 °C, as in no sea all year round; if they are °F, set units to fahrenheit"
+    message = "every value is above 32 °C, as in no sea all year round; if they are °F, set units to fahrenheit"
     path = write(tmp_path, "time,sst", *lines)
-    assert said in read(path).stations[0].warnings
-    assert said not in read(path, ReadingOptions(units="celsius")).stations[0].warnings
-    assert said not in read(write(tmp_path, "time,sst", *lines[:300])).stations[0].warnings
-    assert said not in read(write(tmp_path, "time,sst", *lines, "2002-01-03,32")).stations[0].warnings
+    assert message in read(path).stations[0].warnings
+    assert message not in read(path, ReadingOptions(units="celsius")).stations[0].warnings
+    assert message not in read(write(tmp_path, "time,sst", *lines[:300])).stations[0].warnings
+    assert message not in read(write(tmp_path, "time,sst", *lines, "2002-01-03,32")).stations[0].warnings
 
 
 def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_column_of_one_unit_is_that_of_the_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["reef_F", "sst_f", "sstF", "value_K"])
-def test_a_letter_after_anything_but_a_temperature_is_no_unit(tmp_path: Path, header: str) -> None:
+def test_a_letter_after_another_quantity_is_not_a_unit(tmp_path: Path, header: str) -> None:
     path = write(tmp_path, f"time,{header}", *(f"{day},30" for day in days(3)))
     assert read(path).series.values[0] == 30
 
@@ -118,12 +118,13 @@ def test_a_letter_after_sst_is_a_unit_where_other_columns_name_theirs(tmp_path: 
     )
     reading = read(path)
     assert reading.names == ("Piran", "Rovinj", "Split")
-    assert [one.series.values[0] for one in reading.stations if one.series is not None] == pytest.approx([5, 5, 5])
+    series = [station.series for station in reading.stations if station.series is not None]
+    assert [station.values[0] for station in series] == pytest.approx([5, 5, 5])
     assert split_names(["pier_sst_degC", "sst_F", "sst_G"])["sst_F"] == ("sst_F", None)
     assert split_names(["pier_temp", "sst_F"])["sst_F"] == ("sst_F", None)
 
 
-def test_of_columns_that_differ_by_their_units_the_one_without_is_taken(tmp_path: Path) -> None:
+def test_the_column_without_a_unit_is_preferred_to_the_one_in_fahrenheit(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst,sst_fahrenheit,sst_qc", *(f"{day},5,41,1" for day in days(2)), "2001-01-03,5,41,4")
     (station,) = read(path).stations
     assert (station.columns.value, station.columns.flags) == ("sst", "sst_qc")
@@ -133,19 +134,19 @@ def test_of_columns_that_differ_by_their_units_the_one_without_is_taken(tmp_path
 @pytest.mark.parametrize(
     ("value", "flag"), [("temp_C", "temp_C_qc"), ("temp_c", "temp_c_flag"), ("sst_degC", "sst_qc")]
 )
-def test_flags_of_a_column_that_names_its_units_are_heeded(tmp_path: Path, value: str, flag: str) -> None:
+def test_flags_of_a_column_with_units_in_its_name_are_used(tmp_path: Path, value: str, flag: str) -> None:
     rows = [f"{day},5,{4 if k == 1 else 1}" for k, day in enumerate(days(3))]
     path = write(tmp_path, f"time,{value},{flag}", *rows)
     assert np.isnan(read(path).series.values).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("header", ["site_c", "buoy_F", "Station C"])
-def test_values_named_after_a_station_and_a_letter_tell_no_stations_apart(tmp_path: Path, header: str) -> None:
+def test_columns_named_after_one_station_and_a_letter_are_not_stations(tmp_path: Path, header: str) -> None:
     path = write(tmp_path, f"time,{header}", *(f"{day},{20 + k}" for k, day in enumerate(days(3))))
     assert read(path).series.values.tolist() == [20, 21, 22]
 
 
-def test_a_column_of_units_of_something_else_is_none_of_sst(tmp_path: Path) -> None:
+def test_units_of_another_column_do_not_apply_to_sst(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst,depth,unit", *(f"{day},5,1,m" for day in days(3)))
     assert read(path).series.values[0] == 5
 
@@ -156,12 +157,12 @@ def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_r
         read(path)
 
 
-def test_a_row_of_units_may_have_them_in_brackets(tmp_path: Path) -> None:
+def test_a_row_of_units_can_use_brackets(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "(UTC),(deg F)", *(f"{day},41" for day in days(3)))
     np.testing.assert_allclose(read(path).series.values, 5)
 
 
-def test_a_comment_above_the_header_is_seen_whatever_ends_the_lines(tmp_path: Path) -> None:
+def test_a_comment_above_the_header_is_read_with_any_line_ending(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes("\r".join(["# units: degF", "time;sst", *(f"{day};41" for day in days(3)), ""]).encode())
     assert read(path).stations[0].units == "fahrenheit"

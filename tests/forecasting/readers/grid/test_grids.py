@@ -105,7 +105,7 @@ def netcdf(tmp_path: Path) -> Save:
     return save
 
 
-def test_land_gives_way_to_the_nearest_sea(netcdf: Save) -> None:
+def test_a_place_on_land_uses_the_nearest_sea_cell(netcdf: Save) -> None:
     series = read(netcdf(oisst()), ReadingOptions(at=(0, 21.2))).series
     np.testing.assert_allclose(series.values[0], 15.195, atol=0.006)
     assert "cell 0N 19.5E, 189.0 km from 0N 21.2E, the nearest cell of sea" in series.notes
@@ -126,12 +126,12 @@ def test_a_place_off_the_grid_is_refused(netcdf: Save, at: tuple[float, float]) 
         read(netcdf(oisst()), ReadingOptions(at=at))
 
 
-def test_a_place_between_cells_that_lie_far_apart_along_one_dimension_is_on_the_grid(netcdf: Save) -> None:
+def test_a_place_between_widely_spaced_cells_is_on_the_grid(netcdf: Save) -> None:
     coarse = oisst().isel(lon=slice(0, None, 30))
     assert read(netcdf(coarse), ReadingOptions(at=(0.0, 75.0))).series.values[0] == pytest.approx(15.605, abs=0.02)
 
 
-def test_a_depth_is_asked_for_where_there_are_several(netcdf: Save) -> None:
+def test_several_depths_need_a_choice(netcdf: Save) -> None:
     path = netcdf(copernicus())
     with pytest.raises(FileError, match=r"2 depths along depth: 0.494, 100; choose one with depth="):
         read(path, ReadingOptions(at=(0, 1.5)))
@@ -147,7 +147,7 @@ def test_flags_are_found_by_ancillary_variables(save: Save) -> None:
     assert reading.stations[0].warnings == ("kept 1 value flagged suspect (3) by wt_tests",)
 
 
-def test_flags_of_wider_schemes_are_told_by_their_meanings(save: Save) -> None:
+def test_flags_of_wider_schemes_are_recognised_by_their_meanings(save: Save) -> None:
     data = buoy()
     data["wt_tests"].values[:] = [0, 0, 0, 4, 0, 0, 1, 8, 9, 0]
     data["wt_tests"].attrs = {
@@ -160,7 +160,7 @@ def test_flags_of_wider_schemes_are_told_by_their_meanings(save: Save) -> None:
     assert np.flatnonzero(np.isnan(reading.series.values)).tolist() == [3, 8]
 
 
-def test_flags_by_which_1_is_not_good_are_not_used(save: Save) -> None:
+def test_flags_are_ignored_if_1_does_not_mean_good(save: Save) -> None:
     data = buoy()
     data["wt"].values[3] = 13
     data["wt_tests"].attrs = {"flag_values": np.array([0, 1, 4], dtype="int8"), "flag_meanings": "good not_good bad"}
@@ -168,7 +168,7 @@ def test_flags_by_which_1_is_not_good_are_not_used(save: Save) -> None:
     assert (station.columns.flags, station.flags) == (None, {})
 
 
-def test_quality_levels_of_ghrsst_are_not_taken_for_qartod(netcdf: Save) -> None:
+def test_ghrsst_quality_levels_are_not_mistaken_for_qartod_flags(netcdf: Save) -> None:
     data = ghrsst()
     level = {"flag_values": np.arange(6, dtype=np.int8)}
     data["quality_level"] = (("time", "lat", "lon"), np.full((10, 5, 360), 4, dtype=np.int8), level)
@@ -178,7 +178,7 @@ def test_quality_levels_of_ghrsst_are_not_taken_for_qartod(netcdf: Save) -> None
     assert np.isfinite(reading.series.values).all()
 
 
-def test_stations_are_told_apart_by_their_role(netcdf: Save) -> None:
+def test_the_cf_role_identifies_stations(netcdf: Save) -> None:
     cf = {"units": "degree_C", "standard_name": "sea_surface_temperature"}
     data = xr.Dataset(
         {"temp": (("station", "time"), np.array([[10.0] * 10, [20.0] * 10]), cf),
@@ -199,7 +199,7 @@ def without_units() -> xr.Dataset:
     return data
 
 
-def test_units_that_are_not_stated_are_asked_for(netcdf: Save) -> None:
+def test_unstated_units_need_a_choice(netcdf: Save) -> None:
     path = netcdf(without_units())
     with pytest.raises(FileError, match="variable wt does not state its units; set units= to celsius, kelvin"):
         read(path)
@@ -211,7 +211,7 @@ def gappy(values: object, attributes: dict[str, object], **encoding: object) -> 
 
 
 @pytest.mark.parametrize(("sentinel", "written"), [(-99.9, "-99.9"), (1e20, "1e+20")])
-def test_a_sentinel_of_single_precision_is_the_number_that_the_refusal_names(
+def test_the_refusal_gives_a_single_precision_sentinel_that_works_as_missing(
     netcdf: Save, sentinel: float, written: str
 ) -> None:
     path = netcdf(gappy(np.array([14.53, 15, 16, sentinel, *range(6)], dtype=np.float32), {}))
@@ -226,7 +226,7 @@ PACKING = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 10.0, "_FillVal
 
 
 @pytest.mark.parametrize(
-    ("attributes", "encoding", "said"),
+    ("attributes", "encoding", "limits"),
     [
         ({"valid_range": np.array([-600, 800], INT16)}, PACKING, "valid_range of sst (4 to 18)"),
         ({"valid_range": np.array([4, 18], FLOAT32)}, PACKING, "valid_range of sst (4 to 18)"),
@@ -237,22 +237,22 @@ PACKING = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 10.0, "_FillVal
          "valid_max of sst (18)"),
     ],
 )  # fmt: skip
-def test_what_lies_outside_the_valid_range_is_missing_and_counted(
-    save: Save, attributes: dict[str, object], encoding: dict[str, object], said: str
+def test_values_outside_the_valid_range_are_missing_and_counted(
+    save: Save, attributes: dict[str, object], encoding: dict[str, object], limits: str
 ) -> None:
     path = save(gappy(np.array([18, 12, 13, 19, 4, 5, 6, 7, 8, 9], dtype=np.float32), attributes, **encoding))
     series = read(path).series
     np.testing.assert_allclose(series.values, [18, 12, 13, np.nan, 4, 5, 6, 7, 8, 9])
-    assert f"1 value outside the {said} set to missing" in series.notes
+    assert f"1 value outside the {limits} set to missing" in series.notes
 
 
-def test_a_valid_range_that_no_value_is_in_is_refused(netcdf: Save) -> None:
+def test_a_valid_range_that_excludes_every_value_is_refused(netcdf: Save) -> None:
     path = netcdf(gappy(np.arange(10.0), {"valid_range": [283.0, 300.0]}))
     with pytest.raises(FileError, match=r"no value within the valid_range of sst \(283 to 300\); correct"):
         read(path)
 
 
-def test_limits_of_packed_values_may_be_written_as_they_are_meant(netcdf: Save) -> None:
+def test_limits_of_packed_values_can_be_unpacked(netcdf: Save) -> None:
     data = gappy(np.arange(1.0, 11.0), {"valid_min": np.int16(-2), "valid_max": np.int16(7)})
     data["sst"].encoding = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": np.int16(-32768)}
     reading = read(netcdf(data))
@@ -260,7 +260,7 @@ def test_limits_of_packed_values_may_be_written_as_they_are_meant(netcdf: Save) 
     assert reading.series.values[6] == 7
 
 
-def test_a_cell_is_found_where_limits_are_written_as_they_are_meant(netcdf: Save) -> None:
+def test_a_cell_is_found_if_the_limits_are_unpacked(netcdf: Save) -> None:
     data = oisst()
     data["sst"].attrs = {"units": "Celsius", "valid_min": np.int16(-3), "valid_max": np.int16(45)}
     assert "km from" in " ".join(read(netcdf(data), ReadingOptions(at=(0.5, 100.5))).series.notes)
@@ -276,7 +276,7 @@ def two_of_them() -> xr.Dataset:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (buoy(units="counts"), "variable wt is in 'counts', not in a known unit of temperature"),
         (no_time(), "variable wt has no dimension of time"),
@@ -292,8 +292,8 @@ def two_of_them() -> xr.Dataset:
         (xr.concat([buoy()] * 2, "ensemble"), r"dimensions ensemble \(2\) in addition to time"),
     ],
 )
-def test_what_cannot_be_understood_is_refused_by_its_variable(netcdf: Save, data: xr.Dataset, said: str) -> None:
-    with pytest.raises(FileError, match=said):
+def test_unreadable_variables_are_refused_by_name(netcdf: Save, data: xr.Dataset, message: str) -> None:
+    with pytest.raises(FileError, match=message):
         read(netcdf(data))
 
 
@@ -301,7 +301,7 @@ def test_a_damaged_file_is_refused(netcdf: Save) -> None:
     path = netcdf(oisst())
     path.write_bytes(path.read_bytes()[:5_000])
     with pytest.raises(
-        FileError, match=r"cannot be read as NetCDF: .*; check whether it is complete, or download it again"
+        FileError, match=r"cannot read it as NetCDF: .*; check whether it is complete, or download it again"
     ):
         read(path)
 
@@ -330,7 +330,7 @@ def test_dates_that_are_not_those_of_the_usual_calendar_are_refused(netcdf: Save
 
 
 @pytest.mark.parametrize("units", ["months since 1980-01-15", "hour since 0000-01-01 00:00:00"])
-def test_times_that_are_no_dates_are_named_with_what_to_write(netcdf: Save, units: str) -> None:
+def test_invalid_dates_are_refused_with_the_expected_form(netcdf: Save, units: str) -> None:
     data = buoy().assign_coords(time=("time", np.arange(10.0), {"units": units}))
     with pytest.raises(
         FileError, match=rf"has times in '{units}', which are not dates; write them as 'days since 1970"
@@ -348,7 +348,7 @@ def test_numbers_of_months_are_times(netcdf: Save, calendar: str, offset: float)
     assert station.flags[9] == 1
 
 
-def test_depths_may_stand_in_a_variable_of_their_own_at_each_time(netcdf: Save) -> None:
+def test_depths_can_vary_with_time_in_their_own_variable(netcdf: Save) -> None:
     layers = np.stack([np.linspace(10, 11, 10), np.linspace(5, 6, 10)], axis=1)
     metres = np.tile([0.5, 20.0], (10, 1))
     metres[3] = np.nan
@@ -361,7 +361,7 @@ def test_depths_may_stand_in_a_variable_of_their_own_at_each_time(netcdf: Save) 
     assert read(netcdf(data), ReadingOptions(depth=25)).series.values[0] == 5
 
 
-def test_levels_that_are_at_other_depths_each_time_are_refused_and_one_that_is_told_of(netcdf: Save) -> None:
+def test_levels_whose_depths_change_are_refused_and_a_single_one_is_noted(netcdf: Save) -> None:
     cf = {"units": "degrees_C", "standard_name": "sea_water_temperature"}
     deep = {"units": "m", "standard_name": "depth"}
     shape = ("time", "DEPTH")
@@ -381,10 +381,10 @@ def test_depths_are_metres_whatever_their_units(netcdf: Save) -> None:
         read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
 
-def test_rows_of_a_profiler_are_told_from_those_of_one_depth(netcdf: Save) -> None:
+def test_a_profile_is_distinguished_from_a_single_depth(netcdf: Save) -> None:
     data = buoy().assign(PRES=("time", np.linspace(5, 100, 10), {"standard_name": "sea_water_pressure"}))
-    said = "PRES runs from 5 to 100: the file mixes several depths; keep only one"
-    assert said in read(netcdf(data)).series.notes
+    message = "PRES runs from 5 to 100: the file mixes several depths; keep only one"
+    assert message in read(netcdf(data)).series.notes
 
 
 def test_a_dimension_of_something_else_is_named(netcdf: Save) -> None:
@@ -395,7 +395,7 @@ def test_a_dimension_of_something_else_is_named(netcdf: Save) -> None:
         read(netcdf(data), ReadingOptions(at=(0, 1.5)))
 
 
-def test_variables_in_groups_are_refused_by_the_names_of_these(tmp_path: Path) -> None:
+def test_variables_in_groups_are_refused_with_the_group_names(tmp_path: Path) -> None:
     buoy_data = gappy(np.arange(10.0), {})
     for kind in ("nc", "zarr"):
         for group in ("pier/obs", "quay"):

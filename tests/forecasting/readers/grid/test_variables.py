@@ -13,7 +13,8 @@ TIMES = np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]").astype("dat
 
 
 def save(folder: Path, **variables: dict[str, str]) -> Path:
-    data = {name: ("time", 10.0 + np.arange(10) / 10, {"units": "degC"} | said) for name, said in variables.items()}
+    values = 10.0 + np.arange(10) / 10
+    data = {name: ("time", values, {"units": "degC"} | attributes) for name, attributes in variables.items()}
     xr.Dataset(data, {"time": TIMES}).to_netcdf(folder / "one.nc", engine="h5netcdf")
     return folder / "one.nc"
 
@@ -29,9 +30,7 @@ def save(folder: Path, **variables: dict[str, str]) -> Path:
         ("sst", {"long_name": "Monthly SST anomaly"}),
     ],
 )
-def test_a_usual_name_is_not_believed_against_its_attributes(
-    tmp_path: Path, name: str, attributes: dict[str, str]
-) -> None:
+def test_attributes_override_a_usual_name(tmp_path: Path, name: str, attributes: dict[str, str]) -> None:
     path = save(tmp_path, other={}, **{name: attributes})
     with pytest.raises(
         FileError, match=rf"no variable of sea temperature, only .*; {name} is something else, according to its \w+ \("
@@ -44,27 +43,27 @@ def test_a_usual_name_is_not_believed_against_its_attributes(
 @pytest.mark.parametrize(
     "title", ["Sea surface temperature, bias corrected", "Temperature of the air-sea interface", ""]
 )
-def test_a_title_that_speaks_of_other_things_leaves_a_usual_name_as_it_is(tmp_path: Path, title: str) -> None:
+def test_a_usual_name_is_used_whatever_else_its_title_mentions(tmp_path: Path, title: str) -> None:
     assert read(save(tmp_path, sst={"long_name": title})).stations[0].columns.value == "sst"
 
 
 @pytest.mark.parametrize(("name", "title"), [("temp", "Water temperature at 2 m"), ("sst", "Temperature at 2 m")])
-def test_two_metres_are_a_depth_where_anything_says_that_it_is_water(tmp_path: Path, name: str, title: str) -> None:
+def test_two_metres_are_a_depth_if_the_variable_is_about_water(tmp_path: Path, name: str, title: str) -> None:
     assert read(save(tmp_path, **{name: {"long_name": title}})).stations[0].columns.value == name
 
 
-def test_the_surface_of_anything_comes_after_the_sea(tmp_path: Path) -> None:
+def test_sea_surface_is_preferred_to_any_surface(tmp_path: Path) -> None:
     skin = {"standard_name": "surface_temperature"}
     assert read(save(tmp_path, skt=skin, sst={})).stations[0].columns.value == "sst"
     assert read(save(tmp_path, skt=skin)).stations[0].columns.value == "skt"
 
 
-def test_a_bare_name_beside_one_of_the_sea_is_asked_about(tmp_path: Path) -> None:
+def test_a_bare_name_and_a_sea_name_together_are_ambiguous(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="2 variables that could be SST: temp, sst_"):
         read(save(tmp_path, temp={}, sst_raw={}))
 
 
-def test_a_title_of_the_sea_stands_in_for_a_name(tmp_path: Path) -> None:
+def test_a_title_that_says_sea_temperature_identifies_a_variable(tmp_path: Path) -> None:
     sea = {"long_name": "SEA SURFACE TEMPERATURE (C)"}
     assert read(save(tmp_path, T_25=sea, T_21={"long_name": "AIR TEMPERATURE (C)"})).stations[0].columns.value == "T_25"
     with pytest.raises(FileError, match="no variable of sea temperature"):
@@ -74,6 +73,6 @@ def test_a_title_of_the_sea_stands_in_for_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "title", ["Air temperature over sea", "Sea ice surface temperature", "Wet bulb temperature over water"]
 )
-def test_a_title_that_only_names_the_sea_does_not(tmp_path: Path, title: str) -> None:
+def test_a_title_that_only_mentions_the_sea_does_not_identify_one(tmp_path: Path, title: str) -> None:
     with pytest.raises(FileError, match="no variable of sea temperature"):
         read(save(tmp_path, x={"long_name": title}))

@@ -16,19 +16,19 @@ def season(count: int) -> np.typing.NDArray[np.float64]:
     return 14 + 5 * np.sin(np.arange(count) / 58) + np.random.default_rng(3).normal(0, 0.3, count)
 
 
-def test_a_sensor_that_is_stuck_is_named_with_since_when(tmp_path: Path) -> None:
+def test_a_stuck_sensor_is_reported_with_its_dates(tmp_path: Path) -> None:
     values = season(900)
     values[500:] = 59
     values[600:620] = np.nan
     values[:500] = values[:500] * 1.8 + 32
     (station,) = read(table(tmp_path, values, "degF")).stations
-    said = "the value stays 15 °C from 2002-05-16 to 2003-06-19, 380 in a row; check whether the sensor was stuck"
-    assert station.warnings == (said,)
+    message = "the value stays 15 °C from 2002-05-16 to 2003-06-19, 380 in a row; check whether the sensor was stuck"
+    assert station.warnings == (message,)
     assert station.series is not None
-    assert said in station.series.notes
+    assert message in station.series.notes
 
 
-def test_a_month_that_is_stuck_in_ten_years_is_named(tmp_path: Path) -> None:
+def test_a_month_of_equal_values_in_ten_years_is_reported(tmp_path: Path) -> None:
     values = season(3650)
     values[1000:1031] = 12
     assert (
@@ -37,7 +37,7 @@ def test_a_month_that_is_stuck_in_ten_years_is_named(tmp_path: Path) -> None:
     )
 
 
-def test_ice_and_rounding_repeat_values_without_a_word(tmp_path: Path) -> None:
+def test_repeated_values_from_ice_or_rounding_get_no_warning(tmp_path: Path) -> None:
     ice = np.maximum(season(900) - 14, -1.8)
     assert read(table(tmp_path, ice)).stations[0].warnings == ()
     calm = np.round(26 + np.sin(np.arange(900) / 58))

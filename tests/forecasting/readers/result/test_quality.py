@@ -28,7 +28,7 @@ def ghrsst(**attributes: object) -> xr.Dataset:
     return xr.Dataset({"sst": sst, "quality_level": (shape, (LEVELS[:, None, None] * grid).astype(np.int8))}, axes)
 
 
-def test_levels_of_a_grid_are_counted_where_they_are_not_used(tmp_path: Path) -> None:
+def test_levels_of_a_grid_that_are_not_used_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "one.nc"
     ghrsst().to_netcdf(path, engine="h5netcdf")
     (station,) = read(path, ReadingOptions(at=(44, 10))).stations
@@ -58,9 +58,7 @@ def test_ancillary_flags_of_another_scheme_are_named(tmp_path: Path) -> None:
         ("wind_quality", ()),
     ],
 )
-def test_levels_in_a_column_are_counted_where_they_are_not_used(
-    tmp_path: Path, name: str, warnings: tuple[str, ...]
-) -> None:
+def test_levels_that_are_not_used_are_counted(tmp_path: Path, name: str, warnings: tuple[str, ...]) -> None:
     values = [*map(str, range(10, 15)), "", *map(str, range(16, 20))]
     lines = [f"{day},{value},{level}" for day, value, level in zip(days(10), values, LEVELS, strict=True)]
     path = write(tmp_path, f"time,sst,{name}", *lines)
@@ -68,6 +66,6 @@ def test_levels_in_a_column_are_counted_where_they_are_not_used(
     assert read(path, ReadingOptions(flags="none")).stations[0].warnings == ()
 
 
-def test_other_quality_beside_flags_of_qartod_is_not_spoken_of(tmp_path: Path) -> None:
+def test_other_quality_columns_next_to_qartod_flags_are_not_reported(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst,sst_qc,quality_level", *(f"{day},10,1,2" for day in days(3)))
     assert read(path).stations[0].warnings == ()

@@ -21,8 +21,8 @@ def test_a_day_is_the_mean_of_its_hours_and_missing_where_under_half_was_observe
     series = read(write(tmp_path, "time,sst", *lines), ReadingOptions(resample=DAY)).series
     np.testing.assert_array_equal(series.values, [11.5, np.nan, 9.5])
     assert (str(series.step), iso(series.start)) == ("day", "2001-01-01T00:00:00Z")
-    said = "resampled to the mean of each day (UTC): 2 from at least half of their observations, 1 from fewer"
-    assert said in series.notes[-1]
+    message = "resampled to the mean of each day (UTC): 2 from at least half of their observations, 1 from fewer"
+    assert message in series.notes[-1]
 
 
 def test_months_go_by_the_calendar(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def composites(years: tuple[int, ...]) -> list[str]:
     return [str(np.datetime64(f"{year}-01-01") + np.timedelta64(8 * k, "D")) for year in years for k in range(46)]
 
 
-def test_eight_days_that_begin_anew_each_january_are_refused_until_made_regular(tmp_path: Path) -> None:
+def test_eight_day_steps_that_restart_each_january_need_resampling(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(composites((2001, 2002))))
     with pytest.raises(FileError, match=r"8-day steps restart each January.*'month'.*, or with resample=.*'P8D'"):
         read(path)
@@ -59,14 +59,14 @@ def alternating(count: int) -> list[str]:
     return [str(np.datetime64("2001-01-01") + np.timedelta64(int(day), "D")) for day in np.cumsum(steps)]
 
 
-def test_days_of_which_half_are_absent_are_days(tmp_path: Path) -> None:
+def test_a_daily_series_with_half_of_its_days_missing_stays_daily(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(alternating(20)))
     for resample in (None, DAY):
         series = read(path, ReadingOptions(resample=resample)).series
         assert (str(series.step), len(series), int(np.isfinite(series.values).sum())) == ("day", 339, 180)
 
 
-def test_a_wrong_time_or_two_among_those_of_two_days_are_refused_with_steps_that_can_be_made(tmp_path: Path) -> None:
+def test_a_shift_in_a_two_day_series_is_refused_with_possible_resampling_steps(tmp_path: Path) -> None:
     times = [str(np.datetime64("2001-01-01") + np.timedelta64(2 * k + (k > 20), "D")) for k in range(40)]
     with pytest.raises(
         FileError, match=r"line 23 \(2001-02-13\) is not .* \(2 days\) after 2001-02-10; .*\(resample=.*'week'.* or"
@@ -74,7 +74,7 @@ def test_a_wrong_time_or_two_among_those_of_two_days_are_refused_with_steps_that
         read(write(tmp_path, "time,sst", *rows(times)))
 
 
-def test_pentads_that_begin_anew_each_january_are_recognised_with_their_leap_day(tmp_path: Path) -> None:
+def test_pentads_that_restart_each_january_are_recognised(tmp_path: Path) -> None:
     days = np.arange(0, 365, 5)
     times = [
         str(np.datetime64(f"{year}-01-01") + np.timedelta64(int(day) + (year % 4 == 0 and day >= 60), "D"))
@@ -91,7 +91,7 @@ def test_a_longer_step_cannot_be_cut(tmp_path: Path) -> None:
         read(path, ReadingOptions(resample=DAY))
 
 
-def test_a_value_that_no_sea_has_is_still_refused_by_its_line(tmp_path: Path) -> None:
+def test_an_impossible_value_is_still_refused_with_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(days(3)), "2001-01-04,-999")
     with pytest.raises(FileError, match="line 5 is -999"):
         read(path, ReadingOptions(resample=DAY))

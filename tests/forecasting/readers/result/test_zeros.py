@@ -19,7 +19,7 @@ def sea(mean: float, amplitude: float) -> "np.typing.NDArray[np.float64]":
     return mean + amplitude * np.cos(np.arange(400) * 2 * np.pi / 365)
 
 
-def test_zeros_in_a_sea_that_is_far_from_them_are_warned_of(tmp_path: Path) -> None:
+def test_zeros_in_a_sea_far_from_zero_get_a_warning(tmp_path: Path) -> None:
     values = sea(12, 6)
     values[::20] = 0
     values[21] = 0  # after another one
@@ -30,15 +30,16 @@ def test_zeros_in_a_sea_that_is_far_from_them_are_warned_of(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("values", [sea(12, 6), np.round(sea(1, 3), 1), np.zeros(40)])
-def test_a_sea_that_comes_by_zero_is_not(tmp_path: Path, values: "np.typing.NDArray[np.float64]") -> None:
+def test_a_sea_that_passes_zero_gets_no_warning(tmp_path: Path, values: "np.typing.NDArray[np.float64]") -> None:
     assert warned(tmp_path, values) == []
 
 
-def test_values_about_zero_that_no_sea_reaches_may_be_anomalies(tmp_path: Path) -> None:
+def test_values_around_zero_below_freezing_get_a_warning_about_anomalies(tmp_path: Path) -> None:
     def doubts(values: "np.typing.NDArray[np.float64]") -> list[str]:
         times = np.datetime64("2015-01-01") + np.arange(len(values))
         lines = [f"{time},{value:.2f}" for time, value in zip(times, values, strict=True)]
-        return [said for said in read(write(tmp_path, "date,x", *lines)).stations[0].warnings if "anomalies" in said]
+        (station,) = read(write(tmp_path, "date,x", *lines)).stations
+        return [message for message in station.warnings if "anomalies" in message]
 
     assert doubts(sea(0, 2.5)) == [
         "values fall to -2.5 °C, below the freezing point of the sea, around a median of 0.38 °C; check whether they "

@@ -28,7 +28,7 @@ def test_nino12_is_read_as_61_years_of_months() -> None:
     assert series.describe() == ("time from column time, SST from column sst, in celsius",)
 
 
-def test_the_buoy_is_put_on_its_grid_with_its_faults_named() -> None:
+def test_the_buoy_is_put_on_its_grid_and_its_faults_are_reported() -> None:
     series = read_csv(str(ROOT / "data" / "neracoos-b01.csv"))
     assert (len(series), str(series.step), int(np.isnan(series.values).sum())) == (19_249, "PT30M", 24)
     assert series.describe()[1:] == (
@@ -67,7 +67,7 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "holds no data; it needs a header"),
         (
@@ -130,33 +130,33 @@ def test_columns_units_and_sentinels_can_be_named(tmp_path: Path) -> None:
         (lines("time,sst", "2001-01-01,", "2001-01-02,", "2001-01-03,NaN"), "every value of the series is missing"),
     ],
 )
-def test_a_file_that_cannot_be_used_gets_a_sentence_with_place_and_remedy(tmp_path: Path, text: str, said: str) -> None:
+def test_an_unusable_file_gets_a_sentence_with_place_and_remedy(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path, text)
-    with pytest.raises(FileError, match=said) as caught:
+    with pytest.raises(FileError, match=message) as caught:
         read_csv(path)
     assert str(path) in str(caught.value)
 
 
-def test_months_go_by_the_clock_of_the_place(tmp_path: Path) -> None:
+def test_months_follow_the_clock_of_the_place(tmp_path: Path) -> None:
     rows = [f"2001-{month:02}-01T00:00:00+{2 if 3 < month < 11 else 1:02}:00,10" for month in range(1, 13)]
     series = read_csv(write(tmp_path, lines("time,sst", *rows)))
     assert (str(series.step), iso(series.start), len(series)) == ("month", "2001-01-01T00:00:00Z", 12)
 
 
-def test_a_column_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_column_lists_the_existing_ones(tmp_path: Path) -> None:
     path = write(tmp_path, lines("time,sst", "2001-01-01,10"))
     with pytest.raises(FileError, match="no column 'depth'; its columns are time, sst"):
         read_csv(path, value_column="depth")
 
 
-def test_a_file_of_more_columns_than_are_read_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_too_many_columns_is_refused(tmp_path: Path) -> None:
     names, values = ",".join(f"s{k}" for k in range(20_001)), ",".join(["10"] * 20_001)
     with pytest.raises(FileError, match="has 20002 columns, more than the limit of 20000; write one value per line"):
         read_csv(write(tmp_path, lines("time," + names, "2001-01-01," + values)))
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (bz2.compress(b"time,sst\n"), "is compressed with bzip2; decompress it, or use gzip"),
         (lzma.compress(b"time,sst\n"), "is compressed with xz; decompress it"),
@@ -164,15 +164,15 @@ def test_a_file_of_more_columns_than_are_read_is_refused(tmp_path: Path) -> None
         (b"\x07\x00\x01" * 99, "is binary and has an unknown format"),
     ],
 )
-def test_what_is_packed_or_binary_is_called_so(tmp_path: Path, content: bytes, said: str) -> None:
+def test_packed_and_binary_files_are_named_as_such(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(FileError, match=said):
+    with pytest.raises(FileError, match=message):
         read_csv(tmp_path / "a.csv")
-    with pytest.raises(FileError, match=said):
+    with pytest.raises(FileError, match=message):
         read(tmp_path / "a.csv")
 
 
-def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_binary_content_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(FileError, match="UTF-8"):
         read_csv(tmp_path / "a.csv")

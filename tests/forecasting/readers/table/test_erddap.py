@@ -40,7 +40,7 @@ def test_the_row_of_units_decides_the_scale(tmp_path: Path, dialect: str, name: 
     np.testing.assert_allclose(series.values, first)
 
 
-def test_without_names_the_only_number_is_taken_or_else_asked_for_by_position(tmp_path: Path) -> None:
+def test_without_names_the_only_number_is_used_and_several_need_a_position(tmp_path: Path) -> None:
     short = write(tmp_path, "2001-01-01T00:00:00Z,10.5", "2001-01-02T00:00:00Z,11", name="short.csv0")
     assert read(short).series.values.tolist() == [10.5, 11]
     path = write(tmp_path, *ROWS)
@@ -50,14 +50,14 @@ def test_without_names_the_only_number_is_taken_or_else_asked_for_by_position(tm
     assert read(path, ReadingOptions(value_column="column 5", units="celsius")).series.values[0] == 22.07
 
 
-def test_kelvin_that_no_unit_states_is_not_guessed_but_asked_for(tmp_path: Path) -> None:
+def test_kelvin_without_a_unit_is_refused_with_the_remedy(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "2001-01-01,283.15", "2001-01-02,283.15")
     with pytest.raises(FileError, match="look like kelvin: set the units to kelvin \\(units='kelvin'\\)"):
         read(path)
     np.testing.assert_allclose(read(path, ReadingOptions(units="kelvin")).series.values, 10)
 
 
-def test_units_that_contradict_the_file_are_heeded_and_said(tmp_path: Path) -> None:
+def test_units_that_contradict_the_file_are_used_with_a_note(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", "UTC,degree_C", "2001-01-01,40", "2001-01-02,41")
     (station,) = read(path, ReadingOptions(units="fahrenheit")).stations
     assert station.warnings == ("read sst in fahrenheit, as requested, although the file says degree_C",)
@@ -71,12 +71,12 @@ def test_a_column_in_other_units_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
-def test_the_only_column_of_temperatures_is_taken_whatever_its_name(tmp_path: Path) -> None:
+def test_the_only_column_of_temperatures_is_used_whatever_its_name(tmp_path: Path) -> None:
     path = write(tmp_path, "time,psal,t90", "UTC,1e-3,degree_C", "2001-01-01,35,10", "2001-01-02,35,11")
     assert read(path).stations[0].columns.value == "t90"
 
 
-def test_latin_1_of_older_servers_is_read_and_said(tmp_path: Path) -> None:
+def test_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("time,site,sst\nUTC,,degree_C\n2001-01-01,Ré,10\n2001-01-02,Ré,11\n".encode("latin-1"))
     reading = read(path)
@@ -85,7 +85,7 @@ def test_latin_1_of_older_servers_is_read_and_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         ('Error {\n    code=404;\n    message="Not Found: Your query produced no matching results. (nRows = 0)";\n}\n',
          "an error message of an ERDDAP server: Not Found: Your query produced no matching results"),
@@ -93,8 +93,8 @@ def test_latin_1_of_older_servers_is_read_and_said(tmp_path: Path) -> None:
         ("time,sst\nUTC,degree_C\n", "holds no data"),
     ],
 )  # fmt: skip
-def test_an_answer_saved_as_data_is_recognised(tmp_path: Path, text: str, said: str) -> None:
+def test_an_error_page_saved_as_data_is_recognised(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "sst.csv"
     path.write_text(text)
-    with pytest.raises(FileError, match=said):
+    with pytest.raises(FileError, match=sentence):
         read(path)

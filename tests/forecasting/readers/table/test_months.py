@@ -32,7 +32,7 @@ def test_a_row_a_year_with_a_column_a_month_is_one_monthly_series(tmp_path: Path
     assert f"one row per year: {first} to {last} are columns of months" in series.notes
 
 
-def test_months_may_lack_and_stand_beside_other_columns_below_a_unit(tmp_path: Path) -> None:
+def test_months_can_be_missing_next_to_other_columns_below_a_row_of_units(tmp_path: Path) -> None:
     months = ",".join(str(50 + k) for k in range(11))
     path = write(tmp_path, "# units: degF", f"{SHORT},annual,year", f"{months},-99.99,55,1980", f"{months},,55,1981")
     with pytest.raises(FileError, match=r"line 3 is -99.99 °F.*missing=\(-99.99"):
@@ -44,7 +44,7 @@ def test_months_may_lack_and_stand_beside_other_columns_below_a_unit(tmp_path: P
     assert "ignored columns that are not months: annual" in series.notes
 
 
-def test_a_row_a_year_is_held_to_the_most_values_that_are_taken() -> None:
+def test_a_table_with_a_row_a_year_obeys_the_limit_on_values() -> None:
     content = "\n".join((f"year,{SHORT}", *ROWS)).encode()
     with pytest.raises(FileError, match="holds 24 months, more than the limit of 23 values"):
         read_content(content, ReadingOptions(max_lines=23))
@@ -58,7 +58,7 @@ def test_a_row_a_year_is_held_to_the_most_values_that_are_taken() -> None:
         ("Year,Month,sst", ["1980,January,15", "1980,FEBRUARY,16", "1980,march,17"]),
     ],
 )
-def test_years_and_months_stand_in_two_columns(tmp_path: Path, header: str, rows: list[str]) -> None:
+def test_years_and_months_can_have_two_columns(tmp_path: Path, header: str, rows: list[str]) -> None:
     series = read(write(tmp_path, header, *rows)).series
     assert (str(series.step), str(series.start), series.values.tolist()) == (
         "month",
@@ -67,7 +67,7 @@ def test_years_and_months_stand_in_two_columns(tmp_path: Path, header: str, rows
     )
 
 
-def test_a_month_that_is_none_is_named_by_its_line(tmp_path: Path) -> None:
+def test_an_invalid_month_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="line 3: 'Fub' in column month is not a number"):
         read(write(tmp_path, "year,month,sst", "1980,Jan,15", "1980,Fub,16"))
 
@@ -87,13 +87,13 @@ def test_rows_of_a_year_and_twelve_values_need_no_header(tmp_path: Path, above: 
 
 
 @pytest.mark.parametrize("row", [" 1983  13.0  14.0", " 1983" + 12 * "  NaN" + "  9.0", " 1983 NaN" + 11 * "  13.0"])
-def test_a_year_without_twelve_values_is_no_remark(tmp_path: Path, row: str) -> None:
+def test_a_row_of_years_without_twelve_values_is_not_a_remark(tmp_path: Path, row: str) -> None:
     with pytest.raises(FileError, match="line 5 holds a year without twelve values"):
         read(write(tmp_path, "1980 1983", *YEARS, row, "-99.99", "  nina34"))
 
 
 @pytest.mark.parametrize("remark", ["# Water temperature in degF", "# units: degF"])
-def test_units_are_heeded_in_remarks_beside_rows_of_years(tmp_path: Path, remark: str) -> None:
+def test_units_in_remarks_next_to_rows_of_years_are_used(tmp_path: Path, remark: str) -> None:
     path = write(tmp_path, remark, *(f"{year}{12 * '  50.0'}" for year in (1980, 1981)))
     assert read(path).series.values[0] == pytest.approx(10)
 

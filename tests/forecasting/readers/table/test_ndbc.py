@@ -43,7 +43,7 @@ OF_1998 = tuple(line.replace("YYYY", "YY").replace("2001 12", "98 12").replace("
         (OF_1998, "1998-12-31T23:00:00Z", "hour", "by the format"),
     ],
 )
-def test_every_age_of_the_format_is_read(
+def test_every_version_of_the_format_is_read(
     tmp_path: Path, lines: tuple[str, ...], start: str, step: str, units_from: str
 ) -> None:
     reading = read(write(tmp_path, *lines, name="46097.txt"))
@@ -70,7 +70,7 @@ def test_a_packed_file_is_read_as_it_is_served(tmp_path: Path) -> None:
     assert len(read(path).series) == 3
 
 
-def test_hourly_files_of_all_stations_are_told_apart(tmp_path: Path) -> None:
+def test_an_hourly_file_of_all_stations_is_split_by_station(tmp_path: Path) -> None:
     head = "STN   YYYY MM DD hh mm WTMP"
     lines = [
         f"{station} 2019 04 02 {hour:02} 00 {wtmp}" for hour in (0, 1) for station, wtmp in ((46097, 11), (46042, 12))
@@ -81,7 +81,7 @@ def test_hourly_files_of_all_stations_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (REALTIME[:2], "only header lines and no data"),
         ((*REALTIME[:3], "2019 04 02 00 10 130"), "line 4 has 6 columns, but the header has 19"),
@@ -93,12 +93,12 @@ def test_hourly_files_of_all_stations_are_told_apart(tmp_path: Path) -> None:
         ((*REALTIME[:2], REALTIME[3]), "every value of the series is missing"),
     ],
 )
-def test_a_damaged_file_is_refused_by_its_line(tmp_path: Path, lines: tuple[str, ...], said: str) -> None:
-    with pytest.raises(FileError, match=said):
+def test_a_damaged_file_is_refused_with_its_line(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+    with pytest.raises(FileError, match=message):
         read(write(tmp_path, *lines))
 
 
-def test_the_format_can_be_said_and_is_then_held_to(tmp_path: Path) -> None:
+def test_a_stated_format_is_enforced(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="does not begin with #YY MM DD hh"):
         read(write(tmp_path, "time,sst", "2001-01-01,10"), ReadingOptions(format="ndbc"))
     with pytest.raises(FileError, match="unknown format 'xml'; use one of csv, erddap"):

@@ -1,4 +1,4 @@
-"""What stands above a header, and tables of spaces."""
+"""Lines above a header, and tables separated by spaces."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ SERVED = ['Title:,"Time Series, Area-Averaged"', "User Start Date:,2001-01-01T00
          [f"{day.replace('-', ' ')} 10 0" for day in days(3)]),
     ],
 )  # fmt: skip
-def test_lines_above_a_header_that_is_clear_are_left_aside(tmp_path: Path, above: list[str], data: list[str]) -> None:
+def test_lines_above_a_clear_header_are_skipped(tmp_path: Path, above: list[str], data: list[str]) -> None:
     path = write(tmp_path, *above, *data)
     series = read(path).series
     assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", "day", {10.0})
@@ -43,7 +43,7 @@ def test_lines_above_a_header_that_is_clear_are_left_aside(tmp_path: Path, above
     assert {*layout.time, *layout.values} <= set(header(path.read_text())[0])
 
 
-def test_units_are_heeded_in_what_stands_above_the_header(tmp_path: Path) -> None:
+def test_units_above_the_header_are_used(tmp_path: Path) -> None:
     path = write(tmp_path, "Water temperature (°F), the pier", "", "date,value", *rows(days(3), "50"))
     assert read(path).series.values[0] == pytest.approx(10)
 
@@ -55,40 +55,40 @@ def test_a_line_of_units_above_the_header_needs_no_mark(tmp_path: Path, unit: st
 
 
 @pytest.mark.parametrize("form", ["{:02}-Jan-2001", "2001/01/{:02}", "{:02}JAN2001"])
-def test_dates_without_a_value_are_no_header(tmp_path: Path, form: str) -> None:
+def test_dates_without_a_value_are_not_a_header(tmp_path: Path, form: str) -> None:
     path = write(tmp_path, "when,water (degF)", *(f"{form.format(k)},{'NA' if k < 4 else 50}" for k in range(1, 9)))
     reading = read(path)
     assert (iso(reading.series.start), len(reading.series)) == ("2001-01-01T00:00:00Z", 8)
     assert (reading.series.values[3], reading.stations[0].units) == (pytest.approx(10), "fahrenheit")
 
 
-def test_a_row_without_a_value_is_no_header_whatever_its_date(tmp_path: Path) -> None:
+def test_a_row_with_a_date_and_no_value_is_not_a_header(tmp_path: Path) -> None:
     path = write(tmp_path, "week,water", *(f"2001-W{k:02},{'NA' if k < 4 else 10}" for k in range(1, 9)))
     with pytest.raises(FileError, match="only week, water"):
         read(path)
 
 
-def test_a_table_above_another_is_none_of_its_titles(tmp_path: Path) -> None:
+def test_a_table_above_another_is_not_skipped_as_titles(tmp_path: Path) -> None:
     above = ["site,when,air", *(f"pier,{day},10" for day in days(9)), "", "site,when,depth,temp"]
     with pytest.raises(FileError, match="line 12 has 4 columns, but the header has 3"):
         read(write(tmp_path, *above, *(f"pier,{day},1,10" for day in days(9, 2))))
 
 
 @pytest.mark.parametrize("zone", ["Time zone: UTC-8", "Timezone,EST", "All times local", "Timezone: Asia/Tokyo"])
-def test_titles_that_say_whose_clock_it_is_are_not_left_aside(tmp_path: Path, zone: str) -> None:
+def test_titles_that_name_a_time_zone_are_not_skipped(tmp_path: Path, zone: str) -> None:
     data = [f"2001-01-01 {hour:02}:00,10" for hour in range(5)]
     with pytest.raises(FileError, match=r"line 2 .* names a time zone; remove the lines above line 3"):
         read(write(tmp_path, "Pier 7", zone, "Obs time,sst", *data))
     assert read(write(tmp_path, "Pier 7", "Time zone: UTC", "Obs time,sst", *data)).problem is None
 
 
-def test_headers_that_come_again_are_none_of_a_table_below_another(tmp_path: Path) -> None:
+def test_a_repeated_header_is_not_skipped(tmp_path: Path) -> None:
     pier = [f"pier,{day},10" for day in days(3)]
     with pytest.raises(FileError, match="line 5"):
         read(write(tmp_path, "site,when,temp", *pier, "site,when,temp", *pier))
 
 
-def test_rows_above_a_header_with_more_columns_are_data_all_the_same(tmp_path: Path) -> None:
+def test_rows_above_a_wider_header_are_data(tmp_path: Path) -> None:
     path = write(tmp_path, "Zeit;temp", *(f"{day};10" for day in days(9)), "Zeit;temp;batt",
                  *(f"{day};10;3" for day in days(9, 2)))  # fmt: skip
     with pytest.raises(FileError, match="line 11 has 3 columns, but the header has 2"):
@@ -99,20 +99,20 @@ def test_rows_above_a_header_with_more_columns_are_data_all_the_same(tmp_path: P
     ("head", "form", "step"),
     [(["date  sst"], "2001-01-{:02}   10.5", "day"), ([" YR   MON  SST"], "2001 {:3d}  10.5", "month")],
 )
-def test_columns_may_be_kept_apart_by_spaces(tmp_path: Path, head: list[str], form: str, step: str) -> None:
+def test_columns_can_be_separated_by_spaces(tmp_path: Path, head: list[str], form: str, step: str) -> None:
     path = write(tmp_path, "# made up", *head, *(form.format(k) for k in (1, 2, 3)))
     series = read(path).series
     assert (iso(series.start), str(series.step), set(series.values)) == ("2001-01-01T00:00:00Z", step, {10.5})
 
 
-def test_columns_of_one_name_that_hold_no_sst_are_left_aside(tmp_path: Path) -> None:
+def test_duplicate_columns_without_sst_are_ignored(tmp_path: Path) -> None:
     months = [f" 2001 {month:3d}   24.1   0.4   26.3  -0.2" for month in (1, 2, 3)]
     path = write(tmp_path, " YR   MON  NINO1+2   ANOM   NINO3    ANOM", *months)
     assert read(path, ReadingOptions(station="NINO3")).series.values[0] == 26.3
     assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {"NINO1+2", "NINO3"}
 
 
-def test_widths_of_columns_below_the_header_are_no_data(tmp_path: Path) -> None:
+def test_a_row_of_column_widths_is_not_data(tmp_path: Path) -> None:
     head = [
         "# Temperature, water, degrees Celsius",
         "#",

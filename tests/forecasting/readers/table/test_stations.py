@@ -36,14 +36,14 @@ def test_a_wide_table_holds_a_series_for_each_column_named_after_sst(tmp_path: P
         read_csv(path)
 
 
-def test_a_column_may_be_taken_by_its_name_as_a_station(tmp_path: Path) -> None:
+def test_a_column_can_be_chosen_as_a_station_by_its_name(tmp_path: Path) -> None:
     path = write(tmp_path, "date,46042,46097", *(f"{day},10,20" for day in days(3)))
     with pytest.raises(FileError, match="2 columns that could be SST: 46042, 46097; choose one with value_column="):
         read(path)
     assert read(path, ReadingOptions(station="46097")).series.values[0] == 20
 
 
-def test_one_station_that_cannot_be_used_does_not_hide_the_others(tmp_path: Path) -> None:
+def test_an_unusable_station_does_not_affect_the_others(tmp_path: Path) -> None:
     path = write(tmp_path, "time,station,sst", *LONG, "2001-01-04,quay,-999", "2001-01-05,quay,9")
     reading = read(path)
     assert [station.series is not None for station in reading.stations] == [True, True, False]
@@ -52,7 +52,7 @@ def test_one_station_that_cannot_be_used_does_not_hide_the_others(tmp_path: Path
         read(path, ReadingOptions(station="quay"))
 
 
-def test_places_part_a_table_whose_times_repeat_and_the_nearest_is_taken(tmp_path: Path) -> None:
+def test_a_table_with_repeated_times_is_split_by_place_and_the_nearest_is_used(tmp_path: Path) -> None:
     path = write(tmp_path, "time,latitude,longitude,sst", *GRID)
     with pytest.raises(FileError, match=r"holds 4 places: 10.5N 30.5W, .*; choose one with at=\(LAT,LON\)"):
         _ = read(path).series
@@ -71,7 +71,7 @@ YEAR = [f"2001-{month:02}-{day:02}" for month in range(1, 13) for day in range(1
 
 
 @pytest.mark.parametrize("name", ["location", "Site Name", "place", "buoy_name", "name", "id"])
-def test_stations_that_follow_one_another_are_told_apart_by_any_usual_column(tmp_path: Path, name: str) -> None:
+def test_any_usual_column_separates_consecutive_stations(tmp_path: Path, name: str) -> None:
     lines = [f"{'41001' if k < 4 else '41002'},{day},{10 + k}" for k, day in enumerate(days(9))]
     path = write(tmp_path, f"{name},time,sst", *lines)
     assert read(path).names == ("41001", "41002")
@@ -79,7 +79,7 @@ def test_stations_that_follow_one_another_are_told_apart_by_any_usual_column(tmp
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "labels"),
     [
         ("id", [*"123456789"]),
         ("name", [*"ababbabab"]),
@@ -88,13 +88,17 @@ def test_stations_that_follow_one_another_are_told_apart_by_any_usual_column(tmp
         ("place", [f"{k}N" for k in range(9)]),
     ],
 )
-def test_a_column_that_tells_no_stations_apart_leaves_one_series(tmp_path: Path, name: str, told: list[str]) -> None:
-    path = write(tmp_path, f"{name},time,sst", *(f"{one},{day},10" for one, day in zip(told, days(9), strict=True)))
+def test_a_column_that_does_not_identify_stations_leaves_one_series(
+    tmp_path: Path, name: str, labels: list[str]
+) -> None:
+    path = write(
+        tmp_path, f"{name},time,sst", *(f"{label},{day},10" for label, day in zip(labels, days(9), strict=True))
+    )
     assert read(path).names == ()
     assert len(read(path).series) == 9
 
 
-def test_a_few_places_far_apart_are_several_series_whatever_the_times(tmp_path: Path) -> None:
+def test_a_few_distant_places_are_several_series_at_any_times(tmp_path: Path) -> None:
     lines = [f"{day},{44 if k < 60 else 10},{-9 if k % 3 else -9.01},{10 + k / 100}" for k, day in enumerate(YEAR)]
     path = write(tmp_path, "time,lat,lon,sst", *lines)
     assert read(path, ReadingOptions(resample=TimeStep.parse("P7D"))).names == ("10N 9W", "44N 9W")
@@ -104,7 +108,7 @@ def test_a_few_places_far_apart_are_several_series_whatever_the_times(tmp_path: 
 
 
 @pytest.mark.parametrize("place", ["{0},9", "44.0{1},9", "{2},9", "44N,9E"])
-def test_a_buoy_that_drifts_or_is_laid_out_nearby_stays_one_series(tmp_path: Path, place: str) -> None:
+def test_a_drifting_or_redeployed_buoy_is_one_series(tmp_path: Path, place: str) -> None:
     lines = [
         f"{day},{place.format(40 + k / 50, k % 3, 44 if k else 12)},10" for k, day in enumerate(days(31) + days(28, 2))
     ]
@@ -114,7 +118,7 @@ def test_a_buoy_that_drifts_or_is_laid_out_nearby_stays_one_series(tmp_path: Pat
         read(path, ReadingOptions(at=(44, 9)))
 
 
-def test_several_depths_are_asked_for(tmp_path: Path) -> None:
+def test_several_depths_are_refused_until_one_is_chosen(tmp_path: Path) -> None:
     path = write(tmp_path, "time,depth,sst", *(f"{day},{depth},{15 - depth}" for day in days(4) for depth in (1, 10)))
     with pytest.raises(FileError, match="several depths in column depth: 1, 10; choose one with depth="):
         read(path)
@@ -123,9 +127,9 @@ def test_several_depths_are_asked_for(tmp_path: Path) -> None:
     assert "depth 10 of 2 depths" in series.notes
 
 
-def test_values_of_many_depths_are_told_from_those_of_one(tmp_path: Path) -> None:
-    said = "column depth runs from 5 to 100: the file mixes several depths; keep only one"
+def test_values_of_many_depths_get_a_note(tmp_path: Path) -> None:
+    message = "column depth runs from 5 to 100: the file mixes several depths; keep only one"
     glider = [f"{day},{depth},10" for day, depth in zip(days(4), (5, 50, 100, 50), strict=True)]
-    assert said in read(write(tmp_path, "time,depth,temp", *glider)).series.notes
+    assert message in read(write(tmp_path, "time,depth,temp", *glider)).series.notes
     moored = [f"{day},{depth},10" for day, depth in zip(days(4), (5, 6, 9, 7), strict=True)]
     assert read(write(tmp_path, "time,depth,temp", *moored)).series.notes[1:] == ()

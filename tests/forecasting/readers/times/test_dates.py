@@ -41,20 +41,20 @@ def test_dates_are_read_as_people_write_them(tmp_path: Path, times: list[str]) -
     assert (iso(series.start), str(series.step), len(series)) == ("2010-12-31T00:00:00Z", "day", 3)
 
 
-def test_months_may_be_six_digits(tmp_path: Path) -> None:
+def test_months_can_be_six_digits(tmp_path: Path) -> None:
     series = read_csv(write(tmp_path, "date,sst", *rows(["201011", "201012", "201101"])))
     assert (iso(series.start), str(series.step), len(series)) == ("2010-11-01T00:00:00Z", "month", 3)
 
 
 @pytest.mark.parametrize("form", ["201012{:02}", "2010/12/{:02}", "{:02}-Dec-2010", "{:02}DEC2010"])
-def test_a_first_row_of_data_is_no_header(tmp_path: Path, form: str) -> None:
+def test_a_first_row_of_data_is_not_a_header(tmp_path: Path, form: str) -> None:
     data = rows(form.format(day) for day in range(20, 26))
     for first in (data[0], data[0].replace(",10", ",NA")):
         series = read(write(tmp_path, first, *data[1:])).series
         assert (iso(series.start), len(series)) == ("2010-12-20T00:00:00Z", 6)
 
 
-def test_an_hour_that_is_none_does_not_make_seconds_of_times_without_marks(tmp_path: Path) -> None:
+def test_an_invalid_hour_in_compact_times_is_refused_with_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(f"20101231{hour:02}" for hour in range(20, 25)))
     with pytest.raises(FileError, match="line 6: time '2010123124' is not"):
         read(path)
@@ -78,20 +78,20 @@ def test_the_only_column_of_dates_is_found_whatever_its_name(
     assert iso(read(path).series.times[-1]) == start
 
 
-def test_times_of_day_under_any_name_stand_beside_dates_that_come_again_and_again(tmp_path: Path) -> None:
+def test_times_of_day_can_have_a_column_of_any_name_next_to_repeated_dates(tmp_path: Path) -> None:
     path = write(tmp_path, "date,heure,temp", *(f"{day}/12/2010,{hour}:30,10" for day in (30, 31) for hour in (6, 18)))
     assert str(read(path).series.step) == "PT12H"
     assert iso(read(path).series.start) == "2010-12-30T06:30:00Z"
     assert find_layout(read_delimited(path.read_text()), ReadingOptions()).time == ("date", "heure")
 
 
-def test_of_several_columns_of_dates_one_is_asked_for(tmp_path: Path) -> None:
+def test_several_columns_of_dates_need_a_choice(tmp_path: Path) -> None:
     path = write(tmp_path, "sampled,analysed,sst", *(f"{day},{day},10" for day in days(3)))
     with pytest.raises(FileError, match="2 columns of dates: sampled, analysed; choose one with time_column="):
         read(path)
 
 
-def test_a_cell_that_is_no_date_is_named_in_a_column_of_dates(tmp_path: Path) -> None:
+def test_an_invalid_date_is_reported_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="line 4: time 'soon' is not"):
         read(write(tmp_path, "when,sst", *rows([*days(2), "soon"])))
 
@@ -105,7 +105,7 @@ FIRSTS = [f"01/{month:02}/2010" for month in range(1, 13)]
 
 
 @pytest.mark.parametrize(("order", "step"), [("dmy", "month"), ("mdy", "day")])
-def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, order: DateOrder, step: str) -> None:
+def test_ambiguous_days_and_months_need_an_order(tmp_path: Path, order: DateOrder, step: str) -> None:
     path = write(tmp_path, "date,sst", *rows(FIRSTS))
     with pytest.raises(FileError, match=r"line 2: '01/01/2010' could begin with its day or its month.*dates='dmy' or"):
         read(path)
@@ -113,7 +113,7 @@ def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, or
 
 
 @pytest.mark.parametrize(
-    ("times", "said"),
+    ("times", "message"),
     [
         (
             ["31/12/2010", "01/13/2011"],
@@ -125,8 +125,8 @@ def test_day_and_month_that_no_line_tells_apart_are_asked_for(tmp_path: Path, or
         (["31-Foo-2010"], "line 2: time '31-Foo-2010' is not"),
     ],
 )
-def test_a_date_that_is_none_is_refused_by_its_line(tmp_path: Path, times: list[str], said: str) -> None:
-    with pytest.raises(FileError, match=said):
+def test_an_impossible_date_is_refused_with_its_line(tmp_path: Path, times: list[str], message: str) -> None:
+    with pytest.raises(FileError, match=message):
         read(write(tmp_path, "date,sst", *rows(times)))
 
 
@@ -147,7 +147,7 @@ def test_a_date_that_is_none_is_refused_by_its_line(tmp_path: Path, times: list[
         ("Date,Time,sst", "2010-12-31,22,10", "2010-12-31,23,10", "2010-12-31T22:00:00Z", "hour"),
     ],
 )
-def test_a_time_may_stand_in_several_columns(
+def test_a_time_can_be_split_over_several_columns(
     tmp_path: Path, header: str, first: str, second: str, start: str, step: str
 ) -> None:
     series = read_csv(write(tmp_path, header, first, second))
@@ -160,7 +160,7 @@ HOURS = [f"2010-12-{day:02},{hour},{hour}.5" for day in (30, 31) for hour in ran
 @pytest.mark.parametrize(
     ("header", "more"), [("date,hour,min", ""), ("date,hh,sst", ""), ("date,hr,sst,minute", ",30")]
 )
-def test_hours_stand_beside_dates_that_come_again_and_again(tmp_path: Path, header: str, more: str) -> None:
+def test_hours_can_have_their_own_column_next_to_repeated_dates(tmp_path: Path, header: str, more: str) -> None:
     path = write(tmp_path, header, *(f"{line}{more}" for line in HOURS))
     reading = read(path, ReadingOptions(value_column=header.split(",")[2]))
     assert (str(reading.series.step), len(reading.series)) == ("hour", 48)
@@ -180,22 +180,22 @@ def test_hours_stand_beside_dates_that_come_again_and_again(tmp_path: Path, head
         ("date,lat,lon,hour,sst", "{day},10,5,{hour},10", "{day},11,5,{hour},10"),
     ],
 )
-def test_an_hour_at_which_each_day_was_observed_is_no_part_of_its_date(
+def test_the_hour_of_a_daily_observation_is_not_part_of_its_date(
     tmp_path: Path, header: str, row: str, other: str | None
 ) -> None:
     formats = [row] if other is None else [row, other]
-    lines = [one.format(day=day, hour=7 + k % 3) for k, day in enumerate(days(9)) for one in formats]
+    lines = [form.format(day=day, hour=7 + k % 3) for k, day in enumerate(days(9)) for form in formats]
     stations = read(write(tmp_path, header, *lines)).stations
-    assert [str(one.series.step) for one in stations if one.series is not None] == ["day"] * len(formats)
+    assert [str(station.series.step) for station in stations if station.series is not None] == ["day"] * len(formats)
 
 
-def test_a_year_beside_a_date_is_no_time_of_day(tmp_path: Path) -> None:
+def test_a_year_next_to_a_date_is_not_a_time_of_day(tmp_path: Path) -> None:
     path = write(tmp_path, "date,time,sst", *(f"{day},2001,10" for day in days(3)))
     assert times_of_day(read_delimited(path.read_text()), "time", "date") is None
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ("2010,13,1,10", "line 3: '13' in column month is not a valid month"),
         ("2010,2,30,10", "line 3: time '2010-02-30' is not"),
@@ -203,8 +203,8 @@ def test_a_year_beside_a_date_is_no_time_of_day(tmp_path: Path) -> None:
         ("2010,,3,10", "line 3: '' in column month is not a valid month"),
     ],
 )
-def test_a_part_of_a_time_that_is_none_is_refused_by_its_line(tmp_path: Path, row: str, said: str) -> None:
-    with pytest.raises(FileError, match=said):
+def test_an_invalid_part_of_a_time_is_refused_with_its_line(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(FileError, match=message):
         read(write(tmp_path, "year,month,day,sst", "2010,1,1,10", row))
 
 
@@ -217,7 +217,7 @@ def test_a_part_of_a_time_that_is_none_is_refused_by_its_line(tmp_path: Path, ro
         ("dmy", "01/02/69", "1969-02-01T00:00:00Z"),
     ],
 )
-def test_a_year_of_two_digits_is_read_once_the_order_is_said(
+def test_a_two_digit_year_is_read_if_the_order_is_given(
     tmp_path: Path, order: DateOrder, first: str, start: str
 ) -> None:
     path = write(tmp_path, "date,sst", f"{first} 00:00,10", f"{first} 12:00,10")
@@ -225,12 +225,12 @@ def test_a_year_of_two_digits_is_read_once_the_order_is_said(
 
 
 @pytest.mark.parametrize("times", [["18-03-05", "18-03-06", "19-03-07"], ["98-03-05", "98-03-05"]])
-def test_a_year_of_two_digits_that_stands_first_is_to_be_written_with_four(tmp_path: Path, times: list[str]) -> None:
+def test_a_leading_two_digit_year_is_refused(tmp_path: Path, times: list[str]) -> None:
     with pytest.raises(FileError, match=r"line 2: '\d\d-03-05' seems to begin with a two-digit year; write"):
         read(write(tmp_path, "time,sst", *rows(times)))
 
 
-def test_months_with_years_of_two_digits_last_are_asked_for_their_order(tmp_path: Path) -> None:
+def test_months_with_trailing_two_digit_years_need_an_order(tmp_path: Path) -> None:
     times = [f"01/{month:02}/{year}" for year in (17, 18) for month in range(1, 13)]
     with pytest.raises(
         FileError, match=r"has a two-digit year, which could be any of its numbers; .*set the order with dates='dmy'"
@@ -252,13 +252,13 @@ def test_a_loggers_export_is_read_as_it_is(tmp_path: Path) -> None:
     assert reading.series.values.tolist() == [14.5, 14.6]
 
 
-def test_a_time_that_its_zone_moves_out_of_the_years_is_named(tmp_path: Path) -> None:
+def test_a_time_that_its_zone_moves_out_of_range_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows(["0001-01-01", "0001-01-02"]))
     with pytest.raises(FileError, match=r"line 2: time '0001-01-01' is not in the years 1 to 9999 \(UTC\); correct it"):
         read(path, ReadingOptions(timezone="+01:00"))
 
 
-def test_months_go_by_the_clock_that_is_named(tmp_path: Path) -> None:
+def test_months_follow_the_given_timezone(tmp_path: Path) -> None:
     path = write(tmp_path, "time,sst", *rows([f"2001-{month:02}-01" for month in range(1, 13)]))
     series = read(path, ReadingOptions(timezone="Europe/Rome")).series
     assert (str(series.step), iso(series.start)) == ("month", "2001-01-01T00:00:00Z")

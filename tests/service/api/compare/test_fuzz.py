@@ -1,4 +1,4 @@
-"""Whatever is posted to /compare gets an answer that keeps the contract, or a problem document."""
+"""Any request to /compare gets an answer that keeps the contract, or a problem document."""
 
 import json
 import math
@@ -25,7 +25,7 @@ Requests = st.fixed_dictionaries(
 
 
 def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison | None:
-    """What is answered, held to the contract; None where the request is refused."""
+    """Post a request and check the answer against the contract; None if the request is refused."""
     response = client.post("/compare", content=to_json(body).encode(), headers=JSON, params=parameters)
     if response.status_code != 200:
         assert response.status_code in REFUSALS, response.text
@@ -33,14 +33,14 @@ def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison |
         return None
     answer = OwnComparison.model_validate(loaded(response))
     assert len(answer.series) == len(body["series"])
-    scored = [one for one in answer.series if isinstance(one, SeriesComparison)]
-    assert sum(one.test.n for one in scored) == (answer.test.n if answer.test else 0)
+    scored = [comparison for comparison in answer.series if isinstance(comparison, SeriesComparison)]
+    assert sum(comparison.test.n for comparison in scored) == (answer.test.n if answer.test else 0)
     results: list[OwnComparison | SeriesComparison] = [*scored, *([answer] if scored else [])]
-    for one in results:
-        names = [model.model for model in one.models]
+    for comparison in results:
+        names = [model.model for model in comparison.models]
         assert "persistence" in names
-        assert one.lowest_rmse in names
-        assert all(math.isfinite(model.rmse) and model.mae <= model.rmse + 1e-6 for model in one.models)
+        assert comparison.lowest_rmse in names
+        assert all(math.isfinite(model.rmse) and model.mae <= model.rmse + 1e-6 for model in comparison.models)
     return answer
 
 
@@ -48,10 +48,10 @@ def post(client: httpx.Client, body: Json, **parameters: str) -> OwnComparison |
 def test_series_of_any_kind_are_compared_or_have_an_error(client: httpx.Client, body: Json) -> None:
     answer = post(client, body)
     assert answer is not None
-    for one, sent in zip(answer.series, body["series"], strict=True):
-        if isinstance(one, SeriesComparison):
-            assert one.test.n <= len(sent["values"]) - WINDOW - (body.get("horizon") or 1) + 1
-            assert (one.predictions is not None) == body.get("predictions", False)
+    for comparison, sent in zip(answer.series, body["series"], strict=True):
+        if isinstance(comparison, SeriesComparison):
+            assert comparison.test.n <= len(sent["values"]) - WINDOW - (body.get("horizon") or 1) + 1
+            assert (comparison.predictions is not None) == body.get("predictions", False)
 
 
 @given(broken_request(), st.dictionaries(st.sampled_from(["strict", "format", "dataset", "horizon"]), st.text()))

@@ -8,7 +8,7 @@ from forecasting.releases.registry import Registry
 from tests.service.requests import answered
 
 
-def test_the_three_networks_come_first_and_the_references_beside_them(client: httpx.Client) -> None:
+def test_the_networks_come_first_and_the_references_follow(client: httpx.Client) -> None:
     answer = answered(client.get("/compare"))
     assert [model["model"] for model in answer["models"]] == [
         *("nino12-rnn", "nino12-lstm", "nino12-gru"),

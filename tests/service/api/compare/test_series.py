@@ -35,35 +35,40 @@ def strict_limits(artifacts: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_it_answers_as_the_comparison_on_the_test_part_does(client: httpx.Client, nino12: SstSeries) -> None:
+def test_the_answer_has_the_form_of_the_comparison_on_the_test_part(client: httpx.Client, nino12: SstSeries) -> None:
     answer = answered(client.post("/compare", json={"series": [one_series(nino12, 100)]}))
     there = answered(client.get("/compare"))
     assert set(there) <= set(answer)
     assert [model["model"] for model in answer["models"]] == NETWORKS + REFERENCES
-    for own, other in zip(answer["models"], there["models"], strict=True):
-        assert set(own) == set(other)
-        assert own["kind"] == other["kind"]
+    for model, other in zip(answer["models"], there["models"], strict=True):
+        assert set(model) == set(other)
+        assert model["kind"] == other["kind"]
     assert answer["test"] == {"start": "2004-09-01T00:00:00Z", "end": "2010-12-01T00:00:00Z", "n": 76}
     assert [answer[name] for name in ("dataset", "best", "units", "step", "horizon")] == [
         *("nino12", there["best"], "celsius", "month", 1)
     ]
 
 
-def test_errors_are_those_of_the_forecasts_that_can_be_asked_for(client: httpx.Client, nino12: SstSeries) -> None:
+def test_errors_are_those_of_the_available_forecasts(client: httpx.Client, nino12: SstSeries) -> None:
     request = {"series": [one_series(nino12, 80)], "predictions": True}
     answer = answered(client.post("/compare", json=request))
-    (one,) = answer["series"]
-    told = one["predictions"]
-    observed = np.asarray(told["observed"])
-    assert told["observed"] == request["series"][0]["values"][24:]  # type: ignore[index]
-    assert (told["timestamps"][0], len(told["timestamps"])) == (one["test"]["start"], one["test"]["n"])
-    rmse = {name: float(np.sqrt(np.mean((np.asarray(p) - observed) ** 2))) for name, p in told["predicted"].items()}
+    (comparison,) = answer["series"]
+    predictions = comparison["predictions"]
+    observed = np.asarray(predictions["observed"])
+    assert predictions["observed"] == request["series"][0]["values"][24:]  # type: ignore[index]
+    assert (predictions["timestamps"][0], len(predictions["timestamps"])) == (
+        comparison["test"]["start"],
+        comparison["test"]["n"],
+    )
+    rmse = {
+        name: float(np.sqrt(np.mean((np.asarray(p) - observed) ** 2))) for name, p in predictions["predicted"].items()
+    }
     for model in answer["models"]:
         assert model["rmse"] == pytest.approx(rmse[model["model"]], abs=1e-5)
         for reference in REFERENCES:
             assert model["skill"][reference] == pytest.approx(1 - model["rmse"] / rmse[reference], abs=1e-4)
     assert answer["lowest_rmse"] == min(rmse, key=lambda name: rmse[name])
-    assert one["models"] == answer["models"]
+    assert comparison["models"] == answer["models"]
 
 
 def test_each_forecast_is_what_forecast_answers_to_the_series_up_to_there(
@@ -71,18 +76,18 @@ def test_each_forecast_is_what_forecast_answers_to_the_series_up_to_there(
 ) -> None:
     whole = one_series(nino12, 60)
     answer = answered(client.post("/compare", json={"series": [whole], "predictions": True, "horizon": 3}))
-    told = answer["series"][0]["predictions"]
+    predictions = answer["series"][0]["predictions"]
     assert answer["test"]["n"] == 60 - 24 - 2
     for k in (0, 17):
         cut = whole | {"values": whole["values"][: 24 + k]}
         forecasts = answered(client.post("/forecast", json={"model": "all", "horizon": 3, "series": [cut]}))["models"]
         for forecast in forecasts:
             (due,) = forecast["forecasts"]
-            assert due["timestamps"][-1] == told["timestamps"][k]
-            assert due["sst"][-1] == pytest.approx(told["predicted"][forecast["model"]][k], abs=1e-5)
+            assert due["timestamps"][-1] == predictions["timestamps"][k]
+            assert due["sst"][-1] == pytest.approx(predictions["predicted"][forecast["model"]][k], abs=1e-5)
 
 
-def test_one_model_can_be_asked_for(client: httpx.Client, nino12: SstSeries) -> None:
+def test_one_model_can_be_requested(client: httpx.Client, nino12: SstSeries) -> None:
     answer = answered(client.post("/compare", json={"model": "gru", "series": [one_series(nino12, 60)]}))
     assert [model["model"] for model in answer["models"]] == ["nino12-gru", *REFERENCES]
 
@@ -93,8 +98,8 @@ def test_several_series_have_a_result_each_and_one_together(client: httpx.Client
     a, b = answer["series"]
     assert (a["id"], b["id"]) == ("a", "b")
     assert answer["test"]["n"] == a["test"]["n"] + b["test"]["n"] == 36 + 76
-    for together, one, other in zip(answer["models"], a["models"], b["models"], strict=True):
-        pooled = np.sqrt((36 * one["rmse"] ** 2 + 76 * other["rmse"] ** 2) / 112)
+    for together, first, other in zip(answer["models"], a["models"], b["models"], strict=True):
+        pooled = np.sqrt((36 * first["rmse"] ** 2 + 76 * other["rmse"] ** 2) / 112)
         assert together["rmse"] == pytest.approx(pooled, abs=1e-5)
     assert b == answered(client.post("/compare", json={"series": both[1:]}))["series"][0]
 
@@ -113,7 +118,7 @@ def test_a_bad_series_has_its_error_in_its_place(client: httpx.Client, nino12: S
     assert answer["test"]["n"] == 36
 
 
-def test_with_strict_a_bad_series_refuses_all(client: httpx.Client, nino12: SstSeries) -> None:
+def test_with_strict_a_bad_series_refuses_the_request(client: httpx.Client, nino12: SstSeries) -> None:
     series = [one_series(nino12, 60), one_series(nino12, 20, "short")]
     response = client.post("/compare?strict=true", json={"series": series})
     assert response.status_code == 422
@@ -121,9 +126,7 @@ def test_with_strict_a_bad_series_refuses_all(client: httpx.Client, nino12: SstS
     assert response.json()["detail"].startswith("series 'short': 20 values are too few")
 
 
-def test_where_no_series_can_be_compared_on_there_are_no_errors_to_show(
-    client: httpx.Client, nino12: SstSeries
-) -> None:
+def test_without_a_comparable_series_there_are_no_errors(client: httpx.Client, nino12: SstSeries) -> None:
     answer = answered(client.post("/compare", json={"series": [one_series(nino12, 10)]}))
     assert answer["models"] == []
     assert "test" not in answer
@@ -139,16 +142,16 @@ def test_errors_come_in_the_units_of_the_request(client: httpx.Client, nino12: S
     expected = answered(client.post("/compare", json={"series": [celsius]}))["models"]
     answer = answered(client.post("/compare", json={"series": [kelvin], "units": "kelvin", "predictions": True}))
     assert answer["units"] == "kelvin"
-    for one, other in zip(answer["models"], expected, strict=True):
-        assert one["rmse"] == pytest.approx(other["rmse"], abs=1e-4)
+    for model, other in zip(answer["models"], expected, strict=True):
+        assert model["rmse"] == pytest.approx(other["rmse"], abs=1e-4)
     assert answer["series"][0]["predictions"]["observed"][0] == pytest.approx(kelvin["values"][24])
 
 
 def test_a_gap_and_another_sea_are_reported(client: httpx.Client, nino12: SstSeries) -> None:
     series = one_series(nino12, 80)
     series["values"] = [None if 50 <= k < 52 else round(value - 20, 2) for k, value in enumerate(series["values"])]
-    (one,) = answered(client.post("/compare", json={"series": [series]}))["series"]
-    warnings = {warning["code"]: warning["message"] for warning in one["warnings"]}
+    (comparison,) = answered(client.post("/compare", json={"series": [series]}))["series"]
+    warnings = {warning["code"]: warning["message"] for warning in comparison["warnings"]}
     assert warnings["gap_filled"].startswith("2 of 80 values are missing, in 1 gap")
     assert "are unlike the training" in warnings["outside_training"]
 
@@ -168,7 +171,7 @@ def test_the_horizon_can_be_in_the_query_but_must_not_contradict_the_body(
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "says"),
+    ("fields", "status", "sentence"),
     [
         ({"horizon": 13}, 422, "horizon 13 is out of range: nino12-rnn forecasts 1 to 12 steps"),
         ({"model": "transformer"}, 404, "no model 'transformer'"),
@@ -177,12 +180,12 @@ def test_the_horizon_can_be_in_the_query_but_must_not_contradict_the_body(
         ({"series": []}, 422, "series"),
     ],
 )
-def test_what_is_not_available_is_refused_with_a_message(
-    client: httpx.Client, nino12: SstSeries, fields: Json, status: int, says: str
+def test_unknown_names_and_invalid_fields_are_refused_with_a_message(
+    client: httpx.Client, nino12: SstSeries, fields: Json, status: int, sentence: str
 ) -> None:
     response = client.post("/compare", json={"series": [one_series(nino12, 60)]} | fields)
     assert response.status_code == status
-    assert says in response.json()["detail"]
+    assert sentence in response.json()["detail"]
 
 
 def test_limits_on_series_and_values_apply(strict_limits: httpx.Client, nino12: SstSeries) -> None:
@@ -202,10 +205,10 @@ def test_a_comparison_that_would_take_too_long_is_refused_with_what_is_possible(
     assert detail.startswith("comparing 3 models 12 steps ahead on 2000 series with 480000 values in total would take")
     most = int(detail.split("send at most ")[1].split()[0])
     assert 100 < most < 1_000
-    one = CompareRequest.model_validate({"series": many[:1]})
-    refuse_long_work(one, models=1, horizon=1, seconds=1)
+    request = CompareRequest.model_validate({"series": many[:1]})
+    refuse_long_work(request, models=1, horizon=1, seconds=1)
     with pytest.raises(RequestError, match=r"comparing 1 model 1 step ahead .* send shorter series, or ask for"):
-        refuse_long_work(one, models=1, horizon=1, seconds=0.01)
+        refuse_long_work(request, models=1, horizon=1, seconds=0.01)
 
 
 def test_another_media_type_and_no_json_are_refused(client: httpx.Client) -> None:
@@ -222,9 +225,13 @@ def test_the_table_comes_as_csv(client: httpx.Client, nino12: SstSeries) -> None
     assert response.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(response.text)))
     series = answered(client.post("/compare", json=request))["series"]
-    for name, one in (("a", series[0]), ("b", series[2])):
-        for row, model in zip([row for row in rows if row["id"] == name], one["models"], strict=True):
-            assert (row["model"], int(row["n"]), row["end"]) == (model["model"], one["test"]["n"], one["test"]["end"])
+    for name, comparison in (("a", series[0]), ("b", series[2])):
+        for row, model in zip([row for row in rows if row["id"] == name], comparison["models"], strict=True):
+            assert (row["model"], int(row["n"]), row["end"]) == (
+                model["model"],
+                comparison["test"]["n"],
+                comparison["test"]["end"],
+            )
             assert float(row["mae"]) == model["mae"]
             assert float(row["skill_damped"]) == model["skill"]["damped"]
     (bad,) = [row for row in rows if row["id"] == "bad"]

@@ -34,7 +34,7 @@ def test_levels_of_a_dataset_forecast_can_be_chosen(client: httpx.Client) -> Non
     assert [interval["level"] for interval in answer["forecasts"][0]["intervals"]] == [50, 90]
 
 
-def test_another_dataset_is_asked_for_by_name(client: httpx.Client) -> None:
+def test_another_dataset_can_be_requested_by_name(client: httpx.Client) -> None:
     answer = answered(client.get("/forecast?dataset=buoy&model=lstm&horizon=4"))
     assert (answer["model"], answer["step"]) == ("buoy-lstm", "PT30M")
 
@@ -114,8 +114,8 @@ def test_answers_come_in_the_units_of_the_request(
     (forecast,) = answer["forecasts"]
     assert answer["units"] == units
     assert back(forecast["sst"][0]) == pytest.approx(expected["sst"][0], abs=1e-4)
-    for one, two in zip(forecast["intervals"], expected["intervals"], strict=True):
-        assert back(one["lower"][0]) == pytest.approx(two["lower"][0], abs=1e-4)
+    for interval, two in zip(forecast["intervals"], expected["intervals"], strict=True):
+        assert back(interval["lower"][0]) == pytest.approx(two["lower"][0], abs=1e-4)
     assert back(forecast["baselines"]["persistence"][0]) == pytest.approx(expected["baselines"]["persistence"][0])
     assert forecast["exceedance"][0]["probability"] == pytest.approx(expected["exceedance"][0]["probability"], abs=1e-4)
 
@@ -187,25 +187,23 @@ def test_a_large_request_has_the_errors_of_each_series_for_each_network(
     assert [error["location"] for error in response.json()["errors"]] == [f"body.series[{i}]" for i in places]
 
 
-def test_an_answer_that_would_be_too_large_is_refused_with_how_many_series_would_not(
-    artifacts: Path, nino12: SstSeries
-) -> None:
+def test_a_too_large_answer_is_refused_with_the_number_of_series_that_fits(artifacts: Path, nino12: SstSeries) -> None:
     request = body(nino12, horizon=12, model="all", thresholds=[25.0])
     request["series"] *= 200
     with serve(Settings(artifacts=artifacts, max_answer_bytes=400_000)) as client:
         refused = client.post("/forecast", json=request)
         assert refused.status_code == 422
-        found = re.search(
+        limit = re.search(
             r"200 series would be larger than 400000 bytes: send at most (\d+) in", refused.json()["detail"]
         )
-        assert found is not None
-        request["series"] = request["series"][: int(found[1])]
+        assert limit is not None
+        request["series"] = request["series"][: int(limit[1])]
         answer = client.post("/forecast", json=request)
         assert answer.status_code == 200
         assert 250_000 < len(answer.content) <= 400_000
 
 
-def test_the_query_counts_where_the_body_says_nothing(client: httpx.Client, nino12: SstSeries) -> None:
+def test_the_query_applies_if_the_body_sets_no_value(client: httpx.Client, nino12: SstSeries) -> None:
     sent = body(nino12)
     del sent["model"]
     asked = "model=rnn&horizon=2&level=50&threshold=296.65&units=kelvin"
@@ -231,12 +229,12 @@ def test_a_dataset_forecast_has_levels_thresholds_and_units(client: httpx.Client
 
 
 @pytest.mark.parametrize(("start", "same"), [("2009-01", "2009-01-01"), ("2009-01-01t00:00:00z", "2009-01-01")])
-def test_a_month_and_small_letters_are_times_too(
+def test_months_and_lower_case_letters_are_valid_times(
     client: httpx.Client, nino12: SstSeries, start: str, same: str
 ) -> None:
-    one, other = (body(nino12) for _ in range(2))
-    one["series"][0]["start"], other["series"][0]["start"] = start, same
-    assert answered(client.post("/forecast", json=one)) == answered(client.post("/forecast", json=other))
+    first, other = (body(nino12) for _ in range(2))
+    first["series"][0]["start"], other["series"][0]["start"] = start, same
+    assert answered(client.post("/forecast", json=first)) == answered(client.post("/forecast", json=other))
 
 
 @pytest.mark.parametrize("start", ["2009-01-01X01:00:00Z", "2009-01-01101:00", "2009-01-01" + "0" * 100, "2009-13"])
@@ -309,7 +307,7 @@ def test_the_ends_of_the_calendar_are_answered(client: httpx.Client, nino12: Sst
     assert len(answered(client.post("/forecast", json=request))["forecasts"]) == 1
 
 
-def test_two_times_far_apart_are_refused_rather_than_filled(client: httpx.Client) -> None:
+def test_two_distant_times_are_refused_and_not_filled(client: httpx.Client) -> None:
     """A grid between them would ask for the memory of thousands."""
     series = {"timestamps": ["0001-01-01", "9999-11-01"], "values": [20.0, 21.0]}
     forecast = answered(client.post("/forecast", json={"model": "gru", "series": [series]}))["forecasts"][0]

@@ -1,4 +1,4 @@
-"""Whatever is posted to /forecast gets an answer that keeps the contract, or a problem document."""
+"""Any request to /forecast gets an answer that keeps the contract, or a problem document."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ Convert = Callable[[float], float]
 
 
 def post(client: httpx.Client, body: Json | bytes, **parameters: str) -> list[ModelForecast]:
-    """What each model answers, held to the contract; nothing where the request is refused."""
+    """Return the answer of each model, checked against the contract; empty if the request is refused."""
     content = body if isinstance(body, bytes) else to_json(body).encode()
     response = client.post("/forecast", content=content, headers=JSON, params=parameters)
     if response.status_code != 200:
@@ -57,12 +57,12 @@ def post(client: httpx.Client, body: Json | bytes, **parameters: str) -> list[Mo
 
 
 def hold_to_horizon(forecast: SeriesForecast, asked: Json) -> None:
-    """Whether there is a value of everything that was asked for at each step ahead."""
+    """Check that each requested quantity has a value at each lead."""
     lists: list[list[Any]] = [forecast.timestamps, forecast.sst, *forecast.baselines.values()]
     lists += [side for interval in forecast.intervals for side in (interval.lower, interval.upper)]
     lists += [exceedance.probability for exceedance in forecast.exceedance]
-    assert {len(one) for one in lists} == {asked.get("horizon", 1)}
-    assert [one.threshold for one in forecast.exceedance] == asked.get("thresholds", [])
+    assert {len(values) for values in lists} == {asked.get("horizon", 1)}
+    assert [exceedance.threshold for exceedance in forecast.exceedance] == asked.get("thresholds", [])
     assert "persistence" in forecast.baselines
     assert all(0 <= share <= 1 for exceedance in forecast.exceedance for share in exceedance.probability)
     for time in forecast.timestamps:
@@ -71,10 +71,10 @@ def hold_to_horizon(forecast: SeriesForecast, asked: Json) -> None:
 
 def forecasts(models: list[ModelForecast]) -> list[SeriesForecast]:
     """The forecasts, where none is an error."""
-    found = [forecast for model in models for forecast in model.forecasts]
-    assert found
-    assert all(isinstance(forecast, SeriesForecast) for forecast in found), found
-    return [forecast for forecast in found if isinstance(forecast, SeriesForecast)]
+    entries = [forecast for model in models for forecast in model.forecasts]
+    assert entries
+    assert all(isinstance(forecast, SeriesForecast) for forecast in entries), entries
+    return [forecast for forecast in entries if isinstance(forecast, SeriesForecast)]
 
 
 @given(content=st.binary() | Anything.map(to_json).map(str.encode), query=st.binary(max_size=30))
@@ -103,7 +103,7 @@ def test_a_request_that_lost_or_changed_a_byte_is_answered_or_refused(
 def test_each_series_gets_a_forecast_or_an_error_in_its_place(client: httpx.Client, asked: Json) -> None:
     models = post(client, asked)
     assert models
-    failed = [not isinstance(one, SeriesForecast) for one in models[0].forecasts]
+    failed = [not isinstance(forecast, SeriesForecast) for forecast in models[0].forecasts]
     # With strict, the same answer or, if any failed, none.
     strict = post(client, asked, strict="true")
     assert strict == ([] if any(failed) else models)
@@ -111,7 +111,7 @@ def test_each_series_gets_a_forecast_or_an_error_in_its_place(client: httpx.Clie
 
 @pytest.mark.parametrize("levels", [10, 200, 100_000])
 @pytest.mark.parametrize("field", ["values", "start", "id"])
-def test_a_field_of_any_depth_is_refused(client: httpx.Client, field: str, levels: int) -> None:
+def test_a_nested_field_of_any_depth_is_refused(client: httpx.Client, field: str, levels: int) -> None:
     series = {"start": "2010-01-01", "values": [24.0] * WINDOW, field: nested(levels)}
     assert post(client, {"series": [series]}) == []
 
@@ -133,20 +133,18 @@ def test_a_lone_surrogate_is_refused_with_a_message(client: httpx.Client, lone: 
 def test_a_good_series_is_answered_the_same_among_any_neighbours(
     client: httpx.Client, good: list[Json], bad: list[Json], horizon: int, order: Any
 ) -> None:
-    named = [one | {"id": f"good {i}"} for i, one in enumerate(good)]
-    mixed = named + [one | {"id": f"bad {i}"} for i, one in enumerate(bad)]
+    named = [series | {"id": f"good {i}"} for i, series in enumerate(good)]
+    mixed = named + [series | {"id": f"bad {i}"} for i, series in enumerate(bad)]
     order.shuffle(mixed)
     (answer,) = post(client, {"model": "gru", "horizon": horizon, "series": mixed})
-    together = {one.id: one.model_dump() for one in answer.forecasts}
-    for one in named:
-        (alone,) = forecasts(post(client, {"model": "gru", "horizon": horizon, "series": [one]}))
-        assert_same(together[one["id"]], alone.model_dump())
+    together = {forecast.id: forecast.model_dump() for forecast in answer.forecasts}
+    for series in named:
+        (alone,) = forecasts(post(client, {"model": "gru", "horizon": horizon, "series": [series]}))
+        assert_same(together[series["id"]], alone.model_dump())
 
 
 @given(series=valid_series(), horizon=st.integers(1, 12), model=st.sampled_from(["rnn", "lstm", "gru"]))
-def test_units_change_what_is_written_and_nothing_else(
-    client: httpx.Client, series: Json, horizon: int, model: str
-) -> None:
+def test_units_change_only_what_is_written(client: httpx.Client, series: Json, horizon: int, model: str) -> None:
     conversions: dict[str, tuple[Convert, Convert]] = {
         "kelvin": (lambda c: c + 273.15, lambda k: k - 273.15),
         "fahrenheit": (lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
@@ -158,16 +156,16 @@ def test_units_change_what_is_written_and_nothing_else(
         other = asked | {"units": units, "thresholds": [there(20.0)], "series": [converted]}
         (forecast,) = forecasts(post(client, other))
         assert (forecast.timestamps, forecast.warnings) == (celsius.timestamps, celsius.warnings)
-        assert_same([back(one) for one in forecast.sst], celsius.sst)
+        assert_same([back(value) for value in forecast.sst], celsius.sst)
         assert_same(forecast.exceedance[0].probability, celsius.exceedance[0].probability)
         for name, values in celsius.baselines.items():
-            assert_same([back(one) for one in forecast.baselines[name]], values)
-        for one, two in zip(forecast.intervals, celsius.intervals, strict=True):
-            assert_same([back(value) for value in one.lower + one.upper], two.lower + two.upper)
+            assert_same([back(value) for value in forecast.baselines[name]], values)
+        for interval, two in zip(forecast.intervals, celsius.intervals, strict=True):
+            assert_same([back(value) for value in interval.lower + interval.upper], two.lower + two.upper)
 
 
 @given(series=valid_series(), offsets=st.lists(Offsets, min_size=48, max_size=48), data=st.data())
-def test_months_are_those_of_the_local_calendar_whatever_the_offsets(
+def test_months_follow_the_local_calendar_whatever_the_offsets(
     client: httpx.Client, series: Json, offsets: list[timezone], data: st.DataObject
 ) -> None:
     first = datetime.fromisoformat(series["start"])
@@ -200,7 +198,7 @@ def test_timestamps_say_the_same_as_a_start(
 
 
 @pytest.mark.parametrize("switch", [datetime(2016, 3, 27, 1), datetime(2016, 10, 30, 1)])
-def test_a_change_to_summer_time_and_back_is_no_gap_and_no_repeat(client: httpx.Client, switch: datetime) -> None:
+def test_a_change_to_summer_time_and_back_causes_no_gap_or_repeat(client: httpx.Client, switch: datetime) -> None:
     times = half_hours(switch - timedelta(hours=10), 40)
     local = [time.astimezone(ZoneInfo("Europe/Berlin")).isoformat() for time in times]
     assert {time[-6:] for time in local} == {"+01:00", "+02:00"}
@@ -211,7 +209,9 @@ def test_a_change_to_summer_time_and_back_is_no_gap_and_no_repeat(client: httpx.
 
 
 @pytest.mark.parametrize(("start", "expected"), [("2014-02-28", "2016-02-28"), ("2012-02-29", "2014-02-28")])
-def test_a_day_that_a_month_does_not_have_moves_nothing(client: httpx.Client, start: str, expected: str) -> None:
+def test_a_month_that_starts_at_the_end_of_february_is_not_shifted(
+    client: httpx.Client, start: str, expected: str
+) -> None:
     series = {"start": start, "values": [24.0 + i % 12 / 10 for i in range(WINDOW)]}
     (forecast,) = forecasts(post(client, {"model": "gru", "series": [series]}))
     assert forecast.timestamps == [f"{expected[:7]}-01T00:00:00Z"]

@@ -17,7 +17,7 @@ import pytest
 from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from service.settings import Settings
-from tests.processes import running
+from tests.processes import Service, running
 from tests.service.requests import body
 from tests.serving import serve
 
@@ -27,8 +27,8 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def series(nino12: SstSeries) -> Json:
-    one: Json = body(nino12)["series"][0]
-    return one
+    entry: Json = body(nino12)["series"][0]
+    return entry
 
 
 def written(*lines: object) -> bytes:
@@ -47,7 +47,7 @@ def post(client: httpx.Client, content: bytes | Iterable[bytes], **query: object
 
 @contextmanager
 def conversation(port: int, query: str = "model=gru") -> Iterator[tuple[socket.socket, BufferedReader]]:
-    """A request whose body is sent in chunks, by hand."""
+    """Begin a request whose body the test sends in chunks."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as wire, wire.makefile("rb") as stream:
         lines = [f"POST /forecast?{query} HTTP/1.1", "Host: x", "Content-Type: application/x-ndjson"]
         wire.sendall("\r\n".join([*lines, "Transfer-Encoding: chunked", "", ""]).encode())
@@ -65,7 +65,7 @@ def read_head(stream: BufferedReader) -> int:
 
 
 def read_lines(stream: BufferedReader) -> Iterator[Json]:
-    """Of a chunked answer; each chunk ends with a line here."""
+    """Yield the lines of a chunked answer whose chunks end with a line."""
     while size := int(stream.readline() or b"0", 16):
         yield from map(json.loads, stream.read(size).splitlines())
         stream.readline()
@@ -84,7 +84,7 @@ def test_each_line_is_answered_in_its_order_as_a_request_with_all_of_them_is(
     for line, entry in zip(lines, answer["forecasts"], strict=True):
         assert line["id"] == entry["id"]
         assert line["sst"] == pytest.approx(entry["sst"], abs=1e-4)
-        assert [one["level"] for one in line["intervals"]] == [80]
+        assert [interval["level"] for interval in line["intervals"]] == [80]
         assert line["exceedance"][0]["probability"] == pytest.approx(entry["exceedance"][0]["probability"], abs=1e-3)
 
 
@@ -107,10 +107,10 @@ def test_a_bad_line_gets_an_error_in_its_place_that_names_it(client: httpx.Clien
     assert len(lines) == len(bad) + 2
     assert [line["id"] for line in (lines[0], lines[-1])] == ["pier", "pier"]
     assert lines[0]["sst"] == lines[-1]["sst"]
-    for i, (line, said) in enumerate(zip(lines[1:-1], bad.values(), strict=True)):
+    for i, (line, sentence) in enumerate(zip(lines[1:-1], bad.values(), strict=True)):
         # A blank line stands behind each.
         assert line["line"] == 3 + 2 * i
-        assert re.search(said, line["error"]), line
+        assert re.search(sentence, line["error"]), line
         assert "sst" not in line
 
 
@@ -122,7 +122,7 @@ def test_a_line_that_is_too_long_is_skipped_and_the_next_is_answered(artifacts: 
     assert first["sst"] == third["sst"]
 
 
-def test_a_short_body_in_one_piece_and_none_at_all_are_answered_too(client: httpx.Client, series: Json) -> None:
+def test_a_short_body_in_one_piece_and_an_empty_one_are_answered(client: httpx.Client, series: Json) -> None:
     without_end = written(series).rstrip()
     assert [line["id"] for line in read(post(client, without_end))] == ["pier"]
     assert read(post(client, b"")) == []
@@ -132,13 +132,13 @@ def test_a_short_body_in_one_piece_and_none_at_all_are_answered_too(client: http
 
 def test_all_three_models_answer_in_one_line(client: httpx.Client, series: Json) -> None:
     good, bad = read(post(client, written(series, series | {"values": [20]}), model="all", level=""))
-    assert [one["model"] for one in good["models"]] == ["nino12-rnn", "nino12-lstm", "nino12-gru"]
-    assert all(one["sst"] and one["intervals"] == [] for one in good["models"])
+    assert [model["model"] for model in good["models"]] == ["nino12-rnn", "nino12-lstm", "nino12-gru"]
+    assert all(model["sst"] and model["intervals"] == [] for model in good["models"])
     assert (bad["line"], len(bad["models"])) == (2, 3)
 
 
 @pytest.mark.parametrize(
-    ("query", "status", "said"),
+    ("query", "status", "sentence"),
     [
         ({"model": "transformer"}, 404, "transformer"),
         ({"horizon": 0}, 422, "query.horizon"),
@@ -147,13 +147,13 @@ def test_all_three_models_answer_in_one_line(client: httpx.Client, series: Json)
         ({"threshold": "nan"}, 422, "query.threshold"),
     ],
 )
-def test_what_is_not_available_is_refused_before_the_body_is_read(
-    client: httpx.Client, series: Json, query: Json, status: int, said: str
+def test_unavailable_models_are_refused_before_the_body_is_read(
+    client: httpx.Client, series: Json, query: Json, status: int, sentence: str
 ) -> None:
     response = post(client, written(series), **query)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
-    assert said in response.json()["detail"]
+    assert sentence in response.json()["detail"]
 
 
 def test_compressed_lines_are_refused(client: httpx.Client, series: Json) -> None:
@@ -242,36 +242,41 @@ def feed(wire: socket.socket, line: bytes, count: int) -> None:
     wire.sendall(b"0\r\n\r\n")
 
 
-def test_memory_does_not_grow_with_the_number_of_lines(artifacts: Path, series: Json) -> None:
+@pytest.fixture(scope="module")
+def process(artifacts: Path) -> Iterator[Service]:
+    with running(artifacts, access_log="true") as service:
+        yield service
+
+
+def test_memory_does_not_grow_with_the_number_of_lines(process: Service, series: Json) -> None:
     line = written(series)
     peaks = []
-    with running(artifacts, access_log="true") as service:
-        for count in (2_000, 20_000):
-            peak = 0
-            with conversation(service.port, "model=gru&horizon=3") as (wire, stream):
-                sender = threading.Thread(target=feed, args=(wire, line, count))
-                sender.start()
-                assert read_head(stream) == 200
-                answered = 0
-                for answered, answer in enumerate(read_lines(stream), 1):
-                    assert "sst" in answer
-                    if answered % 500 == 0:
-                        peak = max(peak, service.resident())
-                sender.join()
-            assert answered == count
-            peaks.append(peak)
-        assert len(line) * 20_000 > 4 * 2**20
+    for count in (2_000, 20_000):
+        peak = 0
+        with conversation(process.port, "model=gru&horizon=3") as (wire, stream):
+            sender = threading.Thread(target=feed, args=(wire, line, count))
+            sender.start()
+            assert read_head(stream) == 200
+            answered = 0
+            for answered, answer in enumerate(read_lines(stream), 1):
+                assert "sst" in answer
+                if answered % 500 == 0:
+                    peak = max(peak, process.resident())
+            sender.join()
+        assert answered == count
+        peaks.append(peak)
+    assert len(line) * 20_000 > 4 * 2**20
     assert peaks[1] < peaks[0] + 16 * 1024, peaks
 
 
-def test_a_client_that_reads_nothing_is_not_read_from(artifacts: Path, series: Json) -> None:
+def test_a_client_that_reads_nothing_is_not_read_from(process: Service, series: Json) -> None:
     line = written(series)
-    with running(artifacts) as service, conversation(service.port, "model=all&horizon=12") as (wire, stream):
+    with conversation(process.port, "model=all&horizon=12") as (wire, stream):
         wire.settimeout(3)
-        before = service.resident()
+        before = process.resident()
         with pytest.raises(TimeoutError):
             feed(wire, line, 10_000_000)
-        assert service.resident() < before + 128 * 1024
+        assert process.resident() < before + 128 * 1024
         assert read_head(stream) == 200
 
 

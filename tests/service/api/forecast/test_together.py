@@ -26,26 +26,26 @@ def sized(asked: Json, size: int) -> Json:
         return asked
     # A body that is too large is refused before it is read, which a client may see as a broken connection.
     size = min(size, 4_000_000 // len(to_json(series)) + 1)
-    unnamed = [one | {"id": None} if isinstance(one, dict) else one for one in series]
+    unnamed = [entry | {"id": None} if isinstance(entry, dict) else entry for entry in series]
     return asked | {"series": (unnamed * size)[:size]}
 
 
 async def ask_together(url: httpx.URL, contents: list[bytes]) -> list[httpx.Response]:
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        return await asyncio.gather(*(client.post("/forecast", content=one, headers=JSON) for one in contents))
+        return await asyncio.gather(*(client.post("/forecast", content=content, headers=JSON) for content in contents))
 
 
 @given(asked=st.lists(st.tuples(REQUESTS, SIZES), min_size=2, max_size=12))
 @settings(max_examples=max(20, settings().max_examples // 5))
-def test_a_request_is_answered_the_same_alone_and_beside_others(
+def test_a_request_gets_the_same_answer_alone_and_among_others(
     client: httpx.Client, asked: list[tuple[Json, int]]
 ) -> None:
-    contents = [to_json(sized(*one)).encode() for one in asked]
-    together = asyncio.run(ask_together(client.base_url, contents))
-    for content, beside in zip(contents, together, strict=True):
+    contents = [to_json(sized(*size)).encode() for size in asked]
+    responses = asyncio.run(ask_together(client.base_url, contents))
+    for content, beside in zip(contents, responses, strict=True):
         alone = client.post("/forecast", content=content, headers=JSON)
         assert beside.status_code == alone.status_code
-        one, other = loaded(beside), loaded(alone)
-        for answer in (one, other):
+        answers = loaded(beside), loaded(alone)
+        for answer in answers:
             answer.pop("request_id", None)
-        assert_same(one, other)
+        assert_same(*answers)

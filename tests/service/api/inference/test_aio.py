@@ -23,8 +23,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def aio(client: httpx.Client, anyio_backend: str) -> AsyncIterator[Any]:
-    async with triton_aio.InferenceServerClient(address(client)) as one:
-        yield one
+    async with triton_aio.InferenceServerClient(address(client)) as aio_client:
+        yield aio_client
 
 
 async def test_every_call_returns_what_the_sync_client_returns(aio: Any, client: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""Whatever is sent to ``/v2/models/{model}/infer``, the answer is a forecast or a sentence."""
+"""Any request to ``/v2/models/{model}/infer`` gets a forecast or an error in one sentence."""
 
 import json
 import math
@@ -30,12 +30,12 @@ VALUES = ODD | NUMBERS | st.text(max_size=8).map(json.dumps)
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where anything stands in a document, the document itself left out."""
-    found = [] if path == () else [path]
+    """Return the path of every value in a document, except the document itself."""
+    paths = [] if path == () else [path]
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in children:
-        found += places(child, (*path, key))
-    return found
+        paths += places(child, (*path, key))
+    return paths
 
 
 def with_piece(document: Any, path: tuple[Any, ...], piece: str) -> bytes:

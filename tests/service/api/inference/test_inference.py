@@ -42,8 +42,8 @@ from tests.serving import serve, serve_app
 
 @pytest.fixture
 def infer_client(client: httpx.Client) -> Iterator[Any]:
-    with triton.InferenceServerClient(address(client)) as one:
-        yield one
+    with triton.InferenceServerClient(address(client)) as triton_client:
+        yield triton_client
 
 
 # As clients see it.
@@ -74,8 +74,8 @@ def test_a_models_configuration_agrees_with_its_metadata(infer_client: Any) -> N
     metadata = infer_client.get_model_metadata("nino12-gru")
     assert (config["name"], config["platform"], config["max_batch_size"]) == ("nino12-gru", metadata["platform"], 0)
     for described, configured in (("inputs", "input"), ("outputs", "output")):
-        assert [(one["name"], f"TYPE_{one['datatype']}", one["shape"]) for one in metadata[described]] == [
-            (one["name"], one["data_type"], one["dims"]) for one in config[configured]
+        assert [(tensor["name"], f"TYPE_{tensor['datatype']}", tensor["shape"]) for tensor in metadata[described]] == [
+            (tensor["name"], tensor["data_type"], tensor["dims"]) for tensor in config[configured]
         ]
     assert config["parameters"]["step"] == {"string_value": "month"}
 
@@ -173,7 +173,7 @@ def test_a_response_is_compressed_only_as_the_client_accepts(
     assert int(response.headers["content-length"]) < (2_000 if encoding else 10_000)
 
 
-def test_nothing_but_inference_is_ever_compressed(client: httpx.Client) -> None:
+def test_only_inference_responses_are_compressed(client: httpx.Client) -> None:
     for path in ("/v2", "/v2/models/stats", "/v2/models/nino12-gru", "/v2/models/nino12-gru/config", "/v2/nowhere"):
         response = client.get(path, headers={"Accept-Encoding": "gzip, deflate, br"})
         assert "content-encoding" not in response.headers
@@ -182,10 +182,12 @@ def test_nothing_but_inference_is_ever_compressed(client: httpx.Client) -> None:
 
 def test_several_requests_can_run_at_once(client: httpx.Client, nino12: SstSeries) -> None:
     sst, valid_time = windows(nino12, 8)
-    with triton.InferenceServerClient(address(client), concurrency=4) as one:
-        pending = [one.async_infer("nino12-gru", inputs(sst[k : k + 1], valid_time[k : k + 1])) for k in range(8)]
+    with triton.InferenceServerClient(address(client), concurrency=4) as triton_client:
+        pending = [
+            triton_client.async_infer("nino12-gru", inputs(sst[k : k + 1], valid_time[k : k + 1])) for k in range(8)
+        ]
         apart = [waiting.get_result().as_numpy("forecast")[0] for waiting in pending]
-        together = one.infer("nino12-gru", inputs(sst, valid_time)).as_numpy("forecast")
+        together = triton_client.infer("nino12-gru", inputs(sst, valid_time)).as_numpy("forecast")
     np.testing.assert_allclose(apart, together, rtol=1e-5)
 
 
@@ -249,8 +251,8 @@ def test_unsupported_extensions_are_clear_errors(infer_client: Any, nino12: SstS
 
 def test_statistics_count_the_requests(infer_client: Any, nino12: SstSeries) -> None:
     def figures(name: str) -> Json:
-        (one,) = infer_client.get_inference_statistics(name)["model_stats"]
-        return dict(one)
+        (statistics,) = infer_client.get_inference_statistics(name)["model_stats"]
+        return dict(statistics)
 
     before, other = figures("nino12-lstm"), figures("nino12-rnn")
     for n in (1, 5):
@@ -300,11 +302,11 @@ async def test_a_request_whose_client_disconnects_counts_as_failed(registry: Reg
 
 def test_while_it_drains_the_process_is_live_and_not_ready(artifacts: Path) -> None:
     gate = create_app(Settings(artifacts=artifacts))
-    with serve_app(gate) as client, triton.InferenceServerClient(address(client)) as one:
-        assert one.is_server_ready()
+    with serve_app(gate) as client, triton.InferenceServerClient(address(client)) as triton_client:
+        assert triton_client.is_server_ready()
         gate.lifecycle.draining = True
-        assert one.is_server_live()
-        assert not one.is_server_ready()
+        assert triton_client.is_server_live()
+        assert not triton_client.is_server_ready()
         assert "shutting down" in refused(client.get("/v2/health/ready"), 503)
         assert "shutting down" in refused(client.post(INFER, json=request()), 503)
 
@@ -327,14 +329,14 @@ def test_the_route_in_the_document_answers_as_the_gate_does(artifacts: Path, cli
     head, tail = binary_request(300)
     head["parameters"] = {"binary_data_output": True}
     with serve_app(create_app(Settings(artifacts=artifacts)).app) as bare:
-        for one, other in (
+        for answer, other in (
             (bare.post(INFER, json=request(2)), client.post(INFER, json=request(2))),
             (post_binary(bare, head, tail), post_binary(client, head, tail)),
             (bare.post(INFER, json={}), client.post(INFER, json={})),
         ):
-            assert (one.status_code, one.content) == (other.status_code, other.content)
+            assert (answer.status_code, answer.content) == (other.status_code, other.content)
             for name in ("content-type", "content-encoding", "inference-header-content-length"):
-                assert one.headers.get(name) == other.headers.get(name)
+                assert answer.headers.get(name) == other.headers.get(name)
 
 
 def test_the_documentations_example_runs(client: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from service.api.pages.docs import PATH, install_docs
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("installed", [True, False])
-async def test_the_policy_of_the_documentation_lets_through_what_the_page_loads_and_no_more(installed: bool) -> None:
+async def test_the_policy_of_the_documentation_allows_only_what_the_page_loads(installed: bool) -> None:
     app = FastAPI(title="SST", docs_url=None)
     assets = Assets.find() if installed else replace(Assets.find(), swagger=None)
     rules = {rule.split()[0]: rule.split()[1:] for rule in install_docs(app, assets).split("; ")}

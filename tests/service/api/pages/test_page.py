@@ -24,11 +24,11 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(client:
     assert "//" not in re.sub(r"</?[a-z]+>", "", " ".join(re.findall(r'(?:href|src)="([^"]+)"', html)))
     assert re.findall(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", html) == []
     assert set(re.findall(r'modulepreload" href="[^"]+/(.*?)"', html)) == {
-        f"{one.name}" for one in PAGE.glob("modules/*.js")
+        f"{module.name}" for module in PAGE.glob("modules/*.js")
     }
 
 
-def test_every_file_that_the_page_names_is_there_compressed_and_kept_for_good(client: httpx.Client) -> None:
+def test_every_file_of_the_page_is_served_compressed_and_cached_for_good(client: httpx.Client) -> None:
     paths = set(LOADED.findall(client.get("/").text))
     assert any("plotly" in path for path in paths)
     for path in paths:
@@ -46,7 +46,7 @@ def test_the_icon_is_revalidated_because_its_address_stays(client: httpx.Client)
     assert (headers["cache-control"], headers["vary"]) == ("no-cache", "Accept-Encoding")
 
 
-def test_modules_import_only_modules_that_are_there() -> None:
+def test_modules_import_only_existing_modules() -> None:
     for module in PAGE.glob("modules/*.js"):
         for name in re.findall(r'from "(.*?)"', module.read_text()):
             assert (module.parent / name).is_file(), f"{module.name} imports {name}"
@@ -66,8 +66,8 @@ def test_different_content_has_a_different_address(tmp_path: Path, monkeypatch: 
 
 
 def test_without_the_packages_the_page_names_no_charts() -> None:
-    found = Assets.find()
-    bare = Assets(page=Bundle(found.page.folder, found.page.files), charts=None, swagger=None)
+    installed = Assets.find()
+    bare = Assets(page=Bundle(installed.page.folder, installed.page.files), charts=None, swagger=None)
     assert 'data-charts=""' in bytes(page(bare, Settings()).body).decode()
 
 
@@ -87,7 +87,7 @@ def test_page_and_files_need_no_key(artifacts: Path) -> None:
         assert client.get("/models").status_code == 401
 
 
-def test_the_end_of_a_datasets_series_is_what_forecasts_start_from(client: httpx.Client) -> None:
+def test_forecasts_of_a_dataset_start_from_the_end_of_its_series(client: httpx.Client) -> None:
     recent = client.get("/series").raise_for_status().json()
     forecast = client.get("/forecast").json()
     assert (recent["dataset"], recent["step"], recent["units"]) == ("nino12", "month", "celsius")
@@ -100,7 +100,7 @@ def test_the_end_of_a_datasets_series_is_what_forecasts_start_from(client: httpx
 
 def test_the_record_of_the_training_has_losses_and_seeds(client: httpx.Client) -> None:
     record = client.get("/compare/training").raise_for_status().json()
-    assert [one["model"] for one in record["networks"]] == ["nino12-rnn", "nino12-lstm", "nino12-gru"]
+    assert [network["model"] for network in record["networks"]] == ["nino12-rnn", "nino12-lstm", "nino12-gru"]
     for network in record["networks"]:
         assert len(network["train_loss"]) == len(network["validation_loss"]) == network["epochs"] == 2
         assert [run["seed"] for run in network["seeds"]] == [0, 1]

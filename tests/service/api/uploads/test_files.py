@@ -51,23 +51,23 @@ def test_a_file_is_described(client: httpx.Client) -> None:
     assert series["values"] == read_csv(NINO12).values.tolist()
 
 
-def test_its_series_can_be_posted_straight_on(client: httpx.Client) -> None:
-    found = post(client, NINO12.read_bytes())
-    forecast = answered(client.post("/forecast", json={"model": "gru", "series": found["series"]}))
+def test_the_series_of_the_answer_can_be_posted_to_forecast(client: httpx.Client) -> None:
+    answer = post(client, NINO12.read_bytes())
+    forecast = answered(client.post("/forecast", json={"model": "gru", "series": answer["series"]}))
     there = answered(client.get("/forecast?model=gru"))
     assert forecast["forecasts"][0]["sst"] == pytest.approx(there["forecasts"][0]["sst"], abs=1e-4)
-    compared = answered(client.post("/compare", json={"series": found["series"]}))
+    compared = answered(client.post("/compare", json={"series": answer["series"]}))
     assert compared["test"]["n"] == 732 - 24
 
 
-def test_units_that_the_header_names_are_heeded(client: httpx.Client) -> None:
+def test_units_in_the_header_are_used(client: httpx.Client) -> None:
     answer = post(client, "time,wtmp_F\n2001-01-01,41\n2001-02-01,50\n2001-03-01,41\n")
     (station,) = answer["stations"]
     assert (station["units"], station["units_from"]) == ("fahrenheit", "by the header")
     assert answer["series"][0]["values"] == [5, 10, 5]
 
 
-def test_units_flags_and_gaps_are_told(client: httpx.Client) -> None:
+def test_units_flags_and_gaps_are_reported(client: httpx.Client) -> None:
     rows = [f"200{k // 12}-{k % 12 + 1:02}-01,{290 + k % 5},{4 if k == 7 else 3 if k == 9 else 1}" for k in range(36)]
     answer = post(client, "\n".join(["time,sst,sst_qc", "UTC,K,1", *rows]))
     (station,) = answer["stations"]
@@ -84,7 +84,7 @@ def test_units_flags_and_gaps_are_told(client: httpx.Client) -> None:
     assert flagged["flags"] == [4, 3]
 
 
-def test_flagged_values_stand_at_the_times_of_the_series(client: httpx.Client) -> None:
+def test_flagged_values_keep_their_times(client: httpx.Client) -> None:
     months = [
         f"{2001 + k // 12}-{k % 12 + 1:02}-15,{'99' if k == 3 else 20},{4 if k == 3 else 9 if k == 5 else 1}"
         for k in range(24)
@@ -114,58 +114,58 @@ def test_the_series_alone_go_straight_into_a_forecast_line_by_line(client: httpx
     assert none.status_code == 422
 
 
-def test_missing_values_at_the_end_are_left_out_of_what_is_sent_on(client: httpx.Client) -> None:
+def test_trailing_missing_values_are_left_out_of_the_series(client: httpx.Client) -> None:
     answer = post(client, monthly(40) + "\n2004-05-01,\n2004-06-01,NaN\n")
     assert answer["stations"][0]["summary"]["values"] == 42
     assert len(answer["series"][0]["values"]) == 40
     assert "error" not in answered(client.post("/forecast", json={"series": answer["series"]}))["forecasts"][0]
 
 
-def test_several_stations_are_all_there_and_one_can_be_chosen(client: httpx.Client) -> None:
+def test_several_stations_are_read_and_one_can_be_chosen(client: httpx.Client) -> None:
     times = [f"{year}-{month:02}-01" for year in range(2001, 2004) for month in range(1, 13)]
     text = "\n".join(["time,station,sst", *(f"{t},{name},{20 + k % 7}" for k, t in enumerate(times) for name in "ab")])
     answer = post(client, text)
     assert answer["problem"] == "holds 2 stations: a, b; choose one with station="
-    assert [one["id"] for one in answer["series"]] == [one["name"] for one in answer["stations"]] == ["a", "b"]
+    assert [entry["id"] for entry in answer["series"]] == [entry["name"] for entry in answer["stations"]] == ["a", "b"]
     both = answered(client.post("/forecast", json={"series": answer["series"]}))["forecasts"]
-    assert [one["id"] for one in both] == ["a", "b"]
+    assert [entry["id"] for entry in both] == ["a", "b"]
     chosen = post(client, text, station="b")
     assert chosen["problem"] is None
-    assert [one["id"] for one in chosen["series"]] == ["b"]
+    assert [entry["id"] for entry in chosen["series"]] == ["b"]
 
 
-def test_of_too_many_stations_one_has_to_be_chosen(client: httpx.Client) -> None:
+def test_too_many_stations_need_a_choice(client: httpx.Client) -> None:
     months = monthly(30).splitlines()[1:]
     text = "\n".join(["time,sst,station", *(f"{month},{k}" for k in range(501) for month in months)])
     detail = refusal(client, text)
     assert detail == "the file: holds 501 stations, more than the limit of 500; choose one with station="
-    assert [one["id"] for one in post(client, text, station="77")["series"]] == ["77"]
+    assert [entry["id"] for entry in post(client, text, station="77")["series"]] == ["77"]
 
 
 @pytest.mark.parametrize("text", ["\n" * 1_000_001, "# remark\r" * 1_000_001, "1\n" * 1_000_001])
 def test_a_file_of_more_lines_than_fit_the_memory_is_refused(client: httpx.Client, text: str) -> None:
-    said = refusal(client, text)
-    assert said == (
+    message = refusal(client, text)
+    assert message == (
         "the file: holds 1000001 lines, more than the limit of 1000000; keep one station or a shorter period"
     )
 
 
-def test_it_says_whose_models_can_forecast_from_it(client: httpx.Client) -> None:
+def test_the_answer_says_which_models_can_forecast_from_the_series(client: httpx.Client) -> None:
     long, short = (post(client, monthly(n))["stations"][0]["forecast"] for n in (36, 20))
-    assert {one["dataset"]: one["problem"] for one in long}["nino12"] is None
-    problems = {one["dataset"]: one["problem"] for one in short}
+    assert {outlook["dataset"]: outlook["problem"] for outlook in long}["nino12"] is None
+    problems = {outlook["dataset"]: outlook["problem"] for outlook in short}
     assert problems["nino12"] == "20 values are too few: nino12-rnn needs at least 24"
     assert problems["buoy"] == "the step is one month, but buoy-rnn forecasts steps of 30 minutes"
 
 
-def test_it_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> None:
+def test_the_answer_says_whether_the_series_can_be_trained_on(client: httpx.Client) -> None:
     assert post(client, NINO12.read_bytes())["stations"][0]["training"] == {"problem": None}
     problem = post(client, monthly(36))["stations"][0]["training"]["problem"]
     assert problem.startswith("36 values are too few to train on: a window of 24 and a horizon of 12 need at least 119")
     assert problem.endswith("; use a longer series, or train with a smaller window or horizon")
 
 
-def test_what_is_found_can_be_overridden(client: httpx.Client) -> None:
+def test_detected_columns_can_be_overridden(client: httpx.Client) -> None:
     names, *rows = monthly(36, header="when,warmth").splitlines()
     text = "\n".join([f"entered,{names}", *(f"2004-01-01,{row}" for row in rows)])
     assert "has 2 columns of dates: entered, when; choose one with time_column=" in refusal(client, text)
@@ -187,7 +187,7 @@ def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "sentence"),
     [
         ("", "holds no data"),
         ("time,sst\n0000-01-01,1\n0000-02-01,1\n", "line 2: time '0000-01-01' is not in the years 1 to 9999 (UTC)"),
@@ -202,10 +202,10 @@ def test_ndbc_and_packed_files_are_read(client: httpx.Client) -> None:
         ),
     ],
 )
-def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: str, says: str) -> None:
+def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: str, sentence: str) -> None:
     detail = refusal(client, text)
     assert detail.startswith("the file: ")
-    assert says in detail
+    assert sentence in detail
 
 
 @pytest.mark.parametrize(
@@ -225,13 +225,13 @@ def test_a_file_that_cannot_be_used_gets_a_sentence(client: httpx.Client, text: 
         ("application/x-ndjson-seq", False),
     ],
 )
-def test_lines_are_answered_to_who_wants_them_before_json(client: httpx.Client, accept: str, lines: bool) -> None:
+def test_ndjson_is_sent_if_the_client_prefers_it_to_json(client: httpx.Client, accept: str, lines: bool) -> None:
     response = client.post("/series", content=monthly(3), headers=CSV | {"Accept": accept})
     assert response.headers["content-type"] == f"application/{'x-ndjson' if lines else 'json'}"
 
 
 @pytest.mark.parametrize(
-    ("header", "parameters", "says"),
+    ("header", "parameters", "sentence"),
     [
         ("time,sst", {"dates": "dmy"}, "has no dates such as 03/04/2010; remove dates="),
         ("time,sst", {"station": "x"}, "holds one series without a name; remove station="),
@@ -239,10 +239,10 @@ def test_lines_are_answered_to_who_wants_them_before_json(client: httpx.Client, 
         ("time,air_temp", {}, "if it is SST, name it with value_column="),
     ],
 )
-def test_a_sentence_goes_on_behind_a_parameter_that_it_names_without_a_value(
-    client: httpx.Client, header: str, parameters: Any, says: str
+def test_a_refusal_says_which_parameter_to_set_or_remove(
+    client: httpx.Client, header: str, parameters: Any, sentence: str
 ) -> None:
-    assert says in refusal(client, monthly(3, header), **parameters)
+    assert sentence in refusal(client, monthly(3, header), **parameters)
 
 
 @pytest.mark.parametrize(
@@ -262,28 +262,28 @@ def test_a_wrong_parameter_is_named(client: httpx.Client, parameters: Json, wher
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"%PDF-1.4", b"PAR1", b"GRIB"])
-def test_what_is_no_text_is_another_media_type(client: httpx.Client, content: bytes) -> None:
+def test_binary_content_is_an_unsupported_media_type(client: httpx.Client, content: bytes) -> None:
     assert refusal(client, content + bytes(50), status=415).startswith("the file is ")
 
 
 @pytest.mark.parametrize(
-    ("columns", "says"),
+    ("columns", "sentence"),
     [
         (MAX_COLUMNS, f"has {MAX_COLUMNS + 1} columns, more than the limit of {MAX_COLUMNS}"),
         (MAX_STATIONS + 1, f"holds {MAX_STATIONS + 1} stations, more than the limit of {MAX_STATIONS}"),
     ],
 )
-def test_a_table_of_more_columns_than_are_taken_is_refused(client: httpx.Client, columns: int, says: str) -> None:
+def test_a_table_with_too_many_columns_is_refused(client: httpx.Client, columns: int, sentence: str) -> None:
     header = ",".join(["time", *(f"s{k}_sst" for k in range(columns))])
     rows = [",".join([f"2001-01-0{day}", *["15"] * columns]) for day in (1, 2, 3)]
-    assert says in refusal(client, "\n".join([header, *rows]))
+    assert sentence in refusal(client, "\n".join([header, *rows]))
     if columns < MAX_COLUMNS:
         answer = post(client, "\n".join([header, *rows]), station="s7")
         assert answer["stations"][0]["columns"]["value"] == "s7_sst"
 
 
 @pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=x", "application/json"])
-def test_a_form_is_told_to_send_the_file_itself(client: httpx.Client, media_type: str) -> None:
+def test_a_form_is_refused_with_advice_to_send_the_file(client: httpx.Client, media_type: str) -> None:
     response = client.post("/series", content=b"--x", headers={"Content-Type": media_type})
     assert response.status_code == 415
     assert "send the file itself as the body" in response.json()["detail"]
@@ -301,7 +301,7 @@ def test_too_large_a_file_is_refused_packed_or_not(small_limits: httpx.Client) -
     assert "holds more than 0.0190735 MiB of text" in refusal(small_limits, gzip.compress(big.encode()))
 
 
-def test_more_values_than_a_request_takes_are_not_sent_on(small_limits: httpx.Client) -> None:
+def test_a_series_with_too_many_values_is_described_and_left_out(small_limits: httpx.Client) -> None:
     answer = post(small_limits, monthly(101))
     assert answer["series"] == []
     assert answer["stations"][0]["problem"].startswith("101 values are too many: a request takes 100 in one series")
@@ -314,7 +314,7 @@ def test_any_bytes_are_understood_or_refused(client: httpx.Client, content: byte
     response = client.post("/series", content=content, headers=CSV, params=parameters)
     if response.status_code == 200:
         answer = FileReading.model_validate(loaded(response))
-        sent = [one.model_dump() for one in answer.series]
+        sent = [series.model_dump() for series in answer.series]
         if sent:
             assert client.post("/forecast", json={"series": sent}).status_code == 200
     else:

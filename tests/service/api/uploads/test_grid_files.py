@@ -48,43 +48,41 @@ def post(client: httpx.Client, path: Path, **parameters: str) -> httpx.Response:
 
 
 def test_a_place_on_a_grid_is_read_as_training_reads_it(client: httpx.Client, grid: Path) -> None:
-    found = answered(post(client, grid, at="40.1,1.1"))
-    (station,) = found["stations"]
-    assert (found["format"], found["problem"]) == ("NetCDF", None)
+    answer = answered(post(client, grid, at="40.1,1.1"))
+    (station,) = answer["stations"]
+    assert (answer["format"], answer["problem"]) == ("NetCDF", None)
     assert (station["units"], station["units_from"]) == ("kelvin", "by the attribute units")
     assert any("the nearest cell of sea" in note for note in station["summary"]["notes"])
     there = read(grid, ReadingOptions(at=(40.1, 1.1))).series
-    (series,) = found["series"]
+    (series,) = answer["series"]
     assert (series["step"], series["start"]) == ("day", "2019-01-01T00:00:00Z")
     assert series["values"] == pytest.approx(there.values.tolist())
 
 
-def test_a_grid_without_a_place_says_what_to_choose(client: httpx.Client, grid: Path) -> None:
-    found = answered(post(client, grid))
-    assert found["series"] == found["stations"] == []
-    assert found["problem"] == (
+def test_a_grid_without_a_place_lists_the_choices(client: httpx.Client, grid: Path) -> None:
+    answer = answered(post(client, grid))
+    assert answer["series"] == answer["stations"] == []
+    assert answer["problem"] == (
         "is a grid of 3 × 4 cells, latitudes 40 to 41 and longitudes 1 to 2.5; choose a place with at=LAT,LON"
     )
 
 
-def test_a_damaged_file_gets_a_sentence_that_does_not_say_where_it_was_put(
-    client: httpx.Client, grid: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_file_gets_a_sentence_without_a_server_path(client: httpx.Client, grid: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.nc"
     cut.write_bytes(grid.read_bytes()[:9_000])
     response = post(client, cut)
     assert response.status_code == 422
     detail = response.json()["detail"]
-    assert detail.startswith("the file: cannot be read as NetCDF: ")
+    assert detail.startswith("the file: cannot read it as NetCDF: ")
     assert "upload.nc" not in detail
-    assert refusal(client, "time,sst\n", format="netcdf").startswith("the file: cannot be read as NetCDF")
+    assert refusal(client, "time,sst\n", format="netcdf").startswith("the file: cannot read it as NetCDF")
 
 
 SPIN = (sys.executable, "-c", "print('ready', flush=True)\nwhile True: pass")
 """In place of what reads a file, one that computes for ever."""
 
 
-def test_a_file_that_takes_too_much_computing_is_refused_by_what_its_process_computed(grid: Path) -> None:
+def test_a_file_is_refused_by_the_cpu_time_that_reading_it_takes(grid: Path) -> None:
     reads = GridFiles(processor_seconds=1, seconds=3_600, reader=SPIN)
     message = "the file: reading took more than 1 s of computing time, so the file is damaged or too large; "
     message += "send one place as CSV"
@@ -92,14 +90,14 @@ def test_a_file_that_takes_too_much_computing_is_refused_by_what_its_process_com
         asyncio.run(reads.read(grid.read_bytes(), ReadingOptions()))
 
 
-def test_a_machine_that_does_not_get_to_a_file_is_busy_and_the_file_is_not_blamed(grid: Path) -> None:
+def test_a_file_that_waits_too_long_for_the_cpu_is_reported_as_a_busy_server(grid: Path) -> None:
     with pytest.raises(ProblemError, match=r"the server is too busy: .*; try again later") as caught:
         asyncio.run(GridFiles(seconds=0, reader=SPIN).read(grid.read_bytes(), ReadingOptions()))
     assert caught.value.status == 503
     assert caught.value.headers == {"Retry-After": "10"}
 
 
-def test_a_process_that_hangs_is_told_from_one_that_wants_to_compute() -> None:
+def test_is_asleep_distinguishes_a_waiting_process_from_a_busy_one() -> None:
     for program, asleep in (("cat", True), (SPIN, False)):
         with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdin is not None
@@ -124,19 +122,17 @@ def stations(path: Path, count: int, values: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("count", "values", "says"),
+    ("count", "values", "sentence"),
     [
         (MAX_STATIONS + 1, 2, "holds 501 stations, more than the limit of 500; choose one with station="),
         (400, 2_600, f"holds 1040000 values, more than the limit of {MAX_LINES}; keep a shorter period"),
     ],
 )
-def test_a_file_that_holds_more_than_its_bytes_show_is_refused_unread(
-    tmp_path: Path, count: int, values: int, says: str
-) -> None:
+def test_a_file_that_expands_too_much_is_refused_unread(tmp_path: Path, count: int, values: int, sentence: str) -> None:
     path = stations(tmp_path / "many.nc", count, values)
-    found = answer(Request(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES)))
-    assert isinstance(found, FileError)
-    assert found.written(in_query) == f"the file: {says}"
+    error = answer(Request(path, ReadingOptions(max_stations=MAX_STATIONS, max_lines=MAX_LINES)))
+    assert isinstance(error, FileError)
+    assert error.written(in_query) == f"the file: {sentence}"
     assert isinstance(answer(Request(path, ReadingOptions(station="s1", max_lines=MAX_LINES))), Reading)
 
 

@@ -1,0 +1,23 @@
+"""A start of the service that is refused, in this process: a new one takes seconds to import what it needs."""
+
+import os
+from unittest.mock import patch
+
+import pytest
+
+from service.__main__ import main
+
+
+def refused_start(capsys: pytest.CaptureFixture[str], *arguments: str, **settings: str) -> list[str]:
+    """Start the service with these settings (named without ``SST_``), and return the lines that it prints.
+
+    It has to exit with 2 and print nothing to standard output.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SST_")}
+    environment |= {f"SST_{name.upper()}": value for name, value in settings.items()}
+    # The program turns its options into environment variables.
+    with patch.dict(os.environ, environment, clear=True):
+        status = main(list(arguments))
+    printed = capsys.readouterr()
+    assert (status, printed.out) == (2, "")
+    return printed.err.splitlines()
