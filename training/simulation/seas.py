@@ -55,7 +55,7 @@ def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas
         days = -(-steps // 24)
         water, activity = simulate_water(random, drawn, start, days, 24)
         water = water[:steps]
-        hours: npt.NDArray[np.float64] = start + np.arange(steps) / 24
+        hours = np.asarray(start + np.arange(steps) / 24, dtype=np.float64)
         water += _tides(random, activity, hours) + _sunshine(random, drawn, activity, hours)
         observed, kinds = observe(random, water, activity, 24)
         return Seas(drawn, observed.T.astype(np.float64), hours * _DAY, kinds)
@@ -66,7 +66,7 @@ def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas
         sums = np.add.reduceat(water, bounds[:-1], axis=0)
         water = np.asarray(sums / np.diff(bounds)[:, np.newaxis], dtype=np.float32)
     observed, kinds = observe(random, water, activity, 1 / length)
-    times: npt.NDArray[np.float64] = start + np.arange(steps) * length
+    times = np.asarray(start + np.arange(steps) * length, dtype=np.float64)
     return Seas(drawn, observed.T.astype(np.float64), times * _DAY, kinds)
 
 

@@ -30,7 +30,8 @@ def test_the_posterior_is_that_of_bayesian_linear_regression() -> None:
     weights = covariance @ (design.T @ target) / companion.noise[0, knot]
     here = features[0, origin]
     assert float(mean[0, 0, knot]) == pytest.approx(float(here @ weights))
-    assert float(spread[0, 0, knot]) == pytest.approx(float((companion.noise[0, knot] + here @ covariance @ here).sqrt()))
+    variance = companion.noise[0, knot] + here @ covariance @ here
+    assert float(spread[0, 0, knot]) == pytest.approx(float(variance.sqrt()))
 
 
 def test_forecasts_from_several_origins_are_those_from_each() -> None:

@@ -20,7 +20,9 @@ def walk(n: int = 3, steps: int = STEPS) -> torch.Tensor:
 
 def run(features: Features, sst: torch.Tensor, last: float = 1e9) -> tuple[torch.Tensor, ...]:
     n = len(sst)
-    return features(sst, torch.full((n,), last, dtype=torch.float64), torch.zeros(n, dtype=torch.float64), 0)
+    time, nowhere = torch.full((n,), last, dtype=torch.float64), torch.zeros(n, dtype=torch.float64)
+    parts: tuple[torch.Tensor, ...] = features(sst, time, nowhere, 0)
+    return parts
 
 
 def test_a_scan_is_the_recursion_it_states() -> None:

@@ -38,9 +38,10 @@ def test_a_run_publishes_three_networks_that_load_and_forecast(artifacts: Path) 
 
 def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: Path) -> None:
     report = UniversalReport.model_validate_json(open_current(artifacts, "ocean-monthly").read("report.json"))
+    asked = {(context, lead) for context in (24, 60) for lead in (1, 3, 6, 12)}
     for model in report.models:
         for scores in (model.held_out, model.held_out_without_companion):
-            assert {(score.context, score.lead) for score in scores} == {(c, h) for c in (24, 60) for h in (1, 3, 6, 12)}
+            assert {(score.context, score.lead) for score in scores} == asked
             assert {score.positioned for score in scores} == {True, False}
             assert all(score.relative_rmse > 0 for score in scores)
             assert all(0 <= score.coverage_80 <= score.coverage_95 <= 1 for score in scores)

@@ -6,6 +6,7 @@ from training.simulation.seas import Seas, simulate_seas
 from training.simulation.water import FREEZING, simulate_water
 
 STEPS = {"hour": 24 * 20, "day": 400, "week": 120, "month": 60}
+HOURS = {"hour": 1, "day": 24, "week": 168, "month": 730.5}
 
 
 @pytest.fixture(params=STEPS)
@@ -14,9 +15,8 @@ def seas(request: pytest.FixtureRequest) -> Seas:
 
 
 def test_every_place_has_the_number_of_steps_asked_for(seas: Seas) -> None:
-    step = np.diff(seas.times)[0]
-    steps = next(n for name, n in STEPS.items() if abs({"hour": 1, "day": 24, "week": 168, "month": 730.5}[name] * 3600 - step) < 1)
-    assert seas.sst.shape == (40, steps)
+    step = next(name for name, hours in HOURS.items() if np.allclose(np.diff(seas.times), hours * 3600))
+    assert seas.sst.shape == (40, STEPS[step])
     assert np.isfinite(seas.sst).mean() > 0.7
     assert (np.isfinite(seas.sst).mean(axis=1) > 0.05).all()
 
