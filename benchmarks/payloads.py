@@ -101,4 +101,4 @@ def write(path: Path, bodies: Sequence[bytes]) -> Path:
 
 
 def _body(model: str, series: Sequence[dict[str, Any]]) -> bytes:
-    return json.dumps({"model": model, "series": series}, separators=(",", ":")).encode()
+    return json.dumps({"dataset": "nino12", "model": model, "series": series}, separators=(",", ":")).encode()

@@ -163,7 +163,7 @@ async def _serving(gate: Gate, registry: Registry | None, bus: WorkerBus) -> Asy
         watcher.refresh()
         watching = asyncio.create_task(watcher.watch(gate.settings.reload_seconds))
         stack.callback(watching.cancel)
-        logger.info("ready: %s", ", ".join(forecaster.metadata.model for forecaster in watcher.registry.models))
+        logger.info("ready: %s", ", ".join(watcher.registry.model_names))
         yield watcher
 
 

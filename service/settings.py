@@ -35,7 +35,7 @@ class Settings(BaseSettings):
 
     Attributes:
         artifacts: the folder of published releases.
-        default_dataset: the dataset to use if a request names none.
+        default_dataset: the dataset to use if a GET request names none.
         host: the address to listen on.
         port: the port to listen on.
         workers: the number of processes.

@@ -1,5 +1,6 @@
 """Shared fixtures: small real checkpoints, trained once per session, and a service that serves them."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from forecasting.releases.registry import Registry, load_forecaster
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH, TimeStep
 from service.settings import Settings
+from tests.forecasting.universal import tiny
 from tests.serving import serve
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
@@ -69,6 +71,16 @@ def artifacts(published: Published) -> Path:
     series = read_csv(buoy).part(0, 1_000)
     config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, window=24, horizon=4)
     train(Dataset.divide(series, config), buoy, Destination("buoy", folder), config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def seas(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder with two universal releases besides: ocean-daily and ocean-monthly."""
+    folder = tmp_path_factory.mktemp("seas") / "artifacts"
+    shutil.copytree(artifacts, folder)
+    for step, name in (("day", "ocean-daily"), ("month", "ocean-monthly")):
+        tiny.publish(folder, name, step, {"gru": 0.01, "lstm": 0.1, "rnn": 0.2})
     return folder
 
 

@@ -1,11 +1,10 @@
-"""Releases of places loaded from the artifacts folder, found by name."""
+"""Releases loaded from the artifacts folder, found by name."""
 
 import csv
 import io
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,14 +18,14 @@ from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.references.baselines import BASELINES, Baselines
+from forecasting.releases.loaded_universal import ALL, BEST, LoadedUniversal, UniversalCatalog
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import TimeStep
 from forecasting.wording import available
 
-BEST: Final = "best"
-ALL: Final = "all"
+__all__ = ["ALL", "BEST", "LoadedRelease", "LoadedUniversal", "Registry", "load_forecaster", "load_release"]
 
 
 @dataclass(frozen=True)
@@ -114,14 +113,21 @@ class Registry:
     """The loaded releases, by dataset.
 
     Attributes:
-        releases: by dataset.
+        releases: of places, by dataset.
         default_dataset: used where no dataset is named.
-        models: all loaded networks.
+        universal: releases that forecast any series at their step.
+        models: all loaded networks of places.
     """
 
-    def __init__(self, releases: Mapping[str, LoadedRelease], default_dataset: str) -> None:
+    def __init__(
+        self,
+        releases: Mapping[str, LoadedRelease],
+        default_dataset: str,
+        universal: Mapping[str, LoadedUniversal] | None = None,
+    ) -> None:
         self.releases = releases
         self.default_dataset = default_dataset
+        self.universal = UniversalCatalog(universal or {})
         self.models = [forecaster for release in releases.values() for forecaster in release.forecasters.values()]
         self._by_name = {forecaster.metadata.model: forecaster for forecaster in self.models}
 
@@ -129,7 +135,7 @@ class Registry:
     def open(
         cls, artifacts: Path, device: torch.device, default_dataset: str, serving: Mapping[str, str] | None = None
     ) -> "Registry":
-        """Load the current release of every dataset in ``artifacts``, except the universal ones.
+        """Load the current release of every dataset in ``artifacts``.
 
         Args:
             artifacts: folder with the releases.
@@ -142,18 +148,39 @@ class Registry:
             ReleaseError: if a release cannot be used, or the default dataset has no release.
         """
         serving = serving or {}
-        names = sorted({*dataset_names(artifacts), *serving} - {*universal_names(artifacts)})
-        if default_dataset not in names:
+        names = sorted({*dataset_names(artifacts), *serving})
+        places = [name for name in names if name not in universal_names(artifacts)]
+        if default_dataset not in places:
             raise ReleaseError(
-                f"{artifacts} has no release of the default dataset {default_dataset!r}; {available(names)}; train "
+                f"{artifacts} has no release of the default dataset {default_dataset!r}; {available(places)}; train "
                 "one with python -m training"
             )
-        releases = {name: _load_release(artifacts, name, device, serving.get(name)) for name in names}
-        return cls(releases, default_dataset)
+        registry = cls({}, default_dataset)
+        for name in names:
+            registry = registry.with_release(_load_current(artifacts, name, device, serving.get(name)))
+        return registry
 
-    def with_release(self, release: LoadedRelease) -> "Registry":
+    @property
+    def model_names(self) -> list[str]:
+        """Full names of all loaded networks."""
+        return [*self._by_name, *self.universal.models]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The loaded version of each dataset."""
+        loaded: list[LoadedRelease | LoadedUniversal] = [*self.releases.values(), *self.universal.by_dataset.values()]
+        return {release.release.dataset: release.release.version for release in loaded}
+
+    def with_release(self, release: LoadedRelease | LoadedUniversal) -> "Registry":
         """Return a registry in which ``release`` replaces the release of its dataset, if any."""
-        return Registry({**self.releases, release.release.dataset: release}, self.default_dataset)
+        name = release.release.dataset
+        places = {other: loaded for other, loaded in self.releases.items() if other != name}
+        universal = {other: loaded for other, loaded in self.universal.by_dataset.items() if other != name}
+        if isinstance(release, LoadedUniversal):
+            universal[name] = release
+        else:
+            places[name] = release
+        return Registry(places, self.default_dataset, universal)
 
     def without(self, models: Collection[str]) -> "Registry":
         """Return a registry without the networks of these full names."""
@@ -170,18 +197,33 @@ class Registry:
             )
             for name, release in self.releases.items()
         }
-        return Registry(releases, self.default_dataset)
+        universal = {name: loaded.without(models) for name, loaded in self.universal.by_dataset.items()}
+        return Registry(releases, self.default_dataset, universal)
 
     def dataset(self, name: str | None) -> LoadedRelease:
         """Return the release of a dataset; of the default dataset if None.
 
         Raises:
             UnknownNameError: if the dataset is not loaded.
+            RequestError: if its release is universal.
         """
         name = name or self.default_dataset
+        if name in self.universal.by_dataset:
+            raise _belongs_to_no_place(name, "dataset")
         if name not in self.releases:
-            raise UnknownNameError(f"no dataset {name[:64]!r}; {available(self.releases)}")
+            raise UnknownNameError(f"no dataset {name[:64]!r}; {available(self.versions)}")
         return self.releases[name]
+
+    def find_universal(self, model: str, dataset: str | None) -> tuple[LoadedUniversal, str] | None:
+        """Return the universal release that a name means, and its cell, ``best`` or ``all``; None if it means a place.
+
+        Raises:
+            RequestError: if a full name contradicts ``dataset``.
+            UnknownNameError: if the release has no such network.
+        """
+        if dataset in self.universal.by_dataset and model in self._by_name:
+            self._resolve_full_name(model, dataset)
+        return self.universal.find(model, dataset or None)
 
     def resolve(self, model: str, dataset: str | None = None) -> tuple[LoadedRelease, list[Forecaster]]:
         """Return the release and networks that ``model`` means: ``best``, ``all``, a cell, or a full name.
@@ -192,10 +234,12 @@ class Registry:
 
         Raises:
             UnknownNameError: if there is no such model or dataset.
-            RequestError: if a full name contradicts ``dataset``.
+            RequestError: if a full name contradicts ``dataset``, or means a universal network.
         """
         if model in self._by_name:
             return self._resolve_full_name(model, dataset)
+        if self.find_universal(model, None) is not None:
+            raise _belongs_to_no_place(model, "model")
         release = self.dataset(dataset)
         chosen = release.select(model)
         if not chosen:
@@ -206,27 +250,47 @@ class Registry:
         forecaster = self._by_name[model]
         owner = forecaster.metadata.dataset
         if dataset not in (None, owner):
-            self.dataset(dataset)
+            if dataset not in self.universal.by_dataset:
+                self.dataset(dataset)
             raise RequestError(f"model {model} belongs to dataset {owner}, not {dataset}", field="model")
         return self.releases[owner], [forecaster]
 
     def _unknown_model(self, model: str, release: LoadedRelease) -> UnknownNameError:
         if not release.forecasters:
-            others = available(self._by_name) if self._by_name else "no other dataset has one loaded"
+            others = available(self.model_names) if self.model_names else "no other dataset has one loaded"
             return UnknownNameError(f"all models of {release.release.dataset} are unloaded: load one again; {others}")
         hint = f": {model} is included in each forecast, under baselines" if model in BASELINES else ""
-        return UnknownNameError(f"no model {model[:64]!r}{hint}; {available([BEST, ALL, *CELLS, *self._by_name])}")
+        return UnknownNameError(f"no model {model[:64]!r}{hint}; {available([BEST, ALL, *CELLS, *self.model_names])}")
 
 
-def _load_release(artifacts: Path, dataset: str, device: torch.device, fallback: str | None) -> LoadedRelease:
+def load_release(release: Release, device: torch.device) -> LoadedRelease | LoadedUniversal:
+    """Verify a release, and load its networks, of a place or universal.
+
+    Raises:
+        ReleaseError: if a file is missing, altered or invalid.
+    """
+    return LoadedUniversal.load(release, device) if release.is_universal else LoadedRelease.load(release, device)
+
+
+def _belongs_to_no_place(name: str, field: str) -> RequestError:
+    return RequestError(
+        f"{name} forecasts any sea, so it has no series, test part or plot of its own: send your series to POST "
+        "/forecast or POST /compare",
+        field=field,
+    )
+
+
+def _load_current(
+    artifacts: Path, dataset: str, device: torch.device, fallback: str | None
+) -> LoadedRelease | LoadedUniversal:
     """Load the current release of a dataset; if that fails, its version ``fallback``, if given."""
     try:
-        return LoadedRelease.load(open_current(artifacts, dataset), device)
+        return load_release(open_current(artifacts, dataset), device)
     except ForecastError as error:
         if fallback is None:
             raise
         try:
-            return LoadedRelease.load(Release.open(artifacts / dataset / fallback), device)
+            return load_release(Release.open(artifacts / dataset / fallback), device)
         except ForecastError:
             # The user has to repair the current release, not the fallback.
             raise error from None

@@ -198,7 +198,7 @@ def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
 
 def _with_late(contexts: Contexts) -> Contexts:
     for i in np.flatnonzero(contexts.missing_after).tolist():
-        _warn(contexts, i, _late(contexts.last_time[i], int(contexts.missing_after[i]), contexts.step))
+        _warn(contexts, i, late_warning(contexts.last_time[i], int(contexts.missing_after[i]), contexts.step))
     return contexts
 
 
@@ -230,6 +230,13 @@ def _other_step(step: TimeStep, metadata: UniversalMetadata) -> SeriesError:
         f"the series has a step of {in_words(str(step))}, and {metadata.dataset} forecasts series with a step of "
         f"{in_words(metadata.step)}: choose the release for that step, or resample the series"
     )
+
+
+def check_range(values: Floats) -> None:
+    """Raise RangeError if one of ``values`` °C ``(n,)`` is not a sea temperature."""
+    outside = (values < COLDEST_CELSIUS) | (values > WARMEST_CELSIUS)
+    if outside.any():
+        raise _outside(values, outside)
 
 
 def _outside(values: Floats, outside: Bools) -> RangeError:
@@ -277,7 +284,8 @@ def _constant(count: int, value: float, metadata: UniversalMetadata) -> SeriesEr
     )
 
 
-def _late(last_time: np.datetime64, missing_after: int, step: TimeStep) -> ForecastWarning:
+def late_warning(last_time: np.datetime64, missing_after: int, step: TimeStep) -> ForecastWarning:
+    """Return the warning that the last observation of a series is ``missing_after`` steps before its end."""
     days = missing_after * step.seconds / DAY
     age = f"{counted(missing_after, length_of(str(step)))}" if str(step)[0] != "P" else f"{days:.1f} days"
     return ForecastWarning(

@@ -38,4 +38,4 @@ async def ready(registry: RegistryDep, lifecycle: LifecycleDep) -> Ready:
     Otherwise the status is 503, with the reason.
     """
     refuse_draining(lifecycle)
-    return Ready(models=[forecaster.metadata.model for forecaster in registry.models])
+    return Ready(models=registry.model_names)

@@ -1,7 +1,7 @@
 """The loaded models."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -9,9 +9,11 @@ from starlette.responses import Response
 
 from forecasting.errors import UnknownNameError
 from forecasting.networks.forecaster import Forecaster
-from forecasting.releases.registry import ALL, LoadedRelease
+from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.registry import ALL, BEST, LoadedRelease
 from service.api.dependencies import DatasetQuery, ModelPath, RegistryDep, SettingsDep
 from service.api.openapi import problems
+from service.engine.writing import DEFAULT_LEVELS
 from service.settings import Settings
 
 
@@ -19,6 +21,9 @@ class ModelSummary(BaseModel):
     """A loaded model."""
 
     model: str
+    kind: Literal["place", "universal"] = Field(
+        description="`place`: trained on the series of one place. `universal`: forecasts any series at its step."
+    )
     dataset: str
     cell: str
     version: str
@@ -27,11 +32,16 @@ class ModelSummary(BaseModel):
     units: str
     horizon: int = Field(description="The most steps ahead that a request may ask for.")
     levels: list[int] = Field(description="The levels of its prediction intervals, in percent.")
-    training_period: Mapping[str, str]
-    accuracy: Mapping[str, float | None] = Field(description="Test errors one step ahead, in °C; MAPE in percent.")
+    training_period: Mapping[str, str] = Field(description="Empty for a universal model.")
+    accuracy: Mapping[str, float | None] = Field(
+        description="Test errors one step ahead, in °C; MAPE in percent. Empty for a universal model."
+    )
     sha256: str
     device: str
-    best: bool = Field(description="Whether `best` stands for this model.")
+    best: bool = Field(
+        description="Whether `best` stands for this model. A universal model of which this is true did best on "
+        "held-out seas; for each series, `best` chooses again."
+    )
 
 
 class ModelList(BaseModel):
@@ -58,6 +68,11 @@ def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
         for release in registry.releases.values()
         for forecaster in release.forecasters.values()
     ]
+    models += [
+        _universal_summary(loaded, cell, settings)
+        for loaded in registry.universal.by_dataset.values()
+        for cell in loaded.cells
+    ]
     return ModelList(default_dataset=registry.default_dataset, models=models)
 
 
@@ -68,6 +83,11 @@ def get_model(
     """Return one model, by its full name, by its cell, or as `best`."""
     if model == ALL:
         raise UnknownNameError("'all' is not a single model; GET /models lists the models")
+    universal = registry.find_universal(model, dataset)
+    if universal is not None:
+        loaded, cell = universal[0], universal[1] if universal[1] != BEST else universal[0].best
+        metadata = loaded.networks.networks[cell].metadata.model_dump(mode="json")
+        return ModelDetail(**_universal_summary(loaded, cell, settings).model_dump(), metadata=metadata)
     release, (forecaster,) = registry.resolve(model, dataset)
     summary = _summary(release, forecaster, settings)
     return ModelDetail(**summary.model_dump(), metadata=forecaster.metadata.model_dump(mode="json", by_alias=True))
@@ -84,10 +104,11 @@ def get_model(
 )
 def get_card(registry: RegistryDep, model: ModelPath, dataset: DatasetQuery = None) -> Response:
     """Return the model card of the release: its training data, intended use, and limits."""
-    release, _ = registry.resolve(model, dataset)
-    if release.card is None:
-        raise UnknownNameError(f"release {release.report.version} of {release.report.dataset} has no model card")
-    return Response(release.card, media_type="text/markdown; charset=utf-8")
+    universal = registry.find_universal(model, dataset)
+    loaded = registry.resolve(model, dataset)[0] if universal is None else universal[0]
+    if loaded.card is None:
+        raise UnknownNameError(f"release {loaded.release.version} of {loaded.release.dataset} has no model card")
+    return Response(loaded.card, media_type="text/markdown; charset=utf-8")
 
 
 def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings) -> ModelSummary:
@@ -95,6 +116,7 @@ def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings)
     test = metadata.accuracy["test"]
     return ModelSummary(
         model=metadata.model,
+        kind="place",
         dataset=metadata.dataset,
         cell=metadata.cell,
         version=metadata.version,
@@ -108,4 +130,25 @@ def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings)
         sha256=release.digests[metadata.cell],
         device=str(forecaster.device),
         best=release.best == metadata.cell,
+    )
+
+
+def _universal_summary(loaded: LoadedUniversal, cell: str, settings: Settings) -> ModelSummary:
+    metadata = loaded.networks.networks[cell].metadata
+    return ModelSummary(
+        model=metadata.model,
+        kind="universal",
+        dataset=metadata.dataset,
+        cell=cell,
+        version=metadata.version,
+        window=metadata.window,
+        step=metadata.step,
+        units="celsius",
+        horizon=min(metadata.horizon, settings.max_horizon),
+        levels=list(DEFAULT_LEVELS),
+        training_period={},
+        accuracy={},
+        sha256=loaded.digests[cell],
+        device=str(loaded.device),
+        best=loaded.best == cell,
     )

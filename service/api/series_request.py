@@ -16,6 +16,15 @@ from service.http.request_model import RequestModel
 from service.http.validation import Place
 from service.settings import Settings
 
+DAILY_VALUES: Final = (
+    18.03, 18.25, 18.31, 18.46, 17.79, 17.75, 18.08, 18.15, 18.87, 18.97, 18.55, 18.59,
+    18.17, 18.30, 19.02, 19.08, 19.40, 19.32, 18.66, 18.83, 18.89, 19.12, 19.89, 19.72,
+    19.55, 19.47, 18.94, 19.34, 19.82, None, 20.37, 20.00, 19.53, 19.70, 19.55, 20.05,
+    20.64, 20.38, 20.43, 20.07, 19.63, 20.16, 20.35, 20.65, 21.05, 20.46, 20.25, 20.23,
+    20.04, 20.75, 21.04, 20.88, 20.99, 20.36, 20.16, 20.60, 20.62, 21.16, 21.31, 20.71,
+)  # fmt: skip
+"""Sixty days of values in °C, invented; one is missing."""
+
 EXAMPLE_VALUES: Final = (
     24.81, 26.19, 26.86, 25.91, 24.47, 23.30, 21.94, 20.76, 20.21, 20.59, 21.55, 22.72,
     24.62, 25.92, None, 25.79, 24.36, 22.56, 20.87, 19.73, 19.38, 19.65, 20.49, 21.84,
@@ -27,7 +36,9 @@ class SeriesRequest(RequestModel):
     """The fields that every request with series has."""
 
     dataset: str | None = Field(
-        default=None, description="The dataset whose models to use. Defaults to the service's default dataset."
+        default=None,
+        description="The dataset whose models to use. Without it, the step of each series chooses the universal "
+        "release that forecasts it.",
     )
     units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
     series: list[SeriesIn] = Field(min_length=1, fail_fast=True, description="The series, at least one.")

@@ -11,7 +11,7 @@ import pandas as pd
 from service.client.calls import Call, Done, Plan, Wait, advance
 from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arguments
 from service.client.files import File, FileOptions, FileReading, content_of
-from service.client.payload import ComparisonParameters, ForecastParameters, SeriesInput, Units
+from service.client.payload import ComparisonParameters, Degrees, ForecastParameters, Positions, SeriesInput, Units
 from service.client.retry import Outcome
 
 T = TypeVar("T")
@@ -50,10 +50,12 @@ class AsyncClient:
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
         strict: bool | None = None,
+        latitude: Degrees = None,
+        longitude: Degrees = None,
     ) -> pd.DataFrame:
         """See :meth:`Client.forecast`."""
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
-        return await self._run(self._calls.forecast(series, parameters, strict))
+        return await self._run(self._calls.forecast(series, parameters, strict, Positions(latitude, longitude)))
 
     async def forecast_dataset(
         self,

@@ -19,6 +19,7 @@ from service.client.payload import (
     ComparisonParameters,
     ForecastParameters,
     Json,
+    Positions,
     SeriesInput,
     batches,
     drop_none,
@@ -97,9 +98,12 @@ class Calls:
     max_series: int
     max_bytes: int
 
-    def forecast(self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None) -> Plan[pd.DataFrame]:
+    def forecast(
+        self, series: SeriesInput, parameters: ForecastParameters, strict: bool | None, positions: Positions
+    ) -> Plan[pd.DataFrame]:
         """``POST /forecast``, in as many requests as ``series`` needs."""
-        rows = yield from self._rows("/forecast", series, parameters.fields, strict, partial(forecast_rows, parameters))
+        read = partial(forecast_rows, parameters)
+        rows = yield from self._rows("/forecast", series, parameters.fields, strict, read, positions)
         return forecast_table(parameters, rows)
 
     def forecast_dataset(self, parameters: ForecastParameters) -> Plan[pd.DataFrame]:
@@ -154,12 +158,18 @@ class Calls:
         return isinstance(outcome, httpx.Response) and outcome.is_success
 
     def _rows(
-        self, path: str, series: SeriesInput, fields: Json, strict: bool | None, read: ReadRows
+        self,
+        path: str,
+        series: SeriesInput,
+        fields: Json,
+        strict: bool | None,
+        read: ReadRows,
+        positions: Positions | None = None,
     ) -> Plan[list[Json]]:
         """Return the rows for all ``series``, sending a batch of them in each request."""
         params = {"strict": isinstance(series, pd.Series) if strict is None else strict}
         rows: list[Json] = []
-        for batch in batches(fields, read_stations(series), self.max_series, self.max_bytes):
+        for batch in batches(fields, read_stations(series, positions), self.max_series, self.max_bytes):
             rows += yield from self._ask(Call("POST", path, params, batch.body), partial(read, batch.names))
         return rows
 

@@ -11,7 +11,7 @@ import pandas as pd
 from service.client.calls import Call, Done, Plan, Wait, advance
 from service.client.endpoint import MAX_BYTES, MAX_SERIES, Endpoint, request_arguments
 from service.client.files import File, FileOptions, FileReading, content_of
-from service.client.payload import ComparisonParameters, ForecastParameters, SeriesInput, Units
+from service.client.payload import ComparisonParameters, Degrees, ForecastParameters, Positions, SeriesInput, Units
 from service.client.retry import Outcome
 
 T = TypeVar("T")
@@ -67,6 +67,8 @@ class Client:
         thresholds: Sequence[float] = (),
         units: Units = "celsius",
         strict: bool | None = None,
+        latitude: Degrees = None,
+        longitude: Degrees = None,
     ) -> pd.DataFrame:
         """Forecast what follows each series.
 
@@ -75,17 +77,23 @@ class Client:
                 stations have different times. The index holds times or periods. Times without a zone are in UTC. NaN is
                 a missing value.
             model: ``best``, ``all``, ``rnn``, ``lstm``, ``gru``, or the full name of a model, such as ``nino12-gru``.
-            dataset: the dataset whose models to use; None means the service's default.
+            dataset: the dataset whose models to use. Without it, and unless ``model`` is a full name, the step of each
+                series chooses the universal release.
             horizon: the number of steps to forecast.
             levels: the levels of the prediction intervals, in percent.
             thresholds: the temperatures for which to return the probability of exceedance.
             units: the units of the values, the thresholds and the result.
             strict: whether to raise an exception if a series cannot be forecast. None means that a single Series
                 raises, and one of several has a row with its ``error`` instead.
+            latitude: degrees north, of all series or, by name, of some. With ``longitude``, it tells universal networks
+                what is usual there.
+            longitude: degrees east.
 
         Returns:
             A row for each station, model and time, in this order, with these columns: ``station`` (the name of the
-            series, or ``"0"`` for a Series without one), ``model``, ``version`` (of the release), ``time`` (UTC),
+            series, or ``"0"`` for a Series without one), ``model`` (a network; or a reference, if that has the best
+            record on the series), ``version`` (of the release), ``chosen`` (``own_past`` or ``held_out_seas``: why
+            ``best`` chose the model; None where it did not choose by series), ``time`` (UTC),
             ``sst``, ``lower_80`` and ``upper_80`` for each level, ``calibrated`` (false if the series is unlike the
             model's training data, so that intervals and probabilities cannot be trusted), ``exceedance_24`` for each
             threshold, ``persistence``, ``climatology``, ``damped``, ``linear`` (NaN if the series is too short for it),
@@ -101,7 +109,7 @@ class Client:
             AnswerError: if another server answers.
         """
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
-        return self._run(self._calls.forecast(series, parameters, strict))
+        return self._run(self._calls.forecast(series, parameters, strict, Positions(latitude, longitude)))
 
     def forecast_dataset(
         self,

@@ -14,6 +14,9 @@ Json = dict[str, Any]
 Units = Literal["celsius", "kelvin", "fahrenheit"]
 SeriesInput: TypeAlias = "pd.Series[Any] | pd.DataFrame | Mapping[Any, pd.Series[Any]]"
 
+Degrees: TypeAlias = "float | Mapping[Any, float] | pd.Series[float] | None"
+"""A coordinate of every series, or of each by its name; None if it is not known."""
+
 MAX_ID: Final = 256
 """The most characters that the service takes in the ID of a series."""
 
@@ -29,6 +32,46 @@ class Station:
 
     name: Hashable
     text: str
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Where the series are from.
+
+    Attributes:
+        latitude: degrees north.
+        longitude: degrees east.
+    """
+
+    latitude: Degrees = None
+    longitude: Degrees = None
+
+    def fields(self, name: Hashable) -> Json:
+        """Return the JSON fields of the series with this name.
+
+        Raises:
+            TypeError: if a coordinate is not a number.
+            ValueError: if only one of the coordinates is known, or one is infinite. NaN means unknown.
+        """
+        north, east = (_coordinate(name, side, getattr(self, side)) for side in ("latitude", "longitude"))
+        if (north is None) != (east is None):
+            raise ValueError(f"series {name!r} has only one coordinate: pass both latitude and longitude, or neither")
+        return drop_none(latitude=north, longitude=east)
+
+
+def _coordinate(name: Hashable, side: str, degrees: Degrees) -> float | None:
+    value = degrees.get(name) if isinstance(degrees, Mapping | pd.Series) else degrees
+    if value is None:
+        return None
+    if isinstance(value, bool | np.bool_ | str):
+        raise TypeError(f"series {name!r}: its {side} is {value!r}: expected degrees such as 43.6")
+    try:
+        number = float(value)
+    except TypeError:
+        raise TypeError(f"series {name!r}: its {side} is {value!r}: expected degrees such as 43.6") from None
+    if math.isinf(number):
+        raise ValueError(f"series {name!r}: its {side} is infinite: expected degrees such as 43.6")
+    return None if math.isnan(number) else number
 
 
 @dataclass(frozen=True)
@@ -160,19 +203,21 @@ def _groups(stations: Sequence[Station], max_series: int, max_bytes: int) -> Ite
     yield stations[begin:]
 
 
-def read_stations(series: SeriesInput) -> list[Station]:
+def read_stations(series: SeriesInput, positions: Positions | None = None) -> list[Station]:
     """Return the stations of a Series, of a DataFrame's columns, or of a mapping's values.
 
     Raises:
-        TypeError: if the input has another type.
+        TypeError: if the input has another type, or a coordinate is not a number.
         ValueError: if there is no series, an index does not hold times, a value is not a number, or a name cannot be
             sent.
     """
+    positions = positions or Positions()
     stations, index, times = [], None, ""
     for name, column in _named(series):
         if index is None or not column.index.is_(index):
             index, times = column.index, _times(name, column)
-        stations.append(Station(name, _station(name, column, times)))
+        position = json.dumps(positions.fields(name))[1:-1]
+        stations.append(Station(name, _station(name, column, f"{times}, {position}" if position else times)))
     if not stations:
         raise ValueError("there is no series: the DataFrame has no columns, or the mapping is empty")
     return stations

@@ -21,7 +21,8 @@ def forecast_rows(parameters: ForecastParameters, names: Sequence[Hashable], ans
     rows: list[Json] = []
     for name, *forecasts in zip(names, *(model["forecasts"] for model in models), strict=True):
         for model, forecast in zip(models, forecasts, strict=True):
-            key = {"station": name, "model": model["model"], "version": model["version"]}
+            named = {field: forecast.get(field, model.get(field)) for field in ("model", "version")}
+            key = {"station": name, **named, "chosen": forecast.get("chosen", {}).get("by")}
             rows.extend(_rows(parameters, key, forecast))
     return rows
 
@@ -67,14 +68,15 @@ def forecast_table(parameters: ForecastParameters, rows: Sequence[Json]) -> pd.D
     """Return the rows as a table whose columns do not depend on which series failed."""
     temperatures = ["sst"] + [f"{side}_{level}" for level in parameters.levels for side in ("lower", "upper")]
     probabilities = [_exceedance(threshold) for threshold in parameters.thresholds]
-    named = ["station", "model", "version", "time", *temperatures, "calibrated", *probabilities, *BASELINES]
+    named = ["station", "model", "version", "chosen", "time", *temperatures, "calibrated", *probabilities, *BASELINES]
     further = {column: None for row in rows for column in row if column not in {*named, "warnings", "error"}}
     numbers = [*temperatures, *probabilities, *BASELINES, *further]
     columns = list(dict.fromkeys([*named, *further, "warnings", "error"]))
     table = pd.DataFrame.from_records(rows, columns=columns)
     table["time"] = _utc(table["time"].tolist())
     # The dtype object keeps None as it is, whether or not another row has an error.
-    table["error"] = pd.Series([row["error"] for row in rows], dtype="object")
+    for column in ("chosen", "error"):
+        table[column] = pd.Series([row[column] for row in rows], dtype="object")
     return table.astype(dict.fromkeys(numbers, "float64") | {"calibrated": "boolean"})
 
 
@@ -129,7 +131,9 @@ def models_table(answer: Json) -> pd.DataFrame:
     """Return the response to ``GET /models`` with a row for each model."""
     table = _flat(answer["models"])
     for edge in ("training_period_start", "training_period_end"):
-        table[edge] = _utc(table[edge].tolist())
+        # Universal models have no training period.
+        edges = table[edge] if edge in table else pd.Series(None, table.index, dtype="object")
+        table[edge] = pd.to_datetime(edges, utc=True, format="ISO8601").dt.as_unit("us")
     return table.assign(default=table["dataset"] == answer["default_dataset"])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.networks.forecasts import Forecasts
+from forecasting.releases.loaded_universal import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR
@@ -90,9 +91,15 @@ class BatchForecaster:
     and references are computed once, and each network is called once.
     """
 
-    def __init__(self, networks: Iterable[Forecaster], metrics: Metrics) -> None:
-        """Forecast with any of ``networks``, and record each batch in ``metrics``."""
+    def __init__(
+        self, networks: Iterable[Forecaster], metrics: Metrics, universal: UniversalCatalog | None = None
+    ) -> None:
+        """Forecast with any of ``networks``, and record each batch in ``metrics``.
+
+        An error of a series at another step names the release among ``universal`` that forecasts it.
+        """
         networks = list(networks)
+        self._universal = universal
         self._metrics = metrics
         kinds = list(dict.fromkeys(network.alike for network in networks))
         self._kind = {network: kinds.index(network.alike) for network in networks}
@@ -130,7 +137,7 @@ class BatchForecaster:
         for kind, group in alike.items():
             series = [given for job in group for given in job.series]
             units = [job.options.units for job in group for _ in job.series]
-            parsed[kind] = parse(series, units, group[0].forecasters[0].step)
+            parsed[kind] = parse(series, units, group[0].forecasters[0].step, self._universal)
         begins, read = dict.fromkeys(alike, 0), []
         for kind, job in zip(kinds, jobs, strict=True):
             read.append(_Read(kind, *parsed[kind], begins[kind]))

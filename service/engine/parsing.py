@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import SeriesError
+from forecasting.releases.loaded_universal import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
@@ -33,17 +34,26 @@ def parse_all(series: Sequence[SeriesIn], units: Units, step: TimeStep) -> list[
     return [errors[i] if i in errors else batch[i] for i in range(len(series))]
 
 
-def parse(series: Sequence[SeriesIn], units: Sequence[Units], step: TimeStep) -> tuple[SeriesBatch, Errors]:
-    """Parse ``series``, each in its ``units``, at ``step``. Those with errors have no values in the batch."""
+def parse(
+    series: Sequence[SeriesIn],
+    units: Sequence[Units],
+    step: TimeStep,
+    universal: UniversalCatalog | None = None,
+) -> tuple[SeriesBatch, Errors]:
+    """Parse ``series``, each in its ``units``, at ``step``. Those with errors have no values in the batch.
+
+    An error of a series at another step names the release among ``universal`` that forecasts it.
+    """
     lengths = [len(given.values) for given in series]
     ends = [*accumulate(lengths)]
     begins = [0, *ends]
     errors: Errors = {}
-    starts, stamps = _starts(series, step, errors)
+    takers = _Takers(universal)
+    starts, stamps = _starts(series, step, errors, takers)
     raw = np.array([*chain.from_iterable([given.values for given in series])], dtype=np.float64)
     values = _celsius(raw, begins, units, errors)
     notes: dict[int, tuple[str, ...]] = {}
-    grids = _grids(stamps, values, begins, step, errors)
+    grids = _grids(stamps, values, begins, step, errors, takers)
     if grids:
         end = len(values)
         values = np.concatenate([values, *[grid.values for grid in grids.values()]])
@@ -56,14 +66,28 @@ def parse(series: Sequence[SeriesIn], units: Sequence[Units], step: TimeStep) ->
     return SeriesBatch(step, values, np.array(ends), np.array(lengths), when, notes), errors
 
 
-def _starts(series: Sequence[SeriesIn], step: TimeStep, errors: Errors) -> tuple[list[int], dict[int, list[int]]]:
+class _Takers:
+    """Names the release that forecasts series at another step."""
+
+    def __init__(self, universal: UniversalCatalog | None) -> None:
+        self._universal = universal
+
+    def hint(self, step: TimeStep) -> str:
+        """Return the end of a sentence about a series at ``step``; empty if no release forecasts it."""
+        loaded = self._universal.at(step) if self._universal else None
+        return f"; {loaded.dataset} forecasts steps of {in_words(str(step))}" if loaded else ""
+
+
+def _starts(
+    series: Sequence[SeriesIn], step: TimeStep, errors: Errors, takers: _Takers
+) -> tuple[list[int], dict[int, list[int]]]:
     """Return the Unix seconds of each series' first value, and of all values of series with timestamps."""
     starts, stamps = [0] * len(series), dict[int, list[int]]()
     for i, given in enumerate(series):
         try:
-            if given.step is not None and TimeStep.parse(given.step) != step:
-                sent, expected = in_words(given.step), in_words(str(step))
-                raise SeriesError(f"the step is {sent}, and this model forecasts steps of {expected}")
+            if given.step is not None and (other := TimeStep.parse(given.step)) != step:
+                sent, expected, hint = in_words(given.step), in_words(str(step)), takers.hint(other)
+                raise SeriesError(f"the step is {sent}, and this model forecasts steps of {expected}{hint}")
             if given.start is not None and given.timestamps is None:
                 starts[i] = seconds_of(given.start, local=step.calendar_month)
             elif given.timestamps is None or given.start is not None:
@@ -114,7 +138,12 @@ def _parts(values: Floats, begins: Sequence[int]) -> list[Floats]:
 
 
 def _grids(
-    stamps: Mapping[int, list[int]], values: Floats, begins: Sequence[int], step: TimeStep, errors: Errors
+    stamps: Mapping[int, list[int]],
+    values: Floats,
+    begins: Sequence[int],
+    step: TimeStep,
+    errors: Errors,
+    takers: _Takers,
 ) -> dict[int, SstSeries]:
     """Return the series whose timestamps are irregular, on a regular grid."""
     grids: dict[int, SstSeries] = {}
@@ -130,7 +159,7 @@ def _grids(
             grids[i] = SstSeries.from_observations(when, own_values, step=step, place=_place)
             _refuse_longer_steps(when, step)
         except SeriesError as error:
-            errors[i] = _shorter_steps(when, step) or error
+            errors[i] = _shorter_steps(when, step, takers) or error
     return grids
 
 
@@ -145,7 +174,7 @@ def _refuse_longer_steps(when: Times, step: TimeStep) -> None:
         )
 
 
-def _shorter_steps(when: Times, step: TimeStep) -> SeriesError | None:
+def _shorter_steps(when: Times, step: TimeStep, takers: _Takers) -> SeriesError | None:
     """Return the error of times that are mostly closer together than ``step``; None if they are not."""
     apart = np.diff(np.sort(when)).astype(np.int64)
     pace = int(np.median(apart)) if len(apart) else 0
@@ -153,7 +182,7 @@ def _shorter_steps(when: Times, step: TimeStep) -> SeriesError | None:
         return None
     return SeriesError(
         f"its times lie {in_words(str(TimeStep(pace)))} apart, and this model needs {one_each(str(step))}: send means, "
-        "ask for a dataset that has this step, or train one"
+        f"ask for a dataset that has this step, or train one{takers.hint(TimeStep(pace))}"
     )
 
 

@@ -17,7 +17,7 @@ import torch
 
 from forecasting.errors import ForecastError, ReleaseError, UnknownNameError
 from forecasting.networks.device import choose_device
-from forecasting.releases.registry import LoadedRelease, Registry
+from forecasting.releases.registry import LoadedRelease, LoadedUniversal, Registry, load_release
 from forecasting.releases.release import CURRENT, current_versions, open_current, traces
 from forecasting.wording import available
 from service.engine.lifecycle import Lifecycle
@@ -80,8 +80,8 @@ class ReleaseWatcher:
     def start(self, registry: Registry) -> None:
         """Start with a loaded registry. It serves after :meth:`refresh`."""
         self._registry = registry
-        for dataset, loaded in registry.releases.items():
-            self.bus.serve(dataset, loaded.release.version)
+        for dataset, version in registry.versions.items():
+            self.bus.serve(dataset, version)
 
     async def watch(self, seconds: float) -> None:
         """Check for new releases every ``seconds``; never returns."""
@@ -146,7 +146,7 @@ class ReleaseWatcher:
             raise ReleaseError(self.refused[dataset])
         self._check(model)
         if published is not None and dataset not in published:
-            version = self.registry.releases[dataset].release.version
+            version = self.registry.versions[dataset]
             raise ReleaseError(
                 f"{self.artifacts / dataset / CURRENT} is missing, so no release of {dataset} is published, and "
                 f"{version} is still served: write the version to serve into that file"
@@ -160,7 +160,7 @@ class ReleaseWatcher:
         self._put(self.registry)
 
     def _check(self, model: str) -> None:
-        known = [forecaster.metadata.model for forecaster in self.registry.models]
+        known = self.registry.model_names
         if model not in known:
             raise UnknownNameError(f"no model {model[:64]!r}; {available(known)}")
 
@@ -190,7 +190,7 @@ class ReleaseWatcher:
 
     def _look(self) -> dict[str, _State | None]:
         """Return the current version and its files, by dataset; None if it is loaded."""
-        loaded = {dataset: release.release.version for dataset, release in self.registry.releases.items()}
+        loaded = self.registry.versions
         return {
             dataset: None if loaded.get(dataset) == version else (version, traces(self.artifacts / dataset, version))
             for dataset, version in current_versions(self.artifacts).items()
@@ -218,8 +218,8 @@ class ReleaseWatcher:
         self.metrics.reloaded("loaded")
         logger.info("now serving %s release %s", dataset, release.release.version)
 
-    def _load(self, dataset: str) -> LoadedRelease:
-        return LoadedRelease.load(open_current(self.artifacts, dataset), self.device)
+    def _load(self, dataset: str) -> LoadedRelease | LoadedUniversal:
+        return load_release(open_current(self.artifacts, dataset), self.device)
 
     def _put(self, registry: Registry) -> None:
         self._registry = registry

@@ -14,7 +14,7 @@ MAX_ID: Final = 256
 
 
 class SeriesIn(RequestModel):
-    """A series: `values` with either `start`, if they are regular at the model's step, or `timestamps`."""
+    """A series: `values` with either `start` and `step`, if they are regular, or `timestamps`."""
 
     id: str | None = Field(
         default=None,
@@ -24,7 +24,7 @@ class SeriesIn(RequestModel):
     values: list[Finite | None] = Field(
         min_length=1,
         fail_fast=True,
-        description="SST, oldest first, with null for a missing value. At least as many as the model's window.",
+        description="SST, oldest first, with null for a missing value.",
     )
     start: str | None = Field(
         default=None, description="The time of the first value, in ISO 8601; UTC without an offset."
@@ -35,5 +35,10 @@ class SeriesIn(RequestModel):
     step: str | None = Field(
         default=None,
         description="The step between values: `month`, `week`, `day`, `hour`, or an ISO 8601 duration such as `PT30M`. "
-        "It has to be the model's step.",
+        "Required with `start`, unless the request names a dataset or a full model name; then it has to be the step of "
+        "that model.",
     )
+    latitude: Annotated[Finite, Field(ge=-90, le=90)] | None = Field(
+        default=None, description="Degrees north. With `longitude`, it gives the climatology of the place."
+    )
+    longitude: Annotated[Finite, Field(ge=-180, le=360)] | None = Field(default=None, description="Degrees east.")

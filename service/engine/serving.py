@@ -10,9 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.networks.forecaster import Forecaster
-from forecasting.releases.registry import Registry
+from forecasting.networks.metadata import CELLS
+from forecasting.releases.registry import ALL, BEST, Registry
+from forecasting.series.timestep import TimeStep
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.batching import Batcher, ResultSink
+from service.engine.universal_forecaster import (
+    PIECE_SERIES,
+    UniversalEntries,
+    UniversalForecaster,
+    UniversalJob,
+    UniversalModels,
+)
 from service.telemetry.metrics import Metrics
 from service.telemetry.statistics import ModelStatistics, NetworkRun
 
@@ -108,7 +117,9 @@ class Serving:
         self._resolved: dict[tuple[str, str | None], list[Forecaster]] = {}
         self._workers = workers
         self._runners = {network: ModelRunner(network, workers, seconds, metrics) for network in registry.models}
-        self._batch_forecaster = BatchForecaster(registry.models, metrics)
+        self._batch_forecaster = BatchForecaster(registry.models, metrics, registry.universal)
+        self._universal_forecaster = UniversalForecaster(metrics)
+        self._places = {name: TimeStep.parse(loaded.report.step) for name, loaded in registry.releases.items()}
         executor = _executor_of(registry.models[0], workers) if registry.models else None
         self._batcher = Batcher(self._batch_forecaster.run, seconds, executor, lambda job: job.steps, SMALL_VALUES)
 
@@ -125,6 +136,23 @@ class Serving:
             _, networks = self.registry.resolve(model, dataset)
             self._resolved[model, dataset] = networks
         return networks
+
+    def universal(self, model: str, dataset: str | None) -> UniversalModels | None:
+        """Return the universal networks that ``model`` refers to within ``dataset``; None if it is a place's model.
+
+        Without a dataset or a full name, the step of each series chooses the release.
+
+        Raises:
+            UnknownNameError: if a universal release has no such model.
+            RequestError: if a full name contradicts ``dataset``.
+        """
+        releases = self.registry.universal
+        found = self.registry.find_universal(model, dataset)
+        if found is not None:
+            return UniversalModels(releases, self._places, *found)
+        if not dataset and model in (BEST, ALL, *CELLS):
+            return UniversalModels(releases, self._places, None, model)
+        return None
 
     def runner(self, forecaster: Forecaster) -> ModelRunner:
         """Return the runner of one of the registry's networks."""
@@ -150,6 +178,15 @@ class Serving:
     async def forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
         """Forecast a large request: call ``take`` with some of the entries at a time, in order, in a worker thread."""
         await self._counted(self._forecast_pieces(job, take), job)
+
+    async def forecast_universal(self, job: UniversalJob, take: Callable[[list[UniversalEntries]], None]) -> None:
+        """Call ``take`` with the entries of some series at a time, in order, in a worker thread."""
+
+        def run(piece: UniversalJob) -> None:
+            take(self._universal_forecaster.run(piece))
+
+        for begin in range(0, len(job.series), PIECE_SERIES):
+            await self.run_in_worker(run, job.part(begin, begin + PIECE_SERIES))
 
     def enqueue(self, job: ForecastJob, answer: ResultSink[list[Entries]]) -> None:
         """Forecast a small request without a task: ``answer`` gets the result, and has to count the request."""

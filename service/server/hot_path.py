@@ -75,14 +75,15 @@ class HotPath:
             key = self._admission.check(PATH, headers.get(b"authorization"), len(body))
             request, dataset, strict = read_request(scope["query_string"], headers, body)
             job = plan_forecast(serving, gate.settings, request, dataset)
-            # On a GPU, batches wait for threads, and a request needs a deadline of its own.
-            is_handled = is_small(job) and job.forecasters[0].device.type == "cpu"
+            # On a GPU, batches wait for threads, and a request needs a deadline of its own. Universal networks take
+            # longer than the event loop may be held up.
+            is_handled = isinstance(job, ForecastJob) and is_small(job) and job.forecasters[0].device.type == "cpu"
             if is_handled:
                 self._admission.admit(account, key, len(body))
         except Exception:
             # The gate runs into the same error, and answers with it.
             is_handled = False
-        if not is_handled:
+        if not is_handled or not isinstance(job, ForecastJob):
             accounting.close(account)
             return False
         scope["request_id"] = gate.request_id(headers)

@@ -26,7 +26,7 @@ Observe = Callable[[float], None]
 
 def loaded_models(registry: Registry) -> list[ModelInfo]:
     """Return the labels of each network of ``registry``, for :meth:`Metrics.models`."""
-    return [
+    places = [
         ModelInfo(
             model=forecaster.metadata.model,
             version=forecaster.metadata.version,
@@ -38,6 +38,19 @@ def loaded_models(registry: Registry) -> list[ModelInfo]:
         for release in registry.releases.values()
         for cell, forecaster in release.forecasters.items()
     ]
+    universal = [
+        ModelInfo(
+            model=f"{loaded.dataset}-{cell}",
+            version=loaded.release.version,
+            cell=cell,
+            dataset=loaded.dataset,
+            device=str(loaded.device),
+            sha256=loaded.digests[cell][:12],
+        )
+        for loaded in registry.universal.by_dataset.values()
+        for cell in loaded.cells
+    ]
+    return places + universal
 
 
 class Metrics:

@@ -68,7 +68,12 @@ def test_a_file_becomes_a_service_that_forecasts(artifacts: Path) -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             assert client.get("/health/ready").json()["models"] == ["pier-rnn", "pier-lstm", "pier-gru"]
             values = np.linspace(14, 15, 30)
-            body = {"model": "lstm", "horizon": 2, "series": [{"start": "2017-06-01", "values": values.tolist()}]}
+            body = {
+                "dataset": "pier",
+                "model": "lstm",
+                "horizon": 2,
+                "series": [{"start": "2017-06-01", "values": list(values)}],
+            }
             forecast = client.post("/forecast", json=body).raise_for_status().json()["forecasts"][0]
             assert client.get("/compare").json()["dataset"] == "pier"
             assert client.get("/forecast?model=gru").json()["model"] == "pier-gru"

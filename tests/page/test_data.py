@@ -30,12 +30,12 @@ def test_a_dropped_file_is_plotted_with_its_gap_then_forecast_and_compared(shown
     assert sorted({time[:7] for time in shade if time}) == ["2003-06", "2003-08"]
 
     series = httpx.post(f"{url}/series", content=monthly(), headers={"Content-Type": "text/csv"}).json()["series"]
-    body = {"model": "all", "horizon": 12, "series": series}
+    body = {"dataset": "nino12", "model": "all", "horizon": 12, "series": series}
     forecasts = httpx.post(f"{url}/forecast", json=body).json()["models"]
     table = page.get_by_role("table", name="Forecast for pier.csv").get_by_role("row").nth(1)
     for model in forecasts:
         expect(table).to_contain_text(f"{model['forecasts'][0]['sst'][0]:.2f}")
-    compared = httpx.post(f"{url}/compare", json={"series": series}).json()["models"]
+    compared = httpx.post(f"{url}/compare", json={"dataset": "nino12", "series": series}).json()["models"]
     errors = page.get_by_role("table", name="Errors on your series")
     for row, model in zip(errors.get_by_role("row").all()[1:], compared, strict=True):
         expect(row).to_contain_text(f"{model['rmse']:.4f}")

@@ -27,6 +27,13 @@ def client(artifacts: Path, http: Http) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def seas_client(seas: Path, http: Http) -> Iterator[httpx.Client]:
+    """A service with universal releases."""
+    with serve(Settings(artifacts=seas, http=http)) as client:
+        yield client
+
+
 @pytest.fixture
 def wire(client: httpx.Client) -> Iterator[socket.socket]:
     with connect(client) as wire:

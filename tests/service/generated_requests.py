@@ -117,7 +117,7 @@ def request(series: st.SearchStrategy[list[Json]]) -> st.SearchStrategy[Json]:
         "thresholds": st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3),
         "units": st.sampled_from(["celsius", "kelvin", "fahrenheit"]),
     }
-    return st.fixed_dictionaries({"series": series}, optional=fields)
+    return st.fixed_dictionaries({"dataset": st.just("nino12"), "series": series}, optional=fields)
 
 
 @st.composite

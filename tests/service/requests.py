@@ -21,7 +21,7 @@ def body(nino12: SstSeries, n: int = 30, **fields: object) -> Json:
     """Return a request with the last ``n`` months of nino12."""
     values = [round(value, 2) for value in nino12.values[-n:].tolist()]
     series = {"id": "pier", "start": iso(nino12.times[-n]), "values": values}
-    return {"model": "gru", "series": [series], **fields}
+    return {"dataset": "nino12", "model": "gru", "series": [series], **fields}
 
 
 def answered(response: httpx.Response) -> Json:

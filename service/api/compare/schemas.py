@@ -8,6 +8,7 @@ from forecasting.series.units import Units
 from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
 
 EXAMPLE: Final[dict[str, Any]] = {
+    "dataset": "nino12",
     "horizon": 1,
     "series": [{"id": "pier", "start": "2005-01-01", "values": [*EXAMPLE_VALUES, *EXAMPLE_VALUES]}],
 }

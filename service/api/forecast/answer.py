@@ -76,13 +76,25 @@ def estimate_bytes(job: ForecastJob, settings: Settings) -> int:
     Raises:
         RequestError: if the answer would be over the limit; says how many series would not be.
     """
-    options, n = job.options, len(job.series)
+    options = job.options
     levels = max(len(options.levels_of(forecaster.metadata.errors)) for forecaster in job.forecasters)
-    columns = 1 + 2 * levels + len(options.thresholds) + len(BASELINES)
+    per_entry = bytes_of_entry(options.horizon, levels, len(options.thresholds), len(BASELINES))
+    return limited_bytes(len(job.series), len(job.forecasters) * per_entry, settings)
+
+
+def bytes_of_entry(horizon: int, levels: int, thresholds: int, references: int) -> int:
+    """Return an upper estimate of the size of one entry with so many interval levels, thresholds and references."""
+    columns = 1 + 2 * levels + thresholds + references
     per_lead = _BYTES_PER_TIME + columns * _BYTES_PER_NUMBER
-    labels = levels + len(options.thresholds)
-    per_entry = _BYTES_PER_SERIES + labels * _BYTES_PER_LABEL + options.horizon * per_lead
-    per_series = len(job.forecasters) * per_entry
+    return _BYTES_PER_SERIES + (levels + thresholds) * _BYTES_PER_LABEL + horizon * per_lead
+
+
+def limited_bytes(n: int, per_series: int, settings: Settings) -> int:
+    """Return the size of an answer for ``n`` series.
+
+    Raises:
+        RequestError: if it would be over the limit; says how many series would not be.
+    """
     most = settings.max_answer_bytes // per_series
     if n > most:
         raise RequestError(

@@ -18,10 +18,13 @@ from service.api.forecast.answer import PiecewiseAnswer, estimate_bytes, write_a
 from service.api.forecast.query import ForecastQuery
 from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
+from service.api.forecast.universal_answer import UniversalAnswer, estimate_universal_bytes
 from service.api.series_request import check_horizon, check_limits
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import Serving, is_small
+from service.engine.step_reading import MISSING_STEP, lacks_step
+from service.engine.universal_forecaster import UniversalJob, UniversalModels
 from service.engine.writing import ForecastOptions, model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
@@ -75,6 +78,11 @@ async def forecast_series(
         ProblemError: 422 if ``strict`` and a series could not be forecast.
     """
     job = plan_forecast(serving, settings, request, dataset)
+    if isinstance(job, UniversalJob):
+        hold(estimate_universal_bytes(job, settings))
+        universal_answer = UniversalAnswer(request, job)
+        await serving.forecast_universal(job, universal_answer.add)
+        return await serving.run_in_worker(universal_answer.join, strict)
     if is_small(job):
         return write_answer(request, job, await serving.forecast(job), strict)
     hold(estimate_bytes(job, settings))
@@ -83,7 +91,9 @@ async def forecast_series(
     return await serving.run_in_worker(answer.join, strict)
 
 
-def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None) -> ForecastJob:
+def plan_forecast(
+    serving: Serving, settings: Settings, request: ForecastRequest, dataset: str | None
+) -> ForecastJob | UniversalJob:
     """Return the job for a request: its series, its options, and the networks that forecast them.
 
     Raises:
@@ -91,13 +101,27 @@ def plan_forecast(serving: Serving, settings: Settings, request: ForecastRequest
     """
     check_limits(request, settings)
     check_horizon(request.horizon, settings)
-    forecasters = serving.resolve(request.model, merge_query_and_body("dataset", dataset, request.dataset))
+    dataset = merge_query_and_body("dataset", dataset, request.dataset)
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
+    options = ForecastOptions(horizon, levels, request.thresholds, request.units)
+    models = serving.universal(request.model, dataset)
+    if models is not None:
+        _refuse_missing_steps(models, request)
+        job = UniversalJob(models, request.series, options)
+        job.check()
+        return job
+    forecasters = serving.resolve(request.model, dataset)
     for forecaster in forecasters:
         forecaster.check(horizon, levels or ())
-    return ForecastJob.of(
-        forecasters, request.series, ForecastOptions(horizon, levels, request.thresholds, request.units)
-    )
+    return ForecastJob.of(forecasters, request.series, options)
+
+
+def _refuse_missing_steps(models: UniversalModels, request: ForecastRequest) -> None:
+    """Raise RequestError if the step chooses the network of a series, and a series does not say it."""
+    if models.named is None:
+        for i, series in enumerate(request.series):
+            if lacks_step(series):
+                raise RequestError(MISSING_STEP, field=f"series[{i}].step")
 
 
 def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> bytes:

@@ -1,16 +1,33 @@
 """The request and the responses of ``/forecast``, as they go over the wire."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from forecasting.series.units import Units
-from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
+from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
 from service.engine.series_schema import Finite
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
 
 EXAMPLE: Final[dict[str, Any]] = {
+    "horizon": 7,
+    "levels": [80, 95],
+    "thresholds": [20.0],
+    "series": [
+        {
+            "id": "pier",
+            "start": "2026-04-01",
+            "step": "day",
+            "latitude": 43.6,
+            "longitude": 7.3,
+            "values": list(DAILY_VALUES),
+        }
+    ],
+}
+
+EXAMPLE_OF_A_PLACE: Final[dict[str, Any]] = {
+    "dataset": "nino12",
     "model": "gru",
     "horizon": 3,
     "levels": [80, 95],
@@ -28,11 +45,12 @@ Calibrated = Annotated[
 class ForecastRequest(SeriesRequest):
     """A request for forecasts of one or thousands of series."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE, EXAMPLE_OF_A_PLACE]})
 
     model: str = Field(
         default="best",
-        description="`best`, `all`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`.",
+        description="`best`, `all`, `rnn`, `lstm`, `gru`, or the full name of a model, such as `nino12-gru`. For a "
+        "universal release, `best` is the network or reference with the best record on the past of the series.",
     )
     horizon: int = Field(default=1, ge=1, le=10_000, strict=True, description="The number of steps to forecast.")
     levels: list[Level] | None = Field(
@@ -81,15 +99,27 @@ class _Forecast(BaseModel):
     warnings: list[WarningOut]
 
 
+class ChosenOut(BaseModel):
+    """How `best` chose the model of a series."""
+
+    by: Literal["own_past", "held_out_seas"] = Field(
+        description="`own_past`: the best record on this series. `held_out_seas`: the series is too short for a record."
+    )
+    origins: int = Field(description="The number of past forecasts that were compared.")
+    rmse: dict[str, float] = Field(description="The RMSE of each candidate at the leads asked for.")
+
+
 class SeriesForecast(_Forecast, _Identified):
-    """The forecast of one series."""
+    """The forecast of one series. A universal network adds its name, version and step; `best` adds its reason."""
+
+    model: ModelName | None = None
+    version: Version | None = None
+    step: str | None = Field(default=None, description="The step of the series.", examples=["day"])
+    chosen: ChosenOut | None = None
 
 
 class ForecastLine(SeriesForecast):
     """The forecast of one line of an NDJSON request."""
-
-    model: ModelName
-    version: Version
 
 
 class FailedLine(SeriesFailure):
@@ -108,8 +138,9 @@ class ModelLine(_Forecast):
 class ModelFailure(BaseModel):
     """A model that could not forecast a line."""
 
-    model: ModelName
-    version: Version
+    model: Annotated[str, Field(description="The full name of the model; its cell if the step names no release.")]
+    version: Version | None = None
+    step: str | None = Field(default=None, examples=["day"])
     error: str
 
 
@@ -127,12 +158,16 @@ class FailedAllLine(FailedLine):
 
 
 class ModelForecast(BaseModel):
-    """The forecasts of one model, in the order of the request's series."""
+    """The forecasts of one model, in the order of the request's series.
 
-    model: ModelName
-    version: Version
+    Where series of one request are forecast by different models, `model`, `version` and `step` are here only if all
+    forecasts share them; each forecast has its own.
+    """
+
+    model: ModelName | None = None
+    version: Version | None = None
     units: Units
-    step: str = Field(examples=["month"])
+    step: str | None = Field(default=None, examples=["month"])
     forecasts: list[SeriesForecast | SeriesFailure]
 
 

@@ -21,6 +21,7 @@ from service.engine.batch_forecaster import ForecastJob
 from service.engine.lifecycle import Lifecycle
 from service.engine.series_schema import SeriesIn
 from service.engine.serving import Serving
+from service.engine.universal_forecaster import UniversalEntries, UniversalJob
 from service.engine.writing import sentence, with_ids
 from service.gate.call import Headers
 from service.http.bodies import refuse_costly
@@ -56,6 +57,24 @@ class _AnswerLine(NamedTuple):
     number: int
     content: bytes
     error: str | None = None
+
+
+class _LineEntry(NamedTuple):
+    """What one network says to a line.
+
+    Attributes:
+        model: fields that say which network it is; empty if ``content`` has them.
+        content: JSON of the forecast, from after its ``id`` to the end, or why there is none.
+    """
+
+    model: dict[str, str]
+    content: bytes | SeriesError
+
+    def written(self) -> bytes:
+        """Return the JSON of one of several networks."""
+        if isinstance(self.content, SeriesError):
+            return dumps(self.model | {"error": sentence(self.content)})
+        return dumps(self.model)[:-1] + b"," + self.content if self.model else b"{" + self.content
 
 
 async def stream_forecast(
@@ -102,8 +121,13 @@ class _LineForecaster:
         self._query = query
         self._serving = serving
         check_horizon(query.horizon, settings)
-        _, self._forecasters = serving.registry.resolve(query.model, query.dataset or None)
         self._options = query.options
+        self._forecasters: list[Forecaster] = []
+        self._universal = serving.universal(query.model, query.dataset)
+        if self._universal is None:
+            _, self._forecasters = serving.registry.resolve(query.model, query.dataset or None)
+        else:
+            UniversalJob(self._universal, (), self._options).check()
         for forecaster in self._forecasters:
             check_query(forecaster, self._options)
         self._count = 0
@@ -112,13 +136,36 @@ class _LineForecaster:
         is_large = sum(len(line.content or b"") for line in lines) > _SMALL_BATCH_BYTES
         parsed = await asyncio.to_thread(self._parse_all, lines) if is_large else self._parse_all(lines)
         valid = [line.series for line in parsed if isinstance(line.series, SeriesIn)]
-        job = ForecastJob.of(self._forecasters, valid, self._options)
-        by_model = await self._serving.forecast(job) if valid else []
+        by_model = await self._forecast(valid) if valid else []
         entries = zip(*by_model, strict=True)
         return [
             self._write(line, next(entries)) if isinstance(line.series, SeriesIn) else _write_failure(line, line.series)
             for line in parsed
         ]
+
+    async def _forecast(self, series: Sequence[SeriesIn]) -> list[list[_LineEntry]]:
+        """Return an entry for each series, or its error, in a list for each network."""
+        if self._universal is not None:
+            return await self._forecast_universal(UniversalJob(self._universal, series, self._options))
+        by_model = await self._serving.forecast(ForecastJob.of(self._forecasters, series, self._options))
+        return [
+            [_LineEntry(_model_fields(forecaster), entry) for entry in entries]
+            for forecaster, entries in zip(self._forecasters, by_model, strict=True)
+        ]
+
+    async def _forecast_universal(self, job: UniversalJob) -> list[list[_LineEntry]]:
+        results: list[list[_LineEntry]] = [[] for _ in job.columns]
+
+        def keep(piece: list[UniversalEntries]) -> None:
+            for column, entries, line_entries in zip(job.columns, piece, results, strict=True):
+                for entry in entries:
+                    if isinstance(entry, SeriesError):
+                        line_entries.append(_LineEntry({"model": column} | job.known_fields(column), entry))
+                    else:
+                        line_entries.append(_LineEntry({}, entry.content))
+
+        await self._serving.forecast_universal(job, keep)
+        return results
 
     def _parse_all(self, lines: Sequence[Line]) -> list[_ParsedLine]:
         return [self._parse(line) for line in lines]
@@ -144,20 +191,17 @@ class _LineForecaster:
             return _ParsedLine(line.number, series_id, SeriesError(message))
         return _ParsedLine(line.number, series_id, series)
 
-    def _write(self, line: _ParsedLine, entries: Sequence[bytes | SeriesError]) -> _AnswerLine:
+    def _write(self, line: _ParsedLine, entries: Sequence[_LineEntry]) -> _AnswerLine:
         if self._query.model != ALL:
             (entry,) = entries
-            if isinstance(entry, SeriesError):
-                return _write_failure(line, entry)
-            model = dumps(_model_fields(self._forecasters[0]))[1:]
-            return _AnswerLine(line.number, with_ids([line.id], [entry])[:-1] + b"," + model)
-        models = [
-            dumps(_model_fields(forecaster) | {"error": sentence(entry)})
-            if isinstance(entry, SeriesError)
-            else dumps(_model_fields(forecaster))[:-1] + b"," + entry
-            for forecaster, entry in zip(self._forecasters, entries, strict=True)
-        ]
-        error = next((entry for entry in entries if isinstance(entry, SeriesError)), None)
+            if isinstance(entry.content, SeriesError):
+                return _write_failure(line, entry.content)
+            content = with_ids([line.id], [entry.content])
+            if entry.model:
+                content = content[:-1] + b"," + dumps(entry.model)[1:]
+            return _AnswerLine(line.number, content)
+        models = [entry.written() for entry in entries]
+        error = next((entry.content for entry in entries if isinstance(entry.content, SeriesError)), None)
         head = _AnswerLine(line.number, dumps({"id": line.id})) if error is None else _write_failure(line, error)
         return head._replace(content=head.content[:-1] + b',"models":[' + b",".join(models) + b"]}")
 

@@ -29,11 +29,9 @@ _Body = TypeVar("_Body", bound=BaseModel)
 async def index(request: Request, watcher: ReleaseWatcherDep, registry: RegistryDep) -> list[IndexEntry]:
     """List every model, including models that were unloaded. The body may be empty."""
     only_ready = _read(IndexRequest, await request.body()).ready
-    served = {forecaster.metadata.model for forecaster in registry.models}
-    entries = [
-        _entry(watcher, forecaster.metadata.model, forecaster.metadata.dataset, forecaster.metadata.version, served)
-        for forecaster in watcher.registry.models
-    ]
+    served, versions = set(registry.model_names), watcher.registry.versions
+    datasets = {model: model.rpartition("-")[0] for model in watcher.registry.model_names}
+    entries = [_entry(watcher, model, dataset, versions[dataset], served) for model, dataset in datasets.items()]
     return [entry for entry in entries if entry.state == "READY" or not only_ready]
 
 

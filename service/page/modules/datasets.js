@@ -1,5 +1,5 @@
 // @ts-check
-/** The loaded datasets and their models. */
+/** The loaded datasets of places and their models. */
 
 import { getJson } from "./api.js";
 
@@ -16,12 +16,13 @@ import { getJson } from "./api.js";
  * @returns {Promise<Dataset[]>}
  */
 export async function loadDatasets(signal) {
-  const { default_dataset: defaultName, models: entries } = await getJson("/models", { signal });
+  const { default_dataset: defaultName, models } = await getJson("/models", { signal });
+  const entries = models.filter((/** @type {any} */ model) => model.kind === "place");
   const names = [...new Set(entries.map((/** @type {any} */ model) => model.dataset))];
   names.sort((a, b) => Number(b === defaultName) - Number(a === defaultName) || String(a).localeCompare(String(b)));
   return names.map((name) => {
-    const models = entries.filter((/** @type {any} */ model) => model.dataset === name);
-    return { name: String(name), models, best: models.find((/** @type {any} */ model) => model.best) ?? models[0] };
+    const own = entries.filter((/** @type {any} */ model) => model.dataset === name);
+    return { name: String(name), models: own, best: own.find((/** @type {any} */ model) => model.best) ?? own[0] };
   });
 }
 

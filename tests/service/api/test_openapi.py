@@ -89,11 +89,11 @@ def test_every_part_of_a_path_is_a_parameter(document: Json) -> None:
             assert named == re.findall(r"{(\w+)}", path)
 
 
-def test_the_examples_run(document: Json, client: httpx.Client) -> None:
+def test_the_examples_run(document: Json, seas_client: httpx.Client) -> None:
     examples: list[Any] = document["components"]["schemas"]["ForecastRequest"]["examples"]
     assert examples
     for example in examples:
-        for forecast in answered(client.post("/forecast", json=example))["forecasts"]:
+        for forecast in answered(seas_client.post("/forecast", json=example))["forecasts"]:
             assert "error" not in forecast
             assert len(forecast["sst"]) == example["horizon"]
             assert len(forecast["exceedance"]) == len(example["thresholds"])
@@ -128,11 +128,11 @@ def fits(document: Json, schema: Json, content: Any) -> bool:
 def test_each_line_of_an_answer_is_one_that_the_document_has(document: Json, client: httpx.Client, model: str) -> None:
     ndjson = "application/x-ndjson"
     schema = document["paths"]["/forecast"]["post"]["responses"]["200"]["content"][ndjson]["schema"]
-    (example,) = document["components"]["schemas"]["ForecastRequest"]["examples"]
+    _, example = document["components"]["schemas"]["ForecastRequest"]["examples"]
     good = example["series"][0]
     sent = [good, {**good, "values": [24.1]}, {"values": []}]
     content = "\n".join(map(json.dumps, sent))
-    query, headers = f"model={model}&threshold=25", {"Content-Type": ndjson}
+    query, headers = f"dataset=nino12&model={model}&threshold=25", {"Content-Type": ndjson}
     response = client.post(f"/forecast?{query}", content=content, headers=headers)
     entries = [json.loads(line) for line in response.text.splitlines()]
     assert [sorted({"error", "models"} & set(entry)) for entry in entries] == {

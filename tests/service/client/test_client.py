@@ -2,6 +2,7 @@ import asyncio
 import inspect
 import json
 import logging
+import math
 import pickle
 import re
 import socket
@@ -141,10 +142,20 @@ def scripted(*answers: Answer) -> Iterator[Script]:
 def test_a_forecast_equals_the_one_of_the_library(
     ask: Ask, url: str, months: "pd.Series[float]", gru: Forecaster
 ) -> None:
-    table = ask(url, "forecast", months, model="gru", horizon=3, levels=[50, 90], thresholds=[np.float64(24.5)])
+    table = ask(
+        url,
+        "forecast",
+        months,
+        dataset="nino12",
+        model="gru",
+        horizon=3,
+        levels=[50, 90],
+        thresholds=[np.float64(24.5)],
+    )
     expected = gru.forecast(months, 3, [50, 90], [24.5])
     assert list(table.columns) == [
-        "station", "model", "version", "time", "sst", "lower_50", "upper_50", "lower_90", "upper_90", "calibrated",
+        "station", "model", "version", "chosen", "time",
+        "sst", "lower_50", "upper_50", "lower_90", "upper_90", "calibrated",
         "exceedance_24.5", "persistence", "climatology", "damped", "linear", "warnings", "error",
     ]  # fmt: skip
     assert set(table["station"]) == {"pier"}
@@ -164,18 +175,18 @@ def test_each_column_is_a_station_and_a_bad_one_is_a_row_with_its_error(
     ask: Ask, url: str, months: "pd.Series[float]"
 ) -> None:
     frame = pd.DataFrame({44007: months, "short": months.iloc[-5:], 44013: months + 0.5})
-    table = ask(url, "forecast", frame, model="gru", horizon=2)
+    table = ask(url, "forecast", frame, dataset="nino12", model="gru", horizon=2)
     assert table["station"].tolist() == [44007, 44007, "short", 44013, 44013]
     failed = table[table["error"].notna()]
     assert "values[6]: missing values from 2009-01-01 to 2010-07-01" in failed["error"].item()
     assert failed[["time", "sst", "lower_80", "calibrated", "persistence"]].isna().all(axis=None)
-    alone = ask(url, "forecast", months, model="gru", horizon=2)
+    alone = ask(url, "forecast", months, dataset="nino12", model="gru", horizon=2)
     assert_frame_equal(table.iloc[:2, 1:], alone.iloc[:, 1:], check_dtype=False, atol=1e-5)
 
 
 def test_the_columns_are_the_same_if_every_series_failed(ask: Ask, url: str, months: "pd.Series[float]") -> None:
-    good = ask(url, "forecast", months.to_frame(), thresholds=[24])
-    bad = ask(url, "forecast", months.iloc[:5].to_frame(), thresholds=[24])
+    good = ask(url, "forecast", months.to_frame(), dataset="nino12", thresholds=[24])
+    bad = ask(url, "forecast", months.iloc[:5].to_frame(), dataset="nino12", thresholds=[24])
     numbers = good.columns.difference(["error"])
     assert list(bad.columns) == list(good.columns)
     assert bad[numbers].dtypes.equals(good[numbers].dtypes)
@@ -184,7 +195,7 @@ def test_the_columns_are_the_same_if_every_series_failed(ask: Ask, url: str, mon
 
 def test_with_all_models_each_has_its_own_rows(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     frame = pd.DataFrame({"a": months, "b": months})
-    table = ask(url, "forecast", frame, model="all", horizon=2)
+    table = ask(url, "forecast", frame, dataset="nino12", model="all", horizon=2)
     names = [name for name in ("nino12-rnn", "nino12-lstm", "nino12-gru") for _ in range(2)]
     assert table["station"].tolist() == ["a"] * 6 + ["b"] * 6
     assert table["model"].tolist() == names * 2
@@ -192,20 +203,20 @@ def test_with_all_models_each_has_its_own_rows(ask: Ask, url: str, months: "pd.S
 
 
 def test_stations_with_different_times_are_sent_as_a_mapping(ask: Ask, url: str, months: "pd.Series[float]") -> None:
-    table = ask(url, "forecast", {"early": months.iloc[:-3], "late": months.iloc[3:]})
+    table = ask(url, "forecast", {"early": months.iloc[:-3], "late": months.iloc[3:]}, dataset="nino12")
     assert table["time"].dt.strftime("%Y-%m").tolist() == ["2010-10", "2011-01"]
 
 
 def test_a_missing_value_is_filled_and_the_table_says_so(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     months = months.copy()
     months.iloc[20] = np.nan
-    (row,) = ask(url, "forecast", months, model="gru").to_dict("records")
+    (row,) = ask(url, "forecast", months, dataset="nino12", model="gru").to_dict("records")
     assert "gap_filled: 1 missing value interpolated: 2010-03-01" in row["warnings"]
     assert row["calibrated"]
 
 
 def test_water_unlike_the_training_place_is_not_calibrated(ask: Ask, url: str, months: "pd.Series[float]") -> None:
-    (row,) = ask(url, "forecast", months - 18, levels=[]).to_dict("records")
+    (row,) = ask(url, "forecast", months - 18, dataset="nino12", levels=[]).to_dict("records")
     assert "outside_training: " in row["warnings"]
     assert row["calibrated"] is False
 
@@ -229,9 +240,9 @@ MONTHS = pd.date_range("2008-07-01", periods=30, freq="MS")
 def test_months_match_the_published_index(
     ask: Ask, url: str, months: "pd.Series[float]", index: "pd.Index[Any]"
 ) -> None:
-    table = ask(url, "forecast", pd.Series(months.to_numpy(), index, name="pier"), model="gru")
+    table = ask(url, "forecast", pd.Series(months.to_numpy(), index, name="pier"), dataset="nino12", model="gru")
     assert table["time"].tolist() == [pd.Timestamp("2011-01-01", tz="UTC")]
-    assert_frame_equal(table, ask(url, "forecast", months, model="gru"))
+    assert_frame_equal(table, ask(url, "forecast", months, dataset="nino12", model="gru"))
 
 
 @pytest.fixture
@@ -265,15 +276,15 @@ def test_a_series_of_another_step_is_refused_and_not_filled(ask: Ask, url: str, 
 def test_values_thresholds_and_results_are_in_the_requested_units(
     ask: Ask, url: str, months: "pd.Series[float]"
 ) -> None:
-    celsius = ask(url, "forecast", months, thresholds=[24])
-    kelvin = ask(url, "forecast", months + 273.15, thresholds=[297.15], units="kelvin")
+    celsius = ask(url, "forecast", months, dataset="nino12", thresholds=[24])
+    kelvin = ask(url, "forecast", months + 273.15, dataset="nino12", thresholds=[297.15], units="kelvin")
     assert kelvin["sst"].item() - 273.15 == pytest.approx(celsius["sst"].item(), abs=1e-4)
     assert kelvin["exceedance_297.15"].item() == pytest.approx(celsius["exceedance_24"].item(), abs=1e-3)
 
 
 def test_a_single_series_that_fails_raises_the_problem_document(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     with pytest.raises(ProblemError) as caught:
-        ask(url, "forecast", months.iloc[:5], model="gru")
+        ask(url, "forecast", months.iloc[:5], dataset="nino12", model="gru")
     problem = caught.value
     sentence = "series 'pier': 5 values are too few: nino12-gru needs at least 24"
     assert (problem.status, problem.title, problem.detail) == (422, "Unprocessable Entity", sentence)
@@ -284,10 +295,10 @@ def test_a_single_series_that_fails_raises_the_problem_document(ask: Ask, url: s
 
 
 def test_strict_decides_whether_a_failed_series_raises(ask: Ask, url: str, months: "pd.Series[float]") -> None:
-    row = ask(url, "forecast", months.iloc[:5], strict=False)
+    row = ask(url, "forecast", months.iloc[:5], dataset="nino12", strict=False)
     assert "too few" in row["error"].item()
     with pytest.raises(ProblemError, match=r"series 'b': .* the last value is missing"):
-        ask(url, "forecast", pd.DataFrame({"a": months, "b": months.iloc[:5]}), strict=True)
+        ask(url, "forecast", pd.DataFrame({"a": months, "b": months.iloc[:5]}), dataset="nino12", strict=True)
 
 
 def test_an_error_survives_pickling(ask: Ask, url: str) -> None:
@@ -309,9 +320,9 @@ def test_a_large_frame_is_split_into_requests_within_the_limits(
     with serve(Settings(artifacts=artifacts, **settings)) as small:
         url = str(small.base_url)
         with pytest.raises(ProblemError):
-            ask(url, "forecast", frame)
-        table = ask(url, "forecast", frame, model="all", client=limits)
-        whole = pd.concat([ask(url, "forecast", frame[[name]], model="all") for name in frame])
+            ask(url, "forecast", frame, dataset="nino12")
+        table = ask(url, "forecast", frame, dataset="nino12", model="all", client=limits)
+        whole = pd.concat([ask(url, "forecast", frame[[name]], dataset="nino12", model="all") for name in frame])
     assert_frame_equal(table, whole.reset_index(drop=True), atol=1e-5)
 
 
@@ -348,9 +359,10 @@ def test_a_comparison_on_a_callers_series_has_a_row_for_each_station_and_model(
 ) -> None:
     months = nino12.part(600, 700).to_pandas()
     frame = pd.DataFrame({"a": months, "b": months.iloc[:60], "short": months.iloc[:10]})
-    table = ask(url, "compare_series", {name: column.dropna() for name, column in frame.items()})
+    table = ask(url, "compare_series", {name: column.dropna() for name, column in frame.items()}, dataset="nino12")
     values = months.round(9).tolist()
-    there = client.post("/compare", json={"series": [{"start": "2000-01-01", "values": values}]}).json()
+    request = {"dataset": "nino12", "series": [{"start": "2000-01-01", "values": values}]}
+    there = client.post("/compare", json=request).json()
     rows = table[table.station == "a"].set_index("model")
     assert list(rows.index) == [model["model"] for model in there["models"]]
     assert rows.rmse.tolist() == pytest.approx([model["rmse"] for model in there["models"]], abs=1e-5)
@@ -359,7 +371,7 @@ def test_a_comparison_on_a_callers_series_has_a_row_for_each_station_and_model(
     (failed,) = table[table.station == "short"].error
     assert failed.startswith("10 values are too few")
     with pytest.raises(ProblemError, match="10 values are too few"):
-        ask(url, "compare_series", months.iloc[:10])
+        ask(url, "compare_series", months.iloc[:10], dataset="nino12")
 
 
 def test_a_file_is_read_and_its_series_forecast(ask: Ask, url: str, nino12: SstSeries) -> None:
@@ -370,7 +382,7 @@ def test_a_file_is_read_and_its_series_forecast(ask: Ask, url: str, nino12: SstS
                            check_freq=False, check_dtype=False)  # fmt: skip
     assert reading.problem is None
     assert reading.stations.loc["0", "summary_step"] == "month"
-    forecast = ask(url, "forecast", reading.series, model="gru")
+    forecast = ask(url, "forecast", reading.series, dataset="nino12", model="gru")
     assert forecast.sst.tolist() == pytest.approx(ask(url, "forecast_dataset", model="gru").sst.tolist(), abs=1e-4)
 
 
@@ -670,7 +682,15 @@ def test_each_call_with_a_horizon_refuses_one_that_is_not_an_integer(
 
 def test_numpy_numbers_and_pandas_missing_values_are_accepted(ask: Ask, url: str, months: "pd.Series[float]") -> None:
     nullable = months.where(months.index != months.index[20]).astype("Float64")
-    table = ask(url, "forecast", nullable, horizon=np.int64(2), levels=np.array([80]), thresholds=np.array([24]))
+    table = ask(
+        url,
+        "forecast",
+        nullable,
+        dataset="nino12",
+        horizon=np.int64(2),
+        levels=np.array([80]),
+        thresholds=np.array([24]),
+    )
     assert len(table) == 2
     assert "gap_filled" in table["warnings"].iloc[0]
 
@@ -726,3 +746,48 @@ def test_the_lines_in_the_documentation_run_unchanged(monkeypatch: pytest.Monkey
         for block in blocks:
             exec(block.replace("http://127.0.0.1:8000", str(shipped.base_url).rstrip("/")), names)
     assert len(names["table"]) == 3
+
+
+@pytest.fixture(scope="module")
+def seas_url(seas: Path) -> Iterator[str]:
+    """The address of a service with universal releases."""
+    with serve(Settings(artifacts=seas)) as client:
+        yield str(client.base_url)
+
+
+def days(n: int = 60) -> "pd.Series[float]":
+    index = pd.date_range("2024-01-01", periods=n, name="time")
+    return pd.Series([20 + 3 * math.sin(i / 20) + 0.3 * math.sin(1.7 * i) for i in range(n)], index)
+
+
+def test_series_of_any_sea_are_forecast_by_the_release_of_their_step(ask: Ask, seas_url: str) -> None:
+    months = pd.Series(days().to_numpy(), pd.date_range("2000-01-01", periods=60, freq="MS"))
+    table = ask(seas_url, "forecast", {"days": days(), "months": months, "short": days(5)}, model="gru")
+    assert table["model"].tolist()[:2] == ["ocean-daily-gru", "ocean-monthly-gru"]
+    assert table["time"].tolist()[:2] == [pd.Timestamp("2024-03-01", tz="UTC"), pd.Timestamp("2005-01-01", tz="UTC")]
+    assert "send 9 more" in table["error"][2]
+    assert table["chosen"].isna().all()
+    best = ask(seas_url, "forecast", days())
+    assert best["chosen"].item() in ("own_past", "held_out_seas")
+    every = ask(seas_url, "forecast", days(), model="all")
+    assert every["model"].tolist() == [f"ocean-daily-{cell}" for cell in ("rnn", "lstm", "gru")]
+
+
+def test_positions_are_sent_for_all_series_or_by_name(ask: Ask, seas_url: str) -> None:
+    frame = pd.DataFrame({"berlin": days(), "nice": days()})
+    table = ask(seas_url, "forecast", frame, latitude={"berlin": 52.5}, longitude={"berlin": 13.4, "nice": math.nan})
+    assert ["on land" in warnings for warnings in table["warnings"]] == [True, False]
+    assert "on land" in ask(seas_url, "forecast", days(), latitude=52.5, longitude=13.4)["warnings"].item()
+    with pytest.raises(ValueError, match="series 'nice' has only one coordinate: pass both latitude and longitude"):
+        ask(seas_url, "forecast", frame, latitude=52.5, longitude={"berlin": 13.4})
+    with pytest.raises(TypeError, match="its latitude is '52': expected degrees such as"):
+        ask(seas_url, "forecast", days(), latitude="52", longitude=13.4)
+    with pytest.raises(ProblemError, match="less than or equal to 90"):
+        ask(seas_url, "forecast", days(), latitude=152, longitude=13.4)
+
+
+def test_the_table_of_models_has_universal_ones_without_a_training_period(ask: Ask, seas_url: str) -> None:
+    table = ask(seas_url, "models")
+    assert set(table.loc["ocean-daily-gru", ["kind", "step"]]) == {"universal", "day"}
+    assert pd.isna(table.loc["ocean-daily-gru", "training_period_start"])
+    assert table.loc["nino12-gru", "training_period_start"] == pd.Timestamp("1950-01-01", tz="UTC")

@@ -14,7 +14,7 @@ from tests.service.generated_requests import WINDOW, Json, broken_request, doubt
 from tests.service.requests import JSON, REFUSALS, loaded
 
 Requests = st.fixed_dictionaries(
-    {"series": st.lists(valid_series() | doubtful_series(), min_size=1, max_size=3)},
+    {"dataset": st.just("nino12"), "series": st.lists(valid_series() | doubtful_series(), min_size=1, max_size=3)},
     optional={
         "model": st.sampled_from(["best", "all", "rnn", "nino12-gru"]),
         "horizon": st.none() | st.integers(1, 12),

@@ -63,10 +63,14 @@ def test_all_three_models_answer_at_once(client: httpx.Client, nino12: SstSeries
 def test_thousands_of_series_come_back_in_their_order(client: httpx.Client, nino12: SstSeries) -> None:
     start = iso(nino12.times[-24])
     series = [{"start": start, "values": (nino12.values[-24:] + i / 1_000).tolist()} for i in range(1_000)]
-    together = answered(client.post("/forecast", json={"model": "gru", "levels": [], "series": series}))["forecasts"]
+    together = answered(
+        client.post("/forecast", json={"dataset": "nino12", "model": "gru", "levels": [], "series": series})
+    )["forecasts"]
     assert [forecast["id"] for forecast in together] == [str(i) for i in range(1_000)]
     assert np.all(np.diff([forecast["sst"][0] for forecast in together]) > 0)
-    alone = answered(client.post("/forecast", json={"model": "gru", "series": series[777:778]}))["forecasts"][0]
+    alone = answered(client.post("/forecast", json={"dataset": "nino12", "model": "gru", "series": series[777:778]}))[
+        "forecasts"
+    ][0]
     assert together[777]["sst"] == pytest.approx(alone["sst"], abs=1e-5)
 
 
@@ -310,7 +314,9 @@ def test_the_ends_of_the_calendar_are_answered(client: httpx.Client, nino12: Sst
 def test_two_distant_times_are_refused_and_not_filled(client: httpx.Client) -> None:
     """A grid between them would ask for the memory of thousands."""
     series = {"timestamps": ["0001-01-01", "9999-11-01"], "values": [20.0, 21.0]}
-    forecast = answered(client.post("/forecast", json={"model": "gru", "series": [series]}))["forecasts"][0]
+    forecast = answered(client.post("/forecast", json={"dataset": "nino12", "model": "gru", "series": [series]}))[
+        "forecasts"
+    ][0]
     assert "check for a wrong time at either end" in forecast["error"]
 
 

@@ -136,10 +136,12 @@ def test_a_good_series_is_answered_the_same_among_any_neighbours(
     named = [series | {"id": f"good {i}"} for i, series in enumerate(good)]
     mixed = named + [series | {"id": f"bad {i}"} for i, series in enumerate(bad)]
     order.shuffle(mixed)
-    (answer,) = post(client, {"model": "gru", "horizon": horizon, "series": mixed})
+    (answer,) = post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": mixed})
     together = {forecast.id: forecast.model_dump() for forecast in answer.forecasts}
     for series in named:
-        (alone,) = forecasts(post(client, {"model": "gru", "horizon": horizon, "series": [series]}))
+        (alone,) = forecasts(
+            post(client, {"dataset": "nino12", "model": "gru", "horizon": horizon, "series": [series]})
+        )
         assert_same(together[series["id"]], alone.model_dump())
 
 
@@ -149,7 +151,7 @@ def test_units_change_only_what_is_written(client: httpx.Client, series: Json, h
         "kelvin": (lambda c: c + 273.15, lambda k: k - 273.15),
         "fahrenheit": (lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8),
     }
-    asked = {"model": model, "horizon": horizon, "thresholds": [20.0], "series": [series]}
+    asked = {"dataset": "nino12", "model": model, "horizon": horizon, "thresholds": [20.0], "series": [series]}
     (celsius,) = forecasts(post(client, asked))
     for units, (there, back) in conversions.items():
         converted = series | {"values": [there(value) for value in series["values"]]}
@@ -176,7 +178,7 @@ def test_months_follow_the_local_calendar_whatever_the_offsets(
         for month, offset in zip(months, offsets, strict=False)
     ]
     stamped = {"values": series["values"], "timestamps": times}
-    asked: Json = {"model": "gru", "horizon": 12, "series": [series]}
+    asked: Json = {"dataset": "nino12", "model": "gru", "horizon": 12, "series": [series]}
     assert forecasts(post(client, asked | {"series": [stamped]})) == forecasts(post(client, asked))
 
 
@@ -213,5 +215,5 @@ def test_a_month_that_starts_at_the_end_of_february_is_not_shifted(
     client: httpx.Client, start: str, expected: str
 ) -> None:
     series = {"start": start, "values": [24.0 + i % 12 / 10 for i in range(WINDOW)]}
-    (forecast,) = forecasts(post(client, {"model": "gru", "series": [series]}))
+    (forecast,) = forecasts(post(client, {"dataset": "nino12", "model": "gru", "series": [series]}))
     assert forecast.timestamps == [f"{expected[:7]}-01T00:00:00Z"]

@@ -42,11 +42,11 @@ def read(response: httpx.Response) -> list[Json]:
 
 
 def post(client: httpx.Client, content: bytes | Iterable[bytes], **query: object) -> httpx.Response:
-    return client.post("/forecast", params=query, content=content, headers=NDJSON)  # type: ignore[arg-type]
+    return client.post("/forecast", params={"dataset": "nino12"} | query, content=content, headers=NDJSON)  # type: ignore[arg-type]
 
 
 @contextmanager
-def conversation(port: int, query: str = "model=gru") -> Iterator[tuple[socket.socket, BufferedReader]]:
+def conversation(port: int, query: str = "dataset=nino12&model=gru") -> Iterator[tuple[socket.socket, BufferedReader]]:
     """Begin a request whose body the test sends in chunks."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as wire, wire.makefile("rb") as stream:
         lines = [f"POST /forecast?{query} HTTP/1.1", "Host: x", "Content-Type: application/x-ndjson"]
@@ -169,7 +169,7 @@ def test_with_strict_the_first_bad_line_ends_the_response(client: httpx.Client, 
     assert refused.status_code == 422
     assert refused.json()["detail"].startswith("line 1: 1 value")
     assert [place["location"] for place in refused.json()["errors"]] == ["body.line[1]"]
-    query = "/forecast?model=gru&strict=1"
+    query = "/forecast?dataset=nino12&model=gru&strict=1"
     with client.stream("POST", query, content=written(series, bad), headers=NDJSON) as answer:
         pieces = answer.iter_lines()
         lines = [json.loads(next(pieces)) for _ in range(2)]
@@ -253,7 +253,7 @@ def test_memory_does_not_grow_with_the_number_of_lines(process: Service, series:
     peaks = []
     for count in (2_000, 20_000):
         peak = 0
-        with conversation(process.port, "model=gru&horizon=3") as (wire, stream):
+        with conversation(process.port, "dataset=nino12&model=gru&horizon=3") as (wire, stream):
             sender = threading.Thread(target=feed, args=(wire, line, count))
             sender.start()
             assert read_head(stream) == 200
@@ -271,7 +271,7 @@ def test_memory_does_not_grow_with_the_number_of_lines(process: Service, series:
 
 def test_a_client_that_reads_nothing_is_not_read_from(process: Service, series: Json) -> None:
     line = written(series)
-    with conversation(process.port, "model=all&horizon=12") as (wire, stream):
+    with conversation(process.port, "dataset=nino12&model=all&horizon=12") as (wire, stream):
         wire.settimeout(3)
         before = process.resident()
         with pytest.raises(TimeoutError):

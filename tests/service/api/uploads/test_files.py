@@ -53,10 +53,12 @@ def test_a_file_is_described(client: httpx.Client) -> None:
 
 def test_the_series_of_the_answer_can_be_posted_to_forecast(client: httpx.Client) -> None:
     answer = post(client, NINO12.read_bytes())
-    forecast = answered(client.post("/forecast", json={"model": "gru", "series": answer["series"]}))
+    forecast = answered(
+        client.post("/forecast", json={"dataset": "nino12", "model": "gru", "series": answer["series"]})
+    )
     there = answered(client.get("/forecast?model=gru"))
     assert forecast["forecasts"][0]["sst"] == pytest.approx(there["forecasts"][0]["sst"], abs=1e-4)
-    compared = answered(client.post("/compare", json={"series": answer["series"]}))
+    compared = answered(client.post("/compare", json={"dataset": "nino12", "series": answer["series"]}))
     assert compared["test"]["n"] == 732 - 24
 
 
@@ -108,7 +110,9 @@ def test_the_series_alone_go_straight_into_a_forecast_line_by_line(client: httpx
     assert lines.headers["content-type"] == "application/x-ndjson"
     assert [json.loads(line) for line in lines.text.splitlines()] == post(client, text)["series"]
     sent = {"Content-Type": "application/x-ndjson"}
-    answers = client.post("/forecast", params={"model": "gru"}, content=lines.content, headers=sent).text.splitlines()
+    answers = client.post(
+        "/forecast", params={"dataset": "nino12", "model": "gru"}, content=lines.content, headers=sent
+    ).text.splitlines()
     assert [json.loads(line)["id"] for line in answers] == ["a", "b"]
     none = client.post("/series", content="time,sst\n2001-01-01,20\n", headers=CSV | {"Accept": "application/x-ndjson"})
     assert none.status_code == 422
@@ -118,7 +122,12 @@ def test_trailing_missing_values_are_left_out_of_the_series(client: httpx.Client
     answer = post(client, monthly(40) + "\n2004-05-01,\n2004-06-01,NaN\n")
     assert answer["stations"][0]["summary"]["values"] == 42
     assert len(answer["series"][0]["values"]) == 40
-    assert "error" not in answered(client.post("/forecast", json={"series": answer["series"]}))["forecasts"][0]
+    assert (
+        "error"
+        not in answered(client.post("/forecast", json={"dataset": "nino12", "series": answer["series"]}))["forecasts"][
+            0
+        ]
+    )
 
 
 def test_several_stations_are_read_and_one_can_be_chosen(client: httpx.Client) -> None:
@@ -127,7 +136,7 @@ def test_several_stations_are_read_and_one_can_be_chosen(client: httpx.Client) -
     answer = post(client, text)
     assert answer["problem"] == "holds 2 stations: a, b; choose one with station="
     assert [entry["id"] for entry in answer["series"]] == [entry["name"] for entry in answer["stations"]] == ["a", "b"]
-    both = answered(client.post("/forecast", json={"series": answer["series"]}))["forecasts"]
+    both = answered(client.post("/forecast", json={"dataset": "nino12", "series": answer["series"]}))["forecasts"]
     assert [entry["id"] for entry in both] == ["a", "b"]
     chosen = post(client, text, station="b")
     assert chosen["problem"] is None
@@ -316,7 +325,7 @@ def test_any_bytes_are_understood_or_refused(client: httpx.Client, content: byte
         answer = FileReading.model_validate(loaded(response))
         sent = [series.model_dump() for series in answer.series]
         if sent:
-            assert client.post("/forecast", json={"series": sent}).status_code == 200
+            assert client.post("/forecast", json={"dataset": "nino12", "series": sent}).status_code == 200
     else:
         assert response.status_code in (415, 422), response.text
         assert Problem.model_validate(loaded(response)).status == response.status_code

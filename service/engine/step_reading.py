@@ -1,0 +1,103 @@
+"""Reads series whose step the request does not fix: each is parsed at its own step."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.step_inference import choose_clock, infer_step
+from forecasting.series.times import SECONDS, Times, seconds_of
+from forecasting.series.timestep import TimeStep
+from forecasting.series.units import SYMBOLS, Units, from_celsius
+from forecasting.universal.contexts import COLDEST_CELSIUS, WARMEST_CELSIUS
+from service.engine.parsing import parse_all
+from service.engine.series_schema import SeriesIn
+
+MISSING_STEP: Final = '`step` is required with `start`; for example "day"'
+
+Expect = Callable[[TimeStep], SeriesError | None]
+"""Returns the error of a series at a step that nothing forecasts; None if something does."""
+
+
+def read_each(
+    series: Sequence[SeriesIn], units: Units, default: TimeStep | None, expect: Expect
+) -> list[SstSeries | SeriesError]:
+    """Parse each of ``series`` at its own step.
+
+    Args:
+        series: from the body of a request.
+        units: of their values.
+        default: the step of series that have a ``start`` but no ``step``; None if that is an error.
+        expect: refuses steps.
+
+    Returns:
+        In the order of ``series``: °C with at least one observed value, or the error.
+    """
+    results: list[SstSeries | SeriesError] = []
+    by_step: dict[TimeStep, list[int]] = {}
+    for i, given in enumerate(series):
+        step = _step_of(given, default)
+        error = step if isinstance(step, SeriesError) else expect(step)
+        # Each place is filled in below, unless the step is wrong.
+        results.append(error or SeriesError(MISSING_STEP))
+        if error is None and isinstance(step, TimeStep):
+            by_step.setdefault(step, []).append(i)
+    for step, places in by_step.items():
+        parsed = parse_all([series[i] for i in places], units, step)
+        for i, one in zip(places, parsed, strict=True):
+            results[i] = one if isinstance(one, SeriesError) else _checked(one, series[i], units)
+    return results
+
+
+def lacks_step(given: SeriesIn) -> bool:
+    """Whether a series has a start but nothing that tells its step."""
+    return given.start is not None and given.timestamps is None and given.step is None
+
+
+def _step_of(given: SeriesIn, default: TimeStep | None) -> TimeStep | SeriesError:
+    try:
+        if given.step is not None:
+            return TimeStep.parse(given.step)
+        if given.timestamps is not None:
+            return _inferred(given.timestamps)
+    except SeriesError as error:
+        return error if default is None or given.step is not None else default
+    if default is not None:
+        return default
+    if given.start is None:
+        return SeriesError("give either start and step, or timestamps with one time for each value")
+    return SeriesError(MISSING_STEP)
+
+
+def _inferred(timestamps: Sequence[str]) -> TimeStep:
+    """Infer the step from timestamps; months follow the local calendar."""
+    utc, local = (_times(timestamps, is_local) for is_local in (False, True))
+    return infer_step(np.unique(choose_clock(utc, local)), lambda i: f"time {i}")
+
+
+def _times(timestamps: Sequence[str], is_local: bool) -> Times:
+    seconds = []
+    for i, text in enumerate(timestamps):
+        try:
+            seconds.append(seconds_of(text, local=is_local))
+        except SeriesError as error:
+            raise SeriesError(f"timestamps[{i}]: {error}") from None
+    return np.array(seconds, dtype=np.int64).view(SECONDS)
+
+
+def _checked(series: SstSeries, given: SeriesIn, units: Units) -> SstSeries | SeriesError:
+    observed = series.values[np.isfinite(series.values)]
+    if not len(observed):
+        return SeriesError("every value of the series is missing")
+    if observed.min() >= COLDEST_CELSIUS and observed.max() <= WARMEST_CELSIUS:
+        return series
+    sent = [np.nan if value is None else value for value in given.values]
+    least, most = from_celsius([COLDEST_CELSIUS, WARMEST_CELSIUS], units).tolist()
+    i = next(i for i, value in enumerate(sent) if value < least or value > most)
+    return SeriesError(
+        f"values[{i}] is {sent[i]:g} {SYMBOLS[units]}, which no sea reaches ({least:g} to {most:g}): set units to the "
+        "unit of the values, such as fahrenheit or kelvin, or send null in its place",
+        index=i,
+    )

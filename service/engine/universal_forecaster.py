@@ -1,0 +1,259 @@
+"""Forecasts series from any sea: parses each at its own step, and writes the entries of the answer."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from orjson import dumps
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.climatology.global_climatology import GlobalClimatology
+from forecasting.errors import SeriesError
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.networks.metadata import CELLS
+from forecasting.releases.loaded_universal import ALL, LoadedUniversal, UniversalCatalog
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.units import Units, from_celsius, to_celsius
+from forecasting.universal.forecast import UniversalForecast
+from service.engine.forecast_json import rounded, written_times
+from service.engine.series_schema import SeriesIn
+from service.engine.step_reading import read_each
+from service.engine.writing import DEFAULT_LEVELS, ForecastOptions
+from service.telemetry.metrics import Metrics
+
+PIECE_SERIES: Final = 256
+"""Series of a large request that are forecast at once, so that several large requests advance side by side."""
+
+Coefficients = npt.NDArray[np.float32]
+
+
+class UniversalModels(NamedTuple):
+    """The universal networks that a request asks for.
+
+    Attributes:
+        releases: all that are loaded.
+        places: the step of each dataset of a place, by name.
+        named: the release that the request names; None if the step of each series chooses it.
+        model: ``best``, ``all`` or a cell.
+    """
+
+    releases: UniversalCatalog
+    places: Mapping[str, TimeStep]
+    named: LoadedUniversal | None
+    model: str
+
+
+@dataclass(frozen=True)
+class UniversalJob:
+    """The forecasts that a request asks of universal networks.
+
+    Attributes:
+        models: the networks.
+        series: at least one.
+        options: what each forecast contains.
+    """
+
+    models: UniversalModels
+    series: Sequence[SeriesIn]
+    options: ForecastOptions
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What forecasts each series: ``best`` or a cell, or with ``all`` each of several cells."""
+        releases = self.models.releases.by_dataset.values() if self.models.named is None else [self.models.named]
+        if self.models.model != ALL:
+            return (self.models.model,)
+        return tuple(dict.fromkeys(cell for loaded in releases for cell in loaded.cells)) or CELLS
+
+    def known_fields(self, column: str) -> dict[str, str]:
+        """Return what the request says of the model of a column, whatever the series: its name, version and step."""
+        named = self.models.named
+        if named is None:
+            return {}
+        model = {"model": f"{named.dataset}-{column}"} if column in named.cells else {}
+        return model | {"version": named.release.version, "step": str(named.step)}
+
+    def check(self) -> None:
+        """Raise RequestError if the release that the request names does not forecast so far."""
+        if self.models.named is not None:
+            self.models.named.networks.check(self.options.horizon)
+
+    def part(self, begin: int, end: int) -> "UniversalJob":
+        """Return the job for some of the series."""
+        return UniversalJob(self.models, self.series[begin:end], self.options)
+
+
+class UniversalEntry(NamedTuple):
+    """The forecast of one series.
+
+    Attributes:
+        content: JSON of a :class:`~service.api.forecast.schemas.SeriesForecast`, from after its ``id`` to the end.
+        model: the network or reference that forecast it.
+        version: of its release.
+        step: of the series.
+    """
+
+    content: bytes
+    model: str
+    version: str
+    step: str
+
+
+UniversalEntries = list[UniversalEntry | SeriesError]
+"""An entry for each series, in order, or the error of the series."""
+
+
+class UniversalForecaster:
+    """Forecasts the series of a request, those at one step together."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Record each batch in ``metrics``."""
+        self._metrics = metrics
+
+    def run(self, job: UniversalJob) -> list[UniversalEntries]:
+        """Return the entries of each of the job's :attr:`~UniversalJob.columns`."""
+        models, results = job.models, [UniversalEntries() for _ in job.columns]
+        default = None if models.named is None else models.named.step
+        parsed = read_each(job.series, job.options.units, default, lambda step: _refused(models, step, job.options))
+        coefficients, warnings = _positions(job.series, parsed)
+        by_release: dict[str, list[int]] = {}
+        for i, series in enumerate(parsed):
+            for entries in results:
+                # Each series without an error is filled in below.
+                entries.append(series if isinstance(series, SeriesError) else SeriesError(""))
+            if isinstance(series, SstSeries):
+                by_release.setdefault(_release_at(models, series.step).dataset, []).append(i)
+        for dataset, places in by_release.items():
+            batch = [series for i in places if isinstance(series := parsed[i], SstSeries)]
+            for entries, column in zip(results, job.columns, strict=True):
+                loaded = models.releases.by_dataset[dataset]
+                forecasts = self._forecast(loaded, column, batch, job.options.horizon, coefficients[places])
+                for i, forecast in zip(places, forecasts, strict=True):
+                    entries[i] = (
+                        forecast
+                        if isinstance(forecast, SeriesError)
+                        else _entry(loaded, forecast, job.options, warnings.get(i, ()))
+                    )
+        return results
+
+    def _forecast(
+        self,
+        loaded: LoadedUniversal,
+        column: str,
+        series: Sequence[SstSeries],
+        horizon: int,
+        coefficients: Coefficients,
+    ) -> Sequence[UniversalForecast | SeriesError]:
+        begin = time.perf_counter()
+        forecasts = loaded.networks.forecast_many(series, horizon, coefficients=coefficients, model=column)
+        seconds = time.perf_counter() - begin
+        for model in loaded.models if column not in loaded.cells else [f"{loaded.dataset}-{column}"]:
+            self._metrics.batch(model, len(series), 0.0, seconds)
+        return forecasts
+
+
+def _release_at(models: UniversalModels, step: TimeStep) -> LoadedUniversal:
+    loaded = models.named or models.releases.at(step)
+    assert loaded is not None
+    return loaded
+
+
+def _refused(models: UniversalModels, step: TimeStep, options: ForecastOptions) -> SeriesError | None:
+    """Return the error of a series at ``step`` that no release of ``models`` forecasts so far; None if one does."""
+    loaded, words = models.releases.at(step), in_words(str(step))
+    if models.named is not None and step != models.named.step:
+        taker = f"; {loaded.dataset} forecasts steps of {words}" if loaded else ""
+        expected = in_words(str(models.named.step))
+        return SeriesError(f"the step is {words}, and {models.named.dataset} forecasts steps of {expected}{taker}")
+    loaded = models.named or loaded
+    if loaded is None:
+        served = models.releases.steps()
+        also = f", or send a step that is served: {served}" if served else ""
+        return SeriesError(
+            f"the step is {words}, and no universal release of this step is loaded: {_name_a_dataset(models)}{also}"
+        )
+    if options.horizon > loaded.networks.horizon:
+        return SeriesError(
+            f"horizon {options.horizon} is out of range: {loaded.dataset} forecasts 1 to {loaded.networks.horizon} "
+            f"steps of {words}"
+        )
+    if models.model not in (*loaded.cells, "best", ALL):
+        return SeriesError(f"{loaded.dataset}-{models.model} is not loaded; loaded: {', '.join(loaded.models)}")
+    return None
+
+
+def _name_a_dataset(models: UniversalModels) -> str:
+    datasets = ", ".join(f"{name} (steps of {in_words(str(step))})" for name, step in models.places.items())
+    return f"name a dataset to use a model of one place: {datasets}"
+
+
+def _positions(
+    series: Sequence[SeriesIn], parsed: list[SstSeries | SeriesError]
+) -> tuple[Coefficients, dict[int, tuple[ForecastWarning, ...]]]:
+    """Return the climatology of each position, NaN where there is none, and warnings about positions on land.
+
+    A series with half of a position becomes an error in ``parsed``.
+    """
+    coefficients = np.full((len(series), COEFFICIENTS), np.nan, dtype=np.float32)
+    warnings: dict[int, tuple[ForecastWarning, ...]] = {}
+    places = []
+    for i, given in enumerate(series):
+        if given.latitude is not None and given.longitude is not None:
+            places.append(i)
+        elif given.latitude is not None or given.longitude is not None:
+            missing = "longitude" if given.longitude is None else "latitude"
+            if not isinstance(parsed[i], SeriesError):
+                parsed[i] = SeriesError(f"{missing} is missing: give both latitude and longitude, or neither")
+    if places:
+        latitudes, longitudes = ([getattr(series[i], name) for i in places] for name in ("latitude", "longitude"))
+        coefficients[places] = GlobalClimatology.load().coefficients(latitudes, longitudes)
+    for i in places:
+        if np.isnan(coefficients[i, 0]):
+            where = f"{series[i].latitude:g}° N, {series[i].longitude:g}° E"
+            message = f"the position {where} is on land, far from the sea: the forecast does not use it"
+            warnings[i] = (ForecastWarning("no_climatology", message),)
+    return coefficients, warnings
+
+
+def _entry(
+    loaded: LoadedUniversal,
+    forecast: UniversalForecast,
+    options: ForecastOptions,
+    warnings: Sequence[ForecastWarning],
+) -> UniversalEntry:
+    step, version = str(loaded.step), loaded.release.version
+    told = [*warnings, *forecast.warnings]
+    fields: dict[str, Any] = {"model": forecast.model, "version": version, "step": step}
+    if forecast.chosen is not None:
+        chosen = forecast.chosen
+        degree = from_celsius(1.0, options.units) - from_celsius(0.0, options.units)
+        rmse = {name: round(value * float(degree), 6) for name, value in chosen.rmse.items()}
+        fields["chosen"] = {"by": chosen.by, "origins": chosen.origins, "rmse": rmse}
+    fields["timestamps"] = written_times(forecast.times[None])[0]
+    fields["sst"] = _written(forecast.sst, options.units)
+    fields |= _probabilities(forecast, options)
+    fields["baselines"] = {name: _written(values, options.units) for name, values in forecast.baselines.items()}
+    fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in told]
+    return UniversalEntry(dumps(fields)[1:], forecast.model, version, step)
+
+
+def _probabilities(forecast: UniversalForecast, options: ForecastOptions) -> dict[str, Any]:
+    calibrated = all(warning.code != "outside_training" for warning in forecast.warnings)
+    intervals, exceedance = [], []
+    for level in DEFAULT_LEVELS if options.levels is None else options.levels:
+        lower, upper = (_written(bound, options.units) for bound in forecast.interval(level))
+        intervals.append({"level": level, "lower": lower, "upper": upper, "calibrated": calibrated})
+    celsius = to_celsius(options.thresholds, options.units).tolist()
+    for threshold, degrees in zip(options.thresholds, celsius, strict=True):
+        probability = rounded(forecast.exceedance(degrees)).tolist()
+        exceedance.append({"threshold": threshold, "probability": probability, "calibrated": calibrated})
+    return {"intervals": intervals, "exceedance": exceedance}
+
+
+def _written(celsius: npt.ArrayLike, units: Units) -> list[float]:
+    written: list[float] = rounded(from_celsius(celsius, units)).tolist()
+    return written
