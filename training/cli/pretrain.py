@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--step", required=True, choices=SPECS, help="time step of the series to forecast")
     parser.add_argument(
-        "--seas", type=positive, metavar="N", help=f"simulated series (default: {PretrainingSettings.seas})"
+        "--seas", type=positive, metavar="N", help="simulated series (default: 12000 for days, else 6000)"
     )
     parser.add_argument(
         "--epochs", type=positive, metavar="N", help=f"passes over them (default: {FitSettings.epochs})"

@@ -12,6 +12,7 @@ from torch import Tensor
 from training.pretraining.companion import Companion
 from training.pretraining.features import Features
 from training.pretraining.spec import Spec
+from training.simulation.observing import AREA_MEAN
 from training.simulation.seas import simulate_seas
 
 LEVEL_CENTRE: Final = 15.0
@@ -101,10 +102,10 @@ class Panel:
 
 
 def simulated_panel(spec: Spec, seed: int, n: int) -> Panel:
-    """Simulate ``n`` series, every other with a position."""
+    """Simulate ``n`` series; half of those that are not of an area have a position."""
     random = np.random.default_rng(seed)
     seas = simulate_seas(random, spec.step, n, spec.training_steps)
-    positioned = random.random(n) < 0.5
+    positioned = (random.random(n) < 0.5) & (seas.kinds != AREA_MEAN)
     anomaly = np.where(positioned[:, np.newaxis], seas.sst - seas.usual(), seas.sst)
     return Panel(
         torch.from_numpy(anomaly),

@@ -40,14 +40,14 @@ class PretrainingSettings:
     """Settings of a run.
 
     Attributes:
-        seas: number of simulated series that the networks are trained on.
+        seas: number of simulated series that the networks are trained on; None for the spec's.
         prior_seas: number of those that the companion's prior is fitted to.
         held_out_seas: number of those that the networks are scored on.
         fit: settings of the networks.
         workers: number of processes.
     """
 
-    seas: int = 12_000
+    seas: int | None = None
     prior_seas: int = 3_000
     held_out_seas: int = 1_000
     fit: FitSettings = field(default_factory=FitSettings)
@@ -80,7 +80,7 @@ def pretrain(
         with staging(folder) as stage:
             version = next_version(folder)
             created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
-            write_universal_release(stage, spec, settings.seas, settings.fit, fitted, version, created)
+            write_universal_release(stage, spec, settings.seas or spec.seas, settings.fit, fitted, version, created)
             path = publish(stage, folder, version)
         point_current(folder, version)
     except OSError as error:
@@ -90,7 +90,7 @@ def pretrain(
 
 def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str], None]) -> list[FittedNetwork]:
     """Simulate seas, then fit and score every cell, with its companion and without."""
-    features = Features(spec)
+    features, seas = Features(spec), settings.seas or spec.seas
     context = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(settings.workers, context, torch.set_num_threads, (1,)) as pool,
@@ -101,13 +101,13 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
         store = _Store(spec, Path(folder))
         store.save_companion(companion)
-        for kind, first, n in (("train", 0, settings.seas), ("validation", _VALIDATION_SEEDS, -(-settings.seas // 16))):
+        for kind, first, n in (("train", 0, seas), ("validation", _VALIDATION_SEEDS, -(-seas // 16))):
             cut = list(pool.map(partial(_cut_examples, store), _chunks(first, n)))
             Examples.join(cut).save(store.examples(kind))
         panels = pool.map(partial(_simulate, spec), _chunks(_HELD_OUT_SEEDS, settings.held_out_seas))
         panel = Panel.join(list(panels))
         torch.save([getattr(panel, part.name) for part in fields(Panel)], store.held_out)
-        progress(f"cut examples from {settings.seas} seas: {time.perf_counter() - begin:.0f} s")
+        progress(f"cut examples from {seas} seas: {time.perf_counter() - begin:.0f} s")
         jobs = [(cell, with_companion) for with_companion in (True, False) for cell in CELLS]
         fitted: dict[tuple[str, bool], _Fit] = {}
         for job, fit in zip(jobs, pool.map(partial(_fit, store, settings.fit), jobs), strict=True):

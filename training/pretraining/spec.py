@@ -27,7 +27,8 @@ class Spec:
         cycle: steps of the cycle (a year, or a day) whose previous turn is a predictor.
         cycle_ahead: leads of that cycle's tendency.
         cell_steps: last steps that the cell sees.
-        training_steps: length of the simulated series.
+        seas: number of simulated series to train on.
+        training_steps: their length.
         contexts: lengths of the context at which networks are scored.
         scored_leads: leads at which they are scored.
     """
@@ -44,6 +45,7 @@ class Spec:
     cycle: int
     cycle_ahead: tuple[int, ...]
     cell_steps: int
+    seas: int
     training_steps: int
     contexts: tuple[int, ...]
     scored_leads: tuple[int, ...]
@@ -71,6 +73,7 @@ SPECS: Final = {
         cycle=24,
         cycle_ahead=(3, 12),
         cell_steps=48,
+        seas=6_000,
         training_steps=1500,
         contexts=(72, 336, 720, 1440),
         scored_leads=(1, 6, 24, 48),
@@ -88,6 +91,7 @@ SPECS: Final = {
         cycle=365,
         cycle_ahead=(7,),
         cell_steps=40,
+        seas=12_000,
         training_steps=760,
         contexts=(30, 60, 365, 730),
         scored_leads=(1, 3, 7, 14),
@@ -105,6 +109,7 @@ SPECS: Final = {
         cycle=52,
         cycle_ahead=(2, 8),
         cell_steps=32,
+        seas=6_000,
         training_steps=560,
         contexts=(26, 104, 260, 520),
         scored_leads=(1, 4, 8, 13),
@@ -122,6 +127,7 @@ SPECS: Final = {
         cycle=12,
         cycle_ahead=(1, 4),
         cell_steps=24,
+        seas=6_000,
         training_steps=400,
         contexts=(24, 60, 120, 360),
         scored_leads=(1, 3, 6, 12),

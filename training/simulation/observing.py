@@ -7,7 +7,10 @@ import numpy.typing as npt
 
 from training.simulation.noise import Array, Generator, log_uniform, red_noise, relax
 
-KINDS: Final = ("analysis", "in situ", "area mean")
+ANALYSIS: Final = "analysis"
+IN_SITU: Final = "in situ"
+AREA_MEAN: Final = "area mean"
+KINDS: Final = (ANALYSIS, IN_SITU, AREA_MEAN)
 _SHARES: Final = (0.45, 0.43, 0.12)
 
 
@@ -79,7 +82,7 @@ def _average(random: Generator, water: Array, activity: Array, per_day: float) -
 
 def _round(random: Generator, observed: Array, kinds: npt.NDArray[np.str_], activity: Array) -> None:
     n = observed.shape[1]
-    measured = kinds == "in situ"
+    measured = kinds == IN_SITU
     digit = np.where(measured, random.choice([0.1, 0.01, 0.001], n, p=[0.4, 0.4, 0.2]),
                      random.choice([0.1, 0.01, 0.001], n, p=[0.04, 0.66, 0.3]))  # fmt: skip
     np.copyto(observed, np.round(observed / digit) * digit)
@@ -88,7 +91,7 @@ def _round(random: Generator, observed: Array, kinds: npt.NDArray[np.str_], acti
 def _lose(random: Generator, observed: Array, kinds: npt.NDArray[np.str_], per_day: float) -> None:
     """Remove single values, and outages of days to months."""
     steps, n = observed.shape
-    measured = kinds == "in situ"
+    measured = kinds == IN_SITU
     rate = np.where(random.random(n) < np.where(measured, 0.6, 0.1), log_uniform(random, 0.002, 0.25, n), 0)
     missing = random.random((steps, n), dtype=np.float32) < rate
     broken = random.random(n) < np.where(measured, 0.35, 0.04)
