@@ -157,6 +157,7 @@ class UniversalForecaster:
 
 
 def release_at(models: UniversalModels, step: TimeStep) -> LoadedUniversal:
+    """Return the release of ``models`` that forecasts series at ``step``, which :func:`refused_step` lets pass."""
     loaded = models.named or models.releases.at(step)
     assert loaded is not None
     return loaded

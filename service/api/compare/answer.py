@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
 from forecasting.evaluation.model_report import Coverage, ModelReport
-from forecasting.releases.registry import LoadedRelease
+from forecasting.releases.registry import LoadedRelease, LoadedUniversal
 from forecasting.scores.accuracy import skill
 from forecasting.series.times import Floats
 from forecasting.series.units import Units, from_celsius
@@ -80,8 +80,7 @@ def universal_comparison_json(compared: UniversalCompared, predictions: bool) ->
     loaded, pooled = compared.loaded, compared.pooled()
     shared: Json = {}
     if loaded is not None:
-        best = f"{loaded.dataset}-{loaded.best}"
-        shared = {"dataset": loaded.dataset, "version": loaded.release.version, "step": str(loaded.step), "best": best}
+        shared = {**_named(loaded), "best": f"{loaded.dataset}-{loaded.best}"}
     answer: Json = {
         **shared,
         "units": compared.units,
@@ -90,11 +89,15 @@ def universal_comparison_json(compared: UniversalCompared, predictions: bool) ->
         "series": [
             {"id": series_id, "error": sentence(record)}
             if isinstance(record, SeriesError)
-            else {"id": series_id} | _universal_series_json(record, predictions=predictions)
+            else {"id": series_id, **_named(record.loaded)} | _universal_series_json(record, predictions=predictions)
             for series_id, record in zip(compared.ids, compared.records, strict=True)
         ],
     }
     return answer if pooled is None else answer | _record_json(pooled)
+
+
+def _named(loaded: LoadedUniversal) -> dict[str, str]:
+    return {"dataset": loaded.dataset, "version": loaded.release.version, "step": str(loaded.step)}
 
 
 def _universal_series_json(record: UniversalRecord, *, predictions: bool) -> Json:

@@ -147,9 +147,12 @@ class SeriesPredictions(BaseModel):
 
 
 class SeriesComparison(BaseModel):
-    """The accuracy of each model on one series."""
+    """The accuracy of each model on one series. Universal networks add the release and the step of the series."""
 
     id: str
+    dataset: str | None = None
+    version: str | None = None
+    step: str | None = None
     test: TestPeriod
     lowest_rmse: str = Field(description="The model or baseline with the lowest RMSE here.")
     models: list[ComparedNetwork | ComparedModel]
@@ -164,9 +167,7 @@ class OwnComparison(BaseModel):
     series could be used, `test` and `lowest_rmse` are absent and `models` is empty.
     """
 
-    dataset: str | None = Field(
-        default=None, description="Absent if series are forecast by several universal releases."
-    )
+    dataset: str | None = Field(default=None, description="Absent if several releases forecast the series.")
     version: str | None = Field(default=None, description="The version of the release.")
     units: Units = Field(description="The units of the errors.")
     step: str | None = None

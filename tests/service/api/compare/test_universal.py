@@ -64,6 +64,7 @@ def test_series_at_several_steps_are_not_pooled(seas_client: httpx.Client) -> No
     assert answer["models"] == []
     assert "dataset" not in answer
     daily, monthly, failed = answer["series"]
+    assert (daily["dataset"], daily["step"]) == ("ocean-daily", "day")
     assert daily["models"][2]["model"] == "ocean-daily-gru"
     assert monthly["models"][2]["model"] == "ocean-monthly-gru"
     assert "send 9 more" in failed["error"]
