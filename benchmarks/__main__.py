@@ -36,6 +36,8 @@ other benchmarks, each with -h:
                         compare training recipes, to choose the default
   python -m benchmarks.coverage FILE[:COLUMN][@monthly|@weekly] …
                         coverage of intervals, by what they are calibrated on
+  python -m benchmarks.universal FILE[@LAT,LON] …
+                        universal networks against an autoregression fitted to decades
   python -m benchmarks.soak [--minutes N]
                         memory of the service under mixed load and reloads
   python -m benchmarks.peers [NAME …]

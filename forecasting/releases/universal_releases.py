@@ -1,15 +1,22 @@
 """The universal releases in the artifacts folder, found by name or by the step of a series."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import ReleaseError, SeriesError, UnknownNameError
 from forecasting.networks.device import choose_device
 from forecasting.releases.release import Release, open_current, universal_names
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.release import UniversalRelease
+from forecasting.universal.any_step import forecast_at_any_step
+from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.forecaster import Coefficients
+from forecasting.universal.release import BEST, UniversalRelease
+from forecasting.universal.resampling import nearest_step
 from forecasting.wording import available
 
 
@@ -83,6 +90,62 @@ class UniversalReleases:
                 "the series"
             )
         return release
+
+    def forecast_many(
+        self,
+        series: Sequence[SstSeries],
+        horizon: int = 1,
+        *,
+        coefficients: Coefficients | None = None,
+        model: str = BEST,
+        record: bool = True,
+    ) -> list[UniversalForecast | SeriesError]:
+        """Forecast each of ``series``, at any step, with the release of its step or of the nearest one.
+
+        Args:
+            series: at any steps.
+            horizon: number of steps after the end of each series, at its own step.
+            coefficients: as for :meth:`~forecasting.universal.release.UniversalRelease.forecast_many`.
+            model: ``best`` or a cell.
+            record: as for ``coefficients``.
+
+        Returns:
+            In the order of ``series``: a forecast at the step of the series, or the error of one that cannot be
+            forecast from, or as far.
+
+        Raises:
+            UnknownNameError: if a release has no such model.
+        """
+        if coefficients is None:
+            coefficients = np.full((len(series), COEFFICIENTS), np.nan, dtype=np.float32)
+        results: dict[int, UniversalForecast | SeriesError] = {}
+        rows: dict[TimeStep, list[int]] = {}
+        for i, member in enumerate(series):
+            rows.setdefault(member.step, []).append(i)
+        for step, places in rows.items():
+            try:
+                release = self.nearest(step)
+            except SeriesError as error:
+                results |= dict.fromkeys(places, error)
+                continue
+            forecasts = forecast_at_any_step(
+                release,
+                [series[i] for i in places],
+                horizon,
+                coefficients=coefficients[places],
+                model=model,
+                record=record,
+            )
+            results |= dict(zip(places, forecasts, strict=True))
+        return [results[i] for i in range(len(series))]
+
+    def nearest(self, step: TimeStep) -> UniversalRelease:
+        """Return the release for series with this step, or with the nearest step that it can be resampled to.
+
+        Raises:
+            SeriesError: if there is none.
+        """
+        return self.of_step(nearest_step(step, self._by_step) or step)
 
     def of_model(self, model: str) -> UniversalRelease | None:
         """Return the release that has a network of this full name, such as ``ocean-daily-gru``; None if none has."""

@@ -8,19 +8,24 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.errors import RangeError, SeriesError
+from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times, short
-from forecasting.series.timestep import TimeStep, in_words, length_of
+from forecasting.series.timestep import TimeStep, length_of
 from forecasting.universal.forecaster import Coefficients
 from forecasting.universal.metadata import UniversalMetadata
 from forecasting.universal.position_check import Agreement, compare_with_climatology
+from forecasting.universal.refusals import (
+    COLDEST_CELSIUS,
+    WARMEST_CELSIUS,
+    constant_error,
+    other_step_error,
+    outside_error,
+    too_late_error,
+    too_short_error,
+)
 from forecasting.wording import counted
-
-WARMEST_CELSIUS: Final = 38.0
-COLDEST_CELSIUS: Final = -2.5
-"""Values outside are not those of a sea."""
 
 _MONTHS_WITHOUT_POSITION: Final = 24
 """Monthly values needed where no climatology tells the season."""
@@ -101,7 +106,7 @@ def read_contexts(
     step = metadata.time_step
     for i, member in enumerate(series):
         if member.step != step:
-            failures[i] = _other_step(member.step, metadata)
+            failures[i] = other_step_error(member.step, metadata)
         else:
             rows_by_length[len(member.values)].append(i)
     groups = []
@@ -134,11 +139,11 @@ class _Group:
         )
         outside = observed & ~((self.values >= COLDEST_CELSIUS) & (self.values <= WARMEST_CELSIUS))
         self._refuse(
-            outside.any(axis=1).astype(np.bool_), fit, failures, lambda i: _outside(self.values[i], outside[i])
+            outside.any(axis=1).astype(np.bool_), fit, failures, lambda i: outside_error(self.values[i], outside[i])
         )
         missing_after = self.values.shape[1] - 1 - last
         too_late = missing_after + horizon > metadata.horizon
-        self._refuse(too_late, fit, failures, lambda i: _too_late(int(missing_after[i]), horizon, metadata))
+        self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
         contexts = self._aligned(np.flatnonzero(fit), last, longest)
         contexts = _with_agreeing_climatology(contexts)
         return _without_short_or_constant(_with_late(contexts), metadata, failures)
@@ -198,7 +203,7 @@ def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
 
 def _with_late(contexts: Contexts) -> Contexts:
     for i in np.flatnonzero(contexts.missing_after).tolist():
-        _warn(contexts, i, _late(contexts.last_time[i], int(contexts.missing_after[i]), contexts.step))
+        _warn(contexts, i, late_warning(contexts.last_time[i], int(contexts.missing_after[i]), contexts.step))
     return contexts
 
 
@@ -213,9 +218,9 @@ def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, 
     short_of = count < needed
     constant = ~short_of & (np.nanmax(recent, axis=1) == np.nanmin(recent, axis=1))
     for i in np.flatnonzero(short_of).tolist():
-        failures[int(contexts.row[i])] = _too_short(int(count[i]), int(needed[i]), recent.shape[1], metadata)
+        failures[int(contexts.row[i])] = too_short_error(int(count[i]), int(needed[i]), recent.shape[1], metadata)
     for i in np.flatnonzero(constant).tolist():
-        failures[int(contexts.row[i])] = _constant(int(count[i]), float(recent[i, -1]), metadata)
+        failures[int(contexts.row[i])] = constant_error(int(count[i]), float(recent[i, -1]))
     fit = ~(short_of | constant)
     return contexts if fit.all() else contexts.take(np.flatnonzero(fit)) if fit.any() else contexts.take(slice(0))
 
@@ -225,59 +230,8 @@ def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:
     contexts.warnings[row] = (*contexts.warnings.get(row, ()), warning)
 
 
-def _other_step(step: TimeStep, metadata: UniversalMetadata) -> SeriesError:
-    return SeriesError(
-        f"the series has a step of {in_words(str(step))}, and {metadata.dataset} forecasts series with a step of "
-        f"{in_words(metadata.step)}: choose the release for that step, or resample the series"
-    )
-
-
-def _outside(values: Floats, outside: Bools) -> RangeError:
-    i = int(outside.argmax())
-    median = float(np.nanmedian(values))
-    sentence = (
-        f"value {i} is {values[i]:g} °C, outside the range of sea temperatures ({COLDEST_CELSIUS:g} to "
-        f"{WARMEST_CELSIUS:g})"
-    )
-    if median > 200:
-        remedy = "the values look like kelvin: set the units to kelvin"
-    elif median > WARMEST_CELSIUS:
-        remedy = "the values look like °F: set the units to fahrenheit"
-    else:
-        remedy = "if the values are in °F or kelvin, set the units; if it is a wrong or missing value, leave it empty"
-    return RangeError(f"{sentence}; {remedy}", index=i)
-
-
-def _too_late(missing_after: int, horizon: int, metadata: UniversalMetadata) -> SeriesError:
-    longest = metadata.horizon - missing_after
-    remedy = f"ask for at most {longest}" if longest > 0 else "send newer values"
-    return SeriesError(
-        f"the series ends in {counted(missing_after, 'missing value')}, so that a horizon of {horizon} reaches "
-        f"{missing_after + horizon} steps of {in_words(metadata.step)} beyond the last value; {metadata.dataset} "
-        f"forecasts up to {metadata.horizon}: {remedy}"
-    )
-
-
-def _too_short(count: int, needed: int, used: int, metadata: UniversalMetadata) -> SeriesError:
-    noun = f"{'daily' if metadata.step == 'day' else metadata.step + 'ly'} value"
-    where = f" in its last {metadata.maximum} steps" if used == metadata.maximum else ""
-    remedy = ""
-    if metadata.time_step.calendar_month and needed > metadata.minimum:
-        remedy = f", or a position at sea (latitude and longitude), with which {metadata.minimum} are enough"
-    return SeriesError(
-        f"a forecast needs at least {counted(needed, noun)}, and the series has {count}{where}: send "
-        f"{needed - count} more{remedy}"
-    )
-
-
-def _constant(count: int, value: float, metadata: UniversalMetadata) -> SeriesError:
-    return SeriesError(
-        f"all {count} values are {value:g} °C: a forecast needs values that vary; check whether the sensor is stuck, "
-        "or a constant marks missing values"
-    )
-
-
-def _late(last_time: np.datetime64, missing_after: int, step: TimeStep) -> ForecastWarning:
+def late_warning(last_time: np.datetime64, missing_after: int, step: TimeStep) -> ForecastWarning:
+    """Return the warning that the last observation of a series is ``missing_after`` steps before its end."""
     days = missing_after * step.seconds / DAY
     age = f"{counted(missing_after, length_of(str(step)))}" if str(step)[0] != "P" else f"{days:.1f} days"
     return ForecastWarning(

@@ -13,7 +13,7 @@ from forecasting.universal.contexts import Contexts
 from forecasting.universal.distribution import quantiles_at
 from forecasting.universal.past import Steps
 
-MAX_ORIGINS: Final = 120
+MAX_ORIGINS: Final = 80
 MIN_ORIGINS: Final = 30
 """Past forecasts from which on the record decides."""
 

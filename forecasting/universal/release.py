@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
@@ -23,8 +24,12 @@ from forecasting.wording import available
 
 BEST: Final = "best"
 
-_CHUNK: Final = 32
-"""Series of one pass; with more, intermediate results no longer fit into the caches."""
+_CHUNK_VALUES: Final = 16_000
+_LARGEST_CHUNK: Final = 128
+"""Values and series of one pass on a CPU; with more, intermediate results no longer fit into the caches."""
+
+_CHUNK_WITH_RECORD: Final = 32
+_CHUNK_ON_GPU: Final = 4_096
 
 _MAX_HISTORY: Final = 4_000
 """Last values of a series that references are fitted to; the networks use fewer."""
@@ -143,7 +148,7 @@ class UniversalRelease:
             RequestError: if the horizon is not offered.
             UnknownNameError: if there is no such model.
         """
-        rows = None if coefficients is None else np.asarray(coefficients, dtype=np.float32).reshape(1, -1)
+        rows = None if coefficients is None else coefficients[None]
         forecast = self.forecast_many([to_sst_series(series)], horizon, coefficients=rows, model=model, record=record)[
             0
         ]
@@ -182,15 +187,20 @@ class UniversalRelease:
         """
         self.check(horizon)
         cell = self.resolve(model)
-        if coefficients is None:
-            coefficients = np.full((len(series), CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+        coefficients = _checked_coefficients(coefficients, len(series))
         metadata = self.any_network.metadata
         groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
         results: dict[int, UniversalForecast | SeriesError] = dict(failures)
         for group in groups:
-            for chunk in group.chunks(_CHUNK):
+            for chunk in group.chunks(self._chunk_size(group.values.shape[1], record)):
                 results |= forecast_chunk(chunk, horizon, self.networks, cell, self.best_on_held_out, record)
         return [results[i] for i in range(len(series))]
+
+    def _chunk_size(self, length: int, record: bool) -> int:
+        if record:
+            return _CHUNK_WITH_RECORD
+        on_gpu = self.any_network.device.type != "cpu"
+        return _CHUNK_ON_GPU if on_gpu else min(max(_CHUNK_VALUES // length, 1), _LARGEST_CHUNK)
 
     def check(self, horizon: int) -> None:
         """Raise RequestError if the horizon is not offered."""
@@ -214,6 +224,24 @@ class UniversalRelease:
                 return cell
         names = (network.metadata.model for network in self.networks.values())
         raise UnknownNameError(f"no model {model[:64]!r}; {available([BEST, *self.networks, *names])}")
+
+
+def _checked_coefficients(coefficients: npt.ArrayLike | None, n: int) -> Coefficients:
+    """Return the climatology of ``n`` positions as float32.
+
+    Raises:
+        RequestError: if it has another shape.
+    """
+    if coefficients is None:
+        return np.full((n, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+    checked = np.asarray(coefficients, dtype=np.float32)
+    if checked.shape != (n, CLIMATOLOGY_TERMS):
+        raise RequestError(
+            f"coefficients of the shape {checked.shape} do not fit {n} series: expected "
+            f"({n}, {CLIMATOLOGY_TERMS}), from GlobalClimatology.coefficients",
+            field="coefficients",
+        )
+    return checked
 
 
 def _load(release: ReleaseFiles, cell: str, device: torch.device) -> UniversalForecaster:

@@ -11,7 +11,7 @@ from forecasting.series.step_inference import choose_clock, infer_step
 from forecasting.series.times import SECONDS, Times, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import SYMBOLS, Units, from_celsius
-from forecasting.universal.contexts import COLDEST_CELSIUS, WARMEST_CELSIUS
+from forecasting.universal.refusals import COLDEST_CELSIUS, WARMEST_CELSIUS
 from service.engine.parsing import parse_all
 from service.engine.series_schema import SeriesIn
 

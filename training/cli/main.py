@@ -20,6 +20,7 @@ from forecasting.networks.metadata import CELLS
 from forecasting.series.timestep import TimeStep
 from training.cli import fetch as fetch_cli
 from training.cli import inspect as inspect_cli
+from training.cli import pretrain as pretrain_cli
 from training.cli.reading_options import add_reading_options, positive, read_with
 from training.cli.summary import dataset_summary, release_summary
 from training.config import DEFAULT_SEED, TrainingConfig
@@ -51,8 +52,8 @@ def _train_parser() -> argparse.ArgumentParser:
         prog=command_name("train", "training"),
         description="Train an RNN, an LSTM and a GRU on an SST series, and publish them as a release.",
         epilog="Other commands, each with --help: inspect FILE reports how a file is read and whether it can be "
-        "trained on; fetch downloads a series from an ERDDAP server; rollback NAME [VERSION] makes another release "
-        "serve.",
+        "trained on; pretrain trains the universal networks; fetch downloads a series from an ERDDAP server; rollback "
+        "NAME [VERSION] makes another release serve.",
     )
     parser.add_argument("--version", action="version", version=version("sst-forecasting"))
     _add_data_options(parser.add_argument_group("data"))
@@ -200,5 +201,6 @@ def _config(step: TimeStep, options: argparse.Namespace) -> TrainingConfig:
 _COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "fetch": fetch_cli.main,
     "inspect": inspect_cli.main,
+    "pretrain": pretrain_cli.main,
     "rollback": _rollback,
 }

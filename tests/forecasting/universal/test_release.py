@@ -158,6 +158,11 @@ def test_a_horizon_or_model_that_is_not_offered_is_refused(daily: UniversalRelea
         daily.forecast(walk(40), model="rnn")
 
 
+def test_a_climatology_of_another_shape_is_refused(daily: UniversalRelease) -> None:
+    with pytest.raises(RequestError, match=r"coefficients of the shape \(7,\) do not fit 1 series: expected \(1, 7\)"):
+        daily.forecast_many([walk(40)], coefficients=NOWHERE)
+
+
 def test_the_network_that_did_best_on_held_out_seas_answers_without_a_record(daily: UniversalRelease) -> None:
     forecast = daily.forecast(walk(20))
     assert forecast.model == "ocean-daily-lstm"
@@ -170,7 +175,7 @@ def test_the_network_with_the_best_record_answers(daily: UniversalRelease) -> No
     forecast = daily.forecast(walk(300), 3)
     assert forecast.model == "ocean-daily-gru"
     assert forecast.chosen
-    assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 119)
+    assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 79)
     assert forecast.chosen.rmse["ocean-daily-gru"] < forecast.chosen.rmse["ocean-daily-lstm"]
 
 
@@ -184,7 +189,7 @@ def test_a_reference_that_is_clearly_better_answers(daily: UniversalRelease) -> 
     named = daily.forecast(values, 2, model="gru")
     assert named.model == "ocean-daily-gru"
     assert codes(named) == ["reference_is_better"]
-    assert f"over 119 past forecasts of this series, the reference {forecast.model}" in named.warnings[0].message
+    assert f"over 79 past forecasts of this series, the reference {forecast.model}" in named.warnings[0].message
 
 
 def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from forecasting.series.times import Floats
+from forecasting.universal.record import Record
+
+LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+SCORES = np.asarray([NormalDist().inv_cdf(level) for level in LEVELS])
+NAMES = ("sea-gru", "sea-lstm", "persistence", "damped")
+
+
+def errors(*spreads: float, origins: int = 80, leads: int = 3, seed: int = 0) -> Floats:
+    """Errors of these standard deviations, which share half of their variance."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(0.0, 1.0, (origins, leads))
+    return np.stack([(shared + rng.normal(0.0, 1.0, shared.shape)) * spread * 0.5**0.5 for spread in spreads])
+
+
+def record(values: Floats, *, stride: int = 3) -> Record:
+    return Record(NAMES, values, 2, stride, 1)
+
+
+def test_the_network_with_the_lowest_error_is_best() -> None:
+    assert record(errors(1.0, 0.8, 1.2, 1.2)).best_network() == "sea-lstm"
+    assert record(errors(0.8, 1.0, 1.2, 1.2)).best_network() == "sea-gru"
+
+
+def test_a_clearly_better_reference_is_found() -> None:
+    assert record(errors(1.0, 1.0, 1.2, 0.6)).better_reference("sea-gru") == "damped"
+    assert record(errors(1.0, 1.0, 0.5, 0.6)).better_reference("sea-gru") == "persistence"
+    assert record(errors(0.6, 1.0, 1.0, 1.0)).better_reference("sea-gru") is None
+
+
+def test_an_equally_good_reference_seldom_displaces_a_network() -> None:
+    displaced = [record(errors(1.0, 1.0, 1.0, 1.0, seed=seed)).better_reference("sea-gru") for seed in range(200)]
+    assert sum(name is not None for name in displaced) <= 20
+
+
+def test_a_reference_that_is_better_by_chance_in_overlapping_forecasts_is_not_found() -> None:
+    rng = np.random.default_rng(0)
+    displaced = 0
+    for _ in range(200):
+        # Errors at a lead of 14 days from consecutive days are sums of the same days.
+        shocks = rng.normal(0.0, 1.0, (4, 93))
+        sums = np.lib.stride_tricks.sliding_window_view(shocks, 14, axis=1).sum(axis=2)
+        overlapping = Record(NAMES, sums[:, :, None], 2, 1, 14)
+        displaced += overlapping.better_reference("sea-gru") is not None
+    assert displaced <= 20
+
+
+def test_a_reference_without_enough_forecasts_is_left_out() -> None:
+    values = errors(1.0, 1.0, 1.2, 0.3)
+    values[3, 29:] = np.nan
+    few = record(values)
+    assert few.better_reference("sea-gru") is None
+    assert set(few.rmse) == {"sea-gru", "sea-lstm", "persistence"}
+
+
+def test_the_number_of_origins_is_that_of_the_lead_with_fewest() -> None:
+    values = errors(1.0, 1.0, 1.0, 1.0)
+    values[:, 50:, 2] = np.nan
+    assert record(values).origins == 50
+
+
+def answers(values: Floats, spread: float) -> Floats:
+    """Past forecasts of 0 °C with quantiles of this spread, ``(origins, leads, 1 + levels)``."""
+    one = np.concatenate([[0.0], SCORES * spread])
+    return np.broadcast_to(one, (*values.shape[1:], len(one)))
+
+
+@pytest.mark.parametrize("spread", [0.8, 1.0, 1.25])
+def test_the_factor_of_the_past_is_the_error_relative_to_the_spread_shrunk_to_1(spread: float) -> None:
+    values = errors(1.0, 1.0, 1.0, 1.0, origins=20_000)
+    factors = record(values, stride=6).factors("sea-gru", answers(values, spread), LEVELS)
+    assert factors == pytest.approx([1 / spread] * 3, abs=0.03)
+    few = record(values[:, :80], stride=6).factors("sea-gru", answers(values[:, :80], spread), LEVELS)
+    assert (np.abs(few - 1) < np.abs(1 / spread - 1) + 0.1).all()
+
+
+def test_factors_are_bounded_and_1_without_enough_origins() -> None:
+    values = errors(1.0, 1.0, 1.0, 1.0, origins=20_000)
+    assert record(values).factors("sea-gru", answers(values, 0.1), LEVELS).tolist() == [1.5] * 3
+    assert record(values).factors("sea-gru", answers(values, 9.0), LEVELS).tolist() == [0.7] * 3
+    few = values[:, :59]
+    assert record(few).factors("sea-gru", answers(few, 0.1), LEVELS).tolist() == [1.0] * 3
+
+
+def test_quantiles_of_a_reference_are_those_of_its_errors_of_both_signs() -> None:
+    values = errors(1.0, 1.0, 1.0, 2.0, origins=5_000)
+    quantiles = record(values).quantiles_of("damped", LEVELS)
+    assert quantiles == pytest.approx(np.tile(2.0 * SCORES, (3, 1)), abs=0.2)
+    assert quantiles == pytest.approx(-quantiles[:, ::-1])

@@ -1,0 +1,65 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from forecasting.errors import ReleaseError
+from forecasting.releases.release import open_current
+from forecasting.universal.checkpoint import load
+from training.pretraining.fit import FitSettings
+from training.pretraining.publish import UniversalReport
+from training.pretraining.run import PretrainingSettings, pretrain
+from training.pretraining.spec import SPECS
+
+TINY = PretrainingSettings(
+    seas=24, prior_seas=40, held_out_seas=40, fit=FitSettings(epochs=1, batch=16, hidden=4), workers=1
+)
+MONTH = replace(SPECS["month"], training_steps=120, contexts=(24, 60))
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifacts")
+    pretrain(MONTH, TINY, folder)
+    return folder
+
+
+def test_a_run_publishes_three_networks_that_load_and_forecast(artifacts: Path) -> None:
+    release = open_current(artifacts, "ocean-monthly")
+    for cell in ("rnn", "lstm", "gru"):
+        module, metadata = load(release.read(f"{cell}.pt"), torch.device("cpu"))
+        assert metadata.model == f"ocean-monthly-{cell}"
+        assert metadata.held_out.keys() == {"24", "60"}
+        forecast = module.quantiles(torch.full((1, 24), 15.0), torch.zeros(1).double(), torch.full((1, 7), torch.nan))
+        assert forecast.shape == (1, 12, 10)
+        assert bool(torch.isfinite(forecast).all())
+
+
+def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: Path) -> None:
+    report = UniversalReport.model_validate_json(open_current(artifacts, "ocean-monthly").read("report.json"))
+    asked = {(context, lead) for context in (24, 60) for lead in (1, 3, 6, 12)}
+    for model in report.models:
+        for scores in (model.held_out, model.held_out_without_companion):
+            assert {(score.context, score.lead) for score in scores} == asked
+            assert {score.positioned for score in scores} == {True, False}
+            assert all(score.relative_rmse > 0 for score in scores)
+            assert all(0 <= score.coverage_80 <= score.coverage_95 <= 1 for score in scores)
+    card = open_current(artifacts, "ocean-monthly").read("MODEL_CARD.md").decode()
+    assert "| ocean-monthly-gru alone | unknown |" in card
+
+
+def test_the_same_settings_give_the_same_weights(artifacts: Path, tmp_path: Path) -> None:
+    pretrain(MONTH, replace(TINY, workers=2), tmp_path)
+    states = [
+        load(open_current(folder, "ocean-monthly").read("gru.pt"), torch.device("cpu"))[0].state_dict()
+        for folder in (artifacts, tmp_path)
+    ]
+    for name, weights in states[0].items():
+        torch.testing.assert_close(weights, states[1][name], rtol=0, atol=0)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReleaseError, match=r"cannot write the release to .*ocean-monthly"):
+        pretrain(MONTH, TINY, tmp_path / "file")

@@ -1,0 +1,61 @@
+"""``python -m training pretrain``: train the universal networks of a time step."""
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from forecasting.console import command_name
+from training.cli.reading_options import positive
+from training.pretraining.fit import FitSettings
+from training.pretraining.run import PretrainingSettings, pretrain
+from training.pretraining.spec import SPECS
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    fit = FitSettings()
+    fit = replace(fit, epochs=options.epochs or fit.epochs, hidden=options.hidden or fit.hidden, seed=options.seed)
+    settings = PretrainingSettings(fit=fit, workers=options.workers)
+    if options.seas is not None:
+        most = options.seas
+        settings = replace(
+            settings,
+            seas=most,
+            prior_seas=min(most, settings.prior_seas),
+            held_out_seas=min(most, settings.held_out_seas),
+        )
+
+    def report(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    path = pretrain(SPECS[options.step], settings, options.out, (lambda line: None) if options.quiet else report)
+    print(f"published {path}, which now serves")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=command_name("pretrain", "training pretrain"),
+        description="Train an RNN, an LSTM and a GRU on simulated seas, and publish them as a universal release, which "
+        "forecasts any series with that time step.",
+    )
+    parser.add_argument("--step", required=True, choices=SPECS, help="time step of the series to forecast")
+    parser.add_argument(
+        "--seas", type=positive, metavar="N", help=f"simulated series (default: {PretrainingSettings.seas})"
+    )
+    parser.add_argument(
+        "--epochs", type=positive, metavar="N", help=f"passes over them (default: {FitSettings.epochs})"
+    )
+    parser.add_argument(
+        "--hidden", type=positive, metavar="N", help=f"size of the hidden state (default: {FitSettings.hidden})"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one per core)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="hide progress")
+    return parser

@@ -1,0 +1,121 @@
+"""How the networks do on simulated seas that they have not seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from training.pretraining.examples import Panel
+from training.pretraining.export import UniversalModule
+from training.pretraining.spec import Spec
+
+_BATCH = 64
+
+
+class HeldOutScore(BaseModel, frozen=True):
+    """Accuracy at one lead, from contexts of one length.
+
+    Attributes:
+        context: number of steps that the forecasts start from.
+        lead: in steps.
+        positioned: whether the position is known.
+        n: number of forecasts.
+        relative_rmse: RMSE relative to that of persistence, each error in units of what is usual in its series.
+        coverage_80: share of observations inside the 80 % interval.
+        coverage_95: share of observations inside the 95 % interval.
+    """
+
+    context: int
+    lead: int
+    positioned: bool
+    n: int
+    relative_rmse: float
+    coverage_80: float
+    coverage_95: float
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Contexts of one length, and what followed."""
+
+    sst: Tensor
+    last_time: Tensor
+    climatology: Tensor
+    observed: Tensor
+    usual: Tensor
+
+
+@torch.no_grad()
+def score_held_out(module: UniversalModule, spec: Spec, panel: Panel) -> list[HeldOutScore]:
+    """Score a network on a panel that it has not seen, by length of context and lead.
+
+    Args:
+        module: the network.
+        spec: of its time step.
+        panel: series, each of which is forecast from once for every length of context.
+    """
+    scores = []
+    for context in spec.contexts:
+        asked = _ask(spec, panel, context)
+        answers = [
+            module.quantiles(*(part[i : i + _BATCH] for part in (asked.sst, asked.last_time, asked.climatology)))
+            for i in range(0, len(asked.sst), _BATCH)
+        ]
+        forecast = torch.cat(answers).double()
+        for lead in spec.scored_leads:
+            scores += _score_lead(asked, forecast, context, lead)
+    return scores
+
+
+def _ask(spec: Spec, panel: Panel, context: int) -> _Asked:
+    """Cut each series so that a context ends at its last value before the leads; keep those that are observed there."""
+    steps = panel.sst.shape[1]
+    end = steps - spec.horizon
+    there = torch.isfinite(panel.sst[:, end - 1]) & (
+        torch.isfinite(panel.sst[:, end - context : end]).double().mean(1) > 0.5
+    )
+    sst, observed = panel.sst[there, end - context : end], panel.sst[there, end:]
+    leads = torch.arange(1, spec.horizon + 1)
+    changes = [
+        (panel.sst[there, lead:] - panel.sst[there, :-lead]).square().nanmean(1).sqrt() for lead in leads.tolist()
+    ]
+    last = panel.last_time[there] - spec.horizon * spec.step_seconds
+    return _Asked(
+        sst.float(), last, panel.climatology[there].float(), observed, torch.stack(changes, 1).clamp(min=1e-3)
+    )
+
+
+def _score_lead(asked: _Asked, forecast: Tensor, context: int, lead: int) -> list[HeldOutScore]:
+    scores = []
+    known = torch.isfinite(asked.climatology[:, 0])
+    truth, usual = asked.observed[:, lead - 1], asked.usual[:, lead - 1]
+    for positioned in (True, False):
+        chosen = torch.isfinite(truth) & (known == positioned)
+        if not bool(chosen.any()):
+            continue
+        at, true = forecast[chosen, lead - 1], truth[chosen]
+        error = ((at[:, 0] - true) / usual[chosen]).square().mean().sqrt()
+        persistence = ((asked.sst[chosen, -1] - true) / usual[chosen]).square().mean().sqrt()
+        inside = [((true >= at[:, low]) & (true <= at[:, high])).double().mean() for low, high in ((3, 7), (1, 9))]
+        scores.append(
+            HeldOutScore(
+                context=context,
+                lead=lead,
+                positioned=positioned,
+                n=int(chosen.sum()),
+                relative_rmse=round(float(error / persistence), 4),
+                coverage_80=round(float(inside[0]), 4),
+                coverage_95=round(float(inside[1]), 4),
+            )
+        )
+    return scores
+
+
+def mean_by_context(scores: list[HeldOutScore]) -> dict[str, dict[str, float]]:
+    """Relative RMSE by context and lead, with and without a position alike."""
+    table: dict[str, dict[str, list[float]]] = {}
+    for score in scores:
+        table.setdefault(str(score.context), {}).setdefault(str(score.lead), []).append(score.relative_rmse)
+    return {c: {lead: round(float(np.mean(v)), 4) for lead, v in leads.items()} for c, leads in table.items()}

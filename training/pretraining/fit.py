@@ -1,0 +1,114 @@
+"""Fit the companion's prior, then the networks."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from training.pretraining.companion import Companion, fit_prior
+from training.pretraining.examples import Examples
+from training.pretraining.network import LEVELS, UniversalNetwork
+from training.pretraining.spec import Spec
+
+HIDDEN_LEVELS: Final = 0.25
+"""Share of the examples that do not show the level, so that an unusual climate does not mislead."""
+
+_OUTLIER: Final = 2.5
+_FEWEST_ROWS: Final = 40
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How the networks are fitted, the same for the three cells."""
+
+    epochs: int = 10
+    batch: int = 256
+    rate: float = 2e-3
+    decay: float = 1e-3
+    hidden: int = 64
+    seed: int = 0
+    companion: bool = True
+
+
+def fit_companion(companion: Companion, spec: Spec, moments: list[Tensor], positioned: Tensor) -> None:
+    """Fit the two priors of the companion, in place, to the moments of many series at each knot."""
+    for place, lead in enumerate(spec.knots):
+        usable = moments[place][:, 0, 0] > _FEWEST_ROWS
+        for which in (0, 1):
+            chosen = usable & ((positioned > 0.5) == bool(which))
+            mean, precision, noise = fit_prior(moments[place][chosen], float(lead))
+            companion.mean[which, place] = mean
+            companion.precision[which, place] = precision
+            companion.noise[which, place] = noise
+
+
+def fit_network(
+    cell: str,
+    spec: Spec,
+    examples: Examples,
+    validation: Examples,
+    settings: FitSettings,
+    progress: Callable[[str], None] = lambda line: None,
+) -> UniversalNetwork:
+    """Fit one network; the weights of the last epoch are kept."""
+    torch.manual_seed(settings.seed)
+    inputs, context = examples.inputs.shape[2], examples.context.shape[2] + 2
+    network = UniversalNetwork(cell, spec, inputs, context, settings.hidden, settings.companion)
+    batch = min(settings.batch, len(examples))
+    batches = len(examples) // batch
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.rate, total_steps=settings.epochs * batches + 1, pct_start=0.15
+    )
+    begin = time.perf_counter()
+    for epoch in range(settings.epochs):
+        network.train()
+        total = 0.0
+        for rows in torch.randperm(len(examples)).split(batch)[:batches]:
+            loss = _loss(network, examples.take(rows), torch.rand(len(rows)) < HIDDEN_LEVELS)[0]
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            total += float(loss.detach())
+        score, point = validate(network, validation)
+        seconds = time.perf_counter() - begin
+        progress(
+            f"{cell} epoch {epoch + 1}: {total / batches:.4f}, validation {score:.4f} ({point:.4f}), {seconds:.0f} s"
+        )
+    return network.eval()
+
+
+@torch.no_grad()
+def validate(network: UniversalNetwork, examples: Examples) -> tuple[float, float]:
+    """Return the mean loss over ``examples``, and the part of it for the mean forecast."""
+    network.eval()
+    losses = [_loss(network, examples.take(slice(i, i + 500)), None) for i in range(0, len(examples), 500)]
+    return (
+        sum(float(loss) for loss, _ in losses) / len(losses),
+        sum(float(point) for _, point in losses) / len(losses),
+    )
+
+
+def _loss(network: UniversalNetwork, examples: Examples, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Huber loss of the mean and pinball losses of the quantiles, in units of what is usual in each series."""
+    n, origins = examples.origins.shape
+    states = network.run(examples.inputs)
+    states = states.gather(1, examples.origins.unsqueeze(2).expand(-1, -1, states.shape[2]))
+    shown = torch.ones_like(examples.level)
+    if hidden is not None:
+        shown = shown * (~hidden).view(-1, 1, 1)
+    context = torch.cat([examples.context, examples.level * shown, shown], 2)
+    known = [part.flatten(0, 1) for part in (states, examples.mean, examples.spread, examples.fit, context)]
+    forecast = network(*known).view(n, origins, network.horizon, -1)
+    error = (examples.target - forecast[..., 0]) * examples.unit
+    point = nn.functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=_OUTLIER)
+    away = (examples.target.unsqueeze(3) - forecast[..., 1:]) * examples.unit.unsqueeze(3)
+    levels = torch.tensor(LEVELS)
+    pinball = torch.maximum(levels * away, (levels - 1) * away).mean(3) * 4
+    weight = examples.weight
+    return ((point + pinball) * weight).sum() / weight.sum(), (point * weight).sum() / weight.sum()

@@ -1,0 +1,197 @@
+"""One pretraining run: from nothing to a published universal release."""
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecasting.errors import ReleaseError
+from forecasting.networks.metadata import CELLS
+from training.pretraining.companion import Companion
+from training.pretraining.evaluate import HeldOutScore, score_held_out
+from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
+from training.pretraining.export import UniversalModule
+from training.pretraining.features import Features
+from training.pretraining.fit import FitSettings, fit_companion, fit_network
+from training.pretraining.network import UniversalNetwork
+from training.pretraining.publish import FittedNetwork, write_universal_release
+from training.pretraining.spec import Spec
+from training.publish.release import next_version, point_current, publish, staging
+
+_CHUNK: Final = 250
+_PRIOR_SEEDS: Final = 10_000_000
+_VALIDATION_SEEDS: Final = 20_000_000
+_HELD_OUT_SEEDS: Final = 30_000_000
+"""Where the seeds of each purpose begin, so that no sea serves two purposes."""
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """Settings of a run.
+
+    Attributes:
+        seas: number of simulated series that the networks are trained on.
+        prior_seas: number of those that the companion's prior is fitted to.
+        held_out_seas: number of those that the networks are scored on.
+        fit: settings of the networks.
+        workers: number of processes.
+    """
+
+    seas: int = 12_000
+    prior_seas: int = 3_000
+    held_out_seas: int = 1_000
+    fit: FitSettings = field(default_factory=FitSettings)
+    workers: int = 1
+
+
+def pretrain(
+    spec: Spec, settings: PretrainingSettings, artifacts: Path, progress: Callable[[str], None] = lambda line: None
+) -> Path:
+    """Train the three universal networks of a time step, and publish them.
+
+    Args:
+        spec: of the time step.
+        settings: of the run.
+        artifacts: folder of all releases.
+        progress: called with a line at each stage.
+
+    Returns:
+        The folder of the release.
+
+    Raises:
+        ReleaseError: if the release cannot be written.
+    """
+    torch.set_num_threads(1)
+    folder = artifacts / spec.release
+    try:
+        with staging(folder):
+            pass  # fail before the long part if the folder cannot be written
+        fitted = fit_all(spec, settings, progress)
+        with staging(folder) as stage:
+            version = next_version(folder)
+            created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
+            write_universal_release(stage, spec, settings.seas, settings.fit, fitted, version, created)
+            path = publish(stage, folder, version)
+        point_current(folder, version)
+    except OSError as error:
+        raise ReleaseError(f"cannot write the release to {folder}: {error.strerror or error}") from None
+    return path
+
+
+def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str], None]) -> list[FittedNetwork]:
+    """Simulate seas, then fit and score every cell, with its companion and without."""
+    features = Features(spec)
+    context = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(settings.workers, context, torch.set_num_threads, (1,)) as pool,
+        tempfile.TemporaryDirectory(prefix="sst-pretraining-") as folder,
+    ):
+        begin = time.perf_counter()
+        companion = _fit_companion(spec, pool.map(partial(_moments, spec), _chunks(_PRIOR_SEEDS, settings.prior_seas)))
+        progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
+        store = _Store(spec, Path(folder))
+        store.save_companion(companion)
+        for kind, first, n in (("train", 0, settings.seas), ("validation", _VALIDATION_SEEDS, -(-settings.seas // 16))):
+            cut = list(pool.map(partial(_cut_examples, store), _chunks(first, n)))
+            Examples.join(cut).save(store.examples(kind))
+        panels = pool.map(partial(_simulate, spec), _chunks(_HELD_OUT_SEEDS, settings.held_out_seas))
+        panel = Panel.join(list(panels))
+        torch.save([getattr(panel, part.name) for part in fields(Panel)], store.held_out)
+        progress(f"cut examples from {settings.seas} seas: {time.perf_counter() - begin:.0f} s")
+        jobs = [(cell, with_companion) for with_companion in (True, False) for cell in CELLS]
+        fitted: dict[tuple[str, bool], _Fit] = {}
+        for job, fit in zip(jobs, pool.map(partial(_fit, store, settings.fit), jobs), strict=True):
+            fitted[job] = fit
+            progress(f"fitted {job[0]}{'' if job[1] else ' without its companion'}: {fit.seconds:.0f} s")
+    return [
+        FittedNetwork(
+            cell=cell,
+            module=UniversalModule(spec, features, companion, fitted[cell, True].network),
+            seconds=fitted[cell, True].seconds,
+            scores=fitted[cell, True].scores,
+            scores_alone=fitted[cell, False].scores,
+        )
+        for cell in CELLS
+    ]
+
+
+@dataclass(frozen=True)
+class _Fit:
+    network: UniversalNetwork
+    seconds: float
+    scores: list[HeldOutScore]
+
+
+@dataclass(frozen=True)
+class _Store:
+    """Files by which the processes of a run share the companion and the examples."""
+
+    spec: Spec
+    folder: Path
+
+    @property
+    def held_out(self) -> Path:
+        return self.folder / "held_out"
+
+    def examples(self, kind: str) -> Path:
+        return self.folder / kind
+
+    def save_companion(self, companion: Companion) -> None:
+        torch.save(companion.state_dict(), self.folder / "companion")
+
+    def load_companion(self) -> Companion:
+        companion = Companion(self.spec, Features(self.spec).size)
+        companion.load_state_dict(torch.load(self.folder / "companion", weights_only=True))
+        return companion
+
+
+def _chunks(first_seed: int, seas: int) -> list[tuple[int, int]]:
+    """Seed and number of seas of each chunk."""
+    sizes = [_CHUNK] * (seas // _CHUNK) + [seas % _CHUNK] * (seas % _CHUNK > 0)
+    return [(first_seed + i, size) for i, size in enumerate(sizes)]
+
+
+def _simulate(spec: Spec, chunk: tuple[int, int]) -> Panel:
+    return simulated_panel(spec, *chunk)
+
+
+def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+    features = Features(spec)
+    panel = simulated_panel(spec, *chunk)
+    return companion_moments(spec, features, Companion(spec, features.size), panel), panel.positioned
+
+
+def _fit_companion(spec: Spec, moments: Iterable[tuple[list[Tensor], Tensor]]) -> Companion:
+    companion = Companion(spec, Features(spec).size)
+    chunks = list(moments)
+    by_knot = [torch.cat(parts) for parts in zip(*(knots for knots, _ in chunks), strict=True)]
+    fit_companion(companion, spec, by_knot, torch.cat([positioned for _, positioned in chunks]))
+    return companion
+
+
+def _cut_examples(store: _Store, chunk: tuple[int, int]) -> Examples:
+    spec = store.spec
+    panel = simulated_panel(spec, *chunk)
+    return make_examples(spec, Features(spec), store.load_companion(), panel, np.random.default_rng(chunk[0]))
+
+
+def _fit(store: _Store, settings: FitSettings, job: tuple[str, bool]) -> _Fit:
+    cell, with_companion = job
+    spec = store.spec
+    examples, validation = Examples.load(store.examples("train")), Examples.load(store.examples("validation"))
+    begin = time.perf_counter()
+    network = fit_network(cell, spec, examples, validation, replace(settings, companion=with_companion))
+    seconds = time.perf_counter() - begin
+    module = UniversalModule(spec, Features(spec), store.load_companion(), network).eval()
+    panel = Panel(*torch.load(store.held_out, weights_only=True))
+    return _Fit(network, seconds, score_held_out(module, spec, panel))
