@@ -228,8 +228,8 @@ def roll_universal(
 
 def _first_step(series: SstSeries, contexts: Contexts) -> int:
     """Return the step of ``series`` that is the first of ``contexts``, which ends at the last observation."""
-    missing_after: int = contexts.missing_after[0]
-    return len(series) - missing_after - contexts.values.shape[1]
+    step: int = len(series) - int(contexts.missing_after[0]) - contexts.values.shape[1]
+    return step
 
 
 def _scored_origins(contexts: Contexts, horizon: int, minimum: int) -> Steps:
