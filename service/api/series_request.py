@@ -10,6 +10,7 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.series.units import Units
 from service.engine.series_schema import SeriesIn
+from service.engine.step_reading import MISSING_STEP, lacks_step
 from service.engine.writing import sentence
 from service.http.problems import ProblemError
 from service.http.request_model import RequestModel
@@ -61,6 +62,13 @@ class SeriesFailure(BaseModel):
 def series_ids(request: SeriesRequest) -> list[str]:
     """Return the ID of each series in the response: its own, or its position in the request."""
     return [str(i) if series.id is None else series.id for i, series in enumerate(request.series)]
+
+
+def refuse_missing_steps(series: Sequence[SeriesIn]) -> None:
+    """Raise RequestError if the step is to choose the network of a series, and a series does not say it."""
+    for i, given in enumerate(series):
+        if lacks_step(given):
+            raise RequestError(MISSING_STEP, field=f"series[{i}].step")
 
 
 def check_horizon(horizon: int, settings: Settings) -> None:

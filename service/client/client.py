@@ -151,7 +151,7 @@ class Client:
         Args:
             series: as for :meth:`forecast`.
             model: ``all``, ``best``, a cell, or a full name. The baselines are always included.
-            dataset: the dataset whose models to use; None means the service's default.
+            dataset: the dataset whose models to use; None means as for :meth:`forecast`.
             horizon: the number of steps ahead to score.
             units: the units of the values and the errors.
             strict: as for :meth:`forecast`.

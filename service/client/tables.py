@@ -96,9 +96,10 @@ def compared_rows(names: Sequence[Hashable], answer: Json) -> list[Json]:
     Raises:
         KeyError, TypeError, ValueError: if the response does not have the expected form.
     """
-    shared = {key: answer[key] for key in ("dataset", "version", "step", "horizon")}
     rows: list[Json] = []
     for name, series in zip(names, answer["series"], strict=True):
+        shared = {key: series.get(key, answer.get(key)) for key in ("dataset", "version", "step")}
+        shared["horizon"] = answer["horizon"]
         if "error" in series:
             rows.append({"station": name, **shared, "warnings": "", "error": series["error"]})
             continue

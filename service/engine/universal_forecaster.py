@@ -118,15 +118,15 @@ class UniversalForecaster:
         """Return the entries of each of the job's :attr:`~UniversalJob.columns`."""
         models, results = job.models, [UniversalEntries() for _ in job.columns]
         default = None if models.named is None else models.named.step
-        parsed = read_each(job.series, job.options.units, default, lambda step: _refused(models, step, job.options))
-        coefficients, warnings = _positions(job.series, parsed)
+        parsed = read_each(job.series, job.options.units, default, lambda step: refused_step(models, step, job.options))
+        coefficients, warnings = climatology_at(job.series, parsed)
         by_release: dict[str, list[int]] = {}
         for i, series in enumerate(parsed):
             for entries in results:
                 # Each series without an error is filled in below.
                 entries.append(series if isinstance(series, SeriesError) else SeriesError(""))
             if isinstance(series, SstSeries):
-                by_release.setdefault(_release_at(models, series.step).dataset, []).append(i)
+                by_release.setdefault(release_at(models, series.step).dataset, []).append(i)
         for dataset, places in by_release.items():
             batch = [series for i in places if isinstance(series := parsed[i], SstSeries)]
             for entries, column in zip(results, job.columns, strict=True):
@@ -156,13 +156,14 @@ class UniversalForecaster:
         return forecasts
 
 
-def _release_at(models: UniversalModels, step: TimeStep) -> LoadedUniversal:
+def release_at(models: UniversalModels, step: TimeStep) -> LoadedUniversal:
+    """Return the release of ``models`` that forecasts series at ``step``, which :func:`refused_step` lets pass."""
     loaded = models.named or models.releases.at(step)
     assert loaded is not None
     return loaded
 
 
-def _refused(models: UniversalModels, step: TimeStep, options: ForecastOptions) -> SeriesError | None:
+def refused_step(models: UniversalModels, step: TimeStep, options: ForecastOptions) -> SeriesError | None:
     """Return the error of a series at ``step`` that no release of ``models`` forecasts so far; None if one does."""
     loaded, words = models.releases.at(step), in_words(str(step))
     if models.named is not None and step != models.named.step:
@@ -191,7 +192,7 @@ def _name_a_dataset(models: UniversalModels) -> str:
     return f"name a dataset to use a model of one place: {datasets}"
 
 
-def _positions(
+def climatology_at(
     series: Sequence[SeriesIn], parsed: list[SstSeries | SeriesError]
 ) -> tuple[Coefficients, dict[int, tuple[ForecastWarning, ...]]]:
     """Return the climatology of each position, NaN where there is none, and warnings about positions on land.

@@ -1,13 +1,14 @@
 """The figures of a comparison in the form of its schemas, at one lead."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
 from forecasting.evaluation.model_report import Coverage, ModelReport
-from forecasting.releases.registry import LoadedRelease
+from forecasting.releases.registry import LoadedRelease, LoadedUniversal
 from forecasting.scores.accuracy import skill
-from forecasting.series.units import from_celsius
+from forecasting.series.times import Floats
+from forecasting.series.units import Units, from_celsius
 from service.api.compare.handler import Compared
 from service.api.compare.schemas import (
     BrierOut,
@@ -18,6 +19,7 @@ from service.api.compare.schemas import (
     SkillOut,
     Verification,
 )
+from service.api.compare.universal import UniversalCompared, UniversalRecord
 from service.engine.forecast_json import rounded, written_times
 from service.engine.writing import Json, sentence
 
@@ -45,7 +47,10 @@ def comparison_json(compared: Compared, predictions: bool) -> Json:
 
 
 def _scores_json(compared: Compared, rolled: Rolled, scores: Sequence[ModelReport]) -> Json:
-    models = [compared_model(compared.release, model, scores, 1) for model in scores]
+    return _rows_json(rolled, [compared_model(compared.release, model, scores, 1) for model in scores])
+
+
+def _rows_json(rolled: Rolled, models: Sequence[ComparedModel]) -> Json:
     return {
         "test": rolled.period.model_dump(),
         "lowest_rmse": min(models, key=lambda model: model.rmse).model,
@@ -58,14 +63,55 @@ def _series_json(compared: Compared, rolled: Rolled, scores: Sequence[ModelRepor
     fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in rolled.warnings]
     if predictions:
         columns = {_full_name(compared.release, model): rolled.predicted[model.name] for model in scores}
-        fields["predictions"] = {
-            "timestamps": written_times(rolled.times[None])[0],
-            "observed": rounded(from_celsius(rolled.observed, compared.units)).tolist(),
-            "predicted": {
-                name: rounded(from_celsius(column, compared.units)).tolist() for name, column in columns.items()
-            },
-        }
+        fields["predictions"] = _predictions_json(rolled, columns, compared.units)
     return fields
+
+
+def _predictions_json(rolled: Rolled, columns: Mapping[str, Floats], units: Units) -> Json:
+    return {
+        "timestamps": written_times(rolled.times[None])[0],
+        "observed": rounded(from_celsius(rolled.observed, units)).tolist(),
+        "predicted": {name: rounded(from_celsius(column, units)).tolist() for name, column in columns.items()},
+    }
+
+
+def universal_comparison_json(compared: UniversalCompared, predictions: bool) -> Json:
+    """Return the fields of :class:`~service.api.compare.schemas.OwnComparison` for universal networks."""
+    loaded, pooled = compared.loaded, compared.pooled()
+    shared: Json = {}
+    if loaded is not None:
+        shared = {**_named(loaded), "best": f"{loaded.dataset}-{loaded.best}"}
+    answer: Json = {
+        **shared,
+        "units": compared.units,
+        "horizon": compared.horizon,
+        "models": [],
+        "series": [
+            {"id": series_id, "error": sentence(record)}
+            if isinstance(record, SeriesError)
+            else {"id": series_id, **_named(record.loaded)} | _universal_series_json(record, predictions=predictions)
+            for series_id, record in zip(compared.ids, compared.records, strict=True)
+        ],
+    }
+    return answer if pooled is None else answer | _record_json(pooled)
+
+
+def _named(loaded: LoadedUniversal) -> dict[str, str]:
+    return {"dataset": loaded.dataset, "version": loaded.release.version, "step": str(loaded.step)}
+
+
+def _universal_series_json(record: UniversalRecord, *, predictions: bool) -> Json:
+    fields = _record_json(record)
+    fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in record.rolled.warnings]
+    if predictions:
+        columns = {record.full_name(name): column for name, column in record.rolled.predicted.items()}
+        fields["predictions"] = _predictions_json(record.rolled, columns, record.units)
+    return fields
+
+
+def _record_json(record: UniversalRecord) -> Json:
+    reports = record.reports()
+    return _rows_json(record.rolled, [record.row(report, reports) for report in reports])
 
 
 def _full_name(release: LoadedRelease, model: ModelReport) -> str:

@@ -8,14 +8,25 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.comparison import Rolled, rolling_through, score
 from forecasting.evaluation.model_report import ModelReport
 from forecasting.networks.forecaster import Forecaster
+from forecasting.networks.metadata import CELLS
 from forecasting.releases.registry import LoadedRelease
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.units import Units
 from forecasting.wording import counted
 from service.api.compare.schemas import CompareRequest
-from service.api.series_request import check_horizon, check_limits, refuse_failures, series_ids
+from service.api.compare.universal import UniversalCompared, UniversalRecord, roll_universal
+from service.api.series_request import (
+    check_horizon,
+    check_limits,
+    refuse_failures,
+    refuse_missing_steps,
+    series_ids,
+)
 from service.engine.parsing import parse_all
 from service.engine.serving import Serving
+from service.engine.step_reading import read_each
+from service.engine.universal_forecaster import UniversalModels, climatology_at, refused_step, release_at
+from service.engine.writing import ForecastOptions
 from service.settings import Settings
 
 SECONDS_PER_SERIES: Final = 0.02
@@ -81,6 +92,45 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
     if strict:
         refuse_failures(ids, rolled)
     return Compared(release, forecasters, horizon, request.units, ids, rolled)
+
+
+async def compare_universal(
+    serving: Serving, settings: Settings, request: CompareRequest, models: UniversalModels, *, strict: bool
+) -> UniversalCompared:
+    """Forecast each series with universal networks from its past steps.
+
+    Raises:
+        ForecastError: if the request asks for something that is not available.
+        ProblemError: 422 if ``strict`` and a series could not be used.
+    """
+    check_limits(request, settings)
+    horizon = request.horizon or 1
+    check_horizon(horizon, settings)
+    if models.named is None:
+        refuse_missing_steps(request.series)
+    else:
+        models.named.networks.check(horizon)
+    refuse_long_work(request, len(CELLS), horizon, settings.request_seconds)
+    options = ForecastOptions(horizon, units=request.units)
+    step = None if models.named is None else models.named.step
+    parsed = await serving.run_in_worker(
+        read_each, request.series, request.units, step, lambda step: refused_step(models, step, options)
+    )
+    coefficients, warnings = climatology_at(request.series, parsed)
+    records: list[UniversalRecord | SeriesError] = []
+    for i, series in enumerate(parsed):
+        if isinstance(series, SstSeries):
+            loaded = release_at(models, series.step)
+            record = await serving.run_in_worker(
+                roll_universal, loaded, models.model, series, coefficients[i], horizon, request.units
+            )
+            records.append(record.with_warnings(warnings.get(i, ())) if isinstance(record, UniversalRecord) else record)
+        else:
+            records.append(series)
+    ids = series_ids(request)
+    if strict:
+        refuse_failures(ids, records)
+    return UniversalCompared(models, horizon, request.units, ids, records)
 
 
 def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds: float) -> None:

@@ -10,13 +10,15 @@ from starlette.responses import Response
 from forecasting.errors import RequestError
 from forecasting.evaluation.table import accuracy_table
 from forecasting.releases.registry import LoadedRelease
-from service.api.compare.answer import compared_model, comparison_json
-from service.api.compare.handler import compare_series
+from service.api.compare.answer import compared_model, comparison_json, universal_comparison_json
+from service.api.compare.handler import compare_series, compare_universal
 from service.api.compare.schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
-from service.api.compare.tables import comparison_csv, own_csv, own_markdown
+from service.api.compare.tables import comparison_csv, own_csv, own_markdown, universal_csv, universal_markdown
+from service.api.compare.universal import UniversalCompared
 from service.api.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
 from service.api.series_request import check_horizon
+from service.engine.serving import Serving
 from service.http.bodies import read_json
 from service.http.media import require_json
 from service.http.query import merge_query_and_body
@@ -84,11 +86,26 @@ async def post_compare(
         "dataset": merge_query_and_body("dataset", dataset, body.dataset),
         "horizon": merge_query_and_body("horizon", horizon, body.horizon),
     }
-    compared = await compare_series(serving, settings, body.model_copy(update=merged), strict=strict)
+    body = body.model_copy(update=merged)
+    models = serving.universal(body.model, body.dataset)
+    if models is not None:
+        universal = await compare_universal(serving, settings, body, models, strict=strict)
+        return await _universal_answer(serving, universal, format, predictions=body.predictions)
+    compared = await compare_series(serving, settings, body, strict=strict)
     if format == "json":
         answer = await serving.run_in_worker(comparison_json, compared, body.predictions)
         return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
     table = own_csv if format == "csv" else own_markdown
+    return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
+
+
+async def _universal_answer(
+    serving: Serving, compared: UniversalCompared, format: str, *, predictions: bool
+) -> Response:
+    if format == "json":
+        answer = await serving.run_in_worker(universal_comparison_json, compared, predictions)
+        return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
+    table = universal_csv if format == "csv" else universal_markdown
     return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
 
 

@@ -147,9 +147,12 @@ class SeriesPredictions(BaseModel):
 
 
 class SeriesComparison(BaseModel):
-    """The accuracy of each model on one series."""
+    """The accuracy of each model on one series. Universal networks add the release and the step of the series."""
 
     id: str
+    dataset: str | None = None
+    version: str | None = None
+    step: str | None = None
     test: TestPeriod
     lowest_rmse: str = Field(description="The model or baseline with the lowest RMSE here.")
     models: list[ComparedNetwork | ComparedModel]
@@ -164,13 +167,16 @@ class OwnComparison(BaseModel):
     series could be used, `test` and `lowest_rmse` are absent and `models` is empty.
     """
 
-    dataset: str
-    version: str = Field(description="The version of the release.")
+    dataset: str | None = Field(default=None, description="Absent if several releases forecast the series.")
+    version: str | None = Field(default=None, description="The version of the release.")
     units: Units = Field(description="The units of the errors.")
-    step: str
+    step: str | None = None
     horizon: int
     test: TestPeriod | None = Field(default=None, description="The first and last scored step, and their number.")
-    best: str = Field(description="The network with the lowest validation RMSE in training, which `best` stands for.")
+    best: str | None = Field(
+        default=None,
+        description="The network that did best in training, on the validation part or on held-out seas.",
+    )
     lowest_rmse: str | None = Field(default=None, description="The model or baseline with the lowest RMSE here.")
     models: list[ComparedNetwork | ComparedModel]
     series: list[SeriesComparison | SeriesFailure] = Field(description="In the order of the request.")

@@ -8,9 +8,11 @@ from typing import Final
 from forecasting.errors import SeriesError
 from forecasting.evaluation.table import models_table
 from forecasting.references.baselines import BASELINES
+from forecasting.universal.references import REFERENCES
 from service.api.compare.answer import compared_model
 from service.api.compare.handler import Compared
 from service.api.compare.schemas import ComparedModel, ComparedNetwork
+from service.api.compare.universal import UniversalCompared, UniversalRecord
 from service.engine.writing import sentence
 
 _ERRORS: Final = ("model", "kind", "mae", "rmse", "mape", "bias")
@@ -51,6 +53,37 @@ def own_markdown(compared: Compared) -> str:
         f"### {' '.join(series_id.split())}\n\n{table}" for series_id, table in zip(compared.ids, tables, strict=True)
     ]
     return "\n\n".join([models_table(pooled[1]), *sections] if pooled else sections) + "\n"
+
+
+def universal_csv(compared: UniversalCompared) -> str:
+    """Return the rows of each series, in the form of :func:`own_csv`."""
+    references = list(REFERENCES)
+    rows: list[Sequence[Cell]] = [["id", "start", "end", "n", *_header(references), "error"]]
+    for series_id, record in zip(compared.ids, compared.records, strict=True):
+        if isinstance(record, SeriesError):
+            rows.append([series_id, *[None] * (len(rows[0]) - 2), sentence(record)])
+            continue
+        period, reports = record.rolled.period, record.reports()
+        for report in reports:
+            row = _row(record.row(report, reports), references)
+            rows.append([series_id, period.start, period.end, period.n, *row, None])
+    return _to_csv(rows)
+
+
+def universal_markdown(compared: UniversalCompared) -> str:
+    """Return tables in the form of :func:`own_markdown`."""
+    tables = [
+        sentence(record) if isinstance(record, SeriesError) else models_table(record.reports())
+        for record in compared.records
+    ]
+    return _sections(compared.ids, tables, compared.pooled())
+
+
+def _sections(ids: Sequence[str], tables: Sequence[str], pooled: UniversalRecord | None) -> str:
+    if len(tables) == 1:
+        return tables[0] + "\n"
+    sections = [f"### {' '.join(name.split())}\n\n{table}" for name, table in zip(ids, tables, strict=True)]
+    return "\n\n".join([models_table(pooled.reports()), *sections] if pooled else sections) + "\n"
 
 
 def _header(references: Sequence[str]) -> list[Cell]:

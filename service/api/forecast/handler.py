@@ -19,12 +19,11 @@ from service.api.forecast.query import ForecastQuery
 from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
 from service.api.forecast.universal_answer import UniversalAnswer, estimate_universal_bytes
-from service.api.series_request import check_horizon, check_limits
+from service.api.series_request import check_horizon, check_limits, refuse_missing_steps
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import Serving, is_small
-from service.engine.step_reading import MISSING_STEP, lacks_step
-from service.engine.universal_forecaster import UniversalJob, UniversalModels
+from service.engine.universal_forecaster import UniversalJob
 from service.engine.writing import ForecastOptions, model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
@@ -106,7 +105,8 @@ def plan_forecast(
     options = ForecastOptions(horizon, levels, request.thresholds, request.units)
     models = serving.universal(request.model, dataset)
     if models is not None:
-        _refuse_missing_steps(models, request)
+        if models.named is None:
+            refuse_missing_steps(request.series)
         job = UniversalJob(models, request.series, options)
         job.check()
         return job
@@ -114,14 +114,6 @@ def plan_forecast(
     for forecaster in forecasters:
         forecaster.check(horizon, levels or ())
     return ForecastJob.of(forecasters, request.series, options)
-
-
-def _refuse_missing_steps(models: UniversalModels, request: ForecastRequest) -> None:
-    """Raise RequestError if the step chooses the network of a series, and a series does not say it."""
-    if models.named is None:
-        for i, series in enumerate(request.series):
-            if lacks_step(series):
-                raise RequestError(MISSING_STEP, field=f"series[{i}].step")
 
 
 def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuery) -> bytes:

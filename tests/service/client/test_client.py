@@ -773,6 +773,16 @@ def test_series_of_any_sea_are_forecast_by_the_release_of_their_step(ask: Ask, s
     assert every["model"].tolist() == [f"ocean-daily-{cell}" for cell in ("rnn", "lstm", "gru")]
 
 
+def test_universal_networks_are_compared_on_series_at_several_steps(ask: Ask, seas_url: str) -> None:
+    months = pd.Series(days().to_numpy(), pd.date_range("2000-01-01", periods=60, freq="MS"))
+    table = ask(seas_url, "compare_series", {"days": days(), "months": months, "short": days(5)})
+    names = {station: group["model"].tolist()[:3] for station, group in table.groupby("station")}
+    assert names["days"] == [f"ocean-daily-{cell}" for cell in ("rnn", "lstm", "gru")]
+    assert names["months"] == [f"ocean-monthly-{cell}" for cell in ("rnn", "lstm", "gru")]
+    assert table.set_index("station")["step"]["months"].tolist()[0] == "month"
+    assert "send 9 more" in table.set_index("station")["error"]["short"]
+
+
 def test_positions_are_sent_for_all_series_or_by_name(ask: Ask, seas_url: str) -> None:
     frame = pd.DataFrame({"berlin": days(), "nice": days()})
     table = ask(seas_url, "forecast", frame, latitude={"berlin": 52.5}, longitude={"berlin": 13.4, "nice": math.nan})

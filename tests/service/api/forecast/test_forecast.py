@@ -331,7 +331,7 @@ def test_the_operator_can_limit_the_horizon_of_every_call(artifacts: Path, nino1
                 client.post("/forecast", json=body(nino12, **asked)),
                 client.post("/forecast", params=asked, content=series, headers=lines),
                 client.get("/compare", params=asked),
-                client.post("/compare", params=asked, json={"series": body(nino12, 60)["series"]}),
+                client.post("/compare", params=asked, json=body(nino12, 60)),
             ]
             assert [answer.status_code for answer in answers] == [status] * len(answers)
         assert {answer.json()["detail"] for answer in answers} == {

@@ -1,0 +1,102 @@
+"""POST /compare with universal networks, on series from any sea."""
+
+import csv
+import io
+
+import httpx
+import numpy as np
+import pytest
+
+from service.api.compare.schemas import OwnComparison
+from tests.service.requests import Json, answered
+
+VALUES = [round(20 + 3 * np.sin(i / 20) + 0.3 * np.sin(1.7 * i), 2) for i in range(200)]
+
+
+def days(**fields: object) -> Json:
+    return {"id": "pier", "start": "2023-01-01", "step": "day", "values": VALUES} | fields
+
+
+def compare(client: httpx.Client, *series: Json, **fields: object) -> Json:
+    answer = answered(client.post("/compare", json={"series": series, **fields}))
+    OwnComparison.model_validate(answer)
+    return answer
+
+
+@pytest.mark.parametrize("fields", [{}, {"dataset": "ocean-daily"}])
+def test_three_networks_and_references_are_compared_from_every_past_step(
+    seas_client: httpx.Client, fields: Json
+) -> None:
+    answer = compare(seas_client, days(), horizon=2, predictions=True, **fields)
+    assert (answer["dataset"], answer["step"], answer["best"]) == ("ocean-daily", "day", "ocean-daily-gru")
+    names = [model["model"] for model in answer["models"]]
+    assert names[:4] == ["ocean-daily-rnn", "ocean-daily-lstm", "ocean-daily-gru", "persistence"]
+    (series,) = answer["series"]
+    told = series["predictions"]
+    assert len(told["timestamps"]) == series["test"]["n"] == answer["test"]["n"]
+    first = VALUES.index(told["observed"][0], 15)
+    assert told["observed"] == VALUES[-len(told["observed"]) :]
+    assert told["predicted"]["persistence"] == VALUES[-len(told["observed"]) - 2 : -2]
+    assert told["predicted"]["ocean-daily-gru"][0] == pytest.approx(VALUES[first - 2] + 0.01, abs=1e-3)
+    error = np.subtract(told["predicted"]["persistence"], told["observed"])
+    persistence = answer["models"][3]
+    assert persistence["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), abs=1e-5)
+    assert told["timestamps"][-1] == "2023-07-19T00:00:00Z"
+    gru = answer["models"][2]
+    assert set(gru["coverage"]) == {"80", "95"}
+    assert gru["skill"]["persistence"] == pytest.approx(1 - gru["rmse"] / persistence["rmse"], abs=1e-4)
+
+
+def test_a_long_gappy_series_is_rolled_in_parts(seas_client: httpx.Client) -> None:
+    values: list[float | None] = [round(20 + 3 * np.sin(i / 58) + 0.3 * np.sin(1.7 * i), 2) for i in range(1_300)]
+    values[50:60] = [None] * 10
+    values[1_290:] = [None] * 10
+    (series,) = compare(seas_client, days(values=values), model="gru", predictions=True)["series"]
+    told = series["predictions"]
+    assert told["timestamps"][-1] == "2026-07-13T00:00:00Z"
+    assert told["observed"][-3:] == values[1_287:1_290]
+    shifted = np.asarray(told["predicted"]["persistence"]) + 0.01
+    assert told["predicted"]["ocean-daily-gru"] == pytest.approx(shifted, abs=1e-3)
+
+
+def test_series_at_several_steps_are_not_pooled(seas_client: httpx.Client) -> None:
+    answer = compare(seas_client, days(id="a"), days(id="b", step="month"), days(id="c", values=VALUES[:5]))
+    assert answer["models"] == []
+    assert "dataset" not in answer
+    daily, monthly, failed = answer["series"]
+    assert (daily["dataset"], daily["step"]) == ("ocean-daily", "day")
+    assert daily["models"][2]["model"] == "ocean-daily-gru"
+    assert monthly["models"][2]["model"] == "ocean-monthly-gru"
+    assert "send 9 more" in failed["error"]
+    pooled = compare(seas_client, days(id="a"), days(id="b"))
+    assert pooled["test"]["n"] == 2 * daily["test"]["n"]
+    assert pooled["models"][0]["p_value"] is None
+
+
+def test_tables_have_the_same_figures(seas_client: httpx.Client) -> None:
+    request = {"series": [days(id="a"), days(id="b", values=VALUES[:3])]}
+    answer = answered(seas_client.post("/compare", json=request))
+    rows = list(csv.DictReader(io.StringIO(seas_client.post("/compare?format=csv", json=request).text)))
+    assert [row["model"] for row in rows[:-1]] == [model["model"] for model in answer["series"][0]["models"]]
+    assert [float(row["rmse"]) for row in rows[:-1]] == [model["rmse"] for model in answer["series"][0]["models"]]
+    assert "send 11 more" in rows[-1]["error"]
+    assert "### a" in seas_client.post("/compare?format=markdown", json=request).text
+
+
+@pytest.mark.parametrize(
+    ("series", "fields", "message"),
+    [
+        ({"step": None}, {}, "`step` is required with `start`"),
+        ({}, {"dataset": "ocean-daily", "horizon": 15}, "ocean-daily forecasts 1 to 14 steps"),
+        ({"values": [20.0] * 50}, {}, "all 50 values are 20 °C"),
+        ({"values": VALUES[:14]}, {}, "send at least 15 values"),
+        ({"values": [None] * 50}, {}, "every value of the series is missing"),
+        ({"step": "week"}, {}, "name a dataset"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_with_a_sentence(
+    seas_client: httpx.Client, series: Json, fields: Json, message: str
+) -> None:
+    response = seas_client.post("/compare?strict=true", json={"series": [days(**series)], **fields})
+    assert response.status_code == 422
+    assert message in response.json()["detail"]
