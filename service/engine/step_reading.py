@@ -8,9 +8,9 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.step_inference import choose_clock, infer_step
-from forecasting.series.times import SECONDS, Times, seconds_of
+from forecasting.series.times import LAST_TIME, SECONDS, Times, seconds_of
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import SYMBOLS, Units, from_celsius
+from forecasting.series.units import SYMBOLS, Units, from_celsius, to_celsius
 from forecasting.universal.refusals import COLDEST_CELSIUS, WARMEST_CELSIUS
 from service.engine.parsing import parse_all
 from service.engine.series_schema import SeriesIn
@@ -22,7 +22,7 @@ Expect = Callable[[TimeStep], SeriesError | None]
 
 
 def read_each(
-    series: Sequence[SeriesIn], units: Units, default: TimeStep | None, expect: Expect
+    series: Sequence[SeriesIn], units: Units, default: TimeStep | None, horizon: int, expect: Expect
 ) -> list[SstSeries | SeriesError]:
     """Parse each of ``series`` at its own step.
 
@@ -30,6 +30,7 @@ def read_each(
         series: from the body of a request.
         units: of their values.
         default: the step of series that have a ``start`` but no ``step``; None if that is an error.
+        horizon: number of steps after the end of each series that are forecast.
         expect: refuses steps.
 
     Returns:
@@ -47,7 +48,7 @@ def read_each(
     for step, places in by_step.items():
         parsed = parse_all([series[i] for i in places], units, step)
         for i, one in zip(places, parsed, strict=True):
-            results[i] = one if isinstance(one, SeriesError) else _checked(one, series[i], units)
+            results[i] = one if isinstance(one, SeriesError) else _checked(one, series[i], units, horizon)
     return results
 
 
@@ -87,15 +88,19 @@ def _times(timestamps: Sequence[str], is_local: bool) -> Times:
     return np.array(seconds, dtype=np.int64).view(SECONDS)
 
 
-def _checked(series: SstSeries, given: SeriesIn, units: Units) -> SstSeries | SeriesError:
+def _checked(series: SstSeries, given: SeriesIn, units: Units, horizon: int) -> SstSeries | SeriesError:
     observed = series.values[np.isfinite(series.values)]
     if not len(observed):
         return SeriesError("every value of the series is missing")
+    end = series.step.shift(np.asarray(series.start), len(series) - 1 + horizon)
+    if end > LAST_TIME:
+        return SeriesError("the forecast would extend past the year 9999: check for a wrong time")
     if observed.min() >= COLDEST_CELSIUS and observed.max() <= WARMEST_CELSIUS:
         return series
-    sent = [np.nan if value is None else value for value in given.values]
+    sent = np.array(given.values, dtype=np.float64)
+    celsius = to_celsius(sent, units)
+    i = int(((celsius < COLDEST_CELSIUS) | (celsius > WARMEST_CELSIUS)).argmax())
     least, most = from_celsius([COLDEST_CELSIUS, WARMEST_CELSIUS], units).tolist()
-    i = next(i for i, value in enumerate(sent) if value < least or value > most)
     return SeriesError(
         f"values[{i}] is {sent[i]:g} {SYMBOLS[units]}, which no sea reaches ({least:g} to {most:g}): set units to the "
         "unit of the values, such as fahrenheit or kelvin, or send null in its place",

@@ -118,7 +118,8 @@ class UniversalForecaster:
         """Return the entries of each of the job's :attr:`~UniversalJob.columns`."""
         models, results = job.models, [UniversalEntries() for _ in job.columns]
         default = None if models.named is None else models.named.step
-        parsed = read_each(job.series, job.options.units, default, lambda step: refused_step(models, step, job.options))
+        units, horizon = job.options.units, job.options.horizon
+        parsed = read_each(job.series, units, default, horizon, lambda step: refused_step(models, step, job.options))
         coefficients, warnings = climatology_at(job.series, parsed)
         by_release: dict[str, list[int]] = {}
         for i, series in enumerate(parsed):

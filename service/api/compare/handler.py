@@ -114,7 +114,7 @@ async def compare_universal(
     options = ForecastOptions(horizon, units=request.units)
     step = None if models.named is None else models.named.step
     parsed = await serving.run_in_worker(
-        read_each, request.series, request.units, step, lambda step: refused_step(models, step, options)
+        read_each, request.series, request.units, step, 0, lambda step: refused_step(models, step, options)
     )
     coefficients, warnings = climatology_at(request.series, parsed)
     records: list[UniversalRecord | SeriesError] = []

@@ -1,6 +1,7 @@
 """Any request to /forecast gets an answer that keeps the contract, or a problem document."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -217,3 +218,49 @@ def test_a_month_that_starts_at_the_end_of_february_is_not_shifted(
     series = {"start": start, "values": [24.0 + i % 12 / 10 for i in range(WINDOW)]}
     (forecast,) = forecasts(post(client, {"dataset": "nino12", "model": "gru", "series": [series]}))
     assert forecast.timestamps == [f"{expected[:7]}-01T00:00:00Z"]
+
+
+@given(
+    series=st.lists(doubtful_series() | valid_series(), min_size=1, max_size=4),
+    asked=request(st.just([])),
+    position=st.none() | st.tuples(st.floats(-90, 90), st.floats(-180, 360)),
+    dataset=st.sampled_from([None, "ocean-daily", "ocean-monthly"]),
+)
+def test_series_of_any_sea_get_a_forecast_or_an_error_in_their_place(
+    seas_client: httpx.Client,
+    series: list[Json],
+    asked: Json,
+    position: tuple[float, float] | None,
+    dataset: str | None,
+) -> None:
+    if position is not None:
+        series = [{**one, "latitude": position[0], "longitude": position[1]} for one in series]
+    fields = asked | {"series": series, "dataset": dataset}
+    if fields.get("model") == "nino12-gru":
+        fields["model"] = "best"
+    post(seas_client, fields)
+
+
+@given(broken=broken_request(), path=st.sampled_from(["/forecast", "/compare"]))
+def test_a_broken_request_for_any_sea_is_answered_or_refused(
+    seas_client: httpx.Client, broken: Json, path: str
+) -> None:
+    content = to_json({name: value for name, value in broken.items() if name != "dataset"}).encode()
+    response = seas_client.post(path, content=content, headers=JSON)
+    assert response.status_code == 200 or response.status_code in REFUSALS, response.text
+
+
+@pytest.mark.parametrize("path", ["/forecast", "/compare"])
+@pytest.mark.parametrize("start", ["0001-01-01", "9999-12-01", "9999-10-20", "9998-01-01", "1600-02-29T23:59:59-12:00"])
+@pytest.mark.parametrize("step", ["day", "month"])
+def test_times_at_the_edges_of_the_calendar_are_answered(
+    seas_client: httpx.Client, path: str, start: str, step: str
+) -> None:
+    values = [20 + i % 7 / 10 for i in range(60)]
+    series = {"start": start, "step": step, "values": values, "latitude": 40, "longitude": 5}
+    response = seas_client.post(path, json={"horizon": 12, "series": [series]})
+    assert response.status_code == 200
+    for time in re.findall(r'"(?:start|end)":"(.*?)"', response.text):
+        datetime.fromisoformat(time)
+    if path == "/forecast":
+        post(seas_client, {"horizon": 12, "series": [series]})
