@@ -57,6 +57,7 @@ COPY forecasting forecasting
 COPY training training
 COPY sst.py ./
 COPY deploy/fill-artifacts.sh deploy/
+COPY artifacts universal
 # An empty volume inherits the owner of this folder.
 RUN chmod -R a+rX . && python -m compileall -q forecasting training sst.py && install -d -o sst -g sst artifacts
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONPATH=/app MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

@@ -1,6 +1,26 @@
 #!/bin/sh
-# Trains each dataset in DATASETS that has no release in artifacts/ yet, and publishes it.
+# Fills artifacts/: copies the universal releases of the image that are not there yet, then trains each dataset in DATASETS
+# that has no release.
 set -eu
+for release in universal/*/*/; do
+    [ -d "$release" ] || continue  # without universal releases, the pattern itself
+    version=$(basename "$release")
+    dataset=artifacts/$(basename "$(dirname "$release")")
+    if [ -e "$dataset/$version" ]; then
+        echo "$dataset already has $version"
+        continue
+    fi
+    mkdir -p "$dataset"
+    rm -rf "$dataset/.copying"
+    cp -r "$release" "$dataset/.copying"
+    mv "$dataset/.copying" "$dataset/$version"
+    current=$(cat "$dataset/current" 2>/dev/null || true)
+    # A newer release of the user's own keeps serving.
+    if [ "$(printf '%s\n%s\n' "$current" "$version" | sort | tail -n 1)" = "$version" ]; then
+        printf '%s\n' "$version" >"$dataset/.current"
+        mv "$dataset/.current" "$dataset/current"
+    fi
+done
 for name in ${DATASETS:-nino12 neracoos-b01}; do
     if [ -e "artifacts/$name/current" ]; then
         echo "artifacts/$name already has a release"

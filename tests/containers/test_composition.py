@@ -14,6 +14,16 @@ from tests.containers.engine import docker, inspect
 from tests.service.requests import body
 
 
+def test_a_series_of_any_sea_is_forecast_at_the_first_start(client: httpx.Client) -> None:
+    values = [15 + (day % 7) / 10 for day in range(60)]
+    series = {"start": "2026-04-01", "step": "day", "values": values, "latitude": 43.6, "longitude": 9.1}
+    forecast = (
+        client.post("/forecast", json={"horizon": 3, "series": [series]}).raise_for_status().json()["forecasts"][0]
+    )
+    assert forecast["chosen"]["rmse"].keys() > {"ocean-daily-rnn", "ocean-daily-lstm", "ocean-daily-gru"}
+    assert len(forecast["sst"]) == 3
+
+
 def test_a_forecast_comes_through_the_proxy(client: httpx.Client, nino12: SstSeries) -> None:
     dataset_forecast = client.get("/forecast", params={"horizon": 3}).raise_for_status().json()
     assert len(dataset_forecast["forecasts"][0]["sst"]) == 3
