@@ -72,7 +72,7 @@ def _percentile(values: list[float], percent: int) -> float:
 def _months(n: int) -> bytes:
     noise = np.random.default_rng(0).normal(0, 0.4, n)
     values = (23 + 3 * np.sin(np.arange(n) * np.pi / 6) + noise).round(2).tolist()
-    return json.dumps({"series": [{"start": "1000-01-01", "values": values}]}).encode()
+    return json.dumps({"dataset": "nino12", "series": [{"start": "1000-01-01", "values": values}]}).encode()
 
 
 def _file(n: int) -> bytes:

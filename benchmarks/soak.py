@@ -105,7 +105,7 @@ class Load:
     async def disconnect(self) -> None:
         """Repeatedly connect, send part or all of a request, and disconnect without reading."""
         address = httpx.URL(self.url)
-        body = json.dumps(EXAMPLE | {"series": _series(40)}).encode()
+        body = json.dumps(EXAMPLE | {"dataset": "nino12", "series": _series(40)}).encode()
         head = b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         head += b"Content-Length: %d\r\n\r\n" % len(body)
         for cut in itertools.cycle((0, 10, len(body) // 2, len(body))):
@@ -134,7 +134,9 @@ def _tensors(n: int) -> bytes:
 
 
 def _forecast(status: int = 200, n: int = 1, **fields: object) -> Call:
-    return Call(status, "POST", "/forecast", json.dumps(EXAMPLE | {"series": _series(n)} | fields).encode())
+    return Call(
+        status, "POST", "/forecast", json.dumps(EXAMPLE | {"dataset": "nino12", "series": _series(n)} | fields).encode()
+    )
 
 
 def _calls() -> list[Call]:

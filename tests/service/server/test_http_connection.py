@@ -236,7 +236,8 @@ def test_malformed_http_is_answered_after_the_requests_before_it(wire: socket.so
 
 def test_ndjson_lines_before_a_malformed_chunk_are_answered(wire: socket.socket) -> None:
     line = b'{"start": "2009-01-01", "values": [1]}\n'
-    wire.sendall(CHUNKED.replace(b"/json", b"/x-ndjson") + b"%x\r\n%s\r\n" % (len(line), line))
+    head = CHUNKED.replace(b"/json", b"/x-ndjson").replace(b"/forecast ", b"/forecast?dataset=nino12 ")
+    wire.sendall(head + b"%x\r\n%s\r\n" % (len(line), line))
     answer = b""
     while b"too few" not in answer:
         piece = wire.recv(1 << 16)
@@ -252,7 +253,8 @@ def test_ndjson_lines_before_a_malformed_chunk_are_answered(wire: socket.socket)
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 def test_http_1_0_gets_no_chunks(client: httpx.Client, version: bytes) -> None:
     line = b'{"start": "2009-01-01", "values": [1]}\n'
-    head = b"POST /forecast HTTP/%s\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-ndjson\r\n" % version
+    head = b"POST /forecast?dataset=nino12 HTTP/%s\r\nHost: x\r\nConnection: close\r\n" % version
+    head += b"Content-Type: application/x-ndjson\r\n"
     with connect(client) as wire:
         wire.sendall(head + b"Content-Length: %d\r\n\r\n" % (2 * len(line)) + line + line)
         status, headers, content = parsed(read_all(wire))
