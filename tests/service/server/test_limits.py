@@ -100,8 +100,8 @@ def cramped(artifacts: Path, http: Http) -> Iterator[httpx.Client]:
 def test_waiting_bodies_are_limited_in_memory(cramped: httpx.Client) -> None:
     with connect(cramped) as first:
         first.sendall(head(60_000) + b" ")
-        # The first holds its share from here on: it has been admitted before the second connects.
-        assert cramped.get("/health/live").status_code == 200
+        # The first holds its share from here on: it has been admitted before this one connects.
+        assert httpx.get(f"{cramped.base_url}/health/live").status_code == 200
         refused = cramped.post("/forecast", content=b" " * 60_000)
         assert refused.status_code == 503
         first.sendall(b" " * 59_999)
