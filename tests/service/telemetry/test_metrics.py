@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from forecasting.errors import RequestError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import Registry
+from forecasting.releases.release import dataset_names
 from forecasting.series.sst_series import SstSeries
 from service.gate.keys import Role, new_key
 from service.settings import Settings
@@ -24,6 +25,7 @@ from service.telemetry.batch_metrics import BatchMetrics
 from service.telemetry.instruments import ModelInfo
 from service.telemetry.metrics import Metrics, loaded_models
 from service.telemetry.shared_metrics import begin_worker, shared_by_workers, worker_ended
+from tests.conftest import ROOT
 from tests.serving import connect, serve
 
 GRU = ModelInfo("nino12-gru", "20260101T000000Z", "gru", "nino12", "cpu", "0123456789ab")
@@ -152,7 +154,7 @@ def test_metrics_are_served_in_prometheus_text_format(measured: httpx.Client) ->
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert "\n# TYPE sst_request_seconds histogram\n" in response.text
     exposed = parsed(response.text)
-    assert len(versions(exposed)) == 2
+    assert len(versions(exposed)) == len(dataset_names(ROOT / "artifacts"))
     assert value(exposed, "sst_requests_in_flight") == 1
 
 
