@@ -21,6 +21,7 @@ from forecasting.scores.probabilistic import crps
 from forecasting.series.sst_series import SstSeries
 from forecasting.universal.forecaster import UniversalForecaster
 from forecasting.universal.release import UniversalRelease
+from training.pretraining.spec import SPECS
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +29,6 @@ _FITTED: Final = 0.8
 _LAGS: Final = 30
 _ORIGINS: Final = 600
 _BATCH: Final = 64
-_RELEASES: Final = {"hour": "ocean-hourly", "day": "ocean-daily", "week": "ocean-weekly", "month": "ocean-monthly"}
 _CONTEXTS: Final = {"hour": (72, 336, 1440), "day": (60, 365, 730), "week": (104, 260, 520), "month": (24, 60, 240)}
 _LEADS: Final = {"hour": (1, 6, 24), "day": (1, 3, 7), "week": (1, 4, 8), "month": (1, 3, 6)}
 """By the name of the step."""
@@ -68,7 +68,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for text in options.places:
         place = _read(text)
-        release = UniversalRelease.open(open_current(options.artifacts, _RELEASES[place.step]), torch.device("cpu"))
+        release = UniversalRelease.open(open_current(options.artifacts, SPECS[place.step].release), torch.device("cpu"))
         for context in _CONTEXTS[place.step]:
             for line in _rows(place, release, context):
                 print(line, flush=True)

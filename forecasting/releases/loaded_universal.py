@@ -7,13 +7,12 @@ from typing import Final
 import torch
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
-from forecasting.networks.metadata import CELLS, digest
+from forecasting.networks.metadata import CELLS
 from forecasting.releases.release import Release
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.release import UniversalRelease
+from forecasting.universal.release import BEST, UniversalRelease
 from forecasting.wording import available
 
-BEST: Final = "best"
 ALL: Final = "all"
 
 
@@ -39,21 +38,20 @@ class LoadedUniversal:
 
     @classmethod
     def load(cls, release: Release, device: torch.device) -> "LoadedUniversal":
-        """Verify every file of ``release``, then load its networks.
+        """Load the networks of ``release``, and verify its other files.
 
         Raises:
             ReleaseError: if a file is missing, altered or invalid.
         """
-        files = {name: release.read(name) for name in release.manifest.files}
-        cells = tuple(cell for cell in CELLS if f"{cell}.pt" in files)
+        others = {name: release.read(name) for name in release.manifest.files if not name.endswith(".pt")}
         try:
             networks = UniversalRelease.open(release, device)
         except ReleaseError:
             raise
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
-        digests = {cell: digest(files[f"{cell}.pt"]) for cell in cells}
-        return cls(release, networks, device, cells, digests, files.get("MODEL_CARD.md"))
+        digests = {cell: release.manifest.files[f"{cell}.pt"].sha256 for cell in networks.networks}
+        return cls(release, networks, device, tuple(networks.networks), digests, others.get("MODEL_CARD.md"))
 
     @property
     def dataset(self) -> str:

@@ -18,11 +18,12 @@ from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.references.baselines import BASELINES, Baselines
-from forecasting.releases.loaded_universal import ALL, BEST, LoadedUniversal, UniversalCatalog
+from forecasting.releases.loaded_universal import ALL, LoadedUniversal, UniversalCatalog
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import TimeStep
+from forecasting.universal.release import BEST
 from forecasting.wording import available
 
 __all__ = ["ALL", "BEST", "LoadedRelease", "LoadedUniversal", "Registry", "load_forecaster", "load_release"]

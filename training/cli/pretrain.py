@@ -16,8 +16,7 @@ from training.pretraining.spec import SPECS
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    fit = FitSettings()
-    fit = replace(fit, epochs=options.epochs or fit.epochs, hidden=options.hidden or fit.hidden, seed=options.seed)
+    fit = FitSettings(epochs=options.epochs, hidden=options.hidden, seed=options.seed)
     settings = PretrainingSettings(fit=fit, workers=options.workers)
     if options.seas is not None:
         most = options.seas
@@ -47,10 +46,18 @@ def _parser() -> argparse.ArgumentParser:
         "--seas", type=positive, metavar="N", help="simulated series (default: 12000 for days, else 6000)"
     )
     parser.add_argument(
-        "--epochs", type=positive, metavar="N", help=f"passes over them (default: {FitSettings.epochs})"
+        "--epochs",
+        type=positive,
+        default=FitSettings.epochs,
+        metavar="N",
+        help="passes over them (default: %(default)s)",
     )
     parser.add_argument(
-        "--hidden", type=positive, metavar="N", help=f"size of the hidden state (default: {FitSettings.hidden})"
+        "--hidden",
+        type=positive,
+        default=FitSettings.hidden,
+        metavar="N",
+        help="size of the hidden state (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")

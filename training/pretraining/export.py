@@ -5,14 +5,13 @@ import math
 import torch
 from torch import Tensor, nn
 
+from forecasting.climatology.annual_cycle import FREEZING_POINT
+from forecasting.series.times import YEAR
 from training.pretraining.companion import Companion
 from training.pretraining.examples import LEVEL_CENTRE, LEVEL_SPREAD
 from training.pretraining.features import Features
 from training.pretraining.network import LEVELS, UniversalNetwork
 from training.pretraining.spec import Spec
-
-_JULIAN_YEAR = 365.25 * 86400.0
-_FREEZING = -1.8
 
 
 class UniversalModule(nn.Module):
@@ -38,8 +37,8 @@ class UniversalModule(nn.Module):
         self.levels = list(LEVELS)
         self.cell_steps = spec.cell_steps
         self.level_centre, self.level_spread = LEVEL_CENTRE, LEVEL_SPREAD
-        self.year_rate = 2 * math.pi / _JULIAN_YEAR
-        self.freezing = _FREEZING
+        self.year_rate = 2 * math.pi / YEAR
+        self.freezing = FREEZING_POINT
         self.features = features
         self.companion = companion
         self.network = network

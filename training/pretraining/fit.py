@@ -1,7 +1,5 @@
 """Fit the companion's prior, then the networks."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,14 +43,7 @@ def fit_companion(companion: Companion, spec: Spec, moments: list[Tensor], posit
             companion.noise[which, place] = noise
 
 
-def fit_network(
-    cell: str,
-    spec: Spec,
-    examples: Examples,
-    validation: Examples,
-    settings: FitSettings,
-    progress: Callable[[str], None] = lambda line: None,
-) -> UniversalNetwork:
+def fit_network(cell: str, spec: Spec, examples: Examples, settings: FitSettings) -> UniversalNetwork:
     """Fit one network; the weights of the last epoch are kept."""
     torch.manual_seed(settings.seed)
     inputs, context = examples.inputs.shape[2], examples.context.shape[2] + 2
@@ -63,45 +54,23 @@ def fit_network(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.rate, total_steps=settings.epochs * batches + 1, pct_start=0.15
     )
-    begin = time.perf_counter()
-    for epoch in range(settings.epochs):
-        network.train()
-        total = 0.0
+    for _ in range(settings.epochs):
         for rows in torch.randperm(len(examples)).split(batch)[:batches]:
-            loss = _loss(network, examples.take(rows), torch.rand(len(rows)) < HIDDEN_LEVELS)[0]
+            loss = _loss(network, examples.take(rows), torch.rand(len(rows)) < HIDDEN_LEVELS)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-            total += float(loss.detach())
-        score, point = validate(network, validation)
-        seconds = time.perf_counter() - begin
-        progress(
-            f"{cell} epoch {epoch + 1}: {total / batches:.4f}, validation {score:.4f} ({point:.4f}), {seconds:.0f} s"
-        )
     return network.eval()
 
 
-@torch.no_grad()
-def validate(network: UniversalNetwork, examples: Examples) -> tuple[float, float]:
-    """Return the mean loss over ``examples``, and the part of it for the mean forecast."""
-    network.eval()
-    losses = [_loss(network, examples.take(slice(i, i + 500)), None) for i in range(0, len(examples), 500)]
-    return (
-        sum(float(loss) for loss, _ in losses) / len(losses),
-        sum(float(point) for _, point in losses) / len(losses),
-    )
-
-
-def _loss(network: UniversalNetwork, examples: Examples, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+def _loss(network: UniversalNetwork, examples: Examples, hidden: Tensor) -> Tensor:
     """Huber loss of the mean and pinball losses of the quantiles, in units of what is usual in each series."""
     n, origins = examples.origins.shape
     states = network.run(examples.inputs)
     states = states.gather(1, examples.origins.unsqueeze(2).expand(-1, -1, states.shape[2]))
-    shown = torch.ones_like(examples.level)
-    if hidden is not None:
-        shown = shown * (~hidden).view(-1, 1, 1)
+    shown = torch.ones_like(examples.level) * (~hidden).view(-1, 1, 1)
     context = torch.cat([examples.context, examples.level * shown, shown], 2)
     known = [part.flatten(0, 1) for part in (states, examples.mean, examples.spread, examples.fit, context)]
     forecast = network(*known).view(n, origins, network.horizon, -1)
@@ -110,5 +79,5 @@ def _loss(network: UniversalNetwork, examples: Examples, hidden: Tensor | None) 
     away = (examples.target.unsqueeze(3) - forecast[..., 1:]) * examples.unit.unsqueeze(3)
     levels = torch.tensor(LEVELS)
     pinball = torch.maximum(levels * away, (levels - 1) * away).mean(3) * 4
-    weight = examples.weight
-    return ((point + pinball) * weight).sum() / weight.sum(), (point * weight).sum() / weight.sum()
+    loss: Tensor = ((point + pinball) * examples.weight).sum() / examples.weight.sum()
+    return loss

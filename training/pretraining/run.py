@@ -30,7 +30,6 @@ from training.publish.release import next_version, point_current, publish, stagi
 
 _CHUNK: Final = 250
 _PRIOR_SEEDS: Final = 10_000_000
-_VALIDATION_SEEDS: Final = 20_000_000
 _HELD_OUT_SEEDS: Final = 30_000_000
 """Where the seeds of each purpose begin, so that no sea serves two purposes."""
 
@@ -101,9 +100,7 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
         store = _Store(spec, Path(folder))
         store.save_companion(companion)
-        for kind, first, n in (("train", 0, seas), ("validation", _VALIDATION_SEEDS, -(-seas // 16))):
-            cut = list(pool.map(partial(_cut_examples, store), _chunks(first, n)))
-            Examples.join(cut).save(store.examples(kind))
+        Examples.join(list(pool.map(partial(_cut_examples, store), _chunks(0, seas)))).save(store.examples)
         panels = pool.map(partial(_simulate, spec), _chunks(_HELD_OUT_SEEDS, settings.held_out_seas))
         panel = Panel.join(list(panels))
         torch.save([getattr(panel, part.name) for part in fields(Panel)], store.held_out)
@@ -143,8 +140,9 @@ class _Store:
     def held_out(self) -> Path:
         return self.folder / "held_out"
 
-    def examples(self, kind: str) -> Path:
-        return self.folder / kind
+    @property
+    def examples(self) -> Path:
+        return self.folder / "examples"
 
     def save_companion(self, companion: Companion) -> None:
         torch.save(companion.state_dict(), self.folder / "companion")
@@ -188,9 +186,9 @@ def _cut_examples(store: _Store, chunk: tuple[int, int]) -> Examples:
 def _fit(store: _Store, settings: FitSettings, job: tuple[str, bool]) -> _Fit:
     cell, with_companion = job
     spec = store.spec
-    examples, validation = Examples.load(store.examples("train")), Examples.load(store.examples("validation"))
+    examples = Examples.load(store.examples)
     begin = time.perf_counter()
-    network = fit_network(cell, spec, examples, validation, replace(settings, companion=with_companion))
+    network = fit_network(cell, spec, examples, replace(settings, companion=with_companion))
     seconds = time.perf_counter() - begin
     module = UniversalModule(spec, Features(spec), store.load_companion(), network).eval()
     panel = Panel(*torch.load(store.held_out, weights_only=True))

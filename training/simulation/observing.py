@@ -34,7 +34,7 @@ def observe(
         which = np.flatnonzero(kinds == kind)
         if len(which):
             observed[:, which] = view(random, water[:, which], activity[which], steps_per_day)
-    _round(random, observed, kinds, activity)
+    _round(random, observed, kinds)
     _lose(random, observed, kinds, steps_per_day)
     return observed, kinds
 
@@ -73,14 +73,14 @@ def _average(random: Generator, water: Array, activity: Array, per_day: float) -
     n = water.shape[1]
     memory = log_uniform(random, 0.3, 3, n) * max(per_day, 0.2)
     gain = (1 - np.exp(-1 / memory)).astype(np.float32)
-    forcing = gain * (water + 0 * activity)
+    forcing = gain * water
     forcing[0] = water[0]
     smooth = relax(forcing.astype(np.float32), 1 - gain)
     mean = smooth.mean(axis=0)
     return np.asarray(mean + log_uniform(random, 0.05, 1, n) * (smooth - mean))
 
 
-def _round(random: Generator, observed: Array, kinds: npt.NDArray[np.str_], activity: Array) -> None:
+def _round(random: Generator, observed: Array, kinds: npt.NDArray[np.str_]) -> None:
     n = observed.shape[1]
     measured = kinds == IN_SITU
     digit = np.where(measured, random.choice([0.1, 0.01, 0.001], n, p=[0.4, 0.4, 0.2]),

@@ -6,10 +6,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.annual_cycle import FREEZING_POINT
 from training.simulation.noise import Array, Generator, log_uniform, red_noise
 from training.simulation.observing import observe
 from training.simulation.places import Places, draw_places, evaluate_seasons
-from training.simulation.water import FREEZING, simulate_water
+from training.simulation.water import simulate_water
 
 _DAY: Final = 86400
 _YEAR_DAYS: Final = 365.25
@@ -44,7 +45,9 @@ class Seas:
 
     def usual(self) -> npt.NDArray[np.float64]:
         """What the climatology by position says of each step, °C, ``(places, steps)``."""
-        return np.maximum(evaluate_seasons(self.places.climatology, self.times / _DAY).T.astype(np.float64), FREEZING)
+        return np.maximum(
+            evaluate_seasons(self.places.climatology, self.times / _DAY).T.astype(np.float64), FREEZING_POINT
+        )
 
 
 def simulate_seas(random: Generator, step: str, places: int, steps: int) -> Seas:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.annual_cycle import FREEZING_POINT
 from training.simulation.noise import (
     Array,
     Generator,
@@ -21,9 +22,6 @@ from training.simulation.noise import (
     relax,
 )
 from training.simulation.places import Places, evaluate_seasons
-
-FREEZING: Final = -1.8
-"""Temperature at which sea water freezes, °C."""
 
 _SPIN_UP_DAYS: Final = 120
 _DAYS_PER_YEAR: Final = 365.25
@@ -62,8 +60,8 @@ def simulate_water(
     warming = np.clip(random.normal(0.015, 0.015, n), -0.02, 0.06) / _DAYS_PER_YEAR
     anomaly += np.outer(times - times.mean(), warming).astype(np.float32)
     temperature = evaluate_seasons(places.seasonal, times) + anomaly
-    above = (temperature - FREEZING) / 0.25
-    return (FREEZING + 0.25 * np.logaddexp(0, above)).astype(np.float32), np.sqrt((daily**2).mean(axis=0))
+    above = (temperature - FREEZING_POINT) / 0.25
+    return (FREEZING_POINT + 0.25 * np.logaddexp(0, above)).astype(np.float32), np.sqrt((daily**2).mean(axis=0))
 
 
 def _summer(places: Places, times: npt.NDArray[np.float64]) -> Array:

@@ -10,7 +10,7 @@ from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
 from forecasting.evaluation.model_report import ModelReport
 from forecasting.forecast_warning import ForecastWarning
-from forecasting.releases.loaded_universal import BEST, LoadedUniversal
+from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none, skill
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, unix_seconds
@@ -20,6 +20,7 @@ from forecasting.universal.distribution import interval
 from forecasting.universal.forecaster import Coefficients, Steps, UniversalForecaster
 from forecasting.universal.past import Past
 from forecasting.universal.references import forecast_references
+from forecasting.universal.release import BEST
 from service.api.compare.schemas import ComparedModel, ComparedNetwork
 from service.engine.universal_forecaster import UniversalModels
 from service.engine.writing import DEFAULT_LEVELS

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from forecasting.climatology.annual_cycle import FREEZING_POINT
 from training.simulation.places import Places, draw_places, evaluate_seasons
 from training.simulation.seas import Seas, simulate_seas
-from training.simulation.water import FREEZING, simulate_water
+from training.simulation.water import simulate_water
 
 STEPS = {"hour": 24 * 20, "day": 400, "week": 120, "month": 60}
 HOURS = {"hour": 1, "day": 24, "week": 168, "month": 730.5}
@@ -22,7 +23,7 @@ def test_every_place_has_the_number_of_steps_asked_for(seas: Seas) -> None:
 
 
 def test_temperatures_are_those_of_sea_water(seas: Seas) -> None:
-    assert np.nanmin(seas.sst) > FREEZING - 2
+    assert np.nanmin(seas.sst) > FREEZING_POINT - 2
     assert np.nanmax(seas.sst) < 42
 
 
