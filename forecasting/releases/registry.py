@@ -19,14 +19,23 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.releases.loaded_universal import ALL, LoadedUniversal, UniversalCatalog
-from forecasting.releases.release import Release, dataset_names, open_current, universal_names
+from forecasting.releases.release import EVALUATED, Release, dataset_names, open_current, universal_names
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.release import BEST
 from forecasting.wording import available
 
-__all__ = ["ALL", "BEST", "LoadedRelease", "LoadedUniversal", "Registry", "load_forecaster", "load_release"]
+__all__ = [
+    "ALL",
+    "BEST",
+    "LoadedRelease",
+    "LoadedUniversal",
+    "Registry",
+    "load_evaluated",
+    "load_forecaster",
+    "load_release",
+]
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,8 @@ class LoadedRelease:
     Attributes:
         release: on disk.
         forecasters: the networks by cell, in the order of :data:`~forecasting.networks.metadata.CELLS`.
-        baselines: references fitted to the train and validation parts of the training series.
+        baselines: references fitted to the training series; in releases without ``evaluated/``, to its train and
+            validation parts.
         recent: the end of the training series.
         report: the results of the training.
         digests: sha256 of each checkpoint, by cell.
@@ -108,6 +118,24 @@ def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str
         models = (f"{dataset}-{cell}" for cell in CELLS if f"{cell}.pt" in release.manifest.files)
         raise UnknownNameError(f"no model {model!r}; {available(models)}")
     return _load_forecaster(release, cell, release.read(f"{cell}.pt"), choose_device(device))
+
+
+def load_evaluated(release: Release, device: torch.device) -> tuple[dict[str, Forecaster], Baselines]:
+    """Load the networks and references that the accuracy of a release was measured on.
+
+    They are those in its folder ``evaluated``, which have not seen the test part. A release without that folder serves
+    them.
+
+    Raises:
+        ReleaseError: if a file is missing, altered or invalid.
+    """
+    folder = f"{EVALUATED}/" if release.holds(f"{EVALUATED}/baselines.json") else ""
+    names = {cell: f"{folder}{cell}.pt" for cell in CELLS if release.holds(f"{folder}{cell}.pt")}
+    networks = {cell: _load_forecaster(release, cell, release.read(name), device, name) for cell, name in names.items()}
+    try:
+        return networks, Baselines.model_validate_json(release.read(f"{folder}baselines.json"))
+    except ValueError as error:
+        raise ReleaseError(f"{release.path} cannot be used: {error}") from None
 
 
 class Registry:
@@ -297,11 +325,15 @@ def _load_current(
             raise error from None
 
 
-def _load_forecaster(release: Release, cell: str, content: bytes, device: torch.device) -> Forecaster:
-    path = release.path / f"{cell}.pt"
+def _load_forecaster(
+    release: Release, cell: str, content: bytes, device: torch.device, name: str | None = None
+) -> Forecaster:
+    """Load a network from the ``content`` of the file ``name``, which is by default that of the network that serves."""
+    name = name or f"{cell}.pt"
+    path = release.path / name
     try:
         module, metadata = load(content, device)
-        file = CheckpointFile(path.resolve(), release.manifest.files[path.name].sha256)
+        file = CheckpointFile(path.resolve(), release.manifest.files[name].sha256)
         forecaster = Forecaster(module, metadata, device, file)
     except ReleaseError as error:
         raise ReleaseError(f"{path}: {error}") from None
