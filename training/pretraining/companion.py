@@ -26,17 +26,21 @@ class Companion(nn.Module):
         self.register_buffer("noise", torch.tensor(self.knots, dtype=torch.float64).repeat(2, 1))
 
     def targets(self, x: Tensor, scale: Tensor, observed: Tensor, lead: int) -> tuple[Tensor, Tensor]:
-        """Scaled increments ``lead`` steps ahead, and 1 where they count: ``(batch, steps - lead)``."""
+        """Return scaled increments ``lead`` steps ahead, and their weights, each ``(batch, steps - lead)``.
+
+        Increments that overlap share most of what they say. ``lead`` of them weigh as much as one, so that a long lead
+        does not take a few events of the past for a rule.
+        """
         bound = 5.0 * lead**0.5
         target = torch.clamp((x[:, lead:] - x[:, :-lead]) / scale[:, :-lead], -bound, bound)
         weight = observed[:, :-lead] * observed[:, lead:]
         weight = weight * (torch.cumsum(observed, 1)[:, :-lead] > self.skipped).to(weight.dtype)
-        return target, weight
+        return target, weight / lead
 
     def moments(
         self, features: Tensor, x: Tensor, scale: Tensor, observed: Tensor, lead: int, origins: Tensor
     ) -> Tensor:
-        """Sums of the products of predictors and target up to each origin: ``(batch, origins, size + 1, size + 1)``."""
+        """Weighted sums of products of predictors and target up to each origin: ``(batch, origins, size + 1, size + 1)``."""
         batch, steps, size = features.shape
         if steps <= lead:
             return torch.zeros(batch, len(origins), size + 1, size + 1, dtype=features.dtype, device=features.device)

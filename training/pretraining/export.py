@@ -28,6 +28,7 @@ class UniversalModule(nn.Module):
 
     def __init__(self, spec: Spec, features: Features, companion: Companion, network: UniversalNetwork) -> None:
         super().__init__()
+        self.widths: Tensor
         self.window = min(spec.maximum, 365)
         self.step_seconds = int(spec.step_seconds)
         self.seconds = spec.step_seconds
@@ -42,6 +43,8 @@ class UniversalModule(nn.Module):
         self.features = features
         self.companion = companion
         self.network = network
+        leads = torch.arange(1, spec.horizon + 1, dtype=torch.float32)
+        self.register_buffer("widths", (1 + spec.widening * (1 - 1 / leads)).unsqueeze(1))
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
         """Forecast one step, without a position.
@@ -100,6 +103,9 @@ class UniversalModule(nn.Module):
         known = [part.to(torch.float32).flatten(0, 1) for part in (states, mean, spread, fit, context)]
         scaled = self.network(known[0], known[1], known[2], known[3], known[4])
         scaled = scaled.view(batch, len(origins), self.horizon, 1 + len(self.levels))
+        middle = scaled[:, :, :, 1 + len(self.levels) // 2].unsqueeze(3)
+        spread = middle + (scaled[:, :, :, 1:] - middle) * self.widths
+        scaled = torch.cat([scaled[:, :, :, :1], spread], 3)
         increments = scaled * scale[:, origins].to(torch.float32).unsqueeze(2).unsqueeze(3)
         leads = torch.arange(1, self.horizon + 1, device=sst.device)
         ahead = usual[:, (origins.unsqueeze(1) + leads.unsqueeze(0)).flatten()]

@@ -22,7 +22,7 @@ _FEWEST_ROWS: Final = 40
 class FitSettings:
     """How the networks are fitted, the same for the three cells."""
 
-    epochs: int = 10
+    epochs: int = 6
     batch: int = 256
     rate: float = 2e-3
     decay: float = 1e-3
@@ -34,7 +34,7 @@ class FitSettings:
 def fit_companion(companion: Companion, spec: Spec, moments: list[Tensor], positioned: Tensor) -> None:
     """Fit the two priors of the companion, in place, to the moments of many series at each knot."""
     for place, lead in enumerate(spec.knots):
-        usable = moments[place][:, 0, 0] > _FEWEST_ROWS
+        usable = moments[place][:, 0, 0] * lead > _FEWEST_ROWS
         for which in (0, 1):
             chosen = usable & ((positioned > 0.5) == bool(which))
             mean, precision, noise = fit_prior(moments[place][chosen], float(lead))
