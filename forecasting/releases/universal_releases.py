@@ -12,11 +12,11 @@ from forecasting.networks.device import choose_device
 from forecasting.releases.release import Release, open_current, universal_names
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.any_step import forecast_at_any_step
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.forecaster import Coefficients
+from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import BEST, UniversalRelease
-from forecasting.universal.resampling import nearest_step
+from forecasting.universal.steps.any_step import forecast_at_any_step
+from forecasting.universal.steps.resampling import nearest_step
 from forecasting.wording import available
 
 

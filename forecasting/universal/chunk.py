@@ -8,12 +8,12 @@ import numpy as np
 
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Floats, Times, unix_seconds
-from forecasting.universal.contexts import Contexts
+from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.forecast import Chosen, UniversalForecast
-from forecasting.universal.forecaster import UniversalForecaster
-from forecasting.universal.past import Past, Steps
-from forecasting.universal.record import MIN_ORIGINS, Record, errors_of, past_origins
-from forecasting.universal.references import forecast_references
+from forecasting.universal.network.forecaster import UniversalForecaster
+from forecasting.universal.own_past.past import Past, Steps
+from forecasting.universal.own_past.record import MIN_ORIGINS, Record, errors_of, past_origins
+from forecasting.universal.own_past.references import forecast_references
 
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
 

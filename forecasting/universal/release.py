@@ -15,11 +15,11 @@ from forecasting.networks.metadata import CELLS, digest
 from forecasting.series.conversion import SeriesLike, to_sst_series
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.checkpoint import CLIMATOLOGY_TERMS, load
 from forecasting.universal.chunk import forecast_chunk
-from forecasting.universal.contexts import read_contexts
+from forecasting.universal.contexts.contexts import read_contexts
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.forecaster import Coefficients, UniversalForecaster
+from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS, load
+from forecasting.universal.network.forecaster import Coefficients, UniversalForecaster
 from forecasting.wording import available
 
 BEST: Final = "best"

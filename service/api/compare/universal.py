@@ -15,11 +15,11 @@ from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rou
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats, unix_seconds
 from forecasting.series.units import Units, from_celsius
-from forecasting.universal.contexts import Contexts, read_contexts
+from forecasting.universal.contexts.contexts import Contexts, read_contexts
 from forecasting.universal.distribution import interval
-from forecasting.universal.forecaster import Coefficients, Steps, UniversalForecaster
-from forecasting.universal.past import Past
-from forecasting.universal.references import forecast_references
+from forecasting.universal.network.forecaster import Coefficients, Steps, UniversalForecaster
+from forecasting.universal.own_past.past import Past
+from forecasting.universal.own_past.references import forecast_references
 from forecasting.universal.release import BEST
 from service.api.compare.schemas import ComparedModel, ComparedNetwork
 from service.engine.universal_forecaster import UniversalModels

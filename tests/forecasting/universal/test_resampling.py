@@ -6,7 +6,7 @@ from forecasting.errors import SeriesError
 from forecasting.releases.universal_releases import UniversalReleases
 from forecasting.series.timestep import MONTH, TimeStep
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.resampling import Resampling, nearest_step
+from forecasting.universal.steps.resampling import Resampling, nearest_step
 from tests.forecasting.universal.tiny import publish, series, walk
 
 STEPS = [TimeStep.parse(name) for name in ("hour", "day", "week")]

@@ -12,8 +12,8 @@ import numpy as np
 from forecasting.references.climatology import Harmonics
 from forecasting.references.from_past import CLIMATOLOGY_YEARS
 from forecasting.series.times import DAY, YEAR, Floats
-from forecasting.universal.autoregression import linear
-from forecasting.universal.past import REFIT_GROWTH, Past
+from forecasting.universal.own_past.autoregression import linear
+from forecasting.universal.own_past.past import REFIT_GROWTH, Past
 
 REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
 

@@ -18,7 +18,7 @@ import torch
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.checkpoint import check_attributes, load_module, save_module
-from forecasting.universal.metadata import UniversalMetadata, parse_universal_metadata
+from forecasting.universal.network.metadata import UniversalMetadata, parse_universal_metadata
 
 CLIMATOLOGY_TERMS = 7
 _TYPICAL_CELSIUS = 15.0

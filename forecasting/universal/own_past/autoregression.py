@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from forecasting.series.times import DAY, YEAR, Floats, unix_seconds
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.past import Past
+from forecasting.universal.own_past.past import Past
 
 _RIDGE: Final = 5.0
 """Penalty on each standardised weight, in number of values."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from forecasting.climatology.annual_cycle import annual_terms, evaluate
 from forecasting.series.times import YEAR, Floats, Times
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.forecaster import Coefficients
+from forecasting.universal.network.forecaster import Coefficients
 
 _GREATEST_OFFSET_CELSIUS: Final = 4.0
 _VALUES_COMPARED: Final = 100

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from forecasting.series.times import Bools, Floats, Times
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.contexts import Contexts
-from forecasting.universal.position_check import climatology_of_steps
+from forecasting.universal.contexts.contexts import Contexts
+from forecasting.universal.contexts.position_check import climatology_of_steps
 
 REFIT_GROWTH: Final = 1.1
 """Growth of the past after which references are fitted again."""

@@ -11,9 +11,9 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.contexts import late_warning
+from forecasting.universal.contexts.contexts import late_warning
+from forecasting.universal.contexts.refusals import check_range
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.refusals import check_range
 
 
 def nearest_step(step: TimeStep, steps: Iterable[TimeStep]) -> TimeStep | None:

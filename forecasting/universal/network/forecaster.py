@@ -10,8 +10,8 @@ import torch
 from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.device import choose_device
 from forecasting.series.times import Floats
-from forecasting.universal.checkpoint import CLIMATOLOGY_TERMS, load
-from forecasting.universal.metadata import UniversalMetadata
+from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS, load
+from forecasting.universal.network.metadata import UniversalMetadata
 
 Coefficients = npt.NDArray[np.float32]
 Steps = npt.NDArray[np.int64]

@@ -9,9 +9,9 @@ import numpy as np
 
 from forecasting.scores.sampling import long_run_error
 from forecasting.series.times import Bools, Floats
-from forecasting.universal.contexts import Contexts
+from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.distribution import quantiles_at
-from forecasting.universal.past import Steps
+from forecasting.universal.own_past.past import Steps
 
 MAX_ORIGINS: Final = 80
 MIN_ORIGINS: Final = 30

@@ -7,7 +7,7 @@ import numpy as np
 from forecasting.errors import RangeError, SeriesError
 from forecasting.series.times import Bools, Floats
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.metadata import UniversalMetadata
+from forecasting.universal.network.metadata import UniversalMetadata
 from forecasting.wording import counted
 
 WARMEST_CELSIUS: Final = 38.0

@@ -8,9 +8,9 @@ from forecasting.errors import SeriesError
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import in_words
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.forecaster import Coefficients
+from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import BEST, UniversalRelease
-from forecasting.universal.resampling import Resampling
+from forecasting.universal.steps.resampling import Resampling
 
 
 def forecast_at_any_step(

@@ -13,10 +13,8 @@ from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times, short
 from forecasting.series.timestep import TimeStep, length_of
-from forecasting.universal.forecaster import Coefficients
-from forecasting.universal.metadata import UniversalMetadata
-from forecasting.universal.position_check import Agreement, compare_with_climatology
-from forecasting.universal.refusals import (
+from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
+from forecasting.universal.contexts.refusals import (
     COLDEST_CELSIUS,
     WARMEST_CELSIUS,
     constant_error,
@@ -25,6 +23,8 @@ from forecasting.universal.refusals import (
     too_late_error,
     too_short_error,
 )
+from forecasting.universal.network.forecaster import Coefficients
+from forecasting.universal.network.metadata import UniversalMetadata
 from forecasting.wording import counted
 
 _MONTHS_WITHOUT_POSITION: Final = 24
