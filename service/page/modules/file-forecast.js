@@ -96,8 +96,8 @@ function forecastPart(source, { place, model, horizon, maxHorizon }, { update, c
       releases.length > 1 && selectField("Networks for", releases, place?.name ?? "", changeRelease),
       toggleGroup("Model", models, [model], ([selected]) => update({ model: selected === "best" ? null : selected }), { single: true }),
       numberField("Steps ahead", { value: horizon, min: 1, max: maxHorizon, unit: (n) => formatSteps(n, source.series.step) }, (n) => update({ horizon: n })),
-      !place && position.element,
     ),
+    !place && position.element,
   );
 }
 

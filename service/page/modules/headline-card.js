@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { uncalibratedMark } from "./forecast-table.js";
-import { kindOf, modelLabel } from "./models.js";
+import { isNetwork, kindOf, modelLabel } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { betterReference, laterVerdict, leadInWords, modelPhrase, modelsOf, verdict, verdictTitle } from "./record.js";
 import { dataTable } from "./table.js";
@@ -63,10 +63,9 @@ function recordTable(first, later, step, model) {
     ...columns.map(({ record }) => errorCell(record, name)),
   ]);
   const counts = columns.map(({ record, horizon }) => `${formatCount(record.origins)} forecasts ${leadInWords(horizon, step)}`);
-  return [
-    dataTable("Record on your series, RMSE in °C", ["Model", ...columns.map(({ horizon }) => [columnHead(horizon, step), h("span", { class: "unit" }, " °C")])], rows),
-    h("p", { class: "note" }, `RMSE over ${counts.join(" and ")}, each from nothing but the values before it. Lower is better, and bold is lowest.`),
-  ];
+  const table = dataTable("Record on your series, RMSE in °C", ["RMSE, °C", ...columns.map(({ horizon }) => columnHead(horizon, step))], rows, { class: "wide" });
+  table.querySelectorAll("tbody tr")[models.findIndex((name) => !isNetwork(name))]?.classList.add("first-reference");
+  return [table, h("p", { class: "note" }, `Over ${counts.join(" and ")}, each made from earlier values only. Lower is better, and bold is lowest.`)];
 }
 
 /** @param {Record} record @param {string} name */

@@ -72,7 +72,7 @@ export function positionFields(series, change) {
   };
   setProblem(null);
   const fields = FIELDS.map(({ label }, i) => h("label", { class: "degrees" }, h("span", { "aria-hidden": "true" }, label), inputs[i]));
-  return { element: h("fieldset", { class: "field position" }, h("legend", {}, "Position (optional)"), h("div", { class: "row" }, fields), note), setProblem };
+  return { element: h("fieldset", { class: "field position" }, h("legend", {}, "Position (optional)"), h("div", { class: "row" }, fields, note)), setProblem };
 }
 
 /** Split "43.6, 9.1" in the first field into both. @param {any[]} inputs */

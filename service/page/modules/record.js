@@ -109,7 +109,7 @@ export function modelsOf(record) {
 function errorsInWords(record, models) {
   const known = /** @type {string[]} */ ([...new Set(models)].filter((model) => model !== null && model in record.rmse));
   const places = [2, 3, 4].find((n) => new Set(known.map((model) => fixed(record.rmse[model], n))).size === known.length) ?? 4;
-  const amounts = known.map((model) => `${fixed(record.rmse[model], places)} °C`);
+  const amounts = known.map((model) => `${fixed(record.rmse[model], places)}\u00a0°C`);
   const [first, ...others] = known.map((model, i) => (i ? `${modelPhrase(model)} by ${amounts[i]}` : `${modelPhrase(model)} was off by ${amounts[i]} (RMSE)`));
   const last = others.pop();
   return last ? `${[first, ...others].join(", ")} and ${last}` : first;
