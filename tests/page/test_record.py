@@ -154,6 +154,20 @@ def test_a_position_is_used_and_offers_another_reference(visitor: Visitor, url: 
     assert "latitude" not in page.url
 
 
+def test_the_position_of_the_file_is_used_until_another_is_entered(shown: Shown) -> None:
+    head, *rows = daily(60).splitlines()
+    text = "\n".join([f"{head},lat,lon", *(f"{row},43.6,9.1" for row in rows)])
+    visit = shown("?view=data")
+    page = drop(visit, "mooring.csv", text)
+    expect(headline(page).get_by_role("rowheader", name="Usual change")).to_be_visible()
+    expect(page.get_by_role("group", name="Position (optional)")).to_contain_text("The file says 43.6, 9.1.")
+    page.get_by_label("Latitude").fill("48, 11")
+    page.get_by_label("Latitude").press("Enter")
+    visit.settle()
+    expect(page.get_by_role("group", name="Position (optional)")).to_contain_text("is on land")
+    expect(headline(page).get_by_role("rowheader", name="Usual change")).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("latitude", "longitude", "message"),
     [("48", "11", "is on land"), ("91", "9", "Enter degrees as numbers"), ("north", "9", "Enter degrees as numbers")],

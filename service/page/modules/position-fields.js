@@ -40,13 +40,14 @@ export function positionFields(series, change) {
   const id = uniqueId("position");
   const note = h("p", { class: "note", id: `${id}-note` }, PURPOSE);
   const known = typeof series.latitude === "number";
+  const purpose = known ? `The file says ${series.latitude}, ${series.longitude}. ${PURPOSE}` : PURPOSE;
   const inputs = FIELDS.map(({ name, label }) =>
     h("input", {
       id: `${id}-${name}`,
       type: "text",
       inputmode: "text",
       value: readState()[name] ?? "",
-      placeholder: known ? `${series[name]} (file)` : "",
+      placeholder: known ? String(series[name]) : "",
       spellcheck: "false",
       autocomplete: "off",
       "aria-label": label,
@@ -55,7 +56,7 @@ export function positionFields(series, change) {
     }),
   );
   const setProblem = (/** @type {string | null} */ problem, /** @type {boolean[]} */ wrong = [problem !== null, problem !== null]) => {
-    note.textContent = problem ?? (known ? `The file gives the position. ${PURPOSE}` : PURPOSE);
+    note.textContent = problem ?? purpose;
     note.classList.toggle("problem", problem !== null);
     inputs.forEach((input, i) => input.setAttribute("aria-invalid", String(wrong[i])));
   };
