@@ -19,7 +19,7 @@ from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import crps
 from forecasting.series.sst_series import SstSeries
-from forecasting.universal.forecaster import UniversalForecaster
+from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.release import UniversalRelease
 from training.pretraining.spec import SPECS
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from forecasting.errors import ReleaseError, UnknownNameError
 from forecasting.networks.checkpoint_file import read_unchanged
 from forecasting.networks.metadata import CELLS
-from forecasting.universal.metadata import UNIVERSAL
+from forecasting.universal.network.metadata import UNIVERSAL
 from forecasting.wording import available
 
 MANIFEST: Final = "manifest.json"

@@ -11,7 +11,7 @@ from forecasting.series.step_inference import choose_clock, infer_step
 from forecasting.series.times import LAST_TIME, SECONDS, Times, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import SYMBOLS, Units, from_celsius, to_celsius
-from forecasting.universal.refusals import COLDEST_CELSIUS, WARMEST_CELSIUS
+from forecasting.universal.contexts.refusals import COLDEST_CELSIUS, WARMEST_CELSIUS
 from service.engine.parsing import parse_all
 from service.engine.series_schema import SeriesIn
 

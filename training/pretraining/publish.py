@@ -9,8 +9,8 @@ import torch
 from pydantic import BaseModel
 
 from forecasting.networks.checkpoint import script
-from forecasting.universal.checkpoint import save
-from forecasting.universal.metadata import UniversalMetadata
+from forecasting.universal.network.checkpoint import save
+from forecasting.universal.network.metadata import UniversalMetadata
 from training.pretraining.evaluate import HeldOutScore, mean_by_context
 from training.pretraining.export import UniversalModule
 from training.pretraining.fit import FitSettings

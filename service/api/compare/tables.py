@@ -8,7 +8,7 @@ from typing import Final
 from forecasting.errors import SeriesError
 from forecasting.evaluation.table import models_table
 from forecasting.references.baselines import BASELINES
-from forecasting.universal.references import REFERENCES
+from forecasting.universal.own_past.references import REFERENCES
 from service.api.compare.answer import compared_model
 from service.api.compare.handler import Compared
 from service.api.compare.schemas import ComparedModel, ComparedNetwork

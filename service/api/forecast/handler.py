@@ -6,6 +6,7 @@ A small ``POST /forecast`` usually takes a shorter way that does without this mo
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from starlette.types import Scope
@@ -14,6 +15,7 @@ from forecasting.errors import RequestError
 from forecasting.networks.forecaster import Forecaster
 from forecasting.releases.registry import ALL, Registry
 from service.api.dependencies import ready
+from service.api.forecast.age import warn_if_late
 from service.api.forecast.answer import PiecewiseAnswer, estimate_bytes, write_answer
 from service.api.forecast.query import ForecastQuery
 from service.api.forecast.request import read_request
@@ -125,9 +127,11 @@ def forecast_dataset(registry: Registry, settings: Settings, query: ForecastQuer
     check_horizon(query.horizon, settings)
     release, forecasters = registry.resolve(query.model, query.dataset)
     options, models = query.options, []
+    late = warn_if_late(release.recent, options.horizon, np.datetime64("now"))
     for forecaster in forecasters:
         check_query(forecaster, options)
         forecasts = forecaster.forecast_each([release.recent], np.asarray([options.horizon]), release.baselines)
+        forecasts = replace(forecasts, warnings=[(*late, *warnings) for warnings in forecasts.warnings])
         entries = write(forecasts, range(1), options, options.levels_of(forecaster.metadata.errors))
         models.append(model_forecast(forecaster, options.units, [with_ids([release.release.dataset], entries)]))
     return whole_answer(models, is_list=query.model == ALL)

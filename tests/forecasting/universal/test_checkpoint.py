@@ -7,7 +7,7 @@ from torch import Tensor
 from forecasting.errors import ReleaseError
 from forecasting.networks.checkpoint import script
 from forecasting.networks.forecaster import Forecaster
-from forecasting.universal.checkpoint import load, save
+from forecasting.universal.network.checkpoint import load, save
 from tests.forecasting.universal.tiny import LastValue, metadata
 
 CPU = torch.device("cpu")

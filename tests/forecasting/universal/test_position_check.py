@@ -3,7 +3,7 @@ import pytest
 
 from forecasting.climatology.annual_cycle import evaluate
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.position_check import climatology_of_steps
+from forecasting.universal.contexts.position_check import climatology_of_steps
 
 
 @pytest.mark.parametrize("name", ["hour", "day", "week", "month"])

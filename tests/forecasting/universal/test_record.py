@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from forecasting.series.times import Floats
-from forecasting.universal.record import Record
+from forecasting.universal.own_past.record import Record
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 SCORES = np.asarray([NormalDist().inv_cdf(level) for level in LEVELS])

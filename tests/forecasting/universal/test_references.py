@@ -4,9 +4,9 @@ import pytest
 from forecasting.climatology.annual_cycle import evaluate
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.contexts import Contexts
-from forecasting.universal.past import Past
-from forecasting.universal.references import forecast_references
+from forecasting.universal.contexts.contexts import Contexts
+from forecasting.universal.own_past.past import Past
+from forecasting.universal.own_past.references import forecast_references
 
 LEADS = 7
 CYCLE = np.asarray([15.0, -4.0, -3.0, 0.5, 0.0, 0.0, 0.0], dtype=np.float32)

@@ -10,7 +10,7 @@ from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownN
 from forecasting.releases.release import Release
 from forecasting.series.times import Floats
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.forecaster import Coefficients
+from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import UniversalRelease
 from tests.forecasting.universal.tiny import noise, publish, series, walk
 

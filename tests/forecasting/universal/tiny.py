@@ -13,8 +13,8 @@ from forecasting.networks.metadata import digest
 from forecasting.releases.release import CURRENT, MANIFEST
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.checkpoint import save
-from forecasting.universal.metadata import UniversalMetadata
+from forecasting.universal.network.checkpoint import save
+from forecasting.universal.network.metadata import UniversalMetadata
 
 VERSION = "20260101T000000Z"
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)

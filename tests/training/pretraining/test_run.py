@@ -6,7 +6,7 @@ import torch
 
 from forecasting.errors import ReleaseError
 from forecasting.releases.release import open_current
-from forecasting.universal.checkpoint import load
+from forecasting.universal.network.checkpoint import load
 from training.pretraining.fit import FitSettings
 from training.pretraining.publish import UniversalReport
 from training.pretraining.run import PretrainingSettings, pretrain

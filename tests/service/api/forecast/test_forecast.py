@@ -27,6 +27,12 @@ def test_a_dataset_is_forecast_from_its_own_last_observation(client: httpx.Clien
     assert list(forecast["baselines"]) == ["persistence", "climatology", "damped", "linear"]
     assert forecast["baselines"]["persistence"] == [22.07] * 3
     assert [interval["level"] for interval in forecast["intervals"]] == [80, 95]
+    (warning,) = forecast["warnings"]
+    assert warning["code"] == "late"
+    assert warning["message"].startswith("the last observation, of 2010-12-01, is ")
+    assert warning["message"].endswith(
+        " years old, so every time that is forecast has passed; send newer values to POST /forecast"
+    )
 
 
 def test_levels_of_a_dataset_forecast_can_be_chosen(client: httpx.Client) -> None:

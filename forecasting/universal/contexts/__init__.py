@@ -1,0 +1,1 @@
+"""What forecasts start from: the values of callers, checked and aligned."""

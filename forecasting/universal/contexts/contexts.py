@@ -1,0 +1,250 @@
+"""Contexts: what forecasts of many series start from, right-aligned in one array."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import SeriesError
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY, Bools, Floats, Times, short
+from forecasting.series.timestep import TimeStep, length_of
+from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
+from forecasting.universal.contexts.refusals import (
+    COLDEST_CELSIUS,
+    WARMEST_CELSIUS,
+    constant_error,
+    other_step_error,
+    outside_error,
+    too_late_error,
+    too_short_error,
+)
+from forecasting.universal.network.forecaster import Coefficients
+from forecasting.universal.network.metadata import UniversalMetadata
+from forecasting.wording import counted
+
+_MONTHS_WITHOUT_POSITION: Final = 24
+"""Monthly values needed where no climatology tells the season."""
+
+_LENGTH_RATIO: Final = 1.2
+"""Series of one group differ in length by no more than this factor, so that little is padded."""
+
+Indices = npt.NDArray[np.int64]
+Failures = dict[int, SeriesError]
+
+
+@dataclass(frozen=True, eq=False)
+class Contexts:
+    """Series of similar length and one step, each of which ends in an observed value.
+
+    Attributes:
+        step: of all series.
+        row: index of each in the request, ``(n,)``.
+        values: °C, ``(n, steps)``; NaN where missing and before shorter series.
+        last_time: of the last value, UTC ``(n,)``.
+        missing_after: steps between the last value and the end of the series, ``(n,)``.
+        coefficients: climatology, °C, ``(n, 7)``; NaN where it is not known or disagrees with the values.
+        warnings: for each series, by index in the request.
+    """
+
+    step: TimeStep
+    row: Indices
+    values: Floats
+    last_time: Times
+    missing_after: Indices
+    coefficients: Coefficients
+    warnings: dict[int, tuple[ForecastWarning, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, places: "Indices | slice") -> "Contexts":
+        """Return the contexts at ``places``, without steps before all of them."""
+        values = self.values[places]
+        first = int(np.isfinite(values).any(axis=0).argmax())
+        return Contexts(
+            self.step,
+            self.row[places],
+            values[:, first:],
+            self.last_time[places],
+            self.missing_after[places],
+            self.coefficients[places],
+            self.warnings,
+        )
+
+    def chunks(self, size: int) -> Iterator["Contexts"]:
+        """Yield groups of at most ``size`` contexts of similar length."""
+        lengths = self.values.shape[1] - np.isfinite(self.values).argmax(axis=1)
+        groups = np.ceil(np.log(lengths) / np.log(_LENGTH_RATIO)).astype(np.int64)
+        for group in np.unique(groups).tolist():
+            places = np.flatnonzero(groups == group)
+            for begin in range(0, len(places), size):
+                yield self.take(places[begin : begin + size])
+
+
+def read_contexts(
+    series: Sequence[SstSeries], coefficients: Coefficients, horizon: int, metadata: UniversalMetadata, longest: int
+) -> tuple[list[Contexts], Failures]:
+    """Check ``series`` and combine those of equal length.
+
+    Args:
+        series: to forecast.
+        coefficients: climatology of each, °C, ``(n, 7)``; NaN where it is not known.
+        horizon: number of steps after the end of each series.
+        metadata: of the networks.
+        longest: number of values, at the end of a series, that are used.
+
+    Returns:
+        The contexts, and the error of each series that cannot be forecast from, by index.
+    """
+    failures: Failures = {}
+    rows_by_length: dict[int, list[int]] = defaultdict(list)
+    step = metadata.time_step
+    for i, member in enumerate(series):
+        if member.step != step:
+            failures[i] = other_step_error(member.step, metadata)
+        else:
+            rows_by_length[len(member.values)].append(i)
+    groups = []
+    for length, rows in rows_by_length.items():
+        row = np.asarray(rows, dtype=np.int64)
+        values = np.stack([series[i].values for i in rows]) if length else np.empty((len(rows), 0))
+        starts = np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
+        group = _Group(step, row, values, starts, coefficients[row])
+        groups.append(group.contexts(horizon, metadata, longest, failures))
+    return [group for group in groups if len(group)], failures
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Series of equal length: index in the request, values °C ``(n, length)``, first times, and climatologies."""
+
+    step: TimeStep
+    row: Indices
+    values: Floats
+    starts: Times
+    coefficients: Coefficients
+
+    def contexts(self, horizon: int, metadata: UniversalMetadata, longest: int, failures: Failures) -> Contexts:
+        """Return the contexts of the series that can be forecast from; add the errors of the others."""
+        observed = np.isfinite(self.values)
+        last = self.values.shape[1] - 1 - observed[:, ::-1].argmax(axis=1) if self.values.shape[1] else self.row * 0
+        fit = np.ones(len(self.row), dtype=np.bool_)
+        self._refuse(
+            ~observed.any(axis=1), fit, failures, lambda i: SeriesError("every value of the series is missing")
+        )
+        outside = observed & ~((self.values >= COLDEST_CELSIUS) & (self.values <= WARMEST_CELSIUS))
+        self._refuse(
+            outside.any(axis=1).astype(np.bool_), fit, failures, lambda i: outside_error(self.values[i], outside[i])
+        )
+        missing_after = self.values.shape[1] - 1 - last
+        too_late = missing_after + horizon > metadata.horizon
+        self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
+        contexts = self._aligned(np.flatnonzero(fit), last, longest)
+        contexts = _with_agreeing_climatology(contexts)
+        return _without_short_or_constant(_with_late(contexts), metadata, failures)
+
+    def _refuse(
+        self, wrong: npt.ArrayLike, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]
+    ) -> None:
+        for i in np.flatnonzero(np.asarray(wrong) & fit).tolist():
+            failures[int(self.row[i])] = error(i)
+            fit[i] = False
+
+    def _aligned(self, places: Indices, last: Indices, longest: int) -> Contexts:
+        """Return the contexts at ``places``, moved so that their last observed values share a column."""
+        if len(places) == len(self.row) and (last == self.values.shape[1] - 1).all():
+            values = self.values[:, -longest:]
+        else:
+            columns = last[places, None] + np.arange(1 - min(longest, self.values.shape[1]), 1)
+            values = np.take_along_axis(self.values[places], np.maximum(columns, 0), axis=1)
+            values[columns < 0] = np.nan
+        return Contexts(
+            self.step,
+            self.row[places],
+            values,
+            self.step.shift(self.starts[places], last[places]),
+            self.values.shape[1] - 1 - last[places],
+            self.coefficients[places],
+        )
+
+
+def _with_agreeing_climatology(contexts: Contexts) -> Contexts:
+    known = np.flatnonzero(np.isfinite(contexts.coefficients[:, 0]))
+    if not len(known):
+        return contexts
+    agreement = compare_with_climatology(
+        contexts.values[known], contexts.last_time[known], contexts.coefficients[known], contexts.step
+    )
+    doubtful = np.flatnonzero(agreement != Agreement.AGREES)
+    coefficients = contexts.coefficients
+    if len(doubtful):
+        coefficients = coefficients.copy()
+    for place in doubtful.tolist():
+        i = int(known[place])
+        ignored = agreement[place] == Agreement.IGNORED
+        if ignored:
+            coefficients[i] = np.nan
+        _warn(contexts, i, _doubtful_position(ignored))
+    return Contexts(
+        contexts.step,
+        contexts.row,
+        contexts.values,
+        contexts.last_time,
+        contexts.missing_after,
+        coefficients,
+        contexts.warnings,
+    )
+
+
+def _with_late(contexts: Contexts) -> Contexts:
+    for i in np.flatnonzero(contexts.missing_after).tolist():
+        _warn(contexts, i, late_warning(contexts.last_time[i], int(contexts.missing_after[i]), contexts.step))
+    return contexts
+
+
+def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, failures: Failures) -> Contexts:
+    if not len(contexts):
+        return contexts
+    recent = contexts.values[:, -metadata.maximum :]
+    count = np.isfinite(recent).sum(axis=1)
+    needed = np.full(len(contexts), metadata.minimum)
+    if contexts.step.calendar_month:
+        needed[np.isnan(contexts.coefficients[:, 0])] = max(metadata.minimum, _MONTHS_WITHOUT_POSITION)
+    short_of = count < needed
+    constant = ~short_of & (np.nanmax(recent, axis=1) == np.nanmin(recent, axis=1))
+    for i in np.flatnonzero(short_of).tolist():
+        failures[int(contexts.row[i])] = too_short_error(int(count[i]), int(needed[i]), recent.shape[1], metadata)
+    for i in np.flatnonzero(constant).tolist():
+        failures[int(contexts.row[i])] = constant_error(int(count[i]), float(recent[i, -1]))
+    fit = ~(short_of | constant)
+    return contexts if fit.all() else contexts.take(np.flatnonzero(fit)) if fit.any() else contexts.take(slice(0))
+
+
+def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:
+    row = int(contexts.row[place])
+    contexts.warnings[row] = (*contexts.warnings.get(row, ()), warning)
+
+
+def late_warning(last_time: np.datetime64, missing_after: int, step: TimeStep) -> ForecastWarning:
+    """Return the warning that the last observation of a series is ``missing_after`` steps before its end."""
+    days = missing_after * step.seconds / DAY
+    age = f"{counted(missing_after, length_of(str(step)))}" if str(step)[0] != "P" else f"{days:.1f} days"
+    return ForecastWarning(
+        "late",
+        f"the last observation, of {short(last_time)}, is {age} older than the end of the series: the forecast begins "
+        f"after the end, and is less certain",
+    )
+
+
+def _doubtful_position(ignored: bool) -> ForecastWarning:
+    sentence = "the values disagree with the usual temperatures of this position: check latitude and longitude"
+    if ignored:
+        return ForecastWarning("no_climatology", f"{sentence}; the forecast ignores the position")
+    return ForecastWarning(
+        "doubtful_position", f"{sentence}; the series is too short to tell, and the position is used"
+    )

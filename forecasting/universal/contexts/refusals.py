@@ -1,0 +1,79 @@
+"""Why a series cannot be forecast from, in sentences that say what to do."""
+
+from typing import Final
+
+import numpy as np
+
+from forecasting.errors import RangeError, SeriesError
+from forecasting.series.times import Bools, Floats
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.universal.network.metadata import UniversalMetadata
+from forecasting.wording import counted
+
+WARMEST_CELSIUS: Final = 38.0
+COLDEST_CELSIUS: Final = -2.5
+"""Values outside are not those of a sea."""
+
+
+def other_step_error(step: TimeStep, metadata: UniversalMetadata) -> SeriesError:
+    """Return the error that a series has another step than the release."""
+    return SeriesError(
+        f"the series has a step of {in_words(str(step))}, and {metadata.dataset} forecasts series with a step of "
+        f"{in_words(metadata.step)}: choose the release for that step, or resample the series"
+    )
+
+
+def check_range(values: Floats) -> None:
+    """Raise RangeError if one of ``values`` °C ``(n,)`` is not a sea temperature."""
+    outside = (values < COLDEST_CELSIUS) | (values > WARMEST_CELSIUS)
+    if outside.any():
+        raise outside_error(values, outside)
+
+
+def outside_error(values: Floats, outside: Bools) -> RangeError:
+    """Return the error that a value is not a sea temperature, with the likely units."""
+    i = int(outside.argmax())
+    median = float(np.nanmedian(values))
+    sentence = (
+        f"value {i} is {values[i]:g} °C, outside the range of sea temperatures ({COLDEST_CELSIUS:g} to "
+        f"{WARMEST_CELSIUS:g})"
+    )
+    if median > 200:
+        remedy = "the values look like kelvin: set the units to kelvin"
+    elif median > WARMEST_CELSIUS:
+        remedy = "the values look like °F: set the units to fahrenheit"
+    else:
+        remedy = "if the values are in °F or kelvin, set the units; if it is a wrong or missing value, leave it empty"
+    return RangeError(f"{sentence}; {remedy}", index=i)
+
+
+def too_late_error(missing_after: int, horizon: int, metadata: UniversalMetadata) -> SeriesError:
+    """Return the error that the end of a series is too long after its last value."""
+    longest = metadata.horizon - missing_after
+    remedy = f"ask for at most {longest}" if longest > 0 else "send newer values"
+    return SeriesError(
+        f"the series ends in {counted(missing_after, 'missing value')}, so that a horizon of {horizon} reaches "
+        f"{missing_after + horizon} steps of {in_words(metadata.step)} beyond the last value; {metadata.dataset} "
+        f"forecasts up to {metadata.horizon}: {remedy}"
+    )
+
+
+def too_short_error(count: int, needed: int, used: int, metadata: UniversalMetadata) -> SeriesError:
+    """Return the error that a series has too few values."""
+    noun = f"{'daily' if metadata.step == 'day' else metadata.step + 'ly'} value"
+    where = f" in its last {metadata.maximum} steps" if used == metadata.maximum else ""
+    remedy = ""
+    if metadata.time_step.calendar_month and needed > metadata.minimum:
+        remedy = f", or a position at sea (latitude and longitude), with which {metadata.minimum} are enough"
+    return SeriesError(
+        f"a forecast needs at least {counted(needed, noun)}, and the series has {count}{where}: send "
+        f"{needed - count} more{remedy}"
+    )
+
+
+def constant_error(count: int, value: float) -> SeriesError:
+    """Return the error that all values are the same."""
+    return SeriesError(
+        f"all {count} values are {value:g} °C: a forecast needs values that vary; check whether the sensor is stuck, "
+        "or a constant marks missing values"
+    )

@@ -1,0 +1,1 @@
+"""Universal networks: their checkpoints, and one of them on a device."""

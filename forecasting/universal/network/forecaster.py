@@ -1,0 +1,109 @@
+"""One universal network on a device: contexts in, the mean and quantiles of all leads out."""
+
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from forecasting.networks.checkpoint_file import CheckpointFile
+from forecasting.networks.device import choose_device
+from forecasting.series.times import Floats
+from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS, load
+from forecasting.universal.network.metadata import UniversalMetadata
+
+Coefficients = npt.NDArray[np.float32]
+Steps = npt.NDArray[np.int64]
+
+_WARM_UP_CALLS = 3
+"""TorchScript specialises and optimises a method during its first calls."""
+
+
+class UniversalForecaster:
+    """A loaded universal network on a device. Safe to call from several threads.
+
+    Pickling keeps the path and sha256 of ``file``, which the checkpoint was loaded from. Unpickling loads that file
+    again, and raises ReleaseError if it has changed. A forecaster without a file cannot be pickled.
+    """
+
+    def __init__(
+        self,
+        module: torch.jit.ScriptModule,
+        metadata: UniversalMetadata,
+        device: torch.device,
+        file: CheckpointFile | None = None,
+    ) -> None:
+        self.module = module
+        self.metadata = metadata
+        self.device = device
+        self.file = file
+        self.step = metadata.time_step
+
+    def __reduce__(self) -> tuple[Callable[[CheckpointFile, str], "UniversalForecaster"], tuple[CheckpointFile, str]]:
+        if self.file is None:
+            raise pickle.PicklingError(
+                "cannot pickle a UniversalForecaster made from a module in memory: save its checkpoint, and load that "
+                "with load_universal"
+            )
+        return _reopen, (self.file, str(self.device))
+
+    def predict(self, values: Floats, last_time: Floats, coefficients: Coefficients) -> Floats:
+        """Forecast all leads after the last step of each series.
+
+        Args:
+            values: °C, ``(n, steps)``, NaN where missing; the last value must not be missing.
+            last_time: Unix seconds of the last step, ``(n,)``.
+            coefficients: climatology, °C, ``(n, 7)``; NaN where it is not known.
+
+        Returns:
+            The mean, then the quantiles, °C, ``(n, horizon, 1 + levels)``.
+        """
+        with torch.inference_mode():
+            answer = self.module.quantiles(*self._inputs(values, last_time, coefficients))
+        return self._array(answer)
+
+    def backtest(self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps) -> Floats:
+        """Forecast all leads from several steps of each series, seeing nothing that came after each.
+
+        Args:
+            values: as in :meth:`predict`.
+            last_time: as in :meth:`predict`.
+            coefficients: as in :meth:`predict`.
+            origins: steps of ``values`` to forecast from, increasing, ``(origins,)``.
+
+        Returns:
+            The mean, then the quantiles, °C, ``(n, origins, horizon, 1 + levels)``.
+        """
+        with torch.inference_mode():
+            places = torch.from_numpy(origins).to(self.device)
+            answer = self.module.backtest(*self._inputs(values, last_time, coefficients), places)
+        return self._array(answer)
+
+    def warm_up(self) -> None:
+        """Run the network on a few series, so that the first caller does not wait for its compilation."""
+        steps = min(self.metadata.maximum, 2 * self.metadata.minimum)
+        values = 15.0 + np.sin(np.arange(steps, dtype=np.float64))[None]
+        time, nowhere = np.zeros(1), np.full((1, CLIMATOLOGY_TERMS), np.nan, dtype=np.float32)
+        origins = np.arange(self.metadata.minimum - 1, steps, dtype=np.int64)
+        for _ in range(_WARM_UP_CALLS):
+            self.predict(values, time, nowhere)
+            self.backtest(values, time, nowhere, origins)
+
+    def _inputs(
+        self, values: Floats, last_time: Floats, coefficients: Coefficients
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        sst = torch.from_numpy(values.astype(np.float32)).to(self.device)
+        return sst, torch.from_numpy(last_time).to(self.device), torch.from_numpy(coefficients).to(self.device)
+
+    @staticmethod
+    def _array(answer: torch.Tensor) -> Floats:
+        return answer.cpu().numpy().astype(np.float64)
+
+
+def _reopen(file: CheckpointFile, device_name: str) -> UniversalForecaster:
+    """Load the forecaster that was pickled."""
+    device = choose_device(device_name)
+    forecaster = UniversalForecaster(*load(file.read(), device), device, file)
+    forecaster.warm_up()
+    return forecaster

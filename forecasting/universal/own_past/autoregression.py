@@ -1,0 +1,129 @@
+"""A ridge autoregression on each of several series, refitted as its past grows."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series.times import DAY, YEAR, Floats, unix_seconds
+from forecasting.series.timestep import TimeStep
+from forecasting.universal.own_past.past import Past
+
+_RIDGE: Final = 5.0
+"""Penalty on each standardised weight, in number of values."""
+
+_LEAST_VALUES: Final = 12
+_DAILY_LAGS: Final = (1, 2, 3, 4, 5, 6, 7)
+_HOURLY_LAGS: Final = (1, 2, 3, 11, 12, 23, 24, 25)
+_MONTHLY_LAGS: Final = (1, 2, 3, 12)
+"""Increments that the next one is predicted from, in steps before it; hours include tides and the time of day."""
+
+
+def linear(past: Past) -> Floats:
+    """Forecast each increment from earlier ones, the level and the season, lead by lead.
+
+    Series with a position are relative to its climatology. Nothing is penalised but the weights, towards persistence.
+
+    Returns:
+        °C ``(n, origins, leads)``; NaN where the past is too short.
+    """
+    n, length = past.values.shape
+    usual = np.where(np.isnan(past.usual), 0.0, past.usual)
+    first = past.filled[:, :1] - usual[:, :1]
+    level = past.filled - usual[:, :length] - first
+    lags = [lag for lag in _lags(past.step) if lag < length - 1]
+    increments = np.zeros((n, length))
+    increments[:, 1:] = np.diff(level, axis=1)
+    waves = _waves(past)
+    terms = _terms(level, increments, waves[:, :length], lags)
+    weights = _weights(past, terms, increments)
+    rolled = _roll(past, level, increments, waves, lags, weights)
+    return usual[:, past.ahead] + first[:, :, None] + rolled
+
+
+def _lags(step: TimeStep) -> tuple[int, ...]:
+    if step.seconds < DAY / 2:
+        return _HOURLY_LAGS
+    return _DAILY_LAGS if step.seconds < 14 * DAY else _MONTHLY_LAGS
+
+
+def _waves(past: Past) -> Floats:
+    """Return cosine and sine of the year, and of the day below a day, ``(n, steps + leads, waves)``."""
+    length = past.values.shape[1]
+    seconds = unix_seconds(past.last_time)[:, None] + np.arange(1 - length, past.leads + 1) * float(past.step.seconds)
+    periods = (YEAR, DAY) if past.step.is_under_a_day else (YEAR,)
+    waves = []
+    for period in periods:
+        angles = 2 * np.pi * (seconds / period % 1.0)
+        waves += [np.cos(angles), np.sin(angles)]
+    return np.stack(waves, axis=2)
+
+
+def _terms(level: Floats, increments: Floats, waves: Floats, lags: list[int]) -> Floats:
+    """Return what predicts the increment after each step, ``(n, steps, terms)``."""
+    n, length = level.shape
+    terms = np.ones((n, length, 2 + waves.shape[2] + len(lags)))
+    terms[:, :, 1] = level
+    terms[:, :, 2 : 2 + waves.shape[2]] = waves
+    for place, lag in enumerate(lags, 2 + waves.shape[2]):
+        terms[:, : lag - 1, place] = 0.0
+        terms[:, lag - 1 :, place] = increments[:, : length - lag + 1]
+    return terms
+
+
+def _weights(past: Past, terms: Floats, increments: Floats) -> Floats:
+    """Return the weights as known at each origin, ``(n, origins, terms)``; NaN where values are too few."""
+    n, count = len(terms), terms.shape[2]
+    pairs = (past.observed[:, 1:] & past.observed[:, :-1]).astype(np.float64)
+    before = terms[:, :-1] * pairs[:, :, None]
+    weights = np.full((n, len(past.origins), count), np.nan)
+    product: Floats = np.zeros((n, count, count))
+    moment: Floats = np.zeros((n, count))
+    size: Floats = np.zeros(n)
+    done = 0
+    for step, origins in past.refits(_LEAST_VALUES):
+        part = slice(done, step)
+        product = product + before[:, part].transpose(0, 2, 1) @ before[:, part]
+        moment += np.asarray(np.vecmat(increments[:, 1:][:, part], before[:, part]), dtype=np.float64)
+        size += np.asarray(pairs[:, part].sum(axis=1), dtype=np.float64)
+        done = step
+        fitted = _solved(product, moment, size)
+        fitted[size < _LEAST_VALUES] = np.nan
+        weights[:, origins] = fitted[:, None]
+    return weights
+
+
+def _solved(product: Floats, moment: Floats, size: Floats) -> Floats:
+    diagonal = np.diagonal(product, axis1=1, axis2=2)
+    penalty = _RIDGE * diagonal / np.maximum(size, 1.0)[:, None] + 1e-9
+    penalty[:, 0] = 1e-9
+    penalised = product + penalty[:, :, None] * np.eye(product.shape[1])
+    return np.asarray(np.linalg.solve(penalised, moment[:, :, None])[:, :, 0], dtype=np.float64)
+
+
+def _roll(past: Past, level: Floats, increments: Floats, waves: Floats, lags: list[int], weights: Floats) -> Floats:
+    """Return the level at each lead of each origin, ``(n, origins, leads)``."""
+    origins, longest = past.origins, max(lags, default=1)
+    steps = origins[:, None] + np.arange(1 - longest, 1)
+    recent = np.where(steps >= 0, increments[:, np.maximum(steps, 0)], 0.0)
+    state = level[:, origins].copy()
+    bounds = _bounds(past, level)
+    rolled = np.empty((len(level), len(origins), past.leads))
+    history = np.concatenate([recent, np.empty(rolled.shape)], axis=2)
+    columns: npt.NDArray[np.int64] = longest - np.asarray(lags, dtype=np.int64)
+    seasons = waves.shape[2]
+    for lead in range(past.leads):
+        change = weights[:, :, 0] + weights[:, :, 1] * state
+        change += (weights[:, :, 2 : 2 + seasons] * waves[:, origins + lead]).sum(axis=2)
+        change += (weights[:, :, 2 + seasons :] * history[:, :, columns + lead]).sum(axis=2)
+        moved = np.clip(state + change, *bounds)
+        history[:, :, longest + lead] = moved - state
+        state = moved
+        rolled[:, :, lead] = state
+    return rolled
+
+
+def _bounds(past: Past, level: Floats) -> tuple[Floats, Floats]:
+    """Return the range of forecasts: that of the past and its width to either side, so that no fit can run away."""
+    low, high = (extreme.accumulate(level, axis=1)[:, past.origins] for extreme in (np.minimum, np.maximum))
+    return 2 * low - high, 2 * high - low

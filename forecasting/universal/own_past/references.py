@@ -1,0 +1,174 @@
+"""References for any series, fitted to its own past, from many past steps at once.
+
+They are ``persistence``; with a position, ``usual_change`` (the last value plus the change that is usual at the
+position, with a slow return to the usual level); ``climatology``; ``damped`` (the anomaly from the climatology, or from
+the mean, decays); and ``linear`` (a ridge autoregression).
+"""
+
+from typing import Final
+
+import numpy as np
+
+from forecasting.references.climatology import Harmonics
+from forecasting.references.from_past import CLIMATOLOGY_YEARS
+from forecasting.series.times import DAY, YEAR, Floats
+from forecasting.universal.own_past.autoregression import linear
+from forecasting.universal.own_past.past import REFIT_GROWTH, Past
+
+REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
+
+_DAMPING_PER_DAY: Final = 0.97
+"""Share of the anomaly's departure from its mean that remains after a day; of 0.95 to 0.98, which hardly differ."""
+
+_PRIOR_DECAY_DAYS: Final = 60.0
+_PRIOR_WEIGHT: Final = 10.0
+"""Damping is estimated as if this many pairs of values had decayed at the prior rate."""
+
+_RIDGE: Final = 1e-6
+
+
+def forecast_references(past: Past, *, fitted: bool = True) -> dict[str, Floats]:
+    """Forecast with each reference from each origin, seeing nothing that came after it.
+
+    Args:
+        past: the series and origins.
+        fitted: whether to include the references that are fitted to the series.
+
+    Returns:
+        °C ``(n, origins, leads)`` by name; NaN where the past is too short for a reference.
+    """
+    forecasts = {"persistence": np.repeat(past.filled[:, past.origins, None], past.leads, axis=2)}
+    if np.isfinite(past.usual[:, -1]).any():
+        forecasts["usual_change"] = _usual_change(past)
+    if not fitted:
+        return forecasts
+    season, season_ahead = _season(past)
+    climatology = _climatology(past, season, season_ahead)
+    if np.isfinite(climatology[:, -1]).any():
+        forecasts["climatology"] = climatology
+    forecasts["damped"] = _damped(past, season, season_ahead)
+    forecasts["linear"] = linear(past)
+    return {name: forecasts[name] for name in REFERENCES if name in forecasts}
+
+
+def _usual_change(past: Past) -> Floats:
+    length = past.values.shape[1]
+    anomaly = past.filled - past.usual[:, :length]
+    count = past.until_origins(past.observed.astype(np.float64))
+    mean = past.until_origins(np.where(past.observed, anomaly, 0.0)) / np.maximum(count, 1.0)
+    departure = anomaly[:, past.origins] - mean
+    damping = _DAMPING_PER_DAY ** (np.arange(1, past.leads + 1) * past.step.seconds / DAY)
+    usual: Floats = past.usual[:, past.ahead] + mean[:, :, None] + departure[:, :, None] * damping
+    return usual
+
+
+def _season(past: Past) -> tuple[Floats, Floats]:
+    """Return the seasonal cycle at each step ``(n, steps)`` and each lead of each origin ``(n, origins, leads)``, °C.
+
+    It is fitted to the own past of series that are long enough, and NaN before it is; else that of the position; else
+    zero.
+    """
+    length = past.values.shape[1]
+    season, ahead = past.usual[:, :length].copy(), past.usual[:, past.ahead]
+    nowhere = np.isnan(season[:, -1])
+    season[nowhere], ahead[nowhere] = 0.0, 0.0
+    years = past.observed.sum(axis=1) * past.step.seconds / YEAR
+    for i in np.flatnonzero(years >= CLIMATOLOGY_YEARS).tolist():
+        season[i], ahead[i] = _own_season(past, i)
+    return season, ahead
+
+
+def _own_season(past: Past, i: int) -> tuple[Floats, Floats]:
+    """Return the seasonal cycle of the ``i``-th series, fitted to what came before each step."""
+    length = past.values.shape[1]
+    harmonics = Harmonics.whole(past.step)
+    terms = harmonics.after(past.step, np.arange(length + past.leads, dtype=np.int64))
+    observed = past.observed[i]
+    enough = np.cumsum(observed) * past.step.seconds / YEAR >= CLIMATOLOGY_YEARS
+    season, ahead = np.full(length, np.nan), np.full((len(past.origins), past.leads), np.nan)
+    known = terms[:length] * observed[:, None]
+    values = np.where(observed, past.values[i], 0.0)
+    product, moment, done = np.zeros((harmonics.count, harmonics.count)), np.zeros(harmonics.count), 0
+    first = int(enough.argmax())
+    for step in _refit_steps(first, past):
+        part = slice(done, step + 1)
+        product += known[part].T @ known[part]
+        moment += known[part].T @ values[part]
+        done = step + 1
+        coefficients = np.linalg.solve(product + _RIDGE * np.trace(product) * np.eye(len(product)), moment)
+        fitted = terms @ coefficients
+        season[step:] = fitted[step:length]
+        later = past.origins >= step
+        ahead[later] = fitted[past.ahead[later]]
+    return season, ahead
+
+
+def _refit_steps(first: int, past: Past) -> list[int]:
+    """Return the steps after which a seasonal cycle is fitted again; the last is the last origin."""
+    last = int(past.origins[-1])
+    steps = []
+    step = first
+    while step < last:
+        steps.append(step)
+        step = max(int(step * REFIT_GROWTH), step + 1)
+    return [*steps, last]
+
+
+def _climatology(past: Past, season: Floats, season_ahead: Floats) -> Floats:
+    """Return the seasonal cycle, moved to the mean level of the series where it is that of the position."""
+    years = past.observed.sum(axis=1) * past.step.seconds / YEAR
+    positioned = np.isfinite(past.usual[:, -1])
+    anomaly = np.where(past.observed, past.filled - np.nan_to_num(season), 0.0)
+    count = np.maximum(past.until_origins(past.observed.astype(np.float64)), 1.0)
+    level = past.until_origins(anomaly) / count
+    own = years >= CLIMATOLOGY_YEARS
+    level[own] = 0.0
+    level[~own & ~positioned] = np.nan
+    climatology: Floats = season_ahead + level[:, :, None]
+    return climatology
+
+
+def _damped(past: Past, season: Floats, season_ahead: Floats) -> Floats:
+    """Return the seasonal cycle plus the mean anomaly plus what remains of the departure from it.
+
+    What remains is the regression, with an intercept, of each anomaly on the one ``lead`` steps before, shrunk to an
+    exponential decay over two months.
+    """
+    known = past.observed & np.isfinite(season)
+    weight = known.astype(np.float64)
+    anomaly = np.where(known, past.filled - season, 0.0)
+    count = np.maximum(past.until_origins(weight), 1.0)
+    mean = past.until_origins(anomaly) / count
+    last = past.filled[:, past.origins] - season[:, past.origins] - mean
+    centred = (anomaly - mean[:, -1:]) * weight
+    remaining = _damping(past, centred, weight)
+    forecast: Floats = season_ahead + mean[:, :, None] + last[:, :, None] * remaining
+    return forecast
+
+
+def _damping(past: Past, anomaly: Floats, weight: Floats) -> Floats:
+    """Return the share of an anomaly that remains at each lead, as known at each origin, ``(n, origins, leads)``.
+
+    Args:
+        past: of the series.
+        anomaly: °C, ``(n, steps)``; 0 where ``weight`` is.
+        weight: 1 where the anomaly is known, else 0, ``(n, steps)``.
+    """
+    days = np.arange(1, past.leads + 1) * past.step.seconds / DAY
+    prior = np.exp(-days / _PRIOR_DECAY_DAYS)
+    before, known_before = _lagged(anomaly, past.leads), _lagged(weight, past.leads)
+    known, now = weight[:, None], anomaly[:, None]
+    x = before * known
+    products = (known_before * known, x, now * known_before, x * before, now * before)
+    count, sum_x, sum_y, sum_xx, sum_xy = (past.until_origins(terms) for terms in products)
+    count = np.maximum(count, 1.0)
+    variance, covariance = sum_xx - sum_x**2 / count, sum_xy - sum_x * sum_y / count
+    share = np.divide(covariance, variance, out=np.ones_like(variance), where=variance > 1e-9)
+    shrunk = (share * count + prior[:, None] * _PRIOR_WEIGHT) / (count + _PRIOR_WEIGHT)
+    return np.clip(shrunk, 0.0, 1.0).transpose(0, 2, 1)
+
+
+def _lagged(values: Floats, leads: int) -> Floats:
+    """Return ``values`` ``(n, steps)`` of 1 to ``leads`` steps before, 0 before the first: ``(n, leads, steps)``."""
+    padded = np.pad(values, ((0, 0), (leads, 0)))
+    return np.lib.stride_tricks.sliding_window_view(padded, values.shape[1], axis=1)[:, leads - 1 :: -1]

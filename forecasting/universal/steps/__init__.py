@@ -1,0 +1,1 @@
+"""Series at steps that no release has."""

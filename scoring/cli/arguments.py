@@ -1,0 +1,120 @@
+"""The command line options of batch scoring. Imports nothing slow."""
+
+import argparse
+import os
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from forecasting.console import command_name
+from forecasting.readers.base.options import OPTIONS
+
+OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "csv", ".parquet": "parquet",
+                  ".pq": "parquet"}  # fmt: skip
+"""Output formats by file extension."""
+GRIDS: Final = ("netcdf", "zarr")
+READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone")
+"""Reading options that apply to every file of an input."""
+EXITS: Final = """\
+exit status: 0 success; 1 stopped by a system error such as a full disk; 2 invalid options or input;
+3 finished, but some chunks failed; 130 interrupted. After 1, 3 or 130, run the same command again to resume."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser for the command line of ``python -m scoring``."""
+    parser = argparse.ArgumentParser(
+        prog=command_name("score", "scoring"),
+        description="Forecast every station of a table, or every cell of a grid.",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=version("sst-forecasting"))
+    parser.add_argument(
+        "input", type=Path, nargs="+", metavar="INPUT",
+        help="NetCDF, Zarr, CSV or Parquet: one or more files, a folder, or a pattern such as 'sst/*.nc'",
+    )  # fmt: skip
+    parser.add_argument(
+        "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
+    )
+    _add_forecast(parser)
+    _add_reading(parser)
+    _add_execution(parser)
+    return parser
+
+
+def _add_forecast(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("forecast")
+    group.add_argument(
+        "--model", default="best", metavar="NAME",
+        help="rnn, lstm, gru, best, or a full name such as nino12-gru (default: best)",
+    )  # fmt: skip
+    group.add_argument("--dataset", metavar="NAME", help="dataset that the model was trained on (default: nino12)")
+    group.add_argument(
+        "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR",
+        help="folder of releases (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument("--horizon", type=_positive, default=1, metavar="H", help="number of leads (default: 1)")
+    group.add_argument(
+        "--levels", type=_levels, default=(), metavar="LIST",
+        help="prediction intervals in percent, such as 80,95 (default: none)",
+    )  # fmt: skip
+    group.add_argument(
+        "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
+    )
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("input", "override what is found in the files")
+    for name in READING:
+        option = OPTIONS[name]
+        flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
+        group.add_argument(*flags, dest=name, type=option.parse, **option.argument())
+
+
+def _add_execution(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("execution")
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
+        "--processes", type=_count, metavar="N",
+        help="worker processes; 0: none (default: one per core for large inputs)",
+    )  # fmt: skip
+    where.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
+    group.add_argument(
+        "--chunk", type=_positive, metavar="N", help="cells or rows per chunk (default: 65536 cells, 250000 rows)"
+    )
+    group.add_argument(
+        "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"
+    )
+    group.add_argument("--restart", action="store_true", help="discard an unfinished run and start over")
+    group.add_argument("--quiet", action="store_true", help="hide the progress bar")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a non-negative integer, not {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if _count(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive integer, not {text!r}")
+    return int(text)
+
+
+def _device(text: str) -> str:
+    if re.fullmatch(r"cpu|auto|cuda(:\d+)?", text) is None:
+        raise argparse.ArgumentTypeError(f"expected cpu, auto, cuda or cuda:N, not {text!r}")
+    return text
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(sorted({int(level) for level in text.split(",")})) if text else ()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a list of percentages such as 80,95, not {text!r}") from None
+
+
+def cores() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,215 @@
+"""The command: from its options to its exit status."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from forecasting.console import in_command_line
+from forecasting.errors import FileError, ForecastError, RequestError
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.readers.base.options import ReadingOptions
+from forecasting.readers.base.text import sniff_binary
+from forecasting.series.timestep import in_words
+from scoring.cli.arguments import GRIDS, OUTPUTS, READING
+from scoring.cli.progress_bar import ProgressBar
+from scoring.cli.start import processes_for
+from scoring.engines.engine import Engine
+from scoring.engines.in_process import InProcess
+from scoring.engines.processes import Processes
+from scoring.errors import ScoringError
+from scoring.models.place_model import ModelFile, find_model
+from scoring.run.execution import execute, finish
+from scoring.run.run import Result, Run
+from scoring.sources.source import Source, find_source, is_parquet, named
+from scoring.work.fingerprint import Fingerprint
+from scoring.work.folder import WorkFolder, locked
+from scoring.work.input import Input
+from scoring.work.plan import Plan, installed
+
+DONE: Final = 0
+REFUSED: Final = 2
+FAILED_CHUNKS: Final = 3
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run batch scoring and return the exit status: 0 done, 2 refused, 3 done except for failed chunks."""
+    begun = time.perf_counter()
+    try:
+        return _main(options, begun)
+    except ForecastError as error:
+        print(f"scoring: {error.written(in_command_line)}", file=sys.stderr)
+        return REFUSED
+
+
+def _main(options: argparse.Namespace, begun: float) -> int:
+    kind = _output_kind(options.output)
+    source = find_source(options.input, grid=kind in GRIDS)
+    source.refuse(options.output)
+    input_ = _input(source, kind, options)
+    model, metadata = _model(options)
+    count = processes_for(options)
+    with locked(options.output, restart=options.restart) as work:
+        if _is_complete(work, options.output):
+            _say(f"{options.output} is already complete; nothing to do")
+            return DONE
+        _refuse_existing(options, work)
+        with _removed_if_nothing_staged(work), _engine(options, count, model) as engine:
+            with named(source.path):
+                narrowed = input_.narrowed(metadata)
+                fingerprint = Fingerprint.of(narrowed.files)
+                plan = _plan(options, kind, fingerprint, model, metadata)
+                run = Run(narrowed, options.output, model, metadata, plan, fingerprint, begun)
+                result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), _say)
+            finish(run, work, result)
+    _tell(run, result)
+    return FAILED_CHUNKS if result.failed else DONE
+
+
+def _output_kind(output: Path) -> str:
+    kind = OUTPUTS.get(output.suffix.lower())
+    if kind is None:
+        raise ScoringError(f"{output}: unknown output format; use one of the extensions {', '.join(OUTPUTS)}")
+    if not output.absolute().parent.is_dir():
+        raise ScoringError(f"{output}: the folder {output.absolute().parent} does not exist; create it first")
+    return kind
+
+
+def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
+    """Return the input as a grid or a table, by the content of its first file.
+
+    Raises:
+        ForecastError: if the file is neither, or the output is of the other kind.
+    """
+    reading = ReadingOptions.from_values({name: getattr(options, name) for name in READING})
+    with named(source.files[0]):
+        first = source.files[0]
+        is_grid = not (first.is_file() and is_parquet(first)) and sniff_binary(first) is not None
+        if is_grid and kind not in GRIDS:
+            raise FileError("is a grid; write its forecasts to .nc or .zarr")
+        if not is_grid and kind in GRIDS:
+            raise FileError("is a table; write its forecasts to .csv or .parquet")
+    if is_grid:
+        from scoring.grids.run import GridInput
+
+        return GridInput(source.path, source.files, reading, options.horizon, options.levels)
+    from scoring.tables.run import TableInput
+
+    return TableInput(source.path, source.files, reading, options.horizon, options.levels)
+
+
+def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
+    model, metadata = find_model(options.artifacts, options.dataset, options.model, _device(options))
+    if not 1 <= options.horizon <= metadata.horizon:
+        raise RequestError(
+            f"--horizon {options.horizon} is out of range: {metadata.model} forecasts 1 to {metadata.horizon} steps "
+            f"of {in_words(metadata.step)}",
+            field="horizon",
+        )
+    offered = metadata.errors.half_width
+    unknown = [level for level in options.levels if level not in offered]
+    if unknown:
+        raise RequestError(
+            f"--levels {unknown[0]}: no calibrated interval at this level; "
+            f"available: {', '.join(map(str, offered)) or 'none'}",
+            field="levels",
+        )
+    return model, metadata
+
+
+def _device(options: argparse.Namespace) -> str:
+    """Return the device to use. On a cluster, each worker chooses its own.
+
+    Raises:
+        RequestError: if there is no such device.
+    """
+    if options.device == "cpu" or options.cluster:
+        return str(options.device)
+    from forecasting.networks.device import choose_device
+
+    return str(choose_device(options.device))
+
+
+def _is_complete(work: WorkFolder, output: Path) -> bool:
+    """Return whether a run was killed after it had placed its output, and remove its work folder if so."""
+    if not work.has_placed(output) or work.failures():
+        return False
+    work.remove()
+    return True
+
+
+def _refuse_existing(options: argparse.Namespace, work: WorkFolder) -> None:
+    if options.output.exists() and not options.overwrite and not work.has_placed(options.output):
+        work.remove_if_empty()
+        raise ScoringError(f"{options.output} already exists; choose another name, or replace it with --overwrite")
+
+
+@contextmanager
+def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
+    """Remove the work folder if a run fails before anything is staged, so that corrected input can start afresh."""
+    try:
+        yield
+    except Exception:
+        if not work.staged.exists():
+            work.remove()
+        raise
+
+
+@contextmanager
+def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterator[Engine]:
+    engine: Engine
+    if options.cluster:
+        from scoring.engines.cluster import Cluster
+
+        engine = Cluster(options.cluster, _say)
+    else:
+        engine = Processes(count, model) if count else InProcess()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _plan(
+    options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: ModelFile, metadata: CheckpointMetadata
+) -> Plan:
+    reading = {name: getattr(options, name) for name in READING}
+    return Plan(
+        input_sha256=fingerprint.sha256,
+        model=metadata.model,
+        version=metadata.version,
+        model_sha256=model.file.sha256,
+        horizon=options.horizon,
+        levels=options.levels,
+        chunk=options.chunk or (65_536 if kind in GRIDS else 250_000),
+        output=kind,
+        device=model.device,
+        reading={name: value for name, value in reading.items() if value not in (None, [])},
+        libraries=installed(),
+    )
+
+
+def _say(text: str) -> None:
+    print(f"scoring: {text}", file=sys.stderr)
+
+
+def _tell(run: Run, result: Result) -> None:
+    for note in result.notes:
+        _say(note)
+    counts = result.counts
+    parts = [
+        f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}"
+    ]
+    parts += [f"{count:,} not forecast: {why}" for why, count in counts.missing.items()]
+    parts += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
+    parts.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
+    print(f"{run.output}: {'; '.join(parts)}")
+    if result.failed:
+        first = min(result.failed)
+        _say(
+            f"{len(result.failed)} of {result.chunks} chunks failed; chunk {first}: "
+            f"{result.failed[first]}. Run the same command again to retry them"
+        )

@@ -1,0 +1,47 @@
+"""The start of a run, before slow imports: another process loads torch, which takes seconds, while this one reads."""
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+from typing import Final
+
+from forecasting.errors import FileError
+from scoring.cli.arguments import GRIDS, OUTPUTS, cores
+from scoring.sources.source import find_source
+
+_LARGE_GRID: Final = 4_000_000
+_LARGE_TABLE: Final = 256_000_000
+"""Input sizes in bytes above which several processes are worth their start-up time."""
+
+
+_LONGEST_FOLDER: Final = 70
+"""Bytes in the path of the temporary folder: it holds a socket, whose path is limited to about a hundred bytes."""
+
+
+def processes_for(options: argparse.Namespace) -> int:
+    """Return the number of worker processes of a run; 0 if this process alone is faster."""
+    if options.cluster:
+        return 0
+    if options.processes is not None:
+        return int(options.processes)
+    grid = OUTPUTS.get(options.output.suffix.lower()) in GRIDS
+    try:
+        size = find_source(options.input, grid=grid).size
+    except (FileError, OSError):
+        return 0  # reported later, after the imports
+    return cores() if size >= (_LARGE_GRID if grid else _LARGE_TABLE) and cores() > 1 else 0
+
+
+def load_torch_aside() -> None:
+    """Start loading torch in the process that the workers are forked from."""
+    # One thread each: otherwise the libraries' thread pools outnumber the cores.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
+            tempfile.tempdir = "/tmp"  # noqa: S108
+        forkserver.set_forkserver_preload(["scoring.engines.preloaded"])
+        forkserver.ensure_running()

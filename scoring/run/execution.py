@@ -1,0 +1,119 @@
+"""A run from its input to its output; finished chunks are never scored again."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from scoring.engines.engine import Engine
+from scoring.errors import ScoringError
+from scoring.run.run import Progress, Result, Run
+from scoring.work.folder import WorkFolder, remove, write_whole
+from scoring.work.job import Counts, Failure, Job
+
+ATTEMPTS: Final = 3
+"""Attempts per chunk in one run."""
+
+Say = Callable[[str], None]
+
+
+def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say: Say) -> Result:
+    """Start or resume ``run`` and score its remaining chunks, each at most :data:`ATTEMPTS` times.
+
+    Raises:
+        ForecastError: if the input cannot be used, or has changed since the run began.
+    """
+    work.begin(run.plan, run.output)
+    if not work.staged.exists():
+        with work.staging() as folder:
+            run.input.stage(run.metadata, run.plan.chunk, folder)
+            run.fingerprint.check()
+    job = run.input.job(work.staged, run.model)
+    done = work.finished()
+    before = sum(counts.places for counts in done.values())
+    if done:
+        say(f"resuming: {len(done)} of {job.chunks} chunks are already finished")
+    result = Result(Counts(), job.chunks, len(done), run.input.notes(work.staged))
+    progress.begin(sum(map(job.places, range(job.chunks))), before)
+    waiting = [chunk for chunk in range(job.chunks) if chunk not in done]
+    for turn in range(ATTEMPTS):
+        if waiting and turn:
+            say(f"retrying {len(waiting)} failed chunks; {_first(result.failed)}")
+        result.failed = _score(job, waiting, work, engine, progress, done)
+        waiting = sorted(result.failed)
+    for counts in done.values():
+        result.counts.add(counts)
+    result.scored = result.counts.places - before
+    lost = sum(map(job.places, waiting))
+    if lost:
+        result.counts.add(Counts(places=lost, missing={"its chunk failed": lost}))
+    return result
+
+
+def _score(
+    job: Job, waiting: list[int], work: WorkFolder, engine: Engine, progress: Progress, done: dict[int, Counts]
+) -> dict[int, str]:
+    """Try each of the ``waiting`` chunks; return the reasons of those that failed."""
+    failed: dict[int, str] = {}
+    for chunk, outcome in engine.run(job, waiting) if waiting else ():
+        if isinstance(outcome, Failure):
+            failed[chunk] = outcome.reason
+            work.record(chunk, outcome)
+        else:
+            work.save(chunk, outcome)
+            done[chunk] = outcome.counts
+            progress.update(outcome.counts.places)
+    return failed
+
+
+def finish(run: Run, work: WorkFolder, result: Result) -> None:
+    """Write the output and a summary beside it.
+
+    Raises:
+        ScoringError: if no chunk could be scored.
+    """
+    if len(result.failed) == result.chunks:
+        raise ScoringError(f"every chunk failed, so {run.output} was not written; {_first(result.failed)}")
+    complete = work.path / f"complete{run.output.suffix}"
+    remove(complete)
+    run.input.write(work, run.plan, result.failed, complete)
+    result.seconds = time.perf_counter() - run.begun
+    write_whole(summary_path(run.output), (json.dumps(_summary(run, result), indent=1) + "\n").encode())
+    work.place(complete, run.output)
+    if not result.failed:
+        work.remove()
+
+
+def summary_path(output: Path) -> Path:
+    """Return the path of the summary beside an output."""
+    return output.with_name(f"{output.name}.summary.json")
+
+
+def _first(failed: dict[int, str]) -> str:
+    chunk = min(failed)
+    return f"chunk {chunk}: {failed[chunk]}"
+
+
+def _summary(run: Run, result: Result) -> dict[str, Any]:
+    counts, plan = result.counts, run.plan
+    return {
+        "input": str(run.input.path),
+        "files": len(run.input.files),
+        "input_sha256": plan.input_sha256,
+        "output": str(run.output),
+        "model": plan.model,
+        "version": plan.version,
+        "model_sha256": plan.model_sha256,
+        "horizon": plan.horizon,
+        "levels": list(plan.levels),
+        run.input.unit: counts.places,
+        "forecast": counts.forecast,
+        "missing": counts.missing,
+        "warnings": counts.warnings,
+        "notes": list(result.notes),
+        "chunks": {"all": result.chunks, "finished_before": result.skipped, "failed": result.failed},
+        "seconds": round(result.seconds, 3),
+        "rate": round(result.scored / result.seconds, 1),
+        "libraries": plan.libraries,
+    }

@@ -1,0 +1,210 @@
+"""The work folder ``.OUTPUT.partial/`` beside an output: the progress of a run, so that a killed run can resume.
+
+    lock        held by the one command that may write here
+    plan.json   identity of the run; see :mod:`scoring.work.plan`
+    staged/     the input in the form that the chunks need
+    parts/      forecasts of finished chunks
+    failed/     reasons of failed chunks
+    placed      device and inode of the output, once it is in place
+
+Every file appears by a rename once it is complete. Only the command that holds the lock writes here.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from scoring.errors import ScoringError
+from scoring.work.job import Counts, Failure, Part
+from scoring.work.plan import Plan
+
+_PATIENCE: Final = 2.0
+"""Seconds to wait for a killed command to end."""
+
+
+class WorkFolder:
+    """The work folder of an output; use it while :func:`locked` holds its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._make()
+
+    @property
+    def staged(self) -> Path:
+        """Folder of the staged input."""
+        return self.path / "staged"
+
+    def begin(self, plan: Plan, output: Path) -> None:
+        """Start or resume the run of ``plan``.
+
+        Raises:
+            ScoringError: if the folder holds an unfinished run of another plan.
+        """
+        file = self.path / "plan.json"
+        is_resumable = self.staged.exists() and not self.has_placed(output)
+        if file.exists() and not is_resumable and plan.differences(file.read_text()):
+            self.clear()
+        if not file.exists():
+            write_whole(file, plan.to_json().encode())
+            return
+        differences = plan.differences(file.read_text())
+        if differences:
+            raise ScoringError(
+                f"{self.path} holds an unfinished run that cannot be resumed: {'; '.join(differences)}; "
+                "undo the change, or start over with --restart"
+            )
+
+    def clear(self) -> None:
+        """Remove everything except the lock."""
+        for inner in self.path.iterdir():
+            if inner.name != "lock":
+                remove(inner)
+        self._make()
+
+    def _make(self) -> None:
+        for name in ("parts", "failed"):
+            (self.path / name).mkdir(exist_ok=True)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Yield an empty folder, which becomes :attr:`staged` when the block ends."""
+        half = self.path / "staged.half"
+        remove(half)
+        half.mkdir()
+        yield half
+        _sync(half)
+        half.rename(self.staged)
+
+    def finished(self) -> dict[int, Counts]:
+        """Return the counts of each finished chunk."""
+        return {int(file.stem): _read_counts(file) for file in sorted((self.path / "parts").glob("*.part"))}
+
+    def save(self, chunk: int, part: Part) -> None:
+        """Store the forecasts of a chunk, which finishes it."""
+        counts = json.dumps(vars(part.counts)).encode()
+        write_whole(self._part(chunk), counts + b"\n" + part.content)
+        (self.path / "failed" / f"{chunk:06}").unlink(missing_ok=True)
+
+    def content(self, chunk: int) -> bytes:
+        """Return the forecasts of a finished chunk."""
+        return self._part(chunk).read_bytes().partition(b"\n")[2]
+
+    def _part(self, chunk: int) -> Path:
+        return self.path / "parts" / f"{chunk:06}.part"
+
+    def record(self, chunk: int, failure: Failure) -> None:
+        """Store the reason why a chunk failed."""
+        write_whole(self.path / "failed" / f"{chunk:06}", failure.reason.encode())
+
+    def place(self, complete: Path, output: Path) -> None:
+        """Move the ``complete`` file or store to ``output``, replacing whatever is there."""
+        _sync(complete)
+        stat = complete.stat()
+        write_whole(self.path / "placed", f"{stat.st_dev} {stat.st_ino}".encode())
+        if output.is_dir() or (complete.is_dir() and output.exists()):
+            replaced = self.path / "replaced"
+            remove(replaced)
+            output.rename(replaced)
+        complete.rename(output)
+        _fsync(output.parent)
+
+    def failures(self) -> dict[int, str]:
+        """Return the reasons of failed chunks."""
+        return {int(file.name): file.read_text() for file in sorted((self.path / "failed").iterdir())}
+
+    def has_placed(self, output: Path) -> bool:
+        """Return whether this run put the current ``output`` in place."""
+        try:
+            stat = output.stat()
+            return (self.path / "placed").read_text() == f"{stat.st_dev} {stat.st_ino}"
+        except OSError:
+            return False
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder if it holds no run."""
+        if not (self.path / "plan.json").exists():
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        # Renamed first, so that a half-removed folder cannot be taken for a run.
+        done = self.path.with_name(f"{self.path.name}.done")
+        remove(done)
+        self.path.rename(done)
+        remove(done)
+
+
+@contextmanager
+def locked(output: Path, *, restart: bool) -> Iterator[WorkFolder]:
+    """Lock the work folder of ``output``, creating it if needed.
+
+    Raises:
+        ScoringError: if another command holds the lock.
+    """
+    path = output.with_name(f".{output.name}.partial")
+    path.mkdir(exist_ok=True)
+    with _held(path / "lock", output):
+        remove(path.with_name(f"{path.name}.done"))
+        work = WorkFolder(path)
+        if restart:
+            work.clear()
+        yield work
+
+
+@contextmanager
+def _held(file: Path, output: Path) -> Iterator[None]:
+    with file.open("w") as lock:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ScoringError(f"another command is writing {output}; wait for it or stop it") from None
+                time.sleep(0.05)
+        if not file.exists() or not os.path.samestat(os.fstat(lock.fileno()), file.stat()):
+            raise ScoringError(f"another command has just finished {output}; check that file first")
+        yield
+
+
+def _read_counts(part: Path) -> Counts:
+    with part.open("rb") as file:
+        return Counts(**json.loads(file.readline()))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file atomically and durably: to a temporary name, flushed to disk, then renamed."""
+    half = path.with_name(f"{path.name}.half")
+    with half.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    half.rename(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it exists."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    for inner in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        _fsync(inner)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

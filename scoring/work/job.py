@@ -1,0 +1,91 @@
+"""The work on each chunk, in a form that can be sent to another process or machine."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scoring.models.place_model import ModelFile
+
+if TYPE_CHECKING:
+    from forecasting.networks.forecaster import Forecaster
+
+
+@dataclass
+class Counts:
+    """Counts of places (cells of a grid or stations of a table) by outcome.
+
+    Attributes:
+        places: number of places.
+        forecast: number of places with a forecast.
+        missing: number of places without a forecast, by reason.
+        warnings: number of places with a warning, by kind.
+    """
+
+    places: int = 0
+    forecast: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: "Counts") -> None:
+        """Add the counts of another chunk."""
+        self.places += other.places
+        self.forecast += other.forecast
+        for total, added in ((self.missing, other.missing), (self.warnings, other.warnings)):
+            for kind, count in added.items():
+                total[kind] = total.get(kind, 0) + count
+
+
+@dataclass(frozen=True)
+class Part:
+    """The forecasts of one chunk, as bytes in the job's format."""
+
+    content: bytes
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The reason why a chunk could not be scored."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Job(ABC):
+    """The forecasts to make for the places (cells or stations) of a staged input. Can be pickled.
+
+    Attributes:
+        model: the checkpoint to forecast with.
+        levels: levels of the prediction intervals, percent.
+        staged: path of the staged input.
+        bounds: index of the first place of each chunk, and the end of the last chunk.
+    """
+
+    model: ModelFile
+    levels: tuple[int, ...]
+    staged: str
+    bounds: tuple[int, ...]
+
+    @property
+    def chunks(self) -> int:
+        """Number of chunks."""
+        return len(self.bounds) - 1
+
+    def places(self, chunk: int) -> int:
+        """Return the number of places in a chunk."""
+        return self.bounds[chunk + 1] - self.bounds[chunk]
+
+    @abstractmethod
+    def score(self, forecaster: "Forecaster", chunk: int) -> Part:
+        """Return the forecasts of a chunk."""
+
+
+def try_chunk(job: Job, chunk: int) -> Part | Failure:
+    """Score a chunk; return a failure instead of raising."""
+    try:
+        return job.score(job.model.load(), chunk)
+    except MemoryError:
+        return Failure("not enough memory; try a smaller --chunk")
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        return Failure(f"{type(error).__name__}: {reason}" if reason else type(error).__name__)

@@ -1,0 +1,71 @@
+"""The identity of a run: everything its output depends on. Only a run with the same plan can resume another."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Final
+
+_LIBRARIES: Final = ("torch", "numpy", "pyarrow", "xarray", "zarr", "h5netcdf")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that determines the output, and nothing else.
+
+    Attributes:
+        input_sha256: digest of all input files.
+        model: full name, such as ``nino12-gru``.
+        version: version of the release.
+        model_sha256: digest of the checkpoint.
+        horizon: number of leads.
+        levels: levels of the prediction intervals, percent.
+        chunk: cells or rows per chunk.
+        output: output format.
+        device: device that the model runs on.
+        reading: reading options that the user set.
+        libraries: versions of the libraries that affect the output.
+    """
+
+    input_sha256: str
+    model: str
+    version: str
+    model_sha256: str
+    horizon: int
+    levels: tuple[int, ...]
+    chunk: int
+    output: str
+    device: str
+    reading: dict[str, object]
+    libraries: dict[str, str]
+
+    def to_json(self) -> str:
+        """Return the plan as JSON, with sorted keys."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    def differences(self, begun: str) -> list[str]:
+        """Describe each difference between this plan and the one in ``begun`` (JSON)."""
+        now = json.loads(self.to_json())
+        try:
+            then = json.loads(begun)
+        except ValueError:
+            return ["its plan is unreadable"]
+        return list(_differences(then, now))
+
+
+_WORDS: Final = {"input_sha256": "the input", "model_sha256": "the checkpoint", "version": "the release of the model"}
+
+
+def _differences(then: dict[str, object], now: dict[str, object]) -> Iterator[str]:
+    for name in sorted(then.keys() | now.keys()):
+        if then.get(name) == now.get(name):
+            continue
+        if name.endswith("sha256"):
+            yield f"{_WORDS[name]} has changed"
+        else:
+            yield f"{_WORDS.get(name, name)} was {then.get(name)} and is now {now.get(name)}"
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of the libraries that affect the output."""
+    return {name: version(name) for name in _LIBRARIES}

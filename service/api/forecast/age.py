@@ -1,0 +1,49 @@
+"""The age of a dataset's last observation, and the warning that it is old."""
+
+from typing import Final
+
+import numpy as np
+
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import DAY, YEAR, short
+from forecasting.wording import counted
+
+MAX_STEPS_AGE: Final = 2
+"""Steps after which the last observation is late.
+
+A value has the time at which its step begins, so it is complete one step later. One more step leaves time for delivery.
+"""
+
+_UNITS: Final = (("year", YEAR), ("day", DAY), ("hour", 3_600), ("minute", 60))
+_MIN_UNITS: Final = 2
+
+
+def warn_if_late(series: SstSeries, horizon: int, now: np.datetime64) -> tuple[ForecastWarning, ...]:
+    """Return the warning ``late`` if the last observation is more than two steps old; otherwise nothing.
+
+    Args:
+        series: ends with an observation.
+        horizon: number of leads of the forecast.
+        now: time of the request, UTC.
+    """
+    last = series.times[-1]
+    if now <= series.step.shift(last, MAX_STEPS_AGE):
+        return ()
+    ahead = series.step.shift(last, np.arange(1, horizon + 1))
+    passed = int((ahead <= now).sum())
+    if passed == horizon:
+        covered = "every time that is forecast has passed"
+    else:
+        covered = f"{passed} of {horizon} times that are forecast have passed"
+    age = _in_words(int((now - last).astype("timedelta64[s]").astype(np.int64)))
+    sentence = (
+        f"the last observation, of {short(last)}, is {age} old, so {covered}; send newer values to POST /forecast"
+    )
+    return (ForecastWarning("late", sentence),)
+
+
+def _in_words(seconds: int) -> str:
+    """Return a time span in the largest unit that it has two of: ``15 years``, ``36 hours``."""
+    name, size = next((unit for unit in _UNITS if seconds >= _MIN_UNITS * unit[1]), ("second", 1))
+    return counted(seconds // size, name)
