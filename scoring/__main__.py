@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from forecasting.console import run_command
 from forecasting.extras import exit_without_extra
-from scoring.arguments import parser
-from scoring.start import load_torch_aside, processes_for
+from scoring.cli.arguments import parser
+from scoring.cli.start import load_torch_aside, processes_for
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
@@ -21,7 +21,7 @@ def _score() -> int:
     with exit_without_extra("scoring", "Batch scoring"):
         if processes_for(options):
             load_torch_aside()
-        from scoring.cli import main
+        from scoring.cli.command import main
 
         return main(options)
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from forecasting.series.times import Times
 from scoring.grids.windows import NO_SEA, cell_windows
-from scoring.job import Counts, Job, Part
-from scoring.score import score
+from scoring.models.window_forecasts import score
+from scoring.work.job import Counts, Job, Part
 
 if TYPE_CHECKING:
     from forecasting.networks.forecaster import Forecaster

@@ -9,10 +9,10 @@ import numpy as np
 
 from forecasting.networks.windows import last_windows
 from forecasting.series.batch import SeriesBatch
-from scoring.job import Counts, Job, Part
-from scoring.score import score
+from scoring.models.window_forecasts import score
 from scoring.tables.forecasts import StationForecasts, to_bytes
 from scoring.tables.stations import in_one_line, read_stations
+from scoring.work.job import Counts, Job, Part
 
 if TYPE_CHECKING:
     from forecasting.networks.forecaster import Forecaster

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from forecasting.networks.metadata import CheckpointMetadata
-from scoring.input import Input
-from scoring.model import ModelFile
-from scoring.plan import Plan
+from scoring.models.place_model import ModelFile
 from scoring.tables.forecasts import without_forecasts, write_table
 from scoring.tables.job import TableJob
 from scoring.tables.stage import ChunkStations, Staged, stage_rows
-from scoring.work import WorkFolder
+from scoring.work.folder import WorkFolder
+from scoring.work.input import Input
+from scoring.work.plan import Plan
 
 
 class TableInput(Input):
@@ -19,20 +19,20 @@ class TableInput(Input):
     unit = "stations"
 
     def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
-        """See :class:`~scoring.input.Input`."""
+        """See :class:`~scoring.work.input.Input`."""
         stage_rows(self.files, self.options, chunk, folder)
 
     def job(self, folder: Path, model: ModelFile) -> TableJob:
-        """See :class:`~scoring.input.Input`."""
+        """See :class:`~scoring.work.input.Input`."""
         staged = Staged.read(folder)
         return TableJob(model, self.levels, str(folder.resolve()), staged.bounds, self.horizon, staged.zones)
 
     def notes(self, folder: Path) -> tuple[str, ...]:
-        """See :class:`~scoring.input.Input`."""
+        """See :class:`~scoring.work.input.Input`."""
         return Staged.read(folder).notes
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
-        """See :class:`~scoring.input.Input`."""
+        """See :class:`~scoring.work.input.Input`."""
         write_table(path, plan.output, self.levels, self._parts(work, plan, failed))
 
     def _parts(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str]) -> Iterator[bytes]:

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from scoring.arguments import parser
-from scoring.cli import main
+from scoring.cli.arguments import parser
+from scoring.cli.command import main
 
 
 def score(*arguments: object) -> int:

@@ -14,7 +14,7 @@ import pytest
 import torch
 import xarray as xr
 
-from scoring.model import find_model
+from scoring.models.place_model import find_model
 from scoring.tables.stage import rows_file
 from tests.scoring.commands import finish, members, parent, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids import oisst, opened, save, temperatures

@@ -15,7 +15,8 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import digest
 from forecasting.networks.roller import NetworkRoller
 from forecasting.references.baselines import Baselines
-from forecasting.releases.registry import LoadedRelease, Registry, load_evaluated
+from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
+from forecasting.releases.registry import Registry
 from forecasting.releases.release import Release, current_version
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import MONTH

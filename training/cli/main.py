@@ -13,6 +13,7 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.console import command_name, in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.networks.device import choose_device
@@ -180,7 +181,8 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig, Univ
     if len(reading.stations) < 2:
         if options.sample is not None or options.leave_out is not None:
             raise FileError(f"{options.data}: holds one series; --sample and --leave-out need several")
-        return _single(reading.series.until_last_observation(), options)
+        known = reading.stations[0].position if reading.stations else None
+        return _single(reading.series.until_last_observation(), options, known)
     if _position(options) is not None and options.at is None:
         raise RequestError("--latitude and --longitude are for a single series", field="latitude")
     try:
@@ -193,11 +195,11 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig, Univ
 
 
 def _single(
-    series: SstSeries, options: argparse.Namespace
+    series: SstSeries, options: argparse.Namespace, known: Position | None
 ) -> tuple[Dataset, TrainingConfig, UniversalStart | None, bool]:
-    """The result of :func:`_dataset` for one series."""
+    """The result of :func:`_dataset` for one series, whose file may say its position."""
     config = _config(series.step, options)
-    start = _start(series, options)
+    start = _start(series, options, known)
     try:
         try:
             dataset = Dataset.divide(series, config)
@@ -213,10 +215,12 @@ def _single(
         raise FileError(f"{options.data}: {error}") from None
 
 
-def _start(series: SstSeries, options: argparse.Namespace) -> UniversalStart | None:
+def _start(series: SstSeries, options: argparse.Namespace, known: Position | None) -> UniversalStart | None:
     if options.from_scratch:
         return None
-    return UniversalStart.find([options.out, Path("artifacts")], series, _position(options))
+    if known is not None and not GlobalClimatology.load().is_sea(*known).all():
+        known = None
+    return UniversalStart.find([options.out, Path("artifacts")], series, _position(options) or known)
 
 
 def _position(options: argparse.Namespace) -> Position | None:

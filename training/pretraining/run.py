@@ -17,7 +17,7 @@ from torch import Tensor
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.metadata import CELLS
-from training.pretraining.companion import Companion
+from training.pretraining.companion import Companion, Moments
 from training.pretraining.evaluate import HeldOutScore, score_held_out
 from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
 from training.pretraining.export import UniversalModule
@@ -163,17 +163,17 @@ def _simulate(spec: Spec, chunk: tuple[int, int]) -> Panel:
     return simulated_panel(spec, *chunk)
 
 
-def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[Moments, Tensor]:
     features = Features(spec)
     panel = simulated_panel(spec, *chunk)
-    return companion_moments(spec, features, Companion(spec, features.size), panel), panel.positioned
+    return companion_moments(features, Companion(spec, features.size), panel), panel.positioned
 
 
-def _fit_companion(spec: Spec, moments: Iterable[tuple[list[Tensor], Tensor]]) -> Companion:
+def _fit_companion(spec: Spec, chunks: Iterable[tuple[Moments, Tensor]]) -> Companion:
     companion = Companion(spec, Features(spec).size)
-    chunks = list(moments)
-    by_knot = [torch.cat(parts) for parts in zip(*(knots for knots, _ in chunks), strict=True)]
-    fit_companion(companion, spec, by_knot, torch.cat([positioned for _, positioned in chunks]))
+    moments, positioned = zip(*chunks, strict=True)
+    joined = Moments(*(torch.cat(part) for part in zip(*moments, strict=True)))
+    fit_companion(companion, spec, joined, torch.cat(positioned))
     return companion
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from forecasting.errors import RequestError
 from forecasting.evaluation.report import Report, parse_report
 from forecasting.networks.forecaster import Forecaster
-from forecasting.releases.registry import load_evaluated
+from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.release import Release, current_version, open_current
 from forecasting.series.origins import origins
 from forecasting.series.shape import ForecastShape

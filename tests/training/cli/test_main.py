@@ -171,8 +171,8 @@ def test_an_interrupted_run_leaves_the_earlier_release_in_place(
     # The interruption may come while a file is being opened; Python then closes it with a ResourceWarning.
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error,ignore::ResourceWarning"}
     process = subprocess.Popen(
-        [*command, "--epochs", "9999", "--workers", "2", "--from-scratch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment,
+        [*command, "--epochs", "9999", "--workers", "2", "--from-scratch"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()  # the file has been read, and training begins

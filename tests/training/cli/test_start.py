@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from forecasting.networks.error_table import LEVELS
-from forecasting.releases.registry import LoadedRelease, load_evaluated
+from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from tests.forecasting.universal import tiny

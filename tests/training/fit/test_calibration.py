@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from forecasting.releases.registry import load_evaluated, load_forecaster
+from forecasting.releases.loaded_release import load_evaluated
+from forecasting.releases.registry import load_forecaster
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY

@@ -7,8 +7,8 @@ import tempfile
 from typing import Final
 
 from forecasting.errors import FileError
-from scoring.arguments import GRIDS, OUTPUTS, cores
-from scoring.source import find_source
+from scoring.cli.arguments import GRIDS, OUTPUTS, cores
+from scoring.sources.source import find_source
 
 _LARGE_GRID: Final = 4_000_000
 _LARGE_TABLE: Final = 256_000_000
@@ -43,5 +43,5 @@ def load_torch_aside() -> None:
 
         if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
             tempfile.tempdir = "/tmp"  # noqa: S108
-        forkserver.set_forkserver_preload(["scoring.preloaded"])
+        forkserver.set_forkserver_preload(["scoring.engines.preloaded"])
         forkserver.ensure_running()

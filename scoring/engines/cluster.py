@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from distributed import Client, Future, as_completed
 
-from scoring.engines import Outcome
+from scoring.engines.engine import Outcome
 from scoring.errors import ScoringError
-from scoring.job import Failure, Job, Part, try_chunk
+from scoring.work.job import Failure, Job, Part, try_chunk
 
 _AHEAD: Final = 2
 """Chunks submitted per thread of the cluster: enough that no thread waits, few enough that results do not pile up."""
@@ -42,7 +42,7 @@ class Cluster:
             raise ScoringError(f"no Dask scheduler answers at {address}: {reason}") from None
 
     def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
-        """See :class:`scoring.engines.Engine`.
+        """See :class:`scoring.engines.engine.Engine`.
 
         Raises:
             ConnectionError: if the connection to the scheduler is lost.

@@ -1,4 +1,4 @@
-"""The command line of batch scoring."""
+"""The command: from its options to its exit status."""
 
 import argparse
 import sys
@@ -6,9 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
-
-from tqdm import tqdm
+from typing import Final
 
 from forecasting.console import in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError
@@ -16,16 +14,21 @@ from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
 from forecasting.series.timestep import in_words
-from scoring.arguments import GRIDS, OUTPUTS, READING
-from scoring.engines import Engine, InProcess, Processes
+from scoring.cli.arguments import GRIDS, OUTPUTS, READING
+from scoring.cli.progress_bar import ProgressBar
+from scoring.cli.start import processes_for
+from scoring.engines.engine import Engine
+from scoring.engines.in_process import InProcess
+from scoring.engines.processes import Processes
 from scoring.errors import ScoringError
-from scoring.input import Input
-from scoring.model import ModelFile, find_model
-from scoring.plan import Fingerprint, Plan, installed
-from scoring.run import Result, Run, execute, finish
-from scoring.source import Source, find_source, is_parquet, named
-from scoring.start import processes_for
-from scoring.work import WorkFolder, locked
+from scoring.models.place_model import ModelFile, find_model
+from scoring.run.execution import execute, finish
+from scoring.run.run import Result, Run
+from scoring.sources.source import Source, find_source, is_parquet, named
+from scoring.work.fingerprint import Fingerprint
+from scoring.work.folder import WorkFolder, locked
+from scoring.work.input import Input
+from scoring.work.plan import Plan, installed
 
 DONE: Final = 0
 REFUSED: Final = 2
@@ -60,7 +63,7 @@ def _main(options: argparse.Namespace, begun: float) -> int:
                 fingerprint = Fingerprint.of(narrowed.files)
                 plan = _plan(options, kind, fingerprint, model, metadata)
                 run = Run(narrowed, options.output, model, metadata, plan, fingerprint, begun)
-                result = execute(run, work, engine, _Bar(input_.unit, options.quiet), _say)
+                result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), _say)
             finish(run, work, result)
     _tell(run, result)
     return FAILED_CHUNKS if result.failed else DONE
@@ -159,7 +162,7 @@ def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
 def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterator[Engine]:
     engine: Engine
     if options.cluster:
-        from scoring.cluster import Cluster
+        from scoring.engines.cluster import Cluster
 
         engine = Cluster(options.cluster, _say)
     else:
@@ -187,26 +190,6 @@ def _plan(
         reading={name: value for name, value in reading.items() if value not in (None, [])},
         libraries=installed(),
     )
-
-
-class _Bar:
-    """A progress bar with rate and time left, shown if standard error is a terminal."""
-
-    def __init__(self, unit: str, quiet: bool) -> None:
-        self._unit = unit
-        self._quiet = quiet
-        self._bar: tqdm[Any] | None = None
-
-    def begin(self, total: int, done: int) -> None:
-        """See :class:`scoring.run.Progress`."""
-        self._bar = tqdm(total=total, initial=done, unit=f" {self._unit}", unit_scale=True, disable=self._quiet or None)
-
-    def update(self, places: int) -> None:
-        """See :class:`scoring.run.Progress`."""
-        assert self._bar is not None
-        self._bar.update(places)
-        if self._bar.n >= (self._bar.total or 0):
-            self._bar.close()
 
 
 def _say(text: str) -> None:

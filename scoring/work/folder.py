@@ -1,7 +1,7 @@
 """The work folder ``.OUTPUT.partial/`` beside an output: the progress of a run, so that a killed run can resume.
 
     lock        held by the one command that may write here
-    plan.json   identity of the run; see :mod:`scoring.plan`
+    plan.json   identity of the run; see :mod:`scoring.work.plan`
     staged/     the input in the form that the chunks need
     parts/      forecasts of finished chunks
     failed/     reasons of failed chunks
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from scoring.errors import ScoringError
-from scoring.job import Counts, Failure, Part
-from scoring.plan import Plan
+from scoring.work.job import Counts, Failure, Part
+from scoring.work.plan import Plan
 
 _PATIENCE: Final = 2.0
 """Seconds to wait for a killed command to end."""

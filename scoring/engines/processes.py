@@ -1,7 +1,4 @@
-"""Engines that score chunks: this process, or several on this machine. For a Dask cluster see :mod:`scoring.cluster`.
-
-An engine only computes. Only the command writes, so a process that outlives a killed command cannot spoil anything.
-"""
+"""Worker processes on this machine as engine."""
 
 import ctypes
 import multiprocessing
@@ -13,40 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from scoring.job import Failure, Job, Part, try_chunk
-from scoring.model import ModelFile
+from scoring.engines.engine import Outcome
+from scoring.models.place_model import ModelFile
+from scoring.work.job import Failure, Job, Part, try_chunk
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-Outcome = tuple[int, Part | Failure]
-"""The number of a chunk, with its part of the output or the reason why it failed."""
 
 _PR_SET_PDEATHSIG: Final = 1
-
-
-class Engine(Protocol):
-    """Scores chunks, in any order."""
-
-    def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
-        """Score each of ``chunks`` once."""
-
-    def close(self) -> None:
-        """Release all resources."""
-
-
-class InProcess:
-    """Scores chunks in this process, one after another."""
-
-    def run(self, job: Job, chunks: Iterable[int]) -> Iterator[Outcome]:
-        """See :class:`Engine`."""
-        for chunk in chunks:
-            yield chunk, try_chunk(job, chunk)
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to release."""
 
 
 @dataclass

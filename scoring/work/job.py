@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scoring.model import ModelFile
+from scoring.models.place_model import ModelFile
 
 if TYPE_CHECKING:
     from forecasting.networks.forecaster import Forecaster

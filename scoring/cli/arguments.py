@@ -37,55 +37,57 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "output", type=Path, metavar="OUTPUT", help=".csv or .parquet for tables; .nc or .zarr for grids"
     )
-    model = parser.add_argument_group("forecast")
-    model.add_argument(
-        "--model",
-        default="best",
-        metavar="NAME",
+    _add_forecast(parser)
+    _add_reading(parser)
+    _add_execution(parser)
+    return parser
+
+
+def _add_forecast(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("forecast")
+    group.add_argument(
+        "--model", default="best", metavar="NAME",
         help="rnn, lstm, gru, best, or a full name such as nino12-gru (default: best)",
-    )
-    model.add_argument("--dataset", metavar="NAME", help="dataset that the model was trained on (default: nino12)")
-    model.add_argument(
-        "--artifacts",
-        type=Path,
-        default=Path("artifacts"),
-        metavar="DIR",
+    )  # fmt: skip
+    group.add_argument("--dataset", metavar="NAME", help="dataset that the model was trained on (default: nino12)")
+    group.add_argument(
+        "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR",
         help="folder of releases (default: %(default)s)",
-    )
-    model.add_argument("--horizon", type=_positive, default=1, metavar="H", help="number of leads (default: 1)")
-    model.add_argument(
-        "--levels",
-        type=_levels,
-        default=(),
-        metavar="LIST",
+    )  # fmt: skip
+    group.add_argument("--horizon", type=_positive, default=1, metavar="H", help="number of leads (default: 1)")
+    group.add_argument(
+        "--levels", type=_levels, default=(), metavar="LIST",
         help="prediction intervals in percent, such as 80,95 (default: none)",
-    )
-    model.add_argument(
+    )  # fmt: skip
+    group.add_argument(
         "--device", type=_device, default="cpu", metavar="NAME", help="cpu, cuda, cuda:N or auto (default: cpu)"
     )
-    reading = parser.add_argument_group("input", "override what is found in the files")
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("input", "override what is found in the files")
     for name in READING:
         option = OPTIONS[name]
         flags = ("--variable", option.flag) if name == "value_column" else (option.flag,)
-        reading.add_argument(*flags, dest=name, type=option.parse, **option.argument())
-    work = parser.add_argument_group("execution")
-    who = work.add_mutually_exclusive_group()
-    who.add_argument(
-        "--processes",
-        type=_count,
-        metavar="N",
+        group.add_argument(*flags, dest=name, type=option.parse, **option.argument())
+
+
+def _add_execution(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("execution")
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
+        "--processes", type=_count, metavar="N",
         help="worker processes; 0: none (default: one per core for large inputs)",
-    )
-    who.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
-    work.add_argument(
+    )  # fmt: skip
+    where.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
+    group.add_argument(
         "--chunk", type=_positive, metavar="N", help="cells or rows per chunk (default: 65536 cells, 250000 rows)"
     )
-    work.add_argument(
+    group.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"
     )
-    work.add_argument("--restart", action="store_true", help="discard an unfinished run and start over")
-    work.add_argument("--quiet", action="store_true", help="hide the progress bar")
-    return parser
+    group.add_argument("--restart", action="store_true", help="discard an unfinished run and start over")
+    group.add_argument("--quiet", action="store_true", help="hide the progress bar")
 
 
 def _count(text: str) -> int:

@@ -8,10 +8,10 @@ from typing import ClassVar, Self
 
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.readers.base.options import ReadingOptions
-from scoring.job import Job
-from scoring.model import ModelFile
-from scoring.plan import Plan
-from scoring.work import WorkFolder
+from scoring.models.place_model import ModelFile
+from scoring.work.folder import WorkFolder
+from scoring.work.job import Job
+from scoring.work.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Engines that score chunks: this process, several processes, or a Dask cluster."""

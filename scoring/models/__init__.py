@@ -1,0 +1,1 @@
+"""The models of a run, as files and in memory, and forecasts by them."""

@@ -1,0 +1,68 @@
+"""What a run needs, and what comes of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from forecasting.networks.metadata import CheckpointMetadata
+from scoring.models.place_model import ModelFile
+from scoring.work.fingerprint import Fingerprint
+from scoring.work.input import Input
+from scoring.work.job import Counts
+from scoring.work.plan import Plan
+
+
+class Progress(Protocol):
+    """Shows how many places (cells or stations) have been scored."""
+
+    def begin(self, total: int, done: int) -> None:
+        """Start at ``done`` of ``total`` places."""
+
+    def update(self, places: int) -> None:
+        """Add a number of ``places``."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that one run needs.
+
+    Attributes:
+        input: the grid or table to score.
+        output: the file or store to write.
+        model: the checkpoint.
+        metadata: metadata of the checkpoint.
+        plan: identity of the run.
+        fingerprint: state of the input.
+        begun: when the command started, from ``time.perf_counter``.
+    """
+
+    input: Input
+    output: Path
+    model: ModelFile
+    metadata: CheckpointMetadata
+    plan: Plan
+    fingerprint: Fingerprint
+    begun: float
+
+
+@dataclass
+class Result:
+    """The outcome of a run.
+
+    Attributes:
+        counts: counts over all places.
+        chunks: total number of chunks.
+        skipped: chunks that an earlier command had finished.
+        notes: what was assumed or skipped while reading.
+        scored: places that this command scored.
+        failed: reasons by chunk.
+        seconds: duration of the command.
+    """
+
+    counts: Counts
+    chunks: int
+    skipped: int
+    notes: tuple[str, ...]
+    scored: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
