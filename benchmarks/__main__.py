@@ -9,6 +9,7 @@ from benchmarks import (
     key_check,
     large_request,
     machine,
+    ocean_grid,
     own_series,
     request_cost,
     scoring,
@@ -28,6 +29,7 @@ _MODULES = (
     telemetry_cost,
     training_time,
     scoring,
+    ocean_grid,
 )
 
 _OTHERS = """\

@@ -49,7 +49,7 @@ def cluster(tmp_path: Path) -> Iterator["Cluster"]:
 def test_a_run_waits_for_workers_and_outlives_one(cluster: Cluster, artifacts: Path, tmp_path: Path) -> None:
     address, _, worker = cluster
     grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
-    common = ("--artifacts", artifacts, "--chunk", "24", "--levels", "80")
+    common = ("--dataset", "nino12", "--artifacts", artifacts, "--chunk", "24", "--levels", "80")
     assert score(grid, tmp_path / "alone.zarr", *common) == 0
     output = tmp_path / "out.zarr"
     command = start(grid, output, *common, "--cluster", address)
@@ -75,7 +75,7 @@ def test_a_lost_scheduler_ends_the_run_with_a_sentence_and_the_same_command_resu
 ) -> None:
     address, scheduler, worker = cluster
     grid, output = save(oisst(temperatures(40, 24)), tmp_path / "in.nc"), tmp_path / "out.zarr"
-    common = ("--artifacts", artifacts, "--chunk", "24")
+    common = ("--dataset", "nino12", "--artifacts", artifacts, "--chunk", "24")
     worker()
     command = start(grid, output, *common, "--cluster", address)
     wait_for(command, lambda: any((work_folder(output) / "parts").glob("*.part")))
@@ -97,6 +97,6 @@ def test_a_missing_scheduler_is_reported_in_a_sentence(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
-    status = score(grid, tmp_path / "out.nc", "--artifacts", artifacts, "--cluster", "nowhere")
+    status = score(grid, tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts, "--cluster", "nowhere")
     assert status == 2
     assert "no Dask scheduler answers at nowhere" in capsys.readouterr().err

@@ -55,7 +55,7 @@ def undisturbed(grid: Path, artifacts: Path) -> dict[str, bytes]:
 
 
 def options(artifacts: Path) -> tuple[object, ...]:
-    return ("--model", "gru", "--artifacts", artifacts, "--levels", "80", "--horizon", "2", "--chunk", "48")
+    return ("--model", "nino12-gru", "--artifacts", artifacts, "--levels", "80", "--horizon", "2", "--chunk", "48")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_grid_is_byte_for_byte_the_same_after_a_kill(
 def test_a_table_is_byte_for_byte_the_same_after_a_kill(artifacts: Path, tmp_path: Path, moment: str) -> None:
     table = long_table(tmp_path / "in.csv", stations=60)
     wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
-    common = ("--artifacts", artifacts, "--chunk", "200")
+    common = ("--dataset", "nino12", "--artifacts", artifacts, "--chunk", "200")
     assert score(table, wanted, *common) == 0
     process = start(table, output, *common)
     kill_when(process, work_folder(output), TABLE[moment], group=True)
