@@ -18,7 +18,7 @@ from forecasting.series.timestep import TimeStep
 if TYPE_CHECKING:
     from forecasting.networks.forecaster import Forecaster
     from forecasting.releases.registry import Registry, load_forecaster
-    from forecasting.releases.universal_releases import load_universal
+    from forecasting.releases.universal_catalog import load_universal
 
 __all__ = [
     "FileError",
@@ -52,7 +52,7 @@ def __getattr__(name: str) -> Any:
         return getattr(registry, name)
     if name == "load_universal":
         with needs_extra("torch", "Loading a universal release"):
-            from forecasting.releases.universal_releases import load_universal
+            from forecasting.releases.universal_catalog import load_universal
 
         return load_universal
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,96 +1,23 @@
 """Releases loaded from the artifacts folder, found by name."""
 
-import csv
-import io
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import torch
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, UnknownNameError
-from forecasting.evaluation.report import Report, parse_report
-from forecasting.networks.checkpoint import load
-from forecasting.networks.checkpoint_file import CheckpointFile
 from forecasting.networks.device import choose_device
 from forecasting.networks.forecaster import Forecaster
-from forecasting.networks.metadata import CELLS, digest
-from forecasting.references.baselines import BASELINES, Baselines
-from forecasting.releases.loaded_universal import ALL, LoadedUniversal, UniversalCatalog
+from forecasting.networks.metadata import CELLS
+from forecasting.references.baselines import BASELINES
+from forecasting.releases.loaded_release import LoadedRelease, load_cell
+from forecasting.releases.loaded_universal import ALL, LoadedUniversal
 from forecasting.releases.release import Release, dataset_names, open_current, universal_names
-from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import parse_time
-from forecasting.series.timestep import TimeStep
+from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.universal.release import BEST
 from forecasting.wording import available
 
 __all__ = ["ALL", "BEST", "LoadedRelease", "LoadedUniversal", "Registry", "load_forecaster", "load_release"]
-
-
-@dataclass(frozen=True)
-class LoadedRelease:
-    """A verified release in memory.
-
-    Attributes:
-        release: on disk.
-        forecasters: the networks by cell, in the order of :data:`~forecasting.networks.metadata.CELLS`.
-        baselines: references fitted to the train and validation parts of the training series.
-        recent: the end of the training series.
-        report: the results of the training.
-        digests: sha256 of each checkpoint, by cell.
-        predictions: ``predictions.csv``.
-        plots: ``comparison`` as ``png`` and ``svg``.
-        card: ``MODEL_CARD.md``; None in a release older than model cards.
-    """
-
-    release: Release
-    forecasters: Mapping[str, Forecaster]
-    baselines: Baselines
-    recent: SstSeries
-    report: Report
-    digests: Mapping[str, str]
-    predictions: pd.DataFrame
-    plots: Mapping[str, bytes]
-    card: bytes | None
-
-    @classmethod
-    def load(cls, release: Release, device: torch.device) -> "LoadedRelease":
-        """Verify every file of ``release``, then load its networks and warm them up.
-
-        Raises:
-            ReleaseError: if a file is missing, altered or invalid.
-        """
-        files = {name: release.read(name) for name in release.manifest.files}
-        cells = [cell for cell in CELLS if f"{cell}.pt" in files]
-        if not cells:
-            raise ReleaseError(f"{release.path} has no checkpoint")
-        forecasters = {cell: _load_forecaster(release, cell, files[f"{cell}.pt"], device) for cell in cells}
-        try:
-            report = parse_report(files["report.json"])
-            baselines = Baselines.model_validate_json(files["baselines.json"])
-            recent = _read_recent(files["recent.csv"], TimeStep.parse(report.step))
-            predictions = pd.read_csv(io.BytesIO(files["predictions.csv"]), index_col="time")
-            plots = {kind: files[f"comparison.{kind}"] for kind in ("png", "svg")}
-        except (ForecastError, LookupError, ValueError) as error:
-            raise ReleaseError(f"{release.path} cannot be used: {error}") from None
-        digests = {cell: digest(files[f"{cell}.pt"]) for cell in cells}
-        card = files.get("MODEL_CARD.md")
-        return cls(release, forecasters, baselines, recent, report, digests, predictions, plots, card)
-
-    @property
-    def best(self) -> str:
-        """The cell of the loaded network with the lowest validation RMSE; of all networks, if none is loaded."""
-        loaded = [model for model in self.report.networks if model.name in self.forecasters]
-        return min(loaded or self.report.networks, key=lambda model: model.validation_rmse).name
-
-    def select(self, cell: str) -> list[Forecaster]:
-        """Return the networks called ``best``, ``all`` or by the name of a cell; empty if there is none."""
-        if cell == ALL:
-            return list(self.forecasters.values())
-        chosen = self.forecasters.get(self.best if cell == BEST else cell)
-        return [chosen] if chosen else []
 
 
 def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str = "cpu") -> Forecaster:
@@ -107,7 +34,7 @@ def load_forecaster(model: str, artifacts: Path | str = "artifacts", device: str
     if f"{cell}.pt" not in release.manifest.files:
         models = (f"{dataset}-{cell}" for cell in CELLS if f"{cell}.pt" in release.manifest.files)
         raise UnknownNameError(f"no model {model!r}; {available(models)}")
-    return _load_forecaster(release, cell, release.read(f"{cell}.pt"), choose_device(device))
+    return load_cell(release, cell, release.read(f"{cell}.pt"), choose_device(device))
 
 
 class Registry:
@@ -187,17 +114,7 @@ class Registry:
         """Return a registry without the networks of these full names."""
         if not models:
             return self
-        releases = {
-            name: replace(
-                release,
-                forecasters={
-                    cell: forecaster
-                    for cell, forecaster in release.forecasters.items()
-                    if forecaster.metadata.model not in models
-                },
-            )
-            for name, release in self.releases.items()
-        }
+        releases = {name: release.without(models) for name, release in self.releases.items()}
         universal = {name: loaded.without(models) for name, loaded in self.universal.by_dataset.items()}
         return Registry(releases, self.default_dataset, universal)
 
@@ -295,23 +212,3 @@ def _load_current(
         except ForecastError:
             # The user has to repair the current release, not the fallback.
             raise error from None
-
-
-def _load_forecaster(release: Release, cell: str, content: bytes, device: torch.device) -> Forecaster:
-    path = release.path / f"{cell}.pt"
-    try:
-        module, metadata = load(content, device)
-        file = CheckpointFile(path.resolve(), release.manifest.files[path.name].sha256)
-        forecaster = Forecaster(module, metadata, device, file)
-    except ReleaseError as error:
-        raise ReleaseError(f"{path}: {error}") from None
-    if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
-        raise ReleaseError(f"{path} contains {metadata.model} of release {metadata.version}: restore the right file")
-    forecaster.warm_up()
-    return forecaster
-
-
-def _read_recent(content: bytes, step: TimeStep) -> SstSeries:
-    rows = list(csv.DictReader(io.StringIO(content.decode())))
-    values = np.asarray([float(row["sst"] or "nan") for row in rows])
-    return SstSeries(values, parse_time(rows[0]["time"]), step)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -18,27 +18,38 @@ from forecasting.universal.own_past.references import forecast_references
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
 
 
+class Wanted(NamedTuple):
+    """What is asked of forecasts.
+
+    Attributes:
+        horizon: number of steps after the end of each series.
+        cell: of the network that was named; None for the best model.
+        best_on_held_out: cell of the network that answers where the record is too short.
+        record: whether to forecast the past of each series too.
+        references: whether to fit references to each series even without a record.
+    """
+
+    horizon: int
+    cell: str | None
+    best_on_held_out: str
+    record: bool
+    references: bool
+
+
 def forecast_chunk(
-    contexts: Contexts,
-    horizon: int,
-    networks: Mapping[str, UniversalForecaster],
-    cell: str | None,
-    best_on_held_out: str,
-    record: bool,
+    contexts: Contexts, networks: Mapping[str, UniversalForecaster], wanted: Wanted
 ) -> dict[int, UniversalForecast]:
     """Forecast each of ``contexts``, by index in the request.
 
     Args:
         contexts: of similar length.
-        horizon: number of steps after the end of each series.
         networks: by cell.
-        cell: of the network that was named; None for the best model.
-        best_on_held_out: cell of the network that answers where the record is too short.
-        record: whether to forecast the past of each series too.
+        wanted: what is asked of each forecast.
     """
-    cells = [cell or best_on_held_out] if cell or not record else sorted(networks, key=best_on_held_out.__ne__)
+    cell, best = wanted.cell, wanted.best_on_held_out
+    cells = [cell or best] if cell or not wanted.record else sorted(networks, key=best.__ne__)
     used = {networks[name].metadata.model: networks[name] for name in cells}
-    chunk = _Chunk.run(contexts, horizon, used, named=cell is not None, record=record)
+    chunk = _Chunk.run(contexts, used, wanted)
     return {row: chunk.forecast(place) for place, row in enumerate(contexts.row.tolist())}
 
 
@@ -75,27 +86,35 @@ class _Chunk:
     def run(
         cls,
         contexts: Contexts,
-        horizon: int,
         networks: Mapping[str, UniversalForecaster],
-        *,
-        named: bool,
-        record: bool,
+        wanted: Wanted,
     ) -> "_Chunk":
         """Run the networks and the references on ``contexts``."""
         metadata = next(iter(networks.values())).metadata
-        origins, stride = _NO_ORIGINS, 1
-        if record:
+        horizon, origins, stride = wanted.horizon, _NO_ORIGINS, 1
+        if wanted.record:
             origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum)
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = {name: _answers(network, contexts, with_end)[:, :, :leads] for name, network in networks.items()}
-        references = forecast_references(Past.of(contexts, with_end, leads), fitted=record)
+        references = forecast_references(Past.of(contexts, with_end, leads), fitted=wanted.record or wanted.references)
         candidates = [answer[:, :-1, :, 0] for answer in answers.values()]
         candidates += [forecast[:, :-1] for forecast in references.values()]
         errors = errors_of(contexts, np.stack(candidates), origins, metadata.minimum)
         ahead = contexts.missing_after[:, None] + np.arange(1, horizon + 1)
         times = contexts.step.shift(contexts.last_time[:, None], ahead)
-        return cls(contexts, horizon, named, metadata.levels, origins, stride, times, answers, references, errors)
+        return cls(
+            contexts,
+            horizon,
+            wanted.cell is not None,
+            metadata.levels,
+            origins,
+            stride,
+            times,
+            answers,
+            references,
+            errors,
+        )
 
     def forecast(self, place: int) -> UniversalForecast:
         """Return the forecast of the series at ``place``, by the model that its record chooses."""

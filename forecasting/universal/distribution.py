@@ -54,7 +54,7 @@ def interval(level: float, quantiles: Floats, levels: tuple[float, ...]) -> tupl
 @np.errstate(over="ignore")
 def exceedance(threshold: float, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
     """Return the probability of more than ``threshold`` °C, ``(…)``, from ``quantiles`` °C ``(…, levels)``."""
-    known = _scores(levels)
+    known = normal_scores(levels)
     rising = quantiles + _LEAST_GAP_CELSIUS * np.arange(len(levels))
     above = np.clip((rising <= threshold).sum(axis=-1, keepdims=True), 1, len(levels) - 1)
     low, high = (np.take_along_axis(rising, place, axis=-1)[..., 0] for place in (above - 1, above))
@@ -71,12 +71,12 @@ def _upper_tail(scores: Floats) -> Floats:
 @lru_cache(maxsize=256)
 def _places(probabilities: tuple[float, ...], levels: tuple[float, ...]) -> tuple[npt.NDArray[np.intp], Floats]:
     """Return the level above each of ``probabilities``, and how near it is in the normal score, from 0 to 1."""
-    known, wanted = _scores(levels), _scores(probabilities)
+    known, wanted = normal_scores(levels), normal_scores(probabilities)
     above = np.clip(np.searchsorted(known, wanted), 1, len(known) - 1)
     return above, (wanted - known[above - 1]) / (known[above] - known[above - 1])
 
 
 @lru_cache(maxsize=256)
-def _scores(levels: tuple[float, ...]) -> Floats:
-    """Normal scores of probabilities."""
+def normal_scores(levels: tuple[float, ...]) -> Floats:
+    """Return the quantiles of the standard normal distribution at ``levels``, ``(levels,)``."""
     return np.asarray([_NORMAL.inv_cdf(level) for level in levels])

@@ -15,7 +15,7 @@ from forecasting.networks.metadata import CELLS, digest
 from forecasting.series.conversion import SeriesLike, to_sst_series
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.universal.chunk import forecast_chunk
+from forecasting.universal.chunk import Wanted, forecast_chunk
 from forecasting.universal.contexts.contexts import read_contexts
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS, load
@@ -164,6 +164,7 @@ class UniversalRelease:
         coefficients: Coefficients | None = None,
         model: str = BEST,
         record: bool = True,
+        references: bool = False,
     ) -> list[UniversalForecast | SeriesError]:
         """Forecast each of ``series``; the networks take many at once.
 
@@ -177,6 +178,7 @@ class UniversalRelease:
                 quantiles of a network, and warns if a reference was better than a network that was named. Without it,
                 a forecast takes a fraction of the time, ``best`` is the network that did best on held-out seas, and
                 baselines are persistence and, with a position, the usual change.
+            references: whether to fit the other references to each series, without a record; with one they always are.
 
         Returns:
             In the order of ``series``: a forecast, or the error of a series that cannot be forecast from.
@@ -192,12 +194,13 @@ class UniversalRelease:
         groups, failures = read_contexts(series, coefficients, horizon, metadata, max(metadata.maximum, _MAX_HISTORY))
         results: dict[int, UniversalForecast | SeriesError] = dict(failures)
         for group in groups:
-            for chunk in group.chunks(self._chunk_size(group.values.shape[1], record)):
-                results |= forecast_chunk(chunk, horizon, self.networks, cell, self.best_on_held_out, record)
+            for chunk in group.chunks(self._chunk_size(group.values.shape[1], record or references)):
+                wanted = Wanted(horizon, cell, self.best_on_held_out, record, references)
+                results |= forecast_chunk(chunk, self.networks, wanted)
         return [results[i] for i in range(len(series))]
 
-    def _chunk_size(self, length: int, record: bool) -> int:
-        if record:
+    def _chunk_size(self, length: int, fits: bool) -> int:
+        if fits:
             return _CHUNK_WITH_RECORD
         on_gpu = self.any_network.device.type != "cpu"
         return _CHUNK_ON_GPU if on_gpu else min(max(_CHUNK_VALUES // length, 1), _LARGEST_CHUNK)

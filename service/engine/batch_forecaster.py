@@ -9,7 +9,7 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.networks.forecaster import Forecaster, forecast_together
 from forecasting.networks.forecasts import Forecasts
-from forecasting.releases.loaded_universal import UniversalCatalog
+from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.releases.loaded_universal import UniversalCatalog
+from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
@@ -74,8 +74,17 @@ class _Takers:
 
     def hint(self, step: TimeStep) -> str:
         """Return the end of a sentence about a series at ``step``; empty if no release forecasts it."""
-        loaded = self._universal.at(step) if self._universal else None
-        return f"; {loaded.dataset} forecasts steps of {in_words(str(step))}" if loaded else ""
+        return taker_of(self._universal, step) if self._universal else ""
+
+
+def taker_of(universal: UniversalCatalog, step: TimeStep) -> str:
+    """Return the end of a sentence about a series at ``step``: the release that takes it; empty if none does."""
+    loaded, words = universal.nearest(step), in_words(str(step))
+    if loaded is None:
+        return ""
+    if loaded.step == step:
+        return f"; {loaded.dataset} forecasts steps of {words}"
+    return f"; without a dataset or model, {loaded.dataset} forecasts steps of {words}, resampled"
 
 
 def _starts(

@@ -14,12 +14,15 @@ from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.metadata import CELLS
-from forecasting.releases.loaded_universal import ALL, LoadedUniversal, UniversalCatalog
+from forecasting.releases.loaded_universal import ALL, LoadedUniversal
+from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius, to_celsius
 from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.steps.any_step import forecast_at_any_step
 from service.engine.forecast_json import rounded, written_times
+from service.engine.parsing import taker_of
 from service.engine.series_schema import SeriesIn
 from service.engine.step_reading import read_each
 from service.engine.writing import DEFAULT_LEVELS, ForecastOptions
@@ -121,23 +124,23 @@ class UniversalForecaster:
         units, horizon = job.options.units, job.options.horizon
         parsed = read_each(job.series, units, default, horizon, lambda step: refused_step(models, step, job.options))
         coefficients, warnings = climatology_at(job.series, parsed)
-        by_release: dict[str, list[int]] = {}
+        by_step: dict[TimeStep, list[int]] = {}
         for i, series in enumerate(parsed):
             for entries in results:
                 # Each series without an error is filled in below.
                 entries.append(series if isinstance(series, SeriesError) else SeriesError(""))
             if isinstance(series, SstSeries):
-                by_release.setdefault(release_at(models, series.step).dataset, []).append(i)
-        for dataset, places in by_release.items():
+                by_step.setdefault(series.step, []).append(i)
+        for step, places in by_step.items():
+            loaded = release_at(models, step, horizon)
             batch = [series for i in places if isinstance(series := parsed[i], SstSeries)]
             for entries, column in zip(results, job.columns, strict=True):
-                loaded = models.releases.by_dataset[dataset]
-                forecasts = self._forecast(loaded, column, batch, job.options.horizon, coefficients[places])
+                forecasts = self._forecast(loaded, column, batch, horizon, coefficients[places])
                 for i, forecast in zip(places, forecasts, strict=True):
                     entries[i] = (
                         forecast
                         if isinstance(forecast, SeriesError)
-                        else _entry(loaded, forecast, job.options, warnings.get(i, ()))
+                        else _entry(loaded, step, forecast, job.options, warnings.get(i, ()))
                     )
         return results
 
@@ -150,35 +153,35 @@ class UniversalForecaster:
         coefficients: Coefficients,
     ) -> Sequence[UniversalForecast | SeriesError]:
         begin = time.perf_counter()
-        forecasts = loaded.networks.forecast_many(series, horizon, coefficients=coefficients, model=column)
+        forecasts = forecast_at_any_step(loaded.networks, series, horizon, coefficients=coefficients, model=column)
         seconds = time.perf_counter() - begin
         for model in loaded.models if column not in loaded.cells else [f"{loaded.dataset}-{column}"]:
             self._metrics.batch(model, len(series), 0.0, seconds)
         return forecasts
 
 
-def release_at(models: UniversalModels, step: TimeStep) -> LoadedUniversal:
+def release_at(models: UniversalModels, step: TimeStep, horizon: int) -> LoadedUniversal:
     """Return the release of ``models`` that forecasts series at ``step``, which :func:`refused_step` lets pass."""
-    loaded = models.named or models.releases.at(step)
+    loaded = models.named or models.releases.nearest(step, horizon)
     assert loaded is not None
     return loaded
 
 
 def refused_step(models: UniversalModels, step: TimeStep, options: ForecastOptions) -> SeriesError | None:
     """Return the error of a series at ``step`` that no release of ``models`` forecasts so far; None if one does."""
-    loaded, words = models.releases.at(step), in_words(str(step))
+    words = in_words(str(step))
     if models.named is not None and step != models.named.step:
-        taker = f"; {loaded.dataset} forecasts steps of {words}" if loaded else ""
         expected = in_words(str(models.named.step))
+        taker = taker_of(models.releases, step)
         return SeriesError(f"the step is {words}, and {models.named.dataset} forecasts steps of {expected}{taker}")
-    loaded = models.named or loaded
+    loaded = models.named or models.releases.nearest(step, options.horizon)
     if loaded is None:
-        served = models.releases.steps()
+        served = models.releases.steps_in_words
         also = f", or send a step that is served: {served}" if served else ""
         return SeriesError(
             f"the step is {words}, and no universal release of this step is loaded: {_name_a_dataset(models)}{also}"
         )
-    if options.horizon > loaded.networks.horizon:
+    if loaded.step == step and options.horizon > loaded.networks.horizon:
         return SeriesError(
             f"horizon {options.horizon} is out of range: {loaded.dataset} forecasts 1 to {loaded.networks.horizon} "
             f"steps of {words}"
@@ -223,13 +226,13 @@ def climatology_at(
 
 def _entry(
     loaded: LoadedUniversal,
+    step: TimeStep,
     forecast: UniversalForecast,
     options: ForecastOptions,
     warnings: Sequence[ForecastWarning],
 ) -> UniversalEntry:
-    step, version = str(loaded.step), loaded.release.version
     told = [*warnings, *forecast.warnings]
-    fields: dict[str, Any] = {"model": forecast.model, "version": version, "step": step}
+    fields: dict[str, Any] = {"model": forecast.model, "version": loaded.version, "step": str(step)}
     if forecast.chosen is not None:
         chosen = forecast.chosen
         degree = from_celsius(1.0, options.units) - from_celsius(0.0, options.units)
@@ -240,7 +243,7 @@ def _entry(
     fields |= _probabilities(forecast, options)
     fields["baselines"] = {name: _written(values, options.units) for name, values in forecast.baselines.items()}
     fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in told]
-    return UniversalEntry(dumps(fields)[1:], forecast.model, version, step)
+    return UniversalEntry(dumps(fields)[1:], forecast.model, loaded.version, str(step))
 
 
 def _probabilities(forecast: UniversalForecast, options: ForecastOptions) -> dict[str, Any]:

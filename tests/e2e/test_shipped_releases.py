@@ -14,7 +14,7 @@ from forecasting.evaluation.rolling_origin import Evaluation
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.readers import read_csv
 from forecasting.references.baselines import Baselines
-from forecasting.releases.registry import LoadedRelease
+from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from tests.conftest import ROOT

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from forecasting.errors import SeriesError
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import in_words
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import Coefficients
 from forecasting.universal.release import BEST, UniversalRelease
+from forecasting.universal.steps.back import Resampled
 from forecasting.universal.steps.resampling import Resampling
 
 
@@ -21,6 +20,7 @@ def forecast_at_any_step(
     coefficients: Coefficients,
     model: str = BEST,
     record: bool = True,
+    references: bool = False,
 ) -> list[UniversalForecast | SeriesError]:
     """Forecast each of ``series``, which share a step; resample those at another step than ``release``.
 
@@ -36,35 +36,50 @@ def forecast_at_any_step(
     if resampling.step == resampling.other:
         if horizon > release.horizon:
             return [_too_far(release, resampling, horizon, release.horizon) for _ in series]
-        return release.forecast_many(series, horizon, coefficients=coefficients, model=model, record=record)
+        return release.forecast_many(
+            series, horizon, coefficients=coefficients, model=model, record=record, references=references
+        )
     release.resolve(model)
-    return [
-        _forecast_resampled(release, resampling, member, horizon, coefficients[i], model, record)
-        for i, member in enumerate(series)
-    ]
+    results: dict[int, UniversalForecast | SeriesError] = {}
+    by_leads: dict[int, list[int]] = {}
+    resampled: dict[int, Resampled] = {}
+    for i, member in enumerate(series):
+        one = _resampled(release, resampling, member, horizon)
+        if isinstance(one, SeriesError):
+            results[i] = one
+        else:
+            resampled[i] = one
+            by_leads.setdefault(one.needed(horizon), []).append(i)
+    for leads, places in by_leads.items():
+        group = [resampled[i].series for i in places]
+        forecasts = release.forecast_many(
+            group, leads, coefficients=coefficients[places], model=model, record=record, references=references
+        )
+        for i, forecast in zip(places, forecasts, strict=True):
+            if isinstance(forecast, UniversalForecast):
+                results[i] = resampled[i].back(forecast, horizon, release.name)
+            else:
+                results[i] = _after_resampling(forecast, resampling)
+    return [results[i] for i in range(len(series))]
 
 
-def _forecast_resampled(
-    release: UniversalRelease,
-    resampling: Resampling,
-    series: SstSeries,
-    horizon: int,
-    coefficients: Coefficients,
-    model: str,
-    record: bool,
-) -> UniversalForecast | SeriesError:
+def _resampled(
+    release: UniversalRelease, resampling: Resampling, series: SstSeries, horizon: int
+) -> Resampled | SeriesError:
     try:
-        resampled = resampling.resampled(series)
-        missing_after = len(series) - 1 - int(np.flatnonzero(np.isfinite(series.values))[-1])
-        needed = resampling.needed(missing_after, horizon)
-        if needed > release.horizon:
-            steps = range(horizon - 1, 0, -1)
-            most = next((h for h in steps if resampling.needed(missing_after, h) <= release.horizon), 0)
-            return _too_far(release, resampling, horizon, most)
-        forecast = release.forecast(resampled, needed, coefficients=coefficients, model=model, record=record)
+        resampled = Resampled.of(series, resampling)
     except SeriesError as error:
         return error
-    return resampling.back(forecast, series, resampled, horizon, release.name)
+    if resampled.needed(horizon) <= release.horizon:
+        return resampled
+    steps = range(horizon - 1, 0, -1)
+    most = next((h for h in steps if resampled.needed(h) <= release.horizon), 0)
+    return _too_far(release, resampling, horizon, most)
+
+
+def _after_resampling(error: SeriesError, resampling: Resampling) -> SeriesError:
+    theirs, ours = (in_words(str(step)) for step in (resampling.step, resampling.other))
+    return SeriesError(f"{error}; the series has a step of {theirs}, and was resampled to {ours}")
 
 
 def _too_far(release: UniversalRelease, resampling: Resampling, horizon: int, most: int) -> SeriesError:

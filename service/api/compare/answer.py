@@ -8,6 +8,7 @@ from forecasting.evaluation.model_report import Coverage, ModelReport
 from forecasting.releases.registry import LoadedRelease, LoadedUniversal
 from forecasting.scores.accuracy import skill
 from forecasting.series.times import Floats
+from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.compare.handler import Compared
 from service.api.compare.schemas import (
@@ -77,10 +78,11 @@ def _predictions_json(rolled: Rolled, columns: Mapping[str, Floats], units: Unit
 
 def universal_comparison_json(compared: UniversalCompared, predictions: bool) -> Json:
     """Return the fields of :class:`~service.api.compare.schemas.OwnComparison` for universal networks."""
-    loaded, pooled = compared.loaded, compared.pooled()
+    pooled = compared.pooled()
     shared: Json = {}
-    if loaded is not None:
-        shared = {**_named(loaded), "best": f"{loaded.dataset}-{loaded.best}"}
+    if compared.shared is not None:
+        loaded, step = compared.shared
+        shared = {**_named(loaded, step), "best": f"{loaded.dataset}-{loaded.best}"}
     answer: Json = {
         **shared,
         "units": compared.units,
@@ -89,19 +91,20 @@ def universal_comparison_json(compared: UniversalCompared, predictions: bool) ->
         "series": [
             {"id": series_id, "error": sentence(record)}
             if isinstance(record, SeriesError)
-            else {"id": series_id, **_named(record.loaded)} | _universal_series_json(record, predictions=predictions)
+            else {"id": series_id, **_named(record.loaded, record.step)}
+            | _universal_series_json(record, predictions=predictions)
             for series_id, record in zip(compared.ids, compared.records, strict=True)
         ],
     }
     return answer if pooled is None else answer | _record_json(pooled)
 
 
-def _named(loaded: LoadedUniversal) -> dict[str, str]:
-    return {"dataset": loaded.dataset, "version": loaded.release.version, "step": str(loaded.step)}
+def _named(loaded: LoadedUniversal, step: TimeStep) -> Json:
+    return {"dataset": loaded.dataset, "version": loaded.version, "step": str(step)}
 
 
 def _universal_series_json(record: UniversalRecord, *, predictions: bool) -> Json:
-    fields = _record_json(record)
+    fields = _named(record.loaded, record.step) | _record_json(record)
     fields["warnings"] = [{"code": warning.code, "message": warning.message} for warning in record.rolled.warnings]
     if predictions:
         columns = {record.full_name(name): column for name, column in record.rolled.predicted.items()}

@@ -9,12 +9,13 @@ from forecasting.evaluation.comparison import Rolled, rolling_through, score
 from forecasting.evaluation.model_report import ModelReport
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS
-from forecasting.releases.registry import LoadedRelease
+from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.units import Units
 from forecasting.wording import counted
 from service.api.compare.schemas import CompareRequest
-from service.api.compare.universal import UniversalCompared, UniversalRecord, roll_universal
+from service.api.compare.universal import UniversalCompared, UniversalRecord
+from service.api.compare.universal_rolling import roll_universal
 from service.api.series_request import (
     check_horizon,
     check_limits,
@@ -120,7 +121,7 @@ async def compare_universal(
     records: list[UniversalRecord | SeriesError] = []
     for i, series in enumerate(parsed):
         if isinstance(series, SstSeries):
-            loaded = release_at(models, series.step)
+            loaded = release_at(models, series.step, horizon)
             record = await serving.run_in_worker(
                 roll_universal, loaded, models.model, series, coefficients[i], horizon, request.units
             )

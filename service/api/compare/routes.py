@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from forecasting.errors import RequestError
 from forecasting.evaluation.table import accuracy_table
-from forecasting.releases.registry import LoadedRelease
+from forecasting.releases.loaded_release import LoadedRelease
 from service.api.compare.answer import compared_model, comparison_json, universal_comparison_json
 from service.api.compare.handler import compare_series, compare_universal
 from service.api.compare.schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod

@@ -1,26 +1,29 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from forecasting.errors import SeriesError
-from forecasting.releases.universal_releases import UniversalReleases
+from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.steps.resampling import Resampling, nearest_step
+from forecasting.universal.steps.any_step import forecast_at_any_step
+from forecasting.universal.steps.nearest import nearest_step
+from forecasting.universal.steps.resampling import Resampling
 from tests.forecasting.universal.tiny import publish, series, walk
 
-STEPS = [TimeStep.parse(name) for name in ("hour", "day", "week")]
+HORIZONS = {TimeStep.parse(name): n for name, n in (("hour", 48), ("day", 14), ("week", 13), ("month", 12))}
 
 
 @pytest.fixture(scope="module")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> UniversalReleases:
+def releases(tmp_path_factory: pytest.TempPathFactory) -> UniversalCatalog:
     artifacts = tmp_path_factory.mktemp("steps")
     for name, step in (("ocean-hourly", "hour"), ("ocean-daily", "day"), ("ocean-weekly", "week")):
         publish(artifacts, name, step, {"gru": 0.0})
-    return UniversalReleases.open(artifacts, torch.device("cpu"))
+    return UniversalCatalog.open(artifacts, torch.device("cpu"))
 
 
-def forecast(releases: UniversalReleases, values: list[float], step: str, horizon: int) -> UniversalForecast:
+def forecast(releases: UniversalCatalog, values: list[float], step: str, horizon: int) -> UniversalForecast:
     result = releases.forecast_many([series(values, step)], horizon, model="gru", record=False)[0]
     assert isinstance(result, UniversalForecast), result
     return result
@@ -29,18 +32,33 @@ def forecast(releases: UniversalReleases, values: list[float], step: str, horizo
 @pytest.mark.parametrize(
     ("step", "nearest"),
     [
-        *[("PT1M", "hour"), ("PT30M", "hour"), ("PT3H", "hour"), ("PT6H", "day"), ("PT12H", "day"), ("P2D", "day")],
-        *[("P5D", "week"), ("P8D", "week"), ("P30D", "week"), ("day", "day")],
+        *[
+            ("PT1M", "hour"),
+            ("PT30M", "hour"),
+            ("PT3H", "hour"),
+            ("PT6H", "hour"),
+            ("PT11H", "hour"),
+            ("PT12H", "day"),
+            ("P2D", "day"),
+        ],
+        *[("P2D", "day"), ("P5D", "week"), ("P8D", "week"), ("P30D", "week"), ("day", "day")],
     ],
 )
 def test_the_nearest_step_is_chosen(step: str, nearest: str) -> None:
-    assert nearest_step(TimeStep.parse(step), [*STEPS, MONTH]) == TimeStep.parse(nearest)
+    assert nearest_step(TimeStep.parse(step), HORIZONS) == TimeStep.parse(nearest)
 
 
 def test_a_calendar_month_is_near_to_itself_only() -> None:
-    assert nearest_step(MONTH, [*STEPS, MONTH]) == MONTH
-    assert nearest_step(MONTH, STEPS) is None
-    assert nearest_step(TimeStep.parse("day"), []) is None
+    assert nearest_step(MONTH, HORIZONS) == MONTH
+    assert nearest_step(MONTH, {step: 9 for step in HORIZONS if step != MONTH}) is None
+    assert nearest_step(TimeStep.parse("day"), {}) is None
+
+
+def test_a_release_that_does_not_reach_the_horizon_gives_way_to_a_coarser_one() -> None:
+    six_hours = TimeStep.parse("PT6H")
+    assert nearest_step(six_hours, HORIZONS, 8) == TimeStep.parse("hour")
+    assert nearest_step(six_hours, HORIZONS, 9) == TimeStep.parse("day")
+    assert nearest_step(six_hours, HORIZONS, 10_000) == TimeStep.parse("hour")
 
 
 def test_a_finer_step_is_averaged_until_the_last_observation() -> None:
@@ -68,7 +86,7 @@ def test_another_step_is_interpolated() -> None:
     assert resampling.leads(0, 7)[-1] == pytest.approx(8.0)
 
 
-def test_a_half_hourly_series_is_forecast_at_its_own_step(releases: UniversalReleases) -> None:
+def test_a_half_hourly_series_is_forecast_at_its_own_step(releases: UniversalCatalog) -> None:
     values = np.repeat(walk(60).values, 2)
     result = forecast(releases, [*values, np.nan], "PT30M", 4)
     assert result.model == "ocean-hourly-gru"
@@ -78,19 +96,18 @@ def test_a_half_hourly_series_is_forecast_at_its_own_step(releases: UniversalRel
     assert [warning.code for warning in result.warnings] == ["late", "resampled"]
     assert result.warnings[1].message == (
         "the series has a step of 30 minutes, and ocean-hourly of one hour: means of one hour were forecast, and "
-        "interpolated"
+        "interpolated; the last value was taken into account"
     )
     width = np.subtract(*result.interval(80)[::-1])
     assert (np.diff(width) > 0).all()
 
 
-def test_a_spread_before_the_first_lead_grows_with_the_square_root_of_time(releases: UniversalReleases) -> None:
-    values = np.repeat(walk(60).values, 2)
-    result = forecast(releases, list(values), "PT30M", 1)
+def test_a_spread_before_the_first_lead_grows_with_the_square_root_of_time(releases: UniversalCatalog) -> None:
+    result = forecast(releases, list(walk(100).values), "PT45M", 1)
     assert result.interval(80)[1] - result.sst == pytest.approx([1.2816 * 0.5 * 0.75**0.5], abs=1e-3)
 
 
-def test_a_series_of_each_step_goes_to_its_release(releases: UniversalReleases) -> None:
+def test_a_series_of_each_step_goes_to_its_release(releases: UniversalCatalog) -> None:
     members = [series(walk(60).values, step) for step in ("day", "PT3H", "week", "PT20M", "month")]
     members[3] = series(walk(400).values, "PT20M")
     results = releases.forecast_many(members, 3)
@@ -100,18 +117,25 @@ def test_a_series_of_each_step_goes_to_its_release(releases: UniversalReleases) 
     ]
 
 
-def test_a_horizon_beyond_the_release_is_an_error_of_the_series(releases: UniversalReleases) -> None:
+def test_a_horizon_beyond_the_release_is_an_error_of_the_series(releases: UniversalCatalog) -> None:
     results = releases.forecast_many([series(walk(400).values, "PT30M"), walk(60)], 20)
     assert isinstance(results[0], UniversalForecast)
     assert str(results[1]) == (
         "horizon 20, in steps of one day after the end of the series, reaches further than ocean-daily forecasts (14 "
         "steps of one day after the last observation): ask for at most 14"
     )
-    too_far = releases.forecast_many([series(walk(400).values, "PT30M")], 97)[0]
+    half_hourly = series(walk(400).values, "PT30M")
+    hourly = releases.dataset("ocean-hourly").networks
+    nowhere = np.full((1, 7), np.nan, dtype=np.float32)
+    too_far = forecast_at_any_step(hourly, [half_hourly], 97, coefficients=nowhere)[0]
     assert str(too_far).endswith("after the last observation): ask for at most 95")
+    assert str(releases.forecast_many([half_hourly], 97)[0]) == (
+        "a forecast needs at least 14 daily values, and the series has 8: send 6 more; the series has a step of 30 "
+        "minutes, and was resampled to one day"
+    )
 
 
-def test_a_bad_value_is_named_by_its_place_in_the_callers_series(releases: UniversalReleases) -> None:
+def test_a_bad_value_is_named_by_its_place_in_the_callers_series(releases: UniversalCatalog) -> None:
     values = walk(400).values
     values[37] = 99.0
     refused = releases.forecast_many([series(values, "PT30M")], 2)[0]
@@ -120,4 +144,42 @@ def test_a_bad_value_is_named_by_its_place_in_the_callers_series(releases: Unive
     missing = releases.forecast_many([series([np.nan] * 9, "PT30M")], 2)[0]
     assert str(missing) == "every value of the series is missing"
     short = releases.forecast_many([series([12.0], "PT30M")], 2)[0]
-    assert str(short) == "a forecast needs at least 48 hourly values, and the series has 1: send 47 more"
+    assert str(short) == (
+        "a forecast needs at least 48 hourly values, and the series has 1: send 47 more; the series has a step of 30 "
+        "minutes, and was resampled to one hour"
+    )
+
+
+def daily_cycle(n: int, step: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Values at each step, and those that follow: a cycle of the day on a slow change."""
+    hours = np.arange(n + 96) * TimeStep.parse(step).seconds / 3_600
+    values = 18 + 0.8 * np.cos(2 * np.pi * (hours - 15) / 24) + np.sin(hours / 400)
+    return values[:n], values[n:]
+
+
+@pytest.mark.parametrize(("step", "n"), [("PT6H", 120), ("PT10M", 4_320), ("PT2H", 360)])
+def test_a_finer_step_than_a_day_keeps_its_daily_cycle_where_days_are_forecast(
+    releases: UniversalCatalog, step: str, n: int
+) -> None:
+    past, future = daily_cycle(n, step)
+    daily = releases.dataset("ocean-daily").networks
+    nowhere = np.full((1, 7), np.nan, dtype=np.float32)
+    (result,) = forecast_at_any_step(daily, [series(past, step)], 12, coefficients=nowhere, model="gru", record=False)
+    assert isinstance(result, UniversalForecast)
+    assert np.abs(result.sst - future[:12]).max() < 0.25
+    assert result.warnings[-1].message.endswith(
+        "means of one day were forecast, and interpolated; the last value and the usual daily cycle were added"
+    )
+    assert result.baselines["persistence"].tolist() == [past[-1]] * 12
+    width = np.subtract(*result.interval(80)[::-1])
+    assert (np.diff(width) > -1e-9).all()
+
+
+def test_a_time_of_day_that_is_missing_does_not_shift_the_forecast(releases: UniversalCatalog) -> None:
+    past, future = daily_cycle(120, "PT6H")
+    past[[-2, -3]] = np.nan
+    daily = releases.dataset("ocean-daily").networks
+    nowhere = np.full((1, 7), np.nan, dtype=np.float32)
+    (result,) = forecast_at_any_step(daily, [series(past, "PT6H")], 8, coefficients=nowhere, record=False)
+    assert isinstance(result, UniversalForecast)
+    assert np.abs(result.sst - future[:8]).max() < 0.25

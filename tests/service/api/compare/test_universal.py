@@ -91,7 +91,6 @@ def test_tables_have_the_same_figures(seas_client: httpx.Client) -> None:
         ({"values": [20.0] * 50}, {}, "all 50 values are 20 °C"),
         ({"values": VALUES[:14]}, {}, "send at least 15 values"),
         ({"values": [None] * 50}, {}, "every value of the series is missing"),
-        ({"step": "week"}, {}, "name a dataset"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_a_sentence(
@@ -100,3 +99,27 @@ def test_what_cannot_be_compared_is_refused_with_a_sentence(
     response = seas_client.post("/compare?strict=true", json={"series": [days(**series)], **fields})
     assert response.status_code == 422
     assert message in response.json()["detail"]
+
+
+def test_a_step_that_no_release_takes_is_refused(client: httpx.Client) -> None:
+    response = client.post("/compare?strict=true", json={"series": [days(step="week")]})
+    assert response.status_code == 422
+    assert "name a dataset" in response.json()["detail"]
+
+
+def test_a_step_between_those_of_the_releases_is_compared_at_its_own_step(seas_client: httpx.Client) -> None:
+    hours = [round(20 + np.sin(np.pi * i / 2) + 0.001 * i, 3) for i in range(120)]
+    answer = compare(seas_client, days(step="PT6H", values=hours), model="all", horizon=4)
+    assert (answer["dataset"], answer["step"]) == ("ocean-daily", "PT6H")
+    models = {model["model"]: model for model in answer["models"]}
+    assert set(models) >= {"ocean-daily-rnn", "ocean-daily-lstm", "ocean-daily-gru", "persistence", "damped"}
+    assert 50 < answer["test"]["n"] <= 200
+    assert models["persistence"]["rmse"] == pytest.approx(0.004, abs=1e-6)
+    assert models["ocean-daily-gru"]["rmse"] < 0.1
+    (series,) = answer["series"]
+    assert [warning["code"] for warning in series["warnings"]] == ["resampled"]
+    whole_days = compare(seas_client, days(step="PT6H", values=hours), days(id="b"), model="all", horizon=4)
+    assert whole_days["models"] == []
+    assert [entry["step"] for entry in whole_days["series"]] == ["PT6H", "day"]
+    short = seas_client.post("/compare?strict=true", json={"series": [days(step="PT6H", values=hours[:56])]})
+    assert "send at least 57 values" in short.json()["detail"]

@@ -201,14 +201,34 @@ def test_another_step_than_that_of_the_named_release_names_the_one_that_takes_it
     assert "; ocean-daily forecasts" in error(seas_client, {"timestamps": stamps, "values": VALUES}, model="nino12-gru")
 
 
+def test_a_step_between_those_of_the_releases_is_served_by_the_nearest(seas_client: httpx.Client) -> None:
+    entry = forecast(seas_client, days(step="week"), horizon=2)
+    assert (entry["step"], entry["model"][:11]) == ("week", "ocean-daily")
+    assert entry["timestamps"] == ["2025-02-24T00:00:00Z", "2025-03-03T00:00:00Z"]
+    assert entry["warnings"][-1] == {
+        "code": "resampled",
+        "message": "the series has a step of one week, and ocean-daily of one day: it was forecast at steps of one "
+        "day, and every 7th was kept",
+    }
+    hours = [20 + np.sin(2 * np.pi * i / 4) for i in range(120)]
+    six_hourly = forecast(seas_client, days(step="PT6H", values=hours), horizon=8, model="gru")
+    assert six_hourly["timestamps"][:2] == ["2024-01-31T00:00:00Z", "2024-01-31T06:00:00Z"]
+    assert six_hourly["sst"] == pytest.approx([20, 21, 20, 19] * 2, abs=0.2)
+    assert "the usual daily cycle" in six_hourly["warnings"][-1]["message"]
+    assert "reaches further than ocean-daily forecasts" in error(seas_client, days(step="week"), horizon=3)
+    assert "was resampled to one day" in error(seas_client, days(step="PT6H", values=hours[:20]))
+    expected = "; without a dataset or model, ocean-daily forecasts steps of 6 hours, resampled"
+    assert error(seas_client, days(step="PT6H"), dataset="ocean-daily").endswith(expected)
+
+
 def test_a_step_without_a_release_is_an_error_that_names_steps_and_datasets(
     seas_client: httpx.Client, client: httpx.Client
 ) -> None:
-    message = error(seas_client, days(step="week"))
+    answered(client.post("/forecast", json={"series": [days()]}))
+    message = error(client, days())
     assert "no universal release of this step is loaded" in message
-    assert "one day (ocean-daily), one month (ocean-monthly)" in message
     assert "buoy (steps of 30 minutes), nino12 (steps of one month)" in message
-    assert "name a dataset" in error(client, days())
+    assert "name a dataset" in message
     assert len(post(client, days(), model="all")["models"]) == 3
 
 

@@ -8,9 +8,9 @@ from forecasting import load_universal
 from forecasting.errors import ReleaseError, SeriesError, UnknownNameError
 from forecasting.releases.registry import Registry, load_forecaster
 from forecasting.releases.release import universal_names
-from forecasting.releases.universal_releases import UniversalReleases
+from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.timestep import MONTH, TimeStep
-from tests.forecasting.universal.tiny import publish, walk
+from tests.forecasting.universal.tiny import publish, series, walk
 
 CPU = torch.device("cpu")
 
@@ -27,30 +27,37 @@ def mixed(artifacts: Path, tmp_path: Path) -> Path:
 def test_places_and_universal_releases_are_told_apart(mixed: Path) -> None:
     assert universal_names(mixed) == ["ocean-daily", "ocean-monthly"]
     assert set(Registry.open(mixed, CPU, "nino12").releases) == {"nino12", "buoy"}
-    assert set(UniversalReleases.open(mixed, CPU).releases) == {"ocean-daily", "ocean-monthly"}
+    assert set(UniversalCatalog.open(mixed, CPU).by_dataset) == {"ocean-daily", "ocean-monthly"}
 
 
 def test_a_universal_release_is_found_by_name_step_or_model(mixed: Path) -> None:
-    releases = UniversalReleases.open(mixed, CPU)
+    releases = UniversalCatalog.open(mixed, CPU)
     assert releases.steps == [TimeStep.parse("day"), MONTH]
-    assert releases.of_step(MONTH) is releases.release("ocean-monthly")
-    assert releases.of_model("ocean-daily-gru") is releases.release("ocean-daily")
-    assert releases.of_model("nino12-gru") is None
-    with pytest.raises(SeriesError, match=r"forecasts steps of one hour; available steps: one day, one month;"):
-        releases.of_step(TimeStep.parse("hour"))
+    assert releases.at(MONTH) is releases.dataset("ocean-monthly")
+    assert releases.at(TimeStep.parse("hour")) is None
+    assert releases.nearest(TimeStep.parse("hour")) is releases.dataset("ocean-daily")
+    assert releases.find("ocean-daily-gru", None) == (releases.dataset("ocean-daily"), "gru")
+    assert releases.find("nino12-gru", None) is None
     with pytest.raises(UnknownNameError, match=r"no universal release 'nino12'; available: ocean-daily, ocean-monthly"):
-        releases.release("nino12")
+        releases.dataset("nino12")
+
+
+def test_a_step_that_no_release_takes_is_an_error_of_the_series(tmp_path: Path) -> None:
+    publish(tmp_path, "ocean-daily", "day", {"gru": 0.0})
+    (error,) = UniversalCatalog.open(tmp_path, CPU).forecast_many([series(range(60), "month")])
+    assert isinstance(error, SeriesError)
+    assert "forecasts steps of one month; available steps: one day;" in str(error)
 
 
 def test_a_folder_without_universal_releases_has_none(artifacts: Path) -> None:
-    assert len(UniversalReleases.open(artifacts, CPU)) == 0
+    assert len(UniversalCatalog.open(artifacts, CPU)) == 0
 
 
 def test_two_releases_of_one_step_are_refused(tmp_path: Path) -> None:
     publish(tmp_path, "ocean-daily", "day", {"gru": 0.0})
     publish(tmp_path, "sea-daily", "day", {"gru": 0.0})
     with pytest.raises(ReleaseError, match="ocean-daily and sea-daily both forecast steps of one day: remove one"):
-        UniversalReleases.open(tmp_path, CPU)
+        UniversalCatalog.open(tmp_path, CPU)
 
 
 def test_an_altered_release_falls_back_to_the_version_that_serves(tmp_path: Path) -> None:
@@ -62,9 +69,9 @@ def test_an_altered_release_falls_back_to_the_version_that_serves(tmp_path: Path
     (broken / "gru.pt").write_bytes(b"")
     (tmp_path / "ocean-daily" / "current").write_text(broken.name)
     with pytest.raises(ReleaseError, match=r"gru\.pt has changed since it was published"):
-        UniversalReleases.open(tmp_path, CPU)
-    releases = UniversalReleases.open(tmp_path, CPU, {"ocean-daily": served.name})
-    assert releases.release("ocean-daily").version == served.name
+        UniversalCatalog.open(tmp_path, CPU)
+    releases = UniversalCatalog.open(tmp_path, CPU, {"ocean-daily": served.name})
+    assert releases.dataset("ocean-daily").version == served.name
 
 
 def test_each_kind_of_release_names_the_function_that_opens_it(mixed: Path) -> None:

@@ -1,0 +1,53 @@
+"""What every verified release in memory has, whether its networks are of one place or universal."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from forecasting.releases.release import Release
+from forecasting.series.timestep import TimeStep
+
+
+@dataclass(frozen=True)
+class Loaded(ABC):
+    """A verified release in memory.
+
+    Attributes:
+        release: on disk.
+        digests: sha256 of each checkpoint, by cell.
+        card: ``MODEL_CARD.md``; None in a release without a model card.
+    """
+
+    release: Release
+    digests: Mapping[str, str]
+    card: bytes | None
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return self.release.dataset
+
+    @property
+    def version(self) -> str:
+        """Version of the release."""
+        return self.release.version
+
+    @property
+    @abstractmethod
+    def step(self) -> TimeStep:
+        """The step of the series that the networks forecast."""
+
+    @property
+    @abstractmethod
+    def cells(self) -> tuple[str, ...]:
+        """Cells of the networks that serve, in the order of :data:`~forecasting.networks.metadata.CELLS`."""
+
+    @property
+    @abstractmethod
+    def best(self) -> str:
+        """The cell of the network that is expected to do best."""
+
+    @property
+    def models(self) -> list[str]:
+        """Full names of the networks that serve."""
+        return [f"{self.dataset}-{cell}" for cell in self.cells]

@@ -1,0 +1,123 @@
+"""A release of one place in memory: its networks, its references and its report."""
+
+import csv
+import io
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from forecasting.errors import ForecastError, ReleaseError
+from forecasting.evaluation.report import Report, parse_report
+from forecasting.networks.checkpoint import load
+from forecasting.networks.checkpoint_file import CheckpointFile
+from forecasting.networks.forecaster import Forecaster
+from forecasting.networks.metadata import CELLS, digest
+from forecasting.references.baselines import Baselines
+from forecasting.releases.loaded import Loaded
+from forecasting.releases.loaded_universal import ALL
+from forecasting.releases.release import Release
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import parse_time
+from forecasting.series.timestep import TimeStep
+from forecasting.universal.release import BEST
+
+
+@dataclass(frozen=True)
+class LoadedRelease(Loaded):
+    """A verified release of one place in memory.
+
+    Attributes:
+        forecasters: the networks by cell, in the order of :data:`~forecasting.networks.metadata.CELLS`.
+        baselines: references fitted to the train and validation parts of the training series.
+        recent: the end of the training series.
+        report: the results of the training.
+        predictions: ``predictions.csv``.
+        plots: ``comparison`` as ``png`` and ``svg``.
+    """
+
+    forecasters: Mapping[str, Forecaster]
+    baselines: Baselines
+    recent: SstSeries
+    report: Report
+    predictions: pd.DataFrame
+    plots: Mapping[str, bytes]
+
+    @classmethod
+    def load(cls, release: Release, device: torch.device) -> "LoadedRelease":
+        """Verify every file of ``release``, then load its networks and warm them up.
+
+        Raises:
+            ReleaseError: if a file is missing, altered or invalid.
+        """
+        files = {name: release.read(name) for name in release.manifest.files}
+        cells = [cell for cell in CELLS if f"{cell}.pt" in files]
+        if not cells:
+            raise ReleaseError(f"{release.path} has no checkpoint")
+        forecasters = {cell: load_cell(release, cell, files[f"{cell}.pt"], device) for cell in cells}
+        try:
+            report = parse_report(files["report.json"])
+            baselines = Baselines.model_validate_json(files["baselines.json"])
+            recent = _read_recent(files["recent.csv"], TimeStep.parse(report.step))
+            predictions = pd.read_csv(io.BytesIO(files["predictions.csv"]), index_col="time")
+            plots = {kind: files[f"comparison.{kind}"] for kind in ("png", "svg")}
+        except (ForecastError, LookupError, ValueError) as error:
+            raise ReleaseError(f"{release.path} cannot be used: {error}") from None
+        digests = {cell: digest(files[f"{cell}.pt"]) for cell in cells}
+        card = files.get("MODEL_CARD.md")
+        return cls(release, digests, card, forecasters, baselines, recent, report, predictions, plots)
+
+    @property
+    def step(self) -> TimeStep:
+        """The step of the series that the networks forecast."""
+        return TimeStep.parse(self.report.step)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Cells of the networks that serve, in the order of :data:`~forecasting.networks.metadata.CELLS`."""
+        return tuple(self.forecasters)
+
+    @property
+    def best(self) -> str:
+        """The cell of the loaded network with the lowest validation RMSE; of all networks, if none is loaded."""
+        loaded = [model for model in self.report.networks if model.name in self.forecasters]
+        return min(loaded or self.report.networks, key=lambda model: model.validation_rmse).name
+
+    def without(self, models: Collection[str]) -> "LoadedRelease":
+        """Return the release without the networks of these full names."""
+        kept = {cell: network for cell, network in self.forecasters.items() if network.metadata.model not in models}
+        return replace(self, forecasters=kept)
+
+    def select(self, cell: str) -> list[Forecaster]:
+        """Return the networks called ``best``, ``all`` or by the name of a cell; empty if there is none."""
+        if cell == ALL:
+            return list(self.forecasters.values())
+        chosen = self.forecasters.get(self.best if cell == BEST else cell)
+        return [chosen] if chosen else []
+
+
+def load_cell(release: Release, cell: str, content: bytes, device: torch.device) -> Forecaster:
+    """Load the network of ``cell`` from the verified ``content`` of its checkpoint, and warm it up.
+
+    Raises:
+        ReleaseError: if the content is not the network of this release.
+    """
+    path = release.path / f"{cell}.pt"
+    try:
+        module, metadata = load(content, device)
+        file = CheckpointFile(path.resolve(), release.manifest.files[path.name].sha256)
+        forecaster = Forecaster(module, metadata, device, file)
+    except ReleaseError as error:
+        raise ReleaseError(f"{path}: {error}") from None
+    if (metadata.dataset, metadata.version, metadata.cell) != (release.dataset, release.version, cell):
+        raise ReleaseError(f"{path} contains {metadata.model} of release {metadata.version}: restore the right file")
+    forecaster.warm_up()
+    return forecaster
+
+
+def _read_recent(content: bytes, step: TimeStep) -> SstSeries:
+    rows = list(csv.DictReader(io.StringIO(content.decode())))
+    values = np.asarray([float(row["sst"] or "nan") for row in rows])
+    return SstSeries(values, parse_time(rows[0]["time"]), step)

@@ -1,0 +1,197 @@
+"""The loaded universal releases, found by name or by the step of a series."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from forecasting.climatology.annual_cycle import COEFFICIENTS
+from forecasting.errors import ReleaseError, RequestError, SeriesError, UnknownNameError
+from forecasting.networks.device import choose_device
+from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.releases.release import Release, open_current, universal_names
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep, in_words
+from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.network.forecaster import Coefficients
+from forecasting.universal.release import BEST, UniversalRelease
+from forecasting.universal.steps.any_step import forecast_at_any_step
+from forecasting.universal.steps.nearest import nearest_step
+from forecasting.wording import available
+
+
+class UniversalCatalog:
+    """The loaded universal releases, at most one for each step.
+
+    Attributes:
+        by_dataset: by name, such as ``ocean-daily``.
+    """
+
+    def __init__(self, by_dataset: Mapping[str, LoadedUniversal]) -> None:
+        self.by_dataset = by_dataset
+        self._by_step: dict[TimeStep, LoadedUniversal] = {}
+        for loaded in by_dataset.values():
+            if other := self._by_step.get(loaded.step):
+                raise ReleaseError(
+                    f"{other.dataset} and {loaded.dataset} both forecast steps of {in_words(str(loaded.step))}: remove "
+                    "one"
+                )
+            self._by_step[loaded.step] = loaded
+
+    @classmethod
+    def open(
+        cls, artifacts: Path, device: torch.device, serving: Mapping[str, str] | None = None
+    ) -> "UniversalCatalog":
+        """Load the current version of every universal release in ``artifacts``; there may be none.
+
+        Args:
+            artifacts: folder with the releases.
+            device: that the networks run on.
+            serving: versions that other processes serve, by name; loaded where the current version cannot be used.
+
+        Raises:
+            ReleaseError: if a release cannot be used.
+        """
+        serving = serving or {}
+        return cls({name: _load(artifacts, name, device, serving.get(name)) for name in universal_names(artifacts)})
+
+    def __len__(self) -> int:
+        return len(self.by_dataset)
+
+    @property
+    def models(self) -> list[str]:
+        """Full names of all networks that serve."""
+        return [model for loaded in self.by_dataset.values() for model in loaded.models]
+
+    @property
+    def steps(self) -> list[TimeStep]:
+        """Steps of the releases that serve, shortest first."""
+        served = [step for step, loaded in self._by_step.items() if loaded.cells]
+        return sorted(served, key=lambda step: step.seconds)
+
+    @property
+    def steps_in_words(self) -> str:
+        """The steps that are served, for a sentence: ``one day (ocean-daily), one month (ocean-monthly)``."""
+        return ", ".join(f"{in_words(str(step))} ({self._by_step[step].dataset})" for step in self.steps)
+
+    def dataset(self, name: str) -> LoadedUniversal:
+        """Return a release by its name.
+
+        Raises:
+            UnknownNameError: if it is not loaded.
+        """
+        if name not in self.by_dataset:
+            raise UnknownNameError(f"no universal release {name[:64]!r}; {available(self.by_dataset)}")
+        return self.by_dataset[name]
+
+    def at(self, step: TimeStep) -> LoadedUniversal | None:
+        """Return the release for series at ``step``; None if none serves."""
+        loaded = self._by_step.get(step)
+        return loaded if loaded and loaded.cells else None
+
+    def nearest(self, step: TimeStep, horizon: int = 1) -> LoadedUniversal | None:
+        """Return the release that series at ``step`` are forecast by: that of the step, else of the nearest one.
+
+        A release that does not reach ``horizon`` steps ahead is left out if another one does. None if no release takes
+        series at this step.
+        """
+        horizons = {other: loaded.networks.horizon for other, loaded in self._by_step.items() if loaded.cells}
+        nearest = nearest_step(step, horizons, horizon)
+        return None if nearest is None else self._by_step[nearest]
+
+    def find(self, model: str, dataset: str | None) -> tuple[LoadedUniversal, str] | None:
+        """Return the release and the cell, ``best`` or ``all`` that a name means; None if it is not universal.
+
+        Raises:
+            RequestError: if a full name contradicts ``dataset``.
+            UnknownNameError: if the release has no such network.
+        """
+        for name, loaded in self.by_dataset.items():
+            cell = model.removeprefix(f"{name}-")
+            if model in loaded.models:
+                if dataset not in (None, name):
+                    raise RequestError(f"model {model} belongs to dataset {name}, not {dataset}", field="model")
+                return loaded, cell
+            if dataset == name:
+                loaded.select(model)
+                return loaded, model
+        return None
+
+    def forecast_many(
+        self,
+        series: Sequence[SstSeries],
+        horizon: int = 1,
+        *,
+        coefficients: Coefficients | None = None,
+        model: str = BEST,
+        record: bool = True,
+    ) -> list[UniversalForecast | SeriesError]:
+        """Forecast each of ``series``, at any step, with the release of its step or of the nearest one.
+
+        Args:
+            series: at any steps.
+            horizon: number of steps after the end of each series, at its own step.
+            coefficients: as for :meth:`~forecasting.universal.release.UniversalRelease.forecast_many`.
+            model: ``best`` or a cell.
+            record: as for ``coefficients``.
+
+        Returns:
+            In the order of ``series``: a forecast at the step of the series, or the error of one that cannot be
+            forecast from, or as far.
+
+        Raises:
+            UnknownNameError: if a release has no such model.
+        """
+        if coefficients is None:
+            coefficients = np.full((len(series), COEFFICIENTS), np.nan, dtype=np.float32)
+        results: dict[int, UniversalForecast | SeriesError] = {}
+        rows: dict[TimeStep, list[int]] = {}
+        for i, member in enumerate(series):
+            rows.setdefault(member.step, []).append(i)
+        for step, places in rows.items():
+            loaded = self.nearest(step, horizon)
+            if loaded is None:
+                results |= dict.fromkeys(places, self._refusal(step))
+                continue
+            forecasts = forecast_at_any_step(
+                loaded.networks,
+                [series[i] for i in places],
+                horizon,
+                coefficients=coefficients[places],
+                model=model,
+                record=record,
+            )
+            results |= dict(zip(places, forecasts, strict=True))
+        return [results[i] for i in range(len(series))]
+
+    def _refusal(self, step: TimeStep) -> SeriesError:
+        steps = ", ".join(in_words(str(known)) for known in self.steps) or "none"
+        return SeriesError(
+            f"no universal release forecasts steps of {in_words(str(step))}; available steps: {steps}; resample the "
+            "series"
+        )
+
+
+def load_universal(name: str, artifacts: Path | str = "artifacts", device: str = "cpu") -> UniversalRelease:
+    """Load the universal release ``name``, such as ``ocean-daily``, from an artifacts folder, as notebooks do.
+
+    Raises:
+        UnknownNameError: if there is no such release.
+        ReleaseError: if it cannot be used.
+    """
+    release = open_current(Path(artifacts), name)
+    if not release.is_universal:
+        others = available(universal_names(Path(artifacts)))
+        raise UnknownNameError(f"{name} is the release of a place: open it with load_forecaster; universal: {others}")
+    return LoadedUniversal.load(release, choose_device(device)).networks
+
+
+def _load(artifacts: Path, name: str, device: torch.device, fallback: str | None) -> LoadedUniversal:
+    """Load the current version; if that fails, the version ``fallback``, if given."""
+    try:
+        return LoadedUniversal.load(open_current(artifacts, name), device)
+    except ReleaseError:
+        if fallback is None:
+            raise
+        return LoadedUniversal.load(Release.open(artifacts / name / fallback), device)

@@ -1,0 +1,136 @@
+"""Returns forecasts of resampled series to the step of the caller."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats
+from forecasting.series.timestep import in_words
+from forecasting.universal.contexts.contexts import late_warning
+from forecasting.universal.distribution import normal_scores
+from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.steps.detail import Detail
+from forecasting.universal.steps.resampling import Resampling
+
+_PERSISTENCE: Final = "persistence"
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """One series at the step of a release.
+
+    Attributes:
+        resampling: from one step to the other.
+        sent: as the caller sent it.
+        series: at the step of the release, without missing values at its end.
+        missing_after: missing values at the end of ``sent``.
+        detail: what its means leave out; None if it is not averaged.
+    """
+
+    resampling: Resampling
+    sent: SstSeries
+    series: SstSeries
+    missing_after: int
+    detail: Detail | None
+
+    @classmethod
+    def of(cls, sent: SstSeries, resampling: Resampling) -> "Resampled":
+        """Resample a series.
+
+        Raises:
+            SeriesError: if every value is missing, or one is not a sea temperature.
+        """
+        series = resampling.resampled(sent)
+        known = sent.until_last_observation().values
+        detail = None
+        if resampling.takes_means:
+            detail = Detail.of(known, resampling)
+            # Without the cycle, a mean in which a time of day is missing is not off by it.
+            series = replace(series, values=resampling.means(detail.without_cycle(known)))
+        return cls(resampling, sent, series, len(sent) - len(known), detail)
+
+    def needed(self, horizon: int) -> int:
+        """Return how many leads of the release reach ``horizon`` steps after the end of the series."""
+        return self.resampling.needed(self.missing_after, horizon)
+
+    def back(self, forecast: UniversalForecast, horizon: int, release: str) -> UniversalForecast:
+        """Return a forecast of :attr:`series` at the step of the caller, with a warning that says so.
+
+        Between two leads it is interpolated. Before the first, spread grows with the square root of time.
+
+        Args:
+            forecast: of :meth:`needed` leads.
+            horizon: number of steps after the end of the series.
+            release: name of the release.
+        """
+        leads = self.resampling.leads(self.missing_after, horizon)
+        steps = self.missing_after + np.arange(1.0, horizon + 1)
+        departures, noise = np.zeros(horizon), np.zeros(horizon)
+        if self.detail:
+            departures, noise = self.detail.ahead(steps), self.detail.spread_ahead(steps)
+        sst = self._interpolated(forecast.sst, leads) + departures
+        baselines = {
+            name: self._interpolated(values, leads) + departures for name, values in forecast.baselines.items()
+        }
+        if _PERSISTENCE in baselines:
+            baselines[_PERSISTENCE] = np.full(horizon, self._last_value)
+        warnings = forecast.warnings
+        if self.missing_after:
+            observed = self.sent.times[-1 - self.missing_after]
+            warnings = (*warnings, late_warning(observed, self.missing_after, self.sent.step))
+        return replace(
+            forecast,
+            times=self.sent.step.shift(self.sent.times[-1], np.arange(1, horizon + 1)),
+            sst=sst,
+            quantiles=sst[:, None] + self._spread(forecast, leads, steps, noise),
+            baselines=baselines,
+            warnings=(*warnings, self._warning(release)),
+        )
+
+    @property
+    def _last_value(self) -> float:
+        return float(self.sent.values[-1 - self.missing_after])
+
+    def _interpolated(self, values: Floats, leads: Floats) -> Floats:
+        """Return ``values`` of whole leads, and the last value at lead 0, at other ``leads``."""
+        with_last = np.concatenate([[self.series.values[-1]], values])
+        interpolated: Floats = np.interp(leads, np.arange(len(with_last)), with_last)
+        return interpolated
+
+    def _spread(self, forecast: UniversalForecast, leads: Floats, steps: Floats, noise: Floats) -> Floats:
+        """Return quantiles minus mean at each lead, °C ``(horizon, levels)``, with the ``noise`` that means leave out.
+
+        Both are independent, so that their squares add up.
+        """
+        known = forecast.quantiles - forecast.sst[:, None]
+        whole = np.arange(1, len(known) + 1)
+        spread = np.stack([np.interp(leads, whole, level) for level in known.T], axis=1)
+        first_whole = (self.resampling.ratio + 1) / 2 if self.detail else self.resampling.ratio
+        early = steps < first_whole
+        spread[early] = known[0] * np.sqrt(steps[early, None] / first_whole)
+        added = normal_scores(forecast.levels) * noise[:, None]
+        sides = np.sign(normal_scores(forecast.levels))
+        middle = spread[:, len(forecast.levels) // 2, None]
+        widened: Floats = middle + sides * np.hypot(spread - middle, added)
+        return widened
+
+    def _warning(self, release: str) -> ForecastWarning:
+        resampling = self.resampling
+        theirs, ours = in_words(str(resampling.step)), in_words(str(resampling.other))
+        if self.detail:
+            how = f"means of {ours} were forecast, and interpolated; the last value"
+            how += " and the usual daily cycle were added" if len(self.detail.cycle) > 1 else " was taken into account"
+        elif resampling.leaves_gaps:
+            count = resampling.step.seconds // resampling.other.seconds
+            how = f"it was forecast at steps of {ours}, and every {_ordinal(count)} was kept"
+        else:
+            how = f"it was interpolated to steps of {ours}, and the forecast back"
+        return ForecastWarning("resampled", f"the series has a step of {theirs}, and {release} of {ours}: {how}")
+
+
+def _ordinal(number: int) -> str:
+    suffix = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"

@@ -1,0 +1,208 @@
+"""Rolls universal networks through a caller's series, from its past steps."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.evaluation.comparison import Rolled
+from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Bools, Floats, unix_seconds
+from forecasting.series.units import Units
+from forecasting.universal.contexts.contexts import Contexts, read_contexts
+from forecasting.universal.distribution import interval
+from forecasting.universal.forecast import UniversalForecast
+from forecasting.universal.network.forecaster import Coefficients, Steps, UniversalForecaster
+from forecasting.universal.own_past.past import Past
+from forecasting.universal.own_past.references import REFERENCES, forecast_references
+from forecasting.universal.release import BEST
+from forecasting.universal.steps.any_step import forecast_at_any_step
+from forecasting.universal.steps.resampling import Resampling
+from service.api.compare.universal import UniversalRecord
+from service.engine.writing import DEFAULT_LEVELS
+
+_LEAST_SHARE: Final = 0.5
+"""Share of the origins that a reference must know to be compared."""
+
+_MAX_ORIGINS: Final = 200
+_OF_THE_END: Final = ("late", "reference_is_better")
+"""Warnings about the forecast from the end of a series, which is not compared."""
+
+_NOTHING: Final = "there is nothing to compare with: send at least {needed} values, the last of them observed"
+
+
+def roll_universal(
+    loaded: LoadedUniversal,
+    model: str,
+    series: SstSeries,
+    coefficients: Coefficients,
+    horizon: int,
+    units: Units,
+) -> UniversalRecord | SeriesError:
+    """Forecast a series ``horizon`` steps ahead from each of its past steps, with networks and references.
+
+    A series at another step than the release is forecast from up to 200 of them.
+
+    Args:
+        loaded: the release of its step, or of the nearest one.
+        model: ``best``, ``all`` or a cell.
+        series: the series.
+        coefficients: climatology of its position, ``(7,)``; NaN where there is none.
+        horizon: the lead that is scored.
+        units: of the errors.
+    """
+    cells = [loaded.best] if model == BEST else list(loaded.select(model))
+    if series.step != loaded.step:
+        return _roll_resampled(loaded, cells, series, coefficients, horizon, units)
+    metadata = loaded.networks.networks[cells[0]].metadata
+    groups, failures = read_contexts([series], coefficients[None], 1, metadata, len(series))
+    if failures:
+        return failures[0]
+    contexts = groups[0]
+    origins = _scored_origins(contexts, horizon, metadata.minimum)
+    if not len(origins):
+        needed = metadata.minimum + horizon
+        return SeriesError(_NOTHING.format(needed=needed))
+    contexts = _until(contexts, int(origins[-1]))
+    answers = {cell: _rolled(loaded.networks.networks[cell], contexts, origins, horizon) for cell in cells}
+    references = forecast_references(Past.of(contexts, origins, horizon))
+    predicted = {cell: answer[:, 0] for cell, answer in answers.items()}
+    for name, forecast in references.items():
+        column = forecast[0, :, -1]
+        if np.isfinite(column).mean() >= _LEAST_SHARE:
+            predicted[name] = column
+    known = np.isfinite(np.stack(list(predicted.values()))).all(axis=0)
+    bounds = {
+        cell: {level: interval(level, answer[known, 1:], metadata.levels) for level in DEFAULT_LEVELS}
+        for cell, answer in answers.items()
+    }
+    targets = series.times[0], groups[0].values[0][origins[known] + horizon]
+    times = contexts.step.shift(targets[0], _first_step(series, groups[0]) + origins[known] + horizon)
+    rolled = Rolled(
+        times,
+        targets[1],
+        {name: column[known] for name, column in predicted.items()},
+        {},
+        contexts.warnings.get(0, ()),
+    )
+    return UniversalRecord(loaded, series.step, rolled, bounds, horizon, units)
+
+
+def _first_step(series: SstSeries, contexts: Contexts) -> int:
+    """Return the step of ``series`` that is the first of ``contexts``, which ends at the last observation."""
+    step: int = len(series) - int(contexts.missing_after[0]) - contexts.values.shape[1]
+    return step
+
+
+def _scored_origins(contexts: Contexts, horizon: int, minimum: int) -> Steps:
+    """Return the observed steps that follow enough values, and whose step ``horizon`` later was observed."""
+    observed = np.isfinite(contexts.values[0])
+    enough = np.cumsum(observed) >= minimum
+    scored = observed[:-horizon] & enough[:-horizon] & observed[horizon:]
+    return np.flatnonzero(scored).astype(np.int64)
+
+
+def _until(contexts: Contexts, last: int) -> Contexts:
+    """Return the contexts up to the step ``last``."""
+    back = contexts.values.shape[1] - 1 - last
+    return Contexts(
+        contexts.step,
+        contexts.row,
+        contexts.values[:, : last + 1],
+        contexts.step.shift(contexts.last_time, -back),
+        contexts.missing_after * 0,
+        contexts.coefficients,
+        contexts.warnings,
+    )
+
+
+def _rolled(network: UniversalForecaster, contexts: Contexts, origins: Steps, horizon: int) -> Floats:
+    """Return mean and quantiles at one lead from each origin, °C ``(origins, 1 + levels)``.
+
+    A long series is cut into parts, in which each origin sees at least half of the longest context.
+    """
+    maximum, length = network.metadata.maximum, contexts.values.shape[1]
+    size = max(maximum // 2, 1)
+    parts = []
+    for begin in range(int(origins[0]), length, size):
+        inside = origins[(origins >= begin) & (origins < begin + size)]
+        if not len(inside):
+            continue
+        last = int(inside[-1])
+        first = max(last + 1 - maximum, 0)
+        time = unix_seconds(contexts.step.shift(contexts.last_time, last - (length - 1)))
+        values = contexts.values[:, first : last + 1]
+        parts.append(network.backtest(values, time, contexts.coefficients, inside - first)[0, :, horizon - 1])
+    return np.concatenate(parts)
+
+
+def _roll_resampled(
+    loaded: LoadedUniversal,
+    cells: Sequence[str],
+    series: SstSeries,
+    coefficients: Coefficients,
+    horizon: int,
+    units: Units,
+) -> UniversalRecord | SeriesError:
+    """Forecast a series at another step than the release from its past, each time as ``POST /forecast`` does it."""
+    release, resampling = loaded.networks, Resampling(series.step, loaded.step)
+    (whole,) = forecast_at_any_step(release, [series], horizon, coefficients=coefficients[None], model=cells[0])
+    if isinstance(whole, SeriesError):
+        return whole
+    minimum = release.any_network.metadata.minimum
+    origins = _spread(np.flatnonzero(_can_be_scored(series, resampling, minimum, horizon)))
+    past = [replace(series, values=series.values[: origin + 1]) for origin in origins.tolist()]
+    rows = np.repeat(coefficients[None], len(past), axis=0)
+    forecasts = {
+        cell: forecast_at_any_step(release, past, horizon, coefficients=rows, model=cell, record=False, references=True)
+        for cell in cells
+    }
+    used = [i for i, forecast in enumerate(forecasts[cells[0]]) if isinstance(forecast, UniversalForecast)]
+    if not used:
+        needed = math.ceil(minimum * max(resampling.ratio, 1.0)) + horizon
+        return SeriesError(_NOTHING.format(needed=needed))
+    targets = origins[used] + horizon
+    columns = {
+        cell: [forecast for i in used if isinstance(forecast := results[i], UniversalForecast)]
+        for cell, results in forecasts.items()
+    }
+    warnings = tuple(warning for warning in whole.warnings if warning.code not in _OF_THE_END)
+    rolled = Rolled(series.times[targets], series.values[targets], _predicted(columns, cells[0]), {}, warnings)
+    bounds = {cell: {level: _bounds(column, level) for level in DEFAULT_LEVELS} for cell, column in columns.items()}
+    return UniversalRecord(loaded, series.step, rolled, bounds, horizon, units, consecutive=False)
+
+
+def _can_be_scored(series: SstSeries, resampling: Resampling, minimum: int, horizon: int) -> Bools:
+    """Return which steps are observed, follow enough values, and were observed ``horizon`` steps later."""
+    observed = np.isfinite(series.values)
+    scored = observed.copy()
+    scored[-horizon:] = False
+    scored[:-horizon] &= observed[horizon:]
+    scored[: math.ceil(minimum * resampling.ratio) - 1] = False
+    return scored & (np.cumsum(observed) >= min(minimum, minimum * resampling.ratio))
+
+
+def _spread(origins: Steps) -> Steps:
+    """Return at most 200 of ``origins``, evenly spread."""
+    if len(origins) <= _MAX_ORIGINS:
+        return origins
+    return origins[np.linspace(0, len(origins) - 1, _MAX_ORIGINS).round().astype(np.int64)]
+
+
+def _predicted(columns: Mapping[str, Sequence[UniversalForecast]], first: str) -> dict[str, Floats]:
+    """Return the forecasts at the last lead, °C ``(n,)``, by cell, and by reference where each forecast has it."""
+    predicted = {cell: np.asarray([forecast.sst[-1] for forecast in column]) for cell, column in columns.items()}
+    for name in REFERENCES:
+        values = [forecast.baselines[name][-1] for forecast in columns[first] if name in forecast.baselines]
+        if len(values) == len(columns[first]):
+            predicted[name] = np.asarray(values)
+    return predicted
+
+
+def _bounds(column: Sequence[UniversalForecast], level: int) -> tuple[Floats, Floats]:
+    bounds = np.asarray([[bound[-1] for bound in forecast.interval(level)] for forecast in column])
+    return bounds[:, 0], bounds[:, 1]
