@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from forecasting.series.timestep import TimeStep
 from scoring.grids.assemble import Shell, write_grid
 from scoring.grids.job import GridJob
 from scoring.grids.joined import JoinedField, open_files
@@ -34,10 +35,13 @@ class GridInput(Input[CellModel]):
         Raises:
             FileError: if the grid cannot be read, or no release forecasts its step.
         """
+        return choice.for_grid(self._step)
+
+    def _step(self) -> TimeStep:
         if self.options.resample is not None:
-            return choice.for_grid(self.options.resample)
+            return self.options.resample
         with open_files(self.files[-_FILES_OF_STEP:], self.options) as field:
-            return choice.for_grid(step_of(field))
+            return step_of(field)
 
     def narrowed(self, model: CellModel) -> Self:
         """Keep only the files of the last steps, so that an archive of decades is not read for its last month."""

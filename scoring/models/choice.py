@@ -1,5 +1,6 @@
 """The choice of a model by its name or by the step of the input."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,26 +63,34 @@ class Choice:
             self._check_cell(releases)
         return UniversalModels(releases, self.cell, release is not None, self.device)
 
-    def for_grid(self, step: TimeStep) -> CellModel:
-        """Return the model for a grid at ``step``.
+    def for_grid(self, step_of_grid: Callable[[], TimeStep]) -> CellModel:
+        """Return the model for a grid.
+
+        Args:
+            step_of_grid: returns the step of the grid; called only if the step chooses the release.
 
         Raises:
             NothingToForecastError: if no universal release forecasts this step.
             ForecastError: if there is no such model, or its release cannot be used.
         """
-        release = None if self.dataset is None else open_current(self.artifacts, self.dataset)
-        if release is not None and not release.is_universal:
-            return self._place_model(release)
-        files = _files(release) if release is not None else _at_step(self._universal(), step)
-        by_step = f"by the step of the grid, {in_words(str(step))}"
-        if self.cell == BEST:
-            by_held_out = f"its {files.best_on_held_out} did best on held-out seas"
-            why = f"named by the user; {by_held_out}" if release else f"{by_step}; {by_held_out}"
-        else:
+        if self.dataset is not None:
+            release = open_current(self.artifacts, self.dataset)
+            if not release.is_universal:
+                return self._place_model(release)
+            return self._network(_files(release), "release named by the user")
+        step = step_of_grid()
+        files = _at_step(self._universal(), step)
+        return self._network(files, f"release chosen by the step of the grid, {in_words(str(step))}")
+
+    def _network(self, files: UniversalFiles, why: str) -> UniversalNetwork:
+        """Return the network that the user named, or the one that did best on held-out seas."""
+        if self.cell != BEST:
             self._check_cell((files,))
-            why = "named by the user" if release else f"{by_step}; {self.cell} named by the user"
-        cell = files.best_on_held_out if self.cell == BEST else self.cell
-        return UniversalNetwork(files.only(cell), why, self.device)
+            return UniversalNetwork(files.only(self.cell), f"{why}; network named by the user", self.device)
+        best = files.best_on_held_out
+        return UniversalNetwork(
+            files.only(best), f"{why}; of its networks, {best} did best on held-out seas", self.device
+        )
 
     def _universal(self) -> tuple[UniversalFiles, ...]:
         """Return all universal releases, shortest step first.

@@ -11,7 +11,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
-from forecasting.universal.steps.resampling import nearest_step
+from forecasting.universal.steps.nearest import nearest_step
 from scoring.models.quality import DOUBTS, GOOD, SUSPECT, held_out_ratio, judge
 from scoring.models.universal_model import UniversalFiles, UniversalModels
 from scoring.tables.forecasts import Made, StationForecasts
@@ -68,7 +68,8 @@ class UniversalTableJob(TableJob):
                 f"its step is {in_words(str(step))}, and {files.name} forecasts steps of {in_words(str(files.step))}; "
                 "leave out --dataset, and the step chooses the release"
             )
-        nearest = nearest_step(step, by_step)
+        horizons = {other: files.any_metadata.horizon for other, files in by_step.items()}
+        nearest = nearest_step(step, horizons, self.horizon)
         if nearest is None:
             known = ", ".join(in_words(str(other)) for other in by_step)
             raise SeriesError(
