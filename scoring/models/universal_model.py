@@ -84,7 +84,6 @@ def _load(files: UniversalFiles, device_name: str) -> "UniversalRelease":
         content = file.read("this run began", "every worker needs the checkpoint of the run at this path")
         module, metadata = load(content, device)
         networks[cell] = UniversalForecaster(module, metadata, device, file)
-        networks[cell].warm_up()
     return UniversalRelease(files.name, files.version, Path(files.networks[0][1].path).parent, networks)
 
 

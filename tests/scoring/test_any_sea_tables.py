@@ -66,7 +66,7 @@ def test_bad_stations_say_what_to_do(seas: Path, tmp_path: Path) -> None:
         station("land", walk(60), position=(48.0, 10.0)),
         station("off", walk(60), position=(95.0, 10.0)),
         station("drifter", walk(60)).assign(latitude=np.linspace(30, 40, 60)),
-        station("good", walk(60)),
+        station("good", walk(60), position=None),
     ]
     rows = scored(tmp_path, seas, frames)
     errors = rows["error"]
