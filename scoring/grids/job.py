@@ -63,7 +63,7 @@ class GridJob(Job):
         for level, (lower, upper) in forecasts.bounds.items():
             arrays[f"lower_{level}"] = _on_grid(lower, cell, n)
             arrays[f"upper_{level}"] = _on_grid(upper, cell, n)
-        missing = Counter(forecasts.missing) + Counter({LAND: n - len(sea)})
+        missing = Counter({LAND: n - len(sea)}) + Counter(forecasts.missing)
         return Part(_to_bytes(arrays), Counts(n, len(cell), dict(missing), forecasts.warnings))
 
     def _climatology(self, cells: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

@@ -86,10 +86,10 @@ class Choice:
         """Return the network that the user named, or the one that did best on held-out seas."""
         if self.cell != BEST:
             self._check_cell((files,))
-            return UniversalNetwork(files.only(self.cell), f"{why}; network named by the user", self.device)
+            return UniversalNetwork(files.only(self.cell), f"{why}, and network named by the user", self.device)
         best = files.best_on_held_out
         return UniversalNetwork(
-            files.only(best), f"{why}; of its networks, {best} did best on held-out seas", self.device
+            files.only(best), f"{why}, of whose networks {best} did best on held-out seas", self.device
         )
 
     def _universal(self) -> tuple[UniversalFiles, ...]:

@@ -43,7 +43,7 @@ class PlaceModel(CellModel):
     @property
     def choice(self) -> str:
         """See :class:`~scoring.models.model.Model`."""
-        return f"release named by the user; it was trained on {self.metadata.dataset} only"
+        return "release of one place, named by the user"
 
     def span(self) -> Span:
         """Return the last window, the steps in which a gap may begin, and as many steps to judge the network by."""

@@ -98,12 +98,12 @@ class UniversalNetwork(CellModel):
 
     Attributes:
         files: of the release, with this network only.
-        choice_: how it was chosen.
+        why: how it was chosen.
         device: that it runs on.
     """
 
     files: UniversalFiles
-    choice_: str
+    why: str
     device: str = "cpu"
 
     @property
@@ -129,7 +129,7 @@ class UniversalNetwork(CellModel):
     @property
     def choice(self) -> str:
         """See :class:`~scoring.models.model.Model`."""
-        return self.choice_
+        return self.why
 
     def span(self) -> Span:
         """Return the longest context that the network uses."""

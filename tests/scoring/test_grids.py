@@ -130,15 +130,15 @@ def test_the_output_follows_cf_conventions(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data.isel(time=slice(10)), r"in.nc: contains 10 steps; nino12-gru needs at least 24"),
+        (lambda data: data.isel(time=slice(10)),
+         r"in.nc: contains 10 steps of one month; nino12-gru needs at least 24: add 14 more"),
         (lambda data: data.assign_coords(time=np.arange("2001-01-01", "2001-01-25", dtype="datetime64[D]")),
-         r"in.nc: its step is one day, but nino12-gru forecasts steps of one month"),
-        (lambda data: data.rename(sst="x", err="y").drop_attrs(), r"in.nc: has no variable of sea temperature"),
-        (lambda data: data.isel(time=slice(0)), r"in.nc: a series needs at least two times"),
-        (lambda data: data * np.nan, r"in.nc: every value of sst is missing"),
+         r"in.nc: its step is one day, but nino12-gru forecasts steps of one month; average it with --resample month"),
+        (lambda data: data.isel(time=slice(0)), r"in.nc: contains 0 times, and a forecast needs a series of them"),
+        (lambda data: data * np.nan, r"in.nc: every value of sst is missing: the grid has no cell of sea"),
     ],
 )  # fmt: skip
-def test_a_grid_that_cannot_be_used_gets_one_sentence(
+def test_a_grid_without_a_forecast_gets_one_sentence_and_status_3(
     artifacts: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -146,9 +146,20 @@ def test_a_grid_that_cannot_be_used_gets_one_sentence(
     message: str,
 ) -> None:
     save(change(oisst(temperatures())), tmp_path / "in.nc")
-    assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 2
+    assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 3
     error = capsys.readouterr().err
     assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out.nc").exists()
+
+
+def test_a_grid_without_sea_temperatures_is_refused_with_one_sentence(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(oisst(temperatures()).rename(sst="x", err="y").drop_attrs(), tmp_path / "in.nc")
+    assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 2
+    error = capsys.readouterr().err
+    assert "in.nc: has no variable of sea temperature" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out.nc").exists()
 

@@ -140,7 +140,7 @@ def test_another_input_or_model_does_not_resume_a_run(
     other = save(oisst(temperatures(40, 24) + 0.01), tmp_path / "in.nc")
     assert score(other, cut_off, *options(artifacts)) == 2
     assert "the input has changed; undo the change, or start over with --restart" in capsys.readouterr().err
-    assert score(grid, cut_off, *options(artifacts), "--model", "rnn") == 2
+    assert score(grid, cut_off, *options(artifacts), "--model", "nino12-rnn") == 2
     assert "model was nino12-gru and is now nino12-rnn" in capsys.readouterr().err
     after = snapshot(work_folder(cut_off))
     assert after == begun

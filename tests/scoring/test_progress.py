@@ -58,7 +58,9 @@ def test_the_last_line_has_the_totals_and_the_summary_their_origin(
     captured = capsys.readouterr()
     assert "\r" not in captured.err  # no bar where nobody looks
     assert re.search(
-        r"out.nc: 34 of 48 cells forecast by nino12-gru \S+; 12 not forecast: no value .*; 1 gap_filled; ", captured.out
+        r"out.nc: 34 of 48 cells forecast by nino12-gru \S+, release of one place, named by the user; "
+        r"12 not forecast: no value .*; 1 gap_filled; ",
+        captured.out,
     )
     assert re.search(r"; \d+\.\d s, [\d,]+ cells/s$", captured.out.strip())
     summary = json.loads((tmp_path / "out.nc.summary.json").read_text())
