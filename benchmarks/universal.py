@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 _FITTED: Final = 0.8
 _LAGS: Final = 30
-_ORIGINS: Final = 600
+_ORIGINS: Final = 3_000
 _BATCH: Final = 64
 _CONTEXTS: Final = {"hour": (72, 336, 1440), "day": (60, 365, 730), "week": (104, 260, 520), "month": (24, 60, 240)}
 _LEADS: Final = {"hour": (1, 6, 24), "day": (1, 3, 7), "week": (1, 4, 8), "month": (1, 3, 6)}

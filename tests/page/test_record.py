@@ -37,7 +37,7 @@ def test_a_forecast_opens_with_the_record_of_each_model_on_the_series(shown: Sho
     )
     expect(headline(page)).to_contain_text("repeating the last value")
     rows = headline(page).get_by_role("table", name="Record on your series").get_by_role("row").all()
-    expect(rows[0]).to_contain_text("1 day ahead")
+    expect(rows[0]).to_contain_text("One day ahead")
     expect(rows[0]).to_contain_text("Up to 7 days ahead")
     shown_errors = [row.get_by_role("cell").all_inner_texts() for row in rows[1:]]
     order = ["ocean-daily-rnn", "ocean-daily-lstm", "ocean-daily-gru", "persistence", "damped", "linear"]
@@ -148,10 +148,34 @@ def test_a_position_is_used_and_offers_another_reference(visitor: Visitor, url: 
     row = page.get_by_role("table", name="Forecast for pier.csv").get_by_role("row").nth(1)
     expect(row).to_contain_text(f"{answer['sst'][0]:.2f}")
     assert "latitude=43.6&longitude=9.1" in page.url
+    # The position stays with the file.
+    page.get_by_role("link", name="Operate").click()
+    page.get_by_role("link", name="Your data").first.click()
+    visit.settle()
+    expect(page.get_by_label("Latitude")).to_have_value("43.6")
     # Another file is of another place.
     drop_file(visit, "quay.csv", daily(70))
     expect(page.get_by_label("Latitude")).to_have_value("")
     assert "latitude" not in page.url
+
+
+def test_a_step_between_those_of_the_networks_has_a_record_at_its_own_step(shown: Shown, url: str) -> None:
+    times = np.datetime64("2022-01-01T00:00") + np.arange(100) * np.timedelta64(6, "h")
+    values = 15 + np.cumsum(np.random.default_rng(2).normal(0, 0.1, len(times)))
+    text = "time,sst\n" + "".join(f"{time}Z,{value:.2f}\n" for time, value in zip(times, values, strict=True))
+    series = series_of(url, text)
+    assert series[0]["step"] == "PT6H"
+    page = drop(shown("?view=data"), "logger.csv", text)
+    answer = forecast(url, text)
+    expect(page.locator(".notice.warning")).to_contain_text("The series has a step of 6 hours")
+    expect(headline(page)).to_contain_text("Next value, 26 Jan 2022, 00:00")
+    expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
+    compared = httpx.post(f"{url}/compare", json={"series": series}, timeout=60).json()
+    rows = headline(page).get_by_role("table", name="Record on your series").get_by_role("row").all()
+    expect(rows[0]).to_contain_text("6 hours ahead")
+    errors = {model["model"]: f"{model['rmse']:.3f}" for model in compared["models"]}
+    shown_errors = [row.get_by_role("cell").first.inner_text() for row in rows[1:]]
+    assert sorted(shown_errors) == sorted(errors.values())
 
 
 def test_the_position_of_the_file_is_used_until_another_is_entered(shown: Shown) -> None:

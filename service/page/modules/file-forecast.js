@@ -34,6 +34,7 @@ const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
  * @property {string} model best, all or a cell
  * @property {number} horizon
  * @property {number} maxHorizon
+ * @property {string | null} resampledTo the step of the release, if it is not that of the series
  * @property {import("./position-fields.js").Position | null} position
  */
 
@@ -68,6 +69,7 @@ function choiceOf({ series, universal, places }) {
     model: [...CELLS, "all"].includes(state.model) ? state.model : "best",
     horizon: Math.min(Math.max(horizon, 1), maxHorizon),
     maxHorizon,
+    resampledTo: release && release.best.step !== series.step ? release.best.step : null,
     position: place ? null : positionOf(series),
   };
 }

@@ -7,7 +7,7 @@ import { formatSteps } from "./times.js";
 
 /**
  * @typedef {object} Record errors of past forecasts of a series, as in `chosen` of a forecast
- * @property {"own_past" | "held_out_seas"} by
+ * @property {"own_past" | "held_out_seas" | "too_few"} by what chose the model; too_few: something else, and the record is too short to judge it
  * @property {number} origins number of past forecasts
  * @property {{[model: string]: number}} rmse °C
  *
@@ -16,7 +16,11 @@ import { formatSteps } from "./times.js";
  * @property {Record} record
  * @property {string} lead in words
  * @property {boolean} named whether the user chose the model
+ * @property {string} resampled the step to which the series was resampled, as an adjective; empty if it was not
  */
+
+/** Comparisons of fewer forecasts do not tell which model is better; as in the service. */
+const MIN_FORECASTS = 30;
 
 /** @type {{[name: string]: string}} */
 const PHRASES = {
@@ -39,7 +43,7 @@ export function leadInWords(horizon, step) {
 
 /** The record of a comparison one step ahead. @param {any} comparison from comparisonOf @returns {Record} */
 export function recordOf({ test, models }) {
-  return { by: "own_past", origins: test.n, rmse: Object.fromEntries(models.map((/** @type {any} */ model) => [model.model, model.rmse])) };
+  return { by: test.n < MIN_FORECASTS ? "too_few" : "own_past", origins: test.n, rmse: Object.fromEntries(models.map((/** @type {any} */ model) => [model.model, model.rmse])) };
 }
 
 /** The reference that did better than the model of a forecast, whether by chance or not; null if none did. @param {Judged} judged */
@@ -53,7 +57,7 @@ export function betterReference({ model, record }) {
 export function verdictTitle(judged) {
   const { model, record, lead, named } = judged;
   const better = betterReference(judged);
-  if (record.by === "held_out_seas") return "Too short for a record on its own past";
+  if (record.by !== "own_past") return "Too short for a record on its own past";
   if (!isNetwork(model)) return capitalised(`${modelPhrase(model)} did best ${lead}`);
   if (better && named) return capitalised(`${modelPhrase(better)} did better than ${model} ${lead}`);
   if (better) return `No network beat ${modelPhrase(better)} ${lead}`;
@@ -62,12 +66,12 @@ export function verdictTitle(judged) {
 
 /** What the record says about a forecast, in sentences. @param {Judged} judged */
 export function verdict(judged) {
-  return judged.record.by === "held_out_seas" ? heldOutVerdict(judged) : ownPastVerdict(judged);
+  return judged.record.by === "own_past" ? ownPastVerdict(judged) : shortVerdict(judged);
 }
 
 /** @param {Judged} judged */
 function ownPastVerdict(judged) {
-  const { model, record, lead, named } = judged;
+  const { model, record, lead, named, resampled } = judged;
   const better = betterReference(judged);
   const runnerUp = isNetwork(model) ? better ?? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
   const first = better ? [better, model] : [model, runnerUp];
@@ -75,23 +79,31 @@ function ownPastVerdict(judged) {
   const begin = `In ${formatCount(record.origins)} forecasts of the past of this series, ${lead}, ${errors}.`;
   if (!isNetwork(model)) return `${begin} So a simple reference makes the forecast, not a network.`;
   if (better && named) return `${begin} The forecast is of ${model} because you chose it.`;
+  if (better && resampled) return `${begin} The network makes the forecast because of its record on ${resampled} values: expect no more of it than of the reference.`;
   if (better) return `${begin} The difference may be chance, so the network still makes the forecast: expect it to be about as good as the reference.`;
   return begin;
 }
 
 /** @param {Judged} judged */
-function heldOutVerdict(judged) {
-  const { model, record, lead } = judged;
+function shortVerdict(judged) {
+  const { model, record, lead, named } = judged;
   const reference = betterReference(judged) ?? lowest(record, (name) => !isNetwork(name));
-  const few = record.origins ? `only ${formatCount(record.origins)} ${record.origins === 1 ? "forecast" : "forecasts"}` : "no forecast";
   const errors = record.origins && reference ? ` In ${record.origins === 1 ? "that one" : "those"}, ${errorsInWords(record, [model, reference])}.` : "";
-  return `The series allows ${few} of its past ${lead}, too few to tell which model is better.${errors} So ${model} makes the forecast, the network that did best on simulated seas that it had not seen.`;
+  const begin = `The series allows ${countInWords(record.origins)} of its past ${lead}, too few to tell which model is better.${errors}`;
+  if (named) return `${begin} The forecast is of ${model} because you chose it.`;
+  return record.by === "too_few" ? begin : `${begin} So ${model} makes the forecast, the network that did best on simulated seas that it had not seen.`;
+}
+
+/** @param {number} origins fewer than decide */
+function countInWords(origins) {
+  if (!origins) return "no forecast";
+  return `only ${formatCount(origins)} ${origins === 1 ? "forecast" : "forecasts"}`;
 }
 
 /** What the record over all leads adds to that of the first. @param {Judged} judged */
 export function laterVerdict(judged) {
   const { model, record, lead, named } = judged;
-  if (record.by === "held_out_seas") return record.origins ? "" : `It allows no forecast of its past ${lead}.`;
+  if (record.by !== "own_past") return `${capitalised(lead)}, the series allows ${countInWords(record.origins)} of its past, too few to compare models.`;
   const better = betterReference(judged);
   const reference = lowest(record, (name) => !isNetwork(name));
   const pair = better ? [better, model] : [model, isNetwork(model) ? reference : lowest(record, isNetwork)];
@@ -99,10 +111,9 @@ export function laterVerdict(judged) {
   return better && !named ? `${errors}, a difference that may be chance.` : `${errors}.`;
 }
 
-/** The models of a record: networks, then references. @param {Record} record */
-export function modelsOf(record) {
-  const place = (/** @type {string} */ model) => ORDER.indexOf(kindOf(model));
-  return Object.keys(record.rmse).sort((a, b) => place(a) - place(b));
+/** The place of a model in a list: networks, then references. @param {string} model */
+export function orderOf(model) {
+  return ORDER.indexOf(kindOf(model));
 }
 
 /** "a was off by 0.12 °C (RMSE) and b by 0.17 °C", of the models that are known. @param {Record} record @param {(string | null)[]} models */
@@ -120,7 +131,7 @@ function lowest({ rmse }, included) {
   return Object.keys(rmse).filter(included).sort((a, b) => rmse[a] - rmse[b])[0] ?? null;
 }
 
-/** @param {string} text */
-function capitalised(text) {
+/** A text with a capital letter at the start. @param {string} text */
+export function capitalised(text) {
   return text[0].toUpperCase() + text.slice(1);
 }
