@@ -119,7 +119,7 @@ def test_a_grid_is_averaged_as_a_series_is(seas: Path, tmp_path: Path) -> None:
     expected[0, 1] = mean[-2, 0, 1] + 0.01
     np.testing.assert_allclose(forecasts["sst"].values[0], expected, atol=1e-5)
     assert str(forecasts["forecast_reference_time"].values.astype("datetime64[D]")) == "2024-01-30"
-    assert summary(tmp_path / "out.nc")["warnings"] == {"late": 1}
+    assert summary(tmp_path / "out.nc")["warnings"] == {"gap_filled": 1, "late": 1}
     assert (
         "resampled to means of one day (UTC), each of at least half of its values"
         in summary(tmp_path / "out.nc")["notes"]
