@@ -28,7 +28,7 @@ const PHRASES = {
   climatology: "climatology",
   damped: "damped persistence",
   linear: "a linear autoregression",
-  usual_change: "the usual change",
+  usual_change: "the last value plus the usual change",
 };
 
 /** A model in a sentence. @param {string} model */
