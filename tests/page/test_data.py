@@ -89,7 +89,7 @@ def test_pasted_text_is_read_and_survives_a_visit_to_another_view(visitor: Visit
     page.get_by_role("button", name="Read data").click()
     visit.settle()
     page.get_by_role("link", name="Operate").click()
-    page.get_by_role("link", name="Your data").click()
+    page.get_by_role("navigation").get_by_role("link", name="Your data").click()
     expect(page.get_by_label("Or paste data")).to_have_value(monthly())
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
 

@@ -154,7 +154,7 @@ def test_a_position_is_used_and_offers_another_reference(visitor: Visitor, url: 
     assert "latitude=43.6&longitude=9.1" in page.url
     # The position stays with the file.
     page.get_by_role("link", name="Operate").click()
-    page.get_by_role("link", name="Your data").first.click()
+    page.get_by_role("navigation").get_by_role("link", name="Your data").click()
     visit.settle()
     expect(page.get_by_label("Latitude")).to_have_value("43.6")
     # Another file is of another place.
