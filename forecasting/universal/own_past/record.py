@@ -13,11 +13,13 @@ from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.distribution import quantiles_at
 from forecasting.universal.own_past.past import Steps
 
-MAX_ORIGINS: Final = 80
+MAX_ORIGINS: Final = 40
+"""More past forecasts take longer, and choose and calibrate no better."""
+
 MIN_ORIGINS: Final = 30
 """Past forecasts from which on the record decides."""
 
-MIN_ORIGINS_TO_RECALIBRATE: Final = 60
+MIN_ORIGINS_TO_RECALIBRATE: Final = 30
 
 _MAX_STRIDE: Final = 3
 _SIGNIFICANT_SCORE: Final = 2.0537
@@ -27,7 +29,7 @@ _LEAST_SQUARE: Final = 1e-8
 """°C², below which errors of persistence are rounding."""
 
 _COVERAGE: Final = 0.8
-_PRIOR_ORIGINS: Final = 100.0
+_PRIOR_ORIGINS: Final = 50.0
 """Effective origins at which the factor of the past counts half."""
 
 _LEAST_FACTOR: Final = 0.7
