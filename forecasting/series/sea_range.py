@@ -15,6 +15,10 @@ WARMEST_CELSIUS: Final = 38.0
 SEA_RANGE: Final = (COLDEST_CELSIUS, WARMEST_CELSIUS)
 """°C. Sea water freezes at −1.9, and no sea is known to be warmer than 37.6; the rest is margin for sensors."""
 
+_COLDEST_DOUBTFUL: Final = -20.0
+_WARMEST_DOUBTFUL: Final = 320.0
+"""°C. A number outside is a mark of missing values, and not a temperature in another unit."""
+
 
 def sea_temperatures(
     values: Floats,
@@ -91,9 +95,9 @@ def _remedy_for_few(values: Floats, wrong: Bools, units: Units, absent: str) -> 
     is_missing = f"if it marks a missing value, {absent}"
     fitting = _fitting_units(values, units)
     if fitting is None:
-        possible = [SYMBOLS[unit] for unit in UNITS if unit != units and _is_sea_temperature(number, unit)]
-        also = f"; if the values are in {' or '.join(possible)}, set the units" if possible else ""
-        return f"{is_missing}{also}", (marker,)
+        is_near = units == "celsius" and _COLDEST_DOUBTFUL < number < _WARMEST_DOUBTFUL
+        units_first = "if the values are in °F or kelvin, set the units; " if is_near else ""
+        return f"{units_first}{is_missing}", (marker,)
     other_units = f"if the values are in {SYMBOLS[fitting]}, set the units to {fitting}"
     if len(np.unique(values[wrong])) < 2:
         # One number that is repeated is more likely a mark.

@@ -13,7 +13,14 @@ from forecasting.universal.forecast import Chosen, UniversalForecast
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.network.shared_parts import SharedParts
 from forecasting.universal.own_past.past import Past, Steps
-from forecasting.universal.own_past.record import MIN_ORIGINS, Record, errors_of, past_origins
+from forecasting.universal.own_past.record import (
+    MAX_ORIGINS,
+    MAX_ORIGINS_OF_ONE,
+    MIN_ORIGINS,
+    Record,
+    errors_of,
+    past_origins,
+)
 from forecasting.universal.own_past.references import forecast_references
 
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
@@ -96,7 +103,8 @@ class _Chunk:
         metadata = next(iter(networks.values())).metadata
         horizon, origins, stride = wanted.horizon, _NO_ORIGINS, 1
         if wanted.record:
-            origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum)
+            most = MAX_ORIGINS if wanted.cell is None else MAX_ORIGINS_OF_ONE
+            origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, most)
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
         answers = _answers(networks, shared, contexts, with_end, leads)

@@ -13,8 +13,9 @@ from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.distribution import quantiles_at
 from forecasting.universal.own_past.past import Steps
 
-MAX_ORIGINS: Final = 40
-"""More past forecasts take longer, and choose and calibrate no better."""
+MAX_ORIGINS: Final = 60
+MAX_ORIGINS_OF_ONE: Final = 40
+"""Past forecasts to choose a model by, and to recalibrate one. More take longer, and are no better."""
 
 MIN_ORIGINS: Final = 30
 """Past forecasts from which on the record decides."""
@@ -36,8 +37,8 @@ _LEAST_FACTOR: Final = 0.7
 _GREATEST_FACTOR: Final = 1.5
 
 
-def past_origins(contexts: Contexts, minimum: int, maximum: int) -> tuple[Steps, int]:
-    """Return the steps to forecast from, and the stride between them.
+def past_origins(contexts: Contexts, minimum: int, maximum: int, most: int) -> tuple[Steps, int]:
+    """Return at most ``most`` steps to forecast from, and the stride between them.
 
     They are spread over the last part of the series, follow at least ``minimum`` observed values of one of them, and
     leave out the end.
@@ -47,8 +48,8 @@ def past_origins(contexts: Contexts, minimum: int, maximum: int) -> tuple[Steps,
     enough = np.cumsum(observed, axis=1) >= minimum
     enough[:, : max(0, length - maximum) + minimum - 1] = False
     usable = np.flatnonzero(np.logical_or.reduce(observed & enough, axis=0)[:-1])
-    stride = int(np.clip(len(usable) // MAX_ORIGINS, 1, _MAX_STRIDE))
-    return usable[::-stride][:MAX_ORIGINS][::-1].astype(np.int64), stride
+    stride = int(np.clip(len(usable) // most, 1, _MAX_STRIDE))
+    return usable[::-stride][:most][::-1].astype(np.int64), stride
 
 
 def errors_of(contexts: Contexts, forecasts: Floats, origins: Steps, minimum: int) -> Floats:

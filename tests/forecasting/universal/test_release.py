@@ -175,7 +175,7 @@ def test_the_network_with_the_best_record_answers(daily: UniversalRelease) -> No
     forecast = daily.forecast(walk(300), 3)
     assert forecast.model == "ocean-daily-gru"
     assert forecast.chosen
-    assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 39)
+    assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 59)
     assert forecast.chosen.rmse["ocean-daily-gru"] < forecast.chosen.rmse["ocean-daily-lstm"]
 
 

@@ -147,8 +147,8 @@ def test_the_step_is_required_with_start(seas_client: httpx.Client) -> None:
         ({"values": [20.0] * 30}, "all 30 values are 20 °C"),
         (
             {"values": [*VALUES, 39.5]},
-            "values[60] is 39.5 °C, outside the range of sea temperatures (-2.5 to 38); if it marks a missing "
-            "value, send null in its place; if the values are in °F, set the units",
+            "values[60] is 39.5 °C, outside the range of sea temperatures (-2.5 to 38); if the values are in °F "
+            "or kelvin, set the units; if it marks a missing value, send null in its place",
         ),
         ({"values": [*VALUES, -2.7]}, "values[60] is -2.7 °C, outside the range of sea temperatures"),
         ({"values": [value * 1.8 + 32 for value in VALUES]}, "set the units to fahrenheit"),
@@ -313,9 +313,7 @@ def test_lines_with_all_have_each_network(seas_client: httpx.Client) -> None:
     assert named.status_code == 422
 
 
-@pytest.mark.parametrize(
-    "path", ["/forecast", "/compare", "/compare/plot", "/compare/predictions", "/compare/training", "/series"]
-)
+@pytest.mark.parametrize("path", ["/forecast", "/compare/plot", "/compare/predictions", "/compare/training", "/series"])
 def test_calls_about_a_place_point_to_the_calls_that_take_series(seas_client: httpx.Client, path: str) -> None:
     response = seas_client.get(path, params={"dataset": "ocean-daily"})
     assert response.status_code == 422
