@@ -81,7 +81,7 @@ def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[st
         if other != units and wrong.mean() > 0.5 and _is_sea_temperature(median, other):
             return f"the values look like {SYMBOLS[other]}: set the units to {other}", (Setting("units", other),)
     if wrong.mean() > 0.5:
-        return f"check that these are sea temperatures in {SYMBOLS[units]}", ()
+        return f"check that these are sea temperatures in {SYMBOLS[units]}, or set the units to those of the values", ()
     low = values[values < COLDEST_CELSIUS]
     if units == "celsius" and abs(median) < 3 and len(np.unique(low)) > 1 and low.min() > -20:
         return "check that these are sea temperatures and not anomalies", ()

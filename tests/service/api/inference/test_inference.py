@@ -466,7 +466,7 @@ TIME = ("inputs", 1)
             [253402300800],
             "valid_time[0] is 253402300800: not a Unix time in seconds between the years 1 and 9999",
         ),
-        ((*SST, "data"), [24.5] * 23 + [45.000000001], "sst[0][23] is 45.000000001: not a possible sea temperature"),
+        ((*SST, "data"), [24.5] * 23 + [38.000000001], "sst[0][23] is 38.000000001: not a possible sea temperature"),
         ((*TIME, "data"), [-1e15], "valid_time[0] is -1e+15: not a Unix time"),
         ((*SST, "parameters"), {"binary_data_size": 96}, "input sst has both data and the parameter binary_data_size"),
         ((*SST, "parameters"), {"binary_data_size": -1}, "body.inputs[0].parameters.binary_data_size"),

@@ -37,7 +37,7 @@ def refusal(client: httpx.Client, request: Json) -> str:
 
 
 def test_every_universal_network_in_the_index_is_served(seas_client: httpx.Client) -> None:
-    index = answered(seas_client.post("/v2/repository/index"))
+    index: list[Json] = seas_client.post("/v2/repository/index").json()
     ready = {entry["name"] for entry in index if entry["state"] == "READY"}
     assert {"ocean-daily-gru", "ocean-monthly-rnn"} <= ready
     for name in ready:
