@@ -1,7 +1,8 @@
 """``python -m benchmarks.universal FILE[@LAT,LON] …``: universal networks against an autoregression fitted to decades.
 
-Each file holds one series. The reference is a linear autoregression on anomalies from three harmonics, fitted to the
-first 80 % of the series; the networks see only the context of each forecast. All are scored on the last 20 %.
+Each file holds one series. All errors are relative to those of a linear autoregression on anomalies from three
+harmonics, fitted to the first 80 % of the series. The networks, and the references beside them, see only the context of
+each forecast; the references are fitted to it. All are scored on the last 20 %.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from forecasting.readers import read
 from forecasting.releases.release import open_current
 from forecasting.scores.probabilistic import crps
 from forecasting.series.sst_series import SstSeries
+from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.release import UniversalRelease
 from training.pretraining.spec import SPECS
@@ -27,11 +29,13 @@ Floats = npt.NDArray[np.float64]
 
 _FITTED: Final = 0.8
 _LAGS: Final = 30
-_ORIGINS: Final = 600
+_ORIGINS: Final = 3_000
 _BATCH: Final = 64
 _CONTEXTS: Final = {"hour": (72, 336, 1440), "day": (60, 365, 730), "week": (104, 260, 520), "month": (24, 60, 240)}
 _LEADS: Final = {"hour": (1, 6, 24), "day": (1, 3, 7), "week": (1, 4, 8), "month": (1, 3, 6)}
 """By the name of the step."""
+
+_REFERENCES: Final = ("persistence", "climatology", "damped", "linear", "usual_change")
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,10 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("| Place | Context | Lead | RMSE °C | Model | With position | Without | Persistence | 80 % | 95 % | CRPS |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    columns = ["Place", "Context", "Lead", "RMSE °C", "Model", "With position", "Without", "80 %", "95 %", "CRPS"]
+    columns += [name.replace("_", " ").capitalize() for name in _REFERENCES]
+    print(f"| {' | '.join(columns)} |")
+    print("|---" * len(columns) + "|")
     for text in options.places:
         place = _read(text)
         release = UniversalRelease.open(open_current(options.artifacts, SPECS[place.step].release), torch.device("cpu"))
@@ -81,6 +87,8 @@ def _read(text: str) -> _Place:
     if position:
         latitude, longitude = map(float, position.split(","))
         coefficients = GlobalClimatology.load().coefficients(latitude, longitude)
+    if str(series.step) not in SPECS:
+        raise SystemExit(f"{path}: expected a step of an hour, a day, a week or a month")
     return _Place(Path(path).stem, series, coefficients, int(_FITTED * len(series.values)))
 
 
@@ -90,7 +98,8 @@ def _rows(place: _Place, release: UniversalRelease, context: int) -> list[str]:
     truth = np.stack([values[origins + lead] for lead in leads], axis=1)
     fitted, residuals = _autoregression(place, origins)
     reference = _rmse(fitted - truth)
-    persistence = _rmse(values[origins, None] - truth) / reference
+    references = _references(place, release, origins, context)
+    beside = [_rmse(references[name] - truth) / reference for name in _REFERENCES]
     usual = crps(
         truth - fitted, np.broadcast_to(_conformal(residuals, release), (len(truth), len(leads), 9)), _levels(release)
     )
@@ -103,11 +112,34 @@ def _rows(place: _Place, release: UniversalRelease, context: int) -> list[str]:
         for column, lead in enumerate(leads):
             rows.append(
                 f"| {place.name} | {context} | {lead} | {reference[column]:.3f} | {network.metadata.model} | "
-                f"{ratio[column]:.3f} | {ratio_without[column]:.3f} | {persistence[column]:.3f} | "
+                f"{ratio[column]:.3f} | {ratio_without[column]:.3f} | "
                 f"{_coverage(truth, answers, column, 0.1):.0f} | {_coverage(truth, answers, column, 0.025):.0f} | "
-                f"{score[column]:.3f} |"
+                f"{score[column]:.3f} | {' | '.join(f'{ratios[column]:.3f}' for ratios in beside)} |"
             )
     return rows
+
+
+def _references(
+    place: _Place, release: UniversalRelease, origins: npt.NDArray[np.int64], context: int
+) -> dict[str, Floats]:
+    """Forecasts by references that are fitted to each context, °C ``(origins, leads)``; NaN where it is too short."""
+    leads = _LEADS[place.step]
+    contexts = [place.series.part(origin + 1 - context, origin + 1) for origin in origins.tolist()]
+    coefficients = np.broadcast_to(place.coefficients, (len(contexts), 7))
+    answers = release.forecast_many(
+        contexts,
+        max(leads),
+        coefficients=coefficients,
+        model=release.best_on_held_out,
+        record=False,
+        references=True,
+    )
+    forecasts = {name: np.full((len(contexts), len(leads)), np.nan) for name in _REFERENCES}
+    for row, answer in enumerate(answers):
+        if isinstance(answer, UniversalForecast):
+            for name, forecast in answer.baselines.items():
+                forecasts[name][row] = forecast[[lead - 1 for lead in leads]]
+    return forecasts
 
 
 def _levels(release: UniversalRelease) -> Floats:
@@ -159,7 +191,9 @@ def _autoregression(place: _Place, origins: npt.NDArray[np.int64]) -> tuple[Floa
 
 
 def _rmse(errors: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.nanmean(errors**2, axis=0)))
+    known = np.isfinite(errors)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.sqrt(np.where(known, errors**2, 0.0).sum(axis=0) / known.sum(axis=0)))
 
 
 def _coverage(truth: Floats, answers: Floats, column: int, tail: float) -> float:

@@ -12,6 +12,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.wording import counted, too_few
 
 Split = Literal["train", "validation", "test"]
+SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 
 TRAIN_TENTHS: Final = 7
 VALIDATION_TENTHS: Final = 1

@@ -44,13 +44,21 @@ def flagged() -> str:
     return "\n".join([head + ",sst_qc", *(f"{row},{flags.get(i, 1)}" for i, row in enumerate(rows))]) + "\n"
 
 
-def daily_with_gaps(n: int = 3_650) -> str:
-    """A CSV of ten years of daily values, with three weeks missing in every two years."""
-    random = np.random.default_rng(1)
-    times = np.datetime64("2010-01-01") + np.arange(n)
-    values = 22 + 3 * np.sin(2 * np.pi * np.arange(n) / 365.25) + random.normal(0, 0.3, n)
-    gap = (np.arange(n) % 700) < 20
-    rows = [
-        f"{time},{'' if missing else f'{value:.2f}'}" for time, value, missing in zip(times, values, gap, strict=True)
-    ]
-    return "time,sst\n" + "\n".join(rows) + "\n"
+def daily(n: int, *, walk: bool = False, seed: int = 1) -> str:
+    """A CSV of daily values up to 28 February 2022: a season with persistent weather, or a random walk."""
+    random = np.random.default_rng(seed)
+    times = np.datetime64("2022-03-01") - n + np.arange(n)
+    steps = random.normal(0, 0.15, n)
+    weather = np.zeros(n)
+    for i in range(1, n):
+        weather[i] = (1.0 if walk else 0.9) * weather[i - 1] + steps[i]
+    season = 0.0 if walk else -3 * np.cos(2 * np.pi * (times - np.datetime64("2022-02-01")).astype(int) / 365.25)
+    values = 18 + season + weather
+    return "time,sst\n" + "".join(f"{time},{value:.2f}\n" for time, value in zip(times, values, strict=True))
+
+
+def every_five_days(n: int) -> str:
+    """A CSV of daily values that repeat every five days: a linear autoregression is almost exact."""
+    times = np.datetime64("2022-03-01") - n + np.arange(n)
+    values = 18 + 2 * np.sin(2 * np.pi * np.arange(n) / 5)
+    return "time,sst\n" + "".join(f"{time},{value:.2f}\n" for time, value in zip(times, values, strict=True))

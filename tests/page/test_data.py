@@ -1,6 +1,7 @@
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -10,11 +11,16 @@ from playwright.sync_api import FileChooser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import daily_with_gaps, drop, flagged, monthly
+from tests.page.files import daily, drop, drop_file, flagged, monthly
 from tests.page.snippets import run_curl, run_python
 
 OBSERVED = "plot => plot.data.find(trace => trace.name === 'Observed').y"
 NDBC = "#YY  MM DD hh mm WTMP\n#yr  mo dy hr mn degC\n"
+
+
+def series_of(url: str, text: str) -> Any:
+    """Return the series of a file in the form that POST /forecast takes."""
+    return httpx.post(f"{url}/series", content=text, headers={"Content-Type": "text/csv"}).json()["series"]
 
 
 def test_a_dropped_file_is_plotted_with_its_gap_then_forecast_and_compared(shown: Shown, url: str) -> None:
@@ -29,32 +35,50 @@ def test_a_dropped_file_is_plotted_with_its_gap_then_forecast_and_compared(shown
     shade = plot.evaluate("plot => plot.data.find(trace => trace.name === 'Missing').x")
     assert sorted({time[:7] for time in shade if time}) == ["2003-06", "2003-08"]
 
-    series = httpx.post(f"{url}/series", content=monthly(), headers={"Content-Type": "text/csv"}).json()["series"]
-    body = {"dataset": "nino12", "model": "all", "horizon": 12, "series": series}
-    forecasts = httpx.post(f"{url}/forecast", json=body).json()["models"]
-    table = page.get_by_role("table", name="Forecast for pier.csv").get_by_role("row").nth(1)
-    for model in forecasts:
-        expect(table).to_contain_text(f"{model['forecasts'][0]['sst'][0]:.2f}")
-    compared = httpx.post(f"{url}/compare", json={"dataset": "nino12", "series": series}).json()["models"]
+    series = series_of(url, monthly())
+    (forecast,) = httpx.post(f"{url}/forecast", json={"horizon": 6, "series": series}).json()["forecasts"]
+    rows = page.get_by_role("table", name="Forecast for pier.csv").get_by_role("row").all()[1:]
+    assert len(rows) == 6
+    for row, value in zip(rows, forecast["sst"], strict=True):
+        expect(row).to_contain_text(f"{value:.2f}")
+    compared = httpx.post(f"{url}/compare", json={"series": series}).json()["models"]
     errors = page.get_by_role("table", name="Errors on your series")
     for row, model in zip(errors.get_by_role("row").all()[1:], compared, strict=True):
         expect(row).to_contain_text(f"{model['rmse']:.4f}")
 
 
-def test_daily_values_are_averaged_to_the_step_of_the_models(shown: Shown) -> None:
-    page = drop(shown("?view=data"), "mooring.csv", daily_with_gaps())
-    expect(
-        page.get_by_text("No loaded model has daily steps, so everything below uses monthly averages")
-    ).to_be_visible()
-    assert page.locator(".plot").first.evaluate(f"plot => ({OBSERVED})(plot).length") == 3_650
-    expect(page.get_by_role("table", name="Forecast for mooring.csv").get_by_role("row")).to_have_count(13)
-    expect(page.get_by_role("heading", name="Errors on your series")).to_be_visible()
+def test_daily_values_are_forecast_at_their_own_step(shown: Shown, url: str) -> None:
+    page = drop(shown("?view=data"), "mooring.csv", daily(60))
+    table = page.get_by_role("table", name="Forecast for mooring.csv")
+    expect(table.get_by_role("row")).to_have_count(8)
+    expect(table.get_by_role("rowheader").first).to_have_text("1 Mar 2022")
+    expect(table.get_by_role("rowheader").last).to_have_text("7 Mar 2022")
+    (forecast,) = httpx.post(f"{url}/forecast", json={"series": series_of(url, daily(60))}).json()["forecasts"]
+    expect(page.locator(".headline .figure")).to_have_text(f"{forecast['sst'][0]:.2f} °C")
+    expect(page.get_by_text("averages of your series")).to_have_count(0)
 
 
-def test_a_step_without_a_name_is_written_as_an_adjective(shown: Shown) -> None:
-    rows = [f"2020-01-{i // 8 + 1:02}T{i % 8 * 3:02}:00Z,{20 + i % 8 / 10:.1f}" for i in range(240)]
-    page = drop(shown("?view=data"), "mooring.csv", "\n".join(["time,sst", *rows]))
-    expect(page.get_by_text("No loaded model has 3-hour steps")).to_be_visible()
+def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_when_chosen(
+    visitor: Visitor, url: str
+) -> None:
+    visit = visitor()
+    # A dataset that another view showed is not carried over.
+    visit.open("?view=compare&dataset=nino12")
+    visit.page.get_by_role("link", name="Your data").click()
+    drop_file(visit, "pier.csv", monthly())
+    page = visit.page
+    choices = page.get_by_label("Networks for")
+    expect(choices).to_have_value("")
+    assert choices.get_by_role("option").all_inner_texts() == ["Any sea (ocean-monthly)", "One place (nino12)"]
+    expect(page.locator(".headline")).not_to_contain_text("nino12")
+    choices.select_option("nino12")
+    visit.settle()
+    expect(page.get_by_text("These networks were trained on nino12")).to_be_visible()
+    expect(page.locator(".headline")).to_contain_text("nino12-")
+    assert "release=nino12" in page.url
+    drop_file(visit, "mooring.csv", daily(60))
+    expect(page.get_by_label("Networks for")).to_have_count(0)
+    expect(page.locator(".headline")).to_contain_text("ocean-daily-")
 
 
 def test_pasted_text_is_read_and_survives_a_visit_to_another_view(visitor: Visitor) -> None:
@@ -79,9 +103,14 @@ def test_an_error_shows_the_line_it_is_about(shown: Shown) -> None:
     visit.console_errors.clear()
 
 
-def test_a_series_that_is_too_short_is_refused_with_the_minimum(shown: Shown) -> None:
-    page = drop(shown("?view=data"), "short.csv", monthly(5))
-    expect(page.get_by_role("alert").first).to_contain_text("24")
+def test_a_series_that_is_too_short_says_how_many_values_are_missing(shown: Shown) -> None:
+    page = drop(shown("?view=data"), "short.csv", daily(10))
+    alert = page.get_by_role("alert")
+    expect(alert).to_have_count(1)
+    expect(alert).to_contain_text("Cannot forecast short.csv")
+    expect(alert).to_contain_text("needs at least 14 daily values, and the series has 10: send 4 more")
+    expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
+    expect(page.get_by_role("table", name="Forecast for")).to_have_count(0)
 
 
 def test_ndbc_sentinels_are_read_as_missing(shown: Shown) -> None:
@@ -145,27 +174,35 @@ def test_a_station_can_be_chosen_from_several(shown: Shown) -> None:
 def test_the_snippets_return_the_same_forecast(shown: Shown, tmp_path: Path, name: str) -> None:
     page = drop(shown("?view=data"), name, monthly())
     (tmp_path / name).write_text(monthly())
+    expect_the_same_from_code(page, tmp_path, name)
+
+
+def test_the_snippets_send_the_position(visitor: Visitor, tmp_path: Path) -> None:
+    visit = visitor()
+    visit.open("?view=data&latitude=43.6&longitude=9.1")
+    drop_file(visit, "pier.csv", daily(60))
+    (tmp_path / "pier.csv").write_text(daily(60))
+    expect(visit.page.get_by_role("group", name="curl")).to_contain_text('"latitude": 43.6')
+    expect_the_same_from_code(visit.page, tmp_path, "pier.csv")
+
+
+def expect_the_same_from_code(page: Page, folder: Path, name: str) -> None:
     row = page.get_by_role("table", name=f"Forecast for {name}").get_by_role("row").nth(1)
     value = row.get_by_role("cell").first.inner_text()
-    for printed in (run_curl(page, tmp_path), run_python(page, tmp_path).replace("'", '"')):
-        first = re.findall(r'"model": ?"(nino12-\w+)".*?"sst": ?\[(.*?),|"sst": ?\[(.*?),', printed)[0]
-        assert f"{float(first[1] or first[2]):.2f}" == value
-
-
-def test_the_snippets_average_a_series_of_another_step(shown: Shown, tmp_path: Path) -> None:
-    page = drop(shown("?view=data"), "mooring.csv", daily_with_gaps(900))
-    (tmp_path / "mooring.csv").write_text(daily_with_gaps(900))
-    value = page.get_by_role("table", name="Forecast for mooring.csv").get_by_role("cell").first.inner_text()
-    for printed in (run_curl(page, tmp_path), run_python(page, tmp_path)):
+    for printed in (run_curl(page, folder), run_python(page, folder)):
         assert f"{float(re.findall(r'.sst.: ?.(.*?),', printed)[0]):.2f}" == value
 
 
-def test_the_forecast_downloads_as_csv(shown: Shown) -> None:
-    page = drop(shown("?view=data"), "pier.csv", monthly())
+def test_the_forecast_downloads_as_csv(shown: Shown, url: str) -> None:
+    page = drop(shown("?view=data"), "pier.csv", daily(60))
     with page.expect_download() as download:
         page.locator("section.card", has_text="Forecast values, °C").get_by_role("button", name="CSV").click()
     assert download.value.suggested_filename == "pier.csv-forecast.csv"
-    assert download.value.path().read_text().count("nino12-") == 36
+    head, *rows = download.value.path().read_text().splitlines()
+    assert head.startswith("time,model,sst,lower_80,upper_80,lower_95,upper_95,calibrated,persistence")
+    body = {"horizon": 7, "series": series_of(url, daily(60))}
+    (forecast,) = httpx.post(f"{url}/forecast", json=body).json()["forecasts"]
+    assert [row.split(",")[:2] for row in rows] == [[time, forecast["model"]] for time in forecast["timestamps"]]
 
 
 def choose_by_key(page: Page) -> FileChooser:

@@ -46,8 +46,9 @@ def test_the_article_fits_the_pronunciation(shown: Shown) -> None:
     expect(visit.page.locator("details", has_text="About nino12-rnn")).to_contain_text("An RNN with")
 
 
-def test_the_view_shows_readiness_and_links_to_more(shown: Shown) -> None:
+def test_the_view_shows_readiness_and_links_to_more(shown: Shown, url: str) -> None:
     page = shown("?view=operate").page
-    expect(page.get_by_text("15 models are loaded, verified and warmed up.")).to_be_visible()
+    count = len(httpx.get(f"{url}/models").json()["models"])
+    expect(page.get_by_text(f"{count} models are loaded, verified and warmed up.")).to_be_visible()
     for name, href in (("API documentation", "/docs"), ("Metrics", "/metrics")):
         expect(page.get_by_role("main").get_by_role("link", name=name)).to_have_attribute("href", href)

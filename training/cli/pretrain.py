@@ -9,6 +9,7 @@ from pathlib import Path
 from forecasting.console import command_name
 from training.cli.reading_options import positive
 from training.pretraining.fit import FitSettings
+from training.pretraining.real_series import read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 from training.pretraining.spec import SPECS
 
@@ -17,7 +18,9 @@ def main(arguments: list[str]) -> int:
     """Run the command; returns the exit status."""
     options = _parser().parse_args(arguments)
     fit = FitSettings(epochs=options.epochs, hidden=options.hidden, seed=options.seed)
-    settings = PretrainingSettings(fit=fit, workers=options.workers)
+    spec = SPECS[options.step]
+    real_series = read_real_series(spec, options.with_files)
+    settings = PretrainingSettings(fit=fit, real_series=real_series, workers=options.workers)
     if options.seas is not None:
         most = options.seas
         settings = replace(
@@ -30,7 +33,7 @@ def main(arguments: list[str]) -> int:
     def report(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    path = pretrain(SPECS[options.step], settings, options.out, (lambda line: None) if options.quiet else report)
+    path = pretrain(spec, settings, options.out, (lambda line: None) if options.quiet else report)
     print(f"published {path}, which now serves")
     return 0
 
@@ -44,6 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--step", required=True, choices=SPECS, help="time step of the series to forecast")
     parser.add_argument(
         "--seas", type=positive, metavar="N", help="simulated series (default: 12000 for days, else 6000)"
+    )
+    parser.add_argument(
+        "--with",
+        dest="with_files",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="files with real series to train on too, at the same time step",
     )
     parser.add_argument(
         "--epochs",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.pretraining.companion import Companion
+from training.pretraining.companion import Companion, Moments
 from training.pretraining.features import Features
 from training.pretraining.spec import Spec
 from training.simulation.observing import AREA_MEAN
@@ -117,16 +117,14 @@ def simulated_panel(spec: Spec, seed: int, n: int) -> Panel:
 
 
 @torch.no_grad()
-def companion_moments(spec: Spec, features: Features, companion: Companion, panel: Panel) -> list[Tensor]:
-    """The moments of each series at each knot, ``(n, size + 1, size + 1)``."""
-    moments: list[list[Tensor]] = [[] for _ in spec.knots]
+def companion_moments(features: Features, companion: Companion, panel: Panel) -> Moments:
+    """The moments of each series, ``(n, knots, …)``."""
+    parts = []
     for anomaly, last, positioned in _batches(panel):
-        steps = anomaly.shape[1]
-        predictors, _, _, x, scale, observed = features(anomaly, last, positioned, steps - 1)
-        for place, lead in enumerate(spec.knots):
-            end = torch.tensor([steps - 1])
-            moments[place].append(companion.moments(predictors, x, scale, observed, lead, end)[:, 0])
-    return [torch.cat(parts) for parts in moments]
+        end = torch.tensor([anomaly.shape[1] - 1])
+        predictors, _, _, x, scale, observed = features(anomaly, last, positioned, int(end))
+        parts.append(companion.moments(predictors, x, scale, observed, end))
+    return Moments(*(torch.cat(part)[:, 0] for part in zip(*parts, strict=True)))
 
 
 @torch.no_grad()

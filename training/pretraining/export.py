@@ -28,6 +28,7 @@ class UniversalModule(nn.Module):
 
     def __init__(self, spec: Spec, features: Features, companion: Companion, network: UniversalNetwork) -> None:
         super().__init__()
+        self.widths: Tensor
         self.window = min(spec.maximum, 365)
         self.step_seconds = int(spec.step_seconds)
         self.seconds = spec.step_seconds
@@ -42,6 +43,8 @@ class UniversalModule(nn.Module):
         self.features = features
         self.companion = companion
         self.network = network
+        leads = torch.arange(1, spec.horizon + 1, dtype=torch.float32)
+        self.register_buffer("widths", (1 + spec.widening * (1 - 1 / leads)).unsqueeze(1))
 
     def forward(self, sst: Tensor, valid_time: Tensor) -> Tensor:
         """Forecast one step, without a position.
@@ -86,6 +89,21 @@ class UniversalModule(nn.Module):
         Returns:
             °C, float32 ``(batch, origins, horizon, 1 + levels)``.
         """
+        return self.answer(self.prepare(sst, last_time, climatology, origins))
+
+    @torch.jit.export
+    def prepare(self, sst: Tensor, last_time: Tensor, climatology: Tensor, origins: Tensor) -> list[Tensor]:
+        """Compute what the networks of one release share: everything but the cell, and what follows it.
+
+        Args:
+            sst: as in :meth:`quantiles`.
+            last_time: as in :meth:`quantiles`.
+            climatology: as in :meth:`quantiles`.
+            origins: as in :meth:`backtest`.
+
+        Returns:
+            What :meth:`answer` of each network takes.
+        """
         batch, steps = sst.shape
         positioned = torch.isfinite(climatology[:, 0]).to(torch.float64)
         usual = self.usual(steps, last_time, climatology)
@@ -93,18 +111,27 @@ class UniversalModule(nn.Module):
         start = max(0, int(origins[0]) + 1 - self.cell_steps)
         features, inputs, context, x, scale, observed = self.features(anomaly, last_time, positioned, start)
         mean, spread, fit = self.companion(features, x, scale, observed, positioned, origins)
-        states = self.states(inputs.to(torch.float32), origins - start)
         filled = (x + usual[:, :steps])[:, origins] + (anomaly[:, -1:] - x[:, -1:])
         level = ((filled - self.level_centre) / self.level_spread).unsqueeze(2)
         context = torch.cat([context[:, origins - start], level, torch.ones_like(level)], 2)
-        known = [part.to(torch.float32).flatten(0, 1) for part in (states, mean, spread, fit, context)]
-        scaled = self.network(known[0], known[1], known[2], known[3], known[4])
-        scaled = scaled.view(batch, len(origins), self.horizon, 1 + len(self.levels))
-        increments = scaled * scale[:, origins].to(torch.float32).unsqueeze(2).unsqueeze(3)
         leads = torch.arange(1, self.horizon + 1, device=sst.device)
         ahead = usual[:, (origins.unsqueeze(1) + leads.unsqueeze(0)).flatten()]
         base = filled.unsqueeze(2) + ahead.view(batch, len(origins), self.horizon) - usual[:, origins].unsqueeze(2)
-        return torch.clamp(base.to(torch.float32).unsqueeze(3) + increments, min=-3.0)
+        parts = [inputs, mean, spread, fit, context, scale[:, origins], base]
+        return [part.to(torch.float32) for part in parts] + [origins - start]
+
+    @torch.jit.export
+    def answer(self, prepared: list[Tensor]) -> Tensor:
+        """Forecast from what :meth:`prepare` of any network of the same release returned: as :meth:`backtest`."""
+        inputs, mean, spread, fit, context, scale, base, origins = prepared
+        states = self.states(inputs, origins)
+        known = [part.flatten(0, 1) for part in (states, mean, spread, fit, context)]
+        scaled = self.network(known[0], known[1], known[2], known[3], known[4])
+        scaled = scaled.view(len(inputs), len(origins), self.horizon, 1 + len(self.levels))
+        middle = scaled[:, :, :, 1 + len(self.levels) // 2].unsqueeze(3)
+        spread_out = middle + (scaled[:, :, :, 1:] - middle) * self.widths
+        increments = torch.cat([scaled[:, :, :, :1], spread_out], 3) * scale.unsqueeze(2).unsqueeze(3)
+        return torch.clamp(base.unsqueeze(3) + increments, min=-3.0)
 
     def states(self, inputs: Tensor, origins: Tensor) -> Tensor:
         """States of the cell at the origins, each after at most the last ``cell_steps`` steps."""

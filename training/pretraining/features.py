@@ -75,11 +75,9 @@ class Features(nn.Module):
         weighed = (x * observed).unsqueeze(2).expand(batch, steps, self.means)
         twice = torch.stack([power, power], 2)
         sums = self.scan(torch.cat([twice, weighed], 2))
-        counts = self.scan(
-            torch.cat(
-                [both.unsqueeze(2).expand(batch, steps, 2), observed.unsqueeze(2).expand(batch, steps, self.means)], 2
-            )
-        )
+        rows = 1 if bool(seen.all()) else batch  # complete series count alike
+        pairs, ones = both[:rows].unsqueeze(2), observed[:rows].unsqueeze(2)
+        counts = self.scan(torch.cat([pairs, pairs, ones.expand(rows, steps, self.means)], 2))
         count = torch.cumsum(both, 1)
         overall = (torch.cumsum(power, 1) + 1e-6) / (count + 1e-2)
         variance = (sums[:, :, 0] + self.prior_weight * overall) / (counts[:, :, 0] + self.prior_weight)
@@ -101,7 +99,7 @@ class Features(nn.Module):
 
         late = variance[:, start:]
         recent = (sums[:, start:, 1] + self.prior_weight * late) / (counts[:, start:, 1] + self.prior_weight)
-        shapes = torch.asinh(torch.cat([distances[:, start:], level[:, start:]], 2)) * 0.5
+        shapes = torch.asinh(torch.cat([distances[:, start:], level[:, start:]], 2).to(torch.float32)) * 0.5
         season = torch.stack([waves[:, start:, 0], waves[:, start:, len(self.rates)]], 2)
         inputs = torch.cat(
             [

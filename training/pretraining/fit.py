@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.pretraining.companion import Companion, fit_prior
+from training.pretraining.companion import Companion, Moments, fit_prior
 from training.pretraining.examples import Examples
 from training.pretraining.network import LEVELS, UniversalNetwork
 from training.pretraining.spec import Spec
@@ -22,7 +22,7 @@ _FEWEST_ROWS: Final = 40
 class FitSettings:
     """How the networks are fitted, the same for the three cells."""
 
-    epochs: int = 10
+    epochs: int = 6
     batch: int = 256
     rate: float = 2e-3
     decay: float = 1e-3
@@ -31,13 +31,13 @@ class FitSettings:
     companion: bool = True
 
 
-def fit_companion(companion: Companion, spec: Spec, moments: list[Tensor], positioned: Tensor) -> None:
-    """Fit the two priors of the companion, in place, to the moments of many series at each knot."""
+def fit_companion(companion: Companion, spec: Spec, moments: Moments, positioned: Tensor) -> None:
+    """Fit the two priors of the companion, in place, to the moments of many series ``(n, knots, …)``."""
     for place, lead in enumerate(spec.knots):
-        usable = moments[place][:, 0, 0] > _FEWEST_ROWS
+        usable = moments.rows[:, place] > _FEWEST_ROWS
         for which in (0, 1):
             chosen = usable & ((positioned > 0.5) == bool(which))
-            mean, precision, noise = fit_prior(moments[place][chosen], float(lead))
+            mean, precision, noise = fit_prior(Moments(*(part[chosen, place] / lead for part in moments)), float(lead))
             companion.mean[which, place] = mean
             companion.precision[which, place] = precision
             companion.noise[which, place] = noise

@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from pydantic import BaseModel
@@ -40,6 +40,18 @@ class FittedNetwork:
     scores_alone: list[HeldOutScore]
 
 
+class TrainedOn(NamedTuple):
+    """What the networks were trained on.
+
+    Attributes:
+        seas: number of simulated seas.
+        real_series: names of real series.
+    """
+
+    seas: int
+    real_series: tuple[str, ...]
+
+
 class ModelScores(BaseModel, frozen=True):
     """Scores of one network on held-out seas, with its companion and without."""
 
@@ -57,14 +69,22 @@ class UniversalReport(BaseModel, frozen=True):
     version: str
     step: str
     seas: int
+    real_series: tuple[str, ...] = ()
     models: list[ModelScores]
 
 
 def write_universal_release(
-    folder: Path, spec: Spec, seas: int, settings: FitSettings, fitted: list[FittedNetwork], version: str, created: str
+    folder: Path,
+    spec: Spec,
+    trained_on: TrainedOn,
+    settings: FitSettings,
+    fitted: list[FittedNetwork],
+    version: str,
+    created: str,
 ) -> None:
     """Write every file of a release except its manifest into ``folder``."""
-    configuration = {name: value for name, value in asdict(settings).items() if name != "companion"} | {"seas": seas}
+    configuration = {name: value for name, value in asdict(settings).items() if name != "companion"}
+    configuration["seas"] = trained_on.seas
     models = []
     for network in fitted:
         module = script(network.module)
@@ -100,7 +120,14 @@ def write_universal_release(
                 held_out_without_companion=network.scores_alone,
             )
         )
-    report = UniversalReport(dataset=spec.release, version=version, step=spec.step, seas=seas, models=models)
+    report = UniversalReport(
+        dataset=spec.release,
+        version=version,
+        step=spec.step,
+        seas=trained_on.seas,
+        real_series=trained_on.real_series,
+        models=models,
+    )
     (folder / "report.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (folder / "MODEL_CARD.md").write_text(write_card(report, spec), encoding="utf-8")
 
@@ -115,9 +142,8 @@ def write_card(report: UniversalReport, spec: Spec) -> str:
         f"{spec.horizon} steps ahead, "
         f"from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
         "",
-        f"They were trained on {report.seas} simulated seas and have seen no real series. Their forecasts of real "
-        "places are as good as the simulation is like these; "
-        "the service compares them with simple references on the past of "
+        f"They were trained on {report.seas} simulated seas and {_real(report)}. Their forecasts of other places are "
+        "as good as the simulation is like these; the service compares them with simple references on the past of "
         "each series that it gets, and says which did better.",
         "",
         "## On simulated seas that were held out",
@@ -145,6 +171,10 @@ def write_card(report: UniversalReport, spec: Spec) -> str:
                     lines.append(f"| {name} | {'known' if positioned else 'unknown'} | {figures} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _real(report: UniversalReport) -> str:
+    return f"on {', '.join(report.real_series)}" if report.real_series else "have seen no real series"
 
 
 def _latency(module: torch.jit.ScriptModule, spec: Spec) -> float:

@@ -3,7 +3,7 @@
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -17,14 +17,15 @@ from torch import Tensor
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.metadata import CELLS
-from training.pretraining.companion import Companion
+from training.pretraining.companion import Companion, Moments
 from training.pretraining.evaluate import HeldOutScore, score_held_out
 from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
 from training.pretraining.export import UniversalModule
 from training.pretraining.features import Features
 from training.pretraining.fit import FitSettings, fit_companion, fit_network
 from training.pretraining.network import UniversalNetwork
-from training.pretraining.publish import FittedNetwork, write_universal_release
+from training.pretraining.publish import FittedNetwork, TrainedOn, write_universal_release
+from training.pretraining.real_series import RealSeries, real_panel
 from training.pretraining.spec import Spec
 from training.publish.release import next_version, point_current, publish, staging
 
@@ -43,6 +44,7 @@ class PretrainingSettings:
         prior_seas: number of those that the companion's prior is fitted to.
         held_out_seas: number of those that the networks are scored on.
         fit: settings of the networks.
+        real_series: to train on too.
         workers: number of processes.
     """
 
@@ -50,6 +52,7 @@ class PretrainingSettings:
     prior_seas: int = 3_000
     held_out_seas: int = 1_000
     fit: FitSettings = field(default_factory=FitSettings)
+    real_series: Sequence[RealSeries] = ()
     workers: int = 1
 
 
@@ -79,7 +82,8 @@ def pretrain(
         with staging(folder) as stage:
             version = next_version(folder)
             created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
-            write_universal_release(stage, spec, settings.seas or spec.seas, settings.fit, fitted, version, created)
+            trained_on = TrainedOn(settings.seas or spec.seas, tuple(real.name for real in settings.real_series))
+            write_universal_release(stage, spec, trained_on, settings.fit, fitted, version, created)
             path = publish(stage, folder, version)
         point_current(folder, version)
     except OSError as error:
@@ -100,7 +104,11 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
         progress(f"fitted the companion's prior: {time.perf_counter() - begin:.0f} s")
         store = _Store(spec, Path(folder))
         store.save_companion(companion)
-        Examples.join(list(pool.map(partial(_cut_examples, store), _chunks(0, seas)))).save(store.examples)
+        examples = list(pool.map(partial(_cut_examples, store), _chunks(0, seas)))
+        if settings.real_series:
+            random = np.random.default_rng(settings.fit.seed)
+            examples.append(make_examples(spec, features, companion, real_panel(spec, settings.real_series), random))
+        Examples.join(examples).save(store.examples)
         panels = pool.map(partial(_simulate, spec), _chunks(_HELD_OUT_SEEDS, settings.held_out_seas))
         panel = Panel.join(list(panels))
         torch.save([getattr(panel, part.name) for part in fields(Panel)], store.held_out)
@@ -163,17 +171,17 @@ def _simulate(spec: Spec, chunk: tuple[int, int]) -> Panel:
     return simulated_panel(spec, *chunk)
 
 
-def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+def _moments(spec: Spec, chunk: tuple[int, int]) -> tuple[Moments, Tensor]:
     features = Features(spec)
     panel = simulated_panel(spec, *chunk)
-    return companion_moments(spec, features, Companion(spec, features.size), panel), panel.positioned
+    return companion_moments(features, Companion(spec, features.size), panel), panel.positioned
 
 
-def _fit_companion(spec: Spec, moments: Iterable[tuple[list[Tensor], Tensor]]) -> Companion:
+def _fit_companion(spec: Spec, chunks: Iterable[tuple[Moments, Tensor]]) -> Companion:
     companion = Companion(spec, Features(spec).size)
-    chunks = list(moments)
-    by_knot = [torch.cat(parts) for parts in zip(*(knots for knots, _ in chunks), strict=True)]
-    fit_companion(companion, spec, by_knot, torch.cat([positioned for _, positioned in chunks]))
+    moments, positioned = zip(*chunks, strict=True)
+    joined = Moments(*(torch.cat(part) for part in zip(*moments, strict=True)))
+    fit_companion(companion, spec, joined, torch.cat(positioned))
     return companion
 
 

@@ -27,6 +27,7 @@ class Spec:
         cycle: steps of the cycle (a year, or a day) whose previous turn is a predictor.
         cycle_ahead: leads of that cycle's tendency.
         cell_steps: last steps that the cell sees.
+        widening: share by which the quantiles of long leads are spread, since real seas differ from simulated ones.
         seas: number of simulated series to train on.
         training_steps: their length.
         contexts: lengths of the context at which networks are scored.
@@ -45,6 +46,7 @@ class Spec:
     cycle: int
     cycle_ahead: tuple[int, ...]
     cell_steps: int
+    widening: float
     seas: int
     training_steps: int
     contexts: tuple[int, ...]
@@ -73,6 +75,7 @@ SPECS: Final = {
         cycle=24,
         cycle_ahead=(3, 12),
         cell_steps=48,
+        widening=0.12,
         seas=6_000,
         training_steps=1500,
         contexts=(72, 336, 720, 1440),
@@ -90,7 +93,8 @@ SPECS: Final = {
         periods=(_YEAR, _YEAR / 2),
         cycle=365,
         cycle_ahead=(7,),
-        cell_steps=40,
+        cell_steps=32,
+        widening=0.08,
         seas=12_000,
         training_steps=760,
         contexts=(30, 60, 365, 730),
@@ -109,6 +113,7 @@ SPECS: Final = {
         cycle=52,
         cycle_ahead=(2, 8),
         cell_steps=32,
+        widening=0.15,
         seas=6_000,
         training_steps=560,
         contexts=(26, 104, 260, 520),
@@ -127,6 +132,7 @@ SPECS: Final = {
         cycle=12,
         cycle_ahead=(1, 4),
         cell_steps=24,
+        widening=0.25,
         seas=6_000,
         training_steps=400,
         contexts=(24, 60, 120, 360),

@@ -10,4 +10,6 @@ PLACES: Final = ("location", "location_name", "location_id", "loc", "site_name",
 ANYTHING: Final = ("name", "id")
 """Names of columns that may distinguish anything else as well, such as observers."""
 DEPTHS: Final = ("depth", "zlev", "altitude", "z")
-POSITIONS: Final = ("latitude", "lat", "longitude", "lon")
+LATITUDES: Final = ("latitude", "lat")
+LONGITUDES: Final = ("longitude", "lon")
+POSITIONS: Final = (*LATITUDES, *LONGITUDES)

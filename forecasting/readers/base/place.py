@@ -18,6 +18,8 @@ _MIN_DISTANCE_KM: Final = 10.0
 """Distance between two moorings: farther than a buoy swings or is redeployed."""
 _MIN_ROWS: Final = 30
 """Smallest number of rows of a fixed place."""
+_FARTHEST_DEGREES: Final = 2.0
+"""How far a station may move and still have a position; buoys drift some tenths of a degree."""
 
 
 def parse_place(text: str) -> Place:
@@ -72,3 +74,17 @@ def fixed_places(points: Floats, rows: npt.NDArray[np.bool_]) -> Floats | None:
         place_of_row[(points == point).all(axis=1)] = near[0] if near else point
     lengths = [int((rows & (place_of_row == place).all(axis=1)).sum()) for place in places]
     return place_of_row if len(places) > 1 and min(lengths) >= _MIN_ROWS else None
+
+
+def own_place(points: Floats) -> Place | None:
+    """The last known position of a station that hardly moves; None if it moves, or is not in the range of degrees.
+
+    Args:
+        points: latitude and longitude at each time, ``(n, 2)``, NaN where not known.
+    """
+    known = points[np.isfinite(points).all(axis=1)]
+    if not len(known) or np.ptp(known, axis=0).max() > _FARTHEST_DEGREES:
+        return None
+    # Coordinates in single precision have digits beyond those that were meant.
+    lat, lon = np.round(known[-1], 4).tolist()
+    return (lat, lon) if -90 <= lat <= 90 and -180 <= lon <= 360 else None

@@ -10,7 +10,9 @@ import numpy as np
 from forecasting.errors import FileError
 from forecasting.readers.base.depths import describe_depths
 from forecasting.readers.base.flags import Marked, apply_flags, describe_unused
+from forecasting.readers.base.keys import LATITUDES, LONGITUDES
 from forecasting.readers.base.options import AT, ReadingOptions, refuse_many
+from forecasting.readers.base.place import Place, own_place
 from forecasting.readers.base.table import one_line
 from forecasting.readers.base.validity import Validity, as_written
 from forecasting.readers.grid.ancillary import find_flags, find_unused_quality, flags_of
@@ -97,7 +99,18 @@ def _stations(data: "xr.Dataset", options: ReadingOptions) -> Iterator[Observati
             notes,
             (*doubt, *flag_warnings),
             marked,
+            _position(variables["value"]),
         )
+
+
+def _position(variable: "xr.DataArray") -> Place | None:
+    """The position of a station or cell, from the coordinates of its variable."""
+    plain = {str(name).lower(): coordinate.values for name, coordinate in variable.coords.items()}
+    axes = [next((plain[name] for name in names if name in plain), None) for names in (LATITUDES, LONGITUDES)]
+    if any(axis is None or not np.issubdtype(axis.dtype, np.number) for axis in axes):
+        return None
+    lat, lon = (np.asarray(axis, dtype=np.float64).ravel() for axis in axes)
+    return own_place(np.stack([lat, lon], axis=1)) if len(lat) == len(lon) else None
 
 
 def _check_size(values: int, options: ReadingOptions) -> None:

@@ -53,7 +53,7 @@ def build_station(observations: Observations, options: ReadingOptions) -> Statio
     notes = (source, *observations.notes, *warnings, *series.notes)
     return Station(
         observations.station, columns, observations.units, observations.units_from, observations.flags, warnings,
-        replace(series, notes=notes), marked=_placed(observations, series, options),
+        replace(series, notes=notes), marked=_placed(observations, series, options), position=observations.position,
     )  # fmt: skip
 
 

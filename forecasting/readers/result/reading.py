@@ -51,6 +51,7 @@ class Observations:
         notes: one sentence per choice or change.
         warnings: one sentence per doubt that the user should check.
         marked: values flagged suspect or fail, in ``units``; None if there are no flags.
+        position: of the station; None if the file does not say, or the station moves.
     """
 
     station: str | None
@@ -64,6 +65,7 @@ class Observations:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     marked: Marked | None = None
+    position: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Station:
         error: why there is no series, and what to do.
         marked: values flagged suspect or fail, °C, at their times in the series; None if there is no series or there
             are no flags.
+        position: of the station; None if the file does not say, or the station moves.
     """
 
     name: str | None
@@ -92,6 +95,7 @@ class Station:
     series: SstSeries | None
     error: FileError | None = None
     marked: Marked | None = None
+    position: Place | None = None
 
     @property
     def problem(self) -> str | None:

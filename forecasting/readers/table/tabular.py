@@ -8,6 +8,7 @@ import numpy as np
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import Marked, apply_flags, describe_unused, flag_column, quality_column
 from forecasting.readers.base.options import DateOrder, ReadingOptions, refuse_many
+from forecasting.readers.base.place import Place, own_place
 from forecasting.readers.base.table import HEADER, Table, numbers, to_numbers
 from forecasting.readers.base.units import SCALES, parse_units
 from forecasting.readers.result.reading import UNSAID, Columns, Observations
@@ -197,8 +198,16 @@ def _take(
     notes = (*table.notes, *part.notes, *_note_dropped(counts, columns.flags))
     return Observations(
         station, times, observed, lambda i: f"line {lines[i]}", columns, units, units_from, counts, notes,
-        (*doubt, *warnings), marked,
+        (*doubt, *warnings), marked, _position(table, part),
     )  # fmt: skip
+
+
+def _position(table: Table, part: Part) -> Place | None:
+    """The position of a station, from the columns of latitude and longitude."""
+    columns = place_columns(table)
+    if columns is None:
+        return None
+    return own_place(np.stack([to_numbers(table.cells[name])[part.rows] for name in columns], axis=1))
 
 
 def _note_dropped(counts: dict[int, int], name: str | None) -> Iterator[str]:

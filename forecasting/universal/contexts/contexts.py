@@ -12,7 +12,7 @@ from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Bools, Floats, Times, short
+from forecasting.series.times import DAY, Bools, Floats, Times, short, shorts
 from forecasting.series.timestep import TimeStep, length_of
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
 from forecasting.universal.contexts.refusals import (
@@ -31,6 +31,8 @@ _MONTHS_WITHOUT_POSITION: Final = 24
 
 _LENGTH_RATIO: Final = 1.2
 """Series of one group differ in length by no more than this factor, so that little is padded."""
+
+_SHOWN_GAPS: Final = 3
 
 Indices = npt.NDArray[np.int64]
 Failures = dict[int, SeriesError]
@@ -143,7 +145,9 @@ class _Group:
         self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
         contexts = self._aligned(np.flatnonzero(fit), last, longest)
         contexts = _with_agreeing_climatology(contexts)
-        return _without_short_or_constant(_with_late(contexts), metadata, failures)
+        contexts = _without_short_or_constant(_with_late(contexts), metadata, failures)
+        _warn_of_gaps(contexts, metadata.maximum)
+        return contexts
 
     def _refuse(
         self, wrong: npt.ArrayLike, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]
@@ -220,6 +224,17 @@ def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, 
         failures[int(contexts.row[i])] = constant_error(int(count[i]), float(recent[i, -1]))
     fit = ~(short_of | constant)
     return contexts if fit.all() else contexts.take(np.flatnonzero(fit)) if fit.any() else contexts.take(slice(0))
+
+
+def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
+    """Warn of missing values between the observed ones of the part that networks see."""
+    missing = np.isnan(contexts.values[:, -maximum:])
+    gaps = missing & np.maximum.accumulate(~missing, axis=1)
+    for i in np.flatnonzero(gaps.any(axis=1)).tolist():
+        places = np.flatnonzero(gaps[i])
+        times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - missing.shape[1] + 1))
+        shown = ", ".join(times) + (", …" if len(places) > _SHOWN_GAPS else "")
+        _warn(contexts, i, ForecastWarning("gap_filled", f"{counted(len(places), 'missing value')} bridged: {shown}"))
 
 
 def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:

@@ -85,7 +85,11 @@ def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
         "problem": _problem(reading.error),
         "stations": [_station(station, metadata) for station in stations],
         "units": "celsius",
-        "series": [_series_json(station.name, station.series) for station in stations if station.series is not None],
+        "series": [
+            _series_json(station.name, station.series, station.station.position)
+            for station in stations
+            if station.series is not None
+        ],
         "flagged": [
             _flagged(station.name, marked)
             for station in stations
@@ -161,9 +165,10 @@ def _use(series: SstSeries, metadata: CheckpointMetadata) -> Json:
     return {"dataset": metadata.dataset, "problem": str(errors[0]) if errors else None}
 
 
-def _series_json(name: str, series: SstSeries) -> Json:
+def _series_json(name: str, series: SstSeries, position: tuple[float, float] | None) -> Json:
     values = [None if math.isnan(value) else value for value in rounded(series.values).tolist()]
-    return {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
+    answer: Json = {"id": name, "start": iso(series.start), "step": str(series.step), "values": values}
+    return answer if position is None else answer | {"latitude": position[0], "longitude": position[1]}
 
 
 def _flagged(name: str, marked: Marked) -> Json:

@@ -123,6 +123,8 @@ class FoundSeries(BaseModel):
     start: str
     step: str
     values: list[float | None] = Field(description="°C; null if missing.")
+    latitude: float | None = Field(default=None, description="Degrees north; absent if the file has no position.")
+    longitude: float | None = Field(default=None, description="Degrees east; absent if the file has no position.")
 
 
 class FlaggedSeries(BaseModel):

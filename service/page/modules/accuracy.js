@@ -11,7 +11,7 @@ import { formatSteps } from "./times.js";
 
 const METRICS = ["mae", "rmse", "mape"];
 const DECIMALS = { mae: 4, rmse: 4, mape: 2 };
-const REFERENCES = ["persistence", "climatology", "damped", "linear"];
+const REFERENCES = ["persistence", "climatology", "damped", "linear", "usual_change"];
 /** Candidate ends of the skill axis, as fractions. */
 const SCALE_ENDS = [0.05, 0.1, 0.25, 0.5, 1];
 /** @type {[string, string][]} */

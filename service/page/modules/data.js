@@ -3,16 +3,16 @@
 
 import { readState, updateState } from "./address.js";
 import { selectField } from "./controls.js";
-import { loadDatasets } from "./datasets.js";
+import { loadReleases } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
 import { fileForecast } from "./file-forecast.js";
 import { fileInput } from "./file-input.js";
 import { pageSentence, readFile, readingParams } from "./file-reader.js";
 import { fileSummaryCard } from "./file-summary.js";
+import { clearPosition } from "./position-fields.js";
 import { readingOptions } from "./reading-options.js";
-import { stepSeconds, timestampsOf } from "./series-times.js";
+import { timestampsOf } from "./series-times.js";
 import { latestOnly, runTask } from "./task.js";
-import { stepAdjective } from "./times.js";
 
 export const heading = "Your data";
 
@@ -25,6 +25,7 @@ export async function show(root, signal) {
   const nextSignal = latestOnly(signal);
   const refresh = () => (currentFile ? showFile(result, currentFile, nextSignal()) : undefined);
   const open = async (/** @type {import("./file-reader.js").FileContent} */ file) => {
+    if (currentFile) clearPosition();
     currentFile = file;
     await refresh();
     result.scrollIntoView();
@@ -36,7 +37,7 @@ export async function show(root, signal) {
       "div",
       { class: "intro" },
       h("h1", {}, heading),
-      h("p", {}, "See how the service reads your series, what the models forecast from it, and how accurate they would have been so far. Your file is sent only to this service and is not stored."),
+      h("p", {}, "Forecast a series from any sea, and see how accurate such forecasts would have been on its past. Your file is sent only to this service and is not stored."),
     ),
     h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), fileInput(open, currentFile, pastedText), readingOptions(refresh)),
     result,
@@ -47,10 +48,10 @@ export async function show(root, signal) {
 /** @param {HTMLElement} box @param {import("./file-reader.js").FileContent} file @param {AbortSignal} signal */
 function showFile(box, file, signal) {
   const params = readingParams();
-  const load = (/** @type {AbortSignal} */ stop) => Promise.all([loadDatasets(stop), readFile(file, params, stop)]);
-  return runTask(box, `Reading ${file.name}`, signal, load, ([datasets, reading]) => {
+  const load = (/** @type {AbortSignal} */ stop) => Promise.all([loadReleases(stop), readFile(file, params, stop)]);
+  return runTask(box, `Reading ${file.name}`, signal, load, ([releases, reading]) => {
     announce(`${file.name} was read as ${reading.format}`);
-    showReading(box, { file, params, reading, datasets }, signal);
+    showReading(box, { file, params, reading, releases }, signal);
   });
 }
 
@@ -59,7 +60,7 @@ function showFile(box, file, signal) {
  * @property {import("./file-reader.js").FileContent} file
  * @property {Record<string, string>} params of the request that read it
  * @property {any} reading the response of POST /series
- * @property {import("./datasets.js").Dataset[]} datasets
+ * @property {import("./datasets.js").Releases} releases
  *
  * @param {HTMLElement} box @param {FileReading} fileReading @param {AbortSignal} signal
  */
@@ -81,6 +82,7 @@ function stationField(stations, selected, change) {
   const options = stations.map((station) => ({ value: station.id, text: station.name ?? station.id }));
   const select = (/** @type {string} */ id) => {
     updateState({ station: id }, { step: true });
+    clearPosition();
     change(id);
   };
   return h("div", { class: "controls" }, selectField(`Station (${options.length} in the file)`, options, selected.id, select));
@@ -103,52 +105,31 @@ function problemNotice(fileName, reading) {
 }
 
 /** @param {HTMLElement} box @param {FileReading} fileReading @param {any} station @param {AbortSignal} signal */
-function showStation(box, { file, params, reading, datasets }, station, signal) {
+function showStation(box, { file, params, reading, releases }, station, signal) {
   const ofStation = (/** @type {any[]} */ items) => items.find((item) => item.id === station.id) ?? null;
   const series = ofStation(reading.series);
   const forecasts = h("div", { class: "stack" });
-  fill(box, fileSummaryCard({ format: reading.format, station, history: historyOf(series), flagged: ofStation(reading.flagged) }, signal), forecasts);
+  fill(box, readingWarnings(station), forecasts);
+  const accepted = station.forecast.filter((/** @type {any} */ use) => use.problem === null).map((/** @type {any} */ use) => use.dataset);
   const source = {
     file,
     series,
     history: historyOf(series),
+    universal: releases.universal,
+    places: releases.places.filter(({ name }) => accepted.includes(name)),
     params: reading.stations.length > 1 ? { ...params, station: station.name } : params,
+    summary: fileSummaryCard({ format: reading.format, station, history: historyOf(series), flagged: ofStation(reading.flagged) }, signal),
   };
-  const matching = datasets.filter(({ best }) => best.step === series.step);
-  if (matching.length) return fileForecast(forecasts, { ...source, datasets: matching }, signal);
-  const coarser = datasets
-    .filter(({ best }) => stepSeconds(best.step) > stepSeconds(series.step))
-    .sort((a, b) => stepSeconds(a.best.step) - stepSeconds(b.best.step));
-  if (!coarser.length) return fill(forecasts, noModelNotice(series, datasets));
-  return showAveraged(forecasts, coarser, source, signal);
+  fileForecast(forecasts, source, signal);
 }
 
-/**
- * Average a series whose step no model has to the next coarser step, and forecast from the result.
- * @param {HTMLElement} box @param {import("./datasets.js").Dataset[]} coarser datasets, finest step first
- * @param {Omit<import("./file-forecast.js").Source, "datasets">} source @param {AbortSignal} signal
- */
-function showAveraged(box, coarser, source, signal) {
-  const step = coarser[0].best.step;
-  const params = { ...source.params, resample: step };
-  const load = (/** @type {AbortSignal} */ stop) => readFile(source.file, params, stop);
-  return runTask(box, `Averaging to ${stepAdjective(step)} values`, signal, load, (reading) => {
-    const [series] = reading.series;
-    if (!series) return fill(box, problemNotice(source.file.name, reading));
-    const content = h("div", { class: "stack" });
-    fill(box, h("p", { class: "notice" }, `No loaded model has ${stepAdjective(source.series.step)} steps, so everything below uses ${stepAdjective(step)} averages of your series.`), content);
-    const datasets = coarser.filter(({ best }) => best.step === step);
-    return fileForecast(content, { ...source, series, history: historyOf({ ...series, step }), params, datasets }, signal);
-  });
+/** Doubts about how the file was read; null if there are none. @param {any} station */
+function readingWarnings({ warnings }) {
+  if (!warnings.length) return null;
+  return h("div", { class: "notice warning" }, h("h2", {}, "Check how the file was read"), h("ul", {}, warnings.map((/** @type {string} */ warning) => h("li", {}, pageSentence(warning)))));
 }
 
 /** A series with the time of each value. @param {any} series as in the response of POST /series @returns {import("./forecast-chart.js").History} */
 function historyOf({ start, step, values }) {
   return { step, timestamps: timestampsOf(start, step, values.length), values };
-}
-
-/** @param {any} series @param {import("./datasets.js").Dataset[]} datasets */
-function noModelNotice(series, datasets) {
-  const loaded = datasets.map(({ name, best }) => `${name} (${stepAdjective(best.step)})`).join(", ");
-  return h("p", { class: "notice warning" }, `Your series has ${stepAdjective(series.step)} steps. No loaded model has the same step, or a longer one to average to. Loaded models: ${loaded}. To train a model on your data, run: python -m training --data FILE --name NAME`);
 }

@@ -1,32 +1,64 @@
 // @ts-check
-/** The loaded datasets of places and their models. */
+/** The loaded releases: datasets of places, and universal releases that forecast series from any sea. */
 
 import { getJson } from "./api.js";
+import { stepSeconds } from "./series-times.js";
 
 /**
  * @typedef {object} Dataset
  * @property {string} name
  * @property {any[]} models entries of the /models response
  * @property {any} best the model that was selected in training
+ *
+ * @typedef {object} Releases
+ * @property {Dataset[]} places the default first
+ * @property {Dataset[]} universal the shortest step first
  */
 
-/**
- * Load the datasets, the default first.
- * @param {AbortSignal} signal
- * @returns {Promise<Dataset[]>}
- */
-export async function loadDatasets(signal) {
+/** Load the releases. @param {AbortSignal} signal @returns {Promise<Releases>} */
+export async function loadReleases(signal) {
   const { default_dataset: defaultName, models } = await getJson("/models", { signal });
-  const entries = models.filter((/** @type {any} */ model) => model.kind === "place");
-  const names = [...new Set(entries.map((/** @type {any} */ model) => model.dataset))];
-  names.sort((a, b) => Number(b === defaultName) - Number(a === defaultName) || String(a).localeCompare(String(b)));
-  return names.map((name) => {
-    const own = entries.filter((/** @type {any} */ model) => model.dataset === name);
-    return { name: String(name), models: own, best: own.find((/** @type {any} */ model) => model.best) ?? own[0] };
-  });
+  const places = grouped(models.filter((/** @type {any} */ model) => model.kind === "place"));
+  places.sort((a, b) => Number(b.name === defaultName) - Number(a.name === defaultName) || a.name.localeCompare(b.name));
+  const universal = grouped(models.filter((/** @type {any} */ model) => model.kind === "universal"));
+  return { places, universal: universal.sort((a, b) => stepSeconds(a.best.step) - stepSeconds(b.best.step)) };
+}
+
+/** Load the datasets of places, the default first. @param {AbortSignal} signal */
+export async function loadDatasets(signal) {
+  return (await loadReleases(signal)).places;
 }
 
 /** The dataset with this name, or the first. @param {Dataset[]} datasets @param {string | undefined} name */
 export function findDataset(datasets, name) {
   return datasets.find((dataset) => dataset.name === name) ?? datasets[0];
+}
+
+/**
+ * The universal release that forecasts series at a step: of this step, or else of the nearest.
+ * @param {Dataset[]} universal @param {string} step
+ * @returns {Dataset | null}
+ */
+export function universalFor(universal, step) {
+  const same = universal.find(({ best }) => best.step === step);
+  if (same || step === "month") return same ?? null;
+  const distance = (/** @type {Dataset} */ { best }) => Math.abs(Math.log(stepSeconds(best.step) / stepSeconds(step)));
+  return universal.filter(({ best }) => best.step !== "month").sort((a, b) => distance(a) - distance(b))[0] ?? null;
+}
+
+/** The longest horizon of a release, in steps of a series. @param {Dataset} release @param {string} step of the series */
+export function horizonAt({ best }, step) {
+  if (best.step === step) return best.horizon;
+  const ratio = stepSeconds(best.step) / stepSeconds(step);
+  // Means over several steps of the series are forecast to half a mean beyond the middle of the last.
+  return Math.max(1, Math.floor(ratio > 1 ? (best.horizon - 0.5) * ratio + 0.5 : best.horizon * ratio));
+}
+
+/** @param {any[]} models @returns {Dataset[]} */
+function grouped(models) {
+  const names = [...new Set(models.map((model) => String(model.dataset)))];
+  return names.map((name) => {
+    const own = models.filter((model) => model.dataset === name);
+    return { name, models: own, best: own.find((model) => model.best) ?? own[0] };
+  });
 }

@@ -1,156 +1,151 @@
 // @ts-check
-/** A forecast from the series in the user's file, and the accuracy of the models on it. */
+/** A forecast of the series in the user's file: the record on its past, the forecast, and a comparison of the models. */
 
-import { accuracyTable, metricDefinitions, skillBars } from "./accuracy.js";
 import { parseList, readState, updateState } from "./address.js";
-import { ApiError, postJson } from "./api.js";
-import { Chart } from "./chart.js";
-import { comparisonFigure, comparisonRows } from "./comparison-chart.js";
 import { numberField, selectField, toggleGroup } from "./controls.js";
-import { fill, h } from "./dom.js";
-import { saveFile, toCsv } from "./download.js";
-import { forecastsOf } from "./forecast-chart.js";
+import { horizonAt, universalFor } from "./datasets.js";
+import { announce, fill, h } from "./dom.js";
 import { forecastCard } from "./forecast-card.js";
 import { glossary } from "./glossary.js";
-import { CELLS, kindOf, modelLabel, modelTitle } from "./models.js";
-import { formatCount } from "./numbers.js";
-import { fileSnippets } from "./snippets.js";
-import { tableDisclosure } from "./table.js";
-import { latestOnly, runTask } from "./task.js";
-import { formatSteps, formatTime } from "./times.js";
+import { headlineCard, headlineText } from "./headline-card.js";
+import { CELLS, modelTitle } from "./models.js";
+import { comparisonCards } from "./own-series-comparison.js";
+import { loadComparison, loadForecasts } from "./own-series-requests.js";
+import { positionFields, positionOf } from "./position-fields.js";
 import { sentence } from "./sentence.js";
+import { fileSnippets } from "./snippets.js";
+import { latestOnly, runTask } from "./task.js";
+import { formatSteps } from "./times.js";
 
-const LEVELS = [80, 95];
+const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
 
 /**
  * @typedef {object} Source
  * @property {import("./file-reader.js").FileContent} file
  * @property {any} series in the form that /forecast takes
  * @property {import("./forecast-chart.js").History} history the same series with the time of each value
- * @property {import("./datasets.js").Dataset[]} datasets with models for the step of the series
+ * @property {import("./datasets.js").Dataset[]} universal releases
+ * @property {import("./datasets.js").Dataset[]} places whose models take the series
  * @property {Record<string, any>} params of the request that read the file
+ * @property {Element} summary of how the file was read
+ *
+ * @typedef {object} Choice what the user asks for
+ * @property {import("./datasets.js").Dataset | null} place whose models forecast; null for universal networks
+ * @property {string} model best, all or a cell
+ * @property {number} horizon
+ * @property {number} maxHorizon
+ * @property {string | null} resampledTo the step of the release, if it is not that of the series
+ * @property {import("./position-fields.js").Position | null} position
  */
 
 /** @param {HTMLElement} box @param {Source} source @param {AbortSignal} signal */
 export function fileForecast(box, source, signal) {
-  const dataset = source.datasets.find(({ name }) => name === readState().dataset) ?? source.datasets[0];
-  const forecast = h("div", { class: "stack" });
-  const comparison = h("div", { class: "stack" });
-  const maxHorizon = dataset.best.horizon;
-  const requestOptions = () => ({
-    model: ["best", ...CELLS].includes(readState().model) ? readState().model : "all",
-    horizon: Math.min(Math.max(Math.round(Number(readState().horizon) || Math.min(12, maxHorizon)), 1), maxHorizon),
-  });
+  const [opening, forecast, comparison, code] = ["opening", "", "", ""].map((name) => h("div", { class: `stack ${name}`.trim() }));
   const nextSignal = latestOnly(signal);
+  const compare = compareOnce(source);
+  const show = () => showForecast({ opening, forecast, comparison, code }, source, { choice: choiceOf(source), position, compare }, nextSignal());
+  const position = positionFields(source.series, () => (compare.forget(), show()));
   const update = (/** @type {Record<string, any>} */ changes) => {
     updateState(changes);
-    showForecast(forecast, source, dataset, requestOptions(), nextSignal());
+    show();
   };
-  const models = [{ value: "best", text: `Best (${modelTitle(dataset.best.cell)})` }, ...CELLS.map((value) => ({ value, text: modelTitle(value) })), { value: "all", text: "All three" }];
-  const datasetOptions = source.datasets.map(({ name }) => ({ value: name, text: name }));
-  fill(
-    box,
-    h(
-      "section",
-      { class: "part" },
-      h("h2", {}, "Forecast and comparison"),
-      h("p", {}, `These models were trained on ${dataset.name}, which may be quite unlike your location. The comparison below shows how well they perform there.`),
-      glossary(),
-      h(
-        "div",
-        { class: "controls" },
-        selectField("Models trained on", datasetOptions, dataset.name, (name) => (updateState({ dataset: name, horizon: null }), fileForecast(box, source, signal))),
-        toggleGroup("Model", models, [requestOptions().model], ([selected]) => update({ model: selected === "all" ? null : selected }), { single: true }),
-        numberField("Steps ahead", { value: requestOptions().horizon, min: 1, max: maxHorizon, unit: (n) => formatSteps(n, source.history.step) }, (n) => update({ horizon: n })),
-      ),
-    ),
-    forecast,
-    comparison,
-  );
-  update({});
-  showComparison(comparison, source, dataset, signal);
+  const changeRelease = (/** @type {string} */ name) => {
+    updateState({ release: name || null, horizon: null });
+    fileForecast(box, source, signal);
+  };
+  fill(box, opening, forecastPart(source, choiceOf(source), { update, changeRelease, position }), forecast, comparison, source.summary, code);
+  show();
 }
 
-/** @param {HTMLElement} box @param {Source} source @param {import("./datasets.js").Dataset} dataset @param {{model: string, horizon: number}} options @param {AbortSignal} signal */
-function showForecast(box, source, dataset, { model, horizon }, signal) {
-  const body = { dataset: dataset.name, model, horizon, levels: LEVELS.filter((level) => dataset.best.levels.includes(level)) };
-  const load = async (/** @type {AbortSignal} */ stop) => {
-    const forecasts = forecastsOf(await postJson("/forecast", { ...body, series: [source.series] }, stop), 0);
-    if (forecasts[0].error) throw new ApiError(forecasts[0].error, 422);
-    return forecasts;
+/** What the user asks for, from the URL. @param {Source} source @returns {Choice} */
+function choiceOf({ series, universal, places }) {
+  const state = readState();
+  const place = places.find(({ name }) => name === state.release) ?? null;
+  const release = place ?? universalFor(universal, series.step);
+  const maxHorizon = release ? horizonAt(release, series.step) : 1;
+  const horizon = Math.round(Number(state.horizon)) || Math.ceil(maxHorizon / 2);
+  return {
+    place,
+    model: [...CELLS, "all"].includes(state.model) ? state.model : "best",
+    horizon: Math.min(Math.max(horizon, 1), maxHorizon),
+    maxHorizon,
+    resampledTo: release && release.best.step !== series.step ? release.best.step : null,
+    position: place ? null : positionOf(series),
   };
-  return runTask(box, "Forecasting", signal, load, (forecasts) =>
-    fill(
-      box,
-      ...forecastCard({ name: source.series.id === "0" ? source.file.name : source.series.id, history: source.history, forecasts, references: parseList(readState().refs, []), onReferences: (selection) => updateState({ refs: selection.join(",") }) }, signal),
-      fileSnippets(source.file, source.params, body),
-    ),
-  );
 }
 
-/** @param {HTMLElement} box @param {Source} source @param {import("./datasets.js").Dataset} dataset @param {AbortSignal} signal */
-function showComparison(box, source, dataset, signal) {
-  const load = async (/** @type {AbortSignal} */ stop) => {
-    const comparison = await postJson("/compare", { dataset: dataset.name, predictions: true, series: [source.series] }, stop);
-    if (comparison.series[0].error) throw new ApiError(comparison.series[0].error, 422);
-    return comparison;
-  };
-  return runTask(box, "Comparing the models on your series", signal, load, (comparison) => fill(box, ...comparisonCards(comparison, signal)));
-}
-
-/** @param {any} comparison the response of POST /compare @param {AbortSignal} signal */
-function comparisonCards(comparison, signal) {
-  const [series] = comparison.series;
-  const results = { step: comparison.step, timestamps: series.predictions.timestamps, observed: series.predictions.observed, predictions: series.predictions.predicted };
-  const kinds = Object.keys(results.predictions).map(kindOf);
-  let shown = parseList(readState().models, CELLS).filter((kind) => kinds.includes(kind));
-  const chart = new Chart("Your series and its one-step forecasts, with errors", signal, { height: "28rem" });
-  chart.draw((range) => comparisonFigure(results, shown, range));
-  const choose = (/** @type {string[]} */ selection) => {
-    shown = selection;
-    updateState({ models: selection.join(",") === CELLS.join(",") ? null : selection.join(",") || "none" });
-    chart.redraw();
-  };
-  const leader = kindOf(comparison.lowest_rmse);
-  return [
-    h(
-      "section",
-      { class: "card" },
-      h(
-        "header",
-        {},
-        h(
-          "div",
-          {},
-          h("h2", {}, "How the models would have forecast your series, one step ahead"),
-          h("p", {}, `${formatTime(comparison.test.start, comparison.step)} – ${formatTime(comparison.test.end, comparison.step)}, ${formatCount(comparison.test.n)} forecasts`),
-        ),
-        chart.zoomButtons(),
-      ),
-      h("div", { class: "controls" }, toggleGroup("Show", kinds.map((value) => ({ value, text: modelLabel(value) })), shown, choose)),
-      chart.element,
-      series.warnings.map((/** @type {any} */ warning) => h("p", { class: "note" }, sentence(warning.message))),
-      tableDisclosure("Your series and its one-step forecasts, °C", () => comparisonRows(results, shown, chart.range)),
-    ),
+/**
+ * The heading and the controls of the forecast.
+ * @param {Source} source @param {Choice} choice
+ * @param {{update: (changes: Record<string, any>) => void, changeRelease: (name: string) => void, position: ReturnType<typeof positionFields>}} actions
+ */
+function forecastPart(source, { place, model, horizon, maxHorizon }, { update, changeRelease, position }) {
+  const universal = universalFor(source.universal, source.series.step);
+  const models = [{ value: "best", text: place ? `Best (${modelTitle(place.best.cell)})` : "Best" }, ...CELLS.map((value) => ({ value, text: modelTitle(value) })), { value: "all", text: "All three" }];
+  const releases = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...source.places.map(({ name }) => ({ value: name, text: `One place (${name})` }))];
+  const text = place
+    ? `These networks were trained on ${place.name}, which may be quite unlike your location.`
+    : "These networks were trained on simulated seas and take any series at its own step. “Best” is the network or reference with the best record on your series.";
+  return h(
+    "section",
+    { class: "part" },
+    h("h2", {}, "Forecast"),
+    h("p", {}, text),
+    glossary(),
     h(
       "div",
-      { class: "grid" },
-      h(
-        "section",
-        { class: "card" },
-        h("header", {}, h("h2", {}, "Errors on your series"), h("button", { type: "button", class: "plain", click: () => saveFile("comparison.csv", toCsv(csvRows(comparison)), "text/csv") }, "CSV")),
-        accuracyTable(comparison, "Errors on your series"),
-        h("p", { class: "note" }, `${modelTitle(leader)} has the lowest RMSE on your series. Bold marks the lowest value in each column.`),
-        metricDefinitions(),
-      ),
-      h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill on your series"), h("p", {}, "Reduction in RMSE; bars to the right are better")), skillBars(comparison)),
+      { class: "controls" },
+      releases.length > 1 && selectField("Networks for", releases, place?.name ?? "", changeRelease),
+      toggleGroup("Model", models, [model], ([selected]) => update({ model: selected === "best" ? null : selected }), { single: true }),
+      numberField("Steps ahead", { value: horizon, min: 1, max: maxHorizon, unit: (n) => formatSteps(n, source.series.step) }, (n) => update({ horizon: n })),
     ),
-  ];
+    !place && position.element,
+  );
 }
 
-/** @param {any} comparison */
-function csvRows(comparison) {
-  const references = Object.keys(comparison.models[0].skill);
-  const head = ["model", "kind", "mae", "rmse", "mape", "bias", ...references.map((name) => `skill_${name}`)];
-  return [head, ...comparison.models.map((/** @type {any} */ model) => [model.model, model.kind, model.mae, model.rmse, model.mape, model.bias, ...references.map((name) => model.skill[name])])];
+/**
+ * @typedef {{get: (choice: Choice, stop: AbortSignal) => Promise<any>, forget: () => void}} Compare loads a comparison, once
+ *
+ * @param {Source} source @returns {Compare}
+ */
+function compareOnce(source) {
+  /** @type {any} */
+  let result = null;
+  return { get: async (choice, stop) => (result ??= await loadComparison(source, choice, stop)), forget: () => (result = null) };
+}
+
+/**
+ * @param {Record<"opening" | "forecast" | "comparison" | "code", HTMLElement>} boxes @param {Source} source
+ * @param {{choice: Choice, position: ReturnType<typeof positionFields>, compare: Compare}} request @param {AbortSignal} signal
+ */
+function showForecast({ opening, forecast, comparison, code }, source, { choice, position, compare }, signal) {
+  fill(forecast);
+  fill(comparison);
+  fill(code);
+  const load = (/** @type {AbortSignal} */ stop) => loadForecasts(source, choice, compare, stop);
+  return runTask(opening, `Forecasting, and checking the record on ${source.file.name}`, signal, load, ({ forecasts, headline, body }) => {
+    fill(opening, headlineCard(headline, source.history));
+    position.setProblem(choice.position && positionProblem(forecasts));
+    const name = source.series.id === "0" ? source.file.name : source.series.id;
+    const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") });
+    fill(forecast, ...forecastCard({ name, history: source.history, forecasts, references: parseList(readState().refs, []), onReferences }, signal));
+    fill(code, fileSnippets(source.file, source.params, body, choice.position));
+    // Announced last, since the progress of the comparison would replace it.
+    showComparison(comparison, choice, compare, signal).then(() => signal.aborted || announce(headlineText(headline, source.history)));
+  });
+}
+
+/** Why the position is not used or in doubt; null if it is right. @param {import("./forecast-chart.js").ModelForecast[]} forecasts */
+function positionProblem(forecasts) {
+  const warning = forecasts[0].warnings.find(({ code }) => POSITION_WARNINGS.includes(code));
+  return warning ? sentence(warning.message) : null;
+}
+
+/** @param {HTMLElement} box @param {Choice} choice @param {Compare} compare @param {AbortSignal} signal */
+function showComparison(box, choice, compare, signal) {
+  const load = (/** @type {AbortSignal} */ stop) => compare.get(choice, stop);
+  return runTask(box, "Comparing the models over the whole series", signal, load, (comparison) => {
+    if (!comparison.error) return fill(box, ...comparisonCards(comparison, signal));
+    fill(box, h("section", { class: "card" }, h("header", {}, h("h2", {}, "How the models would have forecast your series")), h("p", { class: "note" }, sentence(comparison.error))));
+  });
 }

@@ -4,16 +4,18 @@
 import { fill, h } from "./dom.js";
 import { formatCount, formatMegabytes } from "./numbers.js";
 
+const EXAMPLE_START = Date.UTC(2026, 3, 1);
 const EXAMPLE_VALUES = [
-  24.81, 26.19, 26.86, 25.91, 24.47, 23.3, 21.94, 20.76, 20.21, 20.59, 21.55, 22.72, 24.62, 25.92, null, 25.79, 24.36,
-  22.56, 20.87, 19.73, 19.38, 19.65, 20.49, 21.84,
+  16.1, 16.2, 16.2, 15.9, 15.9, 15.7, 15.9, 16.4, 16.1, 16.1, 16.4, 16.3, 16.6, 16.4, 16.6, 16.8, 16.4, 16.3, 15.9, 15.9,
+  15.3, 15.5, 15.4, 15.6, 15.9, 15.9, 15.5, 15.5, 15.9, 16.1, 15.7, 15.9, 15.7, null, 16.3, 16.3, 16.3, 16.9, 16.6, 16.7,
+  17.1, 17.1, 17.0, 17.4, 17.6, 17.3, 17.7, 17.9, 17.7, 18.4, 18.7, 18.4, 18.3, 18.6, 18.6, 18.7, 18.8, 18.9, 19.5, 19.2,
 ];
 const PASTED_NAME = "pasted.csv";
 
-/** Four years of monthly values as CSV: two years, repeated, with a missing month. */
+/** Sixty days of a Mediterranean coast as CSV, with a missing day and the position. */
 function exampleCsv() {
-  const rows = [...EXAMPLE_VALUES, ...EXAMPLE_VALUES].map((value, i) => `${2006 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, "0")}-01,${value ?? ""}`);
-  return `time,sst\n${rows.join("\n")}\n`;
+  const rows = EXAMPLE_VALUES.map((value, i) => `${new Date(EXAMPLE_START + i * 86_400_000).toISOString().slice(0, 10)},${value ?? ""},43.6,9.1`);
+  return `time,sst,latitude,longitude\n${rows.join("\n")}\n`;
 }
 
 /**
@@ -27,7 +29,7 @@ export function fileInput(open, current, text) {
     id: "pasted",
     value: text,
     spellcheck: "false",
-    placeholder: "time,sst\n2006-01-01,24.81\n2006-02-01,26.19\n…",
+    placeholder: "time,sst\n2026-04-01,16.1\n2026-04-02,16.2\n…",
     "aria-describedby": "pasted-note",
   });
   const chooser = h("input", { type: "file", id: "file", class: "hidden", change: () => chooser.files[0] && openFile(chooser.files[0]) });
@@ -77,7 +79,7 @@ export function fileInput(open, current, text) {
       { class: "field" },
       h("label", { for: "pasted" }, "Or paste data"),
       area,
-      h("p", { class: "note", id: "pasted-note" }, "Start with a header row, then one time and one temperature per line. Leave missing values empty."),
+      h("p", { class: "note", id: "pasted-note" }, "Start with a header row, then one time and one temperature per line. Leave missing values empty. Columns latitude and longitude may give the position."),
       h("div", { class: "row" }, h("button", { type: "button", class: "main", click: openPasted }, "Read data"), h("button", { type: "button", click: useExample }, "Try an example")),
     ),
   );

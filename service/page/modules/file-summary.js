@@ -77,9 +77,9 @@ function facts(format, station, history) {
   return h("dl", { class: "facts" }, entries.filter(([, value]) => value).flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
 }
 
-/** Warnings and notes about the reading; null if there are none. @param {any} station */
+/** Notes about the reading, without its warnings; null if there are none. @param {any} station */
 function readingNotes(station) {
-  const notes = [...new Set([...station.warnings, ...station.summary.notes])];
+  const notes = [...new Set(station.summary.notes)].filter((note) => !station.warnings.includes(note));
   if (!notes.length) return null;
-  return h("details", { open: station.warnings.length > 0 }, h("summary", {}, `Notes on how the file was read (${notes.length})`), h("ul", { class: "note" }, notes.map((note) => h("li", {}, sentence(note)))));
+  return h("details", {}, h("summary", {}, `Notes on how the file was read (${notes.length})`), h("ul", { class: "note" }, notes.map((note) => h("li", {}, sentence(note)))));
 }

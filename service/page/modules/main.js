@@ -18,6 +18,9 @@ const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelect
 
 let viewController = new AbortController();
 
+/** The options of Your data, which belong to the file that stays open. @type {import("./address.js").State} */
+let dataOptions = {};
+
 async function show() {
   viewController.abort();
   viewController = new AbortController();
@@ -37,8 +40,10 @@ for (const link of links) {
   link.addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    const kept = { view: link.dataset.view, dataset: readState().dataset };
-    const cleared = Object.fromEntries(Object.keys(readState()).map((name) => [name, null]));
+    const state = readState();
+    if (state.view === "data") dataOptions = state;
+    const kept = { ...(link.dataset.view === "data" ? dataOptions : {}), view: link.dataset.view, dataset: state.dataset };
+    const cleared = Object.fromEntries(Object.keys(state).map((name) => [name, null]));
     updateState({ ...cleared, ...kept }, { step: true });
     show();
     root.focus();

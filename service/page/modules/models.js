@@ -15,6 +15,7 @@ const TITLES = {
   climatology: "Climatology",
   damped: "Damped persistence",
   linear: "Linear autoregression",
+  usual_change: "Usual change",
 };
 
 /** The order in lists and legends. */
@@ -29,6 +30,7 @@ const COLOURS = {
   climatology: "reference-2",
   damped: "reference-3",
   linear: "reference-4",
+  usual_change: "reference-5",
 };
 
 /** @type {Record<string, string>} */
@@ -43,6 +45,11 @@ export function kindOf(model) {
 /** @param {string} kind */
 export function modelTitle(kind) {
   return TITLES[kind] ?? kind;
+}
+
+/** Whether a model is a network rather than a reference. @param {string} model */
+export function isNetwork(model) {
+  return CELLS.includes(kindOf(model));
 }
 
 /** The name of the CSS custom property with its colour. @param {string} kind */

@@ -25,9 +25,10 @@ export function querySnippets(path, query) {
 /**
  * Snippets that read a file through the service and forecast from it.
  * @param {import("./file-reader.js").FileContent} file @param {Record<string, any>} params of POST /series
- * @param {{dataset: string, model: string, horizon: number, levels: number[]}} options of POST /forecast
+ * @param {{dataset?: string, model: string, horizon: number, levels: number[]}} options of POST /forecast
+ * @param {import("./position-fields.js").Position | null} position of the series
  */
-export function fileSnippets({ name, blob }, params, options) {
+export function fileSnippets({ name, blob }, params, options, position) {
   const { levels, ...rest } = options;
   const series = location.origin + withQuery("/series", params);
   const forecast = location.origin + withQuery("/forecast", { ...rest, level: levels });
@@ -35,6 +36,7 @@ export function fileSnippets({ name, blob }, params, options) {
     ["curl -sSf", ...curlKey(), "-H 'Accept: application/x-ndjson' \\"].join(" "),
     `    --data-binary ${shellQuote(`@${name}`)} \\`,
     `    ${shellQuote(series)} |`,
+    ...(position ? [`sed 's/}$/, "latitude": ${position.latitude}, "longitude": ${position.longitude}}/' |`] : []),
     ["curl -sS", ...curlKey(), "-H 'Content-Type: application/x-ndjson' \\"].join(" "),
     "    --data-binary @- \\",
     `    ${shellQuote(forecast)}`,
@@ -50,9 +52,11 @@ export function fileSnippets({ name, blob }, params, options) {
     ...(Object.keys(params).length ? [`        params={${pythonItems(params).join(", ")}},`] : []),
     `        content=Path(${JSON.stringify(name)}).read_bytes(),`,
     "    )",
+    '    series = reading.raise_for_status().json()["series"]',
+    ...(position ? [`    series = [one | {${pythonItems(position).join(", ")}} for one in series]`] : []),
     "    body = {",
     ...pythonItems(options).map((item) => `        ${item},`),
-    '        "series": reading.raise_for_status().json()["series"],',
+    '        "series": series,',
     "    }",
     '    response = client.post("/forecast", json=body, timeout=30)',
     "    print(response.raise_for_status().json())",

@@ -113,7 +113,12 @@ def test_gaps_are_bridged(daily: UniversalRelease) -> None:
     values = walk(200).values
     values[50:120] = np.nan
     values[190::2] = np.nan
-    assert np.isfinite(daily.forecast(series(values), 7).sst).all()
+    values[:3] = np.nan
+    forecast = daily.forecast(series(values, start="2020-01-01"), 7)
+    assert np.isfinite(forecast.sst).all()
+    assert [(warning.code, warning.message) for warning in forecast.warnings] == [
+        ("gap_filled", "75 missing values bridged: 2020-02-20, 2020-02-21, 2020-02-22, …")
+    ]
 
 
 def test_months_need_less_with_a_position(monthly: UniversalRelease) -> None:

@@ -9,7 +9,7 @@ from forecasting.releases.release import open_current
 from tests.conftest import NINO12
 from training.cli.main import main
 
-QUICK = ["--epochs", "1", "--hidden", "2", "--cells", "rnn", "--workers", "1", "--quiet"]
+QUICK = ["--from-scratch", "--epochs", "1", "--hidden", "2", "--cells", "rnn", "--workers", "1", "--quiet"]
 
 
 def write(folder: Path, *lines: str) -> Path:

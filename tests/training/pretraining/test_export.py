@@ -99,3 +99,23 @@ def test_forward_is_the_mean_of_the_first_lead_without_a_position(module: Univer
     sst = walk(module.window)
     forecast = module(sst, LAST + module.seconds)
     torch.testing.assert_close(forecast, module.quantiles(sst, LAST, NOWHERE)[:, 0, 0])
+
+
+def test_networks_of_one_release_share_what_comes_before_their_cells() -> None:
+    gru, lstm = build("day", "gru"), build("day", "lstm")
+    sst, origins = walk(200), torch.tensor([60, 100, 199])
+    prepared = script(gru).prepare(sst, LAST, SOMEWHERE, origins)
+    torch.testing.assert_close(
+        script(lstm).answer(prepared), lstm.backtest(sst, LAST, SOMEWHERE, origins), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_quantiles_of_long_leads_are_widened_and_means_are_not() -> None:
+    module = build("day", "gru")
+    widened = module.quantiles(walk(100), LAST, NOWHERE).detach()
+    module.widths.fill_(1.0)
+    as_fitted = module.quantiles(walk(100), LAST, NOWHERE).detach()
+    torch.testing.assert_close(widened[:, :, 0], as_fitted[:, :, 0])
+    ratio = (widened[0, :, 9] - widened[0, :, 1]) / (as_fitted[0, :, 9] - as_fitted[0, :, 1])
+    assert float(ratio[0]) == pytest.approx(1, abs=1e-3)
+    assert bool((ratio[1:] > 1.03).all())

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from forecasting.releases.release import open_current
 from forecasting.universal.network.checkpoint import load
 from training.pretraining.fit import FitSettings
 from training.pretraining.publish import UniversalReport
+from training.pretraining.real_series import read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 from training.pretraining.spec import SPECS
 
@@ -63,3 +65,20 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(ReleaseError, match=r"cannot write the release to .*ocean-monthly"):
         pretrain(MONTH, TINY, tmp_path / "file")
+
+
+def test_real_series_are_trained_on_and_named(artifacts: Path, tmp_path: Path) -> None:
+    months = np.arange("1990-01", "2010-01", dtype="datetime64[M]")
+    rows = [f"{month}-01,{15 + 3 * np.sin(i / 6 * np.pi):.2f}" for i, month in enumerate(months)]
+    file = tmp_path / "pier.csv"
+    file.write_text("\n".join(["time,sst", *rows]) + "\n")
+    pretrain(MONTH, replace(TINY, real_series=read_real_series(MONTH, [file])), tmp_path)
+    release = open_current(tmp_path, "ocean-monthly")
+    report = UniversalReport.model_validate_json(release.read("report.json"))
+    assert report.real_series == ("pier.csv",)
+    assert "trained on 24 simulated seas and on pier.csv." in release.read("MODEL_CARD.md").decode()
+    weights, without = (
+        load(open_current(folder, "ocean-monthly").read("gru.pt"), torch.device("cpu"))[0].network.head.weight
+        for folder in (tmp_path, artifacts)
+    )
+    assert not torch.equal(weights, without)

@@ -130,6 +130,25 @@ def test_trailing_missing_values_are_left_out_of_the_series(client: httpx.Client
     )
 
 
+@pytest.mark.parametrize(
+    ("moves", "position"),
+    [
+        # A moored buoy drifts a little; its last position counts.
+        (0.001, {"latitude": 43.659, "longitude": -124.541}),
+        # A ship has no position.
+        (0.1, {}),
+    ],
+)
+def test_the_position_of_a_station_that_hardly_moves_is_part_of_its_series(
+    client: httpx.Client, moves: float, position: Json
+) -> None:
+    days = np.datetime64("2020-01-01") + np.arange(60)
+    rows = [f"{day},{43.6 + moves * i:.3f},{-124.6 + moves * i:.3f},{15 + i % 3}" for i, day in enumerate(days)]
+    (series,) = post(client, "\n".join(["time,latitude,longitude,sst", *rows]))["series"]
+    assert {name: series[name] for name in ("latitude", "longitude") if name in series} == position
+    answered(client.post("/forecast", json={"series": [series]}))
+
+
 def test_several_stations_are_read_and_one_can_be_chosen(client: httpx.Client) -> None:
     times = [f"{year}-{month:02}-01" for year in range(2001, 2004) for month in range(1, 13)]
     text = "\n".join(["time,station,sst", *(f"{t},{name},{20 + k % 7}" for k, t in enumerate(times) for name in "ab")])

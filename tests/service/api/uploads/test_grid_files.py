@@ -57,6 +57,7 @@ def test_a_place_on_a_grid_is_read_as_training_reads_it(client: httpx.Client, gr
     (series,) = answer["series"]
     assert (series["step"], series["start"]) == ("day", "2019-01-01T00:00:00Z")
     assert series["values"] == pytest.approx(there.values.tolist())
+    assert (series["latitude"], series["longitude"]) in [(40.5, 1.0), (40.0, 1.5)]
 
 
 def test_a_grid_without_a_place_lists_the_choices(client: httpx.Client, grid: Path) -> None:

@@ -1,0 +1,110 @@
+// @ts-check
+/** Requests about the user's series: forecasts with the record that they rest on, and the comparison of the models. */
+
+import { ApiError, postJson } from "./api.js";
+import { forecastsOf } from "./forecast-chart.js";
+import { CELLS, isNetwork } from "./models.js";
+import { comparisonOf } from "./own-series-comparison.js";
+import { leadInWords, recordOf } from "./record.js";
+import { sentence } from "./sentence.js";
+import { stepSeconds } from "./series-times.js";
+import { stepAdjective } from "./times.js";
+
+const LEVELS = [80, 95];
+
+/**
+ * @typedef {import("./file-forecast.js").Source} Source
+ * @typedef {import("./file-forecast.js").Choice} Choice
+ * @typedef {object} Forecasts
+ * @property {import("./forecast-chart.js").ModelForecast[]} forecasts
+ * @property {import("./headline-card.js").Headline} headline
+ * @property {any} body of the request, without the series
+ */
+
+/**
+ * Load the forecasts that the user asks for, and the record.
+ * @param {Source} source @param {Choice} choice @param {import("./file-forecast.js").Compare} compare @param {AbortSignal} stop
+ * @returns {Promise<Forecasts>}
+ * @throws {ApiError} if the series cannot be forecast
+ */
+export async function loadForecasts(source, choice, compare, stop) {
+  const { model, horizon, place } = choice;
+  const body = { ...(place ? { dataset: place.name } : {}), model, horizon, levels: LEVELS };
+  const ask = async (/** @type {any} */ changes = {}) => {
+    const response = await postJson("/forecast", { ...body, ...changes, series: [withPosition(source.series, choice)] }, stop);
+    const forecasts = forecastsOf(response, 0);
+    const failed = forecasts.find((/** @type {any} */ forecast) => forecast.error);
+    if (failed) throw forecastError(source, failed.error);
+    return forecasts;
+  };
+  if (place) return { body, ...(await ofPlace(ask, choice, compare, stop)) };
+  const shown = ask();
+  const best = model === "best" ? shown : ask({ model: "best" });
+  const next = horizon === 1 ? best : ask({ model: "best", horizon: 1 });
+  // The record of a resampled series is at the step of the release; only a comparison is at that of the series.
+  const comparison = choice.resampledTo ? compare.get(choice, stop).catch(onlyRefusals) : null;
+  const [forecasts, [bestForecast], [nextForecast], compared] = await Promise.all([shown, best, next, comparison]);
+  return { body, forecasts, headline: universalHeadline(source, choice, { forecasts, best: bestForecast, next: nextForecast, compared }) };
+}
+
+/** The comparison of the models on the series; with an error if there is none. @param {Source} source @param {Choice} choice @param {AbortSignal} stop */
+export async function loadComparison(source, choice, stop) {
+  const dataset = choice.place ? { dataset: choice.place.name } : {};
+  return comparisonOf(await postJson("/compare", { ...dataset, predictions: true, series: [withPosition(source.series, choice)] }, stop));
+}
+
+/**
+ * What opens a forecast of universal networks. A reference that is best one step ahead makes the next value, even if a
+ * network is best over all leads.
+ * @param {Source} source @param {Choice} choice
+ * @param {{forecasts: any[], best: any, next: any, compared: any}} answers best over all leads and one step ahead, and the comparison of a resampled series
+ * @returns {import("./headline-card.js").Headline}
+ */
+function universalHeadline({ series }, { model, horizon, resampledTo }, { forecasts, best, next, compared }) {
+  const named = CELLS.includes(model);
+  const chosen = isNetwork(best.model) && isNetwork(next.model) ? best : next;
+  const own = compared && !compared.error ? recordOf(compared) : null;
+  const shown = named ? forecasts[0].model : best.model;
+  return {
+    forecast: named ? forecasts[0] : chosen,
+    named,
+    first: { record: own ?? next.chosen, lead: own ? leadInWords(1, series.step) : recordLead(1, series.step, resampledTo) },
+    later: horizon > 1 ? { model: shown, record: best.chosen, lead: recordLead(horizon, series.step, resampledTo) } : null,
+    resampled: resampledTo ? stepAdjective(resampledTo) : "",
+    missing: "",
+  };
+}
+
+/** How far ahead a record is, in words. @param {number} horizon in steps of the series @param {string} step @param {string | null} resampledTo */
+function recordLead(horizon, step, resampledTo) {
+  if (!resampledTo) return leadInWords(horizon, step);
+  return `${leadInWords(Math.ceil((horizon * stepSeconds(step)) / stepSeconds(resampledTo)), resampledTo)} as ${stepAdjective(resampledTo)} values`;
+}
+
+/** A comparison that the service refused or could not finish; anything else is thrown. @param {unknown} error */
+function onlyRefusals(error) {
+  if (error instanceof ApiError && error.status !== 401) return { error: error.message };
+  throw error;
+}
+
+/** @param {(changes?: any) => Promise<any[]>} ask @param {Choice} choice @param {import("./file-forecast.js").Compare} compare @param {AbortSignal} stop */
+async function ofPlace(ask, choice, compare, stop) {
+  const [forecasts, comparison] = await Promise.all([ask(), compare.get(choice, stop)]);
+  const best = `${choice.place?.name}-${choice.place?.best.cell}`;
+  const forecast = choice.model === "all" ? forecasts.find((/** @type {any} */ entry) => entry.model === best) ?? forecasts[0] : forecasts[0];
+  const first = comparison.error ? null : { record: recordOf(comparison), lead: leadInWords(1, comparison.step) };
+  return { forecasts, headline: { forecast, named: true, first, later: null, resampled: "", missing: sentence(comparison.error ?? "") } };
+}
+
+/** The series with the position that the user entered. @param {any} series @param {Choice} choice */
+function withPosition(series, { position, place }) {
+  const { latitude, longitude, ...rest } = series;
+  return place || !position ? rest : { ...rest, ...position };
+}
+
+/** @param {Source} source @param {string} message */
+function forecastError(source, message) {
+  const error = new ApiError(message, 422);
+  error.heading = `Cannot forecast ${source.file.name}`;
+  return error;
+}

@@ -1,0 +1,210 @@
+"""The opening of a forecast in Your data: the record on the series, and the next value."""
+
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.page.conftest import Shown, Visitor
+from tests.page.files import daily, drop, drop_file, every_five_days
+from tests.page.test_data import series_of
+
+
+def forecast(url: str, text: str, **options: Any) -> Any:
+    """Return the forecast of a file, one step ahead unless ``options`` say otherwise."""
+    body = {"series": series_of(url, text)} | options
+    (answer,) = httpx.post(f"{url}/forecast", json=body).raise_for_status().json()["forecasts"]
+    return answer
+
+
+def headline(page: Page) -> Locator:
+    return page.locator(".headline")
+
+
+def is_network(model: str) -> bool:
+    return model.startswith("ocean-")
+
+
+def test_a_forecast_opens_with_the_record_of_each_model_on_the_series(shown: Shown, url: str) -> None:
+    page = drop(shown("?view=data"), "pier.csv", daily(60))
+    first, later = (forecast(url, daily(60), horizon=horizon)["chosen"] for horizon in (1, 7))
+    assert first["by"] == later["by"] == "own_past"
+    expect(page.locator(".result section").first).to_have_class("card headline")
+    expect(headline(page)).to_contain_text(
+        f"In {first['origins']} forecasts of the past of this series, one day ahead,"
+    )
+    expect(headline(page)).to_contain_text("repeating the last value")
+    rows = headline(page).get_by_role("table", name="Record on your series").get_by_role("row").all()
+    expect(rows[0]).to_contain_text("One day ahead")
+    expect(rows[0]).to_contain_text("Up to 7 days ahead")
+    shown_errors = [row.get_by_role("cell").all_inner_texts() for row in rows[1:]]
+    order = ["ocean-daily-rnn", "ocean-daily-lstm", "ocean-daily-gru", "persistence", "damped", "linear"]
+    assert shown_errors == [[f"{first['rmse'][name]:.3f}", f"{later['rmse'][name]:.3f}"] for name in order]
+
+
+def test_the_next_value_is_large_with_its_intervals_and_valid_time(shown: Shown, url: str) -> None:
+    page = drop(shown("?view=data"), "pier.csv", daily(60))
+    answer = forecast(url, daily(60), horizon=7)
+    first = forecast(url, daily(60))
+    if is_network(answer["model"]) != is_network(first["model"]):
+        answer = first
+    expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
+    expect(headline(page)).to_contain_text("Next value, 1 Mar 2022")
+    expect(headline(page)).to_contain_text("after the last observation, 28 Feb 2022")
+    for interval in answer["intervals"]:
+        expect(headline(page)).to_contain_text(f"{interval['level']}% interval")
+        expect(headline(page)).to_contain_text(f"{interval['lower'][0]:.2f} to {interval['upper'][0]:.2f} °C")
+    # Screen readers hear it too.
+    expect(page.locator("#announcement")).to_contain_text(f"Next value, 1 Mar 2022: {answer['sst'][0]:.2f} °C")
+
+
+def test_a_reference_that_wins_is_the_headline(shown: Shown, url: str) -> None:
+    text = every_five_days(300)
+    answer = forecast(url, text)
+    assert answer["model"] == "linear"
+    page = drop(shown("?view=data"), "tide.csv", text)
+    expect(headline(page).get_by_role("heading")).to_have_text("A linear autoregression did best one day ahead")
+    expect(headline(page)).to_contain_text("So a simple reference makes the forecast, not a network.")
+    expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
+    expect(headline(page)).to_contain_text("Forecast of a linear autoregression")
+
+
+def test_a_network_that_loses_to_a_reference_is_never_praised(shown: Shown, url: str) -> None:
+    # A random walk, of which the last value is the best forecast.
+    for seed in range(4):
+        text = daily(200, walk=True, seed=seed)
+        answer = forecast(url, text)
+        errors = answer["chosen"]["rmse"]
+        page = drop(shown("?view=data"), "walk.csv", text)
+        title = headline(page).get_by_role("heading").inner_text()
+        best = min(errors, key=lambda name: errors[name])
+        assert title.endswith("beat every reference one day ahead") == is_network(best)
+
+
+def test_a_network_that_the_user_picks_is_shown_with_the_reference_that_is_better(visitor: Visitor, url: str) -> None:
+    text = every_five_days(300)
+    visit = visitor()
+    visit.open("?view=data&model=gru&horizon=1")
+    drop_file(visit, "tide.csv", text)
+    page = visit.page
+    answer = forecast(url, text, model="gru")
+    assert [warning["code"] for warning in answer["warnings"]] == ["reference_is_better"]
+    expect(headline(page).get_by_role("heading")).to_have_text(
+        "A linear autoregression did better than ocean-daily-gru one day ahead"
+    )
+    expect(headline(page)).to_contain_text("The forecast is of ocean-daily-gru because you chose it.")
+    expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
+    expect(headline(page)).to_contain_text("A linear autoregression gives")
+    expect(page.locator(".notice.warning")).to_contain_text("the reference linear had an RMSE of")
+
+
+def test_the_model_of_a_place_that_loses_to_a_reference_is_shown_with_it(visitor: Visitor, url: str) -> None:
+    months = np.arange("1990-01", "2010-01", dtype="datetime64[M]")
+    walk = 15 + np.cumsum(np.random.default_rng(3).normal(0, 0.4, len(months)))
+    text = "time,sst\n" + "".join(f"{month}-01,{value:.2f}\n" for month, value in zip(months, walk, strict=True))
+    compared = httpx.post(f"{url}/compare", json={"dataset": "nino12", "series": series_of(url, text)}).json()
+    errors = {model["model"]: model["rmse"] for model in compared["models"]}
+    assert errors["persistence"] == min(errors.values())
+    visit = visitor()
+    visit.open("?view=data&release=nino12&model=gru")
+    drop_file(visit, "lake.csv", text)
+    expect(headline(visit.page).get_by_role("heading")).to_have_text(
+        "Repeating the last value did better than nino12-gru one month ahead"
+    )
+
+
+def test_a_series_too_short_for_a_record_says_that_held_out_seas_chose_the_model(shown: Shown, url: str) -> None:
+    answer = forecast(url, daily(20))
+    assert answer["chosen"]["by"] == "held_out_seas"
+    page = drop(shown("?view=data"), "short.csv", daily(20))
+    expect(headline(page).get_by_role("heading")).to_have_text("Too short for a record on its own past")
+    expect(headline(page)).to_contain_text(f"allows only {answer['chosen']['origins']} forecasts of its past")
+    expect(headline(page)).to_contain_text(f"So {answer['model']} makes the forecast, the network that did best on")
+
+
+def test_a_series_without_any_record_has_no_empty_table(shown: Shown, url: str) -> None:
+    assert forecast(url, daily(14))["chosen"] == {"by": "held_out_seas", "origins": 0, "rmse": {}}
+    page = drop(shown("?view=data"), "short.csv", daily(14))
+    expect(headline(page)).to_contain_text("The series allows no forecast of its past")
+    expect(headline(page).get_by_role("table")).to_have_count(0)
+    expect(page.get_by_text("there is nothing to compare with", exact=False)).to_be_visible()
+
+
+def test_a_position_is_used_and_offers_another_reference(visitor: Visitor, url: str) -> None:
+    visit = visitor()
+    visit.open("?view=data")
+    drop_file(visit, "pier.csv", daily(60))
+    page = visit.page
+    expect(page.get_by_text("know the usual temperatures there")).to_be_visible()
+    page.get_by_label("Latitude").fill("43.6, 9.1")
+    page.get_by_label("Latitude").press("Enter")
+    visit.settle()
+    expect(page.get_by_label("Longitude")).to_have_value("9.1")
+    expect(headline(page).get_by_role("rowheader", name="Usual change")).to_be_visible()
+    series = [{**series_of(url, daily(60))[0], "latitude": 43.6, "longitude": 9.1}]
+    answer = httpx.post(f"{url}/forecast", json={"series": series, "horizon": 7}).json()["forecasts"][0]
+    row = page.get_by_role("table", name="Forecast for pier.csv").get_by_role("row").nth(1)
+    expect(row).to_contain_text(f"{answer['sst'][0]:.2f}")
+    assert "latitude=43.6&longitude=9.1" in page.url
+    # The position stays with the file.
+    page.get_by_role("link", name="Operate").click()
+    page.get_by_role("link", name="Your data").first.click()
+    visit.settle()
+    expect(page.get_by_label("Latitude")).to_have_value("43.6")
+    # Another file is of another place.
+    drop_file(visit, "quay.csv", daily(70))
+    expect(page.get_by_label("Latitude")).to_have_value("")
+    assert "latitude" not in page.url
+
+
+def test_a_step_between_those_of_the_networks_has_a_record_at_its_own_step(shown: Shown, url: str) -> None:
+    times = np.datetime64("2022-01-01T00:00") + np.arange(100) * np.timedelta64(6, "h")
+    values = 15 + np.cumsum(np.random.default_rng(2).normal(0, 0.1, len(times)))
+    text = "time,sst\n" + "".join(f"{time}Z,{value:.2f}\n" for time, value in zip(times, values, strict=True))
+    series = series_of(url, text)
+    assert series[0]["step"] == "PT6H"
+    page = drop(shown("?view=data"), "logger.csv", text)
+    answer = forecast(url, text)
+    expect(page.locator(".notice.warning")).to_contain_text("The series has a step of 6 hours")
+    expect(headline(page)).to_contain_text("Next value, 26 Jan 2022, 00:00")
+    expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
+    compared = httpx.post(f"{url}/compare", json={"series": series}, timeout=60).json()
+    rows = headline(page).get_by_role("table", name="Record on your series").get_by_role("row").all()
+    expect(rows[0]).to_contain_text("6 hours ahead")
+    errors = {model["model"]: f"{model['rmse']:.3f}" for model in compared["models"]}
+    shown_errors = [row.get_by_role("cell").first.inner_text() for row in rows[1:]]
+    assert sorted(shown_errors) == sorted(errors.values())
+
+
+def test_the_position_of_the_file_is_used_until_another_is_entered(shown: Shown) -> None:
+    head, *rows = daily(60).splitlines()
+    text = "\n".join([f"{head},lat,lon", *(f"{row},43.6,9.1" for row in rows)])
+    visit = shown("?view=data")
+    page = drop(visit, "mooring.csv", text)
+    expect(headline(page).get_by_role("rowheader", name="Usual change")).to_be_visible()
+    expect(page.get_by_role("group", name="Position (optional)")).to_contain_text("The file says 43.6, 9.1.")
+    page.get_by_label("Latitude").fill("48, 11")
+    page.get_by_label("Latitude").press("Enter")
+    visit.settle()
+    expect(page.get_by_role("group", name="Position (optional)")).to_contain_text("is on land")
+    expect(headline(page).get_by_role("rowheader", name="Usual change")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "message"),
+    [("48", "11", "is on land"), ("91", "9", "Enter degrees as numbers"), ("north", "9", "Enter degrees as numbers")],
+)
+def test_a_position_that_cannot_be_used_is_explained_beside_its_fields(
+    shown: Shown, latitude: str, longitude: str, message: str
+) -> None:
+    visit = shown("?view=data")
+    page = drop(visit, "pier.csv", daily(60))
+    page.get_by_label("Longitude").fill(longitude)
+    page.get_by_label("Longitude").press("Enter")
+    page.get_by_label("Latitude").fill(latitude)
+    page.get_by_label("Latitude").press("Enter")
+    visit.settle()
+    expect(page.get_by_role("group", name="Position (optional)")).to_contain_text(message)
+    expect(page.get_by_label("Latitude")).to_have_attribute("aria-invalid", "true")
