@@ -10,6 +10,7 @@ from benchmarks import (
     key_check,
     large_request,
     machine,
+    ocean_grid,
     own_series,
     request_cost,
     scoring,
@@ -30,6 +31,7 @@ _MODULES = (
     telemetry_cost,
     training_time,
     scoring,
+    ocean_grid,
 )
 
 _OTHERS = """\

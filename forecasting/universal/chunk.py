@@ -145,7 +145,8 @@ class _Chunk:
         sst, quantiles = self._distribution(place, model, record)
         references = {name: forecast[place, -1][self._leads(place)] for name, forecast in self.references.items()}
         known = {name: forecast for name, forecast in references.items() if np.isfinite(forecast[0])}
-        return UniversalForecast(model, self.times[place], sst, quantiles, self.levels, known, warnings, chosen)
+        past = record.skill() if record and record.origins else None
+        return UniversalForecast(model, self.times[place], sst, quantiles, self.levels, known, warnings, chosen, past)
 
     def _leads(self, place: int) -> slice:
         first = int(self.contexts.missing_after[place])

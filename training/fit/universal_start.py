@@ -101,9 +101,12 @@ class UniversalStart:
             needed = max(needed, MONTHS_WITHOUT_POSITION)
         shortest = max(MIN_VALUES, PARTS * needed)
         if len(series) < shortest:
+            remedy = "use a longer series, or post it to POST /forecast without training"
+            if needed > self.minimum:
+                remedy = f"state its position with --latitude and --longitude, or {remedy}"
             raise SeriesError(
                 f"{too_few(len(series), 'value')} to train on: starting from {self.dataset}, a place needs {shortest}; "
-                "use a longer series, or post it to POST /forecast without training"
+                f"{remedy}"
             )
         shape = ForecastShape.for_step(series.step)
         window = min(shape.window, max(needed, len(series) // PARTS))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -65,12 +65,16 @@ class Contexts:
 
     def take(self, places: "Indices | slice") -> "Contexts":
         """Return the contexts at ``places``, without steps before all of them."""
-        values = self.values[places]
-        first = int(np.isfinite(values).any(axis=0).argmax())
+        taken = self.take_whole(places)
+        first = int(np.isfinite(taken.values).any(axis=0).argmax())
+        return replace(taken, values=taken.values[:, first:])
+
+    def take_whole(self, places: "Indices | slice") -> "Contexts":
+        """Return the contexts at ``places`` with all steps."""
         return Contexts(
             self.step,
             self.row[places],
-            values[:, first:],
+            self.values[places],
             self.last_time[places],
             self.missing_after[places],
             self.coefficients[places],
@@ -118,6 +122,32 @@ def read_contexts(
         group = _Group(step, row, values, starts, coefficients[row])
         groups.append(group.contexts(horizon, metadata, longest, failures))
     return [group for group in groups if len(group)], failures
+
+
+def contexts_of_rows(
+    values: Floats,
+    start: np.datetime64,
+    step: TimeStep,
+    coefficients: Coefficients,
+    horizon: int,
+    metadata: UniversalMetadata,
+) -> tuple[Contexts, Failures]:
+    """Check many series that share their times, such as the cells of a grid.
+
+    Args:
+        values: °C, ``(n, steps)``; NaN where missing.
+        start: time of the first step.
+        step: of the series and of the networks.
+        coefficients: climatology of each, °C, ``(n, 7)``; NaN where it is not known.
+        horizon: number of steps after the end of each series.
+        metadata: of the networks.
+
+    Returns:
+        The contexts, and the error of each series that cannot be forecast from, by row.
+    """
+    failures: Failures = {}
+    group = _Group(step, np.arange(len(values)), values, np.full(len(values), start), coefficients)
+    return group.contexts(horizon, metadata, metadata.maximum, failures), failures
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from forecasting.scores.sampling import long_run_error
 from forecasting.series.times import Bools, Floats
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.distribution import quantiles_at
+from forecasting.universal.forecast import PastSkill
 from forecasting.universal.own_past.past import Steps
 
 MAX_ORIGINS: Final = 60
@@ -105,6 +106,15 @@ class Record:
             for name, square, known in zip(self.names, mean_squares.tolist(), enough.tolist(), strict=True)
             if known
         }
+
+    def skill(self) -> PastSkill:
+        """Return the RMSE of all candidates relative to persistence, and how much it rests on."""
+        relative = self._relative_rmse(self._squares, self._known)
+        known = self._known.sum(axis=(1, 2)) > 0
+        last_lead = self.first_lead + self.errors.shape[2] - 1
+        independent = self.origins * min(1.0, self.stride / last_lead)
+        names = zip(self.names, relative.tolist(), known.tolist(), strict=True)
+        return PastSkill(independent, {name: ratio for name, ratio, any_known in names if any_known})
 
     def best_network(self) -> str:
         """Return the name of the network with the lowest RMSE relative to persistence, averaged over leads."""

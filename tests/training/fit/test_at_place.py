@@ -1,24 +1,31 @@
 """Universal networks at a place: what they know of its past, and how they are combined with a network of the place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from forecasting.errors import SeriesError
+from forecasting.evaluation.division import SHORTEST_MONTHLY, SHORTEST_SERIES, untrainable
 from forecasting.networks.checkpoint import script
 from forecasting.networks.roller import LEADS_WINDOWS, NetworkRoller
 from forecasting.series.origins import origins
 from forecasting.series.shape import ForecastShape
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import unix_seconds
+from forecasting.series.timestep import TimeStep
 from tests.conftest import daily
 from tests.forecasting.universal.tiny import LastValue
 from training.config import TrainingConfig
+from training.examples.dataset import Dataset
 from training.examples.inputs import Scaling
 from training.fit.at_place import MixedForecaster, UniversalAtPlace
 from training.fit.cell_networks import choose_share, draw_residuals
 from training.fit.networks import RecurrentForecaster
 from training.fit.universal_start import UniversalStart
+from training.pretraining.spec import SPECS
 
 NOWHERE = torch.full((7,), float("nan"))
 WINDOW = 5
@@ -133,3 +140,25 @@ def test_drawn_residuals_are_distributed_as_the_network_says() -> None:
     assert drawn.values.shape == (40, 4)
     assert np.quantile(drawn.values[:, 0], [0.1, 0.5, 0.9]) == pytest.approx([-0.64, 0.0, 0.64], abs=0.05)
     assert np.std(drawn.values[:, 3]) == pytest.approx(2 * np.std(drawn.values[:, 0]))
+
+
+@pytest.mark.parametrize("step", list(SPECS))
+def test_the_shortest_series_are_those_that_inspect_and_the_service_state(step: str) -> None:
+    spec = SPECS[step]
+    start = UniversalStart("ocean", "1", {}, spec.minimum, spec.horizon, NOWHERE, "")
+    shortest = SHORTEST_SERIES[step]
+
+    def walk(n: int) -> SstSeries:
+        return SstSeries(15 + np.sin(np.arange(n)), np.datetime64("2020-01-01", "s"), TimeStep.parse(step))
+
+    with pytest.raises(SeriesError, match=f"{shortest - 1} values are too few to train on.* a place needs {shortest};"):
+        start.short_settings(walk(shortest - 1))
+    for n in (shortest, 2 * shortest):
+        series = walk(n)
+        config = TrainingConfig.for_step(series.step, **start.short_settings(series))
+        assert len(Dataset.divide_short(series, config).origins("test")) > 0
+    assert untrainable(walk(shortest)) is None
+    assert f"a place needs {shortest}" in str(untrainable(walk(shortest - 1)))
+    placed = replace(start, climatology=torch.zeros(7))
+    if step == "month":
+        placed.short_settings(walk(SHORTEST_MONTHLY))
