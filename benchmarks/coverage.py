@@ -30,8 +30,8 @@ from forecasting.networks.roller import NetworkRoller
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.calibration import FIRST_TWENTIETH, TRAIN_TWENTIETHS, Residuals, earlier_residuals
+from training.fit.cell_networks import validate
 from training.fit.fitting import fit
-from training.publish.export import validate
 
 CUTS: Final = (0.6, 0.8)
 """Shares of each series to use; the largest covers its training and validation parts."""
@@ -56,7 +56,7 @@ def judge(job: tuple[str, float]) -> Results:
     fitted = fit(dataset, config, CELL, 0, lambda epochs: None)
     validation = validate(fitted, dataset)
     last = Residuals(validation.origins, validation.residuals(CELL))
-    roller = NetworkRoller(script(fitted.final), series.step, torch.device("cpu"))
+    roller = NetworkRoller(script(fitted.evaluated), series.step, torch.device("cpu"))
     test = Evaluation.run(dataset.origins("test"), {CELL: roller})
     rolled = earlier_residuals(dataset, config, min(TRIED))
     ways = {"validation": list[Residuals]()}

@@ -143,7 +143,7 @@ def score(job: tuple[str, str, tuple[int, int], tuple[str, ...], int]) -> Floats
     linear = min((by_name["linear"][0] for by_name in baselines if "linear" in by_name), default=math.nan)
     best = np.min([rmse for by_name in baselines for rmse in by_name.values()], axis=0)
     fits = [fit(dataset, config, cell, seed, lambda epochs: None) for cell in cells for seed in range(seeds)]
-    rmse = np.asarray([[_rmse(dataset, network) for network in (fitted.selected, fitted.final)] for fitted in fits])
+    rmse = np.asarray([[_rmse(dataset, network) for network in (fitted.selected, fitted.evaluated)] for fitted in fits])
     ratios = np.stack([rmse[:, :, 0] / linear, (rmse / best).mean(axis=2)], axis=2)
     return np.asarray(ratios.mean(axis=0))
 

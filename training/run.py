@@ -8,16 +8,18 @@ from typing import Final
 import torch
 
 from forecasting.errors import ReleaseError, RequestError
-from forecasting.evaluation.report import Report, parse_report
+from forecasting.evaluation.report import Report
 from forecasting.readers import content_digest
-from forecasting.releases.release import current_version, is_dataset_name, open_current
+from forecasting.releases.release import Release, is_dataset_name
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.fitting import CPU
 from training.fit.kept_fits import KeptFits
 from training.fit.parallel import Fits, Progress, fit_all
+from training.fit.universal_start import UniversalStart
 from training.publish.contents import write_contents
 from training.publish.export import Identity
+from training.publish.predecessor import Predecessor, Verdict
 from training.publish.release import next_version, point_current, prune, publish, staging
 
 
@@ -29,8 +31,8 @@ class Destination:
         name: of the dataset.
         artifacts: folder of all releases.
         keep: number of old releases to keep, beside the one that serves; None keeps all.
-        if_not_worse: leave ``current`` as it is if the best network's validation RMSE is worse than that of the release
-            that serves.
+        if_not_worse: leave ``current`` as it is if the release that serves is better on dates that neither was fitted
+            to, or if there are none.
 
     Raises:
         RequestError: if ``name`` is not a valid dataset name.
@@ -54,11 +56,9 @@ class Destination:
         """Folder of the dataset's releases."""
         return self.artifacts / self.name
 
-    def rmse_to_beat(self) -> float | None:
-        """Validation RMSE of the best network of the serving release, °C; None if there is nothing to compare with."""
-        if not self.if_not_worse or current_version(self.folder) is None:
-            return None
-        return parse_report(open_current(self.artifacts, self.name).read("report.json")).best.validation_rmse
+    def predecessor(self) -> Predecessor | None:
+        """The serving release; None if there is nothing to compare with."""
+        return Predecessor.load(self.artifacts, self.name) if self.if_not_worse else None
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,21 @@ class Execution:
         workers: number of processes.
         device: that cells are trained on.
         progress: called with the number of epochs completed since the last call.
+        start: universal networks to start from; None fits every network to the place alone.
+        alone: whether the series is too short to fit networks to it, so that the universal ones serve as they are.
     """
 
     resume: bool = False
     workers: int = 1
     device: torch.device = CPU
     progress: Progress | None = None
+    start: UniversalStart | None = None
+    alone: bool = False
 
 
 ONE_PROCESS: Final = Execution()
+
+_UNOPPOSED: Final = Verdict(True, "")
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,14 @@ class Published:
         path: of the release.
         report: of the release.
         serves: whether ``current`` names the release.
+        comparison: with the release that served before, in a sentence; empty if they were not compared.
         removed: versions of the old releases that were removed.
     """
 
     path: Path
     report: Report
     serves: bool
+    comparison: str
     removed: tuple[str, ...]
 
 
@@ -123,29 +131,33 @@ def train(
     try:
         # Fail before the long part if the folder cannot be written, or the serving release cannot be read.
         with staging(folder):
-            rmse_to_beat = destination.rmse_to_beat()
+            predecessor = destination.predecessor()
         kept = KeptFits.of(dataset, config, folder, execution.device)
         if not execution.resume:
             kept.remove()
-        fits = fit_all(dataset, config, execution.workers, execution.progress, kept, execution.device)
-        path, report = _publish(folder, dataset, data_file, config, fits)
-        serves = rmse_to_beat is None or report.best.validation_rmse <= rmse_to_beat
-        if serves:
+        fits = (
+            {}
+            if execution.alone
+            else fit_all(dataset, config, execution.workers, execution.progress, kept, execution.device)
+        )
+        path, report = _publish(folder, dataset, data_file, config, fits, execution.start)
+        verdict = predecessor.compare(Release.open(path), report, dataset) if predecessor else _UNOPPOSED
+        if verdict.replaces:
             point_current(folder, path.name)
         kept.remove()
         removed = [] if destination.keep is None else prune(folder, destination.keep, path.name)
     except OSError as error:
         raise ReleaseError(f"cannot write the release to {folder}: {error.strerror or error}") from None
-    return Published(path, report, serves, tuple(removed))
+    return Published(path, report, verdict.replaces, verdict.sentence, tuple(removed))
 
 
 def _publish(
-    folder: Path, dataset: Dataset, data_file: Path, config: TrainingConfig, fits: Fits
+    folder: Path, dataset: Dataset, data_file: Path, config: TrainingConfig, fits: Fits, start: UniversalStart | None
 ) -> tuple[Path, Report]:
     """Write a new release into the dataset's ``folder``."""
     with staging(folder) as stage:
         identity = _identify(folder, data_file)
-        report = write_contents(stage, dataset, config, fits, identity)
+        report = write_contents(stage, dataset, config, fits, identity, start)
         return publish(stage, folder, identity.version), report
 
 

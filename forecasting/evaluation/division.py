@@ -12,6 +12,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.wording import counted, too_few
 
 Split = Literal["train", "validation", "test"]
+SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 
 TRAIN_TENTHS: Final = 7
 VALIDATION_TENTHS: Final = 1
@@ -19,6 +20,12 @@ TEST_TENTHS: Final = 10 - TRAIN_TENTHS - VALIDATION_TENTHS
 
 MIN_VALIDATION_RESIDUALS: Final = 10
 """Residuals at every lead; an interval at 90 % needs 9."""
+
+SHORTEST_SERIES: Final = {"hour": 144, "day": 42, "week": 36, "month": 72}
+"""Values, by step, from which a place can start from the universal networks that ship, without a position."""
+
+SHORTEST_MONTHLY: Final = 24
+"""Monthly values from which a place can start from universal networks, with a position."""
 
 _STILL_CELSIUS: Final = 1e-6
 """°C. A series whose one-step changes vary by less counts as constant."""
@@ -78,17 +85,30 @@ def is_still(series: SstSeries) -> bool:
 
 
 def untrainable(series: SstSeries) -> str | None:
-    """Return why a series cannot be trained on with the defaults for its step; None if it can."""
+    """Return why a series cannot be trained on with the defaults for its step; None if it can.
+
+    A series that is too short to fit networks to can start from the universal networks that ship.
+    """
+    series = series.until_last_observation()
     try:
-        series = series.until_last_observation()
-        shape = ForecastShape.for_step(series.step)
-        check_length(len(series), shape)
-        bounds = divide(len(series))
-
-        def of_part(part: Split) -> Origins:
-            return origins(series, shape, *bounds[part])
-
-        check_parts(series.part(*bounds["train"]), of_part, shape.horizon, least_values(shape))
+        _check(series, ForecastShape.for_step(series.step))
     except SeriesError as error:
-        return str(error)
+        shortest = SHORTEST_SERIES.get(str(series.step))
+        if shortest is None or is_still(series):
+            return str(error)
+        if len(series) >= shortest:
+            return None
+        known = f", or {SHORTEST_MONTHLY} if its position is known" if series.step.calendar_month else ""
+        return f"{too_few(len(series), 'value')} to train on: a place needs {shortest}{known}; use a longer series"
     return None
+
+
+def _check(series: SstSeries, shape: ForecastShape) -> None:
+    """Raise SeriesError if networks cannot be fitted to ``series``."""
+    check_length(len(series), shape)
+    bounds = divide(len(series))
+
+    def of_part(part: Split) -> Origins:
+        return origins(series, shape, *bounds[part])
+
+    check_parts(series.part(*bounds["train"]), of_part, shape.horizon, least_values(shape))

@@ -38,6 +38,25 @@ class Drift(BaseModel, frozen=True):
     unlike: float
 
 
+class StartReport(BaseModel, frozen=True):
+    """Whether a network of a place starts from a universal network, and why.
+
+    Attributes:
+        release: name and version of the universal release.
+        share: weight of the universal network: 0, 0.5 or 1. The rest is the network fitted to the place.
+        n: number of forecasts that the choice rests on, all from before the test part.
+        rmse: of these forecasts, °C, by lead, for the weights 0 (``place``), 0.5 (``half``) and 1 (``universal``);
+            empty if the series was too short to fit a network to.
+        position: a sentence on the position of the place.
+    """
+
+    release: str
+    share: float
+    n: int
+    rmse: dict[str, tuple[float, ...]] = {}
+    position: str = ""
+
+
 class StationReport(BaseModel, frozen=True):
     """One station of a panel.
 
@@ -71,12 +90,15 @@ class Report(BaseModel, frozen=True):
         data_sha256: sha256 of that file.
         notes: what was changed when reading the file.
         periods: of the three parts.
+        fitted_until: ISO 8601 time of the last step that the served weights have seen; None in older releases, which
+            serve the weights that their accuracy was measured on.
         climatology: the harmonics of the reference, in words.
         configuration: every setting of the training.
         libraries: versions.
         models: the networks, then the references.
         seeds: spread over seeds, by cell; empty if only one seed was trained.
         drift: of the test part from the data that the weights were fitted on.
+        starts: how universal networks take part, by cell; empty if there were none to start from.
         stations: of a panel; empty if one series was trained on. ``models`` then cover all stations trained on.
         left_out: accuracy on the test parts of all stations that were left out of the training, by model.
     """
@@ -97,7 +119,9 @@ class Report(BaseModel, frozen=True):
     libraries: dict[str, str]
     models: tuple[ModelReport, ...]
     seeds: dict[str, SeedSpread]
+    fitted_until: str | None = None
     drift: Drift | None = None
+    starts: dict[str, StartReport] = {}
     stations: tuple[StationReport, ...] = ()
     left_out: dict[str, Accuracy] = {}
 

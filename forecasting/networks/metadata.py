@@ -46,9 +46,9 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
         fill_limit: longest gap, in steps, that is interpolated inside a window.
         units: of forecasts; always ``celsius``.
         periods: the parts ``train``, ``validation`` and ``test``.
-        training_range: of the data that the final weights were fitted on.
-        accuracy: of this network, by split. ``train`` and ``test`` are of the final weights, ``validation`` of the
-            weights before they were refitted with the validation part.
+        training_range: of the data that the weights were fitted on.
+        accuracy: by split, of this network fitted to less data: ``train`` and ``test`` are of the weights fitted to the
+            training and validation parts, ``validation`` of those fitted to the training part.
         baselines: accuracy of each reference, by name and split.
         errors: calibrated on out-of-sample residuals.
         configuration: every setting of the training.

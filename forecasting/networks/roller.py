@@ -16,6 +16,9 @@ from forecasting.series.timestep import TimeStep
 BATCH_WINDOWS: Final = 512
 """Windows in each call of TorchScript; larger batches are no faster (benchmarks/)."""
 
+LEADS_WINDOWS: Final = 64
+"""Windows in each call of a network that forecasts all leads at once, whose intermediate results are larger."""
+
 CHUNK_WINDOWS: Final = 128
 """Windows in each call of the network in numpy, so that its arrays stay in the processor's cache."""
 
@@ -27,6 +30,7 @@ class NetworkRoller:
         self.module = module
         self.step = step
         self.device = device
+        self.forecasts_leads = hasattr(module, "leads")
         self.folded = fold(module, module.window) if device.type == "cpu" else None
 
     def roll(self, windows: Floats, valid_time: Times, horizon: int) -> Floats:
@@ -48,6 +52,8 @@ class NetworkRoller:
         longest = times.shape[1]
         if (leads == longest).all():
             return self._roll(windows, times)
+        if self.forecasts_leads:
+            return np.where(np.arange(longest) < leads[:, None], self._roll(windows, times), np.nan)
         # Longest horizon first, so that the windows still running are always the first rows.
         order = np.argsort(-leads, kind="stable")
         sst = np.concatenate([windows[order], np.full(times.shape, np.nan)], axis=1)
@@ -75,10 +81,11 @@ class NetworkRoller:
             return np.concatenate(rolled_chunks)
         values, times = torch.from_numpy(windows), torch.from_numpy(seconds)
         with torch.inference_mode():
-            if len(windows) <= BATCH_WINDOWS:
+            size = LEADS_WINDOWS if self.forecasts_leads else BATCH_WINDOWS
+            if len(windows) <= size:
                 rolled = self._roll_batch(values, times)
             else:
-                batches = zip(values.split(BATCH_WINDOWS), times.split(BATCH_WINDOWS), strict=True)
+                batches = zip(values.split(size), times.split(size), strict=True)
                 rolled = torch.cat([self._roll_batch(v, t) for v, t in batches])
         array: npt.NDArray[np.float32] = rolled.numpy()
         return array
@@ -101,6 +108,9 @@ class NetworkRoller:
             windows = windows.pin_memory().to(self.device, non_blocking=True)
             times = times.pin_memory().to(self.device, non_blocking=True)
         window, horizon = windows.shape[1], times.shape[1]
+        if self.forecasts_leads:
+            leads: torch.Tensor = self.module.leads(windows, times)
+            return leads.cpu()
         if horizon == 1:
             first: torch.Tensor = self.module(windows, times[:, 0])
             return first[:, None].cpu()

@@ -18,7 +18,7 @@ from forecasting.networks.metadata import CELLS, digest
 from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded import Loaded
 from forecasting.releases.loaded_universal import ALL
-from forecasting.releases.release import Release
+from forecasting.releases.release import EVALUATED, Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import parse_time
 from forecasting.series.timestep import TimeStep
@@ -31,7 +31,8 @@ class LoadedRelease(Loaded):
 
     Attributes:
         forecasters: the networks by cell, in the order of :data:`~forecasting.networks.metadata.CELLS`.
-        baselines: references fitted to the train and validation parts of the training series.
+        baselines: references fitted to the training series; in releases without the folder ``evaluated``, to its train
+            and validation parts.
         recent: the end of the training series.
         report: the results of the training.
         predictions: ``predictions.csv``.
@@ -98,16 +99,42 @@ class LoadedRelease(Loaded):
         return [chosen] if chosen else []
 
 
-def load_cell(release: Release, cell: str, content: bytes, device: torch.device) -> Forecaster:
+def load_evaluated(release: Release, device: torch.device) -> tuple[dict[str, Forecaster], Baselines]:
+    """Load the networks and references that the accuracy of a release was measured on.
+
+    They are those in its folder ``evaluated``, which have not seen the test part. A release without that folder serves
+    them.
+
+    Raises:
+        ReleaseError: if a file is missing, altered or invalid.
+    """
+    folder = f"{EVALUATED}/" if release.holds(f"{EVALUATED}/baselines.json") else ""
+    names = {cell: f"{folder}{cell}.pt" for cell in CELLS if release.holds(f"{folder}{cell}.pt")}
+    networks = {cell: load_cell(release, cell, release.read(name), device, name) for cell, name in names.items()}
+    try:
+        return networks, Baselines.model_validate_json(release.read(f"{folder}baselines.json"))
+    except ValueError as error:
+        raise ReleaseError(f"{release.path} cannot be used: {error}") from None
+
+
+def load_cell(release: Release, cell: str, content: bytes, device: torch.device, name: str | None = None) -> Forecaster:
     """Load the network of ``cell`` from the verified ``content`` of its checkpoint, and warm it up.
+
+    Args:
+        release: that holds the checkpoint.
+        cell: of the network.
+        content: of the checkpoint.
+        device: that the network runs on.
+        name: of the file; by default, that of the network that serves.
 
     Raises:
         ReleaseError: if the content is not the network of this release.
     """
-    path = release.path / f"{cell}.pt"
+    name = name or f"{cell}.pt"
+    path = release.path / name
     try:
         module, metadata = load(content, device)
-        file = CheckpointFile(path.resolve(), release.manifest.files[path.name].sha256)
+        file = CheckpointFile(path.resolve(), release.manifest.files[name].sha256)
         forecaster = Forecaster(module, metadata, device, file)
     except ReleaseError as error:
         raise ReleaseError(f"{path}: {error}") from None

@@ -16,6 +16,8 @@ from forecasting.wording import available
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
+EVALUATED: Final = "evaluated"
+"""Folder, in a release, of the networks and references that its accuracy was measured on."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION: Final = re.compile(r"\d{8}T\d{6}Z")
@@ -190,12 +192,12 @@ def current_versions(artifacts: Path) -> dict[str, str]:
 
 
 def traces(dataset: Path, version: str) -> tuple[tuple[str, int, int, int], ...]:
-    """Return name, size and modification times of the pointer of a dataset and of each file of a version.
+    """Return path, size and modification times of the pointer of a dataset and of each file of a version.
 
     They differ as soon as a file changes. Files that cannot be accessed are skipped.
     """
     try:
-        files = sorted((dataset / version).iterdir())
+        files = sorted((dataset / version).rglob("*"))
     except OSError:
         files = []
     fingerprints = []
@@ -205,5 +207,5 @@ def traces(dataset: Path, version: str) -> tuple[tuple[str, int, int, int], ...]
         except OSError:
             continue
         # A copy may keep mtime; ctime changes with the content and also with the permissions.
-        fingerprints.append((path.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+        fingerprints.append((str(path.relative_to(dataset)), state.st_size, state.st_mtime_ns, state.st_ctime_ns))
     return tuple(fingerprints)

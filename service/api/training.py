@@ -23,7 +23,7 @@ class TrainedNetwork(BaseModel):
     model: str = Field(examples=["nino12-gru"])
     parameters: int
     epochs: int | None = Field(
-        description="The epochs of the final fit, on the training and validation parts; null if not recorded."
+        description="The epochs of the final fit, which makes the forecasts; null if not recorded."
     )
     train_loss: list[float] = Field(
         description="The mean loss of each epoch of the fit on the training part alone, in units of the one-step "

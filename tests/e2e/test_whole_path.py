@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,7 +43,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"{day},{value:.2f}" for day, value in zip(days, sst * 1.8 + 32, strict=True) if str(day) != "2016-02-29"]
     (folder / "pier.csv").write_text("Date,WTMP (degF)\n" + "\n".join(rows) + "\n")
     done = run("training", "--data", folder / "pier.csv", "--name", "pier", "--out", folder / "artifacts",
-               "--units", "fahrenheit", "--epochs", "2", "--hidden", "4")  # fmt: skip
+               "--units", "fahrenheit", "--from-scratch", "--epochs", "2", "--hidden", "4")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "1 of 900 values are missing" in done.stdout
     return folder / "artifacts"
@@ -126,13 +127,11 @@ def test_a_port_in_use_stops_the_start_with_a_sentence(artifacts: Path, capsys: 
 def test_a_tampered_checkpoint_stops_the_start_with_a_sentence(artifacts: Path, tmp_path: Path) -> None:
     version = current_version(artifacts / "pier") or ""
     copy = tmp_path / "pier" / version
-    copy.mkdir(parents=True)
+    shutil.copytree(artifacts / "pier" / version, copy)
     (tmp_path / "pier" / "current").write_text(version)
-    for path in (artifacts / "pier" / version).iterdir():
-        content = bytearray(path.read_bytes())
-        if path.name == "gru.pt":
-            content[len(content) // 2] ^= 1
-        (copy / path.name).write_bytes(content)
+    content = bytearray((copy / "gru.pt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / "gru.pt").write_bytes(content)
     settings = {"SST_ARTIFACTS": str(tmp_path), "SST_DEFAULT_DATASET": "pier"}
     command = [sys.executable, "-m", "service"]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | settings, check=False)

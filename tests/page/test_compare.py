@@ -179,7 +179,7 @@ def test_the_cards_tell_the_first_fit_from_the_final_one(shown: Shown, url: str,
     expect(seeds.get_by_role("columnheader").nth(2)).to_have_text("Epochs final fit")
     epochs = [row.get_by_role("cell").nth(1).inner_text() for row in seeds.get_by_role("row").all()[1:]]
     assert epochs == [str(network["epochs"]) for network in networks]
-    expect(seeds).to_contain_text("learns from the training and validation periods together")
+    expect(seeds).to_contain_text("learns from more data than the first")
 
 
 def test_the_dataset_can_be_chosen_from_a_list(visitor: Visitor) -> None:

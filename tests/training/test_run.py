@@ -1,14 +1,21 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from forecasting.errors import RequestError
+from forecasting.errors import ReleaseError, RequestError
 from forecasting.evaluation.model_report import Coverage
 from forecasting.evaluation.table import TITLES, accuracy_table
+from forecasting.networks.checkpoint import script
+from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import digest
+from forecasting.networks.roller import NetworkRoller
+from forecasting.references.baselines import Baselines
+from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.registry import Registry
 from forecasting.releases.release import Release, current_version
 from forecasting.series.sst_series import SstSeries
@@ -18,6 +25,8 @@ from tests.conftest import NINO12, daily
 from tests.serving import serve
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
+from training.fit.fitting import fit
+from training.publish.release import seal
 from training.publish.sentences import coverage_text, describe_coverage, describe_rank
 from training.run import Destination, Published, train
 
@@ -25,11 +34,18 @@ FILES = {
     *("rnn.pt", "lstm.pt", "gru.pt", "rnn.json", "lstm.json", "gru.json"),
     *("report.json", "baselines.json", "predictions.csv", "recent.csv", "comparison.png", "comparison.svg"),
     *("report.md", "MODEL_CARD.md"),
+    *("evaluated/rnn.pt", "evaluated/lstm.pt", "evaluated/gru.pt", "evaluated/baselines.json"),
 }
 
 
+def evaluated(published: Published) -> dict[str, Forecaster]:
+    """Return the networks that the accuracy of a release was measured on."""
+    return load_evaluated(Release.open(published.path), torch.device("cpu"))[0]
+
+
 def test_a_release_contains_every_file(published: Published) -> None:
-    assert {path.name for path in published.path.iterdir()} == FILES | {"manifest.json"}
+    there = {str(path.relative_to(published.path)) for path in published.path.rglob("*") if path.is_file()}
+    assert there == FILES | {"manifest.json"}
     assert set(Release.open(published.path).manifest.files) == FILES
     assert current_version(published.path.parent) == published.path.name
 
@@ -89,10 +105,10 @@ def test_the_report_has_skill_against_every_reference_with_its_uncertainty(publi
 
 
 def test_coverage_and_probabilities_are_those_of_an_independent_count(
-    published: Published, registry: Registry, nino12: SstSeries, small: TrainingConfig
+    published: Published, nino12: SstSeries, small: TrainingConfig
 ) -> None:
     test = Dataset.divide(nino12, small).origins("test")
-    for cell, forecaster in registry.dataset("nino12").forecasters.items():
+    for cell, forecaster in evaluated(published).items():
         model = next(model for model in published.report.networks if model.name == cell)
         off = np.abs(forecaster.roll(test.windows, test.valid_time, 12) - test.targets)[:, 0]
         known = np.isfinite(off)
@@ -115,7 +131,8 @@ def test_the_card_and_the_readable_report_agree_with_the_report(published: Publi
     assert f"sha256 `{report.data_sha256}`" in card
     assert "1998-10-01T00:00:00Z to 2010-12-01T00:00:00Z, 147 steps" in card
     parts = [line for line in card.splitlines() if line.startswith(("- train: ", "- validation: ", "- test: "))]
-    assert ["calibration" in line for line in parts] == [True, True, False]
+    assert ["calibration" in line for line in parts] == [True, True, True]
+    assert "weights that are served" in parts[2]
     assert f"{best.accuracy['test'].rmse[0]:.4f}" in card
     covered = best.intervals[80].coverage
     assert f"- 80 %: {100 * covered.share[0]:.1f} ± {100 * covered.error[0]:.1f} one step ahead" in card
@@ -190,15 +207,64 @@ def test_the_spread_over_seeds_starts_with_the_published_one(published: Publishe
         assert spread.std == pytest.approx(np.std(spread.rmse, ddof=1), abs=1e-5)
 
 
-def test_published_accuracy_is_that_of_the_published_files_when_served(
+def test_published_accuracy_is_that_of_the_weights_that_have_not_seen_the_test_part(
     published: Published, registry: Registry, nino12: SstSeries, small: TrainingConfig
 ) -> None:
     test = Dataset.divide(nino12, small).origins("test")
-    for cell, forecaster in registry.dataset("nino12").forecasters.items():
+    served = registry.dataset("nino12").forecasters
+    for cell, forecaster in evaluated(published).items():
         error = forecaster.roll(test.windows, test.valid_time, 12) - test.targets
         stated = next(model for model in published.report.networks if model.name == cell).accuracy["test"]
         assert np.sqrt(np.nanmean(error**2, axis=0)) == pytest.approx(stated.rmse, abs=1e-5)
-        assert forecaster.metadata.accuracy["test"] == stated
+        assert forecaster.metadata.accuracy["test"] == served[cell].metadata.accuracy["test"] == stated
+
+
+def test_the_served_weights_and_references_have_seen_the_newest_data(
+    published: Published, registry: Registry, nino12: SstSeries, small: TrainingConfig
+) -> None:
+    """The test part is as warm as in 1982 and 1997, so only weights that have seen it differ when it is changed."""
+    served = registry.dataset("nino12")
+    windows = nino12.values[None, -24:]
+    ahead = np.asarray(["2011-01-01"], dtype="datetime64[s]")
+    changed = SstSeries(nino12.values.copy(), nino12.start, nino12.step)
+    changed.values[-100:] += 1.0
+    other = fit(Dataset.divide(changed, small), small, "gru", 0, lambda epochs: None)
+    for name, network, expected_same in (("evaluated", other.evaluated, True), ("served", other.final, False)):
+        forecaster = served.forecasters["gru"] if name == "served" else evaluated(published)["gru"]
+        again = NetworkRoller(script(network), nino12.step, torch.device("cpu")).roll(windows, ahead, 1)
+        assert bool(np.allclose(again, forecaster.roll(windows, ahead, 1), atol=1e-5)) == expected_same, name
+    config = Dataset.divide(nino12, small).shape
+    assert served.baselines == Baselines.fit(nino12, config)
+    _, references = load_evaluated(Release.open(published.path), torch.device("cpu"))
+    assert references == Baselines.fit(Dataset.divide(nino12, small).past("validation"), config)
+    card = (published.path / "MODEL_CARD.md").read_text()
+    assert "The weights that are served (`CELL.pt`) have seen all data up to 2010-12-01T00:00:00Z." in card
+    assert served.forecasters["gru"].metadata.errors.n == (293 + 147,) * 12
+
+
+def test_a_changed_byte_in_the_evaluated_weights_prevents_loading(published: Published, tmp_path: Path) -> None:
+    copy = tmp_path / "nino12" / published.path.name
+    shutil.copytree(published.path, copy)
+    path = copy / "evaluated" / "gru.pt"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(ReleaseError, match=r"evaluated/gru\.pt has changed since it was published"):
+        LoadedRelease.load(Release.open(copy), torch.device("cpu"))
+
+
+def test_a_release_without_evaluated_weights_serves_those_that_were_evaluated(
+    published: Published, tmp_path: Path
+) -> None:
+    copy = tmp_path / "nino12" / published.path.name
+    shutil.copytree(published.path, copy)
+    for name in ("gru.pt", "baselines.json"):
+        shutil.copy(copy / "evaluated" / name, copy / name)
+    shutil.rmtree(copy / "evaluated")
+    seal(copy, "nino12", copy.name)
+    old = LoadedRelease.load(Release.open(copy), torch.device("cpu"))
+    networks, references = load_evaluated(old.release, torch.device("cpu"))
+    assert list(networks) == ["rnn", "lstm", "gru"]
+    assert networks["gru"].metadata == old.forecasters["gru"].metadata == evaluated(published)["gru"].metadata
+    assert references == old.baselines
 
 
 def test_predictions_are_one_step_ahead_on_the_test_part(published: Published, nino12: SstSeries) -> None:
@@ -219,34 +285,61 @@ def test_no_file_holds_nan(published: Published) -> None:
         json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"a {name} in a release"))
 
 
-def test_a_worse_release_does_not_serve_on_request(nino12: SstSeries, tmp_path: Path) -> None:
-    def publish(epochs: int, rate: float, if_not_worse: bool = True) -> Published:
-        config = TrainingConfig.for_step(
-            nino12.step,
-            cells=("rnn",),
-            epochs=epochs,
-            hidden=4,
-            learning_rate=rate,
-            horizon=1,
-            autoregression=False,  # so that only the cell learns
-        )
-        dataset = Dataset.divide(nino12, config)
-        return train(dataset, NINO12, Destination("nino12", tmp_path, keep=5, if_not_worse=if_not_worse), config)
+def publish_cell(
+    series: SstSeries, artifacts: Path, epochs: int, rate: float = 1e-2, *, if_not_worse: bool = True
+) -> Published:
+    """Publish a release whose cell forecasts alone, so that it gets better with the epochs."""
+    config = TrainingConfig.for_step(
+        series.step, cells=("rnn",), epochs=epochs, hidden=4, learning_rate=rate, horizon=1, autoregression=False
+    )
+    destination = Destination("nino12", artifacts, keep=5, if_not_worse=if_not_worse)
+    return train(Dataset.divide(series, config), NINO12, destination, config)
 
-    good = publish(5, 1e-2)
+
+def test_a_worse_release_does_not_serve_on_request(nino12: SstSeries, tmp_path: Path) -> None:
+    good = publish_cell(nino12, tmp_path, 5)
     assert good.serves
-    worse = publish(1, 1e-6)
+    assert good.comparison == ""
+    worse = publish_cell(nino12, tmp_path, 1, 1e-6)
     assert not worse.serves
     assert current_version(tmp_path / "nino12") == good.path.name
     assert worse.path.exists()
-    assert publish(6, 1e-2).serves
-    assert publish(1, 1e-6, if_not_worse=False).serves
+    old, new = (release.report.best.accuracy["test"].rmse[0] for release in (good, worse))
+    assert worse.comparison == (
+        "one step ahead on 147 values from 1998-10-01 to 2010-12-01 that neither release was fitted to, the RMSE of "
+        f"the new one is {new:.4f} °C, that of {good.path.name} {old:.4f} °C"
+    )
+    assert publish_cell(nino12, tmp_path, 6).serves
+    assert publish_cell(nino12, tmp_path, 1, 1e-6, if_not_worse=False).serves
+
+
+def test_releases_of_different_length_are_compared_where_neither_was_fitted(nino12: SstSeries, tmp_path: Path) -> None:
+    """The older release has fewer data, so the newer one decides from when on; then the other way round."""
+    first = publish_cell(nino12.part(0, 600), tmp_path, 1)
+    second = publish_cell(nino12, tmp_path, 5)
+    assert second.serves
+    assert second.comparison.startswith("one step ahead on 147 values from 1998-10-01 to 2010-12-01")
+    assert first.path.name in second.comparison
+    third = publish_cell(nino12.part(0, 600), tmp_path, 5)
+    assert third.comparison.startswith("one step ahead on 15 values from 1998-10-01 to 1999-12-01")
+
+
+def test_releases_without_common_dates_are_not_compared(nino12: SstSeries, tmp_path: Path) -> None:
+    first = publish_cell(nino12, tmp_path, 1)
+    second = publish_cell(nino12.part(0, 590), tmp_path, 5)
+    assert not second.serves
+    assert second.comparison == (
+        "the data has 5 values to forecast after 1998-09-01, up to when one of the two releases was fitted, and a "
+        f"comparison with {first.path.name} needs 10: it keeps serving; use a longer series, or train again without "
+        "--publish-if-not-worse to replace it anyway"
+    )
+    assert current_version(tmp_path / "nino12") == first.path.name
 
 
 def test_one_cell_can_be_trained_alone(nino12: SstSeries, tmp_path: Path) -> None:
     config = TrainingConfig.for_step(nino12.step, cells=("lstm",), epochs=1, hidden=2, horizon=2)
     published = train(Dataset.divide(nino12, config), NINO12, Destination("one", tmp_path), config)
-    assert [path.name for path in published.path.glob("*.pt")] == ["lstm.pt"]
+    assert [path.name for path in published.path.rglob("*.pt")] == ["lstm.pt", "lstm.pt"]
 
 
 def test_a_series_with_gaps_is_trained_and_scored_on_what_was_observed(tmp_path: Path) -> None:

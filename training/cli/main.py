@@ -13,10 +13,12 @@ import torch
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.console import command_name, in_command_line
 from forecasting.errors import FileError, ForecastError, RequestError, SeriesError
 from forecasting.networks.device import choose_device
 from forecasting.networks.metadata import CELLS
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from training.cli import fetch as fetch_cli
 from training.cli import gallery as gallery_cli
@@ -29,6 +31,7 @@ from training.examples.dataset import Dataset
 from training.examples.panel import Panel, commonest_step, usable_series
 from training.fit.fitting import total_epochs
 from training.fit.parallel import jobs
+from training.fit.universal_start import Position, UniversalStart
 from training.publish.release import rollback
 from training.run import Destination, Execution, train
 
@@ -84,6 +87,8 @@ def _add_data_options(group: argparse._ArgumentGroup) -> None:
         metavar="NAMES",
         help="stations to use for testing only, or none (default: a fifth of them)",
     )
+    group.add_argument("--latitude", type=float, metavar="LAT", help="degrees north, of a single series")
+    group.add_argument("--longitude", type=float, metavar="LON", help="degrees east, of a single series")
 
 
 def _add_network_options(group: argparse._ArgumentGroup) -> None:
@@ -92,6 +97,9 @@ def _add_network_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--horizon", type=int, metavar="N", help="number of leads to fit, evaluate and calibrate")
     group.add_argument("--hidden", type=int, metavar="N", help="size of the hidden state")
     group.add_argument("--layers", type=int, metavar="N", help="number of recurrent layers")
+    group.add_argument(
+        "--from-scratch", action="store_true", help="do not start from the universal network of the time step"
+    )
     group.add_argument("--epochs", type=int, metavar="N", help="passes over the training windows")
     group.add_argument("--seed", type=int, metavar="N", help=f"default: {DEFAULT_SEED}")
     group.add_argument("--seeds", type=int, metavar="N", help="train N seeds to measure the spread; publish the first")
@@ -104,7 +112,7 @@ def _add_release_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--publish-if-not-worse",
         action="store_true",
-        help="keep serving the old release if its validation RMSE is lower",
+        help="keep serving the old release if its RMSE is lower on dates that neither was fitted to",
     )
 
 
@@ -146,18 +154,22 @@ def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     device = choose_device(options.device)
     destination = Destination(options.name, options.out, options.keep, options.publish_if_not_worse)
-    dataset, config = _dataset(options)
-    print(dataset_summary(options.data, dataset))
-    epochs = total_epochs(dataset, config) * len(jobs(config))
-    with tqdm(total=epochs, unit=" epochs", disable=options.quiet or None) as bar:
-        execution = Execution(options.resume, options.workers, device, bar.update)
+    dataset, config, start, alone = _dataset(options)
+    print(dataset_summary(options.data, dataset, start, alone=alone))
+    epochs = 0 if alone else total_epochs(dataset, config) * len(jobs(config))
+    with tqdm(total=epochs, unit=" epochs", disable=options.quiet or alone or None) as bar:
+        execution = Execution(options.resume, options.workers, device, bar.update, start, alone)
         published = train(dataset, options.data, destination, config, execution)
     print(release_summary(published))
     return 0
 
 
-def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
+def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig, UniversalStart | None, bool]:
     """Read one series, or a panel if the file holds several stations or cells were drawn from its grid.
+
+    Returns:
+        The dataset, the settings, the universal networks to start from, if any, and whether the series is too short to
+        fit networks to.
 
     Raises:
         FileError: if the file cannot be trained on.
@@ -169,24 +181,64 @@ def _dataset(options: argparse.Namespace) -> tuple[Dataset, TrainingConfig]:
     if len(reading.stations) < 2:
         if options.sample is not None or options.leave_out is not None:
             raise FileError(f"{options.data}: holds one series; --sample and --leave-out need several")
-        series = reading.series.until_last_observation()
-        config = _config(series.step, options)
-        try:
-            return Dataset.divide(series, config), config
-        except SeriesError as error:
-            raise FileError(f"{options.data}: {error}") from None
+        known = reading.stations[0].position if reading.stations else None
+        return _single(reading.series.until_last_observation(), options, known)
+    if _position(options) is not None and options.at is None:
+        raise RequestError("--latitude and --longitude are for a single series", field="latitude")
     try:
         series_by_name, skipped = usable_series(reading.stations)
         config = _config(commonest_step(series_by_name.values()), options)
         warnings = {station.name or "": station.warnings for station in reading.stations}
-        return Panel.of(series_by_name, config, options.leave_out, skipped, warnings), config
+        return Panel.of(series_by_name, config, options.leave_out, skipped, warnings), config, None, False
     except SeriesError as error:
         raise FileError(f"{options.data}: {error}") from None
 
 
-def _config(step: TimeStep, options: argparse.Namespace) -> TrainingConfig:
+def _single(
+    series: SstSeries, options: argparse.Namespace, known: Position | None
+) -> tuple[Dataset, TrainingConfig, UniversalStart | None, bool]:
+    """The result of :func:`_dataset` for one series, whose file may say its position."""
+    config = _config(series.step, options)
+    start = _start(series, options, known)
+    try:
+        try:
+            dataset = Dataset.divide(series, config)
+            return dataset, config, start if start and start.suits(config) else None, False
+        except SeriesError:
+            if start is None:
+                raise
+            config = _config(series.step, options, **start.short_settings(series))
+            if not start.suits(config):
+                raise
+        return Dataset.divide_short(series, config), config, start, True
+    except SeriesError as error:
+        raise FileError(f"{options.data}: {error}") from None
+
+
+def _start(series: SstSeries, options: argparse.Namespace, known: Position | None) -> UniversalStart | None:
+    if options.from_scratch:
+        return None
+    if known is not None and not GlobalClimatology.load().is_sea(*known).all():
+        known = None
+    return UniversalStart.find([options.out, Path("artifacts")], series, _position(options) or known)
+
+
+def _position(options: argparse.Namespace) -> Position | None:
+    """The position that the options state, of the place or of the cell of a grid."""
+    stated = (options.latitude, options.longitude)
+    if None not in stated:
+        return stated
+    if stated != (None, None):
+        raise RequestError("--latitude and --longitude belong together: state both", field="latitude")
+    at: Position | None = options.at
+    return at
+
+
+def _config(step: TimeStep, options: argparse.Namespace, **defaults: int) -> TrainingConfig:
+    """The settings for a step: those of the options, then ``defaults``, then those that follow from the step."""
     names = ("cells", "window", "horizon", "hidden", "layers", "epochs", "seed", "seeds")
-    settings: dict[str, Any] = {name: getattr(options, name) for name in names}
+    stated: dict[str, Any] = {name: getattr(options, name) for name in names}
+    settings = defaults | {name: value for name, value in stated.items() if value is not None}
     try:
         return TrainingConfig.for_step(step, **settings)
     except ValidationError as error:

@@ -8,12 +8,16 @@ from forecasting.series.times import short
 from forecasting.series.timestep import in_words, one_each
 from training.examples.dataset import Dataset
 from training.examples.panel import Panel
-from training.publish.sentences import describe_coverage, describe_rank, describe_stations
+from training.fit.universal_start import UniversalStart
+from training.publish.sentences import describe_coverage, describe_rank, describe_starts, describe_stations
 from training.run import Published
 
 
-def dataset_summary(path: Path, dataset: Dataset) -> str:
-    """Describe the data that were read from ``path``: a line, and an indented line for each note."""
+def dataset_summary(path: Path, dataset: Dataset, start: UniversalStart | None = None, *, alone: bool = False) -> str:
+    """Describe the data that were read from ``path``: a line, and an indented line for each note.
+
+    Notes say which universal networks can be started from, and whether they are ``alone``.
+    """
     series = dataset.series
     step = one_each(str(series.step))
     if isinstance(dataset, Panel):
@@ -21,7 +25,15 @@ def dataset_summary(path: Path, dataset: Dataset) -> str:
     else:
         span = f"from {short(series.times[0])} to {short(series.times[-1])}"
         head, notes = f"{path}: {len(series)} values, {step}, {span}", series.describe()
-    return "\n".join([head, *(f"  {note}" for note in notes)])
+    return "\n".join([head, *(f"  {note}" for note in (*notes, *_start_notes(start, alone)))])
+
+
+def _start_notes(start: UniversalStart | None, alone: bool) -> list[str]:
+    if start is None:
+        return []
+    if alone:
+        return [f"too short to fit networks to: {start.dataset} is used as it is, with this series", start.note]
+    return [f"may start from {start.dataset}", start.note]
 
 
 def release_summary(published: Published) -> str:
@@ -35,16 +47,15 @@ def release_summary(published: Published) -> str:
         describe_rank(report),
         *_interval_lines(report.best),
         *describe_stations(report),
+        *describe_starts(report),
         "",
     ]
     for cell, spread in report.seeds.items():
         lines.append(f"{cell}: test RMSE {spread.mean:.4f} ± {spread.std:.4f} over {len(spread.seeds)} seeds")
     lines += [f"removed {version}" for version in published.removed]
-    state = (
-        "is now serving"
-        if published.serves
-        else "was published but does not serve: its validation RMSE is worse than that of the current release"
-    )
+    if published.comparison:
+        lines.append(f"Comparison: {published.comparison}.")
+    state = "is now serving" if published.serves else "was published but does not serve"
     return "\n".join([*lines, f"{published.path} {state}"])
 
 

@@ -41,6 +41,17 @@ class Dataset:
         dataset.check_parts(least_values(config.shape))
         return dataset
 
+    @classmethod
+    def divide_short(cls, series: SstSeries, config: TrainingConfig) -> "Dataset":
+        """Divide a series that is too short to fit networks to.
+
+        Raises:
+            SeriesError: if a part has no value to forecast at some lead, or the series hardly changes.
+        """
+        dataset = cls(series, config.shape)
+        dataset.check_parts({"train": 1, "validation": 1, "test": 1})
+        return dataset
+
     @property
     def stations(self) -> "Mapping[str, Dataset]":
         """The series to train on, by name; a single series has the empty name."""
@@ -90,9 +101,9 @@ class Dataset:
         first, last = map(int, np.searchsorted(self.series.times, (begin, end)))
         return self._origins(first, last, horizon)
 
-    def origins_seen(self) -> Origins:
-        """Every window that the final weights may be fitted to, with the value that followed."""
-        seen = self.past("validation")
+    def origins_seen(self, split: Split) -> Origins:
+        """Every window up to the end of a part, with the value that followed: all that a fit to it may see."""
+        seen = self.past(split)
         return origins(seen, self.shape.leading(1), 0, len(seen))
 
     def _origins(self, begin: int, end: int, horizon: int | None) -> Origins:

@@ -174,9 +174,9 @@ class Panel(Dataset):
         """The origins of the values of all members from ``begin`` until before ``end``."""
         return joined([station.origins_between(begin, end, horizon) for station in self.members.values()])
 
-    def origins_seen(self) -> Origins:
-        """Every window of all members that the final weights may be fitted to."""
-        return joined([station.origins_seen() for station in self.members.values()])
+    def origins_seen(self, split: Split) -> Origins:
+        """Every window of all members up to the end of a part."""
+        return joined([station.origins_seen(split) for station in self.members.values()])
 
 
 def usable_series(stations: Sequence[Station]) -> tuple[dict[str, SstSeries], list[str]]:

@@ -1,11 +1,13 @@
 """Companions of the networks of a panel, which let part of a forecast start from what is usual at the place."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from forecasting.evaluation.division import SPLITS
 from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
@@ -81,10 +83,12 @@ class Companions:
 
     Attributes:
         selected: of the networks fitted to the training part only.
-        final: of the networks to publish.
+        evaluated: of the networks fitted to the training and validation parts.
+        final: of the networks fitted to the whole series.
     """
 
     selected: Companion | None
+    evaluated: Companion | None
     final: Companion | None
 
     @classmethod
@@ -93,11 +97,10 @@ class Companions:
         if len(dataset.stations) < 2:
             return NO_COMPANIONS
         leads = leads_learnt(config)
-        train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
-        return cls(
-            Companion.fit(config, dataset.past("train"), train),
-            Companion.fit(config, dataset.past("validation"), train.joined(validation)),
-        )
+        parts = [Examples.of(dataset.origins(part, leads)) for part in SPLITS]
+        examples = accumulate(parts, Examples.joined)
+        fitted = (Companion.fit(config, dataset.past(part), seen) for part, seen in zip(SPLITS, examples, strict=True))
+        return cls(*fitted)
 
 
-NO_COMPANIONS: Final = Companions(None, None)
+NO_COMPANIONS: Final = Companions(None, None, None)

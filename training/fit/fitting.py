@@ -1,4 +1,4 @@
-"""Fitting of one network: to the training part, to validate it; then to training and validation parts, to publish it.
+"""Fitting of one network: to train, to validate it; to train and validation, to test it; to everything, to serve it.
 
 The cell is trained on its own. The weights of the autoregression are computed in closed form, first for one step, then
 for its whole roll-out. The two are then mixed. The optimiser is AdamW with a linear warm-up and a cosine decay to zero,
@@ -9,11 +9,13 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from forecasting.evaluation.division import SPLITS
 from forecasting.evaluation.model_report import LossCurves
 from forecasting.series.sst_series import SstSeries
 from training.config import TrainingConfig
@@ -50,7 +52,8 @@ class Fit:
         cell: ``rnn``, ``lstm`` or ``gru``.
         seed: of the initial weights and the batches.
         selected: network fitted to the training part only, to measure validation residuals.
-        final: network fitted to the training and validation parts in the same way, to publish.
+        evaluated: network fitted to the training and validation parts in the same way, to measure its accuracy.
+        final: network fitted to the whole series in the same way, to serve.
         epochs: number of epochs of ``final``.
         loss: Huber loss of the cell of ``selected``, by epoch.
         seconds: wall time.
@@ -59,6 +62,7 @@ class Fit:
     cell: str
     seed: int
     selected: RecurrentForecaster
+    evaluated: RecurrentForecaster
     final: RecurrentForecaster
     epochs: int
     loss: LossCurves
@@ -85,19 +89,20 @@ def fit(
     """
     begin = time.perf_counter()
     leads = leads_learnt(config)
-    train, validation = (Examples.of(dataset.origins(part, leads)) for part in ("train", "validation"))
+    train, validation, test = (Examples.of(dataset.origins(part, leads)) for part in SPLITS)
     both = train.joined(validation)
     training = _Training(config, cell, seed, progress, device)
     selected, loss = training.run(dataset.past("train"), train, validation)
-    final, final_loss = training.run(dataset.past("validation"), both)
+    evaluated, _ = training.run(dataset.past("validation"), both)
+    final, final_loss = training.run(dataset.past("test"), both.joined(test))
     seconds = round(time.perf_counter() - begin, 2)
-    return Fit(cell, seed, selected, final, len(final_loss.train), loss, seconds)
+    return Fit(cell, seed, selected, evaluated, final, len(final_loss.train), loss, seconds)
 
 
 def total_epochs(dataset: Dataset, config: TrainingConfig) -> int:
     """Number of epochs of one :func:`fit`."""
-    train, validation = (len(dataset.origins(part, horizon=1)) for part in ("train", "validation"))
-    return config.schedule(train).epochs + config.schedule(train + validation).epochs
+    windows = accumulate(len(dataset.origins(part, horizon=1)) for part in SPLITS)
+    return sum(config.schedule(count).epochs for count in windows)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from forecasting.scores.accuracy import Accuracy, anomaly_correlation, rounded_o
 from forecasting.series.origins import Roller
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.companion import Companion, beside
+from training.fit.cell_networks import CellNetworks, Ingredients
 from training.fit.fitting import CPU, Fit
 from training.publish.export import Exported
 
@@ -40,12 +40,12 @@ class Assessment:
     left_out: Mapping[str, Evaluation]
 
     def models(
-        self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata], fits: Mapping[tuple[str, int], Fit]
+        self, dataset: Dataset, networks: Mapping[str, CheckpointMetadata], made: Mapping[str, CellNetworks]
     ) -> tuple[ModelReport, ...]:
         """The models of the report, in the order of ``accuracy``."""
         test = Evaluation.joined(list(self.stations.values()))
         return tuple(
-            _network_report(name, self.accuracy[name], test, dataset, networks, fits)
+            _network_report(made[name], self.accuracy[name], test, dataset, networks)
             if name in networks
             else ModelReport(
                 name=name,
@@ -84,12 +84,12 @@ class Assessment:
 
 
 def assess(dataset: Dataset, config: TrainingConfig, exported: Mapping[str, Exported]) -> Assessment:
-    """Evaluate the exported networks and the references on every part.
+    """Evaluate the networks that have not seen the test part, and the references, on every part.
 
     No model has seen the validation part that it is evaluated on: networks are those before their refit, and references
     are fitted to the training part. References are fitted to each station separately, also to those left out.
     """
-    networks: dict[str, Roller] = {cell: checkpoint.forecaster for cell, checkpoint in exported.items()}
+    networks: dict[str, Roller] = {cell: checkpoint.evaluated.forecaster for cell, checkpoint in exported.items()}
     members = dataset.stations.values()
     stations = {name: _evaluate(station, config, "test", networks) for name, station in dataset.stations.items()}
     left_out = {name: _evaluate(station, config, "test", networks) for name, station in dataset.left_out.items()}
@@ -100,7 +100,7 @@ def assess(dataset: Dataset, config: TrainingConfig, exported: Mapping[str, Expo
     for name in test.predicted:
         accuracy[name] = {"train": train.accuracy(name)}
         if name in exported:
-            accuracy[name]["validation"] = exported[name].forecaster.metadata.accuracy["validation"]
+            accuracy[name]["validation"] = exported[name].evaluated.forecaster.metadata.accuracy["validation"]
         elif name in validation.predicted:
             accuracy[name]["validation"] = validation.accuracy(name)
         accuracy[name]["test"] = test.accuracy(name)
@@ -125,14 +125,17 @@ def drift(assessment: Assessment, training_range: TrainingRange) -> Drift:
 
 
 def seed_spread(
-    dataset: Dataset, config: TrainingConfig, fits: Mapping[tuple[str, int], Fit], companion: Companion | None
+    ingredients: Ingredients, made: Mapping[str, CellNetworks], fits: Mapping[tuple[str, int], Fit]
 ) -> dict[str, SeedSpread]:
     """Spread of the test RMSE one step ahead over the seeds of each cell."""
+    dataset = ingredients.dataset
     one_step = dataset.origins("test", horizon=1)
     spread = {}
-    for cell in config.cells:
+    for cell in ingredients.config.cells:
+        start = made[cell].start
+        share = start.share if start else 0.0
         seeds = tuple(seed for fitted_cell, seed in fits if fitted_cell == cell)
-        networks = {str(seed): beside(fits[cell, seed].final, companion) for seed in seeds}
+        networks = {str(seed): ingredients.evaluated(fits[cell, seed], share) for seed in seeds}
         rollers = {seed: NetworkRoller(script(network), dataset.series.step, CPU) for seed, network in networks.items()}
         evaluation = Evaluation.run(one_step, rollers)
         rmse = tuple(evaluation.accuracy(str(seed)).rmse[0] for seed in seeds)
@@ -150,15 +153,15 @@ def _evaluate(station: Dataset, config: TrainingConfig, split: Split, networks: 
 
 
 def _network_report(
-    name: str,
+    made: CellNetworks,
     accuracy: dict[Split, Accuracy],
     test: Evaluation,
     dataset: Dataset,
     networks: Mapping[str, CheckpointMetadata],
-    fits: Mapping[tuple[str, int], Fit],
 ) -> ModelReport:
+    name = made.cell
     metadata, references = networks[name], [other for other in test.predicted if other not in networks]
-    fit, past = fits[name, metadata.seed], [station.past("validation") for station in dataset.stations.values()]
+    past = [station.past("validation") for station in dataset.stations.values()]
     times, values = (
         np.concatenate([series.times for series in past]),
         np.concatenate([series.values for series in past]),
@@ -177,8 +180,8 @@ def _network_report(
         parameters=metadata.parameters,
         train_seconds=metadata.train_seconds,
         latency_ms=metadata.latency_ms,
-        epochs=fit.epochs,
-        loss=fit.loss,
+        epochs=made.epochs,
+        loss=made.loss,
     )
 
 

@@ -8,15 +8,28 @@ from forecasting.evaluation.report import Report
 from forecasting.evaluation.table import TITLES, accuracy_table
 from forecasting.series.timestep import in_words, one_each
 from forecasting.wording import listed
-from training.publish.sentences import coverage_text, describe_coverage, describe_stations, skill_text
+from training.publish.sentences import coverage_text, describe_coverage, describe_starts, describe_stations, skill_text
 
+_CHOOSES: Final = "selects the best network and contributes to the calibration of intervals; the "
 _USES: Final[dict[Split, str]] = {
     "train": "fits the weights; forecasts of its last three sevenths, by networks fitted to the data before them, also "
     "contribute to the calibration of intervals if enough data comes before",
-    "validation": "selects the best network and contributes to the calibration of intervals; the published weights are "
-    "then fitted to it as well",
+    "validation": _CHOOSES + "published weights are then fitted to it as well",
     "test": "measures the accuracy below, and is used for nothing else",
 }
+_USES_BEFORE_REFIT: Final[dict[Split, str]] = {
+    "train": _USES["train"],
+    "validation": _CHOOSES + "weights are then fitted to it as well",
+    "test": "measures the accuracy below; the weights that are served are then fitted to it as well, and its errors "
+    "contribute to the calibration of their intervals",
+}
+"""Of releases whose served weights have seen the test part."""
+_USES_UNFITTED: Final[dict[Split, str]] = {
+    "train": "its errors contribute to the calibration of intervals",
+    "validation": "selects the best network and contributes to the calibration of intervals",
+    "test": "measures the accuracy below, and its errors contribute to the intervals that are served",
+}
+"""Of releases whose series is too short to fit networks to."""
 
 
 def model_card(report: Report) -> str:
@@ -29,19 +42,47 @@ def _head(report: Report) -> list[str]:
     cells = ", ".join(TITLES[model.name] for model in report.networks)
     return [
         f"# Model card: {report.dataset} {report.version}",
-        f"{cells}: recurrent networks, each combined with a linear autoregression. They forecast sea-surface "
+        f"{cells}: recurrent networks{_kind(report)}. They forecast sea-surface "
         f"temperature (SST) 1 to {report.horizon} steps ahead from a window of {report.window} values, "
         f"{one_each(report.step)}. `best` is {TITLES[report.best.name]}, chosen by its RMSE on the validation part.",
     ]
 
 
+def _kind(report: Report) -> str:
+    """What the networks are besides a cell."""
+    shares = {start.share for start in report.starts.values()}
+    if shares == {1.0}:
+        return " that were trained on simulated seas, and know the series of this place"
+    if shares <= {0.0}:
+        return ", each combined with a linear autoregression"
+    return ", each combined with a linear autoregression, and some with a network that was trained on simulated seas"
+
+
 def _training_data(report: Report) -> list[str]:
     lines = [f"- `{report.data_file}`, sha256 `{report.data_sha256}`"]
     together = " over all stations" if report.stations else ""
+    uses = _USES_BEFORE_REFIT if report.fitted_until else _USES
+    if report.starts and not any(start.rmse for start in report.starts.values()):
+        uses = _USES_UNFITTED
     for split, period in report.periods.items():
-        lines.append(f"- {split}: {period.start} to {period.end}, {period.n} steps{together}: {_USES[split]}")
+        lines.append(f"- {split}: {period.start} to {period.end}, {period.n} steps{together}: {uses[split]}")
     lines += [f"- {note}" for note in report.notes]
-    return ["## Training data", "\n".join(lines)]
+    return ["## Training data", "\n".join(lines), *_weights(report), *_starts(report)]
+
+
+def _starts(report: Report) -> list[str]:
+    lines = [f"- {sentence}" for sentence in describe_starts(report)]
+    positions = {start.position for start in report.starts.values()}
+    return ["## Start", "\n".join([*lines, *(f"- {position}" for position in positions)])] if lines else []
+
+
+def _weights(report: Report) -> list[str]:
+    if report.fitted_until is None:
+        return []
+    return [
+        f"The weights that are served (`CELL.pt`) have seen all data up to {report.fitted_until}. Every figure below "
+        "comes from the same networks fitted without the test part (`evaluated/CELL.pt`)."
+    ]
 
 
 def _intended_use(report: Report) -> list[str]:

@@ -11,13 +11,14 @@ from forecasting.evaluation.report import Report
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.references.climatology import Climatology
+from forecasting.releases.release import EVALUATED
 from forecasting.scores.accuracy import Accuracy
 from forecasting.series.times import iso, short
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
-from training.fit.calibration import earlier_residuals
-from training.fit.companion import Companions
+from training.fit.cell_networks import Ingredients
 from training.fit.fitting import Fit
+from training.fit.universal_start import UniversalStart
 from training.provenance import library_versions
 from training.publish.assess import Assessment, assess, drift, seed_spread
 from training.publish.export import Exported, Identity, export
@@ -34,6 +35,7 @@ def write_contents(
     config: TrainingConfig,
     fits: Mapping[tuple[str, int], Fit],
     identity: Identity,
+    start: UniversalStart | None = None,
 ) -> Report:
     """Write every file of a release but its manifest into ``folder``.
 
@@ -41,19 +43,17 @@ def write_contents(
         folder: to write into; empty.
         dataset: that the networks were fitted to.
         config: settings of the run.
-        fits: by cell and seed; those with the seed of ``config`` are exported.
+        fits: by cell and seed; those with the seed of ``config`` are exported. Empty if the series is too short.
         identity: of the release.
+        start: universal networks to start from, if there are any.
     """
-    companions = Companions.of(dataset, config)
-    earlier = earlier_residuals(dataset, config)
-    exported = {
-        cell: export(fits[cell, config.seed], dataset, config, identity, folder, earlier, companions)
-        for cell in config.cells
-    }
+    ingredients = Ingredients.of(dataset, config, start, alone=not fits)
+    networks = {cell: ingredients.networks(cell, fits.get((cell, config.seed))) for cell in config.cells}
+    exported = {cell: export(made, dataset, config, identity, folder) for cell, made in networks.items()}
     assessment = assess(dataset, config, exported)
     metadata = _complete(exported, assessment)
     first_station = next(iter(dataset.stations.values()))
-    baselines = Baselines.fit(first_station.past("validation"), config.shape)
+    evaluated_baselines = Baselines.fit(first_station.past("validation"), config.shape)
     recent_end = dataset.last_usable_end()
     report = Report(
         dataset=identity.dataset,
@@ -67,17 +67,20 @@ def write_contents(
         data_sha256=identity.data_sha256,
         notes=(*dataset.notes, *_late_gap_notes(dataset, recent_end)),
         periods=dataset.periods(),
-        climatology=_describe_climatology(baselines.climatology),
+        fitted_until=dataset.periods()["test"].end,
+        climatology=_describe_climatology(evaluated_baselines.climatology),
         configuration=config.flat(),
         libraries=library_versions(),
-        models=assessment.models(dataset, metadata, fits),
-        seeds=seed_spread(dataset, config, fits, companions.final) if config.seeds > 1 else {},
+        models=assessment.models(dataset, metadata, networks),
+        seeds=seed_spread(ingredients, networks, fits) if fits and config.seeds > 1 else {},
         drift=drift(assessment, next(iter(metadata.values())).training_range),
+        starts={cell: made.start for cell, made in networks.items() if made.start is not None},
         stations=assessment.station_reports(dataset, metadata),
         left_out=assessment.left_out_accuracy(),
     )
     write_report(folder, report)
-    (folder / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
+    _write_baselines(evaluated_baselines, folder / EVALUATED)
+    _write_baselines(Baselines.fit(first_station.past("test"), config.shape), folder)
     predictions = next(iter(assessment.stations.values())).one_step()
     predictions.round(4).to_csv(folder / "predictions.csv")
     save_comparison(predictions, report, folder)
@@ -91,6 +94,10 @@ def _complete(exported: Mapping[str, Exported], assessment: Assessment) -> dict[
         name: assessment.accuracy[name] for name in BASELINES if name in assessment.accuracy
     }
     return {cell: checkpoint.complete(assessment.accuracy[cell], references) for cell, checkpoint in exported.items()}
+
+
+def _write_baselines(baselines: Baselines, folder: Path) -> None:
+    (folder / "baselines.json").write_text(baselines.model_dump_json() + "\n", encoding="utf-8")
 
 
 def _describe_climatology(climatology: Climatology) -> str:

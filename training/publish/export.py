@@ -1,7 +1,7 @@
 """Export of fitted networks to checkpoints; the published accuracy is measured on the exported file."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,14 +15,14 @@ from forecasting.networks.checkpoint import load, save, script
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.intervals import ErrorDistribution
 from forecasting.networks.metadata import CheckpointMetadata
-from forecasting.networks.roller import NetworkRoller
 from forecasting.networks.training_range import TrainingRange
+from forecasting.releases.release import EVALUATED
 from forecasting.scores.accuracy import Accuracy
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.calibration import Residuals
-from training.fit.companion import NO_COMPANIONS, Companion, Companions, beside
-from training.fit.fitting import CPU, Fit
+from training.fit.cell_networks import AnyNetwork, CellNetworks
+from training.fit.fitting import CPU
 from training.provenance import library_versions
 
 _TIMED_CALLS: Final = 100
@@ -48,36 +48,35 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Exported:
+class Checkpoint:
     """A checkpoint on disk, loaded again, whose metadata still lacks what is measured on the loaded network.
 
     Attributes:
-        fit: source of the weights.
-        module: the compiled final network.
+        module: the compiled network.
         forecaster: loaded from the file.
         path: of the file.
     """
 
-    fit: Fit
     module: torch.jit.ScriptModule
     forecaster: Forecaster
     path: Path
 
-    def complete(
-        self, accuracy: dict[Split, Accuracy], baselines: dict[str, dict[Split, Accuracy]]
-    ) -> CheckpointMetadata:
-        """Rewrite the file with the measurements in its metadata, and write the sidecar; returns the metadata."""
-        metadata = self.forecaster.metadata
-        metadata = CheckpointMetadata.model_validate(
-            {**metadata.model_dump(), "accuracy": accuracy, "baselines": baselines, "latency_ms": self._latency_ms()}
-        )
+    @classmethod
+    def write(cls, network: AnyNetwork, metadata: CheckpointMetadata, path: Path) -> "Checkpoint":
+        """Write ``network`` with its ``metadata`` to ``path``, and load the file again."""
+        module = script(network)
+        save(module, metadata, path)
+        forecaster = Forecaster(*load(path.read_bytes(), CPU), CPU)
+        forecaster.warm_up()
+        return cls(module, forecaster, path)
+
+    def complete(self, measured: Mapping[str, object]) -> CheckpointMetadata:
+        """Rewrite the file with what was ``measured`` in its metadata; returns the metadata."""
+        metadata = CheckpointMetadata.model_validate({**self.forecaster.metadata.model_dump(), **measured})
         save(self.module, metadata, self.path)
-        self.path.with_suffix(".json").write_text(
-            metadata.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8"
-        )
         return metadata
 
-    def _latency_ms(self) -> float:
+    def latency_ms(self) -> float:
         """Median wall time of a single forecast, in milliseconds."""
         window = np.full((1, self.forecaster.metadata.window), self.forecaster.metadata.training_range.minimum)
         valid_time = np.zeros(1, dtype="datetime64[s]")
@@ -89,64 +88,101 @@ class Exported:
         return round(1_000 * float(np.median(seconds)), 3)
 
 
-def validate(fit: Fit, dataset: Dataset, companion: Companion | None = None) -> Evaluation:
-    """Forecast the validation part with the weights fitted to the training part only."""
-    roller = NetworkRoller(script(beside(fit.selected, companion)), dataset.series.step, CPU)
-    return Evaluation.run(dataset.origins("validation"), {fit.cell: roller})
+@dataclass(frozen=True)
+class Exported:
+    """The two checkpoints of a cell.
+
+    Attributes:
+        networks: that were written.
+        evaluated: weights that have not seen the test part; the accuracy of the release is theirs.
+        served: weights that have seen the whole series.
+    """
+
+    networks: CellNetworks
+    evaluated: Checkpoint
+    served: Checkpoint
+
+    def complete(
+        self, accuracy: dict[Split, Accuracy], baselines: dict[str, dict[Split, Accuracy]]
+    ) -> CheckpointMetadata:
+        """Rewrite both files with the measurements in their metadata, and write the sidecar.
+
+        Returns:
+            The metadata of the evaluated network.
+        """
+        measured = {"accuracy": accuracy, "baselines": baselines, "latency_ms": self.served.latency_ms()}
+        served = self.served.complete(measured)
+        self.served.path.with_suffix(".json").write_text(
+            served.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8"
+        )
+        return self.evaluated.complete(measured)
 
 
 def export(
-    fit: Fit,
-    dataset: Dataset,
-    config: TrainingConfig,
-    identity: Identity,
-    folder: Path,
-    earlier: Sequence[Residuals] = (),
-    companions: Companions = NO_COMPANIONS,
+    networks: CellNetworks, dataset: Dataset, config: TrainingConfig, identity: Identity, folder: Path
 ) -> Exported:
-    """Write the final weights of ``fit``, combined with the companion, to ``<cell>.pt``, and load the file again.
+    """Write two checkpoints of a cell, ``evaluated/<cell>.pt`` and ``<cell>.pt``, and load them again.
+
+    The intervals of the evaluated network are calibrated on residuals from before the test part, those of the served
+    network also on the errors of the evaluated one on the test part.
 
     Args:
-        fit: network to export.
-        dataset: that it was fitted to.
+        networks: of the cell.
+        dataset: that they were fitted to.
         config: settings of the run.
         identity: of the release.
         folder: to write into.
-        earlier: residuals from before the validation part; the intervals are calibrated on these and on the residuals
-            of the validation part.
-        companions: of the networks of a panel.
     """
-    validation = validate(fit, dataset, companions.selected)
-    calibrated_on = Residuals.joined([*earlier, Residuals(validation.origins, validation.residuals(fit.cell))])
-    seen, several = dataset.past("validation"), len(dataset.stations) > 1
-    network = beside(fit.final, companions.final)
-    module = script(network)
-    metadata = CheckpointMetadata(
-        dataset=identity.dataset,
-        version=identity.version,
-        cell=fit.cell,
-        window=config.window,
-        step=str(seen.step),
-        step_seconds=seen.step.seconds,
-        horizon=config.horizon,
-        fill_limit=config.fill_limit,
-        units="celsius",
-        periods=dict(dataset.periods()),
-        training_range=TrainingRange.of(seen, dataset.origins_seen(), several=several),
-        accuracy={"validation": validation.accuracy(fit.cell)},
-        baselines={},
-        errors=ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins, several=several),
-        configuration=config.flat(),
-        seed=fit.seed,
-        parameters=network.size(),
-        train_seconds=fit.seconds,
-        latency_ms=0.0,
-        libraries=library_versions(),
-        data_sha256=identity.data_sha256,
-        created=identity.created,
-    )
-    path = folder / f"{fit.cell}.pt"
-    save(module, metadata, path)
-    forecaster = Forecaster(*load(path.read_bytes(), CPU), CPU)
-    forecaster.warm_up()
-    return Exported(fit, module, forecaster, path)
+    cell, describe = networks.cell, _Description(networks, dataset, config, identity)
+    (folder / EVALUATED).mkdir(exist_ok=True)
+    metadata = describe.metadata("validation", networks.evaluated, [networks.residuals])
+    evaluated = Checkpoint.write(networks.evaluated, metadata, folder / EVALUATED / f"{cell}.pt")
+    test = Evaluation.run(dataset.origins("test"), {cell: evaluated.forecaster})
+    newest = Residuals(test.origins, test.residuals(cell))
+    metadata = describe.metadata("test", networks.final, [networks.residuals, newest])
+    return Exported(networks, evaluated, Checkpoint.write(networks.final, metadata, folder / f"{cell}.pt"))
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What is the same in the metadata of both checkpoints of a cell."""
+
+    networks: CellNetworks
+    dataset: Dataset
+    config: TrainingConfig
+    identity: Identity
+
+    def metadata(self, seen_until: Split, network: AnyNetwork, residuals: Sequence[Residuals]) -> CheckpointMetadata:
+        """The metadata of a network that was fitted up to the end of a part, and whose intervals rest on residuals."""
+        dataset, config, identity = self.dataset, self.config, self.identity
+        several, step = len(dataset.stations) > 1, dataset.series.step
+        calibrated_on = Residuals.joined(residuals)
+        seen, windows = dataset.past(seen_until), dataset.origins_seen(seen_until)
+        training_range = TrainingRange.of(seen, windows, several=several)
+        if self.networks.start is not None and self.networks.start.share > 0:
+            # Universal networks were trained on every season.
+            training_range = training_range.model_copy(update={"months": tuple(range(1, 13))})
+        return CheckpointMetadata(
+            dataset=identity.dataset,
+            version=identity.version,
+            cell=self.networks.cell,
+            window=config.window,
+            step=str(step),
+            step_seconds=step.seconds,
+            horizon=config.horizon,
+            fill_limit=config.fill_limit,
+            units="celsius",
+            periods=dict(dataset.periods()),
+            training_range=training_range,
+            accuracy={"validation": self.networks.validation},
+            baselines={},
+            errors=ErrorDistribution.calibrate(calibrated_on.values, calibrated_on.origins, several=several),
+            configuration=config.flat(),
+            seed=self.networks.seed,
+            parameters=network.size(),
+            train_seconds=self.networks.seconds,
+            latency_ms=0.0,
+            libraries=library_versions(),
+            data_sha256=identity.data_sha256,
+            created=identity.created,
+        )

@@ -91,9 +91,9 @@ def publish(folder: Path, dataset: Path, version: str) -> Path:
 def seal(folder: Path, dataset: str, version: str) -> None:
     """Write the manifest of a release, with the digest of every other file in ``folder``."""
     files = {
-        file.name: ManifestEntry(sha256=digest(content := file.read_bytes()), bytes=len(content))
-        for file in sorted(folder.iterdir())
-        if file.name != MANIFEST
+        str(file.relative_to(folder)): ManifestEntry(sha256=digest(content := file.read_bytes()), bytes=len(content))
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != MANIFEST
     }
     manifest = Manifest(dataset=dataset, version=version, files=files)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from forecasting.evaluation.model_report import Coverage, Skill
-from forecasting.evaluation.report import Report, StationReport
+from forecasting.evaluation.report import Report, StartReport, StationReport
 from forecasting.evaluation.table import TITLES, figure
 from forecasting.references.baselines import BASELINES
-from forecasting.wording import counted
+from forecasting.wording import counted, listed
 
 _STATED_LEVELS = (80, 95)
 """Levels of the intervals, in percent, whose coverage is described station by station."""
@@ -59,6 +61,34 @@ def describe_rank(report: Report) -> str:
         f"{subject} behind a reference at {len(behind)} of {report.horizon} leads ({_lead_ranges(list(behind))}); the "
         f"largest gap is to {TITLES[name]}{percent}."
     )
+
+
+def describe_starts(report: Report) -> list[str]:
+    """Describe for each network whether it starts from a universal one, and by which errors that was chosen."""
+    starts = report.starts
+    if not starts:
+        return []
+    source = next(iter(starts.values())).release
+    if not any(start.rmse for start in starts.values()):
+        names, values = listed(TITLES[cell] for cell in starts), counted(report.periods["test"].n, "value")
+        return [
+            f"The series is too short to fit networks to: {names} are those of {source}, and know the series of the "
+            f"place. The test part has only {values}, so its figures say little."
+        ]
+    forecasts = counted(next(iter(starts.values())).n, "forecast")
+    chosen_by = (
+        f"Networks may be those of {source}, fitted to the place, or the mean of both. The geometric mean of the RMSE "
+        f"over the leads of {forecasts} before the test part chose; a universal network has to gain 1 %."
+    )
+    return [chosen_by, *(_describe_start(cell, start) for cell, start in starts.items())]
+
+
+def _describe_start(cell: str, start: StartReport) -> str:
+    labels = {"place": "fitted to the place", "half": "the mean of both", "universal": "universal"}
+    chosen = {0.0: "place", 0.5: "half", 1.0: "universal"}[start.share]
+    means = {key: float(np.exp(np.log(start.rmse[key]).mean())) for key in labels}
+    others = listed(f"{label} {means[key]:.4f} °C" for key, label in labels.items() if key != chosen)
+    return f"{TITLES[cell]} is {labels[chosen]} ({means[chosen]:.4f} °C; {others})."
 
 
 def describe_stations(report: Report) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Bools, Floats, Times, short
+from forecasting.series.times import DAY, Bools, Floats, Times, short, shorts
 from forecasting.series.timestep import TimeStep, length_of
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
 from forecasting.universal.contexts.refusals import (
-    COLDEST_CELSIUS,
-    WARMEST_CELSIUS,
     constant_error,
     other_step_error,
     outside_error,
@@ -32,6 +31,8 @@ _MONTHS_WITHOUT_POSITION: Final = 24
 
 _LENGTH_RATIO: Final = 1.2
 """Series of one group differ in length by no more than this factor, so that little is padded."""
+
+_SHOWN_GAPS: Final = 3
 
 Indices = npt.NDArray[np.int64]
 Failures = dict[int, SeriesError]
@@ -64,12 +65,16 @@ class Contexts:
 
     def take(self, places: "Indices | slice") -> "Contexts":
         """Return the contexts at ``places``, without steps before all of them."""
-        values = self.values[places]
-        first = int(np.isfinite(values).any(axis=0).argmax())
+        taken = self.take_whole(places)
+        first = int(np.isfinite(taken.values).any(axis=0).argmax())
+        return replace(taken, values=taken.values[:, first:])
+
+    def take_whole(self, places: "Indices | slice") -> "Contexts":
+        """Return the contexts at ``places`` with all steps."""
         return Contexts(
             self.step,
             self.row[places],
-            values[:, first:],
+            self.values[places],
             self.last_time[places],
             self.missing_after[places],
             self.coefficients[places],
@@ -119,6 +124,32 @@ def read_contexts(
     return [group for group in groups if len(group)], failures
 
 
+def contexts_of_rows(
+    values: Floats,
+    start: np.datetime64,
+    step: TimeStep,
+    coefficients: Coefficients,
+    horizon: int,
+    metadata: UniversalMetadata,
+) -> tuple[Contexts, Failures]:
+    """Check many series that share their times, such as the cells of a grid.
+
+    Args:
+        values: °C, ``(n, steps)``; NaN where missing.
+        start: time of the first step.
+        step: of the series and of the networks.
+        coefficients: climatology of each, °C, ``(n, 7)``; NaN where it is not known.
+        horizon: number of steps after the end of each series.
+        metadata: of the networks.
+
+    Returns:
+        The contexts, and the error of each series that cannot be forecast from, by row.
+    """
+    failures: Failures = {}
+    group = _Group(step, np.arange(len(values)), values, np.full(len(values), start), coefficients)
+    return group.contexts(horizon, metadata, metadata.maximum, failures), failures
+
+
 @dataclass(frozen=True, eq=False)
 class _Group:
     """Series of equal length: index in the request, values °C ``(n, length)``, first times, and climatologies."""
@@ -137,16 +168,16 @@ class _Group:
         self._refuse(
             ~observed.any(axis=1), fit, failures, lambda i: SeriesError("every value of the series is missing")
         )
-        outside = observed & ~((self.values >= COLDEST_CELSIUS) & (self.values <= WARMEST_CELSIUS))
-        self._refuse(
-            outside.any(axis=1).astype(np.bool_), fit, failures, lambda i: outside_error(self.values[i], outside[i])
-        )
+        outside = outside_sea_range(self.values).any(axis=1)
+        self._refuse(outside, fit, failures, lambda i: outside_error(self.values[i]))
         missing_after = self.values.shape[1] - 1 - last
         too_late = missing_after + horizon > metadata.horizon
         self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
         contexts = self._aligned(np.flatnonzero(fit), last, longest)
         contexts = _with_agreeing_climatology(contexts)
-        return _without_short_or_constant(_with_late(contexts), metadata, failures)
+        contexts = _without_short_or_constant(_with_late(contexts), metadata, failures)
+        _warn_of_gaps(contexts, metadata.maximum)
+        return contexts
 
     def _refuse(
         self, wrong: npt.ArrayLike, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]
@@ -223,6 +254,17 @@ def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, 
         failures[int(contexts.row[i])] = constant_error(int(count[i]), float(recent[i, -1]))
     fit = ~(short_of | constant)
     return contexts if fit.all() else contexts.take(np.flatnonzero(fit)) if fit.any() else contexts.take(slice(0))
+
+
+def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
+    """Warn of missing values between the observed ones of the part that networks see."""
+    missing = np.isnan(contexts.values[:, -maximum:])
+    gaps = missing & np.maximum.accumulate(~missing, axis=1)
+    for i in np.flatnonzero(gaps.any(axis=1)).tolist():
+        places = np.flatnonzero(gaps[i])
+        times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - missing.shape[1] + 1))
+        shown = ", ".join(times) + (", …" if len(places) > _SHOWN_GAPS else "")
+        _warn(contexts, i, ForecastWarning("gap_filled", f"{counted(len(places), 'missing value')} bridged: {shown}"))
 
 
 def _warn(contexts: Contexts, place: int, warning: ForecastWarning) -> None:

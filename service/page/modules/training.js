@@ -90,7 +90,7 @@ function seedCard(record, signal) {
     chart.element,
     dataTable("Trained networks", ["Cell", "Weights", ["Epochs", h("span", { class: "unit" }, " final fit")], ["RMSE over seeds", h("span", { class: "unit" }, " °C")]], rows),
     h("p", { class: "note" }, "RMSE over the test period, one step ahead, of networks retrained with different random seeds: mean ± standard deviation. Differences smaller than this spread say nothing about the cells."),
-    h("p", { class: "note" }, "The final fit, which makes the forecasts, learns from the training and validation periods together. The table gives its epochs; the loss curves are those of the first fit."),
+    h("p", { class: "note" }, "The final fit, which makes the forecasts, learns from more data than the first. The table gives its epochs; the loss curves are those of the first fit."),
   );
 }
 

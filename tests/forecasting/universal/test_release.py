@@ -113,7 +113,12 @@ def test_gaps_are_bridged(daily: UniversalRelease) -> None:
     values = walk(200).values
     values[50:120] = np.nan
     values[190::2] = np.nan
-    assert np.isfinite(daily.forecast(series(values), 7).sst).all()
+    values[:3] = np.nan
+    forecast = daily.forecast(series(values, start="2020-01-01"), 7)
+    assert np.isfinite(forecast.sst).all()
+    assert [(warning.code, warning.message) for warning in forecast.warnings] == [
+        ("gap_filled", "75 missing values bridged: 2020-02-20, 2020-02-21, 2020-02-22, …")
+    ]
 
 
 def test_months_need_less_with_a_position(monthly: UniversalRelease) -> None:
@@ -175,7 +180,7 @@ def test_the_network_with_the_best_record_answers(daily: UniversalRelease) -> No
     forecast = daily.forecast(walk(300), 3)
     assert forecast.model == "ocean-daily-gru"
     assert forecast.chosen
-    assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 79)
+    assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 59)
     assert forecast.chosen.rmse["ocean-daily-gru"] < forecast.chosen.rmse["ocean-daily-lstm"]
 
 
@@ -189,7 +194,7 @@ def test_a_reference_that_is_clearly_better_answers(daily: UniversalRelease) -> 
     named = daily.forecast(values, 2, model="gru")
     assert named.model == "ocean-daily-gru"
     assert codes(named) == ["reference_is_better"]
-    assert f"over 79 past forecasts of this series, the reference {forecast.model}" in named.warnings[0].message
+    assert f"over 39 past forecasts of this series, the reference {forecast.model}" in named.warnings[0].message
 
 
 def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:

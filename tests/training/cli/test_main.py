@@ -17,7 +17,7 @@ from tests.processes import spawned, wait_until
 from training.cli.main import main
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": "error"}
-TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1")
+TINY = ("--epochs", "1", "--hidden", "2", "--horizon", "1", "--from-scratch")
 
 
 def test_the_accuracy_table_is_printed_and_the_release_serves(tmp_path: Path) -> None:
@@ -113,7 +113,8 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(
 
 
 def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
-    command = ["--data", NINO12, "--name", "nino12", "--out", tmp_path, "--epochs", "1", "--cells", "gru", "--quiet"]
+    command = ["--data", NINO12, "--name", "nino12", "--out", tmp_path, "--epochs", "1", "--cells", "gru", "--quiet",
+               "--from-scratch"]  # fmt: skip
     limited = ["sh", "-c", 'ulimit -f 80; exec "$@"', "sh", sys.executable, "-m", "training", *map(str, command)]
     done = subprocess.run(limited, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert done.returncode == 2
@@ -123,7 +124,7 @@ def test_a_full_disk_is_reported_in_a_sentence(tmp_path: Path) -> None:
 
 def test_a_killed_run_resumes_to_the_same_release(tmp_path: Path) -> None:
     arguments = ["--data", str(NINO12), "--name", "nino12", "--hidden", "2", "--epochs", "2", "--horizon", "1",
-                 "--seeds", "2", "--cells", "rnn,gru", "--workers", "1"]  # fmt: skip
+                 "--seeds", "2", "--cells", "rnn,gru", "--workers", "1", "--from-scratch"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "training", *arguments, "--out", str(tmp_path / "killed")],
         stdout=subprocess.DEVNULL,
@@ -170,8 +171,8 @@ def test_an_interrupted_run_leaves_the_earlier_release_in_place(
     # The interruption may come while a file is being opened; Python then closes it with a ResourceWarning.
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error,ignore::ResourceWarning"}
     process = subprocess.Popen(
-        [*command, "--epochs", "9999", "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment,
+        [*command, "--epochs", "9999", "--workers", "2", "--from-scratch"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
     assert process.stdout is not None
     process.stdout.readline()  # the file has been read, and training begins

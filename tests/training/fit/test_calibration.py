@@ -1,8 +1,11 @@
 """What intervals are calibrated on from before the validation part."""
 
 import numpy as np
+import torch
 
+from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.registry import load_forecaster
+from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep
@@ -44,11 +47,17 @@ def test_each_twentieth_is_forecast_from_earlier_data_only(nino12: SstSeries, sm
 
 
 def test_the_intervals_of_a_release_also_use_the_rolled_residuals(published: Published) -> None:
-    errors = load_forecaster("nino12-gru", published.path.parent.parent).metadata.errors
+    networks, _ = load_evaluated(Release.open(published.path), torch.device("cpu"))
+    errors = networks["gru"].metadata.errors
     assert errors.n == (293,) * 12
     assert {season: table.n[0] for season, table in errors.seasons.items()} == {
         "DJF": 72, "MAM": 73, "JJA": 75, "SON": 73,
     }  # fmt: skip
+
+
+def test_the_intervals_that_are_served_also_use_the_errors_of_the_test_part(published: Published) -> None:
+    errors = load_forecaster("nino12-gru", published.path.parent.parent).metadata.errors
+    assert errors.n == (293 + 147,) * 12
 
 
 def test_stations_of_a_panel_are_forecast_from_the_same_dates() -> None:

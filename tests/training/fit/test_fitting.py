@@ -53,13 +53,13 @@ def test_the_same_seed_gives_the_same_weights(nino12: SstSeries, small: Training
     torch.rand(7)  # what happened to the global generator before makes no difference
     again = run(nino12, small)
     assert_same(again.selected, fitted.selected)
-    assert_same(again.final, fitted.final)
+    assert_same(again.evaluated, fitted.evaluated)
     assert again.loss == fitted.loss
 
 
 def test_another_seed_gives_other_weights(nino12: SstSeries, small: TrainingConfig, fitted: Fit) -> None:
     other = fit(Dataset.divide(nino12, small), small, "gru", 1, lambda epochs: None)
-    assert not torch.equal(weights(other.final)["head.weight"], weights(fitted.final)["head.weight"])
+    assert not torch.equal(weights(other.evaluated)["head.weight"], weights(fitted.evaluated)["head.weight"])
 
 
 def test_the_test_part_changes_neither_weights_nor_scaling_nor_climatology(
@@ -68,7 +68,7 @@ def test_the_test_part_changes_neither_weights_nor_scaling_nor_climatology(
     other = changed(nino12, 585, 732)
     again = run(other, small)
     assert_same(again.selected, fitted.selected)
-    assert_same(again.final, fitted.final)
+    assert_same(again.evaluated, fitted.evaluated)
 
     def baselines(series: SstSeries) -> Baselines:
         return Baselines.fit(Dataset.divide(series, small).past("validation"), ForecastShape(24, 12, 3))
@@ -81,12 +81,12 @@ def test_the_validation_part_changes_only_the_published_weights(
 ) -> None:
     again = run(changed(nino12, 512, 585), small)
     assert_same(again.selected, fitted.selected)
-    assert again.final.mean != fitted.final.mean
+    assert again.evaluated.mean != fitted.evaluated.mean
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_the_three_cells_have_one_configuration(nino12: SstSeries, small: TrainingConfig, cell: str) -> None:
-    network = run(nino12, small, cell).final
+    network = run(nino12, small, cell).evaluated
     assert (network.cell.hidden_size, network.cell.num_layers, network.cell.input_size) == (4, 1, 4)
     assert type(network.cell).__name__.lower() == cell
 
@@ -114,7 +114,7 @@ def test_the_autoregression_beats_the_linear_reference(nino12: SstSeries) -> Non
 def test_gradient_descent_does_not_change_the_weights_of_the_regression(
     nino12: SstSeries, small: TrainingConfig
 ) -> None:
-    once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).final for epochs in (1, 3))
+    once, more = (run(nino12, small.model_copy(update={"epochs": epochs})).evaluated for epochs in (1, 3))
     linear = once.linear
     every = {place for terms in linear.alternatives for place in (*terms.free, *terms.shrunk, *terms.bent)}
     assert torch.count_nonzero(linear.weights) == len(every)
@@ -123,15 +123,15 @@ def test_gradient_descent_does_not_change_the_weights_of_the_regression(
 
 
 def test_the_autoregression_can_be_left_out(nino12: SstSeries, small: TrainingConfig) -> None:
-    network = run(nino12, small.model_copy(update={"autoregression": False})).final
+    network = run(nino12, small.model_copy(update={"autoregression": False})).evaluated
     assert not network.linear.weights.any()
 
 
 def test_a_forecast_is_a_mix_of_the_cell_and_the_autoregression(nino12: SstSeries, small: TrainingConfig) -> None:
     shares = (0.0, 0.5, 1.0)
     fits = [run(nino12, small.model_copy(update={"cell_share": share}), "rnn") for share in shares]
-    linear, mixed, more = (rolled(fit.final, nino12, small) for fit in fits)
-    alone = rolled(run(nino12, small.model_copy(update={"autoregression": False}), "rnn").final, nino12, small)
+    linear, mixed, more = (rolled(fit.evaluated, nino12, small) for fit in fits)
+    alone = rolled(run(nino12, small.model_copy(update={"autoregression": False}), "rnn").evaluated, nino12, small)
     windows = len(Dataset.divide(nino12, small).origins("train", 1)) + len(
         Dataset.divide(nino12, small).origins("validation", 1)
     )
@@ -162,7 +162,7 @@ def test_a_cell_has_less_weight_if_the_autoregression_explains_more(
 ) -> None:
     series = SstSeries(values, nino12.start, nino12.step)
     linear, mixed, alone = (
-        rolled(run(series, small.model_copy(update=change), "rnn").final, series, small)
+        rolled(run(series, small.model_copy(update=change), "rnn").evaluated, series, small)
         for change in ({"cell_share": 0.0}, {}, {"autoregression": False})
     )
     apart = alone - linear
@@ -171,13 +171,13 @@ def test_a_cell_has_less_weight_if_the_autoregression_explains_more(
 
 
 def test_the_three_cells_are_three_forecasts(nino12: SstSeries, small: TrainingConfig) -> None:
-    rnn, lstm, gru = (rolled(run(nino12, small, cell).final, nino12, small) for cell in ("rnn", "lstm", "gru"))
+    rnn, lstm, gru = (rolled(run(nino12, small, cell).evaluated, nino12, small) for cell in ("rnn", "lstm", "gru"))
     for first, second in ((rnn, lstm), (rnn, gru), (lstm, gru)):
         assert float((first - second).std()) > 1e-3
 
 
 def test_the_cell_sees_the_last_steps_of_the_window(nino12: SstSeries, small: TrainingConfig) -> None:
-    network = run(nino12, small.model_copy(update={"cell_window": 6, "autoregression": False})).final
+    network = run(nino12, small.model_copy(update={"cell_window": 6, "autoregression": False})).evaluated
     known = Dataset.divide(nino12, small).origins("test", horizon=1)
     sst, when = torch.from_numpy(known.windows).float(), torch.from_numpy(unix_seconds(known.valid_time))
     changed_before, changed_within = sst.clone(), sst.clone()
@@ -192,7 +192,7 @@ def test_the_cell_sees_the_last_steps_of_the_window(nino12: SstSeries, small: Tr
 @pytest.mark.parametrize("window", [2, 3])
 def test_the_shortest_windows_work(nino12: SstSeries, window: int) -> None:
     config = TrainingConfig.for_step(nino12.step, window=window, epochs=1, hidden=4)
-    assert rolled(run(nino12, config).final, nino12, config).isfinite().all()
+    assert rolled(run(nino12, config).evaluated, nino12, config).isfinite().all()
 
 
 @pytest.mark.parametrize(("hours", "n"), [(6, 800), (8, 700), (12, 600)])
@@ -214,7 +214,7 @@ def test_a_few_values_a_day_do_not_make_forecasts_swing_between_them(hours: int,
 def test_forecasts_are_linear_far_out_of_range(nino12: SstSeries, small: TrainingConfig) -> None:
     """Products grow no further: what is left is a line."""
     config = small.model_copy(update={"cell_share": 0.0})
-    network = run(nino12, config).final
+    network = run(nino12, config).evaluated
     shape = torch.linspace(-1, 1, 24)
     when = torch.zeros(3, dtype=torch.float64)
     far = torch.stack([25 + size * (shape + 2) for size in (100.0, 200.0, 300.0)])
@@ -234,7 +234,7 @@ def rolled(network: RecurrentForecaster, series: SstSeries, config: TrainingConf
 
 
 def test_the_response_to_the_last_value_varies_with_the_season(nino12: SstSeries, fitted: Fit) -> None:
-    network, season = fitted.final, 7_889_400.0
+    network, season = fitted.evaluated, 7_889_400.0
     sst = torch.tensor(nino12.values[None, :24], dtype=torch.float32)
     warm = torch.cat([sst[:, :-1], sst[:, -1:] + 1], dim=1)
 
@@ -249,7 +249,7 @@ def test_the_response_to_the_last_value_varies_with_the_season(nino12: SstSeries
 
 def test_a_jump_larger_than_any_seen_has_the_seasonal_effect_of_the_largest(fitted: Fit) -> None:
     """In a quiet season, as under ice, the answer to one beyond what was seen there could grow without end."""
-    network, seconds = fitted.final, 7_889_400.0
+    network, seconds = fitted.evaluated, 7_889_400.0
 
     def apart(spreads: float) -> float:
         sst = torch.full((1, 24), 24.0 - spreads * network.spread)
@@ -276,5 +276,5 @@ def test_several_processes_give_the_same_fits_as_one(nino12: SstSeries, small: T
     together = fit_all(dataset, small, workers=2, progress=heard.append)
     assert list(together) == list(alone) == [(cell, seed) for seed in (0, 1) for cell in ("rnn", "lstm", "gru")]
     for job, lone_fit in alone.items():
-        assert_same(lone_fit.final, together[job].final)
+        assert_same(lone_fit.evaluated, together[job].evaluated)
     assert sum(heard) == 6 * total_epochs(dataset, small)

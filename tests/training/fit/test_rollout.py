@@ -90,7 +90,7 @@ def compared(series: SstSeries) -> dict[str, Floats]:
     """RMSE of the autoregression and of the references on the test part, °C, by name and lead."""
     config = TrainingConfig.for_step(series.step, epochs=1, hidden=4, cell_share=0.0)
     dataset = Dataset.divide(series, config)
-    network = fit(dataset, config, "rnn", 0, lambda epochs: None).final
+    network = fit(dataset, config, "rnn", 0, lambda epochs: None).evaluated
     past = dataset.past("validation")
     rollers = Baselines.fit(past, config.shape).rollers()
     rollers["network"] = NetworkRoller(script(network), series.step, torch.device("cpu"))

@@ -1,0 +1,130 @@
+"""``python -m benchmarks.place FILE[@LAT,LON] …``: where it helps a place to start from a universal network.
+
+Each file holds one series. Series of several lengths are cut from it. For each, the networks that would serve forecast
+the values that follow. An autoregression stands for the network fitted to the place, which is hardly better.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from forecasting.errors import SeriesError
+from forecasting.evaluation.division import SPLITS
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.checkpoint import script
+from forecasting.networks.roller import NetworkRoller
+from forecasting.readers import read
+from forecasting.series.origins import origins
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats
+from training.config import TrainingConfig
+from training.examples.dataset import Dataset
+from training.examples.tensors import Examples
+from training.fit.at_place import MixedForecaster
+from training.fit.calibration import Residuals, earlier_residuals
+from training.fit.cell_networks import SHARES, AnyNetwork, choose_share, evaluate
+from training.fit.companion import Network, autoregression
+from training.fit.fitting import CPU, leads_learnt
+from training.fit.universal_start import Position, UniversalStart
+
+CELL: Final = "gru"
+LENGTHS: Final = (60, 365, 3_650)
+CUTS: Final = 8
+FOLLOWING: Final = 90
+"""Values after each series that are forecast."""
+
+MAX_MISSING: Final = 0.1
+LEADS: Final = (1, 3, 7, 14)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Squared errors on the values after one series, °C² ``(leads,)``, by kind of forecast, and the share chosen."""
+
+    errors: dict[str, Floats]
+    share: float
+
+
+def judge(whole: SstSeries, begin: int, length: int, artifacts: Path, position: Position | None) -> Outcome | None:
+    """Forecast what follows a series of ``length`` values; None if too much of it is missing."""
+    series = whole.part(begin, begin + length)
+    if np.isnan(series.values).mean() > MAX_MISSING or np.isnan(series.values[-1]):
+        return None
+    start = UniversalStart.find([artifacts], series, position)
+    if start is None:
+        raise SystemExit(f"{artifacts} has no universal release for a step of {series.step}")
+    config, own, share = _fitted(series, start)
+    universal = start.at_place(CELL, config.window, series)
+    networks: dict[str, AnyNetwork] = {"universal": universal}
+    if own is not None:
+        networks |= {"place": own, "half": MixedForecaster(own, universal, 0.5)}
+    after = origins(whole.part(begin, begin + length + FOLLOWING), config.shape, length, length + FOLLOWING)
+    if len(after) < FOLLOWING // 2:
+        return None
+    evaluation = Evaluation.run(
+        after, {name: NetworkRoller(script(network), series.step, CPU) for name, network in networks.items()}
+    )
+    errors = {name: np.nanmean(evaluation.residuals(name) ** 2, axis=0) for name in networks}
+    errors["chosen"] = errors[next(name for name, value in SHARES.items() if value == share)]
+    errors["persistence"] = np.nanmean((after.windows[:, -1:] - after.targets) ** 2, axis=0)
+    return Outcome(errors, share)
+
+
+def _fitted(series: SstSeries, start: UniversalStart) -> tuple[TrainingConfig, Network | None, float]:
+    """Settings, the network fitted to the whole series, if it is long enough, and the share that its past chooses."""
+    config = TrainingConfig.for_step(series.step, cells=(CELL,))
+    try:
+        dataset = Dataset.divide(series, config)
+    except SeriesError:
+        return TrainingConfig.for_step(series.step, cells=(CELL,), **start.short_settings(series)), None, 1.0
+    train, validation, test = (Examples.of(dataset.origins(part, leads_learnt(config))) for part in SPLITS)
+    selected = evaluate(
+        autoregression(config, dataset.past("train"), train), CELL, dataset.origins("validation"), dataset
+    )
+    past = [*earlier_residuals(dataset, config), Residuals(selected.origins, selected.residuals(CELL))]
+    own = Residuals.joined(past)
+    universal = start.at_place(CELL, config.window, dataset.past("validation"))
+    share = choose_share(start, own.values, evaluate(universal, CELL, own.origins, dataset).residuals(CELL)).share
+    return config, autoregression(config, series, train.joined(validation).joined(test)), share
+
+
+def main() -> None:
+    """Print a row for each place and length."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.place", description=(__doc__ or "").partition(": ")[2])
+    parser.add_argument("places", nargs="+", metavar="FILE[@LAT,LON]", help="file with one series, and its position")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, metavar="N", help="default: %(default)s")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print("| place | values | fitted to the place | universal | chosen | share chosen, on average |")
+    print("|---|---:|---|---|---|---|")
+    for text in options.places:
+        path, _, where = text.partition("@")
+        latitude, _, longitude = where.partition(",")
+        position = (float(latitude), float(longitude)) if where else None
+        whole = read(Path(path)).series
+        for length in options.lengths:
+            begins = np.linspace(0, len(whole) - length - FOLLOWING, CUTS).astype(int).tolist()
+            outcomes = [judge(whole, begin, length, options.artifacts, position) for begin in begins if begin >= 0]
+            print(_row(Path(path).stem, length, [outcome for outcome in outcomes if outcome]), flush=True)
+
+
+def _row(name: str, length: int, outcomes: list[Outcome]) -> str:
+    cells = [name, str(length)]
+    for kind in ("place", "universal", "chosen"):
+        known = [outcome.errors[kind] for outcome in outcomes if kind in outcome.errors]
+        if not known:
+            cells.append("–")
+            continue
+        rmse = np.sqrt(np.mean(known, axis=0)) / np.sqrt(np.mean([o.errors["persistence"] for o in outcomes], axis=0))
+        cells.append(" / ".join(f"{rmse[lead - 1]:.3f}" for lead in LEADS))
+    cells.append(f"{np.mean([outcome.share for outcome in outcomes]):.2f}")
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

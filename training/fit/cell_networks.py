@@ -1,0 +1,211 @@
+"""The networks of one cell that a release holds: fitted to the place, universal, or the mean of both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+
+from forecasting.evaluation.division import Split
+from forecasting.evaluation.model_report import LossCurves
+from forecasting.evaluation.report import StartReport
+from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.checkpoint import script
+from forecasting.networks.roller import NetworkRoller
+from forecasting.scores.accuracy import Accuracy, rounded
+from forecasting.series.origins import Origins, joined
+from forecasting.series.times import Floats, unix_seconds
+from training.config import TrainingConfig
+from training.examples.dataset import Dataset
+from training.fit.at_place import MixedForecaster, UniversalAtPlace
+from training.fit.calibration import Residuals, earlier_residuals
+from training.fit.companion import NO_COMPANIONS, Companion, Companions, Network, beside
+from training.fit.fitting import CPU, Fit
+from training.fit.universal_start import UniversalStart
+
+SHARES: Final = {"place": 0.0, "half": 0.5, "universal": 1.0}
+"""Weights of the universal network among which the validation part and what precedes it choose."""
+
+MIN_GAIN: Final = 0.01
+"""Share by which the RMSE must fall for a universal network to take part: without it, forecasts are cheaper."""
+
+DRAWN_RESIDUALS: Final = 40
+"""Residuals drawn from a universal network's own quantiles, so that a short series has enough for its intervals."""
+
+_DRAWING_STRIDE: Final = 17
+"""Coprime to the number of residuals, so that quantiles are not in the order of their origins."""
+
+
+AnyNetwork = Network | UniversalAtPlace | MixedForecaster
+
+
+@dataclass(frozen=True)
+class CellNetworks:
+    """The networks of one cell, as they are exported.
+
+    Attributes:
+        cell: ``rnn``, ``lstm`` or ``gru``.
+        seed: of the initial weights and the batches.
+        evaluated: network that has not seen the test part.
+        final: network that has seen the whole series.
+        residuals: out of sample, from before the test part.
+        validation: accuracy on the validation part.
+        seconds: wall time of fitting.
+        epochs: of the final fit; None if nothing was fitted.
+        loss: by epoch; None if nothing was fitted.
+        start: how the universal network takes part; None if there was none to start from.
+    """
+
+    cell: str
+    seed: int
+    evaluated: AnyNetwork
+    final: AnyNetwork
+    residuals: Residuals
+    validation: Accuracy
+    seconds: float = 0.0
+    epochs: int | None = None
+    loss: LossCurves | None = None
+    start: StartReport | None = None
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What the networks of all cells of a run are made from.
+
+    Attributes:
+        dataset: of the run.
+        config: settings of the run.
+        companions: of the networks of a panel.
+        earlier: residuals from before the validation part.
+        start: the universal networks; None if there are none.
+    """
+
+    dataset: Dataset
+    config: TrainingConfig
+    companions: Companions
+    earlier: Sequence[Residuals] = ()
+    start: UniversalStart | None = None
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, config: TrainingConfig, start: UniversalStart | None, *, alone: bool
+    ) -> "Ingredients":
+        """Fit what the networks of all cells share; ``alone`` if nothing is fitted to the place."""
+        if alone:
+            return cls(dataset, config, NO_COMPANIONS, start=start)
+        return cls(dataset, config, Companions.of(dataset, config), earlier_residuals(dataset, config), start)
+
+    def networks(self, cell: str, fit: Fit | None) -> CellNetworks:
+        """Combine what was fitted to the place, if anything, with the universal network, if that helps."""
+        if fit is None:
+            return self._only_universal(cell)
+        validation = validate(fit, self.dataset, self.companions.selected)
+        residuals = Residuals.joined([*self.earlier, Residuals(validation.origins, validation.residuals(cell))])
+        chosen = None
+        if self.start is not None:
+            universal = self._at_place(cell, "validation")
+            others = evaluate(universal, cell, residuals.origins, self.dataset)
+            chosen = choose_share(self.start, residuals.values, others.residuals(cell))
+            residuals = Residuals(residuals.origins, _mean(residuals.values, others.residuals(cell), chosen.share))
+            others = evaluate(universal, cell, validation.origins, self.dataset)
+            mixed = _mean(validation.predicted[cell], others.predicted[cell], chosen.share)
+            validation = Evaluation(validation.origins, {cell: mixed})
+        share = chosen.share if chosen else 0.0
+        return CellNetworks(
+            cell=cell,
+            seed=fit.seed,
+            evaluated=self.evaluated(fit, share),
+            final=self._mixed(cell, beside(fit.final, self.companions.final), "test", share),
+            residuals=residuals,
+            validation=validation.accuracy(cell),
+            seconds=fit.seconds,
+            epochs=fit.epochs,
+            loss=fit.loss,
+            start=chosen,
+        )
+
+    def evaluated(self, fit: Fit, share: float) -> AnyNetwork:
+        """The network of a fit that has not seen the test part, where the universal one has the weight ``share``."""
+        return self._mixed(fit.cell, beside(fit.evaluated, self.companions.evaluated), "validation", share)
+
+    def _mixed(self, cell: str, own: Network, seen_until: Split, share: float) -> AnyNetwork:
+        if share == 0.0:
+            return own
+        universal = self._at_place(cell, seen_until)
+        return universal if share == 1.0 else MixedForecaster(own, universal, share)
+
+    def _at_place(self, cell: str, seen_until: Split) -> UniversalAtPlace:
+        assert self.start is not None
+        return self.start.at_place(cell, self.config.window, self.dataset.past(seen_until))
+
+    def _only_universal(self, cell: str) -> CellNetworks:
+        """The universal network at a place whose series is too short to fit another one."""
+        universal = self._at_place(cell, "validation")
+        origins = joined([self.dataset.origins("train"), self.dataset.origins("validation")])
+        past = Residuals(origins, evaluate(universal, cell, origins, self.dataset).residuals(cell))
+        validation = evaluate(universal, cell, self.dataset.origins("validation"), self.dataset)
+        assert self.start is not None
+        return CellNetworks(
+            cell=cell,
+            seed=self.config.seed,
+            evaluated=universal,
+            final=self._at_place(cell, "test"),
+            residuals=Residuals.joined([past, draw_residuals(universal, origins)]),
+            validation=validation.accuracy(cell),
+            start=StartReport(release=self.start.release, share=1.0, n=len(origins), position=self.start.note),
+        )
+
+
+def validate(fit: Fit, dataset: Dataset, companion: Companion | None = None) -> Evaluation:
+    """Forecast the validation part with the weights fitted to the training part only."""
+    return evaluate(beside(fit.selected, companion), fit.cell, dataset.origins("validation"), dataset)
+
+
+def evaluate(network: AnyNetwork, cell: str, origins: Origins, dataset: Dataset) -> Evaluation:
+    """Forecast ``origins`` of a ``dataset`` with the network of a cell."""
+    return Evaluation.run(origins, {cell: NetworkRoller(script(network), dataset.series.step, CPU)})
+
+
+def choose_share(start: UniversalStart, own: Floats, universal: Floats) -> StartReport:
+    """Choose the weight of the universal network by out-of-sample errors of both, °C ``(n, leads)``.
+
+    The geometric mean of the RMSE over all leads decides; the universal network has to gain :data:`MIN_GAIN`.
+    """
+    known = np.isfinite(own) & np.isfinite(universal)
+    rmse = {name: _rmse(np.where(known, _mean(own, universal, share), np.nan)) for name, share in SHARES.items()}
+    means = {name: float(np.log(by_lead).mean()) for name, by_lead in rmse.items()}
+    best = min(means, key=lambda name: means[name])
+    if means["place"] + np.log(1 - MIN_GAIN) < means[best]:
+        best = "place"
+    return StartReport(
+        release=start.release,
+        share=SHARES[best],
+        n=int(known[:, 0].sum()),
+        rmse={name: rounded(by_lead) for name, by_lead in rmse.items()},
+        position=start.note,
+    )
+
+
+def draw_residuals(universal: UniversalAtPlace, origins: Origins) -> Residuals:
+    """Draw errors from the quantiles that a universal network forecasts from some of ``origins``."""
+    count = DRAWN_RESIDUALS
+    some = origins.take(np.linspace(0, len(origins) - 1, count).round().astype(np.intp))
+    seconds = torch.from_numpy(unix_seconds(some.valid_time))
+    with torch.inference_mode():
+        answer = universal.distribution(torch.from_numpy(some.windows.astype(np.float32)), seconds).numpy()
+    levels = list(universal.universal.levels)
+    probabilities = (np.arange(count) * _DRAWING_STRIDE % count + 0.5) / count
+    errors = np.empty(some.targets.shape)
+    for row, lead in np.ndindex(errors.shape):
+        mean, quantiles = answer[row, lead, 0], answer[row, lead, 1:]
+        errors[row, lead] = np.interp(probabilities[row], levels, quantiles) - mean
+    return Residuals(some, errors)
+
+
+def _mean(own: Floats, universal: Floats, share: float) -> Floats:
+    return own if share == 0.0 else (1 - share) * own + share * universal
+
+
+def _rmse(errors: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.nanmean(errors**2, axis=0)))
