@@ -4,6 +4,7 @@ import argparse
 from types import ModuleType
 
 from benchmarks import (
+    any_sea_cost,
     footprint,
     forecast_cost,
     key_check,
@@ -24,6 +25,7 @@ _MODULES = (
     own_series,
     footprint,
     forecast_cost,
+    any_sea_cost,
     request_cost,
     key_check,
     telemetry_cost,

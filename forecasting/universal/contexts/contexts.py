@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times, short, shorts
 from forecasting.series.timestep import TimeStep, length_of
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
 from forecasting.universal.contexts.refusals import (
-    COLDEST_CELSIUS,
-    WARMEST_CELSIUS,
     constant_error,
     other_step_error,
     outside_error,
@@ -173,10 +172,8 @@ class _Group:
         self._refuse(
             ~observed.any(axis=1), fit, failures, lambda i: SeriesError("every value of the series is missing")
         )
-        outside = observed & ~((self.values >= COLDEST_CELSIUS) & (self.values <= WARMEST_CELSIUS))
-        self._refuse(
-            outside.any(axis=1).astype(np.bool_), fit, failures, lambda i: outside_error(self.values[i], outside[i])
-        )
+        outside = outside_sea_range(self.values).any(axis=1)
+        self._refuse(outside, fit, failures, lambda i: outside_error(self.values[i]))
         missing_after = self.values.shape[1] - 1 - last
         too_late = missing_after + horizon > metadata.horizon
         self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
