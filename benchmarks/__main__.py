@@ -4,11 +4,13 @@ import argparse
 from types import ModuleType
 
 from benchmarks import (
+    any_sea_cost,
     footprint,
     forecast_cost,
     key_check,
     large_request,
     machine,
+    ocean_grid,
     own_series,
     request_cost,
     scoring,
@@ -23,11 +25,13 @@ _MODULES = (
     own_series,
     footprint,
     forecast_cost,
+    any_sea_cost,
     request_cost,
     key_check,
     telemetry_cost,
     training_time,
     scoring,
+    ocean_grid,
 )
 
 _OTHERS = """\

@@ -88,7 +88,13 @@ def _compare(title: str, source: Path, output: Path, bare: str, checkpoint: str)
 
 
 def _command(source: Path, output: Path) -> list[str]:
-    return [sys.executable, "-m", "scoring", str(source), str(output), "--model", "gru", "--overwrite", "--quiet"]
+    model = ("--model", "nino12-gru")
+    return [sys.executable, "-m", "scoring", str(source), str(output), *model, "--overwrite", "--quiet"]
+
+
+def run_command(arguments: Sequence[str]) -> tuple[float, int]:
+    """Run batch scoring with ``arguments``; return seconds, and peak bytes of all its processes together."""
+    return _run([sys.executable, "-m", "scoring", *arguments])
 
 
 def _run(command: Sequence[str]) -> tuple[float, int]:

@@ -24,6 +24,7 @@ from forecasting.references.baselines import Baselines
 from forecasting.references.from_past import References, references_from_past
 from forecasting.series.batch import SeriesBatch
 from forecasting.series.conversion import SeriesLike, to_sst_series
+from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats
 from forecasting.series.timestep import TimeStep, in_words
@@ -104,7 +105,9 @@ class Forecaster:
             SeriesError: if the series cannot be forecast from.
             RequestError: if the horizon or a level is not offered.
         """
-        forecast = self.forecast_many([to_sst_series(series)], horizon, levels, thresholds, baselines)[0]
+        converted = to_sst_series(series)
+        sea_temperatures(converted.values, "celsius", lambda i: f"value {i}")
+        forecast = self.forecast_many([converted], horizon, levels, thresholds, baselines)[0]
         if isinstance(forecast, SeriesError):
             raise forecast
         return forecast

@@ -12,6 +12,7 @@ from forecasting.releases.loaded import Loaded
 from forecasting.releases.release import Release
 from forecasting.series.timestep import TimeStep
 from forecasting.universal.release import BEST, UniversalRelease
+from forecasting.universal.report import UniversalReport, parse_universal_report
 from forecasting.wording import available
 
 ALL: Final = "all"
@@ -25,11 +26,13 @@ class LoadedUniversal(Loaded):
         networks: the release, ready to forecast.
         device: that the networks run on.
         serving: cells of its networks that serve, in the order of :data:`~forecasting.networks.metadata.CELLS`.
+        report: how the networks did on held-out seas; None in a release without a report.
     """
 
     networks: UniversalRelease
     device: torch.device
     serving: tuple[str, ...]
+    report: UniversalReport | None
 
     @classmethod
     def load(cls, release: Release, device: torch.device) -> "LoadedUniversal":
@@ -41,12 +44,13 @@ class LoadedUniversal(Loaded):
         others = {name: release.read(name) for name in release.manifest.files if not name.endswith(".pt")}
         try:
             networks = UniversalRelease.open(release, device)
+            report = parse_universal_report(others["report.json"]) if "report.json" in others else None
         except ReleaseError:
             raise
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path} cannot be used: {error}") from None
         digests = {cell: release.manifest.files[f"{cell}.pt"].sha256 for cell in networks.networks}
-        return cls(release, digests, others.get("MODEL_CARD.md"), networks, device, tuple(networks.networks))
+        return cls(release, digests, others.get("MODEL_CARD.md"), networks, device, tuple(networks.networks), report)
 
     @property
     def step(self) -> TimeStep:

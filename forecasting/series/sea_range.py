@@ -10,15 +10,14 @@ from forecasting.remedies import Setting
 from forecasting.series.times import Bools, Floats
 from forecasting.series.units import SYMBOLS, UNITS, Units, from_celsius, to_celsius
 
-SEA_RANGE: Final = (-3.0, 45.0)
-"""°C. Sea water freezes at −1.9 and shallow tropical bays stay under 40; the rest is margin for sensors."""
+COLDEST_CELSIUS: Final = -2.5
+WARMEST_CELSIUS: Final = 38.0
+SEA_RANGE: Final = (COLDEST_CELSIUS, WARMEST_CELSIUS)
+"""°C. Sea water freezes at −1.9, and no sea is known to be warmer than 37.6; the rest is margin for sensors."""
 
-_TYPICAL: Final[dict[Units, tuple[float, float]]] = {
-    "celsius": (-3, 45),
-    "kelvin": (268, 320),
-    "fahrenheit": (30, 110),
-}
-"""Where the median of a series is likely to be in each unit."""
+_COLDEST_DOUBTFUL: Final = -20.0
+_WARMEST_DOUBTFUL: Final = 320.0
+"""°C. A number outside is a mark of missing values, and not a temperature in another unit."""
 
 
 def sea_temperatures(
@@ -42,13 +41,32 @@ def sea_temperatures(
     low, high = SEA_RANGE
     if len(celsius) and np.fmin.reduce(celsius) >= low and np.fmax.reduce(celsius) <= high:
         return celsius
-    wrong = ~np.isnan(celsius) & ~((celsius >= low) & (celsius <= high))
-    if not wrong.any():
-        return celsius
+    if outside_sea_range(celsius).any():
+        raise range_error(values, units, place, absent)
+    return celsius
+
+
+def outside_sea_range(celsius: Floats) -> Bools:
+    """Return where values are neither missing nor those of a sea, in the shape of ``celsius``."""
+    outside: Bools = ~np.isnan(celsius) & ~((celsius >= COLDEST_CELSIUS) & (celsius <= WARMEST_CELSIUS))
+    return outside
+
+
+def range_error(
+    values: Floats,
+    units: Units,
+    place: Callable[[int], str],
+    absent: str = "leave it empty or declare it as missing",
+) -> RangeError:
+    """Return the error of ``values`` that are not all within :data:`SEA_RANGE`; the arguments are those of the check.
+
+    It names the first value outside, and the likely remedy.
+    """
+    wrong = outside_sea_range(to_celsius(values, units))
     i = int(wrong.argmax())
     least, most = from_celsius(SEA_RANGE, units)
     remedy, settings = _remedy(values, wrong, units, absent)
-    raise RangeError(
+    return RangeError(
         f"{place(i)} is {values[i]:g} {SYMBOLS[units]}, outside the range of sea temperatures "
         f"({least:g} to {most:g}); {remedy}",
         index=i,
@@ -59,35 +77,42 @@ def sea_temperatures(
 def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, tuple[Setting, ...]]:
     """Return the likely remedy for values outside the range: in words, and as options of reading a file."""
     median = float(np.nanmedian(values))
-    for other, (least, most) in _TYPICAL.items():
-        if other != units and wrong.mean() > 0.5 and least <= median <= most:
+    for other in UNITS:
+        if other != units and wrong.mean() > 0.5 and _is_sea_temperature(median, other):
             return f"the values look like {SYMBOLS[other]}: set the units to {other}", (Setting("units", other),)
     if wrong.mean() > 0.5:
-        return f"check that these are sea temperatures in {SYMBOLS[units]}", ()
-    low = values[values < SEA_RANGE[0]]
+        return f"check that these are sea temperatures in {SYMBOLS[units]}, or set the units to those of the values", ()
+    low = values[values < COLDEST_CELSIUS]
     if units == "celsius" and abs(median) < 3 and len(np.unique(low)) > 1 and low.min() > -20:
         return "check that these are sea temperatures and not anomalies", ()
-    marker = Setting("missing", float(values[wrong][0]))
-    other_units = _fitting_units(values, wrong, units)
-    if other_units is None:
-        return f"if it marks a missing value, {absent}", (marker,)
-    return (
-        f"if the values are in {SYMBOLS[other_units]}, set the units to {other_units}; if it marks a missing value, "
-        f"{absent}",
-        (Setting("units", other_units), marker),
-    )
+    return _remedy_for_few(values, wrong, units, absent)
 
 
-def _fitting_units(values: Floats, wrong: Bools, units: Units) -> Units | None:
-    """Return other units in which every value is a sea temperature.
-
-    None if all wrong values are the same number, which is then likely to mark a missing value.
-    """
+def _remedy_for_few(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, tuple[Setting, ...]]:
+    """Return the remedy where most values are sea temperatures: units in which all are, or a mark of missing values."""
+    number = float(values[wrong][0])
+    marker = Setting("missing", number)
+    is_missing = f"if it marks a missing value, {absent}"
+    fitting = _fitting_units(values, units)
+    if fitting is None:
+        is_near = units == "celsius" and _COLDEST_DOUBTFUL < number < _WARMEST_DOUBTFUL
+        units_first = "if the values are in °F or kelvin, set the units; " if is_near else ""
+        return f"{units_first}{is_missing}", (marker,)
+    other_units = f"if the values are in {SYMBOLS[fitting]}, set the units to {fitting}"
     if len(np.unique(values[wrong])) < 2:
-        return None
-    low, high = SEA_RANGE
+        # One number that is repeated is more likely a mark.
+        return f"{is_missing}; {other_units}", (marker, Setting("units", fitting))
+    return f"{other_units}; {is_missing}", (Setting("units", fitting), marker)
+
+
+def _is_sea_temperature(value: float, units: Units) -> bool:
+    celsius = float(to_celsius(value, units))
+    return COLDEST_CELSIUS <= celsius <= WARMEST_CELSIUS
+
+
+def _fitting_units(values: Floats, units: Units) -> Units | None:
+    """Return other units in which every value is a sea temperature."""
     for other in UNITS:
-        celsius = to_celsius(values[np.isfinite(values)], other)
-        if other != units and celsius.min() >= low and celsius.max() <= high:
+        if other != units and not outside_sea_range(to_celsius(values, other)).any():
             return other
     return None

@@ -11,8 +11,16 @@ from forecasting.series.times import Floats, Times, unix_seconds
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.forecast import Chosen, UniversalForecast
 from forecasting.universal.network.forecaster import UniversalForecaster
+from forecasting.universal.network.shared_parts import SharedParts
 from forecasting.universal.own_past.past import Past, Steps
-from forecasting.universal.own_past.record import MIN_ORIGINS, Record, errors_of, past_origins
+from forecasting.universal.own_past.record import (
+    MAX_ORIGINS,
+    MAX_ORIGINS_OF_ONE,
+    MIN_ORIGINS,
+    Record,
+    errors_of,
+    past_origins,
+)
 from forecasting.universal.own_past.references import forecast_references
 
 _NO_ORIGINS: Final = np.empty(0, dtype=np.int64)
@@ -37,19 +45,20 @@ class Wanted(NamedTuple):
 
 
 def forecast_chunk(
-    contexts: Contexts, networks: Mapping[str, UniversalForecaster], wanted: Wanted
+    contexts: Contexts, networks: Mapping[str, UniversalForecaster], shared: SharedParts | None, wanted: Wanted
 ) -> dict[int, UniversalForecast]:
     """Forecast each of ``contexts``, by index in the request.
 
     Args:
         contexts: of similar length.
         networks: by cell.
+        shared: what all ``networks`` compute alike, if they do.
         wanted: what is asked of each forecast.
     """
     cell, best = wanted.cell, wanted.best_on_held_out
     cells = [cell or best] if cell or not wanted.record else sorted(networks, key=best.__ne__)
     used = {networks[name].metadata.model: networks[name] for name in cells}
-    chunk = _Chunk.run(contexts, used, wanted)
+    chunk = _Chunk.run(contexts, used, shared if len(used) > 1 else None, wanted)
     return {row: chunk.forecast(place) for place, row in enumerate(contexts.row.tolist())}
 
 
@@ -87,16 +96,18 @@ class _Chunk:
         cls,
         contexts: Contexts,
         networks: Mapping[str, UniversalForecaster],
+        shared: SharedParts | None,
         wanted: Wanted,
     ) -> "_Chunk":
         """Run the networks and the references on ``contexts``."""
         metadata = next(iter(networks.values())).metadata
         horizon, origins, stride = wanted.horizon, _NO_ORIGINS, 1
         if wanted.record:
-            origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum)
+            most = MAX_ORIGINS if wanted.cell is None else MAX_ORIGINS_OF_ONE
+            origins, stride = past_origins(contexts, metadata.minimum, metadata.maximum, most)
         leads = int(contexts.missing_after.max()) + horizon
         with_end = np.append(origins, contexts.values.shape[1] - 1)
-        answers = {name: _answers(network, contexts, with_end)[:, :, :leads] for name, network in networks.items()}
+        answers = _answers(networks, shared, contexts, with_end, leads)
         references = forecast_references(Past.of(contexts, with_end, leads), fitted=wanted.record or wanted.references)
         candidates = [answer[:, :-1, :, 0] for answer in answers.values()]
         candidates += [forecast[:, :-1] for forecast in references.values()]
@@ -134,7 +145,8 @@ class _Chunk:
         sst, quantiles = self._distribution(place, model, record)
         references = {name: forecast[place, -1][self._leads(place)] for name, forecast in self.references.items()}
         known = {name: forecast for name, forecast in references.items() if np.isfinite(forecast[0])}
-        return UniversalForecast(model, self.times[place], sst, quantiles, self.levels, known, warnings, chosen)
+        past = record.skill() if record and record.origins else None
+        return UniversalForecast(model, self.times[place], sst, quantiles, self.levels, known, warnings, chosen, past)
 
     def _leads(self, place: int) -> slice:
         first = int(self.contexts.missing_after[place])
@@ -162,17 +174,33 @@ class _Chunk:
         return sst, quantiles
 
 
-def _answers(network: UniversalForecaster, contexts: Contexts, origins: Steps) -> Floats:
-    """Return mean and quantiles from ``origins``, the last of which is the end, °C ``(n, origins, leads, 1 + levels)``.
+def _answers(
+    networks: Mapping[str, UniversalForecaster],
+    shared: SharedParts | None,
+    contexts: Contexts,
+    origins: Steps,
+    leads: int,
+) -> dict[str, Floats]:
+    """Return mean and quantiles from ``origins``, the last of which is the end, by name of the network.
 
-    The network sees at most the longest context that it uses.
+    Each is °C ``(n, origins, leads, 1 + levels)``. A network sees at most the longest context that it uses.
     """
-    values = contexts.values[:, -network.metadata.maximum :]
+    metadata = next(iter(networks.values())).metadata
+    values = contexts.values[:, -metadata.maximum :]
     last_time = unix_seconds(contexts.last_time)
-    if len(origins) == 1:
-        return network.predict(values, last_time, contexts.coefficients)[:, None]
     within = origins - (contexts.values.shape[1] - values.shape[1])
-    return network.backtest(values, last_time, contexts.coefficients, within)
+    if shared is not None and len(origins) > 1:
+        answers = shared.backtest(values, last_time, contexts.coefficients, within)
+        return {name: answers[name][:, :, :leads] for name in networks}
+    if len(origins) > 1:
+        return {
+            name: network.backtest(values, last_time, contexts.coefficients, within)[:, :, :leads]
+            for name, network in networks.items()
+        }
+    return {
+        name: network.predict(values, last_time, contexts.coefficients)[:, None, :leads]
+        for name, network in networks.items()
+    }
 
 
 def _reference_is_better(record: Record, model: str, reference: str) -> ForecastWarning:

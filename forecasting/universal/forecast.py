@@ -26,6 +26,19 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
+class PastSkill:
+    """How well models forecast the past of a series.
+
+    Attributes:
+        independent: number of past forecasts that do not overlap.
+        relative_rmse: RMSE of each candidate relative to persistence, averaged over the leads asked for, by name.
+    """
+
+    independent: float
+    relative_rmse: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class UniversalForecast:
     """A forecast of one series.
 
@@ -39,6 +52,7 @@ class UniversalForecast:
             for.
         warnings: what a reader should know about this forecast.
         chosen: why this model was chosen; None if the caller named it.
+        past: how well the candidates forecast the past of the series; None without past forecasts.
     """
 
     model: str
@@ -49,6 +63,7 @@ class UniversalForecast:
     baselines: dict[str, Floats]
     warnings: tuple[ForecastWarning, ...]
     chosen: Chosen | None
+    past: PastSkill | None = None
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
         """Return the lower and upper bounds of the central interval at ``level`` percent, °C ``(horizon,)``.

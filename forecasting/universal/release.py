@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +21,7 @@ from forecasting.universal.contexts.contexts import read_contexts
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS, load
 from forecasting.universal.network.forecaster import Coefficients, UniversalForecaster
+from forecasting.universal.network.shared_parts import SharedParts
 from forecasting.wording import available
 
 BEST: Final = "best"
@@ -102,6 +104,11 @@ class UniversalRelease:
     def any_network(self) -> UniversalForecaster:
         """One of the networks, for what they share."""
         return next(iter(self.networks.values()))
+
+    @cached_property
+    def shared_parts(self) -> SharedParts | None:
+        """What the networks compute once for all of them; None if they share nothing."""
+        return SharedParts.of([*self.networks.values()])
 
     @property
     def step(self) -> TimeStep:
@@ -196,7 +203,7 @@ class UniversalRelease:
         for group in groups:
             for chunk in group.chunks(self._chunk_size(group.values.shape[1], record or references)):
                 wanted = Wanted(horizon, cell, self.best_on_held_out, record, references)
-                results |= forecast_chunk(chunk, self.networks, wanted)
+                results |= forecast_chunk(chunk, self.networks, self.shared_parts, wanted)
         return [results[i] for i in range(len(series))]
 
     def _chunk_size(self, length: int, fits: bool) -> int:

@@ -14,11 +14,12 @@ OUTPUTS: Final = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr", ".csv": "c
                   ".pq": "parquet"}  # fmt: skip
 """Output formats by file extension."""
 GRIDS: Final = ("netcdf", "zarr")
-READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone")
+READING: Final = ("value_column", "time_column", "units", "missing", "flags", "depth", "dates", "timezone", "resample")
 """Reading options that apply to every file of an input."""
 EXITS: Final = """\
 exit status: 0 success; 1 stopped by a system error such as a full disk; 2 invalid options or input;
-3 finished, but some chunks failed; 130 interrupted. After 1, 3 or 130, run the same command again to resume."""
+3 nothing could be forecast, or some chunks failed; 130 interrupted. After 1 or 130, or if chunks failed, run the same
+command again to resume."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,9 +48,12 @@ def _add_forecast(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("forecast")
     group.add_argument(
         "--model", default="best", metavar="NAME",
-        help="rnn, lstm, gru, best, or a full name such as nino12-gru (default: best)",
+        help="rnn, lstm, gru, best, or a full name such as nino12-gru; best is the model with the best record on each "
+        "station, and in a grid the network that did best on held-out seas (default: best)",
     )  # fmt: skip
-    group.add_argument("--dataset", metavar="NAME", help="dataset that the model was trained on (default: nino12)")
+    group.add_argument(
+        "--dataset", metavar="NAME", help="release to use (default: the universal release for the step of the input)"
+    )
     group.add_argument(
         "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR",
         help="folder of releases (default: %(default)s)",
@@ -81,7 +85,10 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     where.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
     group.add_argument(
-        "--chunk", type=_positive, metavar="N", help="cells or rows per chunk (default: 65536 cells, 250000 rows)"
+        "--chunk",
+        type=_positive,
+        metavar="N",
+        help="cells or rows per chunk (default: 65536 cells, of universal networks 16384; 250000 rows)",
     )
     group.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"

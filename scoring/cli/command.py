@@ -6,22 +6,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from forecasting.console import in_command_line
-from forecasting.errors import FileError, ForecastError, RequestError
-from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.errors import FileError, ForecastError
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.base.text import sniff_binary
-from forecasting.series.timestep import in_words
 from scoring.cli.arguments import GRIDS, OUTPUTS, READING
 from scoring.cli.progress_bar import ProgressBar
 from scoring.cli.start import processes_for
 from scoring.engines.engine import Engine
 from scoring.engines.in_process import InProcess
 from scoring.engines.processes import Processes
-from scoring.errors import ScoringError
-from scoring.models.place_model import ModelFile, find_model
+from scoring.errors import NothingToForecastError, ScoringError
+from scoring.models.choice import Choice
+from scoring.models.model import CellModel, Model
 from scoring.run.execution import execute, finish
 from scoring.run.run import Result, Run
 from scoring.sources.source import Source, find_source, is_parquet, named
@@ -32,16 +31,22 @@ from scoring.work.plan import Plan, installed
 
 DONE: Final = 0
 REFUSED: Final = 2
-FAILED_CHUNKS: Final = 3
+INCOMPLETE: Final = 3
+
+_ROWS: Final = 250_000
+"""Default number of rows of a table that are forecast together."""
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run batch scoring and return the exit status: 0 done, 2 refused, 3 done except for failed chunks."""
+    """Run batch scoring and return the exit status: 0 done, 2 refused, 3 without forecasts or with failed chunks."""
     begun = time.perf_counter()
     try:
         return _main(options, begun)
+    except NothingToForecastError as error:
+        _say(error.written(in_command_line))
+        return INCOMPLETE
     except ForecastError as error:
-        print(f"scoring: {error.written(in_command_line)}", file=sys.stderr)
+        _say(error.written(in_command_line))
         return REFUSED
 
 
@@ -50,7 +55,9 @@ def _main(options: argparse.Namespace, begun: float) -> int:
     source = find_source(options.input, grid=kind in GRIDS)
     source.refuse(options.output)
     input_ = _input(source, kind, options)
-    model, metadata = _model(options)
+    with named(source.path):
+        model = input_.choose(Choice.of(options.artifacts, options.dataset, options.model, _device(options)))
+    model.check(options.horizon, options.levels)
     count = processes_for(options)
     with locked(options.output, restart=options.restart) as work:
         if _is_complete(work, options.output):
@@ -59,14 +66,14 @@ def _main(options: argparse.Namespace, begun: float) -> int:
         _refuse_existing(options, work)
         with _removed_if_nothing_staged(work), _engine(options, count, model) as engine:
             with named(source.path):
-                narrowed = input_.narrowed(metadata)
+                narrowed = input_.narrowed(model)
                 fingerprint = Fingerprint.of(narrowed.files)
-                plan = _plan(options, kind, fingerprint, model, metadata)
-                run = Run(narrowed, options.output, model, metadata, plan, fingerprint, begun)
+                plan = _plan(options, kind, fingerprint, model)
+                run = Run(narrowed, options.output, model, plan, fingerprint, begun)
                 result = execute(run, work, engine, ProgressBar(input_.unit, options.quiet), _say)
             finish(run, work, result)
     _tell(run, result)
-    return FAILED_CHUNKS if result.failed else DONE
+    return INCOMPLETE if result.failed or not result.counts.forecast else DONE
 
 
 def _output_kind(output: Path) -> str:
@@ -78,7 +85,7 @@ def _output_kind(output: Path) -> str:
     return kind
 
 
-def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
+def _input(source: Source, kind: str, options: argparse.Namespace) -> Input[Any]:
     """Return the input as a grid or a table, by the content of its first file.
 
     Raises:
@@ -99,25 +106,6 @@ def _input(source: Source, kind: str, options: argparse.Namespace) -> Input:
     from scoring.tables.run import TableInput
 
     return TableInput(source.path, source.files, reading, options.horizon, options.levels)
-
-
-def _model(options: argparse.Namespace) -> tuple[ModelFile, CheckpointMetadata]:
-    model, metadata = find_model(options.artifacts, options.dataset, options.model, _device(options))
-    if not 1 <= options.horizon <= metadata.horizon:
-        raise RequestError(
-            f"--horizon {options.horizon} is out of range: {metadata.model} forecasts 1 to {metadata.horizon} steps "
-            f"of {in_words(metadata.step)}",
-            field="horizon",
-        )
-    offered = metadata.errors.half_width
-    unknown = [level for level in options.levels if level not in offered]
-    if unknown:
-        raise RequestError(
-            f"--levels {unknown[0]}: no calibrated interval at this level; "
-            f"available: {', '.join(map(str, offered)) or 'none'}",
-            field="levels",
-        )
-    return model, metadata
 
 
 def _device(options: argparse.Namespace) -> str:
@@ -159,7 +147,7 @@ def _removed_if_nothing_staged(work: WorkFolder) -> Iterator[None]:
 
 
 @contextmanager
-def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterator[Engine]:
+def _engine(options: argparse.Namespace, count: int, model: Model) -> Iterator[Engine]:
     engine: Engine
     if options.cluster:
         from scoring.engines.cluster import Cluster
@@ -173,21 +161,23 @@ def _engine(options: argparse.Namespace, count: int, model: ModelFile) -> Iterat
         engine.close()
 
 
-def _plan(
-    options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: ModelFile, metadata: CheckpointMetadata
-) -> Plan:
+def _plan(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, model: Model) -> Plan:
     reading = {name: getattr(options, name) for name in READING}
     return Plan(
         input_sha256=fingerprint.sha256,
-        model=metadata.model,
-        version=metadata.version,
-        model_sha256=model.file.sha256,
+        model=model.name,
+        version=model.version,
+        model_sha256=model.sha256,
         horizon=options.horizon,
         levels=options.levels,
-        chunk=options.chunk or (65_536 if kind in GRIDS else 250_000),
+        chunk=options.chunk or (model.cells_per_chunk if kind in GRIDS and isinstance(model, CellModel) else _ROWS),
         output=kind,
         device=model.device,
-        reading={name: value for name, value in reading.items() if value not in (None, [])},
+        reading={
+            name: str(value) if name == "resample" else value
+            for name, value in reading.items()
+            if value not in (None, [])
+        },
         libraries=installed(),
     )
 
@@ -201,12 +191,16 @@ def _tell(run: Run, result: Result) -> None:
         _say(note)
     counts = result.counts
     parts = [
-        f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}"
+        f"{counts.forecast:,} of {counts.places:,} {run.input.unit} forecast by {run.plan.model} {run.plan.version}, "
+        f"{run.model.choice}"
     ]
     parts += [f"{count:,} not forecast: {why}" for why, count in counts.missing.items()]
     parts += [f"{count:,} {kind}" for kind, count in counts.warnings.items()]
     parts.append(f"{result.seconds:.1f} s, {result.scored / result.seconds:,.0f} {run.input.unit}/s")
     print(f"{run.output}: {'; '.join(parts)}")
+    if not counts.forecast and not result.failed:
+        why = max(counts.missing, key=counts.missing.__getitem__, default="the input has no values")
+        _say(f"nothing could be forecast: {why}")
     if result.failed:
         first = min(result.failed)
         _say(

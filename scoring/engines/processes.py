@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Final
 
 from scoring.engines.engine import Outcome
-from scoring.models.place_model import ModelFile
+from scoring.models.model import Model
 from scoring.work.job import Failure, Job, Part, try_chunk
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class _Worker:
 class Processes:
     """Worker processes of one torch thread each, which start and load the model in the background."""
 
-    def __init__(self, count: int, model: ModelFile) -> None:
+    def __init__(self, count: int, model: Model) -> None:
         # One process loads torch, and the workers are forked from it.
         self._context = context()
         self._model = model
@@ -108,7 +108,7 @@ def _name(code: int | None) -> str:
     return f"status {code}"
 
 
-def serve(connection: "Connection[Any, Any]", model: ModelFile) -> None:
+def serve(connection: "Connection[Any, Any]", model: Model) -> None:
     """Score the chunks that arrive through ``connection`` until it closes; runs in each worker process."""
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command stops its workers itself

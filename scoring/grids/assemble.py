@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from scoring.grids.job import NOT_EVALUATED, read_part
+from scoring.grids.job import read_part
 from scoring.grids.sinks import SINKS, Index, Sink
 from scoring.grids.stage import Layout
+from scoring.models.quality import NOT_EVALUATED
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,23 @@
 """A chunk of a grid: consecutive cells, scored together."""
 
 import io
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.series.times import Times
-from scoring.grids.windows import NO_SEA, cell_windows
-from scoring.models.window_forecasts import score
+from scoring.grids.positions import POSITIONS, climatology_of
+from scoring.models.cell_windows import LAND
+from scoring.models.model import CellModel, Cells
+from scoring.models.quality import FAIL, MISSING
 from scoring.work.job import Counts, Job, Part
 
-if TYPE_CHECKING:
-    from forecasting.networks.forecaster import Forecaster
-
 Arrays = dict[str, npt.NDArray[Any]]
-
-GOOD: Final = 1
-NOT_EVALUATED: Final = 2
-SUSPECT: Final = 3
-FAIL: Final = 4
-MISSING: Final = 9
 
 
 @dataclass(frozen=True)
@@ -29,40 +25,53 @@ class GridJob(Job):
     """The forecasts to make for the cells of a staged grid: °C as raw float32, ``(steps, cells)``.
 
     Attributes:
+        model: forecasts the cells.
         steps: number of staged steps; forecasts are issued from the last.
         valid_times: Unix seconds, ``(horizon,)``.
+        start: time of the first step, Unix seconds.
+        every: the past of one in so many cells is forecast.
+        placed: whether the positions of cells are known.
     """
 
+    model: CellModel
     steps: int
     valid_times: tuple[int, ...]
+    start: int
+    every: int
+    placed: bool
 
     @property
     def times(self) -> Times:
         """Valid times, ``(horizon,)``."""
         return np.asarray(self.valid_times, dtype="datetime64[s]")
 
-    def score(self, forecaster: "Forecaster", chunk: int) -> Part:
+    def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk; see :func:`read_part`."""
-        tail = self._read(chunk)
-        metadata = forecaster.metadata
-        windows = cell_windows(tail, metadata.window, metadata.fill_limit)
-        times = np.broadcast_to(self.times, (len(windows.cell), len(self.valid_times)))
-        scored = score(forecaster, windows.values, times, self.levels)
-        n = self.places(chunk)
+        forecaster = self.model.load()
+        tail, n = self._read(chunk), self.places(chunk)
+        sea = np.flatnonzero(np.isfinite(tail).any(axis=0))
+        coefficients, on_land = self._climatology(self.bounds[chunk] + sea)
+        values = tail[:, sea].T.astype(np.float64)
+        start = np.datetime64(self.start, "s")
+        cells = Cells(values, start, coefficients, on_land, self.every)
+        forecasts = forecaster.forecast_cells(cells, self.times, self.levels)
+        cell = sea[forecasts.cell]
         quality = np.full(n, MISSING, dtype=np.int8)
-        quality[windows.bad] = FAIL
-        quality[windows.cell] = np.where(scored.unlike, SUSPECT, GOOD)
-        arrays: Arrays = {"quality": quality, "sst": _on_grid(scored.sst, windows.cell, n)}
-        for level, width in scored.widths.items():
-            arrays[f"lower_{level}"] = _on_grid(scored.sst - width, windows.cell, n)
-            arrays[f"upper_{level}"] = _on_grid(scored.sst + width, windows.cell, n)
-        counted = {
-            "gap_filled": int(windows.filled.sum()),
-            "outside_training": int(scored.unlike.sum()),
-            "no_sea_temperature": windows.missing.get(NO_SEA, 0),
-        }
-        warnings = {kind: count for kind, count in counted.items() if count}
-        return Part(_to_bytes(arrays), Counts(n, len(windows.cell), windows.missing, warnings))
+        quality[sea[forecasts.bad]] = FAIL
+        quality[cell] = forecasts.quality
+        arrays: Arrays = {"quality": quality, "sst": _on_grid(forecasts.sst, cell, n)}
+        for level, (lower, upper) in forecasts.bounds.items():
+            arrays[f"lower_{level}"] = _on_grid(lower, cell, n)
+            arrays[f"upper_{level}"] = _on_grid(upper, cell, n)
+        missing = Counter({LAND: n - len(sea)}) + Counter(forecasts.missing)
+        return Part(_to_bytes(arrays), Counts(n, len(cell), dict(missing), forecasts.warnings))
+
+    def _climatology(self, cells: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Return the climatology of cells, and which of them are on land."""
+        if not self.placed:
+            return np.full((len(cells), COEFFICIENTS), np.nan, dtype=np.float32), np.zeros(len(cells), dtype=np.bool_)
+        file = Path(self.staged).with_name(POSITIONS)
+        return climatology_of(np.array(np.memmap(file, dtype="<f4", mode="r", shape=(self.bounds[-1], 2))[cells]))
 
     def _read(self, chunk: int) -> npt.NDArray[np.float32]:
         begin, end = self.bounds[chunk], self.bounds[chunk + 1]

@@ -6,48 +6,76 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.series.timestep import TimeStep
 from scoring.grids.assemble import Shell, write_grid
 from scoring.grids.job import GridJob
 from scoring.grids.joined import JoinedField, open_files
 from scoring.grids.skeleton import forecast_attributes, skeleton
-from scoring.grids.stage import CELLS, Layout, last_steps, stage_cells
-from scoring.models.place_model import ModelFile
+from scoring.grids.stage import CELLS, Layout, stage_cells
+from scoring.grids.steps import last_steps, step_of
+from scoring.models.choice import Choice
+from scoring.models.model import CellModel
 from scoring.work.folder import WorkFolder
 from scoring.work.input import Input
 from scoring.work.plan import Plan
 
 _SHELL = "shell.pickle"
+_FILES_OF_STEP = 30
+"""Last files of an archive whose times tell its step."""
 
 
-class GridInput(Input):
+class GridInput(Input[CellModel]):
     """A grid whose times are in one or more NetCDF files or Zarr stores."""
 
     unit = "cells"
 
-    def narrowed(self, metadata: CheckpointMetadata) -> Self:
+    def choose(self, choice: Choice) -> CellModel:
+        """Return the model for the step of the grid.
+
+        Raises:
+            FileError: if the grid cannot be read, or no release forecasts its step.
+        """
+        return choice.for_grid(self._step)
+
+    def _step(self) -> TimeStep:
+        if self.options.resample is not None:
+            return self.options.resample
+        with open_files(self.files[-_FILES_OF_STEP:], self.options) as field:
+            return step_of(field)
+
+    def narrowed(self, model: CellModel) -> Self:
         """Keep only the files of the last steps, so that an archive of decades is not read for its last month."""
         if len(self.files) == 1:
             return self
         with open_files(self.files, self.options) as field:
             assert isinstance(field, JoinedField)
-            at = last_steps(field, metadata).at
-            return replace(self, files=tuple(sorted(set(field.files[int(at[at >= 0].min()) :]))))
+            first = last_steps(field, model.span(), self.options.resample).first
+            return replace(self, files=tuple(sorted(set(field.files[first:]))))
 
-    def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
+    def stage(self, model: CellModel, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.work.input.Input`."""
         with open_files(self.files, self.options) as field:
-            layout = stage_cells(field, metadata, self.horizon, chunk, folder)
-            bare = skeleton(field, layout, metadata, self.path.absolute().name)
-            shell = Shell(bare, forecast_attributes(field, bare, self.levels, metadata.model))
+            layout = stage_cells(field, model.span(), self.horizon, chunk, folder, resample=self.options.resample)
+            bare = skeleton(field, layout, model, self.path.absolute().name)
+            shell = Shell(bare, forecast_attributes(field, bare, self.levels, model, layout))
         (folder / _SHELL).write_bytes(pickle.dumps(shell))
         layout.save(folder)
 
-    def job(self, folder: Path, model: ModelFile) -> GridJob:
+    def job(self, folder: Path, model: CellModel) -> GridJob:
         """See :class:`~scoring.work.input.Input`."""
         layout = Layout.read(folder)
         staged = str((folder / CELLS).resolve())
-        return GridJob(model, self.levels, staged, layout.bounds, layout.steps, layout.valid_times)
+        return GridJob(
+            model,
+            self.levels,
+            staged,
+            layout.bounds,
+            steps=layout.steps,
+            valid_times=layout.valid_times,
+            start=layout.start,
+            every=layout.every,
+            placed=layout.placed,
+        )
 
     def notes(self, folder: Path) -> tuple[str, ...]:
         """See :class:`~scoring.work.input.Input`."""

@@ -5,11 +5,12 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.readers.grid.fields import Field
 from forecasting.readers.grid.variables import STANDARD_NAMES
 from forecasting.series.times import iso
 from scoring.grids.stage import Layout
+from scoring.models.model import CellModel
+from scoring.models.quality import MEANINGS, RULE
 
 CONVENTIONS: Final = "CF-1.11"
 REFERENCE: Final = "forecast_reference_time"
@@ -26,7 +27,7 @@ _NO_LEAP_SECONDS: Final = {"units_metadata": "leap_seconds: none"}
 _KEPT: Final = ("institution", "license", "references", "acknowledgement", "creator_name", "project")
 
 
-def skeleton(field: Field, layout: Layout, metadata: CheckpointMetadata, source: str) -> xr.Dataset:
+def skeleton(field: Field, layout: Layout, model: CellModel, source: str) -> xr.Dataset:
     """Return coordinates and global attributes; ``source`` is the name of the input file."""
     replaced = (field.time, *_OWN)
     data = xr.Dataset({name: variable for name, variable in _coordinates(field).items() if name not in replaced})
@@ -37,7 +38,7 @@ def skeleton(field: Field, layout: Layout, metadata: CheckpointMetadata, source:
     issued |= _NO_LEAP_SECONDS
     data[field.time] = xr.Variable((field.along,), valid, time, dict(_TIME))
     data[REFERENCE] = xr.Variable((), np.datetime64(layout.issued, "s"), issued, dict(_TIME))
-    data.attrs = _attributes(field, layout, metadata, source)
+    data.attrs = _attributes(field, layout, model, source)
     # As variables: the `coordinates` attribute of each forecast names the ones that belong to it.
     return data.reset_coords()
 
@@ -81,22 +82,24 @@ def _plain(variable: xr.Variable, name: str) -> xr.Variable:
     return xr.Variable(variable.dims, np.asarray(variable.values), attributes, kind)
 
 
-def _attributes(field: Field, layout: Layout, metadata: CheckpointMetadata, source: str) -> dict[str, Any]:
+def _attributes(field: Field, layout: Layout, model: CellModel, source: str) -> dict[str, Any]:
     given = {name: str(field.data.attrs[name]) for name in _KEPT if name in field.data.attrs}
     issued = iso(np.datetime64(layout.issued, "s"))
-    done = f"python -m scoring: {layout.name} of {source}, forecast by {metadata.model} {metadata.version}"
+    done = f"python -m scoring: {layout.name} of {source}, forecast by {model.name} {model.version}"
     history = "\n".join(filter(None, (str(field.data.attrs.get("history", "")).strip(), f"{done}, issued {issued}")))
     return given | {
         "Conventions": CONVENTIONS,
-        "title": f"Sea surface temperature, forecast from {issued} by {metadata.model}",
-        "source": f"recurrent network {metadata.model}, release {metadata.version}, on {layout.name} of {source}",
+        "title": f"Sea surface temperature, forecast from {issued} by {model.name}",
+        "source": f"recurrent network {model.name}, release {model.version}, on {layout.name} of {source}",
         "history": history,
-        "comment": f"The network was trained on {metadata.dataset}; quality marks cells whose window is unlike it.",
+        "forecast_model": model.name,
+        "forecast_release_version": model.version,
+        "forecast_model_choice": model.choice,
     }
 
 
 def forecast_attributes(
-    field: Field, data: xr.Dataset, levels: tuple[int, ...], model: str
+    field: Field, data: xr.Dataset, levels: tuple[int, ...], model: CellModel, layout: Layout
 ) -> dict[str, dict[str, Any]]:
     """Return the attributes of the forecast variables, by name."""
     scale = {"units": "degree_Celsius", "units_metadata": "temperature: on_scale"}
@@ -110,7 +113,7 @@ def forecast_attributes(
     attributes: dict[str, dict[str, Any]] = {
         "sst": {
             "standard_name": standard if standard in STANDARD_NAMES else "sea_surface_temperature",
-            "long_name": f"sea surface temperature, forecast by {model}",
+            "long_name": f"sea surface temperature, forecast by {model.name}",
             **scale,
             "cell_methods": _cell_methods(field),
             "ancillary_variables": " ".join(["quality", *bounds]),
@@ -122,10 +125,9 @@ def forecast_attributes(
     attributes["quality"] = {
         "standard_name": "aggregate_quality_flag",
         "long_name": "quality of the forecast, as QARTOD flags",
-        "flag_values": np.asarray([1, 2, 3, 4, 9], dtype=np.int8),
-        "flag_meanings": "good not_evaluated suspect fail missing",
-        "comment": "2: the chunk failed. 3: the window is unlike the training data, so its intervals are not "
-        "calibrated. 4: the window contains an impossible sea temperature. 9: no window, for example over land.",
+        "flag_values": np.asarray(list(MEANINGS), dtype=np.int8),
+        "flag_meanings": " ".join(MEANINGS.values()),
+        "comment": f"{RULE} The past of one in {layout.every} cells was forecast, to judge it and its neighbours.",
         **shared,
     }
     return attributes

@@ -1,7 +1,7 @@
 """Staging a grid: °C by time in the form that the chunks need."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -9,14 +9,11 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.errors import FileError
-from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.readers.grid.fields import Field
-from forecasting.series.observations import sort_order
-from forecasting.series.step_inference import infer_step
-from forecasting.series.time_grid import anchor, grid_positions
-from forecasting.series.times import Times, short
-from forecasting.series.timestep import in_words
+from forecasting.series.timestep import TimeStep
+from scoring.grids.positions import cells_between_judged, positions_of, write_positions
+from scoring.grids.steps import last_steps
+from scoring.models.model import Span
 
 _SLAB: Final = 8_000_000
 """Values read and decoded at once."""
@@ -33,7 +30,10 @@ class Layout:
         steps: number of staged steps; forecasts are issued from the last.
         bounds: index of the first cell of each chunk, and the end of the last; whole rows of the first dimension.
         valid_times: Unix seconds, one per lead.
+        start: time of the first staged step, Unix seconds.
         issued: Unix seconds.
+        every: the past of one in so many cells is forecast, to judge it and its neighbours.
+        placed: whether the positions of cells are known.
         dims: dimensions of the output, in the order of the input.
         along: dimension of time.
         shape: sizes of the other dimensions.
@@ -44,7 +44,10 @@ class Layout:
     steps: int
     bounds: tuple[int, ...]
     valid_times: tuple[int, ...]
+    start: int
     issued: int
+    every: int
+    placed: bool
     dims: tuple[str, ...]
     along: str
     shape: tuple[int, ...]
@@ -63,40 +66,42 @@ class Layout:
         return cls(**fields)
 
 
-@dataclass(frozen=True)
-class Steps:
-    """The regular steps that are staged.
-
-    Attributes:
-        at: index of each step in the field's times; −1 if it is absent.
-        issued: time of the last step.
-    """
-
-    at: npt.NDArray[np.intp]
-    issued: np.datetime64
-
-
-def stage_cells(field: Field, metadata: CheckpointMetadata, horizon: int, chunk: int, folder: Path) -> Layout:
-    """Write the last steps of ``field`` to ``folder``, °C as float32 by time.
+def stage_cells(
+    field: Field, span: Span, horizon: int, chunk: int, folder: Path, *, resample: TimeStep | None
+) -> Layout:
+    """Write the last steps of ``field`` to ``folder``, °C as float32 by time, and the positions of its cells.
 
     Raises:
         FileError: if the grid cannot be forecast from.
     """
-    steps = last_steps(field, metadata)
+    steps = last_steps(field, span, resample)
     with (folder / CELLS).open("wb") as file:
-        for indices in _runs(steps.at):
-            _copy(field, indices, file)
-    ahead = metadata.time_step.shift(np.asarray([steps.issued]), np.arange(1, horizon + 1))
+        if steps.averaged is None:
+            for indices in _runs(steps.at):
+                _copy(field, indices, file)
+        else:
+            for indices, least in zip(steps.averaged, steps.least, strict=True):
+                _write_mean(field, indices, least, file)
+    places = positions_of(field)
+    if places is not None:
+        write_positions(places, folder)
+    ahead = span.step.shift(np.asarray([steps.issued]), np.arange(1, horizon + 1))
+    nowhere = (
+        () if places is not None else ("no latitudes and longitudes were found, so forecasts do not use a climatology",)
+    )
     return Layout(
-        steps=len(steps.at),
+        steps=steps.count,
         bounds=_bounds(field, chunk),
         valid_times=tuple(ahead.astype(np.int64).tolist()),
+        start=int(steps.start.astype(np.int64)),
         issued=int(steps.issued.astype(np.int64)),
+        every=1 if places is None else cells_between_judged(places),
+        placed=places is not None,
         dims=tuple(map(str, field.value.dims)),
         along=field.along,
         shape=field.shape,
         name=str(field.value.name),
-        notes=(*field.notes, *_left_out(field, steps, metadata)),
+        notes=(*field.notes, *nowhere, *steps.notes),
     )
 
 
@@ -117,56 +122,6 @@ def _bounds(field: Field, chunk: int) -> tuple[int, ...]:
     return (*range(0, rows * width, rows_per_chunk * width), rows * width)
 
 
-def last_steps(field: Field, metadata: CheckpointMetadata) -> Steps:
-    """Return the steps of the window, and before it as many as a gap may begin in, up to the last time with values.
-
-    Raises:
-        FileError: if the grid cannot be forecast from.
-    """
-    order, _ = sort_order(field.times, _place(field.times))
-    times = field.times[order]
-    step = infer_step(times, _place(times))
-    if step != metadata.time_step:
-        raise FileError(
-            f"its step is {in_words(str(step))}, but {metadata.model} forecasts steps of {in_words(metadata.step)}"
-        )
-    start = anchor(times, step)
-    positions = grid_positions(times, start, step, _place(times))
-    last = len(order) - 1
-    while not _any_value(field, int(order[last])):
-        last -= 1
-        if last < 0:
-            raise FileError(f"every value of {field.value.name} is missing")
-    end = int(positions[last])
-    begin = max(int(positions[0]), end + 1 - metadata.window - metadata.fill_limit - 1)
-    if end + 1 - begin < metadata.window:
-        raise FileError(f"contains {end + 1 - begin} steps; {metadata.model} needs at least {metadata.window}")
-    at = np.full(end + 1 - begin, -1, dtype=np.intp)
-    kept = (positions >= begin) & (positions <= end)
-    at[positions[kept] - begin] = order[kept]
-    issued: np.datetime64 = step.range(start, end + 1)[-1]
-    return Steps(at, issued)
-
-
-def _place(times: Times) -> Callable[[int], str]:
-    return lambda i: f"time {short(times[i])}"
-
-
-def _any_value(field: Field, step: int) -> bool:
-    """Return whether any cell has a value at ``step``, looking at the middle rows first."""
-    rows = _rows(field)
-    count = max(1, rows // 16)
-    begins = [*range(rows // 2, rows, count), *range(0, rows // 2, count)]
-    slabs = (field.celsius(slice(step, step + 1), slice(begin, begin + count)) for begin in begins)
-    return any(bool(np.isfinite(slab).any()) for slab in slabs)
-
-
-def _runs(at: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
-    """Split ``at`` into runs that are consecutive in the file, or absent from it."""
-    follows = (np.diff(at) == 1) & (at[:-1] >= 0)
-    yield from np.split(at, np.flatnonzero(~follows) + 1)
-
-
 def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
     """Append the cells at consecutive ``indices`` of the file, a slab at a time."""
     if indices[0] < 0:
@@ -183,10 +138,21 @@ def _copy(field: Field, indices: npt.NDArray[np.intp], file: BinaryIO) -> None:
             file.write(np.ascontiguousarray(field.celsius(steps, slab), dtype="<f4").data)
 
 
-def _left_out(field: Field, steps: Steps, metadata: CheckpointMetadata) -> Iterator[str]:
-    absent = int((steps.at < 0).sum())
-    if absent:
-        yield f"{absent} of the last {len(steps.at)} steps of {in_words(metadata.step)} are missing from the file"
-    latest = field.times.max()
-    if latest > steps.issued and metadata.time_step.place(np.asarray([latest]), steps.issued)[0] >= 1:
-        yield f"no cell has a value after {short(steps.issued)}; forecasts are issued from that time"
+def _write_mean(field: Field, indices: npt.NDArray[np.intp], least: float, file: BinaryIO) -> None:
+    """Append the mean of each cell at ``indices`` of the file, NaN where fewer than ``least`` values are known."""
+    total, count = np.zeros(field.cells), np.zeros(field.cells, dtype=np.int32)
+    for index in indices.tolist():
+        values = field.celsius(slice(index, index + 1))[0]
+        known = np.isfinite(values)
+        total[known] += values[known]
+        count += known
+    enough = (count > 0) & (count >= least)
+    mean = np.full(field.cells, np.nan, dtype="<f4")
+    mean[enough] = total[enough] / count[enough]
+    file.write(mean.data)
+
+
+def _runs(at: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
+    """Split ``at`` into runs that are consecutive in the file, or absent from it."""
+    follows = (np.diff(at) == 1) & (at[:-1] >= 0)
+    yield from np.split(at, np.flatnonzero(~follows) + 1)

@@ -1,80 +1,94 @@
-"""The checkpoint that a run forecasts with: found without importing torch, loaded once per process."""
+"""A network of one place: found without importing torch, loaded once in each process."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecasting.errors import RequestError, UnknownNameError
-from forecasting.evaluation.report import parse_report
+from forecasting.errors import RequestError
 from forecasting.networks.checkpoint_file import CheckpointFile
-from forecasting.networks.metadata import CELLS, CheckpointMetadata, digest, parse_metadata
-from forecasting.releases.release import open_current
-from forecasting.wording import available
+from forecasting.networks.metadata import CheckpointMetadata
+from forecasting.series.timestep import in_words
+from scoring.models.model import CellModel, Span
 
 if TYPE_CHECKING:
-    from forecasting.networks.forecaster import Forecaster
+    from scoring.models.place_forecaster import PlaceForecaster
 
 _loading = threading.Lock()
 
 
 @dataclass(frozen=True)
-class ModelFile:
-    """A checkpoint and the device to run it on, small enough to send to other processes."""
+class PlaceModel(CellModel):
+    """A network of one place, which the user named."""
+
+    cells_per_chunk = 65_536
 
     file: CheckpointFile
+    metadata: CheckpointMetadata = field(hash=False)
     device: str = "cpu"
 
-    def load(self) -> "Forecaster":
-        """Return the forecaster; each process loads it once.
+    @property
+    def name(self) -> str:
+        """See :class:`~scoring.models.model.Model`."""
+        return self.metadata.model
 
-        Raises:
-            ReleaseError: if the file is missing or has changed.
-        """
+    @property
+    def version(self) -> str:
+        """See :class:`~scoring.models.model.Model`."""
+        return self.metadata.version
+
+    @property
+    def sha256(self) -> str:
+        """See :class:`~scoring.models.model.Model`."""
+        return self.file.sha256
+
+    @property
+    def choice(self) -> str:
+        """See :class:`~scoring.models.model.Model`."""
+        return "release of one place, named by the user"
+
+    def span(self) -> Span:
+        """Return the last window, the steps in which a gap may begin, and as many steps to judge the network by."""
+        window = self.metadata.window
+        return Span(self.name, self.metadata.time_step, window, 2 * window + self.metadata.fill_limit + 1)
+
+    def check(self, horizon: int, levels: tuple[int, ...]) -> None:
+        """See :class:`~scoring.models.model.Model`."""
+        metadata = self.metadata
+        if not 1 <= horizon <= metadata.horizon:
+            raise RequestError(
+                f"--horizon {horizon} is out of range: {metadata.model} forecasts 1 to {metadata.horizon} steps of "
+                f"{in_words(metadata.step)}",
+                field="horizon",
+            )
+        offered = metadata.errors.half_width
+        unknown = [level for level in levels if level not in offered]
+        if unknown:
+            raise RequestError(
+                f"--levels {unknown[0]}: no calibrated interval at this level; "
+                f"available: {', '.join(map(str, offered)) or 'none'}",
+                field="levels",
+            )
+
+    def load(self) -> "PlaceForecaster":
+        """See :class:`~scoring.models.model.Model`."""
         with _loading:
-            return _load(self)
+            return _load(self.file, self.device)
 
 
 @lru_cache(maxsize=4)
-def _load(model: ModelFile) -> "Forecaster":
+def _load(file: CheckpointFile, device_name: str) -> "PlaceForecaster":
     import torch
 
     from forecasting.networks.checkpoint import load
     from forecasting.networks.device import choose_device
     from forecasting.networks.forecaster import Forecaster
+    from scoring.models.place_forecaster import PlaceForecaster
 
     # For networks this small, one thread is faster than two.
     torch.set_num_threads(1)
-    content = model.file.read("this run began", "every worker needs the checkpoint of the run at this path")
-    device = choose_device(model.device)
+    content = file.read("this run began", "every worker needs the checkpoint of the run at this path")
+    device = choose_device(device_name)
     forecaster = Forecaster(*load(content, device), device)
     forecaster.warm_up()
-    return forecaster
-
-
-def find_model(artifacts: Path, dataset: str | None, model: str, device: str) -> tuple[ModelFile, CheckpointMetadata]:
-    """Return the checkpoint that ``model`` names, with its metadata.
-
-    Args:
-        artifacts: folder of releases.
-        dataset: default: the one in the model's full name, else nino12.
-        model: ``best``, a cell such as ``gru``, or a full name such as ``nino12-gru``.
-        device: device to run on.
-
-    Raises:
-        ForecastError: if there is no such model, or its release cannot be used.
-    """
-    named, _, cell = model.rpartition("-")
-    if named and dataset not in (None, named):
-        raise RequestError(f"model {model} belongs to dataset {named}, not {dataset}", field="model")
-    release = open_current(artifacts, dataset or named or "nino12")
-    if cell == "best":
-        cell = parse_report(release.read("report.json")).best.name
-    name = f"{cell}.pt"
-    if name not in release.manifest.files:
-        known = ["best", *(cell for cell in CELLS if f"{cell}.pt" in release.manifest.files)]
-        raise UnknownNameError(f"no model {model[:64]!r} in {release.path}; {available(known)}")
-    metadata = parse_metadata(release.read(f"{cell}.json"))
-    file = CheckpointFile((release.path / name).resolve(), digest(release.read(name)))
-    return ModelFile(file, device), metadata
+    return PlaceForecaster(forecaster)

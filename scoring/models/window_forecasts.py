@@ -27,7 +27,7 @@ class Scored:
     unlike: npt.NDArray[np.bool_]
 
 
-def score(forecaster: "Forecaster", windows: Floats, times: Times, levels: tuple[int, ...]) -> Scored:
+def forecast_windows(forecaster: "Forecaster", windows: Floats, times: Times, levels: tuple[int, ...]) -> Scored:
     """Forecast from windows without gaps.
 
     Args:

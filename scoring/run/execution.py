@@ -25,9 +25,10 @@ def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say:
         ForecastError: if the input cannot be used, or has changed since the run began.
     """
     work.begin(run.plan, run.output)
+    begun = time.perf_counter()
     if not work.staged.exists():
         with work.staging() as folder:
-            run.input.stage(run.metadata, run.plan.chunk, folder)
+            run.input.stage(run.model, run.plan.chunk, folder)
             run.fingerprint.check()
     job = run.input.job(work.staged, run.model)
     done = work.finished()
@@ -35,6 +36,8 @@ def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say:
     if done:
         say(f"resuming: {len(done)} of {job.chunks} chunks are already finished")
     result = Result(Counts(), job.chunks, len(done), run.input.notes(work.staged))
+    staged = time.perf_counter()
+    result.parts["read"] = staged - begun
     progress.begin(sum(map(job.places, range(job.chunks))), before)
     waiting = [chunk for chunk in range(job.chunks) if chunk not in done]
     for turn in range(ATTEMPTS):
@@ -42,6 +45,7 @@ def execute(run: Run, work: WorkFolder, engine: Engine, progress: Progress, say:
             say(f"retrying {len(waiting)} failed chunks; {_first(result.failed)}")
         result.failed = _score(job, waiting, work, engine, progress, done)
         waiting = sorted(result.failed)
+    result.parts["score"] = time.perf_counter() - staged
     for counts in done.values():
         result.counts.add(counts)
     result.scored = result.counts.places - before
@@ -77,8 +81,11 @@ def finish(run: Run, work: WorkFolder, result: Result) -> None:
         raise ScoringError(f"every chunk failed, so {run.output} was not written; {_first(result.failed)}")
     complete = work.path / f"complete{run.output.suffix}"
     remove(complete)
+    scored = time.perf_counter()
     run.input.write(work, run.plan, result.failed, complete)
-    result.seconds = time.perf_counter() - run.begun
+    now = time.perf_counter()
+    result.parts["write"] = now - scored
+    result.seconds = now - run.begun
     write_whole(summary_path(run.output), (json.dumps(_summary(run, result), indent=1) + "\n").encode())
     work.place(complete, run.output)
     if not result.failed:
@@ -105,6 +112,7 @@ def _summary(run: Run, result: Result) -> dict[str, Any]:
         "model": plan.model,
         "version": plan.version,
         "model_sha256": plan.model_sha256,
+        "model_choice": run.model.choice,
         "horizon": plan.horizon,
         "levels": list(plan.levels),
         run.input.unit: counts.places,
@@ -114,6 +122,7 @@ def _summary(run: Run, result: Result) -> dict[str, Any]:
         "notes": list(result.notes),
         "chunks": {"all": result.chunks, "finished_before": result.skipped, "failed": result.failed},
         "seconds": round(result.seconds, 3),
+        "seconds_by_part": {part: round(seconds, 3) for part, seconds in result.parts.items()},
         "rate": round(result.scored / result.seconds, 1),
         "libraries": plan.libraries,
     }

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from forecasting.networks.metadata import CheckpointMetadata
-from scoring.models.place_model import ModelFile
+from scoring.models.model import Model
 from scoring.work.fingerprint import Fingerprint
 from scoring.work.input import Input
 from scoring.work.job import Counts
@@ -29,17 +28,15 @@ class Run:
     Attributes:
         input: the grid or table to score.
         output: the file or store to write.
-        model: the checkpoint.
-        metadata: metadata of the checkpoint.
+        model: the networks.
         plan: identity of the run.
         fingerprint: state of the input.
         begun: when the command started, from ``time.perf_counter``.
     """
 
-    input: Input
+    input: Input[Any]
     output: Path
-    model: ModelFile
-    metadata: CheckpointMetadata
+    model: Model
     plan: Plan
     fingerprint: Fingerprint
     begun: float
@@ -57,6 +54,7 @@ class Result:
         scored: places that this command scored.
         failed: reasons by chunk.
         seconds: duration of the command.
+        parts: seconds of reading the input, scoring and writing the output.
     """
 
     counts: Counts
@@ -66,3 +64,4 @@ class Result:
     scored: int = 0
     failed: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)

@@ -154,4 +154,7 @@ def named(path: Path) -> Iterator[None]:
     try:
         yield
     except SeriesError as error:
-        raise (error if error.message.startswith(str(path)) else FileError.of(error, f"{path}: ")) from None
+        if error.message.startswith(str(path)):
+            raise
+        kind = type(error) if isinstance(error, FileError) else FileError
+        raise kind.of(error, f"{path}: ") from None

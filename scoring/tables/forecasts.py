@@ -14,9 +14,30 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
 from forecasting.series.times import Floats, Times
+from scoring.models.cell_forecasts import Bounds
+from scoring.models.quality import MISSING
 
 _TIME: Final = pa.timestamp("s", "UTC")
 _DECIMALS: Final = 6
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How the forecast of a station was made.
+
+    Attributes:
+        model: name of the network or reference.
+        version: of its release.
+        chosen: what chose the model: ``own_past`` or ``held_out_seas``; None if the user named it.
+        quality: flag of :mod:`scoring.models.quality`.
+        warnings: their kinds.
+    """
+
+    model: str
+    version: str
+    chosen: str | None
+    quality: int
+    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -29,8 +50,8 @@ class StationForecasts:
         issued: time of the last observation, ``(n,)``.
         times: valid times, ``(n, horizon)``.
         sst: °C, ``(n, horizon)``.
-        widths: half-widths of the prediction intervals, °C ``(n, horizon)``, by level in percent.
-        warnings: kinds of warnings of each forecast.
+        bounds: of the prediction intervals, by level in percent.
+        provenance: how each forecast was made.
         errors: reasons why stations have no forecast, by index.
     """
 
@@ -39,21 +60,22 @@ class StationForecasts:
     issued: Times
     times: Times
     sst: Floats
-    widths: dict[int, Floats]
-    warnings: list[list[str]]
+    bounds: Bounds
+    provenance: list[Provenance]
     errors: dict[int, str]
 
 
 def schema(levels: tuple[int, ...]) -> pa.Schema:
     """Return the schema of the output, with two columns per interval level in percent."""
     bounds = [(f"{side}_{level}", pa.float64()) for level in levels for side in ("lower", "upper")]
-    texts = [(name, pa.string()) for name in ("model", "version", "error", "warnings")]
+    texts = [(name, pa.string()) for name in ("model", "version", "chosen")]
+    ends = [("quality", pa.int8()), ("error", pa.string()), ("warnings", pa.string())]
     return pa.schema(
-        [("station", pa.string()), ("issued", _TIME), ("time", _TIME), ("sst", pa.float64()), *bounds, *texts]
+        [("station", pa.string()), ("issued", _TIME), ("time", _TIME), ("sst", pa.float64()), *bounds, *texts, *ends]
     )
 
 
-def to_bytes(forecasts: StationForecasts, model: str, version: str) -> bytes:
+def to_bytes(forecasts: StationForecasts) -> bytes:
     """Return the rows as an Arrow stream, in the order of the stations; one row for a station without a forecast."""
     horizon = forecasts.sst.shape[1]
     rows = np.ones(len(forecasts.names), dtype=np.int64)
@@ -68,32 +90,44 @@ def to_bytes(forecasts: StationForecasts, model: str, version: str) -> bytes:
         "time": _times(forecasts.times.ravel(), at, total),
         "sst": _numbers(forecasts.sst.ravel(), at, total),
     }
-    for level, width in forecasts.widths.items():
-        columns[f"lower_{level}"] = _numbers((forecasts.sst - width).ravel(), at, total)
-        columns[f"upper_{level}"] = _numbers((forecasts.sst + width).ravel(), at, total)
-    columns["model"] = pa.repeat(pa.scalar(model), total)
-    columns["version"] = pa.repeat(pa.scalar(version), total)
-    errors = [forecasts.errors.get(i) for i in range(len(forecasts.names))]
-    columns["error"] = pa.array(errors, pa.string()).take(pa.array(place))
-    warnings: list[str | None] = [None] * len(forecasts.names)
-    for i, kinds in zip(forecasts.station.tolist(), forecasts.warnings, strict=True):
-        warnings[i] = ";".join(dict.fromkeys(kinds)) or None
-    columns["warnings"] = pa.array(warnings, pa.string()).take(pa.array(place))
-    table = pa.table(columns, schema=schema(tuple(forecasts.widths)))
+    for level, (lower, upper) in forecasts.bounds.items():
+        columns[f"lower_{level}"] = _numbers(lower.ravel(), at, total)
+        columns[f"upper_{level}"] = _numbers(upper.ravel(), at, total)
+    columns |= {name: column.take(pa.array(place)) for name, column in _stations(forecasts).items()}
+    table = pa.table(columns, schema=schema(tuple(forecasts.bounds)))
     file = io.BytesIO()
     with pa.ipc.new_stream(file, table.schema) as stream:
         stream.write_table(table)
     return file.getvalue()
 
 
-def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...], model: str, version: str) -> bytes:
+def _stations(forecasts: StationForecasts) -> dict[str, pa.Array]:
+    """Return the columns that are the same in all rows of a station, one value for each station."""
+    provenance = dict(zip(forecasts.station.tolist(), forecasts.provenance, strict=True))
+    stations = [provenance.get(i) for i in range(len(forecasts.names))]
+    quality = [MISSING if entry is None else entry.quality for entry in stations]
+    warnings = [None if entry is None else ";".join(dict.fromkeys(entry.warnings)) or None for entry in stations]
+    errors = [forecasts.errors.get(i) for i in range(len(forecasts.names))]
+    texts = {
+        "model": [entry and entry.model for entry in stations],
+        "version": [entry and entry.version for entry in stations],
+        "chosen": [entry and entry.chosen for entry in stations],
+        "error": errors,
+        "warnings": warnings,
+    }
+    return {name: pa.array(column, pa.string()) for name, column in texts.items()} | {
+        "quality": pa.array(quality, pa.int8())
+    }
+
+
+def without_forecasts(names: list[str], reason: str, levels: tuple[int, ...]) -> bytes:
     """Return the rows of a chunk that failed for ``reason``."""
     no_values, no_times = np.empty((0, 1)), np.empty((0, 1), dtype="datetime64[s]")
     no_stations = np.empty(0, dtype=np.intp)
-    no_widths = dict.fromkeys(levels, no_values)
+    no_bounds = dict.fromkeys(levels, (no_values, no_values))
     errors = dict.fromkeys(range(len(names)), reason)
-    forecasts = StationForecasts(names, no_stations, no_times[:, 0], no_times, no_values, no_widths, [], errors)
-    return to_bytes(forecasts, model, version)
+    forecasts = StationForecasts(names, no_stations, no_times[:, 0], no_times, no_values, no_bounds, [], errors)
+    return to_bytes(forecasts)
 
 
 def _numbers(values: Floats, at: npt.NDArray[np.int64], total: int) -> pa.Array:

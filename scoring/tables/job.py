@@ -1,24 +1,14 @@
 """A chunk of a table: some stations with all their rows, scored together."""
 
-import re
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from forecasting.networks.windows import last_windows
-from forecasting.series.batch import SeriesBatch
-from scoring.models.window_forecasts import score
+from forecasting.series.timestep import TimeStep
+from scoring.models.reasons import kind_of
 from scoring.tables.forecasts import StationForecasts, to_bytes
-from scoring.tables.stations import in_one_line, read_stations
+from scoring.tables.stations import ReadStations, read_stations
 from scoring.work.job import Counts, Job, Part
-
-if TYPE_CHECKING:
-    from forecasting.networks.forecaster import Forecaster
-
-
-_PARTICULAR: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*(?<![,:;.])")
 
 
 @dataclass(frozen=True)
@@ -28,37 +18,31 @@ class TableJob(Job):
     Attributes:
         horizon: number of leads.
         zones: time zones of times without an offset.
+        resample: coarser step to average to.
     """
 
     horizon: int
     zones: tuple[str, ...]
+    resample: TimeStep | None
 
-    def score(self, forecaster: "Forecaster", chunk: int) -> Part:
+    def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk: an Arrow stream of :func:`scoring.tables.forecasts.schema`."""
-        metadata = forecaster.metadata
-        names, series, errors = read_stations(
-            Path(self.staged), chunk, self.bounds[chunk], self.zones, metadata.time_step
-        )
-        valid = sorted(series)
-        batch = SeriesBatch.of([series[i] for i in valid], metadata.time_step)
-        windows, failures = last_windows(batch, metadata, np.full(len(valid), self.horizon))
-        errors |= {valid[row]: in_one_line(error) for row, error in failures.items()}
-        stations = np.asarray(valid, dtype=np.intp)[windows.row]
-        times = windows.times if len(windows) else np.empty((0, self.horizon), dtype="datetime64[s]")
-        scored = score(forecaster, windows.values, times, self.levels)
-        issued = metadata.time_step.shift(times[:, 0], -1)
-        codes: list[list[str]] = [[warning.code for warning in warnings] for warnings in windows.warnings]
-        for row in np.flatnonzero(scored.unlike).tolist():
-            codes[row].append("outside_training")
-        forecasts = StationForecasts(names, stations, issued, times, scored.sst, scored.widths, codes, errors)
-        counts = Counts(len(names), len(stations))
-        for kinds in codes:
-            counts.add(Counts(warnings=dict.fromkeys(kinds, 1)))
-        for sentence in errors.values():
-            counts.add(Counts(missing={_kind(sentence): 1}))
-        return Part(to_bytes(forecasts, metadata.model, metadata.version), counts)
+        forecasts = self.forecast(self._read(chunk))
+        counts = Counts(len(forecasts.names), len(forecasts.station))
+        for provenance in forecasts.provenance:
+            counts.add(Counts(warnings=dict.fromkeys(provenance.warnings, 1)))
+        for sentence in forecasts.errors.values():
+            counts.add(Counts(missing={kind_of(sentence): 1}))
+        return Part(to_bytes(forecasts), counts)
 
+    @abstractmethod
+    def forecast(self, stations: ReadStations) -> StationForecasts:
+        """Forecast the stations of a chunk."""
 
-def _kind(sentence: str) -> str:
-    """Return a sentence without its cells, numbers and names, so that equal kinds of errors can be counted."""
-    return _PARTICULAR.sub("…", sentence)
+    @property
+    def step(self) -> TimeStep | None:
+        """The step that all series must have; None if it chooses the model."""
+        return None
+
+    def _read(self, chunk: int) -> ReadStations:
+        return read_stations(Path(self.staged), chunk, self.bounds[chunk], self.zones, self.step, self.resample)

@@ -24,6 +24,7 @@ from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times
 from forecasting.series.units import to_celsius
 from scoring.sources.source import bare_name
+from scoring.tables.positions import StationPositions
 from scoring.tables.source import Batch
 
 ROW: Final = np.dtype([("station", "<i4"), ("time", "<i8"), ("clock", "<i2"), ("sst", "<f8")])
@@ -49,12 +50,14 @@ class Stations:
         errors: the first error in the cells of a station, by number.
         zones: time zones of times without an offset.
         files: files of the stations that are named after their file, by number.
+        positions: of the stations.
     """
 
     names: list[str] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
     zones: list[str] = field(default_factory=list)
     files: dict[int, list[Path]] = field(default_factory=dict)
+    positions: StationPositions = field(default_factory=StationPositions)
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
@@ -112,6 +115,9 @@ def take_rows(batch: Batch, stations: Stations) -> Iterator[Rows]:
         else:
             number = stations.number_of_file(batch.source) if named is None else stations.number(named)
             numbers = np.full(len(times), number, dtype=np.int32)
+        if layout.positions is not None:
+            latitudes, longitudes = (_floats(batch.columns[name])[0] for name in layout.positions)
+            stations.positions.add(numbers, latitudes, longitudes)
         rows = np.empty(len(times), dtype=ROW)
         rows["station"], rows["time"], rows["clock"] = numbers, times.astype(np.int64), clocks
         rows["sst"] = _celsius(batch, column, numbers, stations)

@@ -3,29 +3,41 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from forecasting.networks.metadata import CheckpointMetadata
-from scoring.models.place_model import ModelFile
+from scoring.models.choice import Choice
+from scoring.models.model import Model
+from scoring.models.place_model import PlaceModel
+from scoring.models.universal_model import UniversalModels
 from scoring.tables.forecasts import without_forecasts, write_table
 from scoring.tables.job import TableJob
+from scoring.tables.place_job import PlaceTableJob
 from scoring.tables.stage import ChunkStations, Staged, stage_rows
+from scoring.tables.universal_job import UniversalTableJob
 from scoring.work.folder import WorkFolder
 from scoring.work.input import Input
 from scoring.work.plan import Plan
 
 
-class TableInput(Input):
+class TableInput(Input[Model]):
     """A table whose rows are in one or more files."""
 
     unit = "stations"
 
-    def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
+    def choose(self, choice: Choice) -> Model:
+        """See :class:`~scoring.work.input.Input`."""
+        return choice.for_table()
+
+    def stage(self, model: Model, chunk: int, folder: Path) -> None:
         """See :class:`~scoring.work.input.Input`."""
         stage_rows(self.files, self.options, chunk, folder)
 
-    def job(self, folder: Path, model: ModelFile) -> TableJob:
+    def job(self, folder: Path, model: Model) -> TableJob:
         """See :class:`~scoring.work.input.Input`."""
         staged = Staged.read(folder)
-        return TableJob(model, self.levels, str(folder.resolve()), staged.bounds, self.horizon, staged.zones)
+        rest = (str(folder.resolve()), staged.bounds, self.horizon, staged.zones, self.options.resample)
+        if isinstance(model, PlaceModel):
+            return PlaceTableJob(model, self.levels, *rest)
+        assert isinstance(model, UniversalModels)
+        return UniversalTableJob(model, self.levels, *rest)
 
     def notes(self, folder: Path) -> tuple[str, ...]:
         """See :class:`~scoring.work.input.Input`."""
@@ -33,12 +45,12 @@ class TableInput(Input):
 
     def write(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str], path: Path) -> None:
         """See :class:`~scoring.work.input.Input`."""
-        write_table(path, plan.output, self.levels, self._parts(work, plan, failed))
+        write_table(path, plan.output, self.levels, self._parts(work, failed))
 
-    def _parts(self, work: WorkFolder, plan: Plan, failed: Mapping[int, str]) -> Iterator[bytes]:
+    def _parts(self, work: WorkFolder, failed: Mapping[int, str]) -> Iterator[bytes]:
         for chunk in range(len(Staged.read(work.staged).bounds) - 1):
             if chunk in failed:
                 names = ChunkStations.read(work.staged, chunk).names
-                yield without_forecasts(names, failed[chunk], self.levels, plan.model, plan.version)
+                yield without_forecasts(names, failed[chunk], self.levels)
             else:
                 yield work.content(chunk)

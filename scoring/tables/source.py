@@ -105,7 +105,9 @@ def _text(cell: object) -> str:
 
 def _used(layout: Layout) -> list[str]:
     single = [name for name in (layout.station, layout.units_column) if name is not None]
-    return list(dict.fromkeys([*layout.time, *single, *(layout.places or ()), *layout.values, *layout.flags.values()]))
+    return list(
+        dict.fromkeys([*layout.time, *single, *(layout.positions or ()), *layout.values, *layout.flags.values()])
+    )
 
 
 def _read_csv(file: Path, options: ReadingOptions, notes: Notes) -> Iterator[Batch]:

@@ -15,6 +15,7 @@ from forecasting.readers.base.options import ReadingOptions
 from forecasting.wording import counted
 from scoring.sources.source import as_text
 from scoring.tables.notes import Notes
+from scoring.tables.positions import Position
 from scoring.tables.rows import ROW, Rows, Stations, take_rows
 from scoring.tables.source import Batch, read_batches
 
@@ -68,11 +69,15 @@ class ChunkStations:
         names: names of all stations of the chunk, in order.
         errors: errors in the cells, by index of the station.
         files: files of a station that is spread over several, by index of the station.
+        positions: degrees north and east, by index of the station.
+        unplaced: indices of stations with a position that is of no use: they move, or it is out of range.
     """
 
     names: list[str]
     errors: dict[int, str]
     files: dict[int, str]
+    positions: dict[int, Position]
+    unplaced: list[int]
 
     def save(self, folder: Path, chunk: int) -> None:
         """Write the stations of a chunk beside its rows."""
@@ -83,7 +88,29 @@ class ChunkStations:
         """Read the stations of a chunk."""
         stored = json.loads(names_file(folder, chunk).read_text())
         errors, files = ({int(i): text for i, text in stored[name].items()} for name in ("errors", "files"))
-        return cls(stored["names"], errors, files)
+        positions = {int(i): (north, east) for i, (north, east) in stored["positions"].items()}
+        return cls(stored["names"], errors, files, positions, stored["unplaced"])
+
+    @classmethod
+    def of(cls, stations: Stations, joined: dict[int, list[Path]], begin: int, end: int) -> "ChunkStations":
+        """Return the stations with the numbers from ``begin`` to before ``end``.
+
+        Args:
+            stations: all of them.
+            joined: files of the stations that are spread over several, by number.
+            begin: number of the first station.
+            end: number after the last.
+        """
+        numbers = range(begin, end)
+        positions = {i: place for i in numbers if (place := stations.positions.of(i)) is not None}
+        usable = {i: place for i, place in positions.items() if stations.positions.is_usable(i)}
+        return cls(
+            names=stations.names[begin:end],
+            errors={i - begin: stations.errors[i] for i in numbers if i in stations.errors},
+            files={i - begin: _quote(joined[i]) for i in numbers if i in joined},
+            positions={i - begin: place for i, place in usable.items()},
+            unplaced=[i - begin for i in positions if i not in usable],
+        )
 
 
 def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folder: Path) -> Staged:
@@ -110,10 +137,7 @@ def stage_rows(files: Sequence[Path], options: ReadingOptions, chunk: int, folde
         _distribute(all_rows, bounds, folder)
         all_rows.unlink()
     for number_of_chunk, (begin, end) in enumerate(pairwise(bounds)):
-        numbers = range(begin, end)
-        errors = {number - begin: stations.errors[number] for number in numbers if number in stations.errors}
-        together = {number - begin: _quote(joined[number]) for number in numbers if number in joined}
-        ChunkStations(stations.names[begin:end], errors, together).save(folder, number_of_chunk)
+        ChunkStations.of(stations, joined, begin, end).save(folder, number_of_chunk)
     staged = Staged(bounds, int(counts.sum()), tuple(stations.zones), notes.sentences())
     staged.save(folder)
     return staged

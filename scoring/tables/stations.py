@@ -10,18 +10,45 @@ import pandas as pd
 
 from forecasting.console import in_command_line
 from forecasting.errors import SeriesError
+from forecasting.readers.result.resample import average
 from forecasting.readers.times.daylight import LOCAL, SET_ZONE, UNTOLD, falls_back, localise
+from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.step_inference import choose_clock
 from forecasting.series.times import Floats, Times, short
 from forecasting.series.timestep import TimeStep
+from scoring.tables.positions import Position
 from scoring.tables.rows import ROW, UNSAID
 from scoring.tables.stage import ChunkStations, rows_file
 
 
+@dataclass(frozen=True)
+class ReadStations:
+    """The stations of a chunk.
+
+    Attributes:
+        names: of all stations.
+        series: of each valid station, by index.
+        errors: of the others, by index.
+        positions: degrees north and east, by index; only of stations that hardly move.
+        unplaced: indices of stations with a position that is of no use.
+    """
+
+    names: list[str]
+    series: dict[int, SstSeries]
+    errors: dict[int, str]
+    positions: dict[int, Position]
+    unplaced: list[int]
+
+
 def read_stations(
-    folder: Path, chunk: int, first: int, zones: tuple[str, ...], step: TimeStep
-) -> tuple[list[str], dict[int, SstSeries], dict[int, str]]:
+    folder: Path,
+    chunk: int,
+    first: int,
+    zones: tuple[str, ...],
+    step: TimeStep | None,
+    resample: TimeStep | None = None,
+) -> ReadStations:
     """Read the stations of a chunk.
 
     Args:
@@ -29,10 +56,8 @@ def read_stations(
         chunk: number of the chunk.
         first: number of its first station.
         zones: time zones of times without an offset.
-        step: step of the model.
-
-    Returns:
-        The names of the stations, the series of each valid station, and the errors of the others, by index.
+        step: step of the model; None if the step of each station chooses it.
+        resample: coarser step to average to.
 
     Raises:
         FileNotFoundError: if the folder does not exist on this machine.
@@ -49,11 +74,11 @@ def read_stations(
     for i, station in enumerate(_by_station(rows, first, len(names), zones)):
         if i not in errors:
             try:
-                series[i] = _series(station, zones, step)
+                series[i] = _series(station, zones, step, resample)
             except SeriesError as error:
                 files = f"; its rows come from {known.files[i]}" if i in known.files else ""
                 errors[i] = in_one_line(error) + files
-    return names, series, errors
+    return ReadStations(names, series, errors, known.positions, known.unplaced)
 
 
 @dataclass(frozen=True)
@@ -92,7 +117,9 @@ def _by_station(rows: npt.NDArray[np.void], first: int, count: int, zones: tuple
     return [_StationRows(utc[a:b], written[a:b], clock[a:b], values[a:b]) for a, b in pairwise(ends.tolist())]
 
 
-def _series(station: _StationRows, zones: tuple[str, ...], step: TimeStep) -> SstSeries:
+def _series(
+    station: _StationRows, zones: tuple[str, ...], step: TimeStep | None, resample: TimeStep | None
+) -> SstSeries:
     """Return the series of a station, up to its last observation.
 
     Raises:
@@ -101,13 +128,24 @@ def _series(station: _StationRows, zones: tuple[str, ...], step: TimeStep) -> Ss
     times = station.utc
     if zones:
         times = _resolve_repeated_hours(station, zones)
-        if step.calendar_month:
+        if resample is None and (step is None or step.calendar_month):
             times = choose_clock(times, station.written)
-    regular = len(times) > 0 and not np.isnat(times).any() and bool((times == step.range(times[0], len(times))).all())
+    regular = step is not None and _is_regular(times, step)
     if not regular and (i := falls_back(times, station.clock == UNSAID, station.cells)) is not None:
         raise SeriesError(LOCAL.format(short(times[i])[:-1]), remedy=SET_ZONE)
-    series = SstSeries.from_observations(times, station.values, step=step if regular else None)
+    if resample is not None:
+        series = average(times, sea_temperatures(station.values, "celsius", _row), resample, _row)
+    else:
+        series = SstSeries.from_observations(times, station.values, step=step if regular else None)
     return series if np.isfinite(series.values[-1]) else series.until_last_observation()
+
+
+def _is_regular(times: Times, step: TimeStep) -> bool:
+    return len(times) > 0 and not np.isnat(times).any() and bool((times == step.range(times[0], len(times))).all())
+
+
+def _row(index: int) -> str:
+    return f"value {index}"
 
 
 def _resolve_repeated_hours(station: _StationRows, zones: tuple[str, ...]) -> Times:

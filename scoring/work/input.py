@@ -4,18 +4,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Generic, Self, TypeVar
 
-from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.readers.base.options import ReadingOptions
-from scoring.models.place_model import ModelFile
+from scoring.models.choice import Choice
+from scoring.models.model import Model
 from scoring.work.folder import WorkFolder
 from scoring.work.job import Job
 from scoring.work.plan import Plan
 
+M = TypeVar("M", bound=Model)
+
 
 @dataclass(frozen=True)
-class Input(ABC):
+class Input(ABC, Generic[M]):
     """Files that are scored together.
 
     Attributes:
@@ -35,7 +37,15 @@ class Input(ABC):
     horizon: int
     levels: tuple[int, ...]
 
-    def narrowed(self, metadata: CheckpointMetadata) -> Self:
+    @abstractmethod
+    def choose(self, choice: Choice) -> M:
+        """Return the model that the user named, or else the one for the step of the input.
+
+        Raises:
+            ForecastError: if there is no such model, or the input cannot be read.
+        """
+
+    def narrowed(self, model: M) -> Self:
         """Return the input without the files that no forecast depends on.
 
         Raises:
@@ -44,7 +54,7 @@ class Input(ABC):
         return self
 
     @abstractmethod
-    def stage(self, metadata: CheckpointMetadata, chunk: int, folder: Path) -> None:
+    def stage(self, model: M, chunk: int, folder: Path) -> None:
         """Read the input into ``folder``, in the form that the chunks need.
 
         Raises:
@@ -52,7 +62,7 @@ class Input(ABC):
         """
 
     @abstractmethod
-    def job(self, folder: Path, model: ModelFile) -> Job:
+    def job(self, folder: Path, model: M) -> Job:
         """Return the job for the input that was staged in ``folder``."""
 
     @abstractmethod

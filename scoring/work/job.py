@@ -2,12 +2,8 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from scoring.models.place_model import ModelFile
-
-if TYPE_CHECKING:
-    from forecasting.networks.forecaster import Forecaster
+from scoring.models.model import Model
 
 
 @dataclass
@@ -55,13 +51,13 @@ class Job(ABC):
     """The forecasts to make for the places (cells or stations) of a staged input. Can be pickled.
 
     Attributes:
-        model: the checkpoint to forecast with.
+        model: forecasts the places.
         levels: levels of the prediction intervals, percent.
         staged: path of the staged input.
         bounds: index of the first place of each chunk, and the end of the last chunk.
     """
 
-    model: ModelFile
+    model: Model
     levels: tuple[int, ...]
     staged: str
     bounds: tuple[int, ...]
@@ -76,14 +72,14 @@ class Job(ABC):
         return self.bounds[chunk + 1] - self.bounds[chunk]
 
     @abstractmethod
-    def score(self, forecaster: "Forecaster", chunk: int) -> Part:
+    def score(self, chunk: int) -> Part:
         """Return the forecasts of a chunk."""
 
 
 def try_chunk(job: Job, chunk: int) -> Part | Failure:
     """Score a chunk; return a failure instead of raising."""
     try:
-        return job.score(job.model.load(), chunk)
+        return job.score(chunk)
     except MemoryError:
         return Failure("not enough memory; try a smaller --chunk")
     except Exception as error:

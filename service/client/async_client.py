@@ -71,7 +71,7 @@ class AsyncClient:
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
         return await self._run(self._calls.forecast_dataset(parameters))
 
-    async def compare(self, dataset: str | None = None, *, horizon: int = 1) -> pd.DataFrame:
+    async def compare(self, dataset: str | None = None, *, horizon: int | None = None) -> pd.DataFrame:
         """See :meth:`Client.compare`."""
         return await self._run(self._calls.compare(dataset, horizon))
 

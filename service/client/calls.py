@@ -124,9 +124,9 @@ class Calls:
 
         return self._ask(Call("GET", "/forecast", params), read)
 
-    def compare(self, dataset: str | None, horizon: int) -> Plan[pd.DataFrame]:
+    def compare(self, dataset: str | None, horizon: int | None) -> Plan[pd.DataFrame]:
         """``GET /compare``."""
-        params = drop_none(dataset=dataset, horizon=whole("horizon", horizon))
+        params = drop_none(dataset=dataset, horizon=None if horizon is None else whole("horizon", horizon))
         return self._ask(Call("GET", "/compare", params), comparison_table)
 
     def compare_series(

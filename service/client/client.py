@@ -125,8 +125,12 @@ class Client:
         parameters = ForecastParameters.of(model, dataset, horizon, levels, thresholds, units)
         return self._run(self._calls.forecast_dataset(parameters))
 
-    def compare(self, dataset: str | None = None, *, horizon: int = 1) -> pd.DataFrame:
-        """Return the accuracy on the held-out test part, ``horizon`` steps ahead, of each model and baseline.
+    def compare(self, dataset: str | None = None, *, horizon: int | None = None) -> pd.DataFrame:
+        """Return the accuracy on the held-out test part, ``horizon`` steps ahead (default: 1), of each model.
+
+        For a universal dataset, such as ``ocean-daily``, it is the accuracy on held-out seas: a row for each network,
+        ``context``, ``lead`` (all that were scored, unless ``horizon`` selects one) and ``positioned``, with ``n``,
+        ``relative_rmse`` (to persistence), ``coverage_80``, ``best``, ``dataset``, ``version`` and ``step``.
 
         Returns:
             With the model's name as index: ``kind``, ``best``, ``mae``, ``rmse`` and ``bias`` (°C), ``mape`` (percent),

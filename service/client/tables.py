@@ -81,13 +81,25 @@ def forecast_table(parameters: ForecastParameters, rows: Sequence[Json]) -> pd.D
 
 
 def comparison_table(answer: Json) -> pd.DataFrame:
-    """Return the response to ``GET /compare`` with a row for each model and baseline."""
+    """Return the response to ``GET /compare`` with a row for each model and baseline.
+
+    Universal networks have a row for each context, lead, and whether the position was known, on held-out seas.
+    """
+    if "seas" in answer:
+        return _held_out_table(answer)
     table = _flat(answer["models"])
     table.insert(1, "best", table.index == answer["best"])
     test = answer["test"]
     start, end = _utc([test["start"], test["end"]])
     shared = {key: answer[key] for key in ("dataset", "version", "step", "horizon")}
     return table.assign(**shared, n=test["n"], test_start=start, test_end=end).astype({"parameters": "Int64"})
+
+
+def _held_out_table(answer: Json) -> pd.DataFrame:
+    rows = [{"model": model["model"], **row} for model in answer["models"] for row in model["held_out"]]
+    shared = {key: answer[key] for key in ("dataset", "version", "step")}
+    table = pd.DataFrame.from_records(rows).set_index("model")
+    return table.assign(best=table.index == answer["best"], **shared)
 
 
 def compared_rows(names: Sequence[Hashable], answer: Json) -> list[Json]:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,10 @@ from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS
 from forecasting.releases.registry import ALL, BEST, Registry
 from forecasting.series.timestep import TimeStep
+from forecasting.universal.network.forecaster import UniversalForecaster as UniversalNetwork
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
 from service.engine.batching import Batcher, ResultSink
+from service.engine.running import Returned, counted, run_in
 from service.engine.universal_forecaster import (
     PIECE_SERIES,
     UniversalEntries,
@@ -22,8 +24,9 @@ from service.engine.universal_forecaster import (
     UniversalJob,
     UniversalModels,
 )
+from service.engine.universal_runner import UniversalRunner
 from service.telemetry.metrics import Metrics
-from service.telemetry.statistics import ModelStatistics, NetworkRun
+from service.telemetry.statistics import NetworkRun
 
 SMALL: Final = 64
 """Windows (series × networks × leads) up to which a request is batched. Larger requests run in worker threads."""
@@ -38,7 +41,6 @@ PIECE: Final = 512
 """Windows in each piece of a large request, so that several large requests advance side by side."""
 
 Float32s = npt.NDArray[np.float32]
-Returned = TypeVar("Returned")
 
 
 def is_small(job: ForecastJob) -> bool:
@@ -84,7 +86,7 @@ class ModelRunner:
         Raises:
             ProblemError: 504 if the network was not free in time.
         """
-        return await _counted(self._infer(windows, seconds), [self.statistics])
+        return await counted(self._infer(windows, seconds), [self.statistics])
 
     async def _infer(self, windows: Float32s, seconds: npt.NDArray[np.float64]) -> Float32s:
         if len(windows) <= SMALL:
@@ -117,6 +119,11 @@ class Serving:
         self._resolved: dict[tuple[str, str | None], list[Forecaster]] = {}
         self._workers = workers
         self._runners = {network: ModelRunner(network, workers, seconds, metrics) for network in registry.models}
+        self._universal_runners = {
+            network: UniversalRunner(network, workers, metrics)
+            for loaded in registry.universal.by_dataset.values()
+            for network in loaded.networks.networks.values()
+        }
         self._batch_forecaster = BatchForecaster(registry.models, metrics, registry.universal)
         self._universal_forecaster = UniversalForecaster(metrics)
         self._places = {name: TimeStep.parse(loaded.report.step) for name, loaded in registry.releases.items()}
@@ -158,6 +165,10 @@ class Serving:
         """Return the runner of one of the registry's networks."""
         return self._runners[forecaster]
 
+    def universal_runner(self, network: UniversalNetwork) -> UniversalRunner:
+        """Return the runner of one of the registry's universal networks."""
+        return self._universal_runners[network]
+
     async def forecast(self, job: ForecastJob) -> list[Entries]:
         """Return the entries of the answer, in a list for each network of ``job``.
 
@@ -194,7 +205,7 @@ class Serving:
 
     async def run_in_worker(self, function: Callable[..., Returned], *arguments: object) -> Returned:
         """Call ``function`` in a worker thread, and return its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+        return await run_in(self._workers, function, *arguments)
 
     async def _forecast_pieces(self, job: ForecastJob, take: Callable[[list[Entries]], None]) -> None:
         def run(piece: ForecastJob) -> None:
@@ -205,22 +216,9 @@ class Serving:
             await self.run_in_worker(run, piece)
 
     async def _counted(self, work: Awaitable[Returned], job: ForecastJob) -> Returned:
-        return await _counted(work, [self.statistics[network] for network in job.forecasters])
+        return await counted(work, [self.statistics[network] for network in job.forecasters])
 
 
 def _executor_of(forecaster: Forecaster, workers: Executor) -> Executor | None:
     """Return where batches run: None is the event loop. For a GPU it is ``workers``, since the loop would only wait."""
     return None if forecaster.device.type == "cpu" else workers
-
-
-async def _counted(work: Awaitable[Returned], statistics: Sequence[ModelStatistics]) -> Returned:
-    begin = time.perf_counter()
-    try:
-        answer = await work
-    except BaseException:
-        for figures in statistics:
-            figures.failed(time.perf_counter() - begin)
-        raise
-    for figures in statistics:
-        figures.succeeded(time.perf_counter() - begin)
-    return answer

@@ -10,8 +10,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.step_inference import choose_clock, infer_step
 from forecasting.series.times import LAST_TIME, SECONDS, Times, seconds_of
 from forecasting.series.timestep import TimeStep
-from forecasting.series.units import SYMBOLS, Units, from_celsius, to_celsius
-from forecasting.universal.contexts.refusals import COLDEST_CELSIUS, WARMEST_CELSIUS
+from forecasting.series.units import Units
 from service.engine.parsing import parse_all
 from service.engine.series_schema import SeriesIn
 
@@ -48,7 +47,7 @@ def read_each(
     for step, places in by_step.items():
         parsed = parse_all([series[i] for i in places], units, step)
         for i, one in zip(places, parsed, strict=True):
-            results[i] = one if isinstance(one, SeriesError) else _checked(one, series[i], units, horizon)
+            results[i] = one if isinstance(one, SeriesError) else _checked(one, horizon)
     return results
 
 
@@ -88,21 +87,10 @@ def _times(timestamps: Sequence[str], is_local: bool) -> Times:
     return np.array(seconds, dtype=np.int64).view(SECONDS)
 
 
-def _checked(series: SstSeries, given: SeriesIn, units: Units, horizon: int) -> SstSeries | SeriesError:
-    observed = series.values[np.isfinite(series.values)]
-    if not len(observed):
+def _checked(series: SstSeries, horizon: int) -> SstSeries | SeriesError:
+    if not np.isfinite(series.values).any():
         return SeriesError("every value of the series is missing")
     end = series.step.shift(np.asarray(series.start), len(series) - 1 + horizon)
     if end > LAST_TIME:
         return SeriesError("the forecast would extend past the year 9999: check for a wrong time")
-    if observed.min() >= COLDEST_CELSIUS and observed.max() <= WARMEST_CELSIUS:
-        return series
-    sent = np.array(given.values, dtype=np.float64)
-    celsius = to_celsius(sent, units)
-    i = int(((celsius < COLDEST_CELSIUS) | (celsius > WARMEST_CELSIUS)).argmax())
-    least, most = from_celsius([COLDEST_CELSIUS, WARMEST_CELSIUS], units).tolist()
-    return SeriesError(
-        f"values[{i}] is {sent[i]:g} {SYMBOLS[units]}, which no sea reaches ({least:g} to {most:g}): set units to the "
-        "unit of the values, such as fahrenheit or kelvin, or send null in its place",
-        index=i,
-    )
+    return series

@@ -27,6 +27,7 @@ from service.engine.series_schema import SeriesIn
 from service.engine.step_reading import read_each
 from service.engine.writing import DEFAULT_LEVELS, ForecastOptions
 from service.telemetry.metrics import Metrics
+from service.telemetry.statistics import NetworkRun
 
 PIECE_SERIES: Final = 256
 """Series of a large request that are forecast at once, so that several large requests advance side by side."""
@@ -155,8 +156,10 @@ class UniversalForecaster:
         begin = time.perf_counter()
         forecasts = forecast_at_any_step(loaded.networks, series, horizon, coefficients=coefficients, model=column)
         seconds = time.perf_counter() - begin
-        for model in loaded.models if column not in loaded.cells else [f"{loaded.dataset}-{column}"]:
-            self._metrics.batch(model, len(series), 0.0, seconds)
+        for cell in loaded.cells if column not in loaded.cells else [column]:
+            network = loaded.networks.networks[cell]
+            self._metrics.batches.add_run(NetworkRun(network, len(series), [0.0], seconds, seconds))
+            self._metrics.batches.statistics_of(network).succeeded(seconds)
         return forecasts
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.forecasts import Forecasts, Rows
 from forecasting.series.times import Bools, Floats
-from service.telemetry.statistics import ModelStatistics, NetworkRun, Statistics
+from service.telemetry.statistics import ModelStatistics, Network, NetworkRun, Statistics
 
 DELAY_SECONDS: Final = 0.05
 """How long a batch waits to be counted, at most. Its requests need not wait for that, and counting many costs less."""
@@ -33,7 +33,7 @@ class _Batch(NamedTuple):
         runs: of each network, with the rows of the arrays that it forecast from.
     """
 
-    runs: list[tuple[NetworkRun, Rows]]
+    runs: list[tuple[Forecaster, NetworkRun, Rows]]
     windows: Floats
     rms_increment: Floats
     calibrated: Bools
@@ -67,7 +67,7 @@ class BatchMetrics:
             self._loop = None
             self.count()
 
-    def statistics_of(self, network: Forecaster) -> ModelStatistics:
+    def statistics_of(self, network: Network) -> ModelStatistics:
         """Return the statistics of a network."""
         return self.statistics.setdefault(network, ModelStatistics())
 
@@ -84,7 +84,7 @@ class BatchMetrics:
             count = len(forecasts) if isinstance(rows, slice) else len(rows)
             run = NetworkRun(network, count, waits[network], network_seconds, seconds)
             self.statistics_of(network).batch(run)
-            runs.append((run, rows))
+            runs.append((network, run, rows))
         # Only the arrays that are counted stay in memory until then.
         self._waiting.append(_Batch(runs, forecasts.windows, forecasts.rms_increment, forecasts.calibrated))
         loop = self._loop
@@ -108,10 +108,10 @@ class BatchMetrics:
         self._is_due = False
         drifted: dict[Forecaster, list[tuple[Floats, Floats, Bools]]] = {}
         for batch in self._pop_waiting():
-            for run, rows in batch.runs:
+            for network, run, rows in batch.runs:
                 self._count_run(run)
                 parts = batch.windows[rows], batch.rms_increment[rows], batch.calibrated[rows]
-                drifted.setdefault(run.network, []).append(parts)
+                drifted.setdefault(network, []).append(parts)
         for network, arrays in drifted.items():
             windows, rms_increment, calibrated = (np.concatenate(some) for some in zip(*arrays, strict=True))
             level, spread = network.metadata.training_range.distances(windows, rms_increment).sum(axis=1).tolist()

@@ -6,6 +6,10 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from forecasting.networks.forecaster import Forecaster
+from forecasting.universal.network.forecaster import UniversalForecaster
+
+Network = Forecaster | UniversalForecaster
+"""A network of a place, or a universal one."""
 
 
 class NetworkRun(NamedTuple):
@@ -19,7 +23,7 @@ class NetworkRun(NamedTuple):
         batch_seconds: duration of the whole batch, which each request had to wait for.
     """
 
-    network: Forecaster
+    network: Network
     windows: int
     waits: list[float]
     seconds: float
@@ -78,7 +82,7 @@ class ModelStatistics:
             }
 
 
-Statistics = WeakKeyDictionary[Forecaster, ModelStatistics]
+Statistics = WeakKeyDictionary[Network, ModelStatistics]
 """Statistics of every loaded network; a network keeps its figures while others come and go."""
 
 

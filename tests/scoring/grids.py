@@ -58,3 +58,23 @@ def opened(path: Path) -> xr.Dataset:
     options: Any = {"consolidated": False} if path.suffix == ".zarr" else {}
     with xr.open_dataset(path, engine=engine, **options) as data:
         return data.load()
+
+
+def daily(
+    values: Array, start: str = "2024-01-01", step: str = "1D", corner: tuple[float, float] = (-4.0, 200.0)
+) -> xr.Dataset:
+    """Return a grid of 1° with these °C ``(steps, rows, columns)``; the first cell is at ``corner``, °N and °E."""
+    count, unit = int(step[:-1]), step[-1]
+    times = np.datetime64(start).astype(f"datetime64[{unit}]") + count * np.arange(len(values))
+    axes = {
+        "time": times.astype("datetime64[ns]"),
+        "lat": ("lat", corner[0] + np.arange(values.shape[1], dtype=np.float64), {"units": "degrees_north"}),
+        "lon": ("lon", corner[1] + np.arange(values.shape[2], dtype=np.float64), {"units": "degrees_east"}),
+    }
+    return xr.Dataset({"sst": (("time", "lat", "lon"), values, {"units": "Celsius"})}, axes)
+
+
+def walks(steps: int = 60, rows: int = 3, columns: int = 4, level: float = 27.0) -> Array:
+    """Return random walks in °C, ``(steps, rows, columns)``."""
+    random = np.random.default_rng(7)
+    return level + np.cumsum(random.normal(0, 0.1, (steps, rows, columns)), axis=0)

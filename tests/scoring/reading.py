@@ -33,8 +33,8 @@ def series_of(
     """Return the series and the errors of the stations, by name."""
     folder.mkdir()
     staged = stage_rows(files, options or ReadingOptions(), 1_000_000, folder)
-    names, series, errors = read_stations(folder, 0, 0, staged.zones, step)
+    stations = read_stations(folder, 0, 0, staged.zones, step)
     return (
-        {names[i]: station_series for i, station_series in series.items()},
-        {names[i]: error for i, error in errors.items()},
+        {stations.names[i]: station_series for i, station_series in stations.series.items()},
+        {stations.names[i]: error for i, error in stations.errors.items()},
     )

@@ -8,6 +8,8 @@ import pandas as pd
 
 Array = np.ndarray[Any, Any]
 MONTHS = 40
+OPEN_SEA = (40.0, -30.0)
+"""Degrees north and east."""
 
 
 def values(stations: int) -> Array:
@@ -41,3 +43,15 @@ def wide_table(path: Path, stations: int) -> Path:
     frame.insert(0, "time", times().strftime("%Y-%m-%d"))
     frame.to_csv(path, index=False)
     return path
+
+
+def walk(count: int, seed: int = 1, level: float = 17.0) -> Array:
+    """Return a random walk in °C."""
+    return level + np.cumsum(np.random.default_rng(seed).normal(0, 0.1, count))
+
+
+def station(name: str, values: Array, freq: str = "D", position: tuple[float, float] | None = OPEN_SEA) -> pd.DataFrame:
+    """Return rows of a station."""
+    times = pd.date_range("2023-01-01", periods=len(values), freq=freq).strftime("%Y-%m-%dT%H:%M:%SZ")
+    lat, lon = position or (np.nan, np.nan)
+    return pd.DataFrame({"station": name, "time": times, "latitude": lat, "longitude": lon, "sst": values})

@@ -56,7 +56,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_folder_of_files_is_forecast_like_independent_code(archive: Path, artifacts: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.nc"
-    common = ("--model", "gru", "--artifacts", artifacts, "--chunk", 16)
+    common = ("--model", "nino12-gru", "--artifacts", artifacts, "--chunk", 16)
     assert score(archive, output, *common) == 0
     values = temperatures()
     values[WITHOUT] = np.nan
@@ -78,7 +78,7 @@ def test_a_folder_of_files_is_forecast_like_independent_code(archive: Path, arti
 
 def refused(capsys: pytest.CaptureFixture[str], artifacts: Path, *arguments: Any) -> str:
     """Run a command that is refused, and return its one-line message."""
-    assert score(*arguments, "--model", "gru", "--artifacts", artifacts) == 2
+    assert score(*arguments, "--model", "nino12-gru", "--artifacts", artifacts) == 2
     (message,) = capsys.readouterr().err.splitlines()
     return message
 

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from distributed import Client
 
 from tests.scoring.commands import finish, score, snapshot, start, wait_for, work_folder
-from tests.scoring.grids import oisst, save, temperatures
+from tests.scoring.grids import daily, oisst, save, temperatures, walks
+from tests.scoring.tables import station, walk
 
 Cluster = tuple[str, "subprocess.Popen[str]", Callable[[], "subprocess.Popen[str]"]]
 
@@ -49,7 +51,7 @@ def cluster(tmp_path: Path) -> Iterator["Cluster"]:
 def test_a_run_waits_for_workers_and_outlives_one(cluster: Cluster, artifacts: Path, tmp_path: Path) -> None:
     address, _, worker = cluster
     grid = save(oisst(temperatures(40, 24)), tmp_path / "in.nc")
-    common = ("--artifacts", artifacts, "--chunk", "24", "--levels", "80")
+    common = ("--dataset", "nino12", "--artifacts", artifacts, "--chunk", "24", "--levels", "80")
     assert score(grid, tmp_path / "alone.zarr", *common) == 0
     output = tmp_path / "out.zarr"
     command = start(grid, output, *common, "--cluster", address)
@@ -70,12 +72,27 @@ def test_a_run_waits_for_workers_and_outlives_one(cluster: Cluster, artifacts: P
     assert files == wanted
 
 
+def test_a_cluster_forecasts_any_sea_as_one_process_does(cluster: Cluster, seas: Path, tmp_path: Path) -> None:
+    address, _, worker = cluster
+    worker()
+    grid = save(daily(walks(40, 8, 4)), tmp_path / "in.nc")
+    table = pd.concat([station("a", walk(60)), station("b", walk(40, 2), "MS")])
+    table.to_csv(tmp_path / "in.csv", index=False)
+    common = ("--artifacts", seas, "--levels", "80", "--chunk", "8")
+    for given, suffix in ((grid, "zarr"), (tmp_path / "in.csv", "csv")):
+        alone, output = tmp_path / f"alone.{suffix}", tmp_path / f"out.{suffix}"
+        assert score(given, alone, *common) == 0
+        assert score(given, output, *common, "--cluster", address) == 0
+        wanted = {name.partition("/")[2]: content for name, content in snapshot(alone).items()}
+        assert {name.partition("/")[2]: content for name, content in snapshot(output).items()} == wanted
+
+
 def test_a_lost_scheduler_ends_the_run_with_a_sentence_and_the_same_command_resumes(
     cluster: Cluster, artifacts: Path, tmp_path: Path
 ) -> None:
     address, scheduler, worker = cluster
     grid, output = save(oisst(temperatures(40, 24)), tmp_path / "in.nc"), tmp_path / "out.zarr"
-    common = ("--artifacts", artifacts, "--chunk", "24")
+    common = ("--dataset", "nino12", "--artifacts", artifacts, "--chunk", "24")
     worker()
     command = start(grid, output, *common, "--cluster", address)
     wait_for(command, lambda: any((work_folder(output) / "parts").glob("*.part")))
@@ -97,6 +114,6 @@ def test_a_missing_scheduler_is_reported_in_a_sentence(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
-    status = score(grid, tmp_path / "out.nc", "--artifacts", artifacts, "--cluster", "nowhere")
+    status = score(grid, tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts, "--cluster", "nowhere")
     assert status == 2
     assert "no Dask scheduler answers at nowhere" in capsys.readouterr().err

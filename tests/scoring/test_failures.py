@@ -14,7 +14,7 @@ import pytest
 import torch
 import xarray as xr
 
-from scoring.models.place_model import find_model
+from scoring.models.choice import Choice
 from scoring.tables.stage import rows_file
 from tests.scoring.commands import finish, members, parent, score, snapshot, start, wait_for, work_folder
 from tests.scoring.grids import oisst, opened, save, temperatures
@@ -26,7 +26,7 @@ def test_a_chunk_that_cannot_be_read_is_tried_three_times_and_reported_with_stat
 ) -> None:
     table = long_table(tmp_path / "in.csv", stations=30)
     wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
-    common = ("--model", "gru", "--artifacts", artifacts, "--chunk", "200")
+    common = ("--model", "nino12-gru", "--artifacts", artifacts, "--chunk", "200")
     assert score(table, wanted, *common) == 0
     # Cut off with its input staged, of which a piece is damaged then.
     process = start(table, output, *common)
@@ -67,7 +67,7 @@ def test_a_process_that_dies_costs_one_retry(artifacts: Path, tmp_path: Path) ->
     wanted, output = tmp_path / "a" / "out.zarr", tmp_path / "b" / "out.zarr"
     wanted.parent.mkdir()
     output.parent.mkdir()
-    common = ("--model", "gru", "--artifacts", artifacts, "--chunk", "24")
+    common = ("--model", "nino12-gru", "--artifacts", artifacts, "--chunk", "24")
     assert score(grid, wanted, *common) == 0
     command = start(grid, output, *common, "--processes", "2")
     wait_for(command, lambda: any((work_folder(output) / "parts").glob("*.part")))
@@ -87,7 +87,7 @@ def test_a_process_that_dies_costs_one_retry(artifacts: Path, tmp_path: Path) ->
 def test_a_full_disk_ends_with_status_1_and_the_same_command_resumes(artifacts: Path, tmp_path: Path) -> None:
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
     wanted, output = tmp_path / "wanted.nc", tmp_path / "out.nc"
-    common = ("--model", "gru", "--artifacts", str(artifacts))
+    common = ("--model", "nino12-gru", "--artifacts", str(artifacts))
     # No file may grow over 32 KiB, which the output would.
     command = [sys.executable, "-m", "scoring", str(grid), str(output), *common]
     limited = ["bash", "-c", 'ulimit -f 32; exec "$@"', "bash", *command]
@@ -107,7 +107,7 @@ def test_a_disk_too_small_for_the_input_is_reported(artifacts: Path, tmp_path: P
     try:
         for given, output in ((grid, tmp_path / "out.zarr"), (table, tmp_path / "out.csv")):
             with pytest.raises(OSError, match="File too large"):
-                score(given, output, "--artifacts", artifacts)
+                score(given, output, "--dataset", "nino12", "--artifacts", artifacts)
             assert not work_folder(output).exists()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -118,13 +118,13 @@ def test_a_missing_gpu_is_refused_before_anything_is_written(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = long_table(tmp_path / "in.csv", stations=3)
-    assert score(table, tmp_path / "out.csv", "--artifacts", artifacts, "--device", "cuda") == 2
+    assert score(table, tmp_path / "out.csv", "--dataset", "nino12", "--artifacts", artifacts, "--device", "cuda") == 2
     assert capsys.readouterr().err == "scoring: device 'cuda' is not available: torch finds 0 GPUs\n"
     assert list(tmp_path.iterdir()) == [table]
 
 
 def test_a_checkpoint_is_loaded_once_in_a_process(artifacts: Path) -> None:
-    model, _ = find_model(artifacts, "nino12", "rnn", "cpu")
+    model = Choice.of(artifacts, "nino12", "rnn", "cpu").for_table()
     travelled = pickle.loads(pickle.dumps(model))
     assert travelled.load() is model.load()
 
@@ -136,7 +136,7 @@ def test_a_damaged_grid_is_refused_with_a_sentence_and_nothing_is_written(
     chunk = next(path for path in sorted((grid / "sst" / "c").rglob("*")) if path.is_file())
     chunk.write_bytes(np.random.default_rng(1).bytes(40))
     output = tmp_path / "out.nc"
-    assert score(grid, output, "--artifacts", artifacts) == 2
+    assert score(grid, output, "--dataset", "nino12", "--artifacts", artifacts) == 2
     (errors,) = capsys.readouterr().err.splitlines()
     assert "in.zarr" in errors
     assert not output.exists()
@@ -146,6 +146,16 @@ def test_processes_find_each_other_with_a_long_temporary_path(artifacts: Path, t
     folder = tmp_path / ("job" * 33)
     folder.mkdir()
     grid = save(oisst(temperatures()), tmp_path / "in.nc")
-    command = start(grid, tmp_path / "out.zarr", "--artifacts", artifacts, "--processes", 2, TMPDIR=str(folder))
+    command = start(
+        grid,
+        tmp_path / "out.zarr",
+        "--dataset",
+        "nino12",
+        "--artifacts",
+        artifacts,
+        "--processes",
+        2,
+        TMPDIR=str(folder),
+    )
     status, _, errors = finish(command)
     assert status == 0, errors

@@ -31,7 +31,9 @@ def test_every_cell_is_forecast_like_independent_code(
     values = temperatures()
     data = make(values)
     path = save(data, tmp_path / given)
-    status = score(path, tmp_path / wanted, "--model", "gru", "--artifacts", artifacts, "--horizon", 3, "--chunk", 16)
+    status = score(
+        path, tmp_path / wanted, "--model", "nino12-gru", "--artifacts", artifacts, "--horizon", 3, "--chunk", 16
+    )
     assert status == 0
     forecasts = opened(tmp_path / wanted)
     upside_down = bool(data["lat"][0] > data["lat"][-1])
@@ -46,7 +48,7 @@ def test_every_cell_is_forecast_like_independent_code(
 
 
 def test_ostia_is_forecast_in_celsius_from_kelvin_with_its_land_missing(artifacts: Path, tmp_path: Path) -> None:
-    assert score(OSTIA, tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts) == 0
+    assert score(OSTIA, tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 0
     forecasts = opened(tmp_path / "out.nc")
     with xr.open_dataset(OSTIA, engine="h5netcdf") as given:
         kelvin = given["surface_temperature"].values.astype(np.float64)
@@ -65,16 +67,16 @@ def test_a_missing_month_is_interpolated_whether_absent_or_empty(artifacts: Path
     save(oisst(gone), tmp_path / "empty.nc")
     # One time fewer than the window, but the step that is absent counts.
     save(oisst(values).isel(time=[*range(20), *range(21, 24)]), tmp_path / "absent.nc")
-    assert score(tmp_path / "empty.nc", tmp_path / "a.nc", "--model", "gru", "--artifacts", artifacts) == 0
+    assert score(tmp_path / "empty.nc", tmp_path / "a.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 0
     np.testing.assert_allclose(opened(tmp_path / "a.nc")["sst"].values, wanted, atol=2e-4)
-    assert score(tmp_path / "absent.nc", tmp_path / "b.nc", "--model", "gru", "--artifacts", artifacts) == 0
+    assert score(tmp_path / "absent.nc", tmp_path / "b.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 0
     np.testing.assert_allclose(opened(tmp_path / "b.nc")["sst"].values, wanted, atol=2e-4)
 
 
 def test_dimensions_keep_their_order(artifacts: Path, tmp_path: Path) -> None:
     values = temperatures()
     path = save(oisst(values)[["sst"]].isel(zlev=0).transpose("lon", "time", "lat"), tmp_path / "in.nc")
-    assert score(path, tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts, "--chunk", 10) == 0
+    assert score(path, tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts, "--chunk", 10) == 0
     forecasts = opened(tmp_path / "out.nc")["sst"]
     assert forecasts.dims == ("lon", "time", "lat")
     np.testing.assert_allclose(forecasts.values, np.moveaxis(expected(artifacts, values), 2, 0), atol=2e-4)
@@ -87,10 +89,13 @@ def test_quality_distinguishes_ice_gaps_and_wrong_values_from_forecasts(artifact
     values[15, 0, 4] = 60.0
     data = oisst(values)
     del data["sst"].attrs["valid_max"]  # what lies outside is missing, and no wrong value
-    assert score(save(data, tmp_path / "in.nc"), tmp_path / "out.nc", "--artifacts", artifacts) == 0
+    assert (
+        score(save(data, tmp_path / "in.nc"), tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts) == 0
+    )
     forecasts = opened(tmp_path / "out.nc")
     assert forecasts["quality"].values[0, :5].tolist() == [9, 9, 9, 9, 4]
-    assert set(np.unique(forecasts["quality"].values[1:, 2:])) <= {1, 3}
+    # The input is no longer than one window, so nothing says whether a forecast is good.
+    assert set(np.unique(forecasts["quality"].values[1:, 2:])) <= {2, 3}
     np.testing.assert_array_equal(np.isnan(forecasts["sst"].values[0]), forecasts["quality"].values > 3)
 
 
@@ -99,7 +104,9 @@ def test_the_output_follows_cf_conventions(
     artifacts: Path, tmp_path: Path, make: Callable[[Array], xr.Dataset]
 ) -> None:
     path = save(make(temperatures()), tmp_path / "in.nc")
-    status = score(path, tmp_path / "out.nc", "--artifacts", artifacts, "--levels", "80,90", "--horizon", 2)
+    status = score(
+        path, tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts, "--levels", "80,90", "--horizon", 2
+    )
     assert status == 0
     checker = Path(sys.executable).with_name("compliance-checker")
     command = [str(checker), "--test=cf:1.11", "--criteria=lenient", str(tmp_path / "out.nc")]
@@ -123,15 +130,15 @@ def test_the_output_follows_cf_conventions(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data.isel(time=slice(10)), r"in.nc: contains 10 steps; nino12-gru needs at least 24"),
+        (lambda data: data.isel(time=slice(10)),
+         r"in.nc: contains 10 steps of one month; nino12-gru needs at least 24: add 14 more"),
         (lambda data: data.assign_coords(time=np.arange("2001-01-01", "2001-01-25", dtype="datetime64[D]")),
-         r"in.nc: its step is one day, but nino12-gru forecasts steps of one month"),
-        (lambda data: data.rename(sst="x", err="y").drop_attrs(), r"in.nc: has no variable of sea temperature"),
-        (lambda data: data.isel(time=slice(0)), r"in.nc: a series needs at least two times"),
-        (lambda data: data * np.nan, r"in.nc: every value of sst is missing"),
+         r"in.nc: its step is one day, but nino12-gru forecasts steps of one month; average it with --resample month"),
+        (lambda data: data.isel(time=slice(0)), r"in.nc: contains 0 times, and a forecast needs a series of them"),
+        (lambda data: data * np.nan, r"in.nc: every value of sst is missing: the grid has no cell of sea"),
     ],
 )  # fmt: skip
-def test_a_grid_that_cannot_be_used_gets_one_sentence(
+def test_a_grid_without_a_forecast_gets_one_sentence_and_status_3(
     artifacts: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -139,9 +146,20 @@ def test_a_grid_that_cannot_be_used_gets_one_sentence(
     message: str,
 ) -> None:
     save(change(oisst(temperatures())), tmp_path / "in.nc")
-    assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts) == 2
+    assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 3
     error = capsys.readouterr().err
     assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out.nc").exists()
+
+
+def test_a_grid_without_sea_temperatures_is_refused_with_one_sentence(
+    artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(oisst(temperatures()).rename(sst="x", err="y").drop_attrs(), tmp_path / "in.nc")
+    assert score(tmp_path / "in.nc", tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts) == 2
+    error = capsys.readouterr().err
+    assert "in.nc: has no variable of sea temperature" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out.nc").exists()
 
@@ -151,13 +169,13 @@ def test_the_named_variable_is_read(artifacts: Path, tmp_path: Path) -> None:
     data = oisst(values)
     data["night"] = (data["sst"] - 1).assign_attrs(units="Celsius")
     path = save(data, tmp_path / "in.nc")
-    common = ("--model", "gru", "--artifacts", artifacts, "--variable", "night")
+    common = ("--model", "nino12-gru", "--artifacts", artifacts, "--variable", "night")
     assert score(path, tmp_path / "out.nc", *common) == 0
     np.testing.assert_allclose(opened(tmp_path / "out.nc")["sst"].values, expected(artifacts, values - 1), atol=2e-4)
 
 
 def test_a_grid_does_not_become_a_table(artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = save(oisst(temperatures()), tmp_path / "in.nc")
-    assert score(path, tmp_path / "out.csv", "--artifacts", artifacts) == 2
+    assert score(path, tmp_path / "out.csv", "--dataset", "nino12", "--artifacts", artifacts) == 2
     assert "is a grid; write its forecasts to .nc or .zarr" in capsys.readouterr().err
     assert [entry.name for entry in tmp_path.iterdir()] == ["in.nc"]

@@ -55,7 +55,7 @@ def undisturbed(grid: Path, artifacts: Path) -> dict[str, bytes]:
 
 
 def options(artifacts: Path) -> tuple[object, ...]:
-    return ("--model", "gru", "--artifacts", artifacts, "--levels", "80", "--horizon", "2", "--chunk", "48")
+    return ("--model", "nino12-gru", "--artifacts", artifacts, "--levels", "80", "--horizon", "2", "--chunk", "48")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_grid_is_byte_for_byte_the_same_after_a_kill(
 def test_a_table_is_byte_for_byte_the_same_after_a_kill(artifacts: Path, tmp_path: Path, moment: str) -> None:
     table = long_table(tmp_path / "in.csv", stations=60)
     wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
-    common = ("--artifacts", artifacts, "--chunk", "200")
+    common = ("--dataset", "nino12", "--artifacts", artifacts, "--chunk", "200")
     assert score(table, wanted, *common) == 0
     process = start(table, output, *common)
     kill_when(process, work_folder(output), TABLE[moment], group=True)
@@ -140,7 +140,7 @@ def test_another_input_or_model_does_not_resume_a_run(
     other = save(oisst(temperatures(40, 24) + 0.01), tmp_path / "in.nc")
     assert score(other, cut_off, *options(artifacts)) == 2
     assert "the input has changed; undo the change, or start over with --restart" in capsys.readouterr().err
-    assert score(grid, cut_off, *options(artifacts), "--model", "rnn") == 2
+    assert score(grid, cut_off, *options(artifacts), "--model", "nino12-rnn") == 2
     assert "model was nino12-gru and is now nino12-rnn" in capsys.readouterr().err
     after = snapshot(work_folder(cut_off))
     assert after == begun

@@ -37,7 +37,10 @@ def test_a_terminal_shows_progress_rate_and_time_left(
     termios.tcsetwinsize(end, (24, 80))
     with open(end, "w") as stderr, monkeypatch.context() as patch:  # noqa: PTH123  a descriptor has no path
         patch.setattr(sys, "stderr", stderr)
-        assert score(grid, tmp_path / "out.nc", "--artifacts", artifacts, "--chunk", 8, *options) == 0
+        assert (
+            score(grid, tmp_path / "out.nc", "--dataset", "nino12", "--artifacts", artifacts, "--chunk", 8, *options)
+            == 0
+        )
     text = shown(terminal)
     os.close(terminal)
     assert bool(re.search(r"100%\|.+\| 48\.0/48\.0 \[00:\d\d<00:00, .*[\d.]+k? ?cells/s\]", text)) == seen, text
@@ -51,11 +54,13 @@ def test_the_last_line_has_the_totals_and_the_summary_their_origin(
     values[-1, 0, 2:4] = float("nan")
     values[12, 1, 2] = float("nan")
     grid = save(oisst(values), tmp_path / "in.nc")
-    assert score(grid, tmp_path / "out.nc", "--model", "gru", "--artifacts", artifacts, "--levels", 80) == 0
+    assert score(grid, tmp_path / "out.nc", "--model", "nino12-gru", "--artifacts", artifacts, "--levels", 80) == 0
     captured = capsys.readouterr()
     assert "\r" not in captured.err  # no bar where nobody looks
     assert re.search(
-        r"out.nc: 34 of 48 cells forecast by nino12-gru \S+; 12 not forecast: no value .*; 1 gap_filled; ", captured.out
+        r"out.nc: 34 of 48 cells forecast by nino12-gru \S+, release of one place, named by the user; "
+        r"12 not forecast: no value .*; 1 gap_filled; ",
+        captured.out,
     )
     assert re.search(r"; \d+\.\d s, [\d,]+ cells/s$", captured.out.strip())
     summary = json.loads((tmp_path / "out.nc.summary.json").read_text())
@@ -73,7 +78,7 @@ def test_characters_that_a_terminal_cannot_show_are_escaped(artifacts: Path, tmp
     with table.open("a") as file:
         file.write("S2,2010-12-01,20.0\n")
     status, printed, _ = finish(
-        start(table, tmp_path / "out.csv", "--artifacts", artifacts, PYTHONIOENCODING="latin-1")
+        start(table, tmp_path / "out.csv", "--dataset", "nino12", "--artifacts", artifacts, PYTHONIOENCODING="latin-1")
     )
     assert status == 0
     assert "2 of 3 stations forecast" in printed

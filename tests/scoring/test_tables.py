@@ -16,7 +16,8 @@ from tests.scoring.commands import score
 from tests.scoring.independent import checkpoint, forecast
 from tests.scoring.tables import MONTHS, long_frame, long_table, times, values, wide_table
 
-COLUMNS = ["station", "issued", "time", "sst", "lower_80", "upper_80", "model", "version", "error", "warnings"]
+COLUMNS = ["station", "issued", "time", "sst", "lower_80", "upper_80", "model", "version", "chosen", "quality",
+           "error", "warnings"]  # fmt: skip
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -31,7 +32,7 @@ def test_every_station_is_forecast_like_independent_code(
     artifacts: Path, tmp_path: Path, write: Callable[[Path, int], Path], given: str, wanted: str
 ) -> None:
     table = write(tmp_path / given, 11)
-    command = ("--model", "gru", "--artifacts", artifacts, "--horizon", 2, "--levels", "80", "--chunk", 100)
+    command = ("--model", "nino12-gru", "--artifacts", artifacts, "--horizon", 2, "--levels", "80", "--chunk", 100)
     assert score(table, tmp_path / wanted, *command) == 0
     forecasts = read(tmp_path / wanted)
     assert list(forecasts.columns) == COLUMNS
@@ -51,7 +52,7 @@ def test_a_folder_of_files_is_one_table(artifacts: Path, tmp_path: Path) -> None
         some.to_parquet(tmp_path / "in" / f"{month:%Y%m}.parquet", index=False)
     long_table(tmp_path / "whole.parquet", 6)
     for name, source in (("a", "in"), ("b", "whole.parquet")):
-        assert score(tmp_path / source, tmp_path / f"{name}.csv", "--artifacts", artifacts) == 0
+        assert score(tmp_path / source, tmp_path / f"{name}.csv", "--dataset", "nino12", "--artifacts", artifacts) == 0
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
@@ -59,7 +60,7 @@ def test_chunks_and_processes_do_not_change_the_forecasts(artifacts: Path, tmp_p
     table = long_table(tmp_path / "in.csv", 30)
     outputs = []
     for name, options in (("a", ()), ("b", ("--chunk", 90)), ("c", ("--chunk", 90, "--processes", 2))):
-        assert score(table, tmp_path / f"{name}.csv", "--artifacts", artifacts, *options) == 0
+        assert score(table, tmp_path / f"{name}.csv", "--dataset", "nino12", "--artifacts", artifacts, *options) == 0
         outputs.append(tmp_path / f"{name}.csv")
     assert outputs[1].read_bytes() == outputs[2].read_bytes()
     np.testing.assert_allclose(read(outputs[0])["sst"], read(outputs[1])["sst"], atol=2e-5)
@@ -78,7 +79,7 @@ def test_a_bad_station_does_not_affect_the_others(artifacts: Path, tmp_path: Pat
     frame["sst_qc"] = 1
     frame = frame[(frame["station"] != "S005") | (frame["time"] >= "2010-01")]
     frame.to_csv(tmp_path / "in.csv", index=False)
-    assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "gru", "--artifacts", artifacts) == 0
+    assert score(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "nino12-gru", "--artifacts", artifacts) == 0
     forecasts: Any = read(tmp_path / "out.csv").set_index("station")
     assert "'cold' in column sst is not a number" in forecasts.loc["S001", "error"]
     assert "99 °C, outside the range of sea temperatures" in forecasts.loc["S002", "error"]
@@ -104,7 +105,7 @@ def test_kelvin_in_the_header_and_gaps_are_understood(artifacts: Path, tmp_path:
     frame["sst [K]"] = frame.pop("sst") + 273.15
     frame["time"] = frame["time"].dt.strftime("%d/%m/%Y")
     frame.to_csv(tmp_path / "in.csv", index=False, sep=";")
-    options = ("--model", "gru", "--artifacts", artifacts, "--dates", "dmy")
+    options = ("--model", "nino12-gru", "--artifacts", artifacts, "--dates", "dmy")
     assert score(tmp_path / "in.csv", tmp_path / "out.csv", *options) == 0
     forecasts = read(tmp_path / "out.csv")
     expected = forecast(checkpoint(artifacts, "nino12", "gru"), sst, "2010-12")[0]
@@ -122,7 +123,7 @@ def test_ten_times_the_rows_need_no_more_memory(artifacts: Path, tmp_path: Path)
             "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         command = [sys.executable, "-c", code, str(tmp_path / f"{stations}.parquet"), str(tmp_path / f"{stations}.csv")]
-        command += ["--artifacts", str(artifacts), "--chunk", "50000"]
+        command += ["--dataset", "nino12", "--artifacts", str(artifacts), "--chunk", "50000"]
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         status, peak = out.splitlines()[-1].split()
         assert status == "0"
@@ -134,17 +135,26 @@ def test_ten_times_the_rows_need_no_more_memory(artifacts: Path, tmp_path: Path)
 def test_a_refusal_leaves_nothing_behind_and_the_corrected_input_is_scored(artifacts: Path, tmp_path: Path) -> None:
     table, output = tmp_path / "in.csv", tmp_path / "out.csv"
     table.write_text("time,sst\n")
-    assert score(table, output, "--artifacts", artifacts) == 2
+    assert score(table, output, "--dataset", "nino12", "--artifacts", artifacts) == 2
     assert list(tmp_path.iterdir()) == [table]
     frame = long_frame(values(2))
     frame.to_csv(table, index=False)
-    assert score(table, output, "--artifacts", artifacts) == 0
+    assert score(table, output, "--dataset", "nino12", "--artifacts", artifacts) == 0
 
 
 def test_an_unknown_device_is_refused_before_anything_is_written(artifacts: Path, tmp_path: Path) -> None:
     long_frame(values(2)).to_csv(tmp_path / "in.csv", index=False)
     with pytest.raises(SystemExit, match="2"):
-        score(tmp_path / "in.csv", tmp_path / "out.csv", "--artifacts", artifacts, "--device", "tpu")
+        score(
+            tmp_path / "in.csv",
+            tmp_path / "out.csv",
+            "--dataset",
+            "nino12",
+            "--artifacts",
+            artifacts,
+            "--device",
+            "tpu",
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
@@ -156,5 +166,5 @@ def test_file_names_that_are_not_utf8_are_read_as_latin_1(artifacts: Path, tmp_p
         table = pd.DataFrame({"time": times(), "sst": values(2)[:, i]})
         table.to_csv(os.fsdecode(os.path.join(folder, name)), index=False)  # noqa: PTH118
     output = tmp_path / f"out.{ending}"
-    assert score(tmp_path / "in", output, "--artifacts", artifacts) == 0
+    assert score(tmp_path / "in", output, "--dataset", "nino12", "--artifacts", artifacts) == 0
     assert sorted(read(output)["station"]) == ["café", "é"]

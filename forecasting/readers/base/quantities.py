@@ -9,8 +9,13 @@ _DERIVED: Final = _ANOMALIES | frozenset(
     ("std", "stdev", "stddev", "sigma", "variance", "error", "err",
      "uncertainty", "bias", "trend", "tendency", "gradient", "difference", "diff", "count", "nobs")
 )  # fmt: skip
-_ELSEWHERE: Final = frozenset(("air", "atmospheric", "dew", "dewpoint", "soil", "land", "ground", "battery"))
+_ELSEWHERE: Final = frozenset(
+    ("air", "atmospheric", "dew", "dewpoint", "soil", "land", "ground", "battery", "airtemp", "airtemperature", "airt",
+     "tair", "atmp", "dewp", "t2m", "d2m", "tmp2m", "2t", "2d", "tas", "tasmin", "tasmax")
+)  # fmt: skip
 """Words for temperatures of something other than water."""
+_AT_SCREEN: Final = ("2m_temperature", "temperature_2m")
+"""What weather services call the temperature of the air."""
 _COMPOUNDS: Final = frozenset(("watertemp", "watertemperature", "seatemp", "seatemperature", "wtemp"))
 _OF_WATER: Final = _COMPOUNDS | frozenset(("sst", "sea", "water", "wtmp", "seawater"))
 _OF_VALUES: Final = frozenset(("depth", "level", "height", "qc", "flag", "flags", "quality", "id", "n", "number",
@@ -54,6 +59,11 @@ def is_elsewhere(name: str) -> bool:
     """Whether a name, such as ``air_temp``, says that a temperature is not of water."""
     words = _words(name)
     return bool(words & _ELSEWHERE and not words & _OF_WATER)
+
+
+def is_at_screen(name: str) -> bool:
+    """Whether a name is one that weather services give to the air, 2 m above ground, and divers to a depth of 2 m."""
+    return name.lower().startswith(_AT_SCREEN)
 
 
 def is_above_ground(title: str) -> bool:

@@ -1,5 +1,6 @@
 """Average observations into a coarser, regular series."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -20,29 +21,40 @@ MIN_OBSERVED_SHARE: Final = 0.5
 
 
 def resample(observations: Observations, step: TimeStep) -> SstSeries:
-    """Average observations over steps that begin on UTC days, or on hours if shorter.
+    """Average observations over steps; see :func:`average`."""
+    values = sea_temperatures(observations.values, observations.units, observations.place)
+    return average(observations.times, values, step, observations.place)
+
+
+def average(times: Times, values: Floats, step: TimeStep, place: Callable[[int], str]) -> SstSeries:
+    """Average values over steps that begin on UTC days, or on hours if shorter.
 
     A mean counts if at least half of its step was observed, given the commonest interval of the observations.
+
+    Args:
+        times: UTC, ``(n,)``, in any order.
+        values: °C, ``(n,)``; NaN where missing.
+        step: of the result.
+        place: describes where the i-th value is in the caller's input.
 
     Raises:
         SeriesError: if the observations are coarser than ``step``, or too few in every step.
     """
-    values = sea_temperatures(observations.values, observations.units, observations.place)
-    order, notes = sort_order(observations.times, observations.place)
-    times, values = observations.times[order], values[order]
+    order, notes = sort_order(times, place)
+    times, values = times[order], values[order]
     if len(times) < 2:
         raise SeriesError("a series needs at least two times to determine its step")
     pace = typical_interval(times)
     if pace > step.seconds * 1.1:  # months of 31 days also count as monthly
         observed, wanted = one_each(str(TimeStep(pace))), one_each(str(step))
         raise SeriesError(f"values that come {observed} cannot make {wanted}; resample to a longer step")
-    start = _start(times, step)
+    start = first_step(times, step)
     positions = np.floor(step.place(times, start) + 1e-9).astype(np.int64)
     if positions[-1] >= MAX_STEPS:
         raise SeriesError(
             f"from {short(times[0])} to {short(times[-1])} there are over {MAX_STEPS:,} steps of {in_words(str(step))}"
         )
-    means, short_of = _means(values, positions, _expected(start, step, int(positions[-1]) + 1, pace))
+    means, short_of = _means(values, positions, expected_counts(start, step, int(positions[-1]) + 1, pace))
     return _series(means, short_of, start, step, notes)
 
 
@@ -58,8 +70,8 @@ def coarser(times: Times) -> list[str]:
     return [str(step) for step in (TimeStep(DAY), TimeStep(7 * DAY), MONTH) if step.seconds >= pace]
 
 
-def _start(times: Times, step: TimeStep) -> np.datetime64:
-    """Begin of the step that contains the first of ``times``."""
+def first_step(times: Times, step: TimeStep) -> np.datetime64:
+    """Return the begin of the step that contains the first of ``times``."""
     if step.calendar_month:
         return anchor(times, step)
     length = step.seconds if step.seconds < DAY and DAY % step.seconds == 0 else DAY
@@ -68,8 +80,8 @@ def _start(times: Times, step: TimeStep) -> np.datetime64:
     return start
 
 
-def _expected(start: np.datetime64, step: TimeStep, count: int, pace: int) -> Floats:
-    """Number of observations in each step at this pace."""
+def expected_counts(start: np.datetime64, step: TimeStep, count: int, pace: int) -> Floats:
+    """Return the number of observations in each of ``count`` steps, if they come every ``pace`` seconds."""
     edges = step.range(start, count + 1)
     lengths: Floats = np.diff(edges).astype(np.float64) / pace
     return lengths

@@ -40,6 +40,7 @@ class Layout:
         values: columns of temperatures, with their stations if the header names them.
         station: column that distinguishes stations.
         places: columns of latitude and longitude, which distinguish stations if nothing else does.
+        positions: columns of latitude and longitude, whether or not they distinguish stations.
         flags: column of QARTOD flags, by column of temperatures.
         units: by column of temperatures.
         units_column: column with the units of each row; None if all rows have the same.
@@ -54,6 +55,7 @@ class Layout:
     values: dict[str, str | None]
     station: str | None
     places: tuple[str, str] | None
+    positions: tuple[str, str] | None
     flags: dict[str, str]
     units: dict[str, Units]
     units_column: str | None
@@ -86,11 +88,12 @@ def find_layout(table: Table, options: ReadingOptions) -> Layout:
     units_column = next((column for column in map(table.units_column, without) if column is not None), None)
     time_units = {name: written[0] for name in clock.names if (written := table.unit(name)) is not None}
     sentinels = (*table.sentinels, *options.missing)
-    places = place_columns(table) if station is None and set(values.values()) == {None} else None
+    positions = place_columns(table) if set(values.values()) == {None} else None
+    places = positions if station is None else None
     ignored = _note_ignored(ignored_columns(table, clock, [Choice(value, name) for value, name in values.items()]))
     return Layout(
-        clock.names, time_units, clock.timezone, values, station, places, flags, units, units_column, sentinels, order,
-        (*_note_zone(clock, options), *ignored, *foreign.values()),
+        clock.names, time_units, clock.timezone, values, station, places, positions, flags, units, units_column,
+        sentinels, order, (*_note_zone(clock, options), *ignored, *foreign.values()),
     )  # fmt: skip
 
 

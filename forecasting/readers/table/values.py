@@ -8,7 +8,7 @@ from forecasting.errors import FileError
 from forecasting.readers.base.flags import is_flag_name
 from forecasting.readers.base.keys import STATIONS
 from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.quantities import is_elsewhere, is_no_sst, is_of_water, places
+from forecasting.readers.base.quantities import is_at_screen, is_elsewhere, is_no_sst, is_of_water, places
 from forecasting.readers.base.table import HEADER, Table, is_count, is_empty, is_numeric, numbers
 from forecasting.readers.base.units import parse_units
 from forecasting.readers.times.clock import Clock
@@ -101,6 +101,9 @@ def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Cho
     shown = ", ".join(candidates or others)[:400]
     if not candidates:
         raise FileError(f"has no column of numbers, only {shown}", remedy=NAME_VALUES)
+    if all(map(is_no_sst, candidates)) and any(map(is_elsewhere, candidates)):
+        message = f"has no column of SST: {shown} are something else, according to their names"
+        raise FileError(message, remedy=Remedy.of("; if one of them is SST, name it with {}", "value_column"))
     remedy = _AS_STATIONS if _may_be_stations(table, candidates) else CHOOSE_VALUES
     raise FileError(f"has {len(candidates)} columns that could be SST: {shown}", remedy=remedy)
 
@@ -134,7 +137,7 @@ def _require_sst(name: str) -> str:
     Raises:
         FileError: if the name rules out SST.
     """
-    if is_no_sst(name):
+    if is_no_sst(name) or is_at_screen(name):
         message = f"has no column of SST: {name} is something else, according to its name"
         raise FileError(message, remedy=Remedy.of("; if it is SST, name it with {}", "value_column"))
     return name

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, Times, short, shorts
 from forecasting.series.timestep import TimeStep, length_of
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
 from forecasting.universal.contexts.refusals import (
-    COLDEST_CELSIUS,
-    WARMEST_CELSIUS,
     constant_error,
     other_step_error,
     outside_error,
@@ -66,12 +65,16 @@ class Contexts:
 
     def take(self, places: "Indices | slice") -> "Contexts":
         """Return the contexts at ``places``, without steps before all of them."""
-        values = self.values[places]
-        first = int(np.isfinite(values).any(axis=0).argmax())
+        taken = self.take_whole(places)
+        first = int(np.isfinite(taken.values).any(axis=0).argmax())
+        return replace(taken, values=taken.values[:, first:])
+
+    def take_whole(self, places: "Indices | slice") -> "Contexts":
+        """Return the contexts at ``places`` with all steps."""
         return Contexts(
             self.step,
             self.row[places],
-            values[:, first:],
+            self.values[places],
             self.last_time[places],
             self.missing_after[places],
             self.coefficients[places],
@@ -117,8 +120,38 @@ def read_contexts(
         values = np.stack([series[i].values for i in rows]) if length else np.empty((len(rows), 0))
         starts = np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
         group = _Group(step, row, values, starts, coefficients[row])
-        groups.append(group.contexts(horizon, metadata, longest, failures))
+        contexts = group.contexts(horizon, metadata, longest, failures)
+        _warn_of_gaps(contexts, metadata.maximum)
+        groups.append(contexts)
     return [group for group in groups if len(group)], failures
+
+
+def contexts_of_rows(
+    values: Floats,
+    start: np.datetime64,
+    step: TimeStep,
+    coefficients: Coefficients,
+    horizon: int,
+    metadata: UniversalMetadata,
+) -> tuple[Contexts, Failures]:
+    """Check many series that share their times, such as the cells of a grid.
+
+    There are no warnings of gaps, which would take longer than the rest; see :func:`gaps_within`.
+
+    Args:
+        values: °C, ``(n, steps)``; NaN where missing.
+        start: time of the first step.
+        step: of the series and of the networks.
+        coefficients: climatology of each, °C, ``(n, 7)``; NaN where it is not known.
+        horizon: number of steps after the end of each series.
+        metadata: of the networks.
+
+    Returns:
+        The contexts, and the error of each series that cannot be forecast from, by row.
+    """
+    failures: Failures = {}
+    group = _Group(step, np.arange(len(values)), values, np.full(len(values), start), coefficients)
+    return group.contexts(horizon, metadata, metadata.maximum, failures), failures
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,18 +172,14 @@ class _Group:
         self._refuse(
             ~observed.any(axis=1), fit, failures, lambda i: SeriesError("every value of the series is missing")
         )
-        outside = observed & ~((self.values >= COLDEST_CELSIUS) & (self.values <= WARMEST_CELSIUS))
-        self._refuse(
-            outside.any(axis=1).astype(np.bool_), fit, failures, lambda i: outside_error(self.values[i], outside[i])
-        )
+        outside = outside_sea_range(self.values).any(axis=1)
+        self._refuse(outside, fit, failures, lambda i: outside_error(self.values[i]))
         missing_after = self.values.shape[1] - 1 - last
         too_late = missing_after + horizon > metadata.horizon
         self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
         contexts = self._aligned(np.flatnonzero(fit), last, longest)
         contexts = _with_agreeing_climatology(contexts)
-        contexts = _without_short_or_constant(_with_late(contexts), metadata, failures)
-        _warn_of_gaps(contexts, metadata.maximum)
-        return contexts
+        return _without_short_or_constant(_with_late(contexts), metadata, failures)
 
     def _refuse(
         self, wrong: npt.ArrayLike, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]
@@ -229,13 +258,19 @@ def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, 
     return contexts if fit.all() else contexts.take(np.flatnonzero(fit)) if fit.any() else contexts.take(slice(0))
 
 
+def gaps_within(contexts: Contexts, maximum: int) -> Bools:
+    """Return which of the last ``maximum`` values are missing after an observed one, ``(n, steps)``."""
+    missing = np.isnan(contexts.values[:, -maximum:])
+    gaps: Bools = missing & np.maximum.accumulate(~missing, axis=1)
+    return gaps
+
+
 def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
     """Warn of missing values between the observed ones of the part that networks see."""
-    missing = np.isnan(contexts.values[:, -maximum:])
-    gaps = missing & np.maximum.accumulate(~missing, axis=1)
+    gaps = gaps_within(contexts, maximum)
     for i in np.flatnonzero(gaps.any(axis=1)).tolist():
         places = np.flatnonzero(gaps[i])
-        times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - missing.shape[1] + 1))
+        times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - gaps.shape[1] + 1))
         shown = ", ".join(times) + (", …" if len(places) > _SHOWN_GAPS else "")
         _warn(contexts, i, ForecastWarning("gap_filled", f"{counted(len(places), 'missing value')} bridged: {shown}"))
 

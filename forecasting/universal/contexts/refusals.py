@@ -1,18 +1,11 @@
 """Why a series cannot be forecast from, in sentences that say what to do."""
 
-from typing import Final
-
-import numpy as np
-
 from forecasting.errors import RangeError, SeriesError
-from forecasting.series.times import Bools, Floats
+from forecasting.series.sea_range import range_error
+from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.universal.network.metadata import UniversalMetadata
 from forecasting.wording import counted
-
-WARMEST_CELSIUS: Final = 38.0
-COLDEST_CELSIUS: Final = -2.5
-"""Values outside are not those of a sea."""
 
 
 def other_step_error(step: TimeStep, metadata: UniversalMetadata) -> SeriesError:
@@ -23,28 +16,9 @@ def other_step_error(step: TimeStep, metadata: UniversalMetadata) -> SeriesError
     )
 
 
-def check_range(values: Floats) -> None:
-    """Raise RangeError if one of ``values`` °C ``(n,)`` is not a sea temperature."""
-    outside = (values < COLDEST_CELSIUS) | (values > WARMEST_CELSIUS)
-    if outside.any():
-        raise outside_error(values, outside)
-
-
-def outside_error(values: Floats, outside: Bools) -> RangeError:
-    """Return the error that a value is not a sea temperature, with the likely units."""
-    i = int(outside.argmax())
-    median = float(np.nanmedian(values))
-    sentence = (
-        f"value {i} is {values[i]:g} °C, outside the range of sea temperatures ({COLDEST_CELSIUS:g} to "
-        f"{WARMEST_CELSIUS:g})"
-    )
-    if median > 200:
-        remedy = "the values look like kelvin: set the units to kelvin"
-    elif median > WARMEST_CELSIUS:
-        remedy = "the values look like °F: set the units to fahrenheit"
-    else:
-        remedy = "if the values are in °F or kelvin, set the units; if it is a wrong or missing value, leave it empty"
-    return RangeError(f"{sentence}; {remedy}", index=i)
+def outside_error(values: Floats) -> RangeError:
+    """Return the error that one of ``values`` °C ``(n,)`` is not a sea temperature, with the likely remedy."""
+    return range_error(values, "celsius", lambda i: f"value {i}", "leave it empty")
 
 
 def too_late_error(missing_after: int, horizon: int, metadata: UniversalMetadata) -> SeriesError:

@@ -10,6 +10,12 @@
 NaN marks missing values of ``sst``, whose last value is never missing, and a climatology that is not known. Answers
 hold the mean, then the quantiles at ``levels``. The module has the attributes that :func:`load` compares with the
 metadata.
+
+Two more methods are optional. Networks of one release that have them, and whose weights differ only in the submodule
+``network``, share the first of the two:
+
+    prepare(sst, last_time, climatology, origins) -> what answer takes
+    answer(prepared) -> as backtest
 """
 
 from pathlib import Path

@@ -60,8 +60,8 @@ class UniversalForecaster:
             The mean, then the quantiles, °C, ``(n, horizon, 1 + levels)``.
         """
         with torch.inference_mode():
-            answer = self.module.quantiles(*self._inputs(values, last_time, coefficients))
-        return self._array(answer)
+            answer = self.module.quantiles(*self.inputs(values, last_time, coefficients))
+        return self.to_array(answer)
 
     def backtest(self, values: Floats, last_time: Floats, coefficients: Coefficients, origins: Steps) -> Floats:
         """Forecast all leads from several steps of each series, seeing nothing that came after each.
@@ -77,8 +77,8 @@ class UniversalForecaster:
         """
         with torch.inference_mode():
             places = torch.from_numpy(origins).to(self.device)
-            answer = self.module.backtest(*self._inputs(values, last_time, coefficients), places)
-        return self._array(answer)
+            answer = self.module.backtest(*self.inputs(values, last_time, coefficients), places)
+        return self.to_array(answer)
 
     def warm_up(self) -> None:
         """Run the network on a few series, so that the first caller does not wait for its compilation."""
@@ -90,14 +90,16 @@ class UniversalForecaster:
             self.predict(values, time, nowhere)
             self.backtest(values, time, nowhere, origins)
 
-    def _inputs(
+    def inputs(
         self, values: Floats, last_time: Floats, coefficients: Coefficients
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the arguments of :meth:`predict` as tensors on the device."""
         sst = torch.from_numpy(values.astype(np.float32)).to(self.device)
         return sst, torch.from_numpy(last_time).to(self.device), torch.from_numpy(coefficients).to(self.device)
 
     @staticmethod
-    def _array(answer: torch.Tensor) -> Floats:
+    def to_array(answer: torch.Tensor) -> Floats:
+        """Return an answer of the network in float64."""
         return answer.cpu().numpy().astype(np.float64)
 
 

@@ -77,28 +77,32 @@ def _weights(past: Past, terms: Floats, increments: Floats) -> Floats:
     pairs = (past.observed[:, 1:] & past.observed[:, :-1]).astype(np.float64)
     before = terms[:, :-1] * pairs[:, :, None]
     weights = np.full((n, len(past.origins), count), np.nan)
-    product: Floats = np.zeros((n, count, count))
-    moment: Floats = np.zeros((n, count))
-    size: Floats = np.zeros(n)
-    done = 0
-    for step, origins in past.refits(_LEAST_VALUES):
+    refits, done = [*past.refits(_LEAST_VALUES)], 0
+    if not refits:
+        return weights
+    products = np.empty((n, len(refits), count, count))
+    moments, sizes = np.empty((n, len(refits), count)), np.empty((n, len(refits)))
+    for place, (step, _) in enumerate(refits):
         part = slice(done, step)
-        product = product + before[:, part].transpose(0, 2, 1) @ before[:, part]
-        moment += np.asarray(np.vecmat(increments[:, 1:][:, part], before[:, part]), dtype=np.float64)
-        size += np.asarray(pairs[:, part].sum(axis=1), dtype=np.float64)
+        products[:, place] = before[:, part].transpose(0, 2, 1) @ before[:, part]
+        moments[:, place] = np.vecmat(increments[:, 1:][:, part], before[:, part])
+        sizes[:, place] = pairs[:, part].sum(axis=1)
         done = step
-        fitted = _solved(product, moment, size)
-        fitted[size < _LEAST_VALUES] = np.nan
-        weights[:, origins] = fitted[:, None]
+    sizes = np.cumsum(sizes, axis=1)
+    fitted = _solved(np.cumsum(products, axis=1), np.cumsum(moments, axis=1), sizes)
+    fitted[sizes < _LEAST_VALUES] = np.nan
+    for place, (_, origins) in enumerate(refits):
+        weights[:, origins] = fitted[:, place, None]
     return weights
 
 
 def _solved(product: Floats, moment: Floats, size: Floats) -> Floats:
-    diagonal = np.diagonal(product, axis1=1, axis2=2)
-    penalty = _RIDGE * diagonal / np.maximum(size, 1.0)[:, None] + 1e-9
-    penalty[:, 0] = 1e-9
-    penalised = product + penalty[:, :, None] * np.eye(product.shape[1])
-    return np.asarray(np.linalg.solve(penalised, moment[:, :, None])[:, :, 0], dtype=np.float64)
+    """Return the weights ``(…, terms)`` from sums of products, of products with the target, and of pairs."""
+    diagonal = np.diagonal(product, axis1=-2, axis2=-1)
+    penalty = _RIDGE * diagonal / np.maximum(size, 1.0)[..., None] + 1e-9
+    penalty[..., 0] = 1e-9
+    penalised = product + penalty[..., None] * np.eye(product.shape[-1])
+    return np.asarray(np.linalg.solve(penalised, moment[..., None])[..., 0], dtype=np.float64)
 
 
 def _roll(past: Past, level: Floats, increments: Floats, waves: Floats, lags: list[int], weights: Floats) -> Floats:
@@ -112,11 +116,11 @@ def _roll(past: Past, level: Floats, increments: Floats, waves: Floats, lags: li
     history = np.concatenate([recent, np.empty(rolled.shape)], axis=2)
     columns: npt.NDArray[np.int64] = longest - np.asarray(lags, dtype=np.int64)
     seasons = waves.shape[2]
+    seasonal = np.matvec(waves[:, past.ahead - 1], weights[:, :, 2 : 2 + seasons]) + weights[:, :, :1]
+    of_lags = weights[:, :, 2 + seasons :]
     for lead in range(past.leads):
-        change = weights[:, :, 0] + weights[:, :, 1] * state
-        change += (weights[:, :, 2 : 2 + seasons] * waves[:, origins + lead]).sum(axis=2)
-        change += (weights[:, :, 2 + seasons :] * history[:, :, columns + lead]).sum(axis=2)
-        moved = np.clip(state + change, *bounds)
+        change = seasonal[:, :, lead] + weights[:, :, 1] * state + np.vecdot(of_lags, history[:, :, columns + lead])
+        moved = np.minimum(np.maximum(state + change, bounds[0]), bounds[1])
         history[:, :, longest + lead] = moved - state
         state = moved
         rolled[:, :, lead] = state

@@ -11,13 +11,17 @@ from forecasting.scores.sampling import long_run_error
 from forecasting.series.times import Bools, Floats
 from forecasting.universal.contexts.contexts import Contexts
 from forecasting.universal.distribution import quantiles_at
+from forecasting.universal.forecast import PastSkill
 from forecasting.universal.own_past.past import Steps
 
-MAX_ORIGINS: Final = 80
+MAX_ORIGINS: Final = 60
+MAX_ORIGINS_OF_ONE: Final = 40
+"""Past forecasts to choose a model by, and to recalibrate one. More take longer, and are no better."""
+
 MIN_ORIGINS: Final = 30
 """Past forecasts from which on the record decides."""
 
-MIN_ORIGINS_TO_RECALIBRATE: Final = 60
+MIN_ORIGINS_TO_RECALIBRATE: Final = 30
 
 _MAX_STRIDE: Final = 3
 _SIGNIFICANT_SCORE: Final = 2.0537
@@ -27,15 +31,15 @@ _LEAST_SQUARE: Final = 1e-8
 """°C², below which errors of persistence are rounding."""
 
 _COVERAGE: Final = 0.8
-_PRIOR_ORIGINS: Final = 100.0
+_PRIOR_ORIGINS: Final = 50.0
 """Effective origins at which the factor of the past counts half."""
 
 _LEAST_FACTOR: Final = 0.7
 _GREATEST_FACTOR: Final = 1.5
 
 
-def past_origins(contexts: Contexts, minimum: int, maximum: int) -> tuple[Steps, int]:
-    """Return the steps to forecast from, and the stride between them.
+def past_origins(contexts: Contexts, minimum: int, maximum: int, most: int) -> tuple[Steps, int]:
+    """Return at most ``most`` steps to forecast from, and the stride between them.
 
     They are spread over the last part of the series, follow at least ``minimum`` observed values of one of them, and
     leave out the end.
@@ -45,8 +49,8 @@ def past_origins(contexts: Contexts, minimum: int, maximum: int) -> tuple[Steps,
     enough = np.cumsum(observed, axis=1) >= minimum
     enough[:, : max(0, length - maximum) + minimum - 1] = False
     usable = np.flatnonzero(np.logical_or.reduce(observed & enough, axis=0)[:-1])
-    stride = int(np.clip(len(usable) // MAX_ORIGINS, 1, _MAX_STRIDE))
-    return usable[::-stride][:MAX_ORIGINS][::-1].astype(np.int64), stride
+    stride = int(np.clip(len(usable) // most, 1, _MAX_STRIDE))
+    return usable[::-stride][:most][::-1].astype(np.int64), stride
 
 
 def errors_of(contexts: Contexts, forecasts: Floats, origins: Steps, minimum: int) -> Floats:
@@ -102,6 +106,15 @@ class Record:
             for name, square, known in zip(self.names, mean_squares.tolist(), enough.tolist(), strict=True)
             if known
         }
+
+    def skill(self) -> PastSkill:
+        """Return the RMSE of all candidates relative to persistence, and how much it rests on."""
+        relative = self._relative_rmse(self._squares, self._known)
+        known = self._known.sum(axis=(1, 2)) > 0
+        last_lead = self.first_lead + self.errors.shape[2] - 1
+        independent = self.origins * min(1.0, self.stride / last_lead)
+        names = zip(self.names, relative.tolist(), known.tolist(), strict=True)
+        return PastSkill(independent, {name: ratio for name, ratio, any_known in names if any_known})
 
     def best_network(self) -> str:
         """Return the name of the network with the lowest RMSE relative to persistence, averaged over leads."""

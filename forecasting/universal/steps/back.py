@@ -103,7 +103,8 @@ class Resampled:
     def _spread(self, forecast: UniversalForecast, leads: Floats, steps: Floats, noise: Floats) -> Floats:
         """Return quantiles minus mean at each lead, °C ``(horizon, levels)``, with the ``noise`` that means leave out.
 
-        Both are independent, so that their squares add up.
+        Both are independent, so that their squares add up. Values that are interpolated between coarser ones vary less
+        than those of a random walk would.
         """
         known = forecast.quantiles - forecast.sst[:, None]
         whole = np.arange(1, len(known) + 1)
@@ -111,6 +112,8 @@ class Resampled:
         first_whole = (self.resampling.ratio + 1) / 2 if self.detail else self.resampling.ratio
         early = steps < first_whole
         spread[early] = known[0] * np.sqrt(steps[early, None] / first_whole)
+        if not self.resampling.leaves_gaps:
+            spread *= max(1 / self.resampling.ratio, 1.0) ** 0.5
         added = normal_scores(forecast.levels) * noise[:, None]
         sides = np.sign(normal_scores(forecast.levels))
         middle = spread[:, len(forecast.levels) // 2, None]

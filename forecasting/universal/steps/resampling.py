@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.errors import SeriesError
+from forecasting.series.sea_range import outside_sea_range
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
-from forecasting.universal.contexts.refusals import check_range
+from forecasting.universal.contexts.refusals import outside_error
 
 _LEAST_VALUES_IN_A_MEAN = 2
 
@@ -48,7 +49,8 @@ class Resampling:
         """
         if not np.isfinite(series.values).any():
             raise SeriesError("every value of the series is missing")
-        check_range(series.values)
+        if outside_sea_range(series.values).any():
+            raise outside_error(series.values)
         known = series.until_last_observation()
         last = known.start + np.timedelta64((len(known) - 1) * self.step.seconds, "s")
         if self.takes_means:

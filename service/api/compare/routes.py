@@ -12,10 +12,11 @@ from forecasting.evaluation.table import accuracy_table
 from forecasting.releases.loaded_release import LoadedRelease
 from service.api.compare.answer import compared_model, comparison_json, universal_comparison_json
 from service.api.compare.handler import compare_series, compare_universal
+from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
 from service.api.compare.schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
 from service.api.compare.tables import comparison_csv, own_csv, own_markdown, universal_csv, universal_markdown
 from service.api.compare.universal import UniversalCompared
-from service.api.dependencies import DatasetQuery, HorizonQuery, RegistryDep, ServingDep, SettingsDep
+from service.api.dependencies import DatasetQuery, RegistryDep, ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
 from service.api.series_request import check_horizon
 from service.engine.serving import Serving
@@ -23,6 +24,14 @@ from service.http.bodies import read_json
 from service.http.media import require_json
 from service.http.query import merge_query_and_body
 
+LeadQuery = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=10_000,
+        description="The number of steps ahead. Defaults to 1; for a universal dataset, to all leads that were scored.",
+    ),
+]
 FormatQuery = Annotated[Literal["json", "csv", "markdown"], Query(description="The format of the response.")]
 
 router = APIRouter(prefix="/compare", tags=["compare"])
@@ -35,17 +44,24 @@ _PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 @router.get(
     "",
     summary="Compare models on the test part",
-    response_model=Comparison,
+    response_model=Comparison | HeldOutComparison,
     responses={200: _TEXTS, **problems(404, 422, 503)},
 )
 def compare(
     registry: RegistryDep,
     settings: SettingsDep,
     dataset: DatasetQuery = None,
-    horizon: HorizonQuery = 1,
+    horizon: LeadQuery = None,
     format: FormatQuery = "json",
 ) -> Any:
-    """Compare the accuracy of RNN, LSTM and GRU, and of the baselines, on the held-out test part."""
+    """Compare the accuracy of RNN, LSTM and GRU, and of the baselines, on the held-out test part.
+
+    A universal dataset, such as `ocean-daily`, has no test part: its networks are compared on held-out seas, by length
+    of context.
+    """
+    if dataset is not None and dataset in registry.universal.by_dataset:
+        return _held_out(held_out_comparison(registry.universal.dataset(dataset), horizon), format)
+    horizon = horizon or 1
     check_horizon(horizon, settings)
     release = registry.dataset(dataset)
     if horizon > release.report.horizon:
@@ -145,6 +161,13 @@ def plot(
 ) -> Response:
     """Plot the observations and the forecasts of all three models."""
     return Response(registry.dataset(dataset).plots[format], HTTPStatus.OK, media_type=_PLOT_TYPES[format])
+
+
+def _held_out(comparison: HeldOutComparison, format: str) -> HeldOutComparison | Response:
+    if format == "json":
+        return comparison
+    table = held_out_csv if format == "csv" else held_out_markdown
+    return Response(table(comparison), media_type=_MEDIA_TYPES[format])
 
 
 def _comparison(release: LoadedRelease, horizon: int) -> Comparison:

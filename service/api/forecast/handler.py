@@ -25,7 +25,7 @@ from service.api.series_request import check_horizon, check_limits, refuse_missi
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.lifecycle import Lifecycle
 from service.engine.serving import Serving, is_small
-from service.engine.universal_forecaster import UniversalJob
+from service.engine.universal_forecaster import PIECE_SERIES, UniversalJob
 from service.engine.writing import ForecastOptions, model_forecast, whole_answer, with_ids, write
 from service.gate.call import Headers
 from service.gate.gate import JSON, Hold, RawAnswer
@@ -83,6 +83,8 @@ async def forecast_series(
         hold(estimate_universal_bytes(job, settings))
         universal_answer = UniversalAnswer(request, job)
         await serving.forecast_universal(job, universal_answer.add)
+        if len(job.series) <= PIECE_SERIES:
+            return universal_answer.join(strict)
         return await serving.run_in_worker(universal_answer.join, strict)
     if is_small(job):
         return write_answer(request, job, await serving.forecast(job), strict)

@@ -1,4 +1,4 @@
-"""Answer ``infer`` of the Open Inference Protocol, and find the network that a path names."""
+"""Answer ``infer`` of the Open Inference Protocol."""
 
 import asyncio
 import gzip
@@ -6,17 +6,14 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
-import numpy as np
 from starlette.types import Scope
 
-from forecasting.errors import UnknownNameError
-from forecasting.networks.forecaster import Forecaster
-from forecasting.releases.registry import ALL
 from service.api.dependencies import ready
-from service.api.inference.messages import read_request, wants_binary, write_answer
-from service.api.inference.tensors import input_specs, read_inputs
+from service.api.inference.messages import read_request, wanted_outputs, write_answer
+from service.api.inference.models import find_model
+from service.api.inference.tensors import read_inputs
 from service.engine.lifecycle import Lifecycle
-from service.engine.serving import SMALL, Serving
+from service.engine.serving import SMALL
 from service.gate.call import Headers
 from service.gate.gate import Hold, RawAnswer
 from service.http.media import weighed
@@ -40,41 +37,24 @@ async def answer_infer(
         RequestValidationError: if the query or the JSON is invalid.
     """
     serving, path = ready(lifecycle), scope["path_params"]
-    model, version, dataset = path["model"], path.get("version"), query_dataset(scope)
-    forecaster = find_model(serving, model, version, dataset)
+    name, version, dataset = path["model"], path.get("version"), query_dataset(scope)
+    model = find_model(serving, name, version, dataset)
     request, tail = read_request(body, headers, settings)
     if request.parameters is not None and request.parameters.dataset is not None:
         dataset = merge_query_and_body("dataset", dataset, request.parameters.dataset)
-        forecaster = find_model(serving, model, version, dataset)
-    metadata = forecaster.metadata
-    binary = wants_binary(request)
-    sst, valid_time = read_inputs(request, tail, input_specs(metadata.window), settings.max_series)
-    forecast = await serving.runner(forecaster).infer(sst, valid_time) if len(sst) else np.empty(0, np.float32)
-    content, answer_headers = write_answer(metadata.model, metadata.version, request.id, forecast, binary)
+        model = find_model(serving, name, version, dataset)
+    wanted = wanted_outputs(request, model.outputs)
+    inputs = read_inputs(request, tail, model.inputs, settings.max_series)
+    outputs = await model.infer(inputs)
+    content, answer_headers = write_answer(model.name, model.version, request.id, outputs, wanted)
     encoding = _encoding(headers) if len(content) >= _MIN_COMPRESSED_BYTES else None
     if encoding is None:
         return content, answer_headers
-    compress, is_large = _COMPRESS[encoding], len(sst) > SMALL
+    compress, is_large = _COMPRESS[encoding], len(inputs[0]) > SMALL
     compressed = (
         await asyncio.to_thread(compress, content, _FASTEST_LEVEL) if is_large else compress(content, _FASTEST_LEVEL)
     )
     return compressed, (*answer_headers, (b"content-encoding", encoding.encode()))
-
-
-def find_model(serving: Serving, model: str, version: str | None = None, dataset: str | None = None) -> Forecaster:
-    """Return the network that a path names, within ``dataset``.
-
-    Raises:
-        UnknownNameError: if no model has this name, or another version of it is loaded.
-        RequestError: if a full name contradicts ``dataset``.
-    """
-    if model == ALL:
-        raise UnknownNameError("'all' is not a single model; POST /v2/repository/index lists the models")
-    (forecaster,) = serving.resolve(model, dataset)
-    loaded = forecaster.metadata.version
-    if version not in (None, loaded):
-        raise UnknownNameError(f"{forecaster.metadata.model} has no version {version[:64]!r}: {loaded} is loaded")
-    return forecaster
 
 
 def query_dataset(scope: Scope) -> str | None:

@@ -1,14 +1,13 @@
 """Messages of the Open Inference Protocol: JSON, with binary tensors behind it or without."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
 from fastapi.exceptions import RequestValidationError
 from orjson import dumps
 
 from service.api.inference.schemas import InferRequest
-from service.api.inference.tensors import FORECAST, HEADER_LENGTH, MAX_DIGITS, OUTPUT, malformed
+from service.api.inference.tensors import HEADER_LENGTH, MAX_DIGITS, OUTPUT, Array, TensorSpec, malformed
 from service.gate.call import Headers
 from service.gate.gate import JSON, RawAnswer
 from service.http.bodies import read_json
@@ -50,40 +49,54 @@ def read_request(body: bytes, headers: Headers, settings: Settings) -> tuple[Inf
         raise
 
 
-def wants_binary(request: InferRequest) -> bool:
-    """Return whether the client wants ``forecast``, the only output, as bytes.
+def wanted_outputs(request: InferRequest, specs: Sequence[TensorSpec]) -> dict[TensorSpec, bool]:
+    """Return the outputs that the client wants, all of them if it names none, and whether it wants each as bytes.
 
     Raises:
         ProblemError: 400 if it requests another output, or a form that is not supported.
     """
-    binary = False if request.parameters is None else bool(request.parameters.binary_data_output)
-    outputs = request.outputs or ()
-    if len(outputs) > 1 and all(output.name == OUTPUT for output in outputs):
-        raise malformed(f"output {OUTPUT} is requested twice")
-    for output in outputs:
-        if output.name != OUTPUT:
-            raise malformed(f"unknown output {output.name[:64]!r}: the only output is {OUTPUT}")
+    default = False if request.parameters is None else bool(request.parameters.binary_data_output)
+    if not request.outputs:
+        return dict.fromkeys(specs, default)
+    known, wanted = {spec.name: spec for spec in specs}, dict[TensorSpec, bool]()
+    for output in request.outputs:
+        spec = known.get(output.name)
+        if spec is None:
+            offered = f"the only output is {OUTPUT}" if len(specs) == 1 else f"the outputs are {' and '.join(known)}"
+            raise malformed(f"unknown output {output.name[:64]!r}: {offered}")
+        if spec in wanted:
+            raise malformed(f"output {spec.name} is requested twice")
+        wanted[spec] = default
         parameters = output.parameters
         if parameters is None:
             continue
         if parameters.classification or parameters.shared_memory_region is not None:
-            raise malformed(f"output {OUTPUT} does not support classification or shared memory")
-        binary = binary if parameters.binary_data is None else parameters.binary_data
-    return binary
+            raise malformed(f"output {spec.name} does not support classification or shared memory")
+        wanted[spec] = default if parameters.binary_data is None else parameters.binary_data
+    return wanted
 
 
 def write_answer(
-    model: str, version: str, request_id: str | None, forecast: npt.NDArray[np.float32], binary: bool
+    model: str, version: str, request_id: str | None, arrays: Mapping[str, Array], wanted: Mapping[TensorSpec, bool]
 ) -> RawAnswer:
-    """Return the body of the response, and its headers."""
-    output: dict[str, Any] = {"name": OUTPUT, "datatype": FORECAST.datatype, "shape": [len(forecast)]}
-    answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": [output]}
+    """Return the body of the response with the outputs that are ``wanted``, and its headers.
+
+    Bytes follow the JSON in the order of the outputs.
+    """
+    outputs, contents = [], []
+    for spec, binary in wanted.items():
+        array = arrays[spec.name].astype(spec.dtype, copy=False)
+        output: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)}
+        if binary:
+            contents.append(array.tobytes())
+            output["parameters"] = {"binary_data_size": len(contents[-1])}
+        else:
+            output["data"] = array.ravel().tolist()
+        outputs.append(output)
+    answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": outputs}
     if request_id is not None:
         answer["id"] = request_id
-    if not binary:
-        output["data"] = forecast.tolist()
-        return dumps(answer), JSON
-    content = forecast.astype(FORECAST.dtype, copy=False).tobytes()
-    output["parameters"] = {"binary_data_size": len(content)}
     head = dumps(answer)
-    return head + content, ((b"content-type", BINARY.encode()), (_HEADER_LENGTH, b"%d" % len(head)))
+    if not any(wanted.values()):
+        return head, JSON
+    return b"".join((head, *contents)), ((b"content-type", BINARY.encode()), (_HEADER_LENGTH, b"%d" % len(head)))

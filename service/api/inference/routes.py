@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from forecasting.networks.forecaster import Forecaster
 from service.api.dependencies import LifecycleDep, ServingDep, SettingsDep, ready, refuse_draining
-from service.api.inference.handler import answer_infer, find_model, query_dataset
+from service.api.inference.handler import answer_infer, query_dataset
 from service.api.inference.messages import BINARY
+from service.api.inference.models import InferenceModel, all_models, find_model
 from service.api.inference.schemas import (
     ConfigParameter,
     InferRequest,
@@ -29,9 +29,8 @@ from service.api.inference.schemas import (
     TensorConfig,
     TensorMetadata,
 )
-from service.api.inference.tensors import FORECAST, TensorSpec, input_specs
+from service.api.inference.tensors import TensorSpec
 from service.api.openapi import path_parameters, refusals, request_body
-from service.engine.serving import Serving
 from service.gate.gate import unheld
 
 router = APIRouter(prefix="/v2", tags=["inference protocol"])
@@ -65,12 +64,12 @@ _INFER_ANSWER: Final[dict[str, Any]] = {"content": {BINARY: {}}}
 _INFER_ERRORS: Final = refusals(400, 404, 413, 415, 503, 504)
 
 
-async def _forecaster(request: Request, serving: ServingDep) -> Forecaster:
+async def _model(request: Request, serving: ServingDep) -> InferenceModel:
     path = request.path_params
     return find_model(serving, path["model"], path.get("version"), query_dataset(request.scope))
 
 
-ForecasterDep = Annotated[Forecaster, Depends(_forecaster)]
+ModelDep = Annotated[InferenceModel, Depends(_model)]
 
 
 @router.get("", summary="Get the server metadata", responses=refusals(400))
@@ -99,56 +98,48 @@ async def server_ready(lifecycle: LifecycleDep) -> ServerReady:
 @router.get("/models/stats", summary="Get the statistics of all models", responses=refusals(400, 503))
 async def all_statistics(serving: ServingDep) -> StatisticsResponse:
     """Return the counts and durations of every model, in the process that answers."""
-    return StatisticsResponse(model_stats=[_statistics(serving, forecaster) for forecaster in serving.registry.models])
+    return StatisticsResponse(model_stats=[_statistics(model) for model in all_models(serving)])
 
 
 @router.get(_MODEL + "/stats", summary="Get the statistics of a model", **_OF_MODEL)
 @router.get(_VERSION + "/stats", summary="Get the statistics of a model", **_OF_VERSION)
-async def model_statistics(serving: ServingDep, forecaster: ForecasterDep) -> StatisticsResponse:
+async def model_statistics(model: ModelDep) -> StatisticsResponse:
     """Return the counts and durations of one model, in the process that answers."""
-    return StatisticsResponse(model_stats=[_statistics(serving, forecaster)])
+    return StatisticsResponse(model_stats=[_statistics(model)])
 
 
 @router.get(_MODEL + "/config", summary="Get the configuration of a model", **_OF_MODEL)
 @router.get(_VERSION + "/config", summary="Get the configuration of a model", **_OF_VERSION)
-async def model_config(forecaster: ForecasterDep, settings: SettingsDep) -> ModelConfig:
+async def model_config(model: ModelDep, settings: SettingsDep) -> ModelConfig:
     """Return a model's configuration, in Triton's form."""
-    metadata = forecaster.metadata
-    parameters = {
-        "dataset": metadata.dataset,
-        "cell": metadata.cell,
-        "step": metadata.step,
-        "units": metadata.units,
-        "max_rows": str(settings.max_series),
-    }
+    parameters = model.parameters | {"max_rows": str(settings.max_series)}
     return ModelConfig(
-        name=metadata.model,
+        name=model.name,
         platform=PLATFORM,
         max_batch_size=0,
-        input=[_tensor_config(spec) for spec in input_specs(metadata.window)],
-        output=[_tensor_config(FORECAST)],
+        input=[_tensor_config(spec) for spec in model.inputs],
+        output=[_tensor_config(spec) for spec in model.outputs],
         parameters={name: ConfigParameter(string_value=value) for name, value in parameters.items()},
     )
 
 
 @router.get(_MODEL + "/ready", summary="Check the readiness of a model", **_OF_MODEL)
 @router.get(_VERSION + "/ready", summary="Check the readiness of a model", **_OF_VERSION)
-async def model_ready(forecaster: ForecasterDep) -> ModelReady:
+async def model_ready(model: ModelDep) -> ModelReady:
     """Report that a model is ready. Every loaded model is."""
-    return ModelReady(name=forecaster.metadata.model, ready=True)
+    return ModelReady(name=model.name, ready=True)
 
 
 @router.get(_MODEL, summary="Get the metadata of a model", **_OF_MODEL)
 @router.get(_VERSION, summary="Get the metadata of a model", **_OF_VERSION)
-async def model_metadata(forecaster: ForecasterDep) -> ModelMetadata:
+async def model_metadata(model: ModelDep) -> ModelMetadata:
     """Return the inputs and outputs of a model."""
-    metadata = forecaster.metadata
     return ModelMetadata(
-        name=metadata.model,
-        versions=[metadata.version],
+        name=model.name,
+        versions=[model.version],
         platform=PLATFORM,
-        inputs=[_tensor_metadata(spec) for spec in input_specs(metadata.window)],
-        outputs=[_tensor_metadata(FORECAST)],
+        inputs=[_tensor_metadata(spec) for spec in model.inputs],
+        outputs=[_tensor_metadata(spec) for spec in model.outputs],
     )
 
 
@@ -169,6 +160,8 @@ async def model_metadata(forecaster: ForecasterDep) -> ModelMetadata:
 async def infer(request: Request) -> Response:
     """Run the network itself: from windows of SST to the SST one step ahead.
 
+    Universal networks also return the quantiles of all leads. NaN, or null in JSON, means that a value is missing.
+
     Send tensors in the JSON, or as raw little-endian bytes after it, in the order of the inputs. With bytes, the header
     `Inference-Header-Content-Length` gives the length of the JSON, and the parameter `binary_data_size` of each input
     its length.
@@ -180,10 +173,8 @@ async def infer(request: Request) -> Response:
     return Response(content, headers={name.decode(): value.decode() for name, value in headers})
 
 
-def _statistics(serving: Serving, forecaster: Forecaster) -> ModelStatistics:
-    metadata = forecaster.metadata
-    figures = serving.runner(forecaster).statistics.snapshot()
-    return ModelStatistics(name=metadata.model, version=metadata.version, batch_stats=[], **figures)
+def _statistics(model: InferenceModel) -> ModelStatistics:
+    return ModelStatistics(name=model.name, version=model.version, batch_stats=[], **model.statistics.snapshot())
 
 
 def _tensor_metadata(spec: TensorSpec) -> TensorMetadata:

@@ -131,7 +131,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """The inputs and outputs of a model."""
+    """The inputs and outputs of a model. Its inputs `latitude` and `longitude`, if any, may be left out."""
 
     name: str
     versions: list[str]
@@ -207,7 +207,10 @@ class ModelConfig(BaseModel):
     max_batch_size: int = Field(description="Always 0: the dimension −1 in the shapes counts the rows.")
     input: list[TensorConfig]
     output: list[TensorConfig]
-    parameters: dict[str, ConfigParameter] = Field(description="The dataset, cell, step, units and maximum rows.")
+    parameters: dict[str, ConfigParameter] = Field(
+        description="The dataset, cell, step, units and maximum rows. Universal networks add the horizon, the "
+        "smallest number of values, and the levels of their quantiles."
+    )
 
 
 class IndexRequest(BaseModel):

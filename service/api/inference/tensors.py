@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
@@ -41,6 +41,8 @@ class TensorSpec:
         low: the lowest valid value.
         high: the highest valid value.
         invalid: what to call a value outside this range.
+        may_be_missing: whether NaN, or null in JSON, marks a missing value.
+        is_optional: whether the input may be left out, which means that all its values are missing.
     """
 
     name: str
@@ -50,6 +52,8 @@ class TensorSpec:
     low: float = -math.inf
     high: float = math.inf
     invalid: str = ""
+    may_be_missing: bool = False
+    is_optional: bool = False
 
 
 _FLOAT32: Final = np.dtype("<f4")
@@ -62,6 +66,7 @@ _VALID_TIME: Final = TensorSpec(
     datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp(),
     "not a Unix time in seconds between the years 1 and 9999",
 )
+_FLOAT64: Final = np.dtype("<f8")
 FORECAST: Final = TensorSpec(OUTPUT, "FP32", _FLOAT32, (_ROWS,))
 
 
@@ -70,6 +75,23 @@ def input_specs(window: int) -> tuple[TensorSpec, TensorSpec]:
     """Return the inputs of a network with this window: ``sst`` and ``valid_time``."""
     sst = TensorSpec("sst", "FP32", _FLOAT32, (_ROWS, window), *SEA_RANGE, "not a possible sea temperature in °C")
     return sst, _VALID_TIME
+
+
+@cache
+def universal_input_specs(window: int) -> tuple[TensorSpec, ...]:
+    """Return the inputs of a universal network: those of a place's, and optional ``latitude`` and ``longitude``."""
+    sst, valid_time = input_specs(window)
+    latitude, longitude = (
+        TensorSpec(name, "FP64", _FLOAT64, (_ROWS,), *limits, "not in degrees", may_be_missing=True, is_optional=True)
+        for name, limits in (("latitude", (-90.0, 90.0)), ("longitude", (-180.0, 360.0)))
+    )
+    return replace(sst, may_be_missing=True), valid_time, latitude, longitude
+
+
+@cache
+def universal_output_specs(horizon: int, levels: int) -> tuple[TensorSpec, ...]:
+    """Return the outputs of a universal network: ``forecast``, and ``quantiles`` at each lead."""
+    return FORECAST, TensorSpec("quantiles", "FP32", _FLOAT32, (_ROWS, horizon, levels))
 
 
 def read_inputs(
@@ -86,7 +108,7 @@ def read_inputs(
     for tensor in request.inputs:
         spec = known.get(tensor.name)
         if spec is None:
-            raise malformed(f"unknown input {tensor.name[:64]!r}: the model takes {' and '.join(known)}")
+            raise malformed(f"unknown input {tensor.name[:64]!r}: the model takes {_listed(known)}")
         if tensor.name in arrays:
             raise malformed(f"input {spec.name} occurs twice")
         count = _check_form(tensor, spec, max_rows)
@@ -103,14 +125,20 @@ def read_inputs(
 
 
 def _align(arrays: dict[str, Array], known: dict[str, TensorSpec]) -> list[Array]:
-    missing = [name for name in known if name not in arrays]
+    missing = [name for name, spec in known.items() if name not in arrays and not spec.is_optional]
     if missing:
-        raise malformed(f"input {missing[0]} is missing: the model takes {' and '.join(known)}")
-    rows = {name: len(arrays[name]) for name in known}
+        raise malformed(f"input {missing[0]} is missing: the model takes {_listed(known)}")
+    rows = {name: len(arrays[name]) for name in known if name in arrays}
     if len(set(rows.values())) > 1:
         counts = ", ".join(f"{name} has {n}" for name, n in rows.items())
         raise malformed(f"the inputs must have the same number of rows: {counts}")
-    return [arrays[name] for name in known]
+    count = next(iter(rows.values()))
+    return [arrays.get(name, np.full(count, np.nan)) for name in known]
+
+
+def _listed(known: dict[str, TensorSpec]) -> str:
+    *others, last = known
+    return f"{', '.join(others)} and {last}"
 
 
 def _check_form(tensor: InputTensor, spec: TensorSpec, max_rows: int) -> int:
@@ -160,6 +188,8 @@ def _read_binary(tail: memoryview | None, offset: int, size: int, spec: TensorSp
 
 def _read_json(tensor: InputTensor, spec: TensorSpec, count: int) -> Array:
     values = _flat(tensor.data, spec)
+    if spec.may_be_missing:
+        values = [math.nan if value is None else value for value in values]
     if len(values) != count:
         length = counted(len(values), "value")
         raise malformed(f"input {spec.name}: data holds {length}, but the shape {_show(tensor.shape)} needs {count}")
@@ -194,7 +224,12 @@ def _check_range(array: Array, spec: TensorSpec) -> Array:
     """
     if not array.size or (array.min() >= spec.low and array.max() <= spec.high):
         return array
-    wrong = int((~((array >= spec.low) & (array <= spec.high))).argmax())
+    outside = ~((array >= spec.low) & (array <= spec.high))
+    if spec.may_be_missing:
+        outside &= ~np.isnan(array)
+        if not outside.any():
+            return array
+    wrong = int(outside.argmax())
     value = array.flat[wrong]
     shown = f"{value:.7g}"
     if spec.low <= float(shown) <= spec.high:

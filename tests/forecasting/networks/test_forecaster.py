@@ -180,3 +180,9 @@ def test_a_forecast_past_the_year_9999_is_refused_and_the_others_are_not(gru: Fo
     forecasts = gru.forecast_each([late, late], np.asarray([4, 2]))
     assert "past the year 9999" in str(forecasts.failures[0])
     assert forecasts.row.tolist() == [1]
+
+
+def test_values_in_another_unit_are_refused(gru: Forecaster, nino12: SstSeries) -> None:
+    fahrenheit = SstSeries(nino12.values * 1.8 + 32, nino12.start, nino12.step)
+    with pytest.raises(SeriesError, match=r"value 0 is .* \(-2\.5 to 38\); the values look like °F: set the units to"):
+        gru.forecast(fahrenheit)

@@ -51,7 +51,7 @@ def test_many_repeated_times_are_refused_as_several_stations() -> None:
         ([290.0, 291.0, 292.0, 291.0], "look like kelvin"),
         ([66.0, 67.0, 68.0, 69.0], "look like °F"),
         (
-            [40.6, 46.7, 58.1, 33.0],
+            [36.6, 46.7, 58.1, 33.0],
             "if the values are in °F, set the units to fahrenheit; if it marks a missing",
         ),
         (

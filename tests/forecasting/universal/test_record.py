@@ -83,7 +83,7 @@ def test_factors_are_bounded_and_1_without_enough_origins() -> None:
     values = errors(1.0, 1.0, 1.0, 1.0, origins=20_000)
     assert record(values).factors("sea-gru", answers(values, 0.1), LEVELS).tolist() == [1.5] * 3
     assert record(values).factors("sea-gru", answers(values, 9.0), LEVELS).tolist() == [0.7] * 3
-    few = values[:, :59]
+    few = values[:, :29]
     assert record(few).factors("sea-gru", answers(few, 0.1), LEVELS).tolist() == [1.0] * 3
 
 

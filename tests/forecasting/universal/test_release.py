@@ -180,7 +180,7 @@ def test_the_network_with_the_best_record_answers(daily: UniversalRelease) -> No
     forecast = daily.forecast(walk(300), 3)
     assert forecast.model == "ocean-daily-gru"
     assert forecast.chosen
-    assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 79)
+    assert (forecast.chosen.by, forecast.chosen.origins) == ("own_past", 59)
     assert forecast.chosen.rmse["ocean-daily-gru"] < forecast.chosen.rmse["ocean-daily-lstm"]
 
 
@@ -194,7 +194,7 @@ def test_a_reference_that_is_clearly_better_answers(daily: UniversalRelease) -> 
     named = daily.forecast(values, 2, model="gru")
     assert named.model == "ocean-daily-gru"
     assert codes(named) == ["reference_is_better"]
-    assert f"over 79 past forecasts of this series, the reference {forecast.model}" in named.warnings[0].message
+    assert f"over 39 past forecasts of this series, the reference {forecast.model}" in named.warnings[0].message
 
 
 def test_quantiles_are_recalibrated_on_the_own_past(tmp_path: Path) -> None:

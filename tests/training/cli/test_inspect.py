@@ -93,7 +93,7 @@ def test_a_grid_with_wrong_units_is_questioned_before_a_place_is_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["inspect", str(grid(tmp_path / "g.nc", 288.15))]) == 1
-    assert "outside the range of sea temperatures (-3 to 45); the values look like kelvin" in capsys.readouterr().out
+    assert "outside the range of sea temperatures (-2.5 to 38); the values look like kelvin" in capsys.readouterr().out
 
 
 def test_a_cell_and_a_sample_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

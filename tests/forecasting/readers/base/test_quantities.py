@@ -77,7 +77,13 @@ def test_columns_named_after_places_are_stations_next_to_other_columns(tmp_path:
     assert layout.values == {"pier_sst": "pier", "north_surface_sst": "north_surface"}
 
 
-@pytest.mark.parametrize("name", ["sst_anomaly", "sst_std", "salinity", "air_temperature", "sst_anom_K", "wave_height"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sst_anomaly", "sst_std", "salinity", "air_temperature", "sst_anom_K", "wave_height"),
+        *("t2m", "T2M", "tas", "tasmax", "airTemp", "ATMP", "Tair", "2m_temperature", "temperature_2m"),
+    ],
+)
 def test_the_only_column_is_refused_if_its_name_says_it_is_not_sst(tmp_path: Path, name: str) -> None:
     path = table(tmp_path, name)
     with pytest.raises(
@@ -112,3 +118,9 @@ def test_station_and_row_numbers_are_not_temperatures(tmp_path: Path) -> None:
     path = write(tmp_path, "row,station,time,TEMPR01", *(f"{k},46042,{day},10" for k, day in enumerate(days(3), 7)))
     assert read(path).stations[0].columns.value == "TEMPR01"
     assert set(find_layout(read_delimited(path.read_text()), ReadingOptions()).values) == {"TEMPR01"}
+
+
+def test_columns_that_are_all_something_else_are_named(tmp_path: Path) -> None:
+    path = table(tmp_path, "t2m", "wind_speed")
+    with pytest.raises(FileError, match=r"no column of SST: t2m, wind_speed are something else, .* value_column="):
+        read(path)

@@ -62,7 +62,7 @@ def test_a_comment_above_the_header_can_give_the_units(tmp_path: Path, comment: 
     ],
 )
 def test_a_comment_about_something_else_gives_no_units(tmp_path: Path, comments: list[str]) -> None:
-    path = write(tmp_path, *comments, "time,sst", *(f"{day},41" for day in days(3)))
+    path = write(tmp_path, *comments, "time,sst", *(f"{day},35" for day in days(3)))
     assert read(path).stations[0].units_from == "by default, as the file does not say"
 
 
@@ -85,11 +85,11 @@ def test_a_year_of_values_above_any_sea_gets_a_warning_about_fahrenheit(tmp_path
 
 
 def test_comments_and_a_column_that_name_two_units_are_refused(tmp_path: Path) -> None:
-    rows = [f"{day},41" for day in days(3)]
+    rows = [f"{day},35" for day in days(3)]
     path = write(tmp_path, "# units: degF", "# units: degC", "time,sst", *rows)
     with pytest.raises(FileError, match="line 1 gives the unit as 'degF' and line 2 as 'degC', in the comment above"):
         read(path)
-    assert read(path, ReadingOptions(units="celsius")).series.values[0] == 41
+    assert read(path, ReadingOptions(units="celsius")).series.values[0] == 35
     mixed = write(tmp_path, "time,sst,unit", *(f"{row},degF" for row in rows), "2001-01-04,5,degC")
     with pytest.raises(FileError, match="line 2 gives the unit as 'degF' and line 5 as 'degC', in column unit; keep"):
         read(mixed)
@@ -152,8 +152,8 @@ def test_units_of_another_column_do_not_apply_to_sst(tmp_path: Path) -> None:
 
 
 def test_values_too_warm_for_celsius_that_fit_fahrenheit_are_refused_with_both_remedies(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,sst", *(f"{day},{30 + 5 * k}" for k, day in enumerate(days(6))))
-    with pytest.raises(FileError, match=r"line 6 is 50 °C, .*\(units='fahrenheit' or missing=\(50.0,\)\)"):
+    path = write(tmp_path, "time,sst", *(f"{day},{33 + 2 * k}" for k, day in enumerate(days(6))))
+    with pytest.raises(FileError, match=r"line 5 is 39 °C, .*\(units='fahrenheit' or missing=\(39.0,\)\)"):
         read(path)
 
 

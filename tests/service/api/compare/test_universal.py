@@ -7,6 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
+from service.api.compare.held_out import HeldOutComparison
 from service.api.compare.schemas import OwnComparison
 from tests.service.requests import Json, answered
 
@@ -123,3 +124,39 @@ def test_a_step_between_those_of_the_releases_is_compared_at_its_own_step(seas_c
     assert [entry["step"] for entry in whole_days["series"]] == ["PT6H", "day"]
     short = seas_client.post("/compare?strict=true", json={"series": [days(step="PT6H", values=hours[:56])]})
     assert "send at least 57 values" in short.json()["detail"]
+
+
+def test_a_universal_release_is_compared_on_held_out_seas(seas_client: httpx.Client) -> None:
+    query = {"dataset": "ocean-daily"}
+    answer = answered(seas_client.get("/compare", params=query))
+    HeldOutComparison.model_validate(answer)
+    assert (answer["dataset"], answer["step"], answer["seas"], answer["best"]) == (
+        *("ocean-daily", "day", 12),
+        "ocean-daily-gru",
+    )
+    assert {model["model"] for model in answer["models"]} == {f"ocean-daily-{cell}" for cell in ("rnn", "lstm", "gru")}
+    gru = next(model for model in answer["models"] if model["model"] == "ocean-daily-gru")
+    first, second = gru["held_out"]
+    assert first == {
+        "context": 60,
+        "lead": 1,
+        "positioned": True,
+        "n": 40,
+        "relative_rmse": 0.9,
+        "coverage_80": 0.8,
+    }
+    assert second["lead"] == 7
+    at_seven = answered(seas_client.get("/compare", params=query | {"horizon": "7"}))
+    assert [row["lead"] for model in at_seven["models"] for row in model["held_out"]] == [7, 7, 7]
+    table = seas_client.get("/compare", params=query | {"format": "csv"}).text
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert len(rows) == 6
+    assert {"model": "ocean-daily-gru", "context": "60", "lead": "7", "relative_rmse": "0.9"}.items() <= rows[1].items()
+    markdown = seas_client.get("/compare", params=query | {"format": "markdown"}).text
+    assert "| ocean-daily-gru  |      60 |    known |  0.900 |  0.900 |" in markdown.splitlines()
+
+
+def test_a_lead_that_was_not_scored_is_refused_with_those_that_were(seas_client: httpx.Client) -> None:
+    response = seas_client.get("/compare", params={"dataset": "ocean-daily", "horizon": "2"})
+    assert (response.status_code, response.json()["errors"][0]["location"]) == (422, "query.horizon")
+    assert "horizon 2 was not scored on held-out seas; available: 1, 7; " in response.json()["detail"]

@@ -145,10 +145,20 @@ def test_the_step_is_required_with_start(seas_client: httpx.Client) -> None:
         ({"values": VALUES[:13]}, "at least 14 daily values, and the series has 13: send 1 more"),
         ({"values": [None] * 30}, "every value of the series is missing"),
         ({"values": [20.0] * 30}, "all 30 values are 20 °C"),
-        ({"values": [*VALUES, 39.5]}, "values[60] is 39.5 °C, which no sea reaches"),
-        ({"values": [*VALUES, -2.7]}, "values[60] is -2.7 °C, which no sea reaches"),
+        (
+            {"values": [*VALUES, 39.5]},
+            "values[60] is 39.5 °C, outside the range of sea temperatures (-2.5 to 38); if the values are in °F "
+            "or kelvin, set the units; if it marks a missing value, send null in its place",
+        ),
+        ({"values": [*VALUES, -2.7]}, "values[60] is -2.7 °C, outside the range of sea temperatures"),
         ({"values": [value * 1.8 + 32 for value in VALUES]}, "set the units to fahrenheit"),
         ({"values": [value + 273.15 for value in VALUES]}, "set the units to kelvin"),
+        (
+            {"values": [39.0]},
+            "values[0] is 39 °C, outside the range of sea temperatures (-2.5 to 38); the values look",
+        ),
+        ({"values": [37.0, 39.0]}, "if the values are in °F, set the units to fahrenheit"),
+        ({"values": [271.0, 272.5]}, "the values look like kelvin: set the units to kelvin"),
         ({"values": VALUES[:40] + [None] * 14}, "send newer values"),
         ({"step": "fortnight"}, "unknown step 'fortnight'"),
         ({"start": "yesterday"}, "time 'yesterday' is not an ISO 8601 time"),
@@ -303,9 +313,7 @@ def test_lines_with_all_have_each_network(seas_client: httpx.Client) -> None:
     assert named.status_code == 422
 
 
-@pytest.mark.parametrize(
-    "path", ["/forecast", "/compare", "/compare/plot", "/compare/predictions", "/compare/training", "/series"]
-)
+@pytest.mark.parametrize("path", ["/forecast", "/compare/plot", "/compare/predictions", "/compare/training", "/series"])
 def test_calls_about_a_place_point_to_the_calls_that_take_series(seas_client: httpx.Client, path: str) -> None:
     response = seas_client.get(path, params={"dataset": "ocean-daily"})
     assert response.status_code == 422

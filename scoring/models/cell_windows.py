@@ -35,21 +35,22 @@ class CellWindows:
     bad: npt.NDArray[np.intp]
 
 
-def cell_windows(tail: npt.NDArray[np.float32], window: int, fill_limit: int) -> CellWindows:
+def cell_windows(values: Floats, window: int, fill_limit: int) -> CellWindows:
     """Return the last window of each cell, with short gaps interpolated.
 
     Args:
-        tail: °C, ``(steps, cells)``, NaN where missing: the window and the steps in which a gap may begin.
+        values: °C, ``(cells, steps)``, NaN where missing: at least the window and the steps in which a gap may begin.
         window: steps per window.
         fill_limit: longest gap to interpolate, in steps.
     """
-    observed = np.isfinite(tail)
-    land = ~observed.any(axis=0)
-    last = np.asarray(observed[-1])
+    recent = values[:, -(window + fill_limit + 1) :]
+    observed = np.isfinite(recent)
+    land = ~observed.any(axis=1)
+    last = np.asarray(observed[:, -1])
     no_last = ~last & ~land
     cell = np.flatnonzero(last)
-    values = tail.T[cell].astype(np.float64)
-    gaps: Bools = np.isnan(tail[-window:, cell]).sum(axis=0) > 0
+    values = recent[cell]
+    gaps: Bools = np.isnan(values[:, -window:]).sum(axis=1) > 0
     if gaps.any():
         values[gaps] = fill_gaps(values[gaps], fill_limit)
     values = values[:, -window:]

@@ -1,0 +1,67 @@
+"""The report of a universal release: how its networks did on seas that were held out of training."""
+
+from pydantic import BaseModel, ValidationError
+
+from forecasting.errors import ReleaseError
+
+
+class HeldOutScore(BaseModel, frozen=True):
+    """The score of a network at one context and lead.
+
+    Attributes:
+        context: number of values that each forecast starts from.
+        lead: steps ahead.
+        positioned: whether the networks knew the position.
+        n: number of forecasts.
+        relative_rmse: RMSE relative to persistence, each error in units of what is usual in its series.
+        coverage_80: share of observations inside 80 % intervals; None if the report does not say.
+    """
+
+    context: int
+    lead: int
+    positioned: bool
+    n: int
+    relative_rmse: float
+    coverage_80: float | None = None
+
+
+class HeldOutModel(BaseModel, frozen=True):
+    """The scores of one network.
+
+    Attributes:
+        model: full name.
+        parameters: number of trained weights.
+        train_seconds: wall time of fitting.
+        held_out: on seas that were held out of training.
+    """
+
+    model: str
+    parameters: int
+    train_seconds: float
+    held_out: tuple[HeldOutScore, ...]
+
+
+class UniversalReport(BaseModel, frozen=True):
+    """``report.json`` of a universal release.
+
+    Attributes:
+        seas: number of simulated seas in training.
+        models: the networks.
+    """
+
+    seas: int
+    models: tuple[HeldOutModel, ...]
+
+
+def parse_universal_report(content: bytes) -> UniversalReport:
+    """Parse ``report.json``.
+
+    Raises:
+        ReleaseError: if it does not match this schema.
+    """
+    try:
+        return UniversalReport.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ReleaseError(f"report.json cannot be used: {place}: {first['msg']}") from None

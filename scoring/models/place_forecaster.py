@@ -1,0 +1,98 @@
+"""Forecasts of any series by a network of one place, judged by their own past."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.networks.forecaster import Forecaster
+from forecasting.series.gaps import fill_gaps
+from forecasting.series.times import Floats, Times
+from forecasting.universal.contexts.contexts import Contexts
+from forecasting.universal.own_past.past import Past
+from forecasting.universal.own_past.record import errors_of
+from forecasting.universal.own_past.references import forecast_references
+from scoring.models.cell_forecasts import CellForecasts
+from scoring.models.cell_windows import NO_SEA, cell_windows
+from scoring.models.model import Cells
+from scoring.models.own_past import Origins, independent_forecasts, neighbours, relative_rmse, spread_origins
+from scoring.models.quality import SUSPECT, Flags, judge
+from scoring.models.window_forecasts import forecast_windows
+
+
+@dataclass(frozen=True)
+class PlaceForecaster:
+    """A loaded network of one place."""
+
+    forecaster: Forecaster
+
+    def forecast_cells(self, cells: Cells, times: Times, levels: tuple[int, ...]) -> CellForecasts:
+        """See :class:`~scoring.models.model.CellForecaster`."""
+        metadata = self.forecaster.metadata
+        windows = cell_windows(cells.values, metadata.window, metadata.fill_limit)
+        n = len(windows.cell)
+        valid_times = np.broadcast_to(times, (n, len(times)))
+        scored = forecast_windows(self.forecaster, windows.values, valid_times, levels)
+        last_time = np.full(n, metadata.time_step.shift(times[:1], -1)[0])
+        contexts = Contexts(
+            metadata.time_step,
+            np.arange(n),
+            cells.values[windows.cell],
+            last_time,
+            np.zeros(n, dtype=np.int64),
+            cells.coefficients[windows.cell],
+        )
+        quality = self.judged(contexts, len(times), every=cells.every)
+        quality[scored.unlike] = SUSPECT
+        warnings = {
+            "gap_filled": int(windows.filled.sum()),
+            "outside_training": int(scored.unlike.sum()),
+            "no_sea_temperature": windows.missing.get(NO_SEA, 0),
+        }
+        return CellForecasts(
+            windows.cell,
+            scored.sst,
+            {level: (scored.sst - width, scored.sst + width) for level, width in scored.widths.items()},
+            quality,
+            windows.missing,
+            {kind: count for kind, count in warnings.items() if count},
+            windows.bad,
+        )
+
+    def judged(self, contexts: Contexts, horizon: int, *, every: int = 1) -> Flags:
+        """Return the flag that the own past of each series supports, ``(n,)``.
+
+        Args:
+            contexts: series that end in a value; the window of the network and the steps before it.
+            horizon: number of leads.
+            every: the past of one in so many is forecast, to judge its neighbours too.
+        """
+        unknown = np.full(len(contexts), np.nan)
+        origins = spread_origins(self.forecaster.metadata.window - 1, contexts.values.shape[1] - 1 - horizon)
+        if not len(origins) or not len(contexts):
+            return judge(unknown, np.zeros(len(contexts)), unknown)
+        sample = contexts.take_whole(np.arange(0, len(contexts), every))
+        nearest = neighbours(len(contexts), every)
+        relative = self._relative_rmse(sample, origins, horizon)[nearest]
+        independent = np.full(len(contexts), independent_forecasts(origins, horizon))
+        return judge(relative, independent, unknown)
+
+    def _relative_rmse(self, contexts: Contexts, origins: Origins, horizon: int) -> Floats:
+        end = contexts.values.shape[1] - 1
+        references = forecast_references(Past.of(contexts, np.append(origins, end), horizon), fitted=False)
+        forecasts = np.stack([self._forecast_from(contexts, int(origin), horizon) for origin in origins], axis=1)
+        candidates = np.stack([forecasts, *(reference[:, :-1] for reference in references.values())])
+        return relative_rmse(errors_of(contexts, candidates, origins, 1))
+
+    def _forecast_from(self, contexts: Contexts, origin: int, horizon: int) -> Floats:
+        """Return forecasts from one past step, °C ``(n, horizon)``; NaN where its window has a gap."""
+        metadata = self.forecaster.metadata
+        begin = max(0, origin - metadata.window - metadata.fill_limit)
+        windows = fill_gaps(contexts.values[:, begin : origin + 1], metadata.fill_limit)[:, -metadata.window :]
+        usable = np.isfinite(windows).all(axis=1)
+        ahead = origin + 1 - contexts.values.shape[1] + np.arange(1, horizon + 1)
+        times = contexts.step.shift(contexts.last_time[usable, None], ahead)
+        forecasts = np.full((len(contexts), horizon), np.nan)
+        if usable.any():
+            leads = np.full(int(usable.sum()), horizon)
+            forecasts[usable] = self.forecaster.network.roll_each(windows[usable], times, leads)
+        return forecasts

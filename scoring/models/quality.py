@@ -1,0 +1,90 @@
+"""Whether a forecast is good, as QARTOD flags: only where past forecasts support it.
+
+The evidence is the RMSE of the model relative to the better of persistence and, with a position, the usual change, over
+past forecasts of the same series (of a grid: of the cell or a near one). Held-out seas count as ten forecasts that do
+not overlap, with the RMSE relative to persistence that the release states for a context of this length. The geometric
+mean of both, weighted by the number of such forecasts, has to be below 1.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series.times import Floats
+from forecasting.universal.network.metadata import UniversalMetadata
+
+GOOD: Final = 1
+NOT_EVALUATED: Final = 2
+SUSPECT: Final = 3
+FAIL: Final = 4
+MISSING: Final = 9
+
+MEANINGS: Final = {
+    GOOD: "good", NOT_EVALUATED: "not_evaluated", SUSPECT: "suspect", FAIL: "fail", MISSING: "missing"
+}  # fmt: skip
+
+DOUBTS: Final = ("outside_training", "no_climatology", "doubtful_position", "late", "reference_is_better")
+"""Warnings with which a forecast is not good."""
+
+RULE: Final = (
+    "1: on past forecasts of the cell or a near one, and on held-out seas at this length of context, the RMSE is below "
+    "that of persistence and of the usual change at the position. 2: the input is too short to tell, or the chunk "
+    "failed. 3: past forecasts do not support the model; the window is unlike the training data; the position is on "
+    "land or disagrees with the values; or the last value is missing. 4: an impossible sea temperature. 9: no "
+    "forecast, for example over land."
+)
+"""The rule in the words of the output."""
+
+_HELD_OUT_WEIGHT: Final = 10.0
+_FEWEST_INDEPENDENT: Final = 3.0
+"""Past forecasts that do not overlap, without which only held-out seas can support a model."""
+
+Flags = npt.NDArray[np.int8]
+
+
+def judge(relative: Floats, independent: Floats, held_out: Floats) -> Flags:
+    """Return the flag that the evidence supports, ``(n,)``.
+
+    Args:
+        relative: RMSE on the own past relative to that of the better reference, ``(n,)``; NaN if unknown.
+        independent: number of past forecasts that do not overlap, ``(n,)``.
+        held_out: RMSE relative to persistence on held-out seas, ``(n,)``; NaN if unknown.
+    """
+    own_weight = np.where(np.isfinite(relative), independent, 0.0)
+    seas_weight = np.where(np.isfinite(held_out), _HELD_OUT_WEIGHT, 0.0)
+    evidence = own_weight * _log(relative) + seas_weight * _log(held_out)
+    is_known = (seas_weight > 0) | (own_weight >= _FEWEST_INDEPENDENT)
+    flags: Flags = np.where(is_known, np.where(evidence < 0, GOOD, SUSPECT), NOT_EVALUATED).astype(np.int8)
+    return flags
+
+
+def _log(ratio: Floats) -> Floats:
+    """Return the logarithm of ratios, 0 where they are not known."""
+    logarithm: Floats = np.log(np.maximum(np.where(np.isfinite(ratio), ratio, 1.0), 1e-6))
+    return logarithm
+
+
+def held_out_ratio(metadata: UniversalMetadata, counts: npt.NDArray[np.int64], horizon: int) -> Floats:
+    """Return the RMSE relative to persistence on held-out seas, averaged over leads, for contexts of some lengths.
+
+    Args:
+        metadata: of the network.
+        counts: number of values of each series, ``(n,)``.
+        horizon: number of leads.
+
+    Returns:
+        ``(n,)``; NaN for contexts shorter than any on held-out seas.
+    """
+    contexts = sorted(metadata.held_out, key=int)
+    if not contexts:
+        return np.full(len(counts), np.nan)
+    leads = np.arange(1, horizon + 1)
+    logs = []
+    for context in contexts:
+        ratios = {int(lead): ratio for lead, ratio in metadata.held_out[context].items()}
+        known = sorted(ratios)
+        logs.append(float(np.log(np.interp(leads, known, [ratios[lead] for lead in known]).mean())))
+    lengths = np.log([int(context) for context in contexts])
+    own_lengths = np.log(np.maximum(counts, 1))
+    return np.where(own_lengths >= lengths[0], np.exp(np.interp(own_lengths, lengths, logs)), np.nan)

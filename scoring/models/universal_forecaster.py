@@ -1,0 +1,126 @@
+"""Forecasts of the cells of a grid by one universal network."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import RangeError
+from forecasting.series.times import Floats, Times, unix_seconds
+from forecasting.universal.contexts.contexts import Contexts, contexts_of_rows, gaps_within
+from forecasting.universal.distribution import interval
+from forecasting.universal.network.forecaster import UniversalForecaster
+from forecasting.universal.own_past.past import Past
+from forecasting.universal.own_past.record import errors_of
+from forecasting.universal.own_past.references import forecast_references
+from scoring.models.cell_forecasts import CellForecasts, joined
+from scoring.models.model import Cells
+from scoring.models.own_past import independent_forecasts, neighbours, relative_rmse, spread_origins
+from scoring.models.quality import DOUBTS, SUSPECT, Flags, held_out_ratio, judge
+from scoring.models.reasons import kind_of
+
+_PIECE_VALUES: Final = 1_000_000
+"""Values of one piece of cells, which bounds the memory of long contexts."""
+
+_PASS_VALUES: Final = 16_000
+_PASS_SERIES: Final = 128
+"""Values and series of one pass on a CPU; with more, intermediate results no longer fit into the caches."""
+
+_PASS_ON_GPU: Final = 4_096
+
+
+@dataclass(frozen=True)
+class UniversalCellForecaster:
+    """One loaded universal network."""
+
+    network: UniversalForecaster
+
+    def forecast_cells(self, cells: Cells, times: Times, levels: tuple[int, ...]) -> CellForecasts:
+        """See :class:`~scoring.models.model.CellForecaster`."""
+        size = max(_PIECE_VALUES // max(cells.values.shape[1], 1), cells.every)
+        begins = range(0, max(len(cells), 1), size)
+        parts = [self._forecast(cells.part(slice(begin, begin + size)), len(times), levels) for begin in begins]
+        return joined(parts, begins)
+
+    def _forecast(self, cells: Cells, horizon: int, levels: tuple[int, ...]) -> CellForecasts:
+        metadata = self.network.metadata
+        contexts, failures = contexts_of_rows(
+            cells.values, cells.start, self.network.step, cells.coefficients, horizon, metadata
+        )
+        sst = np.empty((len(contexts), horizon))
+        quantiles = np.empty((len(contexts), horizon, len(metadata.levels)))
+        for places, part in self._passes(contexts):
+            ahead = part.missing_after[:, None] + np.arange(horizon)
+            answer = np.take_along_axis(self._answer(part), ahead[:, :, None], axis=1)
+            sst[places], quantiles[places] = answer[:, :, 0], answer[:, :, 1:]
+        codes = _codes(contexts, cells)
+        return CellForecasts(
+            cell=contexts.row,
+            sst=sst,
+            bounds={level: interval(level, quantiles, metadata.levels) for level in levels},
+            quality=self._quality(contexts, codes, horizon, cells.every),
+            missing=dict(Counter(kind_of(str(error)) for error in failures.values())),
+            warnings=self._warnings(contexts, codes),
+            bad=np.asarray([i for i, e in failures.items() if isinstance(e, RangeError)], dtype=np.intp),
+        )
+
+    def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> dict[str, int]:
+        """Return the number of cells with each kind of warning."""
+        gappy = int(gaps_within(contexts, self.network.metadata.maximum).any(axis=1).sum())
+        counts = Counter({"gap_filled": gappy} if gappy else {})
+        counts.update(code for kinds in codes.values() for code in kinds)
+        return dict(counts)
+
+    def _passes(self, contexts: Contexts) -> Iterable[tuple[npt.NDArray[np.int64], Contexts]]:
+        """Yield contexts of similar length that are forecast at once, with their places."""
+        if not len(contexts):
+            return
+        size = min(max(_PASS_VALUES // contexts.values.shape[1], 1), _PASS_SERIES)
+        for part in contexts.chunks(_PASS_ON_GPU if self.network.device.type != "cpu" else size):
+            yield np.searchsorted(contexts.row, part.row), part
+
+    def _answer(self, part: Contexts) -> Floats:
+        values = part.values[:, -self.network.metadata.maximum :]
+        return self.network.predict(values, unix_seconds(part.last_time), part.coefficients)
+
+    def _quality(self, contexts: Contexts, codes: dict[int, tuple[str, ...]], horizon: int, every: int) -> Flags:
+        n = len(contexts)
+        counts = np.isfinite(contexts.values).sum(axis=1)
+        held_out = held_out_ratio(self.network.metadata, counts, horizon)
+        relative, independent = np.full(n, np.nan), np.zeros(n)
+        if n:
+            sample = contexts.take_whole(np.arange(0, n, every))
+            for places, part in self._passes(sample):
+                relative[places], independent[places] = self._past_skill(part, horizon)
+            nearest = neighbours(n, every)
+            relative, independent = relative[nearest], independent[nearest]
+        quality = judge(relative, independent, held_out)
+        doubtful = [row for row, kinds in codes.items() if set(kinds) & set(DOUBTS)]
+        quality[np.searchsorted(contexts.row, np.asarray(doubtful, dtype=np.int64))] = SUSPECT
+        return quality
+
+    def _past_skill(self, part: Contexts, horizon: int) -> tuple[Floats, float]:
+        """Return the RMSE relative to the better reference from past steps, and how many do not overlap."""
+        minimum, length = self.network.metadata.minimum, part.values.shape[1]
+        origins = spread_origins(minimum - 1, length - 1 - horizon)
+        if not len(origins):
+            return np.full(len(part), np.nan), 0.0
+        answers = self.network.backtest(part.values, unix_seconds(part.last_time), part.coefficients, origins)
+        references = forecast_references(Past.of(part, np.append(origins, length - 1), horizon), fitted=False)
+        candidates = [answers[:, :, :horizon, 0], *(reference[:, :-1] for reference in references.values())]
+        errors = errors_of(part, np.stack(candidates), origins, minimum)
+        return relative_rmse(errors), independent_forecasts(origins, horizon)
+
+
+def _codes(contexts: Contexts, cells: Cells) -> dict[int, tuple[str, ...]]:
+    """Return the kinds of warnings of each context that has any, by row."""
+    kept = set(contexts.row.tolist())
+    codes: dict[int, tuple[str, ...]] = {
+        row: tuple(warning.code for warning in warnings) for row, warnings in contexts.warnings.items() if row in kept
+    }
+    for row in contexts.row[cells.on_land[contexts.row]].tolist():
+        codes[row] = ("no_climatology", *codes.get(row, ()))
+    return codes

@@ -1,0 +1,82 @@
+"""A chunk of a table, forecast by a network of one place."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.networks.windows import last_windows
+from forecasting.series.batch import SeriesBatch
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, Times
+from forecasting.series.timestep import TimeStep
+from scoring.models.place_model import PlaceModel
+from scoring.models.quality import SUSPECT
+from scoring.models.window_forecasts import forecast_windows
+from scoring.tables.forecasts import Provenance, StationForecasts
+from scoring.tables.job import TableJob
+from scoring.tables.positions import climatology_of
+from scoring.tables.stations import ReadStations, in_one_line
+
+if TYPE_CHECKING:
+    from forecasting.universal.contexts.contexts import Contexts
+
+
+@dataclass(frozen=True)
+class PlaceTableJob(TableJob):
+    """The forecasts of a network of one place for the stations of a staged table."""
+
+    model: PlaceModel
+
+    @property
+    def step(self) -> TimeStep:
+        """See :class:`~scoring.tables.job.TableJob`."""
+        return self.model.metadata.time_step
+
+    def forecast(self, stations: ReadStations) -> StationForecasts:
+        """See :class:`~scoring.tables.job.TableJob`."""
+        place, metadata = self.model.load(), self.model.metadata
+        valid, errors = sorted(stations.series), dict(stations.errors)
+        batch = SeriesBatch.of([stations.series[i] for i in valid], metadata.time_step)
+        windows, failures = last_windows(batch, metadata, np.full(len(valid), self.horizon))
+        errors |= {valid[row]: in_one_line(error) for row, error in failures.items()}
+        forecast = np.asarray(valid, dtype=np.intp)[windows.row]
+        times = windows.times if len(windows) else np.empty((0, self.horizon), dtype="datetime64[s]")
+        scored = forecast_windows(place.forecaster, windows.values, times, self.levels)
+        issued = metadata.time_step.shift(times[:, 0], -1)
+        quality = place.judged(self._contexts(stations, forecast, issued), self.horizon)
+        quality[scored.unlike] = SUSPECT
+        provenance = [
+            Provenance(
+                model=self.model.name,
+                version=self.model.version,
+                chosen=None,
+                quality=int(quality[i]),
+                warnings=[
+                    *(warning.code for warning in windows.warnings[i]),
+                    *(["outside_training"] if scored.unlike[i] else []),
+                ],
+            )
+            for i in range(len(windows))
+        ]
+        bounds = {level: (scored.sst - width, scored.sst + width) for level, width in scored.widths.items()}
+        return StationForecasts(stations.names, forecast, issued, times, scored.sst, bounds, provenance, errors)
+
+    def _contexts(self, stations: ReadStations, forecast: npt.NDArray[np.intp], issued: Times) -> "Contexts":
+        """Return the ends of the series with a forecast, in one array."""
+        from forecasting.universal.contexts.contexts import Contexts
+
+        positions = [stations.positions.get(i) for i in forecast.tolist()]
+        values = _ends([stations.series[i] for i in forecast.tolist()], self.model.span().longest)
+        n = len(forecast)
+        return Contexts(self.step, np.arange(n), values, issued, np.zeros(n, dtype=np.int64), climatology_of(positions))
+
+
+def _ends(series: list[SstSeries], longest: int) -> Floats:
+    """Return the last values of several series, ``(n, longest)``; NaN before shorter ones."""
+    ends = np.full((len(series), longest), np.nan)
+    for row, member in zip(ends, series, strict=True):
+        values = member.values[-longest:]
+        row[longest - len(values) :] = values
+    return ends
