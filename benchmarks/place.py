@@ -87,7 +87,7 @@ def _fitted(series: SstSeries, start: UniversalStart) -> tuple[TrainingConfig, N
     )
     past = [*earlier_residuals(dataset, config), Residuals(selected.origins, selected.residuals(CELL))]
     own = Residuals.joined(past)
-    universal = start.at_place(CELL, config.window, dataset.past("validation"))
+    universal = start.at_place(CELL, config.window, dataset.before(own.origins.valid_time.min()))
     share = choose_share(start, own.values, evaluate(universal, CELL, own.origins, dataset).residuals(CELL)).share
     return config, autoregression(config, series, train.joined(validation).joined(test)), share
 

@@ -104,7 +104,9 @@ class Ingredients:
         residuals = Residuals.joined([*self.earlier, Residuals(validation.origins, validation.residuals(cell))])
         chosen = None
         if self.start is not None:
-            universal = self._at_place(cell, "validation")
+            # As in the test part, windows move away from the history that the network knows.
+            history = self.dataset.before(residuals.origins.valid_time.min())
+            universal = self.start.at_place(cell, self.config.window, history)
             others = evaluate(universal, cell, residuals.origins, self.dataset)
             chosen = choose_share(self.start, residuals.values, others.residuals(cell))
             residuals = Residuals(residuals.origins, _mean(residuals.values, others.residuals(cell), chosen.share))
