@@ -85,7 +85,10 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     where.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler, such as tcp://HOST:8786")
     group.add_argument(
-        "--chunk", type=_positive, metavar="N", help="cells or rows per chunk (default: 65536 cells, 250000 rows)"
+        "--chunk",
+        type=_positive,
+        metavar="N",
+        help="cells or rows per chunk (default: 65536 cells, of universal networks 16384; 250000 rows)",
     )
     group.add_argument(
         "--overwrite", action="store_true", help="replace an existing OUTPUT once the new one is complete"

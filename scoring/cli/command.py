@@ -20,7 +20,7 @@ from scoring.engines.in_process import InProcess
 from scoring.engines.processes import Processes
 from scoring.errors import NothingToForecastError, ScoringError
 from scoring.models.choice import Choice
-from scoring.models.model import Model
+from scoring.models.model import CellModel, Model
 from scoring.run.execution import execute, finish
 from scoring.run.run import Result, Run
 from scoring.sources.source import Source, find_source, is_parquet, named
@@ -32,6 +32,9 @@ from scoring.work.plan import Plan, installed
 DONE: Final = 0
 REFUSED: Final = 2
 INCOMPLETE: Final = 3
+
+_ROWS: Final = 250_000
+"""Default number of rows of a table that are forecast together."""
 
 
 def main(options: argparse.Namespace) -> int:
@@ -167,7 +170,7 @@ def _plan(options: argparse.Namespace, kind: str, fingerprint: Fingerprint, mode
         model_sha256=model.sha256,
         horizon=options.horizon,
         levels=options.levels,
-        chunk=options.chunk or (65_536 if kind in GRIDS else 250_000),
+        chunk=options.chunk or (model.cells_per_chunk if kind in GRIDS and isinstance(model, CellModel) else _ROWS),
         output=kind,
         device=model.device,
         reading={

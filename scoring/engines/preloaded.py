@@ -3,8 +3,9 @@
 import torch
 
 import scoring.grids.job
-from forecasting.networks import checkpoint, forecaster
+from forecasting.networks import checkpoint
+from scoring.models import place_forecaster, universal_forecaster
 
-__all__ = ["checkpoint", "forecaster", "scoring"]
+__all__ = ["checkpoint", "place_forecaster", "scoring", "universal_forecaster"]
 
 torch.set_num_threads(1)

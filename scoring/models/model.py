@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,9 @@ class Model(ABC):
 
 class CellModel(Model):
     """A model that can forecast the cells of a grid."""
+
+    cells_per_chunk: ClassVar[int]
+    """Default number of cells that are forecast together."""
 
     @abstractmethod
     def span(self) -> Span:

@@ -35,8 +35,8 @@ def relative_rmse(errors: Floats) -> Floats:
     totals = squares.sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.sqrt(np.maximum(totals, 1e-8) / np.maximum(totals[1], 1e-8)).mean(axis=2)
-    own: Floats = ratios[0] / np.fmin.reduce(ratios[1:])
-    return np.where(known.any(axis=1).min(axis=1), own, np.nan)
+    relative: Floats = ratios[0] / np.fmin.reduce(ratios[1:])
+    return np.where(known.any(axis=1).min(axis=1), relative, np.nan)
 
 
 def independent_forecasts(origins: Origins, leads: int) -> float:

@@ -79,8 +79,8 @@ class PlaceForecaster:
     def _relative_rmse(self, contexts: Contexts, origins: Origins, horizon: int) -> Floats:
         end = contexts.values.shape[1] - 1
         references = forecast_references(Past.of(contexts, np.append(origins, end), horizon), fitted=False)
-        own = np.stack([self._forecast_from(contexts, int(origin), horizon) for origin in origins], axis=1)
-        candidates = np.stack([own, *(reference[:, :-1] for reference in references.values())])
+        forecasts = np.stack([self._forecast_from(contexts, int(origin), horizon) for origin in origins], axis=1)
+        candidates = np.stack([forecasts, *(reference[:, :-1] for reference in references.values())])
         return relative_rmse(errors_of(contexts, candidates, origins, 1))
 
     def _forecast_from(self, contexts: Contexts, origin: int, horizon: int) -> Floats:

@@ -21,6 +21,8 @@ _loading = threading.Lock()
 class PlaceModel(CellModel):
     """A network of one place, which the user named."""
 
+    cells_per_chunk = 65_536
+
     file: CheckpointFile
     metadata: CheckpointMetadata = field(hash=False)
     device: str = "cpu"

@@ -51,13 +51,18 @@ def judge(relative: Floats, independent: Floats, held_out: Floats) -> Flags:
         independent: number of past forecasts that do not overlap, ``(n,)``.
         held_out: RMSE relative to persistence on held-out seas, ``(n,)``; NaN if unknown.
     """
-    own = np.where(np.isfinite(relative), independent, 0.0)
-    seas = np.where(np.isfinite(held_out), _HELD_OUT_WEIGHT, 0.0)
-    logs = [np.log(np.maximum(np.where(w > 0, r, 1.0), 1e-6)) for r, w in ((relative, own), (held_out, seas))]
-    evidence = own * logs[0] + seas * logs[1]
-    known = (seas > 0) | (own >= _FEWEST_INDEPENDENT)
-    flags: Flags = np.where(known, np.where(evidence < 0, GOOD, SUSPECT), NOT_EVALUATED).astype(np.int8)
+    own_weight = np.where(np.isfinite(relative), independent, 0.0)
+    seas_weight = np.where(np.isfinite(held_out), _HELD_OUT_WEIGHT, 0.0)
+    evidence = own_weight * _log(relative) + seas_weight * _log(held_out)
+    is_known = (seas_weight > 0) | (own_weight >= _FEWEST_INDEPENDENT)
+    flags: Flags = np.where(is_known, np.where(evidence < 0, GOOD, SUSPECT), NOT_EVALUATED).astype(np.int8)
     return flags
+
+
+def _log(ratio: Floats) -> Floats:
+    """Return the logarithm of ratios, 0 where they are not known."""
+    logarithm: Floats = np.log(np.maximum(np.where(np.isfinite(ratio), ratio, 1.0), 1e-6))
+    return logarithm
 
 
 def held_out_ratio(metadata: UniversalMetadata, counts: npt.NDArray[np.int64], horizon: int) -> Floats:

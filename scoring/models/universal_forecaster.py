@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from forecasting.errors import RangeError
 from forecasting.series.times import Floats, Times, unix_seconds
-from forecasting.universal.contexts.contexts import Contexts, contexts_of_rows
+from forecasting.universal.contexts.contexts import Contexts, contexts_of_rows, gaps_within
 from forecasting.universal.distribution import interval
 from forecasting.universal.network.forecaster import UniversalForecaster
 from forecasting.universal.own_past.past import Past
@@ -63,9 +63,16 @@ class UniversalCellForecaster:
             bounds={level: interval(level, quantiles, metadata.levels) for level in levels},
             quality=self._quality(contexts, codes, horizon, cells.every),
             missing=dict(Counter(kind_of(str(error)) for error in failures.values())),
-            warnings=dict(Counter(code for kinds in codes.values() for code in kinds)),
+            warnings=self._warnings(contexts, codes),
             bad=np.asarray([i for i, e in failures.items() if isinstance(e, RangeError)], dtype=np.intp),
         )
+
+    def _warnings(self, contexts: Contexts, codes: dict[int, tuple[str, ...]]) -> dict[str, int]:
+        """Return the number of cells with each kind of warning."""
+        gappy = int(gaps_within(contexts, self.network.metadata.maximum).any(axis=1).sum())
+        counts = Counter({"gap_filled": gappy} if gappy else {})
+        counts.update(code for kinds in codes.values() for code in kinds)
+        return dict(counts)
 
     def _passes(self, contexts: Contexts) -> Iterable[tuple[npt.NDArray[np.int64], Contexts]]:
         """Yield contexts of similar length that are forecast at once, with their places."""

@@ -102,6 +102,8 @@ class UniversalNetwork(CellModel):
         device: that it runs on.
     """
 
+    cells_per_chunk = 16_384
+
     files: UniversalFiles
     why: str
     device: str = "cpu"

@@ -22,7 +22,7 @@ _DECIMALS: Final = 6
 
 
 @dataclass(frozen=True)
-class Made:
+class Provenance:
     """How the forecast of a station was made.
 
     Attributes:
@@ -51,7 +51,7 @@ class StationForecasts:
         times: valid times, ``(n, horizon)``.
         sst: °C, ``(n, horizon)``.
         bounds: of the prediction intervals, by level in percent.
-        made: how each forecast was made.
+        provenance: how each forecast was made.
         errors: reasons why stations have no forecast, by index.
     """
 
@@ -61,7 +61,7 @@ class StationForecasts:
     times: Times
     sst: Floats
     bounds: Bounds
-    made: list[Made]
+    provenance: list[Provenance]
     errors: dict[int, str]
 
 
@@ -103,15 +103,15 @@ def to_bytes(forecasts: StationForecasts) -> bytes:
 
 def _stations(forecasts: StationForecasts) -> dict[str, pa.Array]:
     """Return the columns that are the same in all rows of a station, one value for each station."""
-    made = dict(zip(forecasts.station.tolist(), forecasts.made, strict=True))
-    stations = [made.get(i) for i in range(len(forecasts.names))]
-    quality = [MISSING if one is None else one.quality for one in stations]
-    warnings = [None if one is None else ";".join(dict.fromkeys(one.warnings)) or None for one in stations]
+    provenance = dict(zip(forecasts.station.tolist(), forecasts.provenance, strict=True))
+    stations = [provenance.get(i) for i in range(len(forecasts.names))]
+    quality = [MISSING if entry is None else entry.quality for entry in stations]
+    warnings = [None if entry is None else ";".join(dict.fromkeys(entry.warnings)) or None for entry in stations]
     errors = [forecasts.errors.get(i) for i in range(len(forecasts.names))]
     texts = {
-        "model": [one and one.model for one in stations],
-        "version": [one and one.version for one in stations],
-        "chosen": [one and one.chosen for one in stations],
+        "model": [entry and entry.model for entry in stations],
+        "version": [entry and entry.version for entry in stations],
+        "chosen": [entry and entry.chosen for entry in stations],
         "error": errors,
         "warnings": warnings,
     }

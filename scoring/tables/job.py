@@ -29,8 +29,8 @@ class TableJob(Job):
         """Return the forecasts of a chunk: an Arrow stream of :func:`scoring.tables.forecasts.schema`."""
         forecasts = self.forecast(self._read(chunk))
         counts = Counts(len(forecasts.names), len(forecasts.station))
-        for made in forecasts.made:
-            counts.add(Counts(warnings=dict.fromkeys(made.warnings, 1)))
+        for provenance in forecasts.provenance:
+            counts.add(Counts(warnings=dict.fromkeys(provenance.warnings, 1)))
         for sentence in forecasts.errors.values():
             counts.add(Counts(missing={kind_of(sentence): 1}))
         return Part(to_bytes(forecasts), counts)

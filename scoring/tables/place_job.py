@@ -14,7 +14,7 @@ from forecasting.series.timestep import TimeStep
 from scoring.models.place_model import PlaceModel
 from scoring.models.quality import SUSPECT
 from scoring.models.window_forecasts import forecast_windows
-from scoring.tables.forecasts import Made, StationForecasts
+from scoring.tables.forecasts import Provenance, StationForecasts
 from scoring.tables.job import TableJob
 from scoring.tables.positions import climatology_of
 from scoring.tables.stations import ReadStations, in_one_line
@@ -47,8 +47,8 @@ class PlaceTableJob(TableJob):
         issued = metadata.time_step.shift(times[:, 0], -1)
         quality = place.judged(self._contexts(stations, forecast, issued), self.horizon)
         quality[scored.unlike] = SUSPECT
-        made = [
-            Made(
+        provenance = [
+            Provenance(
                 model=self.model.name,
                 version=self.model.version,
                 chosen=None,
@@ -61,7 +61,7 @@ class PlaceTableJob(TableJob):
             for i in range(len(windows))
         ]
         bounds = {level: (scored.sst - width, scored.sst + width) for level, width in scored.widths.items()}
-        return StationForecasts(stations.names, forecast, issued, times, scored.sst, bounds, made, errors)
+        return StationForecasts(stations.names, forecast, issued, times, scored.sst, bounds, provenance, errors)
 
     def _contexts(self, stations: ReadStations, forecast: npt.NDArray[np.intp], issued: Times) -> "Contexts":
         """Return the ends of the series with a forecast, in one array."""

@@ -14,7 +14,7 @@ from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.nearest import nearest_step
 from scoring.models.quality import DOUBTS, GOOD, SUSPECT, held_out_ratio, judge
 from scoring.models.universal_model import UniversalFiles, UniversalModels
-from scoring.tables.forecasts import Made, StationForecasts
+from scoring.tables.forecasts import Provenance, StationForecasts
 from scoring.tables.job import TableJob
 from scoring.tables.positions import climatology_of
 from scoring.tables.stations import ReadStations, in_one_line
@@ -86,7 +86,7 @@ class UniversalTableJob(TableJob):
     ) -> StationForecasts:
         station = sorted(results)
         forecasts = [results[i][0] for i in station]
-        made = [self._made(*results[i], stations.series[i], is_nowhere=i in nowhere) for i in station]
+        provenance = [self._provenance_of(*results[i], stations.series[i], is_nowhere=i in nowhere) for i in station]
         issued = [stations.series[i].times[-1] for i in station]
         intervals = {level: [forecast.interval(level) for forecast in forecasts] for level in self.levels}
         bounds = {
@@ -101,20 +101,22 @@ class UniversalTableJob(TableJob):
             times=np.asarray(times, dtype="datetime64[s]").reshape(len(station), self.horizon),
             sst=self._rows([forecast.sst for forecast in forecasts]),
             bounds=bounds,
-            made=made,
+            provenance=provenance,
             errors=errors,
         )
 
     def _rows(self, rows: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
         return np.asarray(rows, dtype=np.float64).reshape(len(rows), self.horizon)
 
-    def _made(self, forecast: UniversalForecast, files: UniversalFiles, series: SstSeries, *, is_nowhere: bool) -> Made:
+    def _provenance_of(
+        self, forecast: UniversalForecast, files: UniversalFiles, series: SstSeries, *, is_nowhere: bool
+    ) -> Provenance:
         codes: list[str] = [warning.code for warning in forecast.warnings]
         if is_nowhere:
             codes.insert(0, "no_climatology")
         chosen = None if forecast.chosen is None else forecast.chosen.by
         quality = SUSPECT if set(codes) & set(DOUBTS) else self._judged(forecast, files, series)
-        return Made(forecast.model, files.version, chosen, quality, codes)
+        return Provenance(forecast.model, files.version, chosen, quality, codes)
 
     def _judged(self, forecast: UniversalForecast, files: UniversalFiles, series: SstSeries) -> int:
         """Return the flag that the record on the own past and the held-out seas support."""

@@ -17,6 +17,31 @@ def test_loaded_models_are_shown_with_version_digest_period_and_device(shown: Sh
         assert model["sha256"] in card.locator("table").text_content().replace("\n", "")  # type: ignore[union-attr]
 
 
+def test_universal_releases_are_listed_and_point_to_your_data(shown: Shown, url: str) -> None:
+    page = shown("?view=operate").page
+    models = [model for model in httpx.get(f"{url}/models").json()["models"] if model["kind"] == "universal"]
+    part = page.locator("section.part", has=page.get_by_role("heading", name="Any sea"))
+    assert part.get_by_role("heading", level=3).all_inner_texts() == sorted(
+        {model["dataset"] for model in models},
+        key=["ocean-hourly", "ocean-daily", "ocean-weekly", "ocean-monthly"].index,
+    )
+    expect(part.get_by_role("link", name="Your data")).to_have_attribute("href", "/?view=data")
+    for model in models:
+        card = part.locator("section.card", has=page.get_by_role("heading", name=model["dataset"], exact=True))
+        expect(card).to_contain_text(model["version"])
+        assert model["sha256"] in (card.locator("table").text_content() or "").replace("\n", "")
+
+
+def test_checkpoint_metadata_of_a_universal_network_opens_on_click(shown: Shown, url: str) -> None:
+    visit = shown("?view=operate")
+    visit.page.get_by_text("About ocean-daily-gru").click()
+    visit.settle()
+    metadata = httpx.get(f"{url}/models/ocean-daily-gru").json()["metadata"]
+    about = visit.page.locator("details", has_text="About ocean-daily-gru")
+    expect(about).to_contain_text(f"needs {metadata['minimum']} values, uses up to {metadata['maximum']}")
+    expect(about).to_contain_text("A GRU with")
+
+
 def test_the_model_card_opens_on_click(shown: Shown, url: str) -> None:
     visit = shown("?view=operate")
     page = visit.page

@@ -120,7 +120,9 @@ def read_contexts(
         values = np.stack([series[i].values for i in rows]) if length else np.empty((len(rows), 0))
         starts = np.asarray([series[i].start for i in rows], dtype="datetime64[s]")
         group = _Group(step, row, values, starts, coefficients[row])
-        groups.append(group.contexts(horizon, metadata, longest, failures))
+        contexts = group.contexts(horizon, metadata, longest, failures)
+        _warn_of_gaps(contexts, metadata.maximum)
+        groups.append(contexts)
     return [group for group in groups if len(group)], failures
 
 
@@ -133,6 +135,8 @@ def contexts_of_rows(
     metadata: UniversalMetadata,
 ) -> tuple[Contexts, Failures]:
     """Check many series that share their times, such as the cells of a grid.
+
+    There are no warnings of gaps, which would take longer than the rest; see :func:`gaps_within`.
 
     Args:
         values: °C, ``(n, steps)``; NaN where missing.
@@ -175,9 +179,7 @@ class _Group:
         self._refuse(too_late, fit, failures, lambda i: too_late_error(int(missing_after[i]), horizon, metadata))
         contexts = self._aligned(np.flatnonzero(fit), last, longest)
         contexts = _with_agreeing_climatology(contexts)
-        contexts = _without_short_or_constant(_with_late(contexts), metadata, failures)
-        _warn_of_gaps(contexts, metadata.maximum)
-        return contexts
+        return _without_short_or_constant(_with_late(contexts), metadata, failures)
 
     def _refuse(
         self, wrong: npt.ArrayLike, fit: Bools, failures: Failures, error: Callable[[int], SeriesError]
@@ -256,13 +258,19 @@ def _without_short_or_constant(contexts: Contexts, metadata: UniversalMetadata, 
     return contexts if fit.all() else contexts.take(np.flatnonzero(fit)) if fit.any() else contexts.take(slice(0))
 
 
+def gaps_within(contexts: Contexts, maximum: int) -> Bools:
+    """Return which of the last ``maximum`` values are missing after an observed one, ``(n, steps)``."""
+    missing = np.isnan(contexts.values[:, -maximum:])
+    gaps: Bools = missing & np.maximum.accumulate(~missing, axis=1)
+    return gaps
+
+
 def _warn_of_gaps(contexts: Contexts, maximum: int) -> None:
     """Warn of missing values between the observed ones of the part that networks see."""
-    missing = np.isnan(contexts.values[:, -maximum:])
-    gaps = missing & np.maximum.accumulate(~missing, axis=1)
+    gaps = gaps_within(contexts, maximum)
     for i in np.flatnonzero(gaps.any(axis=1)).tolist():
         places = np.flatnonzero(gaps[i])
-        times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - missing.shape[1] + 1))
+        times = shorts(contexts.step.shift(contexts.last_time[i], places[:_SHOWN_GAPS] - gaps.shape[1] + 1))
         shown = ", ".join(times) + (", …" if len(places) > _SHOWN_GAPS else "")
         _warn(contexts, i, ForecastWarning("gap_filled", f"{counted(len(places), 'missing value')} bridged: {shown}"))
 

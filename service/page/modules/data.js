@@ -118,7 +118,7 @@ function showStation(box, { file, params, reading, releases }, station, signal) 
     universal: releases.universal,
     places: releases.places.filter(({ name }) => accepted.includes(name)),
     params: reading.stations.length > 1 ? { ...params, station: station.name } : params,
-    summary: fileSummaryCard({ format: reading.format, station, history: historyOf(series), flagged: ofStation(reading.flagged) }, signal),
+    summary: fileSummaryCard({ format: reading.format, station, series, history: historyOf(series), flagged: ofStation(reading.flagged) }, signal),
   };
   fileForecast(forecasts, source, signal);
 }

@@ -4,6 +4,8 @@
 import { getJson } from "./api.js";
 import { stepSeconds } from "./series-times.js";
 
+const DAY_SECONDS = 86_400;
+
 /**
  * @typedef {object} Dataset
  * @property {string} name
@@ -35,14 +37,19 @@ export function findDataset(datasets, name) {
 }
 
 /**
- * The universal release that forecasts series at a step: of this step, or else of the nearest.
+ * The universal release that forecasts series at a step, as the service chooses it for the next value: of this step, or
+ * else of the nearest, but one that resolves the daily cycle if the series does.
  * @param {Dataset[]} universal @param {string} step
  * @returns {Dataset | null}
  */
 export function universalFor(universal, step) {
   const same = universal.find(({ best }) => best.step === step);
   if (same || step === "month") return same ?? null;
-  const distance = (/** @type {Dataset} */ { best }) => Math.abs(Math.log(stepSeconds(best.step) / stepSeconds(step)));
+  const resolvesCycle = stepSeconds(step) < DAY_SECONDS / 2;
+  const distance = (/** @type {Dataset} */ { best }) => {
+    const losesCycle = resolvesCycle && stepSeconds(best.step) >= DAY_SECONDS;
+    return (losesCycle ? 1000 : 0) + Math.abs(Math.log(stepSeconds(best.step) / stepSeconds(step)));
+  };
   return universal.filter(({ best }) => best.step !== "month").sort((a, b) => distance(a) - distance(b))[0] ?? null;
 }
 

@@ -129,10 +129,15 @@ function showForecast({ opening, forecast, comparison, code }, source, { choice,
     const name = source.series.id === "0" ? source.file.name : source.series.id;
     const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") });
     fill(forecast, ...forecastCard({ name, history: source.history, forecasts, references: parseList(readState().refs, []), onReferences }, signal));
-    fill(code, fileSnippets(source.file, source.params, body, choice.position));
+    fill(code, fileSnippets(source.file, source.params, body, enteredPosition(source.series, choice)));
     // Announced last, since the progress of the comparison would replace it.
     showComparison(comparison, choice, compare, signal).then(() => signal.aborted || announce(headlineText(headline, source.history)));
   });
+}
+
+/** The position that the request has to add, because the file does not have it; null if there is none. @param {any} series @param {Choice} choice */
+function enteredPosition({ latitude, longitude }, { position }) {
+  return position && (position.latitude !== latitude || position.longitude !== longitude) ? position : null;
 }
 
 /** Why the position is not used or in doubt; null if it is right. @param {import("./forecast-chart.js").ModelForecast[]} forecasts */

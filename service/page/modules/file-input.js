@@ -63,7 +63,7 @@ export function fileInput(open, current, text) {
       },
     },
     h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: "file", class: "link" }, "choose one", chooser)),
-    h("p", { class: "note" }, "CSV (long or wide), ERDDAP CSV or NDBC text, optionally gzipped; or NetCDF with a single location or a grid."),
+    h("p", { class: "note" }, "CSV (long or wide), ERDDAP CSV or NDBC text, optionally gzipped; or NetCDF with a single location or a grid. Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."),
     status,
   );
   const useExample = () => {

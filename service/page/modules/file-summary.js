@@ -16,13 +16,14 @@ import { sentence } from "./sentence.js";
  * @typedef {object} StationReading
  * @property {string} format of the file
  * @property {any} station an entry of the response of POST /series
+ * @property {any} series that of the station, with its position if the file has one
  * @property {import("./forecast-chart.js").History} history
  * @property {import("./flags.js").Flagged | null} flagged
  *
  * @param {StationReading} reading
  * @param {AbortSignal} signal
  */
-export function fileSummaryCard({ format, station, history, flagged }, signal) {
+export function fileSummaryCard({ format, station, series, history, flagged }, signal) {
   const chart = new Chart(`Series ${station.name ?? ""}`, signal, { height: "20rem" });
   chart.draw((range) => seriesFigure(history, flagged, range));
   return h(
@@ -32,7 +33,7 @@ export function fileSummaryCard({ format, station, history, flagged }, signal) {
     h(
       "div",
       { class: "file-summary" },
-      facts(format, station, history),
+      facts(format, station, series, history),
       h("div", {}, legend(station, flagged), chart.element, tableDisclosure("Series values, °C", () => rows(history, flagged, chart.range))),
     ),
     readingNotes(station),
@@ -59,13 +60,14 @@ function rows({ step, timestamps, values }, flagged, range) {
   };
 }
 
-/** @param {string} format @param {any} station @param {import("./forecast-chart.js").History} history */
-function facts(format, station, history) {
+/** @param {string} format @param {any} station @param {any} series @param {import("./forecast-chart.js").History} history */
+function facts(format, station, { latitude, longitude }, history) {
   const { summary, columns, flags } = station;
   const entries = [
     ["Format", format],
     ["Columns", [columns.time, columns.value, columns.station, columns.flags].filter(Boolean).join(", ")],
     ["Units", `${station.units}, ${station.units_from}`],
+    ["Position", latitude !== undefined && `${latitude}, ${longitude}`],
     ["Step", formatSteps(1, history.step)],
     ["Start", formatTime(summary.start, history.step)],
     ["End", formatTime(summary.end, history.step)],

@@ -63,7 +63,7 @@ export async function loadComparison(source, choice, stop) {
 function universalHeadline({ series }, { model, horizon, resampledTo }, { forecasts, best, next, compared }) {
   const named = CELLS.includes(model);
   const chosen = isNetwork(best.model) && isNetwork(next.model) ? best : next;
-  const own = compared && !compared.error ? recordOf(compared) : null;
+  const own = compared && !compared.error && (!isNetwork(best.model) || best.model.startsWith(compared.dataset)) ? recordOf(compared) : null;
   const shown = named ? forecasts[0].model : best.model;
   return {
     forecast: named ? forecasts[0] : chosen,

@@ -28,7 +28,7 @@ const PHRASES = {
   climatology: "climatology",
   damped: "damped persistence",
   linear: "a linear autoregression",
-  usual_change: "the usual change",
+  usual_change: "the last value plus the usual change",
 };
 
 /** A model in a sentence. @param {string} model */
@@ -58,10 +58,10 @@ export function verdictTitle(judged) {
   const { model, record, lead, named } = judged;
   const better = betterReference(judged);
   if (record.by !== "own_past") return "Too short for a record on its own past";
-  if (!isNetwork(model)) return capitalised(`${modelPhrase(model)} did best ${lead}`);
+  if (!isNetwork(model)) return capitalised(`${modelPhrase(model)} ${lowest(record, () => true) === model ? `did best ${lead}` : "makes the forecast"}`);
   if (better && named) return capitalised(`${modelPhrase(better)} did better than ${model} ${lead}`);
   if (better) return `No network beat ${modelPhrase(better)} ${lead}`;
-  return `${model} beat every reference ${lead}`;
+  return model in record.rmse ? `${model} beat every reference ${lead}` : `The record does not include ${model}`;
 }
 
 /** What the record says about a forecast, in sentences. @param {Judged} judged */
@@ -77,9 +77,10 @@ function ownPastVerdict(judged) {
   const first = better ? [better, model] : [model, runnerUp];
   const errors = errorsInWords(record, [...first, "persistence"]);
   const begin = `In ${formatCount(record.origins)} forecasts of the past of this series, ${lead}, ${errors}.`;
+  if (!isNetwork(model) && resampled) return `${begin} The service chose the reference at ${resampled} steps.`;
   if (!isNetwork(model)) return `${begin} So a simple reference makes the forecast, not a network.`;
   if (better && named) return `${begin} The forecast is of ${model} because you chose it.`;
-  if (better && resampled) return `${begin} The network makes the forecast because of its record on ${resampled} values: expect no more of it than of the reference.`;
+  if (better && resampled) return `${begin} The service chose the network at ${resampled} steps: expect no more of it than of the reference.`;
   if (better) return `${begin} The difference may be chance, so the network still makes the forecast: expect it to be about as good as the reference.`;
   return begin;
 }

@@ -67,7 +67,9 @@ def test_intervals_are_those_of_the_checkpoint(gru: Forecaster, nino12: SstSerie
 
 
 def test_exceedance_falls_as_the_threshold_rises(gru: Forecaster, nino12: SstSeries) -> None:
-    forecast = gru.forecast(nino12, 1, thresholds=(20.0, 24.0, 28.0))
+    (interval,) = gru.forecast(nino12, 1, levels=(80,)).intervals
+    bounds = float(interval.lower[0]), float(interval.upper[0])
+    forecast = gru.forecast(nino12, 1, thresholds=(bounds[0], sum(bounds) / 2, bounds[1]))
     low, middle, high = (float(probability[0]) for probability in forecast.exceedance)
     assert 1 > low > middle > high > 0
 

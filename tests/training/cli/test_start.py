@@ -112,3 +112,12 @@ def test_a_position_tells_the_usual_temperatures(
     assert train(out, 210 if "disagree" in sentence else 60, *options, *(["--cells", "rnn"])) == status
     printed = capsys.readouterr()
     assert sentence in printed.out + printed.err
+
+
+def test_a_position_of_several_stations_is_refused(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = out.parent / "wide.csv"
+    rows = (f"{time},15,16" for time in tiny.walk(60).times)
+    path.write_text("time,a_sst,b_sst\n" + "\n".join(rows) + "\n")
+    options = ["--latitude", "43.6", "--longitude", "9.1"]
+    assert main(["--data", str(path), "--name", "pier", "--out", str(out), *TINY, *options]) == 2
+    assert "--latitude and --longitude are for a single series" in capsys.readouterr().err
