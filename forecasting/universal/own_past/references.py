@@ -170,5 +170,5 @@ def _damping(past: Past, anomaly: Floats, weight: Floats) -> Floats:
 
 def _lagged(values: Floats, leads: int) -> Floats:
     """Return ``values`` ``(n, steps)`` of 1 to ``leads`` steps before, 0 before the first: ``(n, leads, steps)``."""
-    padded = np.pad(values, ((0, 0), (leads, 0)))
+    padded = np.concatenate([np.zeros((len(values), leads)), values], axis=1)
     return np.lib.stride_tricks.sliding_window_view(padded, values.shape[1], axis=1)[:, leads - 1 :: -1]

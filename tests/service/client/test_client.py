@@ -801,3 +801,13 @@ def test_the_table_of_models_has_universal_ones_without_a_training_period(ask: A
     assert set(table.loc["ocean-daily-gru", ["kind", "step"]]) == {"universal", "day"}
     assert pd.isna(table.loc["ocean-daily-gru", "training_period_start"])
     assert table.loc["nino12-gru", "training_period_start"] == pd.Timestamp("1950-01-01", tz="UTC")
+
+
+def test_a_universal_dataset_is_compared_on_held_out_seas(ask: Ask, seas_url: str) -> None:
+    table = ask(seas_url, "compare", "ocean-daily")
+    assert table.index.tolist() == [f"ocean-daily-{cell}" for cell in ("gru", "gru", "lstm", "lstm", "rnn", "rnn")]
+    assert table["lead"].tolist() == [1, 7] * 3
+    assert table.loc["ocean-daily-gru", "relative_rmse"].tolist() == [0.9, 0.9]
+    assert table["best"].tolist() == [True, True, False, False, False, False]
+    assert set(table["step"]) == {"day"}
+    assert ask(seas_url, "compare", "ocean-daily", horizon=7)["lead"].tolist() == [7] * 3
