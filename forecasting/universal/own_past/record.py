@@ -30,6 +30,11 @@ _SIGNIFICANT_SCORE: Final = 2.0537
 _LEAST_SQUARE: Final = 1e-8
 """°C², below which errors of persistence are rounding."""
 
+_LEAST_SHARE: Final = 1e-3
+"""Smallest mean square of persistence at a lead, relative to the largest.
+
+After a whole period of a cycle, persistence is exact, and that lead must not outweigh all others."""
+
 _COVERAGE: Final = 0.8
 _PRIOR_ORIGINS: Final = 50.0
 """Effective origins at which the factor of the past counts half."""
@@ -144,7 +149,7 @@ class Record:
         whole = (self._known[reference] & self._known[network]).all(axis=1)
         if whole.sum() < MIN_ORIGINS:
             return False
-        scale = np.maximum(self._squares[self._persistence][whole].mean(axis=0), _LEAST_SQUARE)
+        scale = _bounded_below(self._squares[self._persistence][whole].mean(axis=0))
         differences = (self._squares[network] - self._squares[reference]) / scale
         gains = np.where(whole, differences.mean(axis=1), np.nan)
         last_lead = self.first_lead + differences.shape[1] - 1
@@ -160,7 +165,7 @@ class Record:
             squares: of errors, °C², ``(candidates, origins, leads)``, 0 where not ``known``.
             known: of the same shape.
         """
-        reference = np.maximum((self._squares[self._persistence] * known).sum(axis=1), _LEAST_SQUARE)
+        reference = _bounded_below((self._squares[self._persistence] * known).sum(axis=1))
         relative: Floats = np.sqrt(np.maximum(squares.sum(axis=1), _LEAST_SQUARE) / reference).mean(axis=1)
         return relative
 
@@ -210,6 +215,12 @@ class Record:
         factors = np.maximum(exact, 1e-3) ** (effective / (effective + _PRIOR_ORIGINS))
         bounded = np.clip(factors, _LEAST_FACTOR, _GREATEST_FACTOR)
         return np.where(count >= MIN_ORIGINS_TO_RECALIBRATE, bounded, 1.0)
+
+
+def _bounded_below(squares: Floats) -> Floats:
+    """Return the squared errors of persistence ``(…, leads)``, none of them too small to divide by."""
+    bounded: Floats = np.maximum(squares, np.maximum(_LEAST_SHARE * squares.max(axis=-1, keepdims=True), _LEAST_SQUARE))
+    return bounded
 
 
 def _quantile_of_known(values: Floats, probability: float) -> tuple[Floats, Steps]:

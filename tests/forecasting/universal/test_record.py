@@ -33,6 +33,13 @@ def test_a_clearly_better_reference_is_found() -> None:
     assert record(errors(0.6, 1.0, 1.0, 1.0)).better_reference("sea-gru") is None
 
 
+def test_a_lead_at_which_persistence_is_exact_does_not_decide_alone() -> None:
+    values = errors(1.0, 0.1, 2.0, 2.0)
+    values[:, :, 2] *= np.asarray([0.1, 1.0, 1e-6, 1.0])[:, None]
+    assert record(values).best_network() == "sea-lstm"
+    assert record(values).better_reference("sea-lstm") is None
+
+
 def test_an_equally_good_reference_seldom_displaces_a_network() -> None:
     displaced = [record(errors(1.0, 1.0, 1.0, 1.0, seed=seed)).better_reference("sea-gru") for seed in range(200)]
     assert sum(name is not None for name in displaced) <= 20
