@@ -30,7 +30,7 @@ _CHUNK_VALUES: Final = 16_000
 _LARGEST_CHUNK: Final = 128
 """Values and series of one pass on a CPU; with more, intermediate results no longer fit into the caches."""
 
-_CHUNK_WITH_RECORD: Final = 32
+_CHUNK_WITH_RECORD: Final = 8
 _CHUNK_ON_GPU: Final = 4_096
 
 _MAX_HISTORY: Final = 4_000
