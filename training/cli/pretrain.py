@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from forecasting.console import command_name
+from forecasting.networks.device import choose_device
 from training.cli.reading_options import positive
 from training.pretraining.fit import FitSettings
 from training.pretraining.real_series import read_real_series
@@ -20,7 +21,9 @@ def main(arguments: list[str]) -> int:
     fit = FitSettings(epochs=options.epochs, hidden=options.hidden, seed=options.seed)
     spec = SPECS[options.step]
     real_series = read_real_series(spec, options.with_files)
-    settings = PretrainingSettings(fit=fit, real_series=real_series, workers=options.workers)
+    settings = PretrainingSettings(
+        fit=fit, real_series=real_series, device=choose_device(options.device), workers=options.workers
+    )
     if options.seas is not None:
         most = options.seas
         settings = replace(
@@ -75,6 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     parser.add_argument(
         "--workers", type=positive, default=os.cpu_count() or 1, metavar="N", help="processes (default: one per core)"
+    )
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        metavar="NAME",
+        help="where the networks are fitted: cpu, cuda, cuda:N or auto (default: cpu)",
     )
     parser.add_argument("--quiet", action="store_true", help="hide progress")
     return parser

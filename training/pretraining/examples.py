@@ -59,6 +59,10 @@ class Examples:
         """Return some of the examples."""
         return Examples(*(getattr(self, field.name)[rows] for field in fields(self)))
 
+    def to(self, device: torch.device) -> "Examples":
+        """Return the examples on a device."""
+        return Examples(*(getattr(self, field.name).to(device) for field in fields(self)))
+
     @classmethod
     def join(cls, parts: "Sequence[Examples]") -> "Examples":
         """Join examples."""

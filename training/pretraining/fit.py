@@ -14,6 +14,8 @@ from training.pretraining.spec import Spec
 HIDDEN_LEVELS: Final = 0.25
 """Share of the examples that do not show the level, so that an unusual climate does not mislead."""
 
+CPU: Final = torch.device("cpu")
+
 _OUTLIER: Final = 2.5
 _FEWEST_ROWS: Final = 40
 
@@ -43,11 +45,13 @@ def fit_companion(companion: Companion, spec: Spec, moments: Moments, positioned
             companion.noise[which, place] = noise
 
 
-def fit_network(cell: str, spec: Spec, examples: Examples, settings: FitSettings) -> UniversalNetwork:
-    """Fit one network; the weights of the last epoch are kept."""
+def fit_network(
+    cell: str, spec: Spec, examples: Examples, settings: FitSettings, device: torch.device = CPU
+) -> UniversalNetwork:
+    """Fit one network on a device, and return it on the CPU; the weights of the last epoch are kept."""
     torch.manual_seed(settings.seed)
     inputs, context = examples.inputs.shape[2], examples.context.shape[2] + 2
-    network = UniversalNetwork(cell, spec, inputs, context, settings.hidden, settings.companion)
+    network = UniversalNetwork(cell, spec, inputs, context, settings.hidden, settings.companion).to(device)
     batch = min(settings.batch, len(examples))
     batches = len(examples) // batch
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
@@ -56,13 +60,14 @@ def fit_network(cell: str, spec: Spec, examples: Examples, settings: FitSettings
     )
     for _ in range(settings.epochs):
         for rows in torch.randperm(len(examples)).split(batch)[:batches]:
-            loss = _loss(network, examples.take(rows), torch.rand(len(rows)) < HIDDEN_LEVELS)
+            hidden = (torch.rand(len(rows)) < HIDDEN_LEVELS).to(device)
+            loss = _loss(network, examples.take(rows).to(device), hidden)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-    return network.eval()
+    return network.cpu().eval()
 
 
 def _loss(network: UniversalNetwork, examples: Examples, hidden: Tensor) -> Tensor:
@@ -77,7 +82,7 @@ def _loss(network: UniversalNetwork, examples: Examples, hidden: Tensor) -> Tens
     error = (examples.target - forecast[..., 0]) * examples.unit
     point = nn.functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=_OUTLIER)
     away = (examples.target.unsqueeze(3) - forecast[..., 1:]) * examples.unit.unsqueeze(3)
-    levels = torch.tensor(LEVELS)
+    levels = torch.tensor(LEVELS, device=error.device)
     pinball = torch.maximum(levels * away, (levels - 1) * away).mean(3) * 4
     loss: Tensor = ((point + pinball) * examples.weight).sum() / examples.weight.sum()
     return loss

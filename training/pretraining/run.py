@@ -22,7 +22,7 @@ from training.pretraining.evaluate import HeldOutScore, score_held_out
 from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
 from training.pretraining.export import UniversalModule
 from training.pretraining.features import Features
-from training.pretraining.fit import FitSettings, fit_companion, fit_network
+from training.pretraining.fit import CPU, FitSettings, fit_companion, fit_network
 from training.pretraining.network import UniversalNetwork
 from training.pretraining.publish import FittedNetwork, TrainedOn, write_universal_release
 from training.pretraining.real_series import RealSeries, real_panel
@@ -45,6 +45,7 @@ class PretrainingSettings:
         held_out_seas: number of those that the networks are scored on.
         fit: settings of the networks.
         real_series: to train on too.
+        device: that the networks are fitted on.
         workers: number of processes.
     """
 
@@ -53,6 +54,7 @@ class PretrainingSettings:
     held_out_seas: int = 1_000
     fit: FitSettings = field(default_factory=FitSettings)
     real_series: Sequence[RealSeries] = ()
+    device: torch.device = CPU
     workers: int = 1
 
 
@@ -115,7 +117,7 @@ def fit_all(spec: Spec, settings: PretrainingSettings, progress: Callable[[str],
         progress(f"cut examples from {seas} seas: {time.perf_counter() - begin:.0f} s")
         jobs = [(cell, with_companion) for with_companion in (True, False) for cell in CELLS]
         fitted: dict[tuple[str, bool], _Fit] = {}
-        for job, fit in zip(jobs, pool.map(partial(_fit, store, settings.fit), jobs), strict=True):
+        for job, fit in zip(jobs, pool.map(partial(_fit, store, settings.fit, settings.device), jobs), strict=True):
             fitted[job] = fit
             progress(f"fitted {job[0]}{'' if job[1] else ' without its companion'}: {fit.seconds:.0f} s")
     return [
@@ -191,12 +193,12 @@ def _cut_examples(store: _Store, chunk: tuple[int, int]) -> Examples:
     return make_examples(spec, Features(spec), store.load_companion(), panel, np.random.default_rng(chunk[0]))
 
 
-def _fit(store: _Store, settings: FitSettings, job: tuple[str, bool]) -> _Fit:
+def _fit(store: _Store, settings: FitSettings, device: torch.device, job: tuple[str, bool]) -> _Fit:
     cell, with_companion = job
     spec = store.spec
     examples = Examples.load(store.examples)
     begin = time.perf_counter()
-    network = fit_network(cell, spec, examples, replace(settings, companion=with_companion))
+    network = fit_network(cell, spec, examples, replace(settings, companion=with_companion), device)
     seconds = time.perf_counter() - begin
     module = UniversalModule(spec, Features(spec), store.load_companion(), network).eval()
     panel = Panel(*torch.load(store.held_out, weights_only=True))
