@@ -26,12 +26,8 @@ from forecasting.wording import available
 
 BEST: Final = "best"
 
-_CHUNK_VALUES: Final = 16_000
-_LARGEST_CHUNK: Final = 128
-"""Values and series of one pass on a CPU; with more, intermediate results no longer fit into the caches."""
-
 _CHUNK_WITH_RECORD: Final = 8
-_CHUNK_ON_GPU: Final = 4_096
+"""Series of one pass with a record; the forecasts of the past of more take too much memory."""
 
 _MAX_HISTORY: Final = 4_000
 """Last values of a series that references are fitted to; the networks use fewer."""
@@ -207,10 +203,7 @@ class UniversalRelease:
         return [results[i] for i in range(len(series))]
 
     def _chunk_size(self, length: int, fits: bool) -> int:
-        if fits:
-            return _CHUNK_WITH_RECORD
-        on_gpu = self.any_network.device.type != "cpu"
-        return _CHUNK_ON_GPU if on_gpu else min(max(_CHUNK_VALUES // length, 1), _LARGEST_CHUNK)
+        return _CHUNK_WITH_RECORD if fits else self.any_network.pass_size(length)
 
     def check(self, horizon: int) -> None:
         """Raise RequestError if the horizon is not offered."""

@@ -25,12 +25,6 @@ from scoring.models.reasons import kind_of
 _PIECE_VALUES: Final = 1_000_000
 """Values of one piece of cells, which bounds the memory of long contexts."""
 
-_PASS_VALUES: Final = 16_000
-_PASS_SERIES: Final = 128
-"""Values and series of one pass on a CPU; with more, intermediate results no longer fit into the caches."""
-
-_PASS_ON_GPU: Final = 4_096
-
 
 @dataclass(frozen=True)
 class UniversalCellForecaster:
@@ -78,8 +72,7 @@ class UniversalCellForecaster:
         """Yield contexts of similar length that are forecast at once, with their places."""
         if not len(contexts):
             return
-        size = min(max(_PASS_VALUES // contexts.values.shape[1], 1), _PASS_SERIES)
-        for part in contexts.chunks(_PASS_ON_GPU if self.network.device.type != "cpu" else size):
+        for part in contexts.chunks(self.network.pass_size(contexts.values.shape[1])):
             yield np.searchsorted(contexts.row, part.row), part
 
     def _answer(self, part: Contexts) -> Floats:

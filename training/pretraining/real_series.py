@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import torch
 
-from forecasting.climatology.annual_cycle import evaluate
+from forecasting.climatology.annual_cycle import COEFFICIENTS, evaluate
 from forecasting.climatology.global_climatology import GlobalClimatology
 from forecasting.errors import FileError
 from forecasting.readers import read
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats
+from forecasting.series.times import Floats, unix_seconds
 from forecasting.series.timestep import in_words
 from training.pretraining.examples import Panel
 from training.pretraining.spec import Spec
@@ -70,7 +70,7 @@ def _read(spec: Spec, path: Path) -> list[RealSeries]:
 
 def _climatology(position: tuple[float, float] | None) -> Floats:
     if position is None:
-        return np.full(7, np.nan)
+        return np.full(COEFFICIENTS, np.nan)
     return GlobalClimatology.load().coefficients(*position).astype(np.float64)
 
 
@@ -79,7 +79,7 @@ def real_panel(spec: Spec, series: Sequence[RealSeries]) -> Panel:
     size = spec.training_steps
     values, times, climatologies = [], [], []
     for real in series:
-        seconds = real.series.times.astype("datetime64[s]").astype(np.float64)
+        seconds = unix_seconds(real.series.times)
         padded = np.concatenate([np.full(size, np.nan), real.series.values])
         for end in range(len(seconds), 0, -(size // _OVERLAP)):
             values.append(padded[end : end + size])

@@ -16,6 +16,12 @@ from forecasting.universal.network.metadata import UniversalMetadata
 Coefficients = npt.NDArray[np.float32]
 Steps = npt.NDArray[np.int64]
 
+_PASS_VALUES = 16_000
+_LARGEST_PASS = 128
+"""Values and series of one pass on a CPU; with more, intermediate results no longer fit into the caches."""
+
+_PASS_ON_GPU = 4_096
+
 _WARM_UP_CALLS = 3
 """TorchScript specialises and optimises a method during its first calls."""
 
@@ -47,6 +53,12 @@ class UniversalForecaster:
                 "with load_universal"
             )
         return _reopen, (self.file, str(self.device))
+
+    def pass_size(self, length: int) -> int:
+        """Return how many series of ``length`` values to forecast at once without a record."""
+        if self.device.type != "cpu":
+            return _PASS_ON_GPU
+        return min(max(_PASS_VALUES // length, 1), _LARGEST_PASS)
 
     def predict(self, values: Floats, last_time: Floats, coefficients: Coefficients) -> Floats:
         """Forecast all leads after the last step of each series.
