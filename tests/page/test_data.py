@@ -155,7 +155,7 @@ def test_flagged_values_are_marked_in_the_plot_and_described(shown: Shown) -> No
         page.keyboard.press("Shift+ArrowRight")
     expect(page.locator("#announcement")).to_contain_text("Sep 2002")
     expect(page.locator("#announcement")).to_contain_text("flagged suspect")
-    expect(plot.locator(".hoverlayer")).to_contain_text("Flagged suspect (kept)")
+    expect(plot.locator(".readout")).to_contain_text("Flagged suspect (kept)")
 
 
 def test_a_station_can_be_chosen_from_several(shown: Shown) -> None:
