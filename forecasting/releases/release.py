@@ -21,6 +21,9 @@ EVALUATED: Final = "evaluated"
 LONGEST_TITLE: Final = 60
 """Characters of a title."""
 
+EVALUATED_SERIES: Final = f"{EVALUATED}/series.csv"
+"""Observations of the test part, and of the window before it."""
+
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION: Final = re.compile(r"\d{8}T\d{6}Z")
 
@@ -97,6 +100,11 @@ class Release:
                     return False
                 return isinstance(sidecar, dict) and sidecar.get("kind") == UNIVERSAL
         return False
+
+    @property
+    def holds_evaluated(self) -> bool:
+        """Whether the release of a place holds networks that have not seen its test part."""
+        return self.holds(f"{EVALUATED}/baselines.json")
 
     def holds(self, name: str) -> bool:
         """Return whether the manifest has a file of this name."""

@@ -35,6 +35,7 @@ FILES = {
     *("report.json", "baselines.json", "predictions.csv", "recent.csv", "comparison.png", "comparison.svg"),
     *("report.md", "MODEL_CARD.md"),
     *("evaluated/rnn.pt", "evaluated/lstm.pt", "evaluated/gru.pt", "evaluated/baselines.json"),
+    "evaluated/series.csv",
 }
 
 
@@ -278,6 +279,14 @@ def test_the_end_of_the_series_is_part_of_the_release(published: Published, nino
     recent = pd.read_csv(published.path / "recent.csv")
     assert recent["time"].iloc[-1] == "2010-12-01T00:00:00Z"
     assert recent["sst"].tolist() == nino12.values[-96:].tolist()
+
+
+def test_the_test_part_and_the_window_before_it_are_part_of_the_release(
+    published: Published, nino12: SstSeries, small: TrainingConfig
+) -> None:
+    series = pd.read_csv(published.path / "evaluated" / "series.csv")
+    assert series["sst"].tolist() == nino12.values[585 - small.window :].tolist()
+    assert series["time"].iloc[small.window] == "1998-10-01T00:00:00Z"
 
 
 def test_no_file_holds_nan(published: Published) -> None:
