@@ -92,8 +92,8 @@ def test_the_lowest_panel_shows_the_networks_relative_to_their_mean(shown: Shown
 
 def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
     page = visitor().open("?models=rnn,lstm,gru,climatology")
-    page.locator(".plot .nsewdrag").first.hover()
-    label = page.locator(".plot .hoverlayer").first
+    page.locator(".plot .surface").first.hover()
+    label = page.locator(".plot .readout").first
     for name in ("Observed", "RNN", "LSTM", "GRU", "Climatology", "GRU error"):
         expect(label).to_contain_text(name)
 
@@ -124,7 +124,7 @@ def test_the_url_keeps_the_zoom(visitor: Visitor) -> None:
 
 def test_dragging_zooms(visitor: Visitor) -> None:
     page = visitor().open("?dataset=nino12")
-    box = page.locator(".plot .nsewdrag").first.bounding_box()
+    box = page.locator(".plot .surface").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 200, box["y"] + 60)
     page.mouse.down()
@@ -140,7 +140,7 @@ def test_dragging_zooms(visitor: Visitor) -> None:
     low, high = drawn["yaxis"]["range"]
     assert low < min(values) < low + 0.2 * (high - low)
     assert high - 0.2 * (high - low) < max(values) < high
-    page.locator(".plot .nsewdrag").first.dblclick()
+    page.locator(".plot .surface").first.dblclick()
     page.wait_for_function("() => !location.search.includes('from=')")
 
 
@@ -215,8 +215,11 @@ def test_what_each_cell_remembers_is_shown_with_and_without_its_companion(shown:
         return f"{min(rows, key=lambda row: row['context'])['relative_rmse']:.3f}"
 
     assert cells == [shortest(model[kind]) for model in models for kind in ("held_out", "held_out_without_companion")]
-    contexts = {row["context"] for row in models[0]["held_out"]}
-    assert card.locator("circle.with").count() == card.locator("circle.without").count() == 3 * len(contexts)
+    drawn = card.locator(".plot").evaluate_all("plots => plots.map(plot => plot.data.map(trace => trace.y))")
+    for lines, model in zip(drawn, models, strict=True):
+        for line, kind in zip(lines, ("held_out_without_companion", "held_out"), strict=True):
+            rows = [row for row in model[kind] if row["lead"] == lead and not row["positioned"]]
+            assert line == [row["relative_rmse"] for row in sorted(rows, key=lambda row: row["context"])]
 
 
 def test_metric_definitions_open_on_click(shown: Shown) -> None:

@@ -20,7 +20,7 @@ import { latestOnly, runTask } from "./task.js";
 import { leadErrorsCard } from "./leads.js";
 import { showMemory } from "./memory.js";
 import { skillBars } from "./skill-bars.js";
-import { formatSteps, formatTime, stepAdjective } from "./times.js";
+import { formatPeriod, formatSteps, stepAdjective } from "./times.js";
 import { trainingCards } from "./training.js";
 
 export const heading = "Compare";
@@ -101,7 +101,7 @@ function plotCard(results, signal) {
         "div",
         {},
         h("h2", {}, "Observed and forecast, one step ahead"),
-        h("p", {}, `${formatTime(results.timestamps[0], results.step)} – ${formatTime(/** @type {string} */ (results.timestamps.at(-1)), results.step)}, UTC`),
+        h("p", {}, formatPeriod(results.timestamps[0], /** @type {string} */ (results.timestamps.at(-1)), results.step)),
       ),
       chart.zoomButtons(),
     ),
@@ -166,7 +166,7 @@ function showByLead(box, comparison, signal) {
 /** @param {any} comparison */
 function introduction(comparison) {
   const best = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
-  const period = `${formatTime(comparison.test.start, comparison.step)} – ${formatTime(comparison.test.end, comparison.step)}`;
+  const period = formatPeriod(comparison.test.start, comparison.test.end, comparison.step);
   return [
     `The test period, ${period}, was not used for training or tuning. `,
     h("strong", {}, `${modelTitle(kindOf(best.model))}, the best network over the validation period, is off by ${fixed(best.mae, 2)} °C on average`),

@@ -1,15 +1,16 @@
 // @ts-check
 /** Whether the intervals hold: the share of observations inside them, by lead, beside their level. */
 
+import { Chart } from "./chart.js";
 import { h } from "./dom.js";
-import { CELLS, kindOf, modelLabel, modelTitle } from "./models.js";
+import { fixedRange, panelTitle } from "./layout.js";
+import { kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
-import { bandPath, figure, linear, linePath, svg } from "./svg.js";
 import { tableDisclosure } from "./table.js";
+import { colour } from "./theme.js";
 import { formatSteps } from "./times.js";
+import { bandTraces, lineTrace } from "./traces.js";
 
-const HEIGHT = 260;
-const MARGIN = { left: 40, right: 34, top: 22, bottom: 40 };
 /** Coverage is compared with the level within two standard errors, but at least within these points, as in the report. */
 const TOLERANCE = 0.03;
 const LEVELS = ["80", "95"];
@@ -23,13 +24,14 @@ export function coverageCard(leads, signal) {
   const levels = LEVELS.filter((level) => networks.every((/** @type {any} */ model) => level in model.coverage));
   if (!levels.length) return null;
   const text = verdict(leads, networks, levels);
-  const drawn = figure(HEIGHT, (width) => ({ label: `Share of observations inside the intervals, by lead. ${text}`, content: content(networks, levels, leads, width) }), signal);
+  const chart = new Chart(`Share of observations inside the intervals, by lead, ${leads.dataset}`, signal, { height: "17rem" });
+  chart.draw(() => coverageFigure(leads, networks, levels));
   return h(
     "section",
     { class: "card" },
     h("header", {}, h("h2", {}, "Do the intervals hold?"), h("p", {}, "Share of observations inside, over the test period")),
     h("p", { class: "answer" }, text),
-    drawn.element,
+    chart.element,
     h("div", { class: "row legend" }, networks.map((/** @type {any} */ model) => modelLabel(kindOf(model.model)))),
     h("p", { class: "note" }, "Dashed lines are what the intervals promise. Inside the shading, the difference is no more than chance allows: two standard errors, or 3 points if that is more."),
     tableDisclosure("Share of observations inside the intervals, %", () => ({
@@ -60,35 +62,33 @@ function allowance({ error }, i) {
   return Math.max(TOLERANCE, 2 * (error?.[i] ?? 0));
 }
 
-/** @param {any[]} networks @param {string[]} levels @param {any} leads @param {number} width */
-function content(networks, levels, leads, width) {
-  const n = networks[0].rmse.length;
+/** @param {any} leads @param {any[]} networks @param {string[]} levels @returns {import("./chart.js").Figure} */
+function coverageFigure(leads, networks, levels) {
   const best = networks.find((model) => model.model === leads.best) ?? networks[0];
-  const x = linear([1, Math.max(n, 2)], [MARGIN.left + 6, width - MARGIN.right]);
-  const shares = networks.flatMap((model) => levels.flatMap((level) => model.coverage[level].share));
-  const low = Math.min(0.7, Math.floor(Math.min(...shares) * 10) / 10);
-  const y = linear([low, 1], [HEIGHT - MARGIN.bottom, MARGIN.top]);
-  const places = Array.from({ length: n }, (_, i) => x(i + 1));
-  const rows = Array.from({ length: Math.round((1 - low) * 10) + 1 }, (_, i) => low + i / 10);
-  const steps = Array.from({ length: n }, (_, i) => i + 1).filter((lead) => lead === 1 || lead % Math.max(1, Math.ceil(n / Math.max(3, Math.floor(width / 60)))) === 0);
-  const ordered = [...networks].sort((a, b) => CELLS.indexOf(kindOf(b.model)) - CELLS.indexOf(kindOf(a.model)));
-  return [
-    svg("text", { x: 0, y: 12 }, "Observations inside, %"),
-    ...rows.flatMap((value) => [
-      svg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }),
-      svg("text", { x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, String(Math.round(value * 100))),
-    ]),
-    ...levels.flatMap((level) => {
-      const nominal = Number(level) / 100;
-      const margin = places.map((_, i) => allowance(best.coverage[level], i));
-      return [
-        svg("path", { class: "band allowed", d: bandPath(places, margin.map((value) => y(Math.max(nominal - value, low))), margin.map((value) => y(Math.min(nominal + value, 1)))) }),
-        svg("line", { class: "nominal", x1: places[0], x2: places[n - 1], y1: y(nominal), y2: y(nominal) }),
-        svg("text", { class: "end", x: width - MARGIN.right + 4, y: y(nominal) + 4 }, `${level}%`),
-      ];
-    }),
-    ...ordered.flatMap((model) => levels.map((level) => svg("path", { class: `line ${kindOf(model.model)}`, d: linePath(model.coverage[level].share.map((/** @type {number} */ value, /** @type {number} */ i) => [places[i], y(value)])) }))),
-    ...steps.map((lead) => svg("text", { x: x(lead), y: HEIGHT - MARGIN.bottom + 16, "text-anchor": "middle" }, String(lead))),
-    svg("text", { x: (MARGIN.left + width - MARGIN.right) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, `Steps ahead (1 step = ${formatSteps(1, leads.step)})`),
-  ];
+  /** @type {any[]} */
+  const steps = best.rmse.map((/** @type {number} */ _, /** @type {number} */ i) => i + 1);
+  const shares = (/** @type {any} */ model, /** @type {string} */ level) => model.coverage[level].share.map((/** @type {number} */ share) => share * 100);
+  const allowed = levels.flatMap((level) => {
+    const margins = steps.map((_, i) => allowance(best.coverage[level], i) * 100);
+    const [lower, upper] = [margins.map((margin) => Number(level) - margin), margins.map((margin) => Math.min(Number(level) + margin, 100))];
+    return bandTraces("persistence", steps, lower, upper, 0.18);
+  });
+  const lines = [...networks].reverse().flatMap((model) =>
+    levels.map((level) => lineTrace(kindOf(model.model), steps, shares(model, level), { name: `${modelTitle(kindOf(model.model))} ${level}%`, hovertemplate: "%{y:.1f}%", legendrank: Number(level) * 100 + networks.indexOf(model) })),
+  );
+  const lowest = Math.min(...lines.flatMap((trace) => /** @type {number[]} */ (trace.y)), 75);
+  const promise = (/** @type {string} */ level) => ({ type: "line", x0: 0, x1: 1, xref: "paper", y0: Number(level), y1: Number(level), line: { color: colour("ink"), width: 1, dash: "4px,3px" } });
+  return {
+    data: [...allowed, ...lines],
+    layout: {
+      xaxis: { showgrid: false, title: { text: `Steps ahead (1 step = ${formatSteps(1, leads.step)})`, standoff: 6 }, nticks: 8, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, leads.step)} ahead` },
+      yaxis: { nticks: 6, ...fixedRange([Math.floor(lowest / 5) * 5, 100]) },
+      margin: { l: 44, r: 12, t: 26, b: 44 },
+      annotations: [panelTitle("Observations inside, %", 1)],
+      shapes: levels.map(promise),
+    },
+    extent: [0, steps.length],
+    describe: (i) => [`${formatSteps(i + 1, leads.step)} ahead`, ...levels.flatMap((level) => networks.map((model) => `${modelTitle(kindOf(model.model))} ${level}%: ${fixed(shares(model, level)[i], 1)}`))].join(", "),
+    pointsAt: (i) => lines.map((_, place) => ({ curveNumber: allowed.length + place, pointNumber: i })),
+  };
 }

@@ -2,22 +2,21 @@
 /** "What would we have said?": the forecast of a day in the test period, then what came, with a running score. */
 
 import { readState, updateState } from "./address.js";
+import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
 import { fill, h, uniqueId } from "./dom.js";
-import { fanContent } from "./fan-figure.js";
+import { fanFigure } from "./fan-figure.js";
 import { isNetwork, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { PastForecasts } from "./past-forecasts.js";
 import { runningScore, scoreOf } from "./running-score.js";
-import { figure, linePath, linear, svg } from "./svg.js";
+import { svg } from "./svg.js";
 import { dataTable } from "./table.js";
 import { errorNotice, latestOnly, runTask } from "./task.js";
 import { formatSteps, formatTime } from "./times.js";
 
-const FAN_HEIGHT = 320;
-const OVERVIEW_HEIGHT = 44;
-/** Half the width of the thumb of a slider, which does not go over its ends. */
-const THUMB = 8;
+/** Of the picture above the slider, in its own units. */
+const OVERVIEW = { width: 1000, height: 100 };
 /** Browsers limit how often the URL may change. */
 const URL_DELAY_MS = 300;
 /** A slider that is dragged far passes forecasts that nobody waits for. */
@@ -70,10 +69,7 @@ class Hindcast {
     this.nextSignal = latestOnly(signal);
     /** @type {ReturnType<PastForecasts["at"]>} */
     this.shown = null;
-    this.fan = figure(FAN_HEIGHT, (width) => this.#fan(width), signal);
-    this.overview = figure(OVERVIEW_HEIGHT, (width) => this.#overview(width), signal);
-    this.overview.element.removeAttribute("role");
-    this.overview.element.setAttribute("aria-hidden", "true");
+    this.chart = new Chart(`Past forecasts of ${modelTitle(kindOf(source.model))}`, signal, { height: "20rem" });
     this.sentence = h("p", { class: "said" });
     this.score = h("div", { class: "score" });
     this.problem = h("div", {});
@@ -108,10 +104,10 @@ class Hindcast {
         { class: "pick" },
         h("label", { for: slider.id }, "Data up to ", this.day),
         h("div", { class: "zoom" }, move("‹", "One step earlier", -1), move("›", "One step later", 1)),
-        h("div", { class: "track" }, this.overview.element, slider),
+        h("div", { class: "track" }, this.#overview(), slider),
       ),
       this.problem,
-      h("div", { class: "past" }, h("div", {}, this.sentence, this.fan.element, this.#legend(), h("label", { class: "check" }, came, "Show what came")), this.score),
+      h("div", { class: "past" }, h("div", {}, this.sentence, this.chart.element, this.#legend(), h("label", { class: "check" }, came, "Show what came")), this.score),
     );
     return this.show(this.index);
   }
@@ -123,7 +119,6 @@ class Hindcast {
     const origin = source.origins[index];
     slider.value = String(index);
     this.day.textContent = formatTime(origin, source.step);
-    this.overview.redraw();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => !this.signal.aborted && updateState({ day: shortTime(origin) }), URL_DELAY_MS);
     const stop = this.nextSignal();
@@ -151,41 +146,30 @@ class Hindcast {
   }
 
   #draw() {
-    if (!this.shown) return;
-    this.fan.redraw();
-    const { forecast } = this.shown;
-    const text = this.#saidInWords(forecast);
+    const { shown, came, source } = this;
+    if (!shown) return;
+    this.chart.draw(() => fanFigure(shown, { model: source.model, step: source.step, came }));
+    const text = this.#saidInWords(shown.forecast);
     this.sentence.textContent = text;
     this.slider.setAttribute("aria-valuetext", `${this.day.textContent}. ${text}`);
-    fill(this.score, ...this.#scores(forecast));
+    fill(this.score, ...this.#scores(shown.forecast));
   }
 
-  /** @param {number} width */
-  #fan(width) {
-    if (!this.shown) return { label: "Loading", content: [] };
-    const { forecast } = this.shown;
-    return {
-      label: `Forecast of ${modelTitle(kindOf(this.source.model))} with data up to ${this.day.textContent}, and what came. ${this.#saidInWords(forecast)}`,
-      content: fanContent(this.shown, this.source.model, { came: this.came, width, height: FAN_HEIGHT }),
-    };
-  }
-
-  /** The whole test period, with a mark at the chosen day. @param {number} width */
-  #overview(width) {
-    const { origins } = this.source;
+  /** The observations of the whole test period, above the slider. */
+  #overview() {
     const { timestamps, observed } = this.results;
     const known = new Map(timestamps.map((time, i) => [time, observed[i]]));
-    const values = origins.map((time) => known.get(time) ?? null);
-    const present = values.filter((value) => value !== null);
-    const x = linear([0, origins.length - 1], [THUMB, width - THUMB]);
-    const y = linear([Math.min(...present), Math.max(...present)], [OVERVIEW_HEIGHT - 4, 4]);
-    return {
-      label: "",
-      content: [
-        svg("path", { class: "line observed", d: linePath(values.map((value, i) => [x(i), value === null ? null : y(value)])) }),
-        svg("line", { class: "moment", x1: x(this.index), x2: x(this.index), y1: 0, y2: OVERVIEW_HEIGHT }),
-      ],
-    };
+    const values = this.source.origins.map((time) => known.get(time) ?? null);
+    const present = /** @type {number[]} */ (values.filter((value) => value !== null));
+    const [low, high] = [Math.min(...present), Math.max(...present)];
+    let path = "";
+    values.forEach((value, i) => {
+      if (value === null) return;
+      const [x, y] = [(i / Math.max(values.length - 1, 1)) * OVERVIEW.width, (1 - (value - low) / (high - low || 1)) * OVERVIEW.height];
+      path += `${path && values[i - 1] !== null ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
+    });
+    const { width, height } = OVERVIEW;
+    return svg("svg", { class: "overview", viewBox: `0 -4 ${width} ${height + 8}`, preserveAspectRatio: "none", "aria-hidden": "true" }, {}, [svg("path", { d: path })]);
   }
 
   /** What was said for the next step, and what came. @param {import("./past-forecasts.js").PastForecast} forecast */

@@ -2,19 +2,19 @@
 /** What each cell remembers: the errors of universal networks by length of context, with and without companion. */
 
 import { getJson, withQuery } from "./api.js";
+import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
 import { loadReleases, universalFor } from "./datasets.js";
 import { fill, h } from "./dom.js";
+import { fixedRange, panelTitle } from "./layout.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
-import { figure, linear, linePath, svg, ticks } from "./svg.js";
+import { svg } from "./svg.js";
 import { tableDisclosure } from "./table.js";
 import { runTask } from "./task.js";
+import { colour } from "./theme.js";
 import { formatSteps } from "./times.js";
-
-const HEIGHT = 230;
-const MARGIN = { left: 40, right: 8, top: 44, bottom: 40 };
-const GAP = 18;
+import { lineTrace } from "./traces.js";
 
 /**
  * @typedef {object} Score on held-out seas
@@ -42,14 +42,18 @@ export function showMemory(box, step, signal) {
 function card(answer, signal) {
   const leads = [...new Set(answer.models[0].held_out.map((/** @type {Score} */ score) => score.lead))].sort((a, b) => a - b);
   let [lead, positioned] = [leads[Math.min(1, leads.length - 1)], true];
-  const drawn = figure(HEIGHT, (width) => ({ label: labelOf(answer, lead, positioned), content: panels(answer, lead, positioned, width) }), signal);
+  const charts = answer.models.map((/** @type {Network} */ network) => {
+    const chart = new Chart(`Error by length of context, ${modelTitle(kindOf(network.model))}`, signal, { height: "13rem" });
+    chart.draw(() => memoryFigure(answer, network, lead, positioned));
+    return chart;
+  });
   const answerText = h("p", { class: "answer" }, labelOf(answer, lead, positioned));
   const table = () => tableDisclosure("RMSE relative to persistence on held-out seas", () => tableOf(answer, lead, positioned));
   let values = table();
   const update = () => {
     values.replaceWith((values = table()));
     answerText.textContent = labelOf(answer, lead, positioned);
-    drawn.redraw();
+    charts.forEach((/** @type {Chart} */ chart) => chart.redraw());
   };
   return h(
     "section",
@@ -68,11 +72,18 @@ function card(answer, signal) {
       }, { single: true }),
     ),
     answerText,
-    drawn.element,
-    h("div", { class: "row legend" }, h("span", { class: "label" }, h("span", { class: "swatch with", "aria-hidden": "true" }), "With companion, as served"), h("span", { class: "label" }, h("span", { class: "swatch dash", "aria-hidden": "true" }), "Without companion")),
+    h("div", { class: "panels" }, charts.map((/** @type {Chart} */ chart) => chart.element)),
+    h("div", { class: "row legend" }, lineSample("Filled dots: with companion, as served", "none"), lineSample("Open dots: without companion", "5 4")),
     h("p", { class: "note" }, "RMSE relative to persistence: below 1 is better than persistence. The companion is a regression that adapts to each series; without it, the cell has to remember by itself."),
     values,
   );
+}
+
+/** @param {string} text @param {string} dash */
+function lineSample(text, dash) {
+  const line = svg("line", { x1: 0, x2: 28, y1: 4, y2: 4 }, { stroke: colour("ink"), "stroke-width": 2, "stroke-dasharray": dash });
+  const dot = svg("circle", { cx: 14, cy: 4, r: 3.25 }, { stroke: colour("ink"), "stroke-width": 1.5, fill: dash === "none" ? colour("ink") : colour("card") });
+  return h("span", { class: "label" }, svg("svg", { class: "swatch", viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, {}, [line, dot]), text);
 }
 
 /** The scores of one network by context, shortest first. @param {Score[]} scores @param {number} lead @param {boolean} positioned */
@@ -91,42 +102,34 @@ function labelOf(answer, lead, positioned) {
   return `${formatSteps(lead, answer.step)} ahead, from ${shortest} to ${formatCount(longest)} values of context, the relative RMSE goes from ${parts.join(", ")}.`;
 }
 
-/** A panel for each cell, on a common scale. @param {any} answer @param {number} lead @param {boolean} positioned @param {number} width */
-function panels(answer, lead, positioned, width) {
-  /** @type {{kind: string, lines: [string, Score[]][]}[]} */
-  const cells = answer.models.map((/** @type {Network} */ network) => ({
-    kind: kindOf(network.model),
-    lines: [
-      ["without", selected(network.held_out_without_companion, lead, positioned)],
-      ["with", selected(network.held_out, lead, positioned)],
-    ],
-  }));
-  const scores = cells.flatMap(({ lines }) => lines.flatMap(([, list]) => list));
-  const values = [...scores.map((score) => score.relative_rmse), 1];
+/** The scores of one network, on a scale that all have in common. @param {any} answer @param {Network} network @param {number} lead @param {boolean} positioned @returns {import("./chart.js").Figure} */
+function memoryFigure(answer, network, lead, positioned) {
+  const kind = kindOf(network.model);
+  const [alone, together] = [network.held_out_without_companion, network.held_out].map((scores) => selected(scores, lead, positioned));
+  const all = answer.models.flatMap((/** @type {Network} */ { held_out: scores, held_out_without_companion: others }) => [...scores, ...others]);
+  const values = [...selected(all, lead, positioned).map((score) => score.relative_rmse), 1];
   const margin = (Math.max(...values) - Math.min(...values)) * 0.08;
-  const y = linear([Math.min(...values) - margin, Math.max(...values) + margin], [HEIGHT - MARGIN.bottom, MARGIN.top]);
-  const marks = ticks([Math.min(...values) - margin, Math.max(...values) + margin], 5);
-  const size = (width - MARGIN.left - MARGIN.right - GAP * (cells.length - 1)) / cells.length;
-  const contexts = cells[0].lines[1][1].map((score) => score.context);
-  return [
-    svg("text", { x: 0, y: 12 }, "RMSE relative to persistence"),
-    ...marks.map((mark) => svg("text", { x: MARGIN.left - 6, y: y(mark) + 4, "text-anchor": "end" }, fixed(mark, 2))),
-    ...cells.flatMap(({ kind, lines }, i) => {
-      const begin = MARGIN.left + i * (size + GAP);
-      const x = linear([0, Math.max(contexts.length - 1, 1)], [begin + 12, begin + size - 12]);
-      return [
-        ...marks.map((mark) => svg("line", { class: "grid", x1: begin, x2: begin + size, y1: y(mark), y2: y(mark) })),
-        svg("line", { class: "nominal", x1: begin, x2: begin + size, y1: y(1), y2: y(1) }),
-        svg("text", { class: "title", x: begin, y: MARGIN.top - 12 }, modelTitle(kind)),
-        ...lines.flatMap(([name, list]) => [
-          svg("path", { class: `line plain ${kind} ${name}`, d: linePath(list.map((score, j) => [x(j), y(score.relative_rmse)])) }),
-          ...list.map((score, j) => svg("circle", { class: `dot ${kind} ${name}`, cx: x(j), cy: y(score.relative_rmse), r: 3.5 })),
-        ]),
-        ...contexts.map((context, j) => svg("text", { x: x(j), y: HEIGHT - MARGIN.bottom + 16, "text-anchor": "middle" }, String(context))),
-      ];
-    }),
-    svg("text", { x: (MARGIN.left + width) / 2, y: HEIGHT - 6, "text-anchor": "middle" }, `Values of context (1 value = ${formatSteps(1, answer.step)})`),
+  const line = (/** @type {Score[]} */ scores, /** @type {string} */ name, /** @type {any} */ style, /** @type {string} */ symbol) => {
+    const trace = lineTrace(kind, scores.map((score) => formatCount(score.context)), scores.map((score) => score.relative_rmse), { name, mode: "lines+markers", hovertemplate: "%{y:.3f}" });
+    return { ...trace, line: { ...trace.line, ...style }, marker: { size: 7, symbol, color: trace.line.color } };
+  };
+  const data = [
+    ...(alone.length ? [line(alone, "Without companion", { dash: "5px,4px", width: 1.5 }, "circle-open")] : []),
+    line(together, "With companion", { dash: "solid", width: 2 }, "circle"),
   ];
+  return {
+    data,
+    layout: {
+      xaxis: { showgrid: false, title: { text: `Context (1 value = ${formatSteps(1, answer.step)})`, standoff: 6 } },
+      yaxis: { nticks: 5, ...fixedRange([Math.min(...values) - margin, Math.max(...values) + margin]) },
+      margin: { l: 44, r: 12, t: 26, b: 44 },
+      annotations: [panelTitle(modelTitle(kind), 1)],
+      shapes: [{ type: "line", x0: 0, x1: 1, xref: "paper", y0: 1, y1: 1, line: { color: colour("edge"), width: 1, dash: "4px,3px" } }],
+    },
+    extent: [0, together.length],
+    describe: (i) => [`${formatCount(together[i].context)} values`, ...data.map((trace) => `${trace.name} ${fixed(trace.y[i], 3)}`)].join(", "),
+    pointsAt: (i) => data.map((_, curveNumber) => ({ curveNumber, pointNumber: i })),
+  };
 }
 
 /** @param {any} answer @param {number} lead @param {boolean} positioned */
