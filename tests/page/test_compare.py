@@ -41,7 +41,8 @@ def test_the_note_tells_the_best_network_from_the_one_with_the_lowest_error(
     names = [row.get_by_role("rowheader").locator(".label").last.inner_text() for row in first]
     note = page.locator(".card", has=table).locator("p.note", has_text="is called best")
     expect(note).to_contain_text(
-        f"{best} is called best because it has the lowest one-step RMSE over the validation period, before the test period"
+        f"{best} is called best because it has the lowest one-step RMSE over the validation period, before the test "
+        "period"
     )
     lead = ".* ahead over the test period"
     if names == [best]:
@@ -205,8 +206,8 @@ def test_what_each_cell_remembers_is_shown_with_and_without_its_companion(shown:
     models = httpx.get(f"{url}/compare", params={"dataset": "ocean-monthly"}).json()["models"]
     card = page.locator("section.card", has=page.get_by_role("heading", name="Error by length of context"))
     lead = models[0]["held_out"][-1]["lead"]
-    card.get_by_text(f"{lead} months", exact=True).click()
-    card.get_by_text("Unknown", exact=True).click()
+    card.get_by_role("radio", name=f"{lead} months").check()
+    card.get_by_role("radio", name="Unknown").check()
     card.get_by_text("View as table").click()
     cells = card.get_by_role("row").nth(1).get_by_role("cell").all_inner_texts()
 

@@ -86,7 +86,7 @@ function plotCard(results, signal) {
   const { from, to, models } = readState();
   let shown = parseList(models, CELLS).filter((kind) => kinds.includes(kind));
   const chart = new Chart(`Observed and forecast SST for ${results.dataset}, with errors`, signal, {
-    height: "36rem",
+    height: "40rem",
     range: from && to ? [from, to] : null,
     onZoom: (range) => updateState({ from: range && toMinute(range[0]), to: range && toMinute(range[1]) }),
   });

@@ -83,8 +83,8 @@ function coverageFigure(leads, networks, levels) {
     layout: {
       xaxis: { showgrid: false, title: { text: `Steps ahead (1 step = ${formatSteps(1, leads.step)})`, standoff: 6 }, nticks: 8, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, leads.step)} ahead` },
       yaxis: { nticks: 6, ...fixedRange([Math.floor(lowest / 5) * 5, 100]) },
-      margin: { l: 44, r: 12, t: 26, b: 44 },
-      annotations: [panelTitle("Observations inside, %", 1)],
+      margin: { l: 44, r: 12, t: 32, b: 44 },
+      annotations: [{ ...panelTitle("Observations inside, %", 1), yshift: 12 }],
       shapes: levels.map(promise),
     },
     extent: [0, steps.length],

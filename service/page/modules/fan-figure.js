@@ -27,8 +27,8 @@ export function fanFigure({ forecast, history }, { model, step, came }) {
   const from = (/** @type {any[]} */ values) => [origin, ...values];
   const bands = [...forecast.intervals].sort((a, b) => b.level - a.level).flatMap(({ lower, upper }) => bandTraces(kind, x, from(lower), from(upper), 0.17));
   const line = (/** @type {string} */ name, /** @type {any[]} */ values, /** @type {any} */ overrides = {}) => {
-    const trace = lineTrace(name, x, from(values), { hoverinfo: ["skip", ...values.map(() => "all")], ...overrides });
-    return { ...trace, line: { ...trace.line, ...overrides.line } };
+    const trace = lineTrace(name, x, from(values), { hoverinfo: ["skip", ...values.map(() => "all")] });
+    return { ...trace, ...overrides, line: { ...trace.line, ...overrides.line } };
   };
   const observed = line("observed", forecast.observed, {
     name: "Came",
@@ -39,7 +39,7 @@ export function fanFigure({ forecast, history }, { model, step, came }) {
   const data = [
     ...bands,
     line("persistence", forecast.baselines.persistence),
-    line(kind, forecast.sst, { name: `${modelTitle(kind)} said`, line: { width: 2.25, dash: "solid" } }),
+    line(kind, forecast.sst, { name: `${modelTitle(kind)} said`, line: { width: 2.5 } }),
     lineTrace("observed", past.timestamps, past.values, { hovertemplate: "<b>%{y:.2f} °C</b>" }),
     ...(came ? [observed] : []),
   ];
@@ -50,8 +50,8 @@ export function fanFigure({ forecast, history }, { model, step, came }) {
     layout: {
       xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: [past.timestamps[0], x[x.length - 1]] },
       yaxis: { nticks: LINES + 1, ...fixedRange(valueRange(past.values, forecast)) },
-      margin: { l: 44, r: 12, t: 22, b: 40 },
-      annotations: [panelTitle("SST, °C", 1)],
+      margin: { l: 44, r: 12, t: 30, b: 40 },
+      annotations: [{ ...panelTitle("SST, °C", 1), yshift: 12 }],
       shapes: [verticalLine(forecast.origin)],
     },
     extent: [0, n + forecast.timestamps.length],

@@ -206,9 +206,10 @@ class Hindcast {
     const error = (/** @type {number | undefined} */ value) => (value === undefined ? "–" : `${fixed(value, 2)} °C`);
     return [
       h("h3", {}, "Running score"),
+      h("p", { class: "note" }, "Mean absolute error"),
       dataTable(
         "Mean absolute error",
-        ["Mean absolute error", ["This forecast", h("span", { class: "unit" }, ` ${ahead}`)], ["So far", h("span", { class: "unit" }, ` ${formatSteps(1, step)} ahead`)]],
+        ["Model", ["This forecast", h("span", { class: "unit" }, ` ${ahead}`)], ["So far", h("span", { class: "unit" }, ` ${formatSteps(1, step)} ahead`)]],
         [
           [modelLabel(kindOf(model)), error(this_.model), error(soFar?.model)],
           [modelLabel("persistence"), error(this_.persistence), error(soFar?.persistence)],

@@ -95,11 +95,12 @@ function selected(scores, lead, positioned) {
 function labelOf(answer, lead, positioned) {
   const parts = answer.models.map((/** @type {Network} */ network) => {
     const scores = selected(network.held_out, lead, positioned);
-    return `${modelTitle(kindOf(network.model))} ${fixed(scores[0].relative_rmse, 2)} to ${fixed(scores[scores.length - 1].relative_rmse, 2)}`;
+    return `${fixed(scores[0].relative_rmse, 2)} to ${fixed(scores[scores.length - 1].relative_rmse, 2)} for ${modelTitle(kindOf(network.model))}`;
   });
   const scores = selected(answer.models[0].held_out, lead, positioned);
   const [shortest, longest] = [scores[0].context, scores[scores.length - 1].context];
-  return `${formatSteps(lead, answer.step)} ahead, from ${shortest} to ${formatCount(longest)} values of context, the relative RMSE goes from ${parts.join(", ")}.`;
+  const last = parts.pop();
+  return `${formatSteps(lead, answer.step)} ahead, with ${formatCount(longest)} values before the forecast instead of ${shortest}, the error relative to persistence goes from ${parts.length ? `${parts.join(", ")} and ${last}` : last}.`;
 }
 
 /** The scores of one network, on a scale that all have in common. @param {any} answer @param {Network} network @param {number} lead @param {boolean} positioned @returns {import("./chart.js").Figure} */
@@ -123,7 +124,7 @@ function memoryFigure(answer, network, lead, positioned) {
       xaxis: { showgrid: false, title: { text: `Context (1 value = ${formatSteps(1, answer.step)})`, standoff: 6 } },
       yaxis: { nticks: 5, ...fixedRange([Math.min(...values) - margin, Math.max(...values) + margin]) },
       margin: { l: 44, r: 12, t: 26, b: 44 },
-      annotations: [panelTitle(modelTitle(kind), 1)],
+      annotations: [panelTitle(`${modelTitle(kind)}: RMSE relative to persistence`, 1)],
       shapes: [{ type: "line", x0: 0, x1: 1, xref: "paper", y0: 1, y1: 1, line: { color: colour("edge"), width: 1, dash: "4px,3px" } }],
     },
     extent: [0, together.length],

@@ -75,8 +75,8 @@ function bars(list) {
 
 /** @param {[number, number]} interval */
 function intervalInWords(interval) {
-  const range = h("span", { class: "range" }, h("span", { class: "hidden" }, ", 95% interval "), interval.map((end) => signedPercent(end).replace("%", "")).join(" to "), "%");
-  return mayBeChance(interval) ? [" ", range, " ", h("span", { class: "chance" }, "may be chance")] : [" ", range];
+  const ends = interval.map((end) => signedPercent(end).replace("%", "")).join(" to ");
+  return h("span", { class: "sure" }, h("span", { class: "hidden" }, " 95% interval "), `${ends}%`, mayBeChance(interval) && [", ", h("span", { class: "chance" }, "may be chance")]);
 }
 
 /** The ends of the axis. @param {Bar[]} list */
