@@ -18,6 +18,9 @@ EXAMPLES: Final = {"onePlace": {"summary": "A monthly series, with the networks 
 """Examples of a JSON body, as OpenAPI has them."""
 
 
+SkillInterval = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
 class TestPeriod(BaseModel):
     """The held-out part on which accuracy is measured."""
 
@@ -98,6 +101,11 @@ class ComparedNetwork(ComparedModel):
     p_value: float | None = Field(
         description="From the Diebold–Mariano test against the best baseline; null if it cannot be computed."
     )
+    skill_interval: dict[str, SkillInterval | None] = Field(
+        description="The lower and upper end of the 95 % interval of the skill over each baseline, from a circular "
+        "block bootstrap, which respects autocorrelation. A skill whose interval includes 0 may be chance. Null if it "
+        "cannot be computed; empty for several series together, and for a release that does not record it."
+    )
     coverage: dict[str, float] = Field(
         description="The share of observations inside the intervals, by level in percent."
     )
@@ -133,6 +141,8 @@ class Predictions(BaseModel):
     version: str
     units: Literal["celsius"]
     step: str
+    best: str = Field(description="The network with the lowest validation RMSE.")
+    hindcast: bool = Field(description="Whether `GET /compare/hindcast` has forecasts of this period, at all leads.")
     timestamps: list[Time] = Field(description="The valid times, in UTC.")
     observed: list[float]
     predictions: dict[str, list[float]] = Field(description="By model, including the baselines.")

@@ -16,6 +16,8 @@ IDS = {
     "POST /compare": "compareSeries",
     "GET /compare/predictions": "getPredictions",
     "GET /compare/plot": "plotTestPart",
+    "GET /compare/leads": "compareLeads",
+    "GET /compare/hindcast": "getHindcast",
     "GET /compare/training": "getTrainingRecord",
     "GET /series": "getRecentValues",
     "POST /series": "readFile",
@@ -45,7 +47,7 @@ IDS = {
 }
 """The ids that clients rely on. Add to them; change none."""
 
-TIME_FIELDS = {"start", "end", "timestamps"}
+TIME_FIELDS = {"start", "end", "timestamps", "origin"}
 VERBS = {"Forecast", "Compare", "Get", "List", "Read", "Plot", "Check", "Run", "Load", "Unload"}
 
 
