@@ -7,7 +7,7 @@ import { saveFile, toCsv } from "./download.js";
 import { forecastFigure, recentRange } from "./forecast-chart.js";
 import { forecastCsv, forecastTable, hasUncalibrated, uncalibratedMark } from "./forecast-table.js";
 import { toggleGroup } from "./controls.js";
-import { kindOf, modelLabel, modelTitle } from "./models.js";
+import { kindOf, modelLabel } from "./models.js";
 import { sentence } from "./sentence.js";
 
 /**
@@ -79,7 +79,7 @@ export function warningsNotice(forecasts, omitted = []) {
 /** @param {import("./forecast-chart.js").ModelForecast[]} forecasts */
 function legend(forecasts) {
   const kinds = forecasts.map(({ model }) => kindOf(model));
-  const lines = kinds.length > 1 ? kinds.map(modelLabel) : h("span", { class: "label" }, h("span", { class: `swatch ${kinds[0]}`, "aria-hidden": "true" }), modelTitle(kinds[0]));
+  const lines = kinds.map((kind) => modelLabel(kind, kinds.length === 1 ? "solid" : undefined));
   return h("div", { class: "row legend", role: "group", "aria-label": "Legend" }, modelLabel("observed"), lines, bandLegend(forecasts));
 }
 

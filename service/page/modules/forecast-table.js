@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { dataTable } from "./table.js";
-import { formatTime } from "./times.js";
+import { columnTime } from "./times.js";
 
 /** @typedef {import("./forecast-chart.js").ModelForecast} ModelForecast */
 
@@ -29,7 +29,7 @@ export function forecastTable(caption, forecasts, step) {
     ...references.map((name) => h("th", { scope: "col", class: "wide-only" }, modelTitle(name))),
   ];
   const rows = timestamps.map((time, i) => [
-    formatTime(time, step),
+    columnTime(time, step),
     ...forecasts.flatMap((forecast) => [
       h("td", {}, fixed(forecast.sst[i], 2), !single && forecast.intervals.filter(({ level }) => level === kept?.level).map((interval) => under(interval, i))),
       ...forecast.intervals.map((interval) => h("td", { class: intervalClass(interval.level) }, range(interval, i))),

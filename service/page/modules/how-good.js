@@ -7,7 +7,7 @@ import { glossary } from "./glossary.js";
 import { isNetwork, kindOf, modelTitle } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { capitalised, modelPhrase } from "./record.js";
-import { formatSteps, formatTime } from "./times.js";
+import { formatPeriod, formatSteps } from "./times.js";
 
 /** Differences with a larger p-value may be chance. */
 const SIGNIFICANT = 0.05;
@@ -77,7 +77,7 @@ function verdictSentence({ step, horizon, models }, { network, reference, shown 
 
 /** What the errors rest on. @param {any} comparison */
 function evidenceSentence({ test, step }) {
-  return `RMSE of ${formatCount(test.n)} forecasts of the test period, ${formatTime(test.start, step)} – ${formatTime(test.end, step)}, which was not used for training.`;
+  return `RMSE of ${formatCount(test.n)} forecasts of the test period, ${formatPeriod(test.start, test.end, step)}, which was not used for training.`;
 }
 
 /** How often the intervals of the network held; empty if that is not known. @param {Judgement} judgement */
