@@ -17,7 +17,7 @@ from tests.page.conftest import Visitor
 from tests.serving import serve
 from training.publish.release import seal
 
-QUERY = "?dataset=nino12&network=gru"
+QUERY = "?view=compare&dataset=nino12&network=gru"
 
 
 def card_of(page: Page) -> Locator:
@@ -145,6 +145,6 @@ def older(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_release_without_past_forecasts_leaves_the_slider_out(visitor: Visitor, older: str) -> None:
-    page = visitor(at=older).open("?dataset=nino12")
+    page = visitor(at=older).open("?view=compare&dataset=nino12")
     expect(page.get_by_role("heading", name="Observed and forecast, one step ahead")).to_be_visible()
     expect(page.get_by_role("heading", name="What would we have said?")).to_be_hidden()
