@@ -283,7 +283,7 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
     page = visit.page
     page.evaluate("history.replaceState(null, '', '/?view=data')")
     page.locator("#file").set_input_files(tmp_path / "grid.nc")
-    expect(page.get_by_role("alert")).to_contain_text("“Grid location”", timeout=30_000)
+    expect(page.get_by_role("alert")).to_contain_text("Which place?", timeout=30_000)
     page.get_by_text("Reading options").click()
     page.get_by_label("Grid location").fill("44,9")
     page.get_by_label("Grid location").press("Enter")

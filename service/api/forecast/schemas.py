@@ -107,6 +107,9 @@ class ChosenOut(BaseModel):
     )
     origins: int = Field(description="The number of past forecasts that were compared.")
     rmse: dict[str, float] = Field(description="The RMSE of each candidate at the leads asked for.")
+    since: str | None = Field(
+        default=None, description="The first time that a past forecast started from; absent if there are none."
+    )
 
 
 class SeriesForecast(_Forecast, _Identified):

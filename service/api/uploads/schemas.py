@@ -8,6 +8,7 @@ from forecasting.errors import ForecastError, RequestError
 from forecasting.readers import DateOrder, ReadingOptions
 from forecasting.readers.base.options import OPTIONS
 from forecasting.series.units import Units
+from service.http.choices import Choice
 
 MAX_STATIONS: Final = 500
 """Limit of stations in a file, as each is described."""
@@ -112,6 +113,7 @@ class StationOut(BaseModel):
     warnings: list[str] = Field(description="Doubts to check, one sentence each.")
     summary: SeriesSummary | None = Field(default=None, description="Absent if there is a problem.")
     problem: str | None = Field(description="Why there is no series, and what to do; null if there is one.")
+    choices: list[Choice] = Field(description="The possible answers to what the problem asks.")
     training: Training
     forecast: list[Use] = Field(description="Datasets with the same step whose models may be able to forecast.")
 
@@ -141,6 +143,7 @@ class FileReading(BaseModel):
 
     format: str = Field(examples=["CSV"])
     problem: str | None = Field(description="What to choose, if the file holds several series; otherwise null.")
+    choices: list[Choice] = Field(description="The possible answers to what the problem asks: the stations.")
     stations: list[StationOut]
     units: Literal["celsius"] = Field(description="Units of the values in series.")
     series: list[FoundSeries] = Field(description="The series of each station that has one.")
