@@ -27,13 +27,10 @@ WORKDIR /distribution
 COPY pyproject.toml LICENSE ./
 RUN sed -zi 's/\nreadme = [^\n]*//; s/\ndev = \[\n.*\n\]\n\n\[tool.setuptools.*/\n\n[tool.setuptools]\npackages = []\n/' pyproject.toml
 
-# The service only serves plotly.min.js; it does not import plotly.
 FROM torch AS service-packages
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,from=distribution,source=/distribution,target=/distribution,rw \
     pip --python /opt/venv/bin/python install '/distribution[page,otel]' \
-    && find /opt/venv/lib/python3.11/site-packages/plotly -type f ! -name plotly.min.js -delete \
-    && rm -rf /opt/venv/share/jupyter /opt/venv/etc/jupyter \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 
 FROM torch AS training-packages

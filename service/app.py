@@ -20,6 +20,7 @@ from forecasting.releases.registry import Registry
 from service.api import health, models, recent, training
 from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
+from service.api.compare.hindcast import HindcastStore
 from service.api.compare.schemas import CompareRequest
 from service.api.forecast import routes as forecast
 from service.api.forecast.handler import answer_forecast
@@ -127,6 +128,7 @@ def create_app(
     lifecycle = Lifecycle()
     app.state.settings, app.state.lifecycle = settings, lifecycle
     app.state.assets, app.state.grid_files = Assets.find(), GridFiles()
+    app.state.hindcasts = HindcastStore()
     _add_routes(app)
     guard = _guard(settings, app)
     templates = [context.path for context in iter_route_contexts(app.routes) if context.path]

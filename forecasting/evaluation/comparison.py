@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 
 from forecasting.errors import SeriesError
-from forecasting.evaluation.model_report import ModelReport
+from forecasting.evaluation.model_report import ModelReport, Skill
+from forecasting.evaluation.verification import skills_at
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.intervals import ErrorDistribution
@@ -111,7 +112,8 @@ def score(
         errors: the error distributions of the networks, by cell, which give the coverage of intervals.
         horizon: the lead that was forecast.
         units: of errors; MAPE is in percent on that scale.
-        significance: whether the forecasts are consecutive in time, so that p-values can be computed.
+        significance: whether the forecasts are consecutive in time, so that p-values and intervals of the skill can be
+            computed.
     """
     observed = from_celsius(rolled.observed, units)[:, None]
     accuracy = {
@@ -119,11 +121,11 @@ def score(
     }
     references = [name for name in BASELINES if name in rolled.predicted]
     best = min(references, key=lambda name: accuracy[name].rmse[0])
-    reference_error = rolled.predicted[best] - rolled.observed if significance else None
+    reference_errors = {name: rolled.predicted[name] - rolled.observed for name in references} if significance else {}
     return [
         ModelReport(name=name, kind="baseline", accuracy={"test": accuracy[name]})
         if name in references
-        else _network_report(rolled, name, accuracy[name], errors[name], horizon, reference_error)
+        else _network_report(rolled, name, accuracy[name], errors[name], horizon, reference_errors, best)
         for name in rolled.predicted
     ]
 
@@ -134,16 +136,20 @@ def _network_report(
     accuracy: Accuracy,
     errors: ErrorDistribution,
     horizon: int,
-    reference_error: Floats | None,
+    reference_errors: Mapping[str, Floats],
+    best: str,
 ) -> ModelReport:
-    predicted, p_value = rolled.predicted[name], None
-    if reference_error is not None:
-        p_value = diebold_mariano(predicted - rolled.observed, reference_error, horizon)
+    predicted, p_value, skill = rolled.predicted[name], None, dict[str, Skill]()
+    if reference_errors:
+        error = predicted - rolled.observed
+        p_value = diebold_mariano(error, reference_errors[best], horizon)
+        skill = skills_at(error, reference_errors, horizon)
     return ModelReport(
         name=name,
         kind="recurrent",
         accuracy={"test": accuracy},
         p_value=(rounded_or_none(p_value),),
+        skill=skill,
         coverage=errors.coverage(
             rolled.observed[:, None], predicted[:, None], rolled.times[:, None], rolled.scale[name], horizon
         ),

@@ -1,6 +1,6 @@
 """The parts of a report about a network beyond its errors: skill and its uncertainty, intervals, probabilities."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -31,6 +31,22 @@ def skills(test: Evaluation, model: str, references: Sequence[str]) -> dict[str,
         rows = [_skill(errors[:, lead], reference[:, lead], resamples[lead], lead + 1) for lead in leads]
         value, lower, upper, p_value = zip(*rows, strict=True)
         skills[name] = Skill(value=value, lower=lower, upper=upper, p_value=p_value)
+    return skills
+
+
+def skills_at(error: Floats, references: Mapping[str, Floats], lead: int) -> dict[str, Skill]:
+    """Return the skill against each reference at ``lead``, as its only entry.
+
+    Args:
+        error: of the model at consecutive times, °C ``(n,)``.
+        references: errors of the references at the same times, °C ``(n,)``, by name.
+        lead: of the forecasts.
+    """
+    resamples = BlockBootstrap(len(error), lead)
+    skills = {}
+    for name, reference in references.items():
+        value, lower, upper, p_value = _skill(error, reference, resamples, lead)
+        skills[name] = Skill(value=(value,), lower=(lower,), upper=(upper,), p_value=(p_value,))
     return skills
 
 

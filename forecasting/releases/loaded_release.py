@@ -61,7 +61,7 @@ class LoadedRelease(Loaded):
         try:
             report = parse_report(files["report.json"])
             baselines = Baselines.model_validate_json(files["baselines.json"])
-            recent = _read_recent(files["recent.csv"], TimeStep.parse(report.step))
+            recent = read_series(files["recent.csv"], TimeStep.parse(report.step))
             predictions = pd.read_csv(io.BytesIO(files["predictions.csv"]), index_col="time")
             plots = {kind: files[f"comparison.{kind}"] for kind in ("png", "svg")}
         except (ForecastError, LookupError, ValueError) as error:
@@ -108,7 +108,7 @@ def load_evaluated(release: Release, device: torch.device) -> tuple[dict[str, Fo
     Raises:
         ReleaseError: if a file is missing, altered or invalid.
     """
-    folder = f"{EVALUATED}/" if release.holds(f"{EVALUATED}/baselines.json") else ""
+    folder = f"{EVALUATED}/" if release.holds_evaluated else ""
     names = {cell: f"{folder}{cell}.pt" for cell in CELLS if release.holds(f"{folder}{cell}.pt")}
     networks = {cell: load_cell(release, cell, release.read(name), device, name) for cell, name in names.items()}
     try:
@@ -144,7 +144,8 @@ def load_cell(release: Release, cell: str, content: bytes, device: torch.device,
     return forecaster
 
 
-def _read_recent(content: bytes, step: TimeStep) -> SstSeries:
+def read_series(content: bytes, step: TimeStep) -> SstSeries:
+    """Read a series that a release holds: columns ``time`` and ``sst``, °C, empty where a value is missing."""
     rows = list(csv.DictReader(io.StringIO(content.decode())))
     values = np.asarray([float(row["sst"] or "nan") for row in rows])
     return SstSeries(values, parse_time(rows[0]["time"]), step)

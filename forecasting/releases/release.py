@@ -18,6 +18,11 @@ MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
 EVALUATED: Final = "evaluated"
 """Folder, in a release, of the networks and references that its accuracy was measured on."""
+LONGEST_TITLE: Final = 60
+"""Characters of a title."""
+
+EVALUATED_SERIES: Final = f"{EVALUATED}/series.csv"
+"""Observations of the test part, and of the window before it."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION: Final = re.compile(r"\d{8}T\d{6}Z")
@@ -41,6 +46,11 @@ class Manifest(BaseModel, frozen=True):
 def is_dataset_name(text: str) -> bool:
     """Whether ``text`` is a valid name: lower-case letters, digits, dots, dashes and underscores, at most 64."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_title(text: str) -> bool:
+    """Whether ``text`` is a valid title: 1 to 60 printable characters, without spaces at the ends."""
+    return 0 < len(text) <= LONGEST_TITLE and text.isprintable() and text == text.strip()
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,11 @@ class Release:
                     return False
                 return isinstance(sidecar, dict) and sidecar.get("kind") == UNIVERSAL
         return False
+
+    @property
+    def holds_evaluated(self) -> bool:
+        """Whether the release of a place holds networks that have not seen its test part."""
+        return self.holds(f"{EVALUATED}/baselines.json")
 
     def holds(self, name: str) -> bool:
         """Return whether the manifest has a file of this name."""

@@ -33,12 +33,15 @@ class HeldOutModel(BaseModel, frozen=True):
         parameters: number of trained weights.
         train_seconds: wall time of fitting.
         held_out: on seas that were held out of training.
+        held_out_without_companion: the same of a network that was fitted without its companion; empty if the report
+            does not say.
     """
 
     model: str
     parameters: int
     train_seconds: float
     held_out: tuple[HeldOutScore, ...]
+    held_out_without_companion: tuple[HeldOutScore, ...] = ()
 
 
 class UniversalReport(BaseModel, frozen=True):

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 
 from forecasting.releases.registry import Registry
+from service.api.compare.hindcast import HindcastStore
 from service.api.uploads.grid_files import GridFiles
 from service.engine.lifecycle import Lifecycle
 from service.engine.release_watcher import ReleaseWatcher
@@ -51,6 +52,11 @@ def _grid_files(request: Request) -> GridFiles:
     return grid_files
 
 
+def _hindcasts(request: Request) -> HindcastStore:
+    hindcasts: HindcastStore = request.app.state.hindcasts
+    return hindcasts
+
+
 async def _release_watcher(request: Request, serving: "ServingDep") -> ReleaseWatcher:
     # Depends on the loaded models because the watcher exists only once they are there.
     watcher: ReleaseWatcher = request.app.state.release_watcher
@@ -61,6 +67,7 @@ def _registry(serving: "ServingDep") -> Registry:
     return serving.registry
 
 
+HindcastsDep = Annotated[HindcastStore, Depends(_hindcasts)]
 GridFilesDep = Annotated[GridFiles, Depends(_grid_files)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 LifecycleDep = Annotated[Lifecycle, Depends(_lifecycle)]

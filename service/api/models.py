@@ -25,6 +25,9 @@ class ModelSummary(BaseModel):
         description="`place`: trained on the series of one place. `universal`: forecasts any series at its step."
     )
     dataset: str
+    title: str | None = Field(
+        default=None, description="The name of the place for people to read, if it was given in training."
+    )
     cell: str
     version: str
     window: int
@@ -118,6 +121,7 @@ def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings)
         model=metadata.model,
         kind="place",
         dataset=metadata.dataset,
+        title=metadata.title,
         cell=metadata.cell,
         version=metadata.version,
         window=metadata.window,

@@ -18,9 +18,8 @@ ALWAYS: Final = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 # Styles are allowed because a browser shows an SVG plot, or any picture, as a document with styles.
 DATA_POLICY: Final = f"default-src 'none'; style-src 'unsafe-inline'; {ALWAYS}"
-# Inline styles are allowed because plotly.js uses them; the page never turns text into markup.
 PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data: blob:; font-src 'self'; "
     f"connect-src 'self'; {ALWAYS}"
 )

@@ -69,8 +69,8 @@ def test_one_plot_shows_observed_and_all_three_forecasts_with_errors_below(
 
 def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
     page = visitor().open("?models=rnn,lstm,gru,climatology")
-    page.locator(".plot .nsewdrag").first.hover()
-    label = page.locator(".plot .hoverlayer").first
+    page.locator(".plot .surface").first.hover()
+    label = page.locator(".plot .readout").first
     for name in ("Observed", "RNN", "LSTM", "GRU", "Climatology", "GRU error"):
         expect(label).to_contain_text(name)
 
@@ -101,7 +101,7 @@ def test_the_url_keeps_the_zoom(visitor: Visitor) -> None:
 
 def test_dragging_zooms(visitor: Visitor) -> None:
     page = visitor().open("?dataset=nino12")
-    box = page.locator(".plot .nsewdrag").first.bounding_box()
+    box = page.locator(".plot .surface").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 200, box["y"] + 60)
     page.mouse.down()
@@ -115,7 +115,7 @@ def test_dragging_zooms(visitor: Visitor) -> None:
     low, high = drawn["yaxis"]["range"]
     assert low < min(values) < low + 0.2 * (high - low)
     assert high - 0.2 * (high - low) < max(values) < high
-    page.locator(".plot .nsewdrag").first.dblclick()
+    page.locator(".plot .surface").first.dblclick()
     page.wait_for_function("() => !location.search.includes('from=')")
 
 

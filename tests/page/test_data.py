@@ -155,7 +155,7 @@ def test_flagged_values_are_marked_in_the_plot_and_described(shown: Shown) -> No
         page.keyboard.press("Shift+ArrowRight")
     expect(page.locator("#announcement")).to_contain_text("Sep 2002")
     expect(page.locator("#announcement")).to_contain_text("flagged suspect")
-    expect(plot.locator(".hoverlayer")).to_contain_text("Flagged suspect (kept)")
+    expect(plot.locator(".readout")).to_contain_text("Flagged suspect (kept)")
 
 
 def test_a_station_can_be_chosen_from_several(shown: Shown) -> None:
@@ -219,8 +219,6 @@ def choose_by_key(page: Page) -> FileChooser:
 
 def test_a_file_can_be_chosen_with_the_keyboard(visitor: Visitor) -> None:
     page = visitor().open("?view=data")
-    # Keys are delayed while the chart library is compiled.
-    page.wait_for_function("() => 'Plotly' in window")
     choose_by_key(page).set_files({"name": "pier.csv", "mimeType": "text/csv", "buffer": monthly().encode()})
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
 

@@ -81,7 +81,7 @@ def test_colours_follow_the_system_until_a_theme_is_chosen(visitor: Visitor) -> 
     page.get_by_label("Theme").select_option("light")
     light = page.evaluate(background)
     assert dark != light
-    ink = page.locator(".plot").first.evaluate("plot => plot.layout.font.color")
+    ink = page.locator(".plot text").first.evaluate("text => getComputedStyle(text).fill")
     assert ink == "rgb(82, 97, 109)"
     page = visit.open()
     assert page.evaluate(background) == light
@@ -111,7 +111,7 @@ def test_the_keyboard_alone_skips_to_content_toggles_a_model_and_reads_a_chart(v
     expect(page.locator("#announcement")).to_contain_text("Oct 1998, observed 21.37")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#announcement")).to_contain_text("Nov 1998")
-    expect(page.locator(".plot .hoverlayer").first).to_contain_text("Observed")
+    expect(page.locator(".plot .readout").first).to_contain_text("Observed")
 
 
 FOCUSABLE = """() => {
@@ -146,13 +146,14 @@ def test_tab_reaches_every_control_in_order_with_a_visible_focus(shown: Shown, q
     assert visited == list(range(len(names)))
 
 
-def test_the_first_paint_comes_before_the_chart_library(visitor: Visitor) -> None:
-    page = visitor(new=True).open()
-    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    library = page.evaluate(
-        "performance.getEntriesByType('resource').find(entry => entry.name.includes('plotly')).responseEnd"
+def test_a_first_visit_loads_only_small_files_of_the_page_before_its_charts(visitor: Visitor) -> None:
+    page = visitor(new=True).open("?view=compare&dataset=nino12")
+    files = page.evaluate(
+        "performance.getEntriesByType('resource').filter(entry => entry.name.includes('/assets/'))"
+        ".map(entry => [new URL(entry.name).pathname, entry.encodedBodySize])"
     )
-    assert painted < library
+    assert all(path.startswith("/assets/page-") for path, _ in files)
+    assert sum(size for _, size in files) < 150_000
 
 
 def test_a_failure_is_explained_and_can_be_retried(visitor: Visitor) -> None:

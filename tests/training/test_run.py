@@ -35,6 +35,7 @@ FILES = {
     *("report.json", "baselines.json", "predictions.csv", "recent.csv", "comparison.png", "comparison.svg"),
     *("report.md", "MODEL_CARD.md"),
     *("evaluated/rnn.pt", "evaluated/lstm.pt", "evaluated/gru.pt", "evaluated/baselines.json"),
+    "evaluated/series.csv",
 }
 
 
@@ -280,6 +281,14 @@ def test_the_end_of_the_series_is_part_of_the_release(published: Published, nino
     assert recent["sst"].tolist() == nino12.values[-96:].tolist()
 
 
+def test_the_test_part_and_the_window_before_it_are_part_of_the_release(
+    published: Published, nino12: SstSeries, small: TrainingConfig
+) -> None:
+    series = pd.read_csv(published.path / "evaluated" / "series.csv")
+    assert series["sst"].tolist() == nino12.values[585 - small.window :].tolist()
+    assert series["time"].iloc[small.window] == "1998-10-01T00:00:00Z"
+
+
 def test_no_file_holds_nan(published: Published) -> None:
     for path in published.path.glob("*.json"):
         json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"a {name} in a release"))
@@ -360,3 +369,11 @@ def test_an_invalid_dataset_name_is_refused(nino12: SstSeries, small: TrainingCo
         with pytest.raises(RequestError, match=r"is not a valid dataset name: use .* dots, dashes and underscores"):
             train(Dataset.divide(nino12, small), NINO12, Destination(name, tmp_path), small)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("title", ["", " pier", "two\nlines", "x" * 61])
+def test_an_invalid_title_is_refused(tmp_path: Path, title: str) -> None:
+    with pytest.raises(
+        RequestError, match="is not valid: use 1 to 60 printable characters, without spaces at the ends"
+    ):
+        Destination("pier", tmp_path, title=title)

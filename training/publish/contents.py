@@ -11,8 +11,9 @@ from forecasting.evaluation.report import Report
 from forecasting.networks.metadata import CheckpointMetadata
 from forecasting.references.baselines import BASELINES, Baselines
 from forecasting.references.climatology import Climatology
-from forecasting.releases.release import EVALUATED
+from forecasting.releases.release import EVALUATED, EVALUATED_SERIES
 from forecasting.scores.accuracy import Accuracy
+from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, short
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
@@ -57,6 +58,7 @@ def write_contents(
     recent_end = dataset.last_usable_end()
     report = Report(
         dataset=identity.dataset,
+        title=identity.title,
         version=identity.version,
         created=identity.created,
         step=str(dataset.series.step),
@@ -84,7 +86,9 @@ def write_contents(
     predictions = next(iter(assessment.stations.values())).one_step()
     predictions.round(4).to_csv(folder / "predictions.csv")
     save_comparison(predictions, report, folder)
-    _write_recent(dataset, recent_end, folder / "recent.csv")
+    _write_series(dataset.series, recent_end - RECENT_WINDOWS * config.window, recent_end, folder / "recent.csv")
+    begin, end = first_station.bounds["test"]
+    _write_series(first_station.series, begin - config.window, end, folder / EVALUATED_SERIES)
     return report
 
 
@@ -113,7 +117,8 @@ def _late_gap_notes(dataset: Dataset, end: int) -> tuple[str, ...]:
     return (f"forecasts of the dataset itself start after {last}: later windows have gaps too long to fill",)
 
 
-def _write_recent(dataset: Dataset, end: int, path: Path) -> None:
-    recent = dataset.series.part(max(end - RECENT_WINDOWS * dataset.shape.window, 0), end)
-    times = [iso(time) for time in recent.times]
-    pd.DataFrame({"time": times, "sst": recent.values}).to_csv(path, index=False)
+def _write_series(series: SstSeries, begin: int, end: int, path: Path) -> None:
+    """Write the values from ``begin``, or the first, until before ``end``."""
+    part = series.part(max(begin, 0), end)
+    times = [iso(time) for time in part.times]
+    pd.DataFrame({"time": times, "sst": part.values}).to_csv(path, index=False)

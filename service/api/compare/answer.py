@@ -20,7 +20,7 @@ from service.api.compare.schemas import (
     SkillOut,
     Verification,
 )
-from service.api.compare.universal import UniversalCompared, UniversalRecord
+from service.api.compare.universal import UniversalCompared, UniversalRecord, skill_intervals
 from service.engine.forecast_json import rounded, written_times
 from service.engine.writing import Json, sentence
 
@@ -145,6 +145,7 @@ def compared_model(
     return ComparedNetwork(
         **errors.model_dump(),
         p_value=model.p_value[i] if model.p_value else None,
+        skill_interval=skill_intervals(model, i),
         coverage={str(level): by_lead[i] for level, by_lead in (model.coverage or {}).items()},
         parameters=trained.parameters or 0,
         latency_ms=trained.latency_ms or 0.0,

@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections.abc import Iterable
 
 from pydantic import BaseModel, Field
 
 from forecasting.errors import RequestError, UnknownNameError
 from forecasting.evaluation.table import aligned
 from forecasting.releases.loaded_universal import LoadedUniversal
+from forecasting.universal.report import HeldOutScore
 from forecasting.wording import available
 
 
@@ -31,6 +33,10 @@ class HeldOutNetwork(BaseModel):
     parameters: int
     train_seconds: float
     held_out: list[HeldOutRow]
+    held_out_without_companion: list[HeldOutRow] = Field(
+        description="The same for a network that was trained without its companion, the regression that adapts to each "
+        "series: what the cell remembers alone. Empty if not recorded."
+    )
 
 
 class HeldOutComparison(BaseModel):
@@ -58,7 +64,8 @@ def held_out_comparison(loaded: LoadedUniversal, horizon: int | None) -> HeldOut
             model=model.model,
             parameters=model.parameters,
             train_seconds=model.train_seconds,
-            held_out=[HeldOutRow(**score.model_dump()) for score in model.held_out if horizon in (None, score.lead)],
+            held_out=_rows(model.held_out, horizon),
+            held_out_without_companion=_rows(model.held_out_without_companion, horizon),
         )
         for model in loaded.report.models
         if model.model in loaded.models
@@ -78,6 +85,10 @@ def held_out_comparison(loaded: LoadedUniversal, horizon: int | None) -> HeldOut
         best=f"{loaded.dataset}-{loaded.best}",
         models=models,
     )
+
+
+def _rows(scores: Iterable[HeldOutScore], horizon: int | None) -> list[HeldOutRow]:
+    return [HeldOutRow(**score.model_dump()) for score in scores if horizon in (None, score.lead)]
 
 
 def held_out_csv(comparison: HeldOutComparison) -> str:

@@ -10,13 +10,16 @@ from starlette.responses import Response
 from forecasting.errors import RequestError
 from forecasting.evaluation.table import accuracy_table
 from forecasting.releases.loaded_release import LoadedRelease
+from forecasting.releases.registry import ALL, BEST
 from service.api.compare.answer import compared_model, comparison_json, universal_comparison_json
 from service.api.compare.handler import compare_series, compare_universal
 from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
+from service.api.compare.hindcast import MAX_ORIGINS, HindcastAnswer, hindcast_json
+from service.api.compare.leads import LeadComparison, compare_leads
 from service.api.compare.schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
 from service.api.compare.tables import comparison_csv, own_csv, own_markdown, universal_csv, universal_markdown
 from service.api.compare.universal import UniversalCompared
-from service.api.dependencies import DatasetQuery, RegistryDep, ServingDep, SettingsDep
+from service.api.dependencies import DatasetQuery, HindcastsDep, RegistryDep, ServingDep, SettingsDep
 from service.api.openapi import problems, request_body
 from service.api.series_request import check_horizon
 from service.engine.serving import Serving
@@ -136,6 +139,8 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
         version=release.report.version,
         units="celsius",
         step=release.report.step,
+        best=f"{release.report.dataset}-{release.best}",
+        hindcast=release.release.holds_evaluated,
         timestamps=list(map(str, table.index)),
         observed=table["observed"].tolist(),
         predictions={
@@ -143,6 +148,48 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
             for name, values in table.drop(columns="observed").items()
         },
     )
+
+
+@router.get("/leads", summary="Compare models at every lead", responses=problems(404, 422, 503))
+def leads(registry: RegistryDep, dataset: DatasetQuery = None) -> LeadComparison:
+    """Return the errors of each model on the test part at every lead, and whether its intervals held."""
+    return compare_leads(registry.dataset(dataset))
+
+
+@router.get(
+    "/hindcast",
+    summary="Get past forecasts",
+    response_model=HindcastAnswer,
+    responses=problems(404, 409, 422, 503, 504),
+)
+async def hindcast(
+    serving: ServingDep,
+    hindcasts: HindcastsDep,
+    dataset: DatasetQuery = None,
+    model: Annotated[str, Query(description="`best`, `rnn`, `lstm`, `gru`, or the full name of a model.")] = BEST,
+    origin: Annotated[
+        str | None,
+        Query(
+            description="The time of the last observation that the forecast may see, in ISO 8601. Defaults to the "
+            "latest for which every lead was observed.",
+            examples=["2005-06-01"],
+        ),
+    ] = None,
+    origins: Annotated[
+        int, Query(ge=1, le=MAX_ORIGINS, description="The number of forecasts, from consecutive origins.")
+    ] = 1,
+) -> Response:
+    """Return what a network would have forecast during the test part, and what was observed then.
+
+    The forecasts come from the weights that the accuracy was measured on, which have not seen the test part, with the
+    intervals that the coverage was measured on.
+    """
+    if model == ALL:
+        raise RequestError("past forecasts come from one model: choose best, rnn, lstm or gru", field="model")
+    release, forecasters = serving.registry.resolve(model, dataset)
+    cell = forecasters[0].metadata.cell
+    answer = await serving.run_in_worker(hindcast_json, hindcasts, release, cell, origin, origins)
+    return Response(await serving.run_in_worker(dumps, answer), media_type="application/json")
 
 
 @router.get(

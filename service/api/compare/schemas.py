@@ -1,6 +1,6 @@
 """The request and the responses of ``/compare``, as they go over the wire."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,9 @@ EXAMPLE: Final[dict[str, Any]] = {
     "horizon": 1,
     "series": [{"id": "pier", "start": "2005-01-01", "values": [*EXAMPLE_VALUES, *EXAMPLE_VALUES]}],
 }
+
+
+SkillInterval = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class TestPeriod(BaseModel):
@@ -87,6 +90,11 @@ class ComparedNetwork(ComparedModel):
     p_value: float | None = Field(
         description="From the Diebold–Mariano test against the best baseline; null if it cannot be computed."
     )
+    skill_interval: dict[str, SkillInterval | None] = Field(
+        description="The lower and upper end of the 95 % interval of the skill over each baseline, from a circular "
+        "block bootstrap, which respects autocorrelation. A skill whose interval includes 0 may be chance. Null if it "
+        "cannot be computed; empty for several series together, and for a release that does not record it."
+    )
     coverage: dict[str, float] = Field(
         description="The share of observations inside the intervals, by level in percent."
     )
@@ -118,6 +126,8 @@ class Predictions(BaseModel):
     version: str
     units: Literal["celsius"]
     step: str
+    best: str = Field(description="The network with the lowest validation RMSE.")
+    hindcast: bool = Field(description="Whether `GET /compare/hindcast` has forecasts of this period, at all leads.")
     timestamps: list[str]
     observed: list[float]
     predictions: dict[str, list[float]] = Field(description="By model, including the baselines.")

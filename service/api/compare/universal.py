@@ -7,7 +7,8 @@ import numpy as np
 
 from forecasting.errors import SeriesError
 from forecasting.evaluation.comparison import Rolled
-from forecasting.evaluation.model_report import ModelReport
+from forecasting.evaluation.model_report import ModelReport, Skill
+from forecasting.evaluation.verification import skills_at
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.releases.loaded_universal import LoadedUniversal
 from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rounded_or_none, skill
@@ -78,15 +79,17 @@ class UniversalRecord:
         return [
             ModelReport(name=name, kind="baseline", accuracy={"test": accuracy[name]})
             if name in references
-            else self._network_report(name, accuracy[name], best)
+            else self._network_report(name, accuracy[name], best, references)
             for name in accuracy
         ]
 
-    def _network_report(self, cell: str, accuracy: Accuracy, reference: str) -> ModelReport:
+    def _network_report(self, cell: str, accuracy: Accuracy, best: str, references: Sequence[str]) -> ModelReport:
         predicted, observed = self.rolled.predicted, self.rolled.observed
-        p_value = None
+        p_value, skill = None, dict[str, Skill]()
         if self.consecutive:
-            p_value = diebold_mariano(predicted[cell] - observed, predicted[reference] - observed, self.horizon)
+            error, errors = predicted[cell] - observed, {name: predicted[name] - observed for name in references}
+            p_value = diebold_mariano(error, errors[best], self.horizon)
+            skill = skills_at(error, errors, self.horizon)
         shares = {
             level: coverage(observed[:, None], lower[:, None], upper[:, None])
             for level, (lower, upper) in self.bounds[cell].items()
@@ -96,6 +99,7 @@ class UniversalRecord:
             kind="recurrent",
             accuracy={"test": accuracy},
             p_value=(rounded_or_none(p_value),),
+            skill=skill,
             coverage=shares,
         )
 
@@ -122,6 +126,7 @@ class UniversalRecord:
         return ComparedNetwork(
             **errors.model_dump(),
             p_value=model.p_value[0] if model.p_value else None,
+            skill_interval=skill_intervals(model, 0),
             coverage={str(level): shares[0] for level, shares in (model.coverage or {}).items()},
             parameters=metadata.parameters,
             latency_ms=metadata.latency_ms,
@@ -163,3 +168,12 @@ class UniversalCompared:
     @property
     def _usable(self) -> list[UniversalRecord]:
         return [record for record in self.records if isinstance(record, UniversalRecord)]
+
+
+def skill_intervals(model: ModelReport, i: int) -> dict[str, list[float] | None]:
+    """Return the intervals of the skill of a model over each baseline, at lead ``i + 1``."""
+    intervals: dict[str, list[float] | None] = {}
+    for name, skills in model.skill.items():
+        lower, upper = skills.lower[i], skills.upper[i]
+        intervals[name] = None if lower is None or upper is None else [lower, upper]
+    return intervals

@@ -19,13 +19,10 @@ MEDIA_TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 
-LIBRARY: Final = "plotly.min.js"
-"""The library that draws charts."""
-
 PAGE: Final = Path(__file__).parents[2] / "page"
 
 _COMPRESSION_LEVEL: Final = 6
-"""Level 9 takes a third longer for plotly.js and saves 0.2 %."""
+"""Level 9 takes a third longer for Swagger UI and saves 0.2 %."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Bundle:
     """The files under one folder.
 
     Attributes:
-        folder: the URL of the folder, such as ``/assets/plotly-7.1.0``.
+        folder: the URL of the folder, such as ``/assets/flask-swagger-ui-5.32.2``.
         files: the files by their path in the folder.
     """
 
@@ -69,12 +66,10 @@ class Assets:
 
     Attributes:
         page: the files of the page.
-        charts: plotly.js; None if the package is not installed.
         swagger: Swagger UI; None if the package is not installed.
     """
 
     page: Bundle
-    charts: Bundle | None
     swagger: Bundle | None
 
     @classmethod
@@ -82,7 +77,6 @@ class Assets:
         """Find the assets of the installed packages."""
         return cls(
             page=_page(),
-            charts=_from_package("plotly", "plotly", "package_data", [LIBRARY]),
             swagger=_from_package(
                 "flask-swagger-ui", "flask_swagger_ui", "dist", ["swagger-ui-bundle.js", "swagger-ui.css"]
             ),
@@ -91,7 +85,7 @@ class Assets:
     @cached_property
     def by_path(self) -> Mapping[str, Asset]:
         """Every file, by its URL path."""
-        bundles = [bundle for bundle in (self.page, self.charts, self.swagger) if bundle]
+        bundles = [bundle for bundle in (self.page, self.swagger) if bundle]
         return {f"{bundle.folder}/{name}": asset for bundle in bundles for name, asset in bundle.files.items()}
 
 

@@ -8,12 +8,11 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.api.dependencies import SettingsDep
-from service.api.pages.assets import LIBRARY, PAGE, Asset, Assets
+from service.api.pages.assets import PAGE, Asset, Assets
 
 PATH: Final = "/"
 
@@ -34,16 +33,14 @@ AssetsDep = Annotated[Assets, Depends(_assets)]
 @router.get(PATH)
 def page(assets: AssetsDep, settings: SettingsDep) -> HTMLResponse:
     """Return the page."""
-    text = _html(assets.page.folder, _charts(assets), tuple(assets.page.files), settings.max_body_bytes)
-    # A browser that has not cached the largest file requests it next.
-    compress = BackgroundTask(lambda: assets.charts and assets.charts.files[LIBRARY].compressed)
-    return HTMLResponse(text, headers=_REVALIDATE, background=compress)
+    text = _html(assets.page.folder, tuple(assets.page.files), settings.max_body_bytes)
+    return HTMLResponse(text, headers=_REVALIDATE)
 
 
 # Not async: the first request for a large file compresses it.
 @router.get("/assets/{path:path}")
 def asset(request: Request, assets: AssetsDep) -> Response:
-    """Return a file of the page, the chart library, or Swagger UI."""
+    """Return a file of the page or of Swagger UI."""
     file = assets.by_path.get(request.scope["path"])
     if file is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
@@ -63,14 +60,10 @@ def _file(request: Request, asset: Asset, caching: Mapping[str, str]) -> Respons
     return Response(asset.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type=asset.media_type)
 
 
-def _charts(assets: Assets) -> str:
-    return f"{assets.charts.folder}/{LIBRARY}" if assets.charts else ""
-
-
 @lru_cache
-def _html(folder: str, charts: str, files: tuple[str, ...], max_bytes: int) -> str:
+def _html(folder: str, files: tuple[str, ...], max_bytes: int) -> str:
     """Return the HTML, which names every module so that browsers load them all at once."""
     modules = (name for name in files if name.startswith("modules/"))
     preloads = "\n  ".join(f'<link rel="modulepreload" href="{folder}/{name}">' for name in modules)
     text = (PAGE / "index.html").read_text(encoding="utf-8")
-    return Template(text).substitute(assets=folder, charts=charts, preloads=preloads, largest=max_bytes)
+    return Template(text).substitute(assets=folder, preloads=preloads, largest=max_bytes)

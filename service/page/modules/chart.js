@@ -1,26 +1,27 @@
 // @ts-check
-/** A chart in the page's colours that can be zoomed with buttons or the mouse and read with the arrow keys. */
+/** A chart that can be zoomed with buttons or the mouse, and read with the pointer, a finger or the arrow keys. */
 
 import { announce, fill, h } from "./dom.js";
-import { hasCharts, loadPlotly, nextTurn } from "./chart-library.js";
-import { errorNotice } from "./task.js";
-import { onThemeChange } from "./theme.js";
 import { chartLayout } from "./layout.js";
+import { drawPlot } from "./plot.js";
+import { Pointer } from "./pointer.js";
+import { onPrint, paperWidth } from "./printing.js";
+import { pointsAtPixel, pointsAtSameX, Readout } from "./readout.js";
+import { rangeValue } from "./scales.js";
+import { errorNotice } from "./task.js";
 
 /**
  * @typedef {import("./visible-range.js").Range} Range
  * @typedef {object} Figure
- * @property {any[]} data plotly.js traces
+ * @property {any[]} data traces, as in plot.js
  * @property {any} [layout] overrides of the page's chart layout
  * @property {[number, number]} extent of the indices that the arrow keys visit: the first, and one past the last
  * @property {(index: number) => string} describe the values at an index, in words
- * @property {(index: number) => {curveNumber: number, pointNumber: number}[]} pointsAt the plotly.js points at an index
+ * @property {(index: number) => import("./readout.js").Point[]} pointsAt the points at an index, which the arrow keys show
  * @property {boolean} [thinned] whether only the extremes of each interval are drawn
  */
 
 const HELP = "Use the left and right arrow keys to read values, with Shift to move ten at a time; Home and End jump to the ends.";
-const NO_LIBRARY =
-  "Charts need plotly.js, which is not installed with this service. To install it, run: pip install 'sst-forecasting[page]'. The tables show the same values.";
 const THINNED = "There are more values than fit on the screen, so the chart shows only the extremes of each interval. Zoom in to see every value.";
 
 export class Chart {
@@ -38,7 +39,11 @@ export class Chart {
     this.buildFigure = null;
     /** @type {Figure | null} */
     this.figure = null;
-    this.plot = h("div", { class: "plot" }, h("p", { class: "loading" }, "Drawing…"));
+    /** What is drawn. @type {import("./plot.js").Plot | null} */
+    this.drawn = null;
+    this.width = 0;
+    this.readout = new Readout();
+    this.plot = h("div", { class: "plot" });
     if (options.height) this.plot.style.setProperty("--height", options.height);
     this.note = h("p", { class: "note", hidden: true }, THINNED);
     this.element = h(
@@ -50,67 +55,64 @@ export class Chart {
         "aria-roledescription": "chart",
         "aria-label": `${label}. ${HELP}`,
         keydown: (/** @type {KeyboardEvent} */ event) => this.#handleKey(event),
+        blur: () => this.readout.hide(),
       },
       this.plot,
       this.note,
       h("span", { class: "keys", "aria-hidden": "true" }, "← → read values"),
     );
-    onThemeChange(() => this.redraw(), signal);
-    const observer = new ResizeObserver(() => this.#resize());
+    new Pointer(this.plot, {
+      box: () => this.drawn?.box ?? null,
+      read: (x, y) => this.#read(x, y),
+      leave: () => this.readout.hide(),
+      select: (begin, end) => this.#zoomToPixels(begin, end),
+      reset: () => this.zoom(null),
+    });
+    const observer = new ResizeObserver(() => this.plot.clientWidth !== this.width && this.redraw());
     observer.observe(this.plot);
-    signal.addEventListener("abort", () => this.#remove(observer));
-    this.signal = signal;
+    signal.addEventListener("abort", () => observer.disconnect());
+    onPrint(() => this.redraw(), signal);
   }
 
-  /** Draw a figure now, and again whenever the colours or the visible range change. @param {(range: Range) => Figure} buildFigure */
-  async draw(buildFigure) {
+  /** Draw a figure once the chart is on the page, and again whenever its width or the visible range changes. @param {(range: Range) => Figure} buildFigure */
+  draw(buildFigure) {
     this.buildFigure = buildFigure;
-    await this.redraw();
+    // By then the caller has put the chart on the page. If not, it is drawn when it gets a width.
+    queueMicrotask(() => this.redraw());
   }
 
-  async redraw() {
-    if (!this.buildFigure) return;
-    if (!hasCharts()) {
-      fill(this.plot, h("p", { class: "notice" }, NO_LIBRARY));
-      this.plot.style.height = "auto";
-      return;
-    }
+  redraw() {
+    this.width = this.plot.clientWidth;
+    if (!this.buildFigure || !this.width) return;
     try {
-      const library = await loadPlotly();
-      if (!this.library) await nextTurn();
-      if (this.signal.aborted) return;
-      await this.#render(library, this.buildFigure(this.range));
+      this.#render(this.buildFigure(this.range));
     } catch (error) {
       fill(this.plot, errorNotice(error, null));
     }
   }
 
-  /** @param {any} library @param {Figure} figure */
-  async #render(library, figure) {
+  /** @param {Figure} figure */
+  #render(figure) {
     this.figure = figure;
     this.note.hidden = !figure.thinned;
-    const isFirst = !this.library;
-    if (isFirst) fill(this.plot);
     const layout = chartLayout(figure.layout ?? {});
-    if (this.range) Object.assign(layout.xaxis, { range: this.range, autorange: false });
-    const config = { displayModeBar: false, scrollZoom: false, doubleClick: false, showTips: false };
-    await library.react(this.plot, figure.data, layout, config);
-    this.library = library;
-    if (!isFirst) return;
-    this.plot.on("plotly_relayout", (/** @type {any} */ change) => this.#zoomToSelection(change));
-    this.plot.on("plotly_doubleclick", () => this.zoom(null));
+    if (this.range) layout.xaxis.range = this.range;
+    this.drawn = drawPlot(figure.data, layout, paperWidth() ?? this.width, this.plot.clientHeight);
+    this.readout.hide();
+    fill(this.plot, this.drawn.element, this.readout.element);
+    Object.assign(this.plot, { data: figure.data, layout });
   }
 
   /** Show a range; null for the whole period. @param {Range} range */
   zoom(range) {
     this.range = range;
     this.onZoom(range);
-    return this.redraw();
+    this.redraw();
   }
 
   /** Buttons that zoom and pan without a mouse. */
   zoomButtons() {
-    const button = (/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ click) =>
+    const button = (/** @type {string} */ text, /** @type {string | null} */ label, /** @type {() => void} */ click) =>
       h("button", { type: "button", "aria-label": label, title: label, click }, text);
     return h(
       "div",
@@ -119,28 +121,34 @@ export class Chart {
       button("−", "Zoom out", () => this.#move(2, 0)),
       button("‹", "Earlier", () => this.#move(1, -0.5)),
       button("›", "Later", () => this.#move(1, 0.5)),
-      button("All", "Whole period", () => this.zoom(null)),
+      button("Whole period", null, () => this.zoom(null)),
     );
   }
 
-  /** Zoom to the range that was dragged over. @param {any} change */
-  #zoomToSelection(change) {
-    const [begin, end] = change["xaxis.range"] ?? [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-    if (begin !== undefined && end !== undefined) this.zoom([begin, end]);
+  /** Zoom to what was dragged over. @param {number} begin in pixels @param {number} end */
+  #zoomToPixels(begin, end) {
+    const { drawn } = this;
+    if (drawn) this.zoom(/** @type {any} */ ([begin, end].map((pixel) => rangeValue(drawn.x, drawn.x.invert(pixel)))));
   }
 
   /** @param {number} factor of the visible width @param {number} shift as a fraction of the visible width */
   #move(factor, shift) {
-    const axis = this.plot.layout?.xaxis;
-    if (!axis?.range) return;
-    const [begin, end] = axis.range.map(milliseconds);
+    if (!this.drawn) return;
+    const { x } = this.drawn;
+    const [begin, end] = x.domain;
     const centre = (begin + end) / 2 + shift * (end - begin);
     const half = ((end - begin) / 2) * factor;
-    this.zoom([new Date(centre - half).toISOString(), new Date(centre + half).toISOString()]);
+    this.zoom(/** @type {any} */ ([centre - half, centre + half].map((number) => rangeValue(x, number))));
+  }
+
+  /** Show the values at a position in pixels. @param {number} x @param {number} y */
+  #read(x, y) {
+    if (this.drawn) this.readout.show(this.drawn, this.plot.layout, pointsAtPixel(this.drawn, this.plot.layout, x, y));
   }
 
   /** @param {KeyboardEvent} event */
   #handleKey(event) {
+    if (event.key === "Escape") this.readout.hide();
     if (!this.figure || event.target !== this.element) return;
     const [first, end] = this.figure.extent;
     const stride = event.shiftKey ? 10 : 1;
@@ -155,24 +163,15 @@ export class Chart {
     if (!(event.key in targets) || first >= end) return;
     event.preventDefault();
     this.index = Math.min(Math.max(targets[event.key], first), end - 1);
-    this.library?.Fx.hover(this.plot, this.figure.pointsAt(this.index), this.plot._fullLayout?._plots ? "xy" : undefined);
+    this.#showPoints(this.figure.pointsAt(this.index));
     announce(this.figure.describe(this.index));
   }
 
-  #resize() {
-    if (this.library && this.plot.offsetWidth) this.library.Plots.resize(this.plot);
+  /** @param {import("./readout.js").Point[]} points */
+  #showPoints(points) {
+    if (!this.drawn || !points.length) return;
+    const { layout } = this.plot;
+    const shown = layout.hovermode === "closest" ? points : pointsAtSameX(this.drawn, points[0]);
+    this.readout.show(this.drawn, layout, shown);
   }
-
-  /** @param {ResizeObserver} observer */
-  #remove(observer) {
-    observer.disconnect();
-    this.library?.purge(this.plot);
-  }
-}
-
-/** @param {string | number} time from plotly.js, which writes UTC times without a zone */
-function milliseconds(time) {
-  if (typeof time === "number") return time;
-  const text = time.replace(" ", "T");
-  return Date.parse(/[zZ]|[+-]\d\d:\d\d$/.test(text) || text.length <= 10 ? text : `${text}Z`);
 }

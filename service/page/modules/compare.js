@@ -16,7 +16,7 @@ import { fixed, formatCount } from "./numbers.js";
 import { tableDisclosure } from "./table.js";
 import { latestOnly, runTask } from "./task.js";
 import { showLeadErrors } from "./leads.js";
-import { formatSteps, formatTime, stepAdjective } from "./times.js";
+import { formatPeriod, formatSteps, stepAdjective } from "./times.js";
 import { trainingCards } from "./training.js";
 
 export const heading = "Compare";
@@ -90,7 +90,7 @@ function plotCard(results, signal) {
         "div",
         {},
         h("h2", {}, "Observed and forecast, one step ahead"),
-        h("p", {}, `${formatTime(results.timestamps[0], results.step)} – ${formatTime(/** @type {string} */ (results.timestamps.at(-1)), results.step)}, UTC`),
+        h("p", {}, formatPeriod(results.timestamps[0], /** @type {string} */ (results.timestamps.at(-1)), results.step)),
       ),
       chart.zoomButtons(),
     ),
@@ -148,7 +148,7 @@ function showErrors(box, intro, dataset, horizon, signal) {
 /** @param {any} comparison */
 function introduction(comparison) {
   const best = comparison.models.find((/** @type {any} */ model) => model.model === comparison.best);
-  const period = `${formatTime(comparison.test.start, comparison.step)} – ${formatTime(comparison.test.end, comparison.step)}`;
+  const period = formatPeriod(comparison.test.start, comparison.test.end, comparison.step);
   return [
     `The test period, ${period}, was not used for training or tuning. `,
     h("strong", {}, `${modelTitle(kindOf(best.model))}, selected on the validation period, is off by ${fixed(best.mae, 2)} °C on average`),

@@ -1,7 +1,7 @@
 // @ts-check
 /** A chart of observed and forecast SST, with the errors below. */
 
-import { formatTime, hoverFormat } from "./times.js";
+import { columnTime, formatTime, hoverFormat } from "./times.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixedRange, panelTitle, timeExtent } from "./layout.js";
 import { fixed } from "./numbers.js";
@@ -78,7 +78,7 @@ export function comparisonRows(results, shown, range) {
   const [first, end] = indexRange(results.timestamps, range);
   const rows = results.timestamps
     .slice(first, end)
-    .map((time, i) => [formatTime(time, results.step), ...[results.observed, ...models.map(([, values]) => values)].map((values) => fixed(values[first + i], 2))]);
+    .map((time, i) => [columnTime(time, results.step), ...[results.observed, ...models.map(([, values]) => values)].map((values) => fixed(values[first + i], 2))]);
   return { head: ["Time (UTC)", "Observed", ...models.map(([kind]) => modelTitle(kind))], rows };
 }
 

@@ -8,7 +8,7 @@ import { modelLabel } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { seriesFigure } from "./series-chart.js";
 import { tableDisclosure } from "./table.js";
-import { formatSteps, formatTime } from "./times.js";
+import { columnTime, formatSteps, formatTime } from "./times.js";
 import { indexRange } from "./visible-range.js";
 import { sentence } from "./sentence.js";
 
@@ -53,7 +53,7 @@ function rows({ step, timestamps, values }, flagged, range) {
   return {
     head: ["Time (UTC)", "SST", ...(notes.size ? ["Flag"] : [])],
     rows: timestamps.slice(first, end).map((time, i) => [
-      formatTime(time, step),
+      columnTime(time, step),
       values[first + i] === null ? "missing" : fixed(values[first + i], 2),
       ...(notes.size ? [notes.get(time) ?? ""] : []),
     ]),

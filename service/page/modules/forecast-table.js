@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { dataTable } from "./table.js";
-import { formatTime } from "./times.js";
+import { columnTime } from "./times.js";
 
 /** @typedef {import("./forecast-chart.js").ModelForecast} ModelForecast */
 
@@ -23,7 +23,7 @@ export function forecastTable(caption, forecasts, step) {
   ];
   const rows = forecasts[0].timestamps.flatMap((time, i) => [
     [
-      formatTime(time, step),
+      columnTime(time, step),
       ...forecasts.flatMap((forecast) => [
         h("td", {}, fixed(forecast.sst[i], 2), forecast.intervals.map((interval) => under(`${interval.level}%`, range(interval, i)))),
         ...forecast.intervals.map((interval) => h("td", { class: "wide-only" }, range(interval, i))),

@@ -1,30 +1,16 @@
 // @ts-check
-/** The plotly.js layout of charts, in the page's colours. */
+/** The layout of charts, as in plot.js. */
 
 import { colour } from "./theme.js";
 
-const FAMILY = getComputedStyle(document.documentElement).fontFamily;
-
-/** The common layout with the overrides of one chart. @param {any} overrides */
+/** The layout of a chart: what all have in common, with the overrides of one. @param {any} overrides */
 export function chartLayout(overrides) {
   const axes = new Set(["xaxis", "yaxis", ...Object.keys(overrides).filter((name) => /^[xy]axis/.test(name))]);
-  const themed = Object.fromEntries([...axes].map((name) => [name, { ...axis(), ...(name.startsWith("x") ? spike() : {}), ...overrides[name] }]));
   return {
-    paper_bgcolor: colour("card"),
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: FAMILY, size: 12, color: colour("muted") },
     margin: { l: 44, r: 12, t: 22, b: 40 },
-    showlegend: false,
     hovermode: "x unified",
-    hoverlabel: {
-      bgcolor: colour("card"),
-      bordercolor: colour("edge"),
-      font: { family: FAMILY, size: 12, color: colour("ink") },
-      namelength: -1,
-    },
-    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     ...overrides,
-    ...themed,
+    ...Object.fromEntries([...axes].map((name) => [name, { ...overrides[name] }])),
   };
 }
 
@@ -65,23 +51,5 @@ export function timeExtent(times) {
 
 /** The settings of an axis with a fixed range; none for null. @param {[number, number] | null} range */
 export function fixedRange(range) {
-  return range ? { range, autorange: false } : {};
-}
-
-/** The line at the position of the pointer. */
-function spike() {
-  return { spikecolor: colour("edge"), spikethickness: 1, spikedash: "solid" };
-}
-
-function axis() {
-  return {
-    gridcolor: colour("line"),
-    linecolor: colour("line"),
-    zerolinecolor: colour("edge"),
-    zerolinewidth: 1,
-    tickfont: { color: colour("muted") },
-    automargin: false,
-    fixedrange: false,
-    ticks: "",
-  };
+  return range ? { range } : {};
 }

@@ -63,9 +63,9 @@ function leadFigure(errors, step, horizon) {
   const leads = (errors[0]?.[1] ?? []).map((_, i) => i + 1);
   const ordered = [...errors].reverse();
   return {
-    data: ordered.map(([kind, values]) => lineTrace(kind, /** @type {any} */ (leads), values, { hovertemplate: "%{y:.3f} °C", text: leads.map((n) => formatSteps(n, step)) })),
+    data: ordered.map(([kind, values]) => lineTrace(kind, /** @type {any} */ (leads), values, { hovertemplate: "%{y:.3f} °C" })),
     layout: {
-      xaxis: { showgrid: false, title: { text: `Steps ahead (1 step = ${formatSteps(1, step)})`, standoff: 6 }, nticks: 8 },
+      xaxis: { showgrid: false, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, step)} ahead`, title: { text: `Steps ahead (1 step = ${formatSteps(1, step)})`, standoff: 6 }, nticks: 8 },
       yaxis: { fixedrange: true, nticks: 5, rangemode: "tozero" },
       margin: { l: 44, r: 12, t: 26, b: 44 },
       annotations: [panelTitle("RMSE by lead, °C", 1)],

@@ -3,7 +3,6 @@
 
 import { readState, updateState, urlOf } from "./address.js";
 import { fill } from "./dom.js";
-import { hasCharts, loadPlotly } from "./chart-library.js";
 import { installTheme } from "./theme.js";
 import * as compare from "./compare.js";
 import * as forecast from "./forecast.js";
@@ -52,7 +51,5 @@ for (const link of links) {
 }
 
 addEventListener("popstate", show);
-// After the first paint, load plotly.js in parallel with the data of the first chart.
-requestAnimationFrame(() => setTimeout(() => readState().view !== "operate" && hasCharts() && loadPlotly().catch(() => {})));
 installTheme(/** @type {HTMLSelectElement} */ (document.getElementById("theme")));
 show();

@@ -2,6 +2,8 @@
 /** Names and styles of models and references, the same in every view. */
 
 import { h } from "./dom.js";
+import { dashArray, svg } from "./svg.js";
+import { colour } from "./theme.js";
 
 export const CELLS = ["rnn", "lstm", "gru"];
 
@@ -33,8 +35,16 @@ const COLOURS = {
   usual_change: "reference-5",
 };
 
-/** @type {Record<string, string>} */
-const DASHES = { rnn: "2px,7px", lstm: "9px,9px", gru: "solid", observed: "solid" };
+/** @type {Record<string, string>} lengths of dashes and gaps; those of references differ as much as their colours */
+const DASHES = {
+  rnn: "2px,7px",
+  lstm: "9px,9px",
+  persistence: "2px,3px",
+  climatology: "10px,4px",
+  damped: "9px,3px,2px,3px",
+  linear: "5px,3px",
+  usual_change: "9px,3px,2px,3px,2px,3px",
+};
 
 /** The cell of a full name such as nino12-gru; a reference as it is. @param {string} model */
 export function kindOf(model) {
@@ -57,15 +67,15 @@ export function colourOf(kind) {
   return COLOURS[kind] ?? "reference";
 }
 
-/** Its dash pattern in plotly.js notation. @param {string} kind */
+/** Its dash pattern, as in plot.js. @param {string} kind */
 export function dashOf(kind) {
-  return DASHES[kind] ?? "4px,3px,1px,3px";
+  return DASHES[kind] ?? "solid";
 }
 
 /** A sample of its line. @param {string} kind */
 export function swatch(kind) {
-  const dash = { rnn: "dot", gru: "", observed: "" }[kind] ?? "dash";
-  return h("span", { class: `swatch ${kind} ${dash}`, "aria-hidden": "true" });
+  const line = svg("line", { x1: 0, x2: 28, y1: 4, y2: 4 }, { stroke: colour(colourOf(kind)), "stroke-width": 3, "stroke-dasharray": dashArray(dashOf(kind)) });
+  return svg("svg", { class: `swatch ${kind}`, viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, {}, [line]);
 }
 
 /** A line sample and the name. @param {string} kind */

@@ -12,7 +12,7 @@ import { CELLS, kindOf, modelLabel, modelTitle } from "./models.js";
 import { formatCount } from "./numbers.js";
 import { sentence } from "./sentence.js";
 import { tableDisclosure } from "./table.js";
-import { formatSteps, formatTime } from "./times.js";
+import { formatPeriod, formatSteps } from "./times.js";
 
 /** The comparison of the only series of a request, with its step. @param {any} response of POST /compare */
 export function comparisonOf(response) {
@@ -47,7 +47,7 @@ function pastForecastsCard({ step, test, warnings, predictions }, signal) {
         "div",
         {},
         h("h2", {}, `How the models would have forecast your series, ${formatSteps(1, step)} ahead`),
-        h("p", {}, `${formatTime(test.start, step)} – ${formatTime(test.end, step)}, ${formatCount(test.n)} forecasts`),
+        h("p", {}, `${formatPeriod(test.start, test.end, step)}, ${formatCount(test.n)} forecasts`),
       ),
       chart.zoomButtons(),
     ),

@@ -8,14 +8,14 @@ import { modelLabel, modelTitle } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { dataTable } from "./table.js";
 import { runTask } from "./task.js";
-import { formatSteps, formatTime, stepAdjective } from "./times.js";
+import { formatPeriod, formatSteps, formatTime, stepAdjective } from "./times.js";
 
 /** @param {import("./datasets.js").Dataset} dataset @param {boolean} isDefault @param {AbortSignal} signal */
 export function placeCard({ name, models, best }, isDefault, signal) {
   const { step, window, horizon, version, training_period: period } = best;
   const facts = [
     ["Release", h("code", {}, version)],
-    ["Training period", `${formatTime(period.start, step)} – ${formatTime(period.end, step)}, UTC`],
+    ["Training period", formatPeriod(period.start, period.end, step)],
     ["Step", stepAdjective(step)],
     ["Window", `${window} values (${formatSteps(window, step)})`],
     ["Horizon", `${horizon} steps (${formatSteps(horizon, step)})`],
@@ -116,7 +116,7 @@ async function checkpointFacts(model, signal) {
   const { metadata } = await getJson(`/models/${encodeURIComponent(model.model)}`, { signal });
   const facts = [
     ["Network", networkInWords(metadata)],
-    ["Periods", Object.entries(metadata.periods).map(([name, period]) => `${name} ${formatTime(/** @type {any} */ (period).start, metadata.step)} – ${formatTime(/** @type {any} */ (period).end, metadata.step)}`).join("; ")],
+    ["Periods", Object.entries(metadata.periods).map(([name, period]) => `${name} ${formatPeriod(/** @type {any} */ (period).start, /** @type {any} */ (period).end, metadata.step)}`).join("; ")],
     ["Training range", `${fixed(metadata.training_range.minimum, 2)} to ${fixed(metadata.training_range.maximum, 2)} °C`],
     ["SHA-256 of the data", h("code", {}, metadata.data_sha256)],
     ...commonFacts(metadata),

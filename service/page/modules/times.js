@@ -1,10 +1,16 @@
 // @ts-check
 /** Formats of times and steps. All times are UTC. */
 
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+export const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** A time at the precision of a step. @param {string} time ISO 8601 @param {string} step as the service writes it */
+/** A time at the precision of a step: Dec 2010, 2 Dec 2010, or 2 Dec 2010, 14:00 UTC. @param {string} time ISO 8601 @param {string} step as the service writes it */
 export function formatTime(time, step) {
+  const text = columnTime(time, step);
+  return hasClock(step) && text !== time ? `${text} UTC` : text;
+}
+
+/** The same in a column whose head says that times are in UTC. @param {string} time @param {string} step */
+export function columnTime(time, step) {
   const [, year, month, day, clock] = /^(-?\d+)-(\d\d)-(\d\d)(?:T(\d\d:\d\d))?/.exec(time) ?? [];
   if (year === undefined) return time;
   const monthName = MONTHS[Number(month) - 1];
@@ -13,10 +19,20 @@ export function formatTime(time, step) {
   return hasClock(step) ? `${date}, ${clock ?? "00:00"}` : date;
 }
 
-/** The same format for plotly.js. @param {string} step */
+/** A period at the precision of a step. @param {string} start ISO 8601 @param {string} end @param {string} step */
+export function formatPeriod(start, end, step) {
+  return `${columnTime(start, step)} – ${formatTime(end, step)}`;
+}
+
+/** The format of the times that a chart reads out. @param {string} step @returns {(time: string) => string} */
 export function hoverFormat(step) {
-  if (step === "month") return "%B %Y";
-  return hasClock(step) ? "%-d %b %Y, %H:%M UTC" : "%-d %b %Y";
+  return (time) => formatTime(time, step);
+}
+
+/** A time in milliseconds since 1970. Times without a zone are in UTC. @param {string | number} time */
+export function milliseconds(time) {
+  if (typeof time === "number") return time;
+  return Date.parse(/[zZ]$|[+-]\d\d:?\d\d$/.test(time) || time.length <= 10 ? time : `${time}Z`);
 }
 
 /** The length of n steps in words. @param {number} n @param {string} step */

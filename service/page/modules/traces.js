@@ -1,5 +1,5 @@
 // @ts-check
-/** plotly.js traces for lines and bands. */
+/** The traces of lines and bands, as in plot.js. */
 
 import { colourOf, dashOf, modelTitle, ORDER } from "./models.js";
 import { colour, tint } from "./theme.js";

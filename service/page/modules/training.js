@@ -46,7 +46,7 @@ function lossFigure(networks) {
     data,
     layout: {
       hoversubplots: "axis",
-      xaxis: { anchor: "y2", showgrid: false, title: { text: "Epoch", standoff: 8 }, hoverformat: "d", dtick: tickSpacing(maxEpochs(networks)) },
+      xaxis: { anchor: "y2", showgrid: false, title: { text: "Epoch", standoff: 8 }, hoverformat: (/** @type {number} */ epoch) => `Epoch ${epoch}`, dtick: tickSpacing(maxEpochs(networks)) },
       yaxis: { domain: [0.58, 1], fixedrange: true, nticks: 4 },
       yaxis2: { domain: [0, 0.42], fixedrange: true, nticks: 4 },
       margin: { l: 52, r: 10, t: 22, b: 44 },
@@ -111,7 +111,7 @@ function seedFigure(networks) {
     data: traces,
     layout: {
       hovermode: "closest",
-      xaxis: { title: { text: "RMSE, °C", standoff: 8 }, nticks: 5, zeroline: false, tickformat: ".4f" },
+      xaxis: { title: { text: "RMSE, °C", standoff: 8 }, nticks: 5, zeroline: false },
       yaxis: { fixedrange: true, autorange: "reversed", showgrid: false, tickfont: { size: 13, color: colour("ink") } },
       margin: { l: 52, r: 24, t: 8, b: 44 },
     },

@@ -83,9 +83,9 @@ function extremes(column, from, to) {
   return [low, high, gap].filter((index) => index >= 0);
 }
 
-/** A time from the service or plotly.js in a form that compares as text. @param {string} time */
+/** A time of the service or of the address in a form that compares as text. @param {string} time */
 function comparable(time) {
-  return time.slice(0, 19).replace(" ", "T").replace("Z", "");
+  return time.slice(0, 19).replace("Z", "");
 }
 
 /** The integers from begin up to end, without end. @param {number} begin @param {number} end */

@@ -16,6 +16,8 @@ PATHS = {
     "/forecast": {"get", "post"},
     "/compare": {"get", "post"},
     "/compare/predictions": {"get"},
+    "/compare/leads": {"get"},
+    "/compare/hindcast": {"get"},
     "/compare/training": {"get"},
     "/compare/plot": {"get"},
     "/series": {"get", "post"},

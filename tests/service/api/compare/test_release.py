@@ -68,6 +68,37 @@ def test_a_network_has_the_uncertainty_of_its_figures(client: httpx.Client, regi
         assert len(verification["exceedance"]) == 3
 
 
+def test_a_skill_has_an_interval_against_each_reference(client: httpx.Client, registry: Registry) -> None:
+    report = registry.dataset("nino12").report
+    for horizon in (1, 12):
+        models = answered(client.get("/compare", params={"horizon": horizon}))["models"]
+        for entry, model in zip(models[:3], report.networks, strict=True):
+            assert set(entry["skill_interval"]) == set(entry["skill"])
+            for name, (low, high) in entry["skill_interval"].items():
+                assert low <= entry["skill"][name] <= high
+                assert (low, high) == (model.skill[name].lower[horizon - 1], model.skill[name].upper[horizon - 1])
+        assert not any("skill_interval" in entry for entry in models[3:])
+
+
+def test_every_lead_comes_in_one_answer(client: httpx.Client) -> None:
+    leads = answered(client.get("/compare/leads"))
+    assert (leads["dataset"], leads["step"], leads["horizon"]) == ("nino12", "month", 12)
+    for horizon in (1, 12):
+        at = answered(client.get("/compare", params={"horizon": horizon}))
+        assert leads["best"] == at["best"]
+        for entry, model in zip(leads["models"], at["models"], strict=True):
+            assert (entry["model"], entry["kind"]) == (model["model"], model["kind"])
+            assert len(entry["rmse"]) == 12
+            assert entry["n"][horizon - 1] == at["test"]["n"]
+            for name in ("mae", "rmse", "bias"):
+                assert entry[name][horizon - 1] == model[name]
+            shares = {level: coverage["share"][horizon - 1] for level, coverage in entry["coverage"].items()}
+            assert shares == model.get("coverage", {})
+            for name, skill in entry["skill"].items():
+                assert skill["value"][horizon - 1] == model["skill"][name]
+                assert [skill["lower"][horizon - 1], skill["upper"][horizon - 1]] == model["skill_interval"][name]
+
+
 def test_the_table_comes_as_csv(client: httpx.Client) -> None:
     response = client.get("/compare?format=csv")
     assert response.headers["content-type"].startswith("text/csv")

@@ -43,6 +43,9 @@ def test_the_answer_has_the_form_of_the_comparison_on_the_test_part(client: http
     for model, other in zip(answer["models"], there["models"], strict=True):
         assert set(model) == set(other)
         assert model["kind"] == other["kind"]
+    for model in answer["models"][:3]:
+        for name, (low, high) in model["skill_interval"].items():
+            assert low <= model["skill"][name] <= high
     assert answer["test"] == {"start": "2004-09-01T00:00:00Z", "end": "2010-12-01T00:00:00Z", "n": 76}
     assert [answer[name] for name in ("dataset", "best", "units", "step", "horizon")] == [
         *("nino12", there["best"], "celsius", "month", 1)

@@ -72,6 +72,7 @@ def test_series_at_several_steps_are_not_pooled(seas_client: httpx.Client) -> No
     pooled = compare(seas_client, days(id="a"), days(id="b"))
     assert pooled["test"]["n"] == 2 * daily["test"]["n"]
     assert pooled["models"][0]["p_value"] is None
+    assert pooled["models"][0]["skill_interval"] == {}
 
 
 def test_tables_have_the_same_figures(seas_client: httpx.Client) -> None:
@@ -146,6 +147,8 @@ def test_a_universal_release_is_compared_on_held_out_seas(seas_client: httpx.Cli
         "coverage_80": 0.8,
     }
     assert second["lead"] == 7
+    alone = [(row["lead"], row["relative_rmse"]) for row in gru["held_out_without_companion"]]
+    assert alone == [(1, 0.95)]
     at_seven = answered(seas_client.get("/compare", params=query | {"horizon": "7"}))
     assert [row["lead"] for model in at_seven["models"] for row in model["held_out"]] == [7, 7, 7]
     table = seas_client.get("/compare", params=query | {"format": "csv"}).text

@@ -1,0 +1,166 @@
+"""What a model would have forecast during the test part, as ``GET /compare/hindcast`` answers it."""
+
+from threading import Lock
+from typing import Any, Final, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from forecasting.errors import RequestError, SeriesError
+from forecasting.releases.hindcasts import Hindcast, Hindcasts
+from forecasting.releases.loaded_release import LoadedRelease
+from forecasting.series.times import Floats, iso, parse_time
+from service.api.forecast.schemas import IntervalOut
+from service.engine.forecast_json import rounded, written_times
+from service.engine.writing import DEFAULT_LEVELS, Json
+
+MAX_ORIGINS: Final = 100
+"""Forecasts in one answer."""
+
+
+class OriginRun(BaseModel):
+    """Consecutive steps of the test part, each of which a forecast can start from."""
+
+    start: str
+    end: str
+    n: int
+
+
+class PastForecast(BaseModel):
+    """The forecast that would have been given from one origin, and what came."""
+
+    origin: str = Field(description="The time of the last observation that the forecast has seen.")
+    timestamps: list[str] = Field(description="The valid times, in UTC.")
+    sst: list[float]
+    intervals: list[IntervalOut]
+    baselines: dict[str, list[float]]
+    observed: list[float | None] = Field(
+        description="The observations that followed; null where a value is missing, or after the end of the test part."
+    )
+
+
+class Observations(BaseModel):
+    """The observations around the forecasts: the window before the first origin, and all that followed."""
+
+    start: str = Field(description="The time of the first value; the others follow at the step of the dataset.")
+    values: list[float | None]
+
+
+class HindcastAnswer(BaseModel):
+    """Forecasts from past origins, by a network that has not seen the test part."""
+
+    dataset: str
+    version: str
+    units: Literal["celsius"]
+    step: str
+    model: str
+    horizon: int
+    origins: list[OriginRun] = Field(description="Every time that a forecast can start from.")
+    forecasts: list[PastForecast] = Field(description="In order of time.")
+    observations: Observations
+
+
+class HindcastStore:
+    """Keeps the evaluated networks of each dataset in memory, once they were asked for. Safe in several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: dict[str, tuple[str, Hindcasts]] = {}
+
+    def load(self, loaded: LoadedRelease) -> Hindcasts:
+        """Return the hindcasts of a release, loaded on the first call; those of its predecessor are dropped.
+
+        Raises:
+            UnknownNameError: if the release has no evaluated networks.
+            ReleaseError: if a file is missing, altered or invalid.
+        """
+        with self._lock:
+            version, hindcasts = self._kept.get(loaded.dataset, ("", None))
+            if hindcasts is None or version != loaded.version:
+                device = next(iter(loaded.forecasters.values())).device
+                hindcasts = Hindcasts.load(loaded, device)
+                self._kept[loaded.dataset] = (loaded.version, hindcasts)
+            return hindcasts
+
+
+def hindcast_json(store: HindcastStore, loaded: LoadedRelease, cell: str, origin: str | None, n: int) -> Json:
+    """Return the fields of :class:`HindcastAnswer`: forecasts from up to ``n`` origins, the first at ``origin``.
+
+    Args:
+        store: that keeps the networks.
+        loaded: the release.
+        cell: of the network.
+        origin: ISO 8601; by default, the latest origin whose every lead was observed.
+        n: number of origins.
+
+    Raises:
+        UnknownNameError: if the release has no evaluated networks.
+        ReleaseError: if its files are altered.
+        RequestError: if no forecast can start from ``origin``.
+    """
+    hindcasts = store.load(loaded)
+    network = hindcasts.networks[cell]
+    begin = hindcasts.last_complete if origin is None else hindcasts.find(_time(origin))
+    levels = [level for level in DEFAULT_LEVELS if level in network.metadata.errors.half_width]
+    hindcast = hindcasts.forecast(cell, begin, n, levels)
+    return {
+        "dataset": loaded.dataset,
+        "version": loaded.version,
+        "units": "celsius",
+        "step": str(loaded.step),
+        "model": network.metadata.model,
+        "horizon": network.metadata.horizon,
+        "origins": _runs_json(hindcasts),
+        "forecasts": _forecasts_json(hindcast),
+        "observations": _observations_json(hindcasts, begin, len(hindcast.origins)),
+    }
+
+
+def _time(origin: str) -> np.datetime64:
+    try:
+        return parse_time(origin)
+    except SeriesError as error:
+        raise RequestError(f"origin: {error}", field="origin") from None
+
+
+def _runs_json(hindcasts: Hindcasts) -> list[Json]:
+    times = hindcasts.origin_times
+    return [
+        {"start": iso(times[first]), "end": iso(times[last]), "n": last - first + 1} for first, last in hindcasts.runs
+    ]
+
+
+def _forecasts_json(hindcast: Hindcast) -> list[Json]:
+    sst, observed, times = _lists(hindcast.sst), _lists(hindcast.observed), written_times(hindcast.times)
+    bounds = {level: (_lists(lower), _lists(upper)) for level, (lower, upper) in hindcast.bounds.items()}
+    baselines = {name: _lists(values) for name, values in hindcast.baselines.items()}
+    return [
+        {
+            "origin": iso(origin),
+            "timestamps": times[i],
+            "sst": sst[i],
+            "intervals": [
+                {"level": level, "lower": lower[i], "upper": upper[i], "calibrated": bool(hindcast.calibrated[i])}
+                for level, (lower, upper) in bounds.items()
+            ],
+            "baselines": {name: values[i] for name, values in baselines.items()},
+            "observed": observed[i],
+        }
+        for i, origin in enumerate(hindcast.origins)
+    ]
+
+
+def _observations_json(hindcasts: Hindcasts, begin: int, n: int) -> Json:
+    """Return the observations from the window before the first of ``n`` origins to the last lead of the last one."""
+    window, horizon = hindcasts.origins.windows.shape[1], hindcasts.origins.targets.shape[1]
+    first = int(hindcasts.origins.position[begin]) - window
+    end = int(hindcasts.origins.position[begin + n - 1]) + horizon
+    return {"start": iso(hindcasts.series.times[first]), "values": _lists(hindcasts.series.values[first:end])}
+
+
+def _lists(values: Floats) -> list[Any]:
+    """Return rounded values as lists, with None for NaN."""
+    written = rounded(values).astype(object)
+    written[np.isnan(values)] = None
+    listed: list[Any] = written.tolist()
+    return listed

@@ -1,0 +1,119 @@
+// @ts-check
+/** What draws a trace: its line, its area and its markers. */
+
+import { dashArray, svg } from "./svg.js";
+
+/**
+ * @typedef {object} Points a trace in pixels; NaN where a value is missing
+ * @property {any} trace
+ * @property {number[] | Float64Array} px
+ * @property {number[] | Float64Array} py
+ */
+
+/** @type {Record<string, (r: number) => string>} outlines around 0, 0 for half the size of a marker */
+const SYMBOLS = {
+  circle: (r) => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0Z`,
+  square: (r) => `M${-r} ${-r}H${r}V${r}H${-r}Z`,
+  diamond: (r) => `M0 ${-1.3 * r}L${1.3 * r} 0L0 ${1.3 * r}L${-1.3 * r} 0Z`,
+  "triangle-up": (r) => `M0 ${-r * 1.15}L${r * 1.15} ${r * 0.85}H${-r * 1.15}Z`,
+  "x-thin": (r) => `M${-r} ${-r}L${r} ${r}M${-r} ${r}L${r} ${-r}`,
+  "line-ns": (r) => `M0 ${-r}V${r}`,
+};
+
+/**
+ * The elements of a trace, from back to front.
+ * @param {Points} points @param {Points | undefined} previous trace, to which "tonexty" fills
+ */
+export function marksOf(points, previous) {
+  const { trace } = points;
+  const mode = trace.mode ?? "lines";
+  const elements = [];
+  if (trace.fill) elements.push(area(points, previous));
+  if (mode.includes("lines") && trace.line?.width !== 0) elements.push(line(points));
+  if (mode.includes("markers")) elements.push(...markers(points));
+  return elements;
+}
+
+/** The marker of a trace at a point; null if it has none there. @param {any} trace @param {number} i */
+export function markerAt({ marker = {}, opacity }, i) {
+  const size = at(marker.size, i) ?? 6;
+  if (!size) return null;
+  const name = at(marker.symbol, i) ?? "circle";
+  const open = /-(open|thin)|^line/.test(name);
+  const outline = (SYMBOLS[name.replace("-open", "")] ?? SYMBOLS.circle)(round(size / 2));
+  const colour = at(marker.color, i);
+  const stroke = marker.line?.width ? at(marker.line.color, i) : open ? colour : "none";
+  return svg("path", { d: outline }, { fill: open ? "none" : colour, stroke, "stroke-width": marker.line?.width ?? 1.5, opacity: marker.opacity ?? opacity });
+}
+
+/** A list has a value for each point; anything else is for all. @param {any} values @param {number} i */
+export function at(values, i) {
+  return Array.isArray(values) ? values[i] : values;
+}
+
+/** @param {Points} points */
+function line({ trace, px, py }) {
+  let path = "";
+  let drawing = false;
+  for (let i = 0; i < px.length; i += 1) {
+    if (Number.isNaN(py[i]) || Number.isNaN(px[i])) {
+      drawing &&= Boolean(trace.connectgaps);
+      continue;
+    }
+    if (drawing && trace.line?.shape === "hv") path += `H${round(px[i])}`;
+    path += `${drawing ? "L" : "M"}${round(px[i])} ${round(py[i])}`;
+    drawing = true;
+  }
+  const { color, width = 1.75, dash } = trace.line ?? {};
+  return svg("path", { d: path, class: "line" }, { stroke: color, "stroke-width": width, "stroke-dasharray": dashArray(dash), opacity: trace.opacity });
+}
+
+/** @param {Points} points @param {Points | undefined} previous */
+function area({ trace, px, py }, previous) {
+  const path = trace.fill === "tonexty" && previous ? between({ trace, px, py }, previous) : enclosed(px, py);
+  return svg("path", { d: path, class: "area" }, { fill: trace.fillcolor, opacity: trace.opacity });
+}
+
+/** The areas between two lines over the same points, without those where one is missing. @param {Points} upper @param {Points} lower */
+function between(upper, lower) {
+  let path = "";
+  for (let begin = 0; begin < upper.px.length; begin += 1) {
+    let end = begin;
+    while (end < upper.px.length && !Number.isNaN(upper.py[end]) && !Number.isNaN(lower.py[end])) end += 1;
+    const run = Array.from({ length: end - begin }, (_, i) => begin + i);
+    const edge = [...run.map((i) => `${round(upper.px[i])} ${round(upper.py[i])}`), ...run.reverse().map((i) => `${round(lower.px[i])} ${round(lower.py[i])}`)];
+    if (edge.length > 2) path += `M${edge.join("L")}Z`;
+    begin = end;
+  }
+  return path;
+}
+
+/** The areas whose corners are listed one after another, with a missing value after each. @param {Points["px"]} px @param {Points["py"]} py */
+function enclosed(px, py) {
+  let path = "";
+  let drawing = false;
+  for (let i = 0; i < px.length; i += 1) {
+    const missing = Number.isNaN(px[i]) || Number.isNaN(py[i]);
+    if (missing) path += drawing ? "Z" : "";
+    else path += `${drawing ? "L" : "M"}${round(px[i])} ${round(py[i])}`;
+    drawing = !missing;
+  }
+  return drawing ? `${path}Z` : path;
+}
+
+/** @param {Points} points */
+function markers({ trace, px, py }) {
+  const elements = [];
+  for (let i = 0; i < px.length; i += 1) {
+    const marker = Number.isNaN(px[i]) || Number.isNaN(py[i]) ? null : markerAt(trace, i);
+    if (!marker) continue;
+    marker.setAttribute("transform", `translate(${round(px[i])} ${round(py[i])})`);
+    elements.push(marker);
+  }
+  return elements;
+}
+
+/** A tenth of a pixel is enough, and makes paths short. @param {number} pixel */
+export function round(pixel) {
+  return Math.round(pixel * 10) / 10;
+}

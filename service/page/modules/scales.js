@@ -1,0 +1,85 @@
+// @ts-check
+/** The scales of a chart: from values to pixels and back. */
+
+import { milliseconds } from "./times.js";
+
+/**
+ * @typedef {number | string | null | undefined} Value
+ * @typedef {[number, number]} Pair
+ *
+ * @typedef {object} Scale
+ * @property {"time" | "number" | "category"} kind
+ * @property {Pair} domain the numbers at the two ends
+ * @property {Pair} pixels the pixels of the two ends
+ * @property {(value: Value) => number} number a value as a number; NaN for a missing one
+ * @property {(number: number) => number} pixel
+ * @property {(pixel: number) => number} invert from a pixel to a number
+ * @property {string[]} categories by number; empty for other kinds
+ */
+
+/** Room beyond the values of an axis without a range, as a fraction of their extent. */
+const MARGIN = 0.05;
+
+/**
+ * The scale of an axis.
+ * @param {Value[][]} columns the values that it shows
+ * @param {any} axis of the layout
+ * @param {Pair} pixels of the two ends
+ * @param {boolean} padded whether there is room beyond the values
+ * @returns {Scale}
+ */
+export function scaleOf(columns, axis, pixels, padded) {
+  const kind = kindOf(columns);
+  const categories = kind === "category" ? /** @type {string[]} */ ([...new Set(columns.flat())]) : [];
+  const number = { time: timeNumber, number: plainNumber, category: (/** @type {Value} */ value) => categories.indexOf(String(value)) }[kind];
+  const fitted = axis.range ? axis.range.map(number) : extent(columns, number, kind === "category" ? null : padded ? MARGIN : 0);
+  if (axis.rangemode === "tozero" && !axis.range) fitted.splice(0, 2, Math.min(fitted[0], 0), Math.max(fitted[1], 0));
+  const domain = /** @type {Pair} */ (axis.autorange === "reversed" ? fitted.reverse() : fitted);
+  const perUnit = (pixels[1] - pixels[0]) / (domain[1] - domain[0] || 1);
+  return {
+    kind,
+    domain,
+    pixels,
+    number,
+    categories,
+    pixel: (value) => pixels[0] + (value - domain[0]) * perUnit,
+    invert: (pixel) => domain[0] + (pixel - pixels[0]) / perUnit,
+  };
+}
+
+/** What a number of a scale stands for in a range of the axis. @param {Scale} scale @param {number} number */
+export function rangeValue({ kind }, number) {
+  return kind === "time" ? new Date(number).toISOString() : number;
+}
+
+/** @param {Value[][]} columns @returns {"time" | "number" | "category"} */
+function kindOf(columns) {
+  const value = columns.flat().find((candidate) => candidate !== null && candidate !== undefined);
+  if (typeof value !== "string") return "number";
+  return /^-?\d{4}-\d\d/.test(value) ? "time" : "category";
+}
+
+/** The lowest and the highest number, with a margin; for categories (null) half of one. @param {Value[][]} columns @param {(value: Value) => number} number @param {number | null} margin @returns {Pair} */
+function extent(columns, number, margin) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const column of columns) {
+    for (const value of column) {
+      const at = number(value);
+      if (at < low) low = at;
+      if (at > high) high = at;
+    }
+  }
+  if (low > high) return [0, 1];
+  const room = margin === null ? 0.5 : (high - low) * margin || (low === high ? 0.5 : 0);
+  return [low - room, high + room];
+}
+
+/** @param {Value} value */
+function plainNumber(value) {
+  return typeof value === "number" ? value : NaN;
+}
+
+/** @param {Value} value */
+function timeNumber(value) {
+  return value === null || value === undefined ? NaN : milliseconds(value);
+}
