@@ -2,6 +2,7 @@
 /** A small map of the world on which the user places a pin. The fields beside it hold the same position. */
 
 import { announce, h, uniqueId } from "./dom.js";
+import { svg } from "./svg.js";
 
 /**
  * @typedef {import("./position-fields.js").Position} Position
@@ -12,7 +13,6 @@ import { announce, h, uniqueId } from "./dom.js";
  * @property {(position: Position) => Promise<boolean>} isLand tells whether a position is more than 25 km from the sea
  */
 
-const SVG = "http://www.w3.org/2000/svg";
 const LAND_URL = new URL("../land.svg", import.meta.url);
 
 /** Coordinates in the file are twentieths of a degree. */
@@ -132,11 +132,11 @@ export function positionInWords({ latitude, longitude }) {
 /** The land with copies to the east and the west, so that the map has no edge. */
 function landPicture() {
   const id = uniqueId("land");
-  const land = /** @type {SVGPathElement} */ (svgElement("path", { id, class: "land" }));
+  const land = /** @type {SVGPathElement} */ (svg("path", { id, class: "land" }));
   const world = 360 * UNITS_PER_DEGREE;
-  const copies = [-world, world].map((x) => svgElement("use", { href: `#${id}`, x: String(x) }));
-  const picture = svgElement("svg", { "aria-hidden": "true", focusable: "false", preserveAspectRatio: "none" });
-  const grid = svgElement("path", { class: "graticule" });
+  const copies = [-world, world].map((x) => svg("use", { href: `#${id}`, x }));
+  const picture = svg("svg", { "aria-hidden": "true", focusable: "false", preserveAspectRatio: "none" });
+  const grid = svg("path", { class: "graticule" });
   picture.append(grid, land, ...copies);
   outlines ??= loadOutlines();
   const ready = outlines.then((path) => land.setAttribute("d", path)).catch(() => (outlines = null));
@@ -155,13 +155,6 @@ async function loadOutlines() {
   if (!response.ok) throw new Error(`The map could not be loaded: ${response.status}`);
   const file = new DOMParser().parseFromString(await response.text(), "image/svg+xml");
   return file.querySelector("path")?.getAttribute("d") ?? "";
-}
-
-/** @param {string} name @param {Record<string, string>} attributes */
-function svgElement(name, attributes) {
-  const element = document.createElementNS(SVG, name);
-  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
-  return element;
 }
 
 /** A position with as many decimal places as the map shows. @param {Position} position @param {number} span @returns {Position} */
