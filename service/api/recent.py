@@ -19,6 +19,7 @@ class RecentSeries(BaseModel):
     step: str
     timestamps: list[str] = Field(description="The time of each value, in UTC.")
     values: list[float | None] = Field(description="The values in °C, with null for a missing value.")
+    climatology: list[float] = Field(description="The climatology at each time, in °C, as in GET /forecast.")
 
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -37,4 +38,5 @@ def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> Recent
         step=release.report.step,
         timestamps=[f"{time}Z" for time in times],
         values=[None if np.isnan(value) else float(value) for value in series.values],
+        climatology=[float(value) for value in release.baselines.climatology(series.times)],
     )

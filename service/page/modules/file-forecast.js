@@ -5,7 +5,7 @@ import { parseList, readState, updateState } from "./address.js";
 import { numberField, selectField, toggleGroup } from "./controls.js";
 import { horizonAt, universalFor } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
-import { forecastCard } from "./forecast-card.js";
+import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
 import { glossary } from "./glossary.js";
 import { headlineCard, headlineText } from "./headline-card.js";
 import { CELLS, modelTitle } from "./models.js";
@@ -41,13 +41,13 @@ const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
  * @property {string | null} resampledTo the step of the release, if it is not that of the series
  * @property {import("./position-fields.js").Position | null} position
  *
- * @typedef {Record<"opening" | "forecast" | "training" | "comparison" | "code", HTMLElement>} Boxes
+ * @typedef {Record<"opening" | "forecast" | "values" | "training" | "comparison" | "code", HTMLElement>} Boxes
  */
 
 /** @param {HTMLElement} box @param {Source} source @param {AbortSignal} signal */
 export function fileForecast(box, source, signal) {
   const part = (/** @type {string} */ name) => h("div", { class: `stack ${name}` });
-  const boxes = { opening: part("opening"), forecast: part("forecast"), training: part("training"), comparison: part("comparison"), code: part("code") };
+  const boxes = { opening: part("opening"), forecast: part("forecast"), values: part("values"), training: part("training"), comparison: part("comparison"), code: part("code") };
   const nextSignal = latestOnly(signal);
   const compare = compareOnce(source);
   const show = () => showForecast(boxes, source, { choice: choiceOf(source), position, compare }, nextSignal());
@@ -61,7 +61,7 @@ export function fileForecast(box, source, signal) {
     fileForecast(box, source, signal);
   };
   const options = optionsCard(source, choiceOf(source), { update, changeRelease, position });
-  fill(box, boxes.opening, boxes.forecast, options, boxes.training, boxes.comparison, source.summary, boxes.code);
+  fill(box, boxes.opening, boxes.forecast, options, boxes.values, boxes.training, boxes.comparison, source.summary, boxes.code);
   show();
 }
 
@@ -127,8 +127,8 @@ function compareOnce(source) {
  * @param {{choice: Choice, position: ReturnType<typeof positionFields>, compare: Compare}} request @param {AbortSignal} signal
  */
 function showForecast(boxes, source, { choice, position, compare }, signal) {
-  const { opening, forecast, training, comparison, code } = boxes;
-  const dependent = [forecast, training, comparison, code];
+  const { opening, forecast, values, training, comparison, code } = boxes;
+  const dependent = [forecast, values, training, comparison, code];
   // The last forecast stays until the next one, so that the controls below it do not move away from the pointer.
   for (const box of dependent) box.classList.add("stale");
   const load = async (/** @type {AbortSignal} */ stop) => {
@@ -146,7 +146,9 @@ function showForecast(boxes, source, { choice, position, compare }, signal) {
     const name = source.series.id === "0" ? source.file.name : source.series.id;
     const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") || "none" });
     const references = parseList(readState().refs, Object.keys(forecasts[0].baselines));
-    fill(forecast, ...forecastCard({ name, history: source.history, forecasts, references, onReferences }, signal));
+    const shown = { name, history: source.history, forecasts, references, onReferences };
+    fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal)), warningsNotice(forecasts));
+    fill(values, valuesCard(shown));
     fill(training, trainingCard(source, choice, headline, signal));
     fill(code, fileSnippets(source.file, source.params, body, enteredPosition(source.series, choice)));
     // Announced last, since the progress of the comparison would replace it.
