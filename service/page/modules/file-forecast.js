@@ -90,9 +90,9 @@ function choiceOf({ series, universal, places }) {
 function optionsCard(source, { place, model, horizon, maxHorizon }, { update, changeRelease, position }) {
   const universal = universalFor(source.universal, source.series.step);
   const models = [{ value: "best", text: place ? `Best (${modelTitle(place.best.cell)})` : "Best" }, ...CELLS.map((value) => ({ value, text: modelTitle(value) })), { value: "all", text: "All three" }];
-  const releases = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...source.places.map(({ name }) => ({ value: name, text: `One place (${name})` }))];
+  const releases = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...source.places.map(({ name, title }) => ({ value: name, text: `One place (${title})` }))];
   const text = place
-    ? `These networks were trained on ${place.name}, which may be quite unlike your location.`
+    ? `These networks were trained on one place, ${place.title}, which may be quite unlike yours.`
     : "These networks were trained on simulated seas and take any series at its own step. “Best” is the network or reference with the best record on your series.";
   return h(
     "section",
