@@ -181,7 +181,7 @@ def _answers(
     origins: Steps,
     leads: int,
 ) -> dict[str, Floats]:
-    """Return mean and quantiles from ``origins``, the last of which is the end, by name of the network.
+    """Return mean and quantiles from ``origins``, which end with the last step, by name of the network.
 
     Each is °C ``(n, origins, leads, 1 + levels)``. A network sees at most the longest context that it uses.
     """

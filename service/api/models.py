@@ -1,10 +1,10 @@
 """The loaded models."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.responses import Response
 
 from forecasting.errors import UnknownNameError
@@ -15,6 +15,11 @@ from service.api.dependencies import DatasetQuery, ModelPath, RegistryDep, Setti
 from service.api.openapi import problems
 from service.engine.writing import DEFAULT_LEVELS
 from service.settings import Settings
+
+_TIME: Final = {"type": "string", "format": "date-time"}
+TrainingPeriod = Annotated[
+    Mapping[str, str], WithJsonSchema({"type": "object", "properties": {"start": _TIME, "end": _TIME}})
+]
 
 
 class ModelSummary(BaseModel):
@@ -35,14 +40,14 @@ class ModelSummary(BaseModel):
     units: str
     horizon: int = Field(description="The most steps ahead that a request may ask for.")
     levels: list[int] = Field(description="The levels of its prediction intervals, in percent.")
-    training_period: Mapping[str, str] = Field(description="Empty for a universal model.")
+    training_period: TrainingPeriod = Field(description="Empty for a universal model.")
     accuracy: Mapping[str, float | None] = Field(
         description="Test errors one step ahead, in °C; MAPE in percent. Empty for a universal model."
     )
     sha256: str
     device: str
     best: bool = Field(
-        description="Whether `best` stands for this model. A universal model of which this is true did best on "
+        description="Whether `best` means this model. In a universal release, it is the model that did best on "
         "held-out seas; for each series, `best` chooses again."
     )
 
@@ -63,7 +68,7 @@ class ModelDetail(ModelSummary):
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.get("", summary="List models", responses=problems(422, 503))
+@router.get("", operation_id="listModels", summary="List models", responses=problems(422, 503))
 def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
     """List the loaded models."""
     models = [
@@ -79,7 +84,7 @@ def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
     return ModelList(default_dataset=registry.default_dataset, models=models)
 
 
-@router.get("/{model}", summary="Get a model", responses=problems(404, 422, 503))
+@router.get("/{model}", operation_id="getModel", summary="Get a model", responses=problems(404, 422, 503))
 def get_model(
     registry: RegistryDep, settings: SettingsDep, model: ModelPath, dataset: DatasetQuery = None
 ) -> ModelDetail:
@@ -98,6 +103,7 @@ def get_model(
 
 @router.get(
     "/{model}/card",
+    operation_id="getModelCard",
     summary="Get a model card",
     response_class=Response,
     responses={

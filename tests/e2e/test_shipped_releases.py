@@ -172,6 +172,8 @@ def test_the_texts_for_people_are_written_from_the_report(name: str, tmp_path: P
         assert (folder / path.relative_to(shipped)).read_bytes() == path.read_bytes(), path.name
 
 
-@pytest.mark.parametrize(("name", "title"), [("nino12", "Sea off Peru")])
+@pytest.mark.parametrize(
+    ("name", "title"), [("nino12", "Sea off Peru"), ("neracoos-b01", "Western Maine Shelf, buoy B01")]
+)
 def test_the_shipped_datasets_have_titles(name: str, title: str) -> None:
     assert json.loads((published(name) / "report.json").read_text())["title"] == title

@@ -76,7 +76,7 @@ def test_a_reference_that_wins_is_the_headline(shown: Shown, url: str) -> None:
 
 
 def test_a_network_that_loses_to_a_reference_is_never_praised(shown: Shown, url: str) -> None:
-    # A random walk, of which the last value is the best forecast.
+    # The last value is the best forecast of a random walk.
     for seed in range(4):
         text = daily(200, walk=True, seed=seed)
         answer = forecast(url, text)

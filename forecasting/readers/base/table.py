@@ -204,7 +204,7 @@ def is_numeric(column: "pd.Series[str]") -> bool:
 
 def is_count(column: "pd.Series[str]") -> bool:
     """Whether the cells of three or more rows count up by one, from any number."""
-    # The first cells rule out most columns, of which there may be thousands.
+    # The first cells rule out most of what may be thousands of columns.
     if len(column) < 3 or not all(cell.isdecimal() for cell in column.iloc[:3]) or not column.str.isdecimal().all():
         return False
     return bool((np.diff(to_numbers(column)) == 1).all())

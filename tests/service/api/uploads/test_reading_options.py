@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 NOT_OVER_HTTP = {"sample"}
 NOT_UPLOADED = {"zarr"}
-"""Formats of which a file cannot be uploaded."""
+"""Formats that cannot be uploaded as a file."""
 
 
 def choices(name: str) -> set[str]:
