@@ -195,6 +195,7 @@ def test_the_coverage_of_the_intervals_is_shown_by_lead(shown: Shown, url: str, 
     expect(card.locator(".answer")).to_contain_text(f"its 80% intervals hold {low} to {high}% of observations")
     assert card.locator("path.line").count() == 6
     card.get_by_text("View as table").click()
+    expect(card.get_by_role("row")).not_to_have_count(0)
     row = card.get_by_role("row").nth(1).get_by_role("cell").all_inner_texts()
     networks = leads["models"][:3]
     shares = [model["coverage"][level]["share"][0] for level in ("80", "95") for model in networks]
@@ -209,6 +210,7 @@ def test_what_each_cell_remembers_is_shown_with_and_without_its_companion(shown:
     card.get_by_role("radio", name=f"{lead} months").check()
     card.get_by_role("radio", name="Unknown").check()
     card.get_by_text("View as table").click()
+    expect(card.get_by_role("row")).not_to_have_count(0)
     cells = card.get_by_role("row").nth(1).get_by_role("cell").all_inner_texts()
 
     def shortest(rows: list[dict[str, float]]) -> str:
