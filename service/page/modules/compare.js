@@ -9,7 +9,7 @@ import { comparisonFigure, comparisonRows, meanSpread } from "./comparison-chart
 import { numberField, toggleGroup } from "./controls.js";
 import { coverageCard } from "./coverage.js";
 import { datasetField, unknownDataset } from "./dataset-choice.js";
-import { findDataset, loadDatasets } from "./datasets.js";
+import { findDataset, loadReleases } from "./datasets.js";
 import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
 import { glossary } from "./glossary.js";
@@ -28,13 +28,14 @@ export const heading = "Compare";
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await runTask(root, "Loading models", signal, loadDatasets, (datasets) => compose(root, datasets, signal));
+  await runTask(root, "Loading models", signal, loadReleases, (releases) => compose(root, releases, signal));
 }
 
-/** @param {HTMLElement} root @param {import("./datasets.js").Dataset[]} datasets @param {AbortSignal} signal */
-function compose(root, datasets, signal) {
+/** @param {HTMLElement} root @param {import("./datasets.js").Releases} releases @param {AbortSignal} signal */
+function compose(root, releases, signal) {
+  const datasets = releases.places;
   const dataset = findDataset(datasets, readState().dataset);
-  if (!dataset) return fill(root, unknownDataset(datasets, readState()));
+  if (!dataset) return fill(root, unknownDataset(releases, readState()));
   const horizon = Math.min(Math.max(Number(readState().horizon) || 1, 1), dataset.best.horizon);
   const intro = h("p", {}, "How far the RNN, LSTM and GRU forecasts are from the observations.");
   const errors = h("div", { class: "stack" });
