@@ -12,7 +12,7 @@ from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import iso, parse_time
 from service.api.forecast.schemas import ForecastRequest
-from service.engine.series_schema import SeriesIn
+from service.engine.series_schema import InputSeries
 
 
 def create() -> FastAPI:
@@ -34,7 +34,7 @@ def create() -> FastAPI:
     return app
 
 
-def _forecast(forecaster: Forecaster, horizon: int, series: SeriesIn) -> dict[str, Any]:
+def _forecast(forecaster: Forecaster, horizon: int, series: InputSeries) -> dict[str, Any]:
     forecast = forecaster.forecast(_read(series, forecaster), horizon)
     return {
         "id": series.id,
@@ -49,7 +49,7 @@ def _forecast(forecaster: Forecaster, horizon: int, series: SeriesIn) -> dict[st
     }
 
 
-def _read(series: SeriesIn, forecaster: Forecaster) -> SstSeries:
+def _read(series: InputSeries, forecaster: Forecaster) -> SstSeries:
     values = np.array(series.values, dtype=np.float64)
     if series.timestamps is None:
         return SstSeries(values, parse_time(series.start or ""), forecaster.step)

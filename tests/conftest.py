@@ -59,7 +59,7 @@ def small() -> TrainingConfig:
 
 @pytest.fixture(scope="session")
 def published(nino12: SstSeries, small: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    destination = Destination("nino12", tmp_path_factory.mktemp("artifacts"))
+    destination = Destination("nino12", tmp_path_factory.mktemp("artifacts"), title="Sea off Peru")
     return train(Dataset.divide(nino12, small), NINO12, destination, small)
 
 

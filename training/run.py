@@ -10,7 +10,7 @@ import torch
 from forecasting.errors import ReleaseError, RequestError
 from forecasting.evaluation.report import Report
 from forecasting.readers import content_digest
-from forecasting.releases.release import Release, is_dataset_name
+from forecasting.releases.release import LONGEST_TITLE, Release, is_dataset_name, is_title
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
 from training.fit.fitting import CPU
@@ -33,15 +33,17 @@ class Destination:
         keep: number of old releases to keep, beside the one that serves; None keeps all.
         if_not_worse: leave ``current`` as it is if the release that serves is better on dates that neither was fitted
             to, or if there are none.
+        title: of the dataset, for people to read; at most 60 printable characters.
 
     Raises:
-        RequestError: if ``name`` is not a valid dataset name.
+        RequestError: if ``name`` is not a valid dataset name, or the title is blank or too long.
     """
 
     name: str
     artifacts: Path
     keep: int | None = None
     if_not_worse: bool = False
+    title: str | None = None
 
     def __post_init__(self) -> None:
         if not is_dataset_name(self.name):
@@ -49,6 +51,12 @@ class Destination:
                 f"{self.name!r} is not a valid dataset name: use up to 64 lower-case letters, digits, dots, dashes and "
                 "underscores",
                 field="name",
+            )
+        if self.title is not None and not is_title(self.title):
+            raise RequestError(
+                f"the title {self.title[:80]!r} is not valid: use 1 to {LONGEST_TITLE} printable characters, without "
+                "spaces at the ends",
+                field="title",
             )
 
     @property
@@ -140,7 +148,8 @@ def train(
             if execution.alone
             else fit_all(dataset, config, execution.workers, execution.progress, kept, execution.device)
         )
-        path, report = _publish(folder, dataset, data_file, config, fits, execution.start)
+        identity = _identify(destination, data_file)
+        path, report = _publish(folder, dataset, config, fits, identity, execution.start)
         verdict = predecessor.compare(Release.open(path), report, dataset) if predecessor else _UNOPPOSED
         if verdict.replaces:
             point_current(folder, path.name)
@@ -152,16 +161,15 @@ def train(
 
 
 def _publish(
-    folder: Path, dataset: Dataset, data_file: Path, config: TrainingConfig, fits: Fits, start: UniversalStart | None
+    folder: Path, dataset: Dataset, config: TrainingConfig, fits: Fits, identity: Identity, start: UniversalStart | None
 ) -> tuple[Path, Report]:
     """Write a new release into the dataset's ``folder``."""
     with staging(folder) as stage:
-        identity = _identify(folder, data_file)
         report = write_contents(stage, dataset, config, fits, identity, start)
         return publish(stage, folder, identity.version), report
 
 
-def _identify(folder: Path, data_file: Path) -> Identity:
-    version = next_version(folder)
+def _identify(destination: Destination, data_file: Path) -> Identity:
+    version = next_version(destination.folder)
     created = datetime.strptime(version, "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Identity(folder.name, version, created, data_file.name, content_digest(data_file))
+    return Identity(destination.name, version, created, data_file.name, content_digest(data_file), destination.title)

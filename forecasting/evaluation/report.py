@@ -80,6 +80,7 @@ class Report(BaseModel, frozen=True):
 
     Attributes:
         dataset: name of the dataset.
+        title: of the dataset, for people to read; None if it was not given.
         version: of the release.
         created: ISO 8601.
         step: as :class:`~forecasting.series.timestep.TimeStep` writes it.
@@ -119,6 +120,7 @@ class Report(BaseModel, frozen=True):
     libraries: dict[str, str]
     models: tuple[ModelReport, ...]
     seeds: dict[str, SeedSpread]
+    title: str | None = None
     fitted_until: str | None = None
     drift: Drift | None = None
     starts: dict[str, StartReport] = {}

@@ -37,6 +37,7 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
 
     Attributes:
         dataset: name of the dataset of the release.
+        title: of the dataset, for people to read; None if it was not given.
         version: of the release.
         cell: ``rnn``, ``lstm`` or ``gru``.
         window: number of values that a forecast starts from.
@@ -62,6 +63,7 @@ class CheckpointMetadata(VersionedMetadata, frozen=True):
     """
 
     dataset: str
+    title: str | None = None
     version: str
     cell: str
     window: int = Field(ge=2)

@@ -18,6 +18,8 @@ MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
 EVALUATED: Final = "evaluated"
 """Folder, in a release, of the networks and references that its accuracy was measured on."""
+LONGEST_TITLE: Final = 60
+"""Characters of a title."""
 
 EVALUATED_SERIES: Final = f"{EVALUATED}/series.csv"
 """Observations of the test part, and of the window before it."""
@@ -44,6 +46,11 @@ class Manifest(BaseModel, frozen=True):
 def is_dataset_name(text: str) -> bool:
     """Whether ``text`` is a valid name: lower-case letters, digits, dots, dashes and underscores, at most 64."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_title(text: str) -> bool:
+    """Whether ``text`` is a valid title: 1 to 60 printable characters, without spaces at the ends."""
+    return 0 < len(text) <= LONGEST_TITLE and text.isprintable() and text == text.strip()
 
 
 @dataclass(frozen=True)

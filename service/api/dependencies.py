@@ -81,6 +81,13 @@ DatasetQuery = Annotated[
         description="The dataset whose models to use. Defaults to the service's default dataset.", examples=["nino12"]
     ),
 ]
+SeriesDatasetQuery = Annotated[
+    str | None,
+    Query(
+        description="The dataset whose models to use, unless the body names it. Without it and a full model name, the "
+        "step of each series chooses the universal release that forecasts it."
+    ),
+]
 ModelPath = Annotated[
     str,
     Path(

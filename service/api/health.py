@@ -25,13 +25,13 @@ class Ready(BaseModel):
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live", summary="Check liveness")
+@router.get("/live", operation_id="checkLiveness", summary="Check liveness")
 async def live() -> Live:
     """Report that the process is running."""
     return Live()
 
 
-@router.get("/ready", summary="Check readiness", responses=problems(503))
+@router.get("/ready", operation_id="checkReadiness", summary="Check readiness", responses=problems(503))
 async def ready(registry: RegistryDep, lifecycle: LifecycleDep) -> Ready:
     """Report that every model is loaded, verified and warmed up, except models that were unloaded.
 

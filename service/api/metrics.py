@@ -15,6 +15,7 @@ _EXAMPLE: Final = 'sst_request_seconds_count{method="POST",route="/forecast",sta
 # Not async: reading the files that the workers share takes milliseconds, during which other requests are served.
 @router.get(
     "/metrics",
+    operation_id="getMetrics",
     summary="Get metrics",
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"example": _EXAMPLE}}}},

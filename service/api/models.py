@@ -1,10 +1,10 @@
 """The loaded models."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.responses import Response
 
 from forecasting.errors import UnknownNameError
@@ -16,6 +16,11 @@ from service.api.openapi import problems
 from service.engine.writing import DEFAULT_LEVELS
 from service.settings import Settings
 
+_TIME: Final = {"type": "string", "format": "date-time"}
+TrainingPeriod = Annotated[
+    Mapping[str, str], WithJsonSchema({"type": "object", "properties": {"start": _TIME, "end": _TIME}})
+]
+
 
 class ModelSummary(BaseModel):
     """A loaded model."""
@@ -25,6 +30,9 @@ class ModelSummary(BaseModel):
         description="`place`: trained on the series of one place. `universal`: forecasts any series at its step."
     )
     dataset: str
+    title: str | None = Field(
+        default=None, description="The name of the place for people to read, if it was given in training."
+    )
     cell: str
     version: str
     window: int
@@ -32,7 +40,7 @@ class ModelSummary(BaseModel):
     units: str
     horizon: int = Field(description="The most steps ahead that a request may ask for.")
     levels: list[int] = Field(description="The levels of its prediction intervals, in percent.")
-    training_period: Mapping[str, str] = Field(description="Empty for a universal model.")
+    training_period: TrainingPeriod = Field(description="Empty for a universal model.")
     accuracy: Mapping[str, float | None] = Field(
         description="Test errors one step ahead, in °C; MAPE in percent. Empty for a universal model."
     )
@@ -60,7 +68,7 @@ class ModelDetail(ModelSummary):
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.get("", summary="List models", responses=problems(422, 503))
+@router.get("", operation_id="listModels", summary="List models", responses=problems(422, 503))
 def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
     """List the loaded models."""
     models = [
@@ -76,7 +84,7 @@ def list_models(registry: RegistryDep, settings: SettingsDep) -> ModelList:
     return ModelList(default_dataset=registry.default_dataset, models=models)
 
 
-@router.get("/{model}", summary="Get a model", responses=problems(404, 422, 503))
+@router.get("/{model}", operation_id="getModel", summary="Get a model", responses=problems(404, 422, 503))
 def get_model(
     registry: RegistryDep, settings: SettingsDep, model: ModelPath, dataset: DatasetQuery = None
 ) -> ModelDetail:
@@ -95,6 +103,7 @@ def get_model(
 
 @router.get(
     "/{model}/card",
+    operation_id="getModelCard",
     summary="Get a model card",
     response_class=Response,
     responses={
@@ -118,6 +127,7 @@ def _summary(release: LoadedRelease, forecaster: Forecaster, settings: Settings)
         model=metadata.model,
         kind="place",
         dataset=metadata.dataset,
+        title=metadata.title,
         cell=metadata.cell,
         version=metadata.version,
         window=metadata.window,

@@ -1,6 +1,6 @@
 """The OpenAPI document: FastAPI's, with the bodies that endpoints read themselves and errors as problem documents."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,6 +14,25 @@ from service.http.problems import PROBLEM_JSON, InferenceError, Problem, is_infe
 
 _REF: Final = "#/components/schemas/{model}"
 
+BYTES: Final = {"type": "string", "format": "binary"}
+"""The schema of a body that is not text."""
+
+Examples = Mapping[str, Mapping[str, Any]]
+"""Examples of a body by name, each with a ``summary`` and a ``value``."""
+
+_TAGS: Final = [
+    {"name": "forecast", "description": "Forecast your own series, or a dataset that the service knows."},
+    {"name": "compare", "description": "See how accurate the models are, on held-out data or on your own series."},
+    {"name": "series", "description": "Turn a file into series, or get the recent values of a dataset."},
+    {"name": "models", "description": "See which models are loaded."},
+    {"name": "inference protocol", "description": "Version 2 of the protocol of KServe, Triton and Seldon."},
+    {"name": "health", "description": "Probes for load balancers and orchestrators. They need no key."},
+    {"name": "metrics", "description": "Metrics for Prometheus. They need no key."},
+]
+"""The groups of operations, in the order in which ``/docs`` shows them."""
+
+_SERVERS: Final = [{"url": "/", "description": "The service that has this document"}]
+
 _HEADERS: Final = {
     "X-Request-ID": {
         "description": "The ID of the request: the one it sent, if valid, or a new one.",
@@ -26,6 +45,7 @@ _HEADERS: Final = {
     },
     "WWW-Authenticate": {"description": "How to send a key.", "required": True, "schema": {"type": "string"}},
 }
+_KEY: Final = {"type": "http", "scheme": "bearer", "description": "An API key, if the service asks for one."}
 _HEADER_OF_STATUS: Final = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 _REFUSALS: Final = (
     HTTPStatus.UNAUTHORIZED,
@@ -46,15 +66,24 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": InferenceError, "description": title_of(status)} for status in statuses}
 
 
-def request_body(model: type[BaseModel], *others: str, required: bool = True) -> dict[str, Any]:
-    """Return the ``openapi_extra`` of an endpoint that reads its body itself: JSON, or a media type of ``others``."""
-    schema = {"$ref": _REF.format(model=model.__name__)}
-    content = {"application/json": {"schema": schema}, **{media_type: {} for media_type in others}}
+def request_body(
+    model: type[BaseModel], *others: str, required: bool = True, examples: Examples | None = None
+) -> dict[str, Any]:
+    """Return the ``openapi_extra`` of an endpoint that reads its body itself.
+
+    Args:
+        model: the schema of a JSON body.
+        others: media types of bodies that are not JSON.
+        required: whether there has to be a body.
+        examples: JSON bodies by name.
+    """
+    json_body = {"schema": {"$ref": _REF.format(model=model.__name__)}} | ({"examples": examples} if examples else {})
+    content = {"application/json": json_body, **{media_type: {"schema": BYTES} for media_type in others}}
     return {"requestBody": {"required": required, "content": content}}
 
 
-def ndjson_content(*models: type[BaseModel]) -> dict[str, Any]:
-    """Return the ``content`` of an NDJSON body, with one of ``models`` on each line."""
+def ndjson_lines(*models: type[BaseModel]) -> dict[str, Any]:
+    """Return the ``content`` of an NDJSON response with one of ``models`` on each line."""
     one_of = [{"$ref": _REF.format(model=model.__name__)} for model in models]
     return {NDJSON_TYPE: {"schema": one_of[0] if len(one_of) == 1 else {"anyOf": one_of}}}
 
@@ -74,8 +103,8 @@ def query_parameters(model: type[BaseModel], *names: str, note: str) -> dict[str
 def _query_parameter(name: str, field: dict[str, Any], note: str) -> dict[str, Any]:
     # A query has no null; a parameter is absent instead.
     schema = next((choice for choice in field.get("anyOf", ()) if choice != {"type": "null"}), field)
-    kept = {key: value for key, value in schema.items() if key not in ("title", "description")}
-    return {"name": name, "in": "query", "description": f"{field['description']} {note}", "schema": kept}
+    kept = {key: value for key, value in schema.items() if key not in ("title", "description", "default")}
+    return {"name": name, "in": "query", "description": f"{_described(field)} {note}", "schema": kept}
 
 
 def path_parameters(**descriptions: str) -> dict[str, Any]:
@@ -101,18 +130,62 @@ def install_openapi(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
 
 def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]:
     schema = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        routes=app.routes,
+        tags=_TAGS,
+        servers=_SERVERS,
     )
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             _describe_responses(path, operation)
     schema["components"]["headers"] = _HEADERS
-    schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    schema["components"]["securitySchemes"] = {"key": _KEY}
     components = schema["components"]["schemas"]
     for model in bodies:
         body = model.model_json_schema(ref_template=_REF)
-        components |= body.pop("$defs", {}) | {model.__name__: body}
+        of_body = body.pop("$defs", {}) | {model.__name__: body}
+        _write_out_defaults(of_body.values())
+        components |= of_body
+    _drop_titles(schema["paths"])
+    for component in components.values():
+        _drop_titles(component.get("properties", {}))
     return schema
+
+
+def _write_out_defaults(components: Iterable[dict[str, Any]]) -> None:
+    """Move the defaults of fields into their descriptions.
+
+    Generators take a field with a default for one that is always there, or send it always, even against the query.
+    """
+    for component in components:
+        for field in component.get("properties", {}).values():
+            if "default" in field:
+                field["description"] = _described(field)
+                del field["default"]
+
+
+def _described(field: dict[str, Any]) -> str:
+    """Return the description of a field, with its default unless that means nothing or is described already."""
+    description, default = str(field.get("description", "")), field.get("default")
+    if default in (None, [], False) or "Defaults to" in description:
+        return description
+    return f"{description} Defaults to `{default}`."
+
+
+def _drop_titles(node: Any) -> None:
+    """Remove the titles that pydantic derives from the names of fields: generators repeat them as comments."""
+    if isinstance(node, dict):
+        if isinstance(node.get("title"), str):
+            del node["title"]
+        for key, value in node.items():
+            if key not in ("example", "examples", "default"):
+                _drop_titles(value)
+    elif isinstance(node, list):
+        for value in node:
+            _drop_titles(value)
 
 
 def _describe_responses(path: str, operation: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from service.api.dependencies import DatasetQuery, RegistryDep
 from service.api.openapi import problems
+from service.http.time_fields import Time
 
 
 class RecentSeries(BaseModel):
@@ -17,14 +18,20 @@ class RecentSeries(BaseModel):
     version: str
     units: Literal["celsius"]
     step: str
-    timestamps: list[str] = Field(description="The time of each value, in UTC.")
+    timestamps: list[Time] = Field(description="The time of each value, in UTC.")
     values: list[float | None] = Field(description="The values in °C, with null for a missing value.")
+    climatology: list[float] = Field(description="The climatology at each time, in °C, as in GET /forecast.")
 
 
 router = APIRouter(prefix="/series", tags=["series"])
 
 
-@router.get("", summary="Get the recent values of a dataset", responses=problems(404, 422, 503))
+@router.get(
+    "",
+    operation_id="getRecentValues",
+    summary="Get the recent values of a dataset",
+    responses=problems(404, 422, 503),
+)
 def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> RecentSeries:
     """Return the end of the series that a dataset's models were trained on."""
     release = registry.dataset(dataset)
@@ -37,4 +44,5 @@ def recent_series(registry: RegistryDep, dataset: DatasetQuery = None) -> Recent
         step=release.report.step,
         timestamps=[f"{time}Z" for time in times],
         values=[None if np.isnan(value) else float(value) for value in series.values],
+        climatology=[float(value) for value in release.baselines.climatology(series.times)],
     )

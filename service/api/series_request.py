@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from forecasting.errors import RequestError, SeriesError
 from forecasting.forecast_warning import WarningCode
 from forecasting.series.units import Units
-from service.engine.series_schema import SeriesIn
+from service.engine.series_schema import InputSeries
 from service.engine.step_reading import MISSING_STEP, lacks_step
 from service.engine.writing import sentence
 from service.http.problems import ProblemError
@@ -42,10 +42,10 @@ class SeriesRequest(RequestModel):
         "release that forecasts it.",
     )
     units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
-    series: list[SeriesIn] = Field(min_length=1, fail_fast=True, description="The series, at least one.")
+    series: list[InputSeries] = Field(min_length=1, fail_fast=True, description="The series, at least one.")
 
 
-class WarningOut(BaseModel):
+class SeriesWarning(BaseModel):
     """A warning about one forecast."""
 
     code: WarningCode
@@ -64,7 +64,7 @@ def series_ids(request: SeriesRequest) -> list[str]:
     return [str(i) if series.id is None else series.id for i, series in enumerate(request.series)]
 
 
-def refuse_missing_steps(series: Sequence[SeriesIn]) -> None:
+def refuse_missing_steps(series: Sequence[InputSeries]) -> None:
     """Raise RequestError if the step is to choose the network of a series, and a series does not say it."""
     for i, given in enumerate(series):
         if lacks_step(given):

@@ -46,7 +46,12 @@ class TrainingRecord(BaseModel):
 router = APIRouter(prefix="/compare", tags=["compare"])
 
 
-@router.get("/training", summary="Get the training record", responses=problems(404, 422, 503))
+@router.get(
+    "/training",
+    operation_id="getTrainingRecord",
+    summary="Get the training record",
+    responses=problems(404, 422, 503),
+)
 def training(registry: RegistryDep, dataset: DatasetQuery = None) -> TrainingRecord:
     """Return the loss curves of each network, and the test errors of each random seed."""
     report = registry.dataset(dataset).report

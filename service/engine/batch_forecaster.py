@@ -15,7 +15,7 @@ from forecasting.series.observations import max_steps
 from forecasting.series.times import YEAR
 from forecasting.series.timestep import TimeStep
 from service.engine.parsing import Errors, parse
-from service.engine.series_schema import SeriesIn
+from service.engine.series_schema import InputSeries
 from service.engine.writing import ForecastOptions, write
 from service.telemetry.metrics import Metrics
 
@@ -35,14 +35,14 @@ class ForecastJob(NamedTuple):
     """
 
     forecasters: Sequence[Forecaster]
-    series: Sequence[SeriesIn]
+    series: Sequence[InputSeries]
     options: ForecastOptions
     lengths: Sequence[int]
     steps: int
 
     @classmethod
     def of(
-        cls, forecasters: Sequence[Forecaster], series: Sequence[SeriesIn], options: ForecastOptions
+        cls, forecasters: Sequence[Forecaster], series: Sequence[InputSeries], options: ForecastOptions
     ) -> "ForecastJob":
         """Create a job, and count its lengths and steps."""
         step = forecasters[0].step

@@ -14,7 +14,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import SECONDS, Floats, Times, all_seconds_of, seconds_of
 from forecasting.series.timestep import TimeStep, in_words, one_each
 from forecasting.series.units import Units, to_celsius
-from service.engine.series_schema import SeriesIn
+from service.engine.series_schema import InputSeries
 
 _ABSENT: Final = "send null in its place"
 
@@ -28,14 +28,14 @@ Errors = dict[int, SeriesError]
 """Errors of series, by their place in a batch."""
 
 
-def parse_all(series: Sequence[SeriesIn], units: Units, step: TimeStep) -> list[SstSeries | SeriesError]:
+def parse_all(series: Sequence[InputSeries], units: Units, step: TimeStep) -> list[SstSeries | SeriesError]:
     """Parse each of ``series`` at ``step``; return the error of those that are invalid."""
     batch, errors = parse(series, [units] * len(series), step)
     return [errors[i] if i in errors else batch[i] for i in range(len(series))]
 
 
 def parse(
-    series: Sequence[SeriesIn],
+    series: Sequence[InputSeries],
     units: Sequence[Units],
     step: TimeStep,
     universal: UniversalCatalog | None = None,
@@ -88,7 +88,7 @@ def taker_of(universal: UniversalCatalog, step: TimeStep) -> str:
 
 
 def _starts(
-    series: Sequence[SeriesIn], step: TimeStep, errors: Errors, takers: _Takers
+    series: Sequence[InputSeries], step: TimeStep, errors: Errors, takers: _Takers
 ) -> tuple[list[int], dict[int, list[int]]]:
     """Return the Unix seconds of each series' first value, and of all values of series with timestamps."""
     starts, stamps = [0] * len(series), dict[int, list[int]]()

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from service.http.request_model import RequestModel
+from service.http.time_fields import InputTime
 
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
@@ -13,7 +14,7 @@ MAX_ID: Final = 256
 """Maximum characters of a series' id."""
 
 
-class SeriesIn(RequestModel):
+class InputSeries(RequestModel):
     """A series: `values` with either `start` and `step`, if they are regular, or `timestamps`."""
 
     id: str | None = Field(
@@ -26,10 +27,10 @@ class SeriesIn(RequestModel):
         fail_fast=True,
         description="SST, oldest first, with null for a missing value.",
     )
-    start: str | None = Field(
+    start: InputTime | None = Field(
         default=None, description="The time of the first value, in ISO 8601; UTC without an offset."
     )
-    timestamps: Annotated[list[str], Field(fail_fast=True)] | None = Field(
+    timestamps: Annotated[list[InputTime], Field(fail_fast=True)] | None = Field(
         default=None, description="The time of each value, in ISO 8601; use it instead of `start`."
     )
     step: str | None = Field(

@@ -12,7 +12,7 @@ from forecasting.series.times import LAST_TIME, SECONDS, Times, seconds_of
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units
 from service.engine.parsing import parse_all
-from service.engine.series_schema import SeriesIn
+from service.engine.series_schema import InputSeries
 
 MISSING_STEP: Final = '`step` is required with `start`; for example "day"'
 
@@ -21,7 +21,7 @@ Expect = Callable[[TimeStep], SeriesError | None]
 
 
 def read_each(
-    series: Sequence[SeriesIn], units: Units, default: TimeStep | None, horizon: int, expect: Expect
+    series: Sequence[InputSeries], units: Units, default: TimeStep | None, horizon: int, expect: Expect
 ) -> list[SstSeries | SeriesError]:
     """Parse each of ``series`` at its own step.
 
@@ -51,12 +51,12 @@ def read_each(
     return results
 
 
-def lacks_step(given: SeriesIn) -> bool:
+def lacks_step(given: InputSeries) -> bool:
     """Whether a series has a start but nothing that tells its step."""
     return given.start is not None and given.timestamps is None and given.step is None
 
 
-def _step_of(given: SeriesIn, default: TimeStep | None) -> TimeStep | SeriesError:
+def _step_of(given: InputSeries, default: TimeStep | None) -> TimeStep | SeriesError:
     try:
         if given.step is not None:
             return TimeStep.parse(given.step)

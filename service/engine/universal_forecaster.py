@@ -23,7 +23,7 @@ from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
 from service.engine.forecast_json import rounded, written_times
 from service.engine.parsing import taker_of
-from service.engine.series_schema import SeriesIn
+from service.engine.series_schema import InputSeries
 from service.engine.step_reading import read_each
 from service.engine.writing import DEFAULT_LEVELS, ForecastOptions
 from service.telemetry.metrics import Metrics
@@ -62,7 +62,7 @@ class UniversalJob:
     """
 
     models: UniversalModels
-    series: Sequence[SeriesIn]
+    series: Sequence[InputSeries]
     options: ForecastOptions
 
     @property
@@ -200,7 +200,7 @@ def _name_a_dataset(models: UniversalModels) -> str:
 
 
 def climatology_at(
-    series: Sequence[SeriesIn], parsed: list[SstSeries | SeriesError]
+    series: Sequence[InputSeries], parsed: list[SstSeries | SeriesError]
 ) -> tuple[Coefficients, dict[int, tuple[ForecastWarning, ...]]]:
     """Return the climatology of each position, NaN where there is none, and warnings about positions on land.
 

@@ -110,6 +110,7 @@ def model_forecast(forecaster: Forecaster, units: Units, parts: Sequence[bytes])
     metadata = forecaster.metadata
     around = dumps(
         {
+            "kind": "one",
             "model": metadata.model,
             "version": metadata.version,
             "units": units,
@@ -130,7 +131,7 @@ def whole_answer(models: Sequence[Sequence[bytes]], *, is_list: bool) -> bytes:
     if not is_list:
         return b"".join(models[0])
     pieces = [piece for model in models for piece in (b",", *model)]
-    return b"".join((b'{"models":[', *pieces[1:], b"]}"))
+    return b"".join((b'{"kind":"all","models":[', *pieces[1:], b"]}"))
 
 
 def sentence(error: SeriesError) -> str:

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from forecasting.evaluation.rolling_origin import Evaluation
+from forecasting.networks.forecaster import Forecaster
 from forecasting.networks.metadata import CELLS, digest
 from forecasting.readers import read_csv
 from forecasting.references.baselines import Baselines
-from forecasting.releases.loaded_release import LoadedRelease
+from forecasting.releases.loaded_release import LoadedRelease, load_evaluated
 from forecasting.releases.release import open_current
 from forecasting.series.shape import ForecastShape
 from tests.conftest import ROOT
@@ -31,6 +32,12 @@ def release(request: pytest.FixtureRequest) -> LoadedRelease:
 
 
 @pytest.fixture(scope="module")
+def evaluated(release: LoadedRelease) -> tuple[dict[str, Forecaster], Baselines]:
+    """The networks and references that have not seen the test part."""
+    return load_evaluated(release.release, torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
 def data(release: LoadedRelease) -> Path:
     return ROOT / "data" / release.report.data_file
 
@@ -41,8 +48,11 @@ def dataset(release: LoadedRelease, data: Path) -> Dataset:
     return Dataset.divide(series, TrainingConfig.for_step(series.step))
 
 
-def test_the_accuracy_of_every_model_is_the_published_one(release: LoadedRelease, dataset: Dataset) -> None:
-    rollers = dict(release.forecasters) | release.baselines.rollers()
+def test_the_accuracy_of_every_model_is_the_published_one(
+    release: LoadedRelease, evaluated: tuple[dict[str, Forecaster], Baselines], dataset: Dataset
+) -> None:
+    networks, references = evaluated
+    rollers = dict(networks) | references.rollers()
     test = Evaluation.run(dataset.origins("test"), rollers)
     train = Evaluation.run(dataset.origins("train", horizon=1), rollers)
     assert [model.name for model in release.report.models] == list(rollers)
@@ -54,24 +64,29 @@ def test_the_accuracy_of_every_model_is_the_published_one(release: LoadedRelease
         assert train.accuracy(model.name).rmse[0] == pytest.approx(model.accuracy["train"].rmse[0], abs=2e-4)
 
 
-def test_coverage_and_significance_are_the_published_ones(release: LoadedRelease, dataset: Dataset) -> None:
-    rollers = dict(release.forecasters) | release.baselines.rollers()
+def test_coverage_and_significance_are_the_published_ones(
+    release: LoadedRelease, evaluated: tuple[dict[str, Forecaster], Baselines], dataset: Dataset
+) -> None:
+    networks, references = evaluated
+    rollers = dict(networks) | references.rollers()
     test = Evaluation.run(dataset.origins("test"), rollers)
     for model in release.report.networks:
-        errors = release.forecasters[model.name].metadata.errors
+        errors = networks[model.name].metadata.errors
         for level, stated in (model.coverage or {}).items():
             assert test.coverage(model.name, errors)[level] == pytest.approx(stated, abs=0.01)
-        again = test.p_values(model.name, list(release.baselines.rollers()))
+        again = test.p_values(model.name, list(references.rollers()))
         assert again == pytest.approx(model.p_value, abs=1e-2)
 
 
-def test_the_references_are_fitted_on_train_and_validation(release: LoadedRelease, dataset: Dataset) -> None:
+def test_references_are_evaluated_before_the_test_part_and_served_with_it(
+    release: LoadedRelease, evaluated: tuple[dict[str, Forecaster], Baselines], dataset: Dataset
+) -> None:
     report = release.report
-    again = Baselines.fit(
-        dataset.past("validation"), ForecastShape(report.window, report.horizon, dataset.shape.fill_limit)
-    )
-    np.testing.assert_allclose(again.linear, release.baselines.linear, atol=1e-6)
-    np.testing.assert_allclose(again.damping, release.baselines.damping, atol=1e-6)
+    shape = ForecastShape(report.window, report.horizon, dataset.shape.fill_limit)
+    for references, seen in ((evaluated[1], dataset.past("validation")), (release.baselines, dataset.past("test"))):
+        again = Baselines.fit(seen, shape)
+        np.testing.assert_allclose(again.linear, references.linear, atol=1e-6)
+        np.testing.assert_allclose(again.damping, references.damping, atol=1e-6)
 
 
 def test_the_data_is_what_was_trained_on(release: LoadedRelease, data: Path) -> None:
@@ -153,5 +168,12 @@ def test_the_texts_for_people_are_written_from_the_report(name: str, tmp_path: P
     folder = tmp_path / name / shipped.name
     shutil.copytree(shipped, folder)
     rewrite_texts(folder)
-    for path in shipped.iterdir():
-        assert (folder / path.name).read_bytes() == path.read_bytes(), path.name
+    for path in shipped.rglob("*.*"):
+        assert (folder / path.relative_to(shipped)).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("nino12", "Sea off Peru"), ("neracoos-b01", "Western Maine Shelf, buoy B01")]
+)
+def test_the_shipped_datasets_have_titles(name: str, title: str) -> None:
+    assert json.loads((published(name) / "report.json").read_text())["title"] == title

@@ -12,7 +12,7 @@ DATASETS = ["nino12", "neracoos-b01"]
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_table_matches_the_api_with_the_lowest_value_in_bold(shown: Shown, url: str, dataset: str) -> None:
-    page = shown(f"?dataset={dataset}").page
+    page = shown(f"?view=compare&dataset={dataset}").page
     rows = page.get_by_role("table", name="Errors over the test period").get_by_role("row").all()[1:]
     models = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()["models"]
     assert len(rows) == len(models) == 7
@@ -30,7 +30,7 @@ def test_the_table_matches_the_api_with_the_lowest_value_in_bold(shown: Shown, u
 def test_the_note_tells_the_selected_model_from_the_one_with_the_lowest_error(
     shown: Shown, url: str, dataset: str, horizon: int
 ) -> None:
-    page = shown(f"?dataset={dataset}&horizon={horizon}").page
+    page = shown(f"?view=compare&dataset={dataset}&horizon={horizon}").page
     answer = httpx.get(f"{url}/compare", params={"dataset": dataset, "horizon": horizon}).json()
     table = page.get_by_role("table", name="Errors over the test period")
     selected = answer["best"].rpartition("-")[2].upper()
@@ -54,7 +54,7 @@ def test_the_note_tells_the_selected_model_from_the_one_with_the_lowest_error(
 def test_one_plot_shows_observed_and_all_three_forecasts_with_errors_below(
     shown: Shown, url: str, dataset: str
 ) -> None:
-    page = shown(f"?dataset={dataset}").page
+    page = shown(f"?view=compare&dataset={dataset}").page
     drawn = page.locator(".plot").first.evaluate(
         "plot => plot.data.map(trace => [trace.name, trace.yaxis ?? 'y', trace.y])"
     )
@@ -68,7 +68,7 @@ def test_one_plot_shows_observed_and_all_three_forecasts_with_errors_below(
 
 
 def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
-    page = visitor().open("?models=rnn,lstm,gru,climatology")
+    page = visitor().open("?view=compare&models=rnn,lstm,gru,climatology")
     page.locator(".plot .surface").first.hover()
     label = page.locator(".plot .readout").first
     for name in ("Observed", "RNN", "LSTM", "GRU", "Climatology", "GRU error"):
@@ -77,7 +77,7 @@ def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
 
 def test_models_are_toggled_and_the_url_keeps_the_choice(visitor: Visitor) -> None:
     first = visitor()
-    page = first.open("?dataset=nino12")
+    page = first.open("?view=compare&dataset=nino12")
     page.get_by_role("checkbox", name="LSTM").first.uncheck()
     page.get_by_role("checkbox", name="Persistence", exact=True).first.check()
     names = "plot => plot.data.map(trace => trace.name)"
@@ -88,7 +88,7 @@ def test_models_are_toggled_and_the_url_keeps_the_choice(visitor: Visitor) -> No
 
 
 def test_the_url_keeps_the_zoom(visitor: Visitor) -> None:
-    page = visitor().open("?dataset=nino12")
+    page = visitor().open("?view=compare&dataset=nino12")
     page.get_by_role("button", name="Zoom in").first.click()
     page.wait_for_url("**from=**")
     shown = "plot => plot.layout.xaxis.range.map(time => time.slice(0, 10))"
@@ -100,7 +100,7 @@ def test_the_url_keeps_the_zoom(visitor: Visitor) -> None:
 
 
 def test_dragging_zooms(visitor: Visitor) -> None:
-    page = visitor().open("?dataset=nino12")
+    page = visitor().open("?view=compare&dataset=nino12")
     box = page.locator(".plot .surface").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 200, box["y"] + 60)
@@ -120,7 +120,7 @@ def test_dragging_zooms(visitor: Visitor) -> None:
 
 
 def test_the_lead_of_the_table_can_be_chosen(visitor: Visitor, url: str) -> None:
-    page = visitor().open("?dataset=nino12")
+    page = visitor().open("?view=compare&dataset=nino12")
     page.get_by_label("Steps ahead in the table").fill("6")
     expect(page.get_by_role("heading", name="Errors, 6 months ahead")).to_be_visible()
     six = httpx.get(f"{url}/compare", params={"dataset": "nino12", "horizon": 6}).json()["models"][0]
@@ -132,7 +132,7 @@ def test_the_lead_of_the_table_can_be_chosen(visitor: Visitor, url: str) -> None
 
 
 def test_bars_show_the_skill_against_a_chosen_reference(shown: Shown, url: str) -> None:
-    page = shown("?dataset=neracoos-b01").page
+    page = shown("?view=compare&dataset=neracoos-b01").page
     models = httpx.get(f"{url}/compare", params={"dataset": "neracoos-b01"}).json()["models"]
     bars = page.locator(".bars")
     assert models[0]["skill"]["persistence"] > 0
@@ -143,7 +143,7 @@ def test_bars_show_the_skill_against_a_chosen_reference(shown: Shown, url: str) 
 
 
 def test_metric_definitions_open_on_click(shown: Shown) -> None:
-    page = shown("?dataset=nino12").page
+    page = shown("?view=compare&dataset=nino12").page
     definition = page.get_by_text("Root-mean-square error")
     expect(definition).not_to_be_visible()
     page.get_by_text("What the columns mean").click()
@@ -152,7 +152,7 @@ def test_metric_definitions_open_on_click(shown: Shown) -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_loss_curves_and_seed_results_match_the_training_record(shown: Shown, url: str, dataset: str) -> None:
-    page = shown(f"?dataset={dataset}").page
+    page = shown(f"?view=compare&dataset={dataset}").page
     answer = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()
     traces = "plot => Object.fromEntries(plot.data.map(trace => [trace.name, [trace.x, trace.y]]))"
     losses = page.locator("section.card", has_text="Loss by epoch").locator(".plot").evaluate(traces)
@@ -167,7 +167,7 @@ def test_loss_curves_and_seed_results_match_the_training_record(shown: Shown, ur
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_cards_tell_the_first_fit_from_the_final_one(shown: Shown, url: str, dataset: str) -> None:
-    page = shown(f"?dataset={dataset}").page
+    page = shown(f"?view=compare&dataset={dataset}").page
     networks = httpx.get(f"{url}/compare/training", params={"dataset": dataset}).json()["networks"]
     losses = page.locator("section.card", has_text="Loss by epoch")
     expect(losses).to_contain_text("of a first fit to the training period alone")
@@ -184,7 +184,7 @@ def test_the_cards_tell_the_first_fit_from_the_final_one(shown: Shown, url: str,
 
 def test_the_dataset_can_be_chosen_from_a_list(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open()
+    page = visit.open("?view=compare")
     page.get_by_label("Dataset").select_option("neracoos-b01")
     expect(page.get_by_role("heading", name="Errors, 30 minutes ahead")).to_be_visible()
     assert "dataset=neracoos-b01" in page.url
@@ -193,7 +193,7 @@ def test_the_dataset_can_be_chosen_from_a_list(visitor: Visitor) -> None:
 
 
 def test_the_table_downloads_as_csv(shown: Shown, url: str) -> None:
-    page = shown("?dataset=nino12").page
+    page = shown("?view=compare&dataset=nino12").page
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     text = download.value.path().read_text()
@@ -203,7 +203,7 @@ def test_the_table_downloads_as_csv(shown: Shown, url: str) -> None:
 
 def test_an_outdated_response_is_not_shown(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?dataset=nino12")
+    page = visit.open("?view=compare&dataset=nino12")
     pending: list[Route] = []
     page.route(re.compile(r"/compare\?.*horizon=6"), lambda route: pending.append(route))
     lead = page.get_by_label("Steps ahead in the table")

@@ -68,7 +68,8 @@ def test_the_navigation_opens_and_names_each_view(visitor: Visitor) -> None:
     for name in ("Forecast", "Your data", "Operate", "Compare"):
         link = page.get_by_role("navigation").get_by_role("link", name=name)
         link.click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        # The Forecast view has the forecast as its heading.
+        expect(page.get_by_role("heading", level=1)).to_contain_text("°C" if name == "Forecast" else name)
         expect(page).to_have_title(f"{name} · SST forecasting")
         expect(link).to_have_attribute("aria-current", "page")
 
@@ -89,7 +90,7 @@ def test_colours_follow_the_system_until_a_theme_is_chosen(visitor: Visitor) -> 
 
 def test_the_keyboard_alone_skips_to_content_toggles_a_model_and_reads_a_chart(visitor: Visitor) -> None:
     visit = visitor()
-    page = visit.open("?dataset=nino12")
+    page = visit.open("?view=compare&dataset=nino12")
     expect(page.get_by_role("checkbox", name="GRU").first).to_be_visible()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
@@ -132,7 +133,7 @@ FOCUSED = """() => {
 }"""
 
 
-@pytest.mark.parametrize("query", ["?dataset=nino12", "?view=forecast", "?view=data", "?view=operate"])
+@pytest.mark.parametrize("query", ["?view=compare&dataset=nino12", "?view=forecast", "?view=data", "?view=operate"])
 def test_tab_reaches_every_control_in_order_with_a_visible_focus(shown: Shown, query: str) -> None:
     page = shown(query).page
     page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
@@ -159,7 +160,7 @@ def test_a_first_visit_loads_only_small_files_of_the_page_before_its_charts(visi
 def test_a_failure_is_explained_and_can_be_retried(visitor: Visitor) -> None:
     visit = visitor()
     visit.page.route("**/compare?*", lambda route: route.abort("connectionrefused"))
-    page = visit.open("?dataset=nino12")
+    page = visit.open("?view=compare&dataset=nino12")
     expect(page.get_by_role("alert")).to_contain_text("The service is not responding")
     page.unroute("**/compare?*")
     page.get_by_role("button", name="Try again").click()
@@ -181,7 +182,23 @@ def test_slow_work_shows_progress_and_can_be_stopped(visitor: Visitor) -> None:
     expect(page.get_by_role("table")).to_be_visible()
 
 
-def test_an_unknown_dataset_or_view_in_the_url_falls_back_to_the_default(visitor: Visitor) -> None:
-    page = visitor().open("?view=nonsense&dataset=atlantis&horizon=-4")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Compare")
+def test_an_unknown_view_or_an_impossible_horizon_in_the_url_falls_back_to_the_default(visitor: Visitor) -> None:
+    page = visitor().open("?view=nonsense&dataset=nino12&horizon=-4")
+    expect(page.get_by_role("navigation").get_by_role("link", name="Forecast")).to_have_attribute(
+        "aria-current", "page"
+    )
     expect(page.get_by_label("Dataset")).to_have_value("nino12")
+    expect(page.get_by_label("Steps ahead")).to_have_value("1")
+
+
+@pytest.mark.parametrize("view", ["forecast", "compare"])
+def test_an_unknown_dataset_in_the_url_is_named_with_links_to_those_there_are(visitor: Visitor, view: str) -> None:
+    visit = visitor()
+    page = visit.open(f"?view={view}&dataset=nosuch")
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("No dataset nosuch; available:")
+    assert visit.accessibility_violations() == []
+    hrefs = [link.get_attribute("href") for link in notice.get_by_role("link").all()]
+    assert hrefs == [f"/?view={view}&dataset={name}" for name in ("nino12", "neracoos-b01")]
+    notice.get_by_role("link").last.click()
+    expect(page.get_by_label("Dataset")).to_have_value("neracoos-b01")

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from tests.page.conftest import Shown, Visitor
 from tests.page.snippets import run_curl, run_python
+from tests.page.titles import title_of
 
 DRAWN = "plot => plot.data.map(trace => ({name: trace.name, x: trace.x, y: trace.y, fill: trace.fill}))"
 
@@ -24,7 +25,7 @@ def test_the_forecast_of_the_chosen_model_continues_the_series_with_its_bands(
     assert by_name[model.upper()]["y"] == [past["values"][-1], *answer["sst"]]
     upper = [trace["y"][1:] for trace in traces if trace.get("fill") == "tonexty"]
     assert sorted(upper) == sorted(interval["upper"] for interval in answer["intervals"])
-    first = page.get_by_role("table", name=f"Forecast for {dataset}").get_by_role("row").nth(1)
+    first = page.get_by_role("table", name=f"Forecast for {title_of(url, dataset)}").get_by_role("row").nth(1)
     expect(first).to_contain_text(f"{answer['sst'][0]:.2f}")
 
 
@@ -41,7 +42,7 @@ def test_the_forecast_has_the_requested_horizon(visitor: Visitor) -> None:
     page = visitor().open("?view=forecast&dataset=nino12&model=gru")
     page.get_by_label("Steps ahead").fill("3")
     expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
-    expect(page.get_by_text("3 months")).to_be_visible()
+    expect(page.get_by_text("3 months", exact=True)).to_be_visible()
 
 
 def test_levels_and_references_can_be_chosen_and_the_url_keeps_them(visitor: Visitor) -> None:
@@ -71,12 +72,14 @@ def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Vi
     card = page.locator("section.card", has_text="Forecast values, °C")
     marked = card.get_by_role("cell").filter(has=page.get_by_role("img", name="not calibrated"))
     expect(marked).to_have_count(3 * 3 * 2)
-    expect(card.locator("p.note")).to_contain_text("† Not calibrated: the series is unlike the training data")
+    expect(card.locator("p.note", has_text="†")).to_contain_text(
+        "† Not calibrated: the series is unlike the training data"
+    )
     page.locator(".chart").focus()
     page.keyboard.press("End")
     expect(page.locator("#announcement")).to_contain_text("not calibrated")
     page.get_by_label("Dataset").select_option("nino12")
-    expect(page.get_by_role("table", name="Forecast for nino12")).to_be_visible()
+    expect(page.get_by_role("table", name=f"Forecast for {title_of(url, 'nino12')}")).to_be_visible()
     expect(page.get_by_role("img", name="not calibrated")).to_have_count(0)
     expect(page.get_by_text("Not calibrated:")).to_have_count(0)
 

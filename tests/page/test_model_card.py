@@ -22,7 +22,7 @@ def test_a_model_card_is_rendered_with_headings_and_lists(visitor: Visitor, fres
     page.get_by_text("Model card for nino12").click()
     visit.settle()
     card = page.locator(".model-card")
-    expect(card.get_by_role("heading", level=3)).to_contain_text("Model card: nino12")
+    expect(card.get_by_role("heading", level=3)).to_contain_text("Model card: Sea off Peru (nino12)")
     expect(card.get_by_role("heading", name="Out of scope")).to_be_visible()
     expect(card.get_by_role("listitem").first).to_be_visible()
     expect(card).not_to_contain_text("##")

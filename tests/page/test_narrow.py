@@ -81,20 +81,36 @@ def test_a_forecast_table_fits_on_a_phone(visitor: Visitor, query: str) -> None:
     page = visitor(width=PHONE).open(query)
     table = page.get_by_role("group", name="Forecast for")
     assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
-    expect(page.get_by_role("columnheader", name="80%")).to_have_count(0)
+    expect(page.get_by_text("The CSV file also has the other intervals and the references.")).to_be_visible()
 
 
-def test_on_a_phone_intervals_are_under_their_value_and_references_under_the_row(visitor: Visitor, url: str) -> None:
+def test_on_a_phone_the_table_has_only_times_values_and_the_80_percent_interval(visitor: Visitor, url: str) -> None:
     page = visitor(width=PHONE).open("?view=forecast&dataset=nino12&model=gru&horizon=2")
-    (answer,) = httpx.get(f"{url}/forecast", params={"model": "gru", "horizon": 2}).json()["forecasts"]
-    rows = page.get_by_role("table").get_by_role("row").all()[1:]
-    assert len(rows) == 4
-    for i, (values, references) in enumerate(zip(rows[::2], rows[1::2], strict=True)):
-        shown = values.get_by_role("cell").inner_text().split("\n")
-        assert shown == [
-            f"{answer['sst'][i]:.2f}",
-            *(f"{band['level']}% {band['lower'][i]:.2f} – {band['upper'][i]:.2f}" for band in answer["intervals"]),
-        ]
-        text = " ".join(references.inner_text().split())
-        assert f"Persistence {answer['baselines']['persistence'][i]:.2f}" in text
-        assert f"Climatology {answer['baselines']['climatology'][i]:.2f}" in text
+    params: dict[str, str | int] = {"dataset": "nino12", "model": "gru", "horizon": 2, "level": 80}
+    (answer,) = httpx.get(f"{url}/forecast", params=params).json()["forecasts"]
+    (band,) = answer["intervals"]
+    head, *rows = page.get_by_role("table").get_by_role("row").all()
+    assert head.get_by_role("columnheader").all_inner_texts() == ["Valid time (UTC)", "GRU", "80%"]
+    assert [row.get_by_role("cell").all_inner_texts() for row in rows] == [
+        [f"{answer['sst'][i]:.2f}", f"{band['lower'][i]:.2f} – {band['upper'][i]:.2f}"] for i in range(2)
+    ]
+
+
+def test_on_a_phone_the_80_percent_interval_of_several_models_is_under_each_value(visitor: Visitor, url: str) -> None:
+    page = visitor(width=PHONE).open("?view=forecast&dataset=nino12&model=all&horizon=1")
+    params: dict[str, str | int] = {"dataset": "nino12", "model": "all", "level": 80}
+    answers = [model["forecasts"][0] for model in httpx.get(f"{url}/forecast", params=params).json()["models"]]
+    cells = page.get_by_role("table").get_by_role("row").nth(1).get_by_role("cell").all_inner_texts()
+    bands = [answer["intervals"][0] for answer in answers]
+    assert [cell.split("\n") for cell in cells] == [
+        [f"{answer['sst'][0]:.2f}", f"80% {band['lower'][0]:.2f} – {band['upper'][0]:.2f}"]
+        for answer, band in zip(answers, bands, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
+def test_on_a_phone_the_chart_is_visible_within_the_first_400_pixels(visitor: Visitor, dataset: str) -> None:
+    page = visitor(width=PHONE).open(f"?dataset={dataset}")
+    plot = page.locator(".plot").bounding_box()
+    assert plot is not None
+    assert plot["y"] < 340

@@ -369,3 +369,11 @@ def test_an_invalid_dataset_name_is_refused(nino12: SstSeries, small: TrainingCo
         with pytest.raises(RequestError, match=r"is not a valid dataset name: use .* dots, dashes and underscores"):
             train(Dataset.divide(nino12, small), NINO12, Destination(name, tmp_path), small)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("title", ["", " pier", "two\nlines", "x" * 61])
+def test_an_invalid_title_is_refused(tmp_path: Path, title: str) -> None:
+    with pytest.raises(
+        RequestError, match="is not valid: use 1 to 60 printable characters, without spaces at the ends"
+    ):
+        Destination("pier", tmp_path, title=title)

@@ -107,6 +107,9 @@ def _add_network_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_release_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--name", required=True, help="name of the dataset; releases go to artifacts/NAME/VERSION/")
+    group.add_argument(
+        "--title", metavar="TEXT", help="name of the place for people to read, as in 'Venice, Lido pier'"
+    )
     group.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     group.add_argument("--keep", type=_count, metavar="N", help="number of old releases to keep (default: all)")
     group.add_argument(
@@ -153,7 +156,7 @@ def _rollback(arguments: list[str]) -> int:
 def _train(options: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     device = choose_device(options.device)
-    destination = Destination(options.name, options.out, options.keep, options.publish_if_not_worse)
+    destination = Destination(options.name, options.out, options.keep, options.publish_if_not_worse, options.title)
     dataset, config, start, alone = _dataset(options)
     print(dataset_summary(options.data, dataset, start, alone=alone))
     epochs = 0 if alone else total_epochs(dataset, config) * len(jobs(config))

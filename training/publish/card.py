@@ -41,11 +41,15 @@ def model_card(report: Report) -> str:
 def _head(report: Report) -> list[str]:
     cells = ", ".join(TITLES[model.name] for model in report.networks)
     return [
-        f"# Model card: {report.dataset} {report.version}",
+        f"# Model card: {_subject(report)} {report.version}",
         f"{cells}: recurrent networks{_kind(report)}. They forecast sea-surface "
         f"temperature (SST) 1 to {report.horizon} steps ahead from a window of {report.window} values, "
         f"{one_each(report.step)}. `best` is {TITLES[report.best.name]}, chosen by its RMSE on the validation part.",
     ]
+
+
+def _subject(report: Report) -> str:
+    return f"{report.title} ({report.dataset})" if report.title else report.dataset
 
 
 def _kind(report: Report) -> str:

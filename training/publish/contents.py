@@ -58,6 +58,7 @@ def write_contents(
     recent_end = dataset.last_usable_end()
     report = Report(
         dataset=identity.dataset,
+        title=identity.title,
         version=identity.version,
         created=identity.created,
         step=str(dataset.series.step),

@@ -38,6 +38,7 @@ class Identity:
         created: ISO 8601 time.
         data_file: name of the file that was trained on.
         data_sha256: digest of the file.
+        title: of the dataset, for people to read.
     """
 
     dataset: str
@@ -45,6 +46,7 @@ class Identity:
     created: str
     data_file: str
     data_sha256: str
+    title: str | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ class _Description:
             training_range = training_range.model_copy(update={"months": tuple(range(1, 13))})
         return CheckpointMetadata(
             dataset=identity.dataset,
+            title=identity.title,
             version=identity.version,
             cell=self.networks.cell,
             window=config.window,

@@ -12,12 +12,13 @@ from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
 from service.api.compare.handler import Compared
 from service.api.compare.schemas import (
-    BrierOut,
+    BrierScores,
+    ComparedBaseline,
     ComparedModel,
     ComparedNetwork,
-    CoverageOut,
-    IntervalsOut,
-    SkillOut,
+    IntervalCoverage,
+    IntervalScores,
+    SkillConfidence,
     Verification,
 )
 from service.api.compare.universal import UniversalCompared, UniversalRecord, skill_intervals
@@ -29,6 +30,7 @@ def comparison_json(compared: Compared, predictions: bool) -> Json:
     """Return the fields of :class:`~service.api.compare.schemas.OwnComparison`."""
     report = compared.release.report
     answer: Json = {
+        "kind": "own_series",
         "dataset": report.dataset,
         "version": report.version,
         "units": compared.units,
@@ -84,6 +86,7 @@ def universal_comparison_json(compared: UniversalCompared, predictions: bool) ->
         loaded, step = compared.shared
         shared = {**_named(loaded, step), "best": f"{loaded.dataset}-{loaded.best}"}
     answer: Json = {
+        "kind": "own_series",
         **shared,
         "units": compared.units,
         "horizon": compared.horizon,
@@ -124,7 +127,7 @@ def _full_name(release: LoadedRelease, model: ModelReport) -> str:
 
 def compared_model(
     release: LoadedRelease, model: ModelReport, models: Sequence[ModelReport], lead: int
-) -> ComparedModel:
+) -> ComparedNetwork | ComparedBaseline:
     """Return one row of a comparison, at ``lead``, with its skill over the baselines among ``models``."""
     accuracy = model.accuracy["test"]
     i = lead - 1
@@ -140,7 +143,7 @@ def compared_model(
         anomaly_correlation=model.anomaly_correlation[i] if model.anomaly_correlation else None,
     )
     if model.kind == "baseline":
-        return errors
+        return ComparedBaseline(**errors.model_dump())
     trained = next(network for network in release.report.networks if network.name == model.name)
     return ComparedNetwork(
         **errors.model_dump(),
@@ -160,11 +163,11 @@ def _verification(model: ModelReport, i: int) -> Verification | None:
         return None
     return Verification(
         skill={
-            name: SkillOut(lower=skills.lower[i], upper=skills.upper[i], p_value=skills.p_value[i])
+            name: SkillConfidence(lower=skills.lower[i], upper=skills.upper[i], p_value=skills.p_value[i])
             for name, skills in model.skill.items()
         },
         intervals={
-            str(level): IntervalsOut(
+            str(level): IntervalScores(
                 **_coverage(intervals.coverage, i).model_dump(),
                 score=intervals.score[i],
                 seasons={season: _coverage(coverage, i) for season, coverage in intervals.seasons.items()},
@@ -173,11 +176,11 @@ def _verification(model: ModelReport, i: int) -> Verification | None:
         },
         crps=model.crps[i],
         exceedance=[
-            BrierOut(threshold=scores.threshold, brier=scores.brier[i], climatology=scores.climatology[i])
+            BrierScores(threshold=scores.threshold, brier=scores.brier[i], climatology=scores.climatology[i])
             for scores in model.exceedance
         ],
     )
 
 
-def _coverage(coverage: Coverage, i: int) -> CoverageOut:
-    return CoverageOut(n=coverage.n[i], share=coverage.share[i], error=coverage.error[i])
+def _coverage(coverage: Coverage, i: int) -> IntervalCoverage:
+    return IntervalCoverage(n=coverage.n[i], share=coverage.share[i], error=coverage.error[i])

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -42,6 +43,7 @@ class HeldOutNetwork(BaseModel):
 class HeldOutComparison(BaseModel):
     """Accuracy of universal networks on held-out seas, by length of context: RNN, LSTM and GRU."""
 
+    kind: Literal["held_out_seas"]
     dataset: str
     version: str
     step: str
@@ -78,6 +80,7 @@ def held_out_comparison(loaded: LoadedUniversal, horizon: int | None) -> HeldOut
             field="horizon",
         )
     return HeldOutComparison(
+        kind="held_out_seas",
         dataset=loaded.dataset,
         version=loaded.version,
         step=str(loaded.step),

@@ -10,9 +10,10 @@ from forecasting.errors import RequestError, SeriesError
 from forecasting.releases.hindcasts import Hindcast, Hindcasts
 from forecasting.releases.loaded_release import LoadedRelease
 from forecasting.series.times import Floats, iso, parse_time
-from service.api.forecast.schemas import IntervalOut
+from service.api.forecast.schemas import Interval
 from service.engine.forecast_json import rounded, written_times
 from service.engine.writing import DEFAULT_LEVELS, Json
+from service.http.time_fields import Time
 
 MAX_ORIGINS: Final = 100
 """Forecasts in one answer."""
@@ -21,18 +22,18 @@ MAX_ORIGINS: Final = 100
 class OriginRun(BaseModel):
     """Consecutive steps of the test part, each of which a forecast can start from."""
 
-    start: str
-    end: str
+    start: Time
+    end: Time
     n: int
 
 
 class PastForecast(BaseModel):
     """The forecast that would have been given from one origin, and what came."""
 
-    origin: str = Field(description="The time of the last observation that the forecast has seen.")
-    timestamps: list[str] = Field(description="The valid times, in UTC.")
+    origin: Time = Field(description="The time of the last observation that the forecast has seen.")
+    timestamps: list[Time] = Field(description="The valid times, in UTC.")
     sst: list[float]
-    intervals: list[IntervalOut]
+    intervals: list[Interval]
     baselines: dict[str, list[float]]
     observed: list[float | None] = Field(
         description="The observations that followed; null where a value is missing, or after the end of the test part."
@@ -42,7 +43,7 @@ class PastForecast(BaseModel):
 class Observations(BaseModel):
     """The observations around the forecasts: the window before the first origin, and all that followed."""
 
-    start: str = Field(description="The time of the first value; the others follow at the step of the dataset.")
+    start: Time = Field(description="The time of the first value; the others follow at the step of the dataset.")
     values: list[float | None]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from orjson import dumps
+from pydantic import Field
 from starlette.responses import Response
 
 from forecasting.errors import RequestError
@@ -16,16 +17,24 @@ from service.api.compare.handler import compare_series, compare_universal
 from service.api.compare.held_out import HeldOutComparison, held_out_comparison, held_out_csv, held_out_markdown
 from service.api.compare.hindcast import MAX_ORIGINS, HindcastAnswer, hindcast_json
 from service.api.compare.leads import LeadComparison, compare_leads
-from service.api.compare.schemas import CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
+from service.api.compare.schemas import EXAMPLES, CompareRequest, Comparison, OwnComparison, Predictions, TestPeriod
 from service.api.compare.tables import comparison_csv, own_csv, own_markdown, universal_csv, universal_markdown
 from service.api.compare.universal import UniversalCompared
-from service.api.dependencies import DatasetQuery, HindcastsDep, RegistryDep, ServingDep, SettingsDep
-from service.api.openapi import problems, request_body
+from service.api.dependencies import (
+    DatasetQuery,
+    HindcastsDep,
+    RegistryDep,
+    SeriesDatasetQuery,
+    ServingDep,
+    SettingsDep,
+)
+from service.api.openapi import BYTES, problems, request_body
 from service.api.series_request import check_horizon
 from service.engine.serving import Serving
 from service.http.bodies import read_json
 from service.http.media import require_json
 from service.http.query import merge_query_and_body
+from service.http.time_fields import InputTime
 
 LeadQuery = Annotated[
     int | None,
@@ -46,8 +55,9 @@ _PLOT_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 
 @router.get(
     "",
+    operation_id="compareDataset",
     summary="Compare models on the test part",
-    response_model=Comparison | HeldOutComparison,
+    response_model=Annotated[Comparison | HeldOutComparison, Field(discriminator="kind")],
     responses={200: _TEXTS, **problems(404, 422, 503)},
 )
 def compare(
@@ -82,16 +92,17 @@ def compare(
 
 @router.post(
     "",
+    operation_id="compareSeries",
     summary="Compare models on your series",
     response_model=OwnComparison,
     responses={200: _TEXTS, **problems(400, 404, 413, 415, 422, 503, 504)},
-    openapi_extra=request_body(CompareRequest),
+    openapi_extra=request_body(CompareRequest, examples=EXAMPLES),
 )
 async def post_compare(
     request: Request,
     serving: ServingDep,
     settings: SettingsDep,
-    dataset: DatasetQuery = None,
+    dataset: SeriesDatasetQuery = None,
     horizon: Annotated[
         int | None, Query(ge=1, le=10_000, description="The number of steps ahead. Defaults to 1.")
     ] = None,
@@ -128,7 +139,12 @@ async def _universal_answer(
     return Response(await serving.run_in_worker(table, compared), media_type=_MEDIA_TYPES[format])
 
 
-@router.get("/predictions", summary="Get the predictions of the test part", responses=problems(404, 422, 503))
+@router.get(
+    "/predictions",
+    operation_id="getPredictions",
+    summary="Get the predictions of the test part",
+    responses=problems(404, 422, 503),
+)
 def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predictions:
     """Return observed and predicted SST of the test part, one step ahead, for each model."""
     release = registry.dataset(dataset)
@@ -150,7 +166,12 @@ def predictions(registry: RegistryDep, dataset: DatasetQuery = None) -> Predicti
     )
 
 
-@router.get("/leads", summary="Compare models at every lead", responses=problems(404, 422, 503))
+@router.get(
+    "/leads",
+    operation_id="compareLeads",
+    summary="Compare models at every lead",
+    responses=problems(404, 422, 503),
+)
 def leads(registry: RegistryDep, dataset: DatasetQuery = None) -> LeadComparison:
     """Return the errors of each model on the test part at every lead, and whether its intervals held."""
     return compare_leads(registry.dataset(dataset))
@@ -158,6 +179,7 @@ def leads(registry: RegistryDep, dataset: DatasetQuery = None) -> LeadComparison
 
 @router.get(
     "/hindcast",
+    operation_id="getHindcast",
     summary="Get past forecasts",
     response_model=HindcastAnswer,
     responses=problems(404, 409, 422, 503, 504),
@@ -168,7 +190,7 @@ async def hindcast(
     dataset: DatasetQuery = None,
     model: Annotated[str, Query(description="`best`, `rnn`, `lstm`, `gru`, or the full name of a model.")] = BEST,
     origin: Annotated[
-        str | None,
+        InputTime | None,
         Query(
             description="The time of the last observation that the forecast may see, in ISO 8601. Defaults to the "
             "latest for which every lead was observed.",
@@ -194,10 +216,11 @@ async def hindcast(
 
 @router.get(
     "/plot",
+    operation_id="plotTestPart",
     summary="Plot the test part",
     response_class=Response,
     responses={
-        200: {"content": {media_type: {} for media_type in _PLOT_TYPES.values()}},
+        200: {"content": {media_type: {"schema": BYTES} for media_type in _PLOT_TYPES.values()}},
         **problems(404, 422, 503),
     },
 )
@@ -221,6 +244,7 @@ def _comparison(release: LoadedRelease, horizon: int) -> Comparison:
     report = release.report
     test = report.periods["test"]
     return Comparison(
+        kind="test_part",
         dataset=report.dataset,
         version=report.version,
         units="celsius",

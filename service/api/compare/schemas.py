@@ -2,16 +2,20 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
-from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
+from service.api.series_request import EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
+from service.http.time_fields import Time
 
-EXAMPLE: Final[dict[str, Any]] = {
+_ONE_PLACE: Final[dict[str, Any]] = {
     "dataset": "nino12",
     "horizon": 1,
     "series": [{"id": "pier", "start": "2005-01-01", "values": [*EXAMPLE_VALUES, *EXAMPLE_VALUES]}],
 }
+
+EXAMPLES: Final = {"onePlace": {"summary": "A monthly series, with the networks of a place", "value": _ONE_PLACE}}
+"""Examples of a JSON body, as OpenAPI has them."""
 
 
 SkillInterval = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -20,8 +24,8 @@ SkillInterval = Annotated[list[float], Field(min_length=2, max_length=2)]
 class TestPeriod(BaseModel):
     """The held-out part on which accuracy is measured."""
 
-    start: str
-    end: str
+    start: Time
+    end: Time
     n: int = Field(description="The number of forecasts scored at this horizon.")
 
 
@@ -42,7 +46,13 @@ class ComparedModel(BaseModel):
     )
 
 
-class SkillOut(BaseModel):
+class ComparedBaseline(ComparedModel):
+    """A baseline in a comparison. It has errors only."""
+
+    kind: Literal["baseline"]
+
+
+class SkillConfidence(BaseModel):
     """The confidence in the skill over one baseline."""
 
     lower: float | None = Field(
@@ -52,7 +62,7 @@ class SkillOut(BaseModel):
     p_value: float | None = Field(description="From the Diebold–Mariano test; null if it cannot be computed.")
 
 
-class CoverageOut(BaseModel):
+class IntervalCoverage(BaseModel):
     """The share of observations inside the intervals."""
 
     n: int
@@ -60,14 +70,14 @@ class CoverageOut(BaseModel):
     error: float = Field(description="The standard error, which accounts for autocorrelation.")
 
 
-class IntervalsOut(CoverageOut):
+class IntervalScores(IntervalCoverage):
     """The intervals of one level on the test part."""
 
     score: float = Field(description="The mean interval score; lower is better.")
-    seasons: dict[str, CoverageOut] = Field(description="The same for DJF, MAM, JJA and SON, if in the test part.")
+    seasons: dict[str, IntervalCoverage] = Field(description="The same for DJF, MAM, JJA and SON, if in the test part.")
 
 
-class BrierOut(BaseModel):
+class BrierScores(BaseModel):
     """The score of the probability that a threshold is exceeded."""
 
     threshold: float
@@ -78,15 +88,16 @@ class BrierOut(BaseModel):
 class Verification(BaseModel):
     """Further scores of a network on the test part."""
 
-    skill: dict[str, SkillOut] = Field(description="By baseline.")
-    intervals: dict[str, IntervalsOut] = Field(description="By level, in percent.")
+    skill: dict[str, SkillConfidence] = Field(description="By baseline.")
+    intervals: dict[str, IntervalScores] = Field(description="By level, in percent.")
     crps: float = Field(description="The continuous ranked probability score; lower is better.")
-    exceedance: list[BrierOut]
+    exceedance: list[BrierScores]
 
 
 class ComparedNetwork(ComparedModel):
-    """A network in a comparison. A baseline has errors only."""
+    """A network in a comparison."""
 
+    kind: Literal["recurrent"]
     p_value: float | None = Field(
         description="From the Diebold–Mariano test against the best baseline; null if it cannot be computed."
     )
@@ -106,9 +117,13 @@ class ComparedNetwork(ComparedModel):
     )
 
 
+Compared = Annotated[ComparedNetwork | ComparedBaseline, Field(discriminator="kind")]
+
+
 class Comparison(BaseModel):
     """Accuracy on the test part: RNN, LSTM and GRU first, then the baselines."""
 
+    kind: Literal["test_part"]
     dataset: str
     version: str
     units: Literal["celsius"]
@@ -116,7 +131,7 @@ class Comparison(BaseModel):
     horizon: int
     test: TestPeriod
     best: str = Field(description="The network with the lowest validation RMSE.")
-    models: list[ComparedNetwork | ComparedModel]
+    models: list[Compared]
 
 
 class Predictions(BaseModel):
@@ -128,15 +143,13 @@ class Predictions(BaseModel):
     step: str
     best: str = Field(description="The network with the lowest validation RMSE.")
     hindcast: bool = Field(description="Whether `GET /compare/hindcast` has forecasts of this period, at all leads.")
-    timestamps: list[str]
+    timestamps: list[Time] = Field(description="The valid times, in UTC.")
     observed: list[float]
     predictions: dict[str, list[float]] = Field(description="By model, including the baselines.")
 
 
 class CompareRequest(SeriesRequest):
     """A request to roll every model and baseline through the caller's series, one step at a time."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     model: str = Field(
         default="all",
@@ -151,7 +164,7 @@ class CompareRequest(SeriesRequest):
 class SeriesPredictions(BaseModel):
     """The scored forecasts of one series, in the units of the request."""
 
-    timestamps: list[str] = Field(description="The valid times, in UTC.")
+    timestamps: list[Time] = Field(description="The valid times, in UTC.")
     observed: list[float]
     predicted: dict[str, list[float]] = Field(description="By model, including the baselines.")
 
@@ -165,8 +178,8 @@ class SeriesComparison(BaseModel):
     step: str | None = None
     test: TestPeriod
     lowest_rmse: str = Field(description="The model or baseline with the lowest RMSE here.")
-    models: list[ComparedNetwork | ComparedModel]
-    warnings: list[WarningOut]
+    models: list[Compared]
+    warnings: list[SeriesWarning]
     predictions: SeriesPredictions | None = Field(default=None, description="Absent unless requested.")
 
 
@@ -177,6 +190,7 @@ class OwnComparison(BaseModel):
     series could be used, `test` and `lowest_rmse` are absent and `models` is empty.
     """
 
+    kind: Literal["own_series"]
     dataset: str | None = Field(default=None, description="Absent if several releases forecast the series.")
     version: str | None = Field(default=None, description="The version of the release.")
     units: Units = Field(description="The units of the errors.")
@@ -188,5 +202,5 @@ class OwnComparison(BaseModel):
         description="The network that did best in training, on the validation part or on held-out seas.",
     )
     lowest_rmse: str | None = Field(default=None, description="The model or baseline with the lowest RMSE here.")
-    models: list[ComparedNetwork | ComparedModel]
+    models: list[Compared]
     series: list[SeriesComparison | SeriesFailure] = Field(description="In the order of the request.")

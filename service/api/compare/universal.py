@@ -15,7 +15,7 @@ from forecasting.scores.accuracy import Accuracy, coverage, diebold_mariano, rou
 from forecasting.series.times import Floats
 from forecasting.series.timestep import TimeStep
 from forecasting.series.units import Units, from_celsius
-from service.api.compare.schemas import ComparedModel, ComparedNetwork
+from service.api.compare.schemas import ComparedBaseline, ComparedModel, ComparedNetwork
 from service.engine.universal_forecaster import UniversalModels
 
 Bounds = dict[str, dict[int, tuple[Floats, Floats]]]
@@ -107,7 +107,7 @@ class UniversalRecord:
         """Return the name by which a request asks for a model."""
         return f"{self.loaded.dataset}-{name}" if name in self.bounds else name
 
-    def row(self, model: ModelReport, models: Sequence[ModelReport]) -> ComparedModel:
+    def row(self, model: ModelReport, models: Sequence[ModelReport]) -> ComparedNetwork | ComparedBaseline:
         """Return one row of a comparison, with its skill over the baselines among ``models``."""
         accuracy = model.accuracy["test"]
         baselines = {other.name: other.accuracy["test"].rmse[0] for other in models if other.kind == "baseline"}
@@ -121,7 +121,7 @@ class UniversalRecord:
             skill={name: skill(accuracy.rmse[0], rmse) for name, rmse in baselines.items()},
         )
         if model.kind == "baseline":
-            return errors
+            return ComparedBaseline(**errors.model_dump())
         metadata = self.loaded.networks.networks[model.name].metadata
         return ComparedNetwork(
             **errors.model_dump(),

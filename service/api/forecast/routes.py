@@ -10,31 +10,32 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from service.api.dependencies import DatasetQuery, LifecycleDep, RegistryDep, SettingsDep
+from service.api.dependencies import LifecycleDep, RegistryDep, SeriesDatasetQuery, SettingsDep
 from service.api.forecast.handler import answer_forecast, forecast_dataset
 from service.api.forecast.query import ForecastQuery, LinesQuery
 from service.api.forecast.schemas import (
-    AllForecasts,
+    EXAMPLES,
+    LINES_EXAMPLES,
     AllLine,
     FailedAllLine,
     FailedLine,
+    ForecastAnswer,
     ForecastLine,
     ForecastRequest,
-    ModelForecast,
 )
-from service.api.openapi import ndjson_content, problems, query_parameters, request_body
-from service.engine.series_schema import SeriesIn
+from service.api.openapi import BYTES, ndjson_lines, problems, query_parameters, request_body
 from service.gate.gate import unheld
+from service.http.media import NDJSON_TYPE
 from service.http.problems import Problem
 
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
-_BODY = request_body(ForecastRequest)
-_BODY["requestBody"]["content"] |= ndjson_content(SeriesIn)
+_BODY = request_body(ForecastRequest, examples=EXAMPLES)
+_BODY["requestBody"]["content"][NDJSON_TYPE] = {"schema": BYTES, "examples": LINES_EXAMPLES}
 _BODY["requestBody"]["description"] = (
-    "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is a series, and the options are "
-    "query parameters. The service answers line by line while it reads. If it has to stop early, the last line is a "
-    "problem document."
+    "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is an `InputSeries`, and the "
+    "options are query parameters. The service answers line by line while it reads. If it has to stop early, the last "
+    "line is a problem document."
 )
 _LINES_QUERY = query_parameters(
     LinesQuery, "model", "horizon", "level", "threshold", "units",
@@ -43,7 +44,11 @@ _LINES_QUERY = query_parameters(
 
 
 @router.get(
-    "", summary="Forecast a dataset", response_model=ModelForecast | AllForecasts, responses=problems(404, 422, 503)
+    "",
+    operation_id="forecastDataset",
+    summary="Forecast a dataset",
+    response_model=ForecastAnswer,
+    responses=problems(404, 422, 503),
 )
 def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[ForecastQuery, Query()]) -> Response:
     """Forecast what follows the last observation of a dataset's own series."""
@@ -52,17 +57,18 @@ def get_forecast(registry: RegistryDep, settings: SettingsDep, query: Annotated[
 
 @router.post(
     "",
+    operation_id="forecastSeries",
     summary="Forecast your series",
-    response_model=ModelForecast | AllForecasts,
+    response_model=ForecastAnswer,
     responses=problems(400, 404, 413, 415, 422, 503, 504)
-    | {200: {"content": ndjson_content(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)}},
+    | {200: {"content": ndjson_lines(ForecastLine, FailedLine, AllLine, FailedAllLine, Problem)}},
     openapi_extra=_BODY | _LINES_QUERY,
 )
 async def post_forecast(
     request: Request,
     lifecycle: LifecycleDep,
     settings: SettingsDep,
-    dataset: DatasetQuery = None,
+    dataset: SeriesDatasetQuery = None,
     strict: Annotated[bool, Query(description="Answer 422 if any series cannot be forecast.")] = False,
 ) -> Response:
     """Forecast what follows each of your series, from one to thousands.

@@ -1,12 +1,14 @@
 """The request and the responses of ``/forecast``, as they go over the wire."""
 
+import json
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
-from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, WarningOut
+from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
 from service.engine.series_schema import Finite
+from service.http.time_fields import Time
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
 
@@ -26,7 +28,7 @@ EXAMPLE: Final[dict[str, Any]] = {
     ],
 }
 
-EXAMPLE_OF_A_PLACE: Final[dict[str, Any]] = {
+_ONE_PLACE: Final[dict[str, Any]] = {
     "dataset": "nino12",
     "model": "gru",
     "horizon": 3,
@@ -34,6 +36,20 @@ EXAMPLE_OF_A_PLACE: Final[dict[str, Any]] = {
     "thresholds": [25.0],
     "series": [{"id": "pier", "start": "2009-01-01", "values": list(EXAMPLE_VALUES)}],
 }
+
+EXAMPLES: Final = {
+    "anySea": {"summary": "A daily series from any sea", "value": EXAMPLE},
+    "onePlace": {"summary": "A monthly series, with the network of a place", "value": _ONE_PLACE},
+}
+"""Examples of a JSON body, as OpenAPI has them."""
+
+_LINES: Final = "".join(
+    json.dumps({"id": name, "start": "2026-04-01", "step": "day", "values": DAILY_VALUES[:20]}) + "\n"
+    for name in ("pier", "buoy")
+)
+
+LINES_EXAMPLES: Final = {"twoSeries": {"summary": "Two daily series", "value": _LINES}}
+"""Examples of an NDJSON body, as OpenAPI has them."""
 
 ModelName = Annotated[str, Field(description="The full name of the model.", examples=["nino12-gru"])]
 Version = Annotated[str, Field(description="The version of the release.")]
@@ -44,8 +60,6 @@ Calibrated = Annotated[
 
 class ForecastRequest(SeriesRequest):
     """A request for forecasts of one or thousands of series."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE, EXAMPLE_OF_A_PLACE]})
 
     model: str = Field(
         default="best",
@@ -67,7 +81,7 @@ class ForecastRequest(SeriesRequest):
     )
 
 
-class IntervalOut(BaseModel):
+class Interval(BaseModel):
     """A prediction interval, with one value for each step ahead."""
 
     level: int = Field(description="The level in percent.", examples=[80])
@@ -76,7 +90,7 @@ class IntervalOut(BaseModel):
     calibrated: Calibrated
 
 
-class ExceedanceOut(BaseModel):
+class Exceedance(BaseModel):
     """The probability that SST exceeds a threshold, for each step ahead."""
 
     threshold: float
@@ -89,17 +103,17 @@ class _Identified(BaseModel):
 
 
 class _Forecast(BaseModel):
-    timestamps: list[str] = Field(description="The valid times, in UTC.")
+    timestamps: list[Time] = Field(description="The valid times, in UTC.")
     sst: list[float]
-    intervals: list[IntervalOut]
-    exceedance: list[ExceedanceOut]
+    intervals: list[Interval]
+    exceedance: list[Exceedance]
     baselines: dict[str, list[float]] = Field(
         description="The forecasts of the baselines. Persistence is always present."
     )
-    warnings: list[WarningOut]
+    warnings: list[SeriesWarning]
 
 
-class ChosenOut(BaseModel):
+class Choice(BaseModel):
     """How `best` chose the model of a series."""
 
     by: Literal["own_past", "held_out_seas"] = Field(
@@ -115,7 +129,7 @@ class SeriesForecast(_Forecast, _Identified):
     model: ModelName | None = None
     version: Version | None = None
     step: str | None = Field(default=None, description="The step of the series.", examples=["day"])
-    chosen: ChosenOut | None = None
+    chosen: Choice | None = None
 
 
 class ForecastLine(SeriesForecast):
@@ -164,6 +178,7 @@ class ModelForecast(BaseModel):
     forecasts share them; each forecast has its own.
     """
 
+    kind: Literal["one"]
     model: ModelName | None = None
     version: Version | None = None
     units: Units
@@ -174,4 +189,9 @@ class ModelForecast(BaseModel):
 class AllForecasts(BaseModel):
     """With `model: all`: the forecasts of each model."""
 
+    kind: Literal["all"]
     models: list[ModelForecast]
+
+
+ForecastAnswer = Annotated[ModelForecast | AllForecasts, Field(discriminator="kind")]
+"""What ``/forecast`` answers in JSON."""

@@ -19,7 +19,7 @@ from service.api.forecast.query import LinesQuery
 from service.api.series_request import check_horizon
 from service.engine.batch_forecaster import ForecastJob
 from service.engine.lifecycle import Lifecycle
-from service.engine.series_schema import SeriesIn
+from service.engine.series_schema import InputSeries
 from service.engine.serving import Serving
 from service.engine.universal_forecaster import UniversalEntries, UniversalJob
 from service.engine.writing import sentence, with_ids
@@ -34,7 +34,7 @@ from service.settings import Settings
 _SMALL_BATCH_BYTES: Final = 8_192
 """Up to this size, a batch of lines is parsed on the event loop."""
 
-_validate_json = SeriesIn.__pydantic_validator__.validate_json
+_validate_json = InputSeries.__pydantic_validator__.validate_json
 
 
 class _ParsedLine(NamedTuple):
@@ -42,7 +42,7 @@ class _ParsedLine(NamedTuple):
 
     number: int
     id: str
-    series: SeriesIn | SeriesError
+    series: InputSeries | SeriesError
 
 
 class _AnswerLine(NamedTuple):
@@ -135,15 +135,17 @@ class _LineForecaster:
     async def answer(self, lines: Sequence[Line]) -> list[_AnswerLine]:
         is_large = sum(len(line.content or b"") for line in lines) > _SMALL_BATCH_BYTES
         parsed = await asyncio.to_thread(self._parse_all, lines) if is_large else self._parse_all(lines)
-        valid = [line.series for line in parsed if isinstance(line.series, SeriesIn)]
+        valid = [line.series for line in parsed if isinstance(line.series, InputSeries)]
         by_model = await self._forecast(valid) if valid else []
         entries = zip(*by_model, strict=True)
         return [
-            self._write(line, next(entries)) if isinstance(line.series, SeriesIn) else _write_failure(line, line.series)
+            self._write(line, next(entries))
+            if isinstance(line.series, InputSeries)
+            else _write_failure(line, line.series)
             for line in parsed
         ]
 
-    async def _forecast(self, series: Sequence[SeriesIn]) -> list[list[_LineEntry]]:
+    async def _forecast(self, series: Sequence[InputSeries]) -> list[list[_LineEntry]]:
         """Return an entry for each series, or its error, in a list for each network."""
         if self._universal is not None:
             return await self._forecast_universal(UniversalJob(self._universal, series, self._options))

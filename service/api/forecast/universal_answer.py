@@ -66,9 +66,9 @@ class _Column:
         self._parts.append(with_ids(ids[begin : len(self.failures)], contents))
 
     def written(self, fields: Json) -> list[bytes]:
-        """Return the JSON in pieces; ``model``, ``version`` and ``step`` come first where all entries share them."""
+        """Return the JSON in pieces; ``model``, ``version`` and ``step`` are there where all entries share them."""
         shared = {name: values.copy().pop() for name, values in self._shared.items() if len(values) == 1}
-        around = dumps(shared | fields | {"forecasts": []})
+        around = dumps({"kind": "one"} | shared | fields | {"forecasts": []})
         pieces = [around[: -len(_END)]]
         for part in self._parts:
             pieces += (part, b",")

@@ -17,14 +17,17 @@ router = APIRouter(prefix="/v2/repository", tags=["inference protocol"])
 _MODEL: Final = path_parameters(model="The full name of a model, such as `nino12-gru`.")
 _LOAD_BODY: Final = {**_MODEL, **request_body(LoadRequest, required=False)}
 
+_INDEX_EXAMPLES: Final = {"ready": {"summary": "Only models that are ready", "value": {"ready": True}}}
+
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
 @router.post(
     "/index",
+    operation_id="listRepository",
     summary="List the repository",
     responses=refusals(400, 413, 415, 503),
-    openapi_extra=request_body(IndexRequest, required=False),
+    openapi_extra=request_body(IndexRequest, required=False, examples=_INDEX_EXAMPLES),
 )
 async def index(request: Request, watcher: ReleaseWatcherDep, registry: RegistryDep) -> list[IndexEntry]:
     """List every model, including models that were unloaded. The body may be empty."""
@@ -37,6 +40,7 @@ async def index(request: Request, watcher: ReleaseWatcherDep, registry: Registry
 
 @router.post(
     "/models/{model}/load",
+    operation_id="loadModel",
     summary="Load a model",
     responses=refusals(400, 401, 403, 404, 409, 413, 415, 503),
     openapi_extra=_LOAD_BODY,
@@ -54,6 +58,7 @@ async def load(request: Request, watcher: ReleaseWatcherDep) -> LoadResponse:
 
 @router.post(
     "/models/{model}/unload",
+    operation_id="unloadModel",
     summary="Unload a model",
     responses=refusals(400, 401, 403, 404, 413, 415, 503),
     openapi_extra=_LOAD_BODY,

@@ -15,6 +15,7 @@ from service.api.inference.handler import answer_infer, query_dataset
 from service.api.inference.messages import BINARY
 from service.api.inference.models import InferenceModel, all_models, find_model
 from service.api.inference.schemas import (
+    EXAMPLES,
     ConfigParameter,
     InferRequest,
     InferResponse,
@@ -30,7 +31,7 @@ from service.api.inference.schemas import (
     TensorMetadata,
 )
 from service.api.inference.tensors import TensorSpec
-from service.api.openapi import path_parameters, refusals, request_body
+from service.api.openapi import BYTES, path_parameters, refusals, request_body
 from service.gate.gate import unheld
 
 router = APIRouter(prefix="/v2", tags=["inference protocol"])
@@ -50,18 +51,26 @@ _DATASET: Final = {
 }
 
 
-def _documented(**path: str) -> dict[str, Any]:
+def _of_model(operation_id: str, summary: str, **path: str) -> dict[str, Any]:
     return {
+        "operation_id": operation_id,
+        "summary": summary,
         "responses": refusals(400, 404, 503),
-        "openapi_extra": {"parameters": [*path_parameters(**path)["parameters"], _DATASET]},
+        "openapi_extra": {"parameters": [*path_parameters(model=_NAMES, **path)["parameters"], _DATASET]},
     }
 
 
-_OF_MODEL: Final = _documented(model=_NAMES)
-_OF_VERSION: Final = _documented(model=_NAMES, version="The version of the loaded release.")
-_INFER_BODY: Final = request_body(InferRequest, BINARY)
-_INFER_ANSWER: Final[dict[str, Any]] = {"content": {BINARY: {}}}
-_INFER_ERRORS: Final = refusals(400, 404, 413, 415, 503, 504)
+def _of_version(operation_id: str, summary: str) -> dict[str, Any]:
+    return _of_model(operation_id, summary, version="The version of the loaded release.")
+
+
+def _inference(documented: dict[str, Any]) -> dict[str, Any]:
+    body = request_body(InferRequest, BINARY, examples=EXAMPLES)
+    return documented | {
+        "response_model": InferResponse,
+        "responses": {200: {"content": {BINARY: {"schema": BYTES}}}, **refusals(400, 404, 413, 415, 503, 504)},
+        "openapi_extra": {**documented["openapi_extra"], **body},
+    }
 
 
 async def _model(request: Request, serving: ServingDep) -> InferenceModel:
@@ -72,19 +81,24 @@ async def _model(request: Request, serving: ServingDep) -> InferenceModel:
 ModelDep = Annotated[InferenceModel, Depends(_model)]
 
 
-@router.get("", summary="Get the server metadata", responses=refusals(400))
+@router.get("", operation_id="getServerMetadata", summary="Get the server metadata", responses=refusals(400))
 async def server_metadata() -> ServerMetadata:
     """Return the name and version of the server, and the protocol extensions that it supports."""
     return ServerMetadata(name="sst-forecasting", version=installed_version("sst-forecasting"), extensions=EXTENSIONS)
 
 
-@router.get("/health/live", summary="Check liveness")
+@router.get("/health/live", operation_id="checkServerLiveness", summary="Check the server's liveness")
 async def server_live() -> ServerLive:
     """Report that the process is running."""
     return ServerLive()
 
 
-@router.get("/health/ready", summary="Check readiness", responses=refusals(503))
+@router.get(
+    "/health/ready",
+    operation_id="checkServerReadiness",
+    summary="Check the server's readiness",
+    responses=refusals(503),
+)
 async def server_ready(lifecycle: LifecycleDep) -> ServerReady:
     """Report that every model is loaded, verified and warmed up, except models that were unloaded.
 
@@ -95,21 +109,26 @@ async def server_ready(lifecycle: LifecycleDep) -> ServerReady:
     return ServerReady()
 
 
-@router.get("/models/stats", summary="Get the statistics of all models", responses=refusals(400, 503))
+@router.get(
+    "/models/stats",
+    operation_id="getAllStatistics",
+    summary="Get the statistics of all models",
+    responses=refusals(400, 503),
+)
 async def all_statistics(serving: ServingDep) -> StatisticsResponse:
     """Return the counts and durations of every model, in the process that answers."""
     return StatisticsResponse(model_stats=[_statistics(model) for model in all_models(serving)])
 
 
-@router.get(_MODEL + "/stats", summary="Get the statistics of a model", **_OF_MODEL)
-@router.get(_VERSION + "/stats", summary="Get the statistics of a model", **_OF_VERSION)
+@router.get(_MODEL + "/stats", **_of_model("getModelStatistics", "Get the statistics of a model"))
+@router.get(_VERSION + "/stats", **_of_version("getModelVersionStatistics", "Get the statistics of a model version"))
 async def model_statistics(model: ModelDep) -> StatisticsResponse:
     """Return the counts and durations of one model, in the process that answers."""
     return StatisticsResponse(model_stats=[_statistics(model)])
 
 
-@router.get(_MODEL + "/config", summary="Get the configuration of a model", **_OF_MODEL)
-@router.get(_VERSION + "/config", summary="Get the configuration of a model", **_OF_VERSION)
+@router.get(_MODEL + "/config", **_of_model("getModelConfig", "Get the configuration of a model"))
+@router.get(_VERSION + "/config", **_of_version("getModelVersionConfig", "Get the configuration of a model version"))
 async def model_config(model: ModelDep, settings: SettingsDep) -> ModelConfig:
     """Return a model's configuration, in Triton's form."""
     parameters = model.parameters | {"max_rows": str(settings.max_series)}
@@ -123,15 +142,15 @@ async def model_config(model: ModelDep, settings: SettingsDep) -> ModelConfig:
     )
 
 
-@router.get(_MODEL + "/ready", summary="Check the readiness of a model", **_OF_MODEL)
-@router.get(_VERSION + "/ready", summary="Check the readiness of a model", **_OF_VERSION)
+@router.get(_MODEL + "/ready", **_of_model("checkModelReadiness", "Check the readiness of a model"))
+@router.get(_VERSION + "/ready", **_of_version("checkModelVersionReadiness", "Check the readiness of a model version"))
 async def model_ready(model: ModelDep) -> ModelReady:
     """Report that a model is ready. Every loaded model is."""
     return ModelReady(name=model.name, ready=True)
 
 
-@router.get(_MODEL, summary="Get the metadata of a model", **_OF_MODEL)
-@router.get(_VERSION, summary="Get the metadata of a model", **_OF_VERSION)
+@router.get(_MODEL, **_of_model("getModelMetadata", "Get the metadata of a model"))
+@router.get(_VERSION, **_of_version("getModelVersionMetadata", "Get the metadata of a model version"))
 async def model_metadata(model: ModelDep) -> ModelMetadata:
     """Return the inputs and outputs of a model."""
     return ModelMetadata(
@@ -143,20 +162,8 @@ async def model_metadata(model: ModelDep) -> ModelMetadata:
     )
 
 
-@router.post(
-    _MODEL + "/infer",
-    summary="Run inference",
-    response_model=InferResponse,
-    responses={200: _INFER_ANSWER, **_INFER_ERRORS},
-    openapi_extra={**_OF_MODEL["openapi_extra"], **_INFER_BODY},
-)
-@router.post(
-    _VERSION + "/infer",
-    summary="Run inference",
-    response_model=InferResponse,
-    responses={200: _INFER_ANSWER, **_INFER_ERRORS},
-    openapi_extra={**_OF_VERSION["openapi_extra"], **_INFER_BODY},
-)
+@router.post(_MODEL + "/infer", **_inference(_of_model("runInference", "Run inference")))
+@router.post(_VERSION + "/infer", **_inference(_of_version("runVersionInference", "Run inference on a model version")))
 async def infer(request: Request) -> Response:
     """Run the network itself: from windows of SST to the SST one step ahead.
 

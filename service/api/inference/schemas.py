@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from service.api.series_request import EXAMPLE_VALUES
 
-_EXAMPLE: Final[dict[str, Any]] = {
+_ONE_WINDOW: Final[dict[str, Any]] = {
     "id": "pier",
     "inputs": [
         {
@@ -18,6 +18,9 @@ _EXAMPLE: Final[dict[str, Any]] = {
         {"name": "valid_time", "datatype": "FP64", "shape": [1], "data": [1_293_840_000]},
     ],
 }
+
+EXAMPLES: Final = {"oneWindow": {"summary": "One window, as JSON", "value": _ONE_WINDOW}}
+"""Examples of a request, as OpenAPI has them."""
 
 _MAX_TENSORS: Final = 16
 _MAX_DIMENSIONS: Final = 8
@@ -72,8 +75,6 @@ class RequestedOutput(BaseModel):
 
 class InferRequest(BaseModel):
     """An inference request. Binary tensors follow this JSON."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: str | None = Field(default=None, description="Returned as given.")
     inputs: list[InputTensor] = Field(max_length=_MAX_TENSORS, fail_fast=True)

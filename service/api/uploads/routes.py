@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from forecasting.errors import FileError
 from service.api.dependencies import GridFilesDep, ServingDep, SettingsDep
-from service.api.openapi import ndjson_content, problems
+from service.api.openapi import BYTES, ndjson_lines, problems
 from service.api.uploads.answer import described, read_text_file, require_file, series_lines, unreadable_file
 from service.api.uploads.schemas import FileQuery, FileReading, FoundSeries
 from service.http.media import NDJSON_TYPE, wants_ndjson
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/series", tags=["series"])
 _AS_LINES: Final[dict[str, Any]] = {
     "description": "A description of the file, and its series. With `Accept: application/x-ndjson`, only the series, "
     "one per line, in the form that POST /forecast takes.",
-    "content": ndjson_content(FoundSeries),
+    "content": ndjson_lines(FoundSeries),
 }
 
 EXAMPLE: Final = "time,sst\n2010-01-01,24.81\n2010-02-01,26.19\n2010-03-01,\n2010-04-01,25.91\n"
@@ -27,12 +27,10 @@ _FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "description": "The file itself: CSV in wide or long form, ERDDAP CSV, NDBC text, with or without gzip; NetCDF "
-        "if the server has the extra `grids` installed.",
+        "if the server has the extra `grids` installed. Any media type will do, except those of JSON and forms.",
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": EXAMPLE},
-            "text/plain": {"schema": {"type": "string"}},
-            "application/netcdf": {"schema": {"type": "string", "format": "binary"}},
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/octet-stream": {"schema": BYTES},
         },
     }
 }
@@ -40,6 +38,7 @@ _FILE: Final[dict[str, Any]] = {
 
 @router.post(
     "",
+    operation_id="readFile",
     summary="Read a file",
     response_model=FileReading,
     responses={200: _AS_LINES, **problems(400, 413, 415, 422, 503, 504)},

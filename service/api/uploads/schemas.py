@@ -8,6 +8,7 @@ from forecasting.errors import ForecastError, RequestError
 from forecasting.readers import DateOrder, ReadingOptions
 from forecasting.readers.base.options import OPTIONS
 from forecasting.series.units import Units
+from service.http.time_fields import Time
 
 MAX_STATIONS: Final = 500
 """Limit of stations in a file, as each is described."""
@@ -77,8 +78,8 @@ class SeriesSummary(BaseModel):
 
     step: str = Field(examples=["day"])
     values: int = Field(description="Number of steps from the first to the last, including missing values.")
-    start: str
-    end: str
+    start: Time
+    end: Time
     least: float
     most: float
     missing: int = Field(description="Number of missing values.")
@@ -87,20 +88,20 @@ class SeriesSummary(BaseModel):
     notes: list[str] = Field(description="Choices and changes, one sentence each.")
 
 
-class Use(BaseModel):
+class DatasetFit(BaseModel):
     """Whether a dataset's models can forecast from a series."""
 
     dataset: str
     problem: str | None = Field(description="Why they cannot; null if they can.")
 
 
-class Training(BaseModel):
+class TrainingFit(BaseModel):
     """Whether ``python -m training`` can train on a series with its default settings."""
 
     problem: str | None = Field(description="Why it cannot; null if it can.")
 
 
-class StationOut(BaseModel):
+class Station(BaseModel):
     """A station of the file; a file with a single series has one station whose name is null."""
 
     id: str = Field(description="ID of its series.")
@@ -112,15 +113,15 @@ class StationOut(BaseModel):
     warnings: list[str] = Field(description="Doubts to check, one sentence each.")
     summary: SeriesSummary | None = Field(default=None, description="Absent if there is a problem.")
     problem: str | None = Field(description="Why there is no series, and what to do; null if there is one.")
-    training: Training
-    forecast: list[Use] = Field(description="Datasets with the same step whose models may be able to forecast.")
+    training: TrainingFit
+    forecast: list[DatasetFit] = Field(description="Datasets with the same step whose models may be able to forecast.")
 
 
 class FoundSeries(BaseModel):
     """A series in the format of ``POST /forecast`` and ``POST /compare``, up to its last observation."""
 
     id: str
-    start: str
+    start: Time
     step: str
     values: list[float | None] = Field(description="°C; null if missing.")
     latitude: float | None = Field(default=None, description="Degrees north; absent if the file has no position.")
@@ -131,7 +132,7 @@ class FlaggedSeries(BaseModel):
     """Observed values that the file flags as suspect (3, kept) or fail (4, removed); all lists have the same length."""
 
     id: str
-    timestamps: list[str]
+    timestamps: list[Time]
     sst: list[float] = Field(description="°C, as in the file, even if outside the range of sea temperatures.")
     flags: list[Literal[3, 4]] = Field(description="QARTOD flags.")
 
@@ -141,7 +142,7 @@ class FileReading(BaseModel):
 
     format: str = Field(examples=["CSV"])
     problem: str | None = Field(description="What to choose, if the file holds several series; otherwise null.")
-    stations: list[StationOut]
+    stations: list[Station]
     units: Literal["celsius"] = Field(description="Units of the values in series.")
     series: list[FoundSeries] = Field(description="The series of each station that has one.")
     flagged: list[FlaggedSeries] = Field(

@@ -3,12 +3,12 @@
 
 /** @typedef {Record<string, string>} State */
 
-export const VIEWS = ["compare", "forecast", "data", "operate"];
+export const VIEWS = ["forecast", "data", "compare", "operate"];
 
 /** The state in the current URL. @returns {State} */
 export function readState() {
   const state = Object.fromEntries(new URLSearchParams(location.search));
-  return { ...state, view: VIEWS.includes(state.view) ? state.view : "compare" };
+  return { ...state, view: VIEWS.includes(state.view) ? state.view : VIEWS[0] };
 }
 
 /**

@@ -6,7 +6,8 @@ import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { comparisonFigure, comparisonRows, meanSpread } from "./comparison-chart.js";
-import { numberField, selectField, toggleGroup } from "./controls.js";
+import { numberField, toggleGroup } from "./controls.js";
+import { datasetField, unknownDataset } from "./dataset-choice.js";
 import { findDataset, loadDatasets } from "./datasets.js";
 import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
@@ -16,7 +17,7 @@ import { fixed, formatCount } from "./numbers.js";
 import { tableDisclosure } from "./table.js";
 import { latestOnly, runTask } from "./task.js";
 import { showLeadErrors } from "./leads.js";
-import { formatPeriod, formatSteps, stepAdjective } from "./times.js";
+import { formatPeriod, formatSteps } from "./times.js";
 import { trainingCards } from "./training.js";
 
 export const heading = "Compare";
@@ -29,19 +30,19 @@ export async function show(root, signal) {
 /** @param {HTMLElement} root @param {import("./datasets.js").Dataset[]} datasets @param {AbortSignal} signal */
 function compose(root, datasets, signal) {
   const dataset = findDataset(datasets, readState().dataset);
+  if (!dataset) return fill(root, unknownDataset(datasets, readState()));
   const horizon = Math.min(Math.max(Number(readState().horizon) || 1, 1), dataset.best.horizon);
   const intro = h("p", {}, "How far the RNN, LSTM and GRU forecasts are from the observations.");
   const errors = h("div", { class: "stack" });
   const plot = h("section", { class: "card" });
   const training = h("div", {});
-  const options = datasets.map(({ name, best }) => ({ value: name, text: `${name} (${stepAdjective(best.step)})` }));
   const lead = { value: horizon, min: 1, max: dataset.best.horizon, unit: (/** @type {number} */ n) => formatSteps(n, dataset.best.step) };
   const nextSignal = latestOnly(signal);
   const showAt = (/** @type {number} */ steps) => showErrors(errors, intro, dataset.name, steps, nextSignal());
   const controls = h(
     "div",
     { class: "controls" },
-    selectField("Dataset", options, dataset.name, (name) => {
+    datasetField(datasets, dataset, (name) => {
       updateState({ dataset: name, horizon: null, from: null, to: null }, { step: true });
       show(root, signal);
     }),

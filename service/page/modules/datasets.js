@@ -5,10 +5,12 @@ import { getJson } from "./api.js";
 import { stepSeconds } from "./series-times.js";
 
 const DAY_SECONDS = 86_400;
+const MIN_CLIMATOLOGY_MS = 2 * 365 * DAY_SECONDS * 1000;
 
 /**
  * @typedef {object} Dataset
  * @property {string} name
+ * @property {string} title its name for people; the same as its name if the release has none
  * @property {any[]} models entries of the /models response
  * @property {any} best the model that was selected in training
  *
@@ -31,9 +33,15 @@ export async function loadDatasets(signal) {
   return (await loadReleases(signal)).places;
 }
 
-/** The dataset with this name, or the first. @param {Dataset[]} datasets @param {string | undefined} name */
+/** The dataset with this name, or without a name the first; null if there is none of this name. @param {Dataset[]} datasets @param {string | undefined} name */
 export function findDataset(datasets, name) {
-  return datasets.find((dataset) => dataset.name === name) ?? datasets[0];
+  return (name ? datasets.find((dataset) => dataset.name === name) : datasets[0]) ?? null;
+}
+
+/** Whether the climatology of a dataset says what is usual: it rests on at least two years. @param {Dataset} dataset */
+export function knowsUsual({ best }) {
+  const { start, end } = best.training_period;
+  return new Date(end).getTime() - new Date(start).getTime() >= MIN_CLIMATOLOGY_MS;
 }
 
 /**
@@ -66,6 +74,7 @@ function grouped(models) {
   const names = [...new Set(models.map((model) => String(model.dataset)))];
   return names.map((name) => {
     const own = models.filter((model) => model.dataset === name);
-    return { name, models: own, best: own.find((model) => model.best) ?? own[0] };
+    const best = own.find((model) => model.best) ?? own[0];
+    return { name, title: best.title ?? name, models: own, best };
   });
 }

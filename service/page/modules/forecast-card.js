@@ -11,55 +11,60 @@ import { kindOf, modelLabel } from "./models.js";
 import { sentence } from "./sentence.js";
 
 /**
- * @param {object} forecast
- * @param {string} forecast.name of the series
- * @param {import("./forecast-chart.js").History} forecast.history
- * @param {import("./forecast-chart.js").ModelForecast[]} forecast.forecasts
- * @param {string[]} forecast.references shown initially
- * @param {(references: string[]) => void} forecast.onReferences called with each new choice of references
- * @param {AbortSignal} signal
+ * @typedef {object} Shown a forecast to show
+ * @property {string} name of the series, for file names
+ * @property {string} [title] of the series, to read; by default its name
+ * @property {import("./forecast-chart.js").History} history
+ * @property {import("./forecast-chart.js").ModelForecast[]} forecasts
+ * @property {string[]} references shown initially
+ * @property {(references: string[]) => void} onReferences called with each new choice of references
  */
-export function forecastCard({ name, history, forecasts, references, onReferences }, signal) {
-  let shown = references;
-  const chart = new Chart(`Recent values of ${name} and the forecast`, signal, { height: "26rem", range: recentRange(history, forecasts) });
-  chart.draw((range) => forecastFigure(history, forecasts, shown, range));
+
+/** The warnings, the chart and the values of a forecast, each in a card. @param {Shown} shown @param {AbortSignal} signal */
+export function forecastCard(shown, signal) {
+  return [warningsNotice(shown.forecasts), h("section", { class: "card" }, forecastChart(shown, signal)), valuesCard(shown)];
+}
+
+/** The chart of a forecast, and below it the legend and the choice of references. @param {Shown} shown @param {AbortSignal} signal */
+export function forecastChart({ name, title = name, history, forecasts, references, onReferences }, signal) {
+  let chosen = references;
+  const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range: recentRange(history, forecasts) });
+  chart.draw((range) => forecastFigure(history, forecasts, chosen, range));
   const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: modelLabel(value) }));
   const showReferences = (/** @type {string[]} */ selection) => {
-    shown = selection;
+    chosen = selection;
     onReferences(selection);
     chart.redraw();
   };
   return [
-    warnings(forecasts),
-    h(
-      "section",
-      { class: "card" },
-      h(
-        "div",
-        { class: "controls" },
-        h("div", { class: "field" }, h("span", {}, "Legend"), h("div", { class: "row legend" }, modelLabel("observed"), forecasts.map(({ model }) => modelLabel(kindOf(model))), bandLegend(forecasts))),
-        toggleGroup("References", options, shown, showReferences),
-        chart.zoomButtons(),
-      ),
-      chart.element,
-    ),
-    h(
-      "section",
-      { class: "card" },
-      h(
-        "header",
-        {},
-        h("h2", {}, "Forecast values, °C"),
-        h("button", { type: "button", class: "plain", click: () => saveFile(`${name}-forecast.csv`, toCsv(forecastCsv(forecasts)), "text/csv") }, "CSV"),
-      ),
-      forecastTable(`Forecast for ${name}, °C`, forecasts, history.step),
-    ),
+    chart.element,
+    h("div", { class: "row under-chart" }, legend(forecasts), chart.zoomButtons()),
+    h("div", { class: "controls" }, toggleGroup("References", options, chosen, showReferences)),
   ];
 }
 
-/** The warnings of all models, without repetition; null if there are none. @param {import("./forecast-chart.js").ModelForecast[]} forecasts */
-function warnings(forecasts) {
-  const messages = [...new Set(forecasts.flatMap((forecast) => forecast.warnings.map((warning) => warning.message)))];
+/** The values of a forecast in a card with a CSV download. @param {Shown} shown */
+export function valuesCard({ name, title = name, history, forecasts }) {
+  return h(
+    "section",
+    { class: "card" },
+    h(
+      "header",
+      {},
+      h("h2", {}, "Forecast values, °C"),
+      h("button", { type: "button", class: "plain", click: () => saveFile(`${name}-forecast.csv`, toCsv(forecastCsv(forecasts)), "text/csv") }, "CSV"),
+    ),
+    forecastTable(`Forecast for ${title}, °C`, forecasts, history.step),
+  );
+}
+
+/**
+ * The warnings of all models, without repetition; null if there are none.
+ * @param {import("./forecast-chart.js").ModelForecast[]} forecasts @param {string[]} [omitted] codes of warnings that the view says elsewhere
+ */
+export function warningsNotice(forecasts, omitted = []) {
+  const warnings = forecasts.flatMap((forecast) => forecast.warnings).filter(({ code }) => !omitted.includes(code));
+  const messages = [...new Set(warnings.map(({ message }) => message))];
   const uncalibrated = hasUncalibrated(forecasts);
   if (!messages.length && !uncalibrated) return null;
   const box = h("div", { class: "notice warning" });
@@ -69,6 +74,13 @@ function warnings(forecasts) {
     h("ul", {}, messages.map((message) => h("li", {}, sentence(message))), uncalibrated && h("li", {}, "The intervals marked † below are not calibrated for this series.")),
   );
   return box;
+}
+
+/** @param {import("./forecast-chart.js").ModelForecast[]} forecasts */
+function legend(forecasts) {
+  const kinds = forecasts.map(({ model }) => kindOf(model));
+  const lines = kinds.map((kind) => modelLabel(kind, kinds.length === 1 ? "solid" : undefined));
+  return h("div", { class: "row legend", role: "group", "aria-label": "Legend" }, modelLabel("observed"), lines, bandLegend(forecasts));
 }
 
 /** Legend entries for the bands: every level of a single model, or the narrowest of several. @param {import("./forecast-chart.js").ModelForecast[]} forecasts */

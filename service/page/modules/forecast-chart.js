@@ -1,12 +1,13 @@
 // @ts-check
 /** A chart of the end of a series and its forecast. */
 
-import { bandTraces, lineTrace } from "./traces.js";
+import { originLabels, usualLabel } from "./forecast-labels.js";
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { formatTime, hoverFormat } from "./times.js";
 import { colour } from "./theme.js";
+import { bandTraces, lineTrace } from "./traces.js";
 import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-range.js";
 
 /**
@@ -22,7 +23,18 @@ import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-ra
  * @property {string} step
  * @property {string[]} timestamps
  * @property {(number | null)[]} values
+ * @property {number[]} [climatology] the usual temperature at each time, °C, where it is known
+ *
+ * @typedef {{x: string, y: number | null}} Origin the last observation, where forecasts begin
  */
+
+/** Observed values shown before a forecast: this many times its length, but at least this many. */
+const HISTORY_PER_LEAD = 1.5;
+const MIN_HISTORY = 8;
+
+/** The opacity of the narrowest band of a single model, and of others. */
+const NARROWEST_OPACITY = 0.26;
+const BAND_OPACITY = 0.14;
 
 /** The forecast of each model for one series of a request. @param {any} response of /forecast @param {number} position of the series */
 export function forecastsOf(response, position) {
@@ -37,40 +49,26 @@ export function forecastsOf(response, position) {
  * @returns {import("./chart.js").Figure}
  */
 export function forecastFigure(history, forecasts, references, range) {
-  const last = lastObserved(history);
-  const origin = { x: history.timestamps[last], y: history.values[last] };
-  const fromOrigin = (/** @type {ModelForecast} */ forecast, /** @type {number[]} */ values) => ({ x: [origin.x, ...forecast.timestamps], y: [origin.y, ...values] });
+  const [first] = forecasts;
   const single = forecasts.length === 1;
-  const bands = forecasts.flatMap((forecast) =>
-    [...forecast.intervals]
-      .sort((a, b) => b.level - a.level)
-      // The bands of several models overlap, so show only the narrowest of each.
-      .slice(single ? 0 : -1)
-      .flatMap((interval) => {
-        const { x, y } = fromOrigin(forecast, interval.lower);
-        return bandTraces(kindOf(forecast.model), x, /** @type {number[]} */ (y), [/** @type {number} */ (origin.y), ...interval.upper], single ? 0.17 : 0.14);
-      }),
-  );
+  const origin = originOf(history);
   const slice = indexRange(history.timestamps, range);
   const { indices, thinned } = pointsToDraw([history.values], slice);
-  const observed = lineTrace("observed", indices.map((i) => history.timestamps[i]), indices.map((i) => history.values[i]), { hovertemplate: "<b>%{y:.2f} °C</b>" });
-  const lines = [...forecasts].reverse().map((forecast) => {
-    const { x, y } = fromOrigin(forecast, forecast.sst);
-    const kind = kindOf(forecast.model);
-    const trace = lineTrace(kind, x, y, { mode: single && x.length < 40 ? "lines+markers" : "lines", hovertemplate: ["", ...forecast.sst.map((_, i) => hoverTemplate(forecast, i))] });
-    return { ...trace, line: { ...trace.line, width: 2.25 }, marker: { size: [0, ...forecast.sst.map(() => 6)], color: colour(kind) }, hoverinfo: ["skip", ...forecast.sst.map(() => "all")] };
-  });
-  const referenceLines = references.filter((name) => name in forecasts[0].baselines).map((name) => lineTrace(name, forecasts[0].timestamps, forecasts[0].baselines[name]));
+  const shown = references.filter((name) => name in first.baselines);
+  const bands = forecasts.flatMap((forecast) => forecastBands(forecast, origin, single));
+  const observed = lineTrace("observed", pick(history.timestamps, indices), pick(history.values, indices), { hovertemplate: "<b>%{y:.2f} °C</b>" });
+  const referenceLines = shown.map((name) => referenceLine(name, history, first, indices));
+  const lines = [...forecasts].reverse().map((forecast) => forecastLine(forecast, origin, single));
+  const usual = shown.includes("climatology") && history.climatology ? history.climatology : null;
+  const visible = [history.values, ...(usual ? [usual] : [])].map((column) => column.slice(...slice));
+  const ahead = [...[...bands, ...lines].map(({ y }) => y), ...shown.map((name) => first.baselines[name])];
   return {
     data: [...bands, observed, ...referenceLines, ...lines],
     layout: {
-      xaxis: { hoverformat: hoverFormat(history.step), showgrid: false, range: [history.timestamps[0], forecasts[0].timestamps.at(-1)] },
-      yaxis: { fixedrange: true, nticks: 7, ...fixedRange(valueRange(history.values, slice, [...bands, ...referenceLines, ...lines])) },
+      xaxis: { hoverformat: hoverFormat(history.step), showgrid: false, range: [history.timestamps[0], first.timestamps.at(-1)] },
+      yaxis: { fixedrange: true, nticks: 7, ...fixedRange(valueRange([...visible, ...ahead])) },
       shapes: [verticalLine(origin.x)],
-      annotations: [
-        panelTitle("SST, °C", 1),
-        { text: "last observation", x: origin.x, y: 1, yref: "paper", xanchor: "right", yanchor: "bottom", yshift: 4, showarrow: false, font: { size: 12, color: colour("muted") } },
-      ],
+      annotations: [panelTitle("°C", 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, slice) : [])],
     },
     thinned,
     ...readout(history, forecasts, { slice, indices, range }, bands.length, referenceLines.length),
@@ -99,24 +97,60 @@ function readout(history, forecasts, { slice, indices, range }, bandTraceCount, 
   };
 }
 
-/** The initial range: the forecast, preceded by three times its length or at least 24 values. @param {History} history @param {ModelForecast[]} forecasts @returns {[string, string]} */
+/** The initial range: the forecast and the values before it. @param {History} history @param {ModelForecast[]} forecasts @returns {[string, string]} */
 export function recentRange(history, forecasts) {
   const leads = forecasts[0].timestamps.length;
-  const first = Math.max(0, history.timestamps.length - Math.max(3 * leads, 24));
+  const first = Math.max(0, history.timestamps.length - Math.max(Math.ceil(HISTORY_PER_LEAD * leads), MIN_HISTORY));
   return [history.timestamps[first], forecasts[0].timestamps[leads - 1]];
 }
 
-/** The axis range for the visible observed values and the whole forecast. @param {(number | null)[]} values @param {[number, number]} slice @param {any[]} traces */
-function valueRange(values, [first, end], traces) {
-  const columns = [values.slice(first, end), ...traces.map((trace) => trace.y)];
+/** The bands of a forecast, the widest first; of several models, whose bands overlap, only the narrowest of each. @param {ModelForecast} forecast @param {Origin} origin @param {boolean} single */
+function forecastBands({ model, timestamps, intervals }, origin, single) {
+  const widestFirst = [...intervals].sort((a, b) => b.level - a.level);
+  const x = [origin.x, ...timestamps];
+  return widestFirst.slice(single ? 0 : -1).flatMap(({ lower, upper }, i, { length }) => {
+    const opacity = single && i === length - 1 ? NARROWEST_OPACITY : BAND_OPACITY;
+    return bandTraces(kindOf(model), x, [origin.y, ...lower], [origin.y, ...upper], opacity);
+  });
+}
+
+/** @param {ModelForecast} forecast @param {Origin} origin @param {boolean} single */
+function forecastLine(forecast, origin, single) {
+  const kind = kindOf(forecast.model);
+  const { timestamps, sst } = forecast;
+  const trace = lineTrace(kind, [origin.x, ...timestamps], [origin.y, ...sst], {
+    mode: single && sst.length < 40 ? "lines+markers" : "lines",
+    hovertemplate: ["", ...sst.map((_, i) => hoverTemplate(forecast, i))],
+    hoverinfo: ["skip", ...sst.map(() => "all")],
+    marker: { size: [0, ...sst.map(() => 6)], color: colour(kind) },
+  });
+  // Dashes tell several models apart; a single line needs none.
+  return { ...trace, line: { ...trace.line, width: 2.25, ...(single ? { dash: "solid" } : {}) } };
+}
+
+/** The line of a reference; of climatology, also its past where that is known. @param {string} name @param {History} history @param {ModelForecast} forecast @param {number[]} indices drawn of the history */
+function referenceLine(name, { timestamps, climatology }, forecast, indices) {
+  const [times, values] = [forecast.timestamps, forecast.baselines[name]];
+  if (name !== "climatology" || !climatology) return lineTrace(name, times, values);
+  const trace = lineTrace(name, [...pick(timestamps, indices), ...times], [...pick(climatology, indices), ...values]);
+  return { ...trace, line: { ...trace.line, width: 1.25 } };
+}
+
+/** The axis range for columns of values. @param {(number | null)[][]} columns */
+function valueRange(columns) {
   return axisRange(columns, [0, Math.max(...columns.map((column) => column.length))]);
 }
 
-/** The index of the last observed value. @param {History} history */
-function lastObserved(history) {
-  let i = history.values.length - 1;
-  while (i > 0 && history.values[i] === null) i -= 1;
-  return i;
+/** The last observation. @param {History} history @returns {Origin} */
+function originOf({ timestamps, values }) {
+  let i = values.length - 1;
+  while (i > 0 && values[i] === null) i -= 1;
+  return { x: timestamps[i], y: values[i] };
+}
+
+/** @template T @param {T[]} items @param {number[]} indices */
+function pick(items, indices) {
+  return indices.map((i) => items[i]);
 }
 
 /** @param {ModelForecast} forecast @param {number} i */

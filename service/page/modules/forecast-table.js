@@ -9,35 +9,36 @@ import { columnTime } from "./times.js";
 
 /** @typedef {import("./forecast-chart.js").ModelForecast} ModelForecast */
 
+/** The level that narrow screens show, if the forecast has it. */
+const NARROW_LEVEL = 80;
+
 /**
- * A table with a column for each interval and reference. On a narrow screen, intervals move under their value and
- * references under the row.
+ * A table with a column for each interval and reference. On a narrow screen it has times, values and one interval: in a
+ * column for a single model, under the value for several.
  * @param {string} caption @param {ModelForecast[]} forecasts @param {string} step
  */
 export function forecastTable(caption, forecasts, step) {
-  const references = Object.keys(forecasts[0].baselines);
+  const [{ timestamps, intervals, baselines }] = forecasts;
+  const references = Object.keys(baselines);
+  const kept = intervals.find(({ level }) => level === NARROW_LEVEL) ?? intervals[0];
+  const single = forecasts.length === 1;
+  const intervalClass = (/** @type {number} */ level) => (single && level === kept?.level ? null : "wide-only");
   const head = [
     "Valid time (UTC)",
-    ...forecasts.flatMap((forecast) => [modelTitle(kindOf(forecast.model)), ...forecast.intervals.map((interval) => wideColumn(`${interval.level}%`))]),
-    ...references.map((name) => wideColumn(modelTitle(name))),
+    ...forecasts.flatMap((forecast) => [modelTitle(kindOf(forecast.model)), ...forecast.intervals.map(({ level }) => h("th", { scope: "col", class: intervalClass(level) }, `${level}%`))]),
+    ...references.map((name) => h("th", { scope: "col", class: "wide-only" }, modelTitle(name))),
   ];
-  const rows = forecasts[0].timestamps.flatMap((time, i) => [
-    [
-      columnTime(time, step),
-      ...forecasts.flatMap((forecast) => [
-        h("td", {}, fixed(forecast.sst[i], 2), forecast.intervals.map((interval) => under(`${interval.level}%`, range(interval, i)))),
-        ...forecast.intervals.map((interval) => h("td", { class: "wide-only" }, range(interval, i))),
-      ]),
-      ...references.map((name) => h("td", { class: "wide-only" }, fixed(forecasts[0].baselines[name][i], 2))),
-    ],
-    h(
-      "tr",
-      { class: "narrow-only" },
-      h("td", { colspan: 1 + forecasts.length }, references.map((name) => under(modelTitle(name), fixed(forecasts[0].baselines[name][i], 2)))),
-    ),
+  const rows = timestamps.map((time, i) => [
+    columnTime(time, step),
+    ...forecasts.flatMap((forecast) => [
+      h("td", {}, fixed(forecast.sst[i], 2), !single && forecast.intervals.filter(({ level }) => level === kept?.level).map((interval) => under(interval, i))),
+      ...forecast.intervals.map((interval) => h("td", { class: intervalClass(interval.level) }, range(interval, i))),
+    ]),
+    ...references.map((name) => h("td", { class: "wide-only" }, fixed(baselines[name][i], 2))),
   ]);
   return [
     dataTable(caption, head, rows, { class: "wide" }),
+    h("p", { class: "note narrow-only" }, "The CSV file also has the other intervals and the references."),
     hasUncalibrated(forecasts) &&
       h("p", { class: "note" }, uncalibratedMark(), " Not calibrated: the series is unlike the training data, so these intervals may contain the observed value more or less often than their level says."),
   ];
@@ -76,12 +77,7 @@ function range(interval, i) {
   return [`${fixed(interval.lower[i], 2)} – ${fixed(interval.upper[i], 2)}`, !interval.calibrated && uncalibratedMark()];
 }
 
-/** The head of a column that only wide screens show. @param {string} name */
-function wideColumn(name) {
-  return h("th", { scope: "col", class: "wide-only" }, name);
-}
-
-/** A name and a value, which only narrow screens show. @param {string} name @param {import("./dom.js").Child | import("./dom.js").Child[]} value */
-function under(name, value) {
-  return h("span", { class: "under narrow-only" }, h("span", {}, name), " ", h("span", {}, value));
+/** An interval under its value, which only narrow screens show. @param {ModelForecast["intervals"][number]} interval @param {number} i */
+function under(interval, i) {
+  return h("span", { class: "under narrow-only" }, h("span", {}, `${interval.level}%`), " ", h("span", {}, range(interval, i)));
 }

@@ -1,49 +1,57 @@
 // @ts-check
-/** The Forecast view: forecasts from the last observation of a dataset. */
+/** The Forecast view, which opens the page: what follows the last observation of a dataset, in a sentence, a chart and a table. */
 
 import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
-import { numberField, selectField, toggleGroup } from "./controls.js";
-import { findDataset, loadDatasets } from "./datasets.js";
-import { fill, h } from "./dom.js";
+import { numberField, toggleGroup } from "./controls.js";
+import { datasetField, unknownDataset } from "./dataset-choice.js";
+import { findDataset, knowsUsual, loadDatasets } from "./datasets.js";
+import { announce, fill, h } from "./dom.js";
 import { forecastsOf } from "./forecast-chart.js";
-import { forecastCard } from "./forecast-card.js";
-import { glossary } from "./glossary.js";
+import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
+import { howGoodCard, judge, lossNote } from "./how-good.js";
 import { modelTitle } from "./models.js";
+import { dataAge, outlookLead, outlookOf, outlookSentence } from "./outlook.js";
 import { querySnippets } from "./snippets.js";
 import { latestOnly, runTask } from "./task.js";
-import { formatSteps, formatTime, stepAdjective } from "./times.js";
+import { formatSteps } from "./times.js";
 
 export const heading = "Forecast";
 
 const DEFAULT_LEVELS = ["80", "95"];
-const DEFAULT_REFERENCES = ["climatology"];
+
+/** Leads shown initially, unless a day has more. */
+const DEFAULT_LEADS = 12;
+
+/** @typedef {import("./datasets.js").Dataset} Dataset */
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
   await runTask(root, "Loading models", signal, loadDatasets, (datasets) => compose(root, datasets, signal));
 }
 
-/** @param {HTMLElement} root @param {import("./datasets.js").Dataset[]} datasets @param {AbortSignal} signal */
+/** @param {HTMLElement} root @param {Dataset[]} datasets @param {AbortSignal} signal */
 function compose(root, datasets, signal) {
   const dataset = findDataset(datasets, readState().dataset);
-  const intro = h("p", {}, "What the models forecast after the last observation.");
-  const body = h("div", { class: "stack" });
+  if (!dataset) return fill(root, unknownDataset(datasets, readState()));
+  const opening = h("div", { class: "outlook" }, h("h1", {}, dataset.title));
+  const chart = h("div", { class: "chart-slot" });
+  const more = h("div", { class: "stack" });
   const nextSignal = latestOnly(signal);
   const change = (/** @type {Record<string, string | number | null>} */ changes) => {
     updateState(changes);
-    showForecast(body, intro, dataset, nextSignal());
+    showForecast({ opening, chart, more }, dataset, nextSignal());
   };
   const changeDataset = (/** @type {string} */ name) => {
     updateState({ dataset: name, horizon: null }, { step: true });
     show(root, signal);
   };
-  fill(root, h("div", { class: "intro" }, h("h1", {}, heading), intro, glossary()), controls(datasets, dataset, change, changeDataset), body);
+  fill(root, opening, h("section", { class: "card" }, h("h2", { class: "hidden" }, "Chart"), chart, controls(datasets, dataset, change, changeDataset)), more);
   change({});
 }
 
 /**
- * @param {import("./datasets.js").Dataset[]} datasets @param {import("./datasets.js").Dataset} dataset
+ * @param {Dataset[]} datasets @param {Dataset} dataset
  * @param {(changes: Record<string, string | number | null>) => void} change @param {(name: string) => void} changeDataset
  */
 function controls(datasets, dataset, change, changeDataset) {
@@ -54,19 +62,19 @@ function controls(datasets, dataset, change, changeDataset) {
   const levelOptions = dataset.best.levels.map((/** @type {number} */ level) => ({ value: String(level), text: `${level}%` }));
   return h(
     "div",
-    { class: "controls" },
-    selectField("Dataset", datasets.map(({ name, best }) => ({ value: name, text: `${name} (${stepAdjective(best.step)})` })), dataset.name, changeDataset),
+    { class: "controls options" },
+    datasetField(datasets, dataset, changeDataset),
     toggleGroup("Model", models, [model], ([selected]) => change({ model: selected === "best" ? null : selected }), { single: true }),
     numberField("Steps ahead", { value: horizon, min: 1, max: maxHorizon, unit: (n) => formatSteps(n, step) }, (n) => change({ horizon: n })),
     toggleGroup("Intervals", levelOptions, levels, (selection) => change({ levels: selection.join(",") === DEFAULT_LEVELS.join(",") ? null : selection.join(",") || "none" })),
   );
 }
 
-/** The options of the forecast request, from the URL. @param {import("./datasets.js").Dataset} dataset */
+/** The options of the forecast request, from the URL. @param {Dataset} dataset */
 function requestOptions(dataset) {
   const state = readState();
-  const maxHorizon = dataset.best.horizon;
-  const horizon = Number(state.horizon) || Math.min(maxHorizon, 12);
+  const { step, horizon: maxHorizon } = dataset.best;
+  const horizon = Number(state.horizon) || Math.min(maxHorizon, Math.max(DEFAULT_LEADS, outlookLead(step, maxHorizon)));
   return {
     model: ["rnn", "lstm", "gru", "all"].includes(state.model) ? state.model : "best",
     horizon: Math.min(Math.max(Math.round(horizon), 1), maxHorizon),
@@ -74,33 +82,57 @@ function requestOptions(dataset) {
   };
 }
 
-/** @param {HTMLElement} body @param {HTMLElement} intro @param {import("./datasets.js").Dataset} dataset @param {AbortSignal} signal */
-function showForecast(body, intro, dataset, signal) {
+/** @param {Record<"opening" | "chart" | "more", HTMLElement>} boxes @param {Dataset} dataset @param {AbortSignal} signal */
+function showForecast({ opening, chart, more }, dataset, signal) {
   const { model, horizon, levels } = requestOptions(dataset);
+  const lead = outlookLead(dataset.best.step, horizon);
   const query = { dataset: dataset.name, model, horizon, level: levels.map(Number) };
   const load = (/** @type {AbortSignal} */ stop) =>
-    Promise.all([getJson(withQuery("/forecast", query), { signal: stop }), getJson(withQuery("/series", { dataset: dataset.name }), { signal: stop })]);
-  return runTask(body, "Forecasting", signal, load, ([response, history]) => {
-    const forecasts = forecastsOf(response, 0).map((/** @type {any} */ forecast) => (levels.length ? forecast : { ...forecast, intervals: [] }));
-    fill(intro, ...introduction(history, forecasts));
-    const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") === DEFAULT_REFERENCES.join(",") ? null : selection.join(",") || "none" });
-    fill(
-      body,
-      ...forecastCard({ name: dataset.name, history, forecasts, references: parseList(readState().refs, DEFAULT_REFERENCES), onReferences }, signal),
-      querySnippets("/forecast", query),
+    Promise.all(
+      [withQuery("/forecast", query), withQuery("/series", { dataset: dataset.name }), withQuery("/compare", { dataset: dataset.name, horizon: lead })].map((path) => getJson(path, { signal: stop })),
     );
+  return runTask(chart, "Forecasting", signal, load, ([response, recent, comparison]) => {
+    const forecasts = forecastsOf(response, 0).map((/** @type {any} */ forecast) => (levels.length ? forecast : { ...forecast, intervals: [] }));
+    const named = !["best", "all"].includes(model);
+    const judgement = judge(comparison, named ? forecasts[0].model : dataset.best.model, named);
+    const history = knowsUsual(dataset) ? recent : { ...recent, climatology: undefined };
+    const shown = { name: dataset.name, title: dataset.title, history, forecasts, ...referenceChoice(dataset, judgement) };
+    fill(opening, ...openingOf(dataset, shown, judgement, lead));
+    fill(chart, ...forecastChart(shown, signal));
+    fill(more, warningsNotice(forecasts, ["late"]), h("div", { class: "grid" }, howGoodCard(comparison, judgement, dataset.name), ownDataCard()), valuesCard(shown), querySnippets("/forecast", query));
+    announce(opening.textContent ?? "");
   });
 }
 
-/** @param {any} history @param {any[]} forecasts */
-function introduction(history, forecasts) {
-  const [{ timestamps }] = forecasts;
-  const last = timestamps.length - 1;
-  const values = forecasts.map((forecast) => forecast.sst[0]);
-  const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2));
-  return [
-    `The last observation is from ${formatTime(history.timestamps.at(-1), history.step)}. The forecast for ${formatTime(timestamps[0], history.step)} is `,
-    h("strong", {}, low === high ? `${low} °C` : `${low} to ${high} °C`),
-    last ? `. Forecasts extend to ${formatTime(timestamps[last], history.step)}.` : ".",
-  ];
+/**
+ * The sentence that opens the page, and how old the data are.
+ * @param {Dataset} dataset @param {import("./forecast-card.js").Shown} shown @param {import("./how-good.js").Judgement} judgement @param {number} lead
+ */
+function openingOf(dataset, { history, forecasts }, judgement, lead) {
+  const now = new Date();
+  const { title, best } = dataset;
+  const forecast = forecasts.find(({ model }) => model === judgement.network.model) ?? forecasts[0];
+  const outlook = outlookOf(forecast, { title, step: best.step, model: judgement.shown, lead, knowsUsual: knowsUsual(dataset) });
+  const late = forecast.warnings.some(({ code }) => code === "late");
+  const note = lossNote(judgement, forecast.baselines, lead);
+  return [h("h1", {}, outlookSentence(outlook, now)), h("p", {}, dataAge(history, { horizon: best.horizon, late }, now), note && ` ${note}`)];
+}
+
+/** The references shown, from the URL; by default what is usual, and the reference that makes the headline. @param {Dataset} dataset @param {import("./how-good.js").Judgement} judgement */
+function referenceChoice(dataset, { network, shown }) {
+  const initial = [...new Set([...(knowsUsual(dataset) ? ["climatology"] : []), ...(shown === network.model ? [] : [shown])])];
+  return {
+    references: parseList(readState().refs, initial),
+    onReferences: (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") === initial.join(",") ? null : selection.join(",") || "none" }),
+  };
+}
+
+function ownDataCard() {
+  return h(
+    "section",
+    { class: "card" },
+    h("header", {}, h("h2", {}, "Another sea?")),
+    h("p", {}, "Drop a file of your own readings: two weeks of daily values or two days of hourly ones are enough. You see the forecast, and how such forecasts did on your own past."),
+    h("p", { class: "more" }, h("a", { href: "/?view=data" }, "Forecast your own data")),
+  );
 }

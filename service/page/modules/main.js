@@ -4,13 +4,13 @@
 import { readState, updateState, urlOf } from "./address.js";
 import { fill } from "./dom.js";
 import { installTheme } from "./theme.js";
-import * as compare from "./compare.js";
 import * as forecast from "./forecast.js";
 import * as data from "./data.js";
+import * as compare from "./compare.js";
 import * as operate from "./operate.js";
 
 /** @type {Record<string, {heading: string, show: (root: HTMLElement, signal: AbortSignal) => Promise<void>}>} */
-const VIEWS = { compare, forecast, data, operate };
+const VIEWS = { forecast, data, compare, operate };
 
 const root = /** @type {HTMLElement} */ (document.getElementById("main"));
 const links = /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-view]"));

@@ -72,13 +72,13 @@ export function dashOf(kind) {
   return DASHES[kind] ?? "solid";
 }
 
-/** A sample of its line. @param {string} kind */
-export function swatch(kind) {
-  const line = svg("line", { x1: 0, x2: 28, y1: 4, y2: 4 }, { stroke: colour(colourOf(kind)), "stroke-width": 3, "stroke-dasharray": dashArray(dashOf(kind)) });
+/** A sample of its line. @param {string} kind @param {string} [dash] as in plot.js */
+export function swatch(kind, dash = dashOf(kind)) {
+  const line = svg("line", { x1: 0, x2: 28, y1: 4, y2: 4 }, { stroke: colour(colourOf(kind)), "stroke-width": 3, "stroke-dasharray": dashArray(dash) });
   return svg("svg", { class: `swatch ${kind}`, viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, {}, [line]);
 }
 
-/** A line sample and the name. @param {string} kind */
-export function modelLabel(kind) {
-  return h("span", { class: "label" }, swatch(kind), modelTitle(kind));
+/** A line sample and the name. @param {string} kind @param {string} [dash] as in plot.js */
+export function modelLabel(kind, dash = dashOf(kind)) {
+  return h("span", { class: "label" }, swatch(kind, dash), modelTitle(kind));
 }

@@ -26,7 +26,7 @@ export async function show(root, signal) {
     fill(
       models,
       part("Any sea", h("p", {}, "These networks forecast series from places that they have never seen. To try them, open ", h("a", { href: "/?view=data" }, "Your data"), "."), universal.map((release) => universalCard(release, signal))),
-      part("One place", h("p", {}, "These networks were trained on the series of one place. ", h("a", { href: "/" }, "Compare"), " shows how accurate they are."), places.map((dataset, i) => placeCard(dataset, i === 0, signal))),
+      part("One place", h("p", {}, "These networks were trained on the series of one place. ", h("a", { href: "/?view=compare" }, "Compare"), " shows how accurate they are."), places.map((dataset, i) => placeCard(dataset, i === 0, signal))),
     ),
   );
 }

@@ -11,7 +11,7 @@ import { runTask } from "./task.js";
 import { formatPeriod, formatSteps, formatTime, stepAdjective } from "./times.js";
 
 /** @param {import("./datasets.js").Dataset} dataset @param {boolean} isDefault @param {AbortSignal} signal */
-export function placeCard({ name, models, best }, isDefault, signal) {
+export function placeCard({ name, title, models, best }, isDefault, signal) {
   const { step, window, horizon, version, training_period: period } = best;
   const facts = [
     ["Release", h("code", {}, version)],
@@ -29,7 +29,7 @@ export function placeCard({ name, models, best }, isDefault, signal) {
   return h(
     "section",
     { class: "card" },
-    h("header", {}, h("h3", {}, name, " ", isDefault && h("span", { class: "tag" }, "default"))),
+    h("header", {}, h("h3", {}, releaseName(name, title), " ", isDefault && h("span", { class: "tag" }, "default"))),
     h(
       "div",
       { class: "grid" },
@@ -47,7 +47,7 @@ export function placeCard({ name, models, best }, isDefault, signal) {
 }
 
 /** @param {import("./datasets.js").Dataset} release @param {AbortSignal} signal */
-export function universalCard({ name, models, best }, signal) {
+export function universalCard({ name, title, models, best }, signal) {
   const { step, horizon, version } = best;
   const facts = [
     ["Release", h("code", {}, version)],
@@ -59,7 +59,7 @@ export function universalCard({ name, models, best }, signal) {
   return h(
     "section",
     { class: "card" },
-    h("header", {}, h("h3", {}, name)),
+    h("header", {}, h("h3", {}, releaseName(name, title))),
     h(
       "div",
       { class: "grid" },
@@ -74,6 +74,11 @@ export function universalCard({ name, models, best }, signal) {
     lazyDetails(`Model card for ${name}`, (stop) => modelCard(best, stop), signal),
     models.map((model) => lazyDetails(`About ${model.model}`, (stop) => universalFacts(model, stop), signal)),
   );
+}
+
+/** The title of a release and its technical name. @param {string} name @param {string} title */
+function releaseName(name, title) {
+  return title === name ? [name] : [title, " ", h("code", {}, name)];
 }
 
 /** @param {any} model */

@@ -16,6 +16,7 @@ def test_every_model_is_listed_with_what_a_client_needs_to_call_it(client: httpx
     assert gru["sha256"] == digest((published.path / "gru.pt").read_bytes())
     assert gru["training_period"] == {"start": "1950-01-01T00:00:00Z", "end": "1998-09-01T00:00:00Z"}
     assert gru["device"] == "cpu"
+    assert (gru["title"], models["buoy-gru"]["title"]) == ("Sea off Peru", None)
     assert {80, 95} <= set(gru["levels"])
     assert sum(model["best"] for model in models.values()) == 2
 
@@ -37,5 +38,6 @@ def test_the_card_of_a_model_is_that_of_its_release(client: httpx.Client, publis
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
     assert answer.content == (published.path / "MODEL_CARD.md").read_bytes()
+    assert answer.text.startswith(f"# Model card: Sea off Peru (nino12) {published.path.name}")
     assert client.get("/models/best/card?dataset=buoy").text.startswith("# Model card: buoy ")
     assert client.get("/models/nino34-gru/card").status_code == 404

@@ -12,7 +12,7 @@ from forecasting.errors import SeriesError
 from forecasting.releases.registry import Registry
 from forecasting.series.sst_series import SstSeries
 from service.engine.batch_forecaster import BatchForecaster, Entries, ForecastJob
-from service.engine.series_schema import SeriesIn
+from service.engine.series_schema import InputSeries
 from service.engine.serving import SMALL, SMALL_VALUES, Serving, is_small
 from service.engine.writing import ForecastOptions, with_ids
 from service.telemetry.metrics import Metrics
@@ -41,16 +41,16 @@ def batch_forecaster(serving: Serving, metrics: Metrics) -> BatchForecaster:
     return BatchForecaster(serving.statistics, metrics)
 
 
-def monthly(nino12: SstSeries, begin: int, n: int = 24, *, stamped: bool = False) -> SeriesIn:
+def monthly(nino12: SstSeries, begin: int, n: int = 24, *, stamped: bool = False) -> InputSeries:
     """``n`` months of the shipped series; with a time for each value where ``stamped``."""
     part = nino12.part(begin, begin + n)
     times = [f"{time}Z" for time in part.times]
     values: list[float | None] = part.values.tolist()
-    return SeriesIn(values=values, timestamps=times) if stamped else SeriesIn(values=values, start=times[0])
+    return InputSeries(values=values, timestamps=times) if stamped else InputSeries(values=values, start=times[0])
 
 
-def half_hourly(n: int = 24) -> SeriesIn:
-    return SeriesIn(values=[10 + 0.1 * i for i in range(n)], start="2012-05-01T00:00:00Z")
+def half_hourly(n: int = 24) -> InputSeries:
+    return InputSeries(values=[10 + 0.1 * i for i in range(n)], start="2012-05-01T00:00:00Z")
 
 
 def read(entry: bytes) -> Any:
@@ -84,8 +84,8 @@ def test_a_request_gets_the_same_answer_in_a_batch_as_alone(
     (buoy,) = serving.resolve("gru", "buoy")
     gappy = monthly(nino12, 50, 30)
     gappy.values[20] = None
-    kelvin = SeriesIn(values=[value + 273.15 for value in nino12.values[:24]], start="1950-01-01")
-    hot = SeriesIn(values=[99.0] * 24, start="2001-01-01")
+    kelvin = InputSeries(values=[value + 273.15 for value in nino12.values[:24]], start="1950-01-01")
+    hot = InputSeries(values=[99.0] * 24, start="2001-01-01")
     jobs = [
         ForecastJob.of([gru], [monthly(nino12, 0)], ONE),
         ForecastJob.of([rnn], [monthly(nino12, 12, 40), gappy], ForecastOptions(3, (80,))),
@@ -130,7 +130,7 @@ def test_timestamps_in_any_order_give_the_series_from_the_first(
     assert stamped.timestamps
     values, times = np.asarray(stamped.values), np.asarray(stamped.timestamps)
     places = np.concatenate([order, np.arange(3, 30)])
-    mixed = SeriesIn(values=values[places].tolist(), timestamps=times[places].tolist())
+    mixed = InputSeries(values=values[places].tolist(), timestamps=times[places].tolist())
     networks = serving.resolve("gru", "nino12")
     first, other = batch_forecaster.run(
         [ForecastJob.of(networks, [series], ONE) for series in (plain, mixed)], [0.0] * 2
@@ -161,15 +161,15 @@ def test_a_request_is_large_by_windows_and_by_the_steps_that_its_times_span(serv
     n = 300
     near = [f"2012-05-{1 + i // 48:02}T{i // 2 % 24:02}:{30 * (i % 2):02}:00Z" for i in range(n)]
     far = [near[0], "2009-01-01T00:00:00Z", *near[2:]]
-    assert is_small(ForecastJob.of(networks, [SeriesIn(values=[10.0] * n, timestamps=near)], ONE))
-    assert not is_small(ForecastJob.of(networks, [SeriesIn(values=[10.0] * n, timestamps=far)], ONE))
-    assert is_small(ForecastJob.of(networks, [SeriesIn(values=[10.0] * n, timestamps=["", *near[1:]])], ONE))
+    assert is_small(ForecastJob.of(networks, [InputSeries(values=[10.0] * n, timestamps=near)], ONE))
+    assert not is_small(ForecastJob.of(networks, [InputSeries(values=[10.0] * n, timestamps=far)], ONE))
+    assert is_small(ForecastJob.of(networks, [InputSeries(values=[10.0] * n, timestamps=["", *near[1:]])], ONE))
 
 
 def test_a_large_request_goes_in_pieces_that_hold_each_series_once(serving: Serving) -> None:
     forecasters = serving.resolve("gru", None) * 2
     lengths = [24, 24, 30, 900, 24, 24, 24, 24]
-    series = [SeriesIn(start="2001-01-01", values=[20.0] * n) for n in lengths]
+    series = [InputSeries(start="2001-01-01", values=[20.0] * n) for n in lengths]
     pieces = list(ForecastJob.of(forecasters, series, ONE).pieces(windows=6, steps=200))
     assert [list(piece.lengths) for piece in pieces] == [[24, 24, 30], [900], [24, 24, 24], [24]]
     assert [entry for piece in pieces for entry in piece.series] == series

@@ -98,6 +98,12 @@ def test_forecasts_of_a_dataset_start_from_the_end_of_its_series(client: httpx.C
     assert client.get("/series", params={"dataset": "atlantis"}).status_code == 404
 
 
+def test_the_climatology_of_the_past_year_continues_in_the_forecast(client: httpx.Client) -> None:
+    past = client.get("/series").raise_for_status().json()["climatology"]
+    ahead = client.get("/forecast", params={"horizon": 3}).json()["forecasts"][0]["baselines"]["climatology"]
+    assert past[-12:-9] == pytest.approx(ahead)
+
+
 def test_the_record_of_the_training_has_losses_and_seeds(client: httpx.Client) -> None:
     record = client.get("/compare/training").raise_for_status().json()
     assert [network["model"] for network in record["networks"]] == ["nino12-rnn", "nino12-lstm", "nino12-gru"]

@@ -1,0 +1,171 @@
+"""The sentence that opens the page, and how good the forecast is."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.timestep import TimeStep
+from service.settings import Settings
+from tests.page.conftest import Shown, Visitor
+from tests.page.titles import title_of
+from tests.serving import serve
+from training.config import TrainingConfig
+from training.examples.dataset import Dataset
+from training.run import Destination, train
+
+
+def headline(page: Page) -> str:
+    """Return the heading of the page, with plain spaces."""
+    return page.get_by_role("heading", level=1).inner_text().replace("\u00a0", " ")
+
+
+def opening(page: Page) -> str:
+    """Return what follows the heading: the age of the data, and a better reference if there is one."""
+    return page.locator(".outlook p").inner_text().replace("\u00a0", " ")
+
+
+def answers(url: str, dataset: str, lead: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the forecast, and the scores of the selected network and of the best reference."""
+    params: dict[str, str | int] = {"dataset": dataset, "horizon": lead, "level": 80}
+    forecast = httpx.get(f"{url}/forecast", params=params).raise_for_status().json()["forecasts"][0]
+    comparison = httpx.get(f"{url}/compare", params={"dataset": dataset, "horizon": lead}).raise_for_status().json()
+    network = next(model for model in comparison["models"] if model["model"] == comparison["best"])
+    references = [model for model in comparison["models"] if model["kind"] == "baseline"]
+    return forecast, network, min(references, key=lambda model: float(model["rmse"]))
+
+
+def expected_headline(url: str, dataset: str, lead: int, when: str) -> str:
+    """Return the start of the heading: the best of the selected network and the references, unless that is usual."""
+    forecast, network, reference = answers(url, dataset, lead)
+    loses = reference["rmse"] < network["rmse"]
+    value = (forecast["baselines"][reference["model"]] if loses else forecast["sst"])[lead - 1]
+    return f"{title_of(url, dataset)}: {value:.1f} °C {when}"
+
+
+def test_the_page_opens_on_the_forecast_in_a_sentence(shown: Shown, url: str) -> None:
+    page = shown("").page
+    forecast, network, reference = answers(url, "nino12", 1)
+    start = expected_headline(url, "nino12", 1, "in January 2011")
+    value = float(start.partition(": ")[2].partition(" ")[0])
+    anomaly = value - forecast["baselines"]["climatology"][0]
+    band = forecast["intervals"][0]
+    text = headline(page)
+    assert text.startswith(start)
+    assert f"{'warmer' if anomaly > 0 else 'colder'} than usual" in text
+    assert (f"(80%: {band['lower'][0]:.1f}–{band['upper'][0]:.1f})" in text) == (network["rmse"] <= reference["rmse"])
+    assert re.match(r"Archive series, ended December 2010, \d+ years ago\.", opening(page))
+
+
+def test_a_series_shorter_than_two_years_has_a_forecast_a_day_ahead_and_nothing_usual(shown: Shown, url: str) -> None:
+    page = shown("?dataset=neracoos-b01").page
+    assert headline(page).startswith(expected_headline(url, "neracoos-b01", 48, "at 00:00 UTC on 23 March 2017"))
+    assert "usual" not in headline(page)
+    assert "Archive series, ended 22 March 2017" in opening(page)
+    assert "Climatology" not in page.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
+
+
+def test_the_chart_shows_where_observations_end_and_what_is_usual_above_the_controls(shown: Shown, url: str) -> None:
+    page = shown("?dataset=nino12").page
+    plot = page.locator(".plot")
+    expect(plot).to_contain_text(re.compile(r"until Dec 2010, \d+ years ago"))
+    expect(plot).to_contain_text("usual")
+    past = httpx.get(f"{url}/series", params={"dataset": "nino12"}).json()
+    (usual,) = plot.evaluate("plot => plot.data.filter(trace => trace.name === 'Climatology').map(trace => trace.y)")
+    assert usual[: len(past["climatology"])] == past["climatology"]
+    chart, dataset = plot.bounding_box(), page.get_by_label("Dataset").bounding_box()
+    assert chart is not None
+    assert dataset is not None
+    assert chart["y"] + chart["height"] < dataset["y"]
+    begin, end = plot.evaluate("plot => plot.layout.xaxis.range.map(time => Date.parse(time))")
+    origin = datetime.fromisoformat(past["timestamps"][-1]).timestamp() * 1000
+    assert (end - origin) / (end - begin) >= 0.35
+
+
+@pytest.mark.parametrize(("dataset", "lead"), [("nino12", 1), ("neracoos-b01", 48)])
+def test_the_evidence_is_one_sentence_with_the_errors_and_a_link_to_compare(
+    shown: Shown, url: str, dataset: str, lead: int
+) -> None:
+    page = shown(f"?dataset={dataset}").page
+    _, network, reference = answers(url, dataset, lead)
+    card = page.locator("section.card", has=page.get_by_role("heading", name="How good is it?"))
+    for model in (network, reference):
+        error = float(model["rmse"])
+        expect(card).to_contain_text(re.compile(f"{error:.2f}\u00a0°C|{error:.3f}\u00a0°C"))
+    expect(card).to_contain_text(f"held {network['coverage']['80'] * 100:.0f}% of the observed values")
+    href = card.get_by_role("link", name="Compare all models and references").get_attribute("href")
+    assert href == f"/?view=compare&dataset={dataset}" + (f"&horizon={lead}" if lead > 1 else "")
+
+
+@pytest.fixture(scope="module")
+def current(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with a daily series until yesterday that repeats every five days: an autoregression is exact."""
+    folder = tmp_path_factory.mktemp("current")
+    n, day = 1_200, TimeStep.parse("day")
+    yesterday = np.datetime64(datetime.now(UTC).date() - timedelta(days=1), "s")
+    values = 18 + 2 * np.sin(2 * np.pi * np.arange(n) / 5)
+    series = SstSeries(values, yesterday - (n - 1) * np.timedelta64(86_400, "s"), day)
+    file = folder / "rhythm.csv"
+    file.write_text("time,sst\n")
+    config = TrainingConfig.for_step(day, epochs=1, hidden=4, seeds=1, window=15, horizon=4)
+    train(Dataset.divide(series, config), file, Destination("rhythm", folder / "artifacts"), config)
+    with serve(Settings(artifacts=folder / "artifacts", default_dataset="rhythm")) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+def test_a_network_that_loses_to_a_reference_is_not_in_the_headline_unless_chosen(
+    visitor: Visitor, current: str
+) -> None:
+    forecast, network, reference = answers(current, "rhythm", 1)
+    assert reference["model"] == "linear"
+    assert reference["rmse"] < network["rmse"]
+    page = visitor(current).open()
+    exact = f"{forecast['baselines']['linear'][0]:.1f} °C"
+    assert headline(page).startswith(f"rhythm: {exact} today")
+    assert "%" not in headline(page)
+    assert "This is the forecast of a linear autoregression, a simple reference that did better than" in opening(page)
+    assert "Linear autoregression" in page.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
+    page.get_by_role("radio", name="RNN", exact=True).check()
+    expect(page.locator(".outlook p")).to_contain_text(
+        "A linear autoregression did better than RNN over the test period, and gives"
+    )
+    assert "80%" in headline(page)
+
+
+def test_current_data_say_until_when_they_were_observed(visitor: Visitor, current: str) -> None:
+    page = visitor(current).open()
+    assert opening(page).startswith("Observed until yesterday.")
+    expect(page.locator(".plot")).not_to_contain_text(" ago")
+
+
+SPOKEN = """async ([name, ...values]) => {
+  const {href} = document.querySelector("link[href$='/spoken-times.js']");
+  const module = await import(href);
+  return module[name](...values, new Date("2026-11-27T15:00:00Z"));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("function", "time", "step", "words"),
+    [
+        ("validPhrase", "2026-11-01T00:00:00Z", "month", "this month"),
+        ("validPhrase", "2026-12-01T00:00:00Z", "month", "next month"),
+        ("validPhrase", "2027-01-01T00:00:00Z", "month", "in January 2027"),
+        ("validPhrase", "2026-11-23T00:00:00Z", "week", "in the week of 23 November 2026"),
+        ("validPhrase", "2026-11-28T00:00:00Z", "day", "tomorrow"),
+        ("validPhrase", "2026-11-25T00:00:00Z", "day", "on 25 November 2026"),
+        ("validPhrase", "2026-11-28T14:30:00Z", "PT30M", "tomorrow at 14:30 UTC"),
+        ("untilPhrase", "2026-10-01T00:00:00Z", "month", "October 2026"),
+        ("untilPhrase", "2026-11-26T14:00:00Z", "hour", "yesterday 14:00 UTC"),
+        ("untilPhrase", "2026-11-27T14:00:00Z", "hour", "today 14:00 UTC"),
+        ("untilPhrase", "2026-11-23T00:00:00Z", "week", "23 November 2026"),
+    ],
+)
+def test_times_near_now_are_told_in_words(shown: Shown, function: str, time: str, step: str, words: str) -> None:
+    assert shown("").page.evaluate(SPOKEN, [function, time, step]) == words
