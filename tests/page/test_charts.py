@@ -43,7 +43,7 @@ def test_the_lines_of_any_two_models_differ_in_colour_and_in_dashes(visitor: Vis
     kinds = ["rnn", "lstm", "gru", "persistence", "climatology", "damped", "linear"]
     page = visitor().open(f"?view=compare&dataset=nino12&models={','.join(kinds)}")
     styles = page.locator(".toggle .swatch line").evaluate_all(
-        "lines => lines.map(line => getComputedStyle(line)).map(({stroke, strokeDasharray}) => [stroke, strokeDasharray])"
+        "lines => lines.map(line => getComputedStyle(line)).map(style => [style.stroke, style.strokeDasharray])"
     )
     for (colour, dashes), (other_colour, other_dashes) in combinations(styles[: len(kinds)], 2):
         assert dashes != other_dashes
