@@ -41,9 +41,13 @@ def test_a_printed_chart_shows_the_whole_forecast_in_legible_text(printed: Page)
     assert 0.95 < scale < 1.1
 
 
-def test_a_page_prints_on_few_sheets(printed: Page) -> None:
-    # Each sheet is an object of this type in the file.
-    assert 1 <= printed.pdf(format="A4").count(b"/Type /Page\n") <= 3
+def test_the_first_sheet_has_the_sentence_and_the_whole_chart(printed: Page) -> None:
+    to_paper(printed)
+    heading, drawing = (printed.locator(selector).bounding_box() for selector in ("h1", ".plot > svg"))
+    assert heading is not None
+    assert drawing is not None
+    assert heading["y"] < drawing["y"]
+    assert drawing["y"] + drawing["height"] < PAPER["height"]
 
 
 def test_after_printing_the_chart_is_as_wide_as_before(printed: Page) -> None:
@@ -57,7 +61,7 @@ def test_paper_has_light_colours_and_keeps_bars_and_keys_of_bands(visitor: Visit
     page = visitor(scheme="dark").open("?view=forecast&dataset=nino12&model=gru")
     page.get_by_label("Theme").select_option("dark")
     page.emulate_media(media="print")
-    assert page.locator(".plot text").first.evaluate("text => getComputedStyle(text).fill") == "rgb(82, 97, 109)"
+    expect(page.locator(".plot text").first).to_have_css("fill", "rgb(82, 97, 109)")
     adjust = "element => getComputedStyle(element).printColorAdjust"
     assert page.locator(".mark.band").first.evaluate(adjust) == "exact"
     page.emulate_media(media="screen")
