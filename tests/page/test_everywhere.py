@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import DROP, drop_file, flagged
+from tests.page.titles import title_of
 
 VIEWS = {
     "compare": "?view=compare&dataset=nino12",
@@ -220,3 +221,20 @@ def test_an_unknown_dataset_in_the_url_is_named_with_links_to_those_there_are(vi
     assert hrefs == [f"/?view={view}&dataset={name}" for name in ("nino12", "neracoos-b01")]
     notice.get_by_role("link").last.click()
     expect(page.get_by_label("Dataset")).to_have_value("neracoos-b01")
+
+
+@pytest.mark.parametrize("view", ["forecast", "compare"])
+def test_a_universal_release_in_the_url_leads_to_your_data(visitor: Visitor, view: str) -> None:
+    page = visitor().open(f"?view={view}&dataset=ocean-daily")
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("ocean-daily forecasts any sea and has no series of its own")
+    notice.get_by_role("link", name="your own data").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your data")
+
+
+@pytest.mark.parametrize("view", ["forecast", "compare"])
+def test_datasets_are_chosen_by_their_title(shown: Shown, url: str, view: str) -> None:
+    page = shown(f"?view={view}").page
+    options = page.get_by_label("Dataset").get_by_role("option").all_inner_texts()
+    places = ["nino12", "neracoos-b01"]
+    assert [option.rpartition(" (")[0] for option in options] == [title_of(url, name) for name in places]

@@ -54,7 +54,7 @@ def score_held_out(module: UniversalModule, spec: Spec, panel: Panel) -> list[He
     Args:
         module: the network.
         spec: of its time step.
-        panel: series, each of which is forecast from once for every length of context.
+        panel: series; each is forecast once for every length of context.
     """
     scores = []
     for context in spec.contexts:

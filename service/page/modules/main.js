@@ -63,20 +63,25 @@ function loadOthers() {
   for (const load of Object.values(VIEWS)) load().catch(() => {});
 }
 
-for (const link of links) {
-  link.addEventListener("click", (event) => {
-    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
-    event.preventDefault();
-    const state = readState();
-    if (state.view === "data") dataOptions = state;
-    const kept = { ...(link.dataset.view === "data" ? dataOptions : {}), view: link.dataset.view, dataset: state.dataset };
-    const cleared = Object.fromEntries(Object.keys(state).map((name) => [name, null]));
-    updateState({ ...cleared, ...kept }, { step: true });
-    show();
-    root.focus();
-    scrollTo(0, 0);
-  });
+/** Open a view in place of the current one. @param {import("./address.js").State} next its state */
+function openView(next) {
+  const state = readState();
+  if (state.view === "data") dataOptions = state;
+  const cleared = Object.fromEntries(Object.keys(state).map((name) => [name, null]));
+  updateState({ ...cleared, ...(next.view === "data" ? dataOptions : {}), ...next }, { step: true });
+  show();
+  root.focus();
+  scrollTo(0, 0);
 }
+
+// Links to views do not load the page again, which would close the file that is open.
+document.addEventListener("click", (event) => {
+  const link = /** @type {Element} */ (event.target).closest('a[href^="/?"]');
+  if (!(link instanceof HTMLAnchorElement) || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  const { view } = link.dataset;
+  openView(view ? { view, dataset: readState().dataset } : Object.fromEntries(new URL(link.href).searchParams));
+});
 
 addEventListener("popstate", show);
 installTheme(/** @type {HTMLSelectElement} */ (document.getElementById("theme")));

@@ -66,7 +66,6 @@ export function errorNotice(error, retry) {
     h("strong", {}, heading(error)),
     h("p", {}, message),
     fieldErrors(error),
-    error instanceof ApiError && error.excerpt,
     retry && isRetryable(error) && h("div", { class: "row" }, h("button", { type: "button", click: retry }, "Try again")),
   );
 }
