@@ -1,5 +1,6 @@
 """Requirements on every view: accessibility, keyboard control, errors and progress."""
 
+import re
 from typing import get_args
 
 import pytest
@@ -7,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import drop_file, flagged
+from tests.page.files import DROP, drop_file, flagged
 from tests.page.titles import title_of
 
 VIEWS = {
@@ -181,6 +182,23 @@ def test_slow_work_shows_progress_and_can_be_stopped(visitor: Visitor) -> None:
     page.unroute("**/forecast?*")
     page.get_by_role("button", name="Start again").click()
     expect(page.get_by_role("table")).to_be_visible()
+
+
+def test_a_long_comparison_of_a_file_says_how_long_it_has_taken_and_can_be_stopped(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=data")
+    page.route("**/compare", lambda route: None)
+    page.clock.install()
+    page.evaluate(DROP, ["pier.csv", flagged()])
+    progress = page.get_by_role("progressbar", name="Comparing the models")
+    page.clock.run_for(1000)
+    expect(progress).to_be_visible()
+    busy = page.locator(".busy", has=progress)
+    page.clock.run_for(12_000)
+    expect(busy).to_contain_text(re.compile(r", 1\d s"))
+    busy.get_by_role("button", name="Stop").click()
+    expect(progress).to_have_count(0)
+    expect(page.get_by_text("Stopped.")).to_be_visible()
 
 
 def test_an_unknown_view_or_an_impossible_horizon_in_the_url_falls_back_to_the_default(visitor: Visitor) -> None:

@@ -116,7 +116,7 @@ function openingOf(dataset, { history, forecasts }, judgement, lead) {
   const outlook = outlookOf(forecast, { title, step: best.step, model: judgement.shown, lead, knowsUsual: knowsUsual(dataset) });
   const late = forecast.warnings.some(({ code }) => code === "late");
   const note = lossNote(judgement, forecast.baselines, lead);
-  return [h("h1", {}, outlookSentence(outlook, now)), h("p", {}, dataAge(history, { horizon: best.horizon, late }, now), note && ` ${note}`)];
+  return [h("h1", {}, outlookSentence(outlook, now)), h("p", {}, dataAge(history, { end: /** @type {string} */ (forecast.timestamps.at(-1)), late }, now), note && ` ${note}`)];
 }
 
 /** The references shown, from the URL; by default what is usual, and the reference that makes the headline. @param {Dataset} dataset @param {import("./how-good.js").Judgement} judgement */
