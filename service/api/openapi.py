@@ -14,6 +14,8 @@ from service.http.problems import PROBLEM_JSON, InferenceError, Problem, is_infe
 
 _REF: Final = "#/components/schemas/{model}"
 
+_EXAMPLE_MODEL: Final = "nino12-gru"
+
 BYTES: Final = {"type": "string", "format": "binary"}
 """The schema of a body that is not text."""
 
@@ -110,7 +112,13 @@ def path_parameters(**descriptions: str) -> dict[str, Any]:
     """Return the ``openapi_extra`` of an endpoint that reads its path itself, so that it can serve several paths."""
     return {
         "parameters": [
-            {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": text,
+                "schema": {"type": "string"} | ({"examples": [_EXAMPLE_MODEL]} if name == "model" else {}),
+            }
             for name, text in descriptions.items()
         ]
     }

@@ -27,7 +27,6 @@ function framePlugin({ React: { createElement: h } }) {
       h("div", { className: "scheme-container" }, h(getComponent("AuthorizeBtnContainer", true))),
       h("h2", { className: "hidden" }, "Calls"),
       h(getComponent("operations", true)),
-      h("h2", { className: "hidden" }, "Schemas"),
       h(getComponent("Models", true)),
     );
   }
