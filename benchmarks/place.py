@@ -1,7 +1,7 @@
 """``python -m benchmarks.place FILE[@LAT,LON] …``: where it helps a place to start from a universal network.
 
 Each file holds one series. Series of several lengths are cut from it. For each, the networks that would serve forecast
-the values that follow. An autoregression stands for the network fitted to the place, which is hardly better.
+the values that follow. An autoregression takes the place of the fitted network, which is hardly better.
 """
 
 import argparse

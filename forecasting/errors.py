@@ -40,6 +40,11 @@ class SeriesError(ForecastError):
     def __str__(self) -> str:
         return self.written(in_python)
 
+    @property
+    def choices(self) -> tuple[Setting, ...]:
+        """Options of reading a file that are possible answers to what the error asks."""
+        return () if self.remedy is None else self.remedy.choices
+
     def written(self, syntax: Syntax) -> str:
         """The message and the remedy, with options of reading in a program's syntax."""
         return self.message if self.remedy is None else f"{self.message}{self.remedy.written(syntax)}"

@@ -1,7 +1,7 @@
 """Remedies for errors in files: reading options to set, which each program writes in its own syntax."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -12,10 +12,12 @@ class Setting:
     Attributes:
         option: its name, as in :class:`~forecasting.readers.ReadingOptions`.
         value: to set it to; None if the user has to find the value.
+        label: what the value means, such as ``1 June 2010``, if it is a possible answer to a question about the file.
     """
 
     option: str
     value: str | float | None = None
+    label: str = ""
 
     @property
     def text(self) -> str:
@@ -43,10 +45,12 @@ class Remedy:
     Attributes:
         text: continues the error's message; each ``{}`` in it is a setting.
         settings: in the order of the text.
+        others: possible answers that the text does not write out.
     """
 
     text: str
     settings: tuple[Setting, ...]
+    others: tuple[Setting, ...] = ()
 
     @classmethod
     def of(cls, text: str, *settings: Setting | str) -> "Remedy":
@@ -57,6 +61,19 @@ class Remedy:
     def any_of(cls, settings: tuple[Setting, ...]) -> "Remedy | None":
         """A choice of settings, in brackets; None if there are none."""
         return cls(f" ({' or '.join('{}' for _ in settings)})", settings) if settings else None
+
+    @property
+    def choices(self) -> tuple[Setting, ...]:
+        """The possible answers: settings with a label."""
+        return tuple(setting for setting in (*self.settings, *self.others) if setting.label)
+
+    def offering(self, *others: Setting) -> "Remedy":
+        """The same remedy with possible answers."""
+        return replace(self, others=others)
+
+    def offering_values(self, option: str, values: Iterable[str]) -> "Remedy":
+        """The same remedy with values of an option as possible answers, which are their own labels."""
+        return self.offering(*(Setting(option, value, value) for value in values))
 
     def written(self, syntax: Syntax) -> str:
         """The text with its settings in a program's syntax."""

@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _allow_open_files() -> None:
-    """Raise the limit of open files, of which each connection takes one; the usual limit is about a thousand."""
+    """Raise the limit of open files, since each connection takes one; the usual limit is about a thousand."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -19,7 +19,7 @@ ANOMALY_YEARS: Final = 5.0
 
 _PARTS: Final = 360
 _PART_SECONDS: Final = YEAR / _PARTS
-"""Parts of the year, in each of which the climatology counts as constant."""
+"""Parts of the year within which the climatology counts as constant."""
 
 
 class AnomalyRange(BaseModel, frozen=True):

@@ -58,7 +58,7 @@ def load(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, 
 
 
 def load_module(content: bytes, device: torch.device) -> tuple[torch.jit.ScriptModule, bytes]:
-    """Load a module and the JSON of its metadata, neither of which is checked.
+    """Load a module and the JSON of its metadata, without checking either.
 
     Raises:
         ReleaseError: if the bytes are not a TorchScript file.

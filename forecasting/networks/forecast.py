@@ -115,5 +115,5 @@ class Forecast:
 
 
 def _columns(columns: "list[Floats] | tuple[Floats, ...]", length: int) -> Floats:
-    """Stack columns ``(length,)``, of which there may be none: ``(length, len(columns))``."""
+    """Stack columns ``(length,)``, possibly none: ``(length, len(columns))``."""
     return np.stack(columns, axis=1) if columns else np.empty((length, 0))

@@ -2,10 +2,11 @@
 
 import hashlib
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from forecasting.errors import FileError, SeriesError
 from forecasting.readers.base.options import AT, FORMATS, ReadingOptions
+from forecasting.readers.base.place import name_place
 from forecasting.readers.base.table import Table, one_line
 from forecasting.readers.base.text import MAX_TEXT, read_text, sniff_binary
 from forecasting.readers.result.assemble import build_station, try_build
@@ -21,6 +22,9 @@ from forecasting.wording import listed
 
 DEFAULTS: Final = ReadingOptions()
 """Override nothing."""
+
+if TYPE_CHECKING:
+    from forecasting.readers.grid.grids import NoPlaceError
 
 _GRIDS: Final = {"netcdf": "NetCDF", "zarr": "Zarr"}
 
@@ -158,7 +162,16 @@ def _read_grid(path: Path, kind: str, options: ReadingOptions) -> Reading:
     try:
         return _reading(path, _GRIDS[kind], read_grid(path, kind, options), options)
     except NoPlaceError as error:
-        return Reading(path, _GRIDS[kind], (), FileError.of(error), error.grid)
+        return Reading(path, _GRIDS[kind], (), _with_example(error), error.grid)
+
+
+def _with_example(error: "NoPlaceError") -> FileError:
+    """The error, with a cell near the middle of the grid as a possible answer."""
+    if error.grid is None or error.grid.example is None or error.remedy is None:
+        return FileError.of(error)
+    example = error.grid.example
+    choice = Setting("at", ",".join(f"{degrees:g}" for degrees in example), f"The middle, {name_place(example)}")
+    return FileError(error.message, remedy=error.remedy.offering(choice))
 
 
 def _reading(path: Path, kind: str, stations_found: list[Observations], options: ReadingOptions) -> Reading:
@@ -174,5 +187,8 @@ def _reading(path: Path, kind: str, stations_found: list[Observations], options:
         error = FileError(f"is a grid, from which {shown} were drawn", remedy=Remedy.of("; choose one with {}", AT))
         return Reading(path, kind, stations, error)
     choice, noun = (AT, "places") if places else (Setting("station"), "stations")
-    error = FileError(f"holds {len(names)} {noun}: {shown}", remedy=Remedy.of("; choose one with {}", choice))
+    remedy = Remedy.of("; choose one with {}", choice)
+    error = FileError(
+        f"holds {len(names)} {noun}: {shown}", remedy=remedy if places else remedy.offering_values("station", names)
+    )
     return Reading(path, kind, stations, error)

@@ -18,7 +18,7 @@ from forecasting.series.timestep import TimeStep
 CLIMATOLOGY_YEARS: Final = 1.8
 """Years of values, of every calendar month, that a series needs for a climatology.
 
-Two years, of which a tenth may be missing.
+Two years; a tenth may be missing.
 """
 
 _MONTHS: Final = 12

@@ -79,7 +79,8 @@ def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[st
     median = float(np.nanmedian(values))
     for other in UNITS:
         if other != units and wrong.mean() > 0.5 and _is_sea_temperature(median, other):
-            return f"the values look like {SYMBOLS[other]}: set the units to {other}", (Setting("units", other),)
+            setting = _in_units(other, values[wrong])
+            return f"the values look like {SYMBOLS[other]}: set the units to {other}", (setting,)
     if wrong.mean() > 0.5:
         return f"check that these are sea temperatures in {SYMBOLS[units]}, or set the units to those of the values", ()
     low = values[values < COLDEST_CELSIUS]
@@ -91,7 +92,7 @@ def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[st
 def _remedy_for_few(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, tuple[Setting, ...]]:
     """Return the remedy where most values are sea temperatures: units in which all are, or a mark of missing values."""
     number = float(values[wrong][0])
-    marker = Setting("missing", number)
+    marker = Setting("missing", number, f"{number:g} marks a missing value")
     is_missing = f"if it marks a missing value, {absent}"
     fitting = _fitting_units(values, units)
     if fitting is None:
@@ -101,8 +102,14 @@ def _remedy_for_few(values: Floats, wrong: Bools, units: Units, absent: str) -> 
     other_units = f"if the values are in {SYMBOLS[fitting]}, set the units to {fitting}"
     if len(np.unique(values[wrong])) < 2:
         # One number that is repeated is more likely a mark.
-        return f"{is_missing}; {other_units}", (marker, Setting("units", fitting))
-    return f"{other_units}; {is_missing}", (Setting("units", fitting), marker)
+        return f"{is_missing}; {other_units}", (marker, _in_units(fitting, values[wrong]))
+    return f"{other_units}; {is_missing}", (_in_units(fitting, values[wrong]), marker)
+
+
+def _in_units(units: Units, values: Floats) -> Setting:
+    """Return the choice of units, whose label converts the first of ``values``."""
+    celsius = float(to_celsius(values[0], units))
+    return Setting("units", units, f"{values[0]:g} {SYMBOLS[units]}, which is {celsius:.1f} °C")
 
 
 def _is_sea_temperature(value: float, units: Units) -> bool:

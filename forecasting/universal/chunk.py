@@ -139,9 +139,9 @@ class _Chunk:
                 warnings = (*warnings, _reference_is_better(record, model, better))
             elif not self.named:
                 model = better or model
-                chosen = Chosen("own_past", record.origins, record.rmse)
+                chosen = Chosen("own_past", record.origins, record.rmse, self._since(place))
         elif record and record.origins and chosen:
-            chosen = Chosen("held_out_seas", record.origins, record.rmse)
+            chosen = Chosen("held_out_seas", record.origins, record.rmse, self._since(place))
         sst, quantiles = self._distribution(place, model, record)
         references = {name: forecast[place, -1][self._leads(place)] for name, forecast in self.references.items()}
         known = {name: forecast for name, forecast in references.items() if np.isfinite(forecast[0])}
@@ -158,6 +158,13 @@ class _Chunk:
         leads = self._leads(place)
         names = (*self.answers, *self.references)
         return Record(names, self.errors[:, place, :, leads], len(self.answers), self.stride, leads.start + 1)
+
+    def _since(self, place: int) -> np.datetime64:
+        """Return the first time that a past forecast of the series at ``place`` started from."""
+        scored = np.isfinite(self.errors[0, place, :, self._leads(place).start])
+        back = self.contexts.values.shape[1] - 1 - int(self.origins[scored.argmax()])
+        since: np.datetime64 = self.contexts.step.shift(self.contexts.last_time[place : place + 1], -back)[0]
+        return since
 
     def _distribution(self, place: int, model: str, record: Record | None) -> tuple[Floats, Floats]:
         """Return SST ``(horizon,)`` and its quantiles ``(horizon, levels)``, °C, of a network or a reference."""
@@ -181,7 +188,7 @@ def _answers(
     origins: Steps,
     leads: int,
 ) -> dict[str, Floats]:
-    """Return mean and quantiles from ``origins``, the last of which is the end, by name of the network.
+    """Return mean and quantiles from ``origins``, which end with the last step, by name of the network.
 
     Each is °C ``(n, origins, leads, 1 + levels)``. A network sees at most the longest context that it uses.
     """

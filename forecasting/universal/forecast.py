@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from forecasting.forecast_warning import ForecastWarning
@@ -18,11 +19,13 @@ class Chosen:
         by: ``own_past`` if the record on the series decided; ``held_out_seas`` if that is too short.
         origins: number of past forecasts in the record.
         rmse: of each candidate over the leads asked for, °C, by name; empty without a record.
+        since: first time that a past forecast started from; None without a record.
     """
 
     by: Literal["own_past", "held_out_seas"]
     origins: int
     rmse: dict[str, float]
+    since: np.datetime64 | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, files: tuple[Path, ...]) -> "Fingerprint":
-        """Return the fingerprint of ``files``, some of which may be folders.
+        """Return the fingerprint of ``files``, which may include folders.
 
         Raises:
             FileError: if a file cannot be read.

@@ -47,7 +47,7 @@ class ModelSummary(BaseModel):
     sha256: str
     device: str
     best: bool = Field(
-        description="Whether `best` stands for this model. A universal model of which this is true did best on "
+        description="Whether `best` means this model. In a universal release, it is the model that did best on "
         "held-out seas; for each series, `best` chooses again."
     )
 

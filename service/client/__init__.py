@@ -11,7 +11,7 @@ It needs pandas and httpx (the extra ``client``), but neither torch nor a web fr
 try:
     import httpx as httpx
 except ModuleNotFoundError as error:
-    # The sentence of forecasting.extras, which the client does without: it imports nothing of the core.
+    # The same sentence as in forecasting.extras: the client imports nothing from the core.
     missing = f"The client needs the extra `client` (no package {error.name!r}): pip install 'sst-forecasting[client]'"
     raise ModuleNotFoundError(missing, name=error.name) from None
 

@@ -17,6 +17,7 @@ from forecasting.networks.metadata import CELLS
 from forecasting.releases.loaded_universal import ALL, LoadedUniversal
 from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import iso
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius, to_celsius
 from forecasting.universal.forecast import UniversalForecast
@@ -240,7 +241,8 @@ def _entry(
         chosen = forecast.chosen
         degree = from_celsius(1.0, options.units) - from_celsius(0.0, options.units)
         rmse = {name: round(value * float(degree), 6) for name, value in chosen.rmse.items()}
-        fields["chosen"] = {"by": chosen.by, "origins": chosen.origins, "rmse": rmse}
+        since = {} if chosen.since is None else {"since": iso(chosen.since)}
+        fields["chosen"] = {"by": chosen.by, "origins": chosen.origins, "rmse": rmse, **since}
     fields["timestamps"] = written_times(forecast.times[None])[0]
     fields["sst"] = _written(forecast.sst, options.units)
     fields |= _probabilities(forecast, options)

@@ -17,6 +17,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from forecasting.errors import ForecastError, ReleaseError, RequestError, SeriesError, UnknownNameError
+from service.http.choices import Choice
 from service.http.validation import Place, first_error, places_of
 from service.telemetry.instruments import Reason
 
@@ -54,6 +55,10 @@ class Problem(BaseModel):
     detail: str = Field(examples=["series 'pier': 3 values are too few: nino12-gru needs at least 24"])
     request_id: str
     errors: list[Place] | None = Field(default=None, description="For a 422, each place where something is wrong.")
+    choices: list[Choice] | None = Field(
+        default=None,
+        description="The possible answers to a question that a file leaves open. Send the file again with one of them.",
+    )
 
 
 class InferenceError(BaseModel):
@@ -72,6 +77,7 @@ class ProblemError(Exception):
         places: Sequence[Place] = (),
         headers: Mapping[str, str] | None = None,
         reason: Reason | None = None,
+        choices: Sequence[Choice] = (),
     ) -> None:
         """With a ``reason``, the metrics count it among the requests that were rejected without being processed."""
         super().__init__(detail)
@@ -80,6 +86,7 @@ class ProblemError(Exception):
         self.status = status
         self.detail = detail
         self.places = tuple(places)
+        self.choices = tuple(choices)
 
 
 _EXHAUSTION_ERRORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
@@ -110,7 +117,7 @@ def error_response(error: Exception, scope: Scope) -> Response:
     """Return the response for an error: a problem document, or under ``/v2`` that protocol's own form."""
     match error:
         case ProblemError():
-            return _refusal(scope, error.status, error.detail, error.places, error.headers)
+            return _refusal(scope, error.status, error.detail, error.places, error.headers, error.choices)
         case ForecastError():
             return _forecast_error(error, scope)
         case RequestValidationError():
@@ -133,6 +140,7 @@ def _refusal(
     detail: str,
     places: Sequence[Place] = (),
     headers: Mapping[str, str] | None = None,
+    choices: Sequence[Choice] = (),
 ) -> Response:
     """Return the response in ASCII, in which any text from a client can be encoded."""
     if is_inference_protocol(scope["path"]):
@@ -145,6 +153,7 @@ def _refusal(
         detail=detail,
         request_id=str(scope.get("request_id", "")),
         errors=list(places) or None,
+        choices=list(choices) or None,
     )
     content = json.dumps(problem.model_dump(exclude_none=True))
     return Response(content, status, dict(headers or {}), media_type=PROBLEM_JSON)

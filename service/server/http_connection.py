@@ -120,7 +120,7 @@ class HttpConnection(BufferedHeadProtocol):
             self._refuse(malformed(error))
 
     def await_rest_of_head(self, size: int) -> None:
-        """Wait for the rest of a head, ``size`` bytes of which have just arrived."""
+        """Wait for the rest of a head after ``size`` bytes of it have arrived."""
         if self._head:
             self._head += size
         else:

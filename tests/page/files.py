@@ -5,7 +5,7 @@ from playwright.sync_api import Page
 
 from tests.page.browser import Visit
 
-_DROP = """([name, text]) => {
+DROP = """([name, text]) => {
   const data = new DataTransfer();
   data.items.add(new File([text], name));
   const target = document.querySelector(".drop");
@@ -16,7 +16,7 @@ _DROP = """([name, text]) => {
 
 def drop_file(visit: Visit, name: str, text: str) -> None:
     """Drop a file on the open view and wait for the result."""
-    visit.page.evaluate(_DROP, [name, text])
+    visit.page.evaluate(DROP, [name, text])
     visit.settle()
 
 

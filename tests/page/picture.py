@@ -25,7 +25,7 @@ def main() -> None:
         client = stack.enter_context(serve(Settings(artifacts=ROOT / "artifacts")))
         browser = launch(stack.enter_context(sync_playwright()), path)
         page = browser.new_page(viewport=_SIZE, device_scale_factor=_SCALE, color_scheme="light")  # type: ignore[arg-type]
-        Visit(page, str(client.base_url).rstrip("/")).open("?view=compare&dataset=nino12")
+        Visit(page, str(client.base_url).rstrip("/")).open("?dataset=nino12")
         # Up to the end of the first card, plus the gap below it.
         box = page.locator("section.card").first.bounding_box()
         assert box is not None

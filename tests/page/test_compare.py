@@ -11,43 +11,45 @@ DATASETS = ["nino12", "neracoos-b01"]
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_the_table_matches_the_api_with_the_lowest_value_in_bold(shown: Shown, url: str, dataset: str) -> None:
+def test_the_table_matches_the_api_and_marks_only_the_best_network(shown: Shown, url: str, dataset: str) -> None:
     page = shown(f"?view=compare&dataset={dataset}").page
     rows = page.get_by_role("table", name="Errors over the test period").get_by_role("row").all()[1:]
-    models = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()["models"]
+    answer = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()
+    models = answer["models"]
     assert len(rows) == len(models) == 7
     for row, model in zip(rows, models, strict=True):
         cells = row.get_by_role("cell").all_inner_texts()
         assert cells == [f"{model['mae']:.4f}", f"{model['rmse']:.4f}", f"{model['mape']:.2f}"]
-    lowest = min(model["rmse"] for model in models)
-    bold = page.locator("table strong").all_inner_texts()
-    assert f"{lowest:.4f}" in bold
+    best = answer["best"].rpartition("-")[2].upper()
+    marked = [row for row in rows if row.locator(".tag, strong").count()]
+    assert [row.get_by_role("rowheader").inner_text().split() for row in marked] == [[best, "best"]]
 
 
 @pytest.mark.parametrize(
     ("dataset", "horizon"), [("nino12", 1), ("nino12", 6), ("neracoos-b01", 1), ("neracoos-b01", 48)]
 )
-def test_the_note_tells_the_selected_model_from_the_one_with_the_lowest_error(
+def test_the_note_tells_the_best_network_from_the_one_with_the_lowest_error(
     shown: Shown, url: str, dataset: str, horizon: int
 ) -> None:
     page = shown(f"?view=compare&dataset={dataset}&horizon={horizon}").page
     answer = httpx.get(f"{url}/compare", params={"dataset": dataset, "horizon": horizon}).json()
     table = page.get_by_role("table", name="Errors over the test period")
-    selected = answer["best"].rpartition("-")[2].upper()
-    expect(table.get_by_role("row").filter(has_text="selected")).to_contain_text(selected)
+    best = answer["best"].rpartition("-")[2].upper()
+    expect(table.get_by_role("row").filter(has_text="best")).to_contain_text(best)
     lowest = min(f"{model['rmse']:.4f}" for model in answer["models"])
-    bold = [row for row in table.get_by_role("row").all()[1:] if row.get_by_role("cell").nth(1).inner_text() == lowest]
-    names = [row.get_by_role("rowheader").locator(".label").last.inner_text() for row in bold]
-    note = page.locator(".card", has=table).locator("p.note", has_text="Bold")
+    first = [row for row in table.get_by_role("row").all()[1:] if row.get_by_role("cell").nth(1).inner_text() == lowest]
+    names = [row.get_by_role("rowheader").locator(".label").last.inner_text() for row in first]
+    note = page.locator(".card", has=table).locator("p.note", has_text="is called best")
     expect(note).to_contain_text(
-        f"{selected} was selected because it has the lowest one-step RMSE over the validation period"
+        f"{best} is called best because it has the lowest one-step RMSE over the validation period, before the test "
+        "period"
     )
     lead = ".* ahead over the test period"
-    if names == [selected]:
+    if names == [best]:
         expect(note).to_contain_text(re.compile(f"It also has the lowest RMSE {lead}"))
     else:
         expect(note).to_contain_text(re.compile(f"The lowest RMSE {lead} is that of {names[0]}", re.I))
-        expect(note).to_contain_text(re.compile(rf"\b{names[-1]}\. Bold", re.I))
+        expect(note).to_contain_text(re.compile(rf"\b{names[-1]}\.$", re.I))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -63,8 +65,30 @@ def test_one_plot_shows_observed_and_all_three_forecasts_with_errors_below(
     assert curves["Observed"] == answer["observed"]
     for cell in ("rnn", "lstm", "gru"):
         assert curves[cell.upper()] == answer["predictions"][f"{dataset}-{cell}"]
+    # Drawn last, the observations stay visible where the forecasts coincide with them.
+    assert list(curves)[-1] == "Observed"
+    expect(page.locator("section.card").first.locator(".legend")).to_have_text("Observed")
     errors = [name for name, axis, _ in drawn if axis == "y2"]
     assert sorted(errors) == ["GRU error", "LSTM error", "RNN error"]
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_lowest_panel_shows_the_networks_relative_to_their_mean(shown: Shown, url: str, dataset: str) -> None:
+    page = shown(f"?view=compare&dataset={dataset}").page
+    drawn = page.locator(".plot").first.evaluate(
+        "plot => ({curves: Object.fromEntries(plot.data.filter(trace => trace.yaxis === 'y3')"
+        ".map(trace => [trace.name, trace.y])), range: plot.layout.yaxis3.range})"
+    )
+    predictions = httpx.get(f"{url}/compare/predictions", params={"dataset": dataset}).json()["predictions"]
+    cells = {cell.upper(): predictions[f"{dataset}-{cell}"] for cell in ("rnn", "lstm", "gru")}
+    assert set(drawn["curves"]) == {f"{name} minus mean" for name in cells}
+    mean = [sum(values) / 3 for values in zip(*cells.values(), strict=True)]
+    for name, values in cells.items():
+        expected = [value - middle for value, middle in zip(values, mean, strict=True)]
+        assert drawn["curves"][f"{name} minus mean"] == pytest.approx(expected, abs=1e-9)
+    largest = max(abs(value) for curve in drawn["curves"].values() for value in curve)
+    low, high = drawn["range"]
+    assert -1.5 * largest <= low < high <= 1.5 * largest
 
 
 def test_hovering_shows_all_values_at_a_time(visitor: Visitor) -> None:
@@ -108,7 +132,9 @@ def test_dragging_zooms(visitor: Visitor) -> None:
     page.mouse.move(box["x"] + 500, box["y"] + 60, steps=5)
     page.mouse.up()
     page.wait_for_url("**from=200**")
-    drawn = page.locator(".plot").first.evaluate("({layout, data}) => ({...layout, x: data[0].x, y: data[0].y})")
+    drawn = page.locator(".plot").first.evaluate(
+        "({layout, data}) => { const {x, y} = data.find(trace => trace.name === 'Observed'); return {...layout, x, y} }"
+    )
     begin, end = (time.replace(" ", "T") for time in drawn["xaxis"]["range"])
     values = [value for time, value in zip(drawn["x"], drawn["y"], strict=True) if begin <= time <= end]
     # The remaining temperatures fill the plot.
@@ -140,6 +166,63 @@ def test_bars_show_the_skill_against_a_chosen_reference(shown: Shown, url: str) 
     page.get_by_label("Reference").select_option("climatology")
     expect(bars).to_contain_text(f"+{models[0]['skill']['climatology'] * 100:.1f}%")
     expect(bars).not_to_contain_text("Climatology")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_skill_comes_with_its_interval_and_says_whether_it_may_be_chance(
+    shown: Shown, url: str, dataset: str
+) -> None:
+    page = shown(f"?view=compare&dataset={dataset}").page
+    networks = httpx.get(f"{url}/compare", params={"dataset": dataset}).json()["models"][:3]
+    for reference in ("persistence", "linear"):
+        page.get_by_label("Reference").select_option(reference)
+        for row, model in zip(page.locator(".bars > li:not(.scale)").all(), networks, strict=False):
+            low, high = model["skill_interval"][reference]
+            ends = [f"{end * 100:+.1f}".replace("-", "−") for end in (low, high)]
+            expect(row).to_contain_text(f"{ends[0]} to {ends[1]}%")
+            assert (row.get_by_text("may be chance").count() == 1) == (low <= 0 <= high)
+            assert row.locator(".whisker").count() == 1
+    page.get_by_label("Reference").select_option("persistence")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_coverage_of_the_intervals_is_shown_by_lead(shown: Shown, url: str, dataset: str) -> None:
+    page = shown(f"?view=compare&dataset={dataset}").page
+    leads = httpx.get(f"{url}/compare/leads", params={"dataset": dataset}).json()
+    card = page.locator("section.card", has=page.get_by_role("heading", name="Do the intervals hold?"))
+    best = next(model for model in leads["models"] if model["model"] == leads["best"])
+    low, high = (round(end(best["coverage"]["80"]["share"]) * 100) for end in (min, max))
+    expect(card.locator(".answer")).to_contain_text(f"its 80% intervals hold {low} to {high}% of observations")
+    assert card.locator("path.line").count() == 6
+    card.get_by_text("View as table").click()
+    expect(card.get_by_role("row")).not_to_have_count(0)
+    row = card.get_by_role("row").nth(1).get_by_role("cell").all_inner_texts()
+    networks = leads["models"][:3]
+    shares = [model["coverage"][level]["share"][0] for level in ("80", "95") for model in networks]
+    assert row == [f"{share * 100:.1f}" for share in shares]
+
+
+def test_what_each_cell_remembers_is_shown_with_and_without_its_companion(shown: Shown, url: str) -> None:
+    page = shown("?view=compare&dataset=nino12").page
+    models = httpx.get(f"{url}/compare", params={"dataset": "ocean-monthly"}).json()["models"]
+    card = page.locator("section.card", has=page.get_by_role("heading", name="Error by length of context"))
+    lead = models[0]["held_out"][-1]["lead"]
+    card.get_by_role("radio", name=f"{lead} months").check()
+    card.get_by_role("radio", name="Unknown").check()
+    card.get_by_text("View as table").click()
+    expect(card.get_by_role("row")).not_to_have_count(0)
+    cells = card.get_by_role("row").nth(1).get_by_role("cell").all_inner_texts()
+
+    def shortest(rows: list[dict[str, float]]) -> str:
+        rows = [row for row in rows if row["lead"] == lead and not row["positioned"]]
+        return f"{min(rows, key=lambda row: row['context'])['relative_rmse']:.3f}"
+
+    assert cells == [shortest(model[kind]) for model in models for kind in ("held_out", "held_out_without_companion")]
+    drawn = card.locator(".plot").evaluate_all("plots => plots.map(plot => plot.data.map(trace => trace.y))")
+    for lines, model in zip(drawn, models, strict=True):
+        for line, kind in zip(lines, ("held_out_without_companion", "held_out"), strict=True):
+            rows = [row for row in model[kind] if row["lead"] == lead and not row["positioned"]]
+            assert line == [row["relative_rmse"] for row in sorted(rows, key=lambda row: row["context"])]
 
 
 def test_metric_definitions_open_on_click(shown: Shown) -> None:

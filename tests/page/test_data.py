@@ -13,6 +13,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from tests.page.conftest import Shown, Visitor
 from tests.page.files import daily, drop, drop_file, flagged, monthly
 from tests.page.snippets import run_curl, run_python
+from tests.page.titles import title_of
 
 OBSERVED = "plot => plot.data.find(trace => trace.name === 'Observed').y"
 NDBC = "#YY  MM DD hh mm WTMP\n#yr  mo dy hr mn degC\n"
@@ -70,11 +71,14 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
     page = visit.page
     choices = page.get_by_label("Networks for")
     expect(choices).to_have_value("")
-    assert choices.get_by_role("option").all_inner_texts() == ["Any sea (ocean-monthly)", "One place (nino12)"]
+    assert choices.get_by_role("option").all_inner_texts() == [
+        "Any sea (ocean-monthly)",
+        f"One place ({title_of(url, 'nino12')})",
+    ]
     expect(page.locator(".headline")).not_to_contain_text("nino12")
     choices.select_option("nino12")
     visit.settle()
-    expect(page.get_by_text("These networks were trained on nino12")).to_be_visible()
+    expect(page.get_by_text("These networks were trained on one place")).to_be_visible()
     expect(page.locator(".headline")).to_contain_text("nino12-")
     assert "release=nino12" in page.url
     drop_file(visit, "mooring.csv", daily(60))
@@ -281,7 +285,7 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
     page = visit.page
     page.evaluate("history.replaceState(null, '', '/?view=data')")
     page.locator("#file").set_input_files(tmp_path / "grid.nc")
-    expect(page.get_by_role("alert")).to_contain_text("“Grid location”", timeout=30_000)
+    expect(page.get_by_role("alert")).to_contain_text("Which place?", timeout=30_000)
     page.get_by_text("Reading options").click()
     page.get_by_label("Grid location").fill("44,9")
     page.get_by_label("Grid location").press("Enter")

@@ -1,5 +1,6 @@
 """Requirements on every view: accessibility, keyboard control, errors and progress."""
 
+import re
 from typing import get_args
 
 import pytest
@@ -7,7 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.page.browser import DESKTOP, PHONE, Scheme, Visit
 from tests.page.conftest import Shown, Visitor
-from tests.page.files import drop_file, flagged
+from tests.page.files import DROP, drop_file, flagged
+from tests.page.titles import title_of
 
 VIEWS = {
     "compare": "?view=compare&dataset=nino12",
@@ -182,6 +184,23 @@ def test_slow_work_shows_progress_and_can_be_stopped(visitor: Visitor) -> None:
     expect(page.get_by_role("table")).to_be_visible()
 
 
+def test_a_long_comparison_of_a_file_says_how_long_it_has_taken_and_can_be_stopped(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=data")
+    page.route("**/compare", lambda route: None)
+    page.clock.install()
+    page.evaluate(DROP, ["pier.csv", flagged()])
+    progress = page.get_by_role("progressbar", name="Comparing the models")
+    page.clock.run_for(1000)
+    expect(progress).to_be_visible()
+    busy = page.locator(".busy", has=progress)
+    page.clock.run_for(12_000)
+    expect(busy).to_contain_text(re.compile(r", 1\d s"))
+    busy.get_by_role("button", name="Stop").click()
+    expect(progress).to_have_count(0)
+    expect(page.get_by_text("Stopped.")).to_be_visible()
+
+
 def test_an_unknown_view_or_an_impossible_horizon_in_the_url_falls_back_to_the_default(visitor: Visitor) -> None:
     page = visitor().open("?view=nonsense&dataset=nino12&horizon=-4")
     expect(page.get_by_role("navigation").get_by_role("link", name="Forecast")).to_have_attribute(
@@ -202,3 +221,20 @@ def test_an_unknown_dataset_in_the_url_is_named_with_links_to_those_there_are(vi
     assert hrefs == [f"/?view={view}&dataset={name}" for name in ("nino12", "neracoos-b01")]
     notice.get_by_role("link").last.click()
     expect(page.get_by_label("Dataset")).to_have_value("neracoos-b01")
+
+
+@pytest.mark.parametrize("view", ["forecast", "compare"])
+def test_a_universal_release_in_the_url_leads_to_your_data(visitor: Visitor, view: str) -> None:
+    page = visitor().open(f"?view={view}&dataset=ocean-daily")
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("ocean-daily forecasts any sea and has no series of its own")
+    notice.get_by_role("link", name="your own data").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your data")
+
+
+@pytest.mark.parametrize("view", ["forecast", "compare"])
+def test_datasets_are_chosen_by_their_title(shown: Shown, url: str, view: str) -> None:
+    page = shown(f"?view={view}").page
+    options = page.get_by_label("Dataset").get_by_role("option").all_inner_texts()
+    places = ["nino12", "neracoos-b01"]
+    assert [option.rpartition(" (")[0] for option in options] == [title_of(url, name) for name in places]

@@ -3,6 +3,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.page.conftest import Shown
+from tests.page.titles import title_of
 
 
 @pytest.mark.parametrize("dataset", ["nino12", "neracoos-b01"])
@@ -10,6 +11,7 @@ def test_loaded_models_are_shown_with_version_digest_period_and_device(shown: Sh
     page = shown("?view=operate").page
     models = [model for model in httpx.get(f"{url}/models").json()["models"] if model["dataset"] == dataset]
     card = page.locator("section.card", has=page.get_by_role("heading", name=dataset))
+    expect(card.get_by_role("heading")).to_contain_text(title_of(url, dataset))
     expect(card).to_contain_text(models[0]["version"])
     expect(card).to_contain_text(models[0]["training_period"]["start"][:4])
     expect(card).to_contain_text(models[0]["device"])

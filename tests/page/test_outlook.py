@@ -14,6 +14,7 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep
 from service.settings import Settings
 from tests.page.conftest import Shown, Visitor
+from tests.page.files import drop_file, monthly
 from tests.page.titles import title_of
 from tests.serving import serve
 from training.config import TrainingConfig
@@ -68,6 +69,7 @@ def test_a_series_shorter_than_two_years_has_a_forecast_a_day_ahead_and_nothing_
     assert headline(page).startswith(expected_headline(url, "neracoos-b01", 48, "at 00:00 UTC on 23 March 2017"))
     assert "usual" not in headline(page)
     assert "Archive series, ended 22 March 2017" in opening(page)
+    expect(page.locator(".plot")).to_contain_text(re.compile(r"until Mar 2017, \d+ years ago"))
     assert "Climatology" not in page.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
 
 
@@ -144,10 +146,10 @@ def test_current_data_say_until_when_they_were_observed(visitor: Visitor, curren
     expect(page.locator(".plot")).not_to_contain_text(" ago")
 
 
-SPOKEN = """async ([name, ...values]) => {
-  const {href} = document.querySelector("link[href$='/spoken-times.js']");
-  const module = await import(href);
-  return module[name](...values, new Date("2026-11-27T15:00:00Z"));
+# What a module of the page says at a fixed time.
+SAID = """async ([module, name, ...values]) => {
+  const {href} = document.querySelector(`link[href$='/${module}.js']`);
+  return (await import(href))[name](...values, new Date("2026-11-27T15:00:00Z"));
 }"""
 
 
@@ -168,4 +170,44 @@ SPOKEN = """async ([name, ...values]) => {
     ],
 )
 def test_times_near_now_are_told_in_words(shown: Shown, function: str, time: str, step: str, words: str) -> None:
-    assert shown("").page.evaluate(SPOKEN, [function, time, step]) == words
+    assert shown("").page.evaluate(SAID, ["spoken-times", function, time, step]) == words
+
+
+def test_links_between_views_keep_the_open_file(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=data")
+    drop_file(visit, "pier.csv", monthly())
+    page.get_by_role("navigation").get_by_role("link", name="Forecast").click()
+    visit.settle()
+    page.get_by_role("link", name="Forecast your own data").click()
+    visit.settle()
+    expect(page.get_by_role("main")).to_contain_text("pier.csv")
+    page.go_back()
+    expect(page.get_by_role("heading", name="How good is it?")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("last", "end", "late", "sentence"),
+    [
+        ("2026-11-26T00:00:00Z", "2026-12-10T00:00:00Z", False, "Observed until yesterday."),
+        (
+            "2026-11-22T00:00:00Z",
+            "2026-12-06T00:00:00Z",
+            True,
+            "The last observation is from 22 November 2026, 5 days ago.",
+        ),
+        (
+            "2026-08-22T00:00:00Z",
+            "2026-09-05T00:00:00Z",
+            True,
+            "The last observation is from 22 August 2026, 3 months ago, so the whole forecast has passed.",
+        ),
+        ("2020-08-22T00:00:00Z", "2020-09-05T00:00:00Z", True, "Archive series, ended 22 August 2020, 6 years ago."),
+    ],
+)
+def test_the_age_of_the_data_is_told_in_a_sentence(
+    shown: Shown, last: str, end: str, late: bool, sentence: str
+) -> None:
+    history = {"step": "day", "timestamps": [last]}
+    values = ["outlook", "dataAge", history, {"end": end, "late": late}]
+    assert shown("").page.evaluate(SAID, values) == sentence

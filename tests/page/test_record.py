@@ -23,6 +23,12 @@ def headline(page: Page) -> Locator:
     return page.locator(".headline")
 
 
+def open_record(page: Page) -> None:
+    details = headline(page).locator("details")
+    if not details.evaluate("details => details.open"):
+        details.get_by_text("How each model did").click()
+
+
 def is_network(model: str) -> bool:
     return model.startswith("ocean-")
 
@@ -34,15 +40,26 @@ def next_value(page: Page, url: str, text: str) -> Any:
     return best if is_network(best["model"]) and is_network(first["model"]) else first
 
 
-def test_a_forecast_opens_with_the_record_of_each_model_on_the_series(shown: Shown, url: str) -> None:
-    page = drop(shown("?view=data"), "pier.csv", daily(60))
-    first, later = (forecast(url, daily(60), horizon=horizon)["chosen"] for horizon in (1, 7))
+def test_a_forecast_opens_with_the_verdict_of_its_past_and_has_the_record_of_each_model(
+    visitor: Visitor, url: str
+) -> None:
+    visit = visitor()
+    visit.open("?view=data")
+    drop_file(visit, "pier.csv", daily(60))
+    page = visit.page
+    answer = forecast(url, daily(60))
+    first, later = answer["chosen"], forecast(url, daily(60), horizon=7)["chosen"]
     assert first["by"] == later["by"] == "own_past"
     expect(page.locator(".result section").first).to_have_class("card headline")
-    expect(headline(page)).to_contain_text(
-        f"In {first['origins']} forecasts of the past of this series, one day ahead,"
-    )
-    expect(headline(page)).to_contain_text("repeating the last value")
+    heading = headline(page).get_by_role("heading")
+    expect(heading).to_contain_text("Over your last 46 days,")
+    references = [name for name in first["rmse"] if not is_network(name)]
+    for name in (answer["model"], min(references, key=lambda name: first["rmse"][name])):
+        expect(heading).to_contain_text(f"{first['rmse'][name]:.2f}")
+    # The sentence is enough at first; the table is for those who ask.
+    expect(headline(page).get_by_role("table")).not_to_be_visible()
+    open_record(page)
+    expect(headline(page)).to_contain_text(f"over {first['origins']} forecasts one day ahead")
     rows = headline(page).get_by_role("table", name="Record on your series").get_by_role("row").all()
     expect(rows[0]).to_contain_text("One day ahead")
     expect(rows[0]).to_contain_text("Up to 7 days ahead")
@@ -58,7 +75,7 @@ def test_the_next_value_is_large_with_its_intervals_and_valid_time(shown: Shown,
     expect(headline(page)).to_contain_text("Next value, 1 Mar 2022")
     expect(headline(page)).to_contain_text("after the last observation, 28 Feb 2022")
     for interval in answer["intervals"]:
-        expect(headline(page)).to_contain_text(f"{interval['level']}% interval")
+        expect(headline(page)).to_contain_text(f"{interval['level']}%")
         expect(headline(page)).to_contain_text(f"{interval['lower'][0]:.2f} to {interval['upper'][0]:.2f} °C")
     # Screen readers hear it too.
     expect(page.locator("#announcement")).to_contain_text(f"Next value, 1 Mar 2022: {answer['sst'][0]:.2f} °C")
@@ -69,14 +86,16 @@ def test_a_reference_that_wins_is_the_headline(shown: Shown, url: str) -> None:
     answer = forecast(url, text)
     assert answer["model"] == "linear"
     page = drop(shown("?view=data"), "tide.csv", text)
-    expect(headline(page).get_by_role("heading")).to_have_text("A linear autoregression did best one day ahead")
-    expect(headline(page)).to_contain_text("So a simple reference makes the forecast, not a network.")
+    heading = headline(page).get_by_role("heading")
+    expect(heading).to_contain_text("a linear autoregression was off by")
+    expect(heading).to_contain_text("one day ahead, the best network by")
+    expect(headline(page)).to_contain_text("So this simple reference makes the forecast, not a network.")
     expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
-    expect(headline(page)).to_contain_text("Forecast of a linear autoregression")
+    expect(headline(page)).to_contain_text("By a linear autoregression, after the last observation")
 
 
 def test_a_network_that_loses_to_a_reference_is_never_praised(shown: Shown, url: str) -> None:
-    # A random walk, of which the last value is the best forecast.
+    # The last value is the best forecast of a random walk.
     for seed in range(4):
         text = daily(200, walk=True, seed=seed)
         answer = forecast(url, text)
@@ -84,7 +103,8 @@ def test_a_network_that_loses_to_a_reference_is_never_praised(shown: Shown, url:
         page = drop(shown("?view=data"), "walk.csv", text)
         title = headline(page).get_by_role("heading").inner_text()
         best = min(errors, key=lambda name: errors[name])
-        assert title.endswith("beat every reference one day ahead") == is_network(best)
+        # The better one comes first.
+        assert title.startswith("Over your last 6 months, this forecast was off by") == is_network(best)
 
 
 def test_a_network_that_the_user_picks_is_shown_with_the_reference_that_is_better(visitor: Visitor, url: str) -> None:
@@ -95,10 +115,10 @@ def test_a_network_that_the_user_picks_is_shown_with_the_reference_that_is_bette
     page = visit.page
     answer = forecast(url, text, model="gru")
     assert [warning["code"] for warning in answer["warnings"]] == ["reference_is_better"]
-    expect(headline(page).get_by_role("heading")).to_have_text(
-        "A linear autoregression did better than ocean-daily-gru one day ahead"
-    )
-    expect(headline(page)).to_contain_text("The forecast is of ocean-daily-gru because you chose it.")
+    heading = headline(page).get_by_role("heading")
+    expect(heading).to_contain_text("a linear autoregression was off by")
+    expect(heading).to_contain_text("one day ahead, this forecast by")
+    expect(headline(page)).to_contain_text("The forecast is by ocean-daily-gru because you chose it.")
     expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
     expect(headline(page)).to_contain_text("A linear autoregression gives")
     expect(page.locator(".notice.warning")).to_contain_text("the reference linear had an RMSE of")
@@ -114,24 +134,26 @@ def test_the_model_of_a_place_that_loses_to_a_reference_is_shown_with_it(visitor
     visit = visitor()
     visit.open("?view=data&release=nino12&model=gru")
     drop_file(visit, "lake.csv", text)
-    expect(headline(visit.page).get_by_role("heading")).to_have_text(
-        "Repeating the last value did better than nino12-gru one month ahead"
-    )
+    heading = headline(visit.page).get_by_role("heading")
+    expect(heading).to_contain_text("Over your last 18 years, repeating the last value was off by")
+    expect(heading).to_contain_text("one month ahead, this forecast by")
+    expect(headline(visit.page)).to_contain_text("The forecast is by nino12-gru because you chose it.")
 
 
 def test_a_series_too_short_for_a_record_says_that_held_out_seas_chose_the_model(shown: Shown, url: str) -> None:
     answer = forecast(url, daily(20))
     assert answer["chosen"]["by"] == "held_out_seas"
     page = drop(shown("?view=data"), "short.csv", daily(20))
-    expect(headline(page).get_by_role("heading")).to_have_text("Too short for a record on its own past")
-    expect(headline(page)).to_contain_text(f"allows only {answer['chosen']['origins']} forecasts of its past")
-    expect(headline(page)).to_contain_text(f"So {answer['model']} makes the forecast, the network that did best on")
+    heading = headline(page).get_by_role("heading")
+    expect(heading).to_contain_text("Your series is too short to check this forecast")
+    expect(heading).to_contain_text(f"it allows only {answer['chosen']['origins']} forecasts of its past")
+    expect(headline(page)).to_contain_text(f"{answer['model']} makes the forecast: of the networks, it did best on")
 
 
 def test_a_series_without_any_record_has_no_empty_table(shown: Shown, url: str) -> None:
     assert forecast(url, daily(14))["chosen"] == {"by": "held_out_seas", "origins": 0, "rmse": {}}
     page = drop(shown("?view=data"), "short.csv", daily(14))
-    expect(headline(page)).to_contain_text("The series allows no forecast of its past")
+    expect(headline(page)).to_contain_text("Your series is too short to check this forecast against its past.")
     expect(headline(page).get_by_role("table")).to_have_count(0)
     expect(page.get_by_text("there is nothing to compare with", exact=False)).to_be_visible()
 
@@ -146,6 +168,7 @@ def test_a_position_is_used_and_offers_another_reference(visitor: Visitor, url: 
     page.get_by_label("Latitude").press("Enter")
     visit.settle()
     expect(page.get_by_label("Longitude")).to_have_value("9.1")
+    open_record(page)
     expect(headline(page).get_by_role("rowheader", name="Usual change")).to_be_visible()
     series = [{**series_of(url, daily(60))[0], "latitude": 43.6, "longitude": 9.1}]
     answer = httpx.post(f"{url}/forecast", json={"series": series, "horizon": 7}).json()["forecasts"][0]
@@ -175,6 +198,7 @@ def test_a_step_between_those_of_the_networks_has_a_record_at_its_own_step(shown
     expect(headline(page)).to_contain_text("Next value, 26 Jan 2022, 00:00")
     expect(headline(page).locator(".figure")).to_have_text(f"{answer['sst'][0]:.2f} °C")
     compared = httpx.post(f"{url}/compare", json={"series": series}, timeout=60).json()
+    open_record(page)
     rows = headline(page).get_by_role("table", name="Record on your series").get_by_role("row").all()
     expect(rows[0]).to_contain_text("6 hours ahead")
     errors = [f"{model['rmse']:.3f}" for model in compared["models"]]
@@ -189,14 +213,17 @@ def test_the_position_of_the_file_is_used_until_another_is_entered(shown: Shown)
     text = "\n".join([f"{head},lat,lon", *(f"{row},43.6,9.1" for row in rows)])
     visit = shown("?view=data")
     page = drop(visit, "mooring.csv", text)
+    open_record(page)
     expect(headline(page).get_by_role("rowheader", name="Usual change")).to_be_visible()
-    expect(page.get_by_role("group", name="Position (optional)")).to_contain_text("The file says 43.6, 9.1.")
+    expect(page.get_by_role("group", name="Position (optional)")).to_contain_text("The file says 43.6° N, 9.1° E.")
     expect(page.locator("section.card", has_text="How the file was read")).to_contain_text("43.6, 9.1")
     expect(page.get_by_role("group", name="curl")).not_to_contain_text("latitude")
     page.get_by_label("Latitude").fill("48, 11")
     page.get_by_label("Latitude").press("Enter")
     visit.settle()
     expect(page.get_by_role("group", name="Position (optional)")).to_contain_text("is on land")
+    # The record stays open.
+    expect(headline(page).get_by_role("rowheader", name="Persistence", exact=True)).to_be_visible()
     expect(headline(page).get_by_role("rowheader", name="Usual change")).to_have_count(0)
 
 

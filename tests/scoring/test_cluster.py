@@ -1,4 +1,4 @@
-"""A real Dask scheduler with two workers, one of which is killed, or itself."""
+"""A real Dask scheduler with two workers: one worker is killed, or the scheduler."""
 
 import json
 import os

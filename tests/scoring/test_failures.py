@@ -28,7 +28,7 @@ def test_a_chunk_that_cannot_be_read_is_tried_three_times_and_reported_with_stat
     wanted, output = tmp_path / "wanted.csv", tmp_path / "out.csv"
     common = ("--model", "nino12-gru", "--artifacts", artifacts, "--chunk", "200")
     assert score(table, wanted, *common) == 0
-    # Cut off with its input staged, of which a piece is damaged then.
+    # Cut off after its input was staged; a staged piece is then damaged.
     process = start(table, output, *common)
     wait_for(process, lambda: (work_folder(output) / "staged").exists())
     process.kill()

@@ -38,7 +38,7 @@ class Examples:
         level: standardised temperature, ``(n, origins, 1)``.
         target: scaled increments, ``(n, origins, horizon)``.
         weight: 1 where the target was observed, likewise.
-        unit: size of a scaled increment relative to that which is usual in the series at each lead, likewise.
+        unit: size of a scaled increment relative to the usual one in the series at each lead, likewise.
     """
 
     inputs: Tensor

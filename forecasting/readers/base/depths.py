@@ -1,9 +1,11 @@
 """Depths of values, in metres."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 
+from forecasting.remedies import Remedy, Setting
 from forecasting.series.times import Floats
 
 MAX_DEPTHS_METRES: Final = 10.0
@@ -21,3 +23,9 @@ def describe_depths(depths: Floats, name: str) -> tuple[str, ...]:
 def nearest_depth(depths: Floats, wanted: float) -> float:
     """The depth nearest to the wanted one, whether depths count up or down."""
     return float(depths[int(np.abs(np.abs(depths) - abs(wanted)).argmin())])
+
+
+def choose_depth(depths: Iterable[float]) -> Remedy:
+    """The choice of one of several depths."""
+    remedy = Remedy.of("; choose one with {}", "depth")
+    return remedy.offering(*(Setting("depth", f"{depth:g}", f"{depth:g} m") for depth in depths))

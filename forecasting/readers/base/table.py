@@ -11,7 +11,7 @@ import pandas as pd
 from forecasting.errors import FileError
 from forecasting.readers.base.flags import may_be_flags
 from forecasting.readers.base.quantities import apart
-from forecasting.readers.base.units import in_brackets, parse_units, split_names
+from forecasting.readers.base.units import EVERY_UNIT, in_brackets, parse_units, split_names
 from forecasting.remedies import Remedy
 from forecasting.series.times import Floats
 from forecasting.series.units import Units
@@ -165,7 +165,7 @@ def _one_unit(units: Mapping[int, str], place: str) -> tuple[str, str] | None:
         if parse_units(other) != parse_units(unit) or parse_units(unit) is None:
             raise FileError(
                 f"line {first} gives the unit as {unit[:40]!r} and line {line} as {other[:40]!r}, in {place}",
-                remedy=Remedy.of("; keep values in one unit only, or set {}", "units"),
+                remedy=Remedy.of("; keep values in one unit only, or set {}", "units").offering(*EVERY_UNIT),
             )
     return unit, place
 
@@ -204,7 +204,7 @@ def is_numeric(column: "pd.Series[str]") -> bool:
 
 def is_count(column: "pd.Series[str]") -> bool:
     """Whether the cells of three or more rows count up by one, from any number."""
-    # The first cells rule out most columns, of which there may be thousands.
+    # The first cells rule out most of what may be thousands of columns.
     if len(column) < 3 or not all(cell.isdecimal() for cell in column.iloc[:3]) or not column.str.isdecimal().all():
         return False
     return bool((np.diff(to_numbers(column)) == 1).all())

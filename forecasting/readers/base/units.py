@@ -5,9 +5,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from forecasting.readers.base.quantities import is_no_sst
-from forecasting.series.units import Units
+from forecasting.remedies import Setting
+from forecasting.series.units import SYMBOLS, UNITS, Units
 
 SCALES: Final = "celsius, kelvin or fahrenheit"
+
+EVERY_UNIT: Final = tuple(Setting("units", units, SYMBOLS[units]) for units in UNITS)
+"""The possible answers to the question of the units."""
 
 _TEMPERATURES: Final = frozenset(("sst", "temp", "temperature", "temperatures", "wtmp"))
 _TURNED: Final = frozenset(("from", "convert", "converted", "was", "were", "original", "originally", "not"))

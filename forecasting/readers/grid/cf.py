@@ -6,7 +6,7 @@ import numpy as np
 
 from forecasting.errors import FileError
 from forecasting.readers.base.options import ReadingOptions
-from forecasting.readers.base.units import SCALES, parse_units
+from forecasting.readers.base.units import EVERY_UNIT, SCALES, parse_units
 from forecasting.remedies import Remedy
 from forecasting.series.times import FIRST_TIME, LAST_TIME, Times
 from forecasting.series.units import Units
@@ -31,10 +31,12 @@ def find_units(variable: "xr.DataArray", options: ReadingOptions) -> tuple[Units
         return stated, "by the attribute units", ()
     if written is None:
         message = f"variable {name} does not state its units"
-        raise FileError(message, remedy=Remedy.of("; set {} to " + SCALES, "units"))
+        raise FileError(message, remedy=Remedy.of("; set {} to " + SCALES, "units").offering(*EVERY_UNIT))
     raise FileError(
         f"variable {name} is in {str(written)[:40]!r}, not in a known unit of temperature",
-        remedy=Remedy.of("; choose another variable with {} or set {} to " + SCALES, "value_column", "units"),
+        remedy=Remedy.of("; choose another variable with {} or set {} to " + SCALES, "value_column", "units").offering(
+            *EVERY_UNIT
+        ),
     )
 
 

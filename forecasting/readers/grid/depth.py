@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from forecasting.errors import FileError
-from forecasting.readers.base.depths import MAX_DEPTHS_METRES, nearest_depth
+from forecasting.readers.base.depths import MAX_DEPTHS_METRES, choose_depth, nearest_depth
 from forecasting.readers.base.options import ReadingOptions
 from forecasting.readers.grid.selection import select
 from forecasting.remedies import Remedy
@@ -36,7 +36,7 @@ def one_depth(
         if len(depths) > 1 and options.depth is None:
             shown = listed(f"{depth:g}" for depth in depths)
             message = f"holds {len(depths)} depths along {dim}: {shown}"
-            raise FileError(message, remedy=Remedy.of("; choose one with {}", "depth"))
+            raise FileError(message, remedy=choose_depth(depths))
         chosen = float(depths[0]) if options.depth is None else nearest_depth(depths, options.depth)
         if len(depths) > 1 or chosen != 0:
             notes.append(f"{dim} {chosen:g}" + (f" of {len(depths)}" if len(depths) > 1 else ", the only one"))

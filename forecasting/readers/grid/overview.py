@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _MAX_VALUES: Final = 50_000_000
-"""Largest grid of which one time is read, as chunks of many times may have to be read completely."""
+"""Largest grid that one time is read from, since whole chunks of many times may have to be read."""
 
 
 def overview(

@@ -36,6 +36,9 @@ _OF_THE_SEA: Final = re.compile(
 _BARE: Final = ("temperature", "temp")
 """Names that do not say where a temperature was measured."""
 
+_CHOOSE: Final = Remedy.of("; choose one with {}", "value_column")
+_ONE_OF_THEM: Final = Remedy.of("; if one of them is SST, name it with {}", "value_column")
+
 
 def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
     """Find the variable of sea temperature: chosen, by its standard name, or by a usual name.
@@ -65,10 +68,10 @@ def find_variable(data: "xr.Dataset", options: ReadingOptions) -> str:
         raise FileError(
             f"has no variable of sea temperature, only {listed(names)}; {usual} is something else, according to its "
             f"{others[usual]}",
-            remedy=Remedy.of("; if one of them is SST, name it with {}", "value_column"),
+            remedy=_ONE_OF_THEM.offering_values("value_column", names),
         )
     message = f"has no variable of sea temperature, only {listed(names)}"
-    raise FileError(message, remedy=Remedy.of("; if one of them is SST, name it with {}", "value_column"))
+    raise FileError(message, remedy=_ONE_OF_THEM.offering_values("value_column", names))
 
 
 def _of_something_else(variable: "xr.DataArray") -> str | None:
@@ -90,7 +93,7 @@ def _with_standard(data: "xr.Dataset", names: list[str], standard: str) -> str |
     if len(candidates) > 1 and len(usual) != 1:
         raise FileError(
             f"has {len(candidates)} variables with the standard name {standard}: {listed(candidates)}",
-            remedy=Remedy.of("; choose one with {}", "value_column"),
+            remedy=_CHOOSE.offering_values("value_column", candidates),
         )
     return next(iter(usual if len(candidates) > 1 else candidates), None)
 
@@ -106,7 +109,7 @@ def _bare(data: "xr.Dataset", names: list[str]) -> str | None:
     if bare is not None and rivals:
         raise FileError(
             f"has {len(rivals) + 1} variables that could be SST: {listed([bare, *rivals])}",
-            remedy=Remedy.of("; choose one with {}", "value_column"),
+            remedy=_CHOOSE.offering_values("value_column", [bare, *rivals]),
         )
     return bare
 

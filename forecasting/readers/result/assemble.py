@@ -21,6 +21,7 @@ _COLDEST: Final = -2.0
 """°C, below the freezing point of sea water."""
 _NEAR_ZERO: Final = 1.0
 """°C: anomalies have a median closer to zero, as few seas do."""
+_MEANS: Final = {"day": "Daily means", "week": "Weekly means", "month": "Monthly means"}
 _WARMEST_YEAR: Final = 32.0
 """°C: every sea is colder at some time of the year."""
 
@@ -88,11 +89,11 @@ def _series(observations: Observations, options: ReadingOptions) -> SstSeries:
                 f"the {again}-day steps restart each January, so the series is not regular",
                 remedy=Remedy.of(
                     "; resample it with {}, or with {} to count days from the first one",
-                    Setting("resample", "month"),
-                    Setting("resample", f"P{again}D"),
+                    Setting("resample", "month", "Monthly means"),
+                    Setting("resample", f"P{again}D", f"{again}-day means from the first day"),
                 ),
             ) from None
-        steps = tuple(Setting("resample", step) for step in coarser(np.unique(observations.times)))
+        steps = tuple(Setting("resample", step, _MEANS[step]) for step in coarser(np.unique(observations.times)))
         raise FileError(error.message, index=error.index, remedy=Remedy.any_of(steps)) from None
 
 

@@ -14,7 +14,7 @@ _ROLES = ("time", "value", "station", "flags")
 
 
 def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
-    """Describe a station: columns, units and flags; ``series`` or ``problem``, of which the other is None.
+    """Describe a station: columns, units and flags; ``series`` or ``problem``; the other is None.
 
     Args:
         station: to describe.
@@ -34,7 +34,7 @@ def describe(station: Station, syntax: Syntax = in_python) -> dict[str, Any]:
 
 
 def describe_grid(grid: Grid) -> dict[str, Any]:
-    """Describe a grid of which no place was chosen."""
+    """Describe a grid without a chosen place."""
     return {
         "columns": {"time": grid.time, "value": grid.value},
         "units": grid.units,

@@ -105,7 +105,7 @@ class Station:
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid of which no place was chosen.
+    """A grid without a chosen place.
 
     Attributes:
         time: variable of its times.
@@ -149,7 +149,7 @@ class Reading:
         format: in words.
         stations: in the order of the file; empty if the user has to choose a place first.
         error: why there is not exactly one series, and what to do; None if there is.
-        grid: of which the user has to choose a place; None for other files.
+        grid: whose place the user still has to choose; None for other files.
     """
 
     path: Path

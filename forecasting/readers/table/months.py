@@ -34,7 +34,7 @@ _MIN_YEARS: Final = 2
 def one_row_per_month(table: Table, options: ReadingOptions) -> Table:
     """Reshape a table of years and twelve months to one row per month.
 
-    Other tables stay as they are, and so do tables of which a column is chosen by name.
+    Other tables stay as they are, and so do tables with a column chosen by name.
 
     Raises:
         FileError: if the table would exceed the limit of ``options``.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from forecasting.errors import FileError
-from forecasting.readers.base.depths import describe_depths, nearest_depth
+from forecasting.readers.base.depths import choose_depth, describe_depths, nearest_depth
 from forecasting.readers.base.keys import ANYTHING, DEPTHS, PLACES, STATIONS
 from forecasting.readers.base.options import AT, ReadingOptions, refuse_many
 from forecasting.readers.base.place import distance_km, fixed_places, name_place
@@ -163,7 +163,7 @@ def _depth(table: Table, clock: Clock, part: Part, options: ReadingOptions) -> P
     if options.depth is None:
         shown = listed(f"{depth:g}" for depth in distinct)
         message = f"holds several depths in column {column}: {shown}"
-        raise FileError(message, remedy=Remedy.of("; choose one with {}", "depth"))
+        raise FileError(message, remedy=choose_depth(distinct))
     chosen = nearest_depth(distinct, options.depth)
     note = f"{column} {chosen:g} of {len(distinct)} depths"
     return Part(part.station, part.column, part.rows & (depths == chosen), (*part.notes, note))

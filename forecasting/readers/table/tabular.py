@@ -10,7 +10,7 @@ from forecasting.readers.base.flags import Marked, apply_flags, describe_unused,
 from forecasting.readers.base.options import DateOrder, ReadingOptions, refuse_many
 from forecasting.readers.base.place import Place, own_place
 from forecasting.readers.base.table import HEADER, Table, numbers, to_numbers
-from forecasting.readers.base.units import SCALES, parse_units
+from forecasting.readers.base.units import EVERY_UNIT, SCALES, parse_units
 from forecasting.readers.result.reading import UNSAID, Columns, Observations
 from forecasting.readers.table.split import Part, place_columns, split, station_column
 from forecasting.readers.table.values import (
@@ -246,7 +246,7 @@ def _flag_numbers(table: Table, name: str) -> Floats:
     try:
         return numbers(column)
     except FileError as error:
-        remedy = Remedy.of(", or ignore the flags with {}", Setting("flags", "none"))
+        remedy = Remedy.of(", or ignore the flags with {}", Setting("flags", "none", "Ignore the flags"))
         raise FileError(error.message, index=error.index, remedy=remedy) from None
 
 
@@ -264,7 +264,9 @@ def _units(table: Table, value: str, options: ReadingOptions) -> tuple[Units, st
         if stated is None:
             raise FileError(
                 f"column {value} is in {written[:40]!r}, according to {place}, not in a known unit of temperature",
-                remedy=Remedy.of("; choose another column with {} or set {} to " + SCALES, "value_column", "units"),
+                remedy=Remedy.of(
+                    "; choose another column with {} or set {} to " + SCALES, "value_column", "units"
+                ).offering(*EVERY_UNIT),
             )
         return stated, f"by {place}", ()
     if table.units_by_format is not None:

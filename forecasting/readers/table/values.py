@@ -103,9 +103,13 @@ def find_values(table: Table, clock: Clock, options: ReadingOptions) -> list[Cho
         raise FileError(f"has no column of numbers, only {shown}", remedy=NAME_VALUES)
     if all(map(is_no_sst, candidates)) and any(map(is_elsewhere, candidates)):
         message = f"has no column of SST: {shown} are something else, according to their names"
-        raise FileError(message, remedy=Remedy.of("; if one of them is SST, name it with {}", "value_column"))
+        one_of_them = Remedy.of("; if one of them is SST, name it with {}", "value_column")
+        raise FileError(message, remedy=one_of_them.offering_values("value_column", candidates))
     remedy = _AS_STATIONS if _may_be_stations(table, candidates) else CHOOSE_VALUES
-    raise FileError(f"has {len(candidates)} columns that could be SST: {shown}", remedy=remedy)
+    raise FileError(
+        f"has {len(candidates)} columns that could be SST: {shown}",
+        remedy=remedy.offering_values("value_column", candidates),
+    )
 
 
 def _usual(table: Table, others: list[str]) -> str | None:
@@ -119,7 +123,8 @@ def _usual(table: Table, others: list[str]) -> str | None:
     rivals = [name for name in others if is_of_water(table.stem(name)) and _may_hold_values(table, name)]
     if bare is not None and rivals:
         raise FileError(
-            f"has {len(rivals) + 1} columns that could be SST: {', '.join([bare, *rivals])[:400]}", remedy=CHOOSE_VALUES
+            f"has {len(rivals) + 1} columns that could be SST: {', '.join([bare, *rivals])[:400]}",
+            remedy=CHOOSE_VALUES.offering_values("value_column", [bare, *rivals]),
         )
     coded = [name for name in others if _CODED.fullmatch(name)]
     return coded[0] if bare is None and len(coded) == 1 else bare
@@ -139,7 +144,8 @@ def _require_sst(name: str) -> str:
     """
     if is_no_sst(name) or is_at_screen(name):
         message = f"has no column of SST: {name} is something else, according to its name"
-        raise FileError(message, remedy=Remedy.of("; if it is SST, name it with {}", "value_column"))
+        remedy = Remedy.of("; if it is SST, name it with {}", "value_column")
+        raise FileError(message, remedy=remedy.offering_values("value_column", [name]))
     return name
 
 

@@ -171,7 +171,7 @@ def _dated(table: Table, options: ReadingOptions) -> Clock:
     if len(dated) > 1 and not table.nameless:
         raise FileError(
             f"has {len(dated)} columns of dates: {listed(dated)}",
-            remedy=Remedy.of("; choose one with {}", "time_column"),
+            remedy=Remedy.of("; choose one with {}", "time_column").offering_values("time_column", dated),
         )
     if not dated:
         raise FileError(

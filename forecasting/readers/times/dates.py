@@ -1,7 +1,8 @@
 """Rewrite dates as ISO 8601."""
 
+import calendar
 import re
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 import pandas as pd
@@ -39,9 +40,7 @@ FARTHEST_SECONDS: Final = 1e11
 """Largest distance from the origin of times in seconds, some three thousand years."""
 
 
-SET_ORDER: Final = Remedy.of(
-    "; write dates such as 2010-12-31, or set the order with {} or {}", Setting("dates", "dmy"), Setting("dates", "mdy")
-)
+_SET_ORDER: Final = "; write dates such as 2010-12-31, or set the order with {} or {}"
 
 
 class UntoldOrderError(FileError):
@@ -133,7 +132,7 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
             )
         raise FileError(
             f"line {column.index[i]}: {column.iloc[i][:20]!r} has a two-digit year, which could be any of its numbers",
-            remedy=SET_ORDER,
+            remedy=_set_order(column.iloc[i]),
         )
     first = pd.to_numeric(parts[0], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     second = pd.to_numeric(parts[2], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -149,8 +148,19 @@ def _day_first(column: "pd.Series[str]", order: DateOrder | None) -> bool:
     raise UntoldOrderError(
         f"line {column.index[0]}: {column.iloc[0][:20]!r} could begin with its day or its month, and no other line "
         "settles which",
-        remedy=SET_ORDER,
+        remedy=_set_order(column.iloc[0]),
     )
+
+
+def _set_order(cell: str) -> Remedy:
+    """The choice between both orders, with the date that a cell is in each of them."""
+    return Remedy.of(_SET_ORDER, *(Setting("dates", order, _dated(cell, order)) for order in get_args(DateOrder)))
+
+
+def _dated(cell: str, order: DateOrder) -> str:
+    """The date of a cell in words, such as ``1 June 2010``; empty if there is no such date."""
+    date = pd.to_datetime(_numeric(cell, order == "dmy")[:10], errors="coerce")
+    return "" if pd.isna(date) else f"{date.day} {calendar.month_name[date.month]} {date.year}"
 
 
 def _year_is_first(parts: pd.DataFrame) -> bool:

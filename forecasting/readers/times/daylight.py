@@ -22,7 +22,7 @@ LOCAL: Final = "the clock goes back an hour at {}, as when daylight saving time 
 SET_ZONE: Final = Remedy.of(
     "; set {} to a zone such as Europe/Rome, or {} if the times are in UTC",
     "timezone",
-    Setting("timezone", "UTC"),
+    Setting("timezone", "UTC", "The times are in UTC"),
 )
 """What to do about it."""
 

@@ -124,7 +124,7 @@ def iso_suffix(cell: str, column: str) -> str:
 def _refuse(named: str, zone: str | None, place: str = "its header") -> NoReturn:
     message = f"has times in the time zone {named[:40]!r}, according to {place}, not in UTC"
     if zone is not None:
-        raise FileError(message, remedy=Remedy.of("; set {}", Setting("timezone", zone)))
+        raise FileError(message, remedy=Remedy.of("; set {}", Setting("timezone", zone, zone)))
     raise FileError(message, remedy=Remedy.of("; set {} to a zone such as Europe/Rome or +01:00", "timezone"))
 
 

@@ -21,7 +21,7 @@ Steps = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """Several series, and the steps to forecast from, the last of which is the end.
+    """Several series, and the steps to forecast from, including the end.
 
     Attributes:
         step: of the series.

@@ -44,7 +44,7 @@ class Detail:
 
     @classmethod
     def of(cls, values: Floats, resampling: Resampling) -> "Detail":
-        """Estimate the detail of ``values`` ``(n,)``, the last of which is observed."""
+        """Estimate the detail of ``values`` ``(n,)``; the last must be observed."""
         size = max(round(resampling.ratio), 1)
         phases = _phases(resampling)
         recent = values[-max(_DAYS * DAY // resampling.step.seconds, 8 * size) :]

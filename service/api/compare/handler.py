@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.evaluation.comparison import Rolled, rolling_through, score
@@ -15,7 +15,7 @@ from forecasting.series.units import Units
 from forecasting.wording import counted
 from service.api.compare.schemas import CompareRequest
 from service.api.compare.universal import UniversalCompared, UniversalRecord
-from service.api.compare.universal_rolling import roll_universal
+from service.api.compare.universal_rolling import rolling_universal
 from service.api.series_request import (
     check_horizon,
     check_limits,
@@ -29,6 +29,8 @@ from service.engine.step_reading import read_each
 from service.engine.universal_forecaster import UniversalModels, climatology_at, refused_step, release_at
 from service.engine.writing import ForecastOptions
 from service.settings import Settings
+
+_Result = TypeVar("_Result")
 
 SECONDS_PER_SERIES: Final = 0.02
 SECONDS_PER_VALUE: Final = 3e-5
@@ -86,7 +88,9 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
     refuse_long_work(request, len(forecasters), horizon, settings.request_seconds)
     parsed = await serving.run_in_worker(parse_all, request.series, request.units, forecasters[0].step)
     rolled = [
-        series if isinstance(series, SeriesError) else await _roll(serving, series, forecasters, horizon)
+        series
+        if isinstance(series, SeriesError)
+        else await _in_turns(serving, rolling_through(series, forecasters, horizon))
         for series in parsed
     ]
     ids = series_ids(request)
@@ -122,9 +126,8 @@ async def compare_universal(
     for i, series in enumerate(parsed):
         if isinstance(series, SstSeries):
             loaded = release_at(models, series.step, horizon)
-            record = await serving.run_in_worker(
-                roll_universal, loaded, models.model, series, coefficients[i], horizon, request.units
-            )
+            rolling = rolling_universal(loaded, models.model, series, coefficients[i], horizon, request.units)
+            record = await _in_turns(serving, rolling)
             records.append(record.with_warnings(warnings.get(i, ())) if isinstance(record, UniversalRecord) else record)
         else:
             records.append(series)
@@ -155,23 +158,20 @@ def refuse_long_work(request: CompareRequest, models: int, horizon: int, seconds
     )
 
 
-async def _roll(
-    serving: Serving, series: SstSeries, forecasters: Sequence[Forecaster], horizon: int
-) -> Rolled | SeriesError:
-    """Roll the networks in turns, so that other large requests get theirs and a cancelled one ends soon."""
-    rolling = rolling_through(series, forecasters, horizon)
+async def _in_turns(serving: Serving, rolling: Generator[None, None, _Result | SeriesError]) -> _Result | SeriesError:
+    """Run a generator in turns, so that other large requests get theirs and a cancelled one ends soon."""
     while True:
         result = await serving.run_in_worker(_advance, rolling)
         if result is not None:
             return result
 
 
-def _advance(rolling: Generator[None, None, Rolled]) -> Rolled | SeriesError | None:
+def _advance(rolling: Generator[None, None, _Result | SeriesError]) -> _Result | SeriesError | None:
     try:
         next(rolling)
     except StopIteration as stop:
-        rolled: Rolled = stop.value
-        return rolled
+        result: _Result | SeriesError = stop.value
+        return result
     except SeriesError as error:
         return error
     return None

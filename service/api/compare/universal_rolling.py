@@ -1,7 +1,7 @@
 """Rolls universal networks through a caller's series, from its past steps."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,10 +16,10 @@ from forecasting.series.units import Units
 from forecasting.universal.contexts.contexts import Contexts, read_contexts
 from forecasting.universal.distribution import interval
 from forecasting.universal.forecast import UniversalForecast
-from forecasting.universal.network.forecaster import Coefficients, Steps, UniversalForecaster
+from forecasting.universal.network.forecaster import Coefficients, Steps
 from forecasting.universal.own_past.past import Past
 from forecasting.universal.own_past.references import REFERENCES, forecast_references
-from forecasting.universal.release import BEST
+from forecasting.universal.release import BEST, UniversalRelease
 from forecasting.universal.steps.any_step import forecast_at_any_step
 from forecasting.universal.steps.resampling import Resampling
 from service.api.compare.universal import UniversalRecord
@@ -35,17 +35,18 @@ _OF_THE_END: Final = ("late", "reference_is_better")
 _NOTHING: Final = "there is nothing to compare with: send at least {needed} values, the last of them observed"
 
 
-def roll_universal(
+def rolling_universal(
     loaded: LoadedUniversal,
     model: str,
     series: SstSeries,
     coefficients: Coefficients,
     horizon: int,
     units: Units,
-) -> UniversalRecord | SeriesError:
+) -> Generator[None, None, UniversalRecord | SeriesError]:
     """Forecast a series ``horizon`` steps ahead from each of its past steps, with networks and references.
 
-    A series at another step than the release is forecast from up to 200 of them.
+    A series at another step than the release is forecast from up to 200 of them. A long series is forecast in parts,
+    and the generator yields after each.
 
     Args:
         loaded: the release of its step, or of the nearest one.
@@ -68,7 +69,7 @@ def roll_universal(
         needed = metadata.minimum + horizon
         return SeriesError(_NOTHING.format(needed=needed))
     contexts = _until(contexts, int(origins[-1]))
-    answers = {cell: _rolled(loaded.networks.networks[cell], contexts, origins, horizon) for cell in cells}
+    answers = yield from _rolling(loaded.networks, cells, contexts, origins, horizon)
     references = forecast_references(Past.of(contexts, origins, horizon))
     predicted = {cell: answer[:, 0] for cell, answer in answers.items()}
     for name, forecast in references.items():
@@ -120,14 +121,16 @@ def _until(contexts: Contexts, last: int) -> Contexts:
     )
 
 
-def _rolled(network: UniversalForecaster, contexts: Contexts, origins: Steps, horizon: int) -> Floats:
-    """Return mean and quantiles at one lead from each origin, °C ``(origins, 1 + levels)``.
+def _rolling(
+    release: UniversalRelease, cells: Sequence[str], contexts: Contexts, origins: Steps, horizon: int
+) -> Generator[None, None, dict[str, Floats]]:
+    """Return mean and quantiles at one lead from each origin, °C ``(origins, 1 + levels)``, by cell.
 
     A long series is cut into parts, in which each origin sees at least half of the longest context.
     """
-    maximum, length = network.metadata.maximum, contexts.values.shape[1]
+    maximum, length = release.any_network.metadata.maximum, contexts.values.shape[1]
     size = max(maximum // 2, 1)
-    parts = []
+    parts: dict[str, list[Floats]] = {cell: [] for cell in cells}
     for begin in range(int(origins[0]), length, size):
         inside = origins[(origins >= begin) & (origins < begin + size)]
         if not len(inside):
@@ -136,8 +139,28 @@ def _rolled(network: UniversalForecaster, contexts: Contexts, origins: Steps, ho
         first = max(last + 1 - maximum, 0)
         time = unix_seconds(contexts.step.shift(contexts.last_time, last - (length - 1)))
         values = contexts.values[:, first : last + 1]
-        parts.append(network.backtest(values, time, contexts.coefficients, inside - first)[0, :, horizon - 1])
-    return np.concatenate(parts)
+        answers = _backtest(release, cells, values, time, contexts.coefficients, inside - first)
+        for cell, answer in answers.items():
+            parts[cell].append(answer[0, :, horizon - 1])
+        yield
+    return {cell: np.concatenate(answers) for cell, answers in parts.items()}
+
+
+def _backtest(
+    release: UniversalRelease,
+    cells: Sequence[str],
+    values: Floats,
+    last_time: Floats,
+    coefficients: Coefficients,
+    origins: Steps,
+) -> dict[str, Floats]:
+    """Return what :meth:`UniversalForecaster.backtest` returns, by cell. Several networks share most of the work."""
+    networks = {cell: release.networks[cell] for cell in cells}
+    shared = release.shared_parts if len(cells) > 1 else None
+    if shared is None:
+        return {cell: network.backtest(values, last_time, coefficients, origins) for cell, network in networks.items()}
+    answers = shared.backtest(values, last_time, coefficients, origins)
+    return {cell: answers[network.metadata.model] for cell, network in networks.items()}
 
 
 def _roll_resampled(

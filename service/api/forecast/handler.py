@@ -1,8 +1,8 @@
-"""Answer ``/forecast``: from a request as it arrived to the JSON of its answer.
+"""Answer ``/forecast``: from the request as it arrived to the JSON of the answer.
 
-A small ``POST /forecast`` usually takes a shorter way that does without this module's coroutines and without FastAPI:
-:mod:`service.server.hot_path` reads the request with :func:`~service.api.forecast.request.read_request`, plans it with
-:func:`plan_forecast`, and writes the answer with :func:`~service.api.forecast.answer.write_answer`, as is done here.
+Most small ``POST /forecast`` requests skip FastAPI and the coroutines of this module: :mod:`service.server.hot_path`
+calls the same steps, :func:`~service.api.forecast.request.read_request`, :func:`plan_forecast` and
+:func:`~service.api.forecast.answer.write_answer`.
 """
 
 from collections.abc import Callable

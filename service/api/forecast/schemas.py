@@ -121,6 +121,9 @@ class Choice(BaseModel):
     )
     origins: int = Field(description="The number of past forecasts that were compared.")
     rmse: dict[str, float] = Field(description="The RMSE of each candidate at the leads asked for.")
+    since: Time | None = Field(
+        default=None, description="The first time that a past forecast started from; absent if there are none."
+    )
 
 
 class SeriesForecast(_Forecast, _Identified):

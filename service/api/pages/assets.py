@@ -4,6 +4,7 @@ The folder of each bundle is named after its content or version, so that browser
 """
 
 import gzip
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ MEDIA_TYPES: Final = {
 }
 
 PAGE: Final = Path(__file__).parents[2] / "page"
+
+_IMPORT: Final = re.compile(rb'^(?:import|export) [^"]*"\./([^"]+)";', re.MULTILINE)
 
 _COMPRESSION_LEVEL: Final = 6
 """Level 9 takes a third longer for Swagger UI and saves 0.2 %."""
@@ -58,6 +61,16 @@ class Bundle:
 
     folder: str
     files: Mapping[str, Asset]
+
+    def modules_of(self, *names: str) -> list[str]:
+        """Return the paths of some modules and of all modules that they import."""
+        pending, found = [f"modules/{name}.js" for name in names], dict[str, None]()
+        while pending:
+            path = pending.pop()
+            if path not in found:
+                found[path] = None
+                pending += [f"modules/{name.decode()}" for name in _IMPORT.findall(self.files[path].content)]
+        return sorted(found)
 
 
 @dataclass(frozen=True)

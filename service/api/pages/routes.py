@@ -15,6 +15,8 @@ from service.api.dependencies import SettingsDep
 from service.api.pages.assets import PAGE, Asset, Assets
 
 PATH: Final = "/"
+VIEWS: Final = ("forecast", "data", "compare", "operate")
+"""The views of the page, as in address.js. The first is the default."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,10 +33,11 @@ AssetsDep = Annotated[Assets, Depends(_assets)]
 
 
 @router.get(PATH)
-def page(assets: AssetsDep, settings: SettingsDep) -> HTMLResponse:
-    """Return the page."""
-    text = _html(assets.page.folder, tuple(assets.page.files), settings.max_body_bytes)
-    return HTMLResponse(text, headers=_REVALIDATE)
+def page(assets: AssetsDep, settings: SettingsDep, view: str = "") -> HTMLResponse:
+    """Return the page, with links to the modules of a view so that browsers load them all at once."""
+    view = view if view in VIEWS else VIEWS[0]
+    modules = tuple(assets.page.modules_of("main", view))
+    return HTMLResponse(_html(assets.page.folder, modules, settings.max_body_bytes), headers=_REVALIDATE)
 
 
 # Not async: the first request for a large file compresses it.
@@ -61,9 +64,8 @@ def _file(request: Request, asset: Asset, caching: Mapping[str, str]) -> Respons
 
 
 @lru_cache
-def _html(folder: str, files: tuple[str, ...], max_bytes: int) -> str:
-    """Return the HTML, which names every module so that browsers load them all at once."""
-    modules = (name for name in files if name.startswith("modules/"))
+def _html(folder: str, modules: tuple[str, ...], max_bytes: int) -> str:
+    """Return the HTML, which preloads these modules."""
     preloads = "\n  ".join(f'<link rel="modulepreload" href="{folder}/{name}">' for name in modules)
     text = (PAGE / "index.html").read_text(encoding="utf-8")
     return Template(text).substitute(assets=folder, preloads=preloads, largest=max_bytes)

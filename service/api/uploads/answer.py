@@ -26,6 +26,7 @@ from service.api.uploads.schemas import MAX_FLAGGED
 from service.engine.forecast_json import rounded
 from service.engine.series_schema import MAX_ID
 from service.engine.writing import Json
+from service.http.choices import choices_of
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings
@@ -57,7 +58,8 @@ def _unsupported(detail: str) -> ProblemError:
 def unreadable_file(error: FileError) -> ProblemError:
     """The problem of a file that cannot be read: 422, with the place and the remedy."""
     message = error.written(in_query)
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, [Place(location="body", message=message)])
+    places = [Place(location="body", message=message)]
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, message, places, choices=choices_of(error))
 
 
 def read_text_file(content: bytes, options: ReadingOptions, settings: Settings) -> Reading:
@@ -83,6 +85,7 @@ def described(reading: Reading, registry: Registry, settings: Settings) -> Json:
     return {
         "format": reading.format,
         "problem": _problem(reading.error),
+        "choices": _choices(reading.error),
         "stations": [_station(station, metadata) for station in stations],
         "units": "celsius",
         "series": [
@@ -143,6 +146,10 @@ def _problem(error: FileError | None) -> str | None:
     return None if error is None else error.written(in_query)
 
 
+def _choices(error: FileError | None) -> list[Json]:
+    return [choice.model_dump() for choice in choices_of(error)]
+
+
 def _station(station: _StationSeries, metadata: Sequence[CheckpointMetadata]) -> Json:
     description = describe(station.station)
     answer: Json = {
@@ -154,6 +161,7 @@ def _station(station: _StationSeries, metadata: Sequence[CheckpointMetadata]) ->
         "flags": description["flags"],
         "warnings": description["warnings"],
         "problem": station.problem,
+        "choices": _choices(station.station.error),
         "training": {"problem": station.problem if station.series is None else untrainable(station.series)},
         "forecast": [] if station.series is None else [_use(station.series, checkpoint) for checkpoint in metadata],
     }

@@ -8,6 +8,7 @@ from forecasting.errors import ForecastError, RequestError
 from forecasting.readers import DateOrder, ReadingOptions
 from forecasting.readers.base.options import OPTIONS
 from forecasting.series.units import Units
+from service.http.choices import Choice
 from service.http.time_fields import Time
 
 MAX_STATIONS: Final = 500
@@ -113,6 +114,7 @@ class Station(BaseModel):
     warnings: list[str] = Field(description="Doubts to check, one sentence each.")
     summary: SeriesSummary | None = Field(default=None, description="Absent if there is a problem.")
     problem: str | None = Field(description="Why there is no series, and what to do; null if there is one.")
+    choices: list[Choice] = Field(description="The possible answers to what the problem asks.")
     training: TrainingFit
     forecast: list[DatasetFit] = Field(description="Datasets with the same step whose models may be able to forecast.")
 
@@ -142,6 +144,7 @@ class FileReading(BaseModel):
 
     format: str = Field(examples=["CSV"])
     problem: str | None = Field(description="What to choose, if the file holds several series; otherwise null.")
+    choices: list[Choice] = Field(description="The possible answers to what the problem asks: the stations.")
     stations: list[Station]
     units: Literal["celsius"] = Field(description="Units of the values in series.")
     series: list[FoundSeries] = Field(description="The series of each station that has one.")

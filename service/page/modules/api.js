@@ -14,10 +14,10 @@ export class ApiError extends Error {
     super(detail);
     this.status = status;
     this.details = details;
+    /** The possible answers to a question that a file leaves open. @type {import("./reading-choices.js").ReadingChoice[]} */
+    this.choices = [];
     /** A title more specific than the one for the status. @type {string | null} */
     this.heading = null;
-    /** The part of the file that the error is about. @type {Element | null} */
-    this.excerpt = null;
   }
 }
 
@@ -90,7 +90,9 @@ async function send(path, options) {
 async function errorFrom(response) {
   try {
     const problem = await response.json();
-    return new ApiError(problem.detail ?? problem.error ?? response.statusText, response.status, problem.errors ?? []);
+    const error = new ApiError(problem.detail ?? problem.error ?? response.statusText, response.status, problem.errors ?? []);
+    error.choices = problem.choices ?? [];
+    return error;
   } catch {
     return new ApiError(`The service returned ${response.status} ${response.statusText}`, response.status);
   }

@@ -1,22 +1,26 @@
 // @ts-check
 /** The Compare view: accuracy of the models over the test period, next to the references. */
 
-import { accuracyTable, metricDefinitions, selectionNote, skillBars } from "./accuracy.js";
+import { accuracyTable, bestNote, metricDefinitions } from "./accuracy.js";
 import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { comparisonFigure, comparisonRows, meanSpread } from "./comparison-chart.js";
 import { numberField, toggleGroup } from "./controls.js";
+import { coverageCard } from "./coverage.js";
 import { datasetField, unknownDataset } from "./dataset-choice.js";
-import { findDataset, loadDatasets } from "./datasets.js";
+import { findDataset, loadReleases } from "./datasets.js";
 import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
 import { glossary } from "./glossary.js";
+import { showHindcast } from "./hindcast.js";
 import { CELLS, kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { tableDisclosure } from "./table.js";
 import { latestOnly, runTask } from "./task.js";
-import { showLeadErrors } from "./leads.js";
+import { leadErrorsCard } from "./leads.js";
+import { showMemory } from "./memory.js";
+import { skillBars } from "./skill-bars.js";
 import { formatPeriod, formatSteps } from "./times.js";
 import { trainingCards } from "./training.js";
 
@@ -24,18 +28,19 @@ export const heading = "Compare";
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await runTask(root, "Loading models", signal, loadDatasets, (datasets) => compose(root, datasets, signal));
+  await runTask(root, "Loading models", signal, loadReleases, (releases) => compose(root, releases, signal));
 }
 
-/** @param {HTMLElement} root @param {import("./datasets.js").Dataset[]} datasets @param {AbortSignal} signal */
-function compose(root, datasets, signal) {
+/** @param {HTMLElement} root @param {import("./datasets.js").Releases} releases @param {AbortSignal} signal */
+function compose(root, releases, signal) {
+  const datasets = releases.places;
   const dataset = findDataset(datasets, readState().dataset);
-  if (!dataset) return fill(root, unknownDataset(datasets, readState()));
+  if (!dataset) return fill(root, unknownDataset(releases, readState()));
   const horizon = Math.min(Math.max(Number(readState().horizon) || 1, 1), dataset.best.horizon);
   const intro = h("p", {}, "How far the RNN, LSTM and GRU forecasts are from the observations.");
   const errors = h("div", { class: "stack" });
-  const plot = h("section", { class: "card" });
-  const training = h("div", {});
+  const [plot, hindcast] = [h("section", { class: "card" }), h("section", { class: "card", hidden: true })];
+  const [memory, training] = [h("div", {}), h("div", {})];
   const lead = { value: horizon, min: 1, max: dataset.best.horizon, unit: (/** @type {number} */ n) => formatSteps(n, dataset.best.step) };
   const nextSignal = latestOnly(signal);
   const showAt = (/** @type {number} */ steps) => showErrors(errors, intro, dataset.name, steps, nextSignal());
@@ -43,7 +48,7 @@ function compose(root, datasets, signal) {
     "div",
     { class: "controls" },
     datasetField(datasets, dataset, (name) => {
-      updateState({ dataset: name, horizon: null, from: null, to: null }, { step: true });
+      updateState({ dataset: name, horizon: null, from: null, to: null, day: null, network: null }, { step: true });
       show(root, signal);
     }),
     numberField("Steps ahead in the table", lead, (steps) => {
@@ -56,18 +61,25 @@ function compose(root, datasets, signal) {
     h("div", { class: "intro" }, h("h1", {}, heading), intro, glossary()),
     controls,
     plot,
+    hindcast,
     errors,
+    section("What each network remembers", "The universal networks, which forecast series from any sea, on seas that they have not seen: the longer the series before a forecast, the more there is to remember.", memory),
     section("How the networks were trained", "All three networks have the same configuration and differ only in their cell.", training),
   );
-  showPlot(plot, dataset.name, signal);
+  showPlot(plot, hindcast, dataset.name, signal);
   showAt(horizon);
+  showMemory(memory, dataset.best.step, signal);
   showTraining(training, dataset.name, signal);
 }
 
-/** @param {HTMLElement} card @param {string} dataset @param {AbortSignal} signal */
-function showPlot(card, dataset, signal) {
+/** Show the plot, and then the past forecasts if the release has them. @param {HTMLElement} card @param {HTMLElement} hindcast @param {string} dataset @param {AbortSignal} signal */
+function showPlot(card, hindcast, dataset, signal) {
   const load = (/** @type {AbortSignal} */ stop) => getJson(withQuery("/compare/predictions", { dataset }), { signal: stop });
-  return runTask(card, "Loading forecasts for the test period", signal, load, (predictions) => fill(card, ...plotCard(predictions, signal)));
+  return runTask(card, "Loading forecasts for the test period", signal, load, (predictions) => {
+    fill(card, ...plotCard(predictions, signal));
+    hindcast.hidden = !predictions.hindcast;
+    if (predictions.hindcast) showHindcast(hindcast, predictions, signal);
+  });
 }
 
 /** @param {import("./comparison-chart.js").Predictions & {dataset: string}} results @param {AbortSignal} signal */
@@ -76,7 +88,7 @@ function plotCard(results, signal) {
   const { from, to, models } = readState();
   let shown = parseList(models, CELLS).filter((kind) => kinds.includes(kind));
   const chart = new Chart(`Observed and forecast SST for ${results.dataset}, with errors`, signal, {
-    height: "31rem",
+    height: "40rem",
     range: from && to ? [from, to] : null,
     onZoom: (range) => updateState({ from: range && toMinute(range[0]), to: range && toMinute(range[1]) }),
   });
@@ -98,6 +110,7 @@ function plotCard(results, signal) {
     h(
       "div",
       { class: "controls" },
+      h("div", { class: "field" }, h("span", {}, "Always shown"), h("div", { class: "row legend" }, modelLabel("observed"))),
       toggleGroup("Show", options, shown, (selection) => {
         shown = selection;
         updateState({ models: selection.join(",") === CELLS.join(",") ? null : selection.join(",") || "none" });
@@ -105,7 +118,7 @@ function plotCard(results, signal) {
       }),
     ),
     chart.element,
-    spread !== null && h("p", { class: "note" }, `On average, the networks are within ${fixed(spread, spread < 0.01 ? 3 : 2)} °C of each other, so their lines almost coincide. Drag across the chart or use the buttons to zoom in; double-click to show the whole period.`),
+    spread !== null && h("p", { class: "note" }, `On average, the networks are within ${fixed(spread, spread < 0.01 ? 3 : 2)} °C of each other, so their lines almost coincide; the lowest panel shows how they differ, on a scale for that. Drag across the chart or use the buttons to zoom in; double-click to show the whole period.`),
     tableDisclosure(`Observed and forecast SST for ${results.dataset}, °C`, () => comparisonRows(results, shown, chart.range)),
   ];
 }
@@ -117,8 +130,8 @@ function showErrors(box, intro, dataset, horizon, signal) {
   return runTask(box, "Loading errors", signal, load, (comparison) => {
     fill(intro, ...introduction(comparison));
     const name = `${dataset}-${horizon}`;
-    const leads = h("section", { class: "card" });
-    showLeadErrors(leads, dataset, comparison, signal);
+    const byLead = h("div", { class: "grid" });
+    showByLead(byLead, comparison, signal);
     fill(
       box,
       h(
@@ -128,8 +141,8 @@ function showErrors(box, intro, dataset, horizon, signal) {
           "section",
           { class: "card" },
           h("header", {}, h("h2", {}, `Errors, ${formatSteps(horizon, comparison.step)} ahead`), h("p", {}, `${formatCount(comparison.test.n)} forecasts`)),
-          accuracyTable(comparison, "Errors over the test period", { markSelected: true }),
-          selectionNote(comparison),
+          accuracyTable(comparison, "Errors over the test period", { markBest: true }),
+          bestNote(comparison),
           h(
             "div",
             { class: "row" },
@@ -141,9 +154,15 @@ function showErrors(box, intro, dataset, horizon, signal) {
         ),
         h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "Reduction in RMSE; bars to the right are better")), skillBars(comparison)),
       ),
-      leads,
+      byLead,
     );
   });
+}
+
+/** Errors and coverage at every lead. @param {HTMLElement} box @param {any} comparison @param {AbortSignal} signal */
+function showByLead(box, comparison, signal) {
+  const load = (/** @type {AbortSignal} */ stop) => getJson(withQuery("/compare/leads", { dataset: comparison.dataset }), { signal: stop });
+  return runTask(box, "Loading errors by lead", signal, load, (leads) => fill(box, leadErrorsCard(leads, comparison.horizon, signal), coverageCard(leads, signal)));
 }
 
 /** @param {any} comparison */
@@ -152,7 +171,7 @@ function introduction(comparison) {
   const period = formatPeriod(comparison.test.start, comparison.test.end, comparison.step);
   return [
     `The test period, ${period}, was not used for training or tuning. `,
-    h("strong", {}, `${modelTitle(kindOf(best.model))}, selected on the validation period, is off by ${fixed(best.mae, 2)} °C on average`),
+    h("strong", {}, `${modelTitle(kindOf(best.model))}, the best network over the validation period, is off by ${fixed(best.mae, 2)} °C on average`),
     ` ${formatSteps(comparison.horizon, comparison.step)} ahead.`,
   ];
 }

@@ -1,8 +1,8 @@
 // @ts-check
-/** A chart of observed and forecast SST, with the errors below. */
+/** A chart of observed and forecast SST, with the errors and the differences between the networks below. */
 
 import { columnTime, formatTime, hoverFormat } from "./times.js";
-import { kindOf, modelTitle } from "./models.js";
+import { CELLS, isNetwork, kindOf, modelTitle } from "./models.js";
 import { fixedRange, panelTitle, timeExtent } from "./layout.js";
 import { fixed } from "./numbers.js";
 import { lineTrace } from "./traces.js";
@@ -25,37 +25,45 @@ import { axisRange, drawnPosition, indexRange, pointsToDraw } from "./visible-ra
 export function comparisonFigure(results, shown, range) {
   const models = visibleModels(results, shown);
   const errors = models.map(([, values]) => errorsOf(results, values));
+  const mean = meanOfNetworks(results);
+  const compared = mean ? models.filter(([kind]) => isNetwork(kind)) : [];
+  const differences = compared.map(([, values]) => values.map((value, i) => difference(value, mean?.[i] ?? null)));
   const temperatures = [results.observed, ...models.map(([, values]) => values)];
   const slice = indexRange(results.timestamps, range);
-  const { indices, thinned } = pointsToDraw([...temperatures, ...errors], slice);
+  const { indices, thinned } = pointsToDraw([...temperatures, ...errors, ...differences], slice);
   const pick = (/** @type {any[]} */ values) => indices.map((index) => values[index]);
   const times = pick(results.timestamps);
+  const lower = (/** @type {string} */ kind, /** @type {any[]} */ values, /** @type {any} */ overrides) => {
+    const trace = lineTrace(kind, times, pick(values));
+    return { ...trace, hovertemplate: "%{y:+.2f} °C", line: { ...trace.line, width: 1.25 }, ...overrides, legendrank: trace.legendrank + overrides.legendrank };
+  };
   const data = [
-    lineTrace("observed", times, pick(results.observed), { hovertemplate: "<b>%{y:.2f} °C</b>" }),
     ...models.map(([kind, values]) => lineTrace(kind, times, pick(values))),
-    ...models.map(([kind], i) =>
-      lineTrace(kind, times, pick(errors[i]), {
-        name: `${modelTitle(kind)} error`,
-        yaxis: "y2",
-        legendrank: lineTrace(kind, [], []).legendrank + 100,
-        hovertemplate: "%{y:+.2f} °C",
-        line: { ...lineTrace(kind, [], []).line, width: 1.25 },
-      }),
-    ),
+    // Drawn above the models, so that it stays visible where they coincide.
+    lineTrace("observed", times, pick(results.observed), { hovertemplate: "<b>%{y:.2f} °C</b>" }),
+    ...models.map(([kind], i) => lower(kind, errors[i], { name: `${modelTitle(kind)} error`, yaxis: "y2", legendrank: 100 })),
+    ...compared.map(([kind], i) => lower(kind, differences[i], { name: `${modelTitle(kind)} minus mean`, yaxis: "y3", legendrank: 200, hovertemplate: "%{y:+.3f} °C" })),
   ];
+  const panels = panelsOf(differences.length > 0);
+  const panel = (/** @type {[number, number]} */ domain, /** @type {[number, number] | null} */ values, /** @type {any} */ overrides) => ({ domain, fixedrange: true, ...overrides, ...fixedRange(values) });
   return {
     data,
     layout: {
       hoversubplots: "axis",
       xaxis: {
-        anchor: "y2",
+        anchor: differences.length ? "y3" : "y2",
         hoverformat: hoverFormat(results.step),
         showgrid: false,
         range: timeExtent(results.timestamps),
       },
-      yaxis: { domain: [0.4, 1], fixedrange: true, nticks: 6, ...fixedRange(axisRange(temperatures, slice)) },
-      yaxis2: { domain: [0, 0.29], fixedrange: true, zeroline: true, nticks: 5, ...fixedRange(axisRange([...errors, [0]], slice)) },
-      annotations: [panelTitle("SST, °C", 1), panelTitle("Error: forecast minus observed, °C", 0.29)],
+      yaxis: panel(panels.sst, axisRange(temperatures, slice), { nticks: 6 }),
+      yaxis2: panel(panels.errors, axisRange([...errors, [0]], slice), { zeroline: true, nticks: 4 }),
+      ...(panels.differences && { yaxis3: panel(panels.differences, axisRange([...differences, [0]], slice), { zeroline: true, nticks: 4 }) }),
+      annotations: [
+        panelTitle("SST, °C", 1),
+        panelTitle("Error: forecast minus observed, °C", panels.errors[1]),
+        ...(panels.differences ? [panelTitle("Each network minus their mean, °C", panels.differences[1])] : []),
+      ],
     },
     extent: slice,
     thinned,
@@ -93,6 +101,22 @@ function visibleModels(results, shown) {
     .reverse();
 }
 
+/** Where the panels are, from the bottom (0) to the top (1) of the chart. @param {boolean} withDifferences @returns {{sst: [number, number], errors: [number, number], differences: [number, number] | null}} */
+function panelsOf(withDifferences) {
+  if (!withDifferences) return { sst: [0.4, 1], errors: [0, 0.29], differences: null };
+  return { sst: [0.6, 1], errors: [0.34, 0.51], differences: [0, 0.25] };
+}
+
+/** The mean of the networks at each time; null for fewer than two networks. @param {Predictions} results */
+function meanOfNetworks(results) {
+  const columns = visibleModels(results, CELLS).map(([, values]) => values);
+  if (columns.length < 2) return null;
+  return results.timestamps.map((_, i) => {
+    const values = columns.map((column) => column[i]);
+    return values.includes(null) ? null : values.reduce((sum, value) => /** @type {number} */ (sum) + /** @type {number} */ (value), 0) / values.length;
+  });
+}
+
 /** The mean spread between the networks, °C; null for fewer than two. @param {Predictions} results @param {string[]} cells */
 export function meanSpread(results, cells) {
   const columns = visibleModels(results, cells).map(([, values]) => values);
@@ -106,8 +130,10 @@ export function meanSpread(results, cells) {
 
 /** Forecast minus observed; null where either is missing. @param {Predictions} results @param {(number | null)[]} values */
 function errorsOf(results, values) {
-  return values.map((value, i) => {
-    const observed = results.observed[i];
-    return value === null || observed === null ? null : value - observed;
-  });
+  return values.map((value, i) => difference(value, results.observed[i]));
+}
+
+/** @param {number | null} value @param {number | null} other */
+function difference(value, other) {
+  return value === null || other === null ? null : value - other;
 }

@@ -8,9 +8,10 @@ import { announce, fill, h } from "./dom.js";
 import { fileForecast } from "./file-forecast.js";
 import { fileInput } from "./file-input.js";
 import { pageSentence, readFile, readingParams } from "./file-reader.js";
+import { refusalNotice } from "./file-refusal.js";
 import { fileSummaryCard } from "./file-summary.js";
 import { clearPosition } from "./position-fields.js";
-import { readingOptions } from "./reading-options.js";
+import { clearReadingOptions, readingOptions } from "./reading-options.js";
 import { timestampsOf } from "./series-times.js";
 import { latestOnly, runTask } from "./task.js";
 
@@ -21,16 +22,30 @@ let currentFile = null;
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  const result = h("div", { class: "stack result" });
+  const result = h("div", { class: "stack result", tabindex: "-1" });
+  const options = h("div", {});
   const nextSignal = latestOnly(signal);
-  const refresh = () => (currentFile ? showFile(result, currentFile, nextSignal()) : undefined);
+  const refresh = () => (currentFile ? showFile(result, currentFile, reread, nextSignal()) : undefined);
+  const showOptions = () => fill(options, readingOptions(refresh));
+  /** Read the file again with options that the result has set. */
+  const reread = async () => {
+    showOptions();
+    await refresh();
+    if (signal.aborted) return;
+    // The button that was pressed is gone.
+    result.focus();
+    result.scrollIntoView();
+  };
   const open = async (/** @type {import("./file-reader.js").FileContent} */ file) => {
     if (currentFile) clearPosition();
+    if (currentFile && currentFile.name !== file.name) clearReadingOptions();
     currentFile = file;
+    showOptions();
     await refresh();
     result.scrollIntoView();
   };
   const pastedText = currentFile?.name.startsWith("pasted") ? await currentFile.blob.text() : "";
+  showOptions();
   fill(
     root,
     h(
@@ -39,19 +54,20 @@ export async function show(root, signal) {
       h("h1", {}, heading),
       h("p", {}, "Forecast a series from any sea, and see how accurate such forecasts would have been on its past. Your file is sent only to this service and is not stored."),
     ),
-    h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), fileInput(open, currentFile, pastedText), readingOptions(refresh)),
+    h("section", { class: "card" }, h("h2", { class: "hidden" }, "Your file"), fileInput(open, currentFile, pastedText), options),
     result,
   );
   refresh();
 }
 
-/** @param {HTMLElement} box @param {import("./file-reader.js").FileContent} file @param {AbortSignal} signal */
-function showFile(box, file, signal) {
+/** @param {HTMLElement} box @param {import("./file-reader.js").FileContent} file @param {() => void} reread @param {AbortSignal} signal */
+function showFile(box, file, reread, signal) {
   const params = readingParams();
   const load = (/** @type {AbortSignal} */ stop) => Promise.all([loadReleases(stop), readFile(file, params, stop)]);
-  return runTask(box, `Reading ${file.name}`, signal, load, ([releases, reading]) => {
+  return runTask(box, `Reading ${file.name}`, signal, load, ([releases, { refusal, reading }]) => {
+    if (refusal) return fill(box, refusalNotice(refusal, reread));
     announce(`${file.name} was read as ${reading.format}`);
-    showReading(box, { file, params, reading, releases }, signal);
+    showReading(box, { file, params, reading, releases, reread }, signal);
   });
 }
 
@@ -61,19 +77,20 @@ function showFile(box, file, signal) {
  * @property {Record<string, string>} params of the request that read it
  * @property {any} reading the response of POST /series
  * @property {import("./datasets.js").Releases} releases
+ * @property {() => void} reread reads the file again, with the options in the URL
  *
  * @param {HTMLElement} box @param {FileReading} fileReading @param {AbortSignal} signal
  */
 function showReading(box, fileReading, signal) {
-  const { file, reading } = fileReading;
+  const { file, reading, reread } = fileReading;
   const stations = reading.stations.filter((/** @type {any} */ station) => reading.series.some((/** @type {any} */ series) => series.id === station.id));
-  if (!stations.length) return fill(box, problemNotice(file.name, reading));
+  if (!stations.length) return fill(box, problemNotice(file.name, reading, reread));
   const content = h("div", { class: "stack" });
   const nextSignal = latestOnly(signal);
   const byId = (/** @type {string | undefined} */ id) => stations.find((/** @type {any} */ station) => station.id === id);
   const showById = (/** @type {string} */ id) => showStation(content, fileReading, byId(id), nextSignal());
   const initial = byId(readState().station) ?? stations[0];
-  fill(box, stations.length > 1 && stationField(stations, initial, showById), problemNotice(file.name, reading), content);
+  fill(box, stations.length > 1 && stationField(stations, initial, showById), problemNotice(file.name, reading, reread), content);
   showById(initial.id);
 }
 
@@ -88,24 +105,21 @@ function stationField(stations, selected, change) {
   return h("div", { class: "controls" }, selectField(`Station (${options.length} in the file)`, options, selected.id, select));
 }
 
-/** The stations that could not be read, and why; null if all were. @param {string} fileName @param {any} reading */
-function problemNotice(fileName, reading) {
+/** The stations that could not be read, and why; null if all were. @param {string} fileName @param {any} reading @param {() => void} reread */
+function problemNotice(fileName, reading, reread) {
   const nothingRead = !reading.series.length;
   const unreadable = reading.stations.filter((/** @type {any} */ station) => station.problem);
   const problems = unreadable.map((/** @type {any} */ station) => [station.name && h("strong", {}, `${station.name}: `), pageSentence(station.problem)]);
   if (nothingRead && reading.problem) problems.unshift(pageSentence(reading.problem));
   if (!problems.length) return null;
-  const title = nothingRead ? `Cannot read a series from ${fileName}` : "Some stations could not be read";
-  return h(
-    "div",
-    nothingRead ? { class: "notice error", role: "alert" } : { class: "notice warning" },
-    h("h2", {}, title),
-    problems.length > 1 ? h("ul", {}, problems.slice(0, 20).map((/** @type {any} */ problem) => h("li", {}, problem))) : h("p", {}, problems[0]),
-  );
+  // Stations of one file mostly leave the same question open.
+  const choices = unreadable.find((/** @type {any} */ station) => station.choices.length)?.choices ?? (nothingRead ? reading.choices : []);
+  if (nothingRead) return refusalNotice({ title: `Cannot read a series from ${fileName}`, problems, choices, excerpt: null }, reread);
+  return refusalNotice({ title: "Some stations could not be read", problems, choices, excerpt: null, partly: true }, reread);
 }
 
 /** @param {HTMLElement} box @param {FileReading} fileReading @param {any} station @param {AbortSignal} signal */
-function showStation(box, { file, params, reading, releases }, station, signal) {
+function showStation(box, { file, params, reading, releases, reread }, station, signal) {
   const ofStation = (/** @type {any[]} */ items) => items.find((item) => item.id === station.id) ?? null;
   const series = ofStation(reading.series);
   const forecasts = h("div", { class: "stack" });
@@ -117,8 +131,11 @@ function showStation(box, { file, params, reading, releases }, station, signal) 
     history: historyOf(series),
     universal: releases.universal,
     places: releases.places.filter(({ name }) => accepted.includes(name)),
+    known: releases.places.map(({ name }) => name),
+    trainable: station.training.problem === null,
     params: reading.stations.length > 1 ? { ...params, station: station.name } : params,
     summary: fileSummaryCard({ format: reading.format, station, series, history: historyOf(series), flagged: ofStation(reading.flagged) }, signal),
+    reread,
   };
   fileForecast(forecasts, source, signal);
 }

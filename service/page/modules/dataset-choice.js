@@ -15,16 +15,18 @@ export function datasetField(datasets, selected, change) {
 }
 
 /**
- * A notice that a dataset does not exist, with links to those that do.
- * @param {Dataset[]} datasets @param {import("./address.js").State} state with the name that does not exist
+ * A notice that a view has no dataset of this name, with links to those that it has.
+ * @param {import("./datasets.js").Releases} releases @param {import("./address.js").State} state with the name
  */
-export function unknownDataset(datasets, { view, dataset }) {
-  announce(`No dataset ${dataset}.`);
-  const links = datasets.map(({ name, title }) => h("li", {}, h("a", { href: urlOf({ view, dataset: name }) }, title), title !== name && [" ", h("code", {}, name)]));
+export function unknownDataset({ places, universal }, { view, dataset }) {
+  const isUniversal = universal.some(({ name }) => name === dataset);
+  const heading = isUniversal ? `${dataset} forecasts any sea and has no series of its own` : `No dataset ${dataset}`;
+  announce(`${heading}.`);
+  const links = places.map(({ name, title }) => h("li", {}, h("a", { href: urlOf({ view, dataset: name }) }, title), title !== name && [" ", h("code", {}, name)]));
   return h(
     "div",
     { class: "notice error", role: "alert" },
-    h("h1", {}, `No dataset ${dataset}; available:`),
-    h("ul", {}, links),
+    h("h1", {}, `${heading}; available:`),
+    h("ul", {}, links, isUniversal && h("li", {}, h("a", { href: urlOf({ view: "data" }) }, "your own data"))),
   );
 }

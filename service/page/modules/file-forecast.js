@@ -5,12 +5,13 @@ import { parseList, readState, updateState } from "./address.js";
 import { numberField, selectField, toggleGroup } from "./controls.js";
 import { horizonAt, universalFor } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
-import { forecastCard } from "./forecast-card.js";
+import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
 import { glossary } from "./glossary.js";
 import { headlineCard, headlineText } from "./headline-card.js";
 import { CELLS, modelTitle } from "./models.js";
 import { comparisonCards } from "./own-series-comparison.js";
 import { loadComparison, loadForecasts } from "./own-series-requests.js";
+import { placeTrainingCard, reasonToTrain } from "./place-training.js";
 import { positionFields, positionOf } from "./position-fields.js";
 import { sentence } from "./sentence.js";
 import { fileSnippets } from "./snippets.js";
@@ -26,8 +27,11 @@ const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
  * @property {import("./forecast-chart.js").History} history the same series with the time of each value
  * @property {import("./datasets.js").Dataset[]} universal releases
  * @property {import("./datasets.js").Dataset[]} places whose models take the series
+ * @property {string[]} known datasets of all places
+ * @property {boolean} trainable whether networks can be trained on the series
  * @property {Record<string, any>} params of the request that read the file
  * @property {Element} summary of how the file was read
+ * @property {() => void} reread reads the file again, for releases that are new
  *
  * @typedef {object} Choice what the user asks for
  * @property {import("./datasets.js").Dataset | null} place whose models forecast; null for universal networks
@@ -36,14 +40,17 @@ const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
  * @property {number} maxHorizon
  * @property {string | null} resampledTo the step of the release, if it is not that of the series
  * @property {import("./position-fields.js").Position | null} position
+ *
+ * @typedef {Record<"opening" | "forecast" | "values" | "training" | "comparison" | "code", HTMLElement>} Boxes
  */
 
 /** @param {HTMLElement} box @param {Source} source @param {AbortSignal} signal */
 export function fileForecast(box, source, signal) {
-  const [opening, forecast, comparison, code] = ["opening", "", "", ""].map((name) => h("div", { class: `stack ${name}`.trim() }));
+  const part = (/** @type {string} */ name) => h("div", { class: `stack ${name}` });
+  const boxes = { opening: part("opening"), forecast: part("forecast"), values: part("values"), training: part("training"), comparison: part("comparison"), code: part("code") };
   const nextSignal = latestOnly(signal);
   const compare = compareOnce(source);
-  const show = () => showForecast({ opening, forecast, comparison, code }, source, { choice: choiceOf(source), position, compare }, nextSignal());
+  const show = () => showForecast(boxes, source, { choice: choiceOf(source), position, compare }, nextSignal());
   const position = positionFields(source.series, () => (compare.forget(), show()));
   const update = (/** @type {Record<string, any>} */ changes) => {
     updateState(changes);
@@ -53,7 +60,8 @@ export function fileForecast(box, source, signal) {
     updateState({ release: name || null, horizon: null });
     fileForecast(box, source, signal);
   };
-  fill(box, opening, forecastPart(source, choiceOf(source), { update, changeRelease, position }), forecast, comparison, source.summary, code);
+  const options = optionsCard(source, choiceOf(source), { update, changeRelease, position });
+  fill(box, boxes.opening, boxes.forecast, options, boxes.values, boxes.training, boxes.comparison, source.summary, boxes.code);
   show();
 }
 
@@ -75,23 +83,21 @@ function choiceOf({ series, universal, places }) {
 }
 
 /**
- * The heading and the controls of the forecast.
+ * The controls of the forecast.
  * @param {Source} source @param {Choice} choice
  * @param {{update: (changes: Record<string, any>) => void, changeRelease: (name: string) => void, position: ReturnType<typeof positionFields>}} actions
  */
-function forecastPart(source, { place, model, horizon, maxHorizon }, { update, changeRelease, position }) {
+function optionsCard(source, { place, model, horizon, maxHorizon }, { update, changeRelease, position }) {
   const universal = universalFor(source.universal, source.series.step);
   const models = [{ value: "best", text: place ? `Best (${modelTitle(place.best.cell)})` : "Best" }, ...CELLS.map((value) => ({ value, text: modelTitle(value) })), { value: "all", text: "All three" }];
-  const releases = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...source.places.map(({ name }) => ({ value: name, text: `One place (${name})` }))];
+  const releases = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...source.places.map(({ name, title }) => ({ value: name, text: `One place (${title})` }))];
   const text = place
-    ? `These networks were trained on ${place.name}, which may be quite unlike your location.`
+    ? `These networks were trained on one place, ${place.title}, which may be quite unlike yours.`
     : "These networks were trained on simulated seas and take any series at its own step. “Best” is the network or reference with the best record on your series.";
   return h(
     "section",
-    { class: "part" },
-    h("h2", {}, "Forecast"),
-    h("p", {}, text),
-    glossary(),
+    { class: "card options" },
+    h("header", {}, h("h2", {}, "Change the forecast")),
     h(
       "div",
       { class: "controls" },
@@ -100,6 +106,8 @@ function forecastPart(source, { place, model, horizon, maxHorizon }, { update, c
       numberField("Steps ahead", { value: horizon, min: 1, max: maxHorizon, unit: (n) => formatSteps(n, source.series.step) }, (n) => update({ horizon: n })),
     ),
     !place && position.element,
+    h("p", { class: "note" }, text),
+    glossary(),
   );
 }
 
@@ -115,24 +123,49 @@ function compareOnce(source) {
 }
 
 /**
- * @param {Record<"opening" | "forecast" | "comparison" | "code", HTMLElement>} boxes @param {Source} source
+ * @param {Boxes} boxes @param {Source} source
  * @param {{choice: Choice, position: ReturnType<typeof positionFields>, compare: Compare}} request @param {AbortSignal} signal
  */
-function showForecast({ opening, forecast, comparison, code }, source, { choice, position, compare }, signal) {
-  fill(forecast);
-  fill(comparison);
-  fill(code);
-  const load = (/** @type {AbortSignal} */ stop) => loadForecasts(source, choice, compare, stop);
+function showForecast(boxes, source, { choice, position, compare }, signal) {
+  const { opening, forecast, values, training, comparison, code } = boxes;
+  const dependent = [forecast, values, training, comparison, code];
+  // The last forecast stays until the next one, so that the controls below it do not move away from the pointer.
+  for (const box of dependent) box.classList.add("stale");
+  const load = async (/** @type {AbortSignal} */ stop) => {
+    try {
+      return await loadForecasts(source, choice, compare, stop);
+    } catch (error) {
+      if (!signal.aborted) dependent.forEach((box) => fill(box));
+      throw error;
+    }
+  };
   return runTask(opening, `Forecasting, and checking the record on ${source.file.name}`, signal, load, ({ forecasts, headline, body }) => {
+    for (const box of dependent) box.classList.remove("stale");
     fill(opening, headlineCard(headline, source.history));
     position.setProblem(choice.position && positionProblem(forecasts));
     const name = source.series.id === "0" ? source.file.name : source.series.id;
-    const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") });
-    fill(forecast, ...forecastCard({ name, history: source.history, forecasts, references: parseList(readState().refs, []), onReferences }, signal));
+    const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") || "none" });
+    const references = parseList(readState().refs, Object.keys(forecasts[0].baselines));
+    const shown = { name, history: source.history, forecasts, references, onReferences };
+    fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal)), warningsNotice(forecasts));
+    fill(values, valuesCard(shown));
+    fill(training, trainingCard(source, choice, headline, signal));
     fill(code, fileSnippets(source.file, source.params, body, enteredPosition(source.series, choice)));
     // Announced last, since the progress of the comparison would replace it.
     showComparison(comparison, choice, compare, signal).then(() => signal.aborted || announce(headlineText(headline, source.history)));
   });
+}
+
+/** How to train at the place of the series; null if that is not likely to help. @param {Source} source @param {Choice} choice @param {import("./headline-card.js").Headline} headline @param {AbortSignal} signal */
+function trainingCard(source, choice, headline, signal) {
+  const reason = choice.place || !source.trainable ? null : reasonToTrain(source.history, headline);
+  if (reason === null) return null;
+  const use = (/** @type {string} */ dataset) => {
+    updateState({ release: dataset, model: null, horizon: null });
+    source.reread();
+  };
+  const { file, params, series, known } = source;
+  return placeTrainingCard({ file, params, position: enteredPosition(series, choice), step: series.step, known }, reason, use, signal);
 }
 
 /** The position that the request has to add, because the file does not have it; null if there is none. @param {any} series @param {Choice} choice */

@@ -37,6 +37,7 @@ export function fileInput(open, current, text) {
   const showStatus = (/** @type {import("./file-reader.js").FileContent} */ file) => fill(status, h("strong", {}, file.name), ` ${formatSize(file.blob.size)}`);
   const openContent = (/** @type {import("./file-reader.js").FileContent} */ file) => {
     showStatus(file);
+    files.open = false;
     open(file);
   };
   const openFile = (/** @type {File} */ file) => {
@@ -63,14 +64,14 @@ export function fileInput(open, current, text) {
       },
     },
     h("p", {}, h("strong", {}, "Drop a file here"), ", or ", h("label", { for: "file", class: "link" }, "choose one", chooser)),
+    h("p", {}, "No file at hand? ", h("button", { type: "button", class: "link", click: () => useExample() }, "Try an example"), ": 60 days in the Ligurian Sea."),
     h("p", { class: "note" }, "CSV (long or wide), ERDDAP CSV or NDBC text, optionally gzipped; or NetCDF with a single location or a grid. Enough for a forecast: 14 days, 48 hours, 12 weeks or 24 months."),
-    status,
   );
   const useExample = () => {
     area.value = exampleCsv();
     openPasted();
   };
-  return h(
+  const grid = h(
     "div",
     { class: "grid" },
     drop,
@@ -80,9 +81,12 @@ export function fileInput(open, current, text) {
       h("label", { for: "pasted" }, "Or paste data"),
       area,
       h("p", { class: "note", id: "pasted-note" }, "Start with a header row, then one time and one temperature per line. Leave missing values empty. Columns latitude and longitude may give the position."),
-      h("div", { class: "row" }, h("button", { type: "button", class: "main", click: openPasted }, "Read data"), h("button", { type: "button", click: useExample }, "Try an example")),
+      h("div", { class: "row" }, h("button", { type: "button", class: "main", click: openPasted }, "Read data")),
     ),
   );
+  // Once a file is open, its forecast comes first.
+  const files = h("details", { class: "files", open: !current }, h("summary", {}, "Open another file"), grid);
+  return [status, files];
 }
 
 /** @param {number} bytes */

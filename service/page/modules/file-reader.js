@@ -21,20 +21,20 @@ export function readingParams() {
 }
 
 /**
- * Read a file through POST /series.
+ * Read a file through POST /series: its response, or why it was refused and the possible answers.
  * @param {FileContent} file @param {Record<string, string | undefined>} params @param {AbortSignal} signal
- * @throws {ApiError}
+ * @returns {Promise<{reading: any, refusal: import("./file-refusal.js").Refusal | null}>}
+ * @throws {ApiError} if the service does not answer, or the file is too large
  */
 export async function readFile({ name, blob }, params, signal) {
   refuseOversized(name, blob);
   try {
-    return await getJson(withQuery("/series", params), { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
+    const reading = await getJson(withQuery("/series", params), { signal, method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" } });
+    return { reading, refusal: null };
   } catch (error) {
     if (!(error instanceof ApiError) || ![413, 415, 422].includes(error.status)) throw error;
-    const explained = new ApiError(pageSentence(error.message), error.status, error.details);
-    explained.heading = `Cannot read ${name}`;
-    explained.excerpt = excerpt(error.message, await blob.slice(0, maxBytes()).text());
-    throw explained;
+    const lines = excerpt(error.message, await blob.slice(0, maxBytes()).text());
+    return { reading: null, refusal: { title: `Cannot read ${name}`, problems: [pageSentence(error.message)], choices: error.choices, excerpt: lines } };
   }
 }
 

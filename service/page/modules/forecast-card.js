@@ -1,5 +1,5 @@
 // @ts-check
-/** A forecast as warnings, a chart, a table and a CSV download. */
+/** A forecast as a chart, warnings, a table and a CSV download. */
 
 import { Chart } from "./chart.js";
 import { fill, h } from "./dom.js";
@@ -19,11 +19,6 @@ import { sentence } from "./sentence.js";
  * @property {string[]} references shown initially
  * @property {(references: string[]) => void} onReferences called with each new choice of references
  */
-
-/** The warnings, the chart and the values of a forecast, each in a card. @param {Shown} shown @param {AbortSignal} signal */
-export function forecastCard(shown, signal) {
-  return [warningsNotice(shown.forecasts), h("section", { class: "card" }, forecastChart(shown, signal)), valuesCard(shown)];
-}
 
 /** The chart of a forecast, and below it the legend and the choice of references. @param {Shown} shown @param {AbortSignal} signal */
 export function forecastChart({ name, title = name, history, forecasts, references, onReferences }, signal) {

@@ -56,7 +56,7 @@ export function forecastFigure(history, forecasts, references, range) {
   const { indices, thinned } = pointsToDraw([history.values], slice);
   const shown = references.filter((name) => name in first.baselines);
   const bands = forecasts.flatMap((forecast) => forecastBands(forecast, origin, single));
-  const observed = lineTrace("observed", pick(history.timestamps, indices), pick(history.values, indices), { hovertemplate: "<b>%{y:.2f} °C</b>" });
+  const observed = lineTrace("observed", pick(history.timestamps, indices), pick(history.values, indices), { line: { color: colour("observed"), width: 2 }, hovertemplate: "<b>%{y:.2f} °C</b>" });
   const referenceLines = shown.map((name) => referenceLine(name, history, first, indices));
   const lines = [...forecasts].reverse().map((forecast) => forecastLine(forecast, origin, single));
   const usual = shown.includes("climatology") && history.climatology ? history.climatology : null;
@@ -108,9 +108,10 @@ export function recentRange(history, forecasts) {
 function forecastBands({ model, timestamps, intervals }, origin, single) {
   const widestFirst = [...intervals].sort((a, b) => b.level - a.level);
   const x = [origin.x, ...timestamps];
+  const y = /** @type {number} */ (origin.y);
   return widestFirst.slice(single ? 0 : -1).flatMap(({ lower, upper }, i, { length }) => {
     const opacity = single && i === length - 1 ? NARROWEST_OPACITY : BAND_OPACITY;
-    return bandTraces(kindOf(model), x, [origin.y, ...lower], [origin.y, ...upper], opacity);
+    return bandTraces(kindOf(model), x, [y, ...lower], [y, ...upper], opacity);
   });
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** The values of a forecast, as a table and as CSV rows. */
 
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { kindOf, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { dataTable } from "./table.js";
@@ -12,36 +12,66 @@ import { columnTime } from "./times.js";
 /** The level that narrow screens show, if the forecast has it. */
 const NARROW_LEVEL = 80;
 
+/** Longer forecasts are shown in part until the user asks for all of it. */
+const MAX_ROWS = 24;
+
 /**
  * A table with a column for each interval and reference. On a narrow screen it has times, values and one interval: in a
  * column for a single model, under the value for several.
  * @param {string} caption @param {ModelForecast[]} forecasts @param {string} step
  */
 export function forecastTable(caption, forecasts, step) {
-  const [{ timestamps, intervals, baselines }] = forecasts;
-  const references = Object.keys(baselines);
-  const kept = intervals.find(({ level }) => level === NARROW_LEVEL) ?? intervals[0];
-  const single = forecasts.length === 1;
-  const intervalClass = (/** @type {number} */ level) => (single && level === kept?.level ? null : "wide-only");
-  const head = [
-    "Valid time (UTC)",
-    ...forecasts.flatMap((forecast) => [modelTitle(kindOf(forecast.model)), ...forecast.intervals.map(({ level }) => h("th", { scope: "col", class: intervalClass(level) }, `${level}%`))]),
-    ...references.map((name) => h("th", { scope: "col", class: "wide-only" }, modelTitle(name))),
-  ];
-  const rows = timestamps.map((time, i) => [
-    columnTime(time, step),
-    ...forecasts.flatMap((forecast) => [
-      h("td", {}, fixed(forecast.sst[i], 2), !single && forecast.intervals.filter(({ level }) => level === kept?.level).map((interval) => under(interval, i))),
-      ...forecast.intervals.map((interval) => h("td", { class: intervalClass(interval.level) }, range(interval, i))),
-    ]),
-    ...references.map((name) => h("td", { class: "wide-only" }, fixed(baselines[name][i], 2))),
-  ]);
+  const box = h("div", {});
+  const n = forecasts[0].timestamps.length;
+  const stride = Math.ceil(n / MAX_ROWS);
+  let whole = stride === 1;
+  const button = h("button", { type: "button", class: "plain", click: () => show(!whole) });
+  const show = (/** @type {boolean} */ all) => {
+    whole = all;
+    const shown = forecasts[0].timestamps.map((_, i) => i).filter((i) => whole || (i + 1) % stride === 0);
+    fill(box, dataTable(caption, headOf(forecasts), rowsOf(forecasts, step, shown), { class: "wide" }));
+    button.textContent = whole ? "Show fewer values" : `Show all ${n} values`;
+  };
+  show(whole);
   return [
-    dataTable(caption, head, rows, { class: "wide" }),
+    box,
+    stride > 1 && h("div", { class: "row" }, button),
     h("p", { class: "note narrow-only" }, "The CSV file also has the other intervals and the references."),
     hasUncalibrated(forecasts) &&
       h("p", { class: "note" }, uncalibratedMark(), " Not calibrated: the series is unlike the training data, so these intervals may contain the observed value more or less often than their level says."),
   ];
+}
+
+/** The column headings. @param {ModelForecast[]} forecasts */
+function headOf(forecasts) {
+  return [
+    "Valid time (UTC)",
+    ...forecasts.flatMap((forecast) => [modelTitle(kindOf(forecast.model)), ...forecast.intervals.map(({ level }) => h("th", { scope: "col", class: intervalClass(forecasts, level) }, `${level}%`))]),
+    ...Object.keys(forecasts[0].baselines).map((name) => h("th", { scope: "col", class: "wide-only" }, modelTitle(name))),
+  ];
+}
+
+/** The rows of some leads. @param {ModelForecast[]} forecasts @param {string} step @param {number[]} indices of the leads */
+function rowsOf(forecasts, step, indices) {
+  const [{ timestamps, baselines }] = forecasts;
+  return indices.map((i) => [
+    columnTime(timestamps[i], step),
+    ...forecasts.flatMap((forecast) => [
+      h("td", {}, fixed(forecast.sst[i], 2), forecasts.length > 1 && forecast.intervals.filter(({ level }) => level === narrowLevel(forecasts)).map((interval) => under(interval, i))),
+      ...forecast.intervals.map((interval) => h("td", { class: intervalClass(forecasts, interval.level) }, range(interval, i))),
+    ]),
+    ...Object.keys(baselines).map((name) => h("td", { class: "wide-only" }, fixed(baselines[name][i], 2))),
+  ]);
+}
+
+/** The level of the interval that narrow screens show. @param {ModelForecast[]} forecasts */
+function narrowLevel([{ intervals }]) {
+  return (intervals.find(({ level }) => level === NARROW_LEVEL) ?? intervals[0])?.level;
+}
+
+/** The class of the column of an interval. @param {ModelForecast[]} forecasts @param {number} level */
+function intervalClass(forecasts, level) {
+  return forecasts.length === 1 && level === narrowLevel(forecasts) ? null : "wide-only";
 }
 
 /** The forecast as CSV rows, at full precision and with a column for each bound. @param {ModelForecast[]} forecasts */

@@ -5,7 +5,7 @@ import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { numberField, toggleGroup } from "./controls.js";
 import { datasetField, unknownDataset } from "./dataset-choice.js";
-import { findDataset, knowsUsual, loadDatasets } from "./datasets.js";
+import { findDataset, knowsUsual, loadReleases } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
 import { forecastsOf } from "./forecast-chart.js";
 import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
@@ -27,13 +27,14 @@ const DEFAULT_LEADS = 12;
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await runTask(root, "Loading models", signal, loadDatasets, (datasets) => compose(root, datasets, signal));
+  await runTask(root, "Loading models", signal, loadReleases, (releases) => compose(root, releases, signal));
 }
 
-/** @param {HTMLElement} root @param {Dataset[]} datasets @param {AbortSignal} signal */
-function compose(root, datasets, signal) {
+/** @param {HTMLElement} root @param {import("./datasets.js").Releases} releases @param {AbortSignal} signal */
+function compose(root, releases, signal) {
+  const datasets = releases.places;
   const dataset = findDataset(datasets, readState().dataset);
-  if (!dataset) return fill(root, unknownDataset(datasets, readState()));
+  if (!dataset) return fill(root, unknownDataset(releases, readState()));
   const opening = h("div", { class: "outlook" }, h("h1", {}, dataset.title));
   const chart = h("div", { class: "chart-slot" });
   const more = h("div", { class: "stack" });
@@ -115,7 +116,7 @@ function openingOf(dataset, { history, forecasts }, judgement, lead) {
   const outlook = outlookOf(forecast, { title, step: best.step, model: judgement.shown, lead, knowsUsual: knowsUsual(dataset) });
   const late = forecast.warnings.some(({ code }) => code === "late");
   const note = lossNote(judgement, forecast.baselines, lead);
-  return [h("h1", {}, outlookSentence(outlook, now)), h("p", {}, dataAge(history, { horizon: best.horizon, late }, now), note && ` ${note}`)];
+  return [h("h1", {}, outlookSentence(outlook, now)), h("p", {}, dataAge(history, { end: /** @type {string} */ (forecast.timestamps.at(-1)), late }, now), note && ` ${note}`)];
 }
 
 /** The references shown, from the URL; by default what is usual, and the reference that makes the headline. @param {Dataset} dataset @param {import("./how-good.js").Judgement} judgement */

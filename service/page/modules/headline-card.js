@@ -1,13 +1,16 @@
 // @ts-check
-/** The opening of a forecast: the record on the series, and the next value that rests on it. */
+/** The opening of a forecast: how good it would have been on the past of the series, and the next value. */
 
 import { h } from "./dom.js";
 import { uncalibratedMark } from "./forecast-table.js";
 import { isNetwork, kindOf, modelLabel } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
-import { betterReference, capitalised, laterVerdict, modelPhrase, orderOf, verdict, verdictTitle } from "./record.js";
+import { betterReference, capitalised, consequence, laterVerdict, modelPhrase, orderOf, verdict } from "./record.js";
 import { dataTable } from "./table.js";
 import { formatTime } from "./times.js";
+
+/** Whether the user has opened the table, which stays open in the next forecast. */
+let isRecordOpen = false;
 
 /**
  * @typedef {import("./record.js").Record} Record
@@ -22,28 +25,26 @@ import { formatTime } from "./times.js";
  * @param {Headline} headline @param {import("./forecast-chart.js").History} history
  */
 export function headlineCard(headline, { step, timestamps }) {
-  const { forecast, named, first, later, missing } = headline;
+  const { forecast, first, later, missing } = headline;
   const judged = first && judgedFirst(headline, first);
+  const others = [
+    judged ? consequence(judged) : missing,
+    later && later.model !== forecast.model ? `Further ahead, ${modelPhrase(later.model)} did better: it makes the chart and the table.` : "",
+  ].filter(Boolean);
   return h(
     "section",
     { class: "card headline" },
+    h("div", { class: "verdict" }, h("h2", {}, judged ? verdict(judged) : "This forecast cannot be checked on your series."), others.length > 0 && h("p", {}, others.join(" "))),
     nextValue(forecast, step, /** @type {string} */ (timestamps.at(-1)), judged && betterReference(judged)),
-    h(
-      "div",
-      { class: "record" },
-      h("h2", {}, judged ? verdictTitle(judged) : "No record on this series"),
-      h("p", {}, judged ? verdict(judged) : missing),
-      later && h("p", {}, laterVerdict({ ...later, named, resampled: "" }), later.model !== forecast.model && ` The chart and the table below show ${modelPhrase(later.model)}.`),
-      first && recordTable(later ? [first, later] : [first], forecast.model),
-    ),
+    judged && recordDetails(headline, judged),
   );
 }
 
-/** The opening in one sentence, to be spoken. @param {Headline} headline @param {import("./forecast-chart.js").History} history */
+/** The opening, to be spoken. @param {Headline} headline @param {import("./forecast-chart.js").History} history */
 export function headlineText(headline, { step }) {
   const { forecast, first } = headline;
   const value = `Next value, ${formatTime(forecast.timestamps[0], step)}: ${fixed(forecast.sst[0], 2)} °C`;
-  return first ? `${value}. ${verdictTitle(judgedFirst(headline, first))}` : value;
+  return first ? `${verdict(judgedFirst(headline, first))} ${value}` : value;
 }
 
 /** @param {Headline} headline @param {{record: Record, lead: string}} first @returns {import("./record.js").Judged} */
@@ -53,31 +54,38 @@ function judgedFirst({ forecast, named, resampled }, first) {
 
 /** @param {import("./forecast-chart.js").ModelForecast} forecast @param {string} step @param {string} last time of the last observation @param {string | null} reference that did better */
 function nextValue(forecast, step, last, reference) {
-  const intervals = forecast.intervals.map((interval) => [h("dt", {}, `${interval.level}% interval`), h("dd", {}, `${fixed(interval.lower[0], 2)} to ${fixed(interval.upper[0], 2)} °C`, !interval.calibrated && uncalibratedMark())]);
+  const intervals = forecast.intervals.map((interval) => [h("dt", {}, `${interval.level}%`), h("dd", {}, `${fixed(interval.lower[0], 2)} to ${fixed(interval.upper[0], 2)} °C`, !interval.calibrated && uncalibratedMark())]);
+  const other = reference && reference in forecast.baselines && ` ${capitalised(modelPhrase(reference))} gives ${fixed(forecast.baselines[reference][0], 2)} °C.`;
   return h(
     "div",
     { class: "next" },
-    h("p", { class: "when" }, "Next value, ", formatTime(forecast.timestamps[0], step)),
-    h("p", { class: "figure" }, `${fixed(forecast.sst[0], 2)} °C`),
+    h("div", {}, h("p", { class: "when" }, "Next value, ", formatTime(forecast.timestamps[0], step)), h("p", { class: "figure" }, `${fixed(forecast.sst[0], 2)} °C`)),
     intervals.length > 0 && h("dl", { class: "facts" }, intervals),
-    h("p", { class: "note" }, `Forecast of ${modelPhrase(forecast.model)} after the last observation, ${formatTime(last, step)}.`),
-    reference && reference in forecast.baselines && h("p", { class: "note" }, `${capitalised(modelPhrase(reference))} gives ${fixed(forecast.baselines[reference][0], 2)} °C.`),
+    h("p", { class: "note" }, `By ${modelPhrase(forecast.model)}, after the last observation, ${formatTime(last, step)}.`, other),
   );
 }
 
-/** @param {{record: Record, lead: string}[]} records @param {string} shown model of the next value */
-function recordTable(records, shown) {
+/** The record of every model, one step ahead and over all leads. @param {Headline} headline @param {import("./record.js").Judged} judged */
+function recordDetails({ forecast, named, later }, judged) {
+  const records = later ? [judged, later] : [judged];
   const columns = records.filter(({ record }) => Object.keys(record.rmse).length);
   const models = [...new Set(columns.flatMap(({ record }) => Object.keys(record.rmse)))].sort((a, b) => orderOf(a) - orderOf(b));
   if (!models.length) return null;
   const rows = models.map((name) => [
-    h("span", { class: "label" }, modelLabel(kindOf(name)), name === shown && h("span", { class: "tag" }, "shown")),
+    h("span", { class: "label" }, modelLabel(kindOf(name)), name === forecast.model && h("span", { class: "tag" }, "shown")),
     ...columns.map(({ record }) => errorCell(record, name)),
   ]);
   const counts = columns.map(({ record, lead }) => `${formatCount(record.origins)} forecasts ${lead}`);
   const table = dataTable("Record on your series, RMSE in °C", ["RMSE, °C", ...columns.map(({ lead }) => capitalised(lead))], rows, { class: "wide" });
   table.querySelectorAll("tbody tr")[models.findIndex((name) => !isNetwork(name))]?.classList.add("first-reference");
-  return [table, h("p", { class: "note" }, `Over ${counts.join(" and ")}, each made from earlier values only. Lower is better, and bold is lowest.`)];
+  return h(
+    "details",
+    { class: "record", open: isRecordOpen, toggle: (/** @type {any} */ event) => (isRecordOpen = event.target.open) },
+    h("summary", {}, "How each model did"),
+    later && h("p", {}, laterVerdict({ ...later, named, resampled: "" })),
+    table,
+    h("p", { class: "note" }, `Root-mean-square errors over ${counts.join(" and ")}. Each forecast used earlier values only. Bold is lowest.`),
+  );
 }
 
 /** @param {Record} record @param {string} name */

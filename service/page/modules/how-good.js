@@ -54,7 +54,7 @@ export function howGoodCard(comparison, judgement, dataset) {
     "section",
     { class: "card" },
     h("header", {}, h("h2", {}, "How good is it?")),
-    h("p", {}, verdictSentence(comparison, judgement)),
+    h("p", { class: "verdict" }, verdictSentence(comparison, judgement)),
     h("p", { class: "note" }, `${evidenceSentence(comparison)} ${coverageSentence(judgement)}`),
     h("p", { class: "more" }, h("a", { href: urlOf({ view: "compare", dataset, horizon }) }, "Compare all models and references")),
     glossary(),

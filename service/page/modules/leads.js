@@ -1,55 +1,43 @@
 // @ts-check
 /** A chart of how errors grow with lead. */
 
-import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 import { panelTitle, verticalLine } from "./layout.js";
 import { lineTrace } from "./traces.js";
 import { kindOf, modelLabel, modelTitle } from "./models.js";
 import { fixed } from "./numbers.js";
 import { tableDisclosure } from "./table.js";
-import { runTask } from "./task.js";
 import { formatSteps } from "./times.js";
 
 /**
- * @param {HTMLElement} box
- * @param {string} dataset
- * @param {any} comparison the response of /compare
+ * @param {any} leads the response of /compare/leads
+ * @param {number} horizon the lead to mark
  * @param {AbortSignal} signal
  */
-export function showLeadErrors(box, dataset, comparison, signal) {
-  const cells = comparison.models.filter((/** @type {any} */ model) => model.kind === "recurrent").map((/** @type {any} */ model) => kindOf(model.model));
-  const load = (/** @type {AbortSignal} */ stop) =>
-    Promise.all(cells.map((/** @type {string} */ cell) => getJson(withQuery(`/models/${cell}`, { dataset }), { signal: stop })));
-  return runTask(box, "Loading errors by lead", signal, load, (responses) => {
-    const errors = errorsByModel(responses.map((response) => response.metadata));
-    const chart = new Chart(`RMSE by lead over the test period, ${dataset}`, signal, { height: "18rem" });
-    let shown = comparableKinds(errors);
-    const shownErrors = () => errors.filter(([kind]) => shown.includes(kind));
-    chart.draw(() => leadFigure(shownErrors(), comparison.step, comparison.horizon));
-    const choose = (/** @type {string[]} */ selection) => {
-      shown = selection;
-      chart.redraw();
-    };
-    fill(
-      box,
-      h("header", {}, h("h2", {}, "Errors by lead"), h("p", {}, "How errors grow with lead")),
-      h("div", { class: "controls" }, toggleGroup("Show", errors.map(([kind]) => ({ value: kind, text: modelLabel(kind) })), shown, choose)),
-      chart.element,
-      tableDisclosure("RMSE by lead over the test period, °C", () => ({
-        head: ["Steps ahead", ...errors.map(([kind]) => modelTitle(kind))],
-        rows: errors[0][1].map((_, i) => [String(i + 1), ...errors.map(([, values]) => fixed(values[i], 4))]),
-      })),
-    );
-  });
-}
-
-/** The RMSE at each lead of each network and reference. @param {any[]} metadata @returns {[string, number[]][]} */
-function errorsByModel(metadata) {
-  const references = Object.entries(metadata[0].baselines).map(([name, splits]) => [name, /** @type {any} */ (splits).test.rmse]);
-  return /** @type {[string, number[]][]} */ ([...metadata.map(({ cell, accuracy }) => [cell, accuracy.test.rmse]), ...references]);
+export function leadErrorsCard(leads, horizon, signal) {
+  /** @type {[string, number[]][]} */
+  const errors = leads.models.map((/** @type {any} */ model) => [kindOf(model.model), model.rmse]);
+  const chart = new Chart(`RMSE by lead over the test period, ${leads.dataset}`, signal, { height: "18rem" });
+  let shown = comparableKinds(errors);
+  const shownErrors = () => errors.filter(([kind]) => shown.includes(kind));
+  chart.draw(() => leadFigure(shownErrors(), leads.step, horizon));
+  const choose = (/** @type {string[]} */ selection) => {
+    shown = selection;
+    chart.redraw();
+  };
+  return h(
+    "section",
+    { class: "card" },
+    h("header", {}, h("h2", {}, "Errors by lead"), h("p", {}, "How errors grow with lead")),
+    h("div", { class: "controls" }, toggleGroup("Show", errors.map(([kind]) => ({ value: kind, text: modelLabel(kind) })), shown, choose)),
+    chart.element,
+    tableDisclosure("RMSE by lead over the test period, °C", () => ({
+      head: ["Steps ahead", ...errors.map(([kind]) => modelTitle(kind))],
+      rows: errors[0][1].map((_, i) => [String(i + 1), ...errors.map(([, values]) => fixed(values[i], 4))]),
+    })),
+  );
 }
 
 /** The models whose errors fit on one scale: at most three times the largest error of the best model. @param {[string, number[]][]} errors */

@@ -74,7 +74,7 @@ export function dashOf(kind) {
 
 /** A sample of its line. @param {string} kind @param {string} [dash] as in plot.js */
 export function swatch(kind, dash = dashOf(kind)) {
-  const line = svg("line", { x1: 0, x2: 28, y1: 4, y2: 4 }, { stroke: colour(colourOf(kind)), "stroke-width": 3, "stroke-dasharray": dashArray(dash) });
+  const line = svg("line", { x1: 0, x2: 28, y1: 4, y2: 4 }, { stroke: colour(colourOf(kind)), "stroke-width": kind === "observed" ? 2 : 3, "stroke-dasharray": dashArray(dash) });
   return svg("svg", { class: `swatch ${kind}`, viewBox: "0 0 28 8", width: 28, height: 8, "aria-hidden": "true" }, {}, [line]);
 }
 

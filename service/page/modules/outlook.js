@@ -6,8 +6,12 @@ import { uncalibratedMark } from "./forecast-table.js";
 import { fixed } from "./numbers.js";
 import { stepSeconds } from "./series-times.js";
 import { ageInWords, longDate, untilPhrase, validPhrase } from "./spoken-times.js";
+import { milliseconds } from "./times.js";
 
 const DAY_SECONDS = 86_400;
+
+/** A series whose last observation is at least as old is an archive: a year. */
+const ARCHIVE_MS = 365 * DAY_SECONDS * 1000;
 
 /** The level of the interval in the sentence, if the forecast has it. */
 const LEVEL = 80;
@@ -65,15 +69,16 @@ export function outlookSentence({ title, step, time, value, usual, interval }, n
 /**
  * How old the data are, in a sentence.
  * @param {import("./forecast-chart.js").History} history
- * @param {{horizon: number, late: boolean}} release horizon: its longest, in steps; late: whether newer values should have arrived
+ * @param {{end: string, late: boolean}} forecast end: its last time; late: whether newer observations should have arrived
  * @param {Date} now
  */
-export function dataAge({ step, timestamps }, { horizon, late }, now) {
+export function dataAge({ step, timestamps }, { end, late }, now) {
   const last = /** @type {string} */ (timestamps.at(-1));
   if (!late) return `Observed until ${untilPhrase(last, step, now)}.`;
-  const ended = new Date(last).getTime() + horizon * stepSeconds(step) * 1000 < now.getTime();
   const [date, age] = [longDate(last, step), ageInWords(last, now)];
-  return ended ? `Archive series, ended ${date}, ${age} ago.` : `The last observation is from ${date}, ${age} ago.`;
+  if (now.getTime() - milliseconds(last) >= ARCHIVE_MS) return `Archive series, ended ${date}, ${age} ago.`;
+  const passed = milliseconds(end) < now.getTime();
+  return `The last observation is from ${date}, ${age} ago${passed ? ", so the whole forecast has passed" : ""}.`;
 }
 
 /** @param {number} anomaly °C */

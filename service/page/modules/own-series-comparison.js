@@ -1,7 +1,7 @@
 // @ts-check
 /** How the models would have forecast the user's series, from the response of POST /compare. */
 
-import { accuracyTable, metricDefinitions, skillBars } from "./accuracy.js";
+import { accuracyTable, metricDefinitions } from "./accuracy.js";
 import { parseList, readState, updateState } from "./address.js";
 import { Chart } from "./chart.js";
 import { comparisonFigure, comparisonRows } from "./comparison-chart.js";
@@ -11,6 +11,7 @@ import { saveFile, toCsv } from "./download.js";
 import { CELLS, kindOf, modelLabel, modelTitle } from "./models.js";
 import { formatCount } from "./numbers.js";
 import { sentence } from "./sentence.js";
+import { skillBars } from "./skill-bars.js";
 import { tableDisclosure } from "./table.js";
 import { formatPeriod, formatSteps } from "./times.js";
 
@@ -66,7 +67,7 @@ function errorsCard(comparison) {
     { class: "card" },
     h("header", {}, h("h2", {}, "Errors on your series"), h("button", { type: "button", class: "plain", click: save }, "CSV")),
     accuracyTable(comparison, "Errors on your series"),
-    h("p", { class: "note" }, `${modelTitle(kindOf(comparison.lowest_rmse))} has the lowest RMSE ${formatSteps(1, comparison.step)} ahead, over all of these forecasts. Bold marks the lowest value in each column.`),
+    h("p", { class: "note" }, `${modelTitle(kindOf(comparison.lowest_rmse))} has the lowest RMSE ${formatSteps(1, comparison.step)} ahead, over all of these forecasts.`),
     metricDefinitions(),
   );
 }

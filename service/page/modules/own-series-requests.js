@@ -7,7 +7,7 @@ import { CELLS, isNetwork } from "./models.js";
 import { comparisonOf } from "./own-series-comparison.js";
 import { leadInWords, recordOf } from "./record.js";
 import { sentence } from "./sentence.js";
-import { stepSeconds } from "./series-times.js";
+import { stepSeconds, timestampsOf } from "./series-times.js";
 import { stepAdjective } from "./times.js";
 
 const LEVELS = [80, 95];
@@ -68,11 +68,17 @@ function universalHeadline({ series }, { model, horizon, resampledTo }, { foreca
   return {
     forecast: named ? forecasts[0] : chosen,
     named,
-    first: { record: own ?? next.chosen, lead: own ? leadInWords(1, series.step) : recordLead(1, series.step, resampledTo) },
-    later: horizon > 1 ? { model: shown, record: best.chosen, lead: recordLead(horizon, series.step, resampledTo) } : null,
+    first: { record: own ?? chosenRecord(next, series), lead: own ? leadInWords(1, series.step) : recordLead(1, series.step, resampledTo) },
+    later: horizon > 1 ? { model: shown, record: chosenRecord(best, series), lead: recordLead(horizon, series.step, resampledTo) } : null,
     resampled: resampledTo ? stepAdjective(resampledTo) : "",
     missing: "",
   };
+}
+
+/** The record that chose the model of a forecast. @param {any} forecast @param {any} series @returns {import("./record.js").Record} */
+function chosenRecord({ chosen }, { start, step, values }) {
+  const until = /** @type {string} */ (timestampsOf(start, step, values.length).at(-1));
+  return { since: null, ...chosen, until };
 }
 
 /** How far ahead a record is, in words. @param {number} horizon in steps of the series @param {string} step @param {string | null} resampledTo */

@@ -1,8 +1,9 @@
 // @ts-check
-/** Fields for the position of a series, which gives the models the climatology there. */
+/** The position of a series, on a map and in two fields. It gives the models the climatology there. */
 
 import { readState, updateState } from "./address.js";
-import { h, uniqueId } from "./dom.js";
+import { announce, h, uniqueId } from "./dom.js";
+import { locatorMap, positionInWords } from "./locator-map.js";
 
 /**
  * @typedef {object} Position
@@ -16,7 +17,9 @@ const FIELDS = [
 ];
 
 const PURPOSE =
-  "With a position, forecasts and references know the usual temperatures there through the year. It helps most if your series is shorter than a year. South and west are negative.";
+  "With a position, forecasts and references know the usual temperatures there through the year. It helps most if your series is shorter than a year. Click the map or enter degrees; south and west are negative.";
+
+const NOT_DEGREES = "Enter degrees as numbers: latitude from −90 to 90, longitude from −180 to 360.";
 
 /** The position in the URL, or else in the file; null if there is neither. @param {any} series from POST /series @returns {Position | null} */
 export function positionOf(series) {
@@ -32,15 +35,15 @@ export function clearPosition() {
 }
 
 /**
- * The fields, with an explanation below that setProblem replaces.
+ * The map and the fields, with an explanation that setProblem replaces.
  * @param {any} series from POST /series @param {() => void} change called after the position changes
  * @returns {{element: Element, setProblem: (problem: string | null) => void}}
  */
 export function positionFields(series, change) {
   const id = uniqueId("position");
-  const note = h("p", { class: "note", id: `${id}-note` }, PURPOSE);
   const known = typeof series.latitude === "number";
-  const purpose = known ? `The file says ${series.latitude}, ${series.longitude}. ${PURPOSE}` : PURPOSE;
+  const purpose = known ? `The file says ${positionInWords(series)}. ${PURPOSE}` : PURPOSE;
+  const note = h("p", { class: "note", id: `${id}-note` });
   const inputs = FIELDS.map(({ name, label }) =>
     h("input", {
       id: `${id}-${name}`,
@@ -55,6 +58,10 @@ export function positionFields(series, change) {
       change: () => enter(),
     }),
   );
+  const map = locatorMap(positionOf(series), ({ latitude, longitude }) => {
+    inputs.forEach((input, i) => (input.value = String([latitude, longitude][i])));
+    apply(String(latitude), String(longitude));
+  });
   const setProblem = (/** @type {string | null} */ problem, /** @type {boolean[]} */ wrong = [problem !== null, problem !== null]) => {
     note.textContent = problem ?? purpose;
     note.classList.toggle("problem", problem !== null);
@@ -64,16 +71,31 @@ export function positionFields(series, change) {
     splitPair(inputs);
     const texts = inputs.map((input) => input.value.trim().replace("−", "-"));
     const wrong = texts.map((text, i) => text !== "" && parse(FIELDS[i], text) === null);
-    const half = texts.some((text) => text === "") && texts.some((text) => text !== "");
-    if (wrong.includes(true)) setProblem("Enter degrees as numbers: latitude from −90 to 90, longitude from −180 to 360.", wrong);
-    else setProblem(null);
-    if (wrong.includes(true) || half) return;
-    updateState({ latitude: texts[0], longitude: texts[1] });
+    if (wrong.includes(true)) return setProblem(NOT_DEGREES, wrong);
+    setProblem(null);
+    if (texts.every((text) => text === "") || !texts.includes("")) apply(texts[0], texts[1]);
+  };
+  const apply = (/** @type {string} */ latitude, /** @type {string} */ longitude) => {
+    updateState({ latitude, longitude });
+    setProblem(null);
+    const position = positionOf(series);
+    map.show(position);
+    if (position) warnOfLand(position);
     change();
+  };
+  // The outlines on the map know it before the service answers.
+  const warnOfLand = async (/** @type {Position} */ position) => {
+    const isLand = await map.isLand(position);
+    const current = positionOf(series);
+    if (!isLand || current?.latitude !== position.latitude || current.longitude !== position.longitude) return;
+    const problem = `${positionInWords(position)} is on land, so the forecast does not use it. Move the pin to the sea.`;
+    setProblem(problem);
+    announce(problem);
   };
   setProblem(null);
   const fields = FIELDS.map(({ label }, i) => h("label", { class: "degrees" }, h("span", { "aria-hidden": "true" }, label), inputs[i]));
-  return { element: h("fieldset", { class: "field position" }, h("legend", {}, "Position (optional)"), h("div", { class: "row" }, fields, note)), setProblem };
+  const text = h("div", { class: "degrees-fields" }, h("div", { class: "row" }, fields), note);
+  return { element: h("fieldset", { class: "field position" }, h("legend", {}, "Position (optional)"), h("div", { class: "place" }, map.element, text)), setProblem };
 }
 
 /** Split "43.6, 9.1" in the first field into both. @param {any[]} inputs */

@@ -2,7 +2,7 @@
 /** Printing: charts are drawn anew for the width of paper, so that their text stays legible. */
 
 /** The width of the charts on paper, in pixels: that of A4 within the margins of the page and the card. */
-const PAPER_WIDTH = 660;
+const PAPER_WIDTH = 645;
 
 const paper = matchMedia("print");
 let printing = paper.matches;

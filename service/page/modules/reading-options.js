@@ -11,6 +11,13 @@ const UNITS = [
   { value: "kelvin", text: "K" },
   { value: "fahrenheit", text: "°F" },
 ];
+const STEPS = [
+  { value: "", text: "Keep every value" },
+  { value: "hour", text: "Hourly means" },
+  { value: "day", text: "Daily means" },
+  { value: "week", text: "Weekly means" },
+  { value: "month", text: "Monthly means" },
+];
 const DATES = [
   { value: "", text: "Detect automatically" },
   { value: "dmy", text: "Day first" },
@@ -26,6 +33,8 @@ const FIELDS = {
   missing: { label: "Missing value marker", hint: "e.g. −999" },
   dates: { label: "Dates such as 03/04/2010", options: DATES },
   timezone: { label: "Time zone", hint: "UTC, or e.g. Europe/Rome" },
+  depth: { label: "Depth", hint: "metres" },
+  resample: { label: "Average to", options: STEPS },
   at: { label: "Grid location", hint: "latitude,longitude" },
 };
 
@@ -36,25 +45,40 @@ export function optionLabel(name) {
   return FIELDS[name].label;
 }
 
+/** Whether the URL has an option. */
+export function hasReadingOptions() {
+  const state = readState();
+  return OPTION_NAMES.some((name) => state[name]);
+}
+
+/** Forget all options. */
+export function clearReadingOptions() {
+  updateState(Object.fromEntries(OPTION_NAMES.map((name) => [name, null])));
+}
+
 /** The fields for the options. @param {() => void} change called after an option changes */
 export function readingOptions(change) {
   const state = readState();
-  const hasOptions = OPTION_NAMES.some((name) => state[name]);
   const set = (/** @type {string} */ name) => (/** @type {string} */ value) => {
     updateState({ [name]: value.trim().replace("−", "-") });
     change();
   };
   return h(
     "details",
-    { class: "reading", open: hasOptions },
+    { class: "reading", open: hasReadingOptions() },
     h("summary", {}, "Reading options, if the service misreads your file"),
     h(
       "div",
       { class: "controls" },
       OPTION_NAMES.map((name) => {
         const { label, hint, options } = FIELDS[name];
-        return options ? selectField(label, options, state[name] ?? "", set(name)) : textField(label, state[name] ?? "", hint ?? "", set(name));
+        return options ? selectField(label, withValue(options, state[name]), state[name] ?? "", set(name)) : textField(label, state[name] ?? "", hint ?? "", set(name));
       }),
     ),
   );
+}
+
+/** The options of a list, and a value that a link or a button has set. @param {typeof UNITS} options @param {string | undefined} value */
+function withValue(options, value) {
+  return !value || options.some((option) => option.value === value) ? options : [...options, { value, text: value }];
 }

@@ -10,6 +10,8 @@ import { formatSteps } from "./times.js";
  * @property {"own_past" | "held_out_seas" | "too_few"} by what chose the model; too_few: something else, and the record is too short to judge it
  * @property {number} origins number of past forecasts
  * @property {{[model: string]: number}} rmse °C
+ * @property {string | null} since the first time that a past forecast started from
+ * @property {string} until the last observation
  *
  * @typedef {object} Judged a forecast and the record that it rests on
  * @property {string} model that made the forecast
@@ -21,6 +23,17 @@ import { formatSteps } from "./times.js";
 
 /** Comparisons of fewer forecasts do not tell which model is better; as in the service. */
 const MIN_FORECASTS = 30;
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Units of a past period, with the least number of each that is said in it. @type {[string, number, number][]} */
+const PERIOD_UNITS = [
+  ["year", 365.25 * DAY_MS, 1.9],
+  ["month", 30.44 * DAY_MS, 2.9],
+  ["day", DAY_MS, 2.9],
+  ["hour", HOUR_MS, 1],
+];
 
 /** @type {{[name: string]: string}} */
 const PHRASES = {
@@ -43,7 +56,8 @@ export function leadInWords(horizon, step) {
 
 /** The record of a comparison one step ahead. @param {any} comparison from comparisonOf @returns {Record} */
 export function recordOf({ test, models }) {
-  return { by: test.n < MIN_FORECASTS ? "too_few" : "own_past", origins: test.n, rmse: Object.fromEntries(models.map((/** @type {any} */ model) => [model.model, model.rmse])) };
+  const rmse = Object.fromEntries(models.map((/** @type {any} */ model) => [model.model, model.rmse]));
+  return { by: test.n < MIN_FORECASTS ? "too_few" : "own_past", origins: test.n, rmse, since: test.start, until: test.end };
 }
 
 /** The reference that did better than the model of a forecast, whether by chance or not; null if none did. @param {Judged} judged */
@@ -53,46 +67,63 @@ export function betterReference({ model, record }) {
   return record.rmse[reference] < record.rmse[model] ? reference : null;
 }
 
-/** What the record says about a forecast, as a title. @param {Judged} judged */
-export function verdictTitle(judged) {
-  const { model, record, lead, named } = judged;
-  const better = betterReference(judged);
-  if (record.by !== "own_past") return "Too short for a record on its own past";
-  if (!isNetwork(model)) return capitalised(`${modelPhrase(model)} ${lowest(record, () => true) === model ? `did best ${lead}` : "makes the forecast"}`);
-  if (better && named) return capitalised(`${modelPhrase(better)} did better than ${model} ${lead}`);
-  if (better) return `No network beat ${modelPhrase(better)} ${lead}`;
-  return model in record.rmse ? `${model} beat every reference ${lead}` : `The record does not include ${model}`;
-}
-
-/** What the record says about a forecast, in sentences. @param {Judged} judged */
+/** How good the forecast would have been in the past, in one sentence. @param {Judged} judged */
 export function verdict(judged) {
-  return judged.record.by === "own_past" ? ownPastVerdict(judged) : shortVerdict(judged);
-}
-
-/** @param {Judged} judged */
-function ownPastVerdict(judged) {
-  const { model, record, lead, named, resampled } = judged;
+  const { model, record, lead } = judged;
+  if (record.by !== "own_past") return shortVerdict(judged);
+  if (!(model in record.rmse)) return `${capitalised(pastInWords(record))}, nothing is known of ${model}.`;
   const better = betterReference(judged);
-  const runnerUp = isNetwork(model) ? better ?? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
-  const first = better ? [better, model] : [model, runnerUp];
-  const errors = errorsInWords(record, [...first, "persistence"]);
-  const begin = `In ${formatCount(record.origins)} forecasts of the past of this series, ${lead}, ${errors}.`;
-  if (!isNetwork(model) && resampled) return `${begin} The service chose the reference at ${resampled} steps.`;
-  if (!isNetwork(model)) return `${begin} So a simple reference makes the forecast, not a network.`;
-  if (better && named) return `${begin} The forecast is of ${model} because you chose it.`;
-  if (better && resampled) return `${begin} The service chose the network at ${resampled} steps: expect no more of it than of the reference.`;
-  if (better) return `${begin} The difference may be chance, so the network still makes the forecast: expect it to be about as good as the reference.`;
-  return begin;
+  const rival = isNetwork(model) ? better ?? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
+  const first = better ?? model;
+  const second = better ? model : rival;
+  const [error, other] = errorsOf(record, [first, second]);
+  const subject = (/** @type {string} */ name) => nameIn(judged, name);
+  return `${capitalised(pastInWords(record))}, ${subject(first)} was off by ${error} ${lead}${second === null ? "" : `, ${subject(second)} by ${other}`}.`;
+}
+
+/** What follows from the verdict, in a sentence; empty if it says enough. @param {Judged} judged */
+export function consequence(judged) {
+  const { model, record, named, resampled } = judged;
+  const better = record.by === "own_past" && betterReference(judged);
+  if (record.by === "held_out_seas" && !named) return `${model} makes the forecast: of the networks, it did best on simulated seas.`;
+  if (record.by !== "own_past") return "";
+  if (!isNetwork(model)) return resampled ? `The service chose this reference at ${resampled} steps.` : "So this simple reference makes the forecast, not a network.";
+  if (better && named) return `The forecast is by ${model} because you chose it.`;
+  if (better && resampled) return `The service chose the network at ${resampled} steps. Expect it to be no better than the reference.`;
+  return better ? "The difference may be chance. Expect the forecast to be about as good as the reference." : "";
+}
+
+/** What the record over all leads adds to that of the first. @param {Judged} judged */
+export function laterVerdict(judged) {
+  const { model, record, lead } = judged;
+  if (record.by !== "own_past") return `${capitalised(lead)}, the series allows ${countInWords(record.origins)} of its past, too few to compare models.`;
+  const better = betterReference(judged);
+  const rival = isNetwork(model) ? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
+  const pair = /** @type {string[]} */ ((better ? [better, model] : [model, rival]).filter((name) => name !== null && name in record.rmse));
+  const errors = errorsOf(record, pair);
+  return `${capitalised(lead)}, ${pair.map((name, i) => `${modelPhrase(name)} ${i ? "by" : "was off by"} ${errors[i]}`).join(", ")}.`;
+}
+
+/** The place of a model in a list: networks, then references. @param {string} model */
+export function orderOf(model) {
+  return ORDER.indexOf(kindOf(model));
+}
+
+/** A text with a capital letter at the start. @param {string} text */
+export function capitalised(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 /** @param {Judged} judged */
-function shortVerdict(judged) {
-  const { model, record, lead, named } = judged;
-  const reference = betterReference(judged) ?? lowest(record, (name) => !isNetwork(name));
-  const errors = record.origins && reference ? ` In ${record.origins === 1 ? "that one" : "those"}, ${errorsInWords(record, [model, reference])}.` : "";
-  const begin = `The series allows ${countInWords(record.origins)} of its past ${lead}, too few to tell which model is better.${errors}`;
-  if (named) return `${begin} The forecast is of ${model} because you chose it.`;
-  return record.by === "too_few" ? begin : `${begin} So ${model} makes the forecast, the network that did best on simulated seas that it had not seen.`;
+function shortVerdict({ record, lead }) {
+  if (!record.origins) return "Your series is too short to check this forecast against its past.";
+  return `Your series is too short to check this forecast: it allows ${countInWords(record.origins)} of its past ${lead}.`;
+}
+
+/** The model of the forecast is "this forecast" in a verdict. @param {Judged} judged @param {string} name */
+function nameIn({ model }, name) {
+  if (name === model) return isNetwork(model) ? "this forecast" : modelPhrase(model);
+  return isNetwork(name) ? "the best network" : modelPhrase(name);
 }
 
 /** @param {number} origins fewer than decide */
@@ -101,38 +132,21 @@ function countInWords(origins) {
   return `only ${formatCount(origins)} ${origins === 1 ? "forecast" : "forecasts"}`;
 }
 
-/** What the record over all leads adds to that of the first. @param {Judged} judged */
-export function laterVerdict(judged) {
-  const { model, record, lead, named } = judged;
-  if (record.by !== "own_past") return `${capitalised(lead)}, the series allows ${countInWords(record.origins)} of its past, too few to compare models.`;
-  const better = betterReference(judged);
-  const reference = lowest(record, (name) => !isNetwork(name));
-  const pair = better ? [better, model] : [model, isNetwork(model) ? reference : lowest(record, isNetwork)];
-  const errors = `${capitalised(lead)}, ${errorsInWords(record, pair)}`;
-  return better && !named ? `${errors}, a difference that may be chance.` : `${errors}.`;
+/** The past that a record covers, such as "over your last 6 months". @param {Record} record */
+function pastInWords({ since, until, origins }) {
+  const period = since === null ? 0 : Date.parse(until) - Date.parse(since);
+  const [unit, length] = PERIOD_UNITS.find(([, size, least]) => period >= size * least) ?? ["", 1];
+  return unit ? `over your last ${formatCount(Math.round(period / length))} ${unit}s` : `in ${formatCount(origins)} forecasts of your past`;
 }
 
-/** The place of a model in a list: networks, then references. @param {string} model */
-export function orderOf(model) {
-  return ORDER.indexOf(kindOf(model));
-}
-
-/** "a was off by 0.12 °C (RMSE) and b by 0.17 °C", of the models that are known. @param {Record} record @param {(string | null)[]} models */
-function errorsInWords(record, models) {
-  const known = /** @type {string[]} */ ([...new Set(models)].filter((model) => model !== null && model in record.rmse));
-  const places = [2, 3, 4].find((n) => new Set(known.map((model) => fixed(record.rmse[model], n))).size === known.length) ?? 4;
-  const amounts = known.map((model) => `${fixed(record.rmse[model], places)}\u00a0°C`);
-  const [first, ...others] = known.map((model, i) => (i ? `${modelPhrase(model)} by ${amounts[i]}` : `${modelPhrase(model)} was off by ${amounts[i]} (RMSE)`));
-  const last = others.pop();
-  return last ? `${[first, ...others].join(", ")} and ${last}` : first;
+/** Errors in °C, with as many decimal places as tell them apart. @param {Record} record @param {(string | null)[]} models */
+function errorsOf({ rmse }, models) {
+  const known = /** @type {string[]} */ (models.filter((model) => model !== null));
+  const places = [2, 3, 4].find((n) => new Set(known.map((model) => fixed(rmse[model], n))).size === known.length) ?? 4;
+  return known.map((model) => `${fixed(rmse[model], places)}\u00a0°C`);
 }
 
 /** The model with the lowest RMSE among some; null if there is none. @param {Record} record @param {(model: string) => boolean} included */
 function lowest({ rmse }, included) {
   return Object.keys(rmse).filter(included).sort((a, b) => rmse[a] - rmse[b])[0] ?? null;
-}
-
-/** A text with a capital letter at the start. @param {string} text */
-export function capitalised(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }

@@ -85,7 +85,7 @@ function pythonKey() {
 }
 
 /** Text quoted as a single shell word. @param {string} text */
-function shellQuote(text) {
+export function shellQuote(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 

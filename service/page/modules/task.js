@@ -7,6 +7,9 @@ import { sentence } from "./sentence.js";
 
 const BUSY_DELAY_MS = 250;
 
+/** Work that takes longer shows how long it has been running. */
+const ELAPSED_FROM_SECONDS = 2;
+
 /**
  * Signals for repeated work of which only the latest run matters: each new signal aborts the previous one.
  * @param {AbortSignal} signal aborts all of them
@@ -63,7 +66,6 @@ export function errorNotice(error, retry) {
     h("strong", {}, heading(error)),
     h("p", {}, message),
     fieldErrors(error),
-    error instanceof ApiError && error.excerpt,
     retry && isRetryable(error) && h("div", { class: "row" }, h("button", { type: "button", click: retry }, "Try again")),
   );
 }
@@ -93,13 +95,26 @@ function fieldErrors(error) {
 /** @param {string} label @param {() => void} stop */
 function busy(label, stop) {
   announce(label);
-  return h(
+  const elapsed = h("span", { class: "elapsed" });
+  const element = h(
     "div",
     { class: "busy" },
     h("progress", { "aria-label": label }),
-    h("span", {}, label),
+    h("span", {}, label, elapsed),
     h("button", { type: "button", class: "plain", click: stop }, "Stop"),
   );
+  showElapsed(element, elapsed);
+  return element;
+}
+
+/** Count the seconds as long as an element is on the page. @param {HTMLElement} element @param {HTMLElement} elapsed */
+function showElapsed(element, elapsed) {
+  const begin = Date.now() - BUSY_DELAY_MS;
+  const timer = setInterval(() => {
+    const seconds = Math.floor((Date.now() - begin) / 1000);
+    if (!element.isConnected) clearInterval(timer);
+    else if (seconds >= ELAPSED_FROM_SECONDS) elapsed.textContent = `, ${seconds} s`;
+  }, 1000);
 }
 
 /** @param {() => void} restart */

@@ -20,7 +20,7 @@ export function lineTrace(kind, x, y, overrides = {}) {
     y,
     line:
       kind === "observed"
-        ? { color: tint("observed", 0.5), width: 3 }
+        ? { color: colour("observed"), width: 1.25 }
         : { color: colour(colourOf(kind)), width: 1.75, dash: dashOf(kind) },
     legendrank: 1000 + ORDER.indexOf(kind),
     connectgaps: false,

@@ -58,7 +58,7 @@ def test_repeated_seasons_are_known_without_the_others() -> None:
     fitted = Climatology.fit(series)
     observed = np.isfinite(series.values)
     assert np.abs(fitted(series.times) - season(series.times))[observed].max() < 0.25
-    # Nor does it swing where nothing was observed.
+    # It does not swing either where nothing was observed.
     assert np.abs(fitted(series.times) - season(series.times)).max() < 3
     assert series.seasonal_years == pytest.approx(8, abs=0.1)
     twice = half_years(2)

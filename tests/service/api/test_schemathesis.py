@@ -1,6 +1,6 @@
-"""Requests made from the OpenAPI document, sound and broken: every answer is one that the document promises.
+"""Valid and invalid requests generated from the OpenAPI document: every response must conform to it.
 
-``make fuzz`` asks many more of them, and others each time.
+``make fuzz`` generates many more, and different ones in each run.
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ from service.gate.policy import is_open
 from service.settings import Settings
 from tests.serving import serve
 
-# A broken line of NDJSON is answered in its place, with 200, which no rule here knows; test_streaming.py has those.
+# A malformed NDJSON line gets a 200 with an error in its place; test_streaming.py checks that.
 pytestmark = pytest.mark.filterwarnings("ignore:Skipped test cases with unsupported payload media types:UserWarning")
 
-# What a release offers, its models, horizons and levels, is more than a document can say.
+# The document cannot express which models, horizons and levels a release offers.
 SOUND = ["2xx", "401", "403", "404", "422", "429"]
 CONFIG = schemathesis.Config.from_dict(
     {
@@ -33,18 +33,18 @@ CONFIG = schemathesis.Config.from_dict(
                 "include-path-regex": "^/v2/",
                 "checks": {"positive_data_acceptance": {"expected-statuses": [*SOUND, "400"]}},
             },
-            # Nor that what the query says must not contradict a body of JSON.
+            # It cannot express that the query must not contradict the JSON body.
             {
                 "include-name": "POST /forecast",
                 "checks": {"positive_data_acceptance": {"expected-statuses": SOUND}},
             },
-            # Nor can it say which bytes are a file that is read here.
+            # It cannot express which bytes are a readable file.
             {
                 "include-path": "/series",
                 "checks": {"positive_data_acceptance": {"expected-statuses": [*SOUND, "415"]}},
             },
         ],
-        # What is asked does not depend on what was answered: the same requests each time.
+        # Requests must not depend on earlier responses, so that every run sends the same ones.
         "phases": {"fuzzing": {"extra-data-sources": {"responses": False}, "error-feedback": {"enabled": False}}},
     }
 )
@@ -65,13 +65,13 @@ def session() -> Iterator[requests.Session]:
 
 @pytest.fixture(scope="module")
 def key() -> tuple[str, Key]:
-    """An admin's, as it is presented and as it is kept."""
+    """An admin key, as the client sends it and as the service stores it."""
     return new_key("ops", Role.ADMIN)
 
 
 @pytest.fixture(scope="module")
 def guarded(artifacts: Path, key: tuple[str, Key]) -> Iterator[httpx.Client]:
-    """A service that asks for the key."""
+    """A service that requires a key."""
     keys = SecretStr(key[1].line)
     with serve(Settings(artifacts=artifacts, keys=keys, allow_anonymous=False, rate_limit=0)) as client:
         yield client
@@ -79,7 +79,7 @@ def guarded(artifacts: Path, key: tuple[str, Key]) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def exhausted(artifacts: Path, key: tuple[str, Key]) -> Iterator[httpx.Client]:
-    """A service whose one call a minute has been made."""
+    """A service that allows one call a minute, which was just made."""
     keys = SecretStr(key[1].line)
     with serve(Settings(artifacts=artifacts, keys=keys, allow_anonymous=False, rate_limit=1)) as client:
         client.get("/models", headers={"Authorization": f"Bearer {key[0]}"})

@@ -197,7 +197,7 @@ def test_a_request_that_is_cut_off_by_the_stop_gets_503(artifacts: Path, http: s
         with socket.create_connection(("127.0.0.1", service.port)) as slow:
             slow.sendall(b"POST /forecast HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
             slow.sendall(b"Content-Length: 100\r\n\r\n{")
-            # Admitted before it is told to stop: the scrape counts it beside itself.
+            # Admitted before the stop, so that the scrape counts it in addition to itself.
             while "sst_requests_in_flight 2.0" not in httpx.get(f"{service.url}/metrics").text:
                 pass
             service.process.terminate()

@@ -55,7 +55,7 @@ def test_a_grid_without_a_place_suggests_a_place_or_a_sample(
 
 
 def grid(path: Path, celsius: float = 15.0) -> Path:
-    """Ten days, of which the fourth and fifth are absent, at three by two cells, of which one is land."""
+    """Ten days without the fourth and fifth, at three by two cells, one of them land."""
     days = np.delete(np.arange("2001-01-01", "2001-01-11", dtype="datetime64[D]"), [3, 4])
     values = celsius + np.arange(48.0).reshape(8, 3, 2) / 10
     values[:, 1, 0] = np.nan

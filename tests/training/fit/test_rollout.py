@@ -65,7 +65,7 @@ def test_derivatives_are_those_of_the_roll_out(nino12: SstSeries) -> None:
 
 
 def persistent(n: int, left: float, std: float, seed: int) -> Floats:
-    """Noise of which a share is ``left`` after a step."""
+    """Noise that keeps the share ``left`` after each step."""
     noise = np.random.default_rng(seed).normal(0, std * (1 - left**2) ** 0.5, n)
     for i in range(1, n):
         noise[i] += left * noise[i - 1]

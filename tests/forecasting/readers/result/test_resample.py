@@ -54,7 +54,7 @@ def test_irregular_times_are_refused_with_the_remedy(tmp_path: Path) -> None:
 
 
 def alternating(count: int) -> list[str]:
-    """Days of which almost half are absent, so that two days are the commonest interval."""
+    """Days with almost half of them absent, so that two days are the commonest interval."""
     steps = np.tile([2, 1, 2, 2, 3, 2, 1, 2, 2], count)
     return [str(np.datetime64("2001-01-01") + np.timedelta64(int(day), "D")) for day in np.cumsum(steps)]
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.api.pages.assets import PAGE, Assets
-from service.api.pages.routes import page
+from service.api.pages.routes import VIEWS, page
 from service.settings import Settings
 from tests.serving import serve
 
@@ -23,9 +23,31 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(client:
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert "//" not in re.sub(r"</?[a-z]+>", "", " ".join(re.findall(r'(?:href|src)="([^"]+)"', html)))
     assert re.findall(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", html) == []
-    assert set(re.findall(r'modulepreload" href="[^"]+/(.*?)"', html)) == {
-        f"{module.name}" for module in PAGE.glob("modules/*.js")
-    }
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_page_preloads_the_modules_of_its_view_and_no_others(client: httpx.Client, view: str) -> None:
+    html = client.get("/", params={"view": view}).raise_for_status().text
+    preloaded = re.findall(r'modulepreload" href="[^"]+/(.*?)"', html)
+    needed, pending = set[str](), ["main.js", f"{view}.js"]
+    while pending:
+        name = pending.pop()
+        if name not in needed:
+            needed.add(name)
+            pending += re.findall(r'from "\./(.*?)"', (PAGE / "modules" / name).read_text())
+    assert set(preloaded) == needed
+    assert len(preloaded) < len(list(PAGE.glob("modules/*.js")))
+
+
+def test_a_page_without_a_view_preloads_the_first(client: httpx.Client) -> None:
+    first = client.get("/", params={"view": VIEWS[0]}).text
+    assert client.get("/").text == client.get("/", params={"view": "nonsense"}).text == first
+
+
+def test_the_service_knows_the_views_of_the_page() -> None:
+    listed = re.search(r"VIEWS = \[(.*?)\]", (PAGE / "modules" / "address.js").read_text())
+    assert listed is not None
+    assert tuple(re.findall(r'"(\w+)"', listed[1])) == VIEWS
 
 
 def test_every_file_of_the_page_is_served_compressed_and_cached_for_good(client: httpx.Client) -> None:

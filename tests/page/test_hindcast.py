@@ -1,0 +1,150 @@
+"""What would we have said? The forecasts of the test period, day by day."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from service.settings import Settings
+from tests.conftest import ROOT
+from tests.page.browser import PHONE
+from tests.page.conftest import Visitor
+from tests.serving import serve
+from training.publish.release import seal
+
+QUERY = "?view=compare&dataset=nino12&network=gru"
+
+
+def card_of(page: Page) -> Locator:
+    return page.locator("section.card", has=page.get_by_role("heading", name="What would we have said?"))
+
+
+def said(url: str, day: str) -> dict[str, Any]:
+    """Return the forecast that the service says would have been given on a day."""
+    query = {"dataset": "nino12", "model": "gru", "origin": day}
+    forecast: dict[str, Any] = httpx.get(f"{url}/compare/hindcast", params=query).json()["forecasts"][0]
+    return forecast
+
+
+def sentence(forecast: dict[str, Any], month: str) -> str:
+    band = forecast["intervals"][0]
+    return (
+        f"GRU would have said {forecast['sst'][0]:.1f} °C for {month} "
+        f"(80%: {band['lower'][0]:.1f} to {band['upper'][0]:.1f}). It was {forecast['observed'][0]:.1f} °C."
+    )
+
+
+def test_a_day_shows_its_forecast_and_what_came(visitor: Visitor, url: str) -> None:
+    card = card_of(visitor().open(f"{QUERY}&day=2005-01-01"))
+    forecast = said(url, "2005-01-01")
+    expect(card).to_contain_text("Data up to Jan 2005")
+    expect(card).to_contain_text(sentence(forecast, "Feb 2005"))
+    drawn = card.locator(".plot").evaluate("plot => Object.fromEntries(plot.data.map(trace => [trace.name, trace.y]))")
+    assert drawn["GRU said"][1:] == forecast["sst"]
+    assert drawn["Came"][1:] == forecast["observed"]
+    assert drawn["Persistence"][1:] == forecast["baselines"]["persistence"]
+
+
+def test_the_keyboard_moves_the_slider_and_the_url_keeps_the_day(visitor: Visitor, url: str) -> None:
+    visit = visitor()
+    page = visit.open(f"{QUERY}&day=2005-01-01")
+    slider = card_of(page).get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    february = sentence(said(url, "2005-02-01"), "Mar 2005")
+    expect(slider).to_have_attribute("aria-valuetext", f"Feb 2005. {february}")
+    page.wait_for_function("() => location.search.includes('day=2005-02-01')")
+    again = visitor().open(page.url.rpartition("/")[2])
+    expect(card_of(again)).to_contain_text(february)
+    # The ends of the test period, far from what is loaded.
+    page.keyboard.press("End")
+    expect(card_of(page)).to_contain_text("Data up to Nov 2010")
+    expect(card_of(page)).to_contain_text("It was 22.1 °C.")
+    card_of(page).get_by_role("button", name="One step earlier").click()
+    expect(card_of(page)).to_contain_text("Data up to Oct 2010")
+    expect(card_of(page)).to_contain_text(sentence(said(url, "2010-10-01"), "Nov 2010"))
+
+
+def test_a_finger_moves_the_slider(visitor: Visitor) -> None:
+    page = visitor(width=PHONE).open(QUERY)
+    slider = card_of(page).get_by_role("slider")
+    before = slider.input_value()
+    box = slider.bounding_box()
+    assert box is not None
+    slider.tap(position={"x": box["width"] / 4, "y": box["height"] / 2})
+    assert int(slider.input_value()) < int(before)
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("GRU would have said"))
+
+
+def test_the_running_score_compares_with_persistence(visitor: Visitor, url: str) -> None:
+    card = card_of(visitor().open(f"{QUERY}&day=2005-01-01"))
+    forecast = said(url, "2005-01-01")
+    came = forecast["observed"]
+    results = httpx.get(f"{url}/compare/predictions", params={"dataset": "nino12"}).json()
+    n = results["timestamps"].index("2005-02-01T00:00:00Z") + 1
+    expect(card).to_contain_text(f"So far: {n} forecasts since the test period began")
+
+    def mean_error(predicted: list[float], observed: list[float]) -> float:
+        return sum(abs(p - o) for p, o in zip(predicted, observed, strict=True)) / len(observed)
+
+    rows = card.get_by_role("table").get_by_role("row").all()[1:]
+    persistence = forecast["baselines"]["persistence"]
+    members = {"GRU": (forecast["sst"], "nino12-gru"), "Persistence": (persistence, "persistence")}
+    for row, (name, (predicted, column)) in zip(rows, members.items(), strict=True):
+        so_far = mean_error(results["predictions"][column][:n], results["observed"][:n])
+        assert row.get_by_role("rowheader").inner_text().strip() == name
+        assert row.get_by_role("cell").all_inner_texts() == [
+            f"{mean_error(predicted, came):.2f} °C",
+            f"{so_far:.2f} °C",
+        ]
+    inside = sum(
+        low <= value <= high
+        for low, value, high in zip(
+            forecast["intervals"][0]["lower"], came, forecast["intervals"][0]["upper"], strict=True
+        )
+    )
+    expect(card).to_contain_text(f"Of 12 observations, {inside} within the 80% interval")
+
+
+def test_what_came_can_be_hidden_until_the_user_has_guessed(visitor: Visitor) -> None:
+    page = visitor().open(f"{QUERY}&day=2005-01-01")
+    card = card_of(page)
+    card.get_by_label("Show what came").uncheck()
+    expect(card).not_to_contain_text("It was")
+    names = card.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
+    assert "GRU said" in names
+    assert "Came" not in names
+    card.get_by_label("Show what came").check()
+    expect(card).to_contain_text("It was")
+
+
+def test_another_network_keeps_the_day(visitor: Visitor) -> None:
+    page = visitor().open(f"{QUERY}&day=2005-01-01")
+    card = card_of(page)
+    card.get_by_role("radio", name="RNN").check()
+    expect(card).to_contain_text("RNN would have said")
+    expect(card).to_contain_text("Data up to Jan 2005")
+    assert "network=rnn" in page.url
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Iterator[str]:
+    """A service with a release that does not hold the networks that were evaluated."""
+    version = (ROOT / "artifacts" / "nino12" / "current").read_text().strip()
+    copy = tmp_path / "nino12" / version
+    shutil.copytree(ROOT / "artifacts" / "nino12" / version, copy, ignore=shutil.ignore_patterns("evaluated"))
+    seal(copy, "nino12", version)
+    shutil.copy(ROOT / "artifacts" / "nino12" / "current", tmp_path / "nino12")
+    with serve(Settings(artifacts=tmp_path)) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+def test_a_release_without_past_forecasts_leaves_the_slider_out(visitor: Visitor, older: str) -> None:
+    page = visitor(at=older).open("?view=compare&dataset=nino12")
+    expect(page.get_by_role("heading", name="Observed and forecast, one step ahead")).to_be_visible()
+    expect(page.get_by_role("heading", name="What would we have said?")).to_be_hidden()

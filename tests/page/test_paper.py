@@ -1,0 +1,85 @@
+"""The page on paper and in forced colours."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import Visitor
+
+# A4 within the margins of the page.
+PAPER = {"width": 688, "height": 1017}
+
+
+@pytest.fixture
+def printed(visitor: Visitor) -> Iterator[Page]:
+    """A page in dark colours, about to be printed."""
+    visit = visitor(scheme="dark")
+    visit.open("?view=forecast&dataset=nino12&model=gru")
+    yield visit.page
+    visit.page.emulate_media(media="screen")
+
+
+def to_paper(page: Page) -> None:
+    page.emulate_media(media="print")
+    page.set_viewport_size(PAPER)  # type: ignore[arg-type]
+
+
+def test_a_printed_chart_shows_the_whole_forecast_in_legible_text(printed: Page) -> None:
+    to_paper(printed)
+    card, drawing, last = (
+        printed.locator(selector).bounding_box()
+        for selector in (".card:has(.plot)", ".plot > svg", ".plot .marks path[transform] >> nth=-1")
+    )
+    assert card is not None
+    assert drawing is not None
+    assert last is not None
+    assert card["x"] <= drawing["x"]
+    assert drawing["x"] + drawing["width"] <= card["x"] + card["width"] <= PAPER["width"]
+    assert last["x"] + last["width"] / 2 <= drawing["x"] + drawing["width"]
+    scale = printed.locator(".plot > svg").evaluate("drawing => drawing.clientWidth / drawing.viewBox.baseVal.width")
+    assert 0.95 < scale < 1.1
+
+
+def test_the_first_sheet_has_the_sentence_and_the_whole_chart(printed: Page) -> None:
+    to_paper(printed)
+    heading, drawing = (printed.locator(selector).bounding_box() for selector in ("h1", ".plot > svg"))
+    assert heading is not None
+    assert drawing is not None
+    assert heading["y"] < drawing["y"]
+    assert drawing["y"] + drawing["height"] < PAPER["height"]
+
+
+def test_after_printing_the_chart_is_as_wide_as_before(printed: Page) -> None:
+    sizes = "drawing => [drawing.viewBox.baseVal.width, drawing.clientWidth]"
+    before = printed.locator(".plot > svg").evaluate(sizes)
+    printed.pdf(format="A4")
+    assert printed.locator(".plot > svg").evaluate(sizes) == before
+
+
+def test_paper_has_light_colours_and_keeps_bars_and_keys_of_bands(visitor: Visitor) -> None:
+    page = visitor(scheme="dark").open("?view=forecast&dataset=nino12&model=gru")
+    page.get_by_label("Theme").select_option("dark")
+    page.emulate_media(media="print")
+    expect(page.locator(".plot text").first).to_have_css("fill", "rgb(82, 97, 109)")
+    adjust = "element => getComputedStyle(element).printColorAdjust"
+    assert page.locator(".mark.band").first.evaluate(adjust) == "exact"
+    page.emulate_media(media="screen")
+    page.get_by_label("Theme").select_option("")
+    page = visitor().open("?view=compare&dataset=nino12")
+    page.emulate_media(media="print")
+    assert page.locator(".bars .fill").first.evaluate(adjust) == "exact"
+
+
+@pytest.mark.parametrize("theme", ["", "light", "dark"])
+def test_forced_colours_keep_the_lines_and_bars_of_models_apart(visitor: Visitor, theme: str) -> None:
+    page = visitor(new=True).open("?view=compare&dataset=nino12")
+    page.get_by_label("Theme").select_option(theme)
+    page.emulate_media(forced_colors="active")
+    stroke = "elements => elements.map(element => getComputedStyle(element).stroke)"
+    lines = page.locator(".plot").first.locator("path.line").evaluate_all(stroke)
+    assert len(set(lines)) == 4
+    assert set(lines) & set(page.locator(".toggle .swatch line").evaluate_all(stroke))
+    fills = page.locator(".bars .fill").evaluate_all("bars => bars.map(bar => getComputedStyle(bar).backgroundColor)")
+    assert len(set(fills)) == len(fills)
+    expect(page.locator(".toggle input:checked + span").first).to_have_css("outline-style", "solid")
