@@ -14,7 +14,8 @@ class HeldOutScore(BaseModel, frozen=True):
         positioned: whether the networks knew the position.
         n: number of forecasts.
         relative_rmse: RMSE relative to persistence, each error in units of what is usual in its series.
-        coverage_80: share of observations inside 80 % intervals; None if the report does not say.
+        coverage_80: share of observations inside 80 % intervals.
+        coverage_95: share of observations inside 95 % intervals.
     """
 
     context: int
@@ -22,7 +23,8 @@ class HeldOutScore(BaseModel, frozen=True):
     positioned: bool
     n: int
     relative_rmse: float
-    coverage_80: float | None = None
+    coverage_80: float
+    coverage_95: float
 
 
 class HeldOutModel(BaseModel, frozen=True):
@@ -48,11 +50,19 @@ class UniversalReport(BaseModel, frozen=True):
     """``report.json`` of a universal release.
 
     Attributes:
+        dataset: name of the release.
+        version: of the release.
+        step: name of the time step.
         seas: number of simulated seas in training.
+        real_series: names of the real series in training.
         models: the networks.
     """
 
+    dataset: str
+    version: str
+    step: str
     seas: int
+    real_series: tuple[str, ...] = ()
     models: tuple[HeldOutModel, ...]
 
 

@@ -21,6 +21,7 @@ from forecasting.series.shape import ForecastShape
 from tests.conftest import ROOT
 from training.config import TrainingConfig
 from training.examples.dataset import Dataset
+from training.pretraining.card import rewrite_card
 from training.publish.texts import rewrite_texts
 
 NAMES = ("nino12", "neracoos-b01")
@@ -177,3 +178,13 @@ def test_the_texts_for_people_are_written_from_the_report(name: str, tmp_path: P
 )
 def test_the_shipped_datasets_have_titles(name: str, title: str) -> None:
     assert json.loads((published(name) / "report.json").read_text())["title"] == title
+
+
+@pytest.mark.parametrize("name", ["ocean-hourly", "ocean-daily", "ocean-weekly", "ocean-monthly"])
+def test_the_card_of_a_universal_release_is_written_from_its_report(name: str, tmp_path: Path) -> None:
+    shipped = published(name)
+    folder = tmp_path / name / shipped.name
+    shutil.copytree(shipped, folder)
+    rewrite_card(folder)
+    for path in shipped.iterdir():
+        assert (folder / path.name).read_bytes() == path.read_bytes(), path.name

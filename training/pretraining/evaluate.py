@@ -4,36 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from pydantic import BaseModel
 from torch import Tensor
 
+from forecasting.universal.report import HeldOutScore
 from training.pretraining.examples import Panel
 from training.pretraining.export import UniversalModule
 from training.pretraining.spec import Spec
 
 _BATCH = 64
-
-
-class HeldOutScore(BaseModel, frozen=True):
-    """Accuracy at one lead, from contexts of one length.
-
-    Attributes:
-        context: number of steps that the forecasts start from.
-        lead: in steps.
-        positioned: whether the position is known.
-        n: number of forecasts.
-        relative_rmse: RMSE relative to that of persistence, each error in units of what is usual in its series.
-        coverage_80: share of observations inside the 80 % interval.
-        coverage_95: share of observations inside the 95 % interval.
-    """
-
-    context: int
-    lead: int
-    positioned: bool
-    n: int
-    relative_rmse: float
-    coverage_80: float
-    coverage_95: float
 
 
 @dataclass(frozen=True)

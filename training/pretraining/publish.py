@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
-from pydantic import BaseModel
 
 from forecasting.networks.checkpoint import script
 from forecasting.universal.network.checkpoint import save
 from forecasting.universal.network.metadata import UniversalMetadata
-from training.pretraining.evaluate import HeldOutScore, mean_by_context
+from forecasting.universal.report import HeldOutModel, HeldOutScore, UniversalReport
+from training.pretraining.card import CARD, REPORT, write_card
+from training.pretraining.evaluate import mean_by_context
 from training.pretraining.export import UniversalModule
 from training.pretraining.fit import FitSettings
 from training.pretraining.network import LEVELS
@@ -50,27 +51,6 @@ class TrainedOn(NamedTuple):
 
     seas: int
     real_series: tuple[str, ...]
-
-
-class ModelScores(BaseModel, frozen=True):
-    """Scores of one network on held-out seas, with its companion and without."""
-
-    model: str
-    parameters: int
-    train_seconds: float
-    held_out: list[HeldOutScore]
-    held_out_without_companion: list[HeldOutScore]
-
-
-class UniversalReport(BaseModel, frozen=True):
-    """``report.json`` of a universal release."""
-
-    dataset: str
-    version: str
-    step: str
-    seas: int
-    real_series: tuple[str, ...] = ()
-    models: list[ModelScores]
 
 
 def write_universal_release(
@@ -112,7 +92,7 @@ def write_universal_release(
         save(module, metadata, folder / f"{network.cell}.pt")
         (folder / f"{network.cell}.json").write_text(metadata.model_dump_json(indent=1) + "\n", encoding="utf-8")
         models.append(
-            ModelScores(
+            HeldOutModel(
                 model=metadata.model,
                 parameters=parameters,
                 train_seconds=metadata.train_seconds,
@@ -128,53 +108,8 @@ def write_universal_release(
         real_series=trained_on.real_series,
         models=models,
     )
-    (folder / "report.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    (folder / "MODEL_CARD.md").write_text(write_card(report, spec), encoding="utf-8")
-
-
-def write_card(report: UniversalReport, spec: Spec) -> str:
-    """Write the model card of a universal release."""
-    longest, shortest = max(spec.contexts), min(spec.contexts)
-    lines = [
-        f"# {report.dataset}",
-        "",
-        f"An RNN, an LSTM and a GRU that forecast any series of SST with a step of one {spec.step}, "
-        f"{spec.horizon} steps ahead, "
-        f"from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
-        "",
-        f"They were trained on {report.seas} simulated seas and {_real(report)}. Their forecasts of other places are "
-        "as good as the simulation is like these; the service compares them with simple references on the past of "
-        "each series that it gets, and says which did better.",
-        "",
-        "## On simulated seas that were held out",
-        "",
-        "RMSE relative to persistence, each error in units of what is usual in its series. *Alone* is the same cell, "
-        "fitted without the Bayesian regression that accompanies it.",
-        "",
-    ]
-    for context in (shortest, longest):
-        leads = " | ".join(f"lead {lead}" for lead in spec.scored_leads)
-        lines += [
-            f"From {context} values:",
-            "",
-            f"| Model | Position | {leads} |",
-            "|---|---|" + "---|" * len(spec.scored_leads),
-        ]
-        for model in report.models:
-            for scores, name in (
-                (model.held_out, model.model),
-                (model.held_out_without_companion, f"{model.model} alone"),
-            ):
-                for positioned in (True, False):
-                    row = [s for s in scores if s.context == context and s.positioned == positioned]
-                    figures = " | ".join(f"{score.relative_rmse:.3f}" for score in row)
-                    lines.append(f"| {name} | {'known' if positioned else 'unknown'} | {figures} |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _real(report: UniversalReport) -> str:
-    return f"on {', '.join(report.real_series)}" if report.real_series else "have seen no real series"
+    (folder / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (folder / CARD).write_text(write_card(report, spec), encoding="utf-8")
 
 
 def _latency(module: torch.jit.ScriptModule, spec: Spec) -> float:

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from forecasting.errors import ReleaseError
 from forecasting.networks.metadata import CELLS
+from forecasting.universal.report import HeldOutScore
 from training.pretraining.companion import Companion, Moments
-from training.pretraining.evaluate import HeldOutScore, score_held_out
+from training.pretraining.evaluate import score_held_out
 from training.pretraining.examples import Examples, Panel, companion_moments, make_examples, simulated_panel
 from training.pretraining.export import UniversalModule
 from training.pretraining.features import Features

@@ -8,8 +8,8 @@ import torch
 from forecasting.errors import ReleaseError
 from forecasting.releases.release import open_current
 from forecasting.universal.network.checkpoint import load
+from forecasting.universal.report import parse_universal_report
 from training.pretraining.fit import FitSettings
-from training.pretraining.publish import UniversalReport
 from training.pretraining.real_series import read_real_series
 from training.pretraining.run import PretrainingSettings, pretrain
 from training.pretraining.spec import SPECS
@@ -39,7 +39,7 @@ def test_a_run_publishes_three_networks_that_load_and_forecast(artifacts: Path) 
 
 
 def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: Path) -> None:
-    report = UniversalReport.model_validate_json(open_current(artifacts, "ocean-monthly").read("report.json"))
+    report = parse_universal_report(open_current(artifacts, "ocean-monthly").read("report.json"))
     asked = {(context, lead) for context in (24, 60) for lead in (1, 3, 6, 12)}
     for model in report.models:
         for scores in (model.held_out, model.held_out_without_companion):
@@ -49,6 +49,7 @@ def test_the_report_scores_each_cell_with_its_companion_and_without(artifacts: P
             assert all(0 <= score.coverage_80 <= score.coverage_95 <= 1 for score in scores)
     card = open_current(artifacts, "ocean-monthly").read("MODEL_CARD.md").decode()
     assert "| ocean-monthly-gru alone | unknown |" in card
+    assert "Evidence from real seas is thin: the Niño regions" in card
 
 
 def test_the_same_settings_give_the_same_weights(artifacts: Path, tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_real_series_are_trained_on_and_named(artifacts: Path, tmp_path: Path) -
     file.write_text("\n".join(["time,sst", *rows]) + "\n")
     pretrain(MONTH, replace(TINY, real_series=read_real_series(MONTH, [file])), tmp_path)
     release = open_current(tmp_path, "ocean-monthly")
-    report = UniversalReport.model_validate_json(release.read("report.json"))
+    report = parse_universal_report(release.read("report.json"))
     assert report.real_series == ("pier.csv",)
     assert "trained on 24 simulated seas and on pier.csv." in release.read("MODEL_CARD.md").decode()
     weights, without = (

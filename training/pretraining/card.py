@@ -1,0 +1,107 @@
+"""The model card of a universal release.
+
+``python -m training.pretraining.card artifacts/NAME/VERSION …`` rewrites the cards of published releases after their
+wording has changed. Do not run it while a service loads the release.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from forecasting.releases.release import Release
+from forecasting.universal.report import UniversalReport, parse_universal_report
+from training.pretraining.spec import SPECS, Spec
+from training.publish.release import seal
+
+CARD: Final = "MODEL_CARD.md"
+REPORT: Final = "report.json"
+
+_EVIDENCE: Final = {
+    "hour": "Evidence from real seas is thin: two stations with strong tides, NDBC TPLM2 in Chesapeake Bay (2020–2022) "
+    "and NERACOOS B01 in the Gulf of Maine (2016–2017). From two weeks of data on, errors were lower than those of "
+    "persistence, damped persistence and an autoregression fitted to the same data. From three days of data they were "
+    "8 to 12 % higher than those of persistence at B01, 1 and 6 hours ahead. A series that short has too few past "
+    "forecasts for `best` to notice.",
+    "day": "The recipe was compared with real series of 47 places: a Mediterranean pixel of OISST (1982–2022), Scripps "
+    "Pier (1916–2015) and 45 tropical moorings (TAO, 1980–1998).",
+    "week": "Evidence from real seas is thin: weekly means of a Mediterranean pixel of OISST (1982–2022) and of "
+    "tropical moorings (TAO, 1980–1998), and the four Niño regions (1990–2016). From ten years of data on, damped "
+    "persistence about the season of the series itself was as good or better; `best` chooses it where it is.",
+    "month": "Evidence from real seas is thin: the Niño regions (1950–2010), and monthly means of a Mediterranean "
+    "pixel of OISST (1982–2022) and of tropical moorings (TAO, 1980–1998). From twenty years of data on, and in Niño "
+    "4, damped persistence about the season of the series itself was as good or better; `best` chooses it where it is.",
+}
+"""What the recipe of each step was compared with."""
+
+_NOT_BLIND: Final = (
+    "The simulation was adjusted to statistics of these series, and the spread of the quantiles to their coverage, so "
+    "other seas are better judges. docs/background/universal.md has the figures."
+)
+
+
+def write_card(report: UniversalReport, spec: Spec) -> str:
+    """Write the model card of a universal release."""
+    lines = [
+        f"# {report.dataset}",
+        "",
+        f"An RNN, an LSTM and a GRU that forecast any series of SST with a step of one {spec.step}, "
+        f"{spec.horizon} steps ahead, "
+        f"from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
+        "",
+        f"They were trained on {report.seas} simulated seas and {_real(report)}. Their forecasts of other places are "
+        "as good as the simulation is like these; the service compares them with simple references on the past of "
+        "each series that it gets, and says which did better.",
+        "",
+        "## On real seas",
+        "",
+        f"{_EVIDENCE[spec.step]} {_NOT_BLIND}",
+        "",
+        "## On simulated seas that were held out",
+        "",
+        "RMSE relative to persistence, each error in units of what is usual in its series. *Alone* is the same cell, "
+        "fitted without the Bayesian regression that accompanies it.",
+        "",
+    ]
+    for context in (min(spec.contexts), max(spec.contexts)):
+        lines += [*_table(report, spec, context), ""]
+    return "\n".join(lines)
+
+
+def _table(report: UniversalReport, spec: Spec, context: int) -> Iterator[str]:
+    leads = " | ".join(f"lead {lead}" for lead in spec.scored_leads)
+    yield f"From {context} values:"
+    yield ""
+    yield f"| Model | Position | {leads} |"
+    yield "|---|---|" + "---|" * len(spec.scored_leads)
+    for model in report.models:
+        for scores, name in (
+            (model.held_out, model.model),
+            (model.held_out_without_companion, f"{model.model} alone"),
+        ):
+            for positioned in (True, False):
+                row = [score for score in scores if score.context == context and score.positioned == positioned]
+                figures = " | ".join(f"{score.relative_rmse:.3f}" for score in row)
+                yield f"| {name} | {'known' if positioned else 'unknown'} | {figures} |"
+
+
+def _real(report: UniversalReport) -> str:
+    return f"on {', '.join(report.real_series)}" if report.real_series else "have seen no real series"
+
+
+def rewrite_card(folder: Path) -> None:
+    """Write the card of the release in ``folder`` again from its report, and seal it again.
+
+    Raises:
+        ReleaseError: if a file is not the one that was published.
+    """
+    release = Release.open(folder)
+    contents = {name: release.read(name) for name in release.manifest.files}
+    report = parse_universal_report(contents[REPORT])
+    (folder / CARD).write_text(write_card(report, SPECS[report.step]), encoding="utf-8")
+    seal(folder, release.manifest.dataset, release.manifest.version)
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        rewrite_card(Path(argument))
