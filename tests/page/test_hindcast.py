@@ -34,8 +34,8 @@ def said(url: str, day: str) -> dict[str, Any]:
 def sentence(forecast: dict[str, Any], month: str) -> str:
     band = forecast["intervals"][0]
     return (
-        f"GRU would have said {forecast['sst'][0]:.1f} °C for {month} "
-        f"(80%: {band['lower'][0]:.1f} to {band['upper'][0]:.1f}). It was {forecast['observed'][0]:.1f} °C."
+        f"GRU would have said {forecast['sst'][0]:.1f}\u00a0°C for {month} "
+        f"(80%: {band['lower'][0]:.1f} to {band['upper'][0]:.1f}). It was {forecast['observed'][0]:.1f}\u00a0°C."
     )
 
 
@@ -65,7 +65,7 @@ def test_the_keyboard_moves_the_slider_and_the_url_keeps_the_day(visitor: Visito
     page.keyboard.press("End")
     expect(card_of(page)).to_contain_text("Data up to Nov 2010")
     expect(card_of(page)).to_contain_text("It was 22.1 °C.")
-    card_of(page).get_by_role("button", name="One step earlier").click()
+    card_of(page).get_by_role("button", name="1 month earlier").click()
     expect(card_of(page)).to_contain_text("Data up to Oct 2010")
     expect(card_of(page)).to_contain_text(sentence(said(url, "2010-10-01"), "Nov 2010"))
 
