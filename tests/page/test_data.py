@@ -293,3 +293,15 @@ def test_a_netcdf_grid_asks_for_a_location_and_uses_it(shown: Shown, tmp_path: P
     expect(summary).to_contain_text("20.00 to 26.00 °C", timeout=30_000)
     visit.settle()
     visit.console_errors = [text for text in visit.console_errors if "422" not in text]
+
+
+def test_a_long_series_is_compared_over_its_end_until_all_of_it_is_asked_for(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=data")
+    drop_file(visit, "pier.csv", daily(3_100))
+    card = page.locator("section.card", has_text="How the models would have forecast your series")
+    expect(page.get_by_text("The comparison is over the last 3,000 of 3,100 values.")).to_be_visible()
+    expect(card).to_contain_text("28 Feb 2022, 2,342 forecasts")
+    page.get_by_role("button", name="Compare over all values").click()
+    expect(card).to_contain_text("28 Feb 2022, 2,442 forecasts")
+    expect(page.get_by_role("button", name="Compare over all values")).to_have_count(0)

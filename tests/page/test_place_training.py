@@ -25,6 +25,7 @@ def test_a_year_of_data_comes_with_the_command_that_trains_on_it(visitor: Visito
     expect(command).to_have_text(
         "python -m training --data 'José'\\''s pier (2).csv' --name jose-s-pier-2 --latitude=43.6 --longitude=-9.1"
     )
+    assert visit.accessibility_violations() == []
     field = card.get_by_label("Name of the release")
     field.fill("My Pier")
     field.press("Enter")

@@ -49,6 +49,7 @@ def test_a_unit_is_asked_for_and_the_answer_reads_the_file(shown: Shown) -> None
     expect(alert).to_contain_text("outside the range of sea temperatures")
     # The buttons replace the advice to set an option.
     expect(alert).not_to_contain_text("set the units")
+    assert visit.accessibility_violations() == []
     page.get_by_role("button", name="°F, which is").click()
     visit.settle()
     expect(page.get_by_role("table", name="Forecast for pier.csv")).to_be_visible()

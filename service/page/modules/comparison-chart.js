@@ -59,8 +59,9 @@ export function comparisonFigure(results, shown, range) {
       yaxis: panel(panels.sst, axisRange(temperatures, slice), { nticks: 6 }),
       yaxis2: panel(panels.errors, axisRange([...errors, [0]], slice), { zeroline: true, nticks: 4 }),
       ...(panels.differences && { yaxis3: panel(panels.differences, axisRange([...differences, [0]], slice), { zeroline: true, nticks: 4 }) }),
+      margin: { l: 44, r: 12, t: 30, b: 40 },
       annotations: [
-        panelTitle("SST, °C", 1),
+        { ...panelTitle("SST, °C", 1), yshift: 12 },
         panelTitle("Error: forecast minus observed, °C", panels.errors[1]),
         ...(panels.differences ? [panelTitle("Each network minus their mean, °C", panels.differences[1])] : []),
       ],

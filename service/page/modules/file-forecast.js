@@ -11,12 +11,16 @@ import { headlineCard, headlineText } from "./headline-card.js";
 import { CELLS, modelTitle } from "./models.js";
 import { comparisonCards } from "./own-series-comparison.js";
 import { loadComparison, loadForecasts } from "./own-series-requests.js";
+import { formatCount } from "./numbers.js";
 import { placeTrainingCard, reasonToTrain } from "./place-training.js";
 import { positionFields, positionOf } from "./position-fields.js";
 import { sentence } from "./sentence.js";
 import { fileSnippets } from "./snippets.js";
 import { latestOnly, runTask } from "./task.js";
 import { formatSteps } from "./times.js";
+
+/** A comparison over more values takes long, so the user has to ask for it. */
+const MAX_COMPARED_VALUES = 3_000;
 
 const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
 
@@ -112,14 +116,27 @@ function optionsCard(source, { place, model, horizon, maxHorizon }, { update, ch
 }
 
 /**
- * @typedef {{get: (choice: Choice, stop: AbortSignal) => Promise<any>, forget: () => void}} Compare loads a comparison, once
+ * @typedef {object} Compare loads a comparison, once
+ * @property {(choice: Choice, stop: AbortSignal) => Promise<any>} get
+ * @property {() => void} forget loads it again
+ * @property {() => void} useAll loads it again, over the whole series
+ * @property {() => boolean} isPart whether it is over the end of the series only
  *
  * @param {Source} source @returns {Compare}
  */
 function compareOnce(source) {
   /** @type {any} */
   let result = null;
-  return { get: async (choice, stop) => (result ??= await loadComparison(source, choice, stop)), forget: () => (result = null) };
+  let most = MAX_COMPARED_VALUES;
+  return {
+    get: async (choice, stop) => (result ??= await loadComparison(source, choice, most, stop)),
+    forget: () => (result = null),
+    useAll: () => {
+      most = Infinity;
+      result = null;
+    },
+    isPart: () => source.history.values.length > most,
+  };
 }
 
 /**
@@ -152,7 +169,7 @@ function showForecast(boxes, source, { choice, position, compare }, signal) {
     fill(training, trainingCard(source, choice, headline, signal));
     fill(code, fileSnippets(source.file, source.params, body, enteredPosition(source.series, choice)));
     // Announced last, since the progress of the comparison would replace it.
-    showComparison(comparison, choice, compare, signal).then(() => signal.aborted || announce(headlineText(headline, source.history)));
+    showComparison(comparison, source, { choice, compare }, signal).then(() => signal.aborted || announce(headlineText(headline, source.history)));
   });
 }
 
@@ -179,11 +196,22 @@ function positionProblem(forecasts) {
   return warning ? sentence(warning.message) : null;
 }
 
-/** @param {HTMLElement} box @param {Choice} choice @param {Compare} compare @param {AbortSignal} signal */
-function showComparison(box, choice, compare, signal) {
+/** @param {HTMLElement} box @param {Source} source @param {{choice: Choice, compare: Compare}} request @param {AbortSignal} signal */
+function showComparison(box, source, { choice, compare }, signal) {
   const load = (/** @type {AbortSignal} */ stop) => compare.get(choice, stop);
-  return runTask(box, "Comparing the models over the whole series", signal, load, (comparison) => {
-    if (!comparison.error) return fill(box, ...comparisonCards(comparison, signal));
+  const useAll = () => {
+    compare.useAll();
+    showComparison(box, source, { choice, compare }, signal);
+  };
+  const task = `Comparing the models over ${compare.isPart() ? `the last ${formatCount(MAX_COMPARED_VALUES)} values` : "the whole series"}`;
+  return runTask(box, task, signal, load, (comparison) => {
+    if (!comparison.error) return fill(box, ...comparisonCards(comparison, signal), compare.isPart() && partNote(source.history.values.length, useAll));
     fill(box, h("section", { class: "card" }, h("header", {}, h("h2", {}, "How the models would have forecast your series")), h("p", { class: "note" }, sentence(comparison.error))));
   });
+}
+
+/** Says that a comparison is over the end of a series, and offers the whole. @param {number} n values of the series @param {() => void} useAll */
+function partNote(n, useAll) {
+  const button = h("button", { type: "button", class: "plain", click: useAll }, "Compare over all values");
+  return h("p", { class: "note row" }, `The comparison is over the last ${formatCount(MAX_COMPARED_VALUES)} of ${formatCount(n)} values.`, button);
 }

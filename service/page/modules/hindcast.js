@@ -7,16 +7,18 @@ import { toggleGroup } from "./controls.js";
 import { fill, h, uniqueId } from "./dom.js";
 import { fanFigure } from "./fan-figure.js";
 import { isNetwork, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
-import { fixed, formatCount } from "./numbers.js";
+import { fixed } from "./numbers.js";
 import { PastForecasts } from "./past-forecasts.js";
 import { runningScore, scoreOf } from "./running-score.js";
+import { scorePanel } from "./score-panel.js";
 import { svg } from "./svg.js";
-import { dataTable } from "./table.js";
 import { errorNotice, latestOnly, runTask } from "./task.js";
-import { formatSteps, formatTime } from "./times.js";
+import { formatTime } from "./times.js";
 
 /** Of the picture above the slider, in its own units. */
 const OVERVIEW = { width: 1000, height: 100 };
+/** Temperatures get another decimal if the interval is narrower. */
+const NARROW_CELSIUS = 0.5;
 /** Browsers limit how often the URL may change. */
 const URL_DELAY_MS = 300;
 /** A slider that is dragged far passes forecasts that nobody waits for. */
@@ -42,7 +44,7 @@ export function showHindcast(card, results, signal) {
   const options = cells.map((/** @type {string} */ value) => ({ value, text: modelLabel(value) }));
   fill(
     card,
-    h("header", {}, h("div", {}, h("h2", {}, "What would we have said?"), h("p", {}, "Pick a day in the test period. These networks have not seen it."))),
+    h("header", {}, h("div", {}, h("h2", {}, "What would we have said?"), h("p", {}, "Pick a time in the test period, which these networks have not seen."))),
     h(
       "div",
       { class: "controls" },
@@ -152,7 +154,8 @@ class Hindcast {
     const text = this.#saidInWords(shown.forecast);
     this.sentence.textContent = text;
     this.slider.setAttribute("aria-valuetext", `${this.day.textContent}. ${text}`);
-    fill(this.score, ...this.#scores(shown.forecast));
+    const score = came ? scoreOf(shown.forecast) : null;
+    fill(this.score, score && scorePanel(score, this.scoreUntil(shown.forecast.timestamps[0]), source));
   }
 
   /** The observations of the whole test period, above the slider. */
@@ -176,56 +179,28 @@ class Hindcast {
   #saidInWords({ timestamps, sst, intervals, observed }) {
     const { model, step } = this.source;
     const band = intervals.find(({ level }) => level === 80) ?? intervals[0];
-    const range = band ? ` (${band.level}%: ${fixed(band.lower[0], 1)} to ${fixed(band.upper[0], 1)})` : "";
-    const said = `${modelTitle(kindOf(model))} would have said ${fixed(sst[0], 1)} °C for ${formatTime(timestamps[0], step)}${range}.`;
-    if (!this.came) return said;
-    return observed[0] === null ? `${said} No value was observed then.` : `${said} It was ${fixed(observed[0], 1)} °C.`;
+    const places = band && band.upper[0] - band.lower[0] < NARROW_CELSIUS ? 2 : 1;
+    const range = band ? ` (${band.level}%: ${fixed(band.lower[0], places)} to ${fixed(band.upper[0], places)})` : "";
+    const said = `${modelTitle(kindOf(model))} would have said ${fixed(sst[0], places)} °C for ${formatTime(timestamps[0], step)}${range}.`;
+    const doubt = intervals.some(({ calibrated }) => !calibrated) ? " The values until then are unlike the training data, so the intervals are uncalibrated." : "";
+    if (!this.came) return `${said}${doubt}`;
+    const came = observed[0] === null ? "No value was observed then." : `It was ${fixed(observed[0], places)} °C.`;
+    return `${said} ${came}${doubt}`;
   }
 
   #legend() {
     const kind = kindOf(this.source.model);
+    const levels = (this.source.at(this.index)?.forecast.intervals ?? []).map(({ level }) => level).sort((a, b) => a - b);
     const entry = (/** @type {any} */ sample, /** @type {string} */ text) => h("span", { class: "label" }, sample, text);
     return h(
       "div",
       { class: "row legend" },
       entry(swatch("observed"), "Observed"),
       entry(swatch(kind), `${modelTitle(kind)} forecast`),
-      entry(h("span", { class: `mark band ${kind}`, "aria-hidden": "true" }), "80%"),
-      entry(h("span", { class: `mark band outer ${kind}`, "aria-hidden": "true" }), "95%"),
+      levels.map((level, i) => entry(h("span", { class: `mark band ${i ? "outer" : ""} ${kind}`, "aria-hidden": "true" }), `${level}%`)),
       entry(swatch("persistence"), "Persistence"),
     );
   }
-
-  /** @param {import("./past-forecasts.js").PastForecast} forecast */
-  #scores(forecast) {
-    const { step, model } = this.source;
-    const [this_, soFar] = [scoreOf(forecast), this.scoreUntil(forecast.timestamps[0])];
-    if (!this.came || !this_) return [];
-    const ahead = formatSteps(this_.n, step);
-    const cell = modelTitle(kindOf(model));
-    const error = (/** @type {number | undefined} */ value) => (value === undefined ? "–" : `${fixed(value, 2)} °C`);
-    return [
-      h("h3", {}, "Running score"),
-      h("p", { class: "note" }, "Mean absolute error"),
-      dataTable(
-        "Mean absolute error",
-        ["Model", ["This forecast", h("span", { class: "unit" }, ` ${ahead}`)], ["So far", h("span", { class: "unit" }, ` ${formatSteps(1, step)} ahead`)]],
-        [
-          [modelLabel(kindOf(model)), error(this_.model), error(soFar?.model)],
-          [modelLabel("persistence"), error(this_.persistence), error(soFar?.persistence)],
-        ],
-      ),
-      h("p", { class: "note" }, `In this forecast, ${cell} was closer than persistence at ${this_.closer} of ${this_.n} steps. ${insideInWords(this_)}`),
-      soFar && h("p", { class: "note" }, `So far: ${formatCount(soFar.n)} ${soFar.n === 1 ? "forecast" : "forecasts"} since the test period began; ${cell} was closer than persistence in ${formatCount(soFar.closer)}.`),
-    ];
-  }
-}
-
-/** @param {{n: number, inside: {level: number, n: number}[]}} score */
-function insideInWords({ n, inside }) {
-  if (!inside.length) return "";
-  const counts = [...inside].sort((a, b) => a.level - b.level).map((band) => `${band.n} within the ${band.level}% interval`);
-  return `Of ${n} ${n === 1 ? "observation" : "observations"}, ${counts.join(" and ")}.`;
 }
 
 /** @param {number} milliseconds */

@@ -47,10 +47,19 @@ export async function loadForecasts(source, choice, compare, stop) {
   return { body, forecasts, headline: universalHeadline(source, choice, { forecasts, best: bestForecast, next: nextForecast, compared }) };
 }
 
-/** The comparison of the models on the series; with an error if there is none. @param {Source} source @param {Choice} choice @param {AbortSignal} stop */
-export async function loadComparison(source, choice, stop) {
+/**
+ * The comparison of the models on the series; with an error if there is none.
+ * @param {Source} source @param {Choice} choice @param {number} most values at the end of the series that are used @param {AbortSignal} stop
+ */
+export async function loadComparison(source, choice, most, stop) {
   const dataset = choice.place ? { dataset: choice.place.name } : {};
-  return comparisonOf(await postJson("/compare", { ...dataset, predictions: true, series: [withPosition(source.series, choice)] }, stop));
+  const series = endOf(withPosition(source.series, choice), source.history, most);
+  return comparisonOf(await postJson("/compare", { ...dataset, predictions: true, series: [series] }, stop));
+}
+
+/** The last values of a series. @param {any} series @param {import("./forecast-chart.js").History} history @param {number} most */
+function endOf(series, { timestamps, values }, most) {
+  return values.length <= most ? series : { ...series, start: timestamps[values.length - most], values: values.slice(-most) };
 }
 
 /**

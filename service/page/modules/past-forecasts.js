@@ -12,7 +12,7 @@ const BLOCK = 24;
  * @property {string} origin
  * @property {string[]} timestamps
  * @property {number[]} sst
- * @property {{level: number, lower: number[], upper: number[]}[]} intervals
+ * @property {{level: number, lower: number[], upper: number[], calibrated: boolean}[]} intervals
  * @property {Record<string, number[]>} baselines
  * @property {(number | null)[]} observed
  *

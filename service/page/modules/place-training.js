@@ -44,7 +44,7 @@ export function placeTrainingCard(place, reason, use, signal) {
     "section",
     { class: "card training" },
     h("header", {}, h("h2", {}, "Train networks on your series")),
-    h("p", {}, reason, " Run this where the service has its artifacts folder:"),
+    h("p", {}, reason, " Run this on the server, in the folder that contains artifacts/:"),
     h("div", { class: "controls" }, textField("Name of the release", name, "", showCommand)),
     command,
     place.file.name === "pasted.csv" && h("p", { class: "note" }, "Save the data first: ", h("button", { type: "button", class: "plain", click: () => saveFile(place.file.name, place.file.blob, "text/csv") }, "Save pasted.csv")),

@@ -76,21 +76,21 @@ export function verdict(judged) {
   const rival = isNetwork(model) ? better ?? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
   const first = better ?? model;
   const second = better ? model : rival;
-  const [error, other] = errorsOf(record, [first, second]);
-  const subject = (/** @type {string} */ name) => nameIn(judged, name);
-  return `${capitalised(pastInWords(record))}, ${subject(first)} was off by ${error} ${lead}${second === null ? "" : `, ${subject(second)} by ${other}`}.`;
+  const models = /** @type {string[]} */ ([first, second].filter((name) => name !== null));
+  return capitalised(`${pastInWords(record)}, ${errorsInWords(record, models, models.map((name) => nameIn(judged, name)), ` ${lead}`)}.`);
 }
 
 /** What follows from the verdict, in a sentence; empty if it says enough. @param {Judged} judged */
 export function consequence(judged) {
   const { model, record, named, resampled } = judged;
   const better = record.by === "own_past" && betterReference(judged);
+  const isTie = better && new Set(errorsOf(record, [better, model])).size === 1;
   if (record.by === "held_out_seas" && !named) return `${model} makes the forecast: of the networks, it did best on simulated seas.`;
   if (record.by !== "own_past") return "";
   if (!isNetwork(model)) return resampled ? `The service chose this reference at ${resampled} steps.` : "So this simple reference makes the forecast, not a network.";
   if (better && named) return `The forecast is by ${model} because you chose it.`;
   if (better && resampled) return `The service chose the network at ${resampled} steps. Expect it to be no better than the reference.`;
-  return better ? "The difference may be chance. Expect the forecast to be about as good as the reference." : "";
+  return better && !isTie ? "The difference may be chance. Expect the forecast to be about as good as the reference." : "";
 }
 
 /** What the record over all leads adds to that of the first. @param {Judged} judged */
@@ -100,8 +100,7 @@ export function laterVerdict(judged) {
   const better = betterReference(judged);
   const rival = isNetwork(model) ? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
   const pair = /** @type {string[]} */ ((better ? [better, model] : [model, rival]).filter((name) => name !== null && name in record.rmse));
-  const errors = errorsOf(record, pair);
-  return `${capitalised(lead)}, ${pair.map((name, i) => `${modelPhrase(name)} ${i ? "by" : "was off by"} ${errors[i]}`).join(", ")}.`;
+  return `${capitalised(lead)}, ${errorsInWords(record, pair, pair.map(modelPhrase), "")}.`;
 }
 
 /** The place of a model in a list: networks, then references. @param {string} model */
@@ -139,11 +138,21 @@ function pastInWords({ since, until, origins }) {
   return unit ? `over your last ${formatCount(Math.round(period / length))} ${unit}s` : `in ${formatCount(origins)} forecasts of your past`;
 }
 
-/** Errors in °C, with as many decimal places as tell them apart. @param {Record} record @param {(string | null)[]} models */
+/**
+ * The errors of one or two models, such as "this forecast was off by 0.31 °C one day ahead, damped persistence by 0.33 °C".
+ * @param {Record} record @param {string[]} models @param {string[]} names @param {string} lead after the first error
+ */
+function errorsInWords(record, models, names, lead) {
+  const [error, other] = errorsOf(record, models);
+  if (error === other) return `${names.join(" and ")} were both off by ${error}${lead}`;
+  return `${names[0]} was off by ${error}${lead}${other === undefined ? "" : `, ${names[1]} by ${other}`}`;
+}
+
+/** Errors in °C, with at least two digits of the smallest. @param {Record} record @param {string[]} models */
 function errorsOf({ rmse }, models) {
-  const known = /** @type {string[]} */ (models.filter((model) => model !== null));
-  const places = [2, 3, 4].find((n) => new Set(known.map((model) => fixed(rmse[model], n))).size === known.length) ?? 4;
-  return known.map((model) => `${fixed(rmse[model], places)}\u00a0°C`);
+  const least = Math.min(...models.map((model) => rmse[model]));
+  const places = least >= 0.095 ? 2 : least >= 0.0095 ? 3 : 4;
+  return models.map((model) => `${fixed(rmse[model], places)}\u00a0°C`);
 }
 
 /** The model with the lowest RMSE among some; null if there is none. @param {Record} record @param {(model: string) => boolean} included */
