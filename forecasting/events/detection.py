@@ -23,6 +23,9 @@ _LEAST_DAYS: Final = 5
 _LONGEST_GAP_DAYS: Final = 2
 """Days between two events that are joined."""
 
+_LEAST_DIFFERENCE: Final = 1e-6
+"""°C between threshold and climatology, so that a category is defined."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -77,7 +80,7 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
         peak = first + int(np.nanargmax(intensity[first : last + 1]))
         during = intensity[first : last + 1]
         onset, decline = _rates(intensity, first, peak, last)
-        excess = 1 + beyond[peak] / (sign * (threshold[peak] - climatology[peak]))
+        excess = 1 + beyond[peak] / max(sign * (threshold[peak] - climatology[peak]), _LEAST_DIFFERENCE)
         events.append(
             Event(
                 start=times[first],
