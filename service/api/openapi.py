@@ -14,6 +14,8 @@ from service.http.problems import PROBLEM_JSON, InferenceError, Problem, is_infe
 
 _REF: Final = "#/components/schemas/{model}"
 
+_EXAMPLE_MODEL: Final = "nino12-gru"
+
 BYTES: Final = {"type": "string", "format": "binary"}
 """The schema of a body that is not text."""
 
@@ -102,8 +104,7 @@ def query_parameters(model: type[BaseModel], *names: str, note: str) -> dict[str
 
 
 def _query_parameter(name: str, field: dict[str, Any], note: str) -> dict[str, Any]:
-    # A query has no null; a parameter is absent instead.
-    schema = next((choice for choice in field.get("anyOf", ()) if choice != {"type": "null"}), field)
+    schema = _without_null(field)
     kept = {key: value for key, value in schema.items() if key not in ("title", "description", "default")}
     return {"name": name, "in": "query", "description": f"{_described(field)} {note}", "schema": kept}
 
@@ -112,7 +113,13 @@ def path_parameters(**descriptions: str) -> dict[str, Any]:
     """Return the ``openapi_extra`` of an endpoint that reads its path itself, so that it can serve several paths."""
     return {
         "parameters": [
-            {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": text,
+                "schema": {"type": "string"} | ({"examples": [_EXAMPLE_MODEL]} if name == "model" else {}),
+            }
             for name, text in descriptions.items()
         ]
     }
@@ -141,6 +148,7 @@ def _describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]
     )
     for path, operations in schema["paths"].items():
         for operation in operations.values():
+            _simplify_parameters(operation)
             _describe_responses(path, operation)
     schema["components"]["headers"] = _HEADERS
     schema["components"]["securitySchemes"] = {"key": _KEY}
@@ -176,6 +184,25 @@ def _described(field: dict[str, Any]) -> str:
     return f"{description} Defaults to `{default}`."
 
 
+def _simplify_parameters(operation: dict[str, Any]) -> None:
+    """Remove from parameters the choice null, and the description that FastAPI repeats in the schema."""
+    for parameter in operation.get("parameters", ()):
+        schema = _without_null(parameter["schema"])
+        kept = {key: value for key, value in parameter["schema"].items() if key in ("default", "examples")}
+        parameter["schema"] = {key: value for key, value in (schema | kept).items() if key != "description"}
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter: a query has no null; the parameter is absent instead."""
+    choices = [choice for choice in field.get("anyOf", ()) if choice != {"type": "null"}]
+    match choices:
+        case []:
+            return field
+        case [choice]:
+            return dict(choice)
+    return {"anyOf": choices}
+
+
 def _drop_titles(node: Any) -> None:
     """Remove the titles that pydantic derives from the names of fields: generators repeat them as comments."""
     if isinstance(node, dict):
@@ -200,6 +227,8 @@ def _describe_responses(path: str, operation: dict[str, Any]) -> None:
         responses.setdefault(str(status.value), _refusal(path, status))
     operation["responses"] = dict(sorted(responses.items()))
     for code, response in responses.items():
+        if response["description"] == "Successful Response":
+            response["description"] = "The answer."
         content = response.get("content", {})
         is_problem = int(code) >= HTTPStatus.BAD_REQUEST and not is_inference_protocol(path)
         if is_problem and "application/json" in content:

@@ -8,7 +8,13 @@ from playwright.sync_api import expect
 
 from tests.page.browser import PHONE, Profiles
 from tests.page.conftest import Shown, Visitor
+from tests.page.test_everywhere import open_view
 
+WITHOUT_CODE = """() => {
+  const main = document.querySelector("main").cloneNode(true);
+  main.querySelectorAll("pre, code, textarea").forEach(element => element.remove());
+  return main.textContent;
+}"""
 DATE = re.compile(r"^(\d{1,2} )?(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}(, \d\d:\d\d UTC)?$")
 
 
@@ -73,7 +79,17 @@ def test_a_chart_and_its_page_write_times_in_one_way(visitor: Visitor, query: st
     assert DATE.match(head)
     spoken = page.locator("#announcement").inner_text()
     assert spoken.startswith(f"{head}, ")
-    assert re.findall(r"\b\d{4}-\d\d(?:-\d\d)?\b", page.locator("main").inner_text().partition("curl")[0]) == []
+
+
+@pytest.mark.parametrize("view", ["forecast-buoy", "compare-buoy", "data-read", "operate"])
+def test_no_view_writes_times_as_files_do(visitor: Visitor, view: str) -> None:
+    visit = visitor()
+    page = open_view(visit, view)
+    page.evaluate("document.querySelectorAll('main details:not([open]) > summary').forEach(summary => summary.click())")
+    visit.settle()
+    text = page.evaluate(WITHOUT_CODE)
+    assert "20" in text
+    assert re.findall(r"\d{4}-\d\d-\d\d", text) == []
 
 
 def test_escape_closes_the_values(visitor: Visitor) -> None:

@@ -1,12 +1,19 @@
+import json
 import re
+import shutil
+from collections.abc import Iterator
+from hashlib import sha256
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
+from service.settings import Settings
+from tests.conftest import ROOT
 from tests.page.conftest import Shown, Visitor
 from tests.page.snippets import run_curl, run_python
 from tests.page.titles import title_of
+from tests.serving import serve
 
 DRAWN = "plot => plot.data.map(trace => ({name: trace.name, x: trace.x, y: trace.y, fill: trace.fill}))"
 
@@ -59,16 +66,36 @@ def test_levels_and_references_can_be_chosen_and_the_url_keeps_them(visitor: Vis
     expect(other.get_by_role("columnheader", name="80%")).to_have_count(0)
 
 
-def test_a_window_unlike_the_training_data_is_warned_about(visitor: Visitor) -> None:
-    page = visitor().open("?view=forecast&dataset=neracoos-b01&model=gru")
+@pytest.fixture(scope="module")
+def warmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with the shipped releases, but the recent values of the buoy are 25 °C warmer than they were."""
+    artifacts = tmp_path_factory.mktemp("warmed") / "artifacts"
+    shutil.copytree(ROOT / "artifacts", artifacts)
+    folder = artifacts / "neracoos-b01"
+    release = folder / (folder / "current").read_text().strip()
+    head, *rows = (release / "recent.csv").read_text().splitlines()
+    pairs = [row.split(",") for row in rows]
+    content = "\n".join([head, *(f"{time},{value and f'{float(value) + 25:.3f}'}" for time, value in pairs)]) + "\n"
+    (release / "recent.csv").write_text(content)
+    manifest = json.loads((release / "manifest.json").read_text())
+    digest = sha256(content.encode()).hexdigest()
+    manifest["files"]["recent.csv"] = {"sha256": digest, "bytes": len(content.encode())}
+    (release / "manifest.json").write_text(json.dumps(manifest))
+    with serve(Settings(artifacts=artifacts)) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+def test_a_window_unlike_the_training_data_is_warned_about(visitor: Visitor, warmed: str) -> None:
+    page = visitor(warmed).open("?view=forecast&dataset=neracoos-b01&model=gru")
+    expect(page.get_by_role("img", name="not calibrated").first).to_be_visible()
     expect(page.get_by_text("The window is unlike the training")).to_be_visible()
 
 
-def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Visitor, url: str) -> None:
+def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Visitor, warmed: str) -> None:
     query: dict[str, str | int] = {"dataset": "neracoos-b01", "model": "all", "horizon": 3}
-    answers = httpx.get(f"{url}/forecast", params=query).json()["models"]
+    answers = httpx.get(f"{warmed}/forecast", params=query).json()["models"]
     assert not any(interval["calibrated"] for answer in answers for interval in answer["forecasts"][0]["intervals"])
-    page = visitor().open("?view=forecast&dataset=neracoos-b01&model=all&horizon=3")
+    page = visitor(warmed).open("?view=forecast&dataset=neracoos-b01&model=all&horizon=3")
     card = page.locator("section.card", has_text="Forecast values, °C")
     marked = card.get_by_role("cell").filter(has=page.get_by_role("img", name="not calibrated"))
     expect(marked).to_have_count(3 * 3 * 2)
@@ -79,7 +106,7 @@ def test_uncalibrated_intervals_are_marked_and_the_mark_is_explained(visitor: Vi
     page.keyboard.press("End")
     expect(page.locator("#announcement")).to_contain_text("not calibrated")
     page.get_by_label("Dataset").select_option("nino12")
-    expect(page.get_by_role("table", name=f"Forecast for {title_of(url, 'nino12')}")).to_be_visible()
+    expect(page.get_by_role("table", name=f"Forecast for {title_of(warmed, 'nino12')}")).to_be_visible()
     expect(page.get_by_role("img", name="not calibrated")).to_have_count(0)
     expect(page.get_by_text("Not calibrated:")).to_have_count(0)
 

@@ -113,7 +113,7 @@ class _Forecast(BaseModel):
     warnings: list[SeriesWarning]
 
 
-class Choice(BaseModel):
+class ModelChoice(BaseModel):
     """How `best` chose the model of a series."""
 
     by: Literal["own_past", "held_out_seas"] = Field(
@@ -132,7 +132,7 @@ class SeriesForecast(_Forecast, _Identified):
     model: ModelName | None = None
     version: Version | None = None
     step: str | None = Field(default=None, description="The step of the series.", examples=["day"])
-    chosen: Choice | None = None
+    chosen: ModelChoice | None = None
 
 
 class ForecastLine(SeriesForecast):

@@ -28,11 +28,6 @@ export async function loadReleases(signal) {
   return { places, universal: universal.sort((a, b) => stepSeconds(a.best.step) - stepSeconds(b.best.step)) };
 }
 
-/** Load the datasets of places, the default first. @param {AbortSignal} signal */
-export async function loadDatasets(signal) {
-  return (await loadReleases(signal)).places;
-}
-
 /** The dataset with this name, or without a name the first; null if there is none of this name. @param {Dataset[]} datasets @param {string | undefined} name */
 export function findDataset(datasets, name) {
   return (name ? datasets.find((dataset) => dataset.name === name) : datasets[0]) ?? null;

@@ -21,20 +21,22 @@ export function originLabels(time, step) {
   const until = `until ${formatTime(time, step === "month" || age > OLD_MS ? "month" : "day")}${age > RECENT_MS ? `, ${ageInWords(time, now)} ago` : ""}`;
   const common = { x: time, y: 1, yref: "paper", yanchor: "bottom", yshift: 4, showarrow: false, font: { size: 12, color: colour("muted") } };
   return [
-    { ...common, text: until, xanchor: "right", xshift: -2 },
-    { ...common, text: "forecast", xanchor: "left", xshift: 2, font: { size: 12, color: colour("ink") } },
+    { ...common, text: until, xanchor: "right", xshift: -6 },
+    { ...common, text: "forecast", xanchor: "left", xshift: 6, font: { size: 12, color: colour("ink") } },
   ];
 }
 
 /**
- * A label of the climatology: at a turn of it, away from the observations.
+ * A label of the climatology, away from the observations: if possible below a trough or above a peak of it, where no line passes.
  * @param {string[]} times @param {(number | null)[]} values @param {number[]} usual @param {[number, number]} slice visible
  */
 export function usualLabel(times, values, usual, [first, end]) {
   const departure = (/** @type {number} */ i) => (values[i] === null ? 0 : /** @type {number} */ (values[i]) - usual[i]);
   const inside = usual.map((_, i) => i).slice(first + 1, Math.max(end - 1, first + 1));
   const turns = inside.filter((i) => (usual[i] - usual[i - 1]) * (usual[i + 1] - usual[i]) <= 0);
-  const [i] = (turns.length ? turns : inside).sort((a, b) => Math.abs(departure(b)) - Math.abs(departure(a)));
+  const free = turns.filter((i) => (usual[i + 1] - usual[i]) * departure(i) > 0);
+  const places = [free, turns, inside].find((candidates) => candidates.length) ?? [];
+  const [i] = [...places].sort((a, b) => Math.abs(departure(b)) - Math.abs(departure(a)));
   if (i === undefined) return [];
   const below = departure(i) > 0;
   return [{ text: "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP, showarrow: false, font: { size: 12, color: colour("muted") } }];

@@ -73,7 +73,7 @@ function recordDetails({ forecast, named, later }, judged) {
   if (!models.length) return null;
   const rows = models.map((name) => [
     h("span", { class: "label" }, modelLabel(kindOf(name)), name === forecast.model && h("span", { class: "tag" }, "shown")),
-    ...columns.map(({ record }) => errorCell(record, name)),
+    ...columns.map(({ record }) => fixed(record.rmse[name], 3)),
   ]);
   const counts = columns.map(({ record, lead }) => `${formatCount(record.origins)} forecasts ${lead}`);
   const table = dataTable("Record on your series, RMSE in °C", ["RMSE, °C", ...columns.map(({ lead }) => capitalised(lead))], rows, { class: "wide" });
@@ -84,12 +84,6 @@ function recordDetails({ forecast, named, later }, judged) {
     h("summary", {}, "How each model did"),
     later && h("p", {}, laterVerdict({ ...later, named, resampled: "" })),
     table,
-    h("p", { class: "note" }, `Root-mean-square errors over ${counts.join(" and ")}. Each forecast used earlier values only. Bold is lowest.`),
+    h("p", { class: "note" }, `Root-mean-square errors over ${counts.join(" and ")}. Each forecast used earlier values only.`),
   );
-}
-
-/** @param {Record} record @param {string} name */
-function errorCell({ rmse }, name) {
-  const text = fixed(rmse[name], 3);
-  return text === fixed(Math.min(...Object.values(rmse)), 3) ? h("td", { class: "best" }, h("strong", {}, text)) : text;
 }

@@ -13,7 +13,7 @@ import { runningScore, scoreOf } from "./running-score.js";
 import { scorePanel } from "./score-panel.js";
 import { svg } from "./svg.js";
 import { errorNotice, latestOnly, runTask } from "./task.js";
-import { formatTime } from "./times.js";
+import { formatSteps, formatTime } from "./times.js";
 
 /** Of the picture above the slider, in its own units. */
 const OVERVIEW = { width: 1000, height: 100 };
@@ -105,7 +105,14 @@ class Hindcast {
         "div",
         { class: "pick" },
         h("label", { for: slider.id }, "Data up to ", this.day),
-        h("div", { class: "zoom" }, move("‹", "One step earlier", -1), move("›", "One step later", 1)),
+        h(
+          "div",
+          { class: "zoom" },
+          move("«", `${formatSteps(source.horizon, source.step)} earlier`, -source.horizon),
+          move("‹", `${formatSteps(1, source.step)} earlier`, -1),
+          move("›", `${formatSteps(1, source.step)} later`, 1),
+          move("»", `${formatSteps(source.horizon, source.step)} later`, source.horizon),
+        ),
         h("div", { class: "track" }, this.#overview(), slider),
       ),
       this.problem,
@@ -181,10 +188,10 @@ class Hindcast {
     const band = intervals.find(({ level }) => level === 80) ?? intervals[0];
     const places = band && band.upper[0] - band.lower[0] < NARROW_CELSIUS ? 2 : 1;
     const range = band ? ` (${band.level}%: ${fixed(band.lower[0], places)} to ${fixed(band.upper[0], places)})` : "";
-    const said = `${modelTitle(kindOf(model))} would have said ${fixed(sst[0], places)} °C for ${formatTime(timestamps[0], step)}${range}.`;
+    const said = `${modelTitle(kindOf(model))} would have said ${fixed(sst[0], places)}\u00a0°C for ${formatTime(timestamps[0], step)}${range}.`;
     const doubt = intervals.some(({ calibrated }) => !calibrated) ? " The values until then are unlike the training data, so the intervals are uncalibrated." : "";
     if (!this.came) return `${said}${doubt}`;
-    const came = observed[0] === null ? "No value was observed then." : `It was ${fixed(observed[0], places)} °C.`;
+    const came = observed[0] === null ? "No value was observed then." : `It was ${fixed(observed[0], places)}\u00a0°C.`;
     return `${said} ${came}${doubt}`;
   }
 

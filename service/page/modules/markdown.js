@@ -1,8 +1,9 @@
 // @ts-check
-/** Renders the Markdown of model cards: headings, lists, tables, paragraphs, bold and code. Anything else is text. */
+/** Renders the Markdown of model cards: headings, lists, tables, paragraphs, bold and code. Anything else is text, with times as elsewhere on the page. */
 
 import { h } from "./dom.js";
 import { scrollable } from "./scroll.js";
+import { withTimes } from "./sentence.js";
 
 /** @param {string} text @returns {Element[]} */
 export function markdown(text) {
@@ -50,6 +51,6 @@ function renderInline(text) {
   return text.split(/(\*\*[^*]+\*\*|`[^`]+`)/).map((part) => {
     if (part.startsWith("**") && part.length > 4) return h("strong", {}, part.slice(2, -2));
     if (part.startsWith("`") && part.length > 2) return h("code", {}, part.slice(1, -1));
-    return part;
+    return withTimes(part);
   });
 }

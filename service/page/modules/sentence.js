@@ -9,9 +9,11 @@ const TIMES = /"[^"]*"|'[^']*'|such as \S+(?: or \S+)?|\b(\d{4}-\d\d-\d\d)(T\d\d
 /** A message with a capital letter at the start and a full stop at the end, and times as elsewhere on the page. @param {string} message */
 export function sentence(message) {
   // Messages start with the name of the file, which is "the file" for an upload. Before a line or column it adds nothing.
-  const text = message
-    .replace(/^the file: (?=line |column )/, "")
-    .replace(/^the file: /, "the file ")
-    .replace(TIMES, (found, date, clock) => (date ? formatTime(`${date}${clock ?? ""}`, clock && clock !== "T00:00" ? "hour" : "day") : found));
+  const text = withTimes(message.replace(/^the file: (?=line |column )/, "").replace(/^the file: /, "the file "));
   return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
+/** A text with its times as elsewhere on the page; those at midnight are days. @param {string} text */
+export function withTimes(text) {
+  return text.replace(TIMES, (found, date, clock) => (date ? formatTime(`${date}${clock ?? ""}`, clock && clock !== "T00:00" ? "hour" : "day") : found));
 }

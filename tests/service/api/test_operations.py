@@ -144,3 +144,9 @@ def test_no_field_of_a_request_has_a_default_that_clients_would_send(document: J
     for name in ("ForecastRequest", "CompareRequest", "InputSeries", "IndexRequest", "LoadRequest", "InferRequest"):
         assert all("default" not in field for field in schemas[name]["properties"].values())
     assert schemas["ForecastRequest"]["properties"]["horizon"]["description"].endswith("Defaults to `1`.")
+
+
+def test_every_schema_has_a_name_of_its_own_and_every_reference_one_that_exists(document: Json) -> None:
+    names = set(document["components"]["schemas"])
+    assert all(re.fullmatch(r"[A-Z][A-Za-z]+", name) for name in names)
+    assert set(re.findall(r"#/components/schemas/(\w+)", str(document))) == names

@@ -1,0 +1,58 @@
+"""Universal networks that ship with the project, rolled through a series."""
+
+from collections.abc import Generator
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.errors import SeriesError
+from forecasting.releases.loaded_universal import ALL, LoadedUniversal
+from forecasting.releases.release import open_current
+from forecasting.series.sst_series import SstSeries
+from service.api.compare.universal import UniversalRecord
+from service.api.compare.universal_rolling import rolling_universal
+from tests.conftest import ROOT
+
+NOWHERE = np.full(7, np.nan, dtype=np.float32)
+
+Rolling = Generator[None, None, UniversalRecord | SeriesError]
+
+
+@pytest.fixture(scope="module")
+def weekly() -> LoadedUniversal:
+    return LoadedUniversal.load(open_current(ROOT / "artifacts", "ocean-weekly"), torch.device("cpu"))
+
+
+def series(loaded: LoadedUniversal, n: int) -> SstSeries:
+    weeks = np.arange(n)
+    values = 18 - 3 * np.cos(2 * np.pi * weeks / 52.18) + np.random.default_rng(1).normal(0, 0.2, n)
+    return SstSeries(values, np.datetime64("1990-01-01T00:00:00"), loaded.step)
+
+
+def finish(rolling: Rolling) -> tuple[UniversalRecord, int]:
+    """Return the record, and after how many parts it was complete."""
+    parts, record = 0, None
+    while record is None:
+        try:
+            next(rolling)
+            parts += 1
+        except StopIteration as stop:
+            record = stop.value
+    assert isinstance(record, UniversalRecord)
+    return record, parts
+
+
+def test_networks_that_are_compared_together_forecast_what_each_does_alone(weekly: LoadedUniversal) -> None:
+    past = series(weekly, 150)
+    together, _ = finish(rolling_universal(weekly, ALL, past, NOWHERE, 2, "celsius"))
+    assert set(weekly.serving) <= set(together.rolled.predicted)
+    for cell in weekly.serving:
+        alone, _ = finish(rolling_universal(weekly, cell, past, NOWHERE, 2, "celsius"))
+        np.testing.assert_array_equal(alone.rolled.predicted[cell], together.rolled.predicted[cell])
+
+
+def test_a_long_series_is_left_between_its_parts(weekly: LoadedUniversal) -> None:
+    length = 2 * weekly.networks.any_network.metadata.maximum
+    _, parts = finish(rolling_universal(weekly, ALL, series(weekly, length), NOWHERE, 1, "celsius"))
+    assert parts >= 3
