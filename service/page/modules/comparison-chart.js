@@ -113,8 +113,8 @@ function meanOfNetworks(results) {
   const columns = visibleModels(results, CELLS).map(([, values]) => values);
   if (columns.length < 2) return null;
   return results.timestamps.map((_, i) => {
-    const values = columns.map((column) => column[i]);
-    return values.includes(null) ? null : values.reduce((sum, value) => /** @type {number} */ (sum) + /** @type {number} */ (value), 0) / values.length;
+    const values = columns.map((column) => column[i]).filter((value) => value !== null);
+    return values.length < columns.length ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
   });
 }
 

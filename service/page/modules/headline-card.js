@@ -54,7 +54,7 @@ function judgedFirst({ forecast, named, resampled }, first) {
 
 /** @param {import("./forecast-chart.js").ModelForecast} forecast @param {string} step @param {string} last time of the last observation @param {string | null} reference that did better */
 function nextValue(forecast, step, last, reference) {
-  const intervals = forecast.intervals.map((interval) => [h("dt", {}, `${interval.level}%`), h("dd", {}, `${fixed(interval.lower[0], 2)} to ${fixed(interval.upper[0], 2)} °C`, !interval.calibrated && uncalibratedMark())]);
+  const intervals = forecast.intervals.flatMap((interval) => [h("dt", {}, `${interval.level}%`), h("dd", {}, `${fixed(interval.lower[0], 2)} to ${fixed(interval.upper[0], 2)} °C`, !interval.calibrated && uncalibratedMark())]);
   const other = reference && reference in forecast.baselines && ` ${capitalised(modelPhrase(reference))} gives ${fixed(forecast.baselines[reference][0], 2)} °C.`;
   return h(
     "div",
