@@ -14,6 +14,7 @@ WarningCode = Literal[
     "doubtful_position",
     "reference_is_better",
     "resampled",
+    "short_baseline",
 ]
 
 

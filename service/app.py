@@ -22,6 +22,8 @@ from service.api import metrics as metrics_route
 from service.api.compare import routes as compare
 from service.api.compare.hindcast import HindcastStore
 from service.api.compare.schemas import CompareRequest
+from service.api.events import routes as events
+from service.api.events.schemas import EventsRequest
 from service.api.forecast import routes as forecast
 from service.api.forecast.handler import answer_forecast
 from service.api.forecast.schemas import AllLine, FailedAllLine, FailedLine, ForecastLine, ForecastRequest
@@ -62,6 +64,7 @@ _GC_THRESHOLD = 50_000
 
 _RESOURCES = (
     forecast,
+    events,
     compare,
     training,
     uploads,
@@ -82,6 +85,7 @@ _SCHEMAS: Sequence[type[BaseModel]] = (
     AllLine,
     FailedAllLine,
     CompareRequest,
+    EventsRequest,
     InferRequest,
     IndexRequest,
     LoadRequest,

@@ -24,6 +24,7 @@ Examples = Mapping[str, Mapping[str, Any]]
 
 _TAGS: Final = [
     {"name": "forecast", "description": "Forecast your own series, or a dataset that the service knows."},
+    {"name": "events", "description": "Find marine heatwaves and cold spells in your own series."},
     {"name": "compare", "description": "See how accurate the models are, on held-out data or on your own series."},
     {"name": "series", "description": "Turn a file into series, or get the recent values of a dataset."},
     {"name": "models", "description": "See which models are loaded."},

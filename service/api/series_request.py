@@ -59,9 +59,9 @@ class SeriesFailure(BaseModel):
     error: str
 
 
-def series_ids(request: SeriesRequest) -> list[str]:
+def series_ids(series: Sequence[InputSeries]) -> list[str]:
     """Return the ID of each series in the response: its own, or its position in the request."""
-    return [str(i) if series.id is None else series.id for i, series in enumerate(request.series)]
+    return [str(i) if given.id is None else given.id for i, given in enumerate(series)]
 
 
 def refuse_missing_steps(series: Sequence[InputSeries]) -> None:
@@ -78,17 +78,17 @@ def check_horizon(horizon: int, settings: Settings) -> None:
         raise RequestError(message, field="horizon")
 
 
-def check_limits(request: SeriesRequest, settings: Settings) -> None:
-    """Raise RequestError if the request holds too many series, or one of them too many values."""
-    if len(request.series) > settings.max_series:
+def check_limits(series: Sequence[InputSeries], settings: Settings) -> None:
+    """Raise RequestError if there are too many series, or one of them has too many values."""
+    if len(series) > settings.max_series:
         raise RequestError(
-            f"{len(request.series)} series are too many: send at most {settings.max_series} in one request",
+            f"{len(series)} series are too many: send at most {settings.max_series} in one request",
             field="series",
         )
-    for i, series in enumerate(request.series):
-        if len(series.values) > settings.max_values:
+    for i, given in enumerate(series):
+        if len(given.values) > settings.max_values:
             raise RequestError(
-                f"{len(series.values)} values are too many: send at most {settings.max_values} in one series",
+                f"{len(given.values)} values are too many: send at most {settings.max_values} in one series",
                 field=f"series[{i}].values",
             )
 

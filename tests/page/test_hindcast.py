@@ -148,3 +148,19 @@ def test_a_release_without_past_forecasts_leaves_the_slider_out(visitor: Visitor
     page = visitor(at=older).open("?view=compare&dataset=nino12")
     expect(page.get_by_role("heading", name="Observed and forecast, one step ahead")).to_be_visible()
     expect(page.get_by_role("heading", name="What would we have said?")).to_be_hidden()
+
+
+def test_a_failure_while_the_slider_moves_is_explained_and_can_be_retried(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open(f"{QUERY}&day=2009-12-01")
+    card = card_of(page)
+    page.route("**/compare/hindcast?*origin=*", lambda route: route.abort("connectionrefused"))
+    card.get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    expect(card.get_by_role("alert")).to_contain_text("The service is not responding")
+    page.unroute("**/compare/hindcast?*origin=*")
+    card.get_by_role("button", name="Try again").click()
+    expect(card).to_contain_text(re.compile("GRU would have said .* for Oct 1998"))
+    expect(card.get_by_role("alert")).to_have_count(0)
+    assert all("ERR_CONNECTION_REFUSED" in text for text in visit.console_errors)
+    visit.console_errors.clear()

@@ -45,7 +45,7 @@ def test_two_months_in_which_a_network_is_better_do_not_need_training(visitor: V
     page = visit.open("?view=data")
     page.get_by_role("button", name="Try an example").click()
     visit.settle()
-    expect(page.locator(".headline")).to_contain_text("this forecast was off by")
+    expect(page.locator(".headline").get_by_role("heading")).to_contain_text("this forecast and the last value plus")
     expect(page.get_by_text("Train networks on your series")).to_have_count(0)
 
 

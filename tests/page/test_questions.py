@@ -55,6 +55,7 @@ def test_a_unit_is_asked_for_and_the_answer_reads_the_file(shown: Shown) -> None
     expect(page.get_by_role("table", name="Forecast for pier.csv")).to_be_visible()
     assert "units=fahrenheit" in page.url
     expect(page.get_by_label("Temperature units")).to_have_value("fahrenheit")
+    expect(page.get_by_text("Reading options (1 set)")).to_be_visible()
     # Focus follows to the result, since the button is gone.
     assert page.evaluate("document.activeElement.className") == "stack result"
     visit.console_errors.clear()

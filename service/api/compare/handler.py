@@ -80,7 +80,7 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
         ForecastError: if the request asks for something that is not available.
         ProblemError: 422 if ``strict`` and a series could not be used.
     """
-    check_limits(request, settings)
+    check_limits(request.series, settings)
     release, forecasters = serving.registry.resolve(request.model, request.dataset)
     horizon = request.horizon or 1
     check_horizon(horizon, settings)
@@ -93,7 +93,7 @@ async def compare_series(serving: Serving, settings: Settings, request: CompareR
         else await _in_turns(serving, rolling_through(series, forecasters, horizon))
         for series in parsed
     ]
-    ids = series_ids(request)
+    ids = series_ids(request.series)
     if strict:
         refuse_failures(ids, rolled)
     return Compared(release, forecasters, horizon, request.units, ids, rolled)
@@ -108,7 +108,7 @@ async def compare_universal(
         ForecastError: if the request asks for something that is not available.
         ProblemError: 422 if ``strict`` and a series could not be used.
     """
-    check_limits(request, settings)
+    check_limits(request.series, settings)
     horizon = request.horizon or 1
     check_horizon(horizon, settings)
     if models.named is None:
@@ -131,7 +131,7 @@ async def compare_universal(
             records.append(record.with_warnings(warnings.get(i, ())) if isinstance(record, UniversalRecord) else record)
         else:
             records.append(series)
-    ids = series_ids(request)
+    ids = series_ids(request.series)
     if strict:
         refuse_failures(ids, records)
     return UniversalCompared(models, horizon, request.units, ids, records)

@@ -25,7 +25,7 @@ def write_answer(request: ForecastRequest, job: ForecastJob, results: Sequence[E
     Raises:
         ProblemError: 422 if ``strict`` and a series could not be forecast.
     """
-    ids = series_ids(request)
+    ids = series_ids(request.series)
     if strict:
         for entries in results:
             refuse_failures(ids, entries)
@@ -38,7 +38,7 @@ class PiecewiseAnswer:
     def __init__(self, request: ForecastRequest, job: ForecastJob) -> None:
         self._request = request
         self._job = job
-        self._ids = series_ids(request)
+        self._ids = series_ids(request.series)
         self._parts: list[list[bytes]] = [[] for _ in job.forecasters]
         self._failures: list[list[SeriesError | None]] = [[] for _ in job.forecasters]
 

@@ -102,7 +102,7 @@ def plan_forecast(
     Raises:
         ForecastError: if the request asks for something that is not available.
     """
-    check_limits(request, settings)
+    check_limits(request.series, settings)
     check_horizon(request.horizon, settings)
     dataset = merge_query_and_body("dataset", dataset, request.dataset)
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)

@@ -25,7 +25,7 @@ class UniversalAnswer:
 
     def __init__(self, request: ForecastRequest, job: UniversalJob) -> None:
         self._request = request
-        self._ids = series_ids(request)
+        self._ids = series_ids(request.series)
         self._columns = [_Column(job.known_fields(column)) for column in job.columns]
 
     def add(self, results: Sequence[UniversalEntries]) -> None:

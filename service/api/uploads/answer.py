@@ -26,7 +26,7 @@ from service.api.uploads.schemas import MAX_FLAGGED
 from service.engine.forecast_json import rounded
 from service.engine.series_schema import MAX_ID
 from service.engine.writing import Json
-from service.http.choices import choices_of
+from service.http.choices import Choice, choices_of
 from service.http.problems import ProblemError
 from service.http.validation import Place
 from service.settings import Settings
@@ -108,8 +108,10 @@ def series_lines(reading: Json) -> bytes:
         ProblemError: 422 if there are none, with the reason.
     """
     if not reading["series"]:
-        problem = next(filter(None, (station["problem"] for station in reading["stations"])), reading["problem"])
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, [Place(location="body", message=problem)])
+        failed = next((station for station in reading["stations"] if station["problem"]), reading)
+        problem, choices = failed["problem"], [Choice(**choice) for choice in failed["choices"]]
+        places = [Place(location="body", message=problem)]
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, problem, places, choices=choices)
     return b"".join(dumps(series) + b"\n" for series in reading["series"])
 
 

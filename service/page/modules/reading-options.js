@@ -59,14 +59,15 @@ export function clearReadingOptions() {
 /** The fields for the options. @param {() => void} change called after an option changes */
 export function readingOptions(change) {
   const state = readState();
+  const count = OPTION_NAMES.filter((name) => state[name]).length;
   const set = (/** @type {string} */ name) => (/** @type {string} */ value) => {
     updateState({ [name]: value.trim().replace("−", "-") });
     change();
   };
   return h(
     "details",
-    { class: "reading", open: hasReadingOptions() },
-    h("summary", {}, "Reading options, if the service misreads your file"),
+    { class: "reading" },
+    h("summary", {}, count ? `Reading options (${count} set)` : "Reading options, if the service misreads your file"),
     h(
       "div",
       { class: "controls" },

@@ -14,6 +14,7 @@ from tests.service.requests import Json, answered
 
 PATHS = {
     "/forecast": {"get", "post"},
+    "/events": {"post"},
     "/compare": {"get", "post"},
     "/compare/predictions": {"get"},
     "/compare/leads": {"get"},

@@ -103,6 +103,13 @@ def test_a_station_that_cannot_be_read_has_its_own_possible_answers(client: http
     assert listed(quay["choices"]) == [("units", "fahrenheit", "59 °F, which is 15.0 °C")]
 
 
+def test_the_possible_answers_are_the_same_where_only_the_series_are_asked_for(client: httpx.Client) -> None:
+    text = rows("time,pier_sst,quay_sst", DAYS, sst(1.8, 32), sst(1.8, 32))
+    refusal = client.post("/series", content=text, headers=CSV | {"Accept": "application/x-ndjson"})
+    assert refusal.status_code == 422
+    assert listed(refusal.json()["choices"]) == [("units", "fahrenheit", "59 °F, which is 15.0 °C")]
+
+
 def test_a_refusal_without_a_question_has_no_possible_answers(client: httpx.Client) -> None:
     assert "choices" not in send(client, "time,sst\n2001-01-01,warm\n").json()
 

@@ -1,0 +1,1 @@
+"""Events in daily series of SST: marine heatwaves and cold spells."""

@@ -1,0 +1,108 @@
+"""What is usual on each day of the year at a place, and where unusual begins."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from forecasting.errors import SeriesError
+from forecasting.events.days import DAYS, FEBRUARY_29, day_of_year, smooth
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Floats, short
+from forecasting.wording import counted
+
+Kind = Literal["marine_heatwave", "marine_cold_spell"]
+
+WHOLE_BASELINE_YEARS: Final = 30
+"""Years of a baseline that is long enough (Hobday et al. 2016)."""
+
+_LEAST_YEARS: Final = 10
+_HALF_WINDOW_DAYS: Final = 5
+_SMOOTHING_DAYS: Final = 31
+_PERCENTILE: Final = 90
+_DAYS_PER_YEAR: Final = 365.25
+
+
+@dataclass(frozen=True)
+class Period:
+    """A baseline period: its first and last day, both included."""
+
+    start: np.datetime64
+    end: np.datetime64
+
+    @property
+    def years(self) -> float:
+        """Its length."""
+        days = (self.end.astype("datetime64[D]") - self.start.astype("datetime64[D]")).astype(np.int64) + 1
+        return float(days) / _DAYS_PER_YEAR
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """Climatology and threshold for each day of the year, after Hobday et al. (2016, Prog. Oceanogr. 141, 227).
+
+    Attributes:
+        climatology: usual SST, °C, ``(366,)``; NaN for days that were never observed.
+        threshold: SST beyond which a day is extreme, °C, ``(366,)``.
+        period: that they were computed from; None if the caller gave them.
+    """
+
+    climatology: Floats
+    threshold: Floats
+    period: Period | None = None
+
+    @classmethod
+    def fit(cls, series: SstSeries, kind: Kind, period: Period | None = None) -> "Baseline":
+        """Compute mean and percentile over 11 days around each day of the year, smoothed over 31 days.
+
+        The percentile is the 90th for heatwaves and the 10th for cold spells. 29 February is interpolated.
+
+        Args:
+            series: daily.
+            kind: of event.
+            period: that counts; the whole series if None.
+
+        Raises:
+            SeriesError: if the period has less than ten years of the series.
+        """
+        chosen = _observed_period(series, period)
+        times = series.times
+        inside = (times >= chosen.start) & (times <= chosen.end)
+        day = day_of_year(times)
+        percentile = _PERCENTILE if kind == "marine_heatwave" else 100 - _PERCENTILE
+        reach = np.arange(-_HALF_WINDOW_DAYS, _HALF_WINDOW_DAYS + 1)
+        climatology, threshold = np.full(DAYS, np.nan), np.full(DAYS, np.nan)
+        for d in range(DAYS):
+            around = (np.flatnonzero(inside & (day == d))[:, None] + reach).ravel()
+            values = series.values[around[(around >= 0) & (around < len(series))]]
+            values = values[np.isfinite(values)]
+            if d != FEBRUARY_29 and len(values):
+                climatology[d], threshold[d] = values.mean(), np.percentile(values, percentile)
+        for by_day in (climatology, threshold):
+            by_day[FEBRUARY_29] = (by_day[FEBRUARY_29 - 1] + by_day[FEBRUARY_29 + 1]) / 2
+        return cls(smooth(climatology, _SMOOTHING_DAYS), smooth(threshold, _SMOOTHING_DAYS), chosen)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it was computed from fewer than thirty years."""
+        return self.period is not None and round(self.period.years) < WHOLE_BASELINE_YEARS
+
+
+def _observed_period(series: SstSeries, period: Period | None) -> Period:
+    """Return the part of ``period`` that the series covers.
+
+    Raises:
+        SeriesError: if it is shorter than ten years.
+    """
+    observed = series.times[np.isfinite(series.values)]
+    if period is not None:
+        observed = observed[(observed >= period.start) & (observed <= period.end)]
+    covered = Period(observed[0], observed[-1]) if len(observed) else None
+    if covered is None or round(covered.years, 1) < _LEAST_YEARS:
+        years = f"{covered.years:.1f} years" if covered else "no values"
+        where = "" if period is None else f" between {short(period.start)} and {short(period.end)}"
+        raise SeriesError(
+            f"the series has {years}{where}, and a baseline needs {counted(_LEAST_YEARS, 'year')}: send a longer "
+            "series, or a baseline with a climatology and a threshold for each of 366 days"
+        )
+    return covered

@@ -1,0 +1,42 @@
+"""Days of a calendar year of 366 days, and averages over them."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series.times import Floats, Times
+
+DAYS: Final = 366
+FEBRUARY_29: Final = 59
+"""Its index, from 0."""
+
+Indices = npt.NDArray[np.int64]
+
+
+def day_of_year(times: Times) -> Indices:
+    """Return the index of each day in a leap year, from 0 to 365: 1 March is 60 in every year."""
+    days = times.astype("datetime64[D]")
+    years = days.astype("datetime64[Y]")
+    place = (days - years.astype("datetime64[D]")).astype(np.int64)
+    year = years.astype(np.int64) + 1970
+    is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    shifted: Indices = place + (~is_leap & (place >= FEBRUARY_29))
+    return shifted
+
+
+def smooth(by_day: Floats, width: int) -> Floats:
+    """Return centred means over ``width`` days of a year that repeats, skipping days that are NaN.
+
+    Args:
+        by_day: a value for each day of the year, ``(366,)``.
+        width: an odd number of days.
+    """
+    known = np.isfinite(by_day)
+    if not known.any():
+        return by_day
+    smoothed = by_day.copy()
+    reach = width // 2
+    repeated = np.pad(by_day[known], reach, mode="wrap")
+    smoothed[known] = np.convolve(repeated, np.full(width, 1 / width), mode="valid")
+    return smoothed

@@ -1,0 +1,126 @@
+"""Marine heatwaves and cold spells in a daily series, after Hobday et al. (2016, Prog. Oceanogr. 141, 227).
+
+Categories follow Hobday et al. (2018, Oceanography 31, 162). The results are those of the authors' program
+marineHeatWaves with its defaults.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from forecasting.events.baseline import Baseline, Kind
+from forecasting.events.days import day_of_year
+from forecasting.series.sst_series import SstSeries
+from forecasting.series.times import Bools, Floats
+
+Category = Literal["Moderate", "Strong", "Severe", "Extreme"]
+
+CATEGORIES: Final[tuple[Category, ...]] = ("Moderate", "Strong", "Severe", "Extreme")
+
+_LEAST_DAYS: Final = 5
+_LONGEST_GAP_DAYS: Final = 2
+"""Days between two events that are joined."""
+
+_LEAST_DIFFERENCE: Final = 1e-6
+"""°C between threshold and climatology, so that a category is defined."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A marine heatwave or cold spell.
+
+    Intensities are relative to the climatology: positive in heatwaves, negative in cold spells.
+
+    Attributes:
+        start: first day.
+        end: last day.
+        peak: day of the greatest intensity.
+        days: duration.
+        intensity_mean: °C.
+        intensity_max: °C, at the peak.
+        intensity_cumulative: sum over the days, °C days.
+        rate_onset: increase of the intensity's magnitude from the start to the peak, °C a day.
+        rate_decline: its decrease from the peak to the end, °C a day.
+        category: at the peak.
+    """
+
+    start: np.datetime64
+    end: np.datetime64
+    peak: np.datetime64
+    days: int
+    intensity_mean: float
+    intensity_max: float
+    intensity_cumulative: float
+    rate_onset: float
+    rate_decline: float
+    category: Category
+
+
+def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event]:
+    """Return the events of a daily series, in order of time.
+
+    An event is at least five consecutive days beyond the threshold; events up to two days apart are joined. A missing
+    day counts as usual.
+
+    Args:
+        series: daily.
+        baseline: of the place.
+        kind: of event.
+    """
+    sign = 1.0 if kind == "marine_heatwave" else -1.0
+    day = day_of_year(series.times)
+    climatology, threshold = baseline.climatology[day], baseline.threshold[day]
+    sst = np.where(np.isfinite(series.values), series.values, climatology)
+    intensity, beyond = sign * (sst - climatology), sign * (sst - threshold)
+    times = series.times.astype("datetime64[D]")
+    events = []
+    for first, last in _runs(beyond > 0):
+        peak = first + int(np.nanargmax(intensity[first : last + 1]))
+        during = intensity[first : last + 1]
+        onset, decline = _rates(intensity, first, peak, last)
+        excess = 1 + beyond[peak] / max(sign * (threshold[peak] - climatology[peak]), _LEAST_DIFFERENCE)
+        events.append(
+            Event(
+                start=times[first],
+                end=times[last],
+                peak=times[peak],
+                days=last - first + 1,
+                intensity_mean=sign * float(np.nanmean(during)),
+                intensity_max=sign * float(intensity[peak]),
+                intensity_cumulative=sign * float(np.nansum(during)),
+                rate_onset=onset,
+                rate_decline=decline,
+                category=CATEGORIES[int(np.clip(np.floor(excess), 1, len(CATEGORIES))) - 1],
+            )
+        )
+    return events
+
+
+def _runs(extreme: Bools) -> Iterator[tuple[int, int]]:
+    """Yield the first and last day of each event."""
+    edges = np.diff(np.concatenate([[False], extreme, [False]]).astype(np.int8))
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+    long = ends - starts + 1 >= _LEAST_DAYS
+    starts, ends = starts[long], ends[long]
+    apart = starts[1:] - ends[:-1] - 1 > _LONGEST_GAP_DAYS
+    if len(starts):
+        yield from zip(starts[np.r_[True, apart]].tolist(), ends[np.r_[apart, True]].tolist(), strict=True)
+
+
+def _rates(intensity: Floats, first: int, peak: int, last: int) -> tuple[float, float]:
+    """Return the rates of onset and decline.
+
+    The event begins and ends half-way between its days and those outside. At an end of the series it begins or ends on
+    a day.
+    """
+    if first > 0 and np.isfinite(intensity[first - 1]):
+        before, rise = (intensity[first] + intensity[first - 1]) / 2, peak - first + 0.5
+    else:
+        before, rise = intensity[first], max(peak - first, 1)
+    if last < len(intensity) - 1 and np.isfinite(intensity[last + 1]):
+        after, fall = (intensity[last] + intensity[last + 1]) / 2, last - peak + 0.5
+    else:
+        after, fall = intensity[last], max(last - peak, 1)
+    return float((intensity[peak] - before) / rise), float((intensity[peak] - after) / fall)

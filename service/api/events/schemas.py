@@ -1,0 +1,104 @@
+"""The request and the response of ``/events``, as they go over the wire."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, Field
+
+from forecasting.events.baseline import Kind
+from forecasting.events.days import DAYS
+from forecasting.events.detection import Category
+from forecasting.series.units import Units
+from service.api.series_request import SeriesFailure, SeriesWarning
+from service.engine.series_schema import Finite, InputSeries
+from service.http.request_model import RequestModel
+from service.http.time_fields import InputTime
+
+Day = Annotated[str, Field(json_schema_extra={"format": "date"})]
+ByDay = Annotated[list[Finite], Field(min_length=DAYS, max_length=DAYS)]
+
+
+class InputBaseline(RequestModel):
+    """What is usual: a period of the series, or a climatology and a threshold for each day of the year."""
+
+    start: InputTime | None = Field(default=None, description="The first day of the period.", examples=["1983-01-01"])
+    end: InputTime | None = Field(default=None, description="The last day of the period.", examples=["2012-12-31"])
+    climatology: ByDay | None = Field(
+        default=None, description="The usual SST on each day of a leap year, from 1 January to 31 December."
+    )
+    threshold: ByDay | None = Field(
+        default=None, description="The SST beyond which each day is extreme. Requires `climatology`."
+    )
+
+
+class EventSeries(InputSeries):
+    """A daily series, and what is usual there."""
+
+    baseline: InputBaseline | None = Field(default=None, description="Replaces the baseline of the request.")
+
+
+class EventsRequest(RequestModel):
+    """The series to find events in."""
+
+    units: Units = Field(default="celsius", description="The unit of all temperatures in the request and response.")
+    baseline: InputBaseline | None = Field(
+        default=None, description="For every series without its own. Defaults to the whole series."
+    )
+    series: list[EventSeries] = Field(min_length=1, fail_fast=True, description="The daily series, at least one.")
+
+
+class EventOut(BaseModel):
+    """A marine heatwave or cold spell. Intensities are relative to the climatology, and negative in cold spells."""
+
+    start: Day
+    end: Day
+    peak: Day = Field(description="The day of the greatest intensity.")
+    days: int
+    intensity_mean: float
+    intensity_max: float
+    intensity_cumulative: float = Field(description="The sum over the days.")
+    rate_onset: float = Field(description="The increase in magnitude from the start to the peak, per day.")
+    rate_decline: float = Field(description="The decrease in magnitude from the peak to the end, per day.")
+    category: Category = Field(description="At the peak, by multiples of the threshold minus the climatology.")
+
+
+class BaselinePeriod(BaseModel):
+    """The first and the last day of the baseline."""
+
+    start: Day
+    end: Day
+
+
+class SeriesEvents(BaseModel):
+    """The events of one series, in order of time."""
+
+    id: str
+    events: list[EventOut]
+    baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
+    warnings: list[SeriesWarning]
+
+
+class EventsAnswer(BaseModel):
+    """The events of each series, in the order of the request."""
+
+    kind: Kind
+    units: Units
+    series: list[SeriesEvents | SeriesFailure]
+
+
+EXAMPLES: Final[dict[str, Any]] = {
+    "givenBaseline": {
+        "summary": "Twelve days, with a given climatology and threshold",
+        "value": {
+            "baseline": {"climatology": [18.0] * DAYS, "threshold": [20.0] * DAYS},
+            "series": [
+                {
+                    "id": "pier",
+                    "start": "2025-07-01",
+                    "step": "day",
+                    "values": [19.1, 20.4, 21.3, 22.6, 23.0, 22.1, 20.9, 19.8, 20.3, 19.5, 19.2, 18.8],
+                }
+            ],
+        },
+    }
+}
+"""Examples of a JSON body, as OpenAPI has them."""
