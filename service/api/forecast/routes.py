@@ -15,7 +15,6 @@ from service.api.forecast.handler import answer_forecast, forecast_dataset
 from service.api.forecast.query import ForecastQuery, LinesQuery
 from service.api.forecast.schemas import (
     EXAMPLES,
-    LINES_EXAMPLES,
     AllLine,
     FailedAllLine,
     FailedLine,
@@ -31,7 +30,7 @@ from service.http.problems import Problem
 router = APIRouter(prefix="/forecast", tags=["forecast"])
 
 _BODY = request_body(ForecastRequest, examples=EXAMPLES)
-_BODY["requestBody"]["content"][NDJSON_TYPE] = {"schema": BYTES, "examples": LINES_EXAMPLES}
+_BODY["requestBody"]["content"][NDJSON_TYPE] = {"schema": BYTES}
 _BODY["requestBody"]["description"] = (
     "JSON; or NDJSON, for more series than fit into one request. In NDJSON each line is an `InputSeries`, and the "
     "options are query parameters. The service answers line by line while it reads. If it has to stop early, the last "

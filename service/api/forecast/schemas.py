@@ -1,6 +1,5 @@
 """The request and the responses of ``/forecast``, as they go over the wire."""
 
-import json
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
@@ -42,14 +41,6 @@ EXAMPLES: Final = {
     "onePlace": {"summary": "A monthly series, with the network of a place", "value": _ONE_PLACE},
 }
 """Examples of a JSON body, as OpenAPI has them."""
-
-_LINES: Final = "".join(
-    json.dumps({"id": name, "start": "2026-04-01", "step": "day", "values": DAILY_VALUES[:20]}) + "\n"
-    for name in ("pier", "buoy")
-)
-
-LINES_EXAMPLES: Final = {"twoSeries": {"summary": "Two daily series", "value": _LINES}}
-"""Examples of an NDJSON body, as OpenAPI has them."""
 
 ModelName = Annotated[str, Field(description="The full name of the model.", examples=["nino12-gru"])]
 Version = Annotated[str, Field(description="The version of the release.")]
