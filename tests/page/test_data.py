@@ -67,6 +67,7 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
     # A dataset that another view showed is not carried over.
     visit.open("?view=compare&dataset=nino12")
     visit.page.get_by_role("link", name="Your data").click()
+    visit.settle()
     drop_file(visit, "pier.csv", monthly())
     page = visit.page
     choices = page.get_by_label("Networks for")
@@ -302,6 +303,7 @@ def test_a_long_series_is_compared_over_its_end_until_all_of_it_is_asked_for(vis
     card = page.locator("section.card", has_text="How the models would have forecast your series")
     expect(page.get_by_text("The comparison is over the last 3,000 of 3,100 values.")).to_be_visible()
     expect(card).to_contain_text("28 Feb 2022, 2,342 forecasts")
+    expect(card.locator(".legend")).to_have_text("Observed")
     page.get_by_role("button", name="Compare over all values").click()
     expect(card).to_contain_text("28 Feb 2022, 2,442 forecasts")
     expect(page.get_by_role("button", name="Compare over all values")).to_have_count(0)
