@@ -8,7 +8,7 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.events.days import DAYS, FEBRUARY_29, day_of_year, smooth
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats, short
+from forecasting.series.times import Floats
 from forecasting.wording import counted
 
 Kind = Literal["marine_heatwave", "marine_cold_spell"]
@@ -17,6 +17,8 @@ WHOLE_BASELINE_YEARS: Final = 30
 """Years of a baseline that is long enough (Hobday et al. 2016)."""
 
 _LEAST_YEARS: Final = 10
+_LEAST_SHARE: Final = 0.2
+"""Share of days that a baseline needs: sparse days leave most of the year without a threshold."""
 _HALF_WINDOW_DAYS: Final = 5
 _SMOOTHING_DAYS: Final = 31
 _PERCENTILE: Final = 90
@@ -25,7 +27,7 @@ _DAYS_PER_YEAR: Final = 365.25
 
 @dataclass(frozen=True)
 class Period:
-    """A baseline period: its first and last day, both included."""
+    """A baseline period: its first and last day, ``datetime64[D]``, both included."""
 
     start: np.datetime64
     end: np.datetime64
@@ -33,7 +35,7 @@ class Period:
     @property
     def years(self) -> float:
         """Its length."""
-        days = (self.end.astype("datetime64[D]") - self.start.astype("datetime64[D]")).astype(np.int64) + 1
+        days = (self.end - self.start).astype(np.int64) + 1
         return float(days) / _DAYS_PER_YEAR
 
 
@@ -66,9 +68,9 @@ class Baseline:
             SeriesError: if the period has less than ten years of the series.
         """
         chosen = _observed_period(series, period)
-        times = series.times
-        inside = (times >= chosen.start) & (times <= chosen.end)
-        day = day_of_year(times)
+        days = series.times.astype("datetime64[D]")
+        inside = (days >= chosen.start) & (days <= chosen.end)
+        day = day_of_year(days)
         percentile = _PERCENTILE if kind == "marine_heatwave" else 100 - _PERCENTILE
         reach = np.arange(-_HALF_WINDOW_DAYS, _HALF_WINDOW_DAYS + 1)
         climatology, threshold = np.full(DAYS, np.nan), np.full(DAYS, np.nan)
@@ -92,17 +94,24 @@ def _observed_period(series: SstSeries, period: Period | None) -> Period:
     """Return the part of ``period`` that the series covers.
 
     Raises:
-        SeriesError: if it is shorter than ten years.
+        SeriesError: if it is shorter than ten years, or mostly missing.
     """
-    observed = series.times[np.isfinite(series.values)]
+    observed = series.times[np.isfinite(series.values)].astype("datetime64[D]")
     if period is not None:
         observed = observed[(observed >= period.start) & (observed <= period.end)]
     covered = Period(observed[0], observed[-1]) if len(observed) else None
     if covered is None or round(covered.years, 1) < _LEAST_YEARS:
         years = f"{covered.years:.1f} years" if covered else "no values"
-        where = "" if period is None else f" between {short(period.start)} and {short(period.end)}"
+        where = "" if period is None else f" between {period.start} and {period.end}"
         raise SeriesError(
             f"the series has {years}{where}, and a baseline needs {counted(_LEAST_YEARS, 'year')}: send a longer "
             "series, or a baseline with a climatology and a threshold for each of 366 days"
+        )
+    share = len(observed) / _DAYS_PER_YEAR / covered.years
+    if share < _LEAST_SHARE:
+        raise SeriesError(
+            f"only {share:.0%} of the days from {covered.start} to {covered.end} have a value, and a baseline needs "
+            f"{_LEAST_SHARE:.0%}: send a more complete series, or a baseline with a climatology and a threshold for "
+            "each of 366 days"
         )
     return covered

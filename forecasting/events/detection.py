@@ -62,7 +62,7 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
     """Return the events of a daily series, in order of time.
 
     An event is at least five consecutive days beyond the threshold; events up to two days apart are joined. A missing
-    day counts as usual.
+    day is given its climatological value.
 
     Args:
         series: daily.

@@ -29,7 +29,7 @@ class Hindcast:
         sst: °C, ``(n, leads)``.
         bounds: lower and upper bounds, °C ``(n, leads)``, by level in percent.
         baselines: forecasts of the references, °C ``(n, leads)``, by name.
-        observed: what came, °C ``(n, leads)``, NaN where nothing was observed or the series ends.
+        observed: what was observed, °C ``(n, leads)``, NaN where nothing was observed or the series ends.
         calibrated: whether each window is like the training data, ``(n,)``.
     """
 
@@ -69,21 +69,31 @@ class Hindcasts:
         release = loaded.release
         if not release.holds_evaluated:
             raise UnknownNameError(
-                f"release {release.version} of {release.dataset} has no networks that have not seen its test part, so "
-                "it has no past forecasts: train the dataset again"
+                f"release {release.version} of {release.dataset} does not hold the networks that its accuracy was "
+                "measured on, so it has no past forecasts: train the dataset again"
             )
         networks, baselines = load_evaluated(release, device)
         if not release.holds(EVALUATED_SERIES):
-            return cls(networks, baselines, _scored_series(loaded), 0)
+            return cls(networks, baselines, _scored_series(loaded), 0)._with_origins(loaded)
         try:
             series = read_series(release.read(EVALUATED_SERIES), loaded.step)
         except (ForecastError, LookupError, ValueError) as error:
             raise ReleaseError(f"{release.path / EVALUATED_SERIES} cannot be used: {error}") from None
-        return cls(networks, baselines, series, next(iter(networks.values())).metadata.fill_limit)
+        fill_limit = next(iter(networks.values())).metadata.fill_limit
+        return cls(networks, baselines, series, fill_limit)._with_origins(loaded)
+
+    def _with_origins(self, loaded: LoadedRelease) -> "Hindcasts":
+        """Return these hindcasts; raise UnknownNameError if no forecast can start from any of their steps."""
+        if not len(self.origins):
+            raise UnknownNameError(
+                f"release {loaded.version} of {loaded.dataset} does not hold enough of its test part for past "
+                "forecasts: train the dataset again"
+            )
+        return self
 
     @cached_property
     def origins(self) -> Origins:
-        """Every step of the test part that can be forecast, with the window before it and what came."""
+        """Every step of the test part that can be forecast, with the window before it and what followed."""
         metadata = next(iter(self.networks.values())).metadata
         shape = ForecastShape(metadata.window, metadata.horizon, self.fill_limit)
         return origins(self.series, shape, metadata.window, len(self.series))

@@ -103,7 +103,7 @@ class Release:
 
     @property
     def holds_evaluated(self) -> bool:
-        """Whether the release of a place holds networks that have not seen its test part."""
+        """Whether the release of a place holds the networks that its accuracy was measured on."""
         return self.holds(f"{EVALUATED}/baselines.json")
 
     def holds(self, name: str) -> bool:

@@ -76,7 +76,7 @@ def range_error(
 
 def _remedy(values: Floats, wrong: Bools, units: Units, absent: str) -> tuple[str, tuple[Setting, ...]]:
     """Return the likely remedy for values outside the range: in words, and as options of reading a file."""
-    median = float(np.nanmedian(values))
+    median = float(np.nanquantile(values, 0.5, method="lower"))  # a mean of two values may overflow
     for other in UNITS:
         if other != units and wrong.mean() > 0.5 and _is_sea_temperature(median, other):
             setting = _in_units(other, values[wrong])

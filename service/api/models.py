@@ -30,9 +30,7 @@ class ModelSummary(BaseModel):
         description="`place`: trained on the series of one place. `universal`: forecasts any series at its step."
     )
     dataset: str
-    title: str | None = Field(
-        default=None, description="The name of the place for people to read, if it was given in training."
-    )
+    title: str | None = Field(default=None, description="The display name of the place, if training was given one.")
     cell: str
     version: str
     window: int

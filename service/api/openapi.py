@@ -34,7 +34,7 @@ _TAGS: Final = [
 ]
 """The groups of operations, in the order in which ``/docs`` shows them."""
 
-_SERVERS: Final = [{"url": "/", "description": "The service that has this document"}]
+_SERVERS: Final = [{"url": "/", "description": "This service"}]
 
 _HEADERS: Final = {
     "X-Request-ID": {
@@ -228,7 +228,7 @@ def _describe_responses(path: str, operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(responses.items()))
     for code, response in responses.items():
         if response["description"] == "Successful Response":
-            response["description"] = "The answer."
+            response["description"] = "Success."
         content = response.get("content", {})
         is_problem = int(code) >= HTTPStatus.BAD_REQUEST and not is_inference_protocol(path)
         if is_problem and "application/json" in content:

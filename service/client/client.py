@@ -130,7 +130,8 @@ class Client:
 
         For a universal dataset, such as ``ocean-daily``, it is the accuracy on held-out seas: a row for each network,
         ``context``, ``lead`` (all that were scored, unless ``horizon`` selects one) and ``positioned``, with ``n``,
-        ``relative_rmse`` (to persistence), ``coverage_80``, ``best``, ``dataset``, ``version`` and ``step``.
+        ``relative_rmse`` (to persistence), ``coverage_80``, ``coverage_95``, ``best``, ``dataset``, ``version`` and
+        ``step``.
 
         Returns:
             With the model's name as index: ``kind``, ``best``, ``mae``, ``rmse`` and ``bias`` (°C), ``mape`` (percent),

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.page.browser import PHONE, Profiles
 from tests.page.conftest import Shown, Visitor
+from tests.page.files import daily, drop
 from tests.page.test_everywhere import open_view
 
 WITHOUT_CODE = """() => {
@@ -90,6 +91,56 @@ def test_no_view_writes_times_as_files_do(visitor: Visitor, view: str) -> None:
     text = page.evaluate(WITHOUT_CODE)
     assert "20" in text
     assert re.findall(r"\d{4}-\d\d-\d\d", text) == []
+
+
+def test_zooming_out_and_panning_stay_within_the_period(visitor: Visitor) -> None:
+    page = visitor().open("?view=compare&dataset=nino12")
+    plot = page.locator(".plot").first
+    zoom = page.get_by_role("group", name="Zoom").first
+
+    def visible() -> list[str]:
+        times: list[str] = plot.evaluate("plot => plot.layout.xaxis.range.map(time => time.slice(0, 10))")
+        return times
+
+    def press(name: str, times: int) -> None:
+        for _ in range(times):
+            zoom.get_by_role("button", name=name).click()
+
+    whole = visible()
+    press("Zoom out", 14)
+    press("Earlier", 2)
+    assert visible() == whole
+    press("Zoom in", 2)
+    press("Earlier", 8)
+    assert visible()[0] == whole[0]
+    assert visible()[1] < whole[1]
+    press("Later", 12)
+    assert visible()[0] > whole[0]
+    assert visible()[1] == whole[1]
+    press("Zoom out", 3)
+    assert visible() == whole
+    assert "from=" not in page.url
+
+
+@pytest.mark.parametrize("years", ["0200-01-01T00:00&to=9800-01-01T00:00", "1998-01-01T00:00&to=2600-01-01T00:00"])
+def test_an_axis_over_centuries_has_labels_apart(visitor: Visitor, years: str) -> None:
+    page = visitor().open(f"?view=compare&dataset=nino12&from={years}")
+    labels = page.locator(".plot").first.locator("text[text-anchor=middle]").all_text_contents()
+    assert 2 <= len(labels) <= 20
+
+
+def test_the_arrow_keys_speak_the_value_that_a_thinned_chart_shows(visitor: Visitor) -> None:
+    visit = visitor()
+    visit.open("?view=data")
+    page = drop(visit, "long.csv", daily(7000))
+    card = page.locator("section.card", has_text="How the file was read")
+    expect(card.get_by_text("the chart shows only the extremes of each interval")).to_be_visible()
+    card.locator(".chart").focus()
+    page.keyboard.press("Home")
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+        head = card.locator(".readout .when").inner_text()
+        assert page.locator("#announcement").inner_text().startswith(f"{head}, ")
 
 
 def test_escape_closes_the_values(visitor: Visitor) -> None:

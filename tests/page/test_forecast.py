@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from service.settings import Settings
 from tests.conftest import ROOT
@@ -64,6 +64,47 @@ def test_levels_and_references_can_be_chosen_and_the_url_keeps_them(visitor: Vis
     expect(other.get_by_role("columnheader", name="95%")).to_have_count(0)
     other.get_by_role("checkbox", name="80%").uncheck()
     expect(other.get_by_role("columnheader", name="80%")).to_have_count(0)
+
+
+def test_the_last_forecast_is_dimmed_while_the_next_one_loads_and_goes_if_that_fails(
+    visitor: Visitor, url: str
+) -> None:
+    visit = visitor()
+    page = visit.open("?view=forecast&dataset=nino12")
+    title = title_of(url, "nino12")
+    expect(page.get_by_role("heading", level=1)).not_to_have_text(title)
+    pending: list[Route] = []
+    page.route(re.compile(r"/forecast\?"), lambda route: pending.append(route))
+    with page.expect_request(re.compile(r"/forecast\?.*horizon=3")):
+        page.get_by_label("Steps ahead").fill("3")
+    expect(page.locator(".outlook")).to_have_class(re.compile("stale"))
+    pending[0].abort("connectionrefused")
+    expect(page.get_by_role("alert")).to_contain_text("The service is not responding")
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    expect(page.locator(".outlook")).not_to_have_class(re.compile("stale"))
+    expect(page.get_by_role("table")).to_have_count(0)
+    expect(page.get_by_role("heading", name="How good is it?")).to_have_count(0)
+    page.unroute(re.compile(r"/forecast\?"))
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)
+    assert all("ERR_CONNECTION_REFUSED" in text for text in visit.console_errors)
+    visit.console_errors.clear()
+
+
+def test_another_dataset_keeps_the_focus_and_cancels_what_the_last_one_was_loading(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=forecast&dataset=nino12")
+    path = re.compile(r"/forecast\?.*dataset=nino12.*horizon=3")
+    page.route(path, lambda route: None)
+    with page.expect_request(path):
+        page.get_by_label("Steps ahead").fill("3")
+    dataset = page.get_by_label("Dataset")
+    dataset.focus()
+    with page.expect_event("requestfailed", lambda request: path.search(request.url) is not None):
+        dataset.select_option("neracoos-b01")
+    expect(page.get_by_role("table", name="Forecast for")).to_be_visible()
+    expect(dataset).to_have_value("neracoos-b01")
+    expect(dataset).to_be_focused()
 
 
 @pytest.fixture(scope="module")

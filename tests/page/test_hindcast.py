@@ -70,6 +70,27 @@ def test_the_keyboard_moves_the_slider_and_the_url_keeps_the_day(visitor: Visito
     expect(card_of(page)).to_contain_text(sentence(said(url, "2010-10-01"), "Nov 2010"))
 
 
+def test_only_the_user_writes_a_day_into_the_url(visitor: Visitor) -> None:
+    page = visitor().page
+    page.clock.install()
+    page.goto(f"{visitor().url}/{QUERY}")
+    card = card_of(page)
+    expect(card).to_contain_text("GRU would have said")
+    page.clock.run_for(5_000)
+    assert "day=" not in page.url
+    card.get_by_role("button", name="1 month earlier").click()
+    page.clock.run_for(5_000)
+    assert "day=" in page.url
+
+
+def test_the_last_forecast_is_dimmed_until_the_next_one_is_loaded(visitor: Visitor) -> None:
+    page = visitor().open(f"{QUERY}&day=2009-12-01")
+    card = card_of(page)
+    page.route("**/compare/hindcast?*origin=*", lambda route: None)
+    card.get_by_role("slider").press("Home")
+    expect(card.locator(".past")).to_have_class(re.compile("stale"))
+
+
 def test_a_finger_moves_the_slider(visitor: Visitor) -> None:
     page = visitor(width=PHONE).open(QUERY)
     slider = card_of(page).get_by_role("slider")
@@ -114,13 +135,13 @@ def test_the_running_score_compares_with_persistence(visitor: Visitor, url: str)
 def test_what_came_can_be_hidden_until_the_user_has_guessed(visitor: Visitor) -> None:
     page = visitor().open(f"{QUERY}&day=2005-01-01")
     card = card_of(page)
-    card.get_by_label("Show what came").uncheck()
+    card.get_by_label("Show what happened").uncheck()
     expect(card).not_to_contain_text("It was")
     names = card.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
     assert "GRU forecast" in names
     # What was observed before.
     assert names.count("Observed") == 1
-    card.get_by_label("Show what came").check()
+    card.get_by_label("Show what happened").check()
     expect(card).to_contain_text("It was")
 
 
@@ -159,6 +180,8 @@ def test_a_failure_while_the_slider_moves_is_explained_and_can_be_retried(visito
     card.get_by_role("slider").focus()
     page.keyboard.press("Home")
     expect(card.get_by_role("alert")).to_contain_text("The service is not responding")
+    expect(card).not_to_contain_text("GRU would have said")
+    expect(card.get_by_role("table")).to_have_count(0)
     page.unroute("**/compare/hindcast?*origin=*")
     card.get_by_role("button", name="Try again").click()
     expect(card).to_contain_text(re.compile("GRU would have said .* for Oct 1998"))

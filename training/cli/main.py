@@ -107,9 +107,7 @@ def _add_network_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_release_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--name", required=True, help="name of the dataset; releases go to artifacts/NAME/VERSION/")
-    group.add_argument(
-        "--title", metavar="TEXT", help="name of the place for people to read, as in 'Venice, Lido pier'"
-    )
+    group.add_argument("--title", metavar="TEXT", help="display name of the place, as in 'Venice, Lido pier'")
     group.add_argument("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="default: %(default)s")
     group.add_argument("--keep", type=_count, metavar="N", help="number of old releases to keep (default: all)")
     group.add_argument(

@@ -50,12 +50,12 @@ def write_card(report: UniversalReport, spec: Spec) -> str:
         f"from {spec.minimum} to {spec.maximum} values, with or without a position. Version {report.version}.",
         "",
         f"They were trained on {report.seas} simulated seas and {_real(report)}. Their forecasts of other places are "
-        "as good as the simulation is like these; the service compares them with simple references on the past of "
-        "each series that it gets, and says which did better.",
+        "only as good as the simulation resembles them; the service compares them with simple references on the past "
+        "of each series that it gets, and says which did better.",
         "",
         "## On real seas",
         "",
-        f"{_EVIDENCE[spec.step]} {_NOT_BLIND}",
+        f"What follows was measured on the release that ships with the project. {_EVIDENCE[spec.step]} {_NOT_BLIND}",
         "",
         "## On simulated seas that were held out",
         "",

@@ -24,7 +24,8 @@ class HeldOutRow(BaseModel):
     relative_rmse: float = Field(
         description="The RMSE relative to persistence, each error in units of what is usual in its series."
     )
-    coverage_80: float | None = Field(default=None, description="The share of observations inside 80 % intervals.")
+    coverage_80: float = Field(description="The share of observations inside 80 % intervals.")
+    coverage_95: float = Field(description="The share of observations inside 95 % intervals.")
 
 
 class HeldOutNetwork(BaseModel):

@@ -28,7 +28,7 @@ class OriginRun(BaseModel):
 
 
 class PastForecast(BaseModel):
-    """The forecast that would have been given from one origin, and what came."""
+    """The forecast that would have been given from one origin, and what was observed."""
 
     origin: Time = Field(description="The time of the last observation that the forecast has seen.")
     timestamps: list[Time] = Field(description="The valid times, in UTC.")

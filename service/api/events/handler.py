@@ -2,60 +2,93 @@
 
 import csv
 import io
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
+from orjson import dumps
 
-from forecasting.errors import SeriesError
+from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period
 from forecasting.events.detection import Event, find_events
+from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Floats, parse_time
 from forecasting.series.timestep import TimeStep, in_words
-from forecasting.series.units import Units, from_celsius, to_celsius
-from service.api.events.schemas import (
-    BaselinePeriod,
-    EventOut,
-    EventsAnswer,
-    EventsRequest,
-    InputBaseline,
-    SeriesEvents,
-)
+from forecasting.series.units import Units, from_celsius
+from service.api.events.schemas import BaselinePeriod, EventsRequest, InputBaseline, PastEvent, SeriesEvents
 from service.api.series_request import SeriesFailure, SeriesWarning, series_ids
+from service.engine.serving import Serving
 from service.engine.step_reading import read_each
 from service.engine.writing import sentence
 
 _DAILY: Final = TimeStep(DAY)
 _DECIMALS: Final = 4
-_COLUMNS: Final = ("id", *EventOut.model_fields, "error")
+_COLUMNS: Final = ("id", *PastEvent.model_fields, "error")
+_NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine_cold_spell": "marine cold spells"}
 
 
-def answer_events(request: EventsRequest, kind: Kind) -> EventsAnswer:
-    """Find the events of each series of a request."""
-    parsed = read_each(request.series, request.units, None, 0, _refused_step)
-    ids = series_ids(request.series)
-    answers: list[SeriesEvents | SeriesFailure] = []
-    for series_id, given, series in zip(ids, request.series, parsed, strict=True):
-        try:
-            if isinstance(series, SeriesError):
-                raise series
-            answers.append(_events(series_id, series, given.baseline or request.baseline, kind, request.units))
-        except SeriesError as error:
-            answers.append(SeriesFailure(id=series_id, error=sentence(error)))
-    return EventsAnswer(kind=kind, units=request.units, series=answers)
+class EventsJob(NamedTuple):
+    """What a request asks for.
+
+    Attributes:
+        request: the series and baselines.
+        kind: of event.
+        format: of the answer.
+        max_bytes: largest answer.
+    """
+
+    request: EventsRequest
+    kind: Kind
+    format: Literal["json", "csv"]
+    max_bytes: int
 
 
-def events_csv(answer: EventsAnswer) -> str:
-    """Return a row for each event, after the ID of its series. A series that failed has one row, with its error."""
+async def answer_events(serving: Serving, job: EventsJob) -> bytes:
+    """Return the JSON of an :class:`~service.api.events.schemas.EventsAnswer`, or CSV with a row for each event.
+
+    Raises:
+        RequestError: if the answer would be too large.
+    """
+    request, ids = job.request, series_ids(job.request.series)
+    parsed = await serving.run_in_worker(read_each, request.series, request.units, None, 0, _refused_step)
+    parts, size = [], 0
+    for i, series in enumerate(parsed):
+        # In turns, so that other large requests get theirs and a cancelled one ends soon.
+        part = await serving.run_in_worker(_part, job, i, ids[i], series)
+        size += len(part)
+        if size > job.max_bytes:
+            raise RequestError(
+                f"the answer would be larger than {job.max_bytes} bytes: send fewer or shorter series", field="series"
+            )
+        parts.append(part)
+    if job.format == "csv":
+        return _csv_rows([_COLUMNS]) + b"".join(parts)
+    head = dumps({"kind": job.kind, "units": request.units})[:-1]
+    return head + b',"series":[' + b",".join(parts) + b"]}"
+
+
+def _part(job: EventsJob, i: int, series_id: str, series: SstSeries | SeriesError) -> bytes:
+    """Return the part of the answer for the ``i``-th series."""
+    given = job.request.series[i].baseline or job.request.baseline
+    try:
+        if isinstance(series, SeriesError):
+            raise series
+        events = _events(series_id, series, given, job.kind, job.request.units)
+    except SeriesError as error:
+        failure = SeriesFailure(id=series_id, error=sentence(error))
+        if job.format == "json":
+            return failure.model_dump_json().encode()
+        return _csv_rows([[series_id, *[None] * (len(_COLUMNS) - 2), failure.error]])
+    if job.format == "json":
+        return events.model_dump_json().encode()
+    return _csv_rows([[series_id, *event.model_dump().values(), None] for event in events.events])
+
+
+def _csv_rows(rows: Sequence[Sequence[object]]) -> bytes:
     output = io.StringIO()
-    writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for series in answer.series:
-        if isinstance(series, SeriesFailure):
-            writer.writerow([series.id, *[None] * (len(_COLUMNS) - 2), series.error])
-        else:
-            writer.writerows([series.id, *event.model_dump().values(), None] for event in series.events)
-    return output.getvalue()
+    csv.writer(output, lineterminator="\n").writerows(rows)
+    return output.getvalue().encode()
 
 
 def _refused_step(step: TimeStep) -> SeriesError | None:
@@ -72,7 +105,7 @@ def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind
     events = find_events(series, baseline, kind)
     period, warnings = None, []
     if baseline.period is not None:
-        period = BaselinePeriod(start=_day(baseline.period.start), end=_day(baseline.period.end))
+        period = BaselinePeriod(start=str(baseline.period.start), end=str(baseline.period.end))
         if baseline.is_short:
             years = f"{baseline.period.years:.0f} years"
             message = (
@@ -87,19 +120,14 @@ def _baseline(series: SstSeries, given: InputBaseline | None, kind: Kind, units:
     """Return the baseline that the request gives, or one of the series.
 
     Raises:
-        SeriesError: if the baseline is incomplete or contradicts itself, or the series is too short for one.
+        SeriesError: if the baseline is not one of a sea, or the series is too short for one.
     """
-    if given is None:
+    if given is None or (given.start is None and given.climatology is None):
         return Baseline.fit(series, kind)
-    if (given.climatology is None) != (given.threshold is None):
-        raise SeriesError("the baseline needs both climatology and threshold, or neither")
-    if (given.start is None) != (given.end is None):
-        raise SeriesError("the baseline needs both start and end, or neither")
     if given.climatology is None or given.threshold is None:
         return Baseline.fit(series, kind, _period(given))
-    if given.start is not None:
-        raise SeriesError("the baseline has a period and a climatology: give one of them")
-    climatology, threshold = (to_celsius(values, units) for values in (given.climatology, given.threshold))
+    climatology = sea_temperatures(np.asarray(given.climatology), units, lambda i: f"baseline.climatology[{i}]")
+    threshold = sea_temperatures(np.asarray(given.threshold), units, lambda i: f"baseline.threshold[{i}]")
     _refuse_inverted(climatology, threshold, kind)
     return Baseline(climatology, threshold)
 
@@ -107,7 +135,10 @@ def _baseline(series: SstSeries, given: InputBaseline | None, kind: Kind, units:
 def _period(given: InputBaseline) -> Period | None:
     if given.start is None or given.end is None:
         return None
-    start, end = parse_time(given.start), parse_time(given.end)
+    try:
+        start, end = (parse_time(time).astype("datetime64[D]") for time in (given.start, given.end))
+    except SeriesError as error:
+        raise SeriesError(f"the baseline period: {error}") from None
     if end < start:
         raise SeriesError(f"the baseline ends before it starts: {given.start} to {given.end}")
     return Period(start, end)
@@ -118,19 +149,19 @@ def _refuse_inverted(climatology: Floats, threshold: Floats, kind: Kind) -> None
     beyond, word = (difference, "above") if kind == "marine_heatwave" else (-difference, "below")
     if (beyond <= 0).any():
         i = int((beyond <= 0).argmax())
-        raise SeriesError(f"baseline: threshold[{i}] is not {word} climatology[{i}], as a {kind} needs it to be")
+        raise SeriesError(f"baseline.threshold[{i}] must be {word} baseline.climatology[{i}] for {_NAMES[kind]}")
 
 
-def _written(event: Event, units: Units) -> EventOut:
+def _written(event: Event, units: Units) -> PastEvent:
     scale = float(from_celsius(1.0, units) - from_celsius(0.0, units))
 
     def degrees(celsius: float) -> float:
         return round(celsius * scale, _DECIMALS)
 
-    return EventOut(
-        start=_day(event.start),
-        end=_day(event.end),
-        peak=_day(event.peak),
+    return PastEvent(
+        start=str(event.start),
+        end=str(event.end),
+        peak=str(event.peak),
         days=event.days,
         intensity_mean=degrees(event.intensity_mean),
         intensity_max=degrees(event.intensity_max),
@@ -139,7 +170,3 @@ def _written(event: Event, units: Units) -> EventOut:
         rate_decline=degrees(event.rate_decline),
         category=event.category,
     )
-
-
-def _day(time: np.datetime64) -> str:
-    return str(time.astype("datetime64[D]"))

@@ -1,19 +1,20 @@
 """``/events``: events in the past of the caller's series."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from forecasting.events.baseline import Kind
 from service.api.dependencies import ServingDep, SettingsDep
-from service.api.events.handler import answer_events, events_csv
+from service.api.events.handler import EventsJob, answer_events
 from service.api.events.schemas import EXAMPLES, EventsAnswer, EventsRequest
 from service.api.openapi import problems, request_body
 from service.api.series_request import check_limits, refuse_missing_steps
 from service.http.bodies import read_json
 from service.http.media import require_json
 
+_MEDIA_TYPES: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 _CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 
 router = APIRouter(prefix="/events", tags=["events"])
@@ -36,13 +37,11 @@ async def post_events(
 ) -> Response:
     """List the marine heatwaves or cold spells in daily series, as Hobday et al. (2016, 2018) define them.
 
-    What is usual comes from the series, which then needs ten years, or from the request.
+    The baseline comes from the series, which then needs ten years, or from the request.
     """
     require_json(dict(request.scope["headers"]))
     body = read_json(EventsRequest, await request.body(), settings.max_series, settings.max_body_bytes)
     check_limits(body.series, settings)
     refuse_missing_steps(body.series)
-    answer = await serving.run_in_worker(answer_events, body, kind)
-    if format == "csv":
-        return Response(events_csv(answer), media_type="text/csv; charset=utf-8")
-    return Response(answer.model_dump_json(), media_type="application/json")
+    answer = await answer_events(serving, EventsJob(body, kind, format, settings.max_answer_bytes))
+    return Response(answer, media_type=_MEDIA_TYPES[format])

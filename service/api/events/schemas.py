@@ -1,8 +1,9 @@
 """The request and the response of ``/events``, as they go over the wire."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from forecasting.events.baseline import Kind
 from forecasting.events.days import DAYS
@@ -18,20 +19,28 @@ ByDay = Annotated[list[Finite], Field(min_length=DAYS, max_length=DAYS)]
 
 
 class InputBaseline(RequestModel):
-    """What is usual: a period of the series, or a climatology and a threshold for each day of the year."""
+    """A baseline: a period of the series, or a climatology and a threshold for each day of the year."""
 
     start: InputTime | None = Field(default=None, description="The first day of the period.", examples=["1983-01-01"])
     end: InputTime | None = Field(default=None, description="The last day of the period.", examples=["2012-12-31"])
     climatology: ByDay | None = Field(
         default=None, description="The usual SST on each day of a leap year, from 1 January to 31 December."
     )
-    threshold: ByDay | None = Field(
-        default=None, description="The SST beyond which each day is extreme. Requires `climatology`."
-    )
+    threshold: ByDay | None = Field(default=None, description="The SST beyond which each day is extreme.")
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Self:
+        if (self.climatology is None) != (self.threshold is None):
+            raise PydanticCustomError("baseline", "give both climatology and threshold, or neither")
+        if (self.start is None) != (self.end is None):
+            raise PydanticCustomError("baseline", "give both start and end, or neither")
+        if self.start is not None and self.climatology is not None:
+            raise PydanticCustomError("baseline", "give a period, or climatology and threshold, but not both")
+        return self
 
 
 class EventSeries(InputSeries):
-    """A daily series, and what is usual there."""
+    """A daily series, and its baseline."""
 
     baseline: InputBaseline | None = Field(default=None, description="Replaces the baseline of the request.")
 
@@ -46,7 +55,7 @@ class EventsRequest(RequestModel):
     series: list[EventSeries] = Field(min_length=1, fail_fast=True, description="The daily series, at least one.")
 
 
-class EventOut(BaseModel):
+class PastEvent(BaseModel):
     """A marine heatwave or cold spell. Intensities are relative to the climatology, and negative in cold spells."""
 
     start: Day
@@ -72,7 +81,7 @@ class SeriesEvents(BaseModel):
     """The events of one series, in order of time."""
 
     id: str
-    events: list[EventOut]
+    events: list[PastEvent]
     baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
     warnings: list[SeriesWarning]
 

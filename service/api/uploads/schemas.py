@@ -144,7 +144,9 @@ class FileReading(BaseModel):
 
     format: str = Field(examples=["CSV"])
     problem: str | None = Field(description="What to choose, if the file holds several series; otherwise null.")
-    choices: list[Choice] = Field(description="The possible answers to what the problem asks: the stations.")
+    choices: list[Choice] = Field(
+        description="The possible answers to what the problem asks: the stations, or places of the grid."
+    )
     stations: list[Station]
     units: Literal["celsius"] = Field(description="Units of the values in series.")
     series: list[FoundSeries] = Field(description="The series of each station that has one.")

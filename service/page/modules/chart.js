@@ -9,6 +9,7 @@ import { onPrint, paperWidth } from "./printing.js";
 import { pointsAtPixel, pointsAtSameX, Readout } from "./readout.js";
 import { rangeValue } from "./scales.js";
 import { errorNotice } from "./task.js";
+import { drawnPosition } from "./visible-range.js";
 
 /**
  * @typedef {import("./visible-range.js").Range} Range
@@ -18,7 +19,7 @@ import { errorNotice } from "./task.js";
  * @property {[number, number]} extent of the indices that the arrow keys visit: the first, and one past the last
  * @property {(index: number) => string} describe the values at an index, in words
  * @property {(index: number) => import("./readout.js").Point[]} pointsAt the points at an index, which the arrow keys show
- * @property {boolean} [thinned] whether only the extremes of each interval are drawn
+ * @property {number[] | null} [thinned] the indices drawn, if those are only the extremes of each interval
  */
 
 const HELP = "Use the left and right arrow keys to read values, with Shift to move ten at a time; Home and End jump to the ends.";
@@ -96,6 +97,8 @@ export class Chart {
     this.figure = figure;
     this.note.hidden = !figure.thinned;
     const layout = chartLayout(figure.layout ?? {});
+    /** The range of the whole period, which zooming does not leave. @type {[string, string] | undefined} */
+    this.whole = layout.xaxis.range;
     if (this.range) layout.xaxis.range = this.range;
     this.drawn = drawPlot(figure.data, layout, paperWidth() ?? this.width, this.plot.clientHeight);
     this.readout.hide();
@@ -137,8 +140,11 @@ export class Chart {
     const { x } = this.drawn;
     const [begin, end] = x.domain;
     const centre = (begin + end) / 2 + shift * (end - begin);
-    const half = ((end - begin) / 2) * factor;
-    this.zoom(/** @type {any} */ ([centre - half, centre + half].map((number) => rangeValue(x, number))));
+    const width = (end - begin) * factor;
+    const [first, last] = (this.whole ?? x.domain).map(x.number);
+    if (width >= last - first) return this.zoom(null);
+    const from = Math.min(Math.max(centre - width / 2, first), last - width);
+    this.zoom(/** @type {any} */ ([from, from + width].map((number) => rangeValue(x, number))));
   }
 
   /** Show the values at a position in pixels. @param {number} x @param {number} y */
@@ -150,19 +156,21 @@ export class Chart {
   #handleKey(event) {
     if (event.key === "Escape") this.readout.hide();
     if (!this.figure || event.target !== this.element) return;
-    const [first, end] = this.figure.extent;
+    const stops = stopsOf(this.figure);
+    const last = stops.length - 1;
     const stride = event.shiftKey ? 10 : 1;
-    const inside = this.index >= first && this.index < end;
+    const inside = this.index >= stops[0] && this.index <= stops[last];
+    const position = drawnPosition(stops, this.index);
     /** @type {Record<string, number>} */
     const targets = {
-      ArrowLeft: inside ? this.index - stride : end - 1,
-      ArrowRight: inside ? this.index + stride : first,
-      Home: first,
-      End: end - 1,
+      ArrowLeft: inside ? position - stride : last,
+      ArrowRight: inside ? position + stride : 0,
+      Home: 0,
+      End: last,
     };
-    if (!(event.key in targets) || first >= end) return;
+    if (!(event.key in targets) || !stops.length) return;
     event.preventDefault();
-    this.index = Math.min(Math.max(targets[event.key], first), end - 1);
+    this.index = stops[Math.min(Math.max(targets[event.key], 0), last)];
     this.#showPoints(this.figure.pointsAt(this.index));
     announce(this.figure.describe(this.index));
   }
@@ -174,4 +182,11 @@ export class Chart {
     const shown = layout.hovermode === "closest" ? points : pointsAtSameX(this.drawn, points[0]);
     this.readout.show(this.drawn, layout, shown);
   }
+}
+
+/** The indices that the arrow keys visit: those drawn. Beyond the thinned values, such as in a forecast, every value is. @param {Figure} figure */
+function stopsOf({ extent: [first, end], thinned }) {
+  const drawn = (thinned ?? []).filter((index) => index >= first && index < end);
+  const next = thinned ? Math.max(first, /** @type {number} */ (thinned.at(-1)) + 1) : first;
+  return [...drawn, ...Array.from({ length: Math.max(end - next, 0) }, (_, i) => next + i)];
 }

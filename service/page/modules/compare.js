@@ -6,7 +6,7 @@ import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { comparisonFigure, comparisonRows, meanSpread } from "./comparison-chart.js";
-import { numberField, toggleGroup } from "./controls.js";
+import { numberField, takeFocus, toggleGroup } from "./controls.js";
 import { coverageCard } from "./coverage.js";
 import { datasetField, unknownDataset } from "./dataset-choice.js";
 import { findDataset, loadReleases } from "./datasets.js";
@@ -26,48 +26,49 @@ import { trainingCards } from "./training.js";
 
 export const heading = "Compare";
 
+const INTRODUCTION = "How far the RNN, LSTM and GRU forecasts are from the observations.";
+
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await runTask(root, "Loading models", signal, loadReleases, (releases) => compose(root, releases, signal));
+  const nextSignal = latestOnly(signal);
+  const changeDataset = (/** @type {string} */ name) => {
+    updateState({ dataset: name, horizon: null, from: null, to: null, day: null, network: null }, { step: true });
+    load(takeFocus);
+  };
+  const load = (/** @type {(field: Element) => void} */ built = () => {}) => {
+    const stop = nextSignal();
+    return runTask(root, "Loading models", stop, loadReleases, (releases) => compose(root, releases, { changeDataset, built }, stop));
+  };
+  await load();
 }
 
-/** @param {HTMLElement} root @param {import("./datasets.js").Releases} releases @param {AbortSignal} signal */
-function compose(root, releases, signal) {
+/**
+ * @param {HTMLElement} root @param {import("./datasets.js").Releases} releases
+ * @param {{changeDataset: (name: string) => void, built: (field: Element) => void}} actions built: called with the field of the dataset
+ * @param {AbortSignal} signal
+ */
+function compose(root, releases, { changeDataset, built }, signal) {
   const datasets = releases.places;
   const dataset = findDataset(datasets, readState().dataset);
   if (!dataset) return fill(root, unknownDataset(releases, readState()));
-  const horizon = Math.min(Math.max(Number(readState().horizon) || 1, 1), dataset.best.horizon);
-  const intro = h("p", {}, "How far the RNN, LSTM and GRU forecasts are from the observations.");
-  const errors = h("div", { class: "stack" });
+  const intro = h("p", {}, INTRODUCTION);
+  const errors = errorsPart(intro, dataset, signal);
+  const field = datasetField(datasets, dataset, changeDataset);
   const [plot, hindcast] = [h("section", { class: "card" }), h("section", { class: "card", hidden: true })];
   const [memory, training] = [h("div", {}), h("div", {})];
-  const lead = { value: horizon, min: 1, max: dataset.best.horizon, unit: (/** @type {number} */ n) => formatSteps(n, dataset.best.step) };
-  const nextSignal = latestOnly(signal);
-  const showAt = (/** @type {number} */ steps) => showErrors(errors, intro, dataset.name, steps, nextSignal());
-  const controls = h(
-    "div",
-    { class: "controls" },
-    datasetField(datasets, dataset, (name) => {
-      updateState({ dataset: name, horizon: null, from: null, to: null, day: null, network: null }, { step: true });
-      show(root, signal);
-    }),
-    numberField("Steps ahead in the table", lead, (steps) => {
-      updateState({ horizon: steps === 1 ? null : steps });
-      showAt(steps);
-    }),
-  );
   fill(
     root,
     h("div", { class: "intro" }, h("h1", {}, heading), intro, glossary()),
-    controls,
+    h("div", { class: "controls" }, field),
     plot,
     hindcast,
-    errors,
+    errors.element,
     section("What each network remembers", "The universal networks, which forecast series from any sea, on seas that they have not seen: the longer the series before a forecast, the more there is to remember.", memory),
     section("How the networks were trained", "All three networks have the same configuration and differ only in their cell.", training),
   );
+  built(field);
   showPlot(plot, hindcast, dataset.name, signal);
-  showAt(horizon);
+  errors.start();
   showMemory(memory, dataset.best.step, signal);
   showTraining(training, dataset.name, signal);
 }
@@ -123,39 +124,63 @@ function plotCard(results, signal) {
   ];
 }
 
-/** @param {HTMLElement} box @param {HTMLElement} intro @param {string} dataset @param {number} horizon @param {AbortSignal} signal */
-function showErrors(box, intro, dataset, horizon, signal) {
+/**
+ * The errors at a lead that the user chooses, the skill, and the errors at every lead.
+ * @param {HTMLElement} intro @param {import("./datasets.js").Dataset} dataset @param {AbortSignal} signal
+ */
+function errorsPart(intro, { name: dataset, best }, signal) {
+  const horizon = Math.min(Math.max(Number(readState().horizon) || 1, 1), best.horizon);
+  const boxes = { intro, header: h("header", {}, h("h2", {}, "Errors")), errors: h("div", { class: "stack" }), skill: h("section", { class: "card" }), byLead: h("div", { class: "grid" }) };
+  const nextSignal = latestOnly(signal);
+  const showAt = (/** @type {number} */ steps) => showErrors(boxes, dataset, steps, nextSignal());
+  const lead = { value: horizon, min: 1, max: best.horizon, unit: (/** @type {number} */ n) => formatSteps(n, best.step) };
+  const field = numberField("Steps ahead in the table", lead, (steps) => {
+    updateState({ horizon: steps === 1 ? null : steps });
+    showAt(steps);
+  });
+  const card = h("section", { class: "card" }, boxes.header, h("div", { class: "controls" }, field), boxes.errors);
+  return { element: h("div", { class: "stack" }, h("div", { class: "grid" }, card, boxes.skill), boxes.byLead), start: () => showAt(horizon) };
+}
+
+/** @param {Record<"intro" | "header" | "errors" | "skill" | "byLead", HTMLElement>} boxes @param {string} dataset @param {number} horizon @param {AbortSignal} signal */
+function showErrors({ intro, header, errors, skill, byLead }, dataset, horizon, signal) {
   const path = (/** @type {string} */ format) => withQuery("/compare", { dataset, horizon, format });
-  const load = (/** @type {AbortSignal} */ stop) => getJson(path("json"), { signal: stop });
-  return runTask(box, "Loading errors", signal, load, (comparison) => {
+  const dependent = [intro, header, skill, byLead];
+  const setStale = (/** @type {boolean} */ stale) => dependent.forEach((box) => box.classList.toggle("stale", stale));
+  // The first run has nothing to replace.
+  setStale(skill.hasChildNodes());
+  const load = async (/** @type {AbortSignal} */ stop) => {
+    try {
+      return await getJson(path("json"), { signal: stop });
+    } catch (error) {
+      if (!signal.aborted) {
+        setStale(false);
+        fill(intro, INTRODUCTION);
+        fill(header, h("h2", {}, "Errors"));
+        [skill, byLead].forEach((box) => fill(box));
+      }
+      throw error;
+    }
+  };
+  return runTask(errors, "Loading errors", signal, load, (comparison) => {
+    setStale(false);
     fill(intro, ...introduction(comparison));
-    const name = `${dataset}-${horizon}`;
-    const byLead = h("div", { class: "grid" });
-    showByLead(byLead, comparison, signal);
+    fill(header, h("h2", {}, `Errors, ${formatSteps(horizon, comparison.step)} ahead`), h("p", {}, `${formatCount(comparison.test.n)} forecasts`));
     fill(
-      box,
+      errors,
+      accuracyTable(comparison, "Errors over the test period", { markBest: true }),
+      bestNote(comparison),
       h(
         "div",
-        { class: "grid" },
-        h(
-          "section",
-          { class: "card" },
-          h("header", {}, h("h2", {}, `Errors, ${formatSteps(horizon, comparison.step)} ahead`), h("p", {}, `${formatCount(comparison.test.n)} forecasts`)),
-          accuracyTable(comparison, "Errors over the test period", { markBest: true }),
-          bestNote(comparison),
-          h(
-            "div",
-            { class: "row" },
-            downloadButton("CSV", `${name}.csv`, () => path("csv")),
-            downloadButton("Markdown", `${name}.md`, () => path("markdown")),
-            downloadButton("Plot as SVG", `${dataset}.svg`, () => withQuery("/compare/plot", { dataset, format: "svg" })),
-          ),
-          metricDefinitions(),
-        ),
-        h("section", { class: "card" }, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "Reduction in RMSE; bars to the right are better")), skillBars(comparison)),
+        { class: "row" },
+        downloadButton("CSV", `${dataset}-${horizon}.csv`, () => path("csv")),
+        downloadButton("Markdown", `${dataset}-${horizon}.md`, () => path("markdown")),
+        downloadButton("Plot as SVG", `${dataset}.svg`, () => withQuery("/compare/plot", { dataset, format: "svg" })),
       ),
-      byLead,
+      metricDefinitions(),
     );
+    fill(skill, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "Reduction in RMSE; bars to the right are better")), skillBars(comparison));
+    showByLead(byLead, comparison, signal);
   });
 }
 

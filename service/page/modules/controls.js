@@ -24,6 +24,11 @@ export function selectField(label, options, value, change) {
   );
 }
 
+/** Focus the control of a field that replaces the one in focus, unless the user has moved on. @param {Element} field */
+export function takeFocus(field) {
+  if (document.activeElement === document.body) /** @type {HTMLElement | null} */ (field.querySelector("select, input"))?.focus({ preventScroll: true });
+}
+
 /**
  * A group of toggles, or of radio buttons with `single`.
  * @param {string} label

@@ -3,7 +3,7 @@
 
 import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
-import { numberField, toggleGroup } from "./controls.js";
+import { numberField, takeFocus, toggleGroup } from "./controls.js";
 import { datasetField, unknownDataset } from "./dataset-choice.js";
 import { findDataset, knowsUsual, loadReleases } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
@@ -27,11 +27,24 @@ const DEFAULT_LEADS = 12;
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  await runTask(root, "Loading models", signal, loadReleases, (releases) => compose(root, releases, signal));
+  const nextSignal = latestOnly(signal);
+  const changeDataset = (/** @type {string} */ name) => {
+    updateState({ dataset: name, horizon: null }, { step: true });
+    load(takeFocus);
+  };
+  const load = (/** @type {(field: Element) => void} */ built = () => {}) => {
+    const stop = nextSignal();
+    return runTask(root, "Loading models", stop, loadReleases, (releases) => compose(root, releases, { changeDataset, built }, stop));
+  };
+  await load();
 }
 
-/** @param {HTMLElement} root @param {import("./datasets.js").Releases} releases @param {AbortSignal} signal */
-function compose(root, releases, signal) {
+/**
+ * @param {HTMLElement} root @param {import("./datasets.js").Releases} releases
+ * @param {{changeDataset: (name: string) => void, built: (field: Element) => void}} actions built: called with the field of the dataset
+ * @param {AbortSignal} signal
+ */
+function compose(root, releases, { changeDataset, built }, signal) {
   const datasets = releases.places;
   const dataset = findDataset(datasets, readState().dataset);
   if (!dataset) return fill(root, unknownDataset(releases, readState()));
@@ -43,19 +56,14 @@ function compose(root, releases, signal) {
     updateState(changes);
     showForecast({ opening, chart, more }, dataset, nextSignal());
   };
-  const changeDataset = (/** @type {string} */ name) => {
-    updateState({ dataset: name, horizon: null }, { step: true });
-    show(root, signal);
-  };
-  fill(root, opening, h("section", { class: "card" }, h("h2", { class: "hidden" }, "Chart"), chart, controls(datasets, dataset, change, changeDataset)), more);
+  const field = datasetField(datasets, dataset, changeDataset);
+  fill(root, opening, h("section", { class: "card" }, h("h2", { class: "hidden" }, "Chart"), chart, controls(dataset, field, change)), more);
+  built(field);
   change({});
 }
 
-/**
- * @param {Dataset[]} datasets @param {Dataset} dataset
- * @param {(changes: Record<string, string | number | null>) => void} change @param {(name: string) => void} changeDataset
- */
-function controls(datasets, dataset, change, changeDataset) {
+/** @param {Dataset} dataset @param {Element} field of the dataset @param {(changes: Record<string, string | number | null>) => void} change */
+function controls(dataset, field, change) {
   const { model, horizon, levels } = requestOptions(dataset);
   const { step, horizon: maxHorizon } = dataset.best;
   const cells = dataset.models.map(({ cell }) => ({ value: cell, text: modelTitle(cell) }));
@@ -64,7 +72,7 @@ function controls(datasets, dataset, change, changeDataset) {
   return h(
     "div",
     { class: "controls options" },
-    datasetField(datasets, dataset, changeDataset),
+    field,
     toggleGroup("Model", models, [model], ([selected]) => change({ model: selected === "best" ? null : selected }), { single: true }),
     numberField("Steps ahead", { value: horizon, min: 1, max: maxHorizon, unit: (n) => formatSteps(n, step) }, (n) => change({ horizon: n })),
     toggleGroup("Intervals", levelOptions, levels, (selection) => change({ levels: selection.join(",") === DEFAULT_LEVELS.join(",") ? null : selection.join(",") || "none" })),
@@ -88,16 +96,28 @@ function showForecast({ opening, chart, more }, dataset, signal) {
   const { model, horizon, levels } = requestOptions(dataset);
   const lead = outlookLead(dataset.best.step, horizon);
   const query = { dataset: dataset.name, model, horizon, level: levels.map(Number) };
-  const load = (/** @type {AbortSignal} */ stop) =>
-    Promise.all(
-      [withQuery("/forecast", query), withQuery("/series", { dataset: dataset.name }), withQuery("/compare", { dataset: dataset.name, horizon: lead })].map((path) => getJson(path, { signal: stop })),
-    );
+  const paths = [withQuery("/forecast", query), withQuery("/series", { dataset: dataset.name }), withQuery("/compare", { dataset: dataset.name, horizon: lead })];
+  const setStale = (/** @type {boolean} */ stale) => [opening, more].forEach((box) => box.classList.toggle("stale", stale));
+  setStale(more.hasChildNodes());
+  const load = async (/** @type {AbortSignal} */ stop) => {
+    try {
+      return await Promise.all(paths.map((path) => getJson(path, { signal: stop })));
+    } catch (error) {
+      if (!signal.aborted) {
+        setStale(false);
+        fill(opening, h("h1", {}, dataset.title));
+        fill(more);
+      }
+      throw error;
+    }
+  };
   return runTask(chart, "Forecasting", signal, load, ([response, recent, comparison]) => {
     const forecasts = forecastsOf(response, 0).map((/** @type {any} */ forecast) => (levels.length ? forecast : { ...forecast, intervals: [] }));
     const named = !["best", "all"].includes(model);
     const judgement = judge(comparison, named ? forecasts[0].model : dataset.best.model, named);
     const history = knowsUsual(dataset) ? recent : { ...recent, climatology: undefined };
     const shown = { name: dataset.name, title: dataset.title, history, forecasts, ...referenceChoice(dataset, judgement) };
+    setStale(false);
     fill(opening, ...openingOf(dataset, shown, judgement, lead));
     fill(chart, ...forecastChart(shown, signal));
     fill(more, warningsNotice(forecasts, ["late"]), h("div", { class: "grid" }, howGoodCard(comparison, judgement, dataset.name), ownDataCard()), valuesCard(shown), querySnippets("/forecast", query));

@@ -1,5 +1,5 @@
 // @ts-check
-/** "What would we have said?": the forecast of a day in the test period, then what came, with a running score. */
+/** "What would we have said?": the forecast of a day in the test period, then what happened, with a running score. */
 
 import { readState, updateState } from "./address.js";
 import { Chart } from "./chart.js";
@@ -75,22 +75,23 @@ class Hindcast {
     this.sentence = h("p", { class: "said" });
     this.score = h("div", { class: "score" });
     this.problem = h("div", {});
-    const name = uniqueId("day");
-    this.day = h("output", { for: name });
+    this.past = h("div", { class: "past" });
+    // The slider speaks the day.
+    this.day = h("span", { class: "day" });
     this.slider = h("input", {
-      id: name,
+      id: uniqueId("day"),
       type: "range",
       min: 0,
       max: source.origins.length - 1,
       step: 1,
-      input: () => this.show(Number(this.slider.value)),
+      input: () => this.#move(Number(this.slider.value)),
     });
   }
 
   start() {
     const { slider, source } = this;
     const move = (/** @type {string} */ text, /** @type {string} */ label, /** @type {number} */ by) =>
-      h("button", { type: "button", "aria-label": label, title: label, click: () => this.show(Math.min(Math.max(this.index + by, 0), source.origins.length - 1)) }, text);
+      h("button", { type: "button", "aria-label": label, title: label, click: () => this.#move(Math.min(Math.max(this.index + by, 0), source.origins.length - 1)) }, text);
     const came = h("input", {
       type: "checkbox",
       checked: this.came,
@@ -116,20 +117,28 @@ class Hindcast {
         h("div", { class: "track" }, this.#overview(), slider),
       ),
       this.problem,
-      h("div", { class: "past" }, h("div", {}, this.sentence, this.chart.element, this.#legend(), h("label", { class: "check" }, came, "Show what came")), this.score),
+      this.past,
     );
+    /** Of what is shown about the past, which is empty after a failure. */
+    this.content = [h("div", {}, this.sentence, this.chart.element, this.#legend(), h("label", { class: "check" }, came, "Show what happened")), this.score];
     return this.show(this.index);
+  }
+
+  /** Show the forecast from an origin that the user has chosen, and put it into the URL. @param {number} index */
+  #move(index) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => !this.signal.aborted && updateState({ day: shortTime(this.source.origins[index]) }), URL_DELAY_MS);
+    return this.show(index);
   }
 
   /** Show the forecast from an origin, now if it is loaded. @param {number} index */
   async show(index) {
     this.index = index;
     const { source, slider } = this;
-    const origin = source.origins[index];
+    const day = formatTime(source.origins[index], source.step);
     slider.value = String(index);
-    this.day.textContent = formatTime(origin, source.step);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => !this.signal.aborted && updateState({ day: shortTime(origin) }), URL_DELAY_MS);
+    slider.setAttribute("aria-valuetext", day);
+    this.day.textContent = day;
     const stop = this.nextSignal();
     this.body.removeAttribute("aria-busy");
     if (!source.at(index) && !(await this.#load(index, stop))) return;
@@ -142,12 +151,16 @@ class Hindcast {
   /** Load the forecast from an origin; false if the slider has moved on, or it failed. @param {number} index @param {AbortSignal} stop */
   async #load(index, stop) {
     this.body.setAttribute("aria-busy", "true");
+    this.past.classList.add("stale");
     try {
       await pause(LOAD_DELAY_MS);
       if (!stop.aborted) await this.source.load(index, this.signal);
       return !stop.aborted;
     } catch (error) {
-      if (!stop.aborted) fill(this.problem, errorNotice(error, () => this.show(index)));
+      if (stop.aborted) return false;
+      fill(this.past);
+      this.shown = null;
+      fill(this.problem, errorNotice(error, () => this.show(index)));
       return false;
     } finally {
       if (!stop.aborted) this.body.removeAttribute("aria-busy");
@@ -157,6 +170,8 @@ class Hindcast {
   #draw() {
     const { shown, came, source } = this;
     if (!shown) return;
+    this.past.classList.remove("stale");
+    if (!this.past.hasChildNodes()) fill(this.past, ...this.content);
     this.chart.draw(() => fanFigure(shown, { model: source.model, step: source.step, came }));
     const text = this.#saidInWords(shown.forecast);
     this.sentence.textContent = text;
@@ -182,7 +197,7 @@ class Hindcast {
     return svg("svg", { class: "overview", viewBox: `0 -4 ${width} ${height + 8}`, preserveAspectRatio: "none", "aria-hidden": "true" }, {}, [svg("path", { d: path })]);
   }
 
-  /** What was said for the next step, and what came. @param {import("./past-forecasts.js").PastForecast} forecast */
+  /** What was said for the next step, and what happened. @param {import("./past-forecasts.js").PastForecast} forecast */
   #saidInWords({ timestamps, sst, intervals, observed }) {
     const { model, step } = this.source;
     const band = intervals.find(({ level }) => level === 80) ?? intervals[0];

@@ -40,6 +40,7 @@ async function show() {
     root.removeAttribute("aria-busy");
     await module.show(root, signal);
   } catch (error) {
+    if (signal.aborted) return;
     root.removeAttribute("aria-busy");
     fill(root, errorNotice(error, show));
   }

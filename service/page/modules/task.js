@@ -24,6 +24,19 @@ export function latestOnly(signal) {
 }
 
 /**
+ * Wait for work that goes on when the wait is aborted.
+ * @template T
+ * @param {Promise<T>} work @param {AbortSignal} signal aborts the wait @returns {Promise<T>}
+ */
+export function waitFor(work, signal) {
+  const aborted = new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, /** @type {Promise<never>} */ (aborted)]);
+}
+
+/**
  * Run work for a part of the page. While it runs, the part shows progress and a Stop button.
  * @template T
  * @param {HTMLElement} part
@@ -47,7 +60,8 @@ export async function runTask(part, label, signal, work, show) {
     if (stopController.signal.aborted) fill(part, stopped(retry));
     else fill(part, errorNotice(error, retry));
   } finally {
-    part.removeAttribute("aria-busy");
+    // The part of an aborted run may belong to the next one by now.
+    if (!signal.aborted) part.removeAttribute("aria-busy");
   }
 }
 
@@ -59,7 +73,6 @@ export async function runTask(part, label, signal, work, show) {
 export function errorNotice(error, retry) {
   if (!(error instanceof ApiError)) console.error(error);
   const message = sentence(error instanceof Error ? error.message : String(error));
-  announce(message);
   return h(
     "div",
     { class: "notice error", role: "alert" },

@@ -53,12 +53,17 @@ function roundStep(low, high, count) {
 
 /** @param {number} low @param {number} high @param {number} count @returns {Tick[]} */
 function timeTicks(low, high, count) {
-  const [, n, unit] = TIME_STEPS.find(([length]) => (high - low) / length <= count) ?? TIME_STEPS[TIME_STEPS.length - 1];
+  const [, n, unit] = TIME_STEPS.find(([length]) => (high - low) / length <= count) ?? [0, roundYears((high - low) / YEAR / count), "year"];
   const times = timesBetween(low, high, n, unit);
   const ticks = times.map((time, i) => ({ at: time, ...timeLabel(new Date(time), i ? new Date(times[i - 1]) : null, unit) }));
   // Two second lines side by side do not fit: the first gives way.
   if (ticks[0]?.under && ticks[1]?.under) ticks[0].under = undefined;
   return ticks;
+}
+
+/** The smallest power of ten that is not less than a number of years. @param {number} years */
+function roundYears(years) {
+  return 10 ** Math.ceil(Math.log10(years));
 }
 
 /** The starts of every n units. @param {number} low @param {number} high @param {number} n @param {string} unit */

@@ -39,7 +39,7 @@ def test_heatwaves_are_those_of_the_definition(period: tuple[str, str] | None) -
     days = [time.astype(object).date() for time in series.times]
     first, last = (days[0], days[-1]) if period is None else (np.datetime64(end).astype(object) for end in period)
     expected = heatwaves(dict(zip(days, series.values.tolist(), strict=True)), first, last)
-    chosen = None if period is None else Period(*(np.datetime64(end, "s") for end in period))
+    chosen = None if period is None else Period(*(np.datetime64(end) for end in period))
     events = find_events(series, Baseline.fit(series, "marine_heatwave", chosen), "marine_heatwave")
     assert len(expected) > 20
     assert dates(events) == [(str(event.start), str(event.end)) for event in expected]
@@ -47,6 +47,7 @@ def test_heatwaves_are_those_of_the_definition(period: tuple[str, str] | None) -
         assert str(event.peak) == str(other.peak)
         assert event.intensity_mean == pytest.approx(other.mean)
         assert event.intensity_max == pytest.approx(other.highest)
+        assert event.intensity_cumulative == pytest.approx(other.mean * event.days)
         assert event.category == CATEGORIES[other.category - 1]
 
 
@@ -96,7 +97,7 @@ def test_an_event_may_begin_and_end_with_the_series() -> None:
     assert event.rate_decline == pytest.approx(3 / 4)
 
 
-def test_a_missing_day_counts_as_usual() -> None:
+def test_a_missing_day_is_given_its_climatological_value() -> None:
     gap = [np.nan]
     assert dates(find_events(*flat([22.0] * 5 + gap + [22.0] * 5), "marine_heatwave")) == [("2025-07-01", "2025-07-11")]
     assert not find_events(*flat([22.0] * 4 + gap + [22.0] * 4), "marine_heatwave")
@@ -116,9 +117,28 @@ def test_a_baseline_under_thirty_years_is_short(years: int, short: bool) -> None
     ],
 )
 def test_a_baseline_needs_ten_years(period: tuple[str, str] | None, sentence: str) -> None:
-    chosen = None if period is None else Period(*(np.datetime64(end, "s") for end in period))
+    chosen = None if period is None else Period(*(np.datetime64(end) for end in period))
     with pytest.raises(SeriesError, match=sentence):
         Baseline.fit(sea(9), "marine_heatwave", chosen)
+
+
+def test_a_baseline_of_mostly_missing_days_is_refused() -> None:
+    series = sea(12)
+    values = np.full(len(series), np.nan)
+    values[::7] = series.values[::7]
+    with pytest.raises(
+        SeriesError, match=r"only 14% of the days from 1990-03-15 to .* have a value, and a baseline needs 20%"
+    ):
+        Baseline.fit(SstSeries(values, series.start, series.step), "marine_heatwave")
+
+
+def test_a_period_includes_its_last_day_whatever_the_time_of_day() -> None:
+    noon = sea(12, "1990-03-15T12:00:00")
+    period = Period(np.datetime64("1991-01-01"), np.datetime64("2001-12-31"))
+    baseline = Baseline.fit(noon, "marine_heatwave", period)
+    assert baseline.period == period
+    midnight = Baseline.fit(sea(12), "marine_heatwave", period)
+    np.testing.assert_array_equal(baseline.threshold, midnight.threshold)
 
 
 def test_every_day_of_the_year_has_its_place_in_leap_years_and_others() -> None:

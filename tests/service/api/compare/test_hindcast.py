@@ -143,7 +143,7 @@ def test_a_release_without_evaluated_networks_says_so(published: Published, arti
     with serve(Settings(artifacts=copy)) as client:
         response = client.get("/compare/hindcast")
         assert response.status_code == 404
-        assert "of nino12 has no networks that have not seen its test part" in response.json()["detail"]
+        assert "of nino12 does not hold the networks that its accuracy was measured on" in response.json()["detail"]
         assert response.json()["detail"].endswith("train the dataset again")
         assert not answered(client.get("/compare/predictions"))["hindcast"]
 
@@ -161,6 +161,20 @@ def test_a_release_without_the_test_part_forecasts_from_what_was_scored(
     for forecast, other in zip(answer["forecasts"], same["forecasts"], strict=True):
         assert forecast["sst"] == pytest.approx(other["sst"], abs=1e-3)
         assert forecast["observed"] == other["observed"]
+
+
+def test_a_release_whose_scored_steps_have_gaps_says_that_it_has_no_past_forecasts(
+    published: Published, artifacts: Path, tmp_path: Path
+) -> None:
+    copy = copy_of(published, artifacts, tmp_path, "evaluated/series.csv")
+    release = copy / "nino12" / published.path.name
+    header, *rows = (release / "predictions.csv").read_text().splitlines(keepends=True)
+    (release / "predictions.csv").write_text("".join([header, *(row for i, row in enumerate(rows) if i % 5)]))
+    seal(release, "nino12", release.name)
+    with serve(Settings(artifacts=copy)) as client:
+        response = client.get("/compare/hindcast")
+    assert response.status_code == 404
+    assert "does not hold enough of its test part for past forecasts" in response.json()["detail"]
 
 
 def test_altered_weights_are_refused_with_the_file(published: Published, artifacts: Path, tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ def test_a_universal_release_is_compared_on_held_out_seas(seas_client: httpx.Cli
         "n": 40,
         "relative_rmse": 0.9,
         "coverage_80": 0.8,
+        "coverage_95": 0.95,
     }
     assert second["lead"] == 7
     alone = [(row["lead"], row["relative_rmse"]) for row in gru["held_out_without_companion"]]
