@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 import xarray as xr
-from playwright.sync_api import FileChooser, Page, expect
+from playwright.sync_api import FileChooser, Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.page.conftest import Shown, Visitor
@@ -83,8 +83,10 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
         f"One place ({title_of(url, 'nino12')})",
     ]
     expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly()))
+    choices.focus()
     choices.select_option("nino12")
     visit.settle()
+    expect(choices).to_be_focused()
     expect(page.get_by_text("These networks were trained on one place")).to_be_visible()
     expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly(), dataset="nino12"))
     assert next_figure(url, monthly()) != next_figure(url, monthly(), dataset="nino12")
@@ -105,6 +107,69 @@ def test_pasted_text_is_read_and_survives_a_visit_to_another_view(visitor: Visit
     page.get_by_role("navigation").get_by_role("link", name="Your data").click()
     expect(page.get_by_label("Or paste data")).to_have_value(monthly())
     expect(page.get_by_role("heading", name="How the file was read")).to_be_visible()
+
+
+def test_options_that_were_answered_for_pasted_text_do_not_apply_to_the_example(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=data")
+    page.get_by_label("Or paste data").fill(monthly())
+    page.get_by_role("button", name="Read data").click()
+    visit.settle()
+    page.get_by_text("Reading options").click()
+    page.get_by_label("Temperature units").select_option("fahrenheit")
+    visit.settle()
+    assert "units=fahrenheit" in page.url
+    page.get_by_text("Open another file").click()
+    page.get_by_role("button", name="Try an example").click()
+    visit.settle()
+    assert "units" not in page.url
+    expect(page.get_by_role("table", name="Forecast for example.csv")).to_be_visible()
+    values = page.locator("section.card", has_text="How the file was read").locator(".plot").evaluate(OBSERVED)
+    assert values[-1] == 19.2
+    expect(page.locator(".result")).to_be_focused()
+    visit.console_errors.clear()
+
+
+def test_another_horizon_or_model_leaves_the_comparison_running(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=data")
+    pending: list[Route] = []
+    page.route(re.compile("/compare$"), lambda route: pending.append(route))
+    with page.expect_request(re.compile("/compare$")):
+        page.get_by_role("button", name="Try an example").click()
+    page.get_by_label("Steps ahead").fill("3")
+    expect(page.get_by_role("table", name="Forecast for").get_by_role("row")).to_have_count(4)
+    page.get_by_role("radio", name="GRU").check()
+    expect(page.locator("pre", has_text='"model": "gru"')).to_be_visible()
+    (only,) = pending
+    only.continue_()
+    expect(page.get_by_role("table", name="Errors on your series")).to_be_visible()
+    assert len(pending) == 1
+
+
+def test_a_release_or_a_station_that_is_not_there_is_named(visitor: Visitor, url: str) -> None:
+    visit = visitor()
+    visit.open("?view=data&release=nosuch&station=nobody")
+    drop_file(visit, "pier.csv", daily(60))
+    page = visit.page
+    expect(page.get_by_role("alert").filter(has_text="No station nobody in pier.csv")).to_be_visible()
+    notice = page.get_by_role("alert").filter(has_text="No release nosuch")
+    expect(notice).to_contain_text("The forecast below is from ocean-daily.")
+    assert visit.accessibility_violations() == []
+    visit.open("?view=data&release=nino12")
+    drop_file(visit, "pier.csv", daily(60))
+    expect(page.get_by_role("alert")).to_contain_text("The networks of nino12 do not forecast this series")
+
+
+def test_the_name_of_the_service_leads_to_the_forecast_and_keeps_the_file_open(visitor: Visitor) -> None:
+    visit = visitor()
+    visit.open("?view=data")
+    drop_file(visit, "pier.csv", daily(60))
+    page = visit.page
+    page.get_by_role("link", name="SST forecasting").click()
+    expect(page.get_by_label("Dataset")).to_be_visible()
+    page.get_by_role("navigation").get_by_role("link", name="Your data").click()
+    expect(page.get_by_role("table", name="Forecast for pier.csv")).to_be_visible()
 
 
 def test_an_error_shows_the_line_it_is_about(shown: Shown) -> None:

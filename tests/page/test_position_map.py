@@ -57,6 +57,26 @@ def test_the_arrow_keys_move_the_pin_and_speak_its_position(visitor: Visitor) ->
     visit.settle()
 
 
+def test_without_a_pin_the_arrow_keys_aim_and_enter_places_the_pin(visitor: Visitor) -> None:
+    visit = visitor()
+    page = opened(visit)
+    view = page.get_by_role("group", name="Map of the position")
+    spoken = page.locator("#announcement")
+    view.press("ArrowRight")
+    expect(page.locator(".locator .cross-hair")).to_be_visible()
+    expect(spoken).to_have_text("0° N, 0° E. Press Enter to place the pin.")
+    view.press("Shift+ArrowLeft")
+    expect(spoken).to_have_text("0° N, 18° W. Press Enter to place the pin.")
+    expect(pin(page)).not_to_be_visible()
+    assert "latitude" not in page.url
+    view.press("Enter")
+    expect(pin(page)).to_be_visible()
+    expect(page.locator(".locator .cross-hair")).not_to_be_visible()
+    expect(page.get_by_label("Longitude")).to_have_value("-18")
+    assert "latitude=0&longitude=-18" in page.url
+    visit.settle()
+
+
 def test_the_pin_follows_the_fields(visitor: Visitor) -> None:
     visit = visitor()
     page = opened(visit, "&latitude=43.6&longitude=9.1")

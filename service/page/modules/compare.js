@@ -130,7 +130,7 @@ function plotCard(results, signal) {
  */
 function errorsPart(intro, { name: dataset, best }, signal) {
   const horizon = Math.min(Math.max(Number(readState().horizon) || 1, 1), best.horizon);
-  const boxes = { intro, header: h("header", {}, h("h2", {}, "Errors")), errors: h("div", { class: "stack" }), skill: h("section", { class: "card" }), byLead: h("div", { class: "grid" }) };
+  const boxes = { intro, header: h("header", {}, h("h2", {}, "Errors")), errors: h("div", {}), skill: h("section", { class: "card" }), byLead: h("div", { class: "grid" }) };
   const nextSignal = latestOnly(signal);
   const showAt = (/** @type {number} */ steps) => showErrors(boxes, dataset, steps, nextSignal());
   const lead = { value: horizon, min: 1, max: best.horizon, unit: (/** @type {number} */ n) => formatSteps(n, best.step) };

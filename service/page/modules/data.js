@@ -6,7 +6,7 @@ import { selectField } from "./controls.js";
 import { loadReleases } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
 import { fileForecast } from "./file-forecast.js";
-import { fileInput } from "./file-input.js";
+import { fileInput, isPasted } from "./file-input.js";
 import { pageSentence, readFile, readingParams } from "./file-reader.js";
 import { refusalNotice } from "./file-refusal.js";
 import { fileSummaryCard } from "./file-summary.js";
@@ -38,13 +38,18 @@ export async function show(root, signal) {
   };
   const open = async (/** @type {import("./file-reader.js").FileContent} */ file) => {
     if (currentFile) clearPosition();
-    if (currentFile && currentFile.name !== file.name) clearReadingOptions();
+    if (currentFile && currentFile.name !== file.name) updateState({ station: null, release: null });
+    // Pasted texts share a name but need not be alike.
+    if (isPasted(file.name) || (currentFile && currentFile.name !== file.name)) clearReadingOptions();
     currentFile = file;
     showOptions();
     await refresh();
+    if (signal.aborted) return;
+    // The button that opened the file is hidden.
+    result.focus();
     result.scrollIntoView();
   };
-  const pastedText = currentFile?.name.startsWith("pasted") ? await currentFile.blob.text() : "";
+  const pastedText = currentFile && isPasted(currentFile.name) ? await currentFile.blob.text() : "";
   showOptions();
   fill(
     root,
@@ -89,8 +94,14 @@ function showReading(box, fileReading, signal) {
   const nextSignal = latestOnly(signal);
   const byId = (/** @type {string | undefined} */ id) => stations.find((/** @type {any} */ station) => station.id === id);
   const showById = (/** @type {string} */ id) => showStation(content, fileReading, byId(id), nextSignal());
-  const initial = byId(readState().station) ?? stations[0];
-  fill(box, stations.length > 1 && stationField(stations, initial, showById), problemNotice(file.name, reading, reread), content);
+  const { station } = readState();
+  const initial = byId(station) ?? stations[0];
+  const unknown = h("div", {}, station && station !== initial.id && unknownStation(station, file.name, initial));
+  const select = (/** @type {string} */ id) => {
+    fill(unknown);
+    showById(id);
+  };
+  fill(box, stations.length > 1 && stationField(stations, initial, select), unknown, problemNotice(file.name, reading, reread), content);
   showById(initial.id);
 }
 
@@ -103,6 +114,11 @@ function stationField(stations, selected, change) {
     change(id);
   };
   return h("div", { class: "controls" }, selectField(`Station (${options.length} in the file)`, options, selected.id, select));
+}
+
+/** A notice that a file has no station of this name. @param {string} name @param {string} fileName @param {any} shown the station shown instead */
+function unknownStation(name, fileName, shown) {
+  return h("div", { class: "notice error", role: "alert" }, h("h2", {}, `No station ${name} in ${fileName}`), h("p", {}, `The forecast below is for ${shown.name ?? "the only series in the file"}.`));
 }
 
 /** The stations that could not be read, and why; null if all were. @param {string} fileName @param {any} reading @param {() => void} reread */

@@ -2,7 +2,7 @@
 /** A forecast of the series in the user's file: the record on its past, the forecast, and a comparison of the models. */
 
 import { parseList, readState, updateState } from "./address.js";
-import { numberField, selectField, toggleGroup } from "./controls.js";
+import { numberField, selectField, takeFocus, toggleGroup } from "./controls.js";
 import { horizonAt, universalFor } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
 import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
@@ -16,7 +16,7 @@ import { placeTrainingCard, reasonToTrain } from "./place-training.js";
 import { positionFields, positionOf } from "./position-fields.js";
 import { sentence } from "./sentence.js";
 import { fileSnippets } from "./snippets.js";
-import { latestOnly, runTask } from "./task.js";
+import { latestOnly, runTask, waitFor } from "./task.js";
 import { formatSteps } from "./times.js";
 
 /** A comparison over more values takes long, so the user has to ask for it. */
@@ -50,22 +50,33 @@ const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
 
 /** @param {HTMLElement} box @param {Source} source @param {AbortSignal} signal */
 export function fileForecast(box, source, signal) {
+  const nextSignal = latestOnly(signal);
+  const changeRelease = (/** @type {string} */ name) => {
+    updateState({ release: name || null, horizon: null });
+    takeFocus(build());
+  };
+  const build = () => {
+    const field = releaseField(source, changeRelease);
+    buildForecast(box, source, field, nextSignal());
+    return field;
+  };
+  build();
+}
+
+/** @param {HTMLElement} box @param {Source} source @param {HTMLElement} releases the field of the release @param {AbortSignal} signal */
+function buildForecast(box, source, releases, signal) {
   const part = (/** @type {string} */ name) => h("div", { class: `stack ${name}` });
   const boxes = { opening: part("opening"), forecast: part("forecast"), values: part("values"), training: part("training"), comparison: part("comparison"), code: part("code") };
   const nextSignal = latestOnly(signal);
-  const compare = compareOnce(source);
+  const compare = compareOnce(source, signal);
   const show = () => showForecast(boxes, source, { choice: choiceOf(source), position, compare }, nextSignal());
   const position = positionFields(source.series, () => (compare.forget(), show()));
   const update = (/** @type {Record<string, any>} */ changes) => {
     updateState(changes);
     show();
   };
-  const changeRelease = (/** @type {string} */ name) => {
-    updateState({ release: name || null, horizon: null });
-    fileForecast(box, source, signal);
-  };
-  const options = optionsCard(source, choiceOf(source), { update, changeRelease, position });
-  fill(box, boxes.opening, boxes.forecast, options, boxes.values, boxes.training, boxes.comparison, source.summary, boxes.code);
+  const options = optionsCard(source, choiceOf(source), { update, releases, position });
+  fill(box, unusedRelease(source, choiceOf(source)), boxes.opening, boxes.forecast, options, boxes.values, boxes.training, boxes.comparison, source.summary, boxes.code);
   show();
 }
 
@@ -86,15 +97,34 @@ function choiceOf({ series, universal, places }) {
   };
 }
 
+/** The choice between universal networks and those of a place; empty if no place takes the series. @param {Source} source @param {(name: string) => void} change */
+function releaseField(source, change) {
+  const universal = universalFor(source.universal, source.series.step);
+  const options = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...source.places.map(({ name, title }) => ({ value: name, text: `One place (${title})` }))];
+  return source.places.length ? selectField("Networks for", options, choiceOf(source).place?.name ?? "", change) : h("div", { hidden: true });
+}
+
+/** A notice that the release in the URL is not the one that forecasts; null if it is. @param {Source} source @param {Choice} choice */
+function unusedRelease({ universal, known, series }, { place }) {
+  const { release } = readState();
+  const used = universalFor(universal, series.step)?.name;
+  if (!release || place || release === used) return null;
+  const exists = known.includes(release) || universal.some(({ name }) => name === release);
+  return h(
+    "div",
+    { class: "notice error", role: "alert" },
+    h("h2", {}, exists ? `The networks of ${release} do not forecast this series` : `No release ${release}`),
+    used && h("p", {}, `The forecast below is from ${used}.`),
+  );
+}
+
 /**
  * The controls of the forecast.
  * @param {Source} source @param {Choice} choice
- * @param {{update: (changes: Record<string, any>) => void, changeRelease: (name: string) => void, position: ReturnType<typeof positionFields>}} actions
+ * @param {{update: (changes: Record<string, any>) => void, releases: HTMLElement, position: ReturnType<typeof positionFields>}} actions
  */
-function optionsCard(source, { place, model, horizon, maxHorizon }, { update, changeRelease, position }) {
-  const universal = universalFor(source.universal, source.series.step);
+function optionsCard(source, { place, model, horizon, maxHorizon }, { update, releases, position }) {
   const models = [{ value: "best", text: place ? `Best (${modelTitle(place.best.cell)})` : "Best" }, ...CELLS.map((value) => ({ value, text: modelTitle(value) })), { value: "all", text: "All three" }];
-  const releases = [{ value: "", text: `Any sea${universal ? ` (${universal.name})` : ""}` }, ...source.places.map(({ name, title }) => ({ value: name, text: `One place (${title})` }))];
   const text = place
     ? `These networks were trained on one place, ${place.title}, which may be quite unlike yours.`
     : "These networks were trained on simulated seas and take any series at its own step. “Best” is the network or reference with the best record on your series.";
@@ -105,7 +135,7 @@ function optionsCard(source, { place, model, horizon, maxHorizon }, { update, ch
     h(
       "div",
       { class: "controls" },
-      releases.length > 1 && selectField("Networks for", releases, place?.name ?? "", changeRelease),
+      releases,
       toggleGroup("Model", models, [model], ([selected]) => update({ model: selected === "best" ? null : selected }), { single: true }),
       numberField("Steps ahead", { value: horizon, min: 1, max: maxHorizon, unit: (n) => formatSteps(n, source.series.step) }, (n) => update({ horizon: n })),
     ),
@@ -116,24 +146,35 @@ function optionsCard(source, { place, model, horizon, maxHorizon }, { update, ch
 }
 
 /**
- * @typedef {object} Compare loads a comparison, once
- * @property {(choice: Choice, stop: AbortSignal) => Promise<any>} get
- * @property {() => void} forget loads it again
+ * @typedef {object} Compare loads a comparison, once for a place and a position: it depends on nothing else that is chosen
+ * @property {(choice: Choice, stop: AbortSignal) => Promise<any>} get stop ends the wait, not the work
+ * @property {() => void} forget stops it, and loads it again when it is asked for
  * @property {() => void} useAll loads it again, over the whole series
  * @property {() => boolean} isPart whether it is over the end of the series only
  *
- * @param {Source} source @returns {Compare}
+ * @param {Source} source @param {AbortSignal} signal @returns {Compare}
  */
-function compareOnce(source) {
-  /** @type {any} */
-  let result = null;
+function compareOnce(source, signal) {
+  const nextSignal = latestOnly(signal);
+  /** @type {Promise<any> | null} */
+  let comparison = null;
   let most = MAX_COMPARED_VALUES;
+  const start = (/** @type {Choice} */ choice) => {
+    const started = loadComparison(source, choice, most, nextSignal());
+    // Only what failed is asked for again.
+    started.catch(() => (comparison = comparison === started ? null : comparison));
+    return started;
+  };
+  const forget = () => {
+    nextSignal();
+    comparison = null;
+  };
   return {
-    get: async (choice, stop) => (result ??= await loadComparison(source, choice, most, stop)),
-    forget: () => (result = null),
+    get: (choice, stop) => waitFor((comparison ??= start(choice)), stop),
+    forget,
     useAll: () => {
       most = Infinity;
-      result = null;
+      forget();
     },
     isPart: () => source.history.values.length > most,
   };
@@ -152,7 +193,13 @@ function showForecast(boxes, source, { choice, position, compare }, signal) {
     try {
       return await loadForecasts(source, choice, compare, stop);
     } catch (error) {
-      if (!signal.aborted) dependent.forEach((box) => fill(box));
+      if (signal.aborted) throw error;
+      // The user has stopped it.
+      if (stop.aborted) compare.forget();
+      for (const box of dependent) {
+        fill(box);
+        box.removeAttribute("aria-busy");
+      }
       throw error;
     }
   };
@@ -198,7 +245,15 @@ function positionProblem(forecasts) {
 
 /** @param {HTMLElement} box @param {Source} source @param {{choice: Choice, compare: Compare}} request @param {AbortSignal} signal */
 function showComparison(box, source, { choice, compare }, signal) {
-  const load = (/** @type {AbortSignal} */ stop) => compare.get(choice, stop);
+  const load = async (/** @type {AbortSignal} */ stop) => {
+    try {
+      return await compare.get(choice, stop);
+    } catch (error) {
+      // The user has stopped it.
+      if (stop.aborted && !signal.aborted) compare.forget();
+      throw error;
+    }
+  };
   const useAll = () => {
     compare.useAll();
     showComparison(box, source, { choice, compare }, signal);

@@ -11,6 +11,12 @@ const EXAMPLE_VALUES = [
   17.1, 17.1, 17.0, 17.4, 17.6, 17.3, 17.7, 17.9, 17.7, 18.4, 18.7, 18.4, 18.3, 18.6, 18.6, 18.7, 18.8, 18.9, 19.5, 19.2,
 ];
 const PASTED_NAME = "pasted.csv";
+const EXAMPLE_NAME = "example.csv";
+
+/** Whether a file has this name because it was pasted or is the example, so that the user has no copy of it. @param {string} name */
+export function isPasted(name) {
+  return [PASTED_NAME, EXAMPLE_NAME].includes(name);
+}
 
 /** Sixty days of a Mediterranean coast as CSV, with a missing day and the position. */
 function exampleCsv() {
@@ -45,7 +51,7 @@ export function fileInput(open, current, text) {
     // Lets the user choose the same file again after correcting it.
     chooser.value = "";
   };
-  const openPasted = () => openContent({ name: PASTED_NAME, blob: new Blob([area.value], { type: "text/csv" }) });
+  const openPasted = (/** @type {string} */ name) => openContent({ name, blob: new Blob([area.value], { type: "text/csv" }) });
   if (current) showStatus(current);
   const setHovered = (/** @type {boolean} */ hovered) => (/** @type {DragEvent} */ event) => {
     event.preventDefault();
@@ -69,7 +75,7 @@ export function fileInput(open, current, text) {
   );
   const useExample = () => {
     area.value = exampleCsv();
-    openPasted();
+    openPasted(EXAMPLE_NAME);
   };
   const grid = h(
     "div",
@@ -81,7 +87,7 @@ export function fileInput(open, current, text) {
       h("label", { for: "pasted" }, "Or paste data"),
       area,
       h("p", { class: "note", id: "pasted-note" }, "Start with a header row, then one time and one temperature per line. Leave missing values empty. Columns latitude and longitude may give the position."),
-      h("div", { class: "row" }, h("button", { type: "button", class: "main", click: openPasted }, "Read data")),
+      h("div", { class: "row" }, h("button", { type: "button", class: "main", click: () => openPasted(PASTED_NAME) }, "Read data")),
     ),
   );
   // Once a file is open, its forecast comes first.

@@ -30,7 +30,7 @@ const KEY_PAUSE_MS = 500;
 /** @type {Record<string, [number, number]>} */
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-const HELP = "The arrow keys move the pin, with Shift five times as far. Plus and minus zoom.";
+const HELP = "The arrow keys move the pin, with Shift five times as far. Without a pin they move a cross-hair, and Enter places the pin there. Plus and minus zoom.";
 
 /** The outlines of land, loaded once. @type {Promise<string> | null} */
 let outlines = null;
@@ -42,17 +42,21 @@ let outlines = null;
  */
 export function locatorMap(position, move) {
   let pin = position;
+  /** Where Enter places the first pin; null until an arrow key is pressed. @type {Position | null} */
+  let target = null;
   let span = pin ? SPANS[2] : SPANS[0];
   let centre = pin ?? { latitude: 0, longitude: 0 };
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const { picture, grid, land, ready } = landPicture();
   const marker = h("span", { class: "pin", "aria-hidden": "true" });
+  const crossHair = h("span", { class: "cross-hair", "aria-hidden": "true" });
   const view = h(
     "div",
     { class: "map", role: "group", tabindex: "0", "aria-roledescription": "map", "aria-label": `Map of the position. ${HELP}`, click, keydown },
     picture,
     marker,
+    crossHair,
   );
 
   function draw() {
@@ -61,24 +65,36 @@ export function locatorMap(position, move) {
     const box = [centre.longitude - span / 2, -centre.latitude - height / 2, span, height];
     picture.setAttribute("viewBox", box.map((degrees) => degrees * UNITS_PER_DEGREE).join(" "));
     grid.setAttribute("d", graticule(GRID_SPACINGS[SPANS.indexOf(span)]));
-    marker.hidden = pin === null;
-    if (!pin) return;
-    marker.style.left = `${50 + (wrap(pin.longitude - centre.longitude) / span) * 100}%`;
-    marker.style.top = `${50 - ((pin.latitude - centre.latitude) / height) * 100}%`;
+    place(marker, pin);
+    place(crossHair, target);
+  }
+
+  /** @param {HTMLElement} mark @param {Position | null} at */
+  function place(mark, at) {
+    mark.hidden = at === null;
+    if (!at) return;
+    mark.style.left = `${50 + (wrap(at.longitude - centre.longitude) / span) * 100}%`;
+    mark.style.top = `${50 - ((at.latitude - centre.latitude) / (span / 2)) * 100}%`;
   }
 
   /** @param {Position | null} next */
   function show(next) {
     pin = next;
-    const isOff = pin && (Math.abs(wrap(pin.longitude - centre.longitude)) > span * 0.46 || Math.abs(pin.latitude - centre.latitude) > span * 0.22);
-    if (pin && isOff) centre = pin;
+    target = null;
+    keepInView(pin);
     draw();
+  }
+
+  /** Move the map if a position is off it. @param {Position | null} at */
+  function keepInView(at) {
+    const isOff = at && (Math.abs(wrap(at.longitude - centre.longitude)) > span * 0.46 || Math.abs(at.latitude - centre.latitude) > span * 0.22);
+    if (at && isOff) centre = at;
   }
 
   /** @param {number} change of the zoom level */
   function zoom(change) {
     span = SPANS[clamp(SPANS.indexOf(span) + change, 0, SPANS.length - 1)];
-    if (pin) centre = pin;
+    centre = pin ?? target ?? centre;
     draw();
   }
 
@@ -97,16 +113,33 @@ export function locatorMap(position, move) {
   function keydown(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if ("+-".includes(event.key)) return zoom(event.key === "+" ? 1 : -1);
+    if (event.key === "Enter" && target) return placePin(target);
     const direction = DIRECTIONS[event.key];
     if (!direction) return;
     event.preventDefault();
     const stride = (span / 100) * (event.shiftKey ? 5 : 1);
-    const from = pin ?? centre;
-    const next = pin ? { latitude: clamp(from.latitude + direction[1] * stride, -90, 90), longitude: from.longitude + direction[0] * stride } : from;
-    show(rounded(next, span));
-    announce(positionInWords(/** @type {Position} */ (pin)));
+    const from = pin ?? target;
+    const next = rounded(from ? { latitude: clamp(from.latitude + direction[1] * stride, -90, 90), longitude: from.longitude + direction[0] * stride } : centre, span);
+    if (!pin) return aimAt(next);
+    show(next);
+    announce(positionInWords(next));
     clearTimeout(timer);
     timer = setTimeout(() => pin && move(pin), KEY_PAUSE_MS);
+  }
+
+  /** @param {Position} next */
+  function aimAt(next) {
+    target = next;
+    keepInView(target);
+    draw();
+    announce(`${positionInWords(next)}. Press Enter to place the pin.`);
+  }
+
+  /** @param {Position} at */
+  function placePin(at) {
+    show(at);
+    announce(`Pin at ${positionInWords(at)}`);
+    move(at);
   }
 
   /** @param {Position} place */

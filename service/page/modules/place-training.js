@@ -4,6 +4,7 @@
 import { getJson } from "./api.js";
 import { textField } from "./controls.js";
 import { announce, fill, h } from "./dom.js";
+import { isPasted } from "./file-input.js";
 import { codeBlock, saveFile } from "./download.js";
 import { isNetwork } from "./models.js";
 import { betterReference } from "./record.js";
@@ -47,7 +48,7 @@ export function placeTrainingCard(place, reason, use, signal) {
     h("p", {}, reason, " Run this on the server, in the folder that contains artifacts/:"),
     h("div", { class: "controls" }, textField("Name of the release", name, "", showCommand)),
     command,
-    place.file.name === "pasted.csv" && h("p", { class: "note" }, "Save the data first: ", h("button", { type: "button", class: "plain", click: () => saveFile(place.file.name, place.file.blob, "text/csv") }, "Save pasted.csv")),
+    isPasted(place.file.name) && h("p", { class: "note" }, "Save the data first: ", h("button", { type: "button", class: "plain", click: () => saveFile(place.file.name, place.file.blob, "text/csv") }, `Save ${place.file.name}`)),
     status,
   );
 }

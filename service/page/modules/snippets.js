@@ -3,6 +3,7 @@
 
 import { hasKey, withQuery } from "./api.js";
 import { h } from "./dom.js";
+import { isPasted } from "./file-input.js";
 import { codeBlock, saveFile } from "./download.js";
 
 const KEY_HEADER = "Authorization: Bearer YOUR_KEY";
@@ -62,7 +63,7 @@ export function fileSnippets({ name, blob }, params, options, position) {
     "    print(response.raise_for_status().json())",
   ];
   const saveButton = h("button", { type: "button", class: "plain", click: () => saveFile(name, blob, "text/csv") }, `Save ${name}`);
-  return snippets(curl.join("\n"), python.join("\n"), h("p", { class: "note" }, `Run it in the folder that contains ${name}. `, name === "pasted.csv" && saveButton));
+  return snippets(curl.join("\n"), python.join("\n"), h("p", { class: "note" }, `Run it in the folder that contains ${name}. `, isPasted(name) && saveButton));
 }
 
 /** @param {string} curl @param {string} python @param {Element | null} [note] */
