@@ -132,3 +132,11 @@ def test_a_long_forecast_is_shown_in_part_until_all_values_are_asked_for(visitor
     expect(page.get_by_text("Every 2nd value is shown.")).to_have_count(0)
     page.get_by_role("button", name="Show fewer values").click()
     expect(rows).to_have_count(1 + 24)
+
+
+def test_on_a_phone_the_end_of_the_observations_leaves_room_for_the_unit(visitor: Visitor) -> None:
+    plot = visitor(width=PHONE).open("?dataset=nino12").locator(".plot")
+    unit, until = plot.get_by_text("°C", exact=True).bounding_box(), plot.get_by_text("until Dec 2010").bounding_box()
+    assert unit is not None
+    assert until is not None
+    assert unit["x"] + unit["width"] < until["x"]
