@@ -107,9 +107,10 @@ def _remedy_for_few(values: Floats, wrong: Bools, units: Units, absent: str) -> 
 
 
 def _in_units(units: Units, values: Floats) -> Setting:
-    """Return the choice of units, whose label converts the first of ``values``."""
+    """Return the choice of units, whose label converts the first of ``values`` to °C."""
     celsius = float(to_celsius(values[0], units))
-    return Setting("units", units, f"{values[0]:g} {SYMBOLS[units]}, which is {celsius:.1f} °C")
+    converted = "" if units == "celsius" else f", which is {celsius:.1f} °C"
+    return Setting("units", units, f"{values[0]:g} {SYMBOLS[units]}{converted}")
 
 
 def _is_sea_temperature(value: float, units: Units) -> bool:

@@ -24,6 +24,12 @@ def series_of(url: str, text: str) -> Any:
     return httpx.post(f"{url}/series", content=text, headers={"Content-Type": "text/csv"}).json()["series"]
 
 
+def next_figure(url: str, text: str, **options: str) -> str:
+    """The next value of a series, as the opening of its forecast shows it."""
+    answer = httpx.post(f"{url}/forecast", json={"series": series_of(url, text), **options}).json()
+    return f"{answer['forecasts'][0]['sst'][0]:.2f} °C"
+
+
 def test_a_dropped_file_is_plotted_with_its_gap_then_forecast_and_compared(shown: Shown, url: str) -> None:
     page = drop(shown("?view=data"), "pier.csv", monthly())
     summary = page.locator("section.card", has_text="How the file was read")
@@ -76,17 +82,19 @@ def test_models_of_a_place_are_offered_where_they_take_the_series_and_used_only_
         "Any sea (ocean-monthly)",
         f"One place ({title_of(url, 'nino12')})",
     ]
-    expect(page.locator(".headline")).not_to_contain_text("nino12")
+    expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly()))
     choices.focus()
     choices.select_option("nino12")
     visit.settle()
     expect(choices).to_be_focused()
     expect(page.get_by_text("These networks were trained on one place")).to_be_visible()
-    expect(page.locator(".headline")).to_contain_text("nino12-")
+    expect(page.locator(".headline .figure")).to_have_text(next_figure(url, monthly(), dataset="nino12"))
+    assert next_figure(url, monthly()) != next_figure(url, monthly(), dataset="nino12")
     assert "release=nino12" in page.url
     drop_file(visit, "mooring.csv", daily(60))
     expect(page.get_by_label("Networks for")).to_have_count(0)
-    expect(page.locator(".headline")).to_contain_text("ocean-daily-")
+    expect(page.locator(".headline")).to_contain_text("from data up to 28 Feb 2022")
+    expect(page.get_by_text("These networks were trained on one place")).to_have_count(0)
 
 
 def test_pasted_text_is_read_and_survives_a_visit_to_another_view(visitor: Visitor) -> None:
@@ -368,6 +376,7 @@ def test_a_long_series_is_compared_over_its_end_until_all_of_it_is_asked_for(vis
     card = page.locator("section.card", has_text="How the models would have forecast your series")
     expect(page.get_by_text("The comparison is over the last 3,000 of 3,100 values.")).to_be_visible()
     expect(card).to_contain_text("28 Feb 2022, 2,342 forecasts")
+    expect(card.locator(".legend")).to_have_text("Observed")
     page.get_by_role("button", name="Compare over all values").click()
     expect(card).to_contain_text("28 Feb 2022, 2,442 forecasts")
     expect(page.get_by_role("button", name="Compare over all values")).to_have_count(0)

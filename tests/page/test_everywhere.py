@@ -215,7 +215,7 @@ def test_an_unknown_dataset_in_the_url_is_named_with_links_to_those_there_are(vi
     visit = visitor()
     page = visit.open(f"?view={view}&dataset=nosuch")
     notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("No dataset nosuch; available:")
+    expect(notice).to_contain_text("No dataset is named nosuch. Choose one:")
     assert visit.accessibility_violations() == []
     hrefs = [link.get_attribute("href") for link in notice.get_by_role("link").all()]
     assert hrefs == [f"/?view={view}&dataset={name}" for name in ("nino12", "neracoos-b01")]
@@ -227,7 +227,7 @@ def test_an_unknown_dataset_in_the_url_is_named_with_links_to_those_there_are(vi
 def test_a_universal_release_in_the_url_leads_to_your_data(visitor: Visitor, view: str) -> None:
     page = visitor().open(f"?view={view}&dataset=ocean-daily")
     notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("ocean-daily forecasts any sea and has no series of its own")
+    expect(notice).to_contain_text("ocean-daily has no dataset to show. Choose one:")
     notice.get_by_role("link", name="your own data").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your data")
 

@@ -45,8 +45,8 @@ def test_a_day_shows_its_forecast_and_what_came(visitor: Visitor, url: str) -> N
     expect(card).to_contain_text("Data up to Jan 2005")
     expect(card).to_contain_text(sentence(forecast, "Feb 2005"))
     drawn = card.locator(".plot").evaluate("plot => Object.fromEntries(plot.data.map(trace => [trace.name, trace.y]))")
-    assert drawn["GRU said"][1:] == forecast["sst"]
-    assert drawn["Came"][1:] == forecast["observed"]
+    assert drawn["GRU forecast"][1:] == forecast["sst"]
+    assert drawn["Observed"][1:] == forecast["observed"]
     assert drawn["Persistence"][1:] == forecast["baselines"]["persistence"]
 
 
@@ -138,8 +138,9 @@ def test_what_came_can_be_hidden_until_the_user_has_guessed(visitor: Visitor) ->
     card.get_by_label("Show what happened").uncheck()
     expect(card).not_to_contain_text("It was")
     names = card.locator(".plot").evaluate("plot => plot.data.map(trace => trace.name)")
-    assert "GRU said" in names
-    assert "Came" not in names
+    assert "GRU forecast" in names
+    # What was observed before.
+    assert names.count("Observed") == 1
     card.get_by_label("Show what happened").check()
     expect(card).to_contain_text("It was")
 

@@ -122,9 +122,13 @@ def test_a_long_forecast_is_shown_in_part_until_all_values_are_asked_for(visitor
     (answer,) = httpx.get(f"{url}/forecast", params=params).json()["forecasts"]
     rows = page.get_by_role("table").get_by_role("row")
     expect(rows).to_have_count(1 + 24)
-    expect(rows.last).to_contain_text(f"{answer['sst'][-1]:.2f}")
+    # The next value is the first.
+    expect(rows.nth(1)).to_contain_text(f"{answer['sst'][0]:.2f}")
+    expect(rows.last).to_contain_text(f"{answer['sst'][46]:.2f}")
+    expect(page.get_by_text("Every 2nd value is shown.")).to_be_visible()
     page.get_by_role("button", name="Show all 48 values").click()
     expect(rows).to_have_count(1 + 48)
-    expect(rows.nth(1)).to_contain_text(f"{answer['sst'][0]:.2f}")
+    expect(rows.last).to_contain_text(f"{answer['sst'][-1]:.2f}")
+    expect(page.get_by_text("Every 2nd value is shown.")).to_have_count(0)
     page.get_by_role("button", name="Show fewer values").click()
     expect(rows).to_have_count(1 + 24)

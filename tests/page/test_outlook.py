@@ -100,7 +100,7 @@ def test_the_evidence_is_one_sentence_with_the_errors_and_a_link_to_compare(
     for model in (network, reference):
         error = float(model["rmse"])
         expect(card).to_contain_text(re.compile(f"{error:.2f}\u00a0°C|{error:.3f}\u00a0°C"))
-    expect(card).to_contain_text(f"held {network['coverage']['80'] * 100:.0f}% of the observed values")
+    expect(card).to_contain_text(f"contained {network['coverage']['80'] * 100:.0f}% of the observed values")
     href = card.get_by_role("link", name="Compare all models and references").get_attribute("href")
     assert href == f"/?view=compare&dataset={dataset}" + (f"&horizon={lead}" if lead > 1 else "")
 

@@ -9,6 +9,7 @@ from service.settings import Settings
 from tests.conftest import ROOT
 from tests.page.conftest import Visitor
 from tests.page.files import daily, drop_file, monthly
+from tests.page.test_data import next_figure
 from tests.serving import serve
 
 ARTIFACTS = ROOT / "artifacts"
@@ -64,7 +65,9 @@ def test_the_page_notices_a_new_release_and_offers_it(visitor: Visitor, tmp_path
         card.get_by_role("button", name="Forecast with nino12").click(timeout=60_000)
         visit.settle()
         expect(page.get_by_label("Networks for")).to_have_value("nino12")
-        expect(page.locator(".headline")).to_contain_text("nino12-")
+        served = str(client.base_url).rstrip("/")
+        expect(page.locator(".headline .figure")).to_have_text(next_figure(served, monthly(120), dataset="nino12"))
+        assert next_figure(served, monthly(120)) != next_figure(served, monthly(120), dataset="nino12")
         # Nothing is left to train.
         expect(page.get_by_text("Train networks on your series")).to_have_count(0)
         visit.page.close()

@@ -44,7 +44,7 @@ export function bestNote(comparison) {
   const best = `${modelTitle(kindOf(comparison.best))} is called best because it has the lowest one-step RMSE over the validation period, before the test period`;
   const bestLeads = leaders.length === 1 && leaders[0].model === comparison.best;
   const lead = `${formatSteps(comparison.horizon, comparison.step)} ahead over the test period`;
-  const lowestOnTest = bestLeads ? `It also has the lowest RMSE ${lead}` : `The lowest RMSE ${lead} is that of ${names}`;
+  const lowestOnTest = bestLeads ? `It also has the lowest RMSE ${lead}` : `${names[0].toUpperCase()}${names.slice(1)} ${leaders.length > 1 ? "have" : "has"} the lowest RMSE ${lead}`;
   return h("p", { class: "note" }, `${best}. ${lowestOnTest}.`);
 }
 

@@ -45,13 +45,11 @@ export function comparisonFigure(results, shown, range) {
     ...compared.map(([kind], i) => lower(kind, differences[i], { name: `${modelTitle(kind)} minus mean`, yaxis: "y3", legendrank: 200, hovertemplate: "%{y:+.3f} °C" })),
   ];
   const panels = panelsOf(differences.length > 0);
-  const panel = (/** @type {[number, number]} */ domain, /** @type {[number, number] | null} */ values, /** @type {any} */ overrides) => ({ domain, fixedrange: true, ...overrides, ...fixedRange(values) });
+  const panel = (/** @type {[number, number]} */ domain, /** @type {[number, number] | null} */ values, /** @type {any} */ overrides) => ({ domain, ...overrides, ...fixedRange(values) });
   return {
     data,
     layout: {
-      hoversubplots: "axis",
       xaxis: {
-        anchor: differences.length ? "y3" : "y2",
         hoverformat: hoverFormat(results.step),
         showgrid: false,
         range: timeExtent(results.timestamps),

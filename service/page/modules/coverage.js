@@ -52,9 +52,18 @@ function verdict(leads, networks, levels) {
     const [low, high] = [Math.min(...share), Math.max(...share)].map((value) => Math.round(value * 100));
     const kept = share.filter((/** @type {number} */ value, /** @type {number} */ i) => Math.abs(value - Number(level) / 100) <= allowance(best.coverage[level], i)).length;
     const range = low === high ? `${low}%` : `${low} to ${high}%`;
-    return `its ${level}% intervals hold ${range} of observations, as promised at ${kept === share.length ? "every lead" : `${kept} of ${share.length} leads`}`;
+    return `${level}% intervals contained ${range} of the observations${closenessInWords(level, kept, share.length)}`;
   });
-  return `${modelTitle(kindOf(best.model))}: ${parts.join("; ")}.`;
+  const [first, ...others] = parts;
+  return [`${modelTitle(kindOf(best.model))}'s ${first}.`, ...others.map((part) => `Its ${part}.`)].join(" ");
+}
+
+/** At how many leads coverage is close to its level, in words. @param {string} level @param {number} close @param {number} n leads */
+function closenessInWords(level, close, n) {
+  if (close === n) return `, close to ${level}% at every lead`;
+  if (!close) return `, further from ${level}% than chance explains at every lead`;
+  const others = n - close === 1 ? "the other one" : `the other ${n - close}`;
+  return `: close to ${level}% at ${close} of ${n} leads, and further from it than chance explains at ${others}`;
 }
 
 /** How far coverage may be from the level. @param {{error: number[] | null}} coverage @param {number} i */
@@ -81,7 +90,7 @@ function coverageFigure(leads, networks, levels) {
   return {
     data: [...allowed, ...lines],
     layout: {
-      xaxis: { showgrid: false, title: { text: `Steps ahead (1 step = ${formatSteps(1, leads.step)})`, standoff: 6 }, nticks: 8, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, leads.step)} ahead` },
+      xaxis: { showgrid: false, title: { text: `Steps ahead (1 step = ${formatSteps(1, leads.step)})` }, nticks: 8, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, leads.step)} ahead` },
       yaxis: { nticks: 6, ...fixedRange([Math.floor(lowest / 5) * 5, 100]) },
       margin: { l: 44, r: 12, t: 32, b: 44 },
       annotations: [{ ...panelTitle("Observations inside, %", 1), yshift: 12 }],

@@ -3,7 +3,7 @@
 
 import { urlOf } from "./address.js";
 import { selectField } from "./controls.js";
-import { announce, h } from "./dom.js";
+import { h } from "./dom.js";
 import { stepAdjective } from "./times.js";
 
 /** @typedef {import("./datasets.js").Dataset} Dataset */
@@ -20,13 +20,12 @@ export function datasetField(datasets, selected, change) {
  */
 export function unknownDataset({ places, universal }, { view, dataset }) {
   const isUniversal = universal.some(({ name }) => name === dataset);
-  const heading = isUniversal ? `${dataset} forecasts any sea and has no series of its own` : `No dataset ${dataset}`;
-  announce(`${heading}.`);
+  const heading = isUniversal ? `${dataset} has no dataset to show` : `No dataset is named ${dataset}`;
   const links = places.map(({ name, title }) => h("li", {}, h("a", { href: urlOf({ view, dataset: name }) }, title), title !== name && [" ", h("code", {}, name)]));
   return h(
     "div",
     { class: "notice error", role: "alert" },
-    h("h1", {}, `${heading}; available:`),
+    h("h1", {}, `${heading}. Choose one:`),
     h("ul", {}, links, isUniversal && h("li", {}, h("a", { href: urlOf({ view: "data" }) }, "your own data"))),
   );
 }

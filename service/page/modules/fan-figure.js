@@ -1,5 +1,5 @@
 // @ts-check
-/** The fan of a past forecast: what was observed before, what was said, and what came. */
+/** The fan of a past forecast: what was observed before, what was forecast, and what was observed then. */
 
 import { fixedRange, panelTitle, verticalLine } from "./layout.js";
 import { kindOf, modelTitle } from "./models.js";
@@ -16,7 +16,7 @@ const LINES = 5;
 
 /**
  * @param {{forecast: import("./past-forecasts.js").PastForecast, history: {timestamps: string[], values: (number | null)[]}}} said
- * @param {{model: string, step: string, came: boolean}} options came: whether to show what came
+ * @param {{model: string, step: string, came: boolean}} options came: whether to show what was observed then
  * @returns {import("./chart.js").Figure}
  */
 export function fanFigure({ forecast, history }, { model, step, came }) {
@@ -31,7 +31,7 @@ export function fanFigure({ forecast, history }, { model, step, came }) {
     return { ...trace, ...overrides, line: { ...trace.line, ...overrides.line } };
   };
   const observed = line("observed", forecast.observed, {
-    name: "Came",
+    name: "Observed",
     mode: forecast.observed.length <= MAX_DOTS ? "lines+markers" : "lines",
     marker: { size: [0, ...forecast.observed.map(() => 6)], color: lineTrace("observed", [], []).line.color },
     hovertemplate: "<b>%{y:.2f} °C</b>",
@@ -39,7 +39,7 @@ export function fanFigure({ forecast, history }, { model, step, came }) {
   const data = [
     ...bands,
     line("persistence", forecast.baselines.persistence),
-    line(kind, forecast.sst, { name: `${modelTitle(kind)} said`, line: { width: 2.5 } }),
+    line(kind, forecast.sst, { name: `${modelTitle(kind)} forecast`, line: { width: 2.5 } }),
     lineTrace("observed", past.timestamps, past.values, { hovertemplate: "<b>%{y:.2f} °C</b>" }),
     ...(came ? [observed] : []),
   ];
@@ -63,8 +63,8 @@ export function fanFigure({ forecast, history }, { model, step, came }) {
 /** @param {import("./past-forecasts.js").PastForecast} forecast @param {string} model @param {string} step @param {number} i @param {boolean} came */
 function describeLead({ timestamps, sst, intervals, observed, baselines }, model, step, i, came) {
   const bands = intervals.map(({ level, lower, upper }) => `${level}% ${fixed(lower[i], 2)} to ${fixed(upper[i], 2)}`);
-  const parts = [formatTime(timestamps[i], step), `${modelTitle(kindOf(model))} said ${fixed(sst[i], 2)}`, ...bands, `persistence ${fixed(baselines.persistence[i], 2)}`];
-  return [...parts, ...(came ? [observed[i] === null ? "nothing was observed" : `came ${fixed(observed[i], 2)}`] : [])].join(", ");
+  const parts = [formatTime(timestamps[i], step), `${modelTitle(kindOf(model))} forecast ${fixed(sst[i], 2)}`, ...bands, `persistence ${fixed(baselines.persistence[i], 2)}`];
+  return [...parts, ...(came ? [observed[i] === null ? "nothing was observed" : `observed ${fixed(observed[i], 2)}`] : [])].join(", ");
 }
 
 /** The observations up to the origin. @param {{timestamps: string[], values: (number | null)[]}} history @param {import("./past-forecasts.js").PastForecast} forecast */

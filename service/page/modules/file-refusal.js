@@ -20,7 +20,8 @@ const MAX_PROBLEMS = 20;
 export function refusalNotice({ title, problems, choices, excerpt, partly = false }, reread) {
   const isQuestion = choices.length > 0 && !partly;
   const heading = isQuestion ? questionOf(choices) : title;
-  announce(heading);
+  // An alert speaks for itself.
+  if (partly) announce(heading);
   const reset = () => {
     clearReadingOptions();
     reread();

@@ -57,7 +57,6 @@ export function flagTraces(flagged, [low, high]) {
       y: indices.map((i) => Math.min(Math.max(flagged.sst[i], low + inset), high - inset)),
       text: indices.map((i) => `${fixed(flagged.sst[i], 2)} °C${flagged.sst[i] < low || flagged.sst[i] > high ? " (off the scale)" : ""}`),
       hovertemplate: "%{text}",
-      cliponaxis: false,
       marker: { symbol: mark.symbol, size: mark.size, color: colour(mark.colour), line: { width: 2, color: colour(mark.colour) } },
     };
   }).filter((trace) => trace.x.length);

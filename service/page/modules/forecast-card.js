@@ -7,7 +7,7 @@ import { saveFile, toCsv } from "./download.js";
 import { forecastFigure, recentRange } from "./forecast-chart.js";
 import { forecastCsv, forecastTable, hasUncalibrated, uncalibratedMark } from "./forecast-table.js";
 import { toggleGroup } from "./controls.js";
-import { kindOf, modelLabel } from "./models.js";
+import { bandLabel, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
 import { sentence } from "./sentence.js";
 
 /**
@@ -25,7 +25,7 @@ export function forecastChart({ name, title = name, history, forecasts, referenc
   let chosen = references;
   const chart = new Chart(`Recent values of ${title} and the forecast`, signal, { height: "26rem", range: recentRange(history, forecasts) });
   chart.draw((range) => forecastFigure(history, forecasts, chosen, range));
-  const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: modelLabel(value) }));
+  const options = Object.keys(forecasts[0].baselines).map((value) => ({ value, text: referenceLabel(value) }));
   const showReferences = (/** @type {string[]} */ selection) => {
     chosen = selection;
     onReferences(selection);
@@ -83,5 +83,10 @@ function bandLegend(forecasts) {
   const levels = forecasts[0].intervals.map((interval) => interval.level).sort((a, b) => a - b);
   const kind = forecasts.length === 1 ? kindOf(forecasts[0].model) : "observed";
   const shown = forecasts.length === 1 ? levels : levels.slice(0, 1);
-  return shown.map((level, i) => h("span", { class: "label" }, h("span", { class: `mark band ${kind} ${i ? "outer" : ""}`, "aria-hidden": "true" }), h("span", {}, `${level}%`, hasUncalibrated(forecasts) && uncalibratedMark())));
+  return shown.map((level, i) => bandLabel(kind, level, i > 0, hasUncalibrated(forecasts) && uncalibratedMark()));
+}
+
+/** A reference in the choice, with the word that the chart has for climatology. @param {string} kind */
+function referenceLabel(kind) {
+  return kind === "climatology" ? h("span", { class: "label" }, swatch(kind), `Usual (${modelTitle(kind).toLowerCase()})`) : modelLabel(kind);
 }

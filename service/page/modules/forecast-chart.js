@@ -66,7 +66,7 @@ export function forecastFigure(history, forecasts, references, range) {
     data: [...bands, observed, ...referenceLines, ...lines],
     layout: {
       xaxis: { hoverformat: hoverFormat(history.step), showgrid: false, range: [history.timestamps[0], first.timestamps.at(-1)] },
-      yaxis: { fixedrange: true, nticks: 7, ...fixedRange(valueRange([...visible, ...ahead])) },
+      yaxis: { nticks: 7, ...fixedRange(valueRange([...visible, ...ahead])) },
       shapes: [verticalLine(origin.x)],
       annotations: [panelTitle("°C", 1), ...originLabels(origin.x, history.step), ...(usual ? usualLabel(history.timestamps, history.values, usual, slice) : [])],
     },

@@ -18,10 +18,11 @@ const LABEL_GAP = 6;
 export function originLabels(time, step) {
   const now = new Date();
   const age = now.getTime() - new Date(time).getTime();
-  const until = `until ${formatTime(time, step === "month" || age > OLD_MS ? "month" : "day")}${age > RECENT_MS ? `, ${ageInWords(time, now)} ago` : ""}`;
-  const common = { x: time, y: 1, yref: "paper", yanchor: "bottom", yshift: 4, showarrow: false, font: { size: 12, color: colour("muted") } };
+  const until = `until ${formatTime(time, step === "month" || age > OLD_MS ? "month" : "day")}`;
+  const text = age > RECENT_MS ? `${until}, ${ageInWords(time, now)} ago` : until;
+  const common = { x: time, y: 1, yref: "paper", yanchor: "bottom", yshift: 4, font: { size: 12, color: colour("muted") } };
   return [
-    { ...common, text: until, xanchor: "right", xshift: -6 },
+    { ...common, text, shortText: until, xanchor: "right", xshift: -6 },
     { ...common, text: "forecast", xanchor: "left", xshift: 6, font: { size: 12, color: colour("ink") } },
   ];
 }
@@ -39,5 +40,5 @@ export function usualLabel(times, values, usual, [first, end]) {
   const [i] = [...places].sort((a, b) => Math.abs(departure(b)) - Math.abs(departure(a)));
   if (i === undefined) return [];
   const below = departure(i) > 0;
-  return [{ text: "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP, showarrow: false, font: { size: 12, color: colour("muted") } }];
+  return [{ text: "usual", x: times[i], y: usual[i], yanchor: below ? "top" : "bottom", yshift: below ? -LABEL_GAP : LABEL_GAP, font: { size: 12, color: colour("muted") } }];
 }

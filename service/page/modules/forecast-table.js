@@ -26,16 +26,18 @@ export function forecastTable(caption, forecasts, step) {
   const stride = Math.ceil(n / MAX_ROWS);
   let whole = stride === 1;
   const button = h("button", { type: "button", class: "plain", click: () => show(!whole) });
+  const note = h("span", { class: "note" });
   const show = (/** @type {boolean} */ all) => {
     whole = all;
-    const shown = forecasts[0].timestamps.map((_, i) => i).filter((i) => whole || (i + 1) % stride === 0);
+    const shown = forecasts[0].timestamps.map((_, i) => i).filter((i) => whole || i % stride === 0);
     fill(box, dataTable(caption, headOf(forecasts), rowsOf(forecasts, step, shown), { class: "wide" }));
     button.textContent = whole ? "Show fewer values" : `Show all ${n} values`;
+    note.textContent = whole ? "" : `Every ${ordinal(stride)} value is shown.`;
   };
   show(whole);
   return [
     box,
-    stride > 1 && h("div", { class: "row" }, button),
+    stride > 1 && h("div", { class: "row" }, button, note),
     h("p", { class: "note narrow-only" }, "The CSV file also has the other intervals and the references."),
     hasUncalibrated(forecasts) &&
       h("p", { class: "note" }, uncalibratedMark(), " Not calibrated: the series is unlike the training data, so these intervals may contain the observed value more or less often than their level says."),
@@ -100,6 +102,12 @@ export function hasUncalibrated(forecasts) {
 /** The mark of an interval that is not calibrated. */
 export function uncalibratedMark() {
   return h("span", { class: "uncalibrated", role: "img", "aria-label": "not calibrated", title: "not calibrated" }, "†");
+}
+
+/** A number such as 2nd or 12th. @param {number} n */
+function ordinal(n) {
+  const isTeen = n % 100 > 10 && n % 100 < 14;
+  return `${n}${(isTeen ? "" : ["", "st", "nd", "rd"][n % 10]) || "th"}`;
 }
 
 /** @param {ModelForecast["intervals"][number]} interval @param {number} i */

@@ -29,7 +29,7 @@ export function headlineCard(headline, { step, timestamps }) {
   const judged = first && judgedFirst(headline, first);
   const others = [
     judged ? consequence(judged) : missing,
-    later && later.model !== forecast.model ? `Further ahead, ${modelPhrase(later.model)} did better: it makes the chart and the table.` : "",
+    later && later.model !== forecast.model ? `Further ahead, ${modelPhrase(later.model)} did better: the chart and the table show it.` : "",
   ].filter(Boolean);
   return h(
     "section",
@@ -61,7 +61,7 @@ function nextValue(forecast, step, last, reference) {
     { class: "next" },
     h("div", {}, h("p", { class: "when" }, "Next value, ", formatTime(forecast.timestamps[0], step)), h("p", { class: "figure" }, `${fixed(forecast.sst[0], 2)} °C`)),
     intervals.length > 0 && h("dl", { class: "facts" }, intervals),
-    h("p", { class: "note" }, `By ${modelPhrase(forecast.model)}, after the last observation, ${formatTime(last, step)}.`, other),
+    h("p", { class: "note" }, `Forecast by ${modelPhrase(forecast.model)} from data up to ${formatTime(last, step)}.`, other),
   );
 }
 
@@ -76,7 +76,7 @@ function recordDetails({ forecast, named, later }, judged) {
     ...columns.map(({ record }) => fixed(record.rmse[name], 3)),
   ]);
   const counts = columns.map(({ record, lead }) => `${formatCount(record.origins)} forecasts ${lead}`);
-  const table = dataTable("Record on your series, RMSE in °C", ["RMSE, °C", ...columns.map(({ lead }) => capitalised(lead))], rows, { class: "wide" });
+  const table = dataTable("Record on your series, RMSE in °C", ["Typical error (RMSE), °C", ...columns.map(({ lead }) => capitalised(lead))], rows, { class: "wide" });
   table.querySelectorAll("tbody tr")[models.findIndex((name) => !isNetwork(name))]?.classList.add("first-reference");
   return h(
     "details",
@@ -84,6 +84,6 @@ function recordDetails({ forecast, named, later }, judged) {
     h("summary", {}, "How each model did"),
     later && h("p", {}, laterVerdict({ ...later, named, resampled: "" })),
     table,
-    h("p", { class: "note" }, `Root-mean-square errors over ${counts.join(" and ")}. Each forecast used earlier values only.`),
+    h("p", { class: "note" }, `Root-mean-square errors (RMSE) over ${counts.join(" and ")}. Each forecast used earlier values only.`),
   );
 }

@@ -71,19 +71,19 @@ function verdictSentence({ step, horizon, models }, { network, reference, shown 
   const rank = (/** @type {any} */ other) => (model.rmse < other.rmse ? "better than" : "worse than");
   const mayBeChance = network.p_value === null || network.p_value >= SIGNIFICANT;
   const lead = formatSteps(horizon, step).replace(/^1 /, "one ");
-  const first = `Off by ${error(model)} ${lead} ahead: ${mayBeChance ? "about as good as" : rank(rival)} ${beside(rival)}, the ${rival === network ? "selected network" : "best reference"}`;
+  const first = `${capitalised(lead)} ahead, forecasts were typically off by ${error(model)}: ${mayBeChance ? "about as good as" : rank(rival)} ${beside(rival)}, the ${rival === network ? "selected network" : "best reference"}`;
   return !persistence || persistence === reference ? `${first}.` : `${first}, and ${rank(persistence)} ${beside(persistence)}.`;
 }
 
 /** What the errors rest on. @param {any} comparison */
 function evidenceSentence({ test, step }) {
-  return `RMSE of ${formatCount(test.n)} forecasts of the test period, ${formatPeriod(test.start, test.end, step)}, which was not used for training.`;
+  return `Typical errors (RMSE) of ${formatCount(test.n)} forecasts of the test period, ${formatPeriod(test.start, test.end, step)}, which was not used for training.`;
 }
 
-/** How often the intervals of the network held; empty if that is not known. @param {Judgement} judgement */
+/** How often the intervals of the network contained the observed value; empty if that is not known. @param {Judgement} judgement */
 function coverageSentence({ network }) {
   const share = network.coverage?.[LEVEL];
-  return share === undefined ? "" : `The ${LEVEL}% intervals of ${modelTitle(kindOf(network.model))} held ${Math.round(share * 100)}% of the observed values.`;
+  return share === undefined ? "" : `The ${LEVEL}% intervals of ${modelTitle(kindOf(network.model))} contained ${Math.round(share * 100)}% of the observed values.`;
 }
 
 /** The references of a comparison, the best first. @param {any} comparison */

@@ -24,7 +24,6 @@ export function panelTitle(text, y) {
     yref: "paper",
     xanchor: "left",
     yanchor: "bottom",
-    showarrow: false,
     xshift: -40,
     yshift: 4,
     font: { size: 12, color: colour("muted") },

@@ -53,8 +53,8 @@ function leadFigure(errors, step, horizon) {
   return {
     data: ordered.map(([kind, values]) => lineTrace(kind, /** @type {any} */ (leads), values, { hovertemplate: "%{y:.3f} °C" })),
     layout: {
-      xaxis: { showgrid: false, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, step)} ahead`, title: { text: `Steps ahead (1 step = ${formatSteps(1, step)})`, standoff: 6 }, nticks: 8 },
-      yaxis: { fixedrange: true, nticks: 5, rangemode: "tozero" },
+      xaxis: { showgrid: false, hoverformat: (/** @type {number} */ n) => `${formatSteps(n, step)} ahead`, title: { text: `Steps ahead (1 step = ${formatSteps(1, step)})` }, nticks: 8 },
+      yaxis: { nticks: 5, rangemode: "tozero" },
       margin: { l: 44, r: 12, t: 26, b: 44 },
       annotations: [panelTitle("RMSE by lead, °C", 1)],
       shapes: [verticalLine(horizon)],

@@ -121,7 +121,7 @@ function memoryFigure(answer, network, lead, positioned) {
   return {
     data,
     layout: {
-      xaxis: { showgrid: false, title: { text: `Context (1 value = ${formatSteps(1, answer.step)})`, standoff: 6 } },
+      xaxis: { showgrid: false, title: { text: `Context (1 value = ${formatSteps(1, answer.step)})` } },
       yaxis: { nticks: 5, ...fixedRange([Math.min(...values) - margin, Math.max(...values) + margin]) },
       margin: { l: 44, r: 12, t: 26, b: 44 },
       annotations: [panelTitle(`${modelTitle(kind)}: RMSE relative to persistence`, 1)],

@@ -82,3 +82,9 @@ export function swatch(kind, dash = dashOf(kind)) {
 export function modelLabel(kind, dash = dashOf(kind)) {
   return h("span", { class: "label" }, swatch(kind, dash), modelTitle(kind));
 }
+
+/** A sample of the band of an interval and its level. @param {string} kind @param {number} level in percent @param {boolean} isOuter whether a narrower band is drawn over it @param {Node | false} [mark] after the level */
+export function bandLabel(kind, level, isOuter, mark = false) {
+  const sample = h("span", { class: `mark band ${kind}${isOuter ? " outer" : ""}`, "aria-hidden": "true" });
+  return h("span", { class: "label" }, sample, h("span", {}, `${level}%`, mark));
+}

@@ -52,7 +52,12 @@ function pastForecastsCard({ step, test, warnings, predictions }, signal) {
       ),
       chart.zoomButtons(),
     ),
-    h("div", { class: "controls" }, toggleGroup("Show", kinds.map((value) => ({ value, text: modelLabel(value) })), shown, choose)),
+    h(
+      "div",
+      { class: "controls" },
+      h("div", { class: "field" }, h("span", {}, "Always shown"), h("div", { class: "row legend" }, modelLabel("observed"))),
+      toggleGroup("Show", kinds.map((value) => ({ value, text: modelLabel(value) })), shown, choose),
+    ),
     chart.element,
     warnings.map((/** @type {any} */ warning) => h("p", { class: "note" }, sentence(warning.message))),
     tableDisclosure("Your series and its one-step forecasts, °C", () => comparisonRows(results, shown, chart.range)),

@@ -9,7 +9,7 @@
  * - `xaxis`, `yaxis`, `yaxis2` and so on: `range`, `domain` (vertical axes), `title.text`, `nticks`, `dtick`, `showgrid`,
  *   `zeroline`, `rangemode` "tozero", `autorange` "reversed", `tickfont`, and `hoverformat`, a function from a value to
  *   text. Axes of times, numbers or categories are told by their values. All panels share one horizontal axis;
- * - `shapes`: lines and rectangles; `annotations`: texts;
+ * - `shapes`: lines and rectangles; `annotations`: texts, each with an optional `shortText` for a lack of room on the left;
  * - `margin`, and `hovermode` "x unified" or "closest".
  *
  * Colours may be any in CSS, with custom properties.
@@ -41,6 +41,8 @@ import { ticksOf } from "./ticks.js";
 /** Pixels for each label. */
 const LABEL = { width: 74, height: 26, character: 7 };
 const FONT = 12;
+/** The title of a panel takes this much of the width on the left, in pixels. */
+const TITLE_WIDTH = 16;
 
 let lastClip = 0;
 
@@ -152,7 +154,8 @@ function annotations(list, x, panels, box) {
       "text-anchor": anchors[note.xanchor ?? "center"],
       "dominant-baseline": /** @type {any} */ ({ top: "hanging", middle: "central" })[note.yanchor ?? "bottom"] ?? "auto",
     };
-    return label(note.text, place, note.font);
+    const isCut = place["text-anchor"] === "end" && place.x - note.text.length * LABEL.character < box.left + TITLE_WIDTH;
+    return label(isCut ? (note.shortText ?? note.text) : note.text, place, note.font);
   });
 }
 

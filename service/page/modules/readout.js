@@ -121,7 +121,7 @@ function dot({ points }, { curveNumber, pointNumber }) {
 /** The template of a trace filled in, as nodes: text from files is never parsed as markup. @param {any} trace @param {number} i */
 function readingOf(trace, i) {
   const template = at(trace.hovertemplate, i) ?? "%{y}";
-  return template.replace(/<extra>.*<\/extra>/, "").split(/(<b>.*?<\/b>|<br>)/).map((/** @type {string} */ part) => {
+  return template.split(/(<b>.*?<\/b>|<br>)/).map((/** @type {string} */ part) => {
     if (part === "<br>") return h("br");
     const text = part.replace(/<\/?b>/g, "").replace(/%\{(\w+)(?::([^}]*))?\}/g, (_, name, format) => formatted(at(trace[name], i), format));
     return part.startsWith("<b>") ? h("b", {}, text) : text;

@@ -1,7 +1,7 @@
 // @ts-check
 /** The record of models on the past of a series, and what it says about a forecast, in words. */
 
-import { isNetwork, kindOf, ORDER } from "./models.js";
+import { isNetwork, kindOf, modelTitle, ORDER } from "./models.js";
 import { fixed, formatCount } from "./numbers.js";
 import { formatSteps } from "./times.js";
 
@@ -46,7 +46,7 @@ const PHRASES = {
 
 /** A model in a sentence. @param {string} model */
 export function modelPhrase(model) {
-  return PHRASES[model] ?? model;
+  return isNetwork(model) ? `the ${modelTitle(kindOf(model))} network` : (PHRASES[model] ?? model);
 }
 
 /** How far ahead forecasts of one or more steps reach, in words. @param {number} horizon @param {string} step */
@@ -71,7 +71,7 @@ export function betterReference({ model, record }) {
 export function verdict(judged) {
   const { model, record, lead } = judged;
   if (record.by !== "own_past") return shortVerdict(judged);
-  if (!(model in record.rmse)) return `${capitalised(pastInWords(record))}, nothing is known of ${model}.`;
+  if (!(model in record.rmse)) return `There is no record of ${modelPhrase(model)} ${pastInWords(record)}.`;
   const better = betterReference(judged);
   const rival = isNetwork(model) ? better ?? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
   const first = better ?? model;
@@ -85,10 +85,10 @@ export function consequence(judged) {
   const { model, record, named, resampled } = judged;
   const better = record.by === "own_past" && betterReference(judged);
   const isTie = better && new Set(errorsOf(record, [better, model])).size === 1;
-  if (record.by === "held_out_seas" && !named) return `${model} makes the forecast: of the networks, it did best on simulated seas.`;
+  if (record.by === "held_out_seas" && !named) return `${capitalised(modelPhrase(model))} makes the forecast: of the networks, it did best on simulated seas.`;
   if (record.by !== "own_past") return "";
   if (!isNetwork(model)) return resampled ? `The service chose this reference at ${resampled} steps.` : "So this simple reference makes the forecast, not a network.";
-  if (better && named) return `The forecast is by ${model} because you chose it.`;
+  if (better && named) return `The forecast is by ${modelPhrase(model)} because you chose it.`;
   if (better && resampled) return `The service chose the network at ${resampled} steps. Expect it to be no better than the reference.`;
   return better && !isTie ? "The difference may be chance. Expect the forecast to be about as good as the reference." : "";
 }
@@ -96,7 +96,7 @@ export function consequence(judged) {
 /** What the record over all leads adds to that of the first. @param {Judged} judged */
 export function laterVerdict(judged) {
   const { model, record, lead } = judged;
-  if (record.by !== "own_past") return `${capitalised(lead)}, the series allows ${countInWords(record.origins)} of its past, too few to compare models.`;
+  if (record.by !== "own_past") return `${capitalised(lead)}, ${checkedInWords(record.origins)}, too few to compare models.`;
   const better = betterReference(judged);
   const rival = isNetwork(model) ? lowest(record, (name) => !isNetwork(name)) : lowest(record, isNetwork);
   const pair = /** @type {string[]} */ ((better ? [better, model] : [model, rival]).filter((name) => name !== null && name in record.rmse));
@@ -116,7 +116,7 @@ export function capitalised(text) {
 /** @param {Judged} judged */
 function shortVerdict({ record, lead }) {
   if (!record.origins) return "Your series is too short to check this forecast against its past.";
-  return `Your series is too short to check this forecast: it allows ${countInWords(record.origins)} of its past ${lead}.`;
+  return `Your series is too short to judge this forecast: ${checkedInWords(record.origins)} ${lead}.`;
 }
 
 /** The model of the forecast is "this forecast" in a verdict. @param {Judged} judged @param {string} name */
@@ -125,10 +125,10 @@ function nameIn({ model }, name) {
   return isNetwork(name) ? "the best network" : modelPhrase(name);
 }
 
-/** @param {number} origins fewer than decide */
-function countInWords(origins) {
-  if (!origins) return "no forecast";
-  return `only ${formatCount(origins)} ${origins === 1 ? "forecast" : "forecasts"}`;
+/** How many past forecasts there are to check, in words. @param {number} origins fewer than decide */
+function checkedInWords(origins) {
+  if (!origins) return "no past forecast can be checked";
+  return `only ${formatCount(origins)} past ${origins === 1 ? "forecast" : "forecasts"} can be checked`;
 }
 
 /** The past that a record covers, such as "over your last 6 months". @param {Record} record */
@@ -139,13 +139,13 @@ function pastInWords({ since, until, origins }) {
 }
 
 /**
- * The errors of one or two models, such as "this forecast was off by 0.31 °C one day ahead, damped persistence by 0.33 °C".
+ * The errors of one or two models, such as "this forecast was typically off by 0.31 °C one day ahead, damped persistence by 0.33 °C".
  * @param {Record} record @param {string[]} models @param {string[]} names @param {string} lead after the first error
  */
 function errorsInWords(record, models, names, lead) {
   const [error, other] = errorsOf(record, models);
-  if (error === other) return `${names.join(" and ")} were both off by ${error}${lead}`;
-  return `${names[0]} was off by ${error}${lead}${other === undefined ? "" : `, ${names[1]} by ${other}`}`;
+  if (error === other) return `${names.join(" and ")} were both typically off by ${error}${lead}`;
+  return `${names[0]} was typically off by ${error}${lead}${other === undefined ? "" : `, ${names[1]} by ${other}`}`;
 }
 
 /** Errors in °C, with at least two digits of the smallest. @param {Record} record @param {string[]} models */

@@ -29,7 +29,7 @@ export function seriesFigure({ step, timestamps, values }, flagged, range) {
     data: [...traces, ...flagMarks],
     layout: {
       xaxis: { hoverformat: hoverFormat(step), showgrid: false, range: timeExtent(timestamps) },
-      yaxis: { fixedrange: true, nticks: 6, ...fixedRange(axis) },
+      yaxis: { nticks: 6, ...fixedRange(axis) },
       annotations: [panelTitle("SST, °C", 1)],
     },
     extent: slice,
@@ -58,7 +58,6 @@ function gapTrace(times, values, [low, high]) {
     fillcolor: tint("warn", 0.16),
     line: { width: 0.5, color: tint("warn", 0.16) },
     hoverinfo: "skip",
-    showlegend: false,
   };
 }
 

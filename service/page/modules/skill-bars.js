@@ -119,6 +119,6 @@ function summary(comparison, reference) {
   const doubt = mayBeChance(interval) ? ", a difference that may be chance: its 95% interval includes zero" : "";
   return [
     h("p", { class: "note" }, `${text}${doubt}.`),
-    interval && h("p", { class: "note" }, "Thin lines are 95% intervals of the skill, from resampling the period in blocks, so that the persistence of errors from step to step counts."),
+    interval && h("p", { class: "note" }, "Thin lines are 95% intervals of the skill, from resampling the period in blocks, because errors of neighbouring steps are alike."),
   ];
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Times in sentences, relative to now where they are near. All times are UTC. */
 
-import { stepSeconds } from "./series-times.js";
+import { hasClock } from "./times.js";
 
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 
@@ -50,11 +50,6 @@ export function ageInWords(time, now) {
   const [unit, size] = AGE_UNITS.find(([, size]) => age >= MIN_UNITS * size) ?? ["minute", 60_000];
   const count = Math.max(0, Math.floor(age / size));
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
-}
-
-/** @param {string} step */
-function hasClock(step) {
-  return step !== "month" && stepSeconds(step) * 1000 < DAY_MS;
 }
 
 /** @param {Date} date */

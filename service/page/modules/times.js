@@ -54,7 +54,7 @@ export function stepAdjective(step) {
   return /** @type {Record<string, string>} */ (adjectives)[step] ?? formatSteps(1, step).replace(/^(\d+) (\w+?)s?$/, "$1-$2");
 }
 
-/** Whether times need hours and minutes at this step. @param {string} step */
-function hasClock(step) {
-  return !["month", "week", "day"].includes(step);
+/** Whether times need hours and minutes at this step: not at steps of whole days, such as P2D. @param {string} step */
+export function hasClock(step) {
+  return step === "hour" || step.includes("T");
 }

@@ -34,7 +34,7 @@ export function lineTrace(kind, x, y, overrides = {}) {
  * @param {string} kind @param {string[]} x @param {number[]} lower @param {number[]} upper @param {number} opacity
  */
 export function bandTraces(kind, x, lower, upper, opacity) {
-  const edge = { type: "scatter", mode: "lines", x, line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+  const edge = { type: "scatter", mode: "lines", x, line: { width: 0 }, hoverinfo: "skip" };
   return [
     { ...edge, y: lower },
     { ...edge, y: upper, fill: "tonexty", fillcolor: tint(colourOf(kind), opacity) },

@@ -45,10 +45,9 @@ function lossFigure(networks) {
   return {
     data,
     layout: {
-      hoversubplots: "axis",
-      xaxis: { anchor: "y2", showgrid: false, title: { text: "Epoch", standoff: 8 }, hoverformat: (/** @type {number} */ epoch) => `Epoch ${epoch}`, dtick: tickSpacing(maxEpochs(networks)) },
-      yaxis: { domain: [0.58, 1], fixedrange: true, nticks: 4 },
-      yaxis2: { domain: [0, 0.42], fixedrange: true, nticks: 4 },
+      xaxis: { showgrid: false, title: { text: "Epoch" }, hoverformat: (/** @type {number} */ epoch) => `Epoch ${epoch}`, dtick: tickSpacing(maxEpochs(networks)) },
+      yaxis: { domain: [0.58, 1], nticks: 4 },
+      yaxis2: { domain: [0, 0.42], nticks: 4 },
       margin: { l: 52, r: 10, t: 22, b: 44 },
       annotations: [panelTitle("Loss on the validation period", 1), panelTitle("Loss on the training period", 0.42)],
     },
@@ -105,14 +104,14 @@ function seedFigure(networks) {
     y: network.seeds.map(() => nameOf(network)),
     text: network.seeds.map((/** @type {any} */ run) => `seed ${run.seed}`),
     marker: { color: colour(colourOf(kindOf(network.model))), size: 11, opacity: 0.75, line: { width: 1, color: colour("card") } },
-    hovertemplate: "%{text}: %{x:.4f} °C<extra></extra>",
+    hovertemplate: "%{text}: %{x:.4f} °C",
   }));
   return {
     data: traces,
     layout: {
       hovermode: "closest",
-      xaxis: { title: { text: "RMSE, °C", standoff: 8 }, nticks: 5, zeroline: false },
-      yaxis: { fixedrange: true, autorange: "reversed", showgrid: false, tickfont: { size: 13, color: colour("ink") } },
+      xaxis: { title: { text: "RMSE, °C" }, nticks: 5, zeroline: false },
+      yaxis: { autorange: "reversed", showgrid: false, tickfont: { size: 13, color: colour("ink") } },
       margin: { l: 52, r: 24, t: 8, b: 44 },
     },
     extent: [0, runs.length],

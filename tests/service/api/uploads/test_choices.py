@@ -96,6 +96,12 @@ def test_a_file_of_stations_lists_them_as_possible_answers(client: httpx.Client)
     assert answered(send(client, text, station="a"))["choices"] == []
 
 
+def test_an_answer_in_celsius_is_not_converted_to_celsius(client: httpx.Client) -> None:
+    answer = send(client, rows("time,sst_degF", DAYS, sst()))
+    assert answer.status_code == 422
+    assert listed(answer.json()["choices"]) == [("units", "celsius", "15 °C")]
+
+
 def test_a_station_that_cannot_be_read_has_its_own_possible_answers(client: httpx.Client) -> None:
     text = rows("time,pier_sst,quay_sst", DAYS, sst(), sst(1.8, 32))
     pier, quay = answered(send(client, text))["stations"]
