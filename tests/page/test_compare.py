@@ -157,6 +157,25 @@ def test_the_lead_of_the_table_can_be_chosen(visitor: Visitor, url: str) -> None
     expect(page.get_by_text("Enter a whole number from 1 to 12")).to_be_visible()
 
 
+def test_a_lead_that_cannot_be_loaded_leaves_no_figures_of_the_last_one(visitor: Visitor) -> None:
+    visit = visitor()
+    page = visit.open("?view=compare&dataset=nino12")
+    path = re.compile(r"/compare\?.*horizon=6")
+    page.route(path, lambda route: route.abort("connectionrefused"))
+    page.get_by_label("Steps ahead in the table").fill("6")
+    card = page.locator("section.card", has=page.get_by_label("Steps ahead in the table"))
+    expect(card.get_by_role("alert")).to_contain_text("The service is not responding")
+    expect(page.get_by_label("Steps ahead in the table")).to_be_focused()
+    expect(page.get_by_role("heading", name="Errors, 1 month ahead")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Skill")).to_have_count(0)
+    page.unroute(path)
+    card.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Errors, 6 months ahead")).to_be_visible()
+    expect(page.get_by_role("heading", name="Skill", exact=True)).to_be_visible()
+    assert all("ERR_CONNECTION_REFUSED" in text for text in visit.console_errors)
+    visit.console_errors.clear()
+
+
 def test_bars_show_the_skill_against_a_chosen_reference(shown: Shown, url: str) -> None:
     page = shown("?view=compare&dataset=neracoos-b01").page
     models = httpx.get(f"{url}/compare", params={"dataset": "neracoos-b01"}).json()["models"]

@@ -130,7 +130,7 @@ function plotCard(results, signal) {
  */
 function errorsPart(intro, { name: dataset, best }, signal) {
   const horizon = Math.min(Math.max(Number(readState().horizon) || 1, 1), best.horizon);
-  const boxes = { intro, header: h("header", {}, h("h2", {}, "Errors")), errors: h("div", {}), skill: h("section", { class: "card" }), byLead: h("div", { class: "grid" }) };
+  const boxes = { intro, header: h("header", {}, h("h2", {}, "Errors")), errors: h("div", {}), skill: h("section", { class: "card", hidden: true }), byLead: h("div", { class: "grid" }) };
   const nextSignal = latestOnly(signal);
   const showAt = (/** @type {number} */ steps) => showErrors(boxes, dataset, steps, nextSignal());
   const lead = { value: horizon, min: 1, max: best.horizon, unit: (/** @type {number} */ n) => formatSteps(n, best.step) };
@@ -157,7 +157,9 @@ function showErrors({ intro, header, errors, skill, byLead }, dataset, horizon, 
         setStale(false);
         fill(intro, INTRODUCTION);
         fill(header, h("h2", {}, "Errors"));
-        [skill, byLead].forEach((box) => fill(box));
+        fill(byLead);
+        fill(skill);
+        skill.hidden = true;
       }
       throw error;
     }
@@ -179,6 +181,7 @@ function showErrors({ intro, header, errors, skill, byLead }, dataset, horizon, 
       ),
       metricDefinitions(),
     );
+    skill.hidden = false;
     fill(skill, h("header", {}, h("h2", {}, "Skill"), h("p", {}, "Reduction in RMSE; bars to the right are better")), skillBars(comparison));
     showByLead(byLead, comparison, signal);
   });

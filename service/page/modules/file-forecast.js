@@ -10,17 +10,15 @@ import { glossary } from "./glossary.js";
 import { headlineCard, headlineText } from "./headline-card.js";
 import { CELLS, modelTitle } from "./models.js";
 import { comparisonCards } from "./own-series-comparison.js";
-import { loadComparison, loadForecasts } from "./own-series-requests.js";
+import { loadForecasts } from "./own-series-requests.js";
 import { formatCount } from "./numbers.js";
 import { placeTrainingCard, reasonToTrain } from "./place-training.js";
 import { positionFields, positionOf } from "./position-fields.js";
 import { sentence } from "./sentence.js";
+import { compareOnce, MAX_COMPARED_VALUES } from "./shared-comparison.js";
 import { fileSnippets } from "./snippets.js";
-import { latestOnly, runTask, waitFor } from "./task.js";
+import { latestOnly, runTask } from "./task.js";
 import { formatSteps } from "./times.js";
-
-/** A comparison over more values takes long, so the user has to ask for it. */
-const MAX_COMPARED_VALUES = 3_000;
 
 const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
 
@@ -44,6 +42,8 @@ const POSITION_WARNINGS = ["no_climatology", "doubtful_position"];
  * @property {number} maxHorizon
  * @property {string | null} resampledTo the step of the release, if it is not that of the series
  * @property {import("./position-fields.js").Position | null} position
+ *
+ * @typedef {import("./shared-comparison.js").Compare} Compare
  *
  * @typedef {Record<"opening" | "forecast" | "values" | "training" | "comparison" | "code", HTMLElement>} Boxes
  */
@@ -143,41 +143,6 @@ function optionsCard(source, { place, model, horizon, maxHorizon }, { update, re
     h("p", { class: "note" }, text),
     glossary(),
   );
-}
-
-/**
- * @typedef {object} Compare loads a comparison, once for a place and a position: it depends on nothing else that is chosen
- * @property {(choice: Choice, stop: AbortSignal) => Promise<any>} get stop ends the wait, not the work
- * @property {() => void} forget stops it, and loads it again when it is asked for
- * @property {() => void} useAll loads it again, over the whole series
- * @property {() => boolean} isPart whether it is over the end of the series only
- *
- * @param {Source} source @param {AbortSignal} signal @returns {Compare}
- */
-function compareOnce(source, signal) {
-  const nextSignal = latestOnly(signal);
-  /** @type {Promise<any> | null} */
-  let comparison = null;
-  let most = MAX_COMPARED_VALUES;
-  const start = (/** @type {Choice} */ choice) => {
-    const started = loadComparison(source, choice, most, nextSignal());
-    // Only what failed is asked for again.
-    started.catch(() => (comparison = comparison === started ? null : comparison));
-    return started;
-  };
-  const forget = () => {
-    nextSignal();
-    comparison = null;
-  };
-  return {
-    get: (choice, stop) => waitFor((comparison ??= start(choice)), stop),
-    forget,
-    useAll: () => {
-      most = Infinity;
-      forget();
-    },
-    isPart: () => source.history.values.length > most,
-  };
 }
 
 /**

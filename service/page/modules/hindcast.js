@@ -119,7 +119,7 @@ class Hindcast {
       this.problem,
       this.past,
     );
-    /** Of what is shown about the past, which is empty after a failure. */
+    /** What is in the box of the past forecast, unless it could not be loaded. */
     this.content = [h("div", {}, this.sentence, this.chart.element, this.#legend(), h("label", { class: "check" }, came, "Show what happened")), this.score];
     return this.show(this.index);
   }

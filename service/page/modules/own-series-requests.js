@@ -23,7 +23,7 @@ const LEVELS = [80, 95];
 
 /**
  * Load the forecasts that the user asks for, and the record.
- * @param {Source} source @param {Choice} choice @param {import("./file-forecast.js").Compare} compare @param {AbortSignal} stop
+ * @param {Source} source @param {Choice} choice @param {import("./shared-comparison.js").Compare} compare @param {AbortSignal} stop
  * @returns {Promise<Forecasts>}
  * @throws {ApiError} if the series cannot be forecast
  */
@@ -102,7 +102,7 @@ function onlyRefusals(error) {
   throw error;
 }
 
-/** @param {(changes?: any) => Promise<any[]>} ask @param {Choice} choice @param {import("./file-forecast.js").Compare} compare @param {AbortSignal} stop */
+/** @param {(changes?: any) => Promise<any[]>} ask @param {Choice} choice @param {import("./shared-comparison.js").Compare} compare @param {AbortSignal} stop */
 async function ofPlace(ask, choice, compare, stop) {
   const [forecasts, comparison] = await Promise.all([ask(), compare.get(choice, stop)]);
   const best = `${choice.place?.name}-${choice.place?.best.cell}`;
