@@ -76,6 +76,8 @@ class Hindcast {
     this.score = h("div", { class: "score" });
     this.problem = h("div", {});
     this.past = h("div", { class: "past" });
+    /** What the box holds, unless the forecast could not be loaded. @type {Element[]} */
+    this.content = [];
     // The slider speaks the day.
     this.day = h("span", { class: "day" });
     this.slider = h("input", {
@@ -119,7 +121,6 @@ class Hindcast {
       this.problem,
       this.past,
     );
-    /** What is in the box of the past forecast, unless it could not be loaded. */
     this.content = [h("div", {}, this.sentence, this.chart.element, this.#legend(), h("label", { class: "check" }, came, "Show what happened")), this.score];
     return this.show(this.index);
   }
