@@ -6,10 +6,10 @@ import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
 import { Chart } from "./chart.js";
 import { comparisonFigure, comparisonRows, meanSpread } from "./comparison-chart.js";
-import { numberField, takeFocus, toggleGroup } from "./controls.js";
+import { numberField, toggleGroup } from "./controls.js";
 import { coverageCard } from "./coverage.js";
-import { datasetField, unknownDataset } from "./dataset-choice.js";
-import { findDataset, loadReleases } from "./datasets.js";
+import { datasetField, showDataset, unknownDataset } from "./dataset-choice.js";
+import { findDataset } from "./datasets.js";
 import { fill, h } from "./dom.js";
 import { downloadButton } from "./download.js";
 import { glossary } from "./glossary.js";
@@ -30,21 +30,12 @@ const INTRODUCTION = "How far the RNN, LSTM and GRU forecasts are from the obser
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  const nextSignal = latestOnly(signal);
-  const changeDataset = (/** @type {string} */ name) => {
-    updateState({ dataset: name, horizon: null, from: null, to: null, day: null, network: null }, { step: true });
-    load(takeFocus);
-  };
-  const load = (/** @type {(field: Element) => void} */ built = () => {}) => {
-    const stop = nextSignal();
-    return runTask(root, "Loading models", stop, loadReleases, (releases) => compose(root, releases, { changeDataset, built }, stop));
-  };
-  await load();
+  await showDataset(root, signal, compose, { horizon: null, from: null, to: null, day: null, network: null });
 }
 
 /**
  * @param {HTMLElement} root @param {import("./datasets.js").Releases} releases
- * @param {{changeDataset: (name: string) => void, built: (field: Element) => void}} actions built: called with the field of the dataset
+ * @param {import("./dataset-choice.js").Actions} actions
  * @param {AbortSignal} signal
  */
 function compose(root, releases, { changeDataset, built }, signal) {

@@ -1,12 +1,35 @@
 // @ts-check
 /** The choice of a dataset in the archive views: the list, and the answer to a name that does not exist. */
 
-import { urlOf } from "./address.js";
-import { selectField } from "./controls.js";
+import { updateState, urlOf } from "./address.js";
+import { selectField, takeFocus } from "./controls.js";
+import { loadReleases } from "./datasets.js";
 import { h } from "./dom.js";
+import { latestOnly, runTask } from "./task.js";
 import { stepAdjective } from "./times.js";
 
 /** @typedef {import("./datasets.js").Dataset} Dataset */
+
+/**
+ * @typedef {{changeDataset: (name: string) => void, built: (field: Element) => void}} Actions built: called with the field of the dataset
+ *
+ * Show an archive view, and show it again when another dataset is chosen, which then has the focus.
+ * @param {HTMLElement} root @param {AbortSignal} signal
+ * @param {(root: HTMLElement, releases: import("./datasets.js").Releases, actions: Actions, signal: AbortSignal) => void} compose
+ * @param {Record<string, null>} cleared options that belong to the dataset before
+ */
+export async function showDataset(root, signal, compose, cleared) {
+  const nextSignal = latestOnly(signal);
+  const changeDataset = (/** @type {string} */ name) => {
+    updateState({ ...cleared, dataset: name }, { step: true });
+    load(takeFocus);
+  };
+  const load = (/** @type {(field: Element) => void} */ built = () => {}) => {
+    const stop = nextSignal();
+    return runTask(root, "Loading models", stop, loadReleases, (releases) => compose(root, releases, { changeDataset, built }, stop));
+  };
+  await load();
+}
 
 /** A list of the datasets by title. @param {Dataset[]} datasets @param {Dataset} selected @param {(name: string) => void} change */
 export function datasetField(datasets, selected, change) {

@@ -3,9 +3,9 @@
 
 import { parseList, readState, updateState } from "./address.js";
 import { getJson, withQuery } from "./api.js";
-import { numberField, takeFocus, toggleGroup } from "./controls.js";
-import { datasetField, unknownDataset } from "./dataset-choice.js";
-import { findDataset, knowsUsual, loadReleases } from "./datasets.js";
+import { numberField, toggleGroup } from "./controls.js";
+import { datasetField, showDataset, unknownDataset } from "./dataset-choice.js";
+import { findDataset, knowsUsual } from "./datasets.js";
 import { announce, fill, h } from "./dom.js";
 import { forecastsOf } from "./forecast-chart.js";
 import { forecastChart, valuesCard, warningsNotice } from "./forecast-card.js";
@@ -27,21 +27,12 @@ const DEFAULT_LEADS = 12;
 
 /** @param {HTMLElement} root @param {AbortSignal} signal */
 export async function show(root, signal) {
-  const nextSignal = latestOnly(signal);
-  const changeDataset = (/** @type {string} */ name) => {
-    updateState({ dataset: name, horizon: null }, { step: true });
-    load(takeFocus);
-  };
-  const load = (/** @type {(field: Element) => void} */ built = () => {}) => {
-    const stop = nextSignal();
-    return runTask(root, "Loading models", stop, loadReleases, (releases) => compose(root, releases, { changeDataset, built }, stop));
-  };
-  await load();
+  await showDataset(root, signal, compose, { horizon: null });
 }
 
 /**
  * @param {HTMLElement} root @param {import("./datasets.js").Releases} releases
- * @param {{changeDataset: (name: string) => void, built: (field: Element) => void}} actions built: called with the field of the dataset
+ * @param {import("./dataset-choice.js").Actions} actions
  * @param {AbortSignal} signal
  */
 function compose(root, releases, { changeDataset, built }, signal) {

@@ -6,7 +6,7 @@ import { Chart } from "./chart.js";
 import { toggleGroup } from "./controls.js";
 import { fill, h, uniqueId } from "./dom.js";
 import { fanFigure } from "./fan-figure.js";
-import { isNetwork, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
+import { bandLabel, isNetwork, kindOf, modelLabel, modelTitle, swatch } from "./models.js";
 import { fixed } from "./numbers.js";
 import { PastForecasts } from "./past-forecasts.js";
 import { runningScore, scoreOf } from "./running-score.js";
@@ -220,7 +220,7 @@ class Hindcast {
       { class: "row legend" },
       entry(swatch("observed"), "Observed"),
       entry(swatch(kind), `${modelTitle(kind)} forecast`),
-      levels.map((level, i) => entry(h("span", { class: `mark band ${i ? "outer" : ""} ${kind}`, "aria-hidden": "true" }), `${level}%`)),
+      levels.map((level, i) => bandLabel(kind, level, i > 0)),
       entry(swatch("persistence"), "Persistence"),
     );
   }
