@@ -1,0 +1,149 @@
+"""Forecasts of events, as probabilities."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from forecasting.events.baseline import Kind, Period
+from forecasting.events.detection import Category
+from forecasting.forecast_warning import ForecastWarning
+from forecasting.series.times import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median and central 80 % range over paths, °C."""
+
+    median: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpread:
+    """Median and central 80 % range of a valid time, UTC."""
+
+    median: np.datetime64
+    lower: np.datetime64
+    upper: np.datetime64
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdOutcome:
+    """Forecast of a :class:`~forecasting.events.definitions.ThresholdEvent`.
+
+    Attributes:
+        name: of the event.
+        probability: of at least one run that is long enough, within the leads considered. A run may have begun before
+            the first lead.
+        by_lead: probability of being beyond the threshold at each lead, ``(leads,)``.
+        threshold: °C at each lead, ``(leads,)``.
+        onset: first time of the first run that is long enough, among paths that have one; None if none has.
+        longest_mean: mean over paths of the longest run, in steps.
+        peak: the most extreme SST within the leads considered, °C: the highest if above, the lowest if below.
+        calibrated: whether the probabilities can be relied on.
+        warnings: what a reader should know.
+    """
+
+    name: str
+    probability: float
+    by_lead: Floats
+    threshold: Floats
+    onset: TimeSpread | None
+    longest_mean: float
+    peak: Spread
+    calibrated: bool
+    warnings: tuple[ForecastWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventState:
+    """The state of a marine heatwave or cold spell at the end of the past.
+
+    Attributes:
+        active: whether the last day belongs to an event.
+        since: first day of the event or, if the days beyond the threshold are still too few for one, of these days;
+            None if the last day does not belong to either.
+        days: from ``since`` to the last day; 0 without ``since``.
+        category: at the peak so far; None if not active.
+        intensity: SST minus climatology on the last day, °C.
+    """
+
+    active: bool
+    since: np.datetime64 | None
+    days: int
+    category: Category | None
+    intensity: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarineOutcome:
+    """Forecast of a :class:`~forecasting.events.definitions.MarineEvent`; arrays are ``(leads,)``.
+
+    Attributes:
+        name: of the event.
+        kind: heatwave or cold spell.
+        state: at the end of the past.
+        probability: of being in an event.
+        category_probability: of being in an event whose daily category is this, by category.
+        onset_within: probability that a new event has begun by each lead.
+        ends_within: probability that the ongoing event has ended by each lead; None if there is none.
+        climatology: usual SST, °C.
+        threshold: SST beyond which a day is extreme, °C.
+        baseline: period that these were computed from; None if they were given.
+        calibrated: whether the probabilities can be relied on.
+        warnings: what a reader should know.
+    """
+
+    name: str
+    kind: Kind
+    state: EventState
+    probability: Floats
+    category_probability: dict[Category, Floats]
+    onset_within: Floats
+    ends_within: Floats | None
+    climatology: Floats
+    threshold: Floats
+    baseline: Period | None
+    calibrated: bool
+    warnings: tuple[ForecastWarning, ...] = ()
+
+
+AlertLevel = Literal[
+    "No Stress", "Watch", "Warning", "Alert Level 1", "Alert Level 2", "Alert Level 3", "Alert Level 4", "Alert Level 5"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HeatStressOutcome:
+    """Forecast of :class:`~forecasting.events.definitions.HeatStress`; arrays are ``(leads,)``.
+
+    Attributes:
+        name: of the event.
+        maximum_monthly_mean: °C.
+        source: where it came from.
+        now: degree heating weeks on the last day of the past, °C weeks.
+        level: alert level on that day.
+        median: degree heating weeks at each lead, °C weeks.
+        lower: lower bound of the central 80 % range.
+        upper: upper bound.
+        level_probability: of each alert level at each lead, by level; levels that no path reaches are left out.
+        calibrated: whether the probabilities can be relied on.
+        warnings: what a reader should know.
+    """
+
+    name: str
+    maximum_monthly_mean: float
+    source: Literal["request", "series", "position"]
+    now: float
+    level: AlertLevel
+    median: Floats
+    lower: Floats
+    upper: Floats
+    level_probability: dict[AlertLevel, Floats]
+    calibrated: bool
+    warnings: tuple[ForecastWarning, ...] = ()
+
+
+EventOutcome = ThresholdOutcome | MarineOutcome | HeatStressOutcome
