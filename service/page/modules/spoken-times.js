@@ -4,6 +4,8 @@
 import { hasClock } from "./times.js";
 
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const WEEK_DAYS = 7;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -42,6 +44,20 @@ export function untilPhrase(time, step, now) {
 /** The month of a monthly value, or the day of others. @param {string} time @param {string} step */
 export function longDate(time, step) {
   return step === "month" ? monthOf(new Date(time)) : dayOf(new Date(time));
+}
+
+/**
+ * A time ahead, such as "tomorrow", "Friday" or "3 December", with the year if it is another.
+ * @param {string} time @param {string} step @param {Date} now @param {string} [preposition] before weekdays and dates
+ */
+export function soonPhrase(time, step, now, preposition = "") {
+  const date = new Date(time);
+  if (step === "month") return `${preposition && "in "}${monthOf(date)}`;
+  const ahead = daysBetween(now, date);
+  const near = ["today", "tomorrow"][ahead];
+  const later = ahead > 1 && ahead < WEEK_DAYS ? WEEKDAYS[date.getUTCDay()] : dayOf(date).replace(` ${now.getUTCFullYear()}`, "");
+  const day = near ?? `${preposition}${later}`;
+  return hasClock(step) ? `${clockOf(date)} ${near ?? `on ${later}`}` : day;
 }
 
 /** The age of a time in its largest unit, such as "15 years". @param {string} time @param {Date} now */
