@@ -5,19 +5,19 @@ import io
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
-import numpy as np
 from orjson import dumps
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.events.baseline import Baseline, Kind, Period
+from forecasting.events.baseline import Kind
 from forecasting.events.detection import Event, find_events
-from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Floats, parse_time
+from forecasting.series.times import DAY
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
-from service.api.events.schemas import BaselinePeriod, EventsRequest, InputBaseline, PastEvent, SeriesEvents
+from service.api.events.schemas import BaselinePeriod, EventsRequest, PastEvent, SeriesEvents
 from service.api.series_request import SeriesFailure, SeriesWarning, series_ids
+from service.engine.baseline_schema import InputBaseline
+from service.engine.baselines import baseline_of
 from service.engine.serving import Serving
 from service.engine.step_reading import read_each
 from service.engine.writing import sentence
@@ -25,7 +25,6 @@ from service.engine.writing import sentence
 _DAILY: Final = TimeStep(DAY)
 _DECIMALS: Final = 4
 _COLUMNS: Final = ("id", *PastEvent.model_fields, "error")
-_NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine_cold_spell": "marine cold spells"}
 
 
 class EventsJob(NamedTuple):
@@ -101,7 +100,7 @@ def _refused_step(step: TimeStep) -> SeriesError | None:
 
 
 def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> SeriesEvents:
-    baseline = _baseline(series, given, kind, units)
+    baseline = baseline_of(series, given, kind, units)
     events = find_events(series, baseline, kind)
     period, warnings = None, []
     if baseline.period is not None:
@@ -114,42 +113,6 @@ def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind
             warnings.append(SeriesWarning(code="short_baseline", message=message))
     written = [_written(event, units) for event in events]
     return SeriesEvents(id=series_id, events=written, baseline=period, warnings=warnings)
-
-
-def _baseline(series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> Baseline:
-    """Return the baseline that the request gives, or one of the series.
-
-    Raises:
-        SeriesError: if the baseline is not one of a sea, or the series is too short for one.
-    """
-    if given is None or (given.start is None and given.climatology is None):
-        return Baseline.fit(series, kind)
-    if given.climatology is None or given.threshold is None:
-        return Baseline.fit(series, kind, _period(given))
-    climatology = sea_temperatures(np.asarray(given.climatology), units, lambda i: f"baseline.climatology[{i}]")
-    threshold = sea_temperatures(np.asarray(given.threshold), units, lambda i: f"baseline.threshold[{i}]")
-    _refuse_inverted(climatology, threshold, kind)
-    return Baseline(climatology, threshold)
-
-
-def _period(given: InputBaseline) -> Period | None:
-    if given.start is None or given.end is None:
-        return None
-    try:
-        start, end = (parse_time(time).astype("datetime64[D]") for time in (given.start, given.end))
-    except SeriesError as error:
-        raise SeriesError(f"the baseline period: {error}") from None
-    if end < start:
-        raise SeriesError(f"the baseline ends before it starts: {given.start} to {given.end}")
-    return Period(start, end)
-
-
-def _refuse_inverted(climatology: Floats, threshold: Floats, kind: Kind) -> None:
-    difference = threshold - climatology
-    beyond, word = (difference, "above") if kind == "marine_heatwave" else (-difference, "below")
-    if (beyond <= 0).any():
-        i = int((beyond <= 0).argmax())
-        raise SeriesError(f"baseline.threshold[{i}] must be {word} baseline.climatology[{i}] for {_NAMES[kind]}")
 
 
 def _written(event: Event, units: Units) -> PastEvent:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
 from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
-from service.engine.series_schema import Finite
+from service.http.number_fields import Finite
 from service.http.time_fields import Time
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
