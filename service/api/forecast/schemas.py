@@ -5,9 +5,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
+from service.api.forecast.event_request import Events
 from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
+from service.engine.baseline_schema import InputBaseline
 from service.http.number_fields import Finite
 from service.http.time_fields import Time
+
+MAX_PATHS: Final = 1_000
+"""Sample paths in one forecast."""
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
 
@@ -69,6 +74,19 @@ class ForecastRequest(SeriesRequest):
         max_length=16,
         fail_fast=True,
         description="The temperatures for which to return the probability of exceedance.",
+    )
+    events: Events = Field(default=(), description="The events to forecast, as probabilities.")
+    paths: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_PATHS,
+        strict=True,
+        description="The number of sample paths to return. The probabilities of events come from at least 1,000 in any "
+        "case.",
+    )
+    baseline: InputBaseline | None = Field(
+        default=None,
+        description="For the events of every series without its own. Defaults to that of the whole series as sent.",
     )
 
 
