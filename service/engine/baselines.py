@@ -1,4 +1,4 @@
-"""Baselines of events: those that a request gives, and those of a series."""
+"""Baselines of events that a request gives."""
 
 from typing import Final
 
@@ -7,33 +7,29 @@ import numpy as np
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Kind, Period
 from forecasting.series.sea_range import sea_temperatures
-from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import Floats, parse_time
+from forecasting.series.times import parse_time
 from forecasting.series.units import Units
 from service.engine.baseline_schema import InputBaseline
 
 _NAMES: Final[dict[Kind, str]] = {"marine_heatwave": "marine heatwaves", "marine_cold_spell": "marine cold spells"}
 
 
-def baseline_of(series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> Baseline:
-    """Return the baseline that the request gives, or one of the series.
+def given_baseline(given: InputBaseline | None, units: Units) -> Baseline | Period | None:
+    """Return the baseline that a request gives, in °C, or the period of one; None for that of the whole series.
 
     Args:
-        series: daily, °C.
         given: from the request; temperatures in ``units``.
-        kind: of event.
         units: of the request.
 
     Raises:
-        SeriesError: if the baseline is not one of a sea, or the series is too short for one.
+        SeriesError: if the baseline is not one of a sea, or the period is none.
     """
-    if given is None or (given.start is None and given.climatology is None):
-        return Baseline.fit(series, kind)
+    if given is None:
+        return None
     if given.climatology is None or given.threshold is None:
-        return Baseline.fit(series, kind, _period(given))
+        return _period(given)
     climatology = sea_temperatures(np.asarray(given.climatology), units, lambda i: f"baseline.climatology[{i}]")
     threshold = sea_temperatures(np.asarray(given.threshold), units, lambda i: f"baseline.threshold[{i}]")
-    _refuse_inverted(climatology, threshold, kind)
     return Baseline(climatology, threshold)
 
 
@@ -49,8 +45,9 @@ def _period(given: InputBaseline) -> Period | None:
     return Period(start, end)
 
 
-def _refuse_inverted(climatology: Floats, threshold: Floats, kind: Kind) -> None:
-    difference = threshold - climatology
+def refuse_inverted(baseline: Baseline, kind: Kind) -> None:
+    """Raise SeriesError if a threshold is on the wrong side of the climatology for a kind of event."""
+    difference = baseline.threshold - baseline.climatology
     beyond, word = (difference, "above") if kind == "marine_heatwave" else (-difference, "below")
     if (beyond <= 0).any():
         i = int((beyond <= 0).argmax())

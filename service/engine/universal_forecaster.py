@@ -22,6 +22,7 @@ from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius, to_celsius
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.steps.any_step import forecast_at_any_step
+from service.engine.event_judging import with_events
 from service.engine.forecast_json import rounded, written_times
 from service.engine.parsing import taker_of
 from service.engine.series_schema import InputSeries
@@ -138,12 +139,23 @@ class UniversalForecaster:
             batch = [series for i in places if isinstance(series := parsed[i], SstSeries)]
             for entries, column in zip(results, job.columns, strict=True):
                 forecasts = self._forecast(loaded, column, batch, horizon, coefficients[places])
-                for i, forecast in zip(places, forecasts, strict=True):
-                    entries[i] = (
-                        forecast
-                        if isinstance(forecast, SeriesError)
-                        else _entry(loaded, step, forecast, job.options, warnings.get(i, ()))
-                    )
+                for i, past, forecast in zip(places, batch, forecasts, strict=True):
+                    if isinstance(forecast, SeriesError):
+                        entries[i] = forecast
+                        continue
+                    entry = _entry(loaded, step, forecast, job.options, warnings.get(i, ()))
+                    if job.options.events is not None:
+                        extended = with_events(
+                            entry.content,
+                            forecast,
+                            past,
+                            job.series[i].baseline,
+                            coefficients[i],
+                            job.options.events,
+                            units,
+                        )
+                        entry = entry._replace(content=extended)
+                    entries[i] = entry
         return results
 
     def _forecast(

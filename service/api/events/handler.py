@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 from orjson import dumps
 
 from forecasting.errors import RequestError, SeriesError
-from forecasting.events.baseline import Kind
+from forecasting.events.baseline import Baseline, Kind
 from forecasting.events.detection import Event, find_events
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY
@@ -17,7 +17,7 @@ from forecasting.series.units import Units, from_celsius
 from service.api.events.schemas import BaselinePeriod, EventsRequest, PastEvent, SeriesEvents
 from service.api.series_request import SeriesFailure, SeriesWarning, series_ids
 from service.engine.baseline_schema import InputBaseline
-from service.engine.baselines import baseline_of
+from service.engine.baselines import given_baseline, refuse_inverted
 from service.engine.serving import Serving
 from service.engine.step_reading import read_each
 from service.engine.writing import sentence
@@ -100,7 +100,11 @@ def _refused_step(step: TimeStep) -> SeriesError | None:
 
 
 def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> SeriesEvents:
-    baseline = baseline_of(series, given, kind, units)
+    baseline = given_baseline(given, units)
+    if isinstance(baseline, Baseline):
+        refuse_inverted(baseline, kind)
+    else:
+        baseline = Baseline.fit(series, kind, baseline)
     events = find_events(series, baseline, kind)
     period, warnings = None, []
     if baseline.period is not None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from forecasting.errors import RangeError, RequestError
@@ -12,12 +13,20 @@ from forecasting.events.baseline import Kind
 from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, Percentile, Side, ThresholdEvent
 from forecasting.series.sea_range import sea_temperatures
 from forecasting.series.units import Units
+from service.engine.baseline_schema import InputBaseline
+from service.engine.event_options import EventOptions
 from service.http.number_fields import Finite
-from service.http.request_model import RequestModel
-from service.http.validation import tag
+from service.http.request_model import RequestModel, UnknownFieldsError
+from service.http.validation import errors_of, tag
 
 MAX_EVENTS: Final = 20
 """Events in one request."""
+
+MAX_PATHS: Final = 1_000
+"""Sample paths in one forecast."""
+
+MAX_EVENT_HORIZON: Final = 300
+"""Steps ahead of events and paths. How the leads depend on each other takes the cube of their number to compute."""
 
 MAX_NAME: Final = 100
 """Characters of an event's name."""
@@ -131,6 +140,48 @@ AnyEvent = Annotated[
 ]
 Events = Annotated[tuple[AnyEvent, ...], Field(max_length=MAX_EVENTS, fail_fast=True), AfterValidator(_check_names)]
 """The events of a request."""
+
+_EVENTS: Final = TypeAdapter[tuple[InputEvent, ...]](Events)
+
+
+def read_events(text: str) -> tuple[InputEvent, ...]:
+    """Read the events in a query.
+
+    Raises:
+        RequestValidationError: if they are not JSON, or not valid.
+    """
+    try:
+        return _EVENTS.validate_json(text, context=[])
+    except (ValidationError, UnknownFieldsError) as error:
+        content = text.encode()
+        places = [{**place, "loc": ("query", "events", *place["loc"])} for place in errors_of(content, error)]
+        raise RequestValidationError(places) from None
+
+
+def event_options(
+    events: Sequence[InputEvent], paths: int, baseline: InputBaseline | None, horizon: int, units: Units
+) -> EventOptions | None:
+    """Return what events and paths a request asks for; None for neither.
+
+    Args:
+        events: temperatures in ``units``.
+        paths: number of sample paths to return.
+        baseline: for series without their own.
+        horizon: number of leads.
+        units: of the request.
+
+    Raises:
+        RequestError: if an event looks further ahead than ``horizon``, or has a temperature that no sea has; or if the
+            horizon is too long for sample paths.
+    """
+    if not events and not paths:
+        return None
+    if horizon > MAX_EVENT_HORIZON:
+        raise RequestError(
+            f"horizon {horizon} is too large for events and paths: they reach at most {MAX_EVENT_HORIZON} steps ahead",
+            field="horizon",
+        )
+    return EventOptions(definitions_of(events, horizon, units), paths, baseline)
 
 
 def definitions_of(events: Sequence[InputEvent], horizon: int, units: Units) -> tuple[EventDefinition, ...]:

@@ -17,6 +17,7 @@ from forecasting.releases.registry import ALL, Registry
 from service.api.dependencies import ready
 from service.api.forecast.age import warn_if_late
 from service.api.forecast.answer import PiecewiseAnswer, estimate_bytes, write_answer
+from service.api.forecast.event_request import event_options
 from service.api.forecast.query import ForecastQuery
 from service.api.forecast.request import read_request
 from service.api.forecast.schemas import ForecastRequest
@@ -106,7 +107,8 @@ def plan_forecast(
     check_horizon(request.horizon, settings)
     dataset = merge_query_and_body("dataset", dataset, request.dataset)
     horizon, levels = request.horizon, None if request.levels is None else tuple(request.levels)
-    options = ForecastOptions(horizon, levels, request.thresholds, request.units)
+    events = event_options(request.events, request.paths, request.baseline, horizon, request.units)
+    options = ForecastOptions(horizon, levels, request.thresholds, request.units, events)
     models = serving.universal(request.model, dataset)
     if models is not None:
         if models.named is None:

@@ -5,14 +5,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
-from service.api.forecast.event_request import Events
+from service.api.forecast.event_answers import EventForecast
+from service.api.forecast.event_request import MAX_PATHS, Events
 from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
 from service.engine.baseline_schema import InputBaseline
 from service.http.number_fields import Finite
 from service.http.time_fields import Time
-
-MAX_PATHS: Final = 1_000
-"""Sample paths in one forecast."""
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
 
@@ -120,6 +118,14 @@ class _Forecast(BaseModel):
         description="The forecasts of the baselines. Persistence is always present."
     )
     warnings: list[SeriesWarning]
+    events: list[EventForecast] | None = Field(
+        default=None, description="The forecasts of the events asked for, in their order; absent without events."
+    )
+    paths: list[list[float]] | None = Field(
+        default=None,
+        description="Sample paths, each with one SST for each step ahead; absent unless `paths` asks for them. At each "
+        "step they have the distribution of the forecast.",
+    )
 
 
 class ModelChoice(BaseModel):
