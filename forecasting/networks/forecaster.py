@@ -134,7 +134,9 @@ class Forecaster:
         forecasts = self.forecast_each(series, np.full(len(series), horizon), baselines)
         results: dict[int, Forecast | SeriesError] = dict(forecasts.failures)
         for place, i in enumerate(forecasts.row.tolist()):
-            results[i] = forecasts.forecast_at(place, self.metadata.errors, levels, thresholds)
+            results[i] = forecasts.forecast_at(
+                place, self.metadata.errors, levels, thresholds, self.metadata.dependence
+            )
         return [results[i] for i in range(len(series))]
 
     def forecast_each(
