@@ -10,7 +10,6 @@ from forecasting.releases.universal_catalog import UniversalCatalog
 from forecasting.series.batch import SeriesBatch
 from service.engine.batch_forecaster import Entries, ForecastJob
 from service.engine.event_judging import Coefficients, with_events
-from service.engine.event_options import EventOptions
 from service.engine.parsing import Errors, parse
 from service.engine.universal_forecaster import climatology_at
 from service.engine.writing import write
@@ -28,18 +27,17 @@ class EventForecaster:
         self._metrics = metrics
         self._universal = universal
 
-    def run(self, job: ForecastJob, events: EventOptions) -> list[Entries]:
-        """Return the entries of each network of ``job``, with ``events``."""
+    def run(self, job: ForecastJob) -> list[Entries]:
+        """Return the entries of each network of ``job``, with the events and paths that it asks for."""
         units = [job.options.units] * len(job.series)
         series, errors = parse(job.series, units, job.forecasters[0].step, self._universal)
         coefficients, _ = climatology_at(job.series, [series[i] for i in range(len(series))])
-        return [self._forecast(forecaster, job, events, series, errors, coefficients) for forecaster in job.forecasters]
+        return [self._forecast(forecaster, job, series, errors, coefficients) for forecaster in job.forecasters]
 
     def _forecast(
         self,
         forecaster: Forecaster,
         job: ForecastJob,
-        events: EventOptions,
         series: SeriesBatch,
         errors: Errors,
         coefficients: Coefficients,
@@ -57,7 +55,7 @@ class EventForecaster:
                 i = places[forecasts.row[row]]
                 forecast = forecasts.forecast_at(row, distribution, (), (), forecaster.metadata.dependence)
                 entries[i] = with_events(
-                    entry, forecast, series[i], job.series[i].baseline, coefficients[i], events, job.options.units
+                    entry, forecast, series[i], job.series[i].baseline, coefficients[i], job.options
                 )
             entries |= {places[row]: error for row, error in forecasts.failures.items()}
             self._metrics.batches.add(forecasts, {forecaster: [0.0]}, time.perf_counter() - begin)

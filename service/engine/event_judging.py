@@ -1,11 +1,13 @@
 """Judges the events that a request asks for by the forecast of each series."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from orjson import OPT_SERIALIZE_NUMPY, dumps
 
+from forecasting.climatology.annual_cycle import COEFFICIENTS
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Period
 from forecasting.events.definitions import EventDefinition, MarineEvent, Percentile, ThresholdEvent
@@ -17,10 +19,12 @@ from forecasting.series.units import Units, from_celsius
 from service.engine.baseline_schema import InputBaseline
 from service.engine.baselines import given_baseline, refuse_inverted
 from service.engine.event_json import outcome_json
-from service.engine.event_options import EventOptions
-from service.engine.writing import sentence
+from service.engine.writing import ForecastOptions, sentence
 
 Coefficients = npt.NDArray[np.float32]
+
+NO_POSITION: Final[Coefficients] = np.full(COEFFICIENTS, np.nan, dtype=np.float32)
+"""Instead of the climatology of a series without a position."""
 
 _DECIMALS: Final = 4
 _MEDIAN: Final = 50
@@ -48,10 +52,9 @@ def with_events(
     past: SstSeries,
     given: InputBaseline | None,
     coefficients: Coefficients,
-    options: EventOptions,
-    units: Units,
+    options: ForecastOptions,
 ) -> bytes:
-    """Add events and paths to an entry of an answer.
+    """Add the events and paths that ``options`` ask for to an entry of an answer.
 
     Args:
         entry: JSON of the rest of it, to its end.
@@ -59,15 +62,17 @@ def with_events(
         past: the whole series, °C.
         given: the baseline of the series in the request.
         coefficients: climatology of its position, ``(7,)``; NaN without one.
-        options: what to add.
-        units: of the request.
+        options: those of the request.
     """
+    if options.events is None:
+        return entry
     fields: dict[str, Any] = {}
-    if options.definitions:
+    if options.events.definitions:
         position = None if np.isnan(coefficients[0]) else coefficients
-        fields["events"] = _judged(forecast, past, given, position, options, units)
-    if options.paths:
-        paths = from_celsius(forecast.sample_paths(options.paths), units)
+        baseline = given or options.events.baseline
+        fields["events"] = _judged(forecast, past, baseline, position, options.events.definitions, options.units)
+    if options.events.paths:
+        paths = from_celsius(forecast.sample_paths(options.events.paths), options.units)
         fields["paths"] = paths.round(_DECIMALS)
     return entry[:-1] + b"," + dumps(fields, option=OPT_SERIALIZE_NUMPY)[1:]
 
@@ -77,12 +82,12 @@ def _judged(
     past: SstSeries,
     given: InputBaseline | None,
     coefficients: Coefficients | None,
-    options: EventOptions,
+    definitions: Sequence[EventDefinition],
     units: Units,
 ) -> list[dict[str, Any]]:
     baseline, refused = None, None
     try:
-        baseline = _baseline(given or options.baseline, units)
+        baseline = _baseline(given, units)
     except SeriesError as error:
         refused = error
     outlook: Outlook | SeriesError
@@ -90,7 +95,7 @@ def _judged(
         outlook = forecast.outlook(past, baseline=baseline, coefficients=coefficients)
     except SeriesError as error:
         outlook = error
-    return [_judged_one(definition, outlook, refused, units) for definition in options.definitions]
+    return [_judged_one(definition, outlook, refused, units) for definition in definitions]
 
 
 def _judged_one(

@@ -217,7 +217,7 @@ class Serving:
             if events is None:
                 take(self._batch_forecaster.run([piece], [0.0])[0])
             else:
-                take(self._event_forecaster.run(piece, events))
+                take(self._event_forecaster.run(piece))
 
         for piece in job.pieces(PIECE if events is None else events.piece(PIECE), SMALL_VALUES):
             # One after the other: for one request, two threads would only pass Python's lock back and forth.

@@ -140,22 +140,11 @@ class UniversalForecaster:
             for entries, column in zip(results, job.columns, strict=True):
                 forecasts = self._forecast(loaded, column, batch, horizon, coefficients[places])
                 for i, past, forecast in zip(places, batch, forecasts, strict=True):
-                    if isinstance(forecast, SeriesError):
-                        entries[i] = forecast
-                        continue
-                    entry = _entry(loaded, step, forecast, job.options, warnings.get(i, ()))
-                    if job.options.events is not None:
-                        extended = with_events(
-                            entry.content,
-                            forecast,
-                            past,
-                            job.series[i].baseline,
-                            coefficients[i],
-                            job.options.events,
-                            units,
-                        )
-                        entry = entry._replace(content=extended)
-                    entries[i] = entry
+                    entries[i] = (
+                        forecast
+                        if isinstance(forecast, SeriesError)
+                        else _whole_entry(loaded, job, i, past, forecast, coefficients[i], warnings.get(i, ()))
+                    )
         return results
 
     def _forecast(
@@ -238,6 +227,23 @@ def climatology_at(
             message = f"the position {where} is on land, far from the sea: the forecast does not use it"
             warnings[i] = (ForecastWarning("no_climatology", message),)
     return coefficients, warnings
+
+
+def _whole_entry(
+    loaded: LoadedUniversal,
+    job: UniversalJob,
+    i: int,
+    past: SstSeries,
+    forecast: UniversalForecast,
+    coefficients: Coefficients,
+    warnings: Sequence[ForecastWarning],
+) -> UniversalEntry:
+    """Return the entry of the ``i``-th series, with the events and paths that ``job`` asks for."""
+    entry = _entry(loaded, past.step, forecast, job.options, warnings)
+    if job.options.events is None:
+        return entry
+    content = with_events(entry.content, forecast, past, job.series[i].baseline, coefficients, job.options)
+    return entry._replace(content=content)
 
 
 def _entry(
