@@ -6,16 +6,13 @@ import numpy.typing as npt
 from forecasting.errors import RequestError
 from forecasting.events.days import day_of_year
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.outcomes import Spread, ThresholdOutcome, TimeSpread
+from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, Spread, ThresholdOutcome, TimeSpread
 from forecasting.events.outlook import Outlook
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Bools, Floats
 from forecasting.wording import counted
 
 Lengths = npt.NDArray[np.int64]
-
-_PROBABILITIES = (0.5, 0.1, 0.9)
-"""Median and bounds of the central 80 %."""
 
 
 def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome:
@@ -28,7 +25,7 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
         SeriesError: if the threshold is a percentile, and there is no baseline for it.
     """
     leads = _considered(event, len(outlook.times))
-    usual, threshold = _thresholds(event, outlook)
+    usual, threshold, doubts = _thresholds(event, outlook)
     above = outlook.exceedance(threshold if isinstance(event.threshold, Percentile) else event.threshold)
     by_lead = above if event.side == "above" else 1 - above
     considered = outlook.paths[:, :leads]
@@ -42,9 +39,9 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
         threshold=threshold,
         onset=_onset(event, outlook, lengths),
         longest_mean=float(lengths.max(axis=1).mean()),
-        peak=Spread(*np.quantile(peaks, _PROBABILITIES).tolist()),
+        peak=Spread(*np.quantile(peaks, MEDIAN_AND_BOUNDS).tolist()),
         calibrated=outlook.calibrated,
-        warnings=_warnings(event, leads, before),
+        warnings=(*doubts, *_too_few_leads(event, leads, before)),
     )
 
 
@@ -73,12 +70,13 @@ def _considered(event: ThresholdEvent, horizon: int) -> int:
     return horizon if event.within is None else event.within
 
 
-def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats]:
-    """Return the threshold at each step of the past and at each lead."""
+def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats, tuple[ForecastWarning, ...]]:
+    """Return the threshold at each step of the past and at each lead, and warnings about it."""
     if not isinstance(event.threshold, Percentile):
-        return np.full(len(outlook.past), event.threshold), np.full(len(outlook.times), event.threshold)
-    by_day = outlook.baseline_of(event.threshold.percent).threshold
-    return by_day[day_of_year(outlook.past.times)], by_day[day_of_year(outlook.times)]
+        return np.full(len(outlook.past), event.threshold), np.full(len(outlook.times), event.threshold), ()
+    baseline = outlook.baseline_of(event.threshold.percent)
+    _, ahead = baseline.at(outlook.times)
+    return baseline.threshold[day_of_year(outlook.past.times)], ahead, baseline.warnings
 
 
 def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
@@ -112,11 +110,11 @@ def _onset(event: ThresholdEvent, outlook: Outlook, lengths: Lengths) -> TimeSpr
         return None
     lead = enough[has_run].argmax(axis=1)
     first = lead + 1 - lengths[has_run, lead]
-    steps = np.quantile(first, _PROBABILITIES, method="inverted_cdf")
+    steps = np.quantile(first, MEDIAN_AND_BOUNDS, method="inverted_cdf")
     return TimeSpread(*outlook.past.step.shift(outlook.times[0], steps))
 
 
-def _warnings(event: ThresholdEvent, leads: int, before: int) -> tuple[ForecastWarning, ...]:
+def _too_few_leads(event: ThresholdEvent, leads: int, before: int) -> tuple[ForecastWarning, ...]:
     if before + leads >= event.duration:
         return ()
     begun = f" and {counted(before, 'step')} before" if before else ""

@@ -106,15 +106,10 @@ def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind
     else:
         baseline = Baseline.fit(series, kind, baseline)
     events = find_events(series, baseline, kind)
-    period, warnings = None, []
+    period = None
     if baseline.period is not None:
         period = BaselinePeriod(start=str(baseline.period.start), end=str(baseline.period.end))
-        if baseline.is_short:
-            years = f"{baseline.period.years:.0f} years"
-            message = (
-                f"The baseline covers {years}; thirty are recommended. Thresholds and categories are less certain."
-            )
-            warnings.append(SeriesWarning(code="short_baseline", message=message))
+    warnings = [SeriesWarning(code=warning.code, message=warning.message) for warning in baseline.warnings]
     written = [_written(event, units) for event in events]
     return SeriesEvents(id=series_id, events=written, baseline=period, warnings=warnings)
 
