@@ -15,6 +15,7 @@ WarningCode = Literal[
     "reference_is_better",
     "resampled",
     "short_baseline",
+    "suspect_value",
 ]
 
 
