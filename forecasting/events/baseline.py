@@ -21,7 +21,10 @@ _LEAST_SHARE: Final = 0.2
 """Share of days that a baseline needs: sparse days leave most of the year without a threshold."""
 _HALF_WINDOW_DAYS: Final = 5
 _SMOOTHING_DAYS: Final = 31
-_PERCENTILE: Final = 90
+
+PERCENTILES: Final[dict[Kind, float]] = {"marine_heatwave": 90.0, "marine_cold_spell": 10.0}
+"""The threshold of each kind of event."""
+
 _DAYS_PER_YEAR: Final = 365.25
 
 
@@ -47,21 +50,24 @@ class Baseline:
         climatology: usual SST, °C, ``(366,)``; NaN for days that were never observed.
         threshold: SST beyond which a day is extreme, °C, ``(366,)``.
         period: that they were computed from; None if the caller gave them.
+        fitted_percentile: that was computed as the threshold; None if the caller gave it.
     """
 
     climatology: Floats
     threshold: Floats
     period: Period | None = None
+    fitted_percentile: float | None = None
 
     @classmethod
-    def fit(cls, series: SstSeries, kind: Kind, period: Period | None = None) -> "Baseline":
+    def fit(cls, series: SstSeries, percentile: Kind | float, period: Period | None = None) -> "Baseline":
         """Compute mean and percentile over 11 days around each day of the year, smoothed over 31 days.
 
-        The percentile is the 90th for heatwaves and the 10th for cold spells. 29 February is interpolated.
+        29 February is interpolated.
 
         Args:
             series: daily.
-            kind: of event.
+            percentile: of the threshold, from 0 to 100; or a kind of event, for the 90th of heatwaves or the 10th of
+                cold spells.
             period: that counts; the whole series if None.
 
         Raises:
@@ -71,7 +77,8 @@ class Baseline:
         days = series.times.astype("datetime64[D]")
         inside = (days >= chosen.start) & (days <= chosen.end)
         day = day_of_year(days)
-        percentile = _PERCENTILE if kind == "marine_heatwave" else 100 - _PERCENTILE
+        if isinstance(percentile, str):
+            percentile = PERCENTILES[percentile]
         reach = np.arange(-_HALF_WINDOW_DAYS, _HALF_WINDOW_DAYS + 1)
         climatology, threshold = np.full(DAYS, np.nan), np.full(DAYS, np.nan)
         for d in range(DAYS):
@@ -82,7 +89,15 @@ class Baseline:
                 climatology[d], threshold[d] = values.mean(), np.percentile(values, percentile)
         for by_day in (climatology, threshold):
             by_day[FEBRUARY_29] = (by_day[FEBRUARY_29 - 1] + by_day[FEBRUARY_29 + 1]) / 2
-        return cls(smooth(climatology, _SMOOTHING_DAYS), smooth(threshold, _SMOOTHING_DAYS), chosen)
+        return cls(smooth(climatology, _SMOOTHING_DAYS), smooth(threshold, _SMOOTHING_DAYS), chosen, percentile)
+
+    @property
+    def percentile(self) -> float:
+        """What the threshold is: a given one counts as the 90th if it is above the climatology, else the 10th."""
+        if self.fitted_percentile is not None:
+            return self.fitted_percentile
+        is_above = np.nanmean(self.threshold - self.climatology) > 0
+        return PERCENTILES["marine_heatwave" if is_above else "marine_cold_spell"]
 
     @property
     def is_short(self) -> bool:

@@ -52,11 +52,14 @@ def interval(level: float, quantiles: Floats, levels: tuple[float, ...]) -> tupl
 
 # A threshold of 1e308 °C may overflow; the probability is still right.
 @np.errstate(over="ignore")
-def exceedance(threshold: float, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
-    """Return the probability of more than ``threshold`` °C, ``(…)``, from ``quantiles`` °C ``(…, levels)``."""
+def exceedance(threshold: float | Floats, quantiles: Floats, levels: tuple[float, ...]) -> Floats:
+    """Return the probability of more than ``threshold`` °C, ``(…)``, from ``quantiles`` °C ``(…, levels)``.
+
+    The threshold is one for all, or ``(…)``.
+    """
     known = normal_scores(levels)
     rising = quantiles + _LEAST_GAP_CELSIUS * np.arange(len(levels))
-    above = np.clip((rising <= threshold).sum(axis=-1, keepdims=True), 1, len(levels) - 1)
+    above = np.clip((rising <= np.asarray(threshold)[..., None]).sum(axis=-1, keepdims=True), 1, len(levels) - 1)
     low, high = (np.take_along_axis(rising, place, axis=-1)[..., 0] for place in (above - 1, above))
     left, right = known[above[..., 0] - 1], known[above[..., 0]]
     scores = left + (threshold - low) / (high - low) * (right - left)

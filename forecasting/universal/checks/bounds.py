@@ -11,6 +11,9 @@ from forecasting.universal.distribution import quantiles_at
 TAIL_SCORE: Final = 5.0
 """Normal score, beyond the outermost quantiles, that one value in a thousand exceeds."""
 
+_COARSEST_ROUNDING: Final = 0.5
+"""°C. Differences above are changes of the water."""
+
 _TAILS: Final = (NormalDist().cdf(-TAIL_SCORE), NormalDist().cdf(TAIL_SCORE))
 
 
@@ -26,9 +29,9 @@ def plausible_range(quantiles: Floats, levels: tuple[float, ...], margin: float)
     return bounds[..., 0] - margin, bounds[..., 1] + margin
 
 
-def resolution(values: Floats) -> float:
-    """Return the smallest difference between successive ``values``, °C; 0 if they are fewer than two or all equal."""
+def rounding(values: Floats) -> float:
+    """Return the smallest difference between successive ``values``, °C, at most 0.5; 0 if all are equal."""
     known = values[np.isfinite(values)]
     differences = np.abs(np.diff(known))
     differences = differences[differences > 0]
-    return float(differences.min()) if len(differences) else 0.0
+    return min(float(differences.min()), _COARSEST_ROUNDING) if len(differences) else 0.0

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Bools, Floats, unix_seconds
-from forecasting.universal.checks.bounds import plausible_range, resolution
+from forecasting.universal.checks.bounds import plausible_range, rounding
 from forecasting.universal.checks.doubts import doubtful_steps, last_kept
 from forecasting.universal.checks.runs import Runs
 from forecasting.universal.contexts.position_check import Agreement, compare_with_climatology
@@ -104,7 +104,7 @@ class _Checking:
         self._evaluated: Bools = np.zeros(n, dtype=np.bool_)
         self._suspect: Bools = np.zeros(n, dtype=np.bool_)
         self._lower, self._upper = np.full(n, np.nan), np.full(n, np.nan)
-        self._margin = resolution(series.values)
+        self._margin = rounding(series.values)
         self._needed = max(metadata.minimum, _MONTHS_BEFORE) if series.step.calendar_month else metadata.minimum
         self._runs = Runs(series.values, max(_LEVEL_VALUES, _LEVEL_SECONDS // series.step.seconds))
 
