@@ -4,7 +4,6 @@ Categories follow Hobday et al. (2018, Oceanography 31, 162). The results are th
 marineHeatWaves with its defaults.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -116,15 +115,35 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
     return [_event(departure, times, first, last, sign) for first, last in event_days(departure.is_extreme)]
 
 
-def event_days(extreme: Bools) -> Iterator[tuple[int, int]]:
-    """Yield the first and last day of each event, from whether each day is beyond the threshold ``(n,)``."""
+def event_days(extreme: Bools) -> list[tuple[int, int]]:
+    """Return the first and last day of each event, from whether each day is beyond the threshold ``(n,)``."""
     edges = np.diff(np.concatenate([[False], extreme, [False]]).astype(np.int8))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
     long = ends - starts + 1 >= LEAST_DAYS
     starts, ends = starts[long], ends[long]
+    if not len(starts):
+        return []
     apart = starts[1:] - ends[:-1] - 1 > LONGEST_GAP_DAYS
-    if len(starts):
-        yield from zip(starts[np.r_[True, apart]].tolist(), ends[np.r_[apart, True]].tolist(), strict=True)
+    return list(zip(starts[np.r_[True, apart]].tolist(), ends[np.r_[apart, True]].tolist(), strict=True))
+
+
+def days_in_events(extreme: Bools) -> Bools:
+    """Return whether each day is in an event, from whether it is beyond the threshold, both ``(..., n)``."""
+    inside = np.zeros_like(extreme)
+    whole = extreme.shape[-1] - LEAST_DAYS + 1
+    if whole < 1:
+        return inside
+    starts = extreme[..., :whole].copy()
+    for i in range(1, LEAST_DAYS):
+        starts &= extreme[..., i : i + whole]
+    for i in range(LEAST_DAYS):
+        inside[..., i : i + whole] |= starts
+    joined = inside.copy()
+    for gap in range(1, LONGEST_GAP_DAYS + 1):
+        ends = inside[..., : -gap - 1] & inside[..., gap + 1 :]
+        for i in range(1, gap + 1):
+            joined[..., i : i + ends.shape[-1]] |= ends
+    return joined
 
 
 def _event(departure: Departure, times: Times, first: int, last: int, sign: float) -> Event:

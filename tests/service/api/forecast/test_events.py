@@ -178,7 +178,7 @@ def test_events_and_paths_do_not_reach_as_far_as_forecasts(client: httpx.Client)
 def test_each_line_has_its_events_with_its_own_baseline(seas_client: httpx.Client) -> None:
     percentile = {"name": "p90", "above": {"percentile": 90}}
     series = [days(id="own", baseline=GIVEN), days(id="none")]
-    request = {"horizon": 3, "model": "gru", "events": [WARM, percentile], "paths": 2}
+    request: Json = {"horizon": 3, "model": "gru", "events": [WARM, percentile], "paths": 2}
     response = seas_client.post(
         "/forecast",
         params={**request, "events": json.dumps(request["events"])},
