@@ -11,8 +11,9 @@ from service.client.payload import Json
 _KEY: Final = ("station", "model", "event", "kind")
 _TIMES: Final = ("onset_median", "onset_lower", "onset_upper", "since", "baseline_start", "baseline_end")
 _NUMBERS: Final = (
-    "probability", "longest_mean", "peak_median", "peak_lower", "peak_upper", "days", "intensity", "mmm", "now",
+    "probability", "longest_mean", "peak_median", "peak_lower", "peak_upper", "intensity", "mmm", "now",
 )  # fmt: skip
+_TEXTS: Final = ("kind", "category", "mmm_source", "alert", "error")
 _EVENT_COLUMNS: Final = (
     *_KEY, "probability", "onset_median", "onset_lower", "onset_upper", "longest_mean", "peak_median", "peak_lower",
     "peak_upper", "active", "since", "days", "category", "intensity", "baseline_start", "baseline_end", "mmm",
@@ -118,8 +119,11 @@ def event_table(rows: Sequence[Json]) -> pd.DataFrame:
     table = pd.DataFrame.from_records(rows, columns=list(_EVENT_COLUMNS))
     for column in _TIMES:
         table[column] = _utc(table[column].tolist())
-    booleans = {"active": "boolean", "calibrated": "boolean"}
-    return table.astype(dict.fromkeys(_NUMBERS, "float64") | booleans | {"error": "object"})
+    # The dtype object keeps None as it is.
+    for column in _TEXTS:
+        table[column] = pd.Series([row.get(column) for row in rows], dtype="object")
+    further = {"active": "boolean", "calibrated": "boolean", "days": "Int64"}
+    return table.astype(dict.fromkeys(_NUMBERS, "float64") | further)
 
 
 def lead_table(rows: Sequence[Json]) -> pd.DataFrame:
@@ -174,4 +178,6 @@ def past_event_table(rows: Sequence[Json]) -> pd.DataFrame:
     table = pd.DataFrame.from_records(rows, columns=columns)
     for column in (*days, *edges):
         table[column] = _utc(table[column].tolist())
-    return table.astype(dict.fromkeys(numbers, "float64") | {"days": "Int64", "error": "object"})
+    for column in ("category", "error"):
+        table[column] = pd.Series([row.get(column) for row in rows], dtype="object")
+    return table.astype(dict.fromkeys(numbers, "float64") | {"days": "Int64"})
