@@ -16,6 +16,8 @@ WarningCode = Literal[
     "resampled",
     "short_baseline",
     "short_horizon",
+    "approximate_mmm",
+    "incomplete_past",
 ]
 
 
