@@ -80,8 +80,8 @@ class UniversalForecast:
 
     @property
     def calibrated(self) -> bool:
-        """Whether the series is like the training data, so that intervals and probabilities can be relied on."""
-        return all(warning.code != "outside_training" for warning in self.warnings)
+        """Whether intervals and probabilities can be relied on: no warning says otherwise."""
+        return not any(warning.uncalibrated for warning in self.warnings)
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
         """Return the lower and upper bounds of the central interval at ``level`` percent, °C ``(horizon,)``.

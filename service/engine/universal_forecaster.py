@@ -252,7 +252,7 @@ def _entry(
 
 
 def _probabilities(forecast: UniversalForecast, options: ForecastOptions) -> dict[str, Any]:
-    calibrated = all(warning.code != "outside_training" for warning in forecast.warnings)
+    calibrated = forecast.calibrated
     intervals, exceedance = [], []
     for level in DEFAULT_LEVELS if options.levels is None else options.levels:
         lower, upper = (_written(bound, options.units) for bound in forecast.interval(level))

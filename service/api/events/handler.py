@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from math import isfinite
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +17,14 @@ from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import DAY, Floats, parse_time
 from forecasting.series.timestep import TimeStep, in_words
 from forecasting.series.units import Units, from_celsius
-from service.api.events.schemas import BaselinePeriod, EventsRequest, InputBaseline, PastEvent, SeriesEvents
+from service.api.events.schemas import (
+    BaselineByDay,
+    BaselinePeriod,
+    EventsRequest,
+    InputBaseline,
+    PastEvent,
+    SeriesEvents,
+)
 from service.api.series_request import SeriesFailure, SeriesWarning, series_ids
 from service.engine.serving import Serving
 from service.engine.step_reading import read_each
@@ -36,12 +44,14 @@ class EventsJob(NamedTuple):
         kind: of event.
         format: of the answer.
         max_bytes: largest answer.
+        by_day: whether the answer has the values of each baseline.
     """
 
     request: EventsRequest
     kind: Kind
     format: Literal["json", "csv"]
     max_bytes: int
+    by_day: bool = False
 
 
 async def answer_events(serving: Serving, job: EventsJob) -> bytes:
@@ -81,7 +91,7 @@ def _part(job: EventsJob, i: int, series_id: str, series: SstSeries | SeriesErro
             return failure.model_dump_json().encode()
         return _csv_rows([[series_id, *[None] * (len(_COLUMNS) - 2), failure.error]])
     if job.format == "json":
-        return events.model_dump_json().encode()
+        return events.model_dump_json(exclude=None if job.by_day else {"by_day"}).encode()
     return _csv_rows([[series_id, *event.model_dump().values(), None] for event in events.events])
 
 
@@ -103,17 +113,22 @@ def _refused_step(step: TimeStep) -> SeriesError | None:
 def _events(series_id: str, series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> SeriesEvents:
     baseline = _baseline(series, given, kind, units)
     events = find_events(series, baseline, kind)
-    period, warnings = None, []
+    period = None
     if baseline.period is not None:
         period = BaselinePeriod(start=str(baseline.period.start), end=str(baseline.period.end))
-        if baseline.is_short:
-            years = f"{baseline.period.years:.0f} years"
-            message = (
-                f"The baseline covers {years}; thirty are recommended. Thresholds and categories are less certain."
-            )
-            warnings.append(SeriesWarning(code="short_baseline", message=message))
+    warnings = [SeriesWarning(code=warning.code, message=warning.message) for warning in baseline.warnings]
     written = [_written(event, units) for event in events]
-    return SeriesEvents(id=series_id, events=written, baseline=period, warnings=warnings)
+    return SeriesEvents(
+        id=series_id, events=written, baseline=period, warnings=warnings, by_day=_by_day(baseline, units)
+    )
+
+
+def _by_day(baseline: Baseline, units: Units) -> BaselineByDay:
+    climatology, threshold = (
+        [round(value, _DECIMALS) if isfinite(value) else None for value in from_celsius(celsius, units).tolist()]
+        for celsius in (baseline.climatology, baseline.threshold)
+    )
+    return BaselineByDay(climatology=climatology, threshold=threshold)
 
 
 def _baseline(series: SstSeries, given: InputBaseline | None, kind: Kind, units: Units) -> Baseline:

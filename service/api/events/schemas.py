@@ -77,6 +77,13 @@ class BaselinePeriod(BaseModel):
     end: Day
 
 
+class BaselineByDay(BaseModel):
+    """The values of a baseline from 1 January to 31 December of a leap year; null for a day without observations."""
+
+    climatology: list[float | None] = Field(description="The usual SST.")
+    threshold: list[float | None] = Field(description="The SST beyond which a day is extreme.")
+
+
 class SeriesEvents(BaseModel):
     """The events of one series, in order of time."""
 
@@ -84,6 +91,10 @@ class SeriesEvents(BaseModel):
     events: list[PastEvent]
     baseline: BaselinePeriod | None = Field(description="Null if the request gave a climatology and a threshold.")
     warnings: list[SeriesWarning]
+    by_day: BaselineByDay | None = Field(
+        default=None,
+        description="The baseline for each day of the year, in the form of a request's `baseline`; only with `by_day`.",
+    )
 
 
 class EventsAnswer(BaseModel):
