@@ -45,14 +45,9 @@ def read_events(file: Path, horizon: int, units: Units, baseline: str | None) ->
     period = None if baseline is None else _period(baseline)
     if baseline is None or period is not None:
         return AskedEvents(definitions, names, period)
-    try:
-        digest = content_digest(Path(baseline))
-    except OSError as error:
-        raise ScoringError(
-            f"--baseline {baseline} is neither a period, such as 1983/2012, nor a file that can be read: "
-            f"{error.strerror or error}"
-        ) from None
-    return AskedEvents(definitions, names, None, baseline, digest)
+    if not Path(baseline).exists():
+        raise ScoringError(f"--baseline {baseline} is neither a period, such as 1983/2012, nor a file; correct it")
+    return AskedEvents(definitions, names, None, baseline, content_digest(Path(baseline)))
 
 
 def _definitions(file: Path, horizon: int, units: Units) -> tuple[EventDefinition, ...]:

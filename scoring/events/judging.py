@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from forecasting.errors import RequestError, SeriesError
 from forecasting.events.baseline import Baseline, Period
-from forecasting.events.definitions import EventDefinition, HeatStress
+from forecasting.events.definitions import EventDefinition
 from forecasting.events.judge import judge
 from forecasting.events.outcomes import EventOutcome
 from forecasting.events.outlook import Outlook
@@ -118,8 +118,6 @@ def _outlook(place: Place, paths: int) -> Outlook | str:
 
 
 def _judge(definition: EventDefinition, outlook: Outlook) -> EventOutcome | str:
-    if isinstance(definition, HeatStress):
-        return "degree heating weeks are not judged"
     try:
         return judge(definition, outlook)
     except SeriesError as error:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from scoring.events.asked import AskedEvents
-from scoring.events.columns import MISSING, Column, Form, Values, all_columns
+from scoring.events.columns import MISSING, Column, Form, Values, all_columns, columns_of
 from scoring.events.judging import Judged
 
 _DECIMALS: Final = 6
@@ -19,8 +19,9 @@ Indices = npt.NDArray[np.int64]
 
 def event_fields(events: AskedEvents) -> list[tuple[str, pa.DataType]]:
     """Return names and types of the columns of ``events``."""
-    fields = [(column.name, _TYPES.get(column.form, pa.float64())) for column in all_columns(events)]
-    for name in events.names:
+    fields: list[tuple[str, pa.DataType]] = []
+    for definition, name in zip(events.definitions, events.names, strict=True):
+        fields += [(column.name, _TYPES.get(column.form, pa.float64())) for column in columns_of(definition, name)]
         fields += [(f"event_{name}_calibrated", pa.bool_()), (f"event_{name}_error", pa.string())]
     return fields
 
