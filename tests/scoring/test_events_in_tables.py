@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from forecasting.releases.universal_catalog import load_universal
 from forecasting.universal.forecast import UniversalForecast
 from tests.forecasting.universal import tiny
 from tests.scoring.commands import finish, score, start, wait_for, work_folder
-from tests.scoring.tables import long_table, station, walk
+from tests.scoring.tables import Array, long_table, station, walk
 
 WARM = {"name": "Net washing", "above": 17.5, "for": 3, "within": 4}
 COLD = {"name": "cold stress", "below": 16.5}
@@ -28,13 +27,14 @@ def events_file(folder: Path, *events: object) -> Path:
     return file
 
 
-def heated() -> np.ndarray[Any, np.dtype[np.float64]]:
+def heated() -> Array:
     """Return twelve years of days whose last nine are 3 °C warmer than usual, °C."""
     days = np.arange(YEARS * 365 + 3)
     noise = np.random.default_rng(3).normal(0, 0.4, len(days))
     values = 15 + 4 * np.sin(2 * np.pi * days / 365.25) + noise
     values[-9:] += 3
-    return np.round(values, 3)
+    rounded: Array = np.round(values, 3)
+    return rounded
 
 
 def scored(tmp_path: Path, artifacts: Path, frames: list[pd.DataFrame], *options: object) -> pd.DataFrame:
