@@ -4,14 +4,13 @@ Categories follow Hobday et al. (2018, Oceanography 31, 162). The results are th
 marineHeatWaves with its defaults.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from forecasting.events.baseline import Baseline, Kind
-from forecasting.events.days import Indices, day_of_year
+from forecasting.events.days import Indices, days_from
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, Times
 
@@ -109,22 +108,42 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
         baseline: of the place.
         kind: of event.
     """
-    day = day_of_year(series.times)
+    day = days_from(series.start, len(series))
     departure = Departure.of(series.values, baseline.climatology[day], baseline.threshold[day], kind)
     times = series.times.astype("datetime64[D]")
     sign = sign_of(kind)
     return [_event(departure, times, first, last, sign) for first, last in event_days(departure.is_extreme)]
 
 
-def event_days(extreme: Bools) -> Iterator[tuple[int, int]]:
-    """Yield the first and last day of each event, from whether each day is beyond the threshold ``(n,)``."""
+def event_days(extreme: Bools) -> list[tuple[int, int]]:
+    """Return the first and last day of each event, from whether each day is beyond the threshold ``(n,)``."""
     edges = np.diff(np.concatenate([[False], extreme, [False]]).astype(np.int8))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
     long = ends - starts + 1 >= LEAST_DAYS
     starts, ends = starts[long], ends[long]
+    if not len(starts):
+        return []
     apart = starts[1:] - ends[:-1] - 1 > LONGEST_GAP_DAYS
-    if len(starts):
-        yield from zip(starts[np.r_[True, apart]].tolist(), ends[np.r_[apart, True]].tolist(), strict=True)
+    return list(zip(starts[np.r_[True, apart]].tolist(), ends[np.r_[apart, True]].tolist(), strict=True))
+
+
+def days_in_events(extreme: Bools) -> Bools:
+    """Return whether each day is in an event, from whether it is beyond the threshold, both ``(..., n)``."""
+    inside = np.zeros_like(extreme)
+    whole = extreme.shape[-1] - LEAST_DAYS + 1
+    if whole < 1:
+        return inside
+    starts = extreme[..., :whole].copy()
+    for i in range(1, LEAST_DAYS):
+        starts &= extreme[..., i : i + whole]
+    for i in range(LEAST_DAYS):
+        inside[..., i : i + whole] |= starts
+    joined = inside.copy()
+    for gap in range(1, LONGEST_GAP_DAYS + 1):
+        ends = inside[..., : -gap - 1] & inside[..., gap + 1 :]
+        for i in range(1, gap + 1):
+            joined[..., i : i + ends.shape[-1]] |= ends
+    return joined
 
 
 def _event(departure: Departure, times: Times, first: int, last: int, sign: float) -> Event:

@@ -1,18 +1,16 @@
 """Forecasts of SST beyond a threshold for some consecutive steps, from joint paths."""
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.errors import RequestError
-from forecasting.events.days import day_of_year
+from forecasting.events.days import Indices, days_from
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, Spread, ThresholdOutcome, TimeSpread
 from forecasting.events.outlook import Outlook
+from forecasting.events.runs import run_lengths, steps_at_end
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Bools, Floats
 from forecasting.wording import counted
-
-Lengths = npt.NDArray[np.int64]
 
 
 def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome:
@@ -29,7 +27,7 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
     above = outlook.exceedance(threshold if isinstance(event.threshold, Percentile) else event.threshold)
     by_lead = above if event.side == "above" else 1 - above
     considered = outlook.paths[:, :leads]
-    before = _steps_beyond(_beyond(event, outlook.past.values, usual))
+    before = steps_at_end(_beyond(event, outlook.past.values, usual))
     lengths = run_lengths(_beyond(event, considered, threshold[:leads]), before)
     peaks = considered.max(axis=1) if event.side == "above" else considered.min(axis=1)
     return ThresholdOutcome(
@@ -43,21 +41,6 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
         calibrated=outlook.calibrated,
         warnings=(*doubts, *_too_few_leads(event, leads, before)),
     )
-
-
-def run_lengths(beyond: Bools, before: int = 0) -> Lengths:
-    """Return how many steps up to each are beyond without a break, ``(paths, leads)``.
-
-    Args:
-        beyond: whether each step is, ``(paths, leads)``.
-        before: how many steps before the first are.
-    """
-    lengths = np.empty(beyond.shape, dtype=np.int64)
-    current = np.full(len(beyond), before)
-    for lead in range(beyond.shape[1]):
-        current = np.where(beyond[:, lead], current + 1, 0)
-        lengths[:, lead] = current
-    return lengths
 
 
 def _considered(event: ThresholdEvent, horizon: int) -> int:
@@ -76,7 +59,7 @@ def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats
         return np.full(len(outlook.past), event.threshold), np.full(len(outlook.times), event.threshold), ()
     baseline = outlook.baseline_of(event.threshold.percent)
     _, ahead = baseline.at(outlook.times)
-    return baseline.threshold[day_of_year(outlook.past.times)], ahead, baseline.warnings
+    return baseline.threshold[days_from(outlook.past.start, len(outlook.past))], ahead, baseline.warnings
 
 
 def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
@@ -85,13 +68,7 @@ def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
     return beyond
 
 
-def _steps_beyond(beyond: Bools) -> int:
-    """Return how many steps at the end of the past are beyond without a break."""
-    within = np.flatnonzero(~beyond)
-    return len(beyond) - 1 - int(within[-1]) if len(within) else len(beyond)
-
-
-def _probability(event: ThresholdEvent, lengths: Lengths, by_lead: Floats, before: int) -> float:
+def _probability(event: ThresholdEvent, lengths: Indices, by_lead: Floats, before: int) -> float:
     """Return the share of paths with a run that is long enough, within the bounds that ``by_lead`` sets.
 
     A share of paths differs a little from the probability that they were sampled from.
@@ -103,7 +80,7 @@ def _probability(event: ThresholdEvent, lengths: Lengths, by_lead: Floats, befor
     return float(np.clip(share, enough.max(), min(1.0, by_lead.sum())))
 
 
-def _onset(event: ThresholdEvent, outlook: Outlook, lengths: Lengths) -> TimeSpread | None:
+def _onset(event: ThresholdEvent, outlook: Outlook, lengths: Indices) -> TimeSpread | None:
     enough = lengths >= event.duration
     has_run = enough.any(axis=1)
     if not has_run.any():

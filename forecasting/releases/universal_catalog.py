@@ -126,6 +126,7 @@ class UniversalCatalog:
         coefficients: Coefficients | None = None,
         model: str = BEST,
         record: bool = True,
+        check: bool = False,
     ) -> list[UniversalForecast | SeriesError]:
         """Forecast each of ``series``, at any step, with the release of its step or of the nearest one.
 
@@ -135,6 +136,7 @@ class UniversalCatalog:
             coefficients: as for :meth:`~forecasting.universal.release.UniversalRelease.forecast_many`.
             model: ``best`` or a cell.
             record: as for ``coefficients``.
+            check: as for ``coefficients``.
 
         Returns:
             In the order of ``series``: a forecast at the step of the series, or the error of one that cannot be
@@ -161,6 +163,7 @@ class UniversalCatalog:
                 coefficients=coefficients[places],
                 model=model,
                 record=record,
+                check=check,
             )
             results |= dict(zip(places, forecasts, strict=True))
         return [results[i] for i in range(len(series))]
