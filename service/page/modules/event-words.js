@@ -95,7 +95,7 @@ export function limitSentence({ probability, onset }, { side, degrees, duration,
 
 /** @param {string} time @param {number} probability @param {string} step @param {string[]} timestamps @param {Date} now */
 function onsetPhrase(time, probability, step, timestamps, now) {
-  if (milliseconds(time) < milliseconds(timestamps[0])) return `; the run began ${soonPhrase(time, step, now, "on ")}`;
+  if (milliseconds(time) < milliseconds(timestamps[0])) return `; the run began ${soonPhrase(time, step, now, true)}`;
   return `; ${probability < LIKELY ? "if so, " : ""}most likely from ${soonPhrase(time, step, now)}`;
 }
 

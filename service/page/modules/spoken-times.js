@@ -48,16 +48,17 @@ export function longDate(time, step) {
 
 /**
  * A time ahead, such as "tomorrow", "Friday" or "3 December", with the year if it is another.
- * @param {string} time @param {string} step @param {Date} now @param {string} [preposition] before weekdays and dates
+ * @param {string} time @param {string} step @param {Date} now @param {boolean} [isAdverb] whether it says when something happens, as in "on Friday"
  */
-export function soonPhrase(time, step, now, preposition = "") {
+export function soonPhrase(time, step, now, isAdverb = false) {
   const date = new Date(time);
-  if (step === "month") return `${preposition && "in "}${monthOf(date)}`;
+  if (step === "month") return `${isAdverb ? "in " : ""}${monthOf(date)}`;
   const ahead = daysBetween(now, date);
   const near = ["today", "tomorrow"][ahead];
   const later = ahead > 1 && ahead < WEEK_DAYS ? WEEKDAYS[date.getUTCDay()] : dayOf(date).replace(` ${now.getUTCFullYear()}`, "");
-  const day = near ?? `${preposition}${later}`;
-  return hasClock(step) ? `${clockOf(date)} ${near ?? `on ${later}`}` : day;
+  const day = near ?? `on ${later}`;
+  if (hasClock(step)) return `${isAdverb ? "at " : ""}${clockOf(date)} ${day}`;
+  return isAdverb ? day : (near ?? later);
 }
 
 /** The age of a time in its largest unit, such as "15 years". @param {string} time @param {Date} now */
