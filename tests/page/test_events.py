@@ -163,6 +163,7 @@ def test_the_keyboard_switches_to_cold_spells_and_off_and_the_address_remembers_
     page.keyboard.press("ArrowRight")
     expect(state(page)).to_have_text(re.compile(r"^Day 6 of an? \w+ cold spell; "))
     expect(page.locator(".event-line")).to_contain_text("°C colder than usual on 28 February 2022.")
+    expect(page.locator("#announcement")).to_contain_text("Day 6 of a")
     assert "10th percentile" in chart(page).evaluate(TRACES)
     assert "events=cold" in page.url
     page.keyboard.press("ArrowRight")

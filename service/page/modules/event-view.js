@@ -3,7 +3,7 @@
 
 import { updateState } from "./address.js";
 import { toggleGroup } from "./controls.js";
-import { fill, h } from "./dom.js";
+import { announce, fill, h } from "./dom.js";
 import { chosenKind, hasBaseline, KINDS, showsHeatStress, whatIsMissing } from "./event-kinds.js";
 import { bandLegend, eventLine } from "./event-labels.js";
 import { eventOverlay } from "./event-overlay.js";
@@ -25,7 +25,8 @@ const SHOWN_DAYS = 35;
  * @property {import("./dom.js").Child[]} controls
  * @property {Element} below what is below the controls: tables, heat stress
  * @property {Element} notice warnings
- * @property {(leads: string[]) => Promise<string>} show loads and shows events, and returns the sentence; leads: times of the chart
+ * @property {(leads: string[]) => Promise<unknown>} show loads and shows events; leads: times of the chart
+ * @property {() => string} sentence what the line says now; empty without an event to speak of
  *
  * @param {import("./forecast-chart.js").History} history @param {import("./file-forecast.js").Choice} choice
  * @param {import("./event-requests.js").EventLoader} loader @param {AbortSignal} signal
@@ -79,16 +80,21 @@ export function eventView(history, choice, loader, signal) {
   const isDaily = history.step === "day";
   return {
     line: boxes.line,
-    chart: isLong ? { overlay: () => overlay, connect: (listener) => (redraw = listener), history: SHOWN_DAYS, legend: boxes.legend } : undefined,
-    controls: isDaily ? [isLong && kindField(showKind), stressField(choice, showStress)] : [],
+    chart: isLong ? { overlay: () => overlay, connect: (listener) => (redraw = listener), history: SHOWN_DAYS, replacesReferences: Boolean(chosenKind()), legend: boxes.legend } : undefined,
+    controls: isDaily ? [isLong && kindField(() => showKind().then(() => announce(sentenceIn(boxes.line)))), stressField(choice, showStress)] : [],
     below: h("div", { class: "events" }, isDaily && !isLong && h("p", { class: "note" }, whatIsMissing(history)), boxes.stress, boxes.tables),
     notice: boxes.notice,
-    show: async (times) => {
+    show: (times) => {
       leads = times;
-      await Promise.all([isLong && showKind(), isDaily && showStress()]);
-      return boxes.line.querySelector("strong")?.textContent ?? "";
+      return Promise.all([isLong && showKind(), isDaily && showStress()]);
     },
+    sentence: () => sentenceIn(boxes.line),
   };
+}
+
+/** The sentence on the state of the event; empty without one. @param {Element} line */
+function sentenceIn(line) {
+  return line.querySelector("strong")?.textContent ?? "";
 }
 
 /** @param {Record<"line" | "legend" | "tables" | "notice", Element>} boxes @param {(overlay: null) => void} draw */

@@ -179,8 +179,7 @@ function showForecast(boxes, source, { choice, position, compare, events: loader
     position.setProblem(choice.position && positionProblem(forecasts));
     const name = source.series.id === "0" ? source.file.name : source.series.id;
     const onReferences = (/** @type {string[]} */ selection) => updateState({ refs: selection.join(",") || "none" });
-    // The usual curve and the bands of events leave no room for references that nobody has asked for.
-    const references = parseList(readState().refs, events.chart ? [] : Object.keys(forecasts[0].baselines));
+    const references = parseList(readState().refs, events.chart?.replacesReferences ? [] : Object.keys(forecasts[0].baselines));
     const shown = { name, history: source.history, forecasts, references, onReferences, events: events.chart, controls: events.controls };
     fill(forecast, h("section", { class: "card" }, forecastChart(shown, signal), events.below), warningsNotice(forecasts), events.notice, limitCard(source.history.step, choice, loader, forecasts[0].sst, signal));
     const shownEvents = events.show(forecasts[0].timestamps);
@@ -188,7 +187,7 @@ function showForecast(boxes, source, { choice, position, compare, events: loader
     fill(training, trainingCard(source, choice, headline, signal));
     fill(code, fileSnippets(source.file, source.params, body, enteredPosition(source.series, choice)));
     // Announced last, since the progress of the comparison would replace it.
-    Promise.all([shownEvents, showComparison(comparison, source, { choice, compare }, signal)]).then(([event]) => signal.aborted || announce(`${headlineText(headline, source.history)} ${event}`.trim()));
+    Promise.all([shownEvents, showComparison(comparison, source, { choice, compare }, signal)]).then(() => signal.aborted || announce(`${headlineText(headline, source.history)} ${events.sentence()}`.trim()));
   });
 }
 

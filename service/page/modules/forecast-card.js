@@ -24,6 +24,7 @@ import { sentence } from "./sentence.js";
  * @typedef {object} EventsOnChart events in the chart of a forecast
  * @property {() => import("./event-overlay.js").Overlay | null} overlay null as long as there is nothing to draw
  * @property {(redraw: () => void) => void} connect what draws the chart again
+ * @property {boolean} replacesReferences whether they leave no room for references that nobody has asked for
  * @property {number} history observed values to show at least
  * @property {Element} legend
  */
