@@ -35,7 +35,7 @@ class BrierSkill(BaseModel, frozen=True):
     """
 
     brier: float
-    value: float | None
+    value: float | None = None
     lower: float | None = None
     upper: float | None = None
 
@@ -125,7 +125,7 @@ def score_event(
 def _skill(squares: Floats, reference: Floats, groups: Groups, resamples: BlockBootstrap | None) -> BrierSkill:
     brier, total = rounded_one(reference.mean()), float(reference.sum())
     if resamples is None or total <= 0:
-        return BrierSkill(brier=brier, value=None)
+        return BrierSkill(brier=brier)
     value = rounded_one(1 - float(squares.sum()) / total)
     ours, theirs = (resamples.totals(np.bincount(groups, part).astype(np.float64)) for part in (squares, reference))
     if not (theirs > 0).all():

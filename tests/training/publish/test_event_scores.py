@@ -9,7 +9,9 @@ from forecasting.errors import ReleaseError
 from forecasting.evaluation.event_report import EventReport
 from forecasting.evaluation.report import parse_report
 from forecasting.evaluation.seasonal_percentile import seasonal_percentile
+from forecasting.networks.forecast import Forecast
 from forecasting.networks.forecaster import Forecaster
+from forecasting.references.baselines import Baselines
 from forecasting.releases.loaded_release import load_evaluated
 from forecasting.releases.release import Release
 from forecasting.series.sst_series import SstSeries
@@ -23,14 +25,20 @@ from training.run import Published
 PATHS = 1_000
 
 
-def one_after_another(event: EventReport, network: Forecaster, dataset: Dataset) -> tuple[list[float], list[float]]:
+def one_after_another(
+    event: EventReport, network: Forecaster, dataset: Dataset, references: Baselines
+) -> tuple[list[float], list[float]]:
     """Return the probability and the outcome of an event from each origin of the test part, by the forecasts alone."""
     series, begin = dataset.series, dataset.bounds["test"][0]
     threshold = seasonal_percentile(dataset.past("validation"), event.percentile)(series.times)
     sign = 1.0 if event.side == "above" else -1.0
     probabilities, outcomes = [], []
-    for origin in range(begin - event.first, len(series) - event.last):
-        forecast = network.forecast(series.part(0, origin + 1), event.last, ())
+    origins = range(begin - event.first, len(series) - event.last)
+    forecasts = network.forecast_many(
+        [series.part(0, origin + 1) for origin in origins], event.last, (), (), references
+    )
+    for origin, forecast in zip(origins, forecasts, strict=True):
+        assert isinstance(forecast, Forecast)
         leads = slice(origin + event.first, origin + event.last + 1)
         if event.first == event.last:
             above = forecast.probability_above(threshold[origin + 1 : leads.stop])[-1]
@@ -54,11 +62,11 @@ def one_after_another(event: EventReport, network: Forecaster, dataset: Dataset)
 def test_the_report_scores_what_the_forecasts_say_from_each_origin(
     published: Published, nino12: SstSeries, small: TrainingConfig, place: int
 ) -> None:
-    network = load_evaluated(Release.open(published.path), torch.device("cpu"))[0]["gru"]
+    networks, references = load_evaluated(Release.open(published.path), torch.device("cpu"))
     (model,) = (model for model in published.report.networks if model.name == "gru")
     event = model.events[place]
     dataset = Dataset.divide(nino12, small)
-    probabilities, outcomes = one_after_another(event, network, dataset)
+    probabilities, outcomes = one_after_another(event, networks["gru"], dataset, references)
     assert event.score.n == len(outcomes)
     assert event.score.frequency == pytest.approx(np.mean(outcomes), abs=1e-6)
     # A share of paths is within the bounds that the single leads set, which moves it by less than a path or two.
