@@ -17,6 +17,8 @@ WarningCode = Literal[
     "short_baseline",
     "suspect_value",
     "short_horizon",
+    "approximate_mmm",
+    "incomplete_past",
 ]
 
 

@@ -78,7 +78,7 @@ class Baseline:
             SeriesError: if the step is not a day, or the period has less than ten years of the series.
         """
         require_days(series.step, "marine heatwaves, cold spells and percentiles of the day of the year")
-        chosen = _observed_period(series, period)
+        chosen = observed_period(series, period)
         if isinstance(percentile, str):
             percentile = PERCENTILES[percentile]
         around = np.sort(_around(series, chosen), axis=1)
@@ -182,8 +182,8 @@ def _percentile(ordered: Floats, counts: Indices, percentile: float) -> Floats:
     return between
 
 
-def _observed_period(series: SstSeries, period: Period | None) -> Period:
-    """Return the part of ``period`` that the series covers.
+def observed_period(series: SstSeries, period: Period | None = None) -> Period:
+    """Return the part of ``period`` that a daily series covers; the whole series if None.
 
     Raises:
         SeriesError: if it is shorter than ten years, or mostly missing.

@@ -2,9 +2,10 @@
 
 from typing import overload
 
-from forecasting.events.definitions import MarineEvent, ThresholdEvent
+from forecasting.events.definitions import EventDefinition, HeatStress, MarineEvent, ThresholdEvent
+from forecasting.events.heat_stress import judge_heat_stress
 from forecasting.events.marine_event import judge_marine
-from forecasting.events.outcomes import MarineOutcome, ThresholdOutcome
+from forecasting.events.outcomes import EventOutcome, HeatStressOutcome, MarineOutcome, ThresholdOutcome
 from forecasting.events.outlook import Outlook
 from forecasting.events.threshold_event import judge_threshold
 
@@ -17,7 +18,11 @@ def judge(definition: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome: ...
 def judge(definition: MarineEvent, outlook: Outlook) -> MarineOutcome: ...
 
 
-def judge(definition: ThresholdEvent | MarineEvent, outlook: Outlook) -> ThresholdOutcome | MarineOutcome:
+@overload
+def judge(definition: HeatStress, outlook: Outlook) -> HeatStressOutcome: ...
+
+
+def judge(definition: EventDefinition, outlook: Outlook) -> EventOutcome:
     """Return the forecast of an event.
 
     Args:
@@ -33,3 +38,5 @@ def judge(definition: ThresholdEvent | MarineEvent, outlook: Outlook) -> Thresho
             return judge_threshold(definition, outlook)
         case MarineEvent():
             return judge_marine(definition, outlook)
+        case HeatStress():
+            return judge_heat_stress(definition, outlook)

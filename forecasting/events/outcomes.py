@@ -137,6 +137,7 @@ class HeatStressOutcome:
         level_probability: of each alert level at each lead, by level; levels that no path reaches are left out.
         calibrated: whether the probabilities can be relied on.
         warnings: what a reader should know.
+        period: of the past that the maximum monthly mean was computed from; None if it has another source.
     """
 
     name: str
@@ -150,6 +151,7 @@ class HeatStressOutcome:
     level_probability: dict[AlertLevel, Floats]
     calibrated: bool
     warnings: tuple[ForecastWarning, ...] = ()
+    period: Period | None = None
 
 
 EventOutcome = ThresholdOutcome | MarineOutcome | HeatStressOutcome
