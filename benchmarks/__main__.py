@@ -5,6 +5,7 @@ from types import ModuleType
 
 from benchmarks import (
     any_sea_cost,
+    event_cost,
     footprint,
     forecast_cost,
     key_check,
@@ -28,6 +29,7 @@ _MODULES = (
     forecast_cost,
     any_sea_cost,
     path_cost,
+    event_cost,
     request_cost,
     key_check,
     telemetry_cost,

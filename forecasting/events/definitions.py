@@ -79,10 +79,17 @@ class HeatStress:
     Attributes:
         name: of the event.
         maximum_monthly_mean: °C; from the series, else from the position, if None.
+
+    Raises:
+        RequestError: if it is not a finite number.
     """
 
     name: str
     maximum_monthly_mean: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.maximum_monthly_mean is not None and not isfinite(self.maximum_monthly_mean):
+            raise RequestError(f"event {self.name!r}: the maximum monthly mean must be a finite number", field="events")
 
 
 EventDefinition = ThresholdEvent | MarineEvent | HeatStress

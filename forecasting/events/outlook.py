@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import SeriesError
 from forecasting.events.baseline import Baseline, Period
+from forecasting.events.days import require_days
 from forecasting.series.sst_series import SstSeries
-from forecasting.series.times import DAY, Floats, Times
-from forecasting.series.timestep import TimeStep, in_words
+from forecasting.series.times import Floats, Times
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,30 +39,32 @@ class Outlook:
     coefficients: npt.NDArray[np.float32] | None = None
 
     def baseline_of(self, percentile: float) -> Baseline:
-        """Return the baseline whose threshold is a percentile of the day of the year.
+        """Return the baseline whose threshold is a percentile of the day of the year; each is computed once.
 
         A baseline that the caller gave has one percentile only, the 90th or the 10th.
 
         Raises:
             SeriesError: if the step is not a day, the past is too short, or the given baseline has another percentile.
         """
-        self.require_days("percentiles of the day of the year, marine heatwaves and cold spells")
-        if not isinstance(self.baseline, Baseline):
-            return Baseline.fit(self.past, percentile, self.baseline)
-        given = self.baseline.percentile
-        if given != percentile:
-            side = "above" if given > 50 else "below"
-            raise SeriesError(
-                f"the threshold of the baseline is {side} its climatology, so it counts as percentile {given:g}, and "
-                f"this event needs percentile {percentile:g}: send a threshold for that, or a baseline with a period"
-            )
-        return self.baseline
+        require_days(self.past.step, "marine heatwaves, cold spells and percentiles of the day of the year")
+        if isinstance(self.baseline, Baseline):
+            return _checked(self.baseline, percentile)
+        if percentile not in self._fitted:
+            self._fitted[percentile] = Baseline.fit(self.past, percentile, self.baseline)
+        return self._fitted[percentile]
 
-    def require_days(self, what: str) -> None:
-        """Refuse other steps than days.
+    @cached_property
+    def _fitted(self) -> dict[float, Baseline]:
+        """Baselines of the past, by percentile."""
+        return {}
 
-        Raises:
-            SeriesError: if the step is not a day.
-        """
-        if self.past.step != TimeStep(DAY):
-            raise SeriesError(f"the step is {in_words(str(self.past.step))}, and {what} need daily values")
+
+def _checked(baseline: Baseline, percentile: float) -> Baseline:
+    if baseline.percentile == percentile:
+        return baseline
+    side = "above" if baseline.percentile > 50 else "below"
+    raise SeriesError(
+        f"the threshold of the baseline is {side} its climatology, so it counts as percentile "
+        f"{baseline.percentile:g}, and this event needs percentile {percentile:g}: send a threshold for that, or a "
+        "baseline with a period"
+    )

@@ -128,6 +128,10 @@ class Coupling:
         until = 1 - self.decay ** (2.0 * np.minimum(steps[:, None], steps))
         return _as_correlation(self.decay**apart * until)
 
+    def ranks(self, n: int) -> Ranks:
+        """Return the rank of each of ``n`` paths at each lead, from 0, ``(n, horizon)``; the same ones at each call."""
+        return _ranks(self, n)
+
     def arrange(self, n: int, quantiles: Callable[[tuple[float, ...]], Floats]) -> Floats:
         """Return ``n`` paths, °C ``(n, horizon)``; the same ones at each call.
 

@@ -1,21 +1,16 @@
 """Forecasts of SST beyond a threshold for some consecutive steps, from joint paths."""
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.errors import RequestError
-from forecasting.events.days import day_of_year
+from forecasting.events.days import Indices, days_from
 from forecasting.events.definitions import Percentile, ThresholdEvent
-from forecasting.events.outcomes import Spread, ThresholdOutcome, TimeSpread
+from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, Spread, ThresholdOutcome, TimeSpread
 from forecasting.events.outlook import Outlook
+from forecasting.events.runs import run_lengths, steps_at_end
 from forecasting.forecast_warning import ForecastWarning
 from forecasting.series.times import Bools, Floats
 from forecasting.wording import counted
-
-Lengths = npt.NDArray[np.int64]
-
-_PROBABILITIES = (0.5, 0.1, 0.9)
-"""Median and bounds of the central 80 %."""
 
 
 def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome:
@@ -28,11 +23,11 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
         SeriesError: if the threshold is a percentile, and there is no baseline for it.
     """
     leads = _considered(event, len(outlook.times))
-    usual, threshold = _thresholds(event, outlook)
+    usual, threshold, doubts = _thresholds(event, outlook)
     above = outlook.exceedance(threshold if isinstance(event.threshold, Percentile) else event.threshold)
     by_lead = above if event.side == "above" else 1 - above
     considered = outlook.paths[:, :leads]
-    before = _steps_beyond(_beyond(event, outlook.past.values, usual))
+    before = steps_at_end(_beyond(event, outlook.past.values, usual))
     lengths = run_lengths(_beyond(event, considered, threshold[:leads]), before)
     peaks = considered.max(axis=1) if event.side == "above" else considered.min(axis=1)
     return ThresholdOutcome(
@@ -42,25 +37,10 @@ def judge_threshold(event: ThresholdEvent, outlook: Outlook) -> ThresholdOutcome
         threshold=threshold,
         onset=_onset(event, outlook, lengths),
         longest_mean=float(lengths.max(axis=1).mean()),
-        peak=Spread(*np.quantile(peaks, _PROBABILITIES).tolist()),
+        peak=Spread(*np.quantile(peaks, MEDIAN_AND_BOUNDS).tolist()),
         calibrated=outlook.calibrated,
-        warnings=_warnings(event, leads, before),
+        warnings=(*doubts, *_too_few_leads(event, leads, before)),
     )
-
-
-def run_lengths(beyond: Bools, before: int = 0) -> Lengths:
-    """Return how many steps up to each are beyond without a break, ``(paths, leads)``.
-
-    Args:
-        beyond: whether each step is, ``(paths, leads)``.
-        before: how many steps before the first are.
-    """
-    lengths = np.empty(beyond.shape, dtype=np.int64)
-    current = np.full(len(beyond), before)
-    for lead in range(beyond.shape[1]):
-        current = np.where(beyond[:, lead], current + 1, 0)
-        lengths[:, lead] = current
-    return lengths
 
 
 def _considered(event: ThresholdEvent, horizon: int) -> int:
@@ -73,12 +53,13 @@ def _considered(event: ThresholdEvent, horizon: int) -> int:
     return horizon if event.within is None else event.within
 
 
-def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats]:
-    """Return the threshold at each step of the past and at each lead."""
+def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats, tuple[ForecastWarning, ...]]:
+    """Return the threshold at each step of the past and at each lead, and warnings about it."""
     if not isinstance(event.threshold, Percentile):
-        return np.full(len(outlook.past), event.threshold), np.full(len(outlook.times), event.threshold)
-    by_day = outlook.baseline_of(event.threshold.percent).threshold
-    return by_day[day_of_year(outlook.past.times)], by_day[day_of_year(outlook.times)]
+        return np.full(len(outlook.past), event.threshold), np.full(len(outlook.times), event.threshold), ()
+    baseline = outlook.baseline_of(event.threshold.percent)
+    _, ahead = baseline.at(outlook.times)
+    return baseline.threshold[days_from(outlook.past.start, len(outlook.past))], ahead, baseline.warnings
 
 
 def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
@@ -87,13 +68,7 @@ def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:
     return beyond
 
 
-def _steps_beyond(beyond: Bools) -> int:
-    """Return how many steps at the end of the past are beyond without a break."""
-    within = np.flatnonzero(~beyond)
-    return len(beyond) - 1 - int(within[-1]) if len(within) else len(beyond)
-
-
-def _probability(event: ThresholdEvent, lengths: Lengths, by_lead: Floats, before: int) -> float:
+def _probability(event: ThresholdEvent, lengths: Indices, by_lead: Floats, before: int) -> float:
     """Return the share of paths with a run that is long enough, within the bounds that ``by_lead`` sets.
 
     A share of paths differs a little from the probability that they were sampled from.
@@ -105,18 +80,18 @@ def _probability(event: ThresholdEvent, lengths: Lengths, by_lead: Floats, befor
     return float(np.clip(share, enough.max(), min(1.0, by_lead.sum())))
 
 
-def _onset(event: ThresholdEvent, outlook: Outlook, lengths: Lengths) -> TimeSpread | None:
+def _onset(event: ThresholdEvent, outlook: Outlook, lengths: Indices) -> TimeSpread | None:
     enough = lengths >= event.duration
     has_run = enough.any(axis=1)
     if not has_run.any():
         return None
     lead = enough[has_run].argmax(axis=1)
     first = lead + 1 - lengths[has_run, lead]
-    steps = np.quantile(first, _PROBABILITIES, method="inverted_cdf")
+    steps = np.quantile(first, MEDIAN_AND_BOUNDS, method="inverted_cdf")
     return TimeSpread(*outlook.past.step.shift(outlook.times[0], steps))
 
 
-def _warnings(event: ThresholdEvent, leads: int, before: int) -> tuple[ForecastWarning, ...]:
+def _too_few_leads(event: ThresholdEvent, leads: int, before: int) -> tuple[ForecastWarning, ...]:
     if before + leads >= event.duration:
         return ()
     begun = f" and {counted(before, 'step')} before" if before else ""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.events.baseline import Baseline
+from forecasting.events.baseline import Baseline, Period
 from forecasting.events.outlook import Outlook
 from forecasting.events.paths import Coupling, past_until
 from forecasting.extras import needs_extra
@@ -90,7 +90,7 @@ class Forecast:
         self,
         past: SstSeries,
         paths: int = 1000,
-        baseline: Baseline | None = None,
+        baseline: Baseline | Period | None = None,
         coefficients: npt.NDArray[np.float32] | None = None,
     ) -> Outlook:
         """Return what events are judged by.
@@ -98,7 +98,7 @@ class Forecast:
         Args:
             past: the series that was forecast, °C.
             paths: number of sample paths.
-            baseline: of the place; None if it has to come from ``past``.
+            baseline: of the place, or the period of ``past`` to compute it from; None for the whole of ``past``.
             coefficients: climatology of the position, ``(7,)``; None without one.
 
         Raises:

@@ -251,4 +251,5 @@ def _add_warnings(
 
 def _outside_training(windows: Windows, place: int, metadata: CheckpointMetadata) -> ForecastWarning:
     differences = metadata.training_range.differences(windows.values[place], windows.times[place, 0])
-    return ForecastWarning("outside_training", f"the window is unlike the training data: {'; '.join(differences)}")
+    message = f"the window is unlike the training data: {'; '.join(differences)}"
+    return ForecastWarning("outside_training", message, uncalibrated=True)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from forecasting.events.baseline import Baseline
+from forecasting.events.baseline import Baseline, Period
 from forecasting.events.outlook import Outlook
 from forecasting.events.paths import Coupling, past_until
 from forecasting.forecast_warning import ForecastWarning
@@ -80,8 +80,8 @@ class UniversalForecast:
 
     @property
     def calibrated(self) -> bool:
-        """Whether the series is like the training data, so that intervals and probabilities can be relied on."""
-        return all(warning.code != "outside_training" for warning in self.warnings)
+        """Whether intervals and probabilities can be relied on: no warning says otherwise."""
+        return not any(warning.uncalibrated for warning in self.warnings)
 
     def interval(self, level: float) -> tuple[Floats, Floats]:
         """Return the lower and upper bounds of the central interval at ``level`` percent, °C ``(horizon,)``.
@@ -117,7 +117,7 @@ class UniversalForecast:
         self,
         past: SstSeries,
         paths: int = 1000,
-        baseline: Baseline | None = None,
+        baseline: Baseline | Period | None = None,
         coefficients: npt.NDArray[np.float32] | None = None,
     ) -> Outlook:
         """Return what events are judged by.
@@ -125,7 +125,7 @@ class UniversalForecast:
         Args:
             past: the series that was forecast, °C.
             paths: number of sample paths.
-            baseline: of the place; None if it has to come from ``past``.
+            baseline: of the place, or the period of ``past`` to compute it from; None for the whole of ``past``.
             coefficients: climatology of the position, ``(7,)``; None without one.
 
         Raises:

@@ -148,6 +148,21 @@ def test_a_percentile_comes_from_ten_years_of_the_past(percent: float) -> None:
     assert forecast.threshold == pytest.approx(np.percentile(past.values, percent), abs=0.2)
 
 
+def test_a_percentile_of_a_short_past_is_less_certain() -> None:
+    past = SstSeries(np.zeros(4_383), np.datetime64("2012-01-01T00:00:00"), TimeStep.parse("day"))
+    (warning,) = judge(ThresholdEvent("unusual", "above", Percentile(90)), outlook(past, [[1.0]])).warnings
+    assert warning.code == "short_baseline"
+    assert warning.message.startswith("The baseline covers 12 years; thirty are recommended.")
+
+
+def test_a_percentile_of_days_that_were_never_observed_is_refused() -> None:
+    past = SstSeries(np.full(4_383, 15.0), np.datetime64("2012-03-01T00:00:00"), TimeStep.parse("day"))
+    spring = np.isin(past.times.astype("datetime64[M]").astype(int) % 12, [2, 3])
+    past.values[spring] = np.nan
+    with pytest.raises(SeriesError, match=r"no year of the baseline has values around 03-06 \(month and day\): send"):
+        judge(ThresholdEvent("unusual", "above", Percentile(90)), outlook(past, np.zeros((2, 30))))
+
+
 @pytest.mark.parametrize(
     ("percent", "threshold", "sentence"),
     [
@@ -169,5 +184,7 @@ def test_a_percentile_needs_a_baseline_and_days() -> None:
     with pytest.raises(SeriesError, match="no values between 1990-01-01 and 2000-12-31"):
         judge(event, outlook([18.0], [ALWAYS], baseline=period))
     hours = SstSeries(np.full(9, 18.0), np.datetime64("2025-01-01T00:00:00"), TimeStep.parse("hour"))
-    with pytest.raises(SeriesError, match="the step is one hour, and percentiles of the day of the year, marine"):
+    with pytest.raises(
+        SeriesError, match=r"the step is one hour, and .* percentiles of the day of the year need daily values"
+    ):
         judge(event, outlook(hours, [ALWAYS]))
