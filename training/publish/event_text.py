@@ -78,14 +78,14 @@ def _line(event: EventReport) -> str:
     )
     return (
         f"- {event.description}: happened in {100 * score.frequency:.1f} % of {score.n} cases; Brier score "
-        f"{score.brier:.4f} ± {score.error:.4f}{'; skill ' if skills else ''}{skills}"
+        f"{score.brier:.4f} ± {score.brier_error:.4f}{'; skill ' if skills else ''}{skills}"
     )
 
 
 def _row(event: EventReport) -> Sequence[str]:
     score = event.score
     skills = (_skill_text(score.skill.get(name)) for name in _REFERENCES)
-    brier = f"{score.brier:.4f} ± {score.error:.4f}"
+    brier = f"{score.brier:.4f} ± {score.brier_error:.4f}"
     return (event.description, str(score.n), f"{100 * score.frequency:.1f}", brier, *skills)
 
 
