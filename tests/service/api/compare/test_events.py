@@ -93,7 +93,7 @@ def test_temperatures_are_in_the_units_of_the_request(client: httpx.Client, nino
 
 def test_universal_networks_are_verified_on_percentiles_of_the_past(seas_client: httpx.Client) -> None:
     hot = {"name": "hot", "above": {"percentile": 90}, "for": 3, "within": 10}
-    answer = compare(seas_client, [days(YEARS, id="long"), days(3, id="short")], events=[hot, WARM | {"above": 21}])
+    answer = compare(seas_client, [days(YEARS, id="long"), days(2.5, id="short")], events=[hot, WARM | {"above": 21}])
     long, short = (events_of(series) for series in answer["series"])
     assert set(long) == {"ocean-daily-rnn", "ocean-daily-lstm", "ocean-daily-gru"}
     event = long["ocean-daily-gru"][0]
@@ -117,7 +117,7 @@ def test_the_baseline_of_a_series_replaces_that_of_the_request(seas_client: http
 
 
 def test_a_series_between_the_steps_of_the_releases_is_verified_too(seas_client: httpx.Client) -> None:
-    series = days(2, step="P2D")
+    series = days(1, step="P2D")
     answer = compare(seas_client, [series], model="gru", events=[WARM | {"above": 18.0, "within": 3}])
     (event,) = events_of(answer)["ocean-daily-gru"]
     assert 150 < event["n"] <= 200
