@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import xarray as xr
 
@@ -97,7 +97,7 @@ def test_a_cell_is_judged_as_its_series_is(netcdf: Path, seas: Path, row: int, c
     heatwave = judge(MarineEvent("heatwave"), outlook)
     bleaching = judge(HeatStress("bleaching", 16.0), outlook)
     cell = opened(netcdf).isel(lat=row, lon=column)
-    wanted: dict[str, npt.ArrayLike] = {
+    wanted: dict[str, Any] = {
         "event_warm_probability": warm.probability,
         "event_warm_by_lead": warm.by_lead,
         "event_warm_peak": warm.peak.median,
@@ -203,7 +203,8 @@ def test_a_file_of_baselines_replaces_the_years_of_the_input(
     events = events_file(tmp_path, HEATWAVE)
     command = ("--artifacts", seas, "--horizon", HORIZON, "--events", events, "--baseline", tmp_path / "usual.nc")
     assert score(tmp_path / "recent.nc", tmp_path / "out.nc", *command) == 0
-    short, whole = opened(tmp_path / "out.nc"), opened(netcdf)
+    rows = [0, 2]  # the values that bridge a late cell count in a baseline from the input
+    short, whole = opened(tmp_path / "out.nc").isel(lat=rows), opened(netcdf).isel(lat=rows)
     for name in short.data_vars:
         if str(name).startswith("event_heatwave"):
             np.testing.assert_allclose(short[name], whole[name], atol=1e-3, err_msg=str(name))
