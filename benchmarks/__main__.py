@@ -5,6 +5,7 @@ from types import ModuleType
 
 from benchmarks import (
     any_sea_cost,
+    event_cost,
     footprint,
     forecast_cost,
     key_check,
@@ -26,6 +27,7 @@ _MODULES = (
     footprint,
     forecast_cost,
     any_sea_cost,
+    event_cost,
     request_cost,
     key_check,
     telemetry_cost,

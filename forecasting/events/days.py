@@ -1,5 +1,6 @@
 """Days of a calendar year of 366 days, and averages over them."""
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,19 @@ def day_of_year(times: Times) -> Indices:
     place = (days - years.astype("datetime64[D]")).astype(np.int64)
     shifted: Indices = place + (~is_leap(years.astype(np.int64) + 1970) & (place >= FEBRUARY_29))
     return shifted
+
+
+def days_from(start: np.datetime64, count: int) -> Indices:
+    """Return what :func:`day_of_year` does, for ``count`` consecutive days; not to be changed."""
+    return _days_from(int(start.astype("datetime64[D]").astype(np.int64)), count)
+
+
+@lru_cache(maxsize=16)
+def _days_from(first: int, count: int) -> Indices:
+    """Cached, because the cells of a grid share their times."""
+    days = day_of_year(np.arange(first, first + count).astype("datetime64[D]"))
+    days.setflags(write=False)
+    return days
 
 
 def is_leap(years: Indices) -> Bools:

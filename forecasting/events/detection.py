@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from forecasting.events.baseline import Baseline, Kind
-from forecasting.events.days import Indices, day_of_year
+from forecasting.events.days import Indices, days_from
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.times import Bools, Floats, Times
 
@@ -108,7 +108,7 @@ def find_events(series: SstSeries, baseline: Baseline, kind: Kind) -> list[Event
         baseline: of the place.
         kind: of event.
     """
-    day = day_of_year(series.times)
+    day = days_from(series.start, len(series))
     departure = Departure.of(series.values, baseline.climatology[day], baseline.threshold[day], kind)
     times = series.times.astype("datetime64[D]")
     sign = sign_of(kind)

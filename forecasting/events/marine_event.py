@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from forecasting.events.baseline import PERCENTILES, Baseline, Kind
-from forecasting.events.days import day_of_year
+from forecasting.events.days import days_from
 from forecasting.events.definitions import MarineEvent
 from forecasting.events.detection import (
     CATEGORIES,
@@ -66,7 +66,8 @@ def judge_marine(event: MarineEvent, outlook: Outlook) -> MarineOutcome:
 def _departure(outlook: Outlook, baseline: Baseline, kind: Kind, before: int) -> Departure:
     """Return the departure of each path, with days of the past before it and days after the horizon behind it."""
     past, paths = outlook.past.values[-before:], outlook.paths
-    day = day_of_year(outlook.past.step.range(outlook.past.times[-before], before + paths.shape[1] + _DAYS_AFTER))
+    start = outlook.times[0] - np.timedelta64(before, "D")
+    day = days_from(start, before + paths.shape[1] + _DAYS_AFTER)
     climatology, threshold = baseline.climatology[day], baseline.threshold[day]
     anomaly = paths[:, -1:] - climatology[-_DAYS_AFTER - 1]
     sst = np.hstack([np.broadcast_to(past, (len(paths), before)), paths, climatology[-_DAYS_AFTER:] + anomaly])
@@ -79,8 +80,9 @@ def _state(past: SstSeries, baseline: Baseline, kind: Kind) -> EventState:
     Raises:
         SeriesError: if the baseline has no climatology for that day.
     """
-    baseline.at(past.times[-1:])
-    day = day_of_year(past.times)
+    times = past.times
+    baseline.at(times[-1:])
+    day = days_from(past.start, len(past))
     departure = Departure.of(past.values, baseline.climatology[day], baseline.threshold[day], kind)
     first, last = next(reversed(event_days(departure.is_extreme)), (0, -1))
     active = last == len(past) - 1
@@ -93,7 +95,7 @@ def _state(past: SstSeries, baseline: Baseline, kind: Kind) -> EventState:
     days = len(past) - first
     return EventState(
         active=active,
-        since=past.times[first].astype("datetime64[D]") if days else None,
+        since=times[first].astype("datetime64[D]") if days else None,
         days=days,
         category=category,
         intensity=sign_of(kind) * float(departure.intensity[-1]),

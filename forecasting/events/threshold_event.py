@@ -3,7 +3,7 @@
 import numpy as np
 
 from forecasting.errors import RequestError
-from forecasting.events.days import Indices, day_of_year
+from forecasting.events.days import Indices, days_from
 from forecasting.events.definitions import Percentile, ThresholdEvent
 from forecasting.events.outcomes import MEDIAN_AND_BOUNDS, Spread, ThresholdOutcome, TimeSpread
 from forecasting.events.outlook import Outlook
@@ -59,7 +59,7 @@ def _thresholds(event: ThresholdEvent, outlook: Outlook) -> tuple[Floats, Floats
         return np.full(len(outlook.past), event.threshold), np.full(len(outlook.times), event.threshold), ()
     baseline = outlook.baseline_of(event.threshold.percent)
     _, ahead = baseline.at(outlook.times)
-    return baseline.threshold[day_of_year(outlook.past.times)], ahead, baseline.warnings
+    return baseline.threshold[days_from(outlook.past.start, len(outlook.past))], ahead, baseline.warnings
 
 
 def _beyond(event: ThresholdEvent, sst: Floats, threshold: Floats) -> Bools:

@@ -17,9 +17,11 @@ from forecasting.networks.metadata import CELLS, digest
 from forecasting.series.conversion import SeriesLike, to_sst_series
 from forecasting.series.sst_series import SstSeries
 from forecasting.series.timestep import TimeStep, in_words
+from forecasting.universal.checks.check import Check, check_series
 from forecasting.universal.checks.warnings import after_check, warn_of_suspect_ends, without_suspects
 from forecasting.universal.chunk import Wanted, forecast_chunk
 from forecasting.universal.contexts.contexts import read_contexts
+from forecasting.universal.contexts.refusals import other_step_error
 from forecasting.universal.forecast import UniversalForecast
 from forecasting.universal.network.checkpoint import CLIMATOLOGY_TERMS, load
 from forecasting.universal.network.forecaster import Coefficients, UniversalForecaster
@@ -223,6 +225,25 @@ class UniversalRelease:
     @property
     def _checking(self) -> UniversalForecaster:
         return self.networks[self.best_on_held_out]
+
+    def check_values(
+        self, series: SeriesLike, *, coefficients: Coefficients | None = None, last: int | None = None
+    ) -> Check:
+        """Check each value of one series against the forecast made before it; a value outside 99.9 % of it is suspect.
+
+        Args:
+            series: as in :meth:`forecast`.
+            coefficients: as in :meth:`forecast`.
+            last: number of values at the end to check; all if None.
+
+        Raises:
+            TypeError: if ``series`` is of another type.
+            SeriesError: if the series has another step than the release.
+        """
+        read = to_sst_series(series)
+        if read.step != self.step:
+            raise other_step_error(read.step, self.any_network.metadata)
+        return check_series(self._checking, read, coefficients, last)
 
     def _chunk_size(self, length: int, fits: bool) -> int:
         return _CHUNK_WITH_RECORD if fits else self.any_network.pass_size(length)

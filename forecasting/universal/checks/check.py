@@ -50,6 +50,12 @@ class Check:
     lower: Floats
     upper: Floats
 
+    @classmethod
+    def nothing(cls, series: SstSeries) -> "Check":
+        """Return what is known of a series that is not checked."""
+        unknown = np.full(len(series), np.nan)
+        return cls(series, np.where(np.isfinite(series.values), NOT_EVALUATED, MISSING), unknown, unknown)
+
     @property
     def suspects(self) -> Steps:
         """Indices of the suspect values, ``(suspects,)``."""

@@ -5,8 +5,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field
 
 from forecasting.series.units import Units
+from service.api.forecast.event_answers import EventForecast
+from service.api.forecast.event_request import MAX_PATHS, Events
 from service.api.series_request import DAILY_VALUES, EXAMPLE_VALUES, SeriesFailure, SeriesRequest, SeriesWarning
-from service.engine.series_schema import Finite
+from service.engine.baseline_schema import InputBaseline
+from service.http.number_fields import Finite
 from service.http.time_fields import Time
 
 Level = Annotated[int, Field(ge=1, le=99, strict=True)]
@@ -70,6 +73,19 @@ class ForecastRequest(SeriesRequest):
         fail_fast=True,
         description="The temperatures for which to return the probability of exceedance.",
     )
+    events: Events = Field(default=(), description="The events to forecast, as probabilities.")
+    paths: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_PATHS,
+        strict=True,
+        description="The number of sample paths to return. The probabilities of events come from at least 1,000 in any "
+        "case.",
+    )
+    baseline: InputBaseline | None = Field(
+        default=None,
+        description="For the events of every series without its own. Defaults to that of the whole series as sent.",
+    )
 
 
 class Interval(BaseModel):
@@ -102,6 +118,14 @@ class _Forecast(BaseModel):
         description="The forecasts of the baselines. Persistence is always present."
     )
     warnings: list[SeriesWarning]
+    events: list[EventForecast] | None = Field(
+        default=None, description="The forecasts of the events asked for, in their order; absent without events."
+    )
+    paths: list[list[float]] | None = Field(
+        default=None,
+        description="Sample paths, each with one SST for each step ahead; absent unless `paths` asks for them. At each "
+        "step they have the distribution of the forecast.",
+    )
 
 
 class ModelChoice(BaseModel):
