@@ -66,7 +66,7 @@ def _zygote(environment: Mapping[str, str]) -> socket.socket:
         # A group of its own, since signals to the group are for the commands.
         process = subprocess.Popen(
             [sys.executable, "-c", "from tests.zygote.zygote import main; main()", _PADDING],
-            stdin=zygote.fileno(), stdout=zygote.fileno(), cwd=_ROOT, env={**os.environ, **environment},
+            stdin=zygote.fileno(), stdout=zygote.fileno(), cwd=_ROOT, env=os.environ | dict.fromkeys(read_at_start(os.environ), "") | dict(environment),
             process_group=0,
         )  # fmt: skip
         zygote.close()

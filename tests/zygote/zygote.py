@@ -5,6 +5,7 @@ does so itself, in a process with the arguments, environment, files, limits and 
 have.
 """
 
+import atexit
 import builtins
 import contextlib
 import gc
@@ -157,7 +158,7 @@ def _rename(command: Sequence[str]) -> None:
 def _let_processes_spawn() -> Start | None:
     """Keep a zygote for what this process starts with :mod:`multiprocessing`; return its start in such a process."""
     requests, zygote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if not _fork():
+    if not (child := _fork()):
         os.setpgid(0, 0)  # signals to the group are for the command
         requests.close()
         with Path(os.devnull).open("r+b", buffering=0) as unused:
@@ -174,7 +175,12 @@ def _let_processes_spawn() -> Start | None:
             return _spawn_new(path, args, passfds)
         return Start.here(command, os.environ, files).send(requests, files)
 
+    def end() -> None:
+        requests.close()
+        os.waitpid(child, 0)
+
     multiprocessing.util.spawnv_passfds = spawn
+    atexit.register(end)
     return None
 
 
