@@ -63,10 +63,11 @@ def _zygote(environment: Mapping[str, str]) -> socket.socket:
     key = frozenset(environment.items())
     if key not in _zygotes:
         requests, zygote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        unset = dict.fromkeys(read_at_start(os.environ), "")
         # A group of its own, since signals to the group are for the commands.
         process = subprocess.Popen(
             [sys.executable, "-c", "from tests.zygote.zygote import main; main()", _PADDING],
-            stdin=zygote.fileno(), stdout=zygote.fileno(), cwd=_ROOT, env=os.environ | dict.fromkeys(read_at_start(os.environ), "") | dict(environment),
+            stdin=zygote.fileno(), stdout=zygote.fileno(), cwd=_ROOT, env={**os.environ, **unset, **environment},
             process_group=0,
         )  # fmt: skip
         zygote.close()
